@@ -1,0 +1,163 @@
+"""An Experiment: from a declaration to a sealed namespace, in the order that lets nothing in before the walls stand.
+
+    finalizer -> gather (profile, store, pins) -> refusals, before anything exists -> plan (pure) -> namespace -> walls and
+    credentials -> access -> foreign objects out -> conditions
+
+After the snapshot is taken (`status.digest`) the inputs are the ones that were bound then, whatever happens to the pins: a pin
+that changes later is reported, it never changes the experiment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glovebox import names
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.desired import refusals
+from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.plan import Plan, desired_objects
+from glovebox.engine import provision
+from glovebox.engine.artifact_credentials import ensure_credentials
+from glovebox.engine.drift_report import report_drift
+from glovebox.engine.freeze import freeze
+from glovebox.engine.gather import Surroundings, gather
+from glovebox.engine.retire import retire
+from glovebox.engine.world import DONE, Result, World
+from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.kube.kinds import EXPERIMENT
+from glovebox.observe.resources import Key
+from glovebox.status.draft import Draft
+
+KIND = EXPERIMENT.kind
+LASTING = (
+    types.READY,
+    types.INPUTS_VERIFIED,
+    types.NAMESPACE_READY,
+    types.ISOLATED,
+    types.QUOTA_APPLIED,
+    types.ARTIFACTS_PROTECTED,
+    types.CREDENTIALS_FRESH,
+    types.DRIFT_DETECTED,
+    types.SUCCEEDED,
+    types.SEALED,
+)
+REQUIRED = (types.INPUTS_VERIFIED, types.NAMESPACE_READY, types.QUOTA_APPLIED, types.ARTIFACTS_PROTECTED, types.CREDENTIALS_FRESH)
+READY = (reasons.PROVISIONED, "the sealed namespace stands")
+
+# Which condition tells of a refusal; every other error is told by Ready alone.
+_TOLD_BY = {
+    reasons.QUOTA_OUT_OF_RANGE: types.QUOTA_APPLIED,
+    reasons.NAMESPACE_TAKEN: types.NAMESPACE_READY,
+    reasons.RETENTION_OUT_OF_RANGE: types.ARTIFACTS_PROTECTED,
+}
+
+
+async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
+    """Provision, keep and repair one experiment's namespace, or retire it."""
+    experiment = Experiment.model_validate(obj)
+    _claim(world, experiment)
+    if experiment.is_deleting:
+        return await retire(world, experiment, obj, draft)
+    if experiment.spec.suspend:
+        draft.no(types.READY, reasons.SUSPENDED, "`spec.suspend` is true: nothing is provisioned or repaired until it is false")
+        return DONE
+    if names.FINALIZER not in experiment.metadata.finalizers:
+        await world.write_finalizers(obj, [*experiment.metadata.finalizers, names.FINALIZER])
+    try:
+        return await _provision(world, experiment, obj, draft)
+    except GloveboxError as error:
+        if error.reason in _TOLD_BY:
+            draft.no(_TOLD_BY[error.reason], error.reason, error.message)
+        raise
+
+
+async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], draft: Draft) -> Result:
+    surroundings = gather(world, experiment, draft)
+    frozen = experiment.spec.lifecycle.desired == "Frozen"
+    bound = bool(experiment.status.digest)
+    if not bound:
+        refusals.check(experiment, surroundings.profile, surroundings.store, world.now())
+    plan = desired_objects(
+        ExperimentInputs(
+            experiment=experiment,
+            profile=surroundings.profile,
+            store=surroundings.store,
+            inputs=surroundings.inputs,
+            namespace=namespace_of(experiment),
+            state=names.STATE_FROZEN if frozen else names.STATE_OPEN,
+        )
+    )
+    if bound and plan.digest != experiment.status.digest:
+        raise InvalidInput(
+            reasons.SNAPSHOT_DIFFERS,
+            f"what is declared has the digest {plan.digest}, the snapshot {experiment.status.digest}: "
+            "a fixed field was changed past the API server's rules; restore it, or create a new Experiment",
+        )
+    found = await provision.namespace_stands(world, experiment, plan)
+    result = await _fill(world, experiment, obj, draft, surroundings, plan, found, frozen=frozen)
+    _conclude(experiment, draft, surroundings, plan, found.uid)
+    return result
+
+
+async def _fill(
+    world: World,
+    experiment: Experiment,
+    obj: dict[str, Any],
+    draft: Draft,
+    surroundings: Surroundings,
+    plan: Plan,
+    found: provision.Found,
+    *,
+    frozen: bool,
+) -> Result:
+    """Walls and credentials side by side, then access, then whatever does not belong there goes."""
+    namespace = namespace_of(experiment)
+    found = await provision.walls_stand(world, surroundings.profile, plan, found)
+    if frozen:
+        await freeze(world, namespace)
+        draft.no(types.CREDENTIALS_FRESH, reasons.FROZEN, "`spec.lifecycle.desired` is Frozen: no credentials are issued")
+        retry = None
+    else:
+        retry = await ensure_credentials(world, experiment, surroundings, namespace, draft)
+    found = await provision.access_opens(world, surroundings.profile, plan, found, frozen=frozen)
+    report_drift(world, obj, draft, found)
+    if frozen:
+        draft.no(types.READY, reasons.FROZEN, "frozen on request: no pod may start, nothing was deleted but workloads and credentials")
+    waits = [seconds for seconds in (retry, found.retry_seconds) if seconds is not None]
+    return Result(retry_seconds=min(waits)) if waits else DONE
+
+
+def _conclude(experiment: Experiment, draft: Draft, surroundings: Surroundings, plan: Plan, namespace_uid: str) -> None:
+    namespace = namespace_of(experiment)
+    draft.set(namespace=namespace, namespaceUid=namespace_uid, digest=plan.digest)
+    draft.set(inputs=[entry.model_dump(by_alias=True, mode="json", exclude_none=True) for entry in surroundings.bound])
+    walls = len(plan.walls)
+    draft.yes(types.NAMESPACE_READY, reasons.PROVISIONED, f"namespace `{namespace}` with {walls + len(plan.access)} objects is as declared")
+    draft.yes(types.QUOTA_APPLIED, reasons.PROVISIONED, "ResourceQuota and LimitRange are in force")
+    draft.unknown(
+        types.ISOLATED,
+        reasons.NOT_PROVEN,
+        "the NetworkPolicies stand, but no probe has tried them here: whether the cluster's network plugin enforces them is not known",
+    )
+    if experiment.spec.run is None:
+        draft.unknown(types.SUCCEEDED, reasons.RUN_NOT_REQUESTED, "`spec.run` is not set: the namespace is for interactive use")
+    else:
+        draft.unknown(types.SUCCEEDED, reasons.RUN_NOT_SUPPORTED, "this version provisions the namespace but does not start `spec.run` yet")
+    draft.no(types.SEALED, reasons.NOT_SEALED, "results are locked as they are written; a seal over all of them does not exist yet")
+
+
+def namespace_of(experiment: Experiment) -> str:
+    """Return the namespace of an experiment: the recorded one, else the one that its UID gives."""
+    metadata = experiment.metadata
+    return experiment.status.namespace or names.experiment_namespace(metadata.namespace, metadata.name, metadata.uid)
+
+
+def _claim(world: World, experiment: Experiment) -> None:
+    world.children.claim(namespace_of(experiment), str(Key(KIND, experiment.metadata.namespace, experiment.metadata.name)))
+
+
+def forget(world: World, key: Key) -> None:
+    """Nothing is remembered by key; namespaces are released when an experiment is retired."""
+    del world, key

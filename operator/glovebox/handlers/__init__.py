@@ -1,0 +1,1 @@
+"""The only room that imports kopf: three-line functions that turn events into keys."""

@@ -1,0 +1,38 @@
+"""kopf's part: it watches our five kinds and tells each event. No annotations, no finalizers, no patches of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import kopf
+
+from glovebox import names
+from glovebox.engine.operator import Operator
+from glovebox.kube.kinds import CUSTOM_KINDS
+
+# kopf ends the process when these are used up; an API server that is away for ten minutes is no reason to.
+_ERROR_BACKOFFS = (0.5, 1, 1, 2, 3, 5, 8, *(10,) * 60)
+
+
+def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
+    """Register one handler for each of our kinds."""
+
+    async def tell(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 - kopf names it so
+        operator.told(type, dict(body))
+
+    for kind in CUSTOM_KINDS:
+        kopf.on.event(names.GROUP, names.VERSION, kind.plural, registry=registry)(tell)
+
+
+def settings() -> kopf.OperatorSettings:
+    """Return kopf's settings, each with its reason."""
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False  # our own Events say what a person needs
+    chosen.scanning.disabled = True  # no rights to watch CRDs and namespaces are needed for that
+    chosen.persistence.finalizer = names.FINALIZER  # never used by `on.event`; set so that it could never be another
+    chosen.networking.request_timeout = 30
+    chosen.networking.connect_timeout = 5
+    chosen.networking.error_backoffs = _ERROR_BACKOFFS
+    chosen.queueing.idle_timeout = 0.5  # a task per object goes away soon after its last event
+    return chosen

@@ -1,0 +1,50 @@
+"""/metrics, /healthz and /readyz, from our own facts: kopf's endpoint says yes whatever its watches do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from glovebox.engine.operator import Operator
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serve(operator: Operator, host: str, port: int) -> AsyncIterator[int]:
+    """Serve until the block ends; gives the port.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    app = web.Application()
+    app.router.add_get("/metrics", _metrics(operator))
+    app.router.add_get("/healthz", _probe(operator.ill))
+    app.router.add_get("/readyz", _probe(operator.ready))
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _metrics(operator: Operator) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        # The caches belong to the event loop: they are read here, not in a thread.
+        return web.Response(body=generate_latest(operator.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return answer
+
+
+def _probe(problem: Callable[[], str]) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        why = problem()
+        return web.Response(status=503 if why else 200, text=f"{why or 'ok'}\n")
+
+    return answer

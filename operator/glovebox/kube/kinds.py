@@ -1,0 +1,79 @@
+"""Where each kind that the operator reads or writes lives in the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from glovebox import names
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of the Kubernetes API.
+
+    Attributes:
+        api_version: As in `apiVersion`, for example `v1` or `networking.k8s.io/v1`.
+        kind: As in `kind`.
+        plural: The last part of its collection's path.
+        namespaced: Whether its objects live in namespaces.
+    """
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def prefix(self) -> str:
+        """The path before `/namespaces/...` or the plural."""
+        return f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """Return the path of an object, of a namespace's collection, or (without a namespace) of all of them."""
+        parts = [self.prefix]
+        if namespace and self.namespaced:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        if name:
+            parts.append(name)
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
+
+
+EXPERIMENT = Kind(names.API_VERSION, "Experiment", "experiments")
+DATASET_PIN = Kind(names.API_VERSION, "DatasetPin", "datasetpins")
+FEATURE_SET_PIN = Kind(names.API_VERSION, "FeatureSetPin", "featuresetpins")
+ISOLATION_PROFILE = Kind(names.API_VERSION, "IsolationProfile", "isolationprofiles", namespaced=False)
+OBJECT_STORE = Kind(names.API_VERSION, "ObjectStore", "objectstores", namespaced=False)
+CUSTOM_KINDS = (EXPERIMENT, DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
+
+NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
+NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+RESOURCE_QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
+LIMIT_RANGE = Kind("v1", "LimitRange", "limitranges")
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+SECRET = Kind("v1", "Secret", "secrets")
+SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
+ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
+POD = Kind("v1", "Pod", "pods")
+JOB = Kind("batch/v1", "Job", "jobs")
+EVENT = Kind("events.k8s.io/v1", "Event", "events")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+
+# What an experiment's namespace is made of; each is watched.
+CHILD_KINDS = (NAMESPACE, NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, ROLE_BINDING)
+# Policies and bindings add up, so a foreign one opens what ours close: these are watched whole, not by label.
+ADDITIVE_KINDS = (NETWORK_POLICY, ROLE_BINDING)
+
+_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*CUSTOM_KINDS, *CHILD_KINDS, POD, JOB, EVENT, LEASE)}
+
+
+def kind_of(obj: dict[str, Any]) -> Kind:
+    """Return the kind of a whole object.
+
+    Raises:
+        KeyError: The operator does not handle this kind.
+    """
+    return _BY_NAME[obj["apiVersion"], obj["kind"]]

@@ -1,0 +1,1 @@
+"""What Prometheus sees. Reads what the engine and the caches know, decides nothing."""

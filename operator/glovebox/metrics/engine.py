@@ -1,0 +1,107 @@
+"""Counters and histograms of the engine, told as things happen. Every label value is from a short fixed list."""
+
+from __future__ import annotations
+
+import platform
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+import glovebox
+from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS
+
+FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LIFE: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+DRIFT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+RESULTS: Final = ("success", "waiting", "stalled", "error")
+REASONS: Final = ("unavailable", "forbidden", "conflict", "internal")
+CHANGES: Final = ("modified", "deleted", "unexpected")
+REPAIRS: Final = ("success", "deferred", "alerted")
+
+
+class EngineMetrics:
+    """All metrics that are counted while they happen.
+
+    Args:
+        registry: Where they are registered; one a process, a fresh one a test.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        build = Info("glovebox_build", "The running build.", registry=registry)
+        build.info({"version": glovebox.__version__, "python": platform.python_version()})
+        self.reconciles = Counter("glovebox_reconcile_total", "Reconciliations.", ("controller", "result"), registry=registry)
+        self.errors = Counter(
+            "glovebox_reconcile_errors_total", "Failed reconciliations by cause.", ("controller", "reason"), registry=registry
+        )
+        self.duration = Histogram(
+            "glovebox_reconcile_duration_seconds", "One reconciliation.", ("controller",), buckets=FAST, registry=registry
+        )
+        self.in_progress = Gauge("glovebox_reconcile_in_progress", "Reconciliations running now.", ("controller",), registry=registry)
+        self.api_requests = Counter(
+            "glovebox_kube_requests_total",
+            "Requests to the API server; code 0 means no answer.",
+            ("verb", "resource", "code"),
+            registry=registry,
+        )
+        self.api_duration = Histogram(
+            "glovebox_kube_request_duration_seconds", "Requests to the API server.", ("verb",), buckets=FAST, registry=registry
+        )
+        self.store_requests = Counter(
+            "glovebox_object_store_requests_total", "Work done on object stores.", ("operation", "code"), registry=registry
+        )
+        self.drift_detected = Counter(
+            "glovebox_drift_detected_total", "Differences found between declared and real.", ("managed_kind", "change"), registry=registry
+        )
+        self.drift_repairs = Counter("glovebox_drift_repairs_total", "What became of drift.", ("managed_kind", "result"), registry=registry)
+        self.drift_duration = Histogram(
+            "glovebox_drift_repair_duration_seconds",
+            "From noticing drift to its repair.",
+            ("managed_kind",),
+            buckets=DRIFT,
+            registry=registry,
+        )
+        self.time_to_ready = Histogram(
+            "glovebox_experiment_time_to_ready_seconds",
+            "From creation of an Experiment to its first Ready.",
+            buckets=LIFE,
+            registry=registry,
+        )
+        self.deletion = Histogram(
+            "glovebox_experiment_deletion_seconds", "From the request to delete an Experiment to its end.", buckets=LIFE, registry=registry
+        )
+        self.rotations = Counter(
+            "glovebox_credential_rotations_total", "Credentials issued for experiments.", ("type", "result"), registry=registry
+        )
+        self.digest_checks = Counter(
+            "glovebox_digest_checks_total", "Pins checked against their store.", ("kind", "result"), registry=registry
+        )
+        self.digest_bytes = Counter("glovebox_digest_checked_bytes_total", "Bytes read to check digests.", ("kind",), registry=registry)
+        self._start_at_zero()
+
+    def observe_api(self, verb: str, resource: str, code: int, seconds: float) -> None:
+        """Count one answer of the API server."""
+        self.api_requests.labels(verb, resource, str(code)).inc()
+        self.api_duration.labels(verb).observe(seconds)
+
+    def _start_at_zero(self) -> None:
+        """A counter that appears late hides its first increase from `increase()`."""
+        for kind in CUSTOM_KINDS:
+            controller = kind.kind.lower()
+            self.in_progress.labels(controller)
+            self.duration.labels(controller)
+            for result in RESULTS:
+                self.reconciles.labels(controller, result)
+            for reason in REASONS:
+                self.errors.labels(controller, reason)
+        for kind in CHILD_KINDS:
+            self.drift_duration.labels(kind.kind)
+            for change in CHANGES:
+                self.drift_detected.labels(kind.kind, change)
+            for repair in REPAIRS:
+                self.drift_repairs.labels(kind.kind, repair)
+        for result in ("success", "error"):
+            self.rotations.labels("s3", result)
+        for pin in ("DatasetPin", "FeatureSetPin"):
+            self.digest_bytes.labels(pin)
+            for result in ("match", "mismatch", "missing", "unreadable", "error"):
+                self.digest_checks.labels(pin, result)

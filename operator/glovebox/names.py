@@ -1,0 +1,101 @@
+"""Every label, annotation, finalizer, field manager and generated name, as constants and pure functions.
+
+Nothing here decides anything; it only says how things are called, so that a name is changed in one place.
+Generated names are injective: a hash of the whole identity is part of each name that had to be shortened, so two
+experiments whose names collide when joined (`a-b`/`c` and `a`/`b-c`) still get two namespaces.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Final
+
+GROUP: Final = "glovebox.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+CATEGORY: Final = "glovebox"
+
+# The manager of every field that the operator writes, in objects and in status.
+FIELD_MANAGER: Final = "glovebox"
+FINALIZER: Final = f"{GROUP}/finalizer"
+
+# Labels. `managed-by` selects what our watches see; the guards match namespaces by `experiment-uid`.
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "glovebox"
+LABEL_EXPERIMENT_UID: Final = f"{GROUP}/experiment-uid"
+LABEL_EXPERIMENT: Final = f"{GROUP}/experiment"
+LABEL_TEAM: Final = f"{GROUP}/team"
+LABEL_PROFILE: Final = f"{GROUP}/profile"
+LABEL_COST_CENTER: Final = f"{GROUP}/cost-center"
+# Open: pods may start. Frozen or Sealed: the API server admits no pod any more, whether the operator runs or not.
+LABEL_STATE: Final = f"{GROUP}/state"
+STATE_OPEN: Final = "Open"
+STATE_FROZEN: Final = "Frozen"
+STATE_SEALED: Final = "Sealed"
+STATE_RETAINED: Final = "Retained"
+
+ANNOTATION_EXPERIMENT: Final = f"{GROUP}/experiment"
+ANNOTATION_DIGEST: Final = f"{GROUP}/digest"
+ANNOTATION_CREDENTIALS_EXPIRE_TIME: Final = f"{GROUP}/credentials-expire-time"
+ANNOTATION_CONTENT_DIGEST: Final = f"{GROUP}/content-digest"
+ANNOTATION_RECONCILE_REQUESTED_AT: Final = f"{GROUP}/reconcile-requested-at"
+
+# Fixed names of the objects inside an experiment's namespace.
+NETWORK_POLICY_DEFAULT_DENY: Final = "glovebox-default-deny"
+NETWORK_POLICY_DNS: Final = "glovebox-allow-dns"
+NETWORK_POLICY_STORE: Final = "glovebox-allow-store"
+NETWORK_POLICY_OWN_PODS: Final = "glovebox-allow-own-pods"
+NETWORK_POLICY_ROUTES: Final = "glovebox-allow-routes"
+RESOURCE_QUOTA: Final = "glovebox-quota"
+LIMIT_RANGE: Final = "glovebox-limits"
+SNAPSHOT_CONFIG_MAP: Final = "glovebox-snapshot"
+CREDENTIALS_SECRET: Final = "glovebox-artifacts-credentials"  # noqa: S105 - the name of an object, not a secret
+RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
+TENANT_ROLE_BINDING: Final = "glovebox-tenant"
+# Installed by the chart; RoleBindings of experiments refer to it.
+TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
+
+DNS_LABEL_MAX: Final = 63
+LABEL_VALUE_MAX: Final = 63
+_HASH_LENGTH: Final = 10
+_LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?")
+_NOT_IN_LABEL_VALUE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def short_hash(*parts: str) -> str:
+    """Return 10 lower-case base32 characters (50 bits) of the SHA-256 over the length-prefixed parts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(4, "big"))
+        digest.update(raw)
+    return base64.b32encode(digest.digest()).decode().lower()[:_HASH_LENGTH]
+
+
+def experiment_namespace(team: str, name: str, uid: str) -> str:
+    """Return the name of an experiment's namespace: `gbx-<team>-<name>-<hash>`, at most 63 characters.
+
+    Args:
+        team: The namespace of the Experiment.
+        name: The Experiment's own name, up to 253 characters; dots become dashes.
+        uid: The Experiment's UID, so that a recreated Experiment never inherits a namespace.
+    """
+    suffix = short_hash(team, name, uid)
+    readable = f"gbx-{team}-{name}".replace(".", "-").lower()
+    return f"{readable[: DNS_LABEL_MAX - len(suffix) - 1].rstrip('-')}-{suffix}"
+
+
+def label_value(text: str) -> str:
+    """Return the text when it is a valid label value, else a readable form of it that ends in a hash of the whole."""
+    if len(text) <= LABEL_VALUE_MAX and _LABEL_VALUE.fullmatch(text):
+        return text
+    suffix = short_hash(text)
+    readable = _NOT_IN_LABEL_VALUE.sub("-", text).strip("-._")[: LABEL_VALUE_MAX - len(suffix) - 1].rstrip("-._")
+    return f"{readable}-{suffix}" if readable else suffix
+
+
+def artifact_prefix(team: str, name: str, uid: str) -> str:
+    """Return the key prefix of an experiment's artifacts; it ends in `/` so that `run7/` never covers `run70/`."""
+    return f"{team}/{name}/{uid}/"

@@ -1,0 +1,1 @@
+"""What the operator knows of the world, kept by watches and corrected by lists."""

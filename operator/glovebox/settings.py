@@ -1,0 +1,34 @@
+"""Every environment variable of the operator, typed, with the reason for its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PREFIX = "GLOVEBOX_"
+
+
+class Settings(BaseModel):
+    """What can be set from outside: each field is the environment variable `GLOVEBOX_<NAME>`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespace: str = Field(default="glovebox-system", description="The operator's own namespace: store credentials are read here.")
+    http_host: str = Field(default="0.0.0.0", description="Address for /metrics, /healthz and /readyz; probes come from the node.")  # noqa: S104
+    http_port: int = Field(default=8080, ge=0, le=65535, description="Port for /metrics, /healthz and /readyz; 0 takes a free one.")
+    workers: int = Field(default=16, ge=1, le=64, description="Experiments worked on at once; more only lengthens the API server's queue.")
+    data_workers: int = Field(default=2, ge=1, le=16, description="Pins and stores worked on at once; each may read bytes for minutes.")
+    store_threads: int = Field(default=16, ge=1, le=64, description="Threads for blocking S3 and STS calls.")
+    resync_seconds: float = Field(default=600.0, ge=5, description="How often everything is listed and compared again.")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="The least level that is logged.")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            pydantic.ValidationError: A variable holds what its field does not allow; names the field.
+        """
+        values = {name: environment[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environment}
+        return cls.model_validate(values)

@@ -1,0 +1,1 @@
+"""PURE: what was found becomes conditions and one summary."""

@@ -1,0 +1,25 @@
+"""How programs that wait judge an object: the rules of kstatus, which Flux, Helm and `kubectl wait` tools follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+KstatusResult = Literal["Current", "InProgress", "Failed", "Terminating"]
+RESULTS: Final[tuple[KstatusResult, ...]] = ("Current", "InProgress", "Failed", "Terminating")
+
+
+def kstatus(obj: Mapping[str, Any]) -> KstatusResult:
+    """Return the judgement of kstatus (sigs.k8s.io/cli-utils, pkg/kstatus) on a custom resource of ours."""
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return "Terminating"
+    status = obj.get("status") or {}
+    if status.get("observedGeneration") != metadata.get("generation"):
+        return "InProgress"
+    answers = {entry["type"]: entry["status"] for entry in status.get("conditions") or ()}
+    if answers.get("Reconciling") == "True":
+        return "InProgress"
+    if answers.get("Stalled") == "True":
+        return "Failed"
+    return "Current" if answers.get("Ready") == "True" else "InProgress"
