@@ -9,6 +9,7 @@ that changes later is reported, it never changes the experiment.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from glovebox import names
@@ -114,19 +115,30 @@ async def _fill(
 ) -> Result:
     """Walls and credentials side by side, then access, then whatever does not belong there goes."""
     namespace = namespace_of(experiment)
-    found = await provision.walls_stand(world, surroundings.profile, plan, found)
-    if frozen:
-        await freeze(world, namespace)
-        draft.no(types.CREDENTIALS_FRESH, reasons.FROZEN, "`spec.lifecycle.desired` is Frozen: no credentials are issued")
-        retry = None
-    else:
-        retry = await ensure_credentials(world, experiment, surroundings, namespace, draft)
-    found = await provision.access_opens(world, surroundings.profile, plan, found, frozen=frozen)
+    walls, issued = await asyncio.gather(
+        provision.walls_stand(world, surroundings.profile, plan, found),
+        _lock_up(world, namespace, draft) if frozen else ensure_credentials(world, experiment, surroundings, namespace, draft),
+        return_exceptions=True,
+    )
+    if isinstance(walls, BaseException):
+        raise walls
+    failure = walls.failure or (issued if isinstance(issued, BaseException) else None)
+    if failure is not None and not walls.established:
+        raise failure  # nobody gets in before everything stands
+    found = await provision.access_opens(world, surroundings.profile, plan, walls, frozen=frozen)
     report_drift(world, obj, draft, found)
+    failure = failure or found.failure
+    if failure is not None:
+        raise failure
     if frozen:
         draft.no(types.READY, reasons.FROZEN, "frozen on request: no pod may start, nothing was deleted but workloads and credentials")
-    waits = [seconds for seconds in (retry, found.retry_seconds) if seconds is not None]
+    waits = [seconds for seconds in (issued, found.retry_seconds) if isinstance(seconds, float)]
     return Result(retry_seconds=min(waits)) if waits else DONE
+
+
+async def _lock_up(world: World, namespace: str, draft: Draft) -> None:
+    await freeze(world, namespace)
+    draft.no(types.CREDENTIALS_FRESH, reasons.FROZEN, "`spec.lifecycle.desired` is Frozen: no credentials are issued")
 
 
 def _conclude(experiment: Experiment, draft: Draft, surroundings: Surroundings, plan: Plan, namespace_uid: str) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment import Experiment, InputStatus
+from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore

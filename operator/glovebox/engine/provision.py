@@ -30,20 +30,25 @@ class Found:
         uid: The namespace's UID.
         established: Whether the namespace stood complete before, so that differences are drift.
         applied: One entry for each object that was not as declared.
+        failure: The first error; the other objects were seen to all the same.
     """
 
     uid: str
     established: bool
     applied: tuple[Applied, ...] = ()
+    failure: BaseException | None = None
 
     @property
     def retry_seconds(self) -> float | None:
         """When to look at contended objects again."""
         return min((one.retry_seconds for one in self.applied if one.retry_seconds is not None), default=None)
 
-    def plus(self, applied: Iterable[Applied]) -> Found:
-        """Return this with what else was not as declared."""
-        return replace(self, applied=(*self.applied, *(one for one in applied if one.outcome != "unchanged")))
+    def plus(self, outcomes: Iterable[Applied | BaseException]) -> Found:
+        """Return this with what else was not as declared, or failed."""
+        outcomes = tuple(outcomes)
+        applied = tuple(one for one in outcomes if isinstance(one, Applied) and one.outcome != "unchanged")
+        failures = [one for one in outcomes if isinstance(one, BaseException)]
+        return replace(self, applied=self.applied + applied, failure=self.failure or (failures[0] if failures else None))
 
 
 async def namespace_stands(world: World, experiment: Experiment, plan: Plan) -> Found:
@@ -64,7 +69,7 @@ async def namespace_stands(world: World, experiment: Experiment, plan: Plan) -> 
 
 
 async def walls_stand(world: World, profile: IsolationProfile, plan: Plan, found: Found) -> Found:
-    """Make every wall as declared, side by side; returns when all stand."""
+    """Make every wall as declared, side by side; `failure` tells of one that does not stand."""
     return found.plus(await _ensure_all(world, profile, plan.walls, established=found.established))
 
 
@@ -76,18 +81,16 @@ async def access_opens(world: World, profile: IsolationProfile, plan: Plan, foun
     return found.plus(await _remove_undeclared(world, profile, plan.namespace["metadata"]["name"], declared, found))
 
 
-async def _ensure_all(world: World, profile: IsolationProfile, intents: Iterable[Mapping[str, Any]], *, established: bool) -> list[Applied]:
+async def _ensure_all(
+    world: World, profile: IsolationProfile, intents: Iterable[Mapping[str, Any]], *, established: bool
+) -> list[Applied | BaseException]:
     wanted = []
     for intent in intents:
         policy = profile.spec.drift_policy(intent["kind"])
         if policy == "Ignore" and established:
             continue
         wanted.append(world.applier.ensure(intent, established=established, repair=policy != "Alert"))
-    outcomes = await asyncio.gather(*wanted, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome for outcome in outcomes if isinstance(outcome, Applied)]
+    return await asyncio.gather(*wanted, return_exceptions=True)
 
 
 async def _remove_undeclared(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -98,7 +99,10 @@ async def _write(world: World, key: Key, obj: dict[str, Any], draft: Draft, cont
 
 
 def _tell(world: World, obj: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Post an Event when a resource becomes stalled, or stalls for another reason: a person has to act."""
+    """Measure the first Ready; post an Event when a resource becomes stalled, or stalls for another reason: a person has to act."""
+    if obj["kind"] == experiments.KIND and after.get("digest") and not before.get("digest"):
+        made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
+        world.metrics.time_to_ready.observe((world.now() - made).total_seconds())
     stalled = _entry(after, types.STALLED)
     if stalled is None:
         return

@@ -68,8 +68,8 @@ class World:
         if status == obj.get("status"):
             return
         key = Key.of(obj)
-        metadata = {name: obj["metadata"][name] for name in ("name", "namespace", "resourceVersion") if name in obj["metadata"]}
-        body = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata, "spec": obj.get("spec"), "status": status}
+        # The whole object goes along: finalizers left out of it would be removed, even by the status subresource.
+        body = {**obj, "status": status}
         answer = await self.client.replace(key.resource, body, subresource="status")
         self.resources.wrote(answer)
         for user in self.resources.users_of(key):

@@ -30,7 +30,8 @@ def settings() -> kopf.OperatorSettings:
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False  # our own Events say what a person needs
     chosen.scanning.disabled = True  # no rights to watch CRDs and namespaces are needed for that
-    chosen.persistence.finalizer = names.FINALIZER  # never used by `on.event`; set so that it could never be another
+    # kopf removes its own finalizer from objects that no handler of it needs; ours is kept by reconcile, so it must be another.
+    chosen.persistence.finalizer = f"{names.GROUP}/kopf-unused"
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 5
     chosen.networking.error_backoffs = _ERROR_BACKOFFS

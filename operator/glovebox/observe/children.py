@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glovebox.desired.difference import fingerprint
-from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, NAMESPACE, SECRET, Kind
+from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, NAMESPACE, Kind
 
 NAMESPACE_PREFIX = "gbx-"
 
@@ -157,8 +157,7 @@ class Children:
                     self._rouse(namespace)
 
     def _remember(self, key: ChildKey, obj: Mapping[str, Any]) -> Child:
-        content = secret_fingerprint(obj) if key.kind == SECRET.kind else fingerprint(obj)
-        child = Child(obj["metadata"]["uid"], _version(obj), content)
+        child = Child(obj["metadata"]["uid"], _version(obj), fingerprint(obj))
         self._by_namespace.setdefault(key.namespace, {})[key] = child
         return child
 
@@ -166,11 +165,6 @@ class Children:
         owner = self._owners.get(namespace)
         if owner is not None:
             self._wake(owner)
-
-
-def secret_fingerprint(obj: Mapping[str, Any]) -> bytes:
-    """Return the fingerprint of a Secret: its content as the API server holds it, without server-set metadata."""
-    return fingerprint({**obj, "stringData": None})
 
 
 def _version(obj: Mapping[str, Any]) -> int:

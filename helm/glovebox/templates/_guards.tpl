@@ -1,0 +1,79 @@
+{{/*
+Shared parts of the ValidatingAdmissionPolicies. All of them fail closed, and each binding denies and leaves an audit annotation.
+CEL lists are written as JSON lists.
+*/}}
+
+{{/* Where the guards hold: namespaces that carry an experiment's UID. Only the operator can put the label there. */}}
+{{- define "glovebox.guard.experimentNamespaces" -}}
+namespaceSelector:
+  matchExpressions:
+    - {key: glovebox.dev/experiment-uid, operator: Exists}
+{{- end }}
+
+{{- define "glovebox.guard.binding" -}}
+{{- $context := index . 0 -}}
+{{- $name := index . 1 -}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "glovebox.labels" $context | nindent 4 }}
+spec:
+  policyName: {{ $name }}
+  validationActions: [Deny, Audit]
+{{- end }}
+
+{{- define "glovebox.guard.isOperator" -}}
+request.userInfo.username in {{ include "glovebox.identities" . }}
+{{- end }}
+
+{{- define "glovebox.guard.isController" -}}
+request.userInfo.username in {{ .Values.guards.controllers | toJson }}
+{{- end }}
+
+{{- define "glovebox.guard.isBreakGlass" -}}
+has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {{ .Values.guards.breakGlassGroups | toJson }})
+{{- end }}
+
+{{/* Conditions that leave alone the operator, and people who hold the key behind the glass. */}}
+{{- define "glovebox.guard.notPrivileged" -}}
+- name: not-the-operator
+  expression: >-
+    !({{ include "glovebox.guard.isOperator" . }})
+- name: not-break-glass
+  expression: >-
+    !({{ include "glovebox.guard.isBreakGlass" . }})
+{{- end }}
+
+{{/* Every container of a pod's spec, of all three kinds. The argument is the CEL path of the spec. */}}
+{{- define "glovebox.guard.containers" -}}
+{{ . }}.containers + {{ . }}.?initContainers.orValue([])
+{{- end }}
+
+{{/*
+An image is accepted when the experiment's snapshot lists it. `variables.containers` are the containers to look at.
+*/}}
+{{- define "glovebox.guard.imageRules" -}}
+- name: frozen
+  expression: >-
+    has(params.data) && 'images' in params.data
+    ? params.data['images'].split('\n').map(line, line.trim()).filter(line, line != '')
+    : []
+- name: strangers
+  expression: >-
+    variables.containers.filter(c, !(has(c.image) && c.image in variables.frozen && c.image.matches('^[^@ ]+@sha256:[0-9a-f]{64}$')))
+{{- end }}
+
+{{- define "glovebox.guard.imageValidation" -}}
+- expression: variables.strangers.size() == 0
+  reason: Forbidden
+  message: >-
+    every container must use an image of the experiment's frozen list, named by its digest; the list is in ConfigMap 'glovebox-snapshot'
+  messageExpression: >-
+    "container '" + variables.strangers[0].name + "' must use an image of the experiment's frozen list, named by its digest, and '"
+    + (has(variables.strangers[0].image) ? variables.strangers[0].image : '')
+    + "' is not in it; use one of [" + variables.frozen.join(', ')
+    + "], or declare the image under `spec.images` of a new Experiment"
+{{- end }}

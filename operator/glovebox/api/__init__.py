@@ -1,0 +1,1 @@
+"""Custom resources as pydantic models: the single source of types, defaults, documentation and validation."""

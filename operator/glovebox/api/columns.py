@@ -1,0 +1,89 @@
+"""What `kubectl get` shows of each kind, and by which fields one may select. Columns marked wide show with `-o wide`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+Column = dict[str, str | int]
+
+WIDE: Final = 1
+
+
+def _column(name: str, path: str, description: str, *, column_type: str = "string", priority: int = 0) -> Column:
+    made: Column = {"name": name, "type": column_type, "jsonPath": path, "description": description}
+    if priority:
+        made["priority"] = priority
+    return made
+
+
+def _of(condition: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{condition}")].{field}'
+
+
+_READY: Final = _column("Ready", _of("Ready", "status"), "Whether everything holds that the object asks for.")
+_REASON: Final = _column("Reason", _of("Ready", "reason"), "Why it is Ready or not, in one word.")
+_AGE: Final = _column("Age", ".metadata.creationTimestamp", "Time since the object was created.", column_type="date")
+_MESSAGE: Final = _column("Message", _of("Ready", "message"), "Why it is Ready or not, and the next step.", priority=WIDE)
+_DIGEST: Final = _column("Digest", ".status.digest", "Identity of the content.", priority=WIDE)
+_DRIFT: Final = _column("Drift", _of("DriftDetected", "status"), "Whether something differs from what was declared.", priority=WIDE)
+
+COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
+    "Experiment": (
+        _READY,
+        _REASON,
+        _column("Namespace", ".status.namespace", "The experiment's own namespace."),
+        _AGE,
+        _column("Profile", ".spec.profile", "The isolation profile.", priority=WIDE),
+        _DIGEST,
+        _DRIFT,
+        _column("Repairs", ".status.drift.repairs", "How many differences were repaired.", column_type="integer", priority=WIDE),
+        _MESSAGE,
+    ),
+    "DatasetPin": (
+        _READY,
+        _REASON,
+        _column("Objects", ".status.objects", "Number of pinned objects.", column_type="integer"),
+        _column("Bytes", ".status.bytes", "Size of all pinned objects together.", column_type="integer"),
+        _column("Verified", ".status.verifiedTime", "Time since all content was last read and hashed.", column_type="date"),
+        _AGE,
+        _column("Store", ".spec.storeRef.name", "The object store.", priority=WIDE),
+        _DIGEST,
+        _DRIFT,
+        _MESSAGE,
+    ),
+    "FeatureSetPin": (
+        _READY,
+        _REASON,
+        _column("Features", ".status.features", "Number of features.", column_type="integer"),
+        _column("Version", ".spec.schemaVersion", "Version of the definitions as their owner counts it."),
+        _AGE,
+        _DIGEST,
+        _MESSAGE,
+    ),
+    "IsolationProfile": (
+        _READY,
+        _REASON,
+        _column("Security", ".spec.podSecurity", "Pod Security level of experiments."),
+        _AGE,
+        _column("Description", ".spec.description", "What the profile is for.", priority=WIDE),
+        _MESSAGE,
+    ),
+    "ObjectStore": (
+        _READY,
+        _REASON,
+        _column("Endpoint", ".spec.endpoint", "URL of the S3 endpoint."),
+        _column("Bucket", ".spec.artifacts.bucket", "Bucket for artifacts."),
+        _AGE,
+        _column("Lock", _of("LockProven", "status"), "Whether object lock was proven to hold.", priority=WIDE),
+        _column("Scope", _of("CredentialScopeProven", "status"), "Whether the scope of issued credentials was proven.", priority=WIDE),
+        _column("Proven", ".status.lastVerifiedTime", "Time since all proofs were last tried.", column_type="date", priority=WIDE),
+        _MESSAGE,
+    ),
+}
+
+# `kubectl get experiments -A --field-selector status.digest=sha256:...` finds equal experiments.
+SELECTABLE: Final[dict[str, tuple[str, ...]]] = {
+    "Experiment": (".spec.profile", ".spec.artifacts.storeRef.name", ".status.namespace", ".status.digest"),
+    "DatasetPin": (".spec.storeRef.name", ".status.digest"),
+    "FeatureSetPin": (".status.digest",),
+}

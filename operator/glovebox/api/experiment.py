@@ -1,0 +1,319 @@
+"""Experiment: inputs with roles, images by digest, parameters, routes, resources, the run, the artifacts, the life cycle.
+
+Everything that enters the digest can be edited until the snapshot is taken (`status.digest` is set) and never afterwards; the API
+server itself refuses it. `purpose`, `lifecycle` and `suspend` are no part of the digest and stay free. What the operator allocates
+(the namespace, the prefix) stands in status, because nothing that a tenant writes is trusted for it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from glovebox.api.base import Model, Resource
+from glovebox.api.experiment_status import ExperimentStatus
+from glovebox.api.parameters import NO_SECRET_NAMES, NO_SECRET_VALUES
+from glovebox.api.ports import PortRule
+from glovebox.api.references import PinRef, StoreRef
+from glovebox.api.scalars import (
+    QUOTA_RESOURCE,
+    QUOTA_RESOURCE_MESSAGE,
+    Cidr,
+    Days,
+    DnsLabel,
+    ImageReference,
+    ObjectName,
+    Quantity,
+    RetentionMode,
+    Text,
+    Word,
+)
+from glovebox.api.schema import FORBIDDEN, Checked, Extra, frozen_since, list_atomic, list_map, rule, rules
+
+InputKind = Literal["DatasetPin", "FeatureSetPin"]
+Role = Literal["train", "validation", "test", "holdout", "reference"]
+
+# What enters the digest, with whether the field may be absent; everything else stays free to edit.
+FROZEN_FIELDS: dict[str, bool] = {
+    "profile": False,
+    "inputs": True,
+    "images": True,
+    "config": True,
+    "network": True,
+    "resources": True,
+    "run": True,
+    "artifacts": False,
+}
+_SNAPSHOT_TAKEN = "has(oldSelf.status) && has(oldSelf.status.digest) && oldSelf.status.digest != ''"
+
+
+def _frozen(name: str, *, optional: bool) -> Extra:
+    return rule(
+        frozen_since(_SNAPSHOT_TAKEN, f"spec.{name}", optional=optional),
+        "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of the experiment's identity. "
+        "Create a new Experiment with the changed value",
+        field_path=f".spec.{name}",
+        reason=FORBIDDEN,
+    )
+
+
+def _set_once(name: str, why: str) -> Extra:
+    # `namespace` is a reserved word of CEL; the API server knows the field by an escaped name.
+    path = "status.__namespace__" if name == "namespace" else f"status.{name}"
+    return rule(
+        f"!(has(oldSelf.status) && has(oldSelf.{path}) && oldSelf.{path} != '')"
+        f" || (has(self.status) && has(self.{path}) && self.{path} == oldSelf.{path})",
+        f"must stay as it is once it is set: {why}. Create a new Experiment for another one",
+        field_path=f".status.{name}",
+        reason=FORBIDDEN,
+    )
+
+
+class Purpose(Model):
+    """Why the experiment exists. No part of the digest."""
+
+    description: Text = Field(min_length=1, description="What the experiment is to find out, in words.")
+    owner: Word = Field(min_length=1, description="Person or team that answers for it.")
+    ticket: Word = Field(default="", description="The ticket that it belongs to.")
+    cost_center: Word = Field(default="", description="Who pays; becomes a label of the namespace for cost reports.")
+
+
+class DatasetInput(Model):
+    """A dataset that the run reads."""
+
+    name: DnsLabel = Field(description="Name of the input; the run finds the data below it.")
+    pin_ref: PinRef = Field(description="The DatasetPin.")
+    role: Role = Field(description="What the run uses the data for. The same data under two roles is how results come out too good.")
+
+
+class FeatureInput(Model):
+    """A set of feature definitions that the run uses."""
+
+    name: DnsLabel = Field(description="Name of the input; the run finds the definitions below it.")
+    pin_ref: PinRef = Field(description="The FeatureSetPin.")
+
+
+class Inputs(Model):
+    """Everything that the run reads, always through pins."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.datasets) || !has(self.features) || self.features.all(f, !self.datasets.exists(d, d.name == f.name))",
+                "must not use one name for a dataset and for features: names of inputs are unique across both lists",
+                field_path=".features",
+            )
+        )
+    )
+
+    datasets: tuple[DatasetInput, ...] = Field(
+        default=(), max_length=64, json_schema_extra=list_map("name"), description="The datasets, each with a role; at most 64."
+    )
+    features: tuple[FeatureInput, ...] = Field(
+        default=(), max_length=32, json_schema_extra=list_map("name"), description="The feature definitions; at most 32."
+    )
+
+
+class Image(Model):
+    """An image that may run in the experiment."""
+
+    name: DnsLabel = Field(description="Name by which `spec.run.image` refers to the image.")
+    reference: ImageReference = Field(
+        description=(
+            "The image by digest, without a tag: `registry.example/team/trainer@sha256:<64 hex digits>`. It has to be approved by the "
+            "profile."
+        )
+    )
+
+
+class Determinism(Model):
+    """What is fixed so that a second run gives the same result."""
+
+    threads: Annotated[int, Field(ge=1, le=1024, json_schema_extra={"format": "int32"})] | None = Field(
+        default=None, description="Threads of numerical libraries. When absent: not fixed."
+    )
+
+
+ParameterValue = Annotated[str, Field(max_length=1024)]
+Seed = Annotated[int, Field(ge=0, le=9007199254740991, json_schema_extra={"format": "int64"})]
+
+
+class Config(Model):
+    """Everything that steers the run. Readable by everybody who may read the experiment: never a place for secrets."""
+
+    parameters: Annotated[dict[str, ParameterValue], NO_SECRET_NAMES, NO_SECRET_VALUES] = Field(
+        default={},
+        max_length=128,
+        description=(
+            'Parameters of the run by name, as text (`learningRate: "0.05"`); at most 128. They are recorded and shown, so secrets are '
+            "refused."
+        ),
+    )
+    seeds: dict[str, Seed] = Field(default={}, max_length=32, description="Seeds of random generators by name, 0 to 2^53-1; at most 32.")
+    determinism: Determinism | None = Field(
+        default=None, description="What is fixed so that a second run gives the same result. When absent: nothing."
+    )
+
+
+class EgressRoute(Model):
+    """A network that the run has to reach."""
+
+    name: DnsLabel = Field(description="Name of the route, for messages.")
+    cidr: Cidr = Field(description="The network; `/32` or `/128` for one host. The profile has to allow it.")
+    ports: tuple[PortRule, ...] = Field(
+        min_length=1,
+        max_length=32,
+        json_schema_extra=list_atomic(),
+        description="The ports that are opened; 1 to 32. The profile has to allow them.",
+    )
+
+
+class ExperimentNetwork(Model):
+    """What the run reaches beside DNS, the store and its own pods."""
+
+    egress: tuple[EgressRoute, ...] = Field(
+        default=(), max_length=32, json_schema_extra=list_map("name"), description="The declared routes. When empty: none."
+    )
+
+
+_QUOTA_NAMES = Checked[dict[str, str]](
+    lambda quota: all(re.fullmatch(QUOTA_RESOURCE, name) for name in quota),
+    f"self.all(name, name.matches(r'{QUOTA_RESOURCE}'))",
+    f"must name in each key {QUOTA_RESOURCE_MESSAGE}",
+)
+
+
+class Resources(Model):
+    """How much the experiment may use."""
+
+    quota: Annotated[dict[str, Quantity], _QUOTA_NAMES] = Field(
+        default={},
+        max_length=32,
+        description=(
+            'Quota of the experiment\'s namespace by resource, such as `requests.cpu: "2"`. A resource that is not named gets the '
+            "profile's default; "
+            "what exceeds the profile's range is refused before anything is created."
+        ),
+    )
+
+
+class Run(Model):
+    """The program to run."""
+
+    image: DnsLabel = Field(description="Name of an entry of `spec.images`.")
+    command: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
+        min_length=1,
+        max_length=64,
+        json_schema_extra=list_atomic(),
+        description="Program and its first arguments. It is not run in a shell.",
+    )
+    args: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
+        default=(), max_length=256, json_schema_extra=list_atomic(), description="Further arguments. When empty: none."
+    )
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=31536000, json_schema_extra={"format": "int64"})] | None = Field(
+        default=None, description="Seconds after which the run is ended, retries included. When absent: not ended."
+    )
+    retries: int = Field(
+        default=0, ge=0, le=100, json_schema_extra={"format": "int32"}, description="How often a failed run is tried again."
+    )
+
+
+class ArtifactRetention(Model):
+    """How long the artifacts are locked."""
+
+    mode: RetentionMode | None = Field(
+        default=None,
+        description=(
+            "`Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special permission can. When absent: the "
+            "profile's."
+        ),
+    )
+    days: Days | None = Field(
+        default=None, description="Days for which every artifact is locked from its arrival. When absent: the profile's default."
+    )
+
+
+class Artifacts(Model):
+    """Where results go, and how long nobody can rewrite them."""
+
+    store_ref: StoreRef = Field(description="The store whose artifact bucket receives the results.")
+    retention: ArtifactRetention | None = Field(
+        default=None, description="How long the artifacts are locked, inside the profile's range. When absent: the profile's default."
+    )
+
+
+class Lifecycle(Model):
+    """What is to become of the experiment. No part of the digest, and always free to edit."""
+
+    desired: Literal["Active", "Frozen"] = Field(
+        default="Active",
+        description="`Active`: pods may run. `Frozen`: running pods are ended and no new one is admitted; everything else stays.",
+    )
+    deletion_policy: Literal["Retain", "Freeze", "Delete"] = Field(
+        default="Freeze",
+        description=(
+            "What happens to the namespace when the Experiment is deleted. `Retain`: it stays as it is, no longer managed. `Freeze`: it "
+            "stays, and no pod is "
+            "admitted any more. `Delete`: it goes. Artifacts stay in each case."
+        ),
+    )
+
+
+class ExperimentSpec(Model):
+    """What the experiment is."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.run) || (has(self.images) && self.images.exists(i, i.name == self.run.image))",
+                "must be the name of an entry of `spec.images`: add the image there by digest, and name it here",
+                field_path=".run.image",
+            )
+        )
+    )
+
+    profile: ObjectName = Field(description="Name of the IsolationProfile that the platform offers. Frozen once `status.digest` is set.")
+    purpose: Purpose = Field(description="Why the experiment exists. Free to edit.")
+    inputs: Inputs = Field(default=Inputs(), description="Everything that the run reads. Frozen once `status.digest` is set.")
+    images: tuple[Image, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_map("name"),
+        description="The images that may run, by digest; at most 32. No other image is admitted. Frozen once `status.digest` is set.",
+    )
+    config: Config = Field(default=Config(), description="Parameters and seeds. Frozen once `status.digest` is set.")
+    network: ExperimentNetwork = Field(
+        default=ExperimentNetwork(),
+        description="What the run reaches beside DNS, the store and its own pods. Frozen once `status.digest` is set.",
+    )
+    resources: Resources = Field(default=Resources(), description="How much the experiment may use. Frozen once `status.digest` is set.")
+    run: Run | None = Field(
+        default=None, description="The program to run. When absent: the team starts pods itself. Frozen once `status.digest` is set."
+    )
+    artifacts: Artifacts = Field(description="Where results go. Frozen once `status.digest` is set.")
+    lifecycle: Lifecycle = Field(default=Lifecycle(), description="What is to become of the experiment. Free to edit.")
+    suspend: bool = Field(
+        default=False,
+        description=(
+            "Whether the operator leaves the experiment alone: no change, no repair, and a condition says so. What stands goes on "
+            "standing. Free to edit."
+        ),
+    )
+
+
+class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
+    """An experiment with a sealed namespace of its own.
+
+    Its inputs are pinned and can only be read, its routes cannot be left, its quotas not exceeded, and its results not rewritten.
+    """
+
+    KIND: ClassVar[str] = "Experiment"
+    ROOT_RULES: ClassVar[tuple[Extra, ...]] = (
+        *(_frozen(name, optional=optional) for name, optional in FROZEN_FIELDS.items()),
+        _set_once("digest", "the digest is the experiment's identity"),
+        _set_once("namespace", "the namespace was allocated once for this experiment"),
+    )
+
+    status: ExperimentStatus = Field(default=ExperimentStatus(), description="What the experiment became.")

@@ -1,0 +1,283 @@
+"""IsolationProfile: the platform's catalogue entry that an Experiment chooses.
+
+It says how far an Experiment may go (quota ranges, approved images, allowed routes, retention) and what it gets when it says
+nothing. It grants nothing by itself and holds no secrets.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from glovebox.api.base import Model, Resource, Status
+from glovebox.api.ports import PortRule
+from glovebox.api.scalars import Cidr, Days, DnsLabel, ImageRepository, Quantity, QuotaResource, RetentionMode, Text, Time
+from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
+
+DriftKind = Literal[
+    "Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "ConfigMap", "Secret", "ServiceAccount", "Role", "RoleBinding"
+]
+DriftPolicy = Literal["Repair", "Alert", "Ignore"]
+
+
+class QuotaRange(Model):
+    """The range of one resource of the experiment's ResourceQuota."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!isQuantity(self.default) || !isQuantity(self.maximum) || quantity(self.default).compareTo(quantity(self.maximum)) <= 0",
+                "`default` must not exceed `maximum`",
+                field_path=".default",
+            ),
+            rule(
+                "!has(self.minimum) || !isQuantity(self.minimum) || !isQuantity(self.default) "
+                "|| quantity(self.minimum).compareTo(quantity(self.default)) <= 0",
+                "`minimum` must not exceed `default`",
+                field_path=".minimum",
+            ),
+        )
+    )
+
+    resource: QuotaResource = Field(description="The resource as ResourceQuota names it, such as `requests.cpu` or `pods`.")
+    default: Quantity = Field(description="What an Experiment gets that does not ask for this resource.")
+    maximum: Quantity = Field(description="The most that an Experiment may ask for. Asking for more is refused before anything is created.")
+    minimum: Quantity | None = Field(default=None, description="The least that an Experiment may ask for. When absent: no lower bound.")
+
+
+class Limits(Model):
+    """The LimitRange for containers: what a container gets that says nothing, and the most that one container may ask for."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *(
+                rule(
+                    f"!has(self.{low}) || !has(self.{high}) || !isQuantity(self.{low}) || !isQuantity(self.{high}) "
+                    f"|| quantity(self.{low}).compareTo(quantity(self.{high})) <= 0",
+                    f"`{low}` must not exceed `{high}`",
+                    field_path=f".{low}",
+                )
+                for low, high in (
+                    ("defaultRequestCpu", "defaultCpu"),
+                    ("defaultRequestMemory", "defaultMemory"),
+                    ("defaultCpu", "maxCpu"),
+                    ("defaultMemory", "maxMemory"),
+                )
+            )
+        )
+    )
+
+    default_cpu: Quantity = Field(default="500m", description="CPU limit (cores) of a container that names none.")
+    default_memory: Quantity = Field(default="512Mi", description="Memory limit (bytes) of a container that names none.")
+    default_request_cpu: Quantity = Field(default="100m", description="CPU request (cores) of a container that names none.")
+    default_request_memory: Quantity = Field(default="128Mi", description="Memory request (bytes) of a container that names none.")
+    max_cpu: Quantity | None = Field(
+        default=None, description="Most CPU (cores) that one container may ask for. When absent: only the quota bounds it."
+    )
+    max_memory: Quantity | None = Field(
+        default=None, description="Most memory (bytes) that one container may ask for. When absent: only the quota bounds it."
+    )
+
+
+class ApprovedImages(Model):
+    """Approval of every image below one registry or repository."""
+
+    repository: ImageRepository = Field(
+        description=(
+            "Registry or repository whose images are approved, without tag or digest. It approves itself and everything below it by whole"
+            " path "
+            "segments: `registry.example/team` approves `registry.example/team/trainer`, not `registry.example/team2/trainer`."
+        )
+    )
+    expire_time: Time | None = Field(
+        default=None,
+        description=(
+            "When the approval ends. From then on new Experiments are refused these images; snapshots that were taken before stay valid. "
+            "When absent: it does not end."
+        ),
+    )
+
+
+class Dns(Model):
+    """Where the cluster's DNS runs."""
+
+    namespace: DnsLabel = Field(default="kube-system", description="Namespace of the DNS pods.")
+    pod_labels: dict[str, str] = Field(
+        default={"k8s-app": "kube-dns"},
+        min_length=1,
+        max_length=8,
+        description="Labels of the DNS pods. Experiments reach port 53 (UDP and TCP) of these pods, and of nothing else.",
+    )
+
+
+class AllowedRoute(Model):
+    """A network that Experiments may declare as an egress route, as a whole or in part."""
+
+    name: DnsLabel = Field(description="Name of the route, for messages.")
+    cidr: Cidr = Field(description="The network. A declared route has to lie inside it.")
+    ports: tuple[PortRule, ...] = Field(
+        min_length=1,
+        max_length=32,
+        json_schema_extra=list_atomic(),
+        description="The ports. Every port of a declared route has to be among them, with the same protocol.",
+    )
+
+
+class ProfileNetwork(Model):
+    """What may be reached from an Experiment. Everything else is closed, in both directions."""
+
+    dns: Dns = Field(default=Dns(), description="Where the cluster's DNS runs.")
+    routes: tuple[AllowedRoute, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_map("name"),
+        description="Networks that Experiments may declare as egress routes. When empty: none. A declared route has to fit into one entry.",
+    )
+
+
+class Subject(Model):
+    """A user, group or service account of Kubernetes."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.kind == 'ServiceAccount' ? has(self.__namespace__) : !has(self.__namespace__)",
+                "`namespace` must be given for a ServiceAccount, and for nothing else",
+                field_path=".namespace",
+            ),
+            rule(
+                "!(self.name in ['system:authenticated', 'system:unauthenticated', 'system:serviceaccounts', 'system:anonymous'])",
+                "must not be everybody: 'system:authenticated', 'system:unauthenticated', 'system:serviceaccounts' and 'system:anonymous' "
+                "would open each experiment to all of the cluster; name the team's group, such as 'glovebox:team:$(team)'",
+                field_path=".name",
+                reason=FORBIDDEN,
+            ),
+        )
+    )
+
+    kind: Literal["Group", "User", "ServiceAccount"] = Field(description="What the name names.")
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        description="Name of the subject. `$(team)` in it stands for the namespace of the Experiment.",
+    )
+    namespace: str | None = Field(
+        default=None,
+        max_length=63,
+        description=(
+            "Namespace of the service account; `$(team)` in it stands for the namespace of the Experiment. Only for `kind: ServiceAccount`."
+        ),
+    )
+
+
+class Access(Model):
+    """Who may work inside the namespaces of experiments."""
+
+    subjects: tuple[Subject, ...] = Field(
+        default=(Subject(kind="Group", name="glovebox:team:$(team)"),),
+        max_length=32,
+        json_schema_extra=list_atomic(),
+        description=(
+            "Who gets the tenant role in the experiment's namespace: run pods and jobs, read logs; no network policies, quotas, roles or "
+            "namespace metadata. When absent: the group `glovebox:team:$(team)`."
+        ),
+    )
+
+
+class RetentionRange(Model):
+    """How long artifacts are locked."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule("self.minimumDays <= self.defaultDays", "`minimumDays` must not exceed `defaultDays`", field_path=".minimumDays"),
+            rule("self.defaultDays <= self.maximumDays", "`defaultDays` must not exceed `maximumDays`", field_path=".defaultDays"),
+        )
+    )
+
+    mode: RetentionMode = Field(
+        default="Compliance",
+        description=(
+            "Weakest lock that an Experiment may choose, and the one it gets by default. `Compliance`: nobody can shorten or lift the "
+            "lock. "
+            "`Governance`: those with a special permission of the store can."
+        ),
+    )
+    minimum_days: Days = Field(default=1, description="Shortest lock (days) that an Experiment may ask for.")
+    maximum_days: Days = Field(default=3650, description="Longest lock (days) that an Experiment may ask for.")
+    default_days: Days = Field(default=365, description="Lock (days) of an Experiment that asks for nothing.")
+
+
+class CredentialRules(Model):
+    """The credentials with which a run writes its artifacts."""
+
+    duration_seconds: int = Field(
+        default=1800,
+        ge=900,
+        le=3600,
+        json_schema_extra={"format": "int32"},
+        description="Lifetime (seconds) of the credentials. They are renewed well before they end.",
+    )
+
+
+class DriftRule(Model):
+    """What is done about a difference in objects of one kind."""
+
+    kind: DriftKind = Field(description="Kind of the managed object.")
+    policy: DriftPolicy = Field(
+        description=(
+            "`Repair`: put it right at once and record it. `Alert`: leave it, and report it in a condition, an Event and a metric. "
+            "`Ignore`: neither."
+        )
+    )
+
+
+class IsolationProfileSpec(Model):
+    """What the platform offers and allows."""
+
+    description: Text = Field(default="", description="What this profile is for, in words for those who choose it.")
+    quota: tuple[QuotaRange, ...] = Field(
+        min_length=1,
+        max_length=32,
+        json_schema_extra=list_map("resource"),
+        description="The resources that experiments may use, each with a range. A resource that is not listed here may not be asked for.",
+    )
+    limits: Limits = Field(default=Limits(), description="What single containers get and may ask for (LimitRange).")
+    images: tuple[ApprovedImages, ...] = Field(
+        default=(),
+        max_length=128,
+        json_schema_extra=list_map("repository"),
+        description="Approved registries and repositories. An image outside of them is refused. When empty: no image is approved.",
+    )
+    network: ProfileNetwork = Field(default=ProfileNetwork(), description="What may be reached from an experiment.")
+    pod_security: Literal["Restricted", "Baseline"] = Field(
+        default="Restricted", description="Pod Security level that the API server enforces in the namespaces of experiments."
+    )
+    access: Access = Field(default=Access(), description="Who may work inside the namespaces of experiments.")
+    retention: RetentionRange = Field(default=RetentionRange(), description="How long artifacts are locked.")
+    credentials: CredentialRules = Field(default=CredentialRules(), description="The credentials with which a run writes its artifacts.")
+    drift: tuple[DriftRule, ...] = Field(
+        default=(),
+        max_length=16,
+        json_schema_extra=list_map("kind"),
+        description="What is done about objects that somebody changed, added or deleted, by kind. A kind that is not listed is repaired.",
+    )
+
+    def drift_policy(self, kind: str) -> DriftPolicy:
+        """Return what is to be done about drift in objects of that kind; `Repair` when nothing was said."""
+        return next((entry.policy for entry in self.drift if entry.kind == kind), "Repair")
+
+
+class IsolationProfileStatus(Status):
+    """What the operator found out about the profile. Conditions: `Ready`, `Stalled`."""
+
+
+class IsolationProfile(Resource[IsolationProfileSpec, IsolationProfileStatus]):
+    """An isolation profile is the platform's catalogue entry that an Experiment chooses.
+
+    It sets quota ranges, approved images, allowed routes, the Pod Security level, access, retention, and what is done about drift.
+    """
+
+    KIND: ClassVar[str] = "IsolationProfile"
+
+    status: IsolationProfileStatus = Field(default=IsolationProfileStatus(), description="What the operator found out.")

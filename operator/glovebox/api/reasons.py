@@ -1,0 +1,102 @@
+"""Every reason word, in one place: the same in conditions, Events, metrics, alerts and runbooks.
+
+A reason is stable: programs and alerts compare it. The message beside it may change at any time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Every kind.
+READY: Final = "Ready"
+PENDING: Final = "Pending"
+PROGRESSING: Final = "Progressing"
+SUSPENDED: Final = "Suspended"
+DELETING: Final = "Deleting"
+DELETION_BLOCKED: Final = "DeletionBlocked"
+INVALID_SPEC: Final = "InvalidSpec"
+NOT_SUPPORTED: Final = "NotSupported"
+API_UNAVAILABLE: Final = "ApiUnavailable"
+FORBIDDEN: Final = "Forbidden"
+CONFLICT: Final = "Conflict"
+INTERNAL_ERROR: Final = "InternalError"
+DEPENDENCY_NOT_READY: Final = "DependencyNotReady"
+
+# The object store, and what was proven of it.
+STORE_NOT_FOUND: Final = "StoreNotFound"
+STORE_NOT_READY: Final = "StoreNotReady"
+STORE_UNAVAILABLE: Final = "StoreUnavailable"
+STORE_FORBIDDEN: Final = "StoreForbidden"
+STORE_CREDENTIALS_NOT_FOUND: Final = "StoreCredentialsNotFound"
+STORE_CREDENTIALS_REFUSED: Final = "StoreCredentialsRefused"
+STORE_ADDRESS_UNKNOWN: Final = "StoreAddressUnknown"
+BUCKET_NOT_FOUND: Final = "BucketNotFound"
+BUCKET_TAKEN: Final = "BucketTaken"
+PROVEN: Final = "Proven"
+PROOF_PENDING: Final = "ProofPending"
+PROOF_FAILED: Final = "ProofFailed"
+PROOF_INCONCLUSIVE: Final = "ProofInconclusive"
+STS_NOT_CONFIGURED: Final = "StsNotConfigured"
+
+# Pins.
+VERIFIED: Final = "Verified"
+VERIFYING: Final = "Verifying"
+DIGEST_MISMATCH: Final = "DigestMismatch"
+SOURCE_NOT_FOUND: Final = "SourceNotFound"
+SOURCE_EMPTY: Final = "SourceEmpty"
+VERSIONING_REQUIRED: Final = "VersioningRequired"
+KEY_REFUSED: Final = "KeyRefused"
+DUPLICATE_PATH: Final = "DuplicatePath"
+TOO_MANY_OBJECTS: Final = "TooManyObjects"
+MANIFEST_INVALID: Final = "ManifestInvalid"
+OBJECTS_CHANGED: Final = "ObjectsChanged"
+OBJECTS_MISSING: Final = "ObjectsMissing"
+OBJECTS_HIDDEN: Final = "ObjectsHidden"
+OBJECTS_EXTRA: Final = "ObjectsExtra"
+OBJECTS_UNREADABLE: Final = "ObjectsUnreadable"
+NOT_YET_VALID: Final = "NotYetValid"
+EXPIRED: Final = "Expired"
+SUPERSEDED_NOT_FOUND: Final = "SupersededNotFound"
+INPUT_NOT_FOUND: Final = "InputNotFound"
+INPUT_NOT_READY: Final = "InputNotReady"
+INPUT_DIGEST_MISMATCH: Final = "InputDigestMismatch"
+FEATURES_INCOMPLETE: Final = "FeaturesIncomplete"
+
+# Experiment: refused before anything is created.
+PROFILE_NOT_FOUND: Final = "ProfileNotFound"
+PROFILE_INVALID: Final = "ProfileInvalid"
+QUOTA_OUT_OF_RANGE: Final = "QuotaOutOfRange"
+IMAGE_NOT_PINNED: Final = "ImageNotPinned"
+IMAGE_NOT_APPROVED: Final = "ImageNotApproved"
+IMAGE_APPROVAL_EXPIRED: Final = "ImageApprovalExpired"
+ROUTE_NOT_ALLOWED: Final = "RouteNotAllowed"
+RETENTION_OUT_OF_RANGE: Final = "RetentionOutOfRange"
+NOT_GRANTED: Final = "NotGranted"
+NAMESPACE_TAKEN: Final = "NamespaceTaken"
+
+# Experiment: waiting, working, done.
+PIN_NOT_FOUND: Final = "PinNotFound"
+PIN_NOT_READY: Final = "PinNotReady"
+PIN_CHANGED: Final = "PinChanged"
+PROVISIONING: Final = "Provisioning"
+PROVISIONED: Final = "Provisioned"
+NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
+NAMESPACE_LOST: Final = "NamespaceLost"
+SNAPSHOT_DIFFERS: Final = "SnapshotDiffers"
+NOT_ENFORCED: Final = "NotEnforced"
+NOT_PROVEN: Final = "NotProven"
+CREDENTIALS_ISSUED: Final = "CredentialsIssued"
+CREDENTIALS_EXPIRED: Final = "CredentialsExpired"
+CREDENTIALS_REVOKED: Final = "CredentialsRevoked"
+RUN_NOT_REQUESTED: Final = "RunNotRequested"
+RUN_NOT_SUPPORTED: Final = "RunNotSupported"
+NOT_SEALED: Final = "NotSealed"
+FROZEN: Final = "Frozen"
+RETAINED: Final = "Retained"
+
+# Drift.
+NO_DRIFT: Final = "NoDrift"
+DRIFT_DETECTED: Final = "DriftDetected"
+DRIFT_REPAIRED: Final = "DriftRepaired"
+DRIFT_IGNORED: Final = "DriftIgnored"
+WRITER_FIGHT: Final = "WriterFight"

@@ -1,0 +1,127 @@
+"""What Kubernetes wants to know beside JSON Schema: list types and CEL rules, carried by the models themselves.
+
+A rule that has to hold in the API server and offline alike is written once: `Taught` checks a text in Python and becomes a
+CEL rule in the CRD, with the same message. Rules over several fields, and over the object before the change, exist in CEL alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from pydantic_core import core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+VALIDATIONS: Final = "x-kubernetes-validations"
+LIST_TYPE: Final = "x-kubernetes-list-type"
+LIST_MAP_KEYS: Final = "x-kubernetes-list-map-keys"
+
+INVALID: Final = "FieldValueInvalid"
+FORBIDDEN: Final = "FieldValueForbidden"
+REQUIRED: Final = "FieldValueRequired"
+
+T = TypeVar("T")
+
+# The types that pydantic accepts for json_schema_extra are invariant: Any keeps the call sites plain.
+Extra = dict[str, Any]
+
+
+def rule(expression: str, message: str, *, field_path: str = "", reason: str = INVALID, message_expression: str = "") -> Extra:
+    """Return one CEL rule.
+
+    Args:
+        expression: CEL over `self` (and `oldSelf` for a transition rule).
+        message: What must hold, and the cure; shown by kubectl as it is.
+        field_path: The field to blame, relative to where the rule stands; without it kubectl prints the whole value.
+        reason: One of the reasons that the API server knows. Its "duplicate" is left out: kubectl drops the message of that one.
+        message_expression: CEL that makes the message, for example to name the key at fault; `message` stands in when it fails.
+    """
+    made: Extra = {"rule": expression, "message": message, "reason": reason}
+    if message_expression:
+        made["messageExpression"] = message_expression
+    if field_path:
+        made["fieldPath"] = field_path
+    return made
+
+
+def rules(*made: Extra) -> Extra:
+    """Return the schema extension that carries these rules."""
+    return {VALIDATIONS: list(made)}
+
+
+def list_map(*keys: str) -> Extra:
+    """Return the extension for a list whose items are told apart by these fields; the API server refuses duplicates."""
+    return {LIST_TYPE: "map", LIST_MAP_KEYS: list(keys)}
+
+
+def list_set() -> Extra:
+    """Return the extension for a list of distinct scalars."""
+    return {LIST_TYPE: "set"}
+
+
+def list_atomic() -> Extra:
+    """Return the extension for a list that is one value: order counts, and a writer replaces it whole."""
+    return {LIST_TYPE: "atomic"}
+
+
+def frozen_since(guard: str, path: str, *, optional: bool) -> str:
+    """Return the CEL of "this field cannot change any more once `guard` holds for the old object", for a rule at the root.
+
+    A transition rule on an optional field itself is skipped when the field is added or removed, so the rule stands on a
+    parent that is always there and compares presence too.
+
+    Args:
+        guard: CEL over `oldSelf` that says whether freezing has begun.
+        path: The field below the root, for example `spec.run`.
+        optional: Whether the field may be absent.
+    """
+    if not optional:
+        return f"!({guard}) || self.{path} == oldSelf.{path}"
+    return f"!({guard}) || (has(self.{path}) ? has(oldSelf.{path}) && self.{path} == oldSelf.{path} : !has(oldSelf.{path}))"
+
+
+@dataclass(frozen=True)
+class Checked(Generic[T]):
+    """Annotated metadata: a check of a value that holds in Python and, as CEL, in the API server, with one message."""
+
+    accepts: Callable[[T], bool]
+    expression: str
+    message: str
+    message_expression: str = ""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Run the check after the type's own validation."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the CEL rule to what the type produced."""
+        return merge_extra(handler(core), rules(rule(self.expression, self.message, message_expression=self.message_expression)))
+
+    def _check(self, value: T) -> T:
+        if not self.accepts(value):
+            raise ValueError(self.message)
+        return value
+
+
+def taught(pattern: str, message: str) -> Checked[str]:
+    """Return a check by regular expression whose message teaches; a bare `pattern` would print only the expression.
+
+    Args:
+        pattern: Anchored at both ends, without single quotes, in the common subset of RE2 and Python.
+        message: What must hold, and the cure.
+    """
+    compiled = re.compile(pattern)
+    return Checked(accepts=lambda text: compiled.fullmatch(text) is not None, expression=f"self.matches(r'{pattern}')", message=message)
+
+
+def merge_extra(schema: JsonSchemaValue, extra: Extra) -> JsonSchemaValue:
+    """Return the schema with the extension added; rules are appended, everything else replaced."""
+    merged = {**schema, **extra}
+    if VALIDATIONS in schema and VALIDATIONS in extra:
+        merged[VALIDATIONS] = [*schema[VALIDATIONS], *extra[VALIDATIONS]]
+    return merged

@@ -1,0 +1,35 @@
+"""`glovebox demo`: from nothing to a sealed namespace, with real data, in one command."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def demo(
+    name: Annotated[str, typer.Option("--name", "-n", help="Name of the local environment that it uses.")] = "demo",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave cluster, store and operator running at the end.")] = False,
+) -> None:
+    """Show it all: a cluster, the operator, real data, an Experiment, refusals, a repair. Exit code 0 only if all of it happened."""
+    from glovebox.local.demo.run import make_console, run_demo  # noqa: PLC0415 - see glovebox.cli.main
+    from glovebox.local.errors import LocalError  # noqa: PLC0415
+    from glovebox.local.processes import INTERRUPTIONS  # noqa: PLC0415
+
+    for number in INTERRUPTIONS:
+        signal.signal(number, _interrupted)
+    console = make_console()
+    try:
+        run_demo(console, name=name, keep=keep)
+    except LocalError as error:
+        console.print(f"\n[bold red]The demonstration failed.[/] {name} has the logs: glovebox local logs --name {name}", highlight=False)
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _interrupted(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)

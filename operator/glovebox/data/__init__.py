@@ -1,0 +1,1 @@
+"""Pure domain of data: manifests, roots, comparisons and digests. No client, no clock, no randomness."""

@@ -1,0 +1,100 @@
+"""The identity of a feature set: what each feature is computed from, how, and when it may be used.
+
+The digest covers everything that changes a value or the permission to use it (recipe, type, shape, nullability, inputs
+with the digests of the data behind them, schema version, validity window) and nothing that only describes it
+(description, owner). Order of features, of inputs and of keys never matters. Names are hashed under their namespace for
+uses where the name itself must not be told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from glovebox.data.digest import DIGEST_PREFIX, canonical_json, digest_of
+from glovebox.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FORMAT: Final = "glovebox.dev/feature-set/v1"
+_FEATURE: Final = "glovebox.dev/feature/v1"
+_NAME: Final = b"glovebox.dev/feature-name/v1"
+_DESCRIPTIVE: Final = frozenset({"description"})
+
+
+def feature_digest(feature: Mapping[str, object]) -> str:
+    """Return `sha256:<hex>` of one feature, its `description` left out and its inputs taken as a set.
+
+    Args:
+        feature: The feature as JSON with the API's field names. `inputs` may be absent.
+
+    Raises:
+        InvalidInput: It holds something that has no canonical JSON, or an input twice.
+    """
+    fields = {key: value for key, value in feature.items() if key not in _DESCRIPTIVE and value is not None}
+    fields["inputs"] = _unique(_texts(feature.get("inputs")), f"input of feature {feature.get('name')!r}")
+    # Written or left to its default, it is the same feature.
+    fields.setdefault("nullable", False)
+    fields.setdefault("shape", [])
+    return digest_of({"feature": fields, "format": _FEATURE})
+
+
+def feature_set_digest(
+    features: Iterable[Mapping[str, object]],
+    *,
+    inputs: Mapping[str, str],
+    schema_version: str,
+    validity: Mapping[str, str | None] | None = None,
+) -> str:
+    """Return `sha256:<hex>` of a feature set.
+
+    Args:
+        features: Each as JSON with the API's field names: name, recipe, dtype, shape, inputs, nullable.
+        inputs: Digest of the data behind each input, by the input's name.
+        schema_version: As declared.
+        validity: `notBeforeTime` and `notAfterTime`, RFC 3339; absent or None values do not count.
+
+    Raises:
+        InvalidInput: Two features have one name, or one uses an input that is not there.
+    """
+    digests: dict[str, str] = {}
+    for feature in features:
+        name = str(feature.get("name"))
+        if name in digests:
+            raise InvalidInput("DuplicateFeature", f"feature {name!r} is there twice; give each a name of its own")
+        for used in _texts(feature.get("inputs")):
+            if used not in inputs:
+                raise InvalidInput("UnknownInput", f"feature {name!r} uses input {used!r}, which spec.inputs does not hold")
+        digests[name] = feature_digest(feature)
+    window = {key: value for key, value in (validity or {}).items() if value is not None}
+    document = {"features": digests, "format": FORMAT, "inputs": dict(inputs), "schemaVersion": schema_version, "validity": window}
+    return DIGEST_PREFIX + hashlib.sha256(canonical_json(document)).hexdigest()
+
+
+def hashed_name(namespace: str, name: str) -> str:
+    """Return 64 hex digits for a feature's name: the same in one namespace, unrelated in any other."""
+    digest = hashlib.sha256()
+    for part in (_NAME, namespace.encode(), name.encode()):
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def hashed_names(namespace: str, names: Iterable[str]) -> dict[str, str]:
+    """Return the hash of each name, by name, in the order of the names."""
+    return {name: hashed_name(namespace, name) for name in sorted(names)}
+
+
+def _texts(value: object) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise InvalidInput("NotCanonical", "the inputs of a feature are no list")
+    return [str(item) for item in value]
+
+
+def _unique(names: list[str], what: str) -> list[str]:
+    if len(set(names)) != len(names):
+        raise InvalidInput("DuplicateInput", f"an {what} is named twice")
+    return sorted(names)

@@ -1,0 +1,79 @@
+"""Everything that the desired state of an experiment is computed from, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from glovebox import names
+from glovebox.api.experiment import Experiment
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.object_store import ObjectStore
+
+PinKind = Literal["DatasetPin", "FeatureSetPin"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedInput:
+    """An input of an Experiment with the pin that was found for it.
+
+    Attributes:
+        name: The name of the input in the Experiment.
+        kind: The kind of the pin.
+        pin_name: The name of the pin.
+        uid: The UID of the pin, so that a pin that was replaced is noticed.
+        digest: Identity of the content alone: the content root of a DatasetPin, the digest of a FeatureSetPin.
+        pin_digest: Identity of the content and of where it lies (versions, keys).
+        objects: Number of objects; 0 for features.
+        bytes: Sum of their sizes; 0 for features.
+        role: What a dataset is for (train, test, ...); None for features.
+    """
+
+    name: str
+    kind: PinKind
+    pin_name: str
+    uid: str
+    digest: str
+    pin_digest: str
+    objects: int = 0
+    bytes: int = 0
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodRoute:
+    """Pods that are chosen by the name of their namespace and by their labels, both."""
+
+    namespace: str
+    labels: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRoute:
+    """What a NetworkPolicy must open towards the object store: one TCP port on networks, on pods, or on both."""
+
+    port: int
+    cidrs: tuple[str, ...] = ()
+    pods: PodRoute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentInputs:
+    """The whole input of `plan.desired_objects`.
+
+    Attributes:
+        experiment: The Experiment, with its metadata.
+        profile: The IsolationProfile that it names.
+        store: The ObjectStore that takes its artifacts.
+        inputs: Its inputs with their pins, in any order.
+        namespace: The name of its namespace: `names.experiment_namespace`, or `status.namespace` once that is set.
+        state: The value of the namespace's state label.
+    """
+
+    experiment: Experiment
+    profile: IsolationProfile
+    store: ObjectStore
+    inputs: tuple[ResolvedInput, ...]
+    namespace: str
+    state: str = names.STATE_OPEN

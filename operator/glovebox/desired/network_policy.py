@@ -1,0 +1,151 @@
+"""NetworkPolicies: closed in both directions, then exactly the doors that an experiment needs.
+
+Policies only add up, so the first denies everything and each other opens one thing: the cluster's DNS, the object
+store's S3 port, the experiment's own pods, and the declared routes. Link-local addresses, where clouds hand out the
+node's credentials, are cut out of every network that is opened; a network inside them never gets here
+(`refusals.py`). A cluster whose network plugin does not enforce NetworkPolicies gains nothing from these objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.object_store import ObjectStore
+from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
+from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.errors import Refused
+
+Network: TypeAlias = "IPv4Network | IPv6Network"
+
+# Cloud metadata services: the link-local ranges, and the address of AWS in IPv6, which is none of them.
+NEVER_REACHABLE: Final[tuple[Network, ...]] = tuple(ip_network(cidr) for cidr in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
+_DNS_PORTS: Final = ({"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"})
+_NAMESPACE_NAME_LABEL: Final = "kubernetes.io/metadata.name"
+
+
+def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
+    """Return the policies of an experiment. The one for routes exists only when routes are declared.
+
+    Raises:
+        Refused: `StoreAddressUnknown`, as `store_route`.
+    """
+    dns = inputs.profile.spec.network.dns
+    policies = [
+        _policy(names.NETWORK_POLICY_DEFAULT_DENY, inputs, policyTypes=["Ingress", "Egress"]),
+        _policy(
+            names.NETWORK_POLICY_DNS,
+            inputs,
+            policyTypes=["Egress"],
+            egress=[{"to": [_pods(PodRoute(dns.namespace, dns.pod_labels))], "ports": [dict(port) for port in _DNS_PORTS]}],
+        ),
+        _policy(names.NETWORK_POLICY_STORE, inputs, policyTypes=["Egress"], egress=[_store_rule(store_route(inputs.store))]),
+        _policy(
+            names.NETWORK_POLICY_OWN_PODS,
+            inputs,
+            policyTypes=["Ingress", "Egress"],
+            ingress=[{"from": [{"podSelector": {}}]}],
+            egress=[{"to": [{"podSelector": {}}]}],
+        ),
+    ]
+    egress = inputs.experiment.spec.network.egress
+    if egress:
+        rules = [
+            _route_rule(route.cidr, ((port.port, port.protocol) for port in route.ports)) for route in sorted(egress, key=lambda r: r.name)
+        ]
+        policies.append(_policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules))
+    return tuple(policies)
+
+
+def store_route(store: ObjectStore) -> StoreRoute:
+    """Return what must be opened towards the store: what its `spec.network` says, else the address in its endpoint.
+
+    Raises:
+        Refused: `StoreAddressUnknown`, when the endpoint is a host name and `spec.network` names no address. A
+            NetworkPolicy knows networks and pods, no host names.
+    """
+    network = store.spec.network
+    endpoint = urlsplit(store.spec.endpoint)
+    port = (network.port if network else None) or endpoint.port or (443 if endpoint.scheme == "https" else 80)
+    if network and (network.cidrs or network.pods):
+        pods = PodRoute(network.pods.namespace, network.pods.labels) if network.pods else None
+        return StoreRoute(port, tuple(network.cidrs), pods)
+    address = _host_network(endpoint.hostname or "")
+    if address is None:
+        raise Refused(
+            reasons.STORE_ADDRESS_UNKNOWN,
+            f"the endpoint of ObjectStore {store.name} is the host name {endpoint.hostname}, which a NetworkPolicy cannot open: "
+            "list its networks in the ObjectStore's spec.network.cidrs, or its pods in spec.network.pods",
+        )
+    return StoreRoute(port, (address,))
+
+
+def _host_network(host: str) -> str | None:
+    """Return the network of the one host that is written as an address, or None for a name."""
+    try:
+        return str(ip_network(ip_address(host)))
+    except ValueError:
+        return None
+
+
+def canonical_network(cidr: str) -> Network:
+    """Return the network of a CIDR text that has no bits set beyond its prefix.
+
+    Raises:
+        ValueError: It is no such text.
+    """
+    return ip_network(cidr)
+
+
+def contains(outer: Network, inner: Network) -> bool:
+    """Tell whether the inner network lies wholly inside the outer one."""
+    if isinstance(outer, IPv4Network):
+        return isinstance(inner, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(inner, IPv6Network) and inner.subnet_of(outer)
+
+
+def never_reachable(network: Network) -> Network | None:
+    """Return the forbidden range that the network lies in, or None."""
+    return next((forbidden for forbidden in NEVER_REACHABLE if contains(forbidden, network)), None)
+
+
+def _policy(name: str, inputs: ExperimentInputs, **spec: Any) -> KubernetesObject:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": owned_metadata(name, inputs),
+        "spec": {"podSelector": {}, **spec},
+    }
+
+
+def _pods(route: PodRoute) -> dict[str, Any]:
+    # One item with both selectors means "and"; two items would mean "or", and open the whole namespace.
+    return {
+        "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME_LABEL: route.namespace}},
+        "podSelector": _labels(route.labels),
+    }
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, Any]:
+    return {"matchLabels": dict(labels)} if labels else {}
+
+
+def _store_rule(route: StoreRoute) -> dict[str, Any]:
+    peers = [_ip_block(cidr) for cidr in sorted(set(route.cidrs))]
+    if route.pods:
+        peers.append(_pods(route.pods))
+    return {"to": peers, "ports": [{"port": route.port, "protocol": "TCP"}]}
+
+
+def _route_rule(cidr: str, ports: Iterable[tuple[int, str]]) -> dict[str, Any]:
+    return {"to": [_ip_block(cidr)], "ports": [{"port": port, "protocol": protocol} for port, protocol in sorted(set(ports))]}
+
+
+def _ip_block(cidr: str) -> dict[str, Any]:
+    network = canonical_network(cidr)
+    excepted = [str(forbidden) for forbidden in NEVER_REACHABLE if contains(network, forbidden)]
+    return {"ipBlock": {"cidr": str(network), **({"except": excepted} if excepted else {})}}

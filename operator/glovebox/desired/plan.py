@@ -1,0 +1,60 @@
+"""Plan: which objects an experiment gets, in the order in which they may be written. The table of contents of this room.
+
+First the namespace, with its Pod Security labels in the same request; then the walls, in any order and at once; last
+the access, so that nobody can start a pod before the walls stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glovebox.desired.access import role_binding, service_accounts
+from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.metadata import KubernetesObject
+from glovebox.desired.namespace import namespace
+from glovebox.desired.network_policy import network_policies
+from glovebox.desired.quota import limit_range, resource_quota
+from glovebox.desired.snapshot import KEY_DIGEST, snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The desired objects of one experiment.
+
+    Attributes:
+        namespace: Written first, and awaited.
+        walls: Written next, in parallel.
+        access: Written last, once every wall stands.
+        digest: The identity of the experiment, as the snapshot holds it.
+    """
+
+    namespace: KubernetesObject
+    walls: tuple[KubernetesObject, ...]
+    access: tuple[KubernetesObject, ...]
+    digest: str
+
+    def objects(self) -> tuple[KubernetesObject, ...]:
+        """Return all objects in the order of writing."""
+        return (self.namespace, *self.walls, *self.access)
+
+
+def desired_objects(inputs: ExperimentInputs) -> Plan:
+    """Return everything that must exist for an experiment; equal inputs give equal objects, to the byte.
+
+    Raises:
+        Refused: `StoreAddressUnknown`; `refusals.check` finds it, and all else, before.
+        InvalidInput: A value that has no canonical form.
+    """
+    frozen = snapshot(inputs)
+    return Plan(
+        namespace=namespace(inputs),
+        walls=(
+            *network_policies(inputs),
+            resource_quota(inputs),
+            limit_range(inputs),
+            frozen,
+            *service_accounts(inputs),
+        ),
+        access=(role_binding(inputs),),
+        digest=frozen["data"][KEY_DIGEST],
+    )

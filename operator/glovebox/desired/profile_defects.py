@@ -1,0 +1,76 @@
+"""What is wrong with an IsolationProfile in itself: it could be chosen by nobody.
+
+The API server finds most of this when the profile is written (CEL rules of the CRD); a profile from before a rule, or
+one that is rendered offline, is found here. The profile's own status says so, and an Experiment that names it is
+refused with the same words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from glovebox.api import reasons
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.desired import quantity
+from glovebox.desired.network_policy import canonical_network, never_reachable
+from glovebox.errors import Refused
+
+# Of these a part may be asked for; everything else that a quota counts comes in pieces.
+_DIVISIBLE: Final = re.compile(r"((requests|limits)\.)?(cpu|memory|ephemeral-storage|storage)|.+/requests\.storage")
+
+
+def check_profile(profile: IsolationProfile) -> None:
+    """Return when the profile can be used.
+
+    Raises:
+        Refused: `ProfileInvalid` with the first defect.
+    """
+    defect = next(_defects(profile), None)
+    if defect is not None:
+        cure = "the platform team must correct the profile, or the Experiment choose another one"
+        raise Refused(reasons.PROFILE_INVALID, f"IsolationProfile {profile.name} cannot be used, because {defect}: {cure}")
+
+
+def comes_in_pieces(resource: str) -> bool:
+    """Tell whether a resource of a quota is counted in whole numbers only."""
+    return _DIVISIBLE.fullmatch(resource) is None
+
+
+def _defects(profile: IsolationProfile) -> Iterator[str]:
+    yield from _limits_incoherent(profile)
+    yield from _quota_incoherent(profile)
+    yield from _route_never_reachable(profile)
+
+
+def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
+    """Find limits that the API server would not take as a LimitRange: request <= default <= maximum."""
+    limits = profile.spec.limits
+    for resource, request, default, maximum in (
+        ("Cpu", limits.default_request_cpu, limits.default_cpu, limits.max_cpu),
+        ("Memory", limits.default_request_memory, limits.default_memory, limits.max_memory),
+    ):
+        if quantity.compare(request, default) > 0:
+            yield f"spec.limits.defaultRequest{resource} ({request}) is more than default{resource} ({default})"
+        if maximum is not None and quantity.compare(default, maximum) > 0:
+            yield f"spec.limits.default{resource} ({default}) is more than max{resource} ({maximum})"
+
+
+def _quota_incoherent(profile: IsolationProfile) -> Iterator[str]:
+    """Find a default outside of its own range, and half a pod."""
+    for entry in profile.spec.quota:
+        where = f"the default {entry.default} of spec.quota[{entry.resource}]"
+        if quantity.compare(entry.default, entry.maximum) > 0:
+            yield f"{where} is more than its maximum {entry.maximum}"
+        if entry.minimum is not None and quantity.compare(entry.default, entry.minimum) < 0:
+            yield f"{where} is less than its minimum {entry.minimum}"
+        if comes_in_pieces(entry.resource) and quantity.parse(entry.default) % 1:
+            yield f"{where} is not a whole number"
+
+
+def _route_never_reachable(profile: IsolationProfile) -> Iterator[str]:
+    """Find a route that would open the way to a metadata service."""
+    for route in profile.spec.network.routes:
+        if forbidden := never_reachable(canonical_network(route.cidr)):
+            yield f"spec.network.routes[{route.name}].cidr {route.cidr} lies in {forbidden}, which is never reachable"

@@ -1,0 +1,95 @@
+"""ResourceQuota and LimitRange: what an experiment may use, and what a container gets that does not say.
+
+Both always exist: a quota on `limits.memory` without a LimitRange turns away every pod that names no limit. The quota
+always counts the kinds of objects of the multi-tenancy benchmark (MTB-PL1-CC-FNS-2), also where the profile is
+silent. What the operator itself keeps in the namespace is added on top, so that the number in a spec is the number
+the tenant gets. A frozen or sealed experiment keeps its quota: the guards already admit no pod there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from glovebox import names
+from glovebox.api.experiment import Experiment
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.desired import quantity
+from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.metadata import KubernetesObject, owned_metadata
+
+# For the kinds that neither the profile nor the Experiment speaks of. No service may be reached from outside the
+# cluster, and what tenants can create (pods, jobs) has a bound, so that one team cannot flood the API server.
+OBJECT_COUNTS: Final[Mapping[str, str]] = {
+    "configmaps": "50",
+    "count/jobs.batch": "50",
+    "persistentvolumeclaims": "10",
+    "pods": "50",
+    "replicationcontrollers": "0",
+    "resourcequotas": "0",
+    "secrets": "10",
+    "services": "10",
+    "services.loadbalancers": "0",
+    "services.nodeports": "0",
+}
+
+# Twice what the operator and Kubernetes (`kube-root-ca.crt`, ServiceAccount `default`) keep there. Once is too little: an
+# object that was deleted a moment ago still counts, and so does a creation that lost a race, until the quota is
+# counted anew. Repair must not wait for that. The quota itself is never counted while it is missing.
+RESERVED: Final[Mapping[str, int]] = {
+    "configmaps": 4,
+    "count/configmaps": 4,
+    "count/limitranges": 2,
+    "count/networkpolicies.networking.k8s.io": 10,
+    "count/resourcequotas": 1,
+    "count/rolebindings.rbac.authorization.k8s.io": 2,
+    "count/secrets": 2,
+    "count/serviceaccounts": 4,
+    "resourcequotas": 1,
+    "secrets": 2,
+}
+
+
+def effective_quota(experiment: Experiment, profile: IsolationProfile) -> dict[str, str]:
+    """Return what the tenant gets, by resource: the Experiment's word, else the profile's, else the object counts' default."""
+    offered = {entry.resource: entry.default for entry in profile.spec.quota}
+    return dict(OBJECT_COUNTS) | offered | dict(experiment.spec.resources.quota)
+
+
+def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
+    """Return the ResourceQuota."""
+    tenant = effective_quota(inputs.experiment, inputs.profile)
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": owned_metadata(names.RESOURCE_QUOTA, inputs),
+        "spec": {"hard": {resource: _with_reserve(resource, amount) for resource, amount in sorted(tenant.items())}},
+    }
+
+
+def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
+    """Return the LimitRange, which speaks of containers only."""
+    limits = inputs.profile.spec.limits
+    maximum = {"cpu": limits.max_cpu, "memory": limits.max_memory}
+    item = {
+        "type": "Container",
+        "default": {"cpu": quantity.canonical(limits.default_cpu), "memory": quantity.canonical(limits.default_memory)},
+        "defaultRequest": {
+            "cpu": quantity.canonical(limits.default_request_cpu),
+            "memory": quantity.canonical(limits.default_request_memory),
+        },
+        "max": {resource: quantity.canonical(amount) for resource, amount in maximum.items() if amount is not None},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": owned_metadata(names.LIMIT_RANGE, inputs),
+        "spec": {"limits": [{key: value for key, value in item.items() if value}]},
+    }
+
+
+def _with_reserve(resource: str, amount: str) -> str:
+    reserve = RESERVED.get(resource)
+    if reserve is None:
+        return quantity.canonical(amount)
+    return quantity.canonical(f"{quantity.parse(amount) + reserve:f}")

@@ -1,0 +1,225 @@
+"""What is turned away before anything is created, and in which words.
+
+Each check is named after the defect that it finds; the first defect found is raised. Every message names the field and
+the cure. These are rules about an Experiment that is to begin: once its snapshot is taken it goes on, although a
+profile became stricter or an approval ran out, so `check` belongs before the snapshot and not after it.
+
+What a single object cannot say right is refused by the API server already (formats, ranges, immutability); here is
+what takes two objects to see: the Experiment against its profile and its store.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from glovebox.api import reasons
+from glovebox.api.experiment import EgressRoute, Experiment
+from glovebox.api.isolation_profile import AllowedRoute, IsolationProfile
+from glovebox.api.object_store import ObjectStore
+from glovebox.api.scalars import IMAGE_BY_DIGEST
+from glovebox.desired import quantity
+from glovebox.desired.network_policy import canonical_network, contains, never_reachable, store_route
+from glovebox.desired.profile_defects import check_profile, comes_in_pieces
+from glovebox.desired.snapshot import declared_size
+from glovebox.errors import Refused
+
+# A ConfigMap holds 1 MiB; the digests of at most 96 inputs and the keys need less than the rest.
+SNAPSHOT_BYTES_MAX: Final = 1024 * 1024 - 64 * 1024
+_LISTED_MAX: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What all checks look at."""
+
+    experiment: Experiment
+    profile: IsolationProfile
+    store: ObjectStore
+    now: datetime
+
+
+def check(experiment: Experiment, profile: IsolationProfile, store: ObjectStore, now: datetime) -> None:
+    """Return when nothing forbids to provision the Experiment.
+
+    Args:
+        experiment: The Experiment, not yet provisioned.
+        profile: The IsolationProfile that it names.
+        store: The ObjectStore that it names.
+        now: The present time, with a time zone; approvals of images end.
+
+    Raises:
+        Refused: The first defect, with the field and the cure. Nothing may be created then.
+    """
+    check_profile(profile)
+    case = _Case(experiment, profile, store, now)
+    for find_defect in CHECKS:
+        find_defect(case)
+
+
+def quota_out_of_range(case: _Case) -> None:
+    """Refuse a resource that the profile does not offer, and an amount outside of the profile's range."""
+    offered = {entry.resource: entry for entry in case.profile.spec.quota}
+    by = f"IsolationProfile {case.profile.name}"
+    for resource, amount in sorted(case.experiment.spec.resources.quota.items()):
+        asks = f"spec.resources.quota['{resource}'] asks for {amount}"
+        entry = offered.get(resource)
+        if entry is None:
+            cure = f"leave it out, or choose a profile that offers it (this one offers {_listed(offered)})"
+            raise Refused(reasons.QUOTA_OUT_OF_RANGE, f"{asks}, but {by} does not offer {resource}: {cure}")
+        if quantity.compare(amount, entry.maximum) > 0:
+            cure = f"ask for at most {entry.maximum}, or choose a profile that allows more"
+            raise Refused(reasons.QUOTA_OUT_OF_RANGE, f"{asks}, more than the {entry.maximum} that {by} allows: {cure}")
+        if entry.minimum is not None and quantity.compare(amount, entry.minimum) < 0:
+            cure = f"ask for at least {entry.minimum}"
+            raise Refused(reasons.QUOTA_OUT_OF_RANGE, f"{asks}, less than the {entry.minimum} that {by} allows: {cure}")
+
+
+def quota_not_whole(case: _Case) -> None:
+    """Refuse half a pod. The API server would too, but only once the namespace exists."""
+    for resource, amount in sorted(case.experiment.spec.resources.quota.items()):
+        if comes_in_pieces(resource) and quantity.parse(amount) % 1:
+            asks = f"spec.resources.quota['{resource}'] asks for {amount}"
+            raise Refused(reasons.INVALID_SPEC, f"{asks}, but {resource} is counted in pieces: write a whole number")
+
+
+def image_not_pinned(case: _Case) -> None:
+    """Refuse a reference that can be moved to other content."""
+    for image in case.experiment.spec.images:
+        if not re.fullmatch(IMAGE_BY_DIGEST, image.reference):
+            what = f"spec.images[{image.name}].reference {image.reference} is not pinned by digest, and a tag can be moved to other content"
+            raise Refused(reasons.IMAGE_NOT_PINNED, f"{what}: write it as REPOSITORY@sha256:<64 hex digits>, without a tag")
+
+
+def image_not_approved(case: _Case) -> None:
+    """Refuse an image from a repository that the profile does not name, or whose approval has ended."""
+    approvals = case.profile.spec.images
+    by = f"IsolationProfile {case.profile.name}"
+    for image in case.experiment.spec.images:
+        repository = image.reference.partition("@")[0]
+        matching = [entry for entry in approvals if _within(repository, entry.repository)]
+        ends = [entry.expire_time for entry in matching if entry.expire_time is not None]
+        if len(ends) < len(matching) or any(end > case.now for end in ends):
+            continue
+        what = f"spec.images[{image.name}].reference comes from {repository}"
+        if not matching:
+            cure = f"use an image from an approved repository ({_listed(entry.repository for entry in approvals)})"
+            raise Refused(reasons.IMAGE_NOT_APPROVED, f"{what}, which {by} does not approve: {cure}")
+        cure = "use an image that is approved, or ask the platform team to renew the approval"
+        ended = f"{max(ends).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        raise Refused(reasons.IMAGE_APPROVAL_EXPIRED, f"{what}, whose approval by {by} ended at {ended}: {cure}")
+
+
+def route_never_reachable(case: _Case) -> None:
+    """Refuse a way to a metadata service, which would hand out the credentials of the node."""
+    for route in case.experiment.spec.network.egress:
+        if forbidden := never_reachable(canonical_network(route.cidr)):
+            what = f"spec.network.egress[{route.name}].cidr {route.cidr} lies in {forbidden}, where cloud metadata services answer"
+            raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{what}: name the network of the service that is really needed")
+
+
+def route_not_allowed(case: _Case) -> None:
+    """Refuse a way out that no single route of the profile contains, with all of its ports."""
+    routes = case.profile.spec.network.routes
+    by = f"IsolationProfile {case.profile.name}"
+    for route in case.experiment.spec.network.egress:
+        where = f"spec.network.egress[{route.name}]"
+        containing = [allowed for allowed in routes if contains(canonical_network(allowed.cidr), canonical_network(route.cidr))]
+        if not containing:
+            cure = f"use a network inside one of its routes ({_listed(f'{allowed.name} {allowed.cidr}' for allowed in routes)})"
+            raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{where}.cidr {route.cidr} lies in no route that {by} allows: {cure}")
+        if not any(_ports(route) <= _ports(allowed) for allowed in containing):
+            cure = "; ".join(f"route {allowed.name} allows {_port_words(allowed)}" for allowed in containing)
+            what = f"{where}.ports ({_port_words(route)}) are not all allowed by one route of {by}"
+            raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{what}: leave out what is not allowed ({cure})")
+
+
+def run_image_unknown(case: _Case) -> None:
+    """Refuse a run of an image that the Experiment does not pin."""
+    run = case.experiment.spec.run
+    pinned = [image.name for image in case.experiment.spec.images]
+    if run is not None and run.image not in pinned:
+        cure = f"add it there by digest, or name one of those ({_listed(pinned)})"
+        raise Refused(reasons.INVALID_SPEC, f"spec.run.image names {run.image}, which spec.images does not have: {cure}")
+
+
+def snapshot_too_large(case: _Case) -> None:
+    """Refuse a declaration that does not fit into one ConfigMap."""
+    size = declared_size(case.experiment)
+    if size > SNAPSHOT_BYTES_MAX:
+        what = f"the declaration takes {size} bytes, more than the {SNAPSHOT_BYTES_MAX} that a snapshot holds"
+        raise Refused(reasons.INVALID_SPEC, f"{what}: shorten spec.run.args and spec.config.parameters, or pin long ones as a dataset")
+
+
+def retention_out_of_range(case: _Case) -> None:
+    """Refuse to keep artifacts for less or more than the platform agreed to, or under a weaker lock."""
+    asked = case.experiment.spec.artifacts.retention
+    if asked is None:
+        return
+    allowed = case.profile.spec.retention
+    by = f"IsolationProfile {case.profile.name}"
+    if asked.mode == "Governance" and allowed.mode == "Compliance":
+        what = f"spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that {by} demands"
+        raise Refused(reasons.RETENTION_OUT_OF_RANGE, f"{what}: write Compliance, or leave the mode out")
+    if asked.days is not None and not allowed.minimum_days <= asked.days <= allowed.maximum_days:
+        what = f"spec.artifacts.retention.days is {asked.days}, outside of what {by} allows"
+        raise Refused(reasons.RETENTION_OUT_OF_RANGE, f"{what}: write {allowed.minimum_days} to {allowed.maximum_days}, or leave it out")
+
+
+def store_unreachable(case: _Case) -> None:
+    """Refuse a store towards which no policy can open a way."""
+    for cidr in store_route(case.store).cidrs:
+        if forbidden := never_reachable(canonical_network(cidr)):
+            what = f"ObjectStore {case.store.name} is at {cidr}, in {forbidden}, which is never reachable from an experiment"
+            raise Refused(
+                reasons.ROUTE_NOT_ALLOWED, f"{what}: give the store another address, or name another store in spec.artifacts.storeRef"
+            )
+
+
+def store_without_sts(case: _Case) -> None:
+    """Refuse a store that can give no credentials for one prefix alone: a shared key would open every experiment's."""
+    if case.store.spec.sts is None:
+        what = f"ObjectStore {case.store.name} has no spec.sts, so it cannot issue credentials that open this experiment's artifacts alone"
+        raise Refused(
+            reasons.STS_NOT_CONFIGURED, f"{what}: add spec.sts.roleArn to the ObjectStore, or name another store in spec.artifacts.storeRef"
+        )
+
+
+CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
+    quota_out_of_range,
+    quota_not_whole,
+    image_not_pinned,
+    image_not_approved,
+    route_never_reachable,
+    route_not_allowed,
+    run_image_unknown,
+    snapshot_too_large,
+    retention_out_of_range,
+    store_unreachable,
+    store_without_sts,
+)
+
+
+def _within(repository: str, approved: str) -> bool:
+    # Whole path parts only: `registry.example/team` does not approve `registry.example/team-b`.
+    return repository == approved or repository.startswith(f"{approved}/")
+
+
+def _ports(route: EgressRoute | AllowedRoute) -> frozenset[tuple[int, str]]:
+    return frozenset((port.port, port.protocol) for port in route.ports)
+
+
+def _port_words(route: EgressRoute | AllowedRoute) -> str:
+    return _listed(f"{port}/{protocol}" for port, protocol in sorted(_ports(route)))
+
+
+def _listed(items: Iterable[str]) -> str:
+    """Return the items in a line, or words that say there is none; long lists are cut."""
+    listed = list(items)
+    shown = ", ".join(listed[:_LISTED_MAX])
+    if len(listed) > _LISTED_MAX:
+        return f"{shown} and {len(listed) - _LISTED_MAX} more"
+    return shown or "none"

@@ -1,0 +1,101 @@
+"""Snapshot: what a run depends on, as canonical JSON, with its digest, in one immutable ConfigMap.
+
+The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and under whatever
+name. It covers the content of the inputs and their roles, images, configuration, routes, declared resources, the run,
+the artifacts' store and declared retention, and the name of the profile. It does not cover who, why and for how long
+(name, team, UID, purpose, life cycle), nor the profile's own text: the platform may change a default for everybody
+without changing what an experiment is.
+
+Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is `digest`. Fields that are
+not set are left out, so that a field added later changes no digest of before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from glovebox import names
+from glovebox.api.base import Model
+from glovebox.api.experiment import EgressRoute, Experiment
+from glovebox.data.digest import canonical_json, digest_of
+from glovebox.desired import quantity
+from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
+from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.desired.network_policy import canonical_network
+
+FORMAT: Final = "glovebox.dev/experiment/v1"
+# The keys of the ConfigMap; the image guard of the chart reads `images`, one reference per line.
+KEY_SNAPSHOT: Final = "snapshot.json"
+KEY_DIGEST: Final = "digest"
+KEY_IMAGES: Final = "images"
+
+
+def experiment_digest(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> str:
+    """Return the identity of everything the experiment depends on, `sha256:<64 hex>`.
+
+    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and networks in any spelling.
+
+    Raises:
+        InvalidInput: `NotCanonical`, when a value has no single spelling in JSON.
+    """
+    return digest_of(dependencies(experiment, inputs))
+
+
+def dependencies(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> dict[str, Any]:
+    """Return what the digest covers, in plain JSON values."""
+    spec = experiment.spec
+    parts = {
+        "format": FORMAT,
+        "profile": spec.profile,
+        "inputs": [_input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))],
+        "images": {image.name: image.reference for image in spec.images},
+        "config": _declared(spec.config),
+        "network": [_route(route) for route in sorted(spec.network.egress, key=lambda route: route.name)],
+        "resources": {resource: quantity.plain(amount) for resource, amount in spec.resources.quota.items()},
+        "run": _declared(spec.run) if spec.run else None,
+        "artifacts": _declared(spec.artifacts),
+    }
+    return {key: value for key, value in parts.items() if value not in (None, {}, [])}
+
+
+def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
+    """Return the ConfigMap. It is immutable: the API server refuses a change of its data, whoever asks."""
+    covered = dependencies(inputs.experiment, inputs.inputs)
+    references = sorted({image.reference for image in inputs.experiment.spec.images})
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": owned_metadata(names.SNAPSHOT_CONFIG_MAP, inputs),
+        "immutable": True,
+        "data": {
+            KEY_SNAPSHOT: canonical_json(covered).decode(),
+            KEY_DIGEST: digest_of(covered),
+            KEY_IMAGES: "\n".join(references),
+        },
+    }
+
+
+def declared_size(experiment: Experiment) -> int:
+    """Return how many bytes the snapshot takes before its inputs are known."""
+    references = sum(len(image.reference) + 1 for image in experiment.spec.images)
+    return len(canonical_json(dependencies(experiment, ()))) + references
+
+
+def _input(item: ResolvedInput) -> dict[str, Any]:
+    described = {"name": item.name, "kind": item.kind, "role": item.role, "digest": item.digest}
+    return {key: value for key, value in described.items() if value is not None}
+
+
+def _route(route: EgressRoute) -> dict[str, Any]:
+    ports = sorted({(port.port, port.protocol) for port in route.ports})
+    return {
+        "name": route.name,
+        "cidr": str(canonical_network(route.cidr)),
+        "ports": [{"port": port, "protocol": protocol} for port, protocol in ports],
+    }
+
+
+def _declared(part: Model) -> Mapping[str, Any]:
+    dumped: Mapping[str, Any] = part.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {key: value for key, value in dumped.items() if value not in ({}, [])}

@@ -1,0 +1,115 @@
+"""First chapter: the operator in the cluster, and the data in the store."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from glovebox import names
+from glovebox.local.demo import loading
+from glovebox.local.demo.flights import DataFile, read_files
+from glovebox.local.demo.stage import ADMIN, BREAK_GLASS_GROUP, Stage
+from glovebox.local.errors import LocalError
+from glovebox.local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER
+
+if TYPE_CHECKING:
+    from glovebox.local.progress import Step
+
+CREDENTIALS = "primary-store-credentials"
+_GUARD = "glovebox-namespaces"
+_GUARD_TIMEOUT = 60.0
+_POLL_INTERVAL = 0.2
+
+
+def install_chart(stage: Stage, step: Step) -> None:
+    """Install CRDs, guards and rights by helm; the operator itself is started beside the cluster, which has no nodes.
+
+    Raises:
+        LocalError: Helm failed.
+    """
+    values = chart_values()
+    chart = str(stage.repository / "helm" / "glovebox")
+    command = ("upgrade", "--install", "glovebox", chart, f"--namespace={OPERATOR_NAMESPACE}", "--create-namespace", "--wait", "--values=-")
+    stage.tools.helm(*command, stdin=json.dumps(values), timeout=120)
+    policies = stage.tools.get("validatingadmissionpolicies", selector="app.kubernetes.io/name=glovebox")["items"]
+    kinds = [line for line in stage.tools.kubectl("api-resources", "--api-group=glovebox.dev", "--no-headers").splitlines() if line.strip()]
+    step.say(f"{len(kinds)} kinds, {len(policies)} guards")
+
+
+def chart_values() -> dict[str, Any]:
+    """Return the chart's values for an operator that runs as a process under a user of its own."""
+    return {
+        "operator": {
+            "enabled": False,
+            "identities": [OPERATOR_USER],
+            "subjects": [{"kind": "User", "name": OPERATOR_USER, "apiGroup": "rbac.authorization.k8s.io"}],
+        },
+        "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]},
+    }
+
+
+def start_operator(stage: Stage, step: Step) -> None:
+    """Start the operator under its own certificate: it may do what the chart's roles say and nothing else.
+
+    Raises:
+        LocalError: It ended, or was not ready in time.
+    """
+    stage.operator.launch()
+    stage.operator.wait_ready(step.say)
+    step.say(f"user {OPERATOR_USER}, pid {stage.operator.pid}")
+
+
+def hand_over_keys(stage: Stage, step: Step) -> None:
+    """Put the operator's keys of the store into a Secret of its own namespace, as the ObjectStore names it.
+
+    Raises:
+        LocalError: kubectl failed.
+    """
+    keys = stage.environment.access.operator
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": CREDENTIALS, "namespace": OPERATOR_NAMESPACE},
+        "stringData": {"accessKeyId": keys.access_key_id, "secretAccessKey": keys.secret_access_key},
+    }
+    # On standard input: arguments can be read by every user of the machine.
+    stage.tools.kubectl("apply", "--filename=-", stdin=json.dumps(secret))
+    step.say(f"Secret {OPERATOR_NAMESPACE}/{CREDENTIALS}")
+
+
+def load_data(stage: Stage, step: Step) -> None:
+    """Write the flights of 2013 as Parquet and load them into a versioned bucket.
+
+    Raises:
+        LocalError: The package is missing, or the store refused.
+    """
+    rows = 0
+    files: list[DataFile] = []
+    for file in read_files(step.say):
+        files.append(file)
+        rows += file.rows
+    loaded = loading.load(stage.environment.access, files, step.say)
+    step.say(f"{rows:,} records, {loaded.objects} files, {loaded.bytes / 1e6:.1f} MB in s3://{loading.BUCKET}")
+
+
+def wait_for_guards(stage: Stage, step: Step) -> None:
+    """Wait until the API server refuses what the guards forbid: it takes new policies up some seconds after their creation.
+
+    Raises:
+        LocalError: They do not act.
+    """
+    decoy = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "gbx-decoy", "labels": {names.LABEL_EXPERIMENT_UID: "none"}},
+    }
+    deadline = time.monotonic() + _GUARD_TIMEOUT
+    while True:
+        answer = stage.tools.try_kubectl("create", "--dry-run=server", "--filename=-", person=ADMIN, stdin=json.dumps(decoy))
+        if _GUARD in answer.err:
+            step.say("a forged namespace is refused")
+            return
+        if time.monotonic() > deadline:
+            raise LocalError("Waiting for the guards", f"after {_GUARD_TIMEOUT:.0f} s a forged namespace still gives: {answer.text}")
+        time.sleep(_POLL_INTERVAL)

@@ -1,0 +1,73 @@
+"""Fourth chapter: three refusals that teach, each in the exact words that a person reads in kubectl."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glovebox import names
+from glovebox.local.demo.declaring import condition
+from glovebox.local.demo.stage import TEAM, Act, Stage
+from glovebox.local.errors import LocalError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from glovebox.local.progress import Step
+
+REFUSALS = Path("docs/examples/refusals")
+OVER_QUOTA = "over-quota"
+_WAIT_SECONDS = 60
+
+
+def refused_by_the_api_server(file: str) -> Act:
+    """Return a step that applies a file which the API server must refuse.
+
+    Args:
+        file: Its name in the folder of refusals.
+    """
+
+    def act(stage: Stage, step: Step) -> RenderableType:
+        shown = f"kubectl apply -f {REFUSALS / file}"
+        answer = stage.tools.try_kubectl("apply", "-f", str(stage.repository / REFUSALS / file))
+        if answer.code == 0:
+            raise LocalError(f"`{shown}`", f"it must be refused, and was not: {answer.text}")
+        if "is invalid" not in answer.err and "denied request" not in answer.err:
+            raise LocalError(f"`{shown}`", f"it was refused, but not by a rule of ours: {answer.text}")
+        step.say("refused by the API server")
+        return quote(shown, answer.err.replace(str(stage.repository) + "/", ""))
+
+    return act
+
+
+def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
+    """Apply an Experiment outside its profile's range; show that the operator says why, and that nothing was created.
+
+    Raises:
+        LocalError: It was not refused, or something was created for it.
+    """
+    file = REFUSALS / f"{OVER_QUOTA}.yaml"
+    stage.tools.kubectl("apply", "-f", str(stage.repository / file))
+    wait = ("wait", "--for=condition=Stalled", f"--timeout={_WAIT_SECONDS}s", "experiments.glovebox.dev", OVER_QUOTA, f"--namespace={TEAM}")
+    waited = stage.tools.try_kubectl(*wait, timeout=_WAIT_SECONDS + 30)
+    experiment = stage.tools.get("experiments.glovebox.dev", OVER_QUOTA, namespace=TEAM)
+    ready = condition(experiment, "Ready")
+    if waited.code != 0 or ready.get("status") != "False":
+        raise LocalError("Applying an Experiment over quota", f"it must stall, and did not: {json.dumps(experiment.get('status'))}")
+    found = stage.tools.get("namespaces", selector=f"{names.LABEL_EXPERIMENT}={OVER_QUOTA}")["items"]
+    if found or (experiment.get("status") or {}).get("namespace"):
+        raise LocalError("Applying an Experiment over quota", f"something was created for it: {[obj['metadata']['name'] for obj in found]}")
+    stage.tools.kubectl("delete", "-f", str(stage.repository / file), "--timeout=30s")
+    step.say("refused by the operator, nothing was created")
+    lines = f"Ready=False {ready['reason']}\n{ready['message']}"
+    return quote(f"kubectl apply -f {file}; kubectl get experiment {OVER_QUOTA} -n {TEAM} -o yaml", lines)
+
+
+def quote(command: str, text: str) -> RenderableType:
+    """Return a command and what it said, indented below a step's line."""
+    from rich.console import Group  # noqa: PLC0415 - `glovebox --help` must not pay for it
+    from rich.padding import Padding  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    return Group(Text(f"$ {command}", style="bold"), Padding(Text(text, style="yellow"), (0, 0, 0, 2)))

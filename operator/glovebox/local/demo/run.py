@@ -1,0 +1,155 @@
+"""Plays the demonstration, and leaves nothing behind unless it is told to.
+
+Whatever happens, nothing is hidden: a step that fails is named with its cause and its log, and the exit code is 0 only
+when every step did what it says. After a failure the processes are ended and the logs stay; interrupted, all of it goes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glovebox.local.demo.script import CHAPTERS
+from glovebox.local.demo.stage import EXPERIMENT, TEAM, Chapter, DemoStep, Stage, find_repository
+from glovebox.local.demo.tools import Tools
+from glovebox.local.environment import Environment, bring_down, bring_up
+from glovebox.local.errors import LocalError
+from glovebox.local.paths import StateDir
+from glovebox.local.processes import deferred_signals
+from glovebox.local.programs import HELM, KUBERNETES, ensure_program
+from glovebox.local.progress import Progress, Silent, Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from glovebox.local.progress import Step
+
+NAME = "demo"
+_WIDTH = 100
+
+
+def run_demo(console: Console, *, name: str = NAME, keep: bool = False) -> None:
+    """Play the whole demonstration.
+
+    Args:
+        console: Where it is shown.
+        name: Of the local environment; one that is left from before is ended first.
+        keep: Leave everything running at the end, also after a failure.
+
+    Raises:
+        LocalError: A step failed.
+    """
+    started = time.monotonic()
+    progress = Terminal(console)
+    repository = find_repository()
+    console.print("\n[bold]Glovebox[/] from nothing to a sealed namespace: a real API server, a real store, real data\n", highlight=False)
+    with environment_of(name, progress, keep=keep) as environment:
+        stage = open_stage(environment, progress, repository)
+        play(CHAPTERS, stage, progress, console)
+        namespace = stage.sealed_namespace
+        console.print(f"\n[bold green]All of it happened[/], in {time.monotonic() - started:.0f} s.", highlight=False)
+        console.print(_farewell(name, namespace, stage.metrics_port) if keep else _invitation(), highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def environment_of(name: str, progress: Progress, *, keep: bool) -> Iterator[Environment]:
+    """Bring a fresh environment up; at the end of the block take it down, unless it is to be kept.
+
+    Raises:
+        LocalError: It could not be brought up or down.
+    """
+    state = StateDir.named(name)
+    if state.root.exists():
+        with progress.step(f"Ending the environment {name} of before"):
+            bring_down(name, Silent(), keep_data=False)
+    keep_data = False
+    try:
+        environment, _ = bring_up(name, "embedded", progress)
+        yield environment
+    except LocalError:
+        # For whoever reads the logs; the next demonstration clears them away.
+        keep_data = True
+        raise
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if not keep:
+            with deferred_signals():
+                bring_down(name, Silent(), keep_data=keep_data)
+
+
+def open_stage(environment: Environment, progress: Progress, repository: Path) -> Stage:
+    """Find or build the tools and put the stage together.
+
+    Raises:
+        LocalError: A tool could not be built.
+    """
+    kubectl = ensure_program(KUBERNETES, progress) / "kubectl"
+    helm = ensure_program(HELM, progress) / "helm"
+    folder = environment.state.root / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    return Stage(environment, Tools(kubectl, helm, environment.kubeconfig, folder / "home"), repository)
+
+
+def play(chapters: Iterable[Chapter], stage: Stage, progress: Progress, console: Console) -> None:
+    """Do every step in its order; show what each has to show below its line.
+
+    Raises:
+        LocalError: A step failed; those after it were not tried.
+    """
+    from rich.padding import Padding  # noqa: PLC0415 - `glovebox --help` must not pay for it
+
+    for chapter in chapters:
+        console.print(f"\n[bold]{chapter.title}[/]", highlight=False)
+        for step in chapter.steps:
+            with progress.step(step.title) as shown:
+                result = _act(step, stage, shown)
+            if result is not None:
+                console.print(Padding(result, (0, 0, 1, 2)), highlight=False)
+
+
+def _act(step: DemoStep, stage: Stage, shown: Step) -> RenderableType | None:
+    try:
+        return step.act(stage, shown)
+    except LocalError:
+        raise
+    except Exception as error:
+        # What the cluster answered was not what the step expects: the reader shall know which step, not read a trace.
+        raise LocalError(step.title, f"{type(error).__name__}: {error}", stage.operator.log) from error
+
+
+def make_console() -> Console:
+    """Return a console on standard output; where that is no terminal, as wide as a comfortable one."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    return Console(width=None if sys.stdout.isatty() else _WIDTH)
+
+
+def _invitation() -> str:
+    return (
+        "Everything is gone again. To go on by hand:\n\n"
+        "  make demo ARGS=--keep    leaves it running at the end\n"
+        "  docs/quickstart.md       says what to try then"
+    )
+
+
+def _farewell(name: str, namespace: str, port: int) -> str:
+    program = sys.argv[0] if Path(sys.argv[0]).name == "glovebox" else "glovebox"
+    return (
+        "It goes on running. By hand:\n\n"
+        f'  eval "$({program} local env --name {name})"\n'
+        f"  kubectl get glovebox --namespace {TEAM}\n"
+        f"  kubectl describe experiment {EXPERIMENT} --namespace {TEAM}\n"
+        f"  kubectl get networkpolicies,resourcequotas,rolebindings --namespace {namespace}\n"
+        "  kubectl explain experiment.spec.inputs\n"
+        f"  kubectl auth can-i --list --namespace {namespace} --as dana --as-group glovebox:team:{TEAM}\n"
+        f"  curl http://127.0.0.1:{port}/metrics\n"
+        f"  {program} local logs operator --name {name} --follow\n\n"
+        "End it:  make down"
+    )

@@ -1,0 +1,136 @@
+"""The bucket of artifacts: created with a lock when told to, refused with the cure when it exists without one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Literal
+
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
+from glovebox.store.errors import BUCKET_MISSING, LOCK_MISSING, NOT_FOUND_STATUS, answer_of, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CreateBucketConfigurationTypeDef, DefaultRetentionTypeDef
+
+    from glovebox.store.connection import Store
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DefaultRetention:
+    """What locks each object version on arrival, without the writer's doing.
+
+    Args:
+        mode: COMPLIANCE holds against everybody, GOVERNANCE only against those without a certain right.
+        days: 1 or more.
+    """
+
+    mode: Literal["COMPLIANCE", "GOVERNANCE"]
+    days: int
+
+
+async def ensure_bucket(store: Store, bucket: str, *, create: bool, lock_required: bool, retention: DefaultRetention) -> bool:
+    """Make sure that the bucket is there, versioned, and locked where that is required; return whether it was created.
+
+    Safe to repeat at any point: a bucket that was created, but not yet given its default retention, is completed.
+
+    Args:
+        store: Opened with the operator's credentials.
+        bucket: Its name.
+        create: Create it when it is missing, and set its default retention when it has none. An existing rule is left alone.
+        lock_required: Refuse a bucket without object lock.
+        retention: The default retention of a bucket that we create.
+
+    Raises:
+        InvalidInput: `BucketWithoutLock` or `BucketNotVersioned`.
+        GloveboxError: `BucketMissing` and not told to create it; the store does not answer or denies it.
+    """
+    return await store.run(_ensure, store, bucket, create, lock_required, retention)
+
+
+async def default_retention(store: Store, bucket: str) -> DefaultRetention | None:
+    """Return the bucket's default retention; None when it has no lock, or a lock without a default."""
+    return (await store.run(read_lock, store, bucket))[1]
+
+
+def _ensure(store: Store, bucket: str, create: bool, lock_required: bool, retention: DefaultRetention) -> bool:  # noqa: FBT001 - called with names, by `ensure_bucket` alone
+    created = False
+    if not _exists(store, bucket):
+        if not create:
+            raise Unavailable(
+                BUCKET_MISSING, f"bucket {bucket} does not exist; create it with object lock, or set artifacts.create to true"
+            )
+        _create(store, bucket)
+        created = True
+    locked, rule = read_lock(store, bucket)
+    if lock_required and not locked:
+        raise InvalidInput(
+            "BucketWithoutLock",
+            f"bucket {bucket} exists without object lock, so nothing in it can be protected; name another bucket and let it be created "
+            "(artifacts.create: true), enable object lock on this one, or set artifacts.worm to BestEffort",
+        )
+    _require_versioning(store, bucket, created=created)
+    if create and locked and rule is None:
+        _set_default(store, bucket, retention)
+    return created
+
+
+def read_lock(store: Store, bucket: str) -> tuple[bool, DefaultRetention | None]:
+    """Return whether the bucket has object lock, and its default retention. Blocks."""
+    try:
+        with translated(f"read the object lock of bucket {bucket}"):
+            configuration = store.s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    except GloveboxError as error:
+        if error.reason == LOCK_MISSING:
+            return False, None
+        raise
+    if configuration.get("ObjectLockEnabled") != "Enabled":
+        return False, None
+    rule = configuration.get("Rule", {}).get("DefaultRetention", {})
+    mode, days = rule.get("Mode"), rule.get("Days") or (rule.get("Years") or 0) * 365
+    return True, DefaultRetention(mode, days) if mode and days else None
+
+
+def _exists(store: Store, bucket: str) -> bool:
+    doing = f"look for bucket {bucket}"
+    try:
+        store.s3.head_bucket(Bucket=bucket)
+    except Exception as error:
+        answer = answer_of(error)
+        if answer is not None and answer.status == NOT_FOUND_STATUS:
+            return False
+        with translated(doing):
+            raise
+    return True
+
+
+def _create(store: Store, bucket: str) -> None:
+    region = store.settings.region
+    # us-east-1 is the one region that must not be named.
+    where: CreateBucketConfigurationTypeDef = {} if region == "us-east-1" else {"LocationConstraint": region}  # type: ignore[typeddict-item]  # any region is text to us
+    with translated(f"create bucket {bucket} with object lock"):
+        if where:
+            store.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True, CreateBucketConfiguration=where)
+        else:
+            store.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+
+
+def _require_versioning(store: Store, bucket: str, *, created: bool) -> None:
+    with translated(f"read the versioning of bucket {bucket}"):
+        status = store.s3.get_bucket_versioning(Bucket=bucket).get("Status")
+    if status == "Enabled":
+        return
+    if not created:
+        raise InvalidInput(
+            "BucketNotVersioned",
+            f"bucket {bucket} does not keep versions (versioning is {status or 'off'}), so nothing in it can be pinned or protected; "
+            "enable versioning on it",
+        )
+    with translated(f"enable versioning on bucket {bucket}"):
+        store.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _set_default(store: Store, bucket: str, retention: DefaultRetention) -> None:
+    rule: DefaultRetentionTypeDef = {"Mode": retention.mode, "Days": retention.days}
+    with translated(f"set the default retention of bucket {bucket}"):
+        store.s3.put_object_lock_configuration(
+            Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": rule}}
+        )

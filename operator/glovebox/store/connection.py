@@ -1,0 +1,228 @@
+"""Connections to object stores: settings, clients built once and shared, and the pools that keep waiting off the event loop.
+
+Three pools of named threads, each bounded: *control* for single short requests, *jobs* for whole listings and pins, *reads*
+for the bytes of objects. A job waits for reads, and a read waits for nobody, so the pools cannot block one another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+import boto3
+from botocore.config import Config
+
+from glovebox.store.errors import translated
+from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Keys of one user or session of a store; printing them shows the key's id alone.
+
+    Args:
+        access_key_id: Names the key; no secret.
+        secret_access_key: Signs.
+        session_token: Only with credentials of a session.
+        expire_time: When a session ends; None for a user's keys.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expire_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """How to reach one store.
+
+    Args:
+        endpoint: URL of the S3 API.
+        region: To sign for.
+        path_style: `endpoint/bucket/key` rather than `bucket.endpoint/key`.
+        credentials: None for those of the environment (instance profile, web identity, AWS_* variables).
+        sts_endpoint: URL of the STS API; None for the same as `endpoint`.
+    """
+
+    endpoint: str
+    region: str = "us-east-1"
+    path_style: bool = True
+    credentials: Credentials | None = None
+    sts_endpoint: str | None = None
+
+
+class Stop(threading.Event):
+    """Set when whoever waits for a job has given up; the job looks at it between two requests."""
+
+    def check(self) -> None:
+        """Leave the job when nobody waits for it any more.
+
+        Raises:
+            JobStoppedError: The caller was cancelled.
+        """
+        if self.is_set():
+            raise JobStoppedError
+
+
+class JobStoppedError(Exception):
+    """Unwinds a job that nobody waits for; never seen outside its thread."""
+
+
+class Store:
+    """One store: its clients, and the ways to use them without blocking. Made by `Stores.open`.
+
+    Args:
+        settings: How to reach it.
+        pools: Where its work runs; shared with all other stores.
+    """
+
+    def __init__(self, settings: StoreSettings, pools: Pools) -> None:
+        self.settings = settings
+        self._pools = pools
+        self._session = _session(settings)
+        self._building = threading.Lock()
+
+    @functools.cached_property
+    def s3(self) -> S3Client:
+        """The S3 client for rare calls (locks, policies); bulk work goes by `wire`. Safe to share between threads."""
+        with self._building:
+            return self._session.client("s3", endpoint_url=self.settings.endpoint, config=_config(self.settings))
+
+    @functools.cached_property
+    def sts(self) -> STSClient:
+        """The STS client."""
+        endpoint = self.settings.sts_endpoint or self.settings.endpoint
+        with self._building:
+            return self._session.client("sts", endpoint_url=endpoint, config=_config(self.settings))
+
+    @functools.cached_property
+    def wire(self) -> Wire:
+        """Signed requests of our own, for listings and reads."""
+        settings = self.settings
+        return Wire(settings.endpoint, settings.region, path_style=settings.path_style, credentials=self._session.get_credentials)
+
+    def with_credentials(self, credentials: Credentials) -> Store:
+        """Return the same store as another user or session sees it; not kept, close it by forgetting it."""
+        settings = self.settings
+        changed = StoreSettings(settings.endpoint, settings.region, settings.path_style, credentials, settings.sts_endpoint)
+        return Store(changed, self._pools)
+
+    async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one short blocking call in the control pool."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pools.control, functools.partial(call, *args, **kwargs))
+
+    async def call(self, doing: str, call: Callable[[], T]) -> T:
+        """Run one short blocking call in the control pool, its errors translated.
+
+        Raises:
+            GloveboxError: With `doing` in its message.
+        """
+
+        def translating() -> T:
+            with translated(doing):
+                return call()
+
+        return await self.run(translating)
+
+    async def run_job(self, job: Callable[[Stop], T]) -> T:
+        """Run a long blocking job; when the caller is cancelled the job is told through its `Stop` and left behind."""
+        stop = Stop()
+        running = asyncio.get_running_loop().run_in_executor(self._pools.jobs, job, stop)
+        # A job that was left behind ends with an error that nobody awaits.
+        running.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    def submit_read(self, call: Callable[[], T]) -> Future[T]:
+        """Start reading in the pool of reads; for jobs, which wait for the result."""
+        return self._pools.reads.submit(call)
+
+
+class Pools:
+    """The three pools of threads, shared by all stores of a process."""
+
+    def __init__(self, *, control: int, jobs: int, reads: int) -> None:
+        self.control = ThreadPoolExecutor(control, thread_name_prefix="glovebox-store")
+        self.jobs = ThreadPoolExecutor(jobs, thread_name_prefix="glovebox-store-job")
+        self.reads = ThreadPoolExecutor(reads, thread_name_prefix="glovebox-store-read")
+
+    def close(self) -> None:
+        """End the threads once their current work is done."""
+        for pool in (self.jobs, self.reads, self.control):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Stores:
+    """All stores of a process: opened once for each setting, so that clients and connections are shared.
+
+    Args:
+        threads: Bound of the pools for short requests and for reads, together.
+        jobs: Bound of the listings and pins that run at once.
+    """
+
+    def __init__(self, threads: int = 16, jobs: int = 4) -> None:
+        half = max(1, threads // 2)
+        self._pools = Pools(control=half, jobs=jobs, reads=half)
+        self._open: dict[StoreSettings, Store] = {}
+
+    def open(self, settings: StoreSettings) -> Store:
+        """Return the store of these settings. Costs nothing: clients are built with their first use."""
+        store = self._open.get(settings)
+        if store is None:
+            store = self._open[settings] = Store(settings, self._pools)
+        return store
+
+    def forget(self, settings: StoreSettings) -> None:
+        """Drop a store whose settings are no longer used (rotated keys, a changed endpoint)."""
+        self._open.pop(settings, None)
+
+    async def close(self) -> None:
+        """Wait for what runs, then end all threads."""
+        self._open.clear()
+        await asyncio.to_thread(self._pools.close)
+
+
+def _session(settings: StoreSettings) -> boto3.Session:
+    keys = settings.credentials
+    if keys is None:
+        return boto3.Session(region_name=settings.region)
+    return boto3.Session(
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        aws_session_token=keys.session_token,
+        region_name=settings.region,
+    )
+
+
+def _config(settings: StoreSettings) -> Config:
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        s3={"addressing_style": "path" if settings.path_style else "virtual"},
+        # Checksums are asked for where they are wanted, not added to whatever is sent.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra="glovebox",
+    )

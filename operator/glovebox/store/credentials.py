@@ -1,0 +1,123 @@
+"""Short-lived credentials for one experiment: AssumeRole with a session policy for one prefix, and nothing that undoes.
+
+The session may write and read below its own prefix and list it. It may not delete, change retention or holds, bypass a lock,
+touch any other prefix, or assume a role again. What it writes is locked by the bucket's default retention.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from glovebox.errors import InvalidInput
+from glovebox.store.connection import Credentials
+from glovebox.store.errors import translated
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from glovebox.store.connection import Store
+
+# The limit of AssumeRole for an inline session policy, in characters.
+MAX_POLICY: Final = 2048
+MIN_SECONDS: Final = 900
+MAX_SECONDS: Final = 3600
+_SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+# Letters that mean something in a policy's resource, and those that a key should not hold anyway.
+_PLAIN_PREFIX: Final = re.compile(r"[A-Za-z0-9!_.()/=@+-]+/")
+_WRITE: Final = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:GetObjectVersion")
+_NEVER: Final = (
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:PutObjectRetention",
+    "s3:PutObjectLegalHold",
+    "s3:BypassGovernanceRetention",
+    "sts:AssumeRole",
+)
+
+
+@dataclass(frozen=True)
+class SessionCredentials:
+    """Credentials of a session; printing them shows the key's id and the end alone."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expire_time: datetime
+
+    def as_credentials(self) -> Credentials:
+        """Return them as what a store is opened with."""
+        return Credentials(self.access_key_id, self.secret_access_key, self.session_token, self.expire_time)
+
+
+def session_policy(bucket: str, prefix: str) -> str:
+    """Return the session policy for one prefix, as compact JSON.
+
+    Args:
+        bucket: The bucket of artifacts.
+        prefix: Ends in `/`, so that `run7/` never covers `run70/`.
+
+    Raises:
+        InvalidInput: The prefix does not end in `/`, holds a letter that a policy reads as a pattern, or makes the
+            policy longer than AssumeRole takes.
+    """
+    if not _PLAIN_PREFIX.fullmatch(prefix) or prefix.startswith("/") or "//" in prefix:
+        raise InvalidInput(
+            "BadPrefix",
+            f"prefix {prefix!r} cannot be granted: it must end in '/', not start with one, and hold no pattern such as * ? or ${{",
+        )
+    own = f"arn:aws:s3:::{bucket}/{prefix}*"
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": list(_WRITE), "Resource": [own]},
+        {
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": [f"arn:aws:s3:::{bucket}"],
+            "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
+        },
+        # Not allowed above either; said again, because a store that forgets to intersect may still honour a Deny.
+        {"Effect": "Deny", "Action": list(_NEVER), "Resource": ["*"]},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+    if len(policy) > MAX_POLICY:
+        raise InvalidInput(
+            "PolicyTooLong", f"the session policy has {len(policy)} characters, AssumeRole takes {MAX_POLICY}; shorten the prefix"
+        )
+    return policy
+
+
+async def issue_credentials(
+    store: Store, *, role_arn: str, bucket: str, prefix: str, session_name: str, duration_seconds: int = 1800
+) -> SessionCredentials:
+    """Assume the role for one prefix.
+
+    Args:
+        store: Opened as the only user that the role trusts.
+        role_arn: `spec.sts.roleArn` of the ObjectStore.
+        bucket: The bucket of artifacts.
+        prefix: The experiment's own, ending in `/`.
+        session_name: Shows up in the store's audit log; 2 to 64 of letters, digits and `+=,.@_-`.
+        duration_seconds: 900 to 3600.
+
+    Raises:
+        InvalidInput: An argument is out of its range.
+        GloveboxError: The store does not answer, or does not let the operator assume the role.
+    """
+    return await store.run(assume_for_prefix, store, role_arn, bucket, prefix, session_name, duration_seconds)
+
+
+def assume_for_prefix(
+    store: Store, role_arn: str, bucket: str, prefix: str, session_name: str, duration_seconds: int
+) -> SessionCredentials:
+    """Do what `issue_credentials` says. Blocks: for jobs."""
+    policy = session_policy(bucket, prefix)
+    if not _SESSION_NAME.fullmatch(session_name):
+        raise InvalidInput("BadSessionName", f"session name {session_name!r} is not 2 to 64 letters, digits or +=,.@_-")
+    if not MIN_SECONDS <= duration_seconds <= MAX_SECONDS:
+        raise InvalidInput("BadDuration", f"credentials for {duration_seconds} s cannot be issued; {MIN_SECONDS} to {MAX_SECONDS} s can")
+    with translated(f"assume role {role_arn} for prefix {prefix}"):
+        answer = store.sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, Policy=policy, DurationSeconds=duration_seconds)
+    keys = answer["Credentials"]
+    return SessionCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"])

@@ -1,0 +1,167 @@
+"""One table from what a store or its client answers to the errors of Glovebox.
+
+Stores answer with codes of their own, with bodies that no client can parse, or not at all; here, and nowhere else, all
+of that becomes a class (which tells the reconciler what to do), a reason word and a sentence with the cure. Neither
+keys nor tokens ever enter a message: only codes and statuses of the answer do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
+
+import urllib3
+from botocore import exceptions as botocore
+
+from glovebox.errors import Conflict, Forbidden, GloveboxError, InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STORE_UNREACHABLE: Final = "StoreUnreachable"
+STORE_BUSY: Final = "StoreBusy"
+STORE_FAILED: Final = "StoreFailed"
+STORE_FORBIDDEN: Final = "StoreForbidden"
+STORE_REJECTED: Final = "StoreRejected"
+CREDENTIALS_REJECTED: Final = "CredentialsRejected"
+CLOCK_SKEWED: Final = "ClockSkewed"
+BUCKET_MISSING: Final = "BucketMissing"
+OBJECT_MISSING: Final = "ObjectMissing"
+LOCK_MISSING: Final = "LockMissing"
+PRECONDITION_FAILED: Final = "PreconditionFailed"
+
+FORBIDDEN_STATUS: Final = 403
+NOT_FOUND_STATUS: Final = 404
+PRECONDITION_STATUS: Final = 412
+_SERVER_ERROR: Final = 500
+
+
+class AnswerError(Exception):
+    """An answer of the store that is no success, as our own requests see it."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    kind: type[GloveboxError]
+    reason: str
+    cure: str
+
+
+_REJECTED: Final = _Meaning(
+    Forbidden, CREDENTIALS_REJECTED, "the store does not accept the credentials; check the Secret of the ObjectStore"
+)
+_FORBIDDEN: Final = _Meaning(Forbidden, STORE_FORBIDDEN, "the store denies it; grant the operator's user this action there")
+_BUSY: Final = _Meaning(Unavailable, STORE_BUSY, "the store asks to slow down; it is tried again")
+_FAILED: Final = _Meaning(Unavailable, STORE_FAILED, "the store failed; it is tried again, see the store's log when it lasts")
+_NO_OBJECT: Final = _Meaning(InvalidInput, OBJECT_MISSING, "there is no such object version; it was deleted or never written")
+_NO_BUCKET: Final = _Meaning(Unavailable, BUCKET_MISSING, "the bucket does not exist; create it, or correct its name")
+_NO_LOCK: Final = _Meaning(Unavailable, LOCK_MISSING, "the bucket has no object lock; use a bucket that was created with one")
+_CLOCK: Final = _Meaning(Unavailable, CLOCK_SKEWED, "the clocks of the operator and the store differ too much; correct them")
+_PRECONDITION: Final = _Meaning(Conflict, PRECONDITION_FAILED, "somebody else wrote it first")
+_INVALID: Final = _Meaning(InvalidInput, STORE_REJECTED, "the store does not accept the request as written")
+_UNREACHABLE: Final = _Meaning(
+    Unavailable, STORE_UNREACHABLE, "the store does not answer; check its endpoint and the network between it and the operator"
+)
+
+_BY_CODE: Final = {
+    "AccessDenied": _FORBIDDEN,
+    "AllAccessDisabled": _FORBIDDEN,
+    "UnauthorizedAccess": _FORBIDDEN,
+    "InvalidAccessKeyId": _REJECTED,
+    "InvalidClientTokenId": _REJECTED,
+    "SignatureDoesNotMatch": _REJECTED,
+    "ExpiredToken": _REJECTED,
+    "ExpiredTokenException": _REJECTED,
+    "InvalidToken": _REJECTED,
+    "TokenRefreshRequired": _REJECTED,
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestExpired": _CLOCK,
+    "NoSuchBucket": _NO_BUCKET,
+    "NoSuchKey": _NO_OBJECT,
+    "NoSuchVersion": _NO_OBJECT,
+    "ObjectLockConfigurationNotFoundError": _NO_LOCK,
+    "NoSuchObjectLockConfiguration": _NO_LOCK,
+    "PreconditionFailed": _PRECONDITION,
+    "ConditionalRequestConflict": _PRECONDITION,
+    "OperationAborted": _PRECONDITION,
+    "SlowDown": _BUSY,
+    "Throttling": _BUSY,
+    "TooManyRequests": _BUSY,
+    "ServiceUnavailable": _BUSY,
+    "RequestTimeout": _BUSY,
+    "InternalError": _FAILED,
+}
+_BY_STATUS: Final = {401: _REJECTED, 403: _FORBIDDEN, 404: _NO_OBJECT, 412: _PRECONDITION, 429: _BUSY, 503: _BUSY}
+_NETWORK: Final = (
+    urllib3.exceptions.HTTPError,
+    botocore.HTTPClientError,
+    botocore.ConnectionError,
+    OSError,
+)
+_NO_CREDENTIALS: Final = (botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.CredentialRetrievalError)
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn foreign errors inside the block into ours.
+
+    Args:
+        doing: What is attempted on what, as in `read the versioning of bucket artifacts`.
+
+    Raises:
+        GloveboxError: Instead of any error of the store or its clients. Other errors pass.
+    """
+    try:
+        yield
+    except (AnswerError, botocore.BotoCoreError, botocore.ClientError, urllib3.exceptions.HTTPError, OSError) as error:
+        raise translate(error, doing) from error
+
+
+def translate(error: Exception, doing: str) -> GloveboxError:
+    """Return our error for a foreign one. See `translated`."""
+    answer = answer_of(error)
+    if answer is not None:
+        meaning = _BY_CODE.get(answer.code) or _BY_STATUS.get(answer.status) or (_FAILED if answer.status >= _SERVER_ERROR else _INVALID)
+        said = f"{answer.status} {answer.code}".strip()
+        return meaning.kind(meaning.reason, f"could not {doing}: {meaning.cure} (the store said {said})")
+    if isinstance(error, _NO_CREDENTIALS):
+        return Forbidden(
+            CREDENTIALS_REJECTED, f"could not {doing}: there are no credentials; set spec.credentialsSecretRef of the ObjectStore"
+        )
+    if isinstance(error, _NETWORK):
+        return _UNREACHABLE.kind(_UNREACHABLE.reason, f"could not {doing}: {_UNREACHABLE.cure} ({type(error).__name__})")
+    return InvalidInput(STORE_REJECTED, f"could not {doing}: the request is not valid ({type(error).__name__})")
+
+
+def answer_of(error: Exception) -> AnswerError | None:
+    """Return status and code of an answer, whatever the client made of it; None when there was no answer.
+
+    A body without `Error` or without `Code`, which some stores send with a 403, gives an empty code.
+    """
+    if isinstance(error, AnswerError):
+        return error
+    if not isinstance(error, botocore.ClientError):
+        return None
+    response: dict[str, object] = dict(error.response or {})
+    metadata, body = response.get("ResponseMetadata"), response.get("Error")
+    status = metadata.get("HTTPStatusCode", 0) if isinstance(metadata, dict) else 0
+    code = body.get("Code") if isinstance(body, dict) else None
+    # A HEAD has no body: the client repeats the status as its code.
+    return AnswerError(int(status), "" if code is None or str(code).isdigit() else str(code))
+
+
+def parse_error(status: int, body: bytes) -> AnswerError:
+    """Return the error in the body of an answer; a body that cannot be read leaves the code empty."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - expat bounds entity expansion, and the caller bounds the size
+    except ET.ParseError:
+        return AnswerError(status, "")
+    code = next((element.text for element in root.iter() if element.tag.rpartition("}")[2] == "Code" and element.text), "")
+    return AnswerError(status, code[:100])

@@ -1,0 +1,179 @@
+"""Manifests as objects: written once under their own digest, locked, and read back by version id."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.data.manifest import decompressed, read_manifest
+from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.store.errors import OBJECT_MISSING, PRECONDITION_FAILED, translated
+from glovebox.store.listing import head_current, list_versions
+from glovebox.store.reading import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from glovebox.data.manifest import Entry
+    from glovebox.store.connection import Stop, Store
+
+PREFIX: Final = ".glovebox/manifests/sha256/"
+_CONTENT_TYPE: Final = "application/jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestLock:
+    """How a manifest is protected beyond the bucket's default retention.
+
+    Args:
+        legal_hold: Holds without an end date, until it is taken off.
+        retain_until: COMPLIANCE until then; None leaves it to the bucket's default.
+    """
+
+    legal_hold: bool = True
+    retain_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestLocation:
+    """Where a manifest lies.
+
+    Args:
+        bucket: The bucket of artifacts.
+        key: Ends in the hex of its digest.
+        version_id: The version that was written or verified.
+        digest: `sha256:<hex>` of its lines, before compression.
+        bytes: Its compressed size.
+    """
+
+    bucket: str
+    key: str
+    version_id: str
+    digest: str
+    bytes: int
+
+
+def manifest_key(digest: str) -> str:
+    """Return the key of the manifest with this digest."""
+    return f"{PREFIX}{digest.removeprefix(DIGEST_PREFIX)}.jsonl.gz"
+
+
+def store_manifest(store: Store, bucket: str, file: IO[bytes], digest: str, lock: ManifestLock | None, stop: Stop) -> ManifestLocation:
+    """Write a manifest unless it is there already, in which case the one that is there is verified and protected. Blocks.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket of artifacts.
+        file: The compressed manifest, at its start.
+        digest: `sha256:<hex>` of its lines.
+        lock: None on a bucket without object lock.
+        stop: Looked at between requests.
+
+    Raises:
+        GloveboxError: The store does not answer, denies it, or does not give versions to what it stores.
+    """
+    key = manifest_key(digest)
+    try:
+        return _put(store, bucket, file, digest, lock, only_new=True)
+    except GloveboxError as error:
+        if error.reason != PRECONDITION_FAILED:
+            raise
+    found = _find(store, bucket, key, digest, stop)
+    if found is None:
+        # Somebody wrote something else under this name. It hurts nobody: we write a version of our own and refer to that.
+        file.seek(0)
+        return _put(store, bucket, file, digest, lock, only_new=False)
+    if lock is not None:
+        _protect(store, found, lock)
+    return found
+
+
+def fetch_manifest(store: Store, location: ManifestLocation, stop: Stop) -> Iterator[Entry]:
+    """Yield the entries of a stored manifest; what was yielded is proven only when the iterator ends. Blocks.
+
+    Raises:
+        GloveboxError: It is gone (`ObjectMissing`), differs from its digest (`ManifestDiffers`), or cannot be read.
+    """
+    return read_manifest(object_chunks(store, location.bucket, location.key, location.version_id, stop), location.digest)
+
+
+def object_chunks(store: Store, bucket: str, key: str, version_id: str, stop: Stop) -> Iterator[bytes]:
+    """Yield the bytes of one object version in pieces. Blocks."""
+    with translated(f"read s3://{bucket}/{key} version {version_id}"):
+        response = store.wire.get(bucket, key, {"versionId": version_id})
+        try:
+            for chunk in response.stream(CHUNK, decode_content=False):
+                stop.check()
+                yield chunk
+        finally:
+            # Closed, not released: the consumer may have left in the middle.
+            response.close()
+
+
+def _put(store: Store, bucket: str, file: IO[bytes], digest: str, lock: ManifestLock | None, *, only_new: bool) -> ManifestLocation:
+    key = manifest_key(digest)
+    checksum, size = _checksum(file)
+    options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
+    if lock is not None and lock.legal_hold:
+        options["ObjectLockLegalHoldStatus"] = "ON"
+    if lock is not None and lock.retain_until is not None:
+        options |= {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": lock.retain_until}
+    with translated(f"write the manifest s3://{bucket}/{key}"):
+        answer = store.s3.put_object(
+            Bucket=bucket, Key=key, Body=file, ContentLength=size, ContentType=_CONTENT_TYPE, ChecksumSHA256=checksum, **options
+        )
+    version_id = answer.get("VersionId")
+    if not version_id or version_id == "null":
+        raise InvalidInput("BucketNotVersioned", f"bucket {bucket} gave no version to the manifest written there; enable versioning on it")
+    return ManifestLocation(bucket, key, version_id, digest, size)
+
+
+def _find(store: Store, bucket: str, key: str, digest: str, stop: Stop) -> ManifestLocation | None:
+    """Return the newest version under the key that holds exactly this manifest."""
+    with translated(f"look for the manifest s3://{bucket}/{key}"):
+        current = head_current(store.wire, bucket, key)
+    if current is not None and _holds(store, bucket, key, current.version_id, digest, stop):
+        return ManifestLocation(bucket, key, current.version_id, digest, current.size)
+    for version in list_versions(store.wire, bucket, key, stop):
+        if version.key == key and not version.is_delete_marker and _holds(store, bucket, key, version.version_id, digest, stop):
+            return ManifestLocation(bucket, key, version.version_id, digest, version.size)
+    return None
+
+
+def _holds(store: Store, bucket: str, key: str, version_id: str, digest: str, stop: Stop) -> bool:
+    found = hashlib.sha256()
+    try:
+        for piece in decompressed(object_chunks(store, bucket, key, version_id, stop)):
+            found.update(piece)
+    except InvalidInput as error:
+        if error.reason in ("ManifestMalformed", OBJECT_MISSING):
+            return False
+        raise
+    return DIGEST_PREFIX + found.hexdigest() == digest
+
+
+def _protect(store: Store, found: ManifestLocation, lock: ManifestLock) -> None:
+    """Give an existing manifest the hold and, where it ends earlier, the retention that is asked for."""
+    where: dict[str, Any] = {"Bucket": found.bucket, "Key": found.key, "VersionId": found.version_id}
+    with translated(f"protect the manifest s3://{found.bucket}/{found.key}"):
+        if lock.legal_hold:
+            store.s3.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
+        if lock.retain_until is None:
+            return
+        until = store.s3.head_object(**where).get("ObjectLockRetainUntilDate")
+        if until is None or until < lock.retain_until:  # type: ignore[redundant-expr]  # absent where nothing is retained
+            store.s3.put_object_retention(**where, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": lock.retain_until})
+
+
+def _checksum(file: IO[bytes]) -> tuple[str, int]:
+    """Return the SHA-256 of the file as S3 wants it, and its size; the file is at its start again."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    file.seek(0)
+    return base64.b64encode(digest.digest()).decode(), size

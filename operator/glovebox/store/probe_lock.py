@@ -1,0 +1,183 @@
+"""The attacks on versions, locks and conditional writes. Each judges by what is left, not by what the store says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from glovebox.store.errors import FORBIDDEN_STATUS, PRECONDITION_STATUS, translated
+from glovebox.store.probe_bench import CANARY, CANARY_BODY, DEFAULT_LOCKED, OVERWRITE_BODY, DisprovenError, NotProvableError, attempt
+
+if TYPE_CHECKING:
+    from glovebox.store.probe_bench import Bench
+
+_SHORT: Final = timedelta(minutes=5)
+
+
+def versioning_enabled(bench: Bench) -> str:
+    """Versioning is switched on."""
+    with translated(f"read the versioning of bucket {bench.bucket}"):
+        status = bench.store.s3.get_bucket_versioning(Bucket=bench.bucket).get("Status")
+    if status != "Enabled":
+        raise DisprovenError(f"versioning of bucket {bench.bucket} is {status or 'off'}; enable it")
+    return "versioning is enabled"
+
+
+def overwritten_version_kept(bench: Bench) -> str:
+    """An older version keeps its bytes when its key is written again."""
+    canary = bench.canary
+    with translated(f"write over the canary in bucket {bench.bucket}"):
+        bench.overwrite()
+    if bench.read(CANARY, canary) != CANARY_BODY:
+        raise DisprovenError(f"after its key was written again, an older version in bucket {bench.bucket} lost its bytes; {_USE_ANOTHER}")
+    return "an older version kept its bytes when its key was written again"
+
+
+def locked_on_request(bench: Bench) -> str:
+    """A lock that is asked for is there afterwards."""
+    _require_lock(bench)
+    lock = bench.retained(CANARY, bench.canary)
+    if lock.mode != "COMPLIANCE" or lock.until is None or lock.until <= bench.now:
+        raise DisprovenError(
+            f"an object written with COMPLIANCE retention shows mode {lock.mode} until {lock.until}: the lock was ignored; {_USE_ANOTHER}"
+        )
+    return f"a canary is locked in COMPLIANCE until {lock.until:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def locked_by_default(bench: Bench) -> str:
+    """What is written without naming a lock is locked by the bucket: sessions of runs cannot name one."""
+    _require_lock(bench)
+    rule = bench.lock[1]
+    if rule is None:
+        raise DisprovenError(
+            f"bucket {bench.bucket} has no default retention, so what runs write is not locked; set one (put-object-lock-configuration)"
+        )
+    s3, bucket = bench.store.s3, bench.bucket
+    refusal = attempt(lambda: s3.put_object(Bucket=bucket, Key=DEFAULT_LOCKED, Body=CANARY_BODY, IfNoneMatch="*"))
+    if refusal is not None and refusal.status != PRECONDITION_STATUS:
+        raise NotProvableError(f"could not write an object without a lock of its own (the store said {refusal})")
+    with translated(f"read the retention of s3://{bucket}/{DEFAULT_LOCKED}"):
+        head = s3.head_object(Bucket=bucket, Key=DEFAULT_LOCKED)
+        lapsed = head.get("ObjectLockRetainUntilDate")
+        if lapsed is not None and lapsed <= bench.now:  # type: ignore[redundant-expr]  # absent where nothing is retained
+            s3.put_object(Bucket=bucket, Key=DEFAULT_LOCKED, Body=CANARY_BODY)
+            head = s3.head_object(Bucket=bucket, Key=DEFAULT_LOCKED)
+    mode, until = head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
+    if mode != rule.mode or until is None or until <= bench.now:  # type: ignore[redundant-expr]  # as above
+        raise DisprovenError(
+            f"an object written without a lock of its own shows mode {mode} until {until}, although the bucket's default is {rule.mode} "
+            f"for {rule.days} days; {_USE_ANOTHER}"
+        )
+    return f"what is written without a lock of its own is locked: {rule.mode} for {rule.days} days"
+
+
+def survives_delete(bench: Bench) -> str:
+    """A locked version cannot be deleted. First shows that the operator may delete versions at all: else a refusal says nothing."""
+    _require_lock(bench)
+    s3, canary = bench.store.s3, bench.canary
+    with translated(f"put a delete marker over the canary in bucket {bench.bucket}"):
+        marker = s3.delete_object(Bucket=bench.bucket, Key=CANARY).get("VersionId")
+    if marker == canary or not marker:
+        _require_bytes(bench, "a delete that names no version destroyed a locked version")
+        raise NotProvableError(
+            "the store gave no version to a delete marker, so it cannot be told whether the operator may delete versions"
+        )
+    control = attempt(lambda: s3.delete_object(Bucket=bench.bucket, Key=CANARY, VersionId=marker))
+    refusal = attempt(lambda: s3.delete_object(Bucket=bench.bucket, Key=CANARY, VersionId=canary))
+    _require_bytes(bench, "a locked version was deleted by its version id")
+    if control is not None and control.status == FORBIDDEN_STATUS:
+        raise NotProvableError(
+            "the operator may not delete versions at all, so the refusal says nothing of the lock; "
+            "allow it s3:DeleteObjectVersion on .glovebox/probe/*"
+        )
+    return f"deleting the locked version {_told(refusal)}; its bytes are still there"
+
+
+def survives_bypass(bench: Bench) -> str:
+    """A version locked in COMPLIANCE cannot be deleted by asking to bypass the lock."""
+    _require_lock(bench)
+    canary = bench.canary
+    refusal = attempt(
+        lambda: bench.store.s3.delete_object(Bucket=bench.bucket, Key=CANARY, VersionId=canary, BypassGovernanceRetention=True)
+    )
+    _require_bytes(bench, "a version locked in COMPLIANCE was deleted by asking to bypass the lock")
+    return f"deleting it with a bypass {_told(refusal)}; its bytes are still there"
+
+
+def keeps_its_end(bench: Bench) -> str:
+    """COMPLIANCE retention cannot be shortened."""
+    _require_lock(bench)
+    canary = bench.canary
+    before = bench.retained(CANARY, canary)
+    refusal = attempt(
+        lambda: bench.store.s3.put_object_retention(
+            Bucket=bench.bucket,
+            Key=CANARY,
+            VersionId=canary,
+            Retention={"Mode": "COMPLIANCE", "RetainUntilDate": bench.now + _SHORT},
+            BypassGovernanceRetention=True,
+        )
+    )
+    after = bench.retained(CANARY, canary)
+    if after.until is None or before.until is None or after.until < before.until:
+        raise DisprovenError(f"COMPLIANCE retention was shortened from {before.until} to {after.until}; {_USE_ANOTHER}")
+    return f"shortening the retention {_told(refusal)}; it still ends at {after.until:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def keeps_its_mode(bench: Bench) -> str:
+    """COMPLIANCE cannot be turned into GOVERNANCE, which can be bypassed: the attack that a plain delete does not find."""
+    _require_lock(bench)
+    canary = bench.canary
+    before = bench.retained(CANARY, canary)
+    until = before.until or bench.now + _SHORT
+    refusal = attempt(
+        lambda: bench.store.s3.put_object_retention(
+            Bucket=bench.bucket,
+            Key=CANARY,
+            VersionId=canary,
+            Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until + _SHORT},
+            BypassGovernanceRetention=True,
+        )
+    )
+    after = bench.retained(CANARY, canary)
+    if after.mode != "COMPLIANCE":
+        raise DisprovenError(f"COMPLIANCE retention was changed to {after.mode}, which can be bypassed; {_USE_ANOTHER}")
+    return f"downgrading the retention {_told(refusal)}; it is still COMPLIANCE"
+
+
+def survives_overwrite(bench: Bench) -> str:
+    """A locked version keeps its bytes when its key is written again."""
+    _require_lock(bench)
+    return overwritten_version_kept(bench)
+
+
+def second_write_refused(bench: Bench) -> str:
+    """`If-None-Match: *` on a key that exists is refused, so that evidence is written once."""
+    canary = bench.canary
+    if bench.read(CANARY, canary) is None:
+        raise NotProvableError("the canary is gone, so there is no existing key to write to")
+    refusal = attempt(lambda: bench.put(CANARY, OVERWRITE_BODY, IfNoneMatch="*"))
+    if refusal is None:
+        raise DisprovenError(
+            "a write with If-None-Match: * replaced an existing object, so nothing can be written once; use a store that honours it"
+        )
+    if refusal.status != PRECONDITION_STATUS:
+        raise NotProvableError(f"a write with If-None-Match: * got {refusal} instead of 412")
+    return "a second write with If-None-Match: * got 412"
+
+
+_USE_ANOTHER: Final = "do not keep evidence on this store; use one whose lock holds"
+
+
+def _require_lock(bench: Bench) -> None:
+    if not bench.lock[0]:
+        raise DisprovenError(f"bucket {bench.bucket} has no object lock; use a bucket that was created with one")
+
+
+def _require_bytes(bench: Bench, what: str) -> None:
+    if bench.canary_bytes() != CANARY_BODY:
+        raise DisprovenError(f"{what}; {_USE_ANOTHER}")
+
+
+def _told(refusal: object) -> str:
+    return f"was refused ({refusal})" if refusal is not None else "was answered with success, but had no effect"

@@ -1,0 +1,122 @@
+"""The attempts of a run's session: what it must be able to do in its own prefix, and everything that it must be denied."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from glovebox.store.errors import PRECONDITION_STATUS, translated
+from glovebox.store.probe_bench import CANARY, NO_ROLE, ROOT, DisprovenError, NotProvableError, attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from glovebox.store.errors import AnswerError
+    from glovebox.store.probe_bench import Bench
+
+OWN: Final = f"{ROOT}x/canary"
+SIBLING: Final = f"{ROOT}x0/canary"
+OTHER: Final = f"{ROOT}other/canary"
+_BODY: Final = b"Written by the session of a run.\n"
+_DENIALS: Final = (401, 403)
+
+
+def may_use_own_prefix(bench: Bench) -> str:
+    """The session writes and reads below its own prefix; without this, every denial below would say nothing."""
+    session = bench.session
+    refusal = attempt(lambda: session.s3.put_object(Bucket=bench.bucket, Key=OWN, Body=_BODY, IfNoneMatch="*"))
+    # 412: written by an earlier proof. The right was checked before the condition.
+    if refusal is not None and refusal.status != PRECONDITION_STATUS:
+        raise DisprovenError(f"a session was not let write below its own prefix (the store said {refusal}); {_CHECK_ROLE}")
+    read = attempt(lambda: session.s3.get_object(Bucket=bench.bucket, Key=OWN))
+    if read is not None:
+        raise DisprovenError(f"a session was not let read below its own prefix (the store said {read}); {_CHECK_ROLE}")
+    return "a session writes and reads below its own prefix"
+
+
+def denied_other_prefix(bench: Bench) -> str:
+    """The session cannot write below another prefix."""
+    return _denied(bench, "write below another prefix", lambda: _put(bench, OTHER))
+
+
+def denied_sibling_prefix(bench: Bench) -> str:
+    """The session of `x/` cannot write below `x0/`."""
+    return _denied(bench, "write below a prefix that only begins alike (x0/ beside x/)", lambda: _put(bench, SIBLING))
+
+
+def denied_foreign_read(bench: Bench) -> str:
+    """The session cannot read what lies outside its prefix."""
+    return _denied(bench, "read outside its prefix", lambda: bench.session.s3.get_object(Bucket=bench.bucket, Key=CANARY))
+
+
+def denied_foreign_list(bench: Bench) -> str:
+    """The session cannot list what lies outside its prefix."""
+    return _denied(
+        bench, "list outside its prefix", lambda: bench.session.s3.list_objects_v2(Bucket=bench.bucket, Prefix=f"{ROOT}x0/", MaxKeys=1)
+    )
+
+
+def denied_delete(bench: Bench) -> str:
+    """The session cannot delete what it wrote, not even by a delete marker, which no lock prevents."""
+    return _denied(bench, "delete what it wrote", lambda: bench.session.s3.delete_object(Bucket=bench.bucket, Key=OWN))
+
+
+def denied_retention(bench: Bench) -> str:
+    """The session cannot change a retention; tried with an extension, which no lock prevents."""
+    _ = bench.session  # when no session can be had at all, that is the finding
+    until = bench.now + timedelta(days=1)
+    with translated(f"read the retention of s3://{bench.bucket}/{OWN}"):
+        now_until = bench.store.s3.head_object(Bucket=bench.bucket, Key=OWN).get("ObjectLockRetainUntilDate")
+    if now_until is not None:
+        until = now_until + timedelta(seconds=1)
+    return _denied(
+        bench,
+        "change a retention",
+        lambda: bench.session.s3.put_object_retention(
+            Bucket=bench.bucket, Key=OWN, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+        ),
+    )
+
+
+def denied_hold(bench: Bench) -> str:
+    """The session cannot change a legal hold."""
+    return _denied(
+        bench,
+        "take off a legal hold",
+        lambda: bench.session.s3.put_object_legal_hold(Bucket=bench.bucket, Key=OWN, LegalHold={"Status": "OFF"}),
+    )
+
+
+def denied_growth(bench: Bench) -> str:
+    """The session cannot assume the role again, which would free it of its policy."""
+    role = bench.role_arn
+    if role is None:
+        raise NotProvableError(NO_ROLE)
+    refusal = attempt(lambda: bench.session.sts.assume_role(RoleArn=role, RoleSessionName="glovebox-growth", DurationSeconds=900))
+    if refusal is None:
+        raise DisprovenError(
+            f"a session assumed {role} again, without its limits; let the role's trust policy name the operator's user alone, never '*'"
+        )
+    return _judged("assume the role again", refusal)
+
+
+_CHECK_ROLE: Final = "check what the role of spec.sts.roleArn allows"
+
+
+def _put(bench: Bench, key: str) -> object:
+    return bench.session.s3.put_object(Bucket=bench.bucket, Key=key, Body=_BODY, IfNoneMatch="*")
+
+
+def _denied(bench: Bench, what: str, attack: Callable[[], object]) -> str:
+    _ = bench.session  # when no session can be had at all, that is the finding
+    refusal = attempt(attack)
+    # 412 and 404 come from behind the gate: the right was there.
+    if refusal is None or refusal.status in (PRECONDITION_STATUS, 404):
+        raise DisprovenError(f"a session was let {what}; the store does not honour session policies, so do not issue credentials with it")
+    return _judged(what, refusal)
+
+
+def _judged(what: str, refusal: AnswerError) -> str:
+    if refusal.status not in _DENIALS:
+        raise NotProvableError(f"the attempt to {what} got {refusal}, which is neither success nor a denial")
+    return f"a session was denied to {what}"

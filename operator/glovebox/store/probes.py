@@ -1,0 +1,124 @@
+"""What is proven of a store before it is trusted: a table of attacks, each with an outcome that a person can read.
+
+A store that only *says* that it locks, versions, or scopes credentials is the most expensive kind. So each claim is attacked,
+on canaries below `.glovebox/probe/`, and judged by what is left. An attack that could not be made is `Unknown`, never `Passed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from glovebox.errors import GloveboxError
+from glovebox.store import probe_lock as lock
+from glovebox.store import probe_scope as scope
+from glovebox.store.probe_bench import Bench, DisprovenError, NotProvableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from glovebox.store.connection import Stop, Store
+
+VERSIONING_PROVEN: Final = "VersioningProven"
+LOCK_PROVEN: Final = "LockProven"
+CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
+CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
+
+
+class Outcome(StrEnum):
+    """What an attack showed."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One attack and what came of it.
+
+    Args:
+        name: Of the attack; unique.
+        condition: The condition that it counts towards.
+        outcome: Failed only when the store was seen to do what it must not.
+        message: What happened, and the cure when it was not what must be.
+    """
+
+    name: str
+    condition: str
+    outcome: Outcome
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A row of the table: the function returns what it saw, or raises `DisprovenError` or `NotProvableError`."""
+
+    name: str
+    condition: str
+    make: Callable[[Bench], str]
+
+
+ATTACKS: Final = (
+    Attack("VersioningEnabled", VERSIONING_PROVEN, lock.versioning_enabled),
+    Attack("OverwrittenVersionKept", VERSIONING_PROVEN, lock.overwritten_version_kept),
+    Attack("LockedOnRequest", LOCK_PROVEN, lock.locked_on_request),
+    Attack("LockedByDefault", LOCK_PROVEN, lock.locked_by_default),
+    Attack("RetentionNotShortened", LOCK_PROVEN, lock.keeps_its_end),
+    Attack("RetentionNotDowngraded", LOCK_PROVEN, lock.keeps_its_mode),
+    Attack("LockSurvivesOverwrite", LOCK_PROVEN, lock.survives_overwrite),
+    Attack("LockSurvivesDelete", LOCK_PROVEN, lock.survives_delete),
+    Attack("LockSurvivesBypass", LOCK_PROVEN, lock.survives_bypass),
+    Attack("SecondWriteRefused", CONDITIONAL_WRITES_PROVEN, lock.second_write_refused),
+    Attack("SessionUsesOwnPrefix", CREDENTIAL_SCOPE_PROVEN, scope.may_use_own_prefix),
+    Attack("SessionDeniedOtherPrefix", CREDENTIAL_SCOPE_PROVEN, scope.denied_other_prefix),
+    Attack("SessionDeniedSiblingPrefix", CREDENTIAL_SCOPE_PROVEN, scope.denied_sibling_prefix),
+    Attack("SessionDeniedForeignRead", CREDENTIAL_SCOPE_PROVEN, scope.denied_foreign_read),
+    Attack("SessionDeniedForeignList", CREDENTIAL_SCOPE_PROVEN, scope.denied_foreign_list),
+    Attack("SessionDeniedDelete", CREDENTIAL_SCOPE_PROVEN, scope.denied_delete),
+    Attack("SessionDeniedRetention", CREDENTIAL_SCOPE_PROVEN, scope.denied_retention),
+    Attack("SessionDeniedHold", CREDENTIAL_SCOPE_PROVEN, scope.denied_hold),
+    Attack("SessionDeniedGrowth", CREDENTIAL_SCOPE_PROVEN, scope.denied_growth),
+)
+
+
+async def prove_store(store: Store, *, bucket: str, role_arn: str | None, now: datetime) -> list[Proof]:
+    """Make all attacks on a bucket, one after the other; never raises for what the store does or does not answer.
+
+    Args:
+        store: Opened with the operator's credentials.
+        bucket: The bucket of artifacts, which exists.
+        role_arn: The role for runs; without it the proofs of sessions are Unknown.
+        now: The current time, with a time zone.
+
+    Returns:
+        One proof for each row of `ATTACKS`, in that order.
+    """
+
+    def job(stop: Stop) -> list[Proof]:
+        bench = Bench(store, bucket, role_arn, now, stop)
+        return [_proof(attack, bench, stop) for attack in ATTACKS]
+
+    return await store.run_job(job)
+
+
+def condition_outcome(proofs: Iterable[Proof], condition: str) -> Outcome:
+    """Return Failed when one proof of the condition failed, else Unknown when one is unknown or there is none, else Passed."""
+    outcomes = {proof.outcome for proof in proofs if proof.condition == condition}
+    if Outcome.FAILED in outcomes:
+        return Outcome.FAILED
+    return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.UNKNOWN
+
+
+def _proof(attack: Attack, bench: Bench, stop: Stop) -> Proof:
+    stop.check()
+    try:
+        return Proof(attack.name, attack.condition, Outcome.PASSED, attack.make(bench))
+    except DisprovenError as error:
+        return Proof(attack.name, attack.condition, Outcome.FAILED, str(error))
+    except NotProvableError as error:
+        return Proof(attack.name, attack.condition, Outcome.UNKNOWN, f"not proven: {error}")
+    except GloveboxError as error:
+        return Proof(attack.name, attack.condition, Outcome.UNKNOWN, f"not proven: {error.message}")

@@ -1,0 +1,137 @@
+"""Hashing objects by version, many at once, with results in the order in which they were asked for.
+
+A read always names a version. The bytes are hashed as they are stored, in pieces, and never kept; what the store says of
+them (length, version id, its own checksum) is compared with what arrives.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import collections
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import urllib3
+
+from glovebox.data.manifest import DigestSource
+from glovebox.errors import InvalidInput, Unavailable
+from glovebox.store.errors import STORE_FAILED, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
+
+    from glovebox.store.connection import Stop, Store
+    from glovebox.store.wire import Wire
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+CHUNK: Final = 1 << 20
+# How many results may wait for the first: bounds memory, and one slow object delays at most as many.
+WINDOW: Final = 64
+_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """The digest of one object version, its size, and where the digest comes from."""
+
+    sha256: str
+    size: int
+    source: DigestSource
+
+
+def digest_version(wire: Wire, bucket: str, key: str, version_id: str, *, minimum: DigestSource, stop: Stop) -> Hashed:
+    """Return the SHA-256 of one version: of the bytes, or the store's own when `minimum` is content with it. Blocks.
+
+    Raises:
+        GloveboxError: There is no such version, it cannot be read, or fewer bytes arrive than the store announced.
+    """
+    with translated(f"read s3://{bucket}/{key} version {version_id}"):
+        if minimum.strength <= DigestSource.S3_FULL.strength:
+            stored = _stored_checksum(wire, bucket, key, version_id)
+            if stored is not None:
+                return stored
+        return _computed(wire, bucket, key, version_id, stop)
+
+
+def in_order(store: Store, work: Callable[[A], B], items: Iterable[A], stop: Stop, window: int = WINDOW) -> Iterator[tuple[A, B]]:
+    """Yield each item with its result in the order of the items, with at most `window` of them under way.
+
+    The first error ends the iteration; what is under way is told to stop.
+    """
+    running: collections.deque[tuple[A, Future[B]]] = collections.deque()
+    try:
+        for item in items:
+            stop.check()
+            running.append((item, store.submit_read(functools.partial(work, item))))
+            if len(running) >= window:
+                done, future = running.popleft()
+                yield done, future.result()
+        while running:
+            done, future = running.popleft()
+            yield done, future.result()
+    except BaseException:
+        stop.set()
+        raise
+
+
+def _stored_checksum(wire: Wire, bucket: str, key: str, version_id: str) -> Hashed | None:
+    """Return the store's SHA-256 when it covers the whole object; a composite one (`...-3`) is no digest of the bytes."""
+    headers = wire.head(bucket, key, {"versionId": version_id}, {"x-amz-checksum-mode": "ENABLED"})
+    value, kind = headers.get("x-amz-checksum-sha256"), headers.get("x-amz-checksum-type")
+    if not value or "-" in value or kind not in (None, "FULL_OBJECT"):
+        return None
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        return None
+    if len(raw) != hashlib.sha256().digest_size:
+        return None
+    return Hashed(raw.hex(), int(headers.get("Content-Length") or 0), DigestSource.S3_FULL)
+
+
+def _computed(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -> Hashed:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return _read_once(wire, bucket, key, version_id, stop)
+        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError):
+            # The connection broke in the middle of the bytes: they are hashed from the start again.
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError
+
+
+def _read_once(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -> Hashed:
+    stop.check()
+    response = wire.get(bucket, key, {"versionId": version_id})
+    digest, size = hashlib.sha256(), 0
+    try:
+        _require_version(response.headers.get("x-amz-version-id"), bucket, key, version_id)
+        for chunk in response.stream(CHUNK, decode_content=False):
+            digest.update(chunk)
+            size += len(chunk)
+            if stop.is_set():
+                response.close()
+                stop.check()
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()
+    announced = response.headers.get("Content-Length")
+    if announced is not None and int(announced) != size:
+        raise Unavailable(STORE_FAILED, f"could not read s3://{bucket}/{key} version {version_id}: {size} of {announced} bytes arrived")
+    return Hashed(digest.hexdigest(), size, DigestSource.COMPUTED)
+
+
+def _require_version(answered: str | None, bucket: str, key: str, version_id: str) -> None:
+    if answered is not None and answered != version_id:
+        raise InvalidInput(
+            "VersionIgnored",
+            f"asked for version {version_id} of s3://{bucket}/{key}, the store sent {answered}: it does not read by version, "
+            "so nothing in it can be pinned",
+        )

@@ -1,0 +1,210 @@
+"""Where the objects of a pin come from: a prefix, a manifest that somebody else wrote, or a list.
+
+Each source yields candidates in the order of their paths: which version of which key becomes which path. Nothing is read here
+but listings and the manifest itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from glovebox.data.manifest import FORMAT, decompressed, read_manifest, split_lines
+from glovebox.data.paths import checked_path
+from glovebox.errors import InvalidInput
+from glovebox.store.errors import OBJECT_MISSING, translated
+from glovebox.store.listing import head_current, list_versions
+from glovebox.store.manifests import object_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glovebox.store.connection import Stop, Store
+
+MAX_OBJECTS: Final = 1000
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_LINE_FIELDS: Final = frozenset({"bucket", "key", "path", "sha256", "size", "source", "versionId"})
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixSource:
+    """Every object that a prefix holds now, in its current version; paths are relative to the prefix.
+
+    Args:
+        bucket: Versioned.
+        prefix: Empty for the whole bucket; else it ends in `/`, so that `train/` never covers `train2/`.
+    """
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSource:
+    """The object versions that a manifest in the store names.
+
+    One of ours (compressed or not), or JSON Lines with `key`, `versionId` and optionally `bucket`, `path`, `size` and
+    `sha256`, in the order of their paths.
+
+    Args:
+        bucket: Of the manifest; objects without a bucket of their own are in it too.
+        key: Of the manifest.
+        version_id: None for the version that is current when the pin is made.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """One object version; its path is its key unless given."""
+
+    bucket: str
+    key: str
+    version_id: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsSource:
+    """At most 1,000 object versions, in any order."""
+
+    objects: tuple[ObjectRef, ...]
+
+
+Source = PrefixSource | ManifestSource | ObjectsSource
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An object version that shall become an entry, and what is already said of it; size and digest may be unknown."""
+
+    path: str
+    bucket: str
+    key: str
+    version_id: str
+    size: int | None = None
+    declared: str | None = None
+
+
+def candidates(store: Store, source: Source, stop: Stop) -> Iterator[Candidate]:
+    """Yield the candidates of a source in the order of their paths. Blocks.
+
+    Raises:
+        InvalidInput: The source cannot be pinned as it is: `BadPath`, `NullVersion`, `BadPrefix`, `ManifestMalformed`, ...
+        GloveboxError: The store does not answer or denies it.
+    """
+    match source:
+        case PrefixSource():
+            yield from _of_prefix(store, source, stop)
+        case ManifestSource():
+            yield from map(_checked, _of_manifest(store, source, stop))
+        case ObjectsSource():
+            yield from map(_checked, _of_objects(source))
+
+
+def _of_prefix(store: Store, source: PrefixSource, stop: Stop) -> Iterator[Candidate]:
+    if source.prefix and not source.prefix.endswith("/"):
+        raise InvalidInput(
+            "BadPrefix", f"prefix {source.prefix!r} does not end in '/': it would also cover {source.prefix}2/; add the slash"
+        )
+    for version in list_versions(store.wire, source.bucket, source.prefix, stop):
+        if not version.is_latest or version.is_delete_marker:
+            continue
+        path = version.key.removeprefix(source.prefix)
+        # A folder's marker has no version in some stores: its path is the defect to name.
+        checked_path(path)
+        yield _checked(Candidate(path, source.bucket, version.key, version.version_id, version.size))
+
+
+def _of_objects(source: ObjectsSource) -> Iterator[Candidate]:
+    if len(source.objects) > MAX_OBJECTS:
+        raise InvalidInput("TooManyObjects", f"{len(source.objects)} objects are listed, {MAX_OBJECTS} is the most; use a manifest")
+    listed = [
+        Candidate(each.path if each.path is not None else each.key, each.bucket, each.key, each.version_id) for each in source.objects
+    ]
+    yield from sorted(listed, key=lambda each: checked_path(each.path))
+
+
+def _of_manifest(store: Store, source: ManifestSource, stop: Stop) -> Iterator[Candidate]:
+    version_id = source.version_id or _current(store, source)
+    chunks = object_chunks(store, source.bucket, source.key, version_id, stop)
+    first = next(chunks, b"")
+    whole = itertools.chain([first], chunks)
+    lines = split_lines(decompressed(whole) if first.startswith(_GZIP_MAGIC) else whole)
+    header = next(lines, b"")
+    everything = itertools.chain([header], lines)
+    if _document(header).get("format") == FORMAT:
+        for entry in read_manifest(everything, compressed=False):
+            yield Candidate(entry.path, entry.bucket, entry.key, entry.version_id, entry.size, entry.sha256)
+        return
+    for line in everything:
+        yield _of_line(_document(line), source.bucket)
+
+
+def _current(store: Store, source: ManifestSource) -> str:
+    with translated(f"look for the manifest s3://{source.bucket}/{source.key}"):
+        found = head_current(store.wire, source.bucket, source.key)
+    if found is None:
+        raise InvalidInput(OBJECT_MISSING, f"there is no manifest s3://{source.bucket}/{source.key}; upload it or correct its name")
+    return found.version_id
+
+
+def _of_line(document: dict[str, object], bucket: str) -> Candidate:
+    unknown = document.keys() - _LINE_FIELDS
+    if unknown:
+        raise _malformed(f"a line has the unknown fields {sorted(unknown)}; known are {sorted(_LINE_FIELDS)}")
+    texts = {name: _text(document.get(name)) for name in ("bucket", "key", "path", "sha256", "versionId")}
+    key, version_id, size = texts["key"], texts["versionId"], document.get("size")
+    if not key or not version_id:
+        raise _malformed("a line lacks key or versionId; both are needed to name a version")
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
+        raise _malformed(f"size {size!r} is no whole number")
+    declared, path = texts["sha256"], texts["path"]
+    if declared is not None and not _SHA256.fullmatch(declared):
+        raise _malformed("sha256 is not 64 lower-case hex digits")
+    return Candidate(
+        path=key if path is None else path,
+        bucket=texts["bucket"] or bucket,
+        key=key,
+        version_id=version_id,
+        size=size,
+        declared=declared,
+    )
+
+
+def _checked(candidate: Candidate) -> Candidate:
+    if candidate.version_id == "null":
+        raise InvalidInput(
+            "NullVersion",
+            f"s3://{candidate.bucket}/{candidate.key} has the version id 'null': it can be overwritten in place, so it cannot be pinned; "
+            "enable versioning on the bucket and write the object again",
+        )
+    return candidate
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise _malformed(f"a text field of a line holds {value!r}")
+
+
+def _document(line: bytes) -> dict[str, object]:
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise _malformed("a line is no JSON") from error
+    if not isinstance(document, dict):
+        raise _malformed("a line is no JSON object")
+    return document
+
+
+def _malformed(defect: str) -> InvalidInput:
+    return InvalidInput("ManifestMalformed", f"the manifest of the source cannot be read: {defect}")

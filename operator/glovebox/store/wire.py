@@ -1,0 +1,107 @@
+"""Signed S3 requests of our own, for what is asked thousands of times: version lists, heads, and reads by version.
+
+Parsing a listing with the SDK costs seven times the processor time of doing it with ElementTree, and each small read four
+times that of a bare request. This module signs with the SDK's own signer and knows nothing of what the answers mean.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
+
+import urllib3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import get_cert_path
+
+from glovebox.store.errors import parse_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+CONNECT_SECONDS: Final = 4.0
+READ_SECONDS: Final = 30.0
+_MAX_ERROR_BYTES: Final = 65_536
+_OK: Final = (200, 206)
+# One retry policy for all that is read: nothing here changes anything, so asking again is always safe.
+_RETRIES: Final = urllib3.Retry(
+    total=3, connect=2, read=2, redirect=0, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504), raise_on_status=False
+)
+
+
+class Wire:
+    """Sends signed requests to one store; connections are kept and shared by threads.
+
+    Args:
+        endpoint: URL of the S3 API.
+        region: To sign for.
+        path_style: Where the bucket's name stands.
+        credentials: Returns the SDK's credentials, which renew themselves when they are a session's.
+    """
+
+    def __init__(self, endpoint: str, region: str, *, path_style: bool, credentials: Callable[[], Any]) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._region = region
+        self._path_style = path_style
+        self._find_credentials = credentials
+        self._credentials: Any = None
+        self._finding = threading.Lock()
+        self._pool = urllib3.PoolManager(
+            maxsize=32,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            retries=_RETRIES,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=get_cert_path(verify=True),
+        )
+
+    def get(self, bucket: str, key: str, query: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """Start a GET; the caller reads the body and calls `release_conn`, or closes it.
+
+        Raises:
+            AnswerError: The store answered, but with no success.
+            urllib3.exceptions.HTTPError: It did not answer.
+        """
+        return self._send("GET", bucket, key, query, {})
+
+    def head(self, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """Return the headers of an object. Raises as `get`."""
+        response = self._send("HEAD", bucket, key, query, headers or {})
+        response.drain_conn()
+        response.release_conn()
+        return response.headers
+
+    def _send(self, method: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        request = AWSRequest(method, self._url(bucket, key, query), headers=dict(headers))
+        S3SigV4Auth(self._frozen_credentials(), "s3", self._region).add_auth(request)
+        # Bodies are wanted as they are stored: one that says `Content-Encoding: gzip` must not be unpacked.
+        response = self._pool.urlopen(
+            method,
+            str(request.url),
+            headers={name: str(value) for name, value in request.headers.items()} | {"Accept-Encoding": "identity"},
+            preload_content=False,
+            decode_content=False,
+            redirect=False,
+        )
+        if response.status in _OK:
+            return response
+        body = response.read(_MAX_ERROR_BYTES, decode_content=False)
+        response.close()
+        raise parse_error(response.status, body)
+
+    def _url(self, bucket: str, key: str, query: Mapping[str, str]) -> str:
+        parts = urlsplit(self._endpoint)
+        host, path = (parts.netloc, f"{parts.path}/{bucket}") if self._path_style else (f"{bucket}.{parts.netloc}", parts.path)
+        path += f"/{quote(key, safe='/~')}" if key or not self._path_style else ""
+        text = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
+        return f"{parts.scheme}://{host}{path}?{text}" if text else f"{parts.scheme}://{host}{path}"
+
+    def _frozen_credentials(self) -> Any:
+        with self._finding:
+            if self._credentials is None:
+                self._credentials = self._find_credentials()
+        if self._credentials is None:
+            raise NoCredentialsError
+        return self._credentials.get_frozen_credentials()

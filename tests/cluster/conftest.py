@@ -1,0 +1,64 @@
+"""One real cluster and one real store for the whole test session, started when the first test asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glovebox.local.progress import terminal
+from support.cluster import Cluster, Store, ensure_programs, running_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from support.api import Api
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the programs before the first test, where no test's time limit counts and progress can be seen."""
+    if session.config.option.collectonly or not any(_HERE in item.path.parents for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        ensure_programs(terminal())
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane and a store of this session's own; they die with it."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def store(cluster: Cluster) -> Store:
+    """The store: endpoint, keys, role; `stop()` and `start()` for outages."""
+    return cluster.store
+
+
+@pytest.fixture(scope="session")
+def api(cluster: Cluster) -> Api:
+    """The API server as the administrator."""
+    return cluster.api
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: Cluster) -> Callable[..., object]:
+    """The real kubectl, as the administrator or as `user=` in `groups=`."""
+    return cluster.kubectl
+
+
+@pytest.fixture(scope="session")
+def helm(cluster: Cluster) -> Callable[..., object]:
+    """The real helm."""
+    return cluster.helm
+
+
+@pytest.fixture(scope="session")
+def kubeconfig_for(cluster: Cluster) -> Callable[..., Path]:
+    """A kubeconfig for any user in any groups."""
+    return cluster.kubeconfig_for

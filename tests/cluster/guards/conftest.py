@@ -1,0 +1,90 @@
+"""The chart without its operator, and namespaces of experiments made by hand in the operator's name."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cluster.guards import objects
+from cluster.guards.actors import BREAK_GLASS, BREAK_GLASS_GROUP, CLUSTER_ADMIN, NAMESPACE_ADMIN, OPERATOR, Answer, Kubectl, expect_admitted
+from support.cluster import running_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE_SECONDS = 60
+CHART = Path(__file__).parents[3] / "helm" / "glovebox"
+
+
+def until(attempt: Callable[[], Answer], good: Callable[[Answer], bool]) -> Answer:
+    """Try until the answer is good; policies act some seconds after they were created."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not good(answer := attempt()):
+        assert time.monotonic() < deadline, f"kubectl {answer.command}: {answer.out} {answer.err}"
+        time.sleep(0.1)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    """Kubectl against a cluster of its own with the chart, but without an operator.
+
+    Of its own, because guards hold cluster-wide and would meet the other tests' experiments.
+    """
+    with running_cluster(tmp_path_factory.mktemp("guards")) as cluster:
+        values = {
+            "operator": {
+                "enabled": False,
+                "identities": [OPERATOR.user],
+                "subjects": [{"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}],
+            },
+            "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]},
+        }
+        install = ("install", "glovebox", str(CHART), "--namespace=glovebox-system", "--create-namespace", "--values=-")
+        cluster.helm(*install, stdin=json.dumps(values))
+        kubectl = Kubectl(cluster)
+        wait_for_guards(kubectl)
+        yield kubectl
+
+
+def wait_for_guards(kubectl: Kubectl) -> None:
+    """Wait until the guards act: all of them become active together, a few seconds after their creation."""
+    decoy = objects.namespace("decoy")
+    until(lambda: kubectl.create(CLUSTER_ADMIN, decoy), lambda answer: "glovebox-namespaces" in answer.err)
+    until(lambda: kubectl.create(OPERATOR, decoy), lambda answer: "glovebox-operator-fence-namespaces" in answer.err)
+
+
+@pytest.fixture(scope="session")
+def experiments(guarded: Kubectl) -> Kubectl:
+    """Kubectl, with experiments behind the guards (open, frozen, sealed, and one without a snapshot) and a plain namespace."""
+    kubectl = guarded
+    for space, state in ((objects.NAMESPACE, "Open"), (objects.FROZEN_NAMESPACE, "Open"), (objects.SEALED_NAMESPACE, "Open")):
+        expect_admitted(kubectl.create(OPERATOR, objects.namespace(space, state=state), dry_run=False))
+        for thing in objects.walls(space):
+            expect_admitted(kubectl.create(OPERATOR, thing, dry_run=False))
+        # The strongest right that somebody may hold inside: it can only be given by breaking the glass.
+        admin = objects.role_binding(space, "admins", "admin", NAMESPACE_ADMIN.user)
+        expect_admitted(kubectl.create(BREAK_GLASS, admin, dry_run=False))
+        expect_admitted(kubectl.create(CLUSTER_ADMIN, objects.pod(space, "running"), dry_run=False))
+    for space, state in ((objects.FROZEN_NAMESPACE, "Frozen"), (objects.SEALED_NAMESPACE, "Sealed")):
+        expect_admitted(kubectl(OPERATOR, "label", "--overwrite", "namespace", space, f"glovebox.dev/state={state}"))
+    expect_admitted(kubectl.create(OPERATOR, objects.namespace(objects.BARE_NAMESPACE), dry_run=False))
+    expect_admitted(kubectl.create(OPERATOR, objects.service_account(objects.BARE_NAMESPACE), dry_run=False))
+    expect_admitted(kubectl.create(CLUSTER_ADMIN, objects.WEAK_RUNTIME, dry_run=False))
+    plain = objects.namespace(objects.PLAIN_NAMESPACE, uid=None)
+    expect_admitted(kubectl.create(CLUSTER_ADMIN, plain, dry_run=False))
+    for thing in (
+        objects.service_account(objects.PLAIN_NAMESPACE),
+        objects.role_binding(objects.PLAIN_NAMESPACE, "admins", "admin", NAMESPACE_ADMIN.user),
+    ):
+        expect_admitted(kubectl.create(CLUSTER_ADMIN, thing, dry_run=False))
+    until(
+        lambda: kubectl.create(CLUSTER_ADMIN, objects.pod(objects.SEALED_NAMESPACE)),
+        lambda answer: "glovebox-state" in answer.err,
+    )
+    return kubectl

@@ -1,0 +1,151 @@
+"""The operator can do all it must, and a thief of its credentials little else."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from cluster.guards import objects
+from cluster.guards.actors import CLUSTER_ADMIN, OPERATOR, Kubectl, expect_admitted, expect_denied, expect_no_right
+
+SHORT_LIVED = "gbx-flights-short-abcdefghij"
+PLAIN = objects.PLAIN_NAMESPACE
+INSIDE = objects.NAMESPACE
+
+
+def outside(verb: str, resource: str, space: str = PLAIN) -> str:
+    return f"the Glovebox operator may {verb} {resource} only in namespaces of experiments, and '{space}' is none"
+
+
+def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -> None:
+    """To the end: with the guards in place, Kubernetes' own controllers must be able to empty the namespace."""
+    expect_admitted(experiments.create(OPERATOR, objects.namespace(SHORT_LIVED), dry_run=False))
+    for thing in objects.walls(SHORT_LIVED):
+        expect_admitted(experiments.create(OPERATOR, thing, dry_run=False))
+        kind, name = thing["kind"], thing["metadata"]["name"]
+        read = experiments(OPERATOR, "get", kind, name, f"--namespace={SHORT_LIVED}", "-o", "json")
+        expect_admitted(read)
+        expect_admitted(experiments(OPERATOR, "replace", "-f", "-", manifest=json.loads(read.out)))
+    expect_admitted(experiments.create(CLUSTER_ADMIN, objects.job(SHORT_LIVED), dry_run=False))
+    expect_admitted(experiments(OPERATOR, "label", "--overwrite", "namespace", SHORT_LIVED, "glovebox.dev/state=Frozen"))
+    expect_admitted(experiments(OPERATOR, "delete", "jobs", "--all", "--cascade=background", f"--namespace={SHORT_LIVED}"))
+    expect_admitted(experiments(OPERATOR, "delete", "pods", "--all", "--wait=false", f"--namespace={SHORT_LIVED}"))
+    for thing in objects.walls(SHORT_LIVED)[:3]:
+        expect_admitted(experiments(OPERATOR, "delete", thing["kind"], thing["metadata"]["name"], f"--namespace={SHORT_LIVED}"))
+    expect_admitted(experiments(OPERATOR, "delete", "namespace", SHORT_LIVED, "--wait=false"))
+    deadline = time.monotonic() + 60
+    while experiments(OPERATOR, "get", "namespace", SHORT_LIVED).code == 0:
+        assert time.monotonic() < deadline, experiments(OPERATOR, "get", "namespace", SHORT_LIVED, "-o", "yaml").out
+        time.sleep(0.2)
+
+
+def test_it_takes_over_the_default_service_account(experiments: Kubectl) -> None:
+    """Kubernetes makes it by itself, with a token for everybody."""
+    live = json.loads(experiments(OPERATOR, "get", "serviceaccount", "default", f"--namespace={INSIDE}", "-o", "json").out)
+    expect_admitted(
+        experiments(OPERATOR, "replace", "--dry-run=server", "-f", "-", manifest={**live, "automountServiceAccountToken": False})
+    )
+
+
+def test_it_writes_events_for_users(experiments: Kubectl) -> None:
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "e", "namespace": PLAIN},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "reportingController": "glovebox.dev/operator",
+        "reportingInstance": "i",
+        "action": "Provision",
+        "reason": "Ready",
+        "type": "Normal",
+        "regarding": {"apiVersion": "glovebox.dev/v1alpha1", "kind": "Experiment", "name": "delay", "namespace": PLAIN},
+    }
+    expect_admitted(experiments.create(OPERATOR, event))
+
+
+@pytest.mark.parametrize("thing", objects.walls(PLAIN), ids=lambda thing: str(thing["metadata"]["name"]))
+def test_it_builds_no_walls_around_others(experiments: Kubectl, thing: objects.Json) -> None:
+    resource = {"NetworkPolicy": "networkpolicies"}.get(thing["kind"], thing["kind"].lower() + "s")
+    expect_denied(experiments.create(OPERATOR, thing), "glovebox-operator-fence", outside("create", resource))
+
+
+@pytest.mark.parametrize("space", [PLAIN, "kube-system", "glovebox-system", "default"])
+def test_it_touches_nothing_in_other_namespaces(experiments: Kubectl, space: str) -> None:
+    account = {**objects.service_account(space, "default"), "automountServiceAccountToken": True}
+    expect_denied(
+        experiments(OPERATOR, "replace", "--dry-run=server", "-f", "-", manifest=account),
+        "glovebox-operator-fence",
+        outside("update", "serviceaccounts", space),
+    )
+    delete = experiments(OPERATOR, "delete", "serviceaccount", "default", f"--namespace={space}", "--dry-run=server")
+    expect_denied(delete, "glovebox-operator-fence", outside("delete", "serviceaccounts", space))
+
+
+def test_it_stops_no_pods_of_others(experiments: Kubectl) -> None:
+    expect_admitted(experiments.create(CLUSTER_ADMIN, objects.pod(PLAIN, "bystander"), dry_run=False))
+    collection = f"/api/v1/namespaces/{PLAIN}/pods?dryRun=All"
+    expect_denied(experiments(OPERATOR, "delete", "--raw", collection), "glovebox-operator-fence", outside("delete", "pods"))
+
+
+@pytest.mark.parametrize("space", [PLAIN, "kube-system", "glovebox-system", "default"])
+def test_it_takes_or_deletes_no_namespace_of_others(experiments: Kubectl, space: str) -> None:
+    message = "the Glovebox operator may change and delete only namespaces of experiments"
+    claim = experiments(OPERATOR, "label", "namespace", space, "glovebox.dev/experiment-uid=stolen", "--dry-run=server")
+    expect_denied(claim, "glovebox-operator-fence-namespaces", message)
+    if space not in {"default", "kube-system"}:  # which Kubernetes itself never deletes
+        expect_denied(
+            experiments(OPERATOR, "delete", "namespace", space, "--dry-run=server"), "glovebox-operator-fence-namespaces", message
+        )
+
+
+def test_it_makes_only_namespaces_of_experiments(experiments: Kubectl) -> None:
+    message = "the Glovebox operator may create only namespaces whose name begins with 'gbx-' and that carry an experiment's UID"
+    for namespace in (objects.namespace("decoy"), objects.namespace("gbx-unmarked", uid=None)):
+        expect_denied(experiments.create(OPERATOR, namespace), "glovebox-operator-fence-namespaces", message)
+
+
+def test_it_hands_no_namespace_to_another_experiment(experiments: Kubectl) -> None:
+    for change in ("glovebox.dev/experiment-uid=other", "glovebox.dev/experiment-uid-"):
+        answer = experiments(OPERATOR, "label", "--overwrite", "namespace", INSIDE, change, "--dry-run=server")
+        expect_denied(
+            answer, "glovebox-operator-fence-namespaces", "the Glovebox operator may not hand the namespace of one experiment to another"
+        )
+
+
+def test_it_binds_only_the_tenants_role(experiments: Kubectl) -> None:
+    other = objects.role_binding(INSIDE, "escalation", "glovebox-operator", OPERATOR.user)
+    expect_denied(
+        experiments.create(OPERATOR, other),
+        "glovebox-operator-fence-bindings",
+        "the Glovebox operator may bind only the ClusterRole 'glovebox-tenant'",
+    )
+    stronger = objects.role_binding(INSIDE, "escalation", "cluster-admin", OPERATOR.user)
+    assert "attempting to grant RBAC permissions not currently held" in experiments.create(OPERATOR, stronger).err
+
+
+def test_it_writes_only_the_secret_of_the_credentials(experiments: Kubectl) -> None:
+    message = "the Glovebox operator may write only the Secret 'glovebox-artifacts-credentials', of type Opaque"
+    expect_denied(experiments.create(OPERATOR, objects.credentials(INSIDE, "other")), "glovebox-operator-fence-secrets", message)
+    token = objects.credentials(objects.BARE_NAMESPACE, kind="kubernetes.io/service-account-token")
+    token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-runner"}
+    expect_denied(experiments.create(OPERATOR, token), "glovebox-operator-fence-secrets", message)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("get", "secrets", "--all-namespaces"), id="read all Secrets"),
+        pytest.param(("get", "secret", "any", "--namespace=default"), id="read a foreign Secret"),
+        pytest.param(("get", "secrets", "--namespace=glovebox-system"), id="list the Secrets of its own namespace"),
+        pytest.param(("get", "secrets", f"--namespace={INSIDE}"), id="list the Secrets of an experiment"),
+        pytest.param(("label", "clusterrole", "glovebox-tenant", "x=y"), id="edit a ClusterRole"),
+        pytest.param(("delete", "validatingadmissionpolicy", "glovebox-pods"), id="take down a guard"),
+        pytest.param(("create", "token", "default", "--namespace=kube-system"), id="become somebody else"),
+        pytest.param(("get", "nodes"), id="look at nodes"),
+        pytest.param(("exec", "running", f"--namespace={INSIDE}", "--", "true"), id="enter a pod"),
+    ],
+)
+def test_it_has_no_right_to(experiments: Kubectl, arguments: tuple[str, ...]) -> None:
+    expect_no_right(experiments(OPERATOR, *arguments))

@@ -1,0 +1,102 @@
+"""Status is the operator's memory: others cannot write it, and the operator cannot write what others declare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.guards.actors import (
+    BREAK_GLASS,
+    CLUSTER_ADMIN,
+    OPERATOR,
+    Actor,
+    Answer,
+    Kubectl,
+    expect_admitted,
+    expect_denied,
+    expect_no_right,
+)
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "flights"
+TEAM = "team-flights"
+EXPERIMENTER = Actor("erin")
+STATUS = "only the Glovebox operator may write `status`; change `spec`, and the status follows"
+SPEC = "the Glovebox operator may not write what users declare; it keeps its finalizer and the status, nothing else"
+NAMESPACED = ("datasetpins", "experiments", "featuresetpins")
+
+
+@pytest.fixture(scope="module")
+def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
+    """One resource of each of our kinds, by plural, as the example has them."""
+    binding = (
+        "create",
+        "rolebinding",
+        "experimenters",
+        "--clusterrole=glovebox-experimenter",
+        f"--user={EXPERIMENTER.user}",
+        f"--namespace={TEAM}",
+    )
+    found: dict[str, dict[str, Any]] = {}
+    expect_admitted(guarded(CLUSTER_ADMIN, "create", "namespace", TEAM))
+    expect_admitted(guarded(CLUSTER_ADMIN, *binding))
+    for path in sorted(EXAMPLES.glob("[!0-9]*.yaml")):
+        for document in yaml.safe_load_all(path.read_text()):
+            plural = document["kind"].lower() + "s"
+            if plural in NAMESPACED:
+                document["metadata"]["namespace"] = TEAM
+            author = EXPERIMENTER if plural in NAMESPACED else CLUSTER_ADMIN
+            expect_admitted(guarded.create(author, document, dry_run=False))
+            found[plural] = document
+    return found
+
+
+def patch(kubectl: Kubectl, actor: Actor, plural: str, name: str, change: dict[str, Any], *extra: str) -> Answer:
+    where = [f"--namespace={TEAM}"] if plural in NAMESPACED else []
+    arguments = (f"{plural}.glovebox.dev", name, *where, *extra, "--type=merge", f"--patch={json.dumps(change)}", "--dry-run=server")
+    return kubectl(actor, "patch", *arguments)
+
+
+def write_status(kubectl: Kubectl, actor: Actor, plural: str, name: str) -> Answer:
+    """Replace the status as the operator does; kubectl's own subresource commands would read `/status` first, which nobody needs."""
+    space = f"/namespaces/{TEAM}" if plural in NAMESPACED else ""
+    path = f"/apis/glovebox.dev/v1alpha1{space}/{plural}/{name}"
+    body = {**json.loads(kubectl(CLUSTER_ADMIN, "get", "--raw", path).out), "status": {"observedGeneration": 1}}
+    return kubectl(actor, "replace", "--raw", f"{path}/status?dryRun=All", "-f", "-", manifest=body)
+
+
+@pytest.mark.parametrize("plural", [*NAMESPACED, "isolationprofiles", "objectstores"])
+def test_only_the_operator_writes_status(guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str) -> None:
+    name = declared[plural]["metadata"]["name"]
+    expect_denied(write_status(guarded, CLUSTER_ADMIN, plural, name), "glovebox-status", STATUS)
+    expect_no_right(write_status(guarded, EXPERIMENTER, plural, name))
+    expect_admitted(write_status(guarded, OPERATOR, plural, name))
+    expect_admitted(write_status(guarded, BREAK_GLASS, plural, name))
+    by_patch = patch(guarded, CLUSTER_ADMIN, plural, name, {"status": {"observedGeneration": 1}}, "--subresource=status")
+    expect_denied(by_patch, "glovebox-status", STATUS)
+
+
+def test_the_operator_keeps_a_finalizer_on_experiments_alone(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> None:
+    keep = {"metadata": {"finalizers": ["glovebox.dev/finalizer"]}}
+    for plural in NAMESPACED:
+        name = declared[plural]["metadata"]["name"]
+        expect = expect_admitted if plural == "experiments" else expect_no_right
+        expect(patch(guarded, OPERATOR, plural, name, keep))
+        expect_no_right(guarded(OPERATOR, "delete", f"{plural}.glovebox.dev", name, f"--namespace={TEAM}", "--dry-run=server"))
+
+
+def test_the_operator_does_not_edit_an_experiment(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> None:
+    name = declared["experiments"]["metadata"]["name"]
+    for change in ({"suspend": True}, {"lifecycle": {"deletionPolicy": "Retain"}}):
+        expect_denied(patch(guarded, OPERATOR, "experiments", name, {"spec": change}), "glovebox-operator-fence-specs", SPEC)
+        expect_admitted(patch(guarded, EXPERIMENTER, "experiments", name, {"spec": change}))
+
+
+def test_platform_kinds_belong_to_the_platform(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> None:
+    for plural in ("isolationprofiles", "objectstores"):
+        name = declared[plural]["metadata"]["name"]
+        for actor in (OPERATOR, EXPERIMENTER):
+            expect_no_right(patch(guarded, actor, plural, name, {"metadata": {"labels": {"x": "y"}}}))

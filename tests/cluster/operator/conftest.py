@@ -1,0 +1,47 @@
+"""One operator process for the tests of this folder, with the chart installed and a proven store."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from support.cluster import Cluster
+from support.operator_process import Operator, Team, install_chart, profile_spec, store_secret, store_spec
+
+
+@pytest.fixture(scope="session")
+def chart(cluster: Cluster) -> None:
+    """The chart, installed once; guards become active a moment later."""
+    install_chart(cluster)
+    store_secret(cluster)
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster, chart: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The running operator. A test that kills it starts it again."""
+    del chart
+    running = Operator(cluster, tmp_path_factory.mktemp("operator"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def platform(cluster: Cluster, operator: Operator) -> Team:
+    """The profile `standard` and the store `primary`, Ready."""
+    del operator
+    team = Team(cluster, "platform")
+    team.declare("IsolationProfile", "standard", profile_spec())
+    team.declare("ObjectStore", "primary", store_spec(cluster, "glovebox-artifacts"))
+    team.expect("IsolationProfile", "standard")
+    team.expect("ObjectStore", "primary", timeout=60)
+    return team
+
+
+@pytest.fixture
+def team(cluster: Cluster, platform: Team) -> Team:
+    """A fresh team with a namespace of its own."""
+    del platform
+    return Team(cluster, f"team-{uuid.uuid4().hex[:8]}")

@@ -1,0 +1,117 @@
+"""What others do to the operator: the store goes away, a right is missing, the API server restarts, a hundred come at once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from support.cluster import Cluster
+from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec
+from support.waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def quiet(operator: Operator) -> None:
+    """Wait until nothing is queued and no write was sent for two seconds."""
+
+    def look() -> bool | None:
+        before = operator.writes()
+        time.sleep(2)
+        return True if operator.metric("glovebox_queue_depth") == 0 and operator.writes() == before else None
+
+    eventually(look, what="the operator is quiet", timeout=60)
+
+
+def test_the_store_is_gone_for_thirty_seconds(cluster: Cluster, team: Team, operator: Operator) -> None:
+    team.declare("Experiment", "before", experiment_spec("standard", "primary"))
+    standing = team.expect("Experiment", "before")
+    cluster.store.stop()
+    try:
+        team.declare("Experiment", "meanwhile", experiment_spec("standard", "primary"))
+        waiting = team.expect("Experiment", "meanwhile", "CredentialsFresh", "False", timeout=40)
+        assert team.condition("Experiment", "meanwhile", "Ready")["status"] == "False"
+        assert {"type", "status"} <= next(e for e in waiting["status"]["conditions"] if e["type"] == "Reconciling").keys()
+        rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+        policy = f"/apis/networking.k8s.io/v1/namespaces/{standing['status']['namespace']}/networkpolicies/glovebox-default-deny"
+        rogue.delete(policy)
+        eventually(lambda: team.api.find(policy), what="walls are repaired without the store")
+        time.sleep(20)
+        assert team.condition("Experiment", "before", "Ready")["status"] == "True", "what stands does not need the store"
+    finally:
+        cluster.store.start()
+    team.expect("Experiment", "meanwhile", timeout=60)
+    assert operator.part.running
+
+
+def test_one_right_is_missing_for_sixty_seconds(cluster: Cluster, team: Team, operator: Operator) -> None:
+    """Rights on one kind are taken away: other kinds go on, and the operator comes back by itself."""
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    role = next(
+        obj
+        for obj in cluster.api.list(path)
+        if obj["metadata"]["name"].startswith("glovebox") and any("limitranges" in r.get("resources", []) for r in obj["rules"])
+    )
+    team.declare("Experiment", "standing", experiment_spec("standard", "primary"))
+    space = team.expect("Experiment", "standing")["status"]["namespace"]
+    pid = operator.part.pid
+    without = [{**rule, "resources": [r for r in rule["resources"] if r != "limitranges"]} for rule in role["rules"]]
+    cluster.api.patch(f"{path}/{role['metadata']['name']}", {"rules": [rule for rule in without if rule["resources"]]})
+    try:
+        team.declare("Experiment", "lacking", experiment_spec("standard", "primary"))
+        refused = team.expect("Experiment", "lacking", "Ready", "False", "Forbidden")
+        message = next(entry["message"] for entry in refused["status"]["conditions"] if entry["type"] == "Ready")
+        assert "limitranges" in message
+        rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+        policy = f"/apis/networking.k8s.io/v1/namespaces/{space}/networkpolicies/glovebox-default-deny"
+        rogue.delete(policy)
+        eventually(lambda: team.api.find(policy), what="other kinds are still repaired")
+        time.sleep(60)
+        assert operator.part.pid == pid, "the operator was not restarted"
+    finally:
+        cluster.api.patch(f"{path}/{role['metadata']['name']}", {"rules": role["rules"]})
+    team.expect("Experiment", "lacking", timeout=90)
+
+
+def test_the_api_server_is_killed_and_comes_back(cluster: Cluster, team: Team, operator: Operator) -> None:
+    team.declare("Experiment", "first", experiment_spec("standard", "primary"))
+    team.expect("Experiment", "first")
+    cluster.apiserver.kill()
+    cluster.apiserver.start()
+    if not operator.part.running:
+        operator.start()  # as the kubelet would
+    team.declare("Experiment", "second", experiment_spec("standard", "primary"))
+    team.expect("Experiment", "second", timeout=90)
+
+
+def test_a_hundred_at_once_are_all_ready_and_the_minute_after_costs_no_write(cluster: Cluster, team: Team, operator: Operator) -> None:
+    made = [f"e{number:03}" for number in range(100)]
+    for name in made:
+        team.declare("Experiment", name, experiment_spec("standard", "primary"))
+    for name in made:
+        team.expect("Experiment", name, timeout=120)
+    quiet(operator)
+    before = operator.writes()
+    versions = {obj["metadata"]["name"]: obj["metadata"]["resourceVersion"] for obj in _experiments(cluster, team)}
+    time.sleep(60)
+    assert operator.writes() == before
+    assert {obj["metadata"]["name"]: obj["metadata"]["resourceVersion"] for obj in _experiments(cluster, team)} == versions
+
+
+def test_a_restart_writes_nothing(team: Team, operator: Operator) -> None:
+    for number in range(10):
+        team.declare("Experiment", f"s{number}", experiment_spec("standard", "primary"))
+    for number in range(10):
+        team.expect("Experiment", f"s{number}")
+    quiet(operator)
+    operator.kill()
+    operator.start()
+    quiet(operator)
+    assert operator.metric("glovebox_reconcile_total", controller="experiment") >= 10
+    assert operator.writes() == 0
+
+
+def _experiments(cluster: Cluster, team: Team) -> list[dict[str, Any]]:
+    return cluster.api.list(team.path("Experiment"))

@@ -1,0 +1,162 @@
+"""Pins of real objects in a real store: built, checked, and what they wake."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from support.cluster import Cluster
+from support.operator_process import Team, experiment_spec
+from support.waiting import eventually
+
+LOOK_OFTEN = {"verification": {"listIntervalSeconds": 60}}
+
+
+@pytest.fixture
+def data(cluster: Cluster, team: Team) -> str:
+    """A versioned bucket with three objects under `train/`."""
+    bucket = f"{team.name}-data"
+    s3 = cluster.store.client()
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for month in range(3):
+        s3.put_object(Bucket=bucket, Key=f"train/{month:02}.parquet", Body=f"month {month}".encode())
+    return bucket
+
+
+def pin_spec(bucket: str, prefix: str = "train/", **changes: Any) -> dict[str, Any]:
+    return {"storeRef": {"name": "primary"}, "source": {"prefix": {"bucket": bucket, "prefix": prefix}}, **changes}
+
+
+def features(pin: str, **changes: Any) -> dict[str, Any]:
+    feature = {"name": "late", "recipe": {"expression": "arr_delay > 15"}, "dtype": "bool", "inputs": ["flights"]}
+    return {"features": [feature], "inputs": [{"name": "flights", "pinRef": {"name": pin}}], "schemaVersion": "1", **changes}
+
+
+def test_a_pin_tells_digest_counts_and_where_the_manifest_is(cluster: Cluster, team: Team, data: str) -> None:
+    team.declare("DatasetPin", "train", pin_spec(data))
+    status = team.expect("DatasetPin", "train")["status"]
+    assert (status["objects"], status["bytes"]) == (3, 21)
+    assert status["digest"].startswith("sha256:")
+    manifest = status["manifest"]
+    s3 = cluster.store.client()
+    raw = s3.get_object(Bucket=manifest["bucket"], Key=manifest["key"], VersionId=manifest["versionId"])["Body"].read()
+    assert f"sha256:{hashlib.sha256(raw).hexdigest()}" == manifest["digest"]
+
+
+def test_the_same_bytes_elsewhere_have_the_same_digest_but_are_another_pin(cluster: Cluster, team: Team, data: str) -> None:
+    s3 = cluster.store.client()
+    for month in range(3):
+        s3.put_object(Bucket=data, Key=f"mirror/{month:02}.parquet", Body=f"month {month}".encode())
+    team.declare("DatasetPin", "train", pin_spec(data))
+    team.declare("DatasetPin", "mirror", pin_spec(data, "mirror/"))
+    one, other = team.expect("DatasetPin", "train")["status"], team.expect("DatasetPin", "mirror")["status"]
+    assert one["digest"] == other["digest"]
+    assert one["pinDigest"] != other["pinDigest"]
+
+
+def test_a_wrong_expected_digest_stalls_the_pin_and_tells_both(team: Team, data: str) -> None:
+    expected = "sha256:" + "0" * 64
+    team.declare("DatasetPin", "wrong", pin_spec(data, digest=expected))
+    stalled = team.expect("DatasetPin", "wrong", "Stalled", reason="DigestMismatch")
+    message = next(entry["message"] for entry in stalled["status"]["conditions"] if entry["type"] == "Stalled")
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "reason"),
+    [pytest.param("empty", "nothing/", "SourceEmpty", id="nothing is there")],
+)
+def test_what_cannot_be_pinned_is_refused(team: Team, data: str, name: str, prefix: str, reason: str) -> None:
+    team.declare("DatasetPin", name, pin_spec(data, prefix))
+    team.expect("DatasetPin", name, status="False", reason=reason)
+
+
+def test_an_unversioned_bucket_cannot_be_pinned(cluster: Cluster, team: Team) -> None:
+    bucket = f"{team.name}-loose"
+    cluster.store.client().create_bucket(Bucket=bucket)
+    cluster.store.client().put_object(Bucket=bucket, Key="train/a", Body=b"x")
+    team.declare("DatasetPin", "loose", pin_spec(bucket))
+    team.expect("DatasetPin", "loose", status="False", reason="VersioningRequired")
+
+
+def test_a_pin_that_becomes_ready_wakes_the_feature_set_and_the_experiment_that_wait_for_it(team: Team, data: str) -> None:
+    inputs = {
+        "datasets": [{"name": "train", "role": "train", "pinRef": {"name": "train"}}],
+        "features": [{"name": "base", "pinRef": {"name": "base"}}],
+    }
+    team.declare("Experiment", "eager", experiment_spec("standard", "primary", inputs=inputs))
+    team.declare("FeatureSetPin", "base", features("train"))
+    team.expect("Experiment", "eager", status="False", reason="PinNotFound")
+    team.declare("DatasetPin", "train", pin_spec(data))
+    made = team.expect("Experiment", "eager")
+    bound = {entry["name"]: entry for entry in made["status"]["inputs"]}
+    assert bound["train"]["digest"] == team.read("DatasetPin", "train")["status"]["digest"]
+    assert bound["base"]["digest"] == team.read("FeatureSetPin", "base")["status"]["digest"]
+
+
+def test_a_pin_replaced_under_an_experiment_is_told_and_changes_nothing(team: Team, data: str, cluster: Cluster) -> None:
+    inputs = {"datasets": [{"name": "train", "role": "train", "pinRef": {"name": "train"}}]}
+    team.declare("DatasetPin", "train", pin_spec(data))
+    team.declare("Experiment", "bound", experiment_spec("standard", "primary", inputs=inputs))
+    before = team.expect("Experiment", "bound")
+    cluster.store.client().put_object(Bucket=data, Key="train/00.parquet", Body=b"other bytes")
+    team.api.delete(team.path("DatasetPin", "train"))
+    team.expect("Experiment", "bound", "InputsVerified", "False", "PinNotFound")
+    team.declare("DatasetPin", "train", pin_spec(data))
+    after = team.expect("Experiment", "bound", "InputsVerified", "False", "PinChanged")
+    assert after["status"]["digest"] == before["status"]["digest"]
+    assert after["status"]["inputs"] == before["status"]["inputs"]
+
+
+def test_features_over_an_expired_window_or_other_bytes_are_not_ready(team: Team, data: str) -> None:
+    team.declare("DatasetPin", "train", pin_spec(data))
+    team.declare("FeatureSetPin", "over", features("train", validity={"notAfterTime": "2020-01-01T00:00:00Z"}))
+    team.declare("FeatureSetPin", "early", features("train", validity={"notBeforeTime": "2090-01-01T00:00:00Z"}))
+    inputs = [{"name": "flights", "pinRef": {"name": "train"}, "digest": "sha256:" + "1" * 64}]
+    team.declare("FeatureSetPin", "other", features("train", inputs=inputs))
+    team.expect("FeatureSetPin", "over", status="False", reason="Expired")
+    team.expect("FeatureSetPin", "early", status="False", reason="NotYetValid")
+    team.expect("FeatureSetPin", "other", status="False", reason="InputDigestMismatch")
+
+
+def test_a_deleted_version_is_found_and_named_by_the_next_check(cluster: Cluster, team: Team, data: str) -> None:
+    team.declare("DatasetPin", "train", pin_spec(data, **LOOK_OFTEN))
+    made = team.expect("DatasetPin", "train")
+    s3 = cluster.store.client()
+    victim = s3.list_object_versions(Bucket=data, Prefix="train/01")["Versions"][0]
+    s3.delete_object(Bucket=data, Key=victim["Key"], VersionId=victim["VersionId"])
+    long_ago = "2020-01-01T00:00:00Z"
+    team.api.patch(f"{team.path('DatasetPin', 'train')}/status", {"status": {"listedTime": long_ago}})
+    found = team.expect("DatasetPin", "train", status="False", reason="ObjectsMissing")
+    assert found["status"]["findings"]["missing"] == 1
+    assert "train/01.parquet" in " ".join(found["status"]["findings"]["samples"]) or "01.parquet" in " ".join(
+        found["status"]["findings"]["samples"]
+    )
+    assert found["status"]["digest"] == made["status"]["digest"]
+
+
+def test_a_newer_version_over_a_pinned_one_is_told_and_harms_nothing(cluster: Cluster, team: Team, data: str) -> None:
+    team.declare("DatasetPin", "train", pin_spec(data, **LOOK_OFTEN))
+    team.expect("DatasetPin", "train")
+    cluster.store.client().put_object(Bucket=data, Key="train/00.parquet", Body=b"newer")
+    team.api.patch(f"{team.path('DatasetPin', 'train')}/status", {"status": {"listedTime": "2020-01-01T00:00:00Z"}})
+    found = team.expect("DatasetPin", "train", "DriftDetected", "True", "ObjectsHidden")
+    assert found["status"]["findings"]["hidden"] == 1
+    assert team.condition("DatasetPin", "train", "Ready")["status"] == "True", "reads go by version id"
+
+
+def test_the_store_shows_what_was_proven(platform: Team) -> None:
+    status = platform.read("ObjectStore", "primary")["status"]
+    assert {proof["outcome"] for proof in status["proofs"]} == {"Passed"}
+    answers = {entry["type"]: entry["status"] for entry in status["conditions"]}
+    assert (
+        answers["LockProven"]
+        == answers["VersioningProven"]
+        == answers["ConditionalWritesProven"]
+        == answers["CredentialScopeProven"]
+        == "True"
+    )
+    assert eventually(lambda: status.get("lastVerifiedTime"), what="a time")

@@ -1,0 +1,135 @@
+"""From a declaration to a sealed namespace, on a real API server and a real store."""
+
+from __future__ import annotations
+
+import configparser
+from base64 import b64decode
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from support.cluster import Cluster
+from support.operator_process import IMAGE, Operator, Team, experiment_spec
+from support.waiting import eventually
+
+KINDS = {
+    "networkpolicies": "/apis/networking.k8s.io/v1",
+    "resourcequotas": "/api/v1",
+    "limitranges": "/api/v1",
+    "configmaps": "/api/v1",
+    "secrets": "/api/v1",
+    "serviceaccounts": "/api/v1",
+    "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
+}
+
+
+def contents(team: Team, namespace: str) -> dict[str, set[str]]:
+    return {
+        plural: {item["metadata"]["name"] for item in team.api.list(f"{root}/namespaces/{namespace}/{plural}")}
+        for plural, root in KINDS.items()
+    }
+
+
+def test_an_experiment_becomes_a_namespace_with_all_its_walls(team: Team) -> None:
+    team.declare("Experiment", "baseline", experiment_spec("standard", "primary"))
+    made = team.expect("Experiment", "baseline")
+    namespace = made["status"]["namespace"]
+    assert namespace.startswith(f"gbx-{team.name}-baseline-")
+    live = team.api.get(f"/api/v1/namespaces/{namespace}")
+    assert live["metadata"]["uid"] == made["status"]["namespaceUid"]
+    assert live["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert live["metadata"]["labels"]["glovebox.dev/experiment-uid"] == made["metadata"]["uid"]
+    found = contents(team, namespace)
+    assert found["networkpolicies"] == {"glovebox-default-deny", "glovebox-allow-dns", "glovebox-allow-store", "glovebox-allow-own-pods"}
+    assert found["resourcequotas"] == {"glovebox-quota"}
+    assert found["limitranges"] == {"glovebox-limits"}
+    assert {"glovebox-snapshot"} <= found["configmaps"]
+    assert found["secrets"] == {"glovebox-artifacts-credentials"}
+    assert {"default", "glovebox-runner"} == found["serviceaccounts"]
+    assert found["rolebindings"] == {"glovebox-tenant"}
+
+
+def test_the_snapshot_holds_the_digest_and_cannot_be_changed(team: Team) -> None:
+    team.declare("Experiment", "snap", experiment_spec("standard", "primary"))
+    made = team.expect("Experiment", "snap")
+    path = f"/api/v1/namespaces/{made['status']['namespace']}/configmaps/glovebox-snapshot"
+    snapshot = team.api.get(path)
+    assert snapshot["immutable"] is True
+    assert snapshot["data"]["digest"] == made["status"]["digest"]
+    assert snapshot["data"]["images"] == IMAGE
+
+
+def test_two_experiments_whose_names_collide_when_joined_get_two_namespaces(cluster: Cluster, team: Team) -> None:
+    other = Team(cluster, f"{team.name}-a")
+    team.declare("Experiment", "a-b", experiment_spec("standard", "primary"))
+    other.declare("Experiment", "b", experiment_spec("standard", "primary"))
+    first, second = team.expect("Experiment", "a-b"), other.expect("Experiment", "b")
+    assert first["status"]["namespace"] != second["status"]["namespace"]
+    assert first["status"]["digest"] == second["status"]["digest"], "the same dependencies are the same experiment"
+
+
+def test_what_waiting_programs_see_is_honest(team: Team) -> None:
+    run = {"image": "trainer", "command": ["python", "-m", "train"]}
+    team.declare("Experiment", "honest", experiment_spec("standard", "primary", run=run))
+    made = team.expect("Experiment", "honest")
+    answers = {entry["type"]: (entry["status"], entry["reason"]) for entry in made["status"]["conditions"]}
+    assert answers["Isolated"] == ("Unknown", "NotProven"), "nothing has tried the walls"
+    assert answers["Succeeded"] == ("Unknown", "RunNotSupported"), "this version starts no run"
+    assert answers["Sealed"][0] == "False"
+    assert {"Reconciling", "Stalled"}.isdisjoint(answers)
+    done = team.cluster.kubectl("wait", "--for=condition=Ready", "experiment/honest", "-n", team.name, "--timeout=5s")
+    assert "condition met" in done.stdout
+
+
+def test_the_credentials_write_under_the_own_prefix_and_nowhere_else(team: Team) -> None:
+    team.declare("Experiment", "writer", experiment_spec("standard", "primary"))
+    made = team.expect("Experiment", "writer")
+    secret = team.api.get(f"/api/v1/namespaces/{made['status']['namespace']}/secrets/glovebox-artifacts-credentials")
+    keys = configparser.ConfigParser()
+    keys.read_string(b64decode(secret["data"]["credentials"]).decode())
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=team.cluster.store.endpoint,
+        region_name="us-east-1",
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        **{name: keys["default"][name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")},
+    )
+    bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
+    assert prefix == f"{team.name}/writer/{made['metadata']['uid']}/"
+    version = s3.put_object(Bucket=bucket, Key=f"{prefix}model.bin", Body=b"weights")["VersionId"]
+    for key in ("elsewhere/model.bin", f"{prefix.rstrip('/')}0/model.bin", f"{team.name}/other/x"):
+        with pytest.raises(ClientError) as refused:
+            s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    with pytest.raises(ClientError):
+        s3.delete_object(Bucket=bucket, Key=f"{prefix}model.bin", VersionId=version)
+
+
+def test_a_steady_experiment_costs_no_write(team: Team, operator: Operator) -> None:
+    team.declare("Experiment", "steady", experiment_spec("standard", "primary"))
+    team.expect("Experiment", "steady")
+    idle = eventually(lambda: operator.metric("glovebox_queue_depth") == 0 or None, what="queues are empty")
+    assert idle
+    before = operator.writes()
+    team.api.patch(team.path("Experiment", "steady"), {"metadata": {"annotations": {"note": "look again"}}})
+    looked = operator.metric("glovebox_reconcile_total", controller="experiment")
+    eventually(lambda: operator.metric("glovebox_reconcile_total", controller="experiment") >= looked or None, what="it was looked at")
+    assert operator.writes() == before
+
+
+def test_a_squatted_namespace_is_refused_and_left_untouched(cluster: Cluster, team: Team) -> None:
+    # The name holds the UID's hash, so it can only be squatted after the Experiment exists: suspend it, squat, resume.
+    from glovebox import names  # noqa: PLC0415 - only here
+
+    made = team.declare("Experiment", "squatted", experiment_spec("standard", "primary", suspend=True))
+    name = names.experiment_namespace(team.name, "squatted", made["metadata"]["uid"])
+    cluster.api_as("breaker", ["system:masters", "glovebox:break-glass"]).create_namespace(name)
+    squatter = team.api.get(f"/api/v1/namespaces/{name}")
+    team.api.patch(team.path("Experiment", "squatted"), {"spec": {"suspend": False}})
+    refused = team.expect("Experiment", "squatted", status="False", reason="NamespaceTaken")
+    assert any(entry["type"] == "Stalled" and entry["status"] == "True" for entry in refused["status"]["conditions"])
+    after = team.api.get(f"/api/v1/namespaces/{name}")
+    assert after["metadata"]["resourceVersion"] == squatter["metadata"]["resourceVersion"]
+    assert "namespace" not in refused["status"]

@@ -1,0 +1,104 @@
+"""What is refused, is refused before anything exists, in words that name the field and the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glovebox import names
+from support.cluster import Cluster
+from support.operator_process import Operator, Team, experiment_spec
+from support.waiting import eventually
+
+
+def namespaces_of(team: Team, name: str) -> list[str]:
+    uid = team.read("Experiment", name)["metadata"]["uid"]
+    made = names.experiment_namespace(team.name, name, uid)
+    return [made] if team.api.find(f"/api/v1/namespaces/{made}") else []
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason", "told"),
+    [
+        pytest.param(
+            "greedy",
+            {"resources": {"quota": {"requests.cpu": "64"}}},
+            "QuotaOutOfRange",
+            "requests.cpu",
+            id="a quota above the profile's range",
+        ),
+        pytest.param(
+            "stranger",
+            {"images": [{"name": "t", "reference": "registry.other/x@sha256:" + "b" * 64}]},
+            "ImageNotApproved",
+            "registry.other/x",
+            id="an image from a registry that the profile does not approve",
+        ),
+        pytest.param(
+            "escapee",
+            {"network": {"egress": [{"name": "out", "cidr": "198.51.100.0/24", "ports": [{"port": 443}]}]}},
+            "RouteNotAllowed",
+            "198.51.100.0/24",
+            id="a route that the profile does not allow",
+        ),
+    ],
+)
+def test_a_refusal_is_stalled_tells_the_cure_and_leaves_nothing_behind(
+    team: Team, name: str, changes: dict[str, Any], reason: str, told: str
+) -> None:
+    team.declare("Experiment", name, experiment_spec("standard", "primary", **changes))
+    refused = team.expect("Experiment", name, status="False", reason=reason)
+    stalled = next(entry for entry in refused["status"]["conditions"] if entry["type"] == "Stalled")
+    assert stalled["status"] == "True"
+    assert told in stalled["message"]
+    assert namespaces_of(team, name) == []
+
+
+def test_a_refusal_is_told_by_an_event_once(team: Team) -> None:
+    team.declare("Experiment", "told", experiment_spec("standard", "primary", resources={"quota": {"requests.cpu": "64"}}))
+    team.expect("Experiment", "told", status="False", reason="QuotaOutOfRange")
+
+    def events() -> list[dict[str, Any]]:
+        found = team.api.list(f"/apis/events.k8s.io/v1/namespaces/{team.name}/events")
+        return [event for event in found if event["regarding"]["name"] == "told"]
+
+    (event,) = eventually(lambda: events() or None, what="an Event")
+    assert (event["type"], event["reason"]) == ("Warning", "QuotaOutOfRange")
+
+
+def test_a_mended_spec_goes_on(team: Team) -> None:
+    team.declare("Experiment", "mended", experiment_spec("standard", "primary", resources={"quota": {"requests.cpu": "64"}}))
+    team.expect("Experiment", "mended", status="False", reason="QuotaOutOfRange")
+    team.api.patch(team.path("Experiment", "mended"), {"spec": {"resources": {"quota": {"requests.cpu": "2"}}}})
+    mended = team.expect("Experiment", "mended")
+    assert not [entry for entry in mended["status"]["conditions"] if entry["type"] == "Stalled"]
+
+
+def test_an_unknown_profile_waits_and_names_what_is_offered(team: Team) -> None:
+    team.declare("Experiment", "lost", experiment_spec("gold", "primary"))
+    waiting = team.expect("Experiment", "lost", status="False", reason="ProfileNotFound")
+    message = next(entry["message"] for entry in waiting["status"]["conditions"] if entry["type"] == "Ready")
+    assert "'gold'" in message
+    assert "standard" in message
+    assert namespaces_of(team, "lost") == []
+
+
+def test_a_reference_into_another_namespace_is_not_granted_and_does_not_tell_what_is_there(team: Team) -> None:
+    told = []
+    for name, pin in (("peek-a", "exists-not"), ("peek-b", "neither")):
+        inputs = {"datasets": [{"name": "d", "role": "train", "pinRef": {"name": pin, "namespace": "kube-system"}}]}
+        team.declare("Experiment", name, experiment_spec("standard", "primary", inputs=inputs))
+        refused = team.expect("Experiment", name, status="False", reason="NotGranted")
+        told.append(next(entry["message"] for entry in refused["status"]["conditions"] if entry["type"] == "Ready"))
+    assert told[0] == told[1]
+
+
+def test_a_missing_pin_waits_without_a_namespace_and_says_which(team: Team, operator: Operator, cluster: Cluster) -> None:
+    del operator, cluster
+    inputs = {"datasets": [{"name": "d", "role": "train", "pinRef": {"name": "not-yet"}}]}
+    team.declare("Experiment", "early", experiment_spec("standard", "primary", inputs=inputs))
+    waiting = team.expect("Experiment", "early", status="False", reason="PinNotFound")
+    message = next(entry["message"] for entry in waiting["status"]["conditions"] if entry["type"] == "InputsVerified")
+    assert "'not-yet'" in message
+    assert namespaces_of(team, "early") == []

@@ -1,0 +1,109 @@
+"""Golden cases: YAML in, YAML out, discovered. See README.md beside this file."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from glovebox.api.experiment import Experiment
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.object_store import ObjectStore
+from glovebox.desired.access import role_binding, service_accounts
+from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
+from glovebox.desired.metadata import KubernetesObject
+from glovebox.desired.namespace import namespace
+from glovebox.desired.network_policy import network_policies
+from glovebox.desired.plan import desired_objects
+from glovebox.desired.quota import limit_range, resource_quota
+from glovebox.desired.snapshot import snapshot
+
+ROOT: Final = Path(__file__).parent
+
+TOPICS: Final[dict[str, Callable[[ExperimentInputs], tuple[KubernetesObject, ...]]]] = {
+    "access": lambda inputs: (*service_accounts(inputs), role_binding(inputs)),
+    "namespace": lambda inputs: (namespace(inputs),),
+    "network_policy": network_policies,
+    "plan": lambda inputs: desired_objects(inputs).objects(),
+    "quota": lambda inputs: (resource_quota(inputs), limit_range(inputs)),
+    "snapshot": lambda inputs: (snapshot(inputs),),
+}
+
+
+class Only(dict[str, Any]):
+    """A mapping that replaces the base's instead of being merged into it."""
+
+
+class CaseLoader(yaml.SafeLoader):
+    """YAML with the tag `!only`."""
+
+
+def _construct_only(loader: CaseLoader, node: yaml.MappingNode) -> Only:
+    return Only({str(key): value for key, value in loader.construct_mapping(node, deep=True).items()})
+
+
+CaseLoader.add_constructor("!only", _construct_only)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic}/{self.folder.name}"
+
+    @property
+    def topic(self) -> str:
+        return self.folder.parent.name
+
+    @property
+    def expected(self) -> Path:
+        return self.folder / "expected.yaml"
+
+    def inputs(self) -> ExperimentInputs:
+        return inputs_from(*_documents(self.folder / "input.yaml"))
+
+    def objects(self) -> tuple[KubernetesObject, ...]:
+        return TOPICS[self.topic](self.inputs())
+
+
+def discover() -> list[Case]:
+    """Return every case, in the order of names."""
+    return [Case(path.parent) for path in sorted(ROOT.glob("*/*/input.yaml"))]
+
+
+def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
+    """Return the inputs of the ordinary case with these documents merged into it."""
+    parts = {document["kind"]: document for document in _documents(ROOT / "base.yaml")}
+    for overlay in overlays:
+        parts[overlay["kind"]] = merged(parts[overlay["kind"]], overlay)
+    resolved = parts["Resolved"]
+    return ExperimentInputs(
+        experiment=Experiment.model_validate(parts["Experiment"]),
+        profile=IsolationProfile.model_validate(parts["IsolationProfile"]),
+        store=ObjectStore.model_validate(parts["ObjectStore"]),
+        inputs=tuple(ResolvedInput(**item) for item in resolved["inputs"]),
+        namespace=resolved["namespace"],
+        state=resolved["state"],
+    )
+
+
+def merged(base: Any, overlay: Any) -> Any:
+    """Return the base with the overlay over it; only mappings are merged, and not those marked `!only`."""
+    if isinstance(overlay, Only):
+        return dict(overlay)
+    if not isinstance(base, dict) or not isinstance(overlay, dict):
+        return copy.deepcopy(overlay)
+    return base | {key: merged(base.get(key), value) for key, value in overlay.items()}
+
+
+def _documents(path: Path) -> list[dict[str, Any]]:
+    documents = yaml.load_all(path.read_text(), Loader=CaseLoader)
+    return [document for document in documents if document]

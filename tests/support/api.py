@@ -1,0 +1,126 @@
+"""A small client for tests: JSON to and from paths of the API server, as whichever user, with nothing in between."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import yaml
+
+Json = dict[str, Any]
+_PATCHES = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+
+
+class ApiError(AssertionError):
+    """The API server refused; an AssertionError, so that a refusal that a test did not expect reads as its failure."""
+
+    def __init__(self, method: str, path: str, code: int, status: Json) -> None:
+        self.code = code
+        self.status = status
+        self.reason = str(status.get("reason", ""))
+        self.message = str(status.get("message", ""))
+        super().__init__(f"{method} {path}: {code} {self.reason}: {self.message}")
+
+
+def path_of(api_version: str, plural: str, *, namespace: str | None = None, name: str | None = None) -> str:
+    """Return the path of a collection, or of one object: `path_of("v1", "pods", namespace="a")`."""
+    root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+    inside = f"/namespaces/{namespace}" if namespace else ""
+    return f"{root}{inside}/{plural}" + (f"/{name}" if name else "")
+
+
+class Api:
+    """The API server as one user sees it; safe to use from several threads."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        document = yaml.safe_load(kubeconfig.read_text())
+        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+        self.url = cluster["server"]
+        self._address = urlsplit(self.url)
+        self._headers = {"Accept": "application/json"}
+        self._context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        if "token" in user:
+            self._headers["Authorization"] = f"Bearer {user['token']}"
+            return
+        # The ssl module takes a key from a file only.
+        with tempfile.TemporaryDirectory() as folder:
+            pair = Path(folder) / "pair.pem"
+            pair.touch(mode=0o600)
+            pair.write_bytes(b"".join(base64.b64decode(user[key]) for key in ("client-certificate-data", "client-key-data")))
+            self._context.load_cert_chain(pair)
+
+    def request(self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **query: Any) -> Any:
+        """Send one request; return the JSON answer (a string when it is none).
+
+        Raises:
+            ApiError: The answer is 400 or above.
+            OSError: The API server cannot be reached.
+        """
+        target = path + (f"?{urlencode(query)}" if query else "")
+        connection = http.client.HTTPSConnection(self._address.hostname or "", self._address.port, timeout=60, context=self._context)
+        try:
+            headers = {**self._headers, **({"Content-Type": content_type} if body is not None else {})}
+            connection.request(method, target, body=None if body is None else json.dumps(body), headers=headers)
+            answer = connection.getresponse()
+            raw = answer.read()
+        finally:
+            connection.close()
+        content = _json_or_text(raw)
+        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            raise ApiError(method, target, answer.status, content if isinstance(content, dict) else {"message": content})
+        return content
+
+    def get(self, path: str, **query: Any) -> Json:
+        """Return one object."""
+        return dict(self.request("GET", path, **query))
+
+    def find(self, path: str) -> Json | None:
+        """Return one object, or None where there is none."""
+        try:
+            return self.get(path)
+        except ApiError as error:
+            if error.code == http.HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def list(self, path: str, **query: Any) -> list[Json]:
+        """Return the items of a collection; `labelSelector="a=b"` and the like narrow it."""
+        return list(self.get(path, **query)["items"])
+
+    def create(self, path: str, body: Json, **query: Any) -> Json:
+        """Create an object in a collection; `dryRun="All"` only tries."""
+        return dict(self.request("POST", path, body, **query))
+
+    def replace(self, path: str, body: Json, **query: Any) -> Json:
+        """Replace an object."""
+        return dict(self.request("PUT", path, body, **query))
+
+    def patch(self, path: str, body: Any, *, kind: str = "merge", **query: Any) -> Json:
+        """Change an object; `kind` is merge, json, strategic or apply (which wants `fieldManager`)."""
+        return dict(self.request("PATCH", path, body, content_type=_PATCHES[kind], **query))
+
+    def delete(self, path: str, **options: object) -> Json:
+        """Delete an object; options as in DeleteOptions: `gracePeriodSeconds=0`, `preconditions={"uid": ...}`."""
+        return dict(self.request("DELETE", path, options or None))
+
+    def create_namespace(self, name: str, labels: Json | None = None) -> Json:
+        """Create a namespace."""
+        return self.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels or {}}})
+
+
+def _json_or_text(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode(errors="replace")

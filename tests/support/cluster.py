@@ -1,0 +1,222 @@
+"""A cluster and a store of a test session's own: real processes, which die with the test process however it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from glovebox.local.control_plane import read_audit_log
+from glovebox.local.environment import Description, Environment
+from glovebox.local.errors import LocalError
+from glovebox.local.paths import StateDir
+from glovebox.local.programs import ETCD, HELM, KUBERNETES, ensure_program, program_folder
+from support.api import Api, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from glovebox.local.part import Part
+    from glovebox.local.progress import Progress
+    from glovebox.local.seaweedfs import Keys, StoreAccess
+
+_TIMEOUT = 100.0
+
+
+class Store:
+    """The running store."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    @property
+    def access(self) -> StoreAccess:
+        """Endpoint, region, role and keys."""
+        return self._environment.access
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the S3 and STS API."""
+        return self.access.endpoint
+
+    @property
+    def part(self) -> Part:
+        """Its process."""
+        return self._environment.store.part
+
+    def start(self) -> None:
+        """Start it again with the same data, port and keys, and wait until it answers."""
+        self.part.start()
+
+    def stop(self) -> None:
+        """End it; connections are refused from now on, its data stay."""
+        self.part.stop()
+
+    def kill(self) -> None:
+        """End it as kill -9 does; its data stay."""
+        self.part.kill()
+
+    def client(self, service: str = "s3", *, keys: Keys | None = None, session: Any = None) -> Any:
+        """Return a boto3 client.
+
+        Args:
+            service: `s3` or `sts`.
+            keys: Of which user; the loader (an administrator) by default.
+            session: Instead: the `Credentials` of an AssumeRole answer.
+        """
+        import boto3  # noqa: PLC0415 - heavy, and not every test needs it
+        from botocore.config import Config  # noqa: PLC0415
+
+        static = keys or self.access.loader
+        identity = (
+            {
+                "aws_access_key_id": session["AccessKeyId"],
+                "aws_secret_access_key": session["SecretAccessKey"],
+                "aws_session_token": session["SessionToken"],
+            }
+            if session
+            else {"aws_access_key_id": static.access_key_id, "aws_secret_access_key": static.secret_access_key}
+        )
+        config = Config(
+            s3={"addressing_style": "path"},
+            # The default for a custom endpoint is an older signature, which sessions cannot use for signed URLs.
+            signature_version="s3v4" if service == "s3" else "v4",
+            retries={"total_max_attempts": 1},
+            connect_timeout=5,
+            read_timeout=30,
+        )
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=self.access.region, config=config, **identity)  # type: ignore[call-overload]
+
+
+class Cluster:
+    """The running cluster: its parts, its users and the tools that talk to it."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.store = Store(environment)
+
+    @property
+    def apiserver(self) -> Part:
+        """kube-apiserver: `kill()`, `stop()`, `start()`, `signal(SIGSTOP)`."""
+        return self.environment.control_plane.apiserver
+
+    @property
+    def etcd(self) -> Part:
+        """etcd, likewise."""
+        return self.environment.control_plane.etcd
+
+    @property
+    def controller_manager(self) -> Part:
+        """kube-controller-manager, likewise."""
+        return self.environment.control_plane.controller_manager
+
+    @property
+    def scheduler(self) -> Part:
+        """kube-scheduler, likewise."""
+        return self.environment.control_plane.scheduler
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.environment.kubeconfig
+
+    @cached_property
+    def api(self) -> Api:
+        """The API server as the administrator."""
+        return Api(self.kubeconfig)
+
+    def api_as(self, user: str, groups: Sequence[str] = ()) -> Api:
+        """Return the API server as that user in these groups, who has no rights by that alone."""
+        return Api(self.kubeconfig_for(user, groups))
+
+    def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
+        """Return a kubeconfig with a client certificate for that user in these groups."""
+        return self.environment.control_plane.kubeconfig_for(user, groups)
+
+    def kubeconfig_for_service_account(self, namespace: str, name: str, *, seconds: int = 3600) -> Path:
+        """Return a kubeconfig with a token of that service account, which must exist."""
+        path = path_of("v1", "serviceaccounts", namespace=namespace, name=name)
+        answer = self.api.create(f"{path}/token", {"spec": {"expirationSeconds": seconds}})
+        target = self.environment.state.users / f"token.{namespace}.{name}.kubeconfig"
+        return self.environment.control_plane.kubeconfig_with_token(answer["status"]["token"], target)
+
+    def kubectl(
+        self, *arguments: str, user: str | None = None, groups: Sequence[str] = (), stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the real kubectl.
+
+        Args:
+            arguments: Its arguments.
+            user: Who runs it; the administrator by default.
+            groups: The user's groups.
+            stdin: Its standard input.
+            check: Fail the test when it exits with anything but 0.
+        """
+        program = program_folder(KUBERNETES) / "kubectl"
+        return self._run([str(program), *arguments], self._kubeconfig(user, groups), stdin=stdin, check=check)
+
+    def helm(
+        self, *arguments: str, user: str | None = None, groups: Sequence[str] = (), stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the real helm; arguments as of `kubectl`."""
+        return self._run([str(program_folder(HELM) / "helm"), *arguments], self._kubeconfig(user, groups), stdin=stdin, check=check)
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Return all audit events so far: who asked what, and for our own kinds the whole request and answer."""
+        return read_audit_log(self.environment.control_plane.audit_log)
+
+    def _kubeconfig(self, user: str | None, groups: Sequence[str]) -> Path:
+        return self.kubeconfig if user is None else self.kubeconfig_for(user, groups)
+
+    def _run(self, command: Sequence[str], kubeconfig: Path, *, stdin: str | None, check: bool) -> subprocess.CompletedProcess[str]:
+        home = self.environment.state.root / "home"
+        home.mkdir(exist_ok=True)
+        # Nothing of the person's own settings and caches.
+        own = {"KUBECONFIG": str(kubeconfig), "HOME": str(home), "KUBECACHEDIR": str(home / "cache"), "KUBERC": "off"}
+        xdg = {name: str(home / name.lower()) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+        done = subprocess.run(
+            command,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+            env={**os.environ, **own, **xdg},
+        )
+        if check and done.returncode != 0:
+            shown = " ".join(command[1:])
+            raise AssertionError(f"{os.path.basename(command[0])} {shown} gave {done.returncode}:\n{done.stdout}{done.stderr}")  # noqa: PTH119
+        return done
+
+
+def ensure_programs(progress: Progress) -> None:
+    """Build what the cluster and its tools need, where the cache does not have it."""
+    for program in (ETCD, KUBERNETES, HELM):
+        ensure_program(program, progress)
+
+
+@contextmanager
+def running_cluster(root: Path) -> Iterator[Cluster]:
+    """Start a cluster and a store whose files lie in `root`, and end them afterwards.
+
+    The logs stay in `root/logs`. Must be entered in the main thread: the kernel ends the processes with the thread.
+    """
+    state = StateDir(root)
+    state.create()
+    description = Description.new("embedded")
+    description.write(state)
+    environment = Environment(state, description, tied=True)
+    environment.up()
+    try:
+        yield Cluster(environment)
+    finally:
+        for part in reversed(environment.parts):
+            try:
+                part.kill()
+            except LocalError as error:
+                print(f"left behind: {error}")  # noqa: T201 - pytest shows it
+        environment.store.remove_sockets()

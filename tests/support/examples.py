@@ -1,0 +1,37 @@
+"""The objects of docs/examples/flights, and changes to them: the valid starting point of tables of good and bad objects."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+Json = dict[str, Any]
+REPOSITORY: Final = Path(__file__).parents[2]
+FLIGHTS: Final = REPOSITORY / "docs" / "examples" / "flights"
+REFUSALS: Final = REPOSITORY / "docs" / "examples" / "refusals"
+
+
+def documents(folder: Path) -> list[Json]:
+    """Return all objects of the YAML files of a folder, in the order in which kubectl applies them."""
+    return [document for path in sorted(folder.glob("*.yaml")) for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+
+
+def flights(kind: str) -> Json:
+    """Return the first object of that kind in docs/examples/flights."""
+    return copy.deepcopy(next(document for document in documents(FLIGHTS) if document["kind"] == kind))
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """Return the JSON merge patch (RFC 7386) of a value."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result

@@ -1,0 +1,228 @@
+"""An operator under test: a real process with the chart's rights, its metrics, and the resources that tests give it."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from glovebox.local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER, operator_part
+from glovebox.local.part import Part
+from glovebox.local.ports import choose_ports
+from support.api import path_of
+from support.cluster import Cluster
+from support.waiting import eventually
+
+GLOVEBOX = "glovebox.dev/v1alpha1"
+CHART = Path(__file__).parents[2] / "helm" / "glovebox"
+IMAGE = "registry.example/trainer@sha256:" + "a" * 64
+# Whoever is in this group passes the guards: how tests play a rogue administrator.
+BREAK_GLASS = "glovebox:break-glass"
+PLURALS = {
+    "Experiment": "experiments",
+    "DatasetPin": "datasetpins",
+    "FeatureSetPin": "featuresetpins",
+    "IsolationProfile": "isolationprofiles",
+    "ObjectStore": "objectstores",
+}
+
+
+def install_chart(cluster: Cluster) -> None:
+    """Install CRDs, guards and rights with real helm; the operator itself runs outside the cluster."""
+    if not cluster.api.find(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}"):
+        cluster.api.create_namespace(OPERATOR_NAMESPACE)
+    cluster.helm(
+        "upgrade",
+        "--install",
+        "glovebox",
+        str(CHART),
+        "--namespace",
+        OPERATOR_NAMESPACE,
+        "--set",
+        "operator.enabled=false",
+        "--set",
+        f"operator.identities={{{OPERATOR_USER}}}",
+        "--set-json",
+        f'operator.subjects=[{{"kind":"User","name":"{OPERATOR_USER}","apiGroup":"rbac.authorization.k8s.io"}}]',
+        "--set",
+        f"guards.breakGlassGroups={{{BREAK_GLASS}}}",
+    )
+
+
+class Operator:
+    """One operator process."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        folder: Path,
+        *,
+        name: str = "operator",
+        kubeconfig: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = choose_ports(["operator"])["operator"]
+        self.part: Part = operator_part(
+            kubeconfig=kubeconfig or cluster.kubeconfig_for(OPERATOR_USER),
+            logs=folder,
+            run=folder,
+            port=self.port,
+            tied=True,
+            name=name,
+            settings=settings,
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        self.part.start()
+
+    def stop(self) -> None:
+        """End it politely."""
+        self.part.stop()
+
+    def kill(self) -> None:
+        """End it as kill -9 does."""
+        self.part.kill()
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return self.part.log.read_text()
+
+    def page(self, path: str = "/metrics") -> str:
+        """Return one of its pages."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples of that name that carry these labels."""
+        total = 0.0
+        for line in self.page().splitlines():
+            found = re.fullmatch(r"([a-zA-Z_:]+)(?:\{(.*)\})? (\S+)", line)
+            if not found or found[1] != name:
+                continue
+            have = dict(re.findall(r'(\w+)="([^"]*)"', found[2] or ""))
+            if labels.items() <= have.items():
+                total += float(found[3])
+        return total
+
+    def writes(self) -> float:
+        """Return how many writes it has sent to the API server."""
+        return sum(
+            self.metric("glovebox_kube_requests_total", verb=verb) for verb in ("POST", "PUT", "PATCH", "DELETE", "DELETECOLLECTION")
+        )
+
+
+class Team:
+    """A team's namespace and what it declares in it."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.api = cluster.api
+        self.name = name
+        if not self.api.find(f"/api/v1/namespaces/{name}"):
+            self.api.create_namespace(name)
+
+    def path(self, kind: str, name: str | None = None) -> str:
+        """Return the path of one of our resources in this team."""
+        namespace = None if kind in {"IsolationProfile", "ObjectStore"} else self.name
+        return path_of(GLOVEBOX, PLURALS[kind], namespace=namespace, name=name)
+
+    def declare(self, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a resource."""
+        metadata = {"name": name} | ({} if kind in {"IsolationProfile", "ObjectStore"} else {"namespace": self.name})
+        made: dict[str, Any] = self.api.create(
+            self.path(kind), {"apiVersion": GLOVEBOX, "kind": kind, "metadata": metadata, "spec": dict(spec)}
+        )
+        return made
+
+    def read(self, kind: str, name: str) -> dict[str, Any]:
+        """Return a resource as it is now."""
+        found: dict[str, Any] = self.api.get(self.path(kind, name))
+        return found
+
+    def condition(self, kind: str, name: str, condition: str) -> dict[str, Any]:
+        """Return one condition, or an empty dictionary when it was never written."""
+        obj = self.api.find(self.path(kind, name)) or {}
+        entries = (obj.get("status") or {}).get("conditions") or []
+        return next((entry for entry in entries if entry["type"] == condition), {})
+
+    def expect(
+        self, kind: str, name: str, condition: str = "Ready", status: str = "True", reason: str | None = None, timeout: float = 30.0
+    ) -> dict[str, Any]:
+        """Wait until a condition of the newest generation has that status (and reason); return the whole resource."""
+
+        def look() -> dict[str, Any] | None:
+            obj = self.api.find(self.path(kind, name))
+            if obj is None or (obj.get("status") or {}).get("observedGeneration") != obj["metadata"]["generation"]:
+                return None
+            entry = self.condition(kind, name, condition)
+            return obj if entry.get("status") == status and reason in {None, entry.get("reason")} else None
+
+        try:
+            return eventually(look, what=f"{kind} {name} {condition}={status}", timeout=timeout)
+        except AssertionError as error:
+            shown = (self.api.find(self.path(kind, name)) or {}).get("status")
+            raise AssertionError(f"{error}\nstatus: {shown}") from None
+
+
+def profile_spec(**changes: Any) -> dict[str, Any]:
+    """Return a plain IsolationProfile."""
+    return {
+        "description": "for tests",
+        "quota": [
+            {"resource": "requests.cpu", "default": "1", "maximum": "4"},
+            {"resource": "requests.memory", "default": "1Gi", "maximum": "8Gi"},
+            {"resource": "pods", "default": "10", "maximum": "20"},
+        ],
+        "images": [{"repository": "registry.example/trainer"}],
+        "network": {"routes": [{"name": "apis", "cidr": "203.0.113.0/24", "ports": [{"port": 443}]}]},
+        **changes,
+    }
+
+
+def store_spec(cluster: Cluster, bucket: str, **changes: Any) -> dict[str, Any]:
+    """Return an ObjectStore for the session's store; its Secret is made by `store_secret`."""
+    access = cluster.store.access
+    return {
+        "endpoint": access.endpoint,
+        "region": access.region,
+        "credentialsSecretRef": {"name": "store-credentials"},
+        "artifacts": {"bucket": bucket, "create": True, "worm": "Required", "retention": {"mode": "Compliance", "days": 1}},
+        "sts": {"roleArn": access.role_arn},
+        **changes,
+    }
+
+
+def store_secret(cluster: Cluster) -> None:
+    """Put the operator's S3 keys into its own namespace."""
+    path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/secrets"
+    if cluster.api.find(f"{path}/store-credentials"):
+        return
+    keys = cluster.store.access.operator
+    cluster.api.create(
+        path,
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "store-credentials", "namespace": OPERATOR_NAMESPACE},
+            "stringData": {"accessKeyId": keys.access_key_id, "secretAccessKey": keys.secret_access_key},
+        },
+    )
+
+
+def experiment_spec(profile: str, store: str, **changes: Any) -> dict[str, Any]:
+    """Return a plain Experiment without inputs."""
+    return {
+        "profile": profile,
+        "purpose": {"description": "a test", "owner": "tests"},
+        "images": [{"name": "trainer", "reference": IMAGE}],
+        "config": {"parameters": {"learningRate": "0.05"}, "seeds": {"python": 7}},
+        "artifacts": {"storeRef": {"name": store}},
+        "lifecycle": {"deletionPolicy": "Delete"},
+        **changes,
+    }

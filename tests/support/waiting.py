@@ -1,0 +1,33 @@
+"""Waiting for a condition with an end, and with words for what never came."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+_INTERVAL = 0.05
+
+
+def eventually(look: Callable[[], T | None], *, what: str, timeout: float = 15.0) -> T:
+    """Return the first truthy value that `look` returns; fail with `what` and the last value after `timeout` seconds.
+
+    An AssertionError from `look` counts as "not yet", so that a look can be a row of asserts that returns True.
+    """
+    deadline = time.monotonic() + timeout
+    last: object = None
+    while True:
+        try:
+            value = look()
+        except AssertionError as error:
+            last = error
+        else:
+            if value:
+                return value
+            last = value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {what}; last seen: {last!r}")
+        time.sleep(_INTERVAL)

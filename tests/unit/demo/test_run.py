@@ -1,0 +1,125 @@
+"""Playing steps: in order, up to the first failure, and cleaning up after whatever happens."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from glovebox.local.demo import run
+from glovebox.local.demo.script import CHAPTERS
+from glovebox.local.demo.stage import Chapter, DemoStep, Stage
+from glovebox.local.errors import LocalError
+from glovebox.local.progress import Silent, Step, Terminal
+
+STAGE = cast("Stage", SimpleNamespace(operator=SimpleNamespace(log=Path("operator.log"))))
+
+
+def _console() -> tuple[Console, Callable[[], str]]:
+    out = io.StringIO()
+    return Console(file=out, width=100), out.getvalue
+
+
+def _say(words: str, shown: str | None = None) -> Callable[[Stage, Step], Any]:
+    def act(_: Stage, step: Step) -> str | None:
+        step.say(words)
+        return shown
+
+    return act
+
+
+def _fail(error: Exception) -> Callable[[Stage, Step], Any]:
+    def act(_: Stage, __: Step) -> None:
+        raise error
+
+    return act
+
+
+def test_steps_are_shown_in_their_order_with_what_they_have_to_show() -> None:
+    console, output = _console()
+    chapters = (
+        Chapter("First", (DemoStep("one", _say("a")), DemoStep("two", _say("b", "a table")))),
+        Chapter("Then", (DemoStep("three", _say("c")),)),
+    )
+    run.play(chapters, STAGE, Terminal(console), console)
+    words = ["First", "✓ one", "a", "✓ two", "b", "a table", "Then", "✓ three", "c"]
+    positions = [output().index(word) for word in ("First", "✓ one  a", "✓ two  b", "a table", "Then", "✓ three  c")]
+    assert positions == sorted(positions), words
+
+
+def test_nothing_is_tried_after_a_failure() -> None:
+    console, output = _console()
+    chapters = (Chapter("Only", (DemoStep("one", _fail(LocalError("x", "y"))), DemoStep("two", _say("b")))),)
+    with pytest.raises(LocalError, match="x failed: y"):
+        run.play(chapters, STAGE, Terminal(console), console)
+    assert "✗ one" in output()
+    assert "two" not in output()
+
+
+def test_an_answer_that_a_step_did_not_expect_is_a_failure_of_that_step() -> None:
+    console, _ = _console()
+    with pytest.raises(LocalError, match=r"Pins failed: KeyError: 'digest'\nThe whole log: operator.log"):
+        run.play((Chapter("Only", (DemoStep("Pins", _fail(KeyError("digest"))),)),), STAGE, Silent(), console)
+
+
+def test_no_two_steps_are_called_the_same() -> None:
+    titles = [step.title for chapter in CHAPTERS for step in chapter.steps]
+    assert len(set(titles)) == len(titles)
+
+
+class _Environments:
+    """Notes what is brought up and down."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def up(self, name: str, *_: object) -> tuple[str, bool]:
+        self.calls.append("up")
+        return name, True
+
+    def down(self, _: str, __: object, *, keep_data: bool) -> int:
+        self.calls.append("down, logs stay" if keep_data else "down")
+        return 0
+
+
+@contextmanager
+def _environments(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[_Environments]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    environments = _Environments()
+    monkeypatch.setattr(run, "bring_up", environments.up)
+    monkeypatch.setattr(run, "bring_down", environments.down)
+    yield environments
+
+
+CASES: dict[str, tuple[BaseException | None, bool, list[str]]] = {
+    "all went well": (None, False, ["up", "down"]),
+    "it is to be kept": (None, True, ["up"]),
+    "a failure leaves the logs and no process": (LocalError("x", "y"), False, ["up", "down, logs stay"]),
+    "a failure that is to be kept can be looked at": (LocalError("x", "y"), True, ["up"]),
+    "an interruption leaves nothing": (SystemExit(130), False, ["up", "down"]),
+    "an interruption leaves nothing, whatever was asked for": (SystemExit(130), True, ["up", "down"]),
+    "a mistake of our own leaves nothing": (RuntimeError("bug"), False, ["up", "down"]),
+}
+
+
+@pytest.mark.parametrize(("error", "keep", "calls"), CASES.values(), ids=CASES.keys())
+def test_what_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException | None, keep: bool, calls: list[str]) -> None:  # noqa: FBT001 - a table
+    with _environments(monkeypatch, tmp_path) as environments:
+        with suppress(Exception, SystemExit), run.environment_of("demo", Silent(), keep=keep):
+            if error:
+                raise error
+        assert environments.calls == calls
+
+
+def test_what_is_left_from_before_is_ended_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "glovebox" / "demo").mkdir(parents=True)
+    with _environments(monkeypatch, tmp_path) as environments:
+        with run.environment_of("demo", Silent(), keep=True):
+            pass
+        assert environments.calls == ["down", "up"]

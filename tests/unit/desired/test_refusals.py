@@ -1,0 +1,398 @@
+"""What is refused before anything is created, in the exact words that a user reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from glovebox.desired.refusals import CHECKS, check
+from glovebox.errors import Refused
+from golden.cases import Only, inputs_from
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DIGEST = "@sha256:" + "1" * 64
+
+
+def experiment(**spec: Any) -> dict[str, Any]:
+    return {"kind": "Experiment", "spec": spec}
+
+
+def profile(**spec: Any) -> dict[str, Any]:
+    return {"kind": "IsolationProfile", "spec": spec}
+
+
+def store(**spec: Any) -> dict[str, Any]:
+    return {"kind": "ObjectStore", "spec": spec}
+
+
+def quota(resource: str, amount: str) -> dict[str, Any]:
+    return experiment(resources=Only(quota={resource: amount}))
+
+
+def image(reference: str) -> dict[str, Any]:
+    return experiment(images=[{"name": "trainer", "reference": reference}])
+
+
+def egress(cidr: str, *ports: int) -> dict[str, Any]:
+    return experiment(network={"egress": [{"name": "api", "cidr": cidr, "ports": [{"port": port} for port in ports]}]})
+
+
+ROUTES = profile(
+    network={
+        "routes": [
+            {"name": "web", "cidr": "203.0.113.0/24", "ports": [{"port": 443}, {"port": 80}]},
+            {"name": "host", "cidr": "203.0.113.7/32", "ports": [{"port": 8443}, {"port": 53, "protocol": "UDP"}]},
+            {"name": "six", "cidr": "2001:db8::/32", "ports": [{"port": 443}]},
+        ]
+    }
+)
+APPROVALS = profile(
+    images=[
+        {"repository": "registry.example/old", "expireTime": "2026-11-21T12:00:00Z"},
+        {"repository": "registry.example/team", "expireTime": "2026-11-21T12:00:01Z"},
+        {"repository": "other.example:5000"},
+    ]
+)
+
+REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
+    (
+        "more than the profile allows",
+        [quota("requests.cpu", "16")],
+        "QuotaOutOfRange",
+        (
+            "spec.resources.quota['requests.cpu'] asks for 16, more than the 8 that IsolationProfile standard allows: "
+            "ask for at most 8, or choose a profile that allows more"
+        ),
+    ),
+    (
+        "more, in another spelling",
+        [quota("requests.memory", "40000Mi")],
+        "QuotaOutOfRange",
+        (
+            "spec.resources.quota['requests.memory'] asks for 40000Mi, more than the 32Gi that IsolationProfile standard allows: "
+            "ask for at most 32Gi, or choose a profile that allows more"
+        ),
+    ),
+    (
+        "less than the profile allows",
+        [quota("requests.cpu", "50m")],
+        "QuotaOutOfRange",
+        (
+            "spec.resources.quota['requests.cpu'] asks for 50m, less than the 100m that IsolationProfile standard allows: "
+            "ask for at least 100m"
+        ),
+    ),
+    (
+        "a resource that the profile does not offer",
+        [quota("requests.nvidia.com/gpu", "1")],
+        "QuotaOutOfRange",
+        (
+            "spec.resources.quota['requests.nvidia.com/gpu'] asks for 1, but IsolationProfile standard "
+            "does not offer requests.nvidia.com/gpu: "
+            "leave it out, or choose a profile that offers it "
+            "(this one offers requests.cpu, requests.memory, limits.cpu, limits.memory, pods)"
+        ),
+    ),
+    (
+        "a count that the platform did not offer",
+        [quota("count/jobs.batch", "1")],
+        "QuotaOutOfRange",
+        (
+            "spec.resources.quota['count/jobs.batch'] asks for 1, but IsolationProfile standard does not offer count/jobs.batch: "
+            "leave it out, or choose a profile that offers it "
+            "(this one offers requests.cpu, requests.memory, limits.cpu, limits.memory, pods)"
+        ),
+    ),
+    (
+        "half a pod",
+        [quota("pods", "2500m")],
+        "InvalidSpec",
+        "spec.resources.quota['pods'] asks for 2500m, but pods is counted in pieces: write a whole number",
+    ),
+    (
+        "an image from nowhere approved",
+        [APPROVALS, image(f"docker.io/library/python{DIGEST}")],
+        "ImageNotApproved",
+        (
+            "spec.images[trainer].reference comes from docker.io/library/python, which IsolationProfile standard does not approve: "
+            "use an image from an approved repository (registry.example/old, registry.example/team, other.example:5000)"
+        ),
+    ),
+    (
+        "a neighbour of an approved repository",
+        [APPROVALS, image(f"registry.example/team-b/trainer{DIGEST}")],
+        "ImageNotApproved",
+        (
+            "spec.images[trainer].reference comes from registry.example/team-b/trainer, which IsolationProfile standard does not approve: "
+            "use an image from an approved repository (registry.example/old, registry.example/team, other.example:5000)"
+        ),
+    ),
+    (
+        "no image is approved at all",
+        [profile(images=[])],
+        "ImageNotApproved",
+        (
+            "spec.images[trainer].reference comes from registry.example/trainer, which IsolationProfile standard does not approve: "
+            "use an image from an approved repository (none)"
+        ),
+    ),
+    (
+        "an approval that ended this very moment",
+        [APPROVALS, image(f"registry.example/old/trainer{DIGEST}")],
+        "ImageApprovalExpired",
+        (
+            "spec.images[trainer].reference comes from registry.example/old/trainer, whose approval by IsolationProfile standard ended at "
+            "2026-11-21T12:00:00Z: use an image that is approved, or ask the platform team to renew the approval"
+        ),
+    ),
+    (
+        "a network outside of every route",
+        [ROUTES, egress("198.51.100.0/24", 443)],
+        "RouteNotAllowed",
+        (
+            "spec.network.egress[api].cidr 198.51.100.0/24 lies in no route that IsolationProfile standard allows: "
+            "use a network inside one of its routes (web 203.0.113.0/24, host 203.0.113.7/32, six 2001:db8::/32)"
+        ),
+    ),
+    (
+        "a network larger than its route",
+        [ROUTES, egress("203.0.112.0/23", 443)],
+        "RouteNotAllowed",
+        (
+            "spec.network.egress[api].cidr 203.0.112.0/23 lies in no route that IsolationProfile standard allows: "
+            "use a network inside one of its routes (web 203.0.113.0/24, host 203.0.113.7/32, six 2001:db8::/32)"
+        ),
+    ),
+    (
+        "a profile without routes",
+        [egress("203.0.113.7/32", 443)],
+        "RouteNotAllowed",
+        (
+            "spec.network.egress[api].cidr 203.0.113.7/32 lies in no route that IsolationProfile standard allows: "
+            "use a network inside one of its routes (none)"
+        ),
+    ),
+    (
+        "ports of two routes, neither of which has both",
+        [ROUTES, egress("203.0.113.7/32", 443, 8443)],
+        "RouteNotAllowed",
+        (
+            "spec.network.egress[api].ports (443/TCP, 8443/TCP) are not all allowed by one route of IsolationProfile standard: "
+            "leave out what is not allowed (route web allows 80/TCP, 443/TCP; route host allows 53/UDP, 8443/TCP)"
+        ),
+    ),
+    (
+        "the right port with another protocol",
+        [ROUTES, egress("203.0.113.7/32", 53)],
+        "RouteNotAllowed",
+        (
+            "spec.network.egress[api].ports (53/TCP) are not all allowed by one route of IsolationProfile standard: "
+            "leave out what is not allowed (route web allows 80/TCP, 443/TCP; route host allows 53/UDP, 8443/TCP)"
+        ),
+    ),
+    (
+        "the metadata service of AWS in IPv6, although a route of the profile contains it",
+        [
+            profile(network={"routes": [{"name": "all", "cidr": "::/0", "ports": [{"port": 80}]}]}),
+            egress("fd00:ec2::254/128", 80),
+        ],
+        "RouteNotAllowed",
+        (
+            "spec.network.egress[api].cidr fd00:ec2::254/128 lies in fd00:ec2::254/128, where cloud metadata services answer: "
+            "name the network of the service that is really needed"
+        ),
+    ),
+    (
+        "a run of an image that is not pinned",
+        [experiment(run={"image": "tester"})],
+        "InvalidSpec",
+        "spec.run.image names tester, which spec.images does not have: add it there by digest, or name one of those (trainer)",
+    ),
+    (
+        "a declaration that fits into no snapshot",
+        [experiment(run={"args": ["x" * 4096] * 256})],
+        "InvalidSpec",
+        (
+            "the declaration takes 1050006 bytes, more than the 983040 that a snapshot holds: "
+            "shorten spec.run.args and spec.config.parameters, or pin long ones as a dataset"
+        ),
+    ),
+    (
+        "a weaker lock than the profile demands",
+        [experiment(artifacts={"retention": {"mode": "Governance"}})],
+        "RetentionOutOfRange",
+        (
+            "spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that IsolationProfile standard demands: "
+            "write Compliance, or leave the mode out"
+        ),
+    ),
+    (
+        "kept too long",
+        [experiment(artifacts={"retention": {"days": 3651}})],
+        "RetentionOutOfRange",
+        "spec.artifacts.retention.days is 3651, outside of what IsolationProfile standard allows: write 1 to 3650, or leave it out",
+    ),
+    (
+        "kept too short",
+        [profile(retention={"minimumDays": 30}), experiment(artifacts={"retention": {"days": 29}})],
+        "RetentionOutOfRange",
+        "spec.artifacts.retention.days is 29, outside of what IsolationProfile standard allows: write 30 to 3650, or leave it out",
+    ),
+    (
+        "a store known by name only",
+        [store(endpoint="https://s3.example")],
+        "StoreAddressUnknown",
+        (
+            "the endpoint of ObjectStore primary is the host name s3.example, which a NetworkPolicy cannot open: "
+            "list its networks in the ObjectStore's spec.network.cidrs, or its pods in spec.network.pods"
+        ),
+    ),
+    (
+        "a store at a link-local address",
+        [store(endpoint="http://169.254.1.1:8333")],
+        "RouteNotAllowed",
+        (
+            "ObjectStore primary is at 169.254.1.1/32, in 169.254.0.0/16, which is never reachable from an experiment: "
+            "give the store another address, or name another store in spec.artifacts.storeRef"
+        ),
+    ),
+    (
+        "a store that issues no credentials",
+        [store(sts=None)],
+        "StsNotConfigured",
+        (
+            "ObjectStore primary has no spec.sts, so it cannot issue credentials that open this experiment's artifacts alone: "
+            "add spec.sts.roleArn to the ObjectStore, or name another store in spec.artifacts.storeRef"
+        ),
+    ),
+    (
+        "a profile whose request exceeds its default",
+        [profile(limits={"defaultRequestCpu": "2", "defaultCpu": "1"})],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because spec.limits.defaultRequestCpu (2) is more than defaultCpu (1): "
+            "the platform team must correct the profile, or the Experiment choose another one"
+        ),
+    ),
+    (
+        "a profile whose default exceeds its maximum for a container",
+        [profile(limits={"maxMemory": "256Mi"})],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because spec.limits.defaultMemory (512Mi) is more than maxMemory (256Mi): "
+            "the platform team must correct the profile, or the Experiment choose another one"
+        ),
+    ),
+    (
+        "a profile whose default is above its range",
+        [profile(quota=[{"resource": "requests.cpu", "default": "9", "maximum": "8"}])],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because the default 9 of spec.quota[requests.cpu] is more than its maximum 8: "
+            "the platform team must correct the profile, or the Experiment choose another one"
+        ),
+    ),
+    (
+        "a profile whose default is below its range",
+        [profile(quota=[{"resource": "requests.cpu", "default": "1", "maximum": "8", "minimum": "2"}])],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because the default 1 of spec.quota[requests.cpu] is less than its minimum 2: "
+            "the platform team must correct the profile, or the Experiment choose another one"
+        ),
+    ),
+    (
+        "a profile that gives half a job",
+        [profile(quota=[{"resource": "count/jobs.batch", "default": "0.5", "maximum": "8"}])],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because the default 0.5 of spec.quota[count/jobs.batch] is not a whole number: "
+            "the platform team must correct the profile, or the Experiment choose another one"
+        ),
+    ),
+    (
+        "a profile that allows the way to a metadata service",
+        [profile(network={"routes": [{"name": "imds", "cidr": "fd00:ec2::254/128", "ports": [{"port": 80}]}]})],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because spec.network.routes[imds].cidr fd00:ec2::254/128 lies in fd00:ec2::254/128, "
+            "which is never reachable: the platform team must correct the profile, or the Experiment choose another one"
+        ),
+    ),
+]
+
+ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
+    ("the ordinary case", []),
+    ("exactly the maximum, spelled otherwise", [quota("requests.cpu", "8000m")]),
+    ("exactly the minimum", [quota("requests.cpu", "0.1")]),
+    ("a whole number in another spelling", [quota("pods", "1e1")]),
+    ("half a gigabyte", [quota("requests.memory", "0.5Gi")]),
+    ("an approval that ends in a second", [APPROVALS, image(f"registry.example/team/trainer{DIGEST}")]),
+    ("the approved repository itself", [APPROVALS, image(f"registry.example/team{DIGEST}")]),
+    ("a registry with a port", [APPROVALS, image(f"other.example:5000/a/b{DIGEST}")]),
+    (
+        "an expired approval beside one that lasts",
+        [
+            profile(
+                images=[
+                    {"repository": "registry.example", "expireTime": "2020-01-01T00:00:00Z"},
+                    {"repository": "registry.example/trainer"},
+                ]
+            ),
+        ],
+    ),
+    ("a host inside a route", [ROUTES, egress("203.0.113.9/32", 443)]),
+    ("a network inside an IPv6 route", [ROUTES, egress("2001:db8:1::/48", 443)]),
+    ("the ports of the one route that has them all", [ROUTES, egress("203.0.113.7/32", 8443)]),
+    ("no run at all", [experiment(run=None, images=[])]),
+    ("the profile's retention", [experiment(artifacts={"retention": None})]),
+    (
+        "a stronger lock than the profile demands",
+        [profile(retention={"mode": "Governance"}), experiment(artifacts={"retention": {"mode": "Compliance"}})],
+    ),
+    ("a store with a name whose networks are told", [store(endpoint="https://s3.example", network={"cidrs": ["192.0.2.0/24"]})]),
+]
+
+
+@pytest.mark.parametrize(("why", "changes", "reason", "message"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_it_is_refused_with_the_field_and_the_cure(why: str, changes: list[dict[str, Any]], reason: str, message: str) -> None:
+    inputs = inputs_from(*changes)
+    with pytest.raises(Refused) as refusal:
+        check(inputs.experiment, inputs.profile, inputs.store, NOW)
+    assert (refusal.value.reason, refusal.value.message) == (reason, message), why
+
+
+@pytest.mark.parametrize(("why", "changes"), ACCEPTED, ids=[case[0] for case in ACCEPTED])
+def test_it_is_accepted(why: str, changes: list[dict[str, Any]]) -> None:
+    del why  # it is the name of the test
+    inputs = inputs_from(*changes)
+    check(inputs.experiment, inputs.profile, inputs.store, NOW)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "registry.example/trainer:v1",
+        "registry.example/trainer",
+        f"registry.example/trainer:v1{DIGEST}",
+        f"registry.example/trainer{DIGEST[:-1]}",
+    ],
+)
+def test_an_image_that_slipped_past_the_api_server_without_a_digest_is_refused(reference: str) -> None:
+    inputs = inputs_from()
+    unpinned = inputs.experiment.spec.images[0].model_copy(update={"reference": reference})
+    spec = inputs.experiment.spec.model_copy(update={"images": (unpinned,)})
+    with pytest.raises(Refused) as refusal:
+        check(inputs.experiment.model_copy(update={"spec": spec}), inputs.profile, inputs.store, NOW)
+    assert refusal.value.reason == "ImageNotPinned"
+    assert refusal.value.message == (
+        f"spec.images[trainer].reference {reference} is not pinned by digest, and a tag can be moved to other content: "
+        "write it as REPOSITORY@sha256:<64 hex digits>, without a tag"
+    )
+
+
+def test_every_check_has_a_name_and_words_of_its_own() -> None:
+    assert len({found.__name__ for found in CHECKS}) == len(CHECKS)
+    assert all((found.__doc__ or "").startswith("Refuse ") for found in CHECKS)

@@ -1,0 +1,137 @@
+"""The identity of an experiment: equal dependencies give one digest, any other dependency gives another."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.snapshot import experiment_digest, snapshot
+from golden.cases import Case, Only, discover, inputs_from, merged
+
+RICH = next(case for case in discover() if case.name == "snapshot/every-field").inputs()
+DIGEST = "sha256:" + "9" * 64
+
+
+def digest(inputs: ExperimentInputs) -> str:
+    return experiment_digest(inputs.experiment, inputs.inputs)
+
+
+def changed(inputs: ExperimentInputs, **overlay: Any) -> ExperimentInputs:
+    """Return the inputs with an Experiment over whose document the overlay was merged."""
+    document = merged(inputs.experiment.model_dump(mode="json", by_alias=True, exclude_none=True), overlay)
+    return dataclasses.replace(inputs, experiment=type(inputs.experiment).model_validate(document))
+
+
+def other(**change: Any) -> ExperimentInputs:
+    """Return the inputs with the first pin changed."""
+    first, *rest = RICH.inputs
+    return dataclasses.replace(RICH, inputs=(dataclasses.replace(first, **change), *rest))
+
+
+IMAGE = {"name": "trainer", "reference": "registry.example/trainer@sha256:" + "3" * 64}
+ROUTE = {"name": "features-api", "cidr": "203.0.113.7/32", "ports": [{"port": 443}]}
+
+ANOTHER: list[tuple[str, ExperimentInputs]] = [
+    ("another profile", changed(RICH, spec={"profile": "strict"})),
+    ("other bytes in a dataset", other(digest=DIGEST)),
+    ("another role", other(role="holdout")),
+    ("another name for an input, under which the run finds it", other(name="fit")),
+    ("an input less", dataclasses.replace(RICH, inputs=RICH.inputs[1:])),
+    ("another image", changed(RICH, spec={"images": [IMAGE]})),
+    ("another parameter", changed(RICH, spec={"config": {"parameters": {"learningRate": "0.06"}}})),
+    ("another spelling of a parameter, which the run sees", changed(RICH, spec={"config": {"parameters": {"learningRate": "0.050"}}})),
+    ("one parameter more", changed(RICH, spec={"config": {"parameters": {"extra": ""}}})),
+    ("another seed", changed(RICH, spec={"config": {"seeds": {"numpy": 8}}})),
+    ("other determinism", changed(RICH, spec={"config": {"determinism": {"threads": 2}}})),
+    ("another network", changed(RICH, spec={"network": {"egress": [ROUTE | {"cidr": "203.0.113.8/32"}]}})),
+    ("another port", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 444}]}]}})),
+    ("another protocol", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443, "protocol": "UDP"}]}]}})),
+    ("other resources", changed(RICH, spec={"resources": {"quota": {"requests.cpu": "3"}}})),
+    ("another command", changed(RICH, spec={"run": {"command": ["python"]}})),
+    ("other arguments", changed(RICH, spec={"run": {"args": ["--fold", "4"]}})),
+    ("arguments in another order", changed(RICH, spec={"run": {"args": ["3", "--fold"]}})),
+    ("another deadline", changed(RICH, spec={"run": {"activeDeadlineSeconds": 60}})),
+    ("other retries", changed(RICH, spec={"run": {"retries": 0}})),
+    ("another store", changed(RICH, spec={"artifacts": {"storeRef": {"name": "second"}}})),
+    ("another retention", changed(RICH, spec={"artifacts": {"retention": {"days": 366}}})),
+]
+
+SAME: list[tuple[str, ExperimentInputs]] = [
+    ("another team", changed(RICH, metadata={"namespace": "team-trains"})),
+    ("another name and UID", changed(RICH, metadata={"name": "again", "uid": "9"})),
+    ("another purpose", changed(RICH, spec={"purpose": Only(description="x", owner="y")})),
+    ("another life cycle", changed(RICH, spec={"lifecycle": {"desired": "Frozen", "deletionPolicy": "Delete"}, "suspend": True})),
+    ("another namespace and state", dataclasses.replace(RICH, namespace="gbx-other", state="Sealed")),
+    ("the same bytes by another pin, elsewhere in the store", other(uid="9", pin_name="mirror", pin_digest=DIGEST)),
+    (
+        "another spelling of a quantity",
+        changed(RICH, spec={"resources": {"quota": {"requests.cpu": "2000m", "requests.memory": "4294967296"}}}),
+    ),
+    ("a default that is written out", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443, "protocol": "TCP"}]}]}})),
+    ("a port that is named twice", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443}, {"port": 443}]}]}})),
+]
+
+
+@pytest.mark.parametrize(("why", "inputs"), ANOTHER, ids=[case[0] for case in ANOTHER])
+def test_another_dependency_is_another_experiment(why: str, inputs: ExperimentInputs) -> None:
+    assert digest(inputs) != digest(RICH), why
+
+
+def test_no_two_of_these_changes_give_one_digest() -> None:
+    assert len({digest(inputs) for _, inputs in ANOTHER}) == len(ANOTHER)
+
+
+@pytest.mark.parametrize(("why", "inputs"), SAME, ids=[case[0] for case in SAME])
+def test_what_is_no_dependency_leaves_the_digest(why: str, inputs: ExperimentInputs) -> None:
+    assert digest(inputs) == digest(RICH), why
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_what_is_a_set_does_not_matter(rng: random.Random) -> None:
+    def shuffled(items: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(rng.sample(items, len(items)))
+
+    spec = RICH.experiment.spec
+    config = spec.config.model_copy(update={"parameters": dict(shuffled(tuple(spec.config.parameters.items())))})
+    experiment = RICH.experiment.model_copy(update={"spec": spec.model_copy(update={"images": shuffled(spec.images), "config": config})})
+    mixed = dataclasses.replace(RICH, experiment=experiment, inputs=shuffled(RICH.inputs))
+    assert digest(mixed) == digest(RICH)
+    assert snapshot(mixed) == snapshot(RICH)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@given(left=st.dictionaries(texts, texts, max_size=4), right=st.dictionaries(texts, texts, max_size=4))
+def test_digests_are_equal_exactly_when_the_parameters_are(left: dict[str, str], right: dict[str, str]) -> None:
+    def of(parameters: dict[str, str]) -> str:
+        spec = RICH.experiment.spec
+        config = spec.config.model_copy(update={"parameters": parameters})
+        return experiment_digest(RICH.experiment.model_copy(update={"spec": spec.model_copy(update={"config": config})}), RICH.inputs)
+
+    assert (of(left) == of(right)) == (left == right)
+
+
+@pytest.mark.parametrize("case", discover(), ids=lambda case: case.name)
+def test_whoever_reads_the_snapshot_can_check_its_digest(case: Case) -> None:
+    inputs = case.inputs()
+    data = snapshot(inputs)["data"]
+    assert data["digest"] == f"sha256:{hashlib.sha256(data['snapshot.json'].encode()).hexdigest()}" == digest(inputs)
+    assert json.loads(data["snapshot.json"])["format"] == "glovebox.dev/experiment/v1"
+
+
+def test_the_image_guard_reads_each_reference_once_on_a_line_of_its_own() -> None:
+    lines = snapshot(RICH)["data"]["images"].split("\n")
+    assert lines == sorted({image.reference for image in RICH.experiment.spec.images})
+
+
+def test_an_experiment_without_images_lists_none() -> None:
+    assert snapshot(inputs_from({"kind": "Experiment", "spec": {"images": [], "run": None}}))["data"]["images"] == ""
