@@ -11,6 +11,7 @@ from glovebox.local.progress import terminal
 from support.cluster import Cluster, Store, ensure_programs, running_cluster
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
     from support.api import Api
@@ -47,13 +48,13 @@ def api(cluster: Cluster) -> Api:
 
 
 @pytest.fixture(scope="session")
-def kubectl(cluster: Cluster) -> Callable[..., object]:
+def kubectl(cluster: Cluster) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The real kubectl, as the administrator or as `user=` in `groups=`."""
     return cluster.kubectl
 
 
 @pytest.fixture(scope="session")
-def helm(cluster: Cluster) -> Callable[..., object]:
+def helm(cluster: Cluster) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The real helm."""
     return cluster.helm
 

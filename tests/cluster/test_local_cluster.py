@@ -68,6 +68,11 @@ def test_kubectl_understands_the_servers_version(cluster: Cluster) -> None:
     assert (answer["serverVersion"]["major"], answer["serverVersion"]["minor"]) == ("1", "36")
 
 
+def test_helm_says_its_version_and_reaches_the_cluster(cluster: Cluster) -> None:
+    assert cluster.helm("version", "--short").stdout.startswith("v4.3.1")
+    assert json.loads(cluster.helm("list", "-A", "-o", "json").stdout) == []
+
+
 @pytest.mark.parametrize("path", ["/", "/version", "/readyz", "/api/v1/namespaces", "/metrics"])
 def test_whoever_shows_no_certificate_is_refused(cluster: Cluster, path: str) -> None:
     pki = cluster.environment.state.pki

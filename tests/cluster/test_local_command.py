@@ -128,6 +128,17 @@ def test_down_spares_the_process_that_got_the_pid_of_a_dead_one(state: StateDir)
         bystander.kill()
 
 
+def test_an_unreadable_environment_can_still_be_taken_down(state: StateDir) -> None:
+    state.create()
+    state.description.write_text("{")
+    refused = glovebox("up", check=False)
+    assert refused.returncode == 1
+    assert "is not readable" in refused.stderr
+    assert "`glovebox local down`" in refused.stderr
+    glovebox("down")
+    assert not state.root.exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_up_leaves_no_process(state: StateDir, number: signal.Signals) -> None:
     with subprocess.Popen([PROGRAM, "local", "up", "--name", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from glovebox.local.control_plane import read_audit_log
+from glovebox.local.audit import read_audit_log
 from glovebox.local.environment import Description, Environment
 from glovebox.local.errors import LocalError
 from glovebox.local.paths import StateDir

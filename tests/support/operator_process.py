@@ -180,6 +180,7 @@ def profile_spec(**changes: Any) -> dict[str, Any]:
             {"resource": "pods", "default": "10", "maximum": "20"},
         ],
         "images": [{"repository": "registry.example/trainer"}],
+        "retention": {"minimumDays": 1, "maximumDays": 30, "defaultDays": 1},
         "network": {"routes": [{"name": "apis", "cidr": "203.0.113.0/24", "ports": [{"port": 443}]}]},
         **changes,
     }

@@ -150,7 +150,7 @@ class PinManifest(TolerantModel):
     bucket: str = Field(max_length=63, description="Bucket of the manifest.")
     key: str = Field(max_length=1024, description="Key of the manifest; it contains the manifest's digest.")
     version_id: str = Field(default="", max_length=1024, description="Version of the manifest.")
-    digest: str = Field(max_length=71, description="SHA-256 of the manifest's bytes.")
+    digest: str = Field(max_length=71, description="SHA-256 of the manifest's lines, before compression.")
     bytes: int = Field(ge=0, json_schema_extra={"format": "int64"}, description="Size of the manifest (bytes).")
 
 

@@ -46,7 +46,10 @@ class ArtifactBucket(Model):
     )
     retention: BucketRetention | None = Field(
         default=None,
-        description="Default lock that a bucket made by the operator gets. When absent: no default; each artifact is locked one by one.",
+        description=(
+            "Default lock that a bucket made by the operator gets. When absent: Compliance for 1 day. A bucket that exists keeps the "
+            "default that it has; without one it is refused while `worm` is Required, because runs cannot lock what they write themselves."
+        ),
     )
 
 
@@ -162,6 +165,9 @@ class ObjectStoreStatus(Status):
     """What was proven. Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`, `CredentialScopeProven`."""
 
     bucket: str = Field(default="", max_length=63, description="The artifact bucket that the proofs were made on.")
+    retention: BucketRetention | None = Field(
+        default=None, description="Default lock of the bucket as it was found: how long everything that a run writes is kept."
+    )
     proofs: tuple[Proof, ...] = Field(
         default=(), max_length=64, json_schema_extra=list_map("name"), description="Every single proof with its outcome and time."
     )

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from glovebox.api import reasons
 from glovebox.desired.difference import difference, fingerprint, writer_of
+from glovebox.desired.replacement import replacement
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady
 from glovebox.kube.client import AlreadyExists, Client, NotFound
 from glovebox.kube.kinds import Kind, kind_of
@@ -181,16 +182,11 @@ class Applier:
     async def _write(self, kind: Kind, key: ChildKey, intent: dict[str, Any], live: dict[str, Any] | None) -> dict[str, Any]:
         if live is None:
             return await self._create(kind, intent)
-        metadata = live["metadata"]
-        annotations = {**metadata.get("annotations", {}), **intent["metadata"].get("annotations", {})}
-        body = {**intent, "metadata": {**intent["metadata"], "resourceVersion": metadata["resourceVersion"]}}
-        if annotations:
-            body["metadata"]["annotations"] = annotations
         try:
-            return await self._client.replace(kind, body)
+            return await self._client.replace(kind, replacement(intent, live))
         except InvalidInput:
             # roleRef and immutable ConfigMaps cannot be changed in place.
-            await self._client.delete(kind, key.namespace, key.name, uid=metadata["uid"])
+            await self._client.delete(kind, key.namespace, key.name, uid=live["metadata"]["uid"])
             return await self._create(kind, intent)
 
     async def _create(self, kind: Kind, intent: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,8 +199,9 @@ class Applier:
                     raise NotReady(
                         reasons.NAMESPACE_TERMINATING, f"namespace `{where}` is being deleted; it is made anew when it is gone"
                     ) from None
-                # The quota was created a moment ago and is not counted yet: the API server asks for patience by a 403.
-                if "status unknown for quota" not in error.message or attempt == _TRIES - 1:
+                # A quota is counted behind: one made a moment ago is not counted yet, and lost races and deletions still are.
+                patience = "status unknown for quota" in error.message or "exceeded quota" in error.message
+                if not patience or attempt == _TRIES - 1:
                     raise
                 await asyncio.sleep(0.05 * 2**attempt)
         raise AssertionError  # pragma: no cover - the loop returns or raises

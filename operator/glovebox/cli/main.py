@@ -5,8 +5,6 @@ Modules that a sub-command needs are imported when it runs, so that `glovebox --
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import typer
 
 from glovebox.cli import demo, local
@@ -25,4 +23,6 @@ app.command("demo")(demo.demo)
 @app.command("version")
 def show_version() -> None:
     """Print the version of this program."""
+    from importlib.metadata import version  # noqa: PLC0415 - as said above
+
     typer.echo(version("glovebox"))

@@ -169,6 +169,21 @@ def retention_out_of_range(case: _Case) -> None:
         raise Refused(reasons.RETENTION_OUT_OF_RANGE, f"{what}: write {allowed.minimum_days} to {allowed.maximum_days}, or leave it out")
 
 
+def store_locks_too_short(case: _Case) -> None:
+    """Refuse a store whose bucket locks for less than what is asked: runs cannot lock what they write themselves."""
+    found = case.store.status.retention
+    if found is None:
+        return
+    asked = case.experiment.spec.artifacts.retention
+    allowed = case.profile.spec.retention
+    days = asked.days if asked is not None and asked.days is not None else allowed.default_days
+    mode = asked.mode if asked is not None and asked.mode is not None else allowed.mode
+    where = f"the bucket of ObjectStore {case.store.name} locks what is written for {found.days} days in mode {found.mode}"
+    cure = "ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
+    if days > found.days or (mode == "Compliance" and found.mode == "Governance"):
+        raise Refused(reasons.RETENTION_OUT_OF_RANGE, f"{where}, but {days} days in mode {mode} are asked for: {cure}")
+
+
 def store_unreachable(case: _Case) -> None:
     """Refuse a store towards which no policy can open a way."""
     for cidr in store_route(case.store).cidrs:
@@ -198,6 +213,7 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     run_image_unknown,
     snapshot_too_large,
     retention_out_of_range,
+    store_locks_too_short,
     store_unreachable,
     store_without_sts,
 )

@@ -7,9 +7,8 @@ from typing import Any
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.isolation_profile import IsolationProfile
-from glovebox.desired import quantity
+from glovebox.desired.profile_defects import check_profile
 from glovebox.engine.world import DONE, Result, World
-from glovebox.errors import InvalidInput
 from glovebox.kube.kinds import ISOLATION_PROFILE
 from glovebox.observe.resources import Key
 from glovebox.status.draft import Draft
@@ -21,19 +20,9 @@ READY = (reasons.READY, "Experiments may choose this profile")
 
 
 async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
-    """Check what the API server's rules cannot: that each default lies inside its range."""
+    """Check what the API server's rules cannot: that defaults lie in their ranges and limits agree with each other."""
     del world, draft
-    profile = IsolationProfile.model_validate(obj)
-    for entry in profile.spec.quota:
-        where = f"`spec.quota[{entry.resource}]`"
-        if quantity.compare(entry.default, entry.maximum) > 0:
-            raise InvalidInput(
-                reasons.PROFILE_INVALID, f"{where}: `default` {entry.default} must not be more than `maximum` {entry.maximum}"
-            )
-        if entry.minimum is not None and quantity.compare(entry.default, entry.minimum) < 0:
-            raise InvalidInput(
-                reasons.PROFILE_INVALID, f"{where}: `default` {entry.default} must not be less than `minimum` {entry.minimum}"
-            )
+    check_profile(IsolationProfile.model_validate(obj))
     return DONE
 
 

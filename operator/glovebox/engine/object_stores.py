@@ -11,14 +11,14 @@ from typing import Any
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.object_store import ObjectStore
+from glovebox.api.object_store import BucketRetention, ObjectStore
 from glovebox.engine.stores import open_store
 from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.observe.resources import Key
 from glovebox.status.draft import Draft, format_time
-from glovebox.store.buckets import DefaultRetention, ensure_bucket
+from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
 from glovebox.store.probes import Outcome, Proof, condition_outcome, prove_store
 
 KIND = OBJECT_STORE.kind
@@ -57,8 +57,10 @@ async def _prove(world: World, store: ObjectStore, draft: Draft) -> None:
         spec.artifacts.bucket,
         create=spec.artifacts.create,
         lock_required=spec.artifacts.worm == "Required",
-        retention=DefaultRetention(retention.mode.upper(), retention.days) if retention is not None else None,
+        retention=_default_lock(retention),
     )
+    found = await default_retention(connection, spec.artifacts.bucket)
+    draft.set(retention={"mode": found.mode.capitalize(), "days": found.days} if found is not None else None)
     now = world.now()
     role = spec.sts.role_arn if spec.sts is not None else None
     proofs = await prove_store(connection, bucket=spec.artifacts.bucket, role_arn=role, now=now)
@@ -71,6 +73,18 @@ async def _prove(world: World, store: ObjectStore, draft: Draft) -> None:
     for condition in PROVEN:
         _answer(draft, condition, proofs, has_role=role is not None)
     _judge(store, proofs)
+    if found is None and spec.artifacts.worm == "Required":
+        raise InvalidInput(
+            reasons.PROOF_FAILED,
+            f"bucket {spec.artifacts.bucket} has object lock but no default retention, so nothing that a run writes would be locked; "
+            "set a default retention on the bucket",
+        )
+
+
+def _default_lock(retention: BucketRetention | None) -> DefaultRetention:
+    if retention is None:
+        return DefaultRetention("COMPLIANCE", 1)
+    return DefaultRetention("COMPLIANCE" if retention.mode == "Compliance" else "GOVERNANCE", retention.days)
 
 
 def _answer(draft: Draft, condition: str, proofs: list[Proof], *, has_role: bool) -> None:

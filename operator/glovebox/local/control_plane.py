@@ -7,23 +7,22 @@ nothing there.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
+from glovebox.local.audit import AUDIT_POLICY
 from glovebox.local.certificates import Authority, signing_keys
 from glovebox.local.http_check import HealthCheck
 from glovebox.local.kubeconfig import Endpoint, write_kubeconfig
 from glovebox.local.part import Part, PartSpec
 from glovebox.local.paths import write_private
 from glovebox.local.ports import LOOPBACK
-from glovebox.names import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from glovebox.local.paths import StateDir
 
@@ -33,28 +32,6 @@ MASTERS = "system:masters"
 SERVICE_CIDR = "10.96.0.0/16"
 _SERVICE_IP = "10.96.0.1"
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
-
-# Who did what, in whole for our own resources: written by neither the operator nor the tests, so it can judge both.
-AUDIT_POLICY = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [
-        {"level": "None", "nonResourceURLs": ["/healthz*", "/readyz*", "/livez*", "/version"]},
-        # Reads by the control plane's own parts are noise, and half of the log.
-        {
-            "level": "None",
-            "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"],
-            "verbs": ["get", "list", "watch"],
-        },
-        # Bodies of these hold credentials.
-        {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
-        {"level": "Metadata", "resources": [{"group": "authentication.k8s.io"}]},
-        {"level": "Metadata", "verbs": ["get", "list", "watch"]},
-        {"level": "RequestResponse", "resources": [{"group": GROUP}]},
-        {"level": "Metadata"},
-    ],
-}
 
 
 class ControlPlane:
@@ -252,12 +229,3 @@ class ControlPlane:
 
 def _flags(flags: Mapping[str, object]) -> list[str]:
     return [f"--{name}={value}" for name, value in flags.items()]
-
-
-def read_audit_log(path: Path) -> list[dict[str, Any]]:
-    """Return the events of an audit log and of its rotated files, oldest first; a line cut short by a kill is left out."""
-    events: list[dict[str, Any]] = []
-    for file in [*sorted(path.parent.glob(f"{path.stem}-*{path.suffix}")), path]:
-        lines = file.read_text().splitlines() if file.exists() else []
-        events += [json.loads(line) for line in lines if line.endswith("}")]
-    return events

@@ -142,6 +142,8 @@ class Environment:
             for part in reversed(self.parts):
                 if part.name not in ran:
                     part.kill()
+            if not self.store.part.running:
+                self.store.remove_sockets()
             raise
         return True
 

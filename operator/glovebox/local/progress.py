@@ -67,14 +67,14 @@ class Terminal:
             with shown:
                 yield shown
         except BaseException:
-            self._console.print(f"[red]✗[/red] {title}  [dim]{_seconds(started)}[/dim]", highlight=False)
+            self._console.print(f"[red]✗[/red] {title}  [dim]{_seconds(started)}[/dim]", highlight=False, soft_wrap=True)
             raise
         detail = f"  {shown.detail}" if shown.detail else ""
-        self._console.print(f"[green]✓[/green] {title}{detail}  [dim]{_seconds(started)}[/dim]", highlight=False)
+        self._console.print(f"[green]✓[/green] {title}{detail}  [dim]{_seconds(started)}[/dim]", highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
 
 class _Spinner:
@@ -116,7 +116,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._said >= _PLAIN_INTERVAL:
             self._said = now
-            self._console.print(f"  {self._title}: {detail} ({_seconds(self._started)})", highlight=False)
+            self._console.print(f"  {self._title}: {detail} ({_seconds(self._started)})", highlight=False, soft_wrap=True)
 
 
 def _seconds(started: float) -> str:

@@ -81,7 +81,7 @@ class Resources:
         ):
             return False
         self._keep(key, obj)
-        return self._written.get(key) != version
+        return bool(self._written.get(key) != version)
 
     def wrote(self, obj: Mapping[str, Any]) -> None:
         """Take in the server's answer to a write of ours."""

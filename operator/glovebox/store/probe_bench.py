@@ -72,6 +72,8 @@ class Bench:
     role_arn: str | None
     now: datetime
     stop: Stop
+    _leftovers: int = 0
+    _overwritten: bool = False
 
     @functools.cached_property
     def lock(self) -> tuple[bool, DefaultRetention | None]:
@@ -132,10 +134,6 @@ class Bench:
         if self.lock[0]:
             options |= {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": self.now + _OVERWRITE_LOCK}
         return self.store.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **options).get("VersionId")
-
-    def __post_init__(self) -> None:
-        self._leftovers = 0
-        self._overwritten = False
 
     def _living_canary(self) -> str | None:
         for version in list_versions(self.store.wire, self.bucket, CANARY, self.stop):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,14 @@ def run_helm(*arguments: str, values: Manifest | None = None) -> subprocess.Comp
 
 def render(values: Manifest | None = None) -> list[Manifest]:
     """Return every object of the chart."""
-    done = run_helm("template", "glovebox", str(CHART), "--namespace=glovebox-system", values=values or {})
+    return [document for document in yaml.load_all(_rendered(json.dumps(values or {})), Loader=yaml.CSafeLoader) if document]
+
+
+@cache
+def _rendered(values: str) -> str:
+    done = run_helm("template", "glovebox", str(CHART), "--namespace=glovebox-system", values=json.loads(values))
     assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return done.stdout
 
 
 def only(objects: list[Manifest], kind: str, name: str | None = None) -> Manifest:

@@ -73,7 +73,7 @@ def declare_an_experiment(cluster: Cluster) -> None:
     example = (ROOT / "docs" / "examples" / "flights" / "experiment.yaml").read_text()
     cluster.kubectl("create", "--namespace=team-flights", "-f", "-", stdin=example)
     operator = cluster.kubeconfig_for_service_account("glovebox-system", "glovebox-operator")
-    labels = {"glovebox.dev/experiment-uid": "u"}
+    labels = {"glovebox.dev/experiment-uid": "u", "pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gbx-flights-kept", "labels": labels}}
     cluster.kubectl("create", f"--kubeconfig={operator}", "-f", "-", stdin=json.dumps(namespace))
 

@@ -63,7 +63,7 @@ def any_experiment(rng: random.Random) -> list[dict[str, Any]]:
     subjects.append({"kind": "ServiceAccount", "name": "ci", "namespace": "$(team)"})
     store = rng.choice(
         [
-            {"endpoint": "http://192.0.2.1:8333"},
+            {"endpoint": "http://127.0.0.1:8333"},
             {"endpoint": "https://[2001:db8::1]"},
             {"endpoint": "https://s3.example", "network": {"cidrs": [_network(rng), _network(rng)]}},
             {"endpoint": "http://s3.storage.svc", "network": {"port": 8333, "pods": {"namespace": "storage", "labels": {"app": "s3"}}}},

@@ -65,8 +65,7 @@ def experiments(guarded: Kubectl) -> Kubectl:
     kubectl = guarded
     for space, state in ((objects.NAMESPACE, "Open"), (objects.FROZEN_NAMESPACE, "Open"), (objects.SEALED_NAMESPACE, "Open")):
         expect_admitted(kubectl.create(OPERATOR, objects.namespace(space, state=state), dry_run=False))
-        for thing in objects.walls(space):
-            expect_admitted(kubectl.create(OPERATOR, thing, dry_run=False))
+        expect_admitted(kubectl.create(OPERATOR, objects.together(*objects.walls(space)), dry_run=False))
         # The strongest right that somebody may hold inside: it can only be given by breaking the glass.
         admin = objects.role_binding(space, "admins", "admin", NAMESPACE_ADMIN.user)
         expect_admitted(kubectl.create(BREAK_GLASS, admin, dry_run=False))
@@ -76,13 +75,12 @@ def experiments(guarded: Kubectl) -> Kubectl:
     expect_admitted(kubectl.create(OPERATOR, objects.namespace(objects.BARE_NAMESPACE), dry_run=False))
     expect_admitted(kubectl.create(OPERATOR, objects.service_account(objects.BARE_NAMESPACE), dry_run=False))
     expect_admitted(kubectl.create(CLUSTER_ADMIN, objects.WEAK_RUNTIME, dry_run=False))
-    plain = objects.namespace(objects.PLAIN_NAMESPACE, uid=None)
-    expect_admitted(kubectl.create(CLUSTER_ADMIN, plain, dry_run=False))
-    for thing in (
+    plain = (
+        objects.namespace(objects.PLAIN_NAMESPACE, uid=None),
         objects.service_account(objects.PLAIN_NAMESPACE),
         objects.role_binding(objects.PLAIN_NAMESPACE, "admins", "admin", NAMESPACE_ADMIN.user),
-    ):
-        expect_admitted(kubectl.create(CLUSTER_ADMIN, thing, dry_run=False))
+    )
+    expect_admitted(kubectl.create(CLUSTER_ADMIN, objects.together(*plain), dry_run=False))
     until(
         lambda: kubectl.create(CLUSTER_ADMIN, objects.pod(objects.SEALED_NAMESPACE)),
         lambda answer: "glovebox-state" in answer.err,

@@ -98,6 +98,11 @@ def walls(space: str) -> list[Json]:
     ]
 
 
+def together(*things: Json) -> Json:
+    """Return several objects as one that kubectl takes apart again."""
+    return {"apiVersion": "v1", "kind": "List", "items": list(things)}
+
+
 def container(image: str = IMAGE, name: str = "main") -> Json:
     return {
         "name": name,
@@ -119,6 +124,12 @@ def pod_spec(**changes: Any) -> Json:
 
 def pod(space: str, name: str = "train", **changes: Any) -> Json:
     return _object("v1", "Pod", name, space, spec=pod_spec(**changes))
+
+
+def deployment(space: str, name: str = "serve", **changes: Any) -> Json:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod_spec(**{"restartPolicy": "Always", **changes})}
+    return _object("apps/v1", "Deployment", name, space, spec={"selector": {"matchLabels": labels}, "template": template})
 
 
 def job(space: str, name: str = "train", **changes: Any) -> Json:

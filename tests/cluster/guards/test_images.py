@@ -8,6 +8,7 @@ from cluster.guards import objects
 from cluster.guards.actors import (
     CLUSTER_ADMIN,
     EVERYBODY,
+    NAMESPACE_ADMIN,
     TENANT,
     Actor,
     Kubectl,
@@ -15,6 +16,7 @@ from cluster.guards.actors import (
     expect_denied,
     expect_no_right,
 )
+from cluster.guards.conftest import until
 
 
 def refusal(name: str, image: str) -> str:
@@ -103,3 +105,20 @@ def test_without_a_snapshot_nothing_starts(experiments: Kubectl) -> None:
         "ValidatingAdmissionPolicy 'glovebox-images' with binding 'glovebox-images' denied request: "
         "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction",
     )
+
+
+def test_a_deployment_brings_no_other_image_in_either(experiments: Kubectl) -> None:
+    """Its pods are made by a controller, and refused like all others; the refusal is read where deployments tell theirs."""
+    wish = objects.deployment(objects.NAMESPACE, containers=[objects.container("busybox:1")])
+    expect_admitted(experiments.create(NAMESPACE_ADMIN, wish, dry_run=False))
+    told = (
+        "get",
+        "deployment",
+        "serve",
+        f"--namespace={objects.NAMESPACE}",
+        "-o",
+        "jsonpath={.status.conditions[?(@.type=='ReplicaFailure')].message}",
+    )
+    answer = until(lambda: experiments(NAMESPACE_ADMIN, *told), lambda answer: bool(answer.out))
+    assert answer.out.endswith(refusal("main", "busybox:1"))
+    expect_admitted(experiments(NAMESPACE_ADMIN, "delete", "deployment", "serve", f"--namespace={objects.NAMESPACE}"))

@@ -94,8 +94,7 @@ def test_a_retained_namespace_is_left_to_the_admins(experiments: Kubectl) -> Non
     space = "gbx-flights-retained-abcdefghij"
     expect_admitted(experiments.create(OPERATOR, objects.namespace(space, state="Retained"), dry_run=False))
     expect_denied(change(experiments, CLUSTER_ADMIN, space, {"labels": {"glovebox.dev/state": "Open"}}), POLICY, LABELS)
-    for thing in objects.walls(space):
-        expect_admitted(experiments.create(OPERATOR, thing, dry_run=False))
+    expect_admitted(experiments.create(OPERATOR, objects.together(*objects.walls(space)), dry_run=False))
     assert "is Retained: nothing may start in it" in experiments.create(CLUSTER_ADMIN, objects.pod(space)).err
     expect_admitted(experiments(CLUSTER_ADMIN, "delete", "namespace", space, "--wait=false"))
 
@@ -124,6 +123,19 @@ def test_others_may_keep_their_own_notes_on_it(experiments: Kubectl) -> None:
 )
 def test_nobody_but_the_operator_makes_one(experiments: Kubectl, namespace: objects.Json) -> None:
     expect_denied(experiments.create(CLUSTER_ADMIN, namespace), POLICY, CREATE)
+
+
+def test_not_by_a_generated_name_or_by_apply_either(experiments: Kubectl) -> None:
+    generated = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "gbx-"}}
+    expect_denied(experiments.create(CLUSTER_ADMIN, generated), POLICY, CREATE)
+    apply = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
+    expect_denied(experiments(CLUSTER_ADMIN, *apply, manifest=objects.namespace("decoy")), POLICY, CREATE)
+    opened = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": objects.SEALED_NAMESPACE, "labels": {"glovebox.dev/state": "Open"}},
+    }
+    expect_denied(experiments(CLUSTER_ADMIN, *apply, manifest=opened), POLICY, LABELS)
 
 
 def test_a_label_of_ours_is_not_put_on_a_plain_namespace(experiments: Kubectl) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 from cluster.guards import objects
 from cluster.guards.actors import CLUSTER_ADMIN, OPERATOR, Kubectl, expect_admitted, expect_denied, expect_no_right
+from cluster.guards.conftest import until
 
+PLANS = Path(__file__).parents[2] / "golden" / "plan"
 SHORT_LIVED = "gbx-flights-short-abcdefghij"
 PLAIN = objects.PLAIN_NAMESPACE
 INSIDE = objects.NAMESPACE
@@ -22,23 +25,35 @@ def outside(verb: str, resource: str, space: str = PLAIN) -> str:
 def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -> None:
     """To the end: with the guards in place, Kubernetes' own controllers must be able to empty the namespace."""
     expect_admitted(experiments.create(OPERATOR, objects.namespace(SHORT_LIVED), dry_run=False))
-    for thing in objects.walls(SHORT_LIVED):
-        expect_admitted(experiments.create(OPERATOR, thing, dry_run=False))
-        kind, name = thing["kind"], thing["metadata"]["name"]
-        read = experiments(OPERATOR, "get", kind, name, f"--namespace={SHORT_LIVED}", "-o", "json")
-        expect_admitted(read)
-        expect_admitted(experiments(OPERATOR, "replace", "-f", "-", manifest=json.loads(read.out)))
+    walls = objects.together(*objects.walls(SHORT_LIVED))
+    expect_admitted(experiments.create(OPERATOR, walls, dry_run=False))
+    live = [json.loads(read(experiments, thing["kind"], thing["metadata"]["name"], SHORT_LIVED)) for thing in objects.walls(SHORT_LIVED)]
+    expect_admitted(experiments(OPERATOR, "replace", "-f", "-", manifest=objects.together(*live)))
     expect_admitted(experiments.create(CLUSTER_ADMIN, objects.job(SHORT_LIVED), dry_run=False))
     expect_admitted(experiments(OPERATOR, "label", "--overwrite", "namespace", SHORT_LIVED, "glovebox.dev/state=Frozen"))
     expect_admitted(experiments(OPERATOR, "delete", "jobs", "--all", "--cascade=background", f"--namespace={SHORT_LIVED}"))
     expect_admitted(experiments(OPERATOR, "delete", "pods", "--all", "--wait=false", f"--namespace={SHORT_LIVED}"))
-    for thing in objects.walls(SHORT_LIVED)[:3]:
-        expect_admitted(experiments(OPERATOR, "delete", thing["kind"], thing["metadata"]["name"], f"--namespace={SHORT_LIVED}"))
+    expect_admitted(experiments(OPERATOR, "delete", "-f", "-", manifest=objects.together(*objects.walls(SHORT_LIVED)[:3])))
     expect_admitted(experiments(OPERATOR, "delete", "namespace", SHORT_LIVED, "--wait=false"))
-    deadline = time.monotonic() + 60
-    while experiments(OPERATOR, "get", "namespace", SHORT_LIVED).code == 0:
-        assert time.monotonic() < deadline, experiments(OPERATOR, "get", "namespace", SHORT_LIVED, "-o", "yaml").out
-        time.sleep(0.2)
+    until(lambda: experiments(OPERATOR, "get", "namespace", SHORT_LIVED), lambda answer: "NotFound" in answer.err)
+
+
+def read(kubectl: Kubectl, kind: str, name: str, space: str) -> str:
+    answer = kubectl(OPERATOR, "get", kind, name, f"--namespace={space}", "-o", "json")
+    expect_admitted(answer)
+    return answer.out
+
+
+@pytest.mark.parametrize("case", [pytest.param(path, id=path.parent.name) for path in sorted(PLANS.glob("*/expected.yaml"))])
+def test_what_the_code_plans_for_an_experiment_is_admitted(experiments: Kubectl, case: Path) -> None:
+    """The hand-made objects of these tests could be other than those of the operator."""
+    namespace, *things = yaml.safe_load_all(case.read_text())
+    assert namespace["kind"] == "Namespace"
+    name = namespace["metadata"]["name"]
+    expect_admitted(experiments.create(OPERATOR, namespace, dry_run=False))
+    made = [thing for thing in things if (thing["kind"], thing["metadata"]["name"]) != ("ServiceAccount", "default")]
+    expect_admitted(experiments.create(OPERATOR, objects.together(*made)))
+    expect_admitted(experiments(OPERATOR, "delete", "namespace", name, "--wait=false"))
 
 
 def test_it_takes_over_the_default_service_account(experiments: Kubectl) -> None:
@@ -104,6 +119,15 @@ def test_it_makes_only_namespaces_of_experiments(experiments: Kubectl) -> None:
     message = "the Glovebox operator may create only namespaces whose name begins with 'gbx-' and that carry an experiment's UID"
     for namespace in (objects.namespace("decoy"), objects.namespace("gbx-unmarked", uid=None)):
         expect_denied(experiments.create(OPERATOR, namespace), "glovebox-operator-fence-namespaces", message)
+
+
+def test_it_makes_no_namespace_without_pod_security(experiments: Kubectl) -> None:
+    message = "the Glovebox operator may give a namespace no weaker Pod Security level than 'baseline'"
+    key = "pod-security.kubernetes.io/enforce"
+    for change in ({key: "privileged"}, {}):
+        weak = objects.namespace("gbx-weak")
+        weak["metadata"]["labels"] = {name: value for name, value in weak["metadata"]["labels"].items() if name != key} | change
+        expect_denied(experiments.create(OPERATOR, weak), "glovebox-operator-fence-namespaces", message)
 
 
 def test_it_hands_no_namespace_to_another_experiment(experiments: Kubectl) -> None:

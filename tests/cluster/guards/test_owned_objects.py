@@ -120,6 +120,22 @@ def test_a_whole_collection_is_not_deleted_either(experiments: Kubectl, resource
     expect_denied(experiments(CLUSTER_ADMIN, "delete", "--raw", path), "glovebox-owned-objects", refusal("delete", resource))
 
 
+def test_apply_and_generated_names_are_requests_like_others(experiments: Kubectl) -> None:
+    apply = ("apply", "--server-side", "--dry-run=server", "-f", "-")
+    expect_denied(
+        experiments(CLUSTER_ADMIN, *apply, manifest=objects.allow_all(SPACE)),
+        "glovebox-owned-objects",
+        refusal("create", "networkpolicies"),
+    )
+    forced = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
+    raised = objects.quota(SPACE)
+    raised["spec"]["hard"]["pods"] = "999"
+    expect_denied(experiments(CLUSTER_ADMIN, *forced, manifest=raised), "glovebox-owned-objects", refusal("update", "resourcequotas"))
+    unnamed = objects.allow_all(SPACE)
+    unnamed["metadata"] = {"generateName": "open-", "namespace": SPACE}
+    expect_denied(experiments.create(CLUSTER_ADMIN, unnamed), "glovebox-owned-objects", refusal("create", "networkpolicies"))
+
+
 def test_roles_are_not_made_inside(experiments: Kubectl) -> None:
     for actor in (NAMESPACE_ADMIN, CLUSTER_ADMIN):
         expect_denied(experiments.create(actor, objects.role(SPACE)), "glovebox-owned-objects", refusal("create", "roles"))

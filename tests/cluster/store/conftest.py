@@ -1,44 +1,17 @@
-"""A SeaweedFS of its own for the tests of the store: real lock, real versions, real STS, on loopback only."""
+"""Stores for the tests of the store's room: real lock, real versions, real STS, on loopback only."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import json
-import os
 import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
+
+from glovebox.store.connection import Store, Stores, StoreSettings
+from support.own_store import ADMIN, RunningStore, running_seaweed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-
-ADMIN = Credentials(access_key_id="glovebox-admin", secret_access_key="glovebox-admin-secret")
-READER = Credentials(access_key_id="reader", secret_access_key="reader-secret")
-ACCOUNT = "000000000000"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/Runner"
-OPEN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/OpenRunner"
-
-
-@dataclass(frozen=True)
-class RunningStore:
-    """Where the store of this test session listens."""
-
-    endpoint: str
-    filer: str
-    process: int
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +43,10 @@ def locked_bucket(store: Store) -> str:
     """A new bucket with lock, versioning and one day of COMPLIANCE for whatever is put there."""
     name = f"locked-{secrets.token_hex(4)}"
     store.s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
-    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
-    store.s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
+    store.s3.put_object_lock_configuration(
+        Bucket=name,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}},
+    )
     return name
 
 
@@ -82,102 +57,3 @@ def data_bucket(store: Store) -> str:
     store.s3.create_bucket(Bucket=name)
     store.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
-
-
-@contextlib.contextmanager
-def running_seaweed(base: Path) -> Iterator[RunningStore]:
-    """Start `weed server` on free loopback ports, wait for its S3 port, and end it with everything it started."""
-    ports = free_ports(10)
-    (base / "s3.json").write_text(json.dumps(_identities()))
-    (base / "iam.json").write_text(json.dumps(_iam()))
-    (base / "data").mkdir()
-    names = ("master", "volume", "filer", "s3")
-    options = [f"-{name}.port={ports[i]}" for i, name in enumerate(names)] + [f"-{name}.port.grpc={ports[i + 4]}" for i, name in enumerate(names)]
-    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert weed, "the program weed is missing: uv sync brings it"
-    command = [weed, "server", f"-dir={base / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-filer", "-s3", "-iam=false"]
-    command += ["-master.volumeSizeLimitMB=64", "-volume.max=100", f"-s3.config={base / 's3.json'}", f"-s3.iam.config={base / 'iam.json'}"]
-    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.localSocket={base / 's3.sock'}", f"-filer.localSocket={base / 'filer.sock'}", *options]
-    log = (base / "weed.log").open("wb")
-    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=base, start_new_session=True)
-    try:
-        endpoint = f"http://127.0.0.1:{ports[3]}"
-        _wait_for(endpoint, process, base / "weed.log")
-        yield RunningStore(endpoint=endpoint, filer=f"http://127.0.0.1:{ports[2]}", process=process.pid)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        log.close()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ask the kernel for ports that are free now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def _wait_for(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            urllib.request.urlopen(endpoint, timeout=1).close()  # noqa: S310 - our own loopback address
-        except urllib.error.HTTPError as error:
-            # Any answer of the S3 port, a refusal too, says that it is up.
-            error.close()
-            return
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(f"SeaweedFS did not come up:\n{log.read_text()[-3000:]}")
-
-
-def _identities() -> dict[str, Any]:
-    account = {"id": ACCOUNT, "displayName": "admin"}
-    return {
-        "identities": [
-            {"name": "admin", "credentials": [_key(ADMIN)], "actions": ["Admin", "Read", "Write", "List", "Tagging"], "account": account},
-            {"name": "reader", "credentials": [_key(READER)], "actions": ["Read", "List"]},
-        ]
-    }
-
-
-def _key(credentials: Credentials) -> dict[str, str]:
-    return {"accessKey": credentials.access_key_id, "secretKey": credentials.secret_access_key}
-
-
-def _iam() -> dict[str, Any]:
-    everything = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*", "arn:aws:s3:::*/*"]}
-    return {
-        "sts": {
-            "issuer": "glovebox-tests",
-            "signingKey": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "tokenDuration": "1h",
-            "maxSessionLength": "12h",
-        },
-        "policies": [{"name": "Everything", "document": {"Version": "2012-10-17", "Statement": [everything]}}],
-        "roles": [
-            _role("Runner", ROLE, {"AWS": f"arn:aws:iam::{ACCOUNT}:user/admin"}),
-            # Whoever holds any credential may assume this one: the fault that the proof of nested sessions must find.
-            _role("OpenRunner", OPEN_ROLE, {"AWS": "*"}),
-        ],
-    }
-
-
-def _role(name: str, arn: str, principal: dict[str, str]) -> dict[str, Any]:
-    trust = {"Effect": "Allow", "Principal": principal, "Action": ["sts:AssumeRole"]}
-    return {
-        "roleName": name,
-        "roleArn": arn,
-        "attachedPolicies": ["Everything"],
-        "trustPolicy": {"Version": "2012-10-17", "Statement": [trust]},
-    }

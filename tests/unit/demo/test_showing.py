@@ -18,8 +18,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "all ingress and egress closed",
     ),
     "a peer of another namespace is named with it": (
-        {"kind": "NetworkPolicy", "spec": {"egress": [{"to": [DNS], "ports": [{"port": 53}, {"port": 53}]}]}},
-        "to kube-dns in kube-system port 53/53",
+        {"kind": "NetworkPolicy", "spec": {"egress": [{"to": [DNS], "ports": [{"protocol": "UDP", "port": 53}, {"port": 53}]}]}},
+        "to kube-dns in kube-system: UDP 53, TCP 53",
     ),
     "all pods of the own namespace": (
         {"kind": "NetworkPolicy", "spec": {"ingress": [{"from": [{"podSelector": {}}]}]}},
@@ -27,7 +27,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a network with its port": (
         {"kind": "NetworkPolicy", "spec": {"egress": [{"to": [{"ipBlock": {"cidr": "203.0.113.7/32"}}], "ports": [{"port": 443}]}]}},
-        "to 203.0.113.7/32 port 443",
+        "to 203.0.113.7/32: TCP 443",
     ),
     "a rule without peers is open to all": ({"kind": "NetworkPolicy", "spec": {"egress": [{}]}}, "to anywhere"),
     "a quota says its numbers": ({"kind": "ResourceQuota", "spec": {"hard": {"pods": "10", "limits.cpu": "4"}}}, "limits.cpu 4, pods 10"),

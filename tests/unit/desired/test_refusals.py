@@ -259,6 +259,24 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ),
     ),
     (
+        "a store that locks for less than the profile's default",
+        [{**store(), "status": {"retention": {"mode": "Compliance", "days": 7}}}, experiment(artifacts={"retention": {"days": 30}})],
+        "RetentionOutOfRange",
+        (
+            "the bucket of ObjectStore primary locks what is written for 7 days in mode Compliance, but 30 days in mode Compliance are asked for: "
+            "ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
+        ),
+    ),
+    (
+        "a store whose lock can be lifted, where Compliance is asked for",
+        [{**store(), "status": {"retention": {"mode": "Governance", "days": 3650}}}],
+        "RetentionOutOfRange",
+        (
+            "the bucket of ObjectStore primary locks what is written for 3650 days in mode Governance, but 365 days in mode Compliance are "
+            "asked for: ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
+        ),
+    ),
+    (
         "a store that issues no credentials",
         [store(sts=None)],
         "StsNotConfigured",

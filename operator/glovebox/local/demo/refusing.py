@@ -47,10 +47,13 @@ def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
     Raises:
         LocalError: It was not refused, or something was created for it.
     """
+    from rich.console import Group  # noqa: PLC0415 - `glovebox --help` must not pay for it
+
     file = REFUSALS / f"{OVER_QUOTA}.yaml"
-    stage.tools.kubectl("apply", "-f", str(stage.repository / file))
+    applied = stage.tools.kubectl("apply", "-f", str(stage.repository / file))
     wait = ("wait", "--for=condition=Stalled", f"--timeout={_WAIT_SECONDS}s", "experiments.glovebox.dev", OVER_QUOTA, f"--namespace={TEAM}")
     waited = stage.tools.try_kubectl(*wait, timeout=_WAIT_SECONDS + 30)
+    listed = stage.tools.kubectl("get", "experiment", OVER_QUOTA, f"--namespace={TEAM}")
     experiment = stage.tools.get("experiments.glovebox.dev", OVER_QUOTA, namespace=TEAM)
     ready = condition(experiment, "Ready")
     if waited.code != 0 or ready.get("status") != "False":
@@ -60,8 +63,12 @@ def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
         raise LocalError("Applying an Experiment over quota", f"something was created for it: {[obj['metadata']['name'] for obj in found]}")
     stage.tools.kubectl("delete", "-f", str(stage.repository / file), "--timeout=30s")
     step.say("refused by the operator, nothing was created")
-    lines = f"Ready=False {ready['reason']}\n{ready['message']}"
-    return quote(f"kubectl apply -f {file}; kubectl get experiment {OVER_QUOTA} -n {TEAM} -o yaml", lines)
+    path = '{.status.conditions[?(@.type=="Ready")].message}'
+    return Group(
+        quote(f"kubectl apply -f {file}", applied),
+        quote(f"kubectl get experiment {OVER_QUOTA} --namespace={TEAM}", listed),
+        quote(f"kubectl get experiment {OVER_QUOTA} --namespace={TEAM} --output=jsonpath='{path}'", ready["message"]),
+    )
 
 
 def quote(command: str, text: str) -> RenderableType:
@@ -70,4 +77,4 @@ def quote(command: str, text: str) -> RenderableType:
     from rich.padding import Padding  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    return Group(Text(f"$ {command}", style="bold"), Padding(Text(text, style="yellow"), (0, 0, 0, 2)))
+    return Group(Text(f"$ {command}", style="bold"), Padding(Text(text, style="yellow"), (0, 0, 0, 2), expand=False))

@@ -111,7 +111,7 @@ def play(chapters: Iterable[Chapter], stage: Stage, progress: Progress, console:
             with progress.step(step.title) as shown:
                 result = _act(step, stage, shown)
             if result is not None:
-                console.print(Padding(result, (0, 0, 1, 2)), highlight=False)
+                console.print(Padding(result, (0, 0, 1, 2), expand=False), highlight=False)
 
 
 def _act(step: DemoStep, stage: Stage, shown: Step) -> RenderableType | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from glovebox import names
+from glovebox.api import conditions
 from glovebox.local.demo.declaring import condition
 from glovebox.local.demo.stage import TEAM, Stage
 from glovebox.local.errors import LocalError
@@ -50,7 +51,6 @@ def show_experiment(stage: Stage, step: Step) -> Table:
     if not status.get("digest") or not status.get("namespace"):
         raise LocalError("Reading the Experiment", f"it is Ready without digest or namespace: {status}")
     table = _table("", "")
-    table.show_header = False
     table.add_row("namespace", status["namespace"])
     table.add_row("digest", status["digest"])
     for entry in status.get("inputs") or ():
@@ -60,10 +60,17 @@ def show_experiment(stage: Stage, step: Step) -> Table:
     if artifacts.get("credentialsExpireTime"):
         table.add_row("credentials end", _clock(artifacts["credentialsExpireTime"]))
     for entry in status["conditions"]:
-        mark = {"True": "[green]True[/]", "False": "[yellow]False[/]"}.get(entry["status"], f"[yellow]{entry['status']}[/]")
-        table.add_row(entry["type"], f"{mark} {entry['reason']}")
+        table.add_row(entry["type"], _answer(entry))
     step.say(f"{experiment['metadata']['name']}, {condition(experiment, 'Ready').get('reason', '')}")
     return table
+
+
+def _answer(entry: Mapping[str, str]) -> str:
+    good = "False" if entry["type"] == conditions.DRIFT_DETECTED else "True"
+    if entry["status"] == good:
+        return f"[green]{entry['status']}[/] {entry['reason']}"
+    # What is not so, or not known to be so, says why.
+    return f"[yellow]{entry['status']}[/] {entry['reason']}: {_plain(entry.get('message', ''))}"
 
 
 def show_namespace(stage: Stage, step: Step) -> Table:
@@ -122,8 +129,8 @@ def _describe_policy(obj: Mapping[str, Any]) -> str:
     for direction, preposition in (("egress", "to"), ("ingress", "from")):
         for rule in spec.get(direction) or ():
             peers = [_peer(peer) for peer in rule.get(preposition) or ()] or ["anywhere"]
-            ports = "/".join(str(port.get("port", "any")) for port in rule.get("ports") or ())
-            ways.append(f"{preposition} {', '.join(peers)}" + (f" port {ports}" if ports else ""))
+            ports = ", ".join(f"{port.get('protocol', 'TCP')} {port.get('port', 'any')}" for port in rule.get("ports") or ())
+            ways.append(f"{preposition} {', '.join(peers)}" + (f": {ports}" if ports else ""))
     closed = " and ".join(kind.lower() for kind in spec.get("policyTypes") or ())
     return "; ".join(ways) if ways else f"all {closed} closed"
 
@@ -160,13 +167,12 @@ def show_metrics(stage: Stage, step: Step) -> Table:
     ready = samples.get("glovebox_experiment_time_to_ready_seconds_sum", 0.0)
     count = samples.get("glovebox_experiment_time_to_ready_seconds_count", 0.0)
     rows = (
-        ("from the Experiment's creation to Ready", f"{ready / count:.2f} s" if count else "-"),
+        ("from the Experiment's creation to Ready, its pins included", f"{ready / count:.2f} s" if count else "-"),
         ("bytes read and hashed to pin the data", _megabytes(samples.get("glovebox_digest_checked_bytes_total", 0.0))),
         ("requests to the API server so far", f"{samples.get('glovebox_kube_requests_total', 0.0):.0f}"),
         ("memory of the operator", _megabytes(samples.get("process_resident_memory_bytes", 0.0))),
     )
     table = _table("", "")
-    table.show_header = False
     for row in rows:
         table.add_row(*row)
     step.say(f"http://{LOOPBACK}:{stage.metrics_port}/metrics")
@@ -209,11 +215,20 @@ def _plural(kind: str) -> str:
 def _table(*headers: str) -> Table:
     from rich.table import Table  # noqa: PLC0415 - `glovebox --help` must not pay for it
 
-    return Table(*headers, box=None, header_style="bold dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold dim", pad_edge=False, padding=(0, 2, 0, 0), show_header=any(headers))
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    return table
 
 
 def _short(digest: str) -> str:
     return f"{digest[:_SHORT_DIGEST]}…" if len(digest) > _SHORT_DIGEST else digest
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape  # noqa: PLC0415 - as above
+
+    return escape(text)
 
 
 def _megabytes(size: float) -> str:

@@ -1,0 +1,70 @@
+# Whatever a person or CI does with this repository starts here. Every target brings what it needs.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+UV := .ci/uv
+BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
+# More arguments for the program behind a target: make demo ARGS=--keep, make test ARGS="-k quota"
+ARGS ?=
+
+say = @echo "==> $(1)"
+
+.PHONY: help
+help: ## Show these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r target words; do printf '  make %-12s %s\n' "$$target" "$$words"; done
+
+.PHONY: environment
+environment: ## Bring the libraries into .venv, exactly as uv.lock names them
+	@$(UV) sync --locked --check --quiet 2>/dev/null || { echo "==> uv sync: bringing the libraries that uv.lock names"; $(UV) sync --locked; }
+
+.PHONY: programs
+programs: environment ## Build Kubernetes, etcd and Helm into the user's cache, once
+	$(call say,glovebox local build: the programs of the local cluster)
+	@$(BIN)/glovebox local build
+
+.PHONY: demo
+demo: environment ## Show it all, on a real cluster with real data (ARGS=--keep leaves it running)
+	@$(BIN)/glovebox demo $(ARGS)
+
+.PHONY: down
+down: environment ## End what `make demo ARGS=--keep` left running
+	@$(BIN)/glovebox local down --name demo
+
+.PHONY: lint
+lint: environment ## Check format, style, types, layers and generated files
+	$(call say,ruff format: is everything formatted?)
+	@$(BIN)/ruff format --check
+	$(call say,ruff check: style and known mistakes)
+	@$(BIN)/ruff check
+	$(call say,mypy: types)
+	@$(BIN)/mypy
+	$(call say,lint-imports: does every room import only what it may?)
+	@$(BIN)/lint-imports --no-cache
+	$(call say,crd_export: do the CRDs fit the models?)
+	@$(BIN)/python -m glovebox.api.crd_export --check crds
+
+.PHONY: test
+test: lint programs ## Lint, types, and all tests against a real API server and a real store, below 10 minutes
+	$(call say,pytest: everything but what takes minutes)
+	@$(BIN)/pytest -m "not slow" $(ARGS)
+
+.PHONY: test-slow
+test-slow: programs ## The tests that take minutes each
+	$(call say,pytest: what takes minutes)
+	@$(BIN)/pytest -m slow $(ARGS)
+
+.PHONY: bench
+bench: programs ## Measure provisioning, repair and restart; print the table
+	$(call say,bench/provision: minutes on an idle machine)
+	@$(BIN)/python bench/provision.py $(ARGS)
+
+.PHONY: format
+format: environment ## Format the code and mend what can be mended
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+.PHONY: generate
+generate: environment ## Write the CRDs anew from the models
+	@$(BIN)/python -m glovebox.api.crd_export crds

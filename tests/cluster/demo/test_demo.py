@@ -1,0 +1,112 @@
+"""The demonstration as a person starts it: a program of its own, to its end or to an interruption."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+_TIMEOUT = 200.0
+_END_TIMEOUT = 30.0
+_REFUSALS = (
+    'The DatasetPin "flights-2013-train" is invalid: spec: Forbidden: must stay as it was created',
+    '"registry.example/flights/trainer:latest": must be an image pinned by digest',
+    "spec.resources.quota['requests.cpu'] asks for 64, more than the 8 that IsolationProfile standard allows",
+    "denied request: only the Glovebox operator may delete networkpolicies in the namespace of an experiment",
+)
+
+
+class _Demo:
+    """A demonstration under way."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._output = folder / "output"
+        program = Path(sys.executable).with_name("glovebox")
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [program, "demo", "--name", "d"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "XDG_STATE_HOME": str(folder), "TERM": "dumb"},
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has shown so far."""
+        return self._output.read_text()
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait for something while it runs."""
+        deadline = time.monotonic() + _TIMEOUT
+        while not holds():
+            assert self.process.poll() is None, f"it ended by itself:\n{self.output}"
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)
+
+    def processes(self) -> list[str]:
+        """Return every process that knows of this demonstration's folder, other than itself and us."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            if int(entry.name) in {os.getpid(), self.process.pid}:
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if str(self._folder).encode() in words:
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
+
+    def records(self) -> list[Path]:
+        """Return the records of the processes that it has started."""
+        return list(self._folder.glob("glovebox/d/run/*.json"))
+
+
+@pytest.fixture
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Demo]:
+    # A short path: sockets lie below it.
+    running = _Demo(tmp_path_factory.mktemp("d"))
+    yield running
+    if running.process.poll() is None:
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(timeout=_END_TIMEOUT)
+
+
+@pytest.mark.timeout(_TIMEOUT + 60)
+def test_all_of_it_happens_and_nothing_stays(demo: _Demo) -> None:
+    code = demo.process.wait(timeout=_TIMEOUT)
+    text = " ".join(demo.output.split())
+    assert code == 0, demo.output
+    assert "All of it happened" in text
+    for refusal in _REFUSALS:
+        assert refusal in text, demo.output
+    assert re.search(r"back after \d+\.\d+ s", text), demo.output
+    assert "status.drift: repairs 1, last: NetworkPolicy glovebox-default-deny, Deleted" in text
+    assert demo.processes() == []
+    assert demo.records() == []
+
+
+INTERRUPTIONS: dict[str, tuple[signal.Signals, Callable[[_Demo], bool]]] = {
+    "Ctrl-C while the API server starts": (signal.SIGINT, lambda demo: bool(demo.records())),
+    "Ctrl-C while the operator runs": (signal.SIGINT, lambda demo: "✓ Starting the operator" in demo.output),
+    "SIGTERM while kubectl waits": (signal.SIGTERM, lambda demo: "✓ kubectl apply" in demo.output),
+}
+
+
+@pytest.mark.timeout(_TIMEOUT + 60)
+@pytest.mark.parametrize(("number", "moment"), INTERRUPTIONS.values(), ids=INTERRUPTIONS.keys())
+def test_an_interruption_leaves_no_process_behind(demo: _Demo, number: signal.Signals, moment: Callable[[_Demo], bool]) -> None:
+    demo.wait_until(lambda: moment(demo))
+    demo.process.send_signal(number)
+    assert demo.process.wait(timeout=_END_TIMEOUT) == 128 + number, demo.output
+    assert demo.processes() == []
+    assert demo.records() == []

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from glovebox.data.features import feature_digest, feature_set_digest, hashed_name, hashed_names
+from glovebox.errors import InvalidInput
+
+DELAY: dict[str, object] = {
+    "name": "delay",
+    "recipe": {"expression": "arr_delay > 15"},
+    "dtype": "bool",
+    "shape": [],
+    "inputs": ["flights", "weather"],
+    "nullable": False,
+}
+HOUR: dict[str, object] = {"name": "hour", "recipe": {"expression": "hour(time)"}, "dtype": "int8", "inputs": ["flights"]}
+INPUTS = {"flights": "sha256:" + "1" * 64, "weather": "sha256:" + "2" * 64}
+
+
+def digest(
+    features: list[dict[str, object]] | None = None,
+    inputs: dict[str, str] | None = None,
+    schema_version: str = "1",
+    validity: dict[str, str | None] | None = None,
+) -> str:
+    return feature_set_digest(features or [DELAY, HOUR], inputs=inputs or INPUTS, schema_version=schema_version, validity=validity)
+
+
+def test_the_digest_never_changes() -> None:
+    assert digest() == "sha256:065e63bb9e87fe7d090941941b7336801b52a37333b1065569ca875c9d933077"
+    assert feature_digest(DELAY) == "sha256:1fa288c4713f3073ece646f27ad32e32210e9d50bd28750f9e7e000a02cf8f34"
+    assert hashed_name("team-a", "delay") == "023d7e4e18be0f0e62fda3df32c50b34df34d9ac254823b68e2ffa377113a4df"
+
+
+SAME = [
+    ("order of features", lambda: digest([HOUR, DELAY])),
+    ("order of a feature's inputs", lambda: digest([{**DELAY, "inputs": ["weather", "flights"]}, HOUR])),
+    ("order of the set's inputs", lambda: digest(inputs=dict(reversed(INPUTS.items())))),
+    ("order of keys", lambda: digest([dict(reversed(DELAY.items())), HOUR])),
+    ("a description", lambda: digest([{**DELAY, "description": "late"}, HOUR])),
+    ("a default that is written out", lambda: digest([DELAY, {**HOUR, "nullable": False, "shape": []}])),
+    ("an empty window", lambda: digest(validity={"notAfterTime": None})),
+]
+OTHER = [
+    ("the recipe", lambda: digest([{**DELAY, "recipe": {"expression": "arr_delay > 16"}}, HOUR])),
+    ("the type", lambda: digest([{**DELAY, "dtype": "int8"}, HOUR])),
+    ("the shape", lambda: digest([{**DELAY, "shape": [1]}, HOUR])),
+    ("nullability", lambda: digest([{**DELAY, "nullable": True}, HOUR])),
+    ("the name", lambda: digest([{**DELAY, "name": "late"}, HOUR])),
+    ("which inputs", lambda: digest([{**DELAY, "inputs": ["flights"]}, HOUR])),
+    ("the data behind an input", lambda: digest(inputs={**INPUTS, "weather": "sha256:" + "3" * 64})),
+    ("the version of the schema", lambda: digest(schema_version="2")),
+    ("the window", lambda: digest(validity={"notAfterTime": "2027-01-01T00:00:00Z"})),
+    ("a feature less", lambda: digest([DELAY])),
+]
+
+
+@pytest.mark.parametrize(("what", "make"), SAME, ids=[what for what, _ in SAME])
+def test_what_describes_or_orders_does_not_change_the_digest(what: str, make: object) -> None:
+    del what
+    assert callable(make)
+    assert make() == digest()
+
+
+@pytest.mark.parametrize(("what", "make"), OTHER, ids=[what for what, _ in OTHER])
+def test_what_changes_a_value_changes_the_digest(what: str, make: object) -> None:
+    del what
+    assert callable(make)
+    assert make() != digest()
+
+
+REFUSED = [
+    ("DuplicateFeature", lambda: digest([DELAY, DELAY])),
+    ("UnknownInput", lambda: digest([{**DELAY, "inputs": ["planes"]}])),
+    ("DuplicateInput", lambda: digest([{**DELAY, "inputs": ["flights", "flights"]}])),
+    ("NotCanonical", lambda: digest([{**DELAY, "recipe": {"expression": 0.5}}])),
+]
+
+
+@pytest.mark.parametrize(("reason", "make"), REFUSED, ids=[reason for reason, _ in REFUSED])
+def test_a_set_that_has_no_identity_is_refused(reason: str, make: object) -> None:
+    assert callable(make)
+    with pytest.raises(InvalidInput) as refused:
+        make()
+    assert refused.value.reason == reason
+
+
+def test_names_are_hashed_under_their_namespace() -> None:
+    hashes = hashed_names("team-a", ["delay", "hour"])
+    assert list(hashes) == ["delay", "hour"]
+    assert len(set(hashes.values()) | set(hashed_names("team-b", ["delay", "hour"]).values())) == 4
+    assert hashed_name("ab", "c") != hashed_name("a", "bc")
