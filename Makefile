@@ -17,7 +17,9 @@ help: ## Show these lines
 
 .PHONY: environment
 environment: ## Bring the libraries into .venv, exactly as uv.lock names them
-	@$(UV) sync --locked --check --quiet 2>/dev/null || { echo "==> uv sync: bringing the libraries that uv.lock names"; $(UV) sync --locked; }
+	@$(UV) sync --locked --check --quiet 2>/dev/null || { \
+	  echo "==> uv sync: bringing the libraries that uv.lock names, the first time about a minute"; \
+	  $(UV) sync --locked 2>&1 | sed -u '/^ [-+~] /d'; }
 
 .PHONY: programs
 programs: environment ## Build Kubernetes, etcd and Helm into the user's cache, once
@@ -42,8 +44,10 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/mypy
 	$(call say,lint-imports: does every room import only what it may?)
 	@$(BIN)/lint-imports --no-cache
-	$(call say,crd_export: do the CRDs fit the models?)
+	$(call say,crd_export and reference_docs: do CRDs and reference fit the models?)
 	@$(BIN)/python -m glovebox.api.crd_export --check crds
+	@$(BIN)/python -m glovebox.api.crd_export --check helm/glovebox/files/crds
+	@$(BIN)/python -m glovebox.api.reference_docs --check
 
 .PHONY: test
 test: lint programs ## Lint, types, and all tests against a real API server and a real store, below 10 minutes
@@ -54,6 +58,10 @@ test: lint programs ## Lint, types, and all tests against a real API server and 
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
 	@$(BIN)/pytest -m slow $(ARGS)
+
+.PHONY: test-only
+test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"
+	@$(BIN)/pytest $(ARGS)
 
 .PHONY: bench
 bench: programs ## Measure provisioning, repair and restart; print the table
@@ -66,5 +74,7 @@ format: environment ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix
 
 .PHONY: generate
-generate: environment ## Write the CRDs anew from the models
+generate: environment ## Write CRDs and reference anew from the models
 	@$(BIN)/python -m glovebox.api.crd_export crds
+	@$(BIN)/python -m glovebox.api.crd_export helm/glovebox/files/crds
+	@$(BIN)/python -m glovebox.api.reference_docs

@@ -29,7 +29,8 @@ LABEL_EXPERIMENT: Final = f"{GROUP}/experiment"
 LABEL_TEAM: Final = f"{GROUP}/team"
 LABEL_PROFILE: Final = f"{GROUP}/profile"
 LABEL_COST_CENTER: Final = f"{GROUP}/cost-center"
-# Open: pods may start. Frozen or Sealed: the API server admits no pod any more, whether the operator runs or not.
+# Open: pods may start. Frozen, Sealed, Retained: the API server admits no pod any more, whether the operator runs or not. Retained says
+# besides that the Experiment is gone, so that the platform team may delete the namespace.
 LABEL_STATE: Final = f"{GROUP}/state"
 STATE_OPEN: Final = "Open"
 STATE_FROZEN: Final = "Frozen"

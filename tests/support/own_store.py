@@ -81,12 +81,9 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         _wait_for(endpoint, process, base / "weed.log")
         yield RunningStore(endpoint=endpoint, filer=f"http://127.0.0.1:{ports[2]}", process=process.pid)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        # Nothing of it is kept, so nothing needs to be written down first.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         log.close()
 
 

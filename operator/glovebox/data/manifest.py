@@ -236,10 +236,10 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
+        if any(len(line) > MAX_LINE_BYTES for line in (*whole, rest)):
+            raise malformed(f"a line is longer than {MAX_LINE_BYTES} bytes")
         for line in whole:
             yield line + b"\n"
-        if len(rest) > MAX_LINE_BYTES:
-            raise malformed(f"a line is longer than {MAX_LINE_BYTES} bytes")
     if rest:
         raise malformed("its last line does not end: it was cut short")
 

@@ -1,19 +1,24 @@
 """The credentials with which an experiment writes its artifacts: short-lived, for its own prefix alone, rotated ahead.
 
-They are the one managed object that is no pure function of what is declared, so it is compared by its expiry: the Secret is issued
-anew when a third of its life is left, when it is gone, and when somebody changed it.
+They are the one managed object that is no pure function of what is declared, so it is judged by what it says of itself: the Secret
+carries its expiry and a digest of its content. It is issued anew when a third of its life is left, when it is gone, and when its
+content is not the one that was issued. Another operator's Secret is as good as our own, so two of them never fight over it.
 """
 
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.object_store import ObjectStore
+from glovebox.apply.applier import Applied, Drift
+from glovebox.data.digest import digest_of
 from glovebox.desired.difference import fingerprint
 from glovebox.engine.gather import Surroundings
 from glovebox.engine.stores import open_store
@@ -27,30 +32,37 @@ from glovebox.store.credentials import SessionCredentials, issue_credentials
 
 # Renewed when this share of the life is over.
 _ROTATE_AT = 2 / 3
+_RETRY_SECONDS = 15.0
+_UNCHANGED = Applied("unchanged")
 
 
-async def ensure_credentials(
-    world: World, experiment: Experiment, surroundings: Surroundings, namespace: str, draft: Draft
-) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What became of an experiment's credentials.
+
+    Attributes:
+        retry_seconds: When they should be looked at again.
+        applied: What had been found wrong with the Secret, if it had been right before.
+    """
+
+    retry_seconds: float
+    applied: Applied = _UNCHANGED
+
+
+async def ensure_credentials(world: World, experiment: Experiment, surroundings: Surroundings, namespace: str, draft: Draft) -> Issued:
     """Make sure that valid credentials lie in the experiment's namespace, and answer CredentialsFresh.
-
-    Returns:
-        Seconds until they should be rotated.
 
     Raises:
         InvalidInput: The store has no STS role, so nothing can be issued.
         Unavailable, Forbidden: The store or the API server failed, and no valid credentials are there.
     """
-    store = surroundings.store
     metadata = experiment.metadata
     prefix = names.artifact_prefix(metadata.namespace, metadata.name, metadata.uid)
-    bucket = store.spec.artifacts.bucket
-    artifacts = {"uri": f"s3://{bucket}/{prefix}", "storeRef": store.name}
-    expire = _valid_until(world, experiment, namespace)
-    duration = surroundings.profile.spec.credentials.duration_seconds
+    artifacts = {"uri": f"s3://{surroundings.store.spec.artifacts.bucket}/{prefix}", "storeRef": surroundings.store.name}
+    reserve = timedelta(seconds=surroundings.profile.spec.credentials.duration_seconds * (1 - _ROTATE_AT))
     now = world.now()
-    rotate = expire - timedelta(seconds=duration * (1 - _ROTATE_AT)) if expire is not None else now
-    if expire is None or now >= rotate:
+    expire, drift = await _found(world, experiment, namespace)
+    if expire is None or now >= expire - reserve:
         try:
             expire = await _issue(world, experiment, surroundings, namespace, prefix)
         except GloveboxError as error:
@@ -62,27 +74,41 @@ async def ensure_credentials(
                 types.CREDENTIALS_FRESH, error.reason, f"valid until {format_time(expire)}, but could not be renewed: {error.message}"
             )
             draft.set(artifacts={**artifacts, "credentialsExpireTime": format_time(expire)})
-            return 15.0
+            return Issued(_RETRY_SECONDS)
         world.metrics.rotations.labels("s3", "success").inc()
-        rotate = expire - timedelta(seconds=duration * (1 - _ROTATE_AT))
     draft.yes(types.CREDENTIALS_FRESH, reasons.CREDENTIALS_ISSUED, f"for `{artifacts['uri']}` alone, renewed before they expire")
     draft.set(artifacts={**artifacts, "credentialsExpireTime": format_time(expire)})
-    return max(1.0, (rotate - now).total_seconds())
+    return Issued(max(1.0, (expire - reserve - now).total_seconds()), Applied("repaired", drift) if drift is not None else _UNCHANGED)
 
 
-def _valid_until(world: World, experiment: Experiment, namespace: str) -> datetime | None:
-    """Return when the credentials in place expire; None when there are none, or when somebody touched them."""
+async def _found(world: World, experiment: Experiment, namespace: str) -> tuple[datetime | None, Drift | None]:
+    """Return when the credentials in place expire, None when they are no good; and what happened to a Secret that had been right."""
     key = _key(namespace)
     child = world.children.get(key)
-    artifacts = experiment.status.artifacts
-    if child is None or artifacts is None:
-        return None
     wanted = world.children.wanted(key)
-    if wanted is None:
-        world.children.want(key, child.fingerprint)  # after a restart: as it was left
-    elif wanted != child.fingerprint:
+    recorded = experiment.status.artifacts.credentials_expire_time if experiment.status.artifacts is not None else None
+    if child is None:
+        return None, Drift(key, "deleted") if recorded is not None else None
+    if recorded is not None and wanted in (None, child.fingerprint):
+        world.children.want(key, child.fingerprint)
+        return recorded, None
+    live = await world.applier.read(SECRET, key)
+    if live is None:
+        return None, Drift(key, "deleted")
+    expire = _intact(live)
+    if expire is None:
+        return None, Drift(key, "modified", "data")
+    world.children.want(key, fingerprint(live))
+    return expire, None
+
+
+def _intact(secret: dict[str, Any]) -> datetime | None:
+    """Return the expiry that a Secret tells, when its content is the one that was issued."""
+    annotations = secret["metadata"].get("annotations") or {}
+    expire = annotations.get(names.ANNOTATION_CREDENTIALS_EXPIRE_TIME)
+    if expire is None or annotations.get(names.ANNOTATION_CONTENT_DIGEST) != digest_of(secret.get("data") or {}):
         return None
-    return artifacts.credentials_expire_time
+    return datetime.fromisoformat(expire)
 
 
 async def _issue(world: World, experiment: Experiment, surroundings: Surroundings, namespace: str, prefix: str) -> datetime:
@@ -93,14 +119,15 @@ async def _issue(world: World, experiment: Experiment, surroundings: Surrounding
             f"ObjectStore '{store.name}' has no `spec.sts.roleArn`: credentials for one prefix alone cannot be issued",
         )
     connection = await open_store(world, store)
-    credentials = await issue_credentials(
-        connection,
-        role_arn=store.spec.sts.role_arn,
-        bucket=store.spec.artifacts.bucket,
-        prefix=prefix,
-        session_name=f"glovebox-{names.short_hash(experiment.uid)}",
-        duration_seconds=surroundings.profile.spec.credentials.duration_seconds,
-    )
+    async with world.metrics.on_store("issue_credentials"):
+        credentials = await issue_credentials(
+            connection,
+            role_arn=store.spec.sts.role_arn,
+            bucket=store.spec.artifacts.bucket,
+            prefix=prefix,
+            session_name=f"glovebox-{names.short_hash(experiment.uid)}",
+            duration_seconds=surroundings.profile.spec.credentials.duration_seconds,
+        )
     await _write(world, experiment, store, namespace, credentials)
     return credentials.expire_time
 
@@ -111,6 +138,7 @@ async def _write(world: World, experiment: Experiment, store: ObjectStore, names
         f"aws_secret_access_key = {credentials.secret_access_key}\naws_session_token = {credentials.session_token}\n",
         "config": f"[default]\nregion = {store.spec.region}\nendpoint_url = {store.spec.endpoint}\ns3 =\n  addressing_style = path\n",
     }
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}
     secret = {
         "apiVersion": SECRET.api_version,
         "kind": SECRET.kind,
@@ -118,10 +146,13 @@ async def _write(world: World, experiment: Experiment, store: ObjectStore, names
             "name": names.CREDENTIALS_SECRET,
             "namespace": namespace,
             "labels": {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_EXPERIMENT_UID: experiment.uid},
-            "annotations": {names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: format_time(credentials.expire_time)},
+            "annotations": {
+                names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: format_time(credentials.expire_time),
+                names.ANNOTATION_CONTENT_DIGEST: digest_of(data),
+            },
         },
         "type": "Opaque",
-        "data": {name: base64.b64encode(text.encode()).decode() for name, text in files.items()},
+        "data": data,
     }
     world.children.want(_key(namespace), fingerprint(secret))
     known = world.children.get(_key(namespace))

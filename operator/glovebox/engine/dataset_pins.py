@@ -76,13 +76,14 @@ async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
 async def _build(world: World, pin: DatasetPin, obj: dict[str, Any], draft: Draft, store: ObjectStore, connection: Store) -> None:
     await _announce(world, pin, obj)
     lock_proven = store.status.condition(types.LOCK_PROVEN)
-    built = await build_pin(
-        connection,
-        source_of(pin.spec.source),
-        artifacts_bucket=store.spec.artifacts.bucket,
-        lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
-        expected=pin.spec.digest,
-    )
+    async with world.metrics.on_store("build_pin"):
+        built = await build_pin(
+            connection,
+            source_of(pin.spec.source),
+            artifacts_bucket=store.spec.artifacts.bucket,
+            lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
+            expected=pin.spec.digest,
+        )
     moment = format_time(world.now())
     world.metrics.digest_checks.labels(KIND, "match").inc()
     world.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
@@ -121,7 +122,8 @@ def _recorded(built: BuiltPin) -> dict[str, Any]:
 
 
 async def _check(world: World, pin: DatasetPin, draft: Draft, connection: Store, manifest: dict[str, Any]) -> None:
-    findings = await verify_pin(connection, source_of(pin.spec.source), ManifestLocation(**manifest))
+    async with world.metrics.on_store("verify_pin"):
+        findings = await verify_pin(connection, source_of(pin.spec.source), ManifestLocation(**manifest))
     draft.set(listedTime=format_time(world.now()))
     world.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
     if findings.clean:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import structlog
+
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.apply.applier import Applied, Drift
@@ -13,6 +15,7 @@ from glovebox.engine.world import World
 from glovebox.observe.resources import Key
 from glovebox.status.draft import Draft, format_time
 
+log = structlog.get_logger(__name__)
 _RESULTS = {"repaired": "success", "removed": "success", "contended": "deferred", "alerted": "alerted"}
 
 
@@ -31,8 +34,13 @@ def report_drift(world: World, obj: dict[str, Any], draft: Draft, found: Found) 
         if woken is not None:
             world.metrics.drift_duration.labels(kind).observe(time.monotonic() - woken)
         world.events.warn(obj, reasons.DRIFT_REPAIRED, f"{describe(drift)}; it is as declared again", action="Repair")
+        log.info("drift repaired", what=describe(drift))
+    outstanding = [(one, drift) for one, drift in drifted if _RESULTS[one.outcome] != "success"]
+    world.drifting.pop(Key.of(obj), None)
+    if outstanding:
+        world.drifting[Key.of(obj)] = tuple(drift.key.kind for _, drift in outstanding)
     _record(world, obj, draft, repaired)
-    _conclude(world, obj, draft, [(one, drift) for one, drift in drifted if _RESULTS[one.outcome] != "success"], repaired)
+    _conclude(world, obj, draft, outstanding, repaired)
 
 
 def _record(world: World, obj: dict[str, Any], draft: Draft, repaired: list[Drift]) -> None:

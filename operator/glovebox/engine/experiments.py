@@ -20,7 +20,7 @@ from glovebox.desired import refusals
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import Plan, desired_objects
 from glovebox.engine import provision
-from glovebox.engine.artifact_credentials import ensure_credentials
+from glovebox.engine.artifact_credentials import Issued, ensure_credentials
 from glovebox.engine.drift_report import report_drift
 from glovebox.engine.freeze import freeze
 from glovebox.engine.gather import Surroundings, gather
@@ -126,13 +126,16 @@ async def _fill(
     if failure is not None and not walls.established:
         raise failure  # nobody gets in before everything stands
     found = await provision.access_opens(world, surroundings.profile, plan, walls, frozen=frozen)
+    if isinstance(issued, Issued):
+        found = found.plus([issued.applied])
     report_drift(world, obj, draft, found)
     failure = failure or found.failure
     if failure is not None:
         raise failure
     if frozen:
         draft.no(types.READY, reasons.FROZEN, "frozen on request: no pod may start, nothing was deleted but workloads and credentials")
-    waits = [seconds for seconds in (issued, found.retry_seconds) if isinstance(seconds, float)]
+    rotation = issued.retry_seconds if isinstance(issued, Issued) else None
+    waits = [seconds for seconds in (rotation, found.retry_seconds) if seconds is not None]
     return Result(retry_seconds=min(waits)) if waits else DONE
 
 
@@ -171,5 +174,6 @@ def _claim(world: World, experiment: Experiment) -> None:
 
 
 def forget(world: World, key: Key) -> None:
-    """Nothing is remembered by key; namespaces are released when an experiment is retired."""
-    del world, key
+    """Drop what is remembered of an experiment that is gone; its namespace was released when it was retired."""
+    world.drifting.pop(key, None)
+    world.woken.pop(key, None)

@@ -63,7 +63,8 @@ async def _prove(world: World, store: ObjectStore, draft: Draft) -> None:
     draft.set(retention={"mode": found.mode.capitalize(), "days": found.days} if found is not None else None)
     now = world.now()
     role = spec.sts.role_arn if spec.sts is not None else None
-    proofs = await prove_store(connection, bucket=spec.artifacts.bucket, role_arn=role, now=now)
+    async with world.metrics.on_store("prove"):
+        proofs = await prove_store(connection, bucket=spec.artifacts.bucket, role_arn=role, now=now)
     moment = format_time(now)
     draft.set(
         bucket=spec.artifacts.bucket,

@@ -120,8 +120,10 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
         registry.register(
             StateCollector(
                 resources,
-                lambda: {name: (len(queue), queue.oldest_seconds()) for name, queue in workers.queues.items()},
-                lambda: {reflector.kind.kind: reflector.last_contact_time for reflector in reflectors},
+                queues=lambda: {name: (len(queue), queue.oldest_seconds()) for name, queue in workers.queues.items()},
+                reflectors=lambda: {reflector.kind.kind: reflector.last_contact_time for reflector in reflectors},
+                sweeps=lambda: resync.last_success_times,
+                drifting=lambda: (kind for kinds in world.drifting.values() for kind in kinds),
             )
         )
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
 from glovebox.api import conditions as types
@@ -25,6 +26,7 @@ from glovebox.kube.client import NotFound
 from glovebox.observe.resources import Key
 from glovebox.status.draft import Draft
 
+log = structlog.get_logger(__name__)
 Arrange = Callable[[World, dict[str, Any], Draft], Awaitable[Result]]
 
 
@@ -103,6 +105,9 @@ def _tell(world: World, obj: dict[str, Any], before: dict[str, Any], after: dict
     if obj["kind"] == experiments.KIND and after.get("digest") and not before.get("digest"):
         made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
         world.metrics.time_to_ready.observe((world.now() - made).total_seconds())
+    ready, was = _entry(after, types.READY), _entry(before, types.READY)
+    if ready is not None and (was is None or (was["status"], was["reason"]) != (ready["status"], ready["reason"])):
+        log.info("readiness changed", ready=ready["status"], reason=ready["reason"], message=ready["message"])
     stalled = _entry(after, types.STALLED)
     if stalled is None:
         return

@@ -36,7 +36,7 @@ class Resync:
         self._world = world
         self._workers = workers
         self._seconds = seconds
-        self.last_success_time = 0.0
+        self.last_success_times = {kind.kind: 0.0 for kind in CUSTOM_KINDS}
 
     async def run(self) -> None:
         """List until cancelled; a failure is logged and tried again in the next round."""
@@ -46,9 +46,7 @@ class Resync:
                 for kind in CUSTOM_KINDS:
                     await self.sweep(kind)
             except (GloveboxError, NotFound, Expired) as error:
-                log.warning("the sweep failed", error=str(error))
-                continue
-            self.last_success_time = time.time()
+                log.warning("the sweep failed; the next round tries again", error=str(error))
 
     async def sweep(self, kind: Kind) -> None:
         """Compare one complete list with the cache."""
@@ -68,6 +66,7 @@ class Resync:
             # Only what was known before the list began: what came since is not in it.
             if self._world.resources.gone(key):
                 self._wake_gone(key)
+        self.last_success_times[kind.kind] = time.time()
 
     def _wake_gone(self, key: Key) -> None:
         self._world.wake(key, Priority.NORMAL)

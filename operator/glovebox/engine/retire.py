@@ -1,9 +1,10 @@
 """The end of an Experiment: what its deletion policy says happens to the namespace, fenced by its UID; then the finalizer goes.
 
-    Retain   the namespace stays as it is, no longer kept; credentials go
-    Freeze   the namespace stays; workloads, access and credentials go; the API server admits no pod any more
+    Retain   the namespace stays with its workloads, no longer kept; credentials go
+    Freeze   the namespace stays; workloads, access and credentials go
     Delete   the namespace is deleted, and the Experiment waits until it is gone, naming what holds it up
 
+A namespace that stays is marked Retained: the API server admits no pod there any more, and the platform team may delete it.
 Artifacts stay in the store in every case. A namespace that is not this Experiment's own is never touched.
 """
 
@@ -60,8 +61,8 @@ async def _carry_out(world: World, experiment: Experiment, live: dict[str, Any],
         draft.no(types.READY, reason, f"namespace `{namespace}` is being deleted" + (f"; held up by: {blockers}" if blockers else ""))
         draft.yes(types.RECONCILING, reason, "")
         return True
-    state = names.STATE_RETAINED if policy == "Retain" else names.STATE_FROZEN
-    patch = {"metadata": {"labels": {names.LABEL_STATE: state}, "resourceVersion": live["metadata"]["resourceVersion"]}}
+    # Closed to new pods, and from now on for the platform team to delete: nobody else is left who could.
+    patch = {"metadata": {"labels": {names.LABEL_STATE: names.STATE_RETAINED}, "resourceVersion": live["metadata"]["resourceVersion"]}}
     await world.client.merge(NAMESPACE, None, namespace, patch)
     if policy == "Retain":
         await drop_credentials(world, namespace)

@@ -55,6 +55,8 @@ class World:
     wake: Wake
     # When each key was first woken since its last reconcile began: what drift repair is measured from.
     woken: dict[Key, float] = field(default_factory=dict)
+    # Which kinds of an experiment's objects differ now and are not repaired (drift policy Alert, or a fight).
+    drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     # Credentials of ObjectStores by name, as last read from their Secrets.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
 

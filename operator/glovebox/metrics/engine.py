@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import platform
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from itertools import product
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.metrics import MetricWrapperBase
 
 import glovebox
-from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS
+from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, FEATURE_SET_PIN
 
 FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LIFE: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -16,6 +21,8 @@ DRIFT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 RESULTS: Final = ("success", "waiting", "stalled", "error")
 REASONS: Final = ("unavailable", "forbidden", "conflict", "internal")
 CHANGES: Final = ("modified", "deleted", "unexpected")
+OPERATIONS: Final = ("prove", "build_pin", "verify_pin", "issue_credentials")
+CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
 REPAIRS: Final = ("success", "deferred", "alerted")
 
 
@@ -46,8 +53,15 @@ class EngineMetrics:
         self.api_duration = Histogram(
             "glovebox_kube_request_duration_seconds", "Requests to the API server.", ("verb",), buckets=FAST, registry=registry
         )
-        self.store_requests = Counter(
-            "glovebox_object_store_requests_total", "Work done on object stores.", ("operation", "code"), registry=registry
+        self.store_operations = Counter(
+            "glovebox_object_store_operations_total", "Work done on object stores.", ("operation", "result"), registry=registry
+        )
+        self.store_duration = Histogram(
+            "glovebox_object_store_operation_duration_seconds",
+            "Work done on object stores.",
+            ("operation",),
+            buckets=LIFE,
+            registry=registry,
         )
         self.drift_detected = Counter(
             "glovebox_drift_detected_total", "Differences found between declared and real.", ("managed_kind", "change"), registry=registry
@@ -78,6 +92,18 @@ class EngineMetrics:
         self.digest_bytes = Counter("glovebox_digest_checked_bytes_total", "Bytes read to check digests.", ("kind",), registry=registry)
         self._start_at_zero()
 
+    @asynccontextmanager
+    async def on_store(self, operation: str) -> AsyncIterator[None]:
+        """Count and time one piece of work on a store; `operation` is one of OPERATIONS."""
+        started = time.perf_counter()
+        result = "error"
+        try:
+            yield
+            result = "success"
+        finally:
+            self.store_operations.labels(operation, result).inc()
+            self.store_duration.labels(operation).observe(time.perf_counter() - started)
+
     def observe_api(self, verb: str, resource: str, code: int, seconds: float) -> None:
         """Count one answer of the API server."""
         self.api_requests.labels(verb, resource, str(code)).inc()
@@ -85,23 +111,23 @@ class EngineMetrics:
 
     def _start_at_zero(self) -> None:
         """A counter that appears late hides its first increase from `increase()`."""
-        for kind in CUSTOM_KINDS:
-            controller = kind.kind.lower()
-            self.in_progress.labels(controller)
-            self.duration.labels(controller)
-            for result in RESULTS:
-                self.reconciles.labels(controller, result)
-            for reason in REASONS:
-                self.errors.labels(controller, reason)
-        for kind in CHILD_KINDS:
-            self.drift_duration.labels(kind.kind)
-            for change in CHANGES:
-                self.drift_detected.labels(kind.kind, change)
-            for repair in REPAIRS:
-                self.drift_repairs.labels(kind.kind, repair)
-        for result in ("success", "error"):
-            self.rotations.labels("s3", result)
-        for pin in ("DatasetPin", "FeatureSetPin"):
-            self.digest_bytes.labels(pin)
-            for result in ("match", "mismatch", "missing", "unreadable", "error"):
-                self.digest_checks.labels(pin, result)
+        controllers = [kind.kind.lower() for kind in CUSTOM_KINDS]
+        managed = [kind.kind for kind in CHILD_KINDS]
+        outcomes = ("success", "error")
+        pins = (DATASET_PIN.kind, FEATURE_SET_PIN.kind)
+        every: tuple[tuple[MetricWrapperBase, tuple[Iterable[str], ...]], ...] = (
+            (self.in_progress, (controllers,)),
+            (self.duration, (controllers,)),
+            (self.reconciles, (controllers, RESULTS)),
+            (self.errors, (controllers, REASONS)),
+            (self.store_operations, (OPERATIONS, outcomes)),
+            (self.drift_duration, (managed,)),
+            (self.drift_detected, (managed, CHANGES)),
+            (self.drift_repairs, (managed, REPAIRS)),
+            (self.rotations, (("s3",), outcomes)),
+            (self.digest_bytes, (pins,)),
+            (self.digest_checks, (pins, CHECKS)),
+        )
+        for metric, values in every:
+            for labels in product(*values):
+                metric.labels(*labels)

@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from glovebox.api import conditions as types
-from glovebox.kube.kinds import CUSTOM_KINDS, DATASET_PIN, EXPERIMENT
+from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, EXPERIMENT
 from glovebox.observe.resources import Resources
 from glovebox.status.kstatus import RESULTS, kstatus
 
@@ -26,14 +26,24 @@ class StateCollector(Collector):
         resources: The cache of custom resources.
         queues: Names and lengths of the work queues: ready keys, and age of the oldest in seconds.
         reflectors: When each child kind was last heard of, as a Unix time.
+        sweeps: When each of our own kinds was last listed and compared whole, as a Unix time.
+        drifting: The kinds of objects that differ now, one entry for each object.
     """
 
     def __init__(
-        self, resources: Resources, queues: Callable[[], Mapping[str, tuple[int, float]]], reflectors: Callable[[], Mapping[str, float]]
+        self,
+        resources: Resources,
+        *,
+        queues: Callable[[], Mapping[str, tuple[int, float]]],
+        reflectors: Callable[[], Mapping[str, float]],
+        sweeps: Callable[[], Mapping[str, float]],
+        drifting: Callable[[], Iterable[str]],
     ) -> None:
         self._resources = resources
         self._queues = queues
         self._reflectors = reflectors
+        self._sweeps = sweeps
+        self._drifting = drifting
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Yield the families as they are at this moment."""
@@ -70,14 +80,16 @@ class StateCollector(Collector):
         yield from self._engine()
 
     def _experiments(self) -> Iterable[GaugeMetricFamily]:
-        drifting = 0
+        outstanding = GaugeMetricFamily("glovebox_drift_outstanding", "Objects that differ and are not repaired.", labels=("managed_kind",))
+        drifting = Tally(self._drifting())
+        for kind in CHILD_KINDS:
+            outstanding.add_metric((kind.kind,), drifting[kind.kind])
+        yield outstanding
         expiries: list[float] = []
         for obj in self._resources.of_kind(EXPERIMENT):
-            drifting += _answer(obj, types.DRIFT_DETECTED) == types.TRUE
             expire = ((obj.get("status") or {}).get("artifacts") or {}).get("credentialsExpireTime")
             if expire:
                 expiries.append(datetime.fromisoformat(expire).timestamp())
-        yield GaugeMetricFamily("glovebox_drift_outstanding", "Experiments with drift that is not repaired.", value=drifting)
         expiry = GaugeMetricFamily(
             "glovebox_credentials_earliest_expiry_timestamp_seconds", "The next credentials to expire.", labels=("type",)
         )
@@ -108,7 +120,12 @@ class StateCollector(Collector):
         )
         for kind, time in self._reflectors().items():
             contact.add_metric((kind,), time)
-        yield from (depth, oldest, contact)
+        sweep = GaugeMetricFamily(
+            "glovebox_sweep_last_success_timestamp_seconds", "When each kind was last listed and compared whole.", labels=("controller",)
+        )
+        for kind, time in self._sweeps().items():
+            sweep.add_metric((kind.lower(),), time)
+        yield from (depth, oldest, contact, sweep)
 
 
 def _answer(obj: Mapping[str, Any], condition: str) -> str:

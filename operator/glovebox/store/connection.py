@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import boto3
+import botocore.loaders
+import botocore.session
 from botocore.config import Config
 
 from glovebox.store.errors import translated
@@ -146,8 +148,15 @@ class Store:
         """Run a long blocking job; when the caller is cancelled the job is told through its `Stop` and left behind."""
         stop = Stop()
         running = asyncio.get_running_loop().run_in_executor(self._pools.jobs, job, stop)
-        # A job that was left behind ends with an error that nobody awaits.
-        running.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        self._pools.running.add(stop)
+
+        def ended(done: asyncio.Future[T]) -> None:
+            self._pools.running.discard(stop)
+            if not done.cancelled():
+                # A job that was left behind ends with an error that nobody awaits.
+                done.exception()
+
+        running.add_done_callback(ended)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -166,9 +175,12 @@ class Pools:
         self.control = ThreadPoolExecutor(control, thread_name_prefix="glovebox-store")
         self.jobs = ThreadPoolExecutor(jobs, thread_name_prefix="glovebox-store-job")
         self.reads = ThreadPoolExecutor(reads, thread_name_prefix="glovebox-store-read")
+        self.running: set[Stop] = set()
 
     def close(self) -> None:
-        """End the threads once their current work is done."""
+        """Tell all jobs to stop, and end the threads once their current request is done."""
+        for stop in tuple(self.running):
+            stop.set()
         for pool in (self.jobs, self.reads, self.control):
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -198,20 +210,29 @@ class Stores:
         self._open.pop(settings, None)
 
     async def close(self) -> None:
-        """Wait for what runs, then end all threads."""
+        """Stop what runs at its next request, then end all threads."""
         self._open.clear()
         await asyncio.to_thread(self._pools.close)
 
 
+@functools.cache
+def _loader() -> botocore.loaders.Loader:
+    """Return the reader of the SDK's service descriptions; shared, because parsing them is most of what a client costs."""
+    return botocore.loaders.create_loader()
+
+
 def _session(settings: StoreSettings) -> boto3.Session:
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _loader())
     keys = settings.credentials
     if keys is None:
-        return boto3.Session(region_name=settings.region)
+        return boto3.Session(botocore_session=core, region_name=settings.region)
     return boto3.Session(
         aws_access_key_id=keys.access_key_id,
         aws_secret_access_key=keys.secret_access_key,
         aws_session_token=keys.session_token,
         region_name=settings.region,
+        botocore_session=core,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
 
 PREFIX: Final = ".glovebox/manifests/sha256/"
+# A compressed manifest beyond this goes to a temporary file: about 150,000 objects.
+SPOOL_BYTES: Final = 8 << 20
 _CONTENT_TYPE: Final = "application/jsonl"
 
 
@@ -98,7 +101,7 @@ def fetch_manifest(store: Store, location: ManifestLocation, stop: Stop) -> Iter
     Raises:
         GloveboxError: It is gone (`ObjectMissing`), differs from its digest (`ManifestDiffers`), or cannot be read.
     """
-    return read_manifest(object_chunks(store, location.bucket, location.key, location.version_id, stop), location.digest)
+    return read_manifest(spooled_chunks(store, location.bucket, location.key, location.version_id, stop), location.digest)
 
 
 def object_chunks(store: Store, bucket: str, key: str, version_id: str, stop: Stop) -> Iterator[bytes]:
@@ -112,6 +115,19 @@ def object_chunks(store: Store, bucket: str, key: str, version_id: str, stop: St
         finally:
             # Closed, not released: the consumer may have left in the middle.
             response.close()
+
+
+def spooled_chunks(store: Store, bucket: str, key: str, version_id: str, stop: Stop) -> Iterator[bytes]:
+    """Yield what `object_chunks` yields, once all of it has arrived: for readers that take hours over it.
+
+    A store ends a connection that rests, and a verification rests between two entries for as long as an object takes to read.
+    """
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-manifest-") as file:
+        for chunk in object_chunks(store, bucket, key, version_id, stop):
+            file.write(chunk)
+        file.seek(0)
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 def _put(store: Store, bucket: str, file: IO[bytes], digest: str, lock: ManifestLock | None, *, only_new: bool) -> ManifestLocation:

@@ -18,7 +18,7 @@ from glovebox.data.manifest import DigestSource, Entry, ManifestWriter
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.store.errors import CLOCK_SKEWED, CREDENTIALS_REJECTED, OBJECT_MISSING, STORE_BUSY, STORE_UNREACHABLE, translated
 from glovebox.store.listing import head_current, head_version, list_versions
-from glovebox.store.manifests import ManifestLocation, ManifestLock, fetch_manifest, store_manifest
+from glovebox.store.manifests import SPOOL_BYTES, ManifestLocation, ManifestLock, fetch_manifest, store_manifest
 from glovebox.store.reading import digest_version, in_order
 from glovebox.store.sources import Candidate, ManifestSource, ObjectRef, ObjectsSource, PrefixSource, Source, candidates
 
@@ -42,8 +42,6 @@ __all__ = [
     "verify_pin",
 ]
 
-# A compressed manifest beyond this goes to a temporary file: about 150,000 objects.
-_SPOOL_BYTES: Final = 8 << 20
 _PROGRESS_OBJECTS: Final = 100
 _PROGRESS_BYTES: Final = 64 << 20
 # The store as a whole, not one object, is the trouble: a verification ends instead of counting every object as lost.
@@ -97,7 +95,7 @@ async def build_pin(
     told = _Telling(on_progress)
 
     def job(stop: Stop) -> BuiltPin:
-        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, prefix="glovebox-manifest-") as file:
+        with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-manifest-") as file:
             writer = ManifestWriter(file.write)
             for entry in _entries(store, source, minimum, stop):
                 writer.add(entry)

@@ -58,7 +58,17 @@ def denied_foreign_list(bench: Bench) -> str:
 
 def denied_delete(bench: Bench) -> str:
     """The session cannot delete what it wrote, not even by a delete marker, which no lock prevents."""
-    return _denied(bench, "delete what it wrote", lambda: bench.session.s3.delete_object(Bucket=bench.bucket, Key=OWN))
+    marker: list[str] = []
+
+    def attack() -> None:
+        marker.append(bench.session.s3.delete_object(Bucket=bench.bucket, Key=OWN).get("VersionId", ""))
+
+    try:
+        return _denied(bench, "delete what it wrote", attack)
+    finally:
+        # Taken away again, so that later proofs find what the session wrote.
+        for version_id in filter(None, marker):
+            attempt(lambda each=version_id: bench.store.s3.delete_object(Bucket=bench.bucket, Key=OWN, VersionId=each))  # type: ignore[misc]
 
 
 def denied_retention(bench: Bench) -> str:

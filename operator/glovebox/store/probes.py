@@ -77,9 +77,9 @@ ATTACKS: Final = (
     Attack("SessionDeniedSiblingPrefix", CREDENTIAL_SCOPE_PROVEN, scope.denied_sibling_prefix),
     Attack("SessionDeniedForeignRead", CREDENTIAL_SCOPE_PROVEN, scope.denied_foreign_read),
     Attack("SessionDeniedForeignList", CREDENTIAL_SCOPE_PROVEN, scope.denied_foreign_list),
-    Attack("SessionDeniedDelete", CREDENTIAL_SCOPE_PROVEN, scope.denied_delete),
     Attack("SessionDeniedRetention", CREDENTIAL_SCOPE_PROVEN, scope.denied_retention),
     Attack("SessionDeniedHold", CREDENTIAL_SCOPE_PROVEN, scope.denied_hold),
+    Attack("SessionDeniedDelete", CREDENTIAL_SCOPE_PROVEN, scope.denied_delete),
     Attack("SessionDeniedGrowth", CREDENTIAL_SCOPE_PROVEN, scope.denied_growth),
 )
 

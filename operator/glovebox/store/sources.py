@@ -18,7 +18,7 @@ from glovebox.data.paths import checked_path
 from glovebox.errors import InvalidInput
 from glovebox.store.errors import OBJECT_MISSING, translated
 from glovebox.store.listing import head_current, list_versions
-from glovebox.store.manifests import object_chunks
+from glovebox.store.manifests import spooled_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +135,7 @@ def _of_objects(source: ObjectsSource) -> Iterator[Candidate]:
 
 def _of_manifest(store: Store, source: ManifestSource, stop: Stop) -> Iterator[Candidate]:
     version_id = source.version_id or _current(store, source)
-    chunks = object_chunks(store, source.bucket, source.key, version_id, stop)
+    chunks = spooled_chunks(store, source.bucket, source.key, version_id, stop)
     first = next(chunks, b"")
     whole = itertools.chain([first], chunks)
     lines = split_lines(decompressed(whole) if first.startswith(_GZIP_MAGIC) else whole)

@@ -49,9 +49,12 @@ def test_what_the_code_plans_for_an_experiment_is_admitted(experiments: Kubectl,
     """The hand-made objects of these tests could be other than those of the operator."""
     namespace, *things = yaml.safe_load_all(case.read_text())
     assert namespace["kind"] == "Namespace"
-    name = namespace["metadata"]["name"]
+    name = f"gbx-{case.parent.name}"  # one for each case: they share theirs
+    namespace["metadata"]["name"] = name
     expect_admitted(experiments.create(OPERATOR, namespace, dry_run=False))
     made = [thing for thing in things if (thing["kind"], thing["metadata"]["name"]) != ("ServiceAccount", "default")]
+    for thing in made:
+        thing["metadata"]["namespace"] = name
     expect_admitted(experiments.create(OPERATOR, objects.together(*made)))
     expect_admitted(experiments(OPERATOR, "delete", "namespace", name, "--wait=false"))
 

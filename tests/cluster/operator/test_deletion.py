@@ -33,7 +33,7 @@ def test_freeze_leaves_the_namespace_without_access_credentials_and_pods(team: T
     namespace = made["status"]["namespace"]
     delete(team, "frozen")
     live = team.api.get(f"/api/v1/namespaces/{namespace}")
-    assert live["metadata"]["labels"]["glovebox.dev/state"] == "Frozen"
+    assert live["metadata"]["labels"]["glovebox.dev/state"] == "Retained"
     assert team.api.list(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings") == []
     assert team.api.list(f"/api/v1/namespaces/{namespace}/secrets") == []
     assert team.api.find(f"/api/v1/namespaces/{namespace}/configmaps/glovebox-snapshot") is not None

@@ -141,3 +141,23 @@ def test_what_was_changed_while_the_operator_was_down_is_found_at_its_start(
         operator.start()
     eventually(lambda: content(team.api.get(policy)) == before or None, what="the policy is as declared")
     eventually(lambda: team.api.find(quota), what="the quota is back")
+
+
+def test_credentials_that_somebody_changed_are_issued_anew_and_told(team: Team, rogue: Api, namespace: str) -> None:
+    path = f"{CORE}/namespaces/{namespace}/secrets/glovebox-artifacts-credentials"
+    before = team.api.get(path)
+    forged = {"credentials": "Zm9yZ2Vk"}
+    rogue.patch(path, {"data": forged})
+    after = eventually(
+        lambda: (
+            found
+            if (found := team.api.get(path))["data"]["credentials"] not in {forged["credentials"], before["data"]["credentials"]}
+            else None
+        ),
+        what="new credentials",
+    )
+    assert (
+        after["metadata"]["annotations"]["glovebox.dev/content-digest"] != before["metadata"]["annotations"]["glovebox.dev/content-digest"]
+    )
+    drift = eventually(lambda: team.read("Experiment", "kept")["status"].get("drift"), what="a record of the drift")
+    assert (drift["last"]["kind"], drift["last"]["change"]) == ("Secret", "Modified")

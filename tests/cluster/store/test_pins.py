@@ -8,6 +8,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
+import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from glovebox.data.compare import Findings
 from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import Forbidden, InvalidInput, Unavailable
 from glovebox.store import listing, reading
-from glovebox.store.connection import Credentials, Stop
+from glovebox.store.connection import Credentials, JobStoppedError, Stop, Stores
 from glovebox.store.manifests import fetch_manifest, manifest_key
 from glovebox.store.pins import (
     BuiltPin,
@@ -37,7 +38,7 @@ from support.own_store import READER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from glovebox.store.connection import Store, Stores, StoreSettings
+    from glovebox.store.connection import Store, StoreSettings
     from glovebox.store.pins import Source
 
 # Names on which listings of real stores are known to go wrong: a folder beside names that begin alike, spaces, plus, percent, umlauts.
@@ -207,7 +208,7 @@ async def test_the_stores_own_full_checksum_is_used_only_when_it_suffices(store:
 async def test_what_cannot_be_pinned_is_refused_with_the_cure(store: Store, data_bucket: str, locked_bucket: str) -> None:
     put(store, data_bucket, "good/a")
     put(store, data_bucket, "tree/a")
-    put(store, data_bucket, "folder/sub/")
+    store.s3.put_object(Bucket=data_bucket, Key="folder/sub/")
     store.s3.create_bucket(Bucket=f"plain-{data_bucket}")
     put_plain = store.s3.put_object(Bucket=f"plain-{data_bucket}", Key="set/a", Body=b"x")
     assert put_plain.get("VersionId") in (None, "null")
@@ -356,6 +357,23 @@ async def test_a_cancelled_pin_stops_soon_and_the_loop_never_waits(
     assert "Versions" not in store.s3.list_object_versions(Bucket=locked_bucket)
 
 
+async def test_closing_ends_the_jobs_that_run(settings: StoreSettings) -> None:
+    own = Stores(threads=2, jobs=1)
+    started = asyncio.Event()
+
+    def job(stop: Stop) -> None:
+        loop.call_soon_threadsafe(started.set)
+        stop.wait(30)
+        stop.check()
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(own.open(settings).run_job(job))
+    await started.wait()
+    await own.close()
+    with pytest.raises(JobStoppedError):
+        await task
+
+
 async def test_progress_is_told_on_the_event_loop(store: Store, data_bucket: str, locked_bucket: str) -> None:
     fill(store, data_bucket, 250)
     seen: list[tuple[Progress, str]] = []
@@ -371,3 +389,20 @@ async def test_two_thousand_objects_are_pinned_and_verified(store: Store, data_b
     built = await pin(store, source, locked_bucket)
     assert built.roots.objects == 2000
     assert await verify_pin(store, source, built.manifest) == Findings()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_ten_thousand_objects_need_little_memory(store: Store, data_bucket: str, locked_bucket: str) -> None:
+    await asyncio.to_thread(fill, store, data_bucket, 10_000)
+    source = PrefixSource(data_bucket, "set/")
+    store.s3.list_buckets()
+    before = peak_mebibytes()
+    built = await pin(store, source, locked_bucket)
+    assert built.roots.objects == 10_000
+    assert await verify_pin(store, source, built.manifest, full=True) == Findings()
+    assert peak_mebibytes() - before < 48
+
+
+def peak_mebibytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -72,9 +72,11 @@ def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
 
 
 def quote(command: str, text: str) -> RenderableType:
-    """Return a command and what it said, indented below a step's line."""
-    from rich.console import Group  # noqa: PLC0415 - `glovebox --help` must not pay for it
-    from rich.padding import Padding  # noqa: PLC0415
+    """Return a command and what it said; lines that are too long go on below their own beginning."""
+    from rich.table import Table  # noqa: PLC0415 - `glovebox --help` must not pay for it
     from rich.text import Text  # noqa: PLC0415
 
-    return Group(Text(f"$ {command}", style="bold"), Padding(Text(text, style="yellow"), (0, 0, 0, 2), expand=False))
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_row("$", Text(command, style="bold"))
+    table.add_row("", Text(text, style="yellow"))
+    return table

@@ -52,7 +52,7 @@ def run_demo(console: Console, *, name: str = NAME, keep: bool = False) -> None:
         stage = open_stage(environment, progress, repository)
         play(CHAPTERS, stage, progress, console)
         namespace = stage.sealed_namespace
-        console.print(f"\n[bold green]All of it happened[/], in {time.monotonic() - started:.0f} s.", highlight=False)
+        console.print(f"[bold green]All of it happened[/], in {time.monotonic() - started:.0f} s.", highlight=False)
         console.print(_farewell(name, namespace, stage.metrics_port) if keep else _invitation(), highlight=False, soft_wrap=True)
 
 
@@ -105,11 +105,13 @@ def play(chapters: Iterable[Chapter], stage: Stage, progress: Progress, console:
     """
     from rich.padding import Padding  # noqa: PLC0415 - `glovebox --help` must not pay for it
 
+    spaced = False
     for chapter in chapters:
-        console.print(f"\n[bold]{chapter.title}[/]", highlight=False)
+        console.print(f"{'' if spaced else chr(10)}[bold]{chapter.title}[/]", highlight=False)
         for step in chapter.steps:
             with progress.step(step.title) as shown:
                 result = _act(step, stage, shown)
+            spaced = result is not None
             if result is not None:
                 console.print(Padding(result, (0, 0, 1, 2), expand=False), highlight=False)
 

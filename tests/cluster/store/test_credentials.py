@@ -1,0 +1,122 @@
+"""Credentials of runs, and the bucket that they write to, on a real store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glovebox.errors import Forbidden, InvalidInput, Unavailable
+from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
+from glovebox.store.credentials import MAX_POLICY, issue_credentials, session_policy
+from support.own_store import READER, ROLE
+
+if TYPE_CHECKING:
+    from glovebox.store.connection import Store, Stores, StoreSettings
+
+MONTH = DefaultRetention("COMPLIANCE", 30)
+PREFIX = "team-a/run7/uid-1/"
+
+
+async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(store: Store, locked_bucket: str) -> None:
+    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+    run = store.with_credentials(keys.as_credentials()).s3
+    run.put_object(Bucket=locked_bucket, Key=f"{PREFIX}model", Body=b"weights")
+    assert run.get_object(Bucket=locked_bucket, Key=f"{PREFIX}model")["Body"].read() == b"weights"
+    upload = run.create_multipart_upload(Bucket=locked_bucket, Key=f"{PREFIX}big")["UploadId"]
+    part = run.upload_part(Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, PartNumber=1, Body=b"x" * 100)
+    parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+    run.complete_multipart_upload(Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, MultipartUpload=parts)  # type: ignore[arg-type]
+    assert [found["Key"] for found in run.list_objects_v2(Bucket=locked_bucket, Prefix=PREFIX)["Contents"]] == [
+        f"{PREFIX}big",
+        f"{PREFIX}model",
+    ]
+    for name in ("big", "model"):
+        head = store.s3.head_object(Bucket=locked_bucket, Key=f"{PREFIX}{name}")
+        assert head["ObjectLockMode"] == "COMPLIANCE"
+
+
+async def test_credentials_end_and_do_not_print_their_secrets(store: Store, locked_bucket: str) -> None:
+    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+    left = keys.expire_time - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(minutes=14) < left <= dt.timedelta(minutes=15, seconds=5)
+    shown = repr(keys) + repr(keys.as_credentials()) + str(store.settings)
+    assert keys.secret_access_key not in shown
+    assert keys.session_token not in shown
+    assert "glovebox-admin-secret" not in shown
+
+
+async def test_only_the_user_that_the_role_trusts_gets_credentials(stores: Stores, settings: StoreSettings, locked_bucket: str) -> None:
+    reader = stores.open(type(settings)(settings.endpoint, credentials=READER))
+    with pytest.raises(Forbidden, match="assume role"):
+        await issue_credentials(reader, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"duration_seconds": 899}, "BadDuration"),
+        ({"duration_seconds": 3601}, "BadDuration"),
+        ({"session_name": "a b"}, "BadSessionName"),
+        ({"prefix": "team/run7"}, "BadPrefix"),
+        ({"prefix": "team/*/"}, "BadPrefix"),
+        ({"prefix": "team/${aws:username}/"}, "BadPrefix"),
+        ({"prefix": "/team/"}, "BadPrefix"),
+        ({"prefix": ""}, "BadPrefix"),
+        ({"prefix": "x" * 900 + "/"}, "PolicyTooLong"),
+    ],
+)
+async def test_what_could_grant_too_much_is_refused_before_anything_is_asked(options: dict[str, object], reason: str, store: Store) -> None:
+    arguments: dict[str, object] = {"prefix": PREFIX, "session_name": "run7"} | options
+    with pytest.raises(InvalidInput) as refused:
+        await issue_credentials(store, role_arn=ROLE, bucket="any", **arguments)  # type: ignore[arg-type]
+    assert refused.value.reason == reason
+
+
+def test_the_longest_names_of_an_experiment_fit_the_policy() -> None:
+    policy = session_policy("b" * 63, f"{'t' * 63}/{'e' * 253}/{'0' * 36}/")
+    assert len(policy) <= MAX_POLICY
+    actions = [action for statement in json.loads(policy)["Statement"] if statement["Effect"] == "Allow" for action in statement["Action"]]
+    assert sorted(actions) == [
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+    ]
+
+
+async def test_a_bucket_is_created_with_lock_versions_and_default_retention_once(store: Store) -> None:
+    assert await ensure_bucket(store, "made-once", create=True, lock_required=True, retention=MONTH)
+    assert not await ensure_bucket(store, "made-once", create=True, lock_required=True, retention=DefaultRetention("COMPLIANCE", 60))
+    assert await default_retention(store, "made-once") == MONTH
+    assert store.s3.get_bucket_versioning(Bucket="made-once")["Status"] == "Enabled"
+
+
+async def test_a_bucket_whose_making_was_interrupted_is_completed(store: Store) -> None:
+    store.s3.create_bucket(Bucket="half-made", ObjectLockEnabledForBucket=True)
+    assert not await ensure_bucket(store, "half-made", create=True, lock_required=True, retention=MONTH)
+    assert await default_retention(store, "half-made") == MONTH
+
+
+async def test_a_bucket_without_lock_is_refused_unless_best_effort_is_enough(store: Store, data_bucket: str) -> None:
+    with pytest.raises(InvalidInput, match="enable object lock on this one") as refused:
+        await ensure_bucket(store, data_bucket, create=True, lock_required=True, retention=MONTH)
+    assert refused.value.reason == "BucketWithoutLock"
+    assert not await ensure_bucket(store, data_bucket, create=True, lock_required=False, retention=MONTH)
+    assert await default_retention(store, data_bucket) is None
+
+
+async def test_a_bucket_that_is_not_there_is_named_and_waited_for(store: Store) -> None:
+    with pytest.raises(Unavailable, match=r"set artifacts\.create to true") as missing:
+        await ensure_bucket(store, "not-there", create=False, lock_required=True, retention=MONTH)
+    assert missing.value.reason == "BucketMissing"
+
+
+async def test_a_user_who_may_not_create_is_told_so(stores: Stores, settings: StoreSettings) -> None:
+    reader = stores.open(type(settings)(settings.endpoint, credentials=READER))
+    with pytest.raises(Forbidden, match="create bucket for-nobody"):
+        await ensure_bucket(reader, "for-nobody", create=True, lock_required=True, retention=MONTH)

@@ -1,0 +1,87 @@
+"""State metrics say what is there, start at zero, stay bounded, and leave nothing behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from glovebox.metrics.engine import EngineMetrics
+from glovebox.metrics.state import MOST_OBJECT_SERIES, StateCollector
+from glovebox.observe.resources import Key, Resources
+
+
+def experiment(name: str, ready: str = "True", **status: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready, "reason": "Provisioned" if ready == "True" else "PinNotFound"}]
+    return {
+        "apiVersion": "glovebox.dev/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": name, "namespace": "team", "uid": name, "resourceVersion": "1", "generation": 1},
+        "status": {"observedGeneration": 1, "conditions": conditions, **status},
+    }
+
+
+def scrape(resources: Resources, *drifting: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    registry = CollectorRegistry()
+    EngineMetrics(registry)
+    registry.register(
+        StateCollector(
+            resources,
+            queues=lambda: {"cluster": (2, 0.5)},
+            reflectors=lambda: {"Namespace": 7.0},
+            sweeps=dict,
+            drifting=lambda: drifting,
+        )
+    )
+    text = generate_latest(registry).decode()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_objects_are_counted_by_what_a_waiting_program_thinks_of_them() -> None:
+    resources = Resources()
+    for name in ("a", "b"):
+        resources.seen(experiment(name))
+    resources.seen(experiment("c", ready="False"))
+    found = scrape(resources)
+    assert found["glovebox_objects", (("kind", "Experiment"), ("status", "Current"))] == 2
+    assert found["glovebox_objects", (("kind", "Experiment"), ("status", "InProgress"))] == 1
+    assert found["glovebox_objects", (("kind", "Experiment"), ("status", "Failed"))] == 0
+    unhealthy = [labels for (name, labels), _ in found.items() if name == "glovebox_object_unhealthy"]
+    assert unhealthy == [(("kind", "Experiment"), ("name", "c"), ("reason", "PinNotFound"), ("resource_namespace", "team"))]
+
+
+def test_per_object_series_are_capped_and_the_cut_is_told() -> None:
+    resources = Resources()
+    for number in range(MOST_OBJECT_SERIES + 10):
+        resources.seen(experiment(f"e{number}", ready="False"))
+    found = scrape(resources)
+    assert sum(name == "glovebox_object_unhealthy" for name, _ in found) == MOST_OBJECT_SERIES
+    assert found["glovebox_metrics_series_left_out", ()] == 10
+
+
+def test_deleted_objects_leave_nothing_but_zeros() -> None:
+    resources = Resources()
+    resources.seen(experiment("a", ready="False"))
+    resources.gone(Key("Experiment", "team", "a"))
+    found = scrape(resources)
+    assert not [name for name, _ in found if name == "glovebox_object_unhealthy"]
+    assert found["glovebox_objects", (("kind", "Experiment"), ("status", "InProgress"))] == 0
+
+
+def test_outstanding_drift_is_counted_by_kind() -> None:
+    found = scrape(Resources(), "NetworkPolicy", "NetworkPolicy", "RoleBinding")
+    assert found["glovebox_drift_outstanding", (("managed_kind", "NetworkPolicy"),)] == 2
+    assert found["glovebox_drift_outstanding", (("managed_kind", "RoleBinding"),)] == 1
+    assert found["glovebox_drift_outstanding", (("managed_kind", "LimitRange"),)] == 0
+
+
+def test_every_labelled_counter_starts_at_zero_and_the_number_of_series_is_bounded() -> None:
+    found = scrape(Resources())
+    assert found["glovebox_drift_detected_total", (("change", "deleted"), ("managed_kind", "NetworkPolicy"))] == 0
+    assert found["glovebox_reconcile_errors_total", (("controller", "experiment"), ("reason", "forbidden"))] == 0
+    assert len(found) < 1000
