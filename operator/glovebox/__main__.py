@@ -15,14 +15,13 @@ from pydantic import ValidationError
 from glovebox.engine.operator import operator
 from glovebox.handlers.resources import register, settings
 from glovebox.handlers.web import serve
-from glovebox.kube.client import Credentials
 from glovebox.settings import PREFIX, Settings
 from glovebox.telemetry import set_up_logs
 
 log = structlog.get_logger("glovebox")
 
 
-def log_in() -> Credentials:
+def log_in() -> kopf.ConnectionInfo:
     """Return fresh credentials: of the pod's service account in a cluster, else of the kubeconfig.
 
     Raises:
@@ -31,40 +30,53 @@ def log_in() -> Credentials:
     quiet = logging.getLogger("kopf.login")
     how = settings()
     found = kopf.login_with_service_account(settings=how, logger=quiet) or kopf.login_with_kubeconfig(settings=how, logger=quiet)
-    if found is None:
+    if not isinstance(found, kopf.ConnectionInfo):
         raise kopf.LoginError("there is neither a service account nor a kubeconfig: set KUBECONFIG, or run in a cluster")
     return found
 
 
 async def run(chosen: Settings) -> None:
     """Run one operator until it is told to stop or its watch of our own kinds ends for good."""
+    stop, watches = asyncio.Event(), asyncio.Event()
+    _listen(stop)
     registry = kopf.OperatorRegistry()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
 
     @kopf.on.login(registry=registry)
-    async def login(**_: object) -> kopf.ConnectionInfo | None:
-        found = log_in()
-        return found if isinstance(found, kopf.ConnectionInfo) else None
+    async def login(**_: object) -> kopf.ConnectionInfo:
+        return log_in()
 
     async with operator(chosen, log_in) as parts, serve(parts, chosen.http_host, chosen.http_port) as port:
         register(registry, parts)
         log.info("the operator starts", port=port, namespace=chosen.namespace)
         engine = asyncio.create_task(parts.run())
         watching = asyncio.create_task(
-            kopf.operator(registry=registry, settings=settings(), standalone=True, clusterwide=True, stop_flag=stop)
+            kopf.operator(registry=registry, settings=settings(), standalone=True, clusterwide=True, ready_flag=watches)
         )
-        stopping = asyncio.create_task(stop.wait())
-        ended, rest = await asyncio.wait((engine, watching, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-        for task in rest:
+        listening = asyncio.create_task(_listen_again(watches, stop))
+        stopping = asyncio.create_task(_wait(stop))
+        ended, _ = await asyncio.wait((engine, watching, stopping), return_when=asyncio.FIRST_COMPLETED)
+        # Ours first: kopf cancels whatever else was born in its loop, and waits for it.
+        for task in (listening, engine, stopping, watching):
             task.cancel()
-        await asyncio.wait(rest, timeout=10)
+            await asyncio.wait((task,), timeout=5)
         for task in ended:
             task.result()
         log.info("the operator stops")
+
+
+def _listen(stop: asyncio.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _listen_again(watches: asyncio.Event, stop: asyncio.Event) -> None:
+    """Take the signals back from kopf, which took them at its start: its own way out waits five seconds for tasks of ours."""
+    await watches.wait()
+    _listen(stop)
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 def main() -> None:

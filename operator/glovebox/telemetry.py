@@ -11,6 +11,15 @@ import structlog
 _QUIET = ("kopf", "aiohttp.access", "botocore", "boto3", "urllib3")
 
 
+class _Retries(logging.Filter):
+    """What kopf is going to try again is no error yet."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno == logging.ERROR and "will retry" in record.getMessage():
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 def set_up_logs(level: str) -> None:
     """Send our own and all library logs to stderr as JSON lines."""
     shared: list[structlog.typing.Processor] = [
@@ -33,6 +42,7 @@ def set_up_logs(level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(sort_keys=True)],
         )
     )
+    handler.addFilter(_Retries())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -7,11 +7,9 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glovebox.local.processes import start_program
+from glovebox.local.seaweedfs import find_weed
 from glovebox.store.connection import Credentials
 
 if TYPE_CHECKING:
@@ -53,10 +53,8 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
     options = [f"-{name}.port={ports[i]}" for i, name in enumerate(names)] + [
         f"-{name}.port.grpc={ports[i + 4]}" for i, name in enumerate(names)
     ]
-    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert weed, "the program weed is missing: uv sync brings it"
     command = [
-        weed,
+        str(find_weed()),
         "server",
         f"-dir={base / 'data'}",
         "-ip=127.0.0.1",
@@ -74,8 +72,8 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         f"-filer.localSocket={base / 'filer.sock'}",
         *options,
     ]
-    log = (base / "weed.log").open("wb")
-    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=base, start_new_session=True)
+    # The kernel ends it with us, however we end.
+    process = start_program(command, log=base / "weed.log", tied=True)
     try:
         endpoint = f"http://127.0.0.1:{ports[3]}"
         _wait_for(endpoint, process, base / "weed.log")
@@ -84,7 +82,9 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         # Nothing of it is kept, so nothing needs to be written down first.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        log.close()
+        for port in ports:
+            for part in names:
+                Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108 - the program's choice
 
 
 def free_ports(count: int) -> list[int]:

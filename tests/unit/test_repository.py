@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # Built or downloaded, never committed.
-_NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "dist"}
+_NOT_OURS = re.compile(r"\.git|\.venv|\.glovebox|\.hypothesis|\..*_cache|__pycache__|.*\.egg-info|dist|build")
 _LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
 _CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
@@ -42,14 +43,19 @@ _NAMES_OF_MACHINES = tuple(
 @cache
 def committed_files() -> tuple[Path, ...]:
     """Every text file that git knows or would take; without git, every file that is not built."""
+    found = _known_to_git()
+    if found is None:
+        found = (path for path in ROOT.rglob("*") if not any(_NOT_OURS.fullmatch(part) for part in path.relative_to(ROOT).parts))
+    return tuple(sorted(path for path in found if path.is_file() and not path.is_symlink()))
+
+
+def _known_to_git() -> Iterable[Path] | None:
+    if not shutil.which("git"):
+        return None
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=False
     )
-    if listed.returncode == 0:
-        found: Iterable[Path] = (ROOT / name for name in listed.stdout.decode().split("\0") if name)
-    else:
-        found = (path for path in ROOT.rglob("*") if not _NOT_OURS.intersection(path.relative_to(ROOT).parts))
-    return tuple(sorted(path for path in found if path.is_file() and not path.is_symlink()))
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name] if listed.returncode == 0 else None
 
 
 def _texts(*suffixes: str) -> list[Path]:
