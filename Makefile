@@ -17,6 +17,7 @@ help: ## Show these lines
 
 .PHONY: environment
 environment: ## Bring the libraries into .venv, exactly as uv.lock names them
+	@$(UV) --version >/dev/null
 	@$(UV) sync --locked --check --quiet 2>/dev/null || { \
 	  echo "==> uv sync: bringing the libraries that uv.lock names, the first time about a minute"; \
 	  $(UV) sync --locked 2>&1 | sed -u '/^ [-+~] /d'; }
@@ -43,7 +44,7 @@ lint: environment ## Check format, style, types, layers and generated files
 	$(call say,mypy: types)
 	@$(BIN)/mypy
 	$(call say,lint-imports: does every room import only what it may?)
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 	$(call say,crd_export and reference_docs: do CRDs and reference fit the models?)
 	@$(BIN)/python -m glovebox.api.crd_export --check crds
 	@$(BIN)/python -m glovebox.api.crd_export --check helm/glovebox/files/crds

@@ -31,6 +31,12 @@ class Store:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
+        self._clients: list[Any] = []
+
+    def close(self) -> None:
+        """Close the clients that were handed out."""
+        for client in self._clients:
+            client.close()
 
     @property
     def access(self) -> StoreAccess:
@@ -88,7 +94,9 @@ class Store:
             connect_timeout=5,
             read_timeout=30,
         )
-        return boto3.client(service, endpoint_url=self.endpoint, region_name=self.access.region, config=config, **identity)  # type: ignore[call-overload]
+        client: Any = boto3.client(service, endpoint_url=self.endpoint, region_name=self.access.region, config=config, **identity)  # type: ignore[call-overload]
+        self._clients.append(client)
+        return client
 
 
 class Cluster:
@@ -211,9 +219,11 @@ def running_cluster(root: Path) -> Iterator[Cluster]:
     description.write(state)
     environment = Environment(state, description, tied=True)
     environment.up()
+    cluster = Cluster(environment)
     try:
-        yield Cluster(environment)
+        yield cluster
     finally:
+        cluster.store.close()
         for part in reversed(environment.parts):
             try:
                 part.kill()

@@ -147,9 +147,7 @@ class Team:
 
     def condition(self, kind: str, name: str, condition: str) -> dict[str, Any]:
         """Return one condition, or an empty dictionary when it was never written."""
-        obj = self.api.find(self.path(kind, name)) or {}
-        entries = (obj.get("status") or {}).get("conditions") or []
-        return next((entry for entry in entries if entry["type"] == condition), {})
+        return _entry(self.api.find(self.path(kind, name)) or {}, condition)
 
     def expect(
         self, kind: str, name: str, condition: str = "Ready", status: str = "True", reason: str | None = None, timeout: float = 30.0
@@ -160,7 +158,8 @@ class Team:
             obj = self.api.find(self.path(kind, name))
             if obj is None or (obj.get("status") or {}).get("observedGeneration") != obj["metadata"]["generation"]:
                 return None
-            entry = self.condition(kind, name, condition)
+            # From the same read: another one could be newer.
+            entry = _entry(obj, condition)
             return obj if entry.get("status") == status and reason in {None, entry.get("reason")} else None
 
         try:
@@ -168,6 +167,11 @@ class Team:
         except AssertionError as error:
             shown = (self.api.find(self.path(kind, name)) or {}).get("status")
             raise AssertionError(f"{error}\nstatus: {shown}") from None
+
+
+def _entry(obj: Mapping[str, Any], condition: str) -> dict[str, Any]:
+    entries = (obj.get("status") or {}).get("conditions") or []
+    return next((entry for entry in entries if entry["type"] == condition), {})
 
 
 def profile_spec(**changes: Any) -> dict[str, Any]:

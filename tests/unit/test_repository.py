@@ -81,7 +81,7 @@ def test_the_standard_librarys_operator_is_not_shadowed() -> None:
 def test_every_room_imports_only_what_it_may() -> None:
     program = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
-        [program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}
+        [program, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}
     )
     assert done.returncode == 0, done.stdout[-4000:]
 

@@ -16,7 +16,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave cluster, store and operator running at the end.")] = False,
 ) -> None:
     """Show it all: a cluster, the operator, real data, an Experiment, refusals, a repair. Exit code 0 only if all of it happened."""
-    from glovebox.local.demo.run import make_console, run_demo  # noqa: PLC0415 - see glovebox.cli.main
+    from glovebox.local.demo.run import make_console, program, run_demo  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox.local.errors import LocalError  # noqa: PLC0415
     from glovebox.local.processes import INTERRUPTIONS  # noqa: PLC0415
 
@@ -26,8 +26,9 @@ def demo(
     try:
         run_demo(console, name=name, keep=keep)
     except LocalError as error:
-        console.print(f"\n[bold red]The demonstration failed.[/] {name} has the logs: glovebox local logs --name {name}", highlight=False)
+        console.print("\n[bold red]The demonstration failed.[/]", highlight=False)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        console.print(f"All logs: {program()} local logs --name {name}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 

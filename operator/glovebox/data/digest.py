@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 
 # Integers beyond this are read back differently by programs that hold numbers as doubles.
@@ -81,4 +82,4 @@ def _unicode(text: str, where: str) -> str:
 
 
 def _refused(where: str, what: str) -> InvalidInput:
-    return InvalidInput("NotCanonical", f"cannot take a digest: {where} is {what}")
+    return InvalidInput(reasons.NOT_CANONICAL, f"cannot take a digest: {where} is {what}")

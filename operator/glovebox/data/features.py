@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json, digest_of
 from glovebox.errors import InvalidInput
 
@@ -62,10 +63,10 @@ def feature_set_digest(
     for feature in features:
         name = str(feature.get("name"))
         if name in digests:
-            raise InvalidInput("DuplicateFeature", f"feature {name!r} is there twice; give each a name of its own")
+            raise InvalidInput(reasons.FEATURES_INCOMPLETE, f"feature {name!r} is there twice; give each a name of its own")
         for used in _texts(feature.get("inputs")):
             if used not in inputs:
-                raise InvalidInput("UnknownInput", f"feature {name!r} uses input {used!r}, which spec.inputs does not hold")
+                raise InvalidInput(reasons.FEATURES_INCOMPLETE, f"feature {name!r} uses input {used!r}, which spec.inputs does not hold")
         digests[name] = feature_digest(feature)
     window = {key: value for key, value in (validity or {}).items() if value is not None}
     document = {"features": digests, "format": FORMAT, "inputs": dict(inputs), "schemaVersion": schema_version, "validity": window}
@@ -90,11 +91,11 @@ def _texts(value: object) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list | tuple):
-        raise InvalidInput("NotCanonical", "the inputs of a feature are no list")
+        raise InvalidInput(reasons.NOT_CANONICAL, "the inputs of a feature are no list")
     return [str(item) for item in value]
 
 
 def _unique(names: list[str], what: str) -> list[str]:
     if len(set(names)) != len(names):
-        raise InvalidInput("DuplicateInput", f"an {what} is named twice")
+        raise InvalidInput(reasons.FEATURES_INCOMPLETE, f"an {what} is named twice")
     return sorted(names)

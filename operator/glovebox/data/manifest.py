@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, MAX_INTEGER
 from glovebox.data.paths import PathOrder
 from glovebox.data.roots import RootBuilder, Roots
@@ -171,7 +172,7 @@ def read_manifest(chunks: Iterable[bytes], expected: str | None = None, *, compr
         compressed: Whether the bytes are a gzip stream rather than the lines themselves.
 
     Raises:
-        InvalidInput: `ManifestMalformed` or `ManifestDiffers`, with the defect.
+        InvalidInput: `ManifestInvalid` or `ManifestDiffers`, with the defect.
     """
     digest = hashlib.sha256()
     order, roots = PathOrder(), RootBuilder()
@@ -195,9 +196,9 @@ def read_manifest(chunks: Iterable[bytes], expected: str | None = None, *, compr
     if footer is None:
         raise malformed("it ends without its footer: it was cut short")
     if footer != encode_footer(roots.finish()):
-        raise InvalidInput("ManifestDiffers", "the roots in the manifest's footer are not those of its entries: it was edited")
+        raise InvalidInput(reasons.MANIFEST_DIFFERS, "the roots in the manifest's footer are not those of its entries: it was edited")
     if expected is not None and expected != DIGEST_PREFIX + digest.hexdigest():
-        raise InvalidInput("ManifestDiffers", f"the manifest has the digest sha256:{digest.hexdigest()}, not {expected}")
+        raise InvalidInput(reasons.MANIFEST_DIFFERS, f"the manifest has the digest sha256:{digest.hexdigest()}, not {expected}")
 
 
 def encode_footer(roots: Roots) -> bytes:
@@ -246,7 +247,7 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def malformed(defect: str) -> InvalidInput:
     """Return the refusal of a manifest."""
-    return InvalidInput("ManifestMalformed", f"the manifest cannot be read: {defect}")
+    return InvalidInput(reasons.MANIFEST_INVALID, f"the manifest cannot be read: {defect}")
 
 
 def _object(line: bytes) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 
 # The longest key that S3 stores, and the longest name that Linux file systems store; both in bytes.
@@ -73,7 +74,7 @@ def checked_path(path: str) -> bytes:
 
 def bad_path(path: str, defect: str) -> InvalidInput:
     """Return the refusal of one path."""
-    return InvalidInput("BadPath", f"path {path!r} {defect}")
+    return InvalidInput(reasons.KEY_REFUSED, f"path {path!r} {defect}")
 
 
 def _defect(path: str, raw: bytes) -> str | None:

@@ -9,6 +9,7 @@ import kopf
 
 from glovebox import names
 from glovebox.engine.operator import Operator
+from glovebox.handlers.storage import NoDiffs, NoProgress
 from glovebox.kube.kinds import CUSTOM_KINDS
 
 # kopf ends the process when these are used up; an API server that is away for ten minutes is no reason to.
@@ -32,6 +33,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.scanning.disabled = True  # no rights to watch CRDs and namespaces are needed for that
     # kopf removes its own finalizer from objects that no handler of it needs; ours is kept by reconcile, so it must be another.
     chosen.persistence.finalizer = f"{names.GROUP}/kopf-unused"
+    chosen.persistence.diffbase_storage = NoDiffs()
+    chosen.persistence.progress_storage = NoProgress()
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 5
     chosen.networking.error_backoffs = _ERROR_BACKOFFS

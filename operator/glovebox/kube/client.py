@@ -217,7 +217,7 @@ class Client:
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
                         if line:
-                            yield _checked(orjson.loads(line), kind)
+                            yield checked_event(orjson.loads(line), kind)
         except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
             raise Unavailable(reasons.API_UNAVAILABLE, f"watching {kind.plural} broke off: {type(error).__name__}") from error
 
@@ -292,7 +292,13 @@ class Client:
         raise Unavailable(reasons.API_UNAVAILABLE, f"{verb} {path}: HTTP {answer.status}: {message}")
 
 
-def _checked(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
+def checked_event(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    """Return a watch event that is none of an error.
+
+    Raises:
+        Expired: The resource version is too old: list again.
+        Unavailable: The server could not go on.
+    """
     if event.get("type") != "ERROR":
         return event
     status = event.get("object", {})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
+from glovebox.api import reasons
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
-from glovebox.store.errors import BUCKET_MISSING, LOCK_MISSING, NOT_FOUND_STATUS, answer_of, translated
+from glovebox.store.errors import NOT_FOUND_STATUS, answer_of, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CreateBucketConfigurationTypeDef, DefaultRetentionTypeDef
@@ -40,8 +41,8 @@ async def ensure_bucket(store: Store, bucket: str, *, create: bool, lock_require
         retention: The default retention of a bucket that we create.
 
     Raises:
-        InvalidInput: `BucketWithoutLock` or `BucketNotVersioned`.
-        GloveboxError: `BucketMissing` and not told to create it; the store does not answer or denies it.
+        InvalidInput: `LockRequired` or `VersioningRequired`.
+        GloveboxError: `BucketNotFound` and not told to create it; the store does not answer or denies it.
     """
     return await store.run(_ensure, store, bucket, create, lock_required, retention)
 
@@ -56,14 +57,14 @@ def _ensure(store: Store, bucket: str, create: bool, lock_required: bool, retent
     if not _exists(store, bucket):
         if not create:
             raise Unavailable(
-                BUCKET_MISSING, f"bucket {bucket} does not exist; create it with object lock, or set artifacts.create to true"
+                reasons.BUCKET_NOT_FOUND, f"bucket {bucket} does not exist; create it with object lock, or set artifacts.create to true"
             )
         _create(store, bucket)
         created = True
     locked, rule = read_lock(store, bucket)
     if lock_required and not locked:
         raise InvalidInput(
-            "BucketWithoutLock",
+            reasons.LOCK_REQUIRED,
             f"bucket {bucket} exists without object lock, so nothing in it can be protected; name another bucket and let it be created "
             "(artifacts.create: true), enable object lock on this one, or set artifacts.worm to BestEffort",
         )
@@ -79,7 +80,7 @@ def read_lock(store: Store, bucket: str) -> tuple[bool, DefaultRetention | None]
         with translated(f"read the object lock of bucket {bucket}"):
             configuration = store.s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
     except GloveboxError as error:
-        if error.reason == LOCK_MISSING:
+        if error.reason == reasons.LOCK_REQUIRED:
             return False, None
         raise
     if configuration.get("ObjectLockEnabled") != "Enabled":
@@ -120,7 +121,7 @@ def _require_versioning(store: Store, bucket: str, *, created: bool) -> None:
         return
     if not created:
         raise InvalidInput(
-            "BucketNotVersioned",
+            reasons.VERSIONING_REQUIRED,
             f"bucket {bucket} does not keep versions (versioning is {status or 'off'}), so nothing in it can be pinned or protected; "
             "enable versioning on it",
         )

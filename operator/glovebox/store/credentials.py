@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.store.connection import Credentials
 from glovebox.store.errors import translated
@@ -114,9 +115,11 @@ def assume_for_prefix(
     """Do what `issue_credentials` says. Blocks: for jobs."""
     policy = session_policy(bucket, prefix)
     if not _SESSION_NAME.fullmatch(session_name):
-        raise InvalidInput("BadSessionName", f"session name {session_name!r} is not 2 to 64 letters, digits or +=,.@_-")
+        raise InvalidInput(reasons.INTERNAL_ERROR, f"session name {session_name!r} is not 2 to 64 letters, digits or +=,.@_-")
     if not MIN_SECONDS <= duration_seconds <= MAX_SECONDS:
-        raise InvalidInput("BadDuration", f"credentials for {duration_seconds} s cannot be issued; {MIN_SECONDS} to {MAX_SECONDS} s can")
+        raise InvalidInput(
+            reasons.INTERNAL_ERROR, f"credentials for {duration_seconds} s cannot be issued; {MIN_SECONDS} to {MAX_SECONDS} s can"
+        )
     with translated(f"assume role {role_arn} for prefix {prefix}"):
         answer = store.sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, Policy=policy, DurationSeconds=duration_seconds)
     keys = answer["Credentials"]

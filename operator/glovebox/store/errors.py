@@ -15,22 +15,12 @@ from xml.etree import ElementTree as ET
 import urllib3
 from botocore import exceptions as botocore
 
+from glovebox.api import reasons
 from glovebox.errors import Conflict, Forbidden, GloveboxError, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STORE_UNREACHABLE: Final = "StoreUnreachable"
-STORE_BUSY: Final = "StoreBusy"
-STORE_FAILED: Final = "StoreFailed"
-STORE_FORBIDDEN: Final = "StoreForbidden"
-STORE_REJECTED: Final = "StoreRejected"
-CREDENTIALS_REJECTED: Final = "CredentialsRejected"
-CLOCK_SKEWED: Final = "ClockSkewed"
-BUCKET_MISSING: Final = "BucketMissing"
-OBJECT_MISSING: Final = "ObjectMissing"
-LOCK_MISSING: Final = "LockMissing"
-PRECONDITION_FAILED: Final = "PreconditionFailed"
 
 FORBIDDEN_STATUS: Final = 403
 NOT_FOUND_STATUS: Final = 404
@@ -55,19 +45,19 @@ class _Meaning:
 
 
 _REJECTED: Final = _Meaning(
-    Forbidden, CREDENTIALS_REJECTED, "the store does not accept the credentials; check the Secret of the ObjectStore"
+    Forbidden, reasons.STORE_CREDENTIALS_REFUSED, "the store does not accept the credentials; check the Secret of the ObjectStore"
 )
-_FORBIDDEN: Final = _Meaning(Forbidden, STORE_FORBIDDEN, "the store denies it; grant the operator's user this action there")
-_BUSY: Final = _Meaning(Unavailable, STORE_BUSY, "the store asks to slow down; it is tried again")
-_FAILED: Final = _Meaning(Unavailable, STORE_FAILED, "the store failed; it is tried again, see the store's log when it lasts")
-_NO_OBJECT: Final = _Meaning(InvalidInput, OBJECT_MISSING, "there is no such object version; it was deleted or never written")
-_NO_BUCKET: Final = _Meaning(Unavailable, BUCKET_MISSING, "the bucket does not exist; create it, or correct its name")
-_NO_LOCK: Final = _Meaning(Unavailable, LOCK_MISSING, "the bucket has no object lock; use a bucket that was created with one")
-_CLOCK: Final = _Meaning(Unavailable, CLOCK_SKEWED, "the clocks of the operator and the store differ too much; correct them")
-_PRECONDITION: Final = _Meaning(Conflict, PRECONDITION_FAILED, "somebody else wrote it first")
-_INVALID: Final = _Meaning(InvalidInput, STORE_REJECTED, "the store does not accept the request as written")
+_FORBIDDEN: Final = _Meaning(Forbidden, reasons.STORE_FORBIDDEN, "the store denies it; grant the operator's user this action there")
+_BUSY: Final = _Meaning(Unavailable, reasons.STORE_BUSY, "the store asks to slow down; it is tried again")
+_FAILED: Final = _Meaning(Unavailable, reasons.STORE_FAILED, "the store failed; it is tried again, see the store's log when it lasts")
+_NO_OBJECT: Final = _Meaning(InvalidInput, reasons.OBJECT_NOT_FOUND, "there is no such object version; it was deleted or never written")
+_NO_BUCKET: Final = _Meaning(Unavailable, reasons.BUCKET_NOT_FOUND, "the bucket does not exist; create it, or correct its name")
+_NO_LOCK: Final = _Meaning(Unavailable, reasons.LOCK_REQUIRED, "the bucket has no object lock; use a bucket that was created with one")
+_CLOCK: Final = _Meaning(Unavailable, reasons.CLOCK_SKEWED, "the clocks of the operator and the store differ too much; correct them")
+_PRECONDITION: Final = _Meaning(Conflict, reasons.PRECONDITION_FAILED, "somebody else wrote it first")
+_INVALID: Final = _Meaning(InvalidInput, reasons.STORE_REJECTED, "the store does not accept the request as written")
 _UNREACHABLE: Final = _Meaning(
-    Unavailable, STORE_UNREACHABLE, "the store does not answer; check its endpoint and the network between it and the operator"
+    Unavailable, reasons.STORE_UNREACHABLE, "the store does not answer; check its endpoint and the network between it and the operator"
 )
 
 _BY_CODE: Final = {
@@ -133,11 +123,12 @@ def translate(error: Exception, doing: str) -> GloveboxError:
         return meaning.kind(meaning.reason, f"could not {doing}: {meaning.cure} (the store said {said})")
     if isinstance(error, _NO_CREDENTIALS):
         return Forbidden(
-            CREDENTIALS_REJECTED, f"could not {doing}: there are no credentials; set spec.credentialsSecretRef of the ObjectStore"
+            reasons.STORE_CREDENTIALS_REFUSED,
+            f"could not {doing}: there are no credentials; set spec.credentialsSecretRef of the ObjectStore",
         )
     if isinstance(error, _NETWORK):
         return _UNREACHABLE.kind(_UNREACHABLE.reason, f"could not {doing}: {_UNREACHABLE.cure} ({type(error).__name__})")
-    return InvalidInput(STORE_REJECTED, f"could not {doing}: the request is not valid ({type(error).__name__})")
+    return InvalidInput(reasons.STORE_REJECTED, f"could not {doing}: the request is not valid ({type(error).__name__})")
 
 
 def answer_of(error: Exception) -> AnswerError | None:

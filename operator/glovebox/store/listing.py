@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
+from glovebox.api import reasons
 from glovebox.data.compare import ListedVersion
 from glovebox.errors import Unavailable
-from glovebox.store.errors import NOT_FOUND_STATUS, STORE_FAILED, AnswerError, translated
+from glovebox.store.errors import NOT_FOUND_STATUS, AnswerError, translated
 from glovebox.store.sorting import externally_sorted
 
 if TYPE_CHECKING:
@@ -153,13 +154,13 @@ def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Elem
         return ET.fromstring(body)  # noqa: S314 - expat bounds entity expansion; the store is the one we were told to trust
     except ET.ParseError as error:
         raise Unavailable(
-            "StoreFailed", f"could not list bucket {bucket}: the store's answer is no XML; is the endpoint an S3 API?"
+            reasons.STORE_FAILED, f"could not list bucket {bucket}: the store's answer is no XML; is the endpoint an S3 API?"
         ) from error
 
 
 def _must_advance(bucket: str, prefix: str, *, advanced: bool) -> None:
     if not advanced:
-        raise Unavailable(STORE_FAILED, f"could not list s3://{bucket}/{prefix}: the store's pages repeat without end")
+        raise Unavailable(reasons.STORE_FAILED, f"could not list s3://{bucket}/{prefix}: the store's pages repeat without end")
 
 
 def _version(element: ET.Element) -> ListedVersion:

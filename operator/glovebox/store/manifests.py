@@ -8,10 +8,11 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.data.manifest import decompressed, read_manifest
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.store.errors import OBJECT_MISSING, PRECONDITION_FAILED, translated
+from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, list_versions
 from glovebox.store.reading import CHUNK
 
@@ -83,7 +84,7 @@ def store_manifest(store: Store, bucket: str, file: IO[bytes], digest: str, lock
     try:
         return _put(store, bucket, file, digest, lock, only_new=True)
     except GloveboxError as error:
-        if error.reason != PRECONDITION_FAILED:
+        if error.reason != reasons.PRECONDITION_FAILED:
             raise
     found = _find(store, bucket, key, digest, stop)
     if found is None:
@@ -99,7 +100,7 @@ def fetch_manifest(store: Store, location: ManifestLocation, stop: Stop) -> Iter
     """Yield the entries of a stored manifest; what was yielded is proven only when the iterator ends. Blocks.
 
     Raises:
-        GloveboxError: It is gone (`ObjectMissing`), differs from its digest (`ManifestDiffers`), or cannot be read.
+        GloveboxError: It is gone (`ObjectNotFound`), differs from its digest (`ManifestDiffers`), or cannot be read.
     """
     return read_manifest(spooled_chunks(store, location.bucket, location.key, location.version_id, stop), location.digest)
 
@@ -144,7 +145,9 @@ def _put(store: Store, bucket: str, file: IO[bytes], digest: str, lock: Manifest
         )
     version_id = answer.get("VersionId")
     if not version_id or version_id == "null":
-        raise InvalidInput("BucketNotVersioned", f"bucket {bucket} gave no version to the manifest written there; enable versioning on it")
+        raise InvalidInput(
+            reasons.VERSIONING_REQUIRED, f"bucket {bucket} gave no version to the manifest written there; enable versioning on it"
+        )
     return ManifestLocation(bucket, key, version_id, digest, size)
 
 
@@ -166,7 +169,7 @@ def _holds(store: Store, bucket: str, key: str, version_id: str, digest: str, st
         for piece in decompressed(object_chunks(store, bucket, key, version_id, stop)):
             found.update(piece)
     except InvalidInput as error:
-        if error.reason in ("ManifestMalformed", OBJECT_MISSING):
+        if error.reason in (reasons.MANIFEST_INVALID, reasons.OBJECT_NOT_FOUND):
             return False
         raise
     return DIGEST_PREFIX + found.hexdigest() == digest

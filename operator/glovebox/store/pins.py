@@ -13,10 +13,11 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from glovebox.api import reasons
 from glovebox.data.compare import Findings, Match, Tally, merge
 from glovebox.data.manifest import DigestSource, Entry, ManifestWriter
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
-from glovebox.store.errors import CLOCK_SKEWED, CREDENTIALS_REJECTED, OBJECT_MISSING, STORE_BUSY, STORE_UNREACHABLE, translated
+from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, head_version, list_versions
 from glovebox.store.manifests import SPOOL_BYTES, ManifestLocation, ManifestLock, fetch_manifest, store_manifest
 from glovebox.store.reading import digest_version, in_order
@@ -45,7 +46,7 @@ __all__ = [
 _PROGRESS_OBJECTS: Final = 100
 _PROGRESS_BYTES: Final = 64 << 20
 # The store as a whole, not one object, is the trouble: a verification ends instead of counting every object as lost.
-_STORE_WIDE: Final = frozenset({STORE_UNREACHABLE, STORE_BUSY, CREDENTIALS_REJECTED, CLOCK_SKEWED})
+_STORE_WIDE: Final = frozenset({reasons.STORE_UNREACHABLE, reasons.STORE_BUSY, reasons.STORE_CREDENTIALS_REFUSED, reasons.CLOCK_SKEWED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ async def build_pin(
         artifacts_store: Where the manifest goes, when that is another store.
 
     Raises:
-        InvalidInput: The data cannot be pinned as they are: `BucketNotVersioned`, `NullVersion`, `BadPath`, `BadPrefix`,
-            `Unordered`, `NoObjects`, `TooManyObjects`, `ObjectMissing`, `ManifestMalformed`, `DigestMismatch`.
+        InvalidInput: The data cannot be pinned as they are: `VersioningRequired`, `VersioningRequired`, `KeyRefused`, `BadPrefix`,
+            `Unordered`, `SourceEmpty`, `TooManyObjects`, `ObjectNotFound`, `ManifestInvalid`, `DigestMismatch`.
         GloveboxError: The store does not answer, denies it, or changed under our feet.
     """
     told = _Telling(on_progress)
@@ -166,7 +167,7 @@ def _entries(store: Store, source: Source, minimum: DigestSource, stop: Stop) ->
         for _, entry in in_order(store, work, versioned(), stop):
             yield entry
     except InvalidInput as error:
-        if error.reason == OBJECT_MISSING and isinstance(source, PrefixSource):
+        if error.reason == reasons.OBJECT_NOT_FOUND and isinstance(source, PrefixSource):
             raise Unavailable(
                 "SourceChanged", f"an object vanished between its listing and its reading; it is tried again: {error.message}"
             ) from error
@@ -179,15 +180,17 @@ def _entry(store: Store, minimum: DigestSource, stop: Stop, candidate: Candidate
         with translated(f"look for {where}"):
             found = head_version(store.wire, candidate.bucket, candidate.key, candidate.version_id)
         if found is None:
-            raise InvalidInput(OBJECT_MISSING, f"{where} does not exist; it was deleted or never written")
+            raise InvalidInput(reasons.OBJECT_NOT_FOUND, f"{where} does not exist; it was deleted or never written")
         sha256, size, origin = candidate.declared, found.size, DigestSource.DECLARED
     else:
         hashed = digest_version(store.wire, candidate.bucket, candidate.key, candidate.version_id, minimum=minimum, stop=stop)
         sha256, size, origin = hashed.sha256, hashed.size, hashed.source
     if candidate.declared is not None and candidate.declared != sha256:
-        raise InvalidInput("DigestMismatch", f"{where} has the digest sha256:{sha256}, its manifest says sha256:{candidate.declared}")
+        raise InvalidInput(
+            reasons.DIGEST_MISMATCH, f"{where} has the digest sha256:{sha256}, its manifest says sha256:{candidate.declared}"
+        )
     if candidate.size is not None and candidate.size != size:
-        raise InvalidInput("SizeMismatch", f"{where} has {size} bytes, it was listed with {candidate.size}")
+        raise InvalidInput(reasons.SIZE_MISMATCH, f"{where} has {size} bytes, it was listed with {candidate.size}")
     return Entry(candidate.path, size, sha256, candidate.bucket, candidate.key, candidate.version_id, origin)
 
 
@@ -202,7 +205,7 @@ def _below(entries: Iterable[Entry], source: PrefixSource) -> Iterator[Entry]:
     for entry in entries:
         if entry.bucket != source.bucket or entry.key != source.prefix + entry.path:
             raise InvalidInput(
-                "ManifestDiffers", f"the manifest holds s3://{entry.bucket}/{entry.key}, which the pin's prefix does not cover"
+                reasons.MANIFEST_DIFFERS, f"the manifest holds s3://{entry.bucket}/{entry.key}, which the pin's prefix does not cover"
             )
         yield entry
 
@@ -223,7 +226,7 @@ def _judge(store: Store, full: bool, stop: Stop, match: Match) -> str | None:  #
     except GloveboxError as error:
         if error.reason in _STORE_WIDE:
             raise
-        return "missing" if error.reason == OBJECT_MISSING else "unreadable"
+        return "missing" if error.reason == reasons.OBJECT_NOT_FOUND else "unreadable"
     return kind
 
 
@@ -246,7 +249,7 @@ def _require_versioning(store: Store, bucket: str, known: set[str]) -> None:
         status = store.s3.get_bucket_versioning(Bucket=bucket).get("Status")
     if status != "Enabled":
         raise InvalidInput(
-            "BucketNotVersioned",
+            reasons.VERSIONING_REQUIRED,
             f"bucket {bucket} does not keep versions (versioning is {status or 'off'}), so its objects can be overwritten in place; "
             "enable versioning on it and write them again",
         )
@@ -258,9 +261,9 @@ def _require(roots: Roots, expected: str | None, source: Source) -> None:
         where = (
             f"s3://{source.bucket}/{source.prefix} holds no object" if isinstance(source, PrefixSource) else "the source names no object"
         )
-        raise InvalidInput("NoObjects", f"{where}; there is nothing to pin")
+        raise InvalidInput(reasons.SOURCE_EMPTY, f"{where}; there is nothing to pin")
     if expected is not None and roots.content != expected:
-        raise InvalidInput("DigestMismatch", f"the data have the content digest {roots.content}, spec.digest says {expected}")
+        raise InvalidInput(reasons.DIGEST_MISMATCH, f"the data have the content digest {roots.content}, spec.digest says {expected}")
 
 
 class _Telling:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import urllib3
 
+from glovebox.api import reasons
 from glovebox.data.manifest import DigestSource
 from glovebox.errors import InvalidInput, Unavailable
-from glovebox.store.errors import STORE_FAILED, translated
+from glovebox.store.errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -124,7 +125,9 @@ def _read_once(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -
     response.release_conn()
     announced = response.headers.get("Content-Length")
     if announced is not None and int(announced) != size:
-        raise Unavailable(STORE_FAILED, f"could not read s3://{bucket}/{key} version {version_id}: {size} of {announced} bytes arrived")
+        raise Unavailable(
+            reasons.STORE_FAILED, f"could not read s3://{bucket}/{key} version {version_id}: {size} of {announced} bytes arrived"
+        )
     return Hashed(digest.hexdigest(), size, DigestSource.COMPUTED)
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from glovebox.api import reasons
 from glovebox.data.manifest import FORMAT, decompressed, read_manifest, split_lines
 from glovebox.data.paths import checked_path
 from glovebox.errors import InvalidInput
-from glovebox.store.errors import OBJECT_MISSING, translated
+from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, list_versions
 from glovebox.store.manifests import spooled_chunks
 
@@ -98,7 +99,7 @@ def candidates(store: Store, source: Source, stop: Stop) -> Iterator[Candidate]:
     """Yield the candidates of a source in the order of their paths. Blocks.
 
     Raises:
-        InvalidInput: The source cannot be pinned as it is: `BadPath`, `NullVersion`, `BadPrefix`, `ManifestMalformed`, ...
+        InvalidInput: The source cannot be pinned as it is: `KeyRefused`, `VersioningRequired`, `BadPrefix`, `ManifestInvalid`, ...
         GloveboxError: The store does not answer or denies it.
     """
     match source:
@@ -126,7 +127,7 @@ def _of_prefix(store: Store, source: PrefixSource, stop: Stop) -> Iterator[Candi
 
 def _of_objects(source: ObjectsSource) -> Iterator[Candidate]:
     if len(source.objects) > MAX_OBJECTS:
-        raise InvalidInput("TooManyObjects", f"{len(source.objects)} objects are listed, {MAX_OBJECTS} is the most; use a manifest")
+        raise InvalidInput(reasons.TOO_MANY_OBJECTS, f"{len(source.objects)} objects are listed, {MAX_OBJECTS} is the most; use a manifest")
     listed = [
         Candidate(each.path if each.path is not None else each.key, each.bucket, each.key, each.version_id) for each in source.objects
     ]
@@ -153,7 +154,9 @@ def _current(store: Store, source: ManifestSource) -> str:
     with translated(f"look for the manifest s3://{source.bucket}/{source.key}"):
         found = head_current(store.wire, source.bucket, source.key)
     if found is None:
-        raise InvalidInput(OBJECT_MISSING, f"there is no manifest s3://{source.bucket}/{source.key}; upload it or correct its name")
+        raise InvalidInput(
+            reasons.OBJECT_NOT_FOUND, f"there is no manifest s3://{source.bucket}/{source.key}; upload it or correct its name"
+        )
     return found.version_id
 
 
@@ -183,7 +186,7 @@ def _of_line(document: dict[str, object], bucket: str) -> Candidate:
 def _checked(candidate: Candidate) -> Candidate:
     if candidate.version_id == "null":
         raise InvalidInput(
-            "NullVersion",
+            reasons.VERSIONING_REQUIRED,
             f"s3://{candidate.bucket}/{candidate.key} has the version id 'null': it can be overwritten in place, so it cannot be pinned; "
             "enable versioning on the bucket and write the object again",
         )
@@ -207,4 +210,4 @@ def _document(line: bytes) -> dict[str, object]:
 
 
 def _malformed(defect: str) -> InvalidInput:
-    return InvalidInput("ManifestMalformed", f"the manifest of the source cannot be read: {defect}")
+    return InvalidInput(reasons.MANIFEST_INVALID, f"the manifest of the source cannot be read: {defect}")

@@ -12,7 +12,7 @@ from support.cluster import Cluster
 from support.operator_process import BREAK_GLASS, Team, experiment_spec
 from support.waiting import eventually
 
-LOOK_OFTEN = {"verification": {"listIntervalSeconds": 60}}
+LOOK_OFTEN: dict[str, Any] = {"verification": {"listIntervalSeconds": 60}}
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from __future__ import annotations
 import configparser
 from base64 import b64decode
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from support.cluster import Cluster
@@ -89,13 +87,13 @@ def test_the_credentials_write_under_the_own_prefix_and_nowhere_else(team: Team)
     secret = team.api.get(f"/api/v1/namespaces/{made['status']['namespace']}/secrets/glovebox-artifacts-credentials")
     keys = configparser.ConfigParser()
     keys.read_string(b64decode(secret["data"]["credentials"]).decode())
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=team.cluster.store.endpoint,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-        **{name: keys["default"][name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")},
-    )
+    own = keys["default"]
+    session = {
+        "AccessKeyId": own["aws_access_key_id"],
+        "SecretAccessKey": own["aws_secret_access_key"],
+        "SessionToken": own["aws_session_token"],
+    }
+    s3 = team.cluster.store.client(session=session)
     bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
     assert prefix == f"{team.name}/writer/{made['metadata']['uid']}/"
     version = s3.put_object(Bucket=bucket, Key=f"{prefix}model.bin", Body=b"weights")["VersionId"]

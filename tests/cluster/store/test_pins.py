@@ -213,15 +213,15 @@ async def test_what_cannot_be_pinned_is_refused_with_the_cure(store: Store, data
     put_plain = store.s3.put_object(Bucket=f"plain-{data_bucket}", Key="set/a", Body=b"x")
     assert put_plain.get("VersionId") in (None, "null")
     cases: list[tuple[Source, str, str]] = [
-        (PrefixSource(data_bucket, "empty/"), "NoObjects", "holds no object"),
+        (PrefixSource(data_bucket, "empty/"), "SourceEmpty", "holds no object"),
         (PrefixSource(data_bucket, "good"), "BadPrefix", "add the slash"),
-        (PrefixSource(data_bucket, "folder/"), "BadPath", "delete that marker object"),
-        (PrefixSource(f"plain-{data_bucket}", "set/"), "BucketNotVersioned", "enable versioning"),
-        (ObjectsSource((ObjectRef(data_bucket, "good/a", "null"),)), "NullVersion", "cannot be pinned"),
-        (ObjectsSource((ObjectRef(data_bucket, "good/a", "0" * 32),)), "ObjectMissing", "no such object version"),
-        (ObjectsSource(()), "NoObjects", "names no object"),
-        (ManifestSource(data_bucket, "nowhere.jsonl"), "ObjectMissing", "upload it"),
-        (ManifestSource(data_bucket, "good/a"), "ManifestMalformed", "cut short"),
+        (PrefixSource(data_bucket, "folder/"), "KeyRefused", "delete that marker object"),
+        (PrefixSource(f"plain-{data_bucket}", "set/"), "VersioningRequired", "enable versioning"),
+        (ObjectsSource((ObjectRef(data_bucket, "good/a", "null"),)), "VersioningRequired", "cannot be pinned"),
+        (ObjectsSource((ObjectRef(data_bucket, "good/a", "0" * 32),)), "ObjectNotFound", "no such object version"),
+        (ObjectsSource(()), "SourceEmpty", "names no object"),
+        (ManifestSource(data_bucket, "nowhere.jsonl"), "ObjectNotFound", "upload it"),
+        (ManifestSource(data_bucket, "good/a"), "ManifestInvalid", "cut short"),
     ]
     for source, reason, cure in cases:
         error = await refused(store, source, locked_bucket)
@@ -331,7 +331,7 @@ async def test_a_user_without_the_right_is_told_so(
     wrong = Credentials("glovebox-admin", "wrong-secret-word")
     with pytest.raises(Forbidden, match="check the Secret") as error:
         await pin(stores.open(dataclasses.replace(settings, credentials=wrong)), PrefixSource(data_bucket, "set/"), locked_bucket)
-    assert error.value.reason == "CredentialsRejected"
+    assert error.value.reason == "StoreCredentialsRefused"
     assert "wrong-secret-word" not in repr(wrong) + error.value.message
 
 

@@ -70,9 +70,9 @@ def test_what_changes_a_value_changes_the_digest(what: str, make: object) -> Non
 
 
 REFUSED = [
-    ("DuplicateFeature", lambda: digest([DELAY, DELAY])),
-    ("UnknownInput", lambda: digest([{**DELAY, "inputs": ["planes"]}])),
-    ("DuplicateInput", lambda: digest([{**DELAY, "inputs": ["flights", "flights"]}])),
+    ("FeaturesIncomplete", lambda: digest([DELAY, DELAY])),
+    ("FeaturesIncomplete", lambda: digest([{**DELAY, "inputs": ["planes"]}])),
+    ("FeaturesIncomplete", lambda: digest([{**DELAY, "inputs": ["flights", "flights"]}])),
     ("NotCanonical", lambda: digest([{**DELAY, "recipe": {"expression": 0.5}}])),
 ]
 

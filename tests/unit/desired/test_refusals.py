@@ -263,8 +263,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [{**store(), "status": {"retention": {"mode": "Compliance", "days": 7}}}, experiment(artifacts={"retention": {"days": 30}})],
         "RetentionOutOfRange",
         (
-            "the bucket of ObjectStore primary locks what is written for 7 days in mode Compliance, but 30 days in mode Compliance are asked for: "
-            "ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
+            "the bucket of ObjectStore primary locks what is written for 7 days in mode Compliance, but 30 days in mode Compliance are "
+            "asked for: ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
         ),
     ),
     (

@@ -133,6 +133,11 @@ def make_console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _WIDTH)
 
 
+def program() -> str:
+    """Return how this program was called, for commands that the reader may copy."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "glovebox" else "glovebox"
+
+
 def _invitation() -> str:
     return (
         "Everything is gone again. To go on by hand:\n\n"
@@ -142,16 +147,15 @@ def _invitation() -> str:
 
 
 def _farewell(name: str, namespace: str, port: int) -> str:
-    program = sys.argv[0] if Path(sys.argv[0]).name == "glovebox" else "glovebox"
     return (
         "It goes on running. By hand:\n\n"
-        f'  eval "$({program} local env --name {name})"\n'
+        f'  eval "$({program()} local env --name {name})"\n'
         f"  kubectl get glovebox --namespace {TEAM}\n"
         f"  kubectl describe experiment {EXPERIMENT} --namespace {TEAM}\n"
         f"  kubectl get networkpolicies,resourcequotas,rolebindings --namespace {namespace}\n"
         "  kubectl explain experiment.spec.inputs\n"
         f"  kubectl auth can-i --list --namespace {namespace} --as dana --as-group glovebox:team:{TEAM}\n"
         f"  curl http://127.0.0.1:{port}/metrics\n"
-        f"  {program} local logs operator --name {name} --follow\n\n"
+        f"  {program()} local logs operator --name {name} --follow\n\n"
         "End it:  make down"
     )

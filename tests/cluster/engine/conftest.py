@@ -1,0 +1,52 @@
+"""The engine's parts inside the test process, on the session's real API server."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+
+import kopf
+import pytest
+
+from glovebox.__main__ import log_in
+from glovebox.apply.applier import Applier
+from glovebox.kube.client import Client
+from glovebox.observe.children import Children
+from support.cluster import Cluster
+
+Login = Callable[[], kopf.ConnectionInfo]
+
+
+@pytest.fixture
+def login(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Login:
+    """How the administrator logs in."""
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    return log_in
+
+
+@pytest.fixture
+async def client(login: Login) -> AsyncIterator[Client]:
+    """An open connection."""
+    async with Client(login) as opened:
+        yield opened
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> str:
+    """A namespace as an experiment's would be called, but without its labels: the guards leave it alone."""
+    name = f"gbx-engine-{uuid.uuid4().hex[:8]}"
+    cluster.api.create_namespace(name)
+    return name
+
+
+@pytest.fixture
+def children() -> Children:
+    """An empty cache."""
+    return Children(lambda _: None)
+
+
+@pytest.fixture
+def applier(client: Client, children: Children) -> Applier:
+    """An applier over the empty cache."""
+    return Applier(client, children, time.monotonic)

@@ -1,0 +1,47 @@
+"""The command: exit codes and what a failure says."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from glovebox.cli.main import app
+from glovebox.local.demo import run
+from glovebox.local.errors import LocalError
+from glovebox.local.processes import INTERRUPTIONS
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in INTERRUPTIONS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_failure_names_the_step_the_cause_and_the_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise LocalError("Loading the data", "the store refused [it]", Path("seaweedfs.log"))
+
+    monkeypatch.setattr(run, "run_demo", fail)
+    result = CliRunner().invoke(app, ["demo", "--name", "mine"])
+    assert result.exit_code == 1
+    lines = result.output.strip().splitlines()
+    assert lines == [
+        "The demonstration failed.",
+        "Loading the data failed: the store refused [it]",
+        "The whole log: seaweedfs.log",
+        f"All logs: {run.program()} local logs --name mine",
+    ]
+
+
+def test_the_options_reach_the_demonstration(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr(run, "run_demo", lambda _, **options: told.append(options))
+    assert CliRunner().invoke(app, ["demo"]).exit_code == 0
+    assert CliRunner().invoke(app, ["demo", "--keep", "--name", "mine"]).exit_code == 0
+    assert told == [{"name": "demo", "keep": False}, {"name": "mine", "keep": True}]
