@@ -16,6 +16,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from glovebox.api import reasons
+
 ROOT = Path(__file__).parents[2]
 # Built or downloaded, never committed.
 _NOT_OURS = re.compile(r"\.git|\.venv|\.glovebox|\.hypothesis|\..*_cache|__pycache__|.*\.egg-info|dist|build")
@@ -142,6 +144,15 @@ def test_a_capability_that_works_names_its_tests() -> None:
 
 def _has_test(file: Path, test: str) -> bool:
     return file.exists() and (not test or f"def {test}(" in file.read_text())
+
+
+def test_every_reason_that_the_how_tos_explain_exists() -> None:
+    page = (ROOT / "docs" / "how-to" / "not-ready.md").read_text()
+    cells = re.findall(r"^\| (`[A-Z]\w+`(?:, `[A-Z]\w+`)*) \|", page, re.MULTILINE)
+    named = {word for cell in cells for word in re.findall(r"`(\w+)`", cell)}
+    known = {value for name, value in vars(reasons).items() if name.isupper()}
+    assert named
+    assert named - known == set()
 
 
 def test_every_make_target_that_is_named_exists() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from glovebox.desired.difference import fingerprint
@@ -41,7 +42,8 @@ class Child:
 def key_of(kind: Kind, obj: Mapping[str, Any]) -> ChildKey:
     """Return the key under which an object is remembered."""
     metadata = obj["metadata"]
-    return ChildKey(kind.kind, metadata.get("namespace") or metadata["name"], metadata["name"])
+    # One string for each name, however many events tell it: keys are most of what the cache holds.
+    return ChildKey(kind.kind, intern(metadata.get("namespace") or metadata["name"]), intern(metadata["name"]))
 
 
 class Children:

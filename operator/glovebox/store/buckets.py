@@ -93,7 +93,8 @@ def read_lock(store: Store, bucket: str) -> tuple[bool, DefaultRetention | None]
 def _exists(store: Store, bucket: str) -> bool:
     doing = f"look for bucket {bucket}"
     try:
-        store.s3.head_bucket(Bucket=bucket)
+        # A HEAD would be answered without a word on why not; this tells wrong keys from missing rights.
+        store.s3.list_objects_v2(Bucket=bucket, MaxKeys=1)
     except Exception as error:
         answer = answer_of(error)
         if answer is not None and answer.status == NOT_FOUND_STATUS:

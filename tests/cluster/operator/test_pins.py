@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from glovebox.local.operator_process import OPERATOR_NAMESPACE
 from support.cluster import Cluster
-from support.operator_process import BREAK_GLASS, Team, experiment_spec
+from support.operator_process import BREAK_GLASS, Team, experiment_spec, store_spec
 from support.waiting import eventually
 
 LOOK_OFTEN: dict[str, Any] = {"verification": {"listIntervalSeconds": 60}}
@@ -167,3 +168,29 @@ def test_the_store_shows_what_was_proven(platform: Team) -> None:
         == "True"
     )
     assert eventually(lambda: status.get("lastVerifiedTime"), what="a time")
+
+
+def test_a_store_that_cannot_lock_is_not_ready_and_says_what_to_do(cluster: Cluster, platform: Team, team: Team) -> None:
+    bucket = f"{team.name}-soft"
+    cluster.store.client().create_bucket(Bucket=bucket)
+    platform.declare("ObjectStore", bucket, store_spec(cluster, bucket))
+    refused = platform.expect("ObjectStore", bucket, status="False", reason="LockRequired")
+    stalled = next(entry for entry in refused["status"]["conditions"] if entry["type"] == "Stalled")
+    assert "without object lock" in stalled["message"]
+    team.declare("Experiment", "homeless", experiment_spec("standard", bucket))
+    waiting = team.expect("Experiment", "homeless", "ArtifactsProtected", "False", "StoreNotReady")
+    assert "namespace" not in waiting["status"]
+
+
+def test_a_store_whose_keys_are_wrong_or_missing_says_so(cluster: Cluster, platform: Team, team: Team) -> None:
+    nowhere = store_spec(cluster, "glovebox-artifacts", credentialsSecretRef={"name": "no-such-secret"})
+    platform.declare("ObjectStore", f"{team.name}-keyless", nowhere)
+    platform.expect("ObjectStore", f"{team.name}-keyless", status="False", reason="StoreCredentialsNotFound")
+    cluster.api.create(
+        f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/secrets",
+        {"metadata": {"name": f"{team.name}-wrong"}, "stringData": {"accessKeyId": "AKIAWRONG", "secretAccessKey": "not-the-key"}},
+    )
+    wrong = store_spec(cluster, "glovebox-artifacts", credentialsSecretRef={"name": f"{team.name}-wrong"})
+    platform.declare("ObjectStore", f"{team.name}-wrong", wrong)
+    refused = platform.expect("ObjectStore", f"{team.name}-wrong", status="False", reason="StoreCredentialsRefused")
+    assert "not-the-key" not in str(refused)
