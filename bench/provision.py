@@ -25,7 +25,9 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1,200,1000", help="how many Experiments at once, comma separated (default: %(default)s)")
-    parser.add_argument("--store", choices=("both", "real", "instant"), default="both", help="with the store's STS, with one that answers at once")
+    parser.add_argument(
+        "--store", choices=("both", "real", "instant"), default="both", help="with the store's STS, with one that answers at once"
+    )
     parser.add_argument("--idle", type=float, default=60.0, help="seconds over which an idle operator is watched (default: %(default)s)")
     parser.add_argument("--repairs", type=int, default=100, help="how many objects are damaged to see them repaired (default: %(default)s)")
     parser.add_argument("--no-steady", action="store_true", help="leave out memory, idle CPU, drift and restart at the largest size")

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from bench.provisioning.raw import Json, Raw, spread
+
 from glovebox.kube.kinds import EXPERIMENT
 
 _POSTERS = 8

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from bench.provisioning.raw import CONNECTIONS, Json, Raw, RefusedError, spread
+
 from glovebox.kube.kinds import EXPERIMENT, kind_of
 
 # More experiments in flight keep all connections busy; more than these only wait in our own pool.

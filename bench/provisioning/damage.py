@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.provisioning.raw import Json, Raw, spread
+
 from glovebox.kube.kinds import NETWORK_POLICY, RESOURCE_QUOTA, Kind
 
 _MERGE = "application/merge-patch+json"
@@ -94,7 +95,7 @@ async def repairs(
         wait_seconds: Seconds after which a repair counts as missing.
         while_pid: Stop when this process has ended: what it does is the burst that these repairs compete with.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - which objects are damaged is no secret
     policies = await objects_in(raw, NETWORK_POLICY, namespaces)
     quotas = await objects_in(raw, RESOURCE_QUOTA, namespaces)
     seen = {kind.kind: Sights(watcher, kind) for kind in (NETWORK_POLICY, RESOURCE_QUOTA)}
@@ -143,7 +144,8 @@ async def _edit(raw: Raw, victim: Json) -> int:
 
 async def delete_some(raw: Raw, namespaces: list[str], count: int, seed: int) -> list[Json]:
     """Delete one NetworkPolicy in each of so many experiments and return what was deleted."""
-    chosen = set(random.Random(seed).sample(sorted(namespaces), min(count, len(namespaces))))
+    chance = random.Random(seed)  # noqa: S311 - as above
+    chosen = set(chance.sample(sorted(namespaces), min(count, len(namespaces))))
     victims = {item["metadata"]["namespace"]: item for item in await objects_in(raw, NETWORK_POLICY, chosen)}
     for victim in victims.values():
         await _delete(raw, victim)

@@ -5,7 +5,6 @@ The task is JSON in the file that is its argument, the result JSON on standard o
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import sys
 import time
@@ -14,9 +13,9 @@ from pathlib import Path
 
 import orjson
 import uvloop
-
 from bench.provisioning import bursts, ceiling, damage
 from bench.provisioning.raw import Json, Raw
+
 from glovebox.kube.kinds import NETWORK_POLICY
 
 
@@ -72,15 +71,20 @@ TASKS: dict[str, Callable[[Json], Awaitable[Json]]] = {
 }
 
 
-async def main() -> None:
-    """Do the task."""
-    task = orjson.loads(Path(sys.argv[1]).read_bytes())
+async def work(task: Json) -> Json:
+    """Do the task; the time that its imports took counts in `cpu_total` alone."""
     before = time.process_time()
     result = await TASKS[task["task"]](task)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     result |= {"cpu": time.process_time() - before, "cpu_total": usage.ru_utime + usage.ru_stime}
+    return result
+
+
+def main() -> None:
+    """Read the task, print the result."""
+    result = uvloop.run(work(orjson.loads(Path(sys.argv[1]).read_bytes())))
     sys.stdout.buffer.write(orjson.dumps(result) + b"\n")
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()

@@ -10,17 +10,18 @@ from bench.provisioning.run import Findings, Round, Steady
 
 _INTRODUCTION = """# Performance
 
-What `make bench` (`bench/provision.py`) measured in its last full run. The control plane, the store, the operator and the load generator
-shared the cores named below, so absolute figures say little about another machine; the ratios to the ceiling of the same minutes do.
+What `make bench` (`bench/provision.py`) measured in its last full run. The control plane, the store, the operator and the load
+generator shared the cores named below, so absolute figures say little about another machine; the ratios to the ceiling of the same
+minutes do.
 
-- **Ceiling**: the objects of one Experiment, created by a bare client on 32 connections with no operator running, right before and right after
-  each burst; the mean of both. *Objects* counts the {objects} objects alone; *whole* adds what any operator has to write to the Experiment
-  itself (its creation, a finalizer, the status).
-- **At once**: from the first POST of an Experiment until the last one is seen `Ready=True` by a watch. **Alone**: one after the other, each from its
-  POST until it is seen Ready.
-- **STS**: *real* asks the local store for credentials; *instant* asks a stand-in that answers at once, so that the store's part is left out.
+- **Ceiling**: the objects of one Experiment, created by a bare client on 32 connections with no operator running, right before and
+  right after each burst; the mean of both. *Objects* counts the {objects} objects alone; *whole* adds what any operator has to write
+  to the Experiment itself (its creation, a finalizer, the status).
+- **At once**: from the first POST of an Experiment until the last one is seen `Ready=True` by a watch. **Alone**: one after the
+  other, each from its POST until it is seen Ready.
+- **STS**: *real* asks the local store for credentials; *instant* asks a stand-in that answers at once, which leaves the store out.
 - **CPU** is processor time in ms for each Experiment; *foreign* is what other programs on the machine used, in cores.
-- **Repair**: from sending a deletion of a NetworkPolicy or an edit of a quota until a watch shows the object as it was.
+- **Repair**: from sending the deletion of a NetworkPolicy, or the edit of a quota, until a watch shows the object as it was.
 """
 
 
@@ -43,8 +44,9 @@ def _machine(findings: Findings) -> str:
     machine = findings.machine
     day = time.strftime("%Y-%m-%d")
     return (
-        f"Measured on {day} in {findings.seconds / 60:.0f} minutes: {machine['cores']} cores ({machine['processor']}), {machine['memory']} of memory, "
-        f"Linux {machine['kernel']}, Python {machine['python']}, etcd without fsync. The operator ran with {findings.rights}.\n"
+        f"Measured on {day} in {findings.seconds / 60:.0f} minutes: {machine['cores']} cores ({machine['processor']}), "
+        f"{machine['memory']} of memory, Linux {machine['kernel']}, Python {machine['python']}, etcd without fsync. "
+        f"The operator ran with {findings.rights}.\n"
     )
 
 
@@ -76,7 +78,7 @@ def _steady_targets(steady: Steady) -> Iterable[Sequence[str]]:
     yield (
         f"restart at {restart['experiments']:,}",
         "<= 5 s",
-        f"{restart['deleted']} deleted objects back after {restart['back_seconds']:.1f} s, all looked at after {restart['looked_seconds'] or 0:.1f} s",
+        f"deleted objects back after {restart['back_seconds']:.1f} s, all looked at after {restart['looked_seconds'] or 0:.1f} s",
         "-",
     )
     made = restart["writes"].get("POST networkpolicies", 0)
@@ -188,12 +190,15 @@ def _steady(steady: Steady) -> str:
     for title, found in (("idle", steady.drift), ("during a burst of 200", steady.drift_busy)):
         each = ", ".join(f"{name} p50 {found[name]['p50']:.1f} / p95 {found[name]['p95']:.1f} ms" for name in ("deleted", "edited"))
         times = found["times"]
-        lines.append(f"- Repairs {title}: {times['count']} ({each}; longest {times['max']:.0f} ms), {found['missing']} not repaired in 20 s.")
+        lines.append(
+            f"- Repairs {title}: {times['count']} ({each}; longest {times['max']:.0f} ms), {found['missing']} not repaired in 20 s."
+        )
     burst = steady.drift_busy_burst
     lines.append(f"- That burst: {burst['rate']:.1f}/s, {burst['ready']} of {burst['count']} Ready.")
     lines.append(
-        f"- Restart with {restart['experiments']:,} Experiments, from the start of the process: caches complete after {restart['listed_seconds']:.1f} s, "
-        f"{restart['back']} of {restart['deleted']} deleted NetworkPolicies back between {restart['first_back_seconds']:.1f} and {restart['back_seconds']:.1f} s, "
+        f"- Restart with {restart['experiments']:,} Experiments, from the start of the process: caches complete after "
+        f"{restart['listed_seconds']:.1f} s, {restart['back']} of {restart['deleted']} deleted NetworkPolicies back between "
+        f"{restart['first_back_seconds']:.1f} and {restart['back_seconds']:.1f} s, "
         f"every Experiment looked at after {restart['looked_seconds'] or 0:.1f} s; {restart['cpu']:.1f} s of CPU in the operator, "
         f"{restart['apiserver_cpu']:.1f} s in the API server (foreign {restart['foreign']:.2f} cores); writes: {writes}; "
         f"memory afterwards {restart['memory'][0]:.0f} MiB ({restart['memory'][1]:.0f} at most)."

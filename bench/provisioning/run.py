@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.cluster import ensure_programs
-
 from bench.provisioning.machine import Usage, cpu_seconds, describe, memory_mib
 from bench.provisioning.raw import Json
 from bench.provisioning.stage import CEILING_TEAM, Stage, staged
+
 from glovebox.local.progress import terminal
+from support.cluster import ensure_programs
 
 # A ceiling of so many experiments is steady enough; thousands would only fill the cluster.
 _CEILING = 200
@@ -55,8 +55,8 @@ class Round:
     def ceiling(self, name: str) -> float:
         """Return the mean rate of a ceiling, experiments a second; for one alone, its median in milliseconds."""
         if self.size == 1:
-            return statistics.mean(one["times"]["p50"] for one in self.ceilings[name])
-        return statistics.mean(one["rate"] for one in self.ceilings[name])
+            return float(statistics.mean(one["times"]["p50"] for one in self.ceilings[name]))
+        return float(statistics.mean(one["rate"] for one in self.ceilings[name]))
 
 
 @dataclass
@@ -181,7 +181,9 @@ def _steady(stage: Stage, size: int, idle_seconds: float, repairs: int) -> Stead
     found.drift_usage = meter.read()
     _say("   repairs during a burst of 200")
     burst = stage.start_load("burst", experiments=stage.experiments(200), one_by_one=False, pause=0.0, wait_seconds=240.0)
-    damage = stage.start_load("damage", namespaces=namespaces, count=repairs, pause=0.02, seed=2, wait_seconds=20.0, while_pid=burst.child.pid)
+    damage = stage.start_load(
+        "damage", namespaces=namespaces, count=repairs, pause=0.02, seed=2, wait_seconds=20.0, while_pid=burst.child.pid
+    )
     found.drift_busy_burst = burst.result()
     found.drift_busy = damage.result()
     stage.settle()

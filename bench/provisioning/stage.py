@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from support.cluster import Cluster, running_cluster
-from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec, install_chart, profile_spec, store_secret, store_spec
-
 from bench.provisioning.machine import Meter
 from bench.provisioning.raw import Json
+
 from glovebox import names
 from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
@@ -29,6 +27,8 @@ from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import desired_objects
 from glovebox.local.operator_process import OPERATOR_USER
 from glovebox.local.part import Part
+from support.cluster import Cluster, running_cluster
+from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec, install_chart, profile_spec, store_secret, store_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 TEAM = "bench"

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from pydantic.alias_generators import to_camel
 
 from glovebox import names
-from glovebox.api.conditions import Condition, find_condition
+from glovebox.api.conditions import READY, Condition, find_condition
 from glovebox.api.schema import Extra, list_map
 
 
@@ -119,6 +119,14 @@ class Resource(TolerantModel, Generic[SpecT, StatusT]):
     def uid(self) -> str:
         """The object's UID: the only identity that survives deleting and creating anew under one name."""
         return self.metadata.uid
+
+    @property
+    def why_not_ready(self) -> str | None:
+        """What keeps others from relying on this object, in a few words; None when it is Ready in its newest form."""
+        ready = self.status.condition(READY)
+        if ready is None or self.status.observed_generation != self.metadata.generation:
+            return "it was not looked at yet"
+        return None if ready.is_true else ready.message or ready.reason
 
     @property
     def is_deleting(self) -> bool:

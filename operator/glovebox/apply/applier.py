@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,6 +34,8 @@ _FIGHT_REPAIRS = 5
 _FIGHT_WINDOW_SECONDS = 60.0
 _FIGHT_LONGEST_PAUSE_SECONDS = 120.0
 _TRIES = 4
+# The controller manager makes it as soon as it sees the namespace, mostly before we do: replacing saves two requests.
+_MADE_BY_OTHERS = {("ServiceAccount", "default")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,9 @@ class Applier:
             return Applied("unchanged")
         self._children.want(key, content)
         if known is None and not established:
+            if (kind.kind, key.name) in _MADE_BY_OTHERS:
+                with suppress(NotFound):
+                    return self._done(kind, content, await self._client.replace(kind, dict(intent)), "created")
             try:
                 return self._done(kind, content, await self._create(kind, intent), "created")
             except AlreadyExists:

@@ -22,7 +22,7 @@ _RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 
 def service_accounts(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     """Return the runner's account and the `default` one, neither with a token in its pods."""
-    return tuple(_service_account(name, inputs) for name in (DEFAULT_SERVICE_ACCOUNT, names.RUNNER_SERVICE_ACCOUNT))
+    return tuple(_service_account(name, inputs) for name in (names.RUNNER_SERVICE_ACCOUNT, DEFAULT_SERVICE_ACCOUNT))
 
 
 def role_binding(inputs: ExperimentInputs) -> KubernetesObject:

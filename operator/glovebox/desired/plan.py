@@ -49,11 +49,10 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
     return Plan(
         namespace=namespace(inputs),
         walls=(
-            # First: the controller manager makes the `default` account too, and whoever comes second pays two requests more.
-            *service_accounts(inputs),
             *network_policies(inputs),
             limit_range(inputs),
             frozen,
+            *service_accounts(inputs),
             # Last: each object that it counts rewrites the quota's status when it comes after it.
             resource_quota(inputs),
         ),

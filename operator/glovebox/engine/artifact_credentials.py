@@ -7,7 +7,10 @@ content is not the one that was issued. Another operator's Secret is as good as 
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +37,7 @@ from glovebox.store.credentials import SessionCredentials, issue_credentials
 _ROTATE_AT = 2 / 3
 _RETRY_SECONDS = 15.0
 _UNCHANGED = Applied("unchanged")
+Asked = asyncio.Task[SessionCredentials]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +53,50 @@ class Issued:
     applied: Applied = _UNCHANGED
 
 
-async def ensure_credentials(world: World, experiment: Experiment, surroundings: Surroundings, namespace: str, draft: Draft) -> Issued:
+@asynccontextmanager
+async def asked_ahead(world: World, experiment: Experiment, surroundings: Surroundings) -> AsyncIterator[Asked | None]:
+    """Ask the store for a new experiment's credentials while its namespace is being made: the answer needs no namespace.
+
+    The answer is dropped when the block ends without having used it.
+    """
+    if experiment.status.digest or experiment.spec.lifecycle.desired == "Frozen":
+        yield None
+        return
+    asked = asyncio.create_task(_ask(world, experiment, surroundings))
+    # Whoever does not get to use the answer does not care for its error either.
+    asked.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    try:
+        yield asked
+    finally:
+        asked.cancel()
+
+
+async def ensure_credentials(
+    world: World, experiment: Experiment, surroundings: Surroundings, namespace: str, draft: Draft, asked: Asked | None
+) -> Issued:
     """Make sure that valid credentials lie in the experiment's namespace, and answer CredentialsFresh.
+
+    Args:
+        world: The operator's world.
+        experiment: Whose credentials.
+        surroundings: What it refers to.
+        namespace: Its namespace.
+        draft: Its status.
+        asked: The store's answer, if it was asked ahead.
 
     Raises:
         InvalidInput: The store has no STS role, so nothing can be issued.
         Unavailable, Forbidden: The store or the API server failed, and no valid credentials are there.
     """
-    metadata = experiment.metadata
-    prefix = names.artifact_prefix(metadata.namespace, metadata.name, metadata.uid)
-    artifacts = {"uri": f"s3://{surroundings.store.spec.artifacts.bucket}/{prefix}", "storeRef": surroundings.store.name}
+    artifacts = {"uri": f"s3://{surroundings.store.spec.artifacts.bucket}/{_prefix(experiment)}", "storeRef": surroundings.store.name}
     reserve = timedelta(seconds=surroundings.profile.spec.credentials.duration_seconds * (1 - _ROTATE_AT))
     now = world.now()
     expire, drift = await _found(world, experiment, namespace)
     if expire is None or now >= expire - reserve:
         try:
-            expire = await _issue(world, experiment, surroundings, namespace, prefix)
+            credentials = await (asked or _ask(world, experiment, surroundings))
+            await _write(world, experiment, surroundings.store, namespace, credentials)
+            expire = credentials.expire_time
         except GloveboxError as error:
             world.metrics.rotations.labels("s3", "error").inc()
             if expire is None or expire <= now:
@@ -111,7 +143,7 @@ def _intact(secret: dict[str, Any]) -> datetime | None:
     return datetime.fromisoformat(expire)
 
 
-async def _issue(world: World, experiment: Experiment, surroundings: Surroundings, namespace: str, prefix: str) -> datetime:
+async def _ask(world: World, experiment: Experiment, surroundings: Surroundings) -> SessionCredentials:
     store = surroundings.store
     if store.spec.sts is None:
         raise InvalidInput(
@@ -120,16 +152,14 @@ async def _issue(world: World, experiment: Experiment, surroundings: Surrounding
         )
     connection = await open_store(world, store)
     async with world.metrics.on_store("issue_credentials"):
-        credentials = await issue_credentials(
+        return await issue_credentials(
             connection,
             role_arn=store.spec.sts.role_arn,
             bucket=store.spec.artifacts.bucket,
-            prefix=prefix,
+            prefix=_prefix(experiment),
             session_name=f"glovebox-{names.short_hash(experiment.uid)}",
             duration_seconds=surroundings.profile.spec.credentials.duration_seconds,
         )
-    await _write(world, experiment, store, namespace, credentials)
-    return credentials.expire_time
 
 
 async def _write(world: World, experiment: Experiment, store: ObjectStore, namespace: str, credentials: SessionCredentials) -> None:
@@ -161,6 +191,10 @@ async def _write(world: World, experiment: Experiment, store: ObjectStore, names
     except AlreadyExists:
         answer = await world.client.replace(SECRET, secret)
     world.children.wrote(SECRET, answer)
+
+
+def _prefix(experiment: Experiment) -> str:
+    return names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid)
 
 
 def _key(namespace: str) -> ChildKey:

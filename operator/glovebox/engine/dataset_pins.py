@@ -166,10 +166,9 @@ def _store(world: World, pin: DatasetPin) -> ObjectStore:
     if obj is None:
         raise NotReady(reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'")
     store = ObjectStore.model_validate(obj)
-    ready = store.status.condition(types.READY)
-    if ready is None or not ready.is_true:
-        why = f": {ready.message}" if ready is not None else ""
-        raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet{why}")
+    why = store.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
     return store
 
 

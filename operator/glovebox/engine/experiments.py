@@ -20,7 +20,7 @@ from glovebox.desired import refusals
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import Plan, desired_objects
 from glovebox.engine import provision
-from glovebox.engine.artifact_credentials import Issued, ensure_credentials
+from glovebox.engine.artifact_credentials import Asked, Issued, asked_ahead, ensure_credentials
 from glovebox.engine.drift_report import report_drift
 from glovebox.engine.freeze import freeze
 from glovebox.engine.gather import Surroundings, gather
@@ -96,8 +96,9 @@ async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], 
             f"what is declared has the digest {plan.digest}, the snapshot {experiment.status.digest}: "
             "a fixed field was changed past the API server's rules; restore it, or create a new Experiment",
         )
-    found = await provision.namespace_stands(world, experiment, plan)
-    result = await _fill(world, experiment, obj, draft, surroundings, plan, found, frozen=frozen)
+    async with asked_ahead(world, experiment, surroundings) as asked:
+        found = await provision.namespace_stands(world, experiment, plan)
+        result = await _fill(world, experiment, obj, draft, surroundings, plan, found, asked)
     _conclude(experiment, draft, surroundings, plan, found.uid)
     return result
 
@@ -110,14 +111,14 @@ async def _fill(
     surroundings: Surroundings,
     plan: Plan,
     found: provision.Found,
-    *,
-    frozen: bool,
+    asked: Asked | None,
 ) -> Result:
     """Walls and credentials side by side, then access, then whatever does not belong there goes."""
     namespace = namespace_of(experiment)
+    frozen = experiment.spec.lifecycle.desired == "Frozen"
     walls, issued = await asyncio.gather(
         provision.walls_stand(world, surroundings.profile, plan, found),
-        _lock_up(world, namespace, draft) if frozen else ensure_credentials(world, experiment, surroundings, namespace, draft),
+        _lock_up(world, namespace, draft) if frozen else ensure_credentials(world, experiment, surroundings, namespace, draft, asked),
         return_exceptions=True,
     )
     if isinstance(walls, BaseException):

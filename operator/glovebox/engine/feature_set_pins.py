@@ -81,10 +81,9 @@ def _input_digest(world: World, pin: FeatureSetPin, entry: FeatureInput) -> str:
     if obj is None:
         raise NotReady(reasons.INPUT_NOT_FOUND, f"input `{entry.name}`: there is no DatasetPin '{name}' in this namespace")
     dataset = DatasetPin.model_validate(obj)
-    ready = dataset.status.condition(types.READY)
-    if ready is None or not ready.is_true:
-        why = f": {ready.message}" if ready is not None else ""
-        raise NotReady(reasons.INPUT_NOT_READY, f"input `{entry.name}`: DatasetPin '{name}' is not ready{why}")
+    why = dataset.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.INPUT_NOT_READY, f"input `{entry.name}`: DatasetPin '{name}' is not ready: {why}")
     if entry.digest is not None and entry.digest != dataset.status.digest:
         raise InvalidInput(
             reasons.INPUT_DIGEST_MISMATCH,

@@ -90,10 +90,9 @@ def _store(world: World, experiment: Experiment, draft: Draft, *, must_be_ready:
         draft.no(types.ARTIFACTS_PROTECTED, missing.reason, missing.message)
         raise missing
     store = ObjectStore.model_validate(obj)
-    ready = store.status.condition(types.READY)
-    if ready is None or not ready.is_true or store.status.observed_generation != store.metadata.generation:
-        why = f": {ready.message}" if ready is not None else ""
-        unproven = NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet{why}")
+    why = store.why_not_ready
+    if why is not None:
+        unproven = NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
         draft.no(types.ARTIFACTS_PROTECTED, unproven.reason, unproven.message)
         if must_be_ready:
             raise unproven
@@ -130,10 +129,9 @@ def _bound(world: World, experiment: Experiment, reference: _Reference) -> Input
         raise NotReady(
             reasons.PIN_NOT_FOUND, f"input `{reference.name}`: there is no {reference.kind} '{reference.pin_ref.name}' in this namespace"
         )
-    ready = pin.status.condition(types.READY)
-    if ready is None or not ready.is_true or pin.status.observed_generation != pin.metadata.generation:
-        why = f": {ready.message}" if ready is not None else ""
-        raise NotReady(reasons.PIN_NOT_READY, f"input `{reference.name}`: {reference.kind} '{pin.name}' is not ready{why}")
+    why = pin.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.PIN_NOT_READY, f"input `{reference.name}`: {reference.kind} '{pin.name}' is not ready: {why}")
     validity = pin.spec.validity
     if validity is not None and validity.is_early(world.now()):
         raise Refused(

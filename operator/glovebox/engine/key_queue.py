@@ -94,17 +94,21 @@ class KeyQueue(Generic[K]):
         self._timers.pop(key, None)
         self.add(key, Priority.RESYNC)
 
-    async def take(self) -> K:
-        """Wait for the next key and mark it as being worked on; `done` must follow."""
+    async def take(self, least: Priority = Priority.RESYNC) -> tuple[K, Priority]:
+        """Wait for the next key and mark it as being worked on; `done` must follow.
+
+        Args:
+            least: Keys that are less urgent than this are left to others.
+        """
         while True:
-            while self._ready:
+            while self._ready and self._ready[0][0] <= least:
                 priority, _, key = heapq.heappop(self._ready)
                 if self._waiting.get(key) != priority:
                     continue  # it went up in priority and was taken by that entry
                 del self._waiting[key]
                 self._added.pop(key, None)
                 self._working[key] = self._clock()
-                return key
+                return key, Priority(priority)
             self._wakeup.clear()
             await self._wakeup.wait()
 

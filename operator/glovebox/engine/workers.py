@@ -14,6 +14,7 @@ from glovebox.engine.key_queue import KeyQueue, Priority
 from glovebox.engine.reconcile import reconcile
 from glovebox.engine.world import Result, World
 from glovebox.errors import Conflict, Forbidden, Unavailable
+from glovebox.kube.gate import urgency
 from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE
 from glovebox.observe.resources import Key
 
@@ -21,6 +22,8 @@ from glovebox.observe.resources import Key
 CLUSTER_QUEUE: Final = "cluster"
 DATA_QUEUE: Final = "data"
 _CLUSTER_KINDS = frozenset({EXPERIMENT.kind, ISOLATION_PROFILE.kind})
+# These take nothing but repairs, so that a burst of new work never occupies everybody.
+_REPAIRERS = 2
 _CONFLICT_SECONDS = 0.05
 log = structlog.get_logger(__name__)
 
@@ -52,11 +55,14 @@ class Workers:
         async with asyncio.TaskGroup() as group:
             for name, queue in self.queues.items():
                 for _ in range(self._sizes[name]):
-                    group.create_task(self._work(world, queue))
+                    group.create_task(self._work(world, queue, Priority.RESYNC))
+            for _ in range(_REPAIRERS):
+                group.create_task(self._work(world, self.queues[CLUSTER_QUEUE], Priority.REPAIR))
 
-    async def _work(self, world: World, queue: KeyQueue[Key]) -> None:
+    async def _work(self, world: World, queue: KeyQueue[Key], least: Priority) -> None:
         while True:
-            key = await queue.take()
+            key, priority = await queue.take(least)
+            urgency.set(priority)
             try:
                 await self._once(world, queue, key)
             finally:

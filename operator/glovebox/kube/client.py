@@ -21,6 +21,7 @@ import orjson
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from glovebox.kube.gate import Gate
 from glovebox.kube.kinds import Kind
 
 JSON = "application/json"
@@ -88,6 +89,7 @@ class Client:
         self._observe = observe
         self._credentials = login()
         self._session: aiohttp.ClientSession | None = None
+        self._gate = Gate(POOL_SIZE)
 
     async def __aenter__(self) -> Self:
         self._session = self._open()
@@ -240,7 +242,8 @@ class Client:
                 raise Unavailable(reasons.API_UNAVAILABLE, "the connection to the API server is not open")
             started = time.perf_counter()
             try:
-                async with session.request(method, path, data=data, params=params, headers={"Content-Type": content_type}) as answer:
+                headers = {"Content-Type": content_type}
+                async with self._gate, session.request(method, path, data=data, params=params, headers=headers) as answer:
                     raw = await answer.read()
                     self._observe(verb, kind.plural, answer.status, time.perf_counter() - started)
                     if answer.status < 300:  # noqa: PLR2004 - HTTP success
