@@ -85,6 +85,7 @@ async def test_a_reflector_tells_what_is_there_what_comes_and_what_goes(client: 
         await _until(lambda: children.get(ChildKey("NetworkPolicy", namespace, "early")) is None)
     finally:
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     assert woken
 
 
@@ -102,6 +103,7 @@ async def test_a_deletion_missed_in_a_gap_is_noticed_by_the_next_list(client: Cl
         await _until(lambda: children.get(ChildKey("NetworkPolicy", namespace, "wall")) is None)
     finally:
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     assert woken == ["Experiment/team/x"]
 
 
