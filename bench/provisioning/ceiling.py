@@ -8,10 +8,13 @@ from typing import Any
 
 from bench.provisioning.raw import CONNECTIONS, Json, Raw, RefusedError, spread
 
-from glovebox.kube.kinds import EXPERIMENT, kind_of
+from glovebox import names
+from glovebox.kube.kinds import ADDITIVE_KINDS, EXPERIMENT, NAMESPACE, Kind, kind_of
 
 # More experiments in flight keep all connections busy; more than these only wait in our own pool.
 _IN_FLIGHT = 16
+# In the label that the operator's watches select by, so that they do not see these objects.
+MANAGED_BY = "glovebench"
 
 
 def post_path(obj: Json) -> str:
@@ -75,7 +78,11 @@ async def measure(operator: Raw, user: Raw, ones: list[Json], *, whole: bool, on
 
 
 async def clear(user: Raw, experiments: str) -> int:
-    """Remove the Experiments of a ceiling, which no operator knows, so that none finds them."""
+    """Remove what the operator would find of a ceiling when it starts again.
+
+    That is the Experiments, which no operator knows, and the two kinds that it watches whole and not by label. The namespaces and the
+    rest stay: Kubernetes needs minutes to remove hundreds of namespaces.
+    """
     path = EXPERIMENT.path(experiments)
     items: list[dict[str, Any]] = (await user.send("GET", path))["items"]
     gate = asyncio.Semaphore(16)
@@ -86,5 +93,12 @@ async def clear(user: Raw, experiments: str) -> int:
             await user.send("PATCH", own, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
             await user.send("DELETE", own)
 
+    async def strip(namespace: str, kind: Kind) -> None:
+        async with gate:
+            await user.send("DELETE", kind.path(namespace))
+
     await asyncio.gather(*(remove(item) for item in items))
+    found = await user.send("GET", f"{NAMESPACE.path()}?labelSelector={names.LABEL_MANAGED_BY}%3D{MANAGED_BY}")
+    made = [item["metadata"]["name"] for item in found["items"]]
+    await asyncio.gather(*(strip(namespace, kind) for namespace in made for kind in ADDITIVE_KINDS))
     return len(items)

@@ -162,8 +162,6 @@ def _ceiling(stage: Stage, size: int, ceilings: dict[str, list[Json]]) -> int:
 
 
 def _steady(stage: Stage, size: int, idle_seconds: float, repairs: int) -> Steady:
-    _say("   steady state: the ceiling's namespaces go first")
-    _remove_ceiling(stage)
     found = Steady(size=size)
     stage.operator.start()
     stage.settle(quiet=2.0)
@@ -191,17 +189,6 @@ def _steady(stage: Stage, size: int, idle_seconds: float, repairs: int) -> Stead
     _say("   restart")
     found.restart = _restart(stage, stage.namespaces())
     return found
-
-
-def _remove_ceiling(stage: Stage) -> None:
-    """Remove the namespaces that a ceiling made, and wait until they are gone."""
-    api = stage.cluster.api
-    selector = "app.kubernetes.io/managed-by=glovebench"
-    stage.cluster.kubectl("delete", "namespaces", "--selector", selector, "--wait=false", user="bench", groups=stage.groups)
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and api.list("/api/v1/namespaces", labelSelector=selector, limit=1):
-        time.sleep(1)
-    api.request("DELETE", f"/api/v1/namespaces/{CEILING_TEAM}")
 
 
 def _restart(stage: Stage, namespaces: list[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from bench.provisioning.ceiling import MANAGED_BY
 from bench.provisioning.machine import Meter
 from bench.provisioning.raw import Json
 
@@ -154,7 +155,7 @@ class Stage:
         secret = {**template["secret"], "metadata": {**template["secret"]["metadata"], "namespace": namespace}}
         objects: list[Json] = orjson.loads(orjson.dumps([plan.namespace, *plan.walls, secret, *plan.access]))
         for obj in objects:
-            obj["metadata"]["labels"][names.LABEL_MANAGED_BY] = "glovebench"
+            obj["metadata"]["labels"][names.LABEL_MANAGED_BY] = MANAGED_BY
         return {"experiment": plain, "objects": objects, "status": {**template["experiment"]["status"], "namespace": namespace}}
 
     def learn(self) -> None:

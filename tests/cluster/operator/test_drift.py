@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from support.api import Api
 from support.cluster import Cluster
-from support.operator_process import Operator, Team, experiment_spec
+from support.operator_process import Operator, Team, experiment_spec, profile_spec
 from support.waiting import eventually
 
 NETWORK = "/apis/networking.k8s.io/v1"
@@ -161,3 +162,46 @@ def test_credentials_that_somebody_changed_are_issued_anew_and_told(team: Team, 
     )
     drift = eventually(lambda: team.read("Experiment", "kept")["status"].get("drift"), what="a record of the drift")
     assert (drift["last"]["kind"], drift["last"]["change"]) == ("Secret", "Modified")
+
+
+@pytest.mark.parametrize("policy", ["Alert", "Ignore"])
+def test_a_profile_may_alert_or_ignore_instead_of_repairing(
+    team: Team, rogue: Api, platform: Team, operator: Operator, policy: str
+) -> None:
+    name = f"{team.name}-{policy.lower()}"
+    platform.declare("IsolationProfile", name, profile_spec(drift=[{"kind": "LimitRange", "policy": policy}]))
+    team.declare("Experiment", "watched", experiment_spec(name, "primary"))
+    namespace = team.expect("Experiment", "watched")["status"]["namespace"]
+    limits = f"{CORE}/namespaces/{namespace}/limitranges/glovebox-limits"
+    policies = f"{NETWORK}/namespaces/{namespace}/networkpolicies/glovebox-default-deny"
+    rogue.patch(limits, {"metadata": {"labels": {"left": "alone"}}}, fieldManager="rogue-tool")
+    rogue.delete(policies)
+    eventually(lambda: team.api.find(policies), what="other kinds are repaired")
+    if policy == "Alert":
+        told = team.expect("Experiment", "watched", "DriftDetected", "True", "DriftDetected")
+        message = next(entry["message"] for entry in told["status"]["conditions"] if entry["type"] == "DriftDetected")
+        assert "rogue-tool" in message
+        assert operator.metric("glovebox_drift_outstanding", managed_kind="LimitRange") >= 1
+    assert team.api.get(limits)["metadata"]["labels"]["left"] == "alone"
+    assert team.condition("Experiment", "watched", "Ready")["status"] == "True"
+
+
+def test_credentials_are_renewed_before_they_expire(team: Team, rogue: Api, namespace: str) -> None:
+    path = f"{CORE}/namespaces/{namespace}/secrets/glovebox-artifacts-credentials"
+    before = team.api.get(path)
+    soon = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    rogue.patch(f"{team.path('Experiment', 'kept')}/status", {"status": {"artifacts": {"credentialsExpireTime": soon}}})
+    renewed = eventually(lambda: found if (found := team.api.get(path))["data"] != before["data"] else None, what="new credentials")
+    status = eventually(
+        lambda: found if (found := team.read("Experiment", "kept")["status"])["artifacts"]["credentialsExpireTime"] > soon else None,
+        what="the new time",
+    )
+    assert renewed["metadata"]["uid"] == before["metadata"]["uid"], "replaced in place: mounted files follow"
+    assert status["artifacts"]["credentialsExpireTime"] == renewed["metadata"]["annotations"]["glovebox.dev/credentials-expire-time"]
+    assert status.get("drift") is None, "a renewal is no drift"
+
+
+def test_a_status_that_somebody_wrote_is_put_right(team: Team, rogue: Api, namespace: str) -> None:
+    rogue.patch(f"{team.path('Experiment', 'kept')}/status", {"status": {"artifacts": {"uri": "s3://elsewhere/"}}})
+    eventually(lambda: team.read("Experiment", "kept")["status"]["artifacts"]["uri"] != "s3://elsewhere/" or None, what="the own address")
+    assert team.read("Experiment", "kept")["status"]["namespace"] == namespace
