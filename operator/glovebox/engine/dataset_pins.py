@@ -21,7 +21,7 @@ from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.observe.resources import Key
-from glovebox.status.draft import Draft, format_time
+from glovebox.status.draft import Draft, counted, format_time
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
@@ -88,7 +88,11 @@ async def _build(world: World, pin: DatasetPin, obj: dict[str, Any], draft: Draf
     world.metrics.digest_checks.labels(KIND, "match").inc()
     world.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
     draft.set(**_recorded(built), verifiedTime=moment, listedTime=moment, findings=None)
-    draft.yes(types.VERIFIED, reasons.VERIFIED, f"{built.roots.objects} objects with {built.roots.bytes} bytes were read and hashed")
+    draft.yes(
+        types.VERIFIED,
+        reasons.VERIFIED,
+        f"{counted(built.roots.objects, 'object')} with {counted(built.roots.bytes, 'byte')} read and hashed",
+    )
     draft.no(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
 
 
@@ -128,7 +132,7 @@ async def _check(world: World, pin: DatasetPin, draft: Draft, connection: Store,
     world.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
     if findings.clean:
         draft.set(findings=None)
-        draft.yes(types.VERIFIED, reasons.VERIFIED, f"{pin.status.objects} objects are in the store as pinned")
+        draft.yes(types.VERIFIED, reasons.VERIFIED, f"{counted(pin.status.objects or 0, 'object')} in the store as pinned")
         draft.no(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
         return
     reason, message = describe(findings)

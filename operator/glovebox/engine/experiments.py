@@ -148,7 +148,7 @@ async def _lock_up(world: World, namespace: str, draft: Draft) -> None:
 def _conclude(experiment: Experiment, draft: Draft, surroundings: Surroundings, plan: Plan, namespace_uid: str) -> None:
     namespace = namespace_of(experiment)
     draft.set(namespace=namespace, namespaceUid=namespace_uid, digest=plan.digest)
-    draft.set(inputs=[entry.model_dump(by_alias=True, mode="json", exclude_none=True) for entry in surroundings.bound])
+    draft.set(inputs=[entry.model_dump(by_alias=True, mode="json", exclude_defaults=True) for entry in surroundings.bound])
     walls = len(plan.walls)
     draft.yes(types.NAMESPACE_READY, reasons.PROVISIONED, f"namespace `{namespace}` with {walls + len(plan.access)} objects is as declared")
     draft.yes(types.QUOTA_APPLIED, reasons.PROVISIONED, "ResourceQuota and LimitRange are in force")

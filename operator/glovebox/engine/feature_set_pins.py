@@ -13,7 +13,7 @@ from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.observe.resources import Key
-from glovebox.status.draft import Draft, format_time
+from glovebox.status.draft import Draft, counted, format_time
 
 KIND = FEATURE_SET_PIN.kind
 LASTING = (types.READY, types.VERIFIED)
@@ -103,7 +103,9 @@ def _window(world: World, pin: FeatureSetPin, draft: Draft) -> Result:
         draft.no(types.VERIFIED, reasons.EXPIRED, f"the definitions expired at {format_time(validity.not_after_time)}; pin their successor")
         return DONE
     draft.yes(
-        types.VERIFIED, reasons.VERIFIED, f"{len(pin.spec.features)} definitions over {len(pin.spec.inputs)} pinned inputs are complete"
+        types.VERIFIED,
+        reasons.VERIFIED,
+        f"{counted(len(pin.spec.features), 'definition')} over {counted(len(pin.spec.inputs), 'pinned input')} complete",
     )
     if validity is not None and validity.not_after_time is not None:
         return Result(retry_seconds=(validity.not_after_time - now).total_seconds())

@@ -22,7 +22,7 @@ from glovebox.engine.world import World
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.observe.resources import Key
-from glovebox.status.draft import Draft
+from glovebox.status.draft import Draft, counted
 
 Pin = DatasetPin | FeatureSetPin
 
@@ -221,4 +221,4 @@ def _resolved(entry: InputStatus, role: str | None) -> ResolvedInput:
 
 
 def _verified(count: int) -> str:
-    return f"{count} input{'' if count == 1 else 's'} pinned and verified" if count else "no inputs are declared"
+    return f"{counted(count, 'input')} pinned and verified" if count else "no inputs are declared"

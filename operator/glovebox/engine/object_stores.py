@@ -17,7 +17,7 @@ from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.observe.resources import Key
-from glovebox.status.draft import Draft, format_time
+from glovebox.status.draft import Draft, counted, format_time
 from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
 from glovebox.store.probes import Outcome, Proof, condition_outcome, prove_store
 
@@ -94,7 +94,7 @@ def _answer(draft: Draft, condition: str, proofs: list[Proof], *, has_role: bool
         return
     outcome = condition_outcome(proofs, condition)
     told = [proof.message for proof in proofs if proof.condition == condition and proof.outcome == outcome]
-    message = "; ".join(told) if outcome != Outcome.PASSED else f"{len(told)} attempts, each answered as it must be"
+    message = "; ".join(told) if outcome != Outcome.PASSED else f"{counted(len(told), 'attempt')}, each answered as it must be"
     match outcome:
         case Outcome.PASSED:
             draft.yes(condition, reasons.PROVEN, message)
