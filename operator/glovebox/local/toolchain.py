@@ -106,8 +106,9 @@ def _fetch(folder: Path) -> None:
 
 
 def _installer() -> list[str]:
-    # `uv run` tells its children where it is.
-    uv = os.environ.get("UV") or shutil.which("uv")
+    # `uv run` tells its children where it is; `make` brings one into the cache on a machine without.
+    brought = cache_dir() / "uv" / "bin" / "uv"
+    uv = os.environ.get("UV") or shutil.which("uv") or (str(brought) if brought.exists() else None)
     if uv:
         return [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable]
     has_pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60).returncode == 0
