@@ -96,8 +96,10 @@ async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], 
             f"what is declared has the digest {plan.digest}, the snapshot {experiment.status.digest}: "
             "a fixed field was changed past the API server's rules; restore it, or create a new Experiment",
         )
+    # Freezing and going on change objects on purpose: what differs then is no drift.
+    established = bound and frozen == _was_frozen(experiment)
     async with asked_ahead(world, experiment, surroundings) as asked:
-        found = await provision.namespace_stands(world, experiment, plan)
+        found = await provision.namespace_stands(world, experiment, plan, established=established)
         result = await _fill(world, experiment, obj, draft, surroundings, plan, found, asked)
     _conclude(experiment, draft, surroundings, plan, found.uid)
     return result
@@ -118,7 +120,9 @@ async def _fill(
     frozen = experiment.spec.lifecycle.desired == "Frozen"
     walls, issued = await asyncio.gather(
         provision.walls_stand(world, surroundings.profile, plan, found),
-        _lock_up(world, namespace, draft) if frozen else ensure_credentials(world, experiment, surroundings, namespace, draft, asked),
+        _lock_up(world, experiment, namespace, draft)
+        if frozen
+        else ensure_credentials(world, experiment, surroundings, namespace, draft, asked),
         return_exceptions=True,
     )
     if isinstance(walls, BaseException):
@@ -140,8 +144,11 @@ async def _fill(
     return Result(retry_seconds=min(waits)) if waits else DONE
 
 
-async def _lock_up(world: World, namespace: str, draft: Draft) -> None:
+async def _lock_up(world: World, experiment: Experiment, namespace: str, draft: Draft) -> None:
     await freeze(world, namespace)
+    artifacts = experiment.status.artifacts
+    if artifacts is not None:
+        draft.set(artifacts={"uri": artifacts.uri, "storeRef": artifacts.store_ref})
     draft.no(types.CREDENTIALS_FRESH, reasons.FROZEN, "`spec.lifecycle.desired` is Frozen: no credentials are issued")
 
 
@@ -162,6 +169,11 @@ def _conclude(experiment: Experiment, draft: Draft, surroundings: Surroundings, 
     else:
         draft.unknown(types.SUCCEEDED, reasons.RUN_NOT_SUPPORTED, "this version provisions the namespace but does not start `spec.run` yet")
     draft.no(types.SEALED, reasons.NOT_SEALED, "results are locked as they are written; a seal over all of them does not exist yet")
+
+
+def _was_frozen(experiment: Experiment) -> bool:
+    ready = experiment.status.condition(types.READY)
+    return ready is not None and ready.reason == reasons.FROZEN
 
 
 def namespace_of(experiment: Experiment) -> str:

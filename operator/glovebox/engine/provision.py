@@ -51,7 +51,7 @@ class Found:
         return replace(self, applied=self.applied + applied, failure=self.failure or (failures[0] if failures else None))
 
 
-async def namespace_stands(world: World, experiment: Experiment, plan: Plan) -> Found:
+async def namespace_stands(world: World, experiment: Experiment, plan: Plan, *, established: bool) -> Found:
     """Create the namespace, or make sure that the one of that name is this experiment's own.
 
     Raises:
@@ -60,7 +60,6 @@ async def namespace_stands(world: World, experiment: Experiment, plan: Plan) -> 
     """
     intent = plan.namespace
     key = key_of(NAMESPACE, intent)
-    established = bool(experiment.status.digest)
     applied = await world.applier.ensure(intent, established=established, owns=lambda live: _check_owner(experiment, live))
     child = world.children.get(key)
     if child is None:

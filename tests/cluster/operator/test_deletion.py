@@ -104,3 +104,15 @@ def test_freezing_on_request_and_going_on(team: Team) -> None:
     again = team.expect("Experiment", "paused")
     assert again["status"]["namespace"] == namespace
     assert again["status"]["digest"] == made["status"]["digest"]
+    assert "drift" not in again["status"], "freezing and going on are no drift"
+    assert team.api.list(f"/api/v1/namespaces/{namespace}/secrets") != []
+
+
+def test_going_on_after_a_restart_is_no_drift_either(team: Team, operator: Operator) -> None:
+    ready(team, "thawed", "Delete")
+    for desired, status, reason in (("Frozen", "False", "Frozen"), ("Active", "True", "Provisioned")):
+        operator.kill()
+        team.api.patch(team.path("Experiment", "thawed"), {"spec": {"lifecycle": {"desired": desired}}})
+        operator.start()
+        made = team.expect("Experiment", "thawed", status=status, reason=reason)
+    assert "drift" not in made["status"]
