@@ -84,8 +84,8 @@ def _steady_targets(steady: Steady) -> Iterable[Sequence[str]]:
     made = restart["writes"].get("POST networkpolicies", 0)
     others = sum(count for what, count in restart["writes"].items() if what not in _ABOUT_REPAIRS)
     yield "objects written by the restart", f"the {restart['deleted']} missing", f"{made} created, {others} other writes", "-"
-    memory = max(steady.memory[0], restart["memory"][0])
-    yield f"memory of the operator at {steady.size:,}", "<= 150 MiB", f"{memory:.0f} MiB ({steady.memory[1]:.0f} at most)", "-"
+    now, peak = steady.memory
+    yield f"memory of the operator at {steady.size:,}", "<= 150 MiB", f"{now:.0f} MiB ({peak:.0f} at most since its start)", "-"
     if steady.idle is not None:
         share = steady.idle.cpu["operator"] / steady.idle.seconds
         yield f"idle CPU at {steady.size:,}", "<= 1 % of a core", f"{share:.2%}, {steady.idle_writes:.0f} writes", "-"
@@ -193,6 +193,8 @@ def _steady(steady: Steady) -> str:
         lines.append(
             f"- Repairs {title}: {times['count']} ({each}; longest {times['max']:.0f} ms), {found['missing']} not repaired in 20 s."
         )
+    if steady.drift_usage is not None:
+        lines.append(f"- During the idle repairs others used {steady.drift_usage.foreign_cores(steady.drift['cpu_total']):.2f} cores.")
     burst = steady.drift_busy_burst
     lines.append(f"- That burst: {burst['rate']:.1f}/s, {burst['ready']} of {burst['count']} Ready.")
     lines.append(

@@ -172,6 +172,7 @@ def _steady(stage: Stage, size: int, idle_seconds: float, repairs: int) -> Stead
     found.idle = meter.read()
     found.idle_reconciles = stage.operator.metric("glovebox_reconcile_total") - before
     found.idle_writes = stage.operator.writes() - writes
+    found.memory = memory_mib(stage.operator.part.pid)
     namespaces = stage.namespaces()
     _say(f"   {repairs} repairs, idle")
     meter = stage.meter()
@@ -185,7 +186,6 @@ def _steady(stage: Stage, size: int, idle_seconds: float, repairs: int) -> Stead
     found.drift_busy_burst = burst.result()
     found.drift_busy = damage.result()
     stage.settle()
-    found.memory = memory_mib(stage.operator.part.pid)
     _say("   restart")
     found.restart = _restart(stage, stage.namespaces())
     return found

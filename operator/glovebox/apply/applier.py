@@ -22,7 +22,8 @@ from glovebox.api import reasons
 from glovebox.desired.difference import difference, fingerprint, writer_of
 from glovebox.desired.replacement import replacement
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady
-from glovebox.kube.client import AlreadyExists, Client, NotFound
+from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind, kind_of
 from glovebox.observe.children import ChildKey, Children, key_of
 

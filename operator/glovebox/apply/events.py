@@ -15,7 +15,8 @@ import structlog
 
 from glovebox import names
 from glovebox.errors import GloveboxError
-from glovebox.kube.client import AlreadyExists, Client, NotFound
+from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.client import Client
 from glovebox.kube.kinds import EVENT
 
 _REPEAT_SECONDS = 600.0

@@ -27,7 +27,7 @@ from glovebox.engine.gather import Surroundings
 from glovebox.engine.stores import open_store
 from glovebox.engine.world import World
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.kube.client import AlreadyExists
+from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.kinds import SECRET
 from glovebox.observe.children import ChildKey
 from glovebox.status.draft import Draft, format_time

@@ -22,7 +22,7 @@ from glovebox.api import reasons
 from glovebox.engine import dataset_pins, experiments, feature_set_pins, isolation_profiles, object_stores
 from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import Conflict, GloveboxError, InvalidInput, NotReady
-from glovebox.kube.client import NotFound
+from glovebox.kube.answers import NotFound
 from glovebox.observe.resources import Key
 from glovebox.status.draft import Draft
 

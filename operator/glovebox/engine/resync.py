@@ -16,7 +16,7 @@ from glovebox.engine.key_queue import Priority
 from glovebox.engine.workers import Workers
 from glovebox.engine.world import World
 from glovebox.errors import GloveboxError
-from glovebox.kube.client import Expired, NotFound
+from glovebox.kube.answers import Expired, NotFound
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
 from glovebox.observe.resources import Key
 

@@ -20,7 +20,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.engine.freeze import drop_credentials, freeze
 from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import Conflict
-from glovebox.kube.client import NotFound
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE, ROLE_BINDING
 from glovebox.observe.children import ChildKey
 from glovebox.observe.resources import Key

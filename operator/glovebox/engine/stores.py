@@ -9,7 +9,7 @@ from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.engine.world import World
 from glovebox.errors import InvalidInput, NotReady
-from glovebox.kube.client import NotFound
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
 from glovebox.store.connection import Credentials, Store, StoreSettings
 

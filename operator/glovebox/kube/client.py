@@ -13,14 +13,15 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol, Self
+from typing import Any, NoReturn, Protocol, Self
 
 import aiohttp
 import orjson
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from glovebox.errors import Unavailable
+from glovebox.kube.answers import TOO_MANY_REQUESTS, UNAUTHORIZED, NotFound, checked_event, refuse, retry_after
 from glovebox.kube.gate import Gate
 from glovebox.kube.kinds import Kind
 
@@ -34,8 +35,6 @@ REQUEST_TIMEOUT_SECONDS = 30.0
 WATCH_SECONDS = 290
 WATCH_SILENCE_SECONDS = 75.0
 _TOO_MANY_REQUESTS_TRIES = 5
-_GONE = 410
-_TOO_MANY_REQUESTS = 429
 # Watches hold a connection each, beside the pool for requests.
 WATCHES = 16
 
@@ -55,18 +54,6 @@ class Credentials(Protocol):
     def as_ssl_context(self) -> ssl.SSLContext:
         """Return the TLS settings, the client certificate included."""
         raise NotImplementedError
-
-
-class NotFound(Exception):  # noqa: N818 - an answer, not a failure
-    """The object is not there."""
-
-
-class AlreadyExists(Exception):  # noqa: N818 - an answer, not a failure
-    """An object of that name is there already."""
-
-
-class Expired(Exception):  # noqa: N818 - an answer, not a failure
-    """The resource version asked for is too old: list again."""
 
 
 Observer = Callable[[str, str, int, float], None]
@@ -213,7 +200,7 @@ class Client:
             # Objects can be 1.5 MiB on one line, far above aiohttp's line limit: lines are cut here.
             async with session.get(kind.path(), params=params, timeout=timeout) as answer:
                 if answer.status != 200:  # noqa: PLR2004 - the one success of a watch
-                    await self._fail("WATCH", kind, kind.path(), answer, session)
+                    await self._refuse("WATCH", kind, kind.path(), answer.status, await answer.read(), session)
                 rest = b""
                 async for chunk in answer.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -249,10 +236,10 @@ class Client:
                     if answer.status < 300:  # noqa: PLR2004 - HTTP success
                         result: dict[str, Any] = orjson.loads(raw)
                         return result
-                    if answer.status == _TOO_MANY_REQUESTS:
-                        await asyncio.sleep(_retry_after(answer, attempt))
+                    if answer.status == TOO_MANY_REQUESTS:
+                        await asyncio.sleep(retry_after(answer, attempt))
                         continue
-                    await self._fail(verb, kind, path, answer, session, raw)
+                    await self._refuse(verb, kind, path, answer.status, raw, session)
             except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
                 self._observe(verb, kind.plural, 0, time.perf_counter() - started)
                 raise Unavailable(reasons.API_UNAVAILABLE, f"{verb} {path}: {type(error).__name__}: {error}") from error
@@ -260,56 +247,7 @@ class Client:
             reasons.API_UNAVAILABLE, f"{verb} {path}: the API server is shedding load; tried {_TOO_MANY_REQUESTS_TRIES} times"
         )
 
-    async def _fail(
-        self, verb: str, kind: Kind, path: str, answer: aiohttp.ClientResponse, session: aiohttp.ClientSession, raw: bytes | None = None
-    ) -> None:
-        """Raise the error that an answer stands for.
-
-        Raises:
-            NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput, Unavailable: As the code says.
-        """
-        if raw is None:
-            raw = await answer.read()
-        try:
-            status: dict[str, Any] = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            status = {}
-        message = status.get("message") or f"HTTP {answer.status}"
-        reason = status.get("reason", "")
-        match answer.status:
-            case 404:
-                raise NotFound(path)
-            case 410:
-                raise Expired(path)
-            case 409 if reason == "AlreadyExists":
-                raise AlreadyExists(path)
-            case 409:
-                raise Conflict(reasons.CONFLICT, f"{verb} {path}: {message}")
-            case 401:
-                await self._relogin(session)
-                raise Unavailable(reasons.API_UNAVAILABLE, f"{verb} {path}: the API server did not accept the operator's credentials")
-            case 403:
-                raise Forbidden(reasons.FORBIDDEN, f"{verb} {kind.plural}: {message}")
-            case 400 | 413 | 422:
-                raise InvalidInput(reasons.INVALID_SPEC, f"{verb} {path}: {message}")
-        raise Unavailable(reasons.API_UNAVAILABLE, f"{verb} {path}: HTTP {answer.status}: {message}")
-
-
-def checked_event(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
-    """Return a watch event that is none of an error.
-
-    Raises:
-        Expired: The resource version is too old: list again.
-        Unavailable: The server could not go on.
-    """
-    if event.get("type") != "ERROR":
-        return event
-    status = event.get("object", {})
-    if status.get("code") == _GONE:
-        raise Expired(kind.plural)
-    raise Unavailable(reasons.API_UNAVAILABLE, f"watching {kind.plural}: {status.get('message', 'unknown error')}")
-
-
-def _retry_after(answer: aiohttp.ClientResponse, attempt: int) -> float:
-    told = answer.headers.get("Retry-After", "")
-    return min(float(told), 30.0) if told.isdigit() else 0.2 * 2**attempt
+    async def _refuse(self, verb: str, kind: Kind, path: str, code: int, raw: bytes, session: aiohttp.ClientSession) -> NoReturn:
+        if code == UNAUTHORIZED:
+            await self._relogin(session)
+        refuse(verb, kind, path, code, raw)

@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 
 from glovebox.errors import GloveboxError
-from glovebox.kube.client import Client, Expired, NotFound
+from glovebox.kube.answers import Expired, NotFound
+from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind
 from glovebox.observe.children import ChildKey, Children, key_of
 

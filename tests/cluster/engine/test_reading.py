@@ -10,7 +10,8 @@ import kopf
 import pytest
 
 from glovebox.errors import Conflict, Forbidden, InvalidInput, Unavailable
-from glovebox.kube.client import AlreadyExists, Client, NotFound
+from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, NETWORK_POLICY
 from glovebox.observe.children import ChildKey, Children
 from glovebox.observe.reflector import Reflector

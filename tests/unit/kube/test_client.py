@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glovebox.errors import Unavailable
-from glovebox.kube.client import Expired, checked_event
+from glovebox.kube.answers import Expired, checked_event
 from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, NETWORK_POLICY, OBJECT_STORE, SECRET, Kind
 
 
