@@ -43,10 +43,11 @@ def markdown(findings: Findings) -> str:
 def _machine(findings: Findings) -> str:
     machine = findings.machine
     day = time.strftime("%Y-%m-%d")
+    foreign = sum(_foreign(one) for one in findings.rounds) / max(1, len(findings.rounds))
     return (
         f"Measured on {day} in {findings.seconds / 60:.0f} minutes: {machine['cores']} cores ({machine['processor']}), "
         f"{machine['memory']} of memory, Linux {machine['kernel']}, Python {machine['python']}, etcd without fsync. "
-        f"The operator ran with {findings.rights}.\n"
+        f"The operator ran with {findings.rights}. During the bursts other programs used {foreign:.2f} cores on average.\n"
     )
 
 

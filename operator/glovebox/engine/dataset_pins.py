@@ -166,10 +166,9 @@ def source_of(source: DatasetSource) -> PrefixSource | ManifestSource | ObjectsS
 
 def _store(world: World, pin: DatasetPin) -> ObjectStore:
     name = pin.spec.store_ref.name
-    obj = world.resources.get(Key(OBJECT_STORE.kind, "", name))
-    if obj is None:
+    store = world.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    if store is None:
         raise NotReady(reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'")
-    store = ObjectStore.model_validate(obj)
     why = store.why_not_ready
     if why is not None:
         raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")

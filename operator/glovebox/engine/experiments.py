@@ -172,8 +172,9 @@ def _conclude(experiment: Experiment, draft: Draft, surroundings: Surroundings, 
 
 
 def _was_frozen(experiment: Experiment) -> bool:
-    ready = experiment.status.condition(types.READY)
-    return ready is not None and ready.reason == reasons.FROZEN
+    # Only freezing takes the expiry away.
+    artifacts = experiment.status.artifacts
+    return artifacts is not None and artifacts.credentials_expire_time is None
 
 
 def namespace_of(experiment: Experiment) -> str:

@@ -77,10 +77,9 @@ def _complete(pin: FeatureSetPin) -> None:
 
 def _input_digest(world: World, pin: FeatureSetPin, entry: FeatureInput) -> str:
     name = entry.pin_ref.name
-    obj = world.resources.get(Key(DATASET_PIN.kind, pin.namespace, name))
-    if obj is None:
+    dataset = world.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
+    if dataset is None:
         raise NotReady(reasons.INPUT_NOT_FOUND, f"input `{entry.name}`: there is no DatasetPin '{name}' in this namespace")
-    dataset = DatasetPin.model_validate(obj)
     why = dataset.why_not_ready
     if why is not None:
         raise NotReady(reasons.INPUT_NOT_READY, f"input `{entry.name}`: DatasetPin '{name}' is not ready: {why}")

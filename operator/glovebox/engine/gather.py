@@ -74,22 +74,21 @@ def gather(world: World, experiment: Experiment, draft: Draft) -> Surroundings:
 
 def _profile(world: World, experiment: Experiment) -> IsolationProfile:
     name = experiment.spec.profile
-    obj = world.resources.get(Key(ISOLATION_PROFILE.kind, "", name))
-    if obj is None:
+    profile = world.resources.parsed(Key(ISOLATION_PROFILE.kind, "", name), IsolationProfile)
+    if profile is None:
         offered = sorted(other["metadata"]["name"] for other in world.resources.of_kind(ISOLATION_PROFILE))
         choice = f"; offered are: {', '.join(offered[:10])}" if offered else "; the platform offers none yet"
         raise NotReady(reasons.PROFILE_NOT_FOUND, f"`spec.profile`: there is no IsolationProfile '{name}'{choice}")
-    return IsolationProfile.model_validate(obj)
+    return profile
 
 
 def _store(world: World, experiment: Experiment, draft: Draft, *, must_be_ready: bool) -> ObjectStore:
     name = experiment.spec.artifacts.store_ref.name
-    obj = world.resources.get(Key(OBJECT_STORE.kind, "", name))
-    if obj is None:
+    store = world.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    if store is None:
         missing = NotReady(reasons.STORE_NOT_FOUND, f"`spec.artifacts.storeRef`: there is no ObjectStore '{name}'")
         draft.no(types.ARTIFACTS_PROTECTED, missing.reason, missing.message)
         raise missing
-    store = ObjectStore.model_validate(obj)
     why = store.why_not_ready
     if why is not None:
         unproven = NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
@@ -195,12 +194,13 @@ def _pin(world: World, experiment: Experiment, reference: _Reference) -> Pin | N
             f"input `{reference.name}`: not granted. `pinRef.namespace` names another namespace, and grants across namespaces are not "
             f"supported yet: pin the data in '{experiment.namespace}', and leave `pinRef.namespace` out",
         )
-    kind, model = (DATASET_PIN, DatasetPin) if reference.kind == "DatasetPin" else (FEATURE_SET_PIN, FeatureSetPin)
-    obj = world.resources.get(Key(kind.kind, namespace, reference.pin_ref.name))
-    if obj is None or obj["metadata"].get("deletionTimestamp"):
-        return None
-    pin: Pin = model.model_validate(obj)
-    return pin
+    name = reference.pin_ref.name
+    pin: Pin | None
+    if reference.kind == "DatasetPin":
+        pin = world.resources.parsed(Key(DATASET_PIN.kind, namespace, name), DatasetPin)
+    else:
+        pin = world.resources.parsed(Key(FEATURE_SET_PIN.kind, namespace, name), FeatureSetPin)
+    return None if pin is None or pin.is_deleting else pin
 
 
 def _resolved(entry: InputStatus, role: str | None) -> ResolvedInput:

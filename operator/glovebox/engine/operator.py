@@ -60,14 +60,20 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             for reflector in self.reflectors:
                 group.create_task(reflector.run())
+            group.create_task(self._work())
+
+    async def _work(self) -> None:
+        await self.resync.prime()
+        async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run(self.world))
             group.create_task(self.resync.run())
 
     def ready(self) -> str:
         """Return why the operator is not ready, or an empty text."""
-        if self.world.children.primed:
-            return ""
         missing = [reflector.kind.kind for reflector in self.reflectors if not reflector.last_list_time]
+        missing += [] if self.resync.primed else ["our own kinds"]
+        if not missing:
+            return ""
         return f"not listed yet: {', '.join(missing)}"
 
     def ill(self) -> str:

@@ -20,6 +20,7 @@ from glovebox.kube.answers import Expired, NotFound
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
 from glovebox.observe.resources import Key
 
+_PRIME_RETRY_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -36,7 +37,23 @@ class Resync:
         self._world = world
         self._workers = workers
         self._seconds = seconds
+        self.primed = False
         self.last_success_times = {kind.kind: 0.0 for kind in CUSTOM_KINDS}
+
+    async def prime(self) -> None:
+        """List every kind once, however often it takes: before that, an Experiment's profile may only seem to be missing.
+
+        kopf lists the kinds in no order and never says when it is done with one.
+        """
+        for kind in CUSTOM_KINDS:
+            while True:
+                try:
+                    await self.sweep(kind)
+                    break
+                except (GloveboxError, NotFound, Expired) as error:
+                    log.warning("our own kinds cannot be listed yet, trying again", kind=kind.kind, error=str(error))
+                    await asyncio.sleep(_PRIME_RETRY_SECONDS)
+        self.primed = True
 
     async def run(self) -> None:
         """List until cancelled; a failure is logged and tried again in the next round."""

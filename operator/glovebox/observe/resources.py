@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from glovebox.kube.kinds import CUSTOM_KINDS, DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE, Kind
 
+R = TypeVar("R", bound=BaseModel)
 _KINDS = {kind.kind: kind for kind in CUSTOM_KINDS}
 
 
@@ -52,10 +55,25 @@ class Resources:
         self._users: dict[Key, set[Key]] = {}
         self._uses: dict[Key, frozenset[Key]] = {}
         self._written: dict[Key, str] = {}
+        self._parsed: dict[Key, Any] = {}
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """Return an object, or None when it is not known; the caller must not change it."""
         return self._objects.get(key)
+
+    def parsed(self, key: Key, model: type[R]) -> R | None:
+        """Return an object as its model, or None when it is not known. A profile that a thousand Experiments read is parsed once.
+
+        Raises:
+            pydantic.ValidationError: The object is not as the model says.
+        """
+        obj = self._objects.get(key)
+        if obj is None:
+            return None
+        known: R | None = self._parsed.get(key)
+        if known is None:
+            known = self._parsed[key] = model.model_validate(obj)
+        return known
 
     def of_kind(self, kind: Kind) -> list[dict[str, Any]]:
         """Return all objects of a kind."""
@@ -92,6 +110,7 @@ class Resources:
     def gone(self, key: Key) -> bool:
         """Forget an object; return whether it was known."""
         self._written.pop(key, None)
+        self._parsed.pop(key, None)
         for used in self._uses.pop(key, frozenset()):
             users = self._users[used]
             users.discard(key)
@@ -102,6 +121,7 @@ class Resources:
     def _keep(self, key: Key, obj: Mapping[str, Any]) -> None:
         metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
         self._objects[key] = {**obj, "metadata": metadata}
+        self._parsed.pop(key, None)
         uses = frozenset(_references(key, obj.get("spec") or {}))
         before = self._uses.get(key, frozenset())
         for used in before - uses:

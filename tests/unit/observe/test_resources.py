@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from glovebox.observe.resources import Key, Resources
 
 
@@ -66,3 +68,20 @@ def test_managed_fields_are_not_kept() -> None:
 def test_keys_can_be_written_and_read_back() -> None:
     for key in (EXPERIMENT, Key("ObjectStore", "", "primary")):
         assert Key.parse(str(key)) == key
+
+
+def test_a_model_is_parsed_once_and_anew_when_the_object_changed() -> None:
+    class Model(BaseModel):
+        metadata: dict[str, Any]
+
+    resources, key = Resources(), Key("DatasetPin", "team", "train")
+    assert resources.parsed(key, Model) is None
+    resources.seen(resource("DatasetPin", "train", 1))
+    first = resources.parsed(key, Model)
+    assert resources.parsed(key, Model) is first
+    resources.seen(resource("DatasetPin", "train", 2))
+    second = resources.parsed(key, Model)
+    assert second is not None
+    assert second.metadata["resourceVersion"] == "2"
+    resources.gone(key)
+    assert resources.parsed(key, Model) is None
