@@ -22,7 +22,8 @@ LABEL org.opencontainers.image.title="glovebox" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/glovebox /opt/glovebox
 # PYTHONSAFEPATH: nothing in the working directory can take the place of a library.
-ENV PATH=/opt/glovebox/bin:$PATH PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# MALLOC_ARENA_MAX: an arena for each thread that reads from a store would stay half empty.
+ENV PATH=/opt/glovebox/bin:$PATH PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2
 # A number, so that the node can see that it is not root.
 USER 65532:65532
 WORKDIR /

@@ -10,6 +10,7 @@ import kopf
 from glovebox import names
 from glovebox.engine.operator import Operator
 from glovebox.handlers.storage import NoDiffs, NoProgress
+from glovebox.kube.client import PAGE_SIZE
 from glovebox.kube.kinds import CUSTOM_KINDS
 
 # kopf ends the process when these are used up; an API server that is away for ten minutes is no reason to.
@@ -38,5 +39,6 @@ def settings() -> kopf.OperatorSettings:
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 5
     chosen.networking.error_backoffs = _ERROR_BACKOFFS
+    chosen.watching.chunk_size = PAGE_SIZE  # a thousand Experiments in one answer are what the peak of memory would be made of
     chosen.queueing.idle_timeout = 0.5  # a task per object goes away soon after its last event
     return chosen

@@ -29,7 +29,8 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 # A connection a worker is enough; beyond 32 the API server only answers later (measured).
 POOL_SIZE = 32
-PAGE_SIZE = 500
+# Eight kinds are listed at once at the start: what they hold then is what the process keeps.
+PAGE_SIZE = 200
 REQUEST_TIMEOUT_SECONDS = 30.0
 # The server ends a watch after this time; silence for longer than the sum means a dead connection.
 WATCH_SECONDS = 290
@@ -113,7 +114,7 @@ class Client:
     async def pages(
         self, kind: Kind, *, label_selector: str = "", field_selector: str = "", namespace: str | None = None
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the pages of a consistent list, at most 500 objects each, so that a large list is never held whole."""
+        """Yield the pages of a consistent list, at most 200 objects each, so that a large list is never held whole."""
         params = {"limit": str(PAGE_SIZE), "labelSelector": label_selector, "fieldSelector": field_selector}
         params = {key: value for key, value in params.items() if value}
         while True:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from glovebox.local.operator_process import OPERATOR_NAMESPACE
+from glovebox.store.connection import Credentials
 from support.cluster import Cluster
+from support.lying_store import Answered, Asked, Liar, lying
 from support.operator_process import BREAK_GLASS, Team, experiment_spec, store_spec
 from support.waiting import eventually
 
@@ -194,3 +196,21 @@ def test_a_store_whose_keys_are_wrong_or_missing_says_so(cluster: Cluster, platf
     platform.declare("ObjectStore", f"{team.name}-wrong", wrong)
     refused = platform.expect("ObjectStore", f"{team.name}-wrong", status="False", reason="StoreCredentialsRefused")
     assert "not-the-key" not in str(refused)
+
+
+def test_a_store_that_lies_is_not_ready_and_the_failed_proof_is_named(cluster: Cluster, platform: Team, team: Team) -> None:
+    def overwrite_all_the_same(asked: Asked, liar: Liar) -> Answered | None:
+        return liar.as_admin(asked.without("if-none-match")) if "if-none-match" in asked.headers else None
+
+    keys = cluster.store.access.loader
+    name = f"{team.name}-liar"
+    with lying(cluster.store.endpoint, Credentials(keys.access_key_id, keys.secret_access_key), overwrite_all_the_same) as endpoint:
+        platform.declare("ObjectStore", name, store_spec(cluster, "glovebox-artifacts", endpoint=endpoint))
+        refused = platform.expect("ObjectStore", name, status="False", reason="ProofFailed", timeout=60)
+    answers = {entry["type"]: entry for entry in refused["status"]["conditions"]}
+    assert answers["ConditionalWritesProven"]["status"] == "False"
+    assert answers["LockProven"]["status"] == "True"
+    assert "`SecondWriteRefused`" in answers["Stalled"]["message"]
+    proof = next(proof for proof in refused["status"]["proofs"] if proof["name"] == "SecondWriteRefused")
+    assert proof["outcome"] == "Failed"
+    assert proof["verifiedTime"]

@@ -25,21 +25,24 @@ def namespaces_of(team: Team, name: str) -> list[str]:
             "greedy",
             {"resources": {"quota": {"requests.cpu": "64"}}},
             "QuotaOutOfRange",
-            "requests.cpu",
+            "spec.resources.quota['requests.cpu'] asks for 64, more than the 4 that IsolationProfile standard allows: "
+            "ask for at most 4, or choose a profile that allows more",
             id="a quota above the profile's range",
         ),
         pytest.param(
             "stranger",
-            {"images": [{"name": "t", "reference": "registry.other/x@sha256:" + "b" * 64}]},
+            {"images": [{"name": "trainer", "reference": "registry.other/x@sha256:" + "b" * 64}]},
             "ImageNotApproved",
-            "registry.other/x",
+            "spec.images[trainer].reference comes from registry.other/x, which IsolationProfile standard does not approve: "
+            "use an image from an approved repository (registry.example/trainer)",
             id="an image from a registry that the profile does not approve",
         ),
         pytest.param(
             "escapee",
             {"network": {"egress": [{"name": "out", "cidr": "198.51.100.0/24", "ports": [{"port": 443}]}]}},
             "RouteNotAllowed",
-            "198.51.100.0/24",
+            "spec.network.egress[out].cidr 198.51.100.0/24 lies in no route that IsolationProfile standard allows: "
+            "use a network inside one of its routes (apis 203.0.113.0/24)",
             id="a route that the profile does not allow",
         ),
     ],
@@ -49,9 +52,11 @@ def test_a_refusal_is_stalled_tells_the_cure_and_leaves_nothing_behind(
 ) -> None:
     team.declare("Experiment", name, experiment_spec("standard", "primary", **changes))
     refused = team.expect("Experiment", name, status="False", reason=reason)
-    stalled = next(entry for entry in refused["status"]["conditions"] if entry["type"] == "Stalled")
-    assert stalled["status"] == "True"
-    assert told in stalled["message"]
+    assert next(entry for entry in refused["status"]["conditions"] if entry["type"] == "Stalled")["status"] == "True"
+    # As a person reads it.
+    path = '{.status.conditions[?(@.type=="Ready")].message}'
+    shown = team.cluster.kubectl("get", "experiment", name, "-n", team.name, f"--output=jsonpath={path}")
+    assert shown.stdout == told
     assert namespaces_of(team, name) == []
 
 
