@@ -15,6 +15,7 @@ import pytest
 from glovebox.local import programs
 from glovebox.local.errors import LocalError
 from glovebox.local.programs import Program, ensure_program
+from glovebox.local.toolchain import find_toolchain
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ def test_a_program_that_does_not_compile_leaves_its_log_and_nothing_else(module:
 @pytest.fixture
 def cold(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Variables for a build that finds nothing compiled, so that it can be interrupted in the middle."""
-    yield {**os.environ, "GLOVEBOX_CACHE": str(tmp_path / "cache"), "GOCACHE": str(tmp_path / "compiled"), MARK: str(tmp_path)}
+    # The Go that the session uses: another cache would have to fetch it first, on a machine without.
+    path = f"{find_toolchain('1.26').command.parent}:{os.environ['PATH']}"
+    own = {"PATH": path, "GLOVEBOX_CACHE": str(tmp_path / "cache"), "GOCACHE": str(tmp_path / "compiled"), MARK: str(tmp_path)}
+    yield {**os.environ, **own}
     assert _with_mark(tmp_path) == []
 
 
