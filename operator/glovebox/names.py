@@ -38,10 +38,8 @@ STATE_SEALED: Final = "Sealed"
 STATE_RETAINED: Final = "Retained"
 
 ANNOTATION_EXPERIMENT: Final = f"{GROUP}/experiment"
-ANNOTATION_DIGEST: Final = f"{GROUP}/digest"
 ANNOTATION_CREDENTIALS_EXPIRE_TIME: Final = f"{GROUP}/credentials-expire-time"
 ANNOTATION_CONTENT_DIGEST: Final = f"{GROUP}/content-digest"
-ANNOTATION_RECONCILE_REQUESTED_AT: Final = f"{GROUP}/reconcile-requested-at"
 
 # Fixed names of the objects inside an experiment's namespace.
 NETWORK_POLICY_DEFAULT_DENY: Final = "glovebox-default-deny"

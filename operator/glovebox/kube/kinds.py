@@ -60,14 +60,13 @@ ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings
 POD = Kind("v1", "Pod", "pods")
 JOB = Kind("batch/v1", "Job", "jobs")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
-LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 # What an experiment's namespace is made of; each is watched.
 CHILD_KINDS = (NAMESPACE, NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, ROLE_BINDING)
 # Policies and bindings add up, so a foreign one opens what ours close: these are watched whole, not by label.
 ADDITIVE_KINDS = (NETWORK_POLICY, ROLE_BINDING)
 
-_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*CUSTOM_KINDS, *CHILD_KINDS, POD, JOB, EVENT, LEASE)}
+_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*CUSTOM_KINDS, *CHILD_KINDS, POD, JOB, EVENT)}
 
 
 def kind_of(obj: dict[str, Any]) -> Kind:
