@@ -53,6 +53,17 @@ SNAPSHOT_CONFIG_MAP: Final = "glovebox-snapshot"
 CREDENTIALS_SECRET: Final = "glovebox-artifacts-credentials"  # noqa: S105 - the name of an object, not a secret
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
 TENANT_ROLE_BINDING: Final = "glovebox-tenant"
+# Every policy and binding that can be ours: whatever else is found of these kinds is foreign, however it is called.
+ADDITIVE_NAMES: Final = frozenset(
+    {
+        NETWORK_POLICY_DEFAULT_DENY,
+        NETWORK_POLICY_DNS,
+        NETWORK_POLICY_STORE,
+        NETWORK_POLICY_OWN_PODS,
+        NETWORK_POLICY_ROUTES,
+        TENANT_ROLE_BINDING,
+    }
+)
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 

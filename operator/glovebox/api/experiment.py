@@ -260,6 +260,11 @@ class Lifecycle(Model):
         ),
     )
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether no pod may run, on request."""
+        return self.desired == "Frozen"
+
 
 class ExperimentSpec(Model):
     """What the experiment is."""

@@ -59,7 +59,7 @@ async def asked_ahead(world: World, experiment: Experiment, surroundings: Surrou
 
     The answer is dropped when the block ends without having used it.
     """
-    if experiment.status.digest or experiment.spec.lifecycle.desired == "Frozen":
+    if experiment.status.digest or experiment.spec.lifecycle.is_frozen:
         yield None
         return
     asked = asyncio.create_task(_ask(world, experiment, surroundings))

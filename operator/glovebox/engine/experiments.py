@@ -76,7 +76,7 @@ async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
 
 async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], draft: Draft) -> Result:
     surroundings = gather(world, experiment, draft)
-    frozen = experiment.spec.lifecycle.desired == "Frozen"
+    frozen = experiment.spec.lifecycle.is_frozen
     bound = bool(experiment.status.digest)
     if not bound:
         refusals.check(experiment, surroundings.profile, surroundings.store, world.now())
@@ -117,7 +117,7 @@ async def _fill(
 ) -> Result:
     """Walls and credentials side by side, then access, then whatever does not belong there goes."""
     namespace = namespace_of(experiment)
-    frozen = experiment.spec.lifecycle.desired == "Frozen"
+    frozen = experiment.spec.lifecycle.is_frozen
     walls, issued = await asyncio.gather(
         provision.walls_stand(world, surroundings.profile, plan, found),
         _lock_up(world, experiment, namespace, draft)

@@ -100,7 +100,7 @@ async def _remove_undeclared(
     for key in world.children.in_namespace(namespace):
         if key in declared or key.kind in {NAMESPACE.kind, SECRET.kind}:
             continue
-        ours = world.children.wanted(key) is not None or key.name.startswith("glovebox-")
+        ours = world.children.wanted(key) is not None or key.name in names.ADDITIVE_NAMES
         if not ours and key.kind not in _ADDITIVE:
             continue
         foreign = not ours and found.established

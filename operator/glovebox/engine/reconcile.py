@@ -25,6 +25,7 @@ from glovebox.errors import Conflict, GloveboxError, InvalidInput, NotReady
 from glovebox.kube.answers import NotFound
 from glovebox.observe.resources import Key
 from glovebox.status.draft import Draft
+from glovebox.status.kstatus import condition_of
 
 log = structlog.get_logger(__name__)
 Arrange = Callable[[World, dict[str, Any], Draft], Awaitable[Result]]
@@ -105,19 +106,15 @@ def _tell(world: World, obj: dict[str, Any], before: dict[str, Any], after: dict
     if obj["kind"] == experiments.KIND and after.get("digest") and not before.get("digest"):
         made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
         world.metrics.time_to_ready.observe((world.now() - made).total_seconds())
-    ready, was = _entry(after, types.READY), _entry(before, types.READY)
+    ready, was = condition_of(after, types.READY), condition_of(before, types.READY)
     if ready is not None and (was is None or (was["status"], was["reason"]) != (ready["status"], ready["reason"])):
         log.info("readiness changed", ready=ready["status"], reason=ready["reason"], message=ready["message"])
-    stalled = _entry(after, types.STALLED)
+    stalled = condition_of(after, types.STALLED)
     if stalled is None:
         return
-    earlier = _entry(before, types.STALLED)
+    earlier = condition_of(before, types.STALLED)
     if earlier is None or earlier["reason"] != stalled["reason"]:
         world.events.warn(obj, stalled["reason"], stalled["message"], action="Reconcile")
-
-
-def _entry(status: dict[str, Any], condition: str) -> dict[str, Any] | None:
-    return next((entry for entry in status.get("conditions") or () if entry["type"] == condition), None)
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -11,9 +11,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from glovebox.api import conditions as types
+from glovebox.api import reasons
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, EXPERIMENT
 from glovebox.observe.resources import Resources
-from glovebox.status.kstatus import RESULTS, kstatus
+from glovebox.status.kstatus import RESULTS, condition_of, kstatus
 
 # More unhealthy objects than this get no series of their own: the totals still count them.
 MOST_OBJECT_SERIES: Final = 500
@@ -129,10 +130,10 @@ class StateCollector(Collector):
 
 
 def _answer(obj: Mapping[str, Any], condition: str) -> str:
-    entries = (obj.get("status") or {}).get("conditions") or ()
-    return next((str(entry["status"]) for entry in entries if entry["type"] == condition), types.UNKNOWN)
+    entry = condition_of(obj.get("status") or {}, condition)
+    return str(entry["status"]) if entry is not None else types.UNKNOWN
 
 
 def _reason(obj: Mapping[str, Any]) -> str:
-    entries = (obj.get("status") or {}).get("conditions") or ()
-    return next((str(entry["reason"]) for entry in entries if entry["type"] == types.READY), "Pending")
+    entry = condition_of(obj.get("status") or {}, types.READY)
+    return str(entry["reason"]) if entry is not None else reasons.PENDING

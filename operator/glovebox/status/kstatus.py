@@ -9,6 +9,11 @@ KstatusResult = Literal["Current", "InProgress", "Failed", "Terminating"]
 RESULTS: Final[tuple[KstatusResult, ...]] = ("Current", "InProgress", "Failed", "Terminating")
 
 
+def condition_of(status: Mapping[str, Any], condition: str) -> Mapping[str, Any] | None:
+    """Return one condition of a status as the API server holds it, or None when it was never written."""
+    return next((entry for entry in status.get("conditions") or () if entry["type"] == condition), None)
+
+
 def kstatus(obj: Mapping[str, Any]) -> KstatusResult:
     """Return the judgement of kstatus (sigs.k8s.io/cli-utils, pkg/kstatus) on a custom resource of ours."""
     metadata = obj["metadata"]

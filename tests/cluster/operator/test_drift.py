@@ -104,6 +104,18 @@ def test_a_foreign_network_policy_and_a_foreign_role_binding_are_removed(team: T
     assert drift["last"]["change"] == "Unexpected"
 
 
+def test_a_foreign_policy_that_is_called_like_ours_is_told_as_well(team: Team, rogue: Api, namespace: str, operator: Operator) -> None:
+    before = operator.metric("glovebox_drift_detected_total", managed_kind="NetworkPolicy", change="unexpected")
+    policies = f"{NETWORK}/namespaces/{namespace}/networkpolicies"
+    rogue.create(
+        policies, {"metadata": {"name": "glovebox-allow-all"}, "spec": {"podSelector": {}, "egress": [{}], "policyTypes": ["Egress"]}}
+    )
+    eventually(lambda: team.api.find(f"{policies}/glovebox-allow-all") is None or None, what="the policy is gone")
+    drift = eventually(lambda: team.read("Experiment", "kept")["status"].get("drift"), what="a record of the drift")
+    assert (drift["last"]["name"], drift["last"]["change"]) == ("glovebox-allow-all", "Unexpected")
+    assert operator.metric("glovebox_drift_detected_total", managed_kind="NetworkPolicy", change="unexpected") == before + 1
+
+
 def test_lost_labels_of_the_namespace_come_back(team: Team, rogue: Api, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}"
     before = team.api.get(path)["metadata"]["labels"]
