@@ -51,6 +51,9 @@ RESOURCE_QUOTA: Final = "glovebox-quota"
 LIMIT_RANGE: Final = "glovebox-limits"
 SNAPSHOT_CONFIG_MAP: Final = "glovebox-snapshot"
 CREDENTIALS_SECRET: Final = "glovebox-artifacts-credentials"  # noqa: S105 - the name of an object, not a secret
+INPUTS_CONFIG_MAP: Final = "glovebox-inputs"
+INPUTS_CREDENTIALS_SECRET: Final = "glovebox-inputs-credentials"  # noqa: S105 - as above
+RUN_JOB: Final = "glovebox-run"
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
 TENANT_ROLE_BINDING: Final = "glovebox-tenant"
 # Every policy and binding that can be ours: whatever else is found of these kinds is foreign, however it is called.
@@ -64,6 +67,8 @@ ADDITIVE_NAMES: Final = frozenset(
         TENANT_ROLE_BINDING,
     }
 )
+# In the operator's own namespace.
+SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 

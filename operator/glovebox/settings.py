@@ -17,6 +17,11 @@ class Settings(BaseModel):
     namespace: str = Field(default="glovebox-system", description="The operator's own namespace: store credentials are read here.")
     http_host: str = Field(default="0.0.0.0", description="Address for /metrics, /healthz and /readyz; probes come from the node.")  # noqa: S104
     http_port: int = Field(default=8080, ge=0, le=65535, description="Port for /metrics, /healthz and /readyz; 0 takes a free one.")
+    image: str = Field(
+        default="",
+        pattern=r"^([^@ ]+@sha256:[0-9a-f]{64})?$",
+        description="The Glovebox image by digest, that fetches the inputs of runs. Empty: runs with inputs are refused.",
+    )
     workers: int = Field(default=16, ge=1, le=64, description="Experiments worked on at once; more only lengthens the API server's queue.")
     data_workers: int = Field(default=2, ge=1, le=16, description="Pins and stores worked on at once; each may read bytes for minutes.")
     store_threads: int = Field(default=16, ge=1, le=64, description="Threads for blocking S3 and STS calls.")

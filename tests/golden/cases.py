@@ -11,25 +11,30 @@ from typing import Any, Final
 import yaml
 
 from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import InputManifest
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.access import role_binding, service_accounts
+from glovebox.desired.delivery import input_plan
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
 from glovebox.desired.plan import desired_objects
 from glovebox.desired.quota import limit_range, resource_quota
+from glovebox.desired.run import run_job
 from glovebox.desired.snapshot import snapshot
 
 ROOT: Final = Path(__file__).parent
 
 TOPICS: Final[dict[str, Callable[[ExperimentInputs], tuple[KubernetesObject, ...]]]] = {
     "access": lambda inputs: (*service_accounts(inputs), role_binding(inputs)),
+    "delivery": input_plan,
     "namespace": lambda inputs: (namespace(inputs),),
     "network_policy": network_policies,
     "plan": lambda inputs: desired_objects(inputs).objects(),
     "quota": lambda inputs: (resource_quota(inputs), limit_range(inputs)),
+    "run": lambda inputs: tuple(job for job in (run_job(inputs),) if job is not None),
     "snapshot": lambda inputs: (snapshot(inputs),),
 }
 
@@ -89,10 +94,17 @@ def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
         experiment=Experiment.model_validate(parts["Experiment"]),
         profile=IsolationProfile.model_validate(parts["IsolationProfile"]),
         store=ObjectStore.model_validate(parts["ObjectStore"]),
-        inputs=tuple(ResolvedInput(**item) for item in resolved["inputs"]),
+        inputs=tuple(_resolved(item) for item in resolved["inputs"]),
         namespace=resolved["namespace"],
         state=resolved["state"],
+        input_stores=(ObjectStore.model_validate(parts["ObjectStore"]),) if resolved.get("platformImage") else (),
+        platform_image=resolved.get("platformImage", ""),
     )
+
+
+def _resolved(item: dict[str, Any]) -> ResolvedInput:
+    manifest = item.get("manifest")
+    return ResolvedInput(**item | {"manifest": InputManifest.model_validate(manifest) if manifest else None})
 
 
 def merged(base: Any, overlay: Any) -> Any:

@@ -18,6 +18,7 @@ from support.waiting import eventually
 GLOVEBOX = "glovebox.dev/v1alpha1"
 CHART = Path(__file__).parents[2] / "helm" / "glovebox"
 IMAGE = "registry.example/trainer@sha256:" + "a" * 64
+PLATFORM_IMAGE = "registry.example/glovebox@sha256:" + "e" * 64
 # Whoever is in this group passes the guards: how tests play a rogue administrator.
 BREAK_GLASS = "glovebox:break-glass"
 PLURALS = {

@@ -66,6 +66,50 @@ An image is accepted when the experiment's snapshot lists it. `variables.contain
     variables.containers.filter(c, !(has(c.image) && c.image in variables.frozen && c.image.matches('^[^@ ]+@sha256:[0-9a-f]{64}$')))
 {{- end }}
 
+{{/*
+Only the fetcher (the platform's image, as an init container, with its own command) writes a volume of inputs or mounts their credentials;
+everybody else mounts the inputs read-only. `variables.pod` is the spec, `variables.others` are all containers but the fetchers.
+*/}}
+{{- define "glovebox.guard.inputVariables" -}}
+- name: credentialVolumes
+  expression: >-
+    variables.pod.?volumes.orValue([]).filter(v,
+      v.?secret.?secretName.orValue('') == 'glovebox-inputs-credentials'
+      || v.?projected.?sources.orValue([]).exists(s, s.?secret.?name.orValue('') == 'glovebox-inputs-credentials')).map(v, v.name)
+- name: writers
+  expression: >-
+    variables.others.filter(c, c.?volumeMounts.orValue([]).exists(m,
+      m.name == 'glovebox-inputs' && !m.?readOnly.orValue(false)))
+- name: readers
+  expression: >-
+    variables.others.filter(c, c.?volumeMounts.orValue([]).exists(m, m.name in variables.credentialVolumes)
+      || c.?volumeDevices.orValue([]).exists(d, d.name == 'glovebox-inputs' || d.name in variables.credentialVolumes)
+      || c.?env.orValue([]).exists(e, e.?valueFrom.?secretKeyRef.?name.orValue('') == 'glovebox-inputs-credentials')
+      || c.?envFrom.orValue([]).exists(e, e.?secretRef.?name.orValue('') == 'glovebox-inputs-credentials'))
+{{- end }}
+
+{{/* CEL that tells whether the container `c` is a fetcher. */}}
+{{- define "glovebox.guard.isFetcher" -}}
+variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
+&& c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.fetch'] && c.?args.orValue([]) == []
+&& c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == []
+{{- end }}
+
+{{- define "glovebox.guard.inputValidation" -}}
+- expression: variables.writers.size() == 0
+  reason: Forbidden
+  message: "the volume 'glovebox-inputs' must be mounted with `readOnly: true`: inputs can only be read"
+  messageExpression: >-
+    "container '" + variables.writers[0].name + "' must mount the volume 'glovebox-inputs' with `readOnly: true`: inputs can only be read"
+- expression: variables.readers.size() == 0
+  reason: Forbidden
+  message: >-
+    the credentials of the inputs in Secret 'glovebox-inputs-credentials' are for the fetcher alone; read the inputs from the volume 'glovebox-inputs'
+  messageExpression: >-
+    "container '" + variables.readers[0].name + "' must not use Secret 'glovebox-inputs-credentials', which is for the fetcher alone;"
+    + " read the inputs from the volume 'glovebox-inputs'"
+{{- end }}
+
 {{- define "glovebox.guard.imageValidation" -}}
 - expression: variables.strangers.size() == 0
   reason: Forbidden

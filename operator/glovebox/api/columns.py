@@ -31,6 +31,8 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "Experiment": (
         _READY,
         _REASON,
+        _column("Run", ".status.run.outcome", "How the run ended."),
+        _column("Sealed", _of("Sealed", "status"), "Whether the results are listed, signed and closed."),
         _column("Namespace", ".status.namespace", "The experiment's own namespace."),
         _AGE,
         _column("Profile", ".spec.profile", "The isolation profile.", priority=WIDE),

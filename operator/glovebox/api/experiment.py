@@ -213,10 +213,17 @@ class Run(Model):
         default=(), max_length=256, json_schema_extra=list_atomic(), description="Further arguments. When empty: none."
     )
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31536000, json_schema_extra={"format": "int64"})] | None = Field(
-        default=None, description="Seconds after which the run is ended, retries included. When absent: not ended."
+        default=None, description="Seconds after which the run is ended, retries included. When absent: the profile's default."
     )
     retries: int = Field(
         default=0, ge=0, le=100, json_schema_extra={"format": "int32"}, description="How often a failed run is tried again."
+    )
+    cpu: Quantity | None = Field(
+        default=None, description="CPU (cores) of the run: requested and limited alike. When absent: the profile's default for containers."
+    )
+    memory: Quantity | None = Field(
+        default=None,
+        description="Memory (bytes) of the run: requested and limited alike. When absent: the profile's default for containers.",
     )
 
 
@@ -247,9 +254,12 @@ class Artifacts(Model):
 class Lifecycle(Model):
     """What is to become of the experiment. No part of the digest, and always free to edit."""
 
-    desired: Literal["Active", "Frozen"] = Field(
+    desired: Literal["Active", "Frozen", "Sealed"] = Field(
         default="Active",
-        description="`Active`: pods may run. `Frozen`: running pods are ended and no new one is admitted; everything else stays.",
+        description=(
+            "`Active`: pods may run, and a finished run is sealed. `Frozen`: running pods are ended and no new one is admitted; everything "
+            "else stays. `Sealed`: as `Frozen`, and the results are listed, signed and closed for good."
+        ),
     )
     deletion_policy: Literal["Retain", "Freeze", "Delete"] = Field(
         default="Freeze",
@@ -264,6 +274,11 @@ class Lifecycle(Model):
     def is_frozen(self) -> bool:
         """Whether no pod may run, on request."""
         return self.desired == "Frozen"
+
+    @property
+    def is_to_be_sealed(self) -> bool:
+        """Whether the results are to be closed now, whatever became of the run."""
+        return self.desired == "Sealed"
 
 
 class ExperimentSpec(Model):
@@ -319,6 +334,20 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
         *(_frozen(name, optional=optional) for name, optional in FROZEN_FIELDS.items()),
         _set_once("digest", "the digest is the experiment's identity"),
         _set_once("namespace", "the namespace was allocated once for this experiment"),
+        rule(
+            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || !has(self.spec.lifecycle) || !has(self.spec.lifecycle.desired)"
+            " || self.spec.lifecycle.desired != 'Frozen'",
+            "cannot be `Frozen` any more: the experiment is sealed, which is closed for good. Leave it as it is",
+            field_path=".spec.lifecycle.desired",
+            reason=FORBIDDEN,
+        ),
+        rule(
+            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || (has(self.status) && has(self.status.seal)"
+            " && self.status.seal == oldSelf.status.seal)",
+            "must stay as it is once it is set: a seal is made once",
+            field_path=".status.seal",
+            reason=FORBIDDEN,
+        ),
     )
 
     status: ExperimentStatus = Field(default=ExperimentStatus(), description="What the experiment became.")

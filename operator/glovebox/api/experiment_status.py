@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from glovebox.api.base import Status, TolerantModel
 from glovebox.api.scalars import Time
-from glovebox.api.schema import list_map
+from glovebox.api.schema import list_atomic, list_map
+
+
+class InputManifest(TolerantModel):
+    """Where the list of the exact versions of a dataset lies."""
+
+    bucket: str = Field(max_length=63, description="Bucket of the manifest.")
+    key: str = Field(max_length=1024, description="Key of the manifest.")
+    version_id: str = Field(max_length=1024, description="Version of the manifest.")
+    digest: str = Field(max_length=71, description="SHA-256 of the manifest's lines, before compression.")
 
 
 class InputStatus(TolerantModel):
@@ -23,6 +34,37 @@ class InputStatus(TolerantModel):
     objects: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"}, description="Number of objects (datasets only).")
     bytes: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"}, description="Size (bytes; datasets only).")
     verified_time: Time | None = Field(default=None, description="When the pin was last verified by reading.")
+    manifest: InputManifest | None = Field(default=None, description="The list of the exact versions (datasets only).")
+    store_ref: str = Field(default="", max_length=253, description="Name of the ObjectStore that holds the data (datasets only).")
+
+
+class RunStatus(TolerantModel):
+    """What became of `spec.run`. There is one run in the life of an experiment."""
+
+    job_uid: str = Field(default="", max_length=63, description="UID of the Job, from the moment it was created.")
+    start_time: Time | None = Field(default=None, description="When the Job was created.")
+    completion_time: Time | None = Field(default=None, description="When the run was over. From then on it is never started again.")
+    outcome: Literal["", "Succeeded", "Failed"] = Field(default="", description="How it ended; empty while it has not.")
+    reason: str = Field(default="", max_length=1024, description="Why it ended so, in one word.")
+    message: str = Field(default="", max_length=4096, description="Why it ended so; for a failure what the program said last.")
+    exit_code: int | None = Field(default=None, json_schema_extra={"format": "int32"}, description="Exit code of the failed container.")
+    attempts: int = Field(default=0, ge=0, json_schema_extra={"format": "int32"}, description="How many pods were tried.")
+
+
+class SealStatus(TolerantModel):
+    """The seal over the results."""
+
+    uri: str = Field(max_length=1024, description="Where the evidence lies: list of artifacts, snapshot and signed statement.")
+    attestation_version: str = Field(max_length=1024, description="Version of the signed statement.")
+    manifest_digest: str = Field(max_length=71, description="Digest of the list of artifacts.")
+    objects: int = Field(ge=0, json_schema_extra={"format": "int64"}, description="Number of object versions in it.")
+    bytes: int = Field(ge=0, json_schema_extra={"format": "int64"}, description="Their size (bytes).")
+    retain_until_time: Time | None = Field(default=None, description="The earliest end of a lock among them.")
+    key_id: str = Field(default="", max_length=64, description="SHA-256 of the public key that the signature is checked with.")
+    sealed_time: Time = Field(description="When the seal was made.")
+    findings: tuple[Annotated[str, Field(max_length=1024)], ...] = Field(
+        default=(), max_length=16, json_schema_extra=list_atomic(), description="What the seal could not vouch for."
+    )
 
 
 class ArtifactsStatus(TolerantModel):
@@ -69,4 +111,9 @@ class ExperimentStatus(Status):
         default=(), max_length=96, json_schema_extra=list_map("name"), description="Every input with the digest that was bound."
     )
     artifacts: ArtifactsStatus | None = Field(default=None, description="Where the results are.")
+    platform_image: str = Field(
+        default="", max_length=512, description="The Glovebox image that delivers the inputs, as it was when the snapshot was taken."
+    )
+    run: RunStatus | None = Field(default=None, description="What became of the run.")
+    seal: SealStatus | None = Field(default=None, description="The seal over the results. It never changes once set.")
     drift: DriftStatus | None = Field(default=None, description="Drift that was found and repaired.")

@@ -220,6 +220,38 @@ class CredentialRules(Model):
     )
 
 
+class RunRules(Model):
+    """How far a run may go."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.defaultDeadlineSeconds <= self.maximumDeadlineSeconds",
+                "`defaultDeadlineSeconds` must not exceed `maximumDeadlineSeconds`",
+                field_path=".defaultDeadlineSeconds",
+            )
+        )
+    )
+
+    maximum_retries: int = Field(
+        default=3, ge=0, le=100, json_schema_extra={"format": "int32"}, description="Most retries that an Experiment may ask for."
+    )
+    default_deadline_seconds: int = Field(
+        default=86400,
+        ge=1,
+        le=31536000,
+        json_schema_extra={"format": "int64"},
+        description="Deadline (seconds, retries included) of a run that names none.",
+    )
+    maximum_deadline_seconds: int = Field(
+        default=604800,
+        ge=1,
+        le=31536000,
+        json_schema_extra={"format": "int64"},
+        description="Longest deadline (seconds) that an Experiment may ask for.",
+    )
+
+
 class DriftRule(Model):
     """What is done about a difference in objects of one kind."""
 
@@ -256,6 +288,7 @@ class IsolationProfileSpec(Model):
     access: Access = Field(default=Access(), description="Who may work inside the namespaces of experiments.")
     retention: RetentionRange = Field(default=RetentionRange(), description="How long artifacts are locked.")
     credentials: CredentialRules = Field(default=CredentialRules(), description="The credentials with which a run writes its artifacts.")
+    run: RunRules = Field(default=RunRules(), description="How far runs may go.")
     drift: tuple[DriftRule, ...] = Field(
         default=(),
         max_length=16,

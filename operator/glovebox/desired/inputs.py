@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from glovebox import names
 from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import InputManifest
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 
@@ -28,6 +29,9 @@ class ResolvedInput:
         objects: Number of objects; 0 for features.
         bytes: Sum of their sizes; 0 for features.
         role: What a dataset is for (train, test, ...); None for features.
+        store: Name of the ObjectStore that holds a dataset.
+        manifest: Where the list of a dataset's exact versions lies.
+        document: What the definitions of a feature set are, as the fetcher delivers them; None when the pin is gone.
     """
 
     name: str
@@ -39,6 +43,9 @@ class ResolvedInput:
     objects: int = 0
     bytes: int = 0
     role: str | None = None
+    store: str = ""
+    manifest: InputManifest | None = None
+    document: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ class ExperimentInputs:
         inputs: Its inputs with their pins, in any order.
         namespace: The name of its namespace: `names.experiment_namespace`, or `status.namespace` once that is set.
         state: The value of the namespace's state label.
+        platform_image: The Glovebox image that delivers the inputs; empty where none is configured.
+        input_stores: The ObjectStores that hold its datasets.
     """
 
     experiment: Experiment
@@ -77,3 +86,5 @@ class ExperimentInputs:
     inputs: tuple[ResolvedInput, ...]
     namespace: str
     state: str = names.STATE_OPEN
+    platform_image: str = ""
+    input_stores: tuple[ObjectStore, ...] = ()

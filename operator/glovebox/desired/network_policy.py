@@ -43,7 +43,7 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             policyTypes=["Egress"],
             egress=[{"to": [_pods(PodRoute(dns.namespace, dns.pod_labels))], "ports": [dict(port) for port in _DNS_PORTS]}],
         ),
-        _policy(names.NETWORK_POLICY_STORE, inputs, policyTypes=["Egress"], egress=[_store_rule(store_route(inputs.store))]),
+        _policy(names.NETWORK_POLICY_STORE, inputs, policyTypes=["Egress"], egress=_store_rules(inputs)),
         _policy(
             names.NETWORK_POLICY_OWN_PODS,
             inputs,
@@ -59,6 +59,12 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
         ]
         policies.append(_policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules))
     return tuple(policies)
+
+
+def _store_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:
+    """Return a rule for the store of the artifacts, and one for each other that holds inputs."""
+    others = (store for store in inputs.input_stores if store.name != inputs.store.name)
+    return [_store_rule(store_route(store)) for store in (inputs.store, *sorted(others, key=lambda store: store.name))]
 
 
 def store_route(store: ObjectStore) -> StoreRoute:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glovebox.desired.access import role_binding, service_accounts
+from glovebox.desired.delivery import input_plan
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
 from glovebox.desired.quota import limit_range, resource_quota
-from glovebox.desired.snapshot import KEY_DIGEST, snapshot
+from glovebox.desired.run import run_job
+from glovebox.desired.snapshot import KEY_DIGEST, KEY_SNAPSHOT, snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,16 @@ class Plan:
         walls: Written next, in parallel.
         access: Written last, once every wall stands.
         digest: The identity of the experiment, as the snapshot holds it.
+        run: The Job, created once and never kept; None when no run was asked for.
+        snapshot: What the digest was computed from, as canonical JSON.
     """
 
     namespace: KubernetesObject
     walls: tuple[KubernetesObject, ...]
     access: tuple[KubernetesObject, ...]
     digest: str
+    run: KubernetesObject | None
+    snapshot: str
 
     def objects(self) -> tuple[KubernetesObject, ...]:
         """Return all objects in the order of writing."""
@@ -52,10 +58,13 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
             *network_policies(inputs),
             limit_range(inputs),
             frozen,
+            *input_plan(inputs),
             *service_accounts(inputs),
             # Last: each object that it counts rewrites the quota's status when it comes after it.
             resource_quota(inputs),
         ),
         access=(role_binding(inputs),),
         digest=frozen["data"][KEY_DIGEST],
+        run=run_job(inputs),
+        snapshot=frozen["data"][KEY_SNAPSHOT],
     )

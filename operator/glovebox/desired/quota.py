@@ -37,16 +37,19 @@ OBJECT_COUNTS: Final[Mapping[str, str]] = {
 # object that was deleted a moment ago still counts, and so does a creation that lost a race, until the quota is
 # counted anew. Repair must not wait for that. The quota itself is never counted while it is missing.
 RESERVED: Final[Mapping[str, int]] = {
-    "configmaps": 4,
-    "count/configmaps": 4,
+    "configmaps": 6,
+    "count/configmaps": 6,
+    # The run.
+    "count/jobs.batch": 1,
     "count/limitranges": 2,
     "count/networkpolicies.networking.k8s.io": 10,
     "count/resourcequotas": 1,
     "count/rolebindings.rbac.authorization.k8s.io": 2,
-    "count/secrets": 2,
+    "count/secrets": 4,
     "count/serviceaccounts": 4,
+    "pods": 2,
     "resourcequotas": 1,
-    "secrets": 2,
+    "secrets": 4,
 }
 
 

@@ -24,6 +24,7 @@ from glovebox.api.scalars import IMAGE_BY_DIGEST
 from glovebox.desired import quantity
 from glovebox.desired.network_policy import canonical_network, contains, never_reachable, store_route
 from glovebox.desired.profile_defects import check_profile, comes_in_pieces
+from glovebox.desired.run_environment import colliding_names
 from glovebox.desired.snapshot import declared_size
 from glovebox.errors import Refused
 
@@ -40,9 +41,10 @@ class _Case:
     profile: IsolationProfile
     store: ObjectStore
     now: datetime
+    platform_image: str
 
 
-def check(experiment: Experiment, profile: IsolationProfile, store: ObjectStore, now: datetime) -> None:
+def check(experiment: Experiment, profile: IsolationProfile, store: ObjectStore, now: datetime, platform_image: str = "") -> None:
     """Return when nothing forbids to provision the Experiment.
 
     Args:
@@ -50,12 +52,13 @@ def check(experiment: Experiment, profile: IsolationProfile, store: ObjectStore,
         profile: The IsolationProfile that it names.
         store: The ObjectStore that it names.
         now: The present time, with a time zone; approvals of images end.
+        platform_image: The Glovebox image that delivers inputs; empty where none is configured.
 
     Raises:
         Refused: The first defect, with the field and the cure. Nothing may be created then.
     """
     check_profile(profile)
-    case = _Case(experiment, profile, store, now)
+    case = _Case(experiment, profile, store, now, platform_image)
     for find_defect in CHECKS:
         find_defect(case)
 
@@ -146,6 +149,37 @@ def run_image_unknown(case: _Case) -> None:
         raise Refused(reasons.INVALID_SPEC, f"spec.run.image names {run.image}, which spec.images does not have: {cure}")
 
 
+def run_out_of_range(case: _Case) -> None:
+    """Refuse more retries or a longer deadline than the platform agreed to."""
+    run = case.experiment.spec.run
+    if run is None:
+        return
+    allowed = case.profile.spec.run
+    by = f"IsolationProfile {case.profile.name}"
+    if run.retries > allowed.maximum_retries:
+        asks = f"spec.run.retries asks for {run.retries}, more than the {allowed.maximum_retries} that {by} allows"
+        raise Refused(reasons.RUN_OUT_OF_RANGE, f"{asks}: ask for at most {allowed.maximum_retries}")
+    deadline = run.active_deadline_seconds
+    if deadline is not None and deadline > allowed.maximum_deadline_seconds:
+        asks = f"spec.run.activeDeadlineSeconds asks for {deadline}, more than the {allowed.maximum_deadline_seconds} that {by} allows"
+        raise Refused(reasons.RUN_OUT_OF_RANGE, f"{asks}: ask for at most {allowed.maximum_deadline_seconds}")
+
+
+def run_without_delivery(case: _Case) -> None:
+    """Refuse a run with inputs on a platform that has no image to deliver them with."""
+    if case.experiment.spec.run is not None and _has_inputs(case.experiment) and not case.platform_image:
+        what = "spec.run needs its inputs delivered, and the operator has no image of its own to do it with"
+        raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: set the chart's `operator.image.digest` (GLOVEBOX_IMAGE)")
+
+
+def variables_collide(case: _Case) -> None:
+    """Refuse names of which one would hide the other in the run's environment."""
+    names = colliding_names(case.experiment.spec.config)
+    if names:
+        what = f"spec.config holds {_listed(names)}, which would be one and the same environment variable of the run"
+        raise Refused(reasons.INVALID_SPEC, f"{what}: give them names that differ in more than case and punctuation")
+
+
 def snapshot_too_large(case: _Case) -> None:
     """Refuse a declaration that does not fit into one ConfigMap."""
     size = declared_size(case.experiment)
@@ -211,12 +245,19 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     route_never_reachable,
     route_not_allowed,
     run_image_unknown,
+    run_out_of_range,
+    run_without_delivery,
+    variables_collide,
     snapshot_too_large,
     retention_out_of_range,
     store_locks_too_short,
     store_unreachable,
     store_without_sts,
 )
+
+
+def _has_inputs(experiment: Experiment) -> bool:
+    return bool(experiment.spec.inputs.datasets or experiment.spec.inputs.features)
 
 
 def _within(repository: str, approved: str) -> bool:

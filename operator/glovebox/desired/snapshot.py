@@ -29,6 +29,8 @@ FORMAT: Final = "glovebox.dev/experiment/v1"
 KEY_SNAPSHOT: Final = "snapshot.json"
 KEY_DIGEST: Final = "digest"
 KEY_IMAGES: Final = "images"
+# The image that may write volumes of inputs and read with their credentials; the guards read it. No part of the digest.
+KEY_PLATFORM_IMAGE: Final = "platformImage"
 
 
 def experiment_digest(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> str:
@@ -62,7 +64,7 @@ def dependencies(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> dic
 def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ConfigMap. It is immutable: the API server refuses a change of its data, whoever asks."""
     covered = dependencies(inputs.experiment, inputs.inputs)
-    references = sorted({image.reference for image in inputs.experiment.spec.images})
+    references = sorted({image.reference for image in inputs.experiment.spec.images} | ({inputs.platform_image} - {""}))
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -72,6 +74,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             KEY_SNAPSHOT: canonical_json(covered).decode(),
             KEY_DIGEST: digest_of(covered),
             KEY_IMAGES: "\n".join(references),
+            **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
         },
     }
 

@@ -8,12 +8,10 @@ content is not the one that was issued. Another operator's Secret is as good as 
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from glovebox import names
 from glovebox.api import conditions as types
@@ -21,20 +19,17 @@ from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.object_store import ObjectStore
 from glovebox.apply.applier import Applied, Drift
-from glovebox.data.digest import digest_of
 from glovebox.desired.difference import fingerprint
 from glovebox.engine.gather import Surroundings
+from glovebox.engine.session_secret import ROTATE_AT, credentials_file, intact_until, write_session
 from glovebox.engine.stores import open_store
 from glovebox.engine.world import World
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.kinds import SECRET
 from glovebox.observe.children import ChildKey
 from glovebox.status.draft import Draft, format_time
 from glovebox.store.credentials import SessionCredentials, issue_credentials
 
-# Renewed when this share of the life is over.
-_ROTATE_AT = 2 / 3
 _RETRY_SECONDS = 15.0
 _UNCHANGED = Applied("unchanged")
 Asked = asyncio.Task[SessionCredentials]
@@ -89,13 +84,15 @@ async def ensure_credentials(
         Unavailable, Forbidden: The store or the API server failed, and no valid credentials are there.
     """
     artifacts = {"uri": f"s3://{surroundings.store.spec.artifacts.bucket}/{_prefix(experiment)}", "storeRef": surroundings.store.name}
-    reserve = timedelta(seconds=surroundings.profile.spec.credentials.duration_seconds * (1 - _ROTATE_AT))
+    reserve = timedelta(seconds=surroundings.profile.spec.credentials.duration_seconds * (1 - ROTATE_AT))
     now = world.now()
     expire, drift = await _found(world, experiment, namespace)
     if expire is None or now >= expire - reserve:
         try:
             credentials = await (asked or _ask(world, experiment, surroundings))
-            await _write(world, experiment, surroundings.store, namespace, credentials)
+            await write_session(
+                world, experiment, _key(namespace), _files(surroundings.store, credentials), credentials.expire_time, watched=True
+            )
             expire = credentials.expire_time
         except GloveboxError as error:
             world.metrics.rotations.labels("s3", "error").inc()
@@ -127,20 +124,11 @@ async def _found(world: World, experiment: Experiment, namespace: str) -> tuple[
     live = await world.applier.read(SECRET, key)
     if live is None:
         return None, Drift(key, "deleted")
-    expire = _intact(live)
+    expire = intact_until(live)
     if expire is None:
         return None, Drift(key, "modified", "data")
     world.children.want(key, fingerprint(live))
     return expire, None
-
-
-def _intact(secret: dict[str, Any]) -> datetime | None:
-    """Return the expiry that a Secret tells, when its content is the one that was issued."""
-    annotations = secret["metadata"].get("annotations") or {}
-    expire = annotations.get(names.ANNOTATION_CREDENTIALS_EXPIRE_TIME)
-    if expire is None or annotations.get(names.ANNOTATION_CONTENT_DIGEST) != digest_of(secret.get("data") or {}):
-        return None
-    return datetime.fromisoformat(expire)
 
 
 async def _ask(world: World, experiment: Experiment, surroundings: Surroundings) -> SessionCredentials:
@@ -162,35 +150,11 @@ async def _ask(world: World, experiment: Experiment, surroundings: Surroundings)
         )
 
 
-async def _write(world: World, experiment: Experiment, store: ObjectStore, namespace: str, credentials: SessionCredentials) -> None:
-    files = {
-        "credentials": f"[default]\naws_access_key_id = {credentials.access_key_id}\n"
-        f"aws_secret_access_key = {credentials.secret_access_key}\naws_session_token = {credentials.session_token}\n",
+def _files(store: ObjectStore, credentials: SessionCredentials) -> dict[str, str]:
+    return {
+        "credentials": credentials_file(credentials),
         "config": f"[default]\nregion = {store.spec.region}\nendpoint_url = {store.spec.endpoint}\ns3 =\n  addressing_style = path\n",
     }
-    data = {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}
-    secret = {
-        "apiVersion": SECRET.api_version,
-        "kind": SECRET.kind,
-        "metadata": {
-            "name": names.CREDENTIALS_SECRET,
-            "namespace": namespace,
-            "labels": {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_EXPERIMENT_UID: experiment.uid},
-            "annotations": {
-                names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: format_time(credentials.expire_time),
-                names.ANNOTATION_CONTENT_DIGEST: digest_of(data),
-            },
-        },
-        "type": "Opaque",
-        "data": data,
-    }
-    world.children.want(_key(namespace), fingerprint(secret))
-    known = world.children.get(_key(namespace))
-    try:
-        answer = await (world.client.create(SECRET, secret) if known is None else world.client.replace(SECRET, secret))
-    except AlreadyExists:
-        answer = await world.client.replace(SECRET, secret)
-    world.children.wrote(SECRET, answer)
 
 
 def _prefix(experiment: Experiment) -> str:

@@ -1,7 +1,7 @@
 """An Experiment: from a declaration to a sealed namespace, in the order that lets nothing in before the walls stand.
 
     finalizer -> gather (profile, store, pins) -> refusals, before anything exists -> plan (pure) -> namespace -> walls and
-    credentials -> access -> foreign objects out -> conditions
+    credentials -> access -> foreign objects out -> run -> seal -> conditions
 
 After the snapshot is taken (`status.digest`) the inputs are the ones that were bound then, whatever happens to the pins: a pin
 that changes later is reported, it never changes the experiment.
@@ -25,6 +25,7 @@ from glovebox.engine.drift_report import report_drift
 from glovebox.engine.freeze import freeze
 from glovebox.engine.gather import Surroundings, gather
 from glovebox.engine.retire import retire
+from glovebox.engine.work import carry_out
 from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
@@ -52,6 +53,8 @@ _TOLD_BY = {
     reasons.QUOTA_OUT_OF_RANGE: types.QUOTA_APPLIED,
     reasons.NAMESPACE_TAKEN: types.NAMESPACE_READY,
     reasons.RETENTION_OUT_OF_RANGE: types.ARTIFACTS_PROTECTED,
+    reasons.RUN_OUT_OF_RANGE: types.SUCCEEDED,
+    reasons.DELIVERY_UNAVAILABLE: types.SUCCEEDED,
 }
 
 
@@ -76,10 +79,12 @@ async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
 
 async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], draft: Draft) -> Result:
     surroundings = gather(world, experiment, draft)
-    frozen = experiment.spec.lifecycle.is_frozen
     bound = bool(experiment.status.digest)
+    # Bound like everything else that the run depends on; nobody delivers nothing.
+    image = experiment.status.platform_image if bound else world.settings.image if surroundings.inputs else ""
     if not bound:
-        refusals.check(experiment, surroundings.profile, surroundings.store, world.now())
+        refusals.check(experiment, surroundings.profile, surroundings.store, world.now(), image)
+    state = state_of(experiment)
     plan = desired_objects(
         ExperimentInputs(
             experiment=experiment,
@@ -87,7 +92,9 @@ async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], 
             store=surroundings.store,
             inputs=surroundings.inputs,
             namespace=namespace_of(experiment),
-            state=names.STATE_FROZEN if frozen else names.STATE_OPEN,
+            state=state,
+            platform_image=image,
+            input_stores=surroundings.input_stores,
         )
     )
     if bound and plan.digest != experiment.status.digest:
@@ -96,13 +103,13 @@ async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], 
             f"what is declared has the digest {plan.digest}, the snapshot {experiment.status.digest}: "
             "a fixed field was changed past the API server's rules; restore it, or create a new Experiment",
         )
-    # Freezing and going on change objects on purpose: what differs then is no drift.
-    established = bound and frozen == _was_frozen(experiment)
+    # Freezing, going on and sealing change objects on purpose: what differs then is no drift.
+    established = bound and (state != names.STATE_OPEN) == _was_closed(experiment)
     async with asked_ahead(world, experiment, surroundings) as asked:
         found = await provision.namespace_stands(world, experiment, plan, established=established)
-        result = await _fill(world, experiment, obj, draft, surroundings, plan, found, asked)
-    _conclude(experiment, draft, surroundings, plan, found.uid)
-    return result
+        _conclude(experiment, draft, surroundings, plan, found.uid)
+        draft.set(platformImage=image or None)
+        return await _fill(world, experiment, obj, draft, surroundings, plan, found, asked, state)
 
 
 async def _fill(
@@ -114,15 +121,16 @@ async def _fill(
     plan: Plan,
     found: provision.Found,
     asked: Asked | None,
+    state: str,
 ) -> Result:
-    """Walls and credentials side by side, then access, then whatever does not belong there goes."""
+    """Walls and credentials side by side, then access, then whatever does not belong there goes, then what runs."""
     namespace = namespace_of(experiment)
-    frozen = experiment.spec.lifecycle.is_frozen
+    is_open = state == names.STATE_OPEN
     walls, issued = await asyncio.gather(
         provision.walls_stand(world, surroundings.profile, plan, found),
-        _lock_up(world, experiment, namespace, draft)
-        if frozen
-        else ensure_credentials(world, experiment, surroundings, namespace, draft, asked),
+        ensure_credentials(world, experiment, surroundings, namespace, draft, asked)
+        if is_open
+        else _lock_up(world, experiment, namespace, draft, state),
         return_exceptions=True,
     )
     if isinstance(walls, BaseException):
@@ -130,26 +138,31 @@ async def _fill(
     failure = walls.failure or (issued if isinstance(issued, BaseException) else None)
     if failure is not None and not walls.established:
         raise failure  # nobody gets in before everything stands
-    found = await provision.access_opens(world, surroundings.profile, plan, walls, frozen=frozen)
+    found = await provision.access_opens(world, surroundings.profile, plan, walls, frozen=state == names.STATE_FROZEN)
     if isinstance(issued, Issued):
         found = found.plus([issued.applied])
     report_drift(world, obj, draft, found)
     failure = failure or found.failure
     if failure is not None:
         raise failure
-    if frozen:
+    working = await carry_out(world, experiment, surroundings, plan, draft, state)
+    if state == names.STATE_FROZEN:
         draft.no(types.READY, reasons.FROZEN, "frozen on request: no pod may start, nothing was deleted but workloads and credentials")
     rotation = issued.retry_seconds if isinstance(issued, Issued) else None
-    waits = [seconds for seconds in (rotation, found.retry_seconds) if seconds is not None]
+    waits = [seconds for seconds in (rotation, found.retry_seconds, working) if seconds is not None]
     return Result(retry_seconds=min(waits)) if waits else DONE
 
 
-async def _lock_up(world: World, experiment: Experiment, namespace: str, draft: Draft) -> None:
-    await freeze(world, namespace)
+async def _lock_up(world: World, experiment: Experiment, namespace: str, draft: Draft, state: str) -> None:
+    await freeze(world, namespace, keep_own=state == names.STATE_SEALED and not experiment.spec.lifecycle.is_to_be_sealed)
     artifacts = experiment.status.artifacts
     if artifacts is not None:
         draft.set(artifacts={"uri": artifacts.uri, "storeRef": artifacts.store_ref})
-    draft.no(types.CREDENTIALS_FRESH, reasons.FROZEN, "`spec.lifecycle.desired` is Frozen: no credentials are issued")
+    if state == names.STATE_SEALED:
+        # What is closed for good needs none: that is as it should be.
+        draft.yes(types.CREDENTIALS_FRESH, reasons.SEALED, "the experiment is closed: its credentials were taken away")
+    else:
+        draft.no(types.CREDENTIALS_FRESH, reasons.FROZEN, "`spec.lifecycle.desired` is Frozen: no credentials are issued")
 
 
 def _conclude(experiment: Experiment, draft: Draft, surroundings: Surroundings, plan: Plan, namespace_uid: str) -> None:
@@ -159,20 +172,20 @@ def _conclude(experiment: Experiment, draft: Draft, surroundings: Surroundings, 
     walls = len(plan.walls)
     draft.yes(types.NAMESPACE_READY, reasons.PROVISIONED, f"namespace `{namespace}` with {walls + len(plan.access)} objects is as declared")
     draft.yes(types.QUOTA_APPLIED, reasons.PROVISIONED, "ResourceQuota and LimitRange are in force")
-    draft.unknown(
-        types.ISOLATED,
-        reasons.NOT_PROVEN,
-        "the NetworkPolicies stand, but no probe has tried them here: whether the cluster's network plugin enforces them is not known",
-    )
-    if experiment.spec.run is None:
-        draft.unknown(types.SUCCEEDED, reasons.RUN_NOT_REQUESTED, "`spec.run` is not set: the namespace is for interactive use")
-    else:
-        draft.unknown(types.SUCCEEDED, reasons.RUN_NOT_SUPPORTED, "this version provisions the namespace but does not start `spec.run` yet")
-    draft.no(types.SEALED, reasons.NOT_SEALED, "results are locked as they are written; a seal over all of them does not exist yet")
 
 
-def _was_frozen(experiment: Experiment) -> bool:
-    # Only freezing takes the expiry away.
+def state_of(experiment: Experiment) -> str:
+    """Return whether the namespace is open, frozen, or closed for good: by its run's end, on request, or by the seal itself."""
+    status = experiment.status
+    over = status.run is not None and status.run.completion_time is not None
+    lifecycle = experiment.spec.lifecycle
+    if status.seal is not None or lifecycle.is_to_be_sealed or (over and not lifecycle.is_frozen):
+        return names.STATE_SEALED
+    return names.STATE_FROZEN if lifecycle.is_frozen else names.STATE_OPEN
+
+
+def _was_closed(experiment: Experiment) -> bool:
+    # Only freezing and sealing take the expiry away.
     artifacts = experiment.status.artifacts
     return artifacts is not None and artifacts.credentials_expire_time is None
 

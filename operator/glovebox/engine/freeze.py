@@ -7,21 +7,34 @@ from glovebox.engine.world import World
 from glovebox.kube.kinds import JOB, POD, SECRET
 from glovebox.observe.children import ChildKey
 
+_FOREIGN = f"{names.LABEL_MANAGED_BY}!={names.MANAGED_BY}"
 
-async def freeze(world: World, namespace: str) -> None:
+
+async def freeze(world: World, namespace: str, *, keep_own: bool = False) -> None:
     """Remove credentials and workloads; the namespace's state label must be set before, so that no pod comes back.
+
+    Args:
+        world: The operator's world.
+        namespace: The experiment's.
+        keep_own: Leave the run and its pods, which have ended, for their logs.
 
     Raises:
         Unavailable, Forbidden: The API server failed; calling again is safe.
     """
     await drop_credentials(world, namespace)
+    selector = _FOREIGN if keep_own else ""
     for kind in (JOB, POD):
-        async for page in world.client.pages(kind, namespace=namespace):
+        async for page in world.client.pages(kind, namespace=namespace, label_selector=selector):
             if page.get("items"):
-                await world.client.delete_all(kind, namespace)
+                await world.client.delete_all(kind, namespace, label_selector=selector)
                 break
 
 
 async def drop_credentials(world: World, namespace: str) -> None:
-    """Remove the Secret with the experiment's credentials; sessions that were copied out of it end by their own expiry."""
+    """Remove the Secrets with the experiment's credentials; sessions that were copied out of them end by their own expiry."""
     await world.applier.remove(SECRET, ChildKey(SECRET.kind, namespace, names.CREDENTIALS_SECRET))
+    # Not followed by a watch: asked for, because deletion needs the UID.
+    key = ChildKey(SECRET.kind, namespace, names.INPUTS_CREDENTIALS_SECRET)
+    live = await world.applier.read(SECRET, key)
+    if live is not None:
+        await world.client.delete(SECRET, namespace, key.name, uid=live["metadata"]["uid"])

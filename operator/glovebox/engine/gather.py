@@ -7,16 +7,18 @@ pins are only compared with them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment import Experiment
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.experiment_status import InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.references import PinRef
+from glovebox.data.delivery import features_document
 from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.engine.world import World
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
@@ -35,12 +37,15 @@ class Surroundings:
         profile: Its IsolationProfile.
         store: The ObjectStore of its artifacts.
         bound: Its inputs as they are recorded in its status.
+        inputs: The same with what the desired state needs of them.
+        input_stores: The ObjectStores that hold its datasets, by name.
     """
 
     profile: IsolationProfile
     store: ObjectStore
     bound: tuple[InputStatus, ...]
     inputs: tuple[ResolvedInput, ...]
+    input_stores: tuple[ObjectStore, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,8 @@ def gather(world: World, experiment: Experiment, draft: Draft) -> Surroundings:
         draft.no(types.INPUTS_VERIFIED, error.reason, error.message)
         raise
     roles = {reference.name: reference.role for reference in references}
-    inputs = tuple(_resolved(entry, roles.get(entry.name)) for entry in bound)
-    return Surroundings(profile=profile, store=store, bound=bound, inputs=inputs)
+    inputs = tuple(_resolved(world, experiment, entry, roles.get(entry.name)) for entry in bound)
+    return Surroundings(profile=profile, store=store, bound=bound, inputs=inputs, input_stores=_input_stores(world, bound))
 
 
 def _profile(world: World, experiment: Experiment) -> IsolationProfile:
@@ -108,6 +113,12 @@ def _store(world: World, experiment: Experiment, draft: Draft, *, must_be_ready:
             f"ObjectStore '{name}' is used with `worm: BestEffort` and its lock is not proven: results could be rewritten",
         )
     return store
+
+
+def _input_stores(world: World, bound: tuple[InputStatus, ...]) -> tuple[ObjectStore, ...]:
+    wanted = sorted({entry.store_ref for entry in bound if entry.store_ref})
+    found = (world.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore) for name in wanted)
+    return tuple(store for store in found if store is not None)
 
 
 def _references(experiment: Experiment) -> list[_Reference]:
@@ -152,6 +163,8 @@ def _bound(world: World, experiment: Experiment, reference: _Reference) -> Input
         objects=dataset.objects if dataset is not None else None,
         bytes=dataset.bytes if dataset is not None else None,
         verified_time=pin.status.verified_time,
+        manifest=InputManifest(**dataset.manifest.model_dump(exclude={"bytes"})) if dataset is not None and dataset.manifest else None,
+        store_ref=pin.spec.store_ref.name if isinstance(pin, DatasetPin) else "",
     )
 
 
@@ -203,7 +216,7 @@ def _pin(world: World, experiment: Experiment, reference: _Reference) -> Pin | N
     return None if pin is None or pin.is_deleting else pin
 
 
-def _resolved(entry: InputStatus, role: str | None) -> ResolvedInput:
+def _resolved(world: World, experiment: Experiment, entry: InputStatus, role: str | None) -> ResolvedInput:
     if entry.kind not in {"DatasetPin", "FeatureSetPin"}:
         raise InvalidInput(reasons.INTERNAL_ERROR, f"`status.inputs`: unknown kind '{entry.kind}' of input `{entry.name}`")
     kind: PinKind = "DatasetPin" if entry.kind == "DatasetPin" else "FeatureSetPin"
@@ -217,6 +230,23 @@ def _resolved(entry: InputStatus, role: str | None) -> ResolvedInput:
         objects=entry.objects or 0,
         bytes=entry.bytes or 0,
         role=role,
+        store=entry.store_ref,
+        manifest=entry.manifest,
+        document=_document(world, experiment, entry) if kind == "FeatureSetPin" else None,
+    )
+
+
+def _document(world: World, experiment: Experiment, entry: InputStatus) -> dict[str, Any] | None:
+    """Return the definitions behind a feature input, from the very pin that was bound."""
+    pin = world.resources.parsed(Key(FEATURE_SET_PIN.kind, experiment.namespace, entry.pin_ref), FeatureSetPin)
+    if pin is None or pin.uid != entry.uid:
+        return None
+    spec = pin.spec
+    return features_document(
+        [feature.model_dump(by_alias=True, mode="json", exclude_none=True) for feature in spec.features],
+        inputs={entry.name: entry.digest for entry in pin.status.inputs},
+        schema_version=spec.schema_version,
+        validity=spec.validity.model_dump(by_alias=True, mode="json", exclude_none=True) if spec.validity is not None else None,
     )
 
 

@@ -21,12 +21,13 @@ from glovebox.engine.resync import Resync
 from glovebox.engine.workers import Workers
 from glovebox.engine.world import World
 from glovebox.kube.client import Client, Credentials
-from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET
+from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, JOB, POD, SECRET
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import StateCollector
 from glovebox.observe.children import Children
 from glovebox.observe.reflector import Reflector
 from glovebox.observe.resources import Key, Resources
+from glovebox.observe.workloads import Workloads
 from glovebox.settings import Settings
 from glovebox.store.connection import Stores
 
@@ -107,6 +108,13 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
         workers.wake(key, Priority.REPAIR)
 
     children = Children(rouse)
+
+    def follow(namespace: str) -> None:
+        owner = children.owner(namespace)
+        if owner is not None:
+            workers.wake(Key.parse(owner))
+
+    workloads = Workloads(follow)
     async with Client(login, metrics.observe_api) as client:
         world = World(
             settings=settings,
@@ -121,7 +129,7 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             wake=workers.wake,
             woken=woken,
         )
-        reflectors = tuple(_reflectors(client, children, settings.resync_seconds))
+        reflectors = tuple(_reflectors(client, children, workloads, settings.resync_seconds))
         resync = Resync(world, workers, settings.resync_seconds)
         registry.register(
             StateCollector(
@@ -139,7 +147,7 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             await stores.close()
 
 
-def _reflectors(client: Client, children: Children, resync_seconds: float) -> list[Reflector]:
+def _reflectors(client: Client, children: Children, workloads: Workloads, resync_seconds: float) -> list[Reflector]:
     managed = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     reflectors = []
     for kind in CHILD_KINDS:
@@ -149,6 +157,7 @@ def _reflectors(client: Client, children: Children, resync_seconds: float) -> li
         else:
             selectors = {} if kind in ADDITIVE_KINDS else {"label_selector": managed}
         reflectors.append(Reflector(client, kind, children, resync_seconds=resync_seconds, **selectors))
+    reflectors += [Reflector(client, kind, workloads, resync_seconds=resync_seconds, label_selector=managed) for kind in (JOB, POD)]
     return reflectors
 
 

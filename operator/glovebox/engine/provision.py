@@ -15,7 +15,7 @@ from glovebox.apply.applier import Applied, Drift
 from glovebox.desired.plan import Plan
 from glovebox.engine.world import World
 from glovebox.errors import NotReady, Refused
-from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, NAMESPACE, SECRET, kind_of
+from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, CONFIG_MAP, NAMESPACE, SECRET, kind_of
 from glovebox.observe.children import ChildKey, key_of
 
 _KINDS = {kind.kind: kind for kind in CHILD_KINDS}
@@ -77,6 +77,8 @@ async def access_opens(world: World, profile: IsolationProfile, plan: Plan, foun
     access: tuple[Mapping[str, Any], ...] = () if frozen else plan.access
     found = found.plus(await _ensure_all(world, profile, access, established=found.established))
     declared = {key_of(kind_of(dict(obj)), obj) for obj in (plan.namespace, *plan.walls, *access)}
+    # Not rendered any more once a feature pin is gone; what was delivered from it stays.
+    declared.add(ChildKey(CONFIG_MAP.kind, plan.namespace["metadata"]["name"], names.INPUTS_CONFIG_MAP))
     return found.plus(await _remove_undeclared(world, profile, plan.namespace["metadata"]["name"], declared, found))
 
 

@@ -170,10 +170,11 @@ class Client:
         except NotFound:
             return
 
-    async def delete_all(self, kind: Kind, namespace: str) -> None:
-        """Delete every object of a kind in one namespace."""
+    async def delete_all(self, kind: Kind, namespace: str, *, label_selector: str = "") -> None:
+        """Delete every object of a kind in one namespace, or those with certain labels."""
+        params = {"labelSelector": label_selector} if label_selector else None
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        await self._request("DELETE", kind, kind.path(namespace), body=body, verb="DELETECOLLECTION")
+        await self._request("DELETE", kind, kind.path(namespace), body=body, params=params, verb="DELETECOLLECTION")
 
     async def watch(
         self, kind: Kind, resource_version: str, *, label_selector: str = "", field_selector: str = ""

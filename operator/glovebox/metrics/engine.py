@@ -21,8 +21,9 @@ DRIFT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 RESULTS: Final = ("success", "waiting", "stalled", "error")
 REASONS: Final = ("unavailable", "forbidden", "conflict", "internal")
 CHANGES: Final = ("modified", "deleted", "unexpected")
-OPERATIONS: Final = ("prove", "build_pin", "verify_pin", "issue_credentials")
+OPERATIONS: Final = ("prove", "build_pin", "verify_pin", "issue_credentials", "seal")
 CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
+RUNS: Final = ("started", "succeeded", "failed")
 REPAIRS: Final = ("success", "deferred", "alerted")
 
 
@@ -86,6 +87,8 @@ class EngineMetrics:
         self.rotations = Counter(
             "glovebox_credential_rotations_total", "Credentials issued for experiments.", ("type", "result"), registry=registry
         )
+        self.runs = Counter("glovebox_runs_total", "Runs of experiments.", ("result",), registry=registry)
+        self.seals = Counter("glovebox_seals_total", "Seals made over experiments' results.", ("result",), registry=registry)
         self.digest_checks = Counter(
             "glovebox_digest_checks_total", "Pins checked against their store.", ("kind", "result"), registry=registry
         )
@@ -125,6 +128,8 @@ class EngineMetrics:
             (self.drift_detected, (managed, CHANGES)),
             (self.drift_repairs, (managed, REPAIRS)),
             (self.rotations, (("s3",), outcomes)),
+            (self.runs, (RUNS,)),
+            (self.seals, (outcomes,)),
             (self.digest_bytes, (pins,)),
             (self.digest_checks, (pins, CHECKS)),
         )

@@ -74,6 +74,10 @@ class Children:
         """Say which experiment (its key) is woken by what happens in a namespace."""
         self._owners[namespace] = owner
 
+    def owner(self, namespace: str) -> str | None:
+        """Return the experiment (its key) that owns a namespace, if one has claimed it."""
+        return self._owners.get(namespace)
+
     def release(self, namespace: str) -> None:
         """Forget the owner of a namespace and what was wanted there."""
         self._owners.pop(namespace, None)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
 
 import structlog
 
@@ -19,19 +19,32 @@ from glovebox.errors import GloveboxError
 from glovebox.kube.answers import Expired, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind
-from glovebox.observe.children import ChildKey, Children, key_of
+from glovebox.observe.children import ChildKey, key_of
 
 _LONGEST_WAIT_SECONDS = 15.0
 log = structlog.get_logger(__name__)
 
 
+class Cache(Protocol):
+    """What a reflector feeds."""
+
+    def seen(self, kind: Kind, obj: Mapping[str, Any]) -> None:
+        """Take in an object that was added or changed."""
+
+    def gone(self, kind: Kind, obj: Mapping[str, Any]) -> None:
+        """Take in that an object was deleted."""
+
+    def listed(self, kind: Kind, seen: set[ChildKey]) -> None:
+        """Take in that a complete list held just these."""
+
+
 class Reflector:
-    """Feeds the cache with one kind.
+    """Feeds a cache with one kind.
 
     Args:
         client: The connection.
         kind: What to list and watch, in all namespaces.
-        children: The cache that is told.
+        cache: What is told.
         label_selector: Narrows list and watch on the server.
         field_selector: As label_selector, by field.
         resync_seconds: After this long a watch ends and the list is read again, with 20 % jitter.
@@ -41,7 +54,7 @@ class Reflector:
         self,
         client: Client,
         kind: Kind,
-        children: Children,
+        cache: Cache,
         *,
         label_selector: str = "",
         field_selector: str = "",
@@ -49,7 +62,7 @@ class Reflector:
     ) -> None:
         self._client = client
         self._kind = kind
-        self._children = children
+        self._cache = cache
         self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
         self._resync_seconds = resync_seconds
         self.last_list_time = 0.0
@@ -81,9 +94,9 @@ class Reflector:
         async for page in self._client.pages(self._kind, **self._selectors):
             for item in page.get("items") or ():
                 seen.add(key_of(self._kind, item))
-                self._children.seen(self._kind, item)
+                self._cache.seen(self._kind, item)
             version = page["metadata"]["resourceVersion"]
-        self._children.listed(self._kind, seen)
+        self._cache.listed(self._kind, seen)
         self.failure = ""
         self.last_list_time = self.last_contact_time = time.time()
         return version
@@ -96,9 +109,9 @@ class Reflector:
                 version = obj["metadata"]["resourceVersion"]
                 match event["type"]:
                     case "ADDED" | "MODIFIED":
-                        self._children.seen(self._kind, obj)
+                        self._cache.seen(self._kind, obj)
                     case "DELETED":
-                        self._children.gone(self._kind, obj)
+                        self._cache.gone(self._kind, obj)
 
     def _events(self, version: str) -> AsyncIterator[dict[str, Any]]:
         return self._client.watch(self._kind, version, **self._selectors)

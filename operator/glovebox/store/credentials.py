@@ -113,14 +113,27 @@ def assume_for_prefix(
     store: Store, role_arn: str, bucket: str, prefix: str, session_name: str, duration_seconds: int
 ) -> SessionCredentials:
     """Do what `issue_credentials` says. Blocks: for jobs."""
-    policy = session_policy(bucket, prefix)
+    return assume_with_policy(
+        store, f"assume role {role_arn} for prefix {prefix}", role_arn, session_policy(bucket, prefix), session_name, duration_seconds
+    )
+
+
+def assume_with_policy(
+    store: Store, doing: str, role_arn: str, policy: str, session_name: str, duration_seconds: int
+) -> SessionCredentials:
+    """Assume a role, narrowed by a session policy. Blocks: for jobs.
+
+    Raises:
+        InvalidInput: An argument is out of its range.
+        GloveboxError: The store refuses or does not answer; `doing` says what was tried.
+    """
     if not _SESSION_NAME.fullmatch(session_name):
         raise InvalidInput(reasons.INTERNAL_ERROR, f"session name {session_name!r} is not 2 to 64 letters, digits or +=,.@_-")
     if not MIN_SECONDS <= duration_seconds <= MAX_SECONDS:
         raise InvalidInput(
             reasons.INTERNAL_ERROR, f"credentials for {duration_seconds} s cannot be issued; {MIN_SECONDS} to {MAX_SECONDS} s can"
         )
-    with translated(f"assume role {role_arn} for prefix {prefix}"):
+    with translated(doing):
         answer = store.sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, Policy=policy, DurationSeconds=duration_seconds)
     keys = answer["Credentials"]
     return SessionCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import Cluster
-from support.operator_process import Operator, Team, install_chart, profile_spec, store_secret, store_spec
+from support.operator_process import PLATFORM_IMAGE, Operator, Team, install_chart, profile_spec, store_secret, store_spec
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def chart(cluster: Cluster) -> None:
 def operator(cluster: Cluster, chart: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The running operator. A test that kills it starts it again."""
     del chart
-    running = Operator(cluster, tmp_path_factory.mktemp("operator"))
+    running = Operator(cluster, tmp_path_factory.mktemp("operator"), settings={"GLOVEBOX_IMAGE": PLATFORM_IMAGE})
     running.start()
     yield running
     running.stop()

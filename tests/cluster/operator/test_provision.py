@@ -74,7 +74,7 @@ def test_what_waiting_programs_see_is_honest(team: Team) -> None:
     made = team.expect("Experiment", "honest")
     answers = {entry["type"]: (entry["status"], entry["reason"]) for entry in made["status"]["conditions"]}
     assert answers["Isolated"] == ("Unknown", "NotProven"), "nothing has tried the walls"
-    assert answers["Succeeded"] == ("Unknown", "RunNotSupported"), "this version starts no run"
+    assert answers["Succeeded"] == ("Unknown", "RunPending"), "no node is there to run it"
     assert answers["Sealed"][0] == "False"
     assert {"Reconciling", "Stalled"}.isdisjoint(answers)
     done = team.cluster.kubectl("wait", "--for=condition=Ready", "experiment/honest", "-n", team.name, "--timeout=5s")

@@ -82,8 +82,8 @@ def test_the_quota_counts_what_the_benchmark_wants_and_leaves_room_for_the_opera
 def test_the_number_in_a_spec_is_the_number_that_the_tenant_gets() -> None:
     offer: dict[str, Any] = {"kind": "IsolationProfile", "spec": {"quota": [{"resource": "configmaps", "default": "3", "maximum": "9"}]}}
     ask: dict[str, Any] = {"kind": "Experiment", "spec": {"resources": {"quota": {"configmaps": "0"}}}}
-    assert resource_quota(inputs_from(offer))["spec"]["hard"]["configmaps"] == "7"
-    assert resource_quota(inputs_from(offer, ask))["spec"]["hard"]["configmaps"] == "4"
+    assert resource_quota(inputs_from(offer))["spec"]["hard"]["configmaps"] == "9"
+    assert resource_quota(inputs_from(offer, ask))["spec"]["hard"]["configmaps"] == "6"
 
 
 def test_the_first_policy_closes_both_directions_for_every_pod() -> None:

@@ -12,6 +12,7 @@ from glovebox.errors import Refused
 from golden.cases import Only, inputs_from
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+PLATFORM_IMAGE = "registry.example/glovebox@sha256:" + "e" * 64
 DIGEST = "@sha256:" + "1" * 64
 
 
@@ -378,7 +379,7 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
 def test_it_is_refused_with_the_field_and_the_cure(why: str, changes: list[dict[str, Any]], reason: str, message: str) -> None:
     inputs = inputs_from(*changes)
     with pytest.raises(Refused) as refusal:
-        check(inputs.experiment, inputs.profile, inputs.store, NOW)
+        check(inputs.experiment, inputs.profile, inputs.store, NOW, PLATFORM_IMAGE)
     assert (refusal.value.reason, refusal.value.message) == (reason, message), why
 
 
@@ -386,7 +387,7 @@ def test_it_is_refused_with_the_field_and_the_cure(why: str, changes: list[dict[
 def test_it_is_accepted(why: str, changes: list[dict[str, Any]]) -> None:
     del why  # it is the name of the test
     inputs = inputs_from(*changes)
-    check(inputs.experiment, inputs.profile, inputs.store, NOW)
+    check(inputs.experiment, inputs.profile, inputs.store, NOW, PLATFORM_IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +404,7 @@ def test_an_image_that_slipped_past_the_api_server_without_a_digest_is_refused(r
     unpinned = inputs.experiment.spec.images[0].model_copy(update={"reference": reference})
     spec = inputs.experiment.spec.model_copy(update={"images": (unpinned,)})
     with pytest.raises(Refused) as refusal:
-        check(inputs.experiment.model_copy(update={"spec": spec}), inputs.profile, inputs.store, NOW)
+        check(inputs.experiment.model_copy(update={"spec": spec}), inputs.profile, inputs.store, NOW, PLATFORM_IMAGE)
     assert refusal.value.reason == "ImageNotPinned"
     assert refusal.value.message == (
         f"spec.images[trainer].reference {reference} is not pinned by digest, and a tag can be moved to other content: "

@@ -1,0 +1,56 @@
+"""The plan of inputs: one ConfigMap that tells the fetcher which versions to bring, by which digests to know them, and from where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glovebox import names
+from glovebox.data.delivery import KEY_PLAN, InputPlan, PlannedDataset, PlannedFeatures, PlannedManifest, PlannedStore, render_plan
+from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
+from glovebox.desired.metadata import KubernetesObject, owned_metadata
+
+
+def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
+    """Return the ConfigMap; nothing where there is nothing to deliver, or nobody to do it.
+
+    A feature set whose pin is gone cannot be written down any more: then there is no plan either, and one that stands is left.
+    """
+    wanted = sorted(inputs.inputs, key=lambda item: item.name)
+    known = all(item.manifest is not None if item.kind == "DatasetPin" else item.document is not None for item in wanted)
+    if not wanted or not inputs.platform_image or not known:
+        return ()
+    used = {item.store for item in wanted if item.store}
+    plan = InputPlan(
+        datasets=tuple(_dataset(item, item.manifest.model_dump()) for item in wanted if item.manifest is not None),
+        features=tuple(
+            PlannedFeatures(name=item.name, digest=item.digest, document=dict(item.document))
+            for item in wanted
+            if item.document is not None
+        ),
+        stores=tuple(
+            PlannedStore(name=store.name, endpoint=store.spec.endpoint, region=store.spec.region, path_style=store.spec.path_style)
+            for store in sorted(inputs.input_stores, key=lambda store: store.name)
+            if store.name in used
+        ),
+    )
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": owned_metadata(names.INPUTS_CONFIG_MAP, inputs),
+            "immutable": True,
+            "data": {KEY_PLAN: render_plan(plan)},
+        },
+    )
+
+
+def _dataset(item: ResolvedInput, manifest: dict[str, Any]) -> PlannedDataset:
+    return PlannedDataset(
+        name=item.name,
+        digest=item.digest,
+        pin_digest=item.pin_digest,
+        objects=item.objects,
+        bytes=item.bytes,
+        manifest=PlannedManifest(**manifest),
+        store=item.store,
+    )

@@ -1,0 +1,68 @@
+"""The environment of a run: where things are, and its seeds, parameters and threads, all from the snapshot.
+
+Names are `GLOVEBOX_SEED_<NAME>` and `GLOVEBOX_PARAM_<NAME>`, in upper snake case (`learningRate` becomes `LEARNING_RATE`). The whole truth
+is the snapshot itself, at `$GLOVEBOX_SNAPSHOT`; the variables are for programs that would rather not read JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final
+
+from glovebox import names
+from glovebox.api.experiment import Config
+from glovebox.desired.inputs import ExperimentInputs
+
+INPUTS_FOLDER: Final = "/inputs"
+ARTIFACTS_FOLDER: Final = "/var/run/glovebox/artifacts"
+SNAPSHOT_FOLDER: Final = "/etc/glovebox"
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# Python takes no other as PYTHONHASHSEED.
+_HASH_SEED_MAX: Final = 4294967295
+
+
+def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
+    """Return the variables of the run's container, by name."""
+    experiment = inputs.experiment
+    config = experiment.spec.config
+    prefix = names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid)
+    variables = {
+        "AWS_CONFIG_FILE": f"{ARTIFACTS_FOLDER}/config",
+        "AWS_SHARED_CREDENTIALS_FILE": f"{ARTIFACTS_FOLDER}/credentials",
+        "GLOVEBOX_ARTIFACTS_URI": f"s3://{inputs.store.spec.artifacts.bucket}/{prefix}",
+        "GLOVEBOX_EXPERIMENT": f"{experiment.namespace}/{experiment.name}",
+        "GLOVEBOX_INPUTS": INPUTS_FOLDER,
+        "GLOVEBOX_SNAPSHOT": f"{SNAPSHOT_FOLDER}/snapshot.json",
+        # The root file system is read-only, and libraries look for a place of their own.
+        "HOME": "/tmp",  # noqa: S108 - a path in the pod
+    }
+    variables |= declared_variables(config)
+    if config.determinism is not None and config.determinism.threads is not None:
+        variables |= dict.fromkeys(_THREADS, str(config.determinism.threads))
+    seed = config.seeds.get("python")
+    if seed is not None and seed <= _HASH_SEED_MAX:
+        variables["PYTHONHASHSEED"] = str(seed)
+    return [{"name": name, "value": value} for name, value in sorted(variables.items())]
+
+
+def declared_variables(config: Config) -> dict[str, str]:
+    """Return the variables of seeds and parameters."""
+    seeds = {f"GLOVEBOX_SEED_{upper_snake(name)}": str(seed) for name, seed in config.seeds.items()}
+    return seeds | {f"GLOVEBOX_PARAM_{upper_snake(name)}": value for name, value in config.parameters.items()}
+
+
+def colliding_names(config: Config) -> list[str]:
+    """Return the seeds and parameters whose variables would have one name, so that one would hide the other."""
+    for group in (config.seeds, config.parameters):
+        counted = Counter(upper_snake(name) for name in group)
+        collisions = [name for name in group if counted[upper_snake(name)] > 1]
+        if collisions:
+            return sorted(collisions)
+    return []
+
+
+def upper_snake(name: str) -> str:
+    """Return a name as part of a variable's: `learningRate` and `learning-rate` both become `LEARNING_RATE`."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^A-Za-z0-9]+", "_", parted).strip("_").upper()

@@ -1,0 +1,88 @@
+"""Credentials with which the fetcher reads the pinned inputs, and nothing else: one session for each store, renewed ahead.
+
+They lie in a Secret of their own, which only the fetcher's container may mount; the guards see to that. The Secret is
+looked at whenever the experiment is: it is not followed by a watch, because nobody but the operator may write it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.experiment import Experiment
+from glovebox.api.object_store import ObjectStore
+from glovebox.engine.dataset_pins import source_of
+from glovebox.engine.gather import Surroundings
+from glovebox.engine.session_secret import ROTATE_AT, credentials_file, intact_until, write_session
+from glovebox.engine.stores import open_store
+from glovebox.engine.world import World
+from glovebox.errors import InvalidInput, NotReady
+from glovebox.kube.kinds import DATASET_PIN, SECRET
+from glovebox.observe.children import ChildKey
+from glovebox.observe.resources import Key
+from glovebox.store.credentials import SessionCredentials
+from glovebox.store.input_credentials import PinnedInput, issue_input_credentials
+
+
+async def ensure_input_credentials(world: World, experiment: Experiment, surroundings: Surroundings, namespace: str) -> float | None:
+    """Make sure that the fetcher can read its inputs; return after how many seconds to look again, None when there are no datasets.
+
+    Raises:
+        NotReady: A pin is gone.
+        InvalidInput: A store has no STS role.
+        Unavailable, Forbidden: The store or the API server failed.
+    """
+    pins = _pins(world, experiment, surroundings)
+    if not pins:
+        return None
+    key = ChildKey(SECRET.kind, namespace, names.INPUTS_CREDENTIALS_SECRET)
+    reserve = timedelta(seconds=surroundings.profile.spec.credentials.duration_seconds * (1 - ROTATE_AT))
+    live = await world.applier.read(SECRET, key)
+    expire = intact_until(live) if live is not None else None
+    if expire is None or world.now() >= expire - reserve:
+        sessions = {store.name: await _issue(world, experiment, surroundings, store, pins) for store in surroundings.input_stores}
+        files = {f"{name}.credentials": credentials_file(session) for name, session in sessions.items()}
+        expire = min(session.expire_time for session in sessions.values())
+        await write_session(world, experiment, key, files, expire, watched=False)
+    return max(1.0, (expire - reserve - world.now()).total_seconds())
+
+
+async def _issue(
+    world: World, experiment: Experiment, surroundings: Surroundings, store: ObjectStore, pins: Iterable[DatasetPin]
+) -> SessionCredentials:
+    if store.spec.sts is None:
+        raise InvalidInput(
+            reasons.STS_NOT_CONFIGURED,
+            f"ObjectStore '{store.name}' has no `spec.sts.roleArn`: credentials that only read the inputs cannot be issued",
+        )
+    connection = await open_store(world, store)
+    async with world.metrics.on_store("issue_credentials"):
+        return await issue_input_credentials(
+            connection,
+            role_arn=store.spec.sts.role_arn,
+            inputs=[_pinned(pin) for pin in pins if pin.spec.store_ref.name == store.name],
+            session_name=f"glovebox-{names.short_hash(experiment.uid, 'inputs')}",
+            duration_seconds=surroundings.profile.spec.credentials.duration_seconds,
+        )
+
+
+def _pinned(pin: DatasetPin) -> PinnedInput:
+    manifest = pin.status.manifest
+    if manifest is None:
+        raise NotReady(reasons.PIN_NOT_READY, f"DatasetPin '{pin.name}' has no manifest yet")
+    return PinnedInput(source_of(pin.spec.source), manifest.bucket, manifest.key)
+
+
+def _pins(world: World, experiment: Experiment, surroundings: Surroundings) -> list[DatasetPin]:
+    pins = []
+    for entry in surroundings.bound:
+        if entry.kind != DATASET_PIN.kind:
+            continue
+        pin = world.resources.parsed(Key(DATASET_PIN.kind, experiment.namespace, entry.pin_ref), DatasetPin)
+        if pin is None or pin.uid != entry.uid:
+            raise NotReady(reasons.PIN_NOT_FOUND, f"input `{entry.name}`: DatasetPin '{entry.pin_ref}' is gone, so it cannot be delivered")
+        pins.append(pin)
+    return pins

@@ -1,0 +1,55 @@
+"""What happens inside a namespace that stands: the run runs, and in the end the seal closes the results."""
+
+from __future__ import annotations
+
+from glovebox import names
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import RunStatus
+from glovebox.desired.plan import Plan
+from glovebox.engine.gather import Surroundings
+from glovebox.engine.input_credentials import ensure_input_credentials
+from glovebox.engine.runs import ensure_run
+from glovebox.engine.seal import ensure_seal
+from glovebox.engine.world import World
+from glovebox.status.draft import Draft
+
+
+async def carry_out(world: World, experiment: Experiment, surroundings: Surroundings, plan: Plan, draft: Draft, state: str) -> float | None:
+    """Move run and seal on; return after how many seconds to look again, None to wait for what happens."""
+    namespace = plan.namespace["metadata"]["name"]
+    is_open = state == names.STATE_OPEN
+    # A namespace that is not bound yet gets its run with the next look: by then the snapshot is recorded, and freezes the spec.
+    may_start = is_open and bool(experiment.status.digest)
+    waits: list[float | None] = []
+    if is_open and plan.run is not None:
+        waits.append(await ensure_input_credentials(world, experiment, surroundings, namespace))
+    draft.unknown(
+        types.ISOLATED,
+        reasons.NOT_PROVEN,
+        "the NetworkPolicies stand, but no probe has tried them here: whether the cluster's network plugin enforces them is not known",
+    )
+    run = await ensure_run(world, experiment, plan.run if may_start or not is_open else None, draft, may_start=may_start)
+    if is_open and plan.run is not None and not may_start:
+        draft.unknown(types.SUCCEEDED, reasons.RUN_PENDING, "the snapshot is being recorded; the run starts right after")
+        waits.append(0.0)
+    if run is not None and run.completion_time is not None and is_open:
+        world.metrics.runs.labels(run.outcome.lower()).inc()
+        waits.append(0.0)  # closed, and then sealed, with the next look
+    if state == names.STATE_SEALED:
+        await ensure_seal(world, experiment, surroundings, plan, run, draft)
+    else:
+        draft.no(types.SEALED, reasons.NOT_SEALED, "results are locked as they are written, and sealed when the run is over")
+    _summarise(run, draft, state)
+    found = [seconds for seconds in waits if seconds is not None]
+    return min(found) if found else None
+
+
+def _summarise(run: RunStatus | None, draft: Draft, state: str) -> None:
+    """A run that failed is nothing that a waiting program should take for health, and nothing that mends itself."""
+    if run is not None and run.outcome == "Failed" and state == names.STATE_SEALED:
+        draft.no(types.READY, run.reason, run.message)
+        draft.yes(types.STALLED, run.reason, run.message)
+    elif state == names.STATE_SEALED and draft.answer(types.SEALED) == types.TRUE:
+        draft.yes(types.READY, reasons.SEALED, "the results are sealed")

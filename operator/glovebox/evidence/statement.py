@@ -1,0 +1,125 @@
+"""The statement: which artifacts came of which inputs, images and settings. An in-toto Statement v1 with a SLSA provenance v1 predicate.
+
+Its subjects are the artifacts as a reader without versions sees them, and the list of all versions. What the run depended on is told twice:
+in `externalParameters`, which is the snapshot word for word, and in `resolvedDependencies`, where each has its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.evidence.artifacts import Artifact
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "https://slsa.dev/provenance/v1"
+BUILD_TYPE: Final = "https://glovebox.dev/experiment-run/v1"
+BUILDER: Final = "https://glovebox.dev/operator"
+LIST_NAME: Final = "artifacts.jsonl"
+SNAPSHOT_NAME: Final = "snapshot.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedInput:
+    """An input as it is told: name, kind, digest of its content, and where its exact versions are listed (empty for features)."""
+
+    name: str
+    kind: str
+    digest: str
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SealInputs:
+    """Everything that the statement says beside the artifacts.
+
+    Attributes:
+        experiment: `namespace/name`.
+        uid: The Experiment's UID.
+        digest: The experiment's identity.
+        snapshot: What the digest was computed from, as canonical JSON.
+        inputs: What was read.
+        images: References by digest.
+        prefix: `s3://bucket/prefix/` of the artifacts.
+        outcome: `Succeeded` or `Failed`, and the reason; empty for an experiment without a run.
+        reason: Of the outcome.
+        attempts: How many pods were tried.
+        started: When the run began, RFC 3339; empty without a run.
+        finished: When it was over.
+        sealed: When the seal was made.
+        version: Of the operator.
+    """
+
+    experiment: str
+    uid: str
+    digest: str
+    snapshot: str
+    inputs: tuple[SealedInput, ...]
+    images: tuple[str, ...]
+    prefix: str
+    outcome: str
+    reason: str
+    attempts: int
+    started: str
+    finished: str
+    sealed: str
+    version: str
+
+
+def statement(about: SealInputs, artifacts: Iterable[Artifact], artifact_list_digest: str) -> dict[str, Any]:
+    """Return the statement over an experiment's artifacts."""
+    bucket_and_prefix = about.prefix.removeprefix("s3://")
+    prefix = bucket_and_prefix.partition("/")[2]
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [*subjects(prefix, artifacts), {"name": LIST_NAME, "digest": _digest(artifact_list_digest)}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {"experiment": about.experiment, "snapshot": orjson.loads(about.snapshot)},
+                "internalParameters": {"artifacts": about.prefix, "uid": about.uid},
+                "resolvedDependencies": list(_dependencies(about)),
+            },
+            "runDetails": {
+                "builder": {"id": BUILDER, "version": {"glovebox": about.version}},
+                "metadata": {
+                    name: value
+                    for name, value in (
+                        ("invocationId", f"{about.uid}/{about.attempts}"),
+                        ("startedOn", about.started),
+                        ("finishedOn", about.finished),
+                    )
+                    if value
+                },
+                "byproducts": [
+                    {"name": "outcome", "annotations": {"outcome": about.outcome, "reason": about.reason, "sealedOn": about.sealed}},
+                ],
+            },
+        },
+    }
+
+
+def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
+    """Return the artifacts that a reader without versions sees, named by their path below the prefix."""
+    current = (artifact for artifact in artifacts if artifact.is_latest and not artifact.delete_marker)
+    named = sorted((artifact.key.removeprefix(prefix), artifact.sha256) for artifact in current)
+    return [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in named]
+
+
+def _dependencies(about: SealInputs) -> Iterable[Mapping[str, Any]]:
+    yield {"name": SNAPSHOT_NAME, "digest": _digest(about.digest)}
+    for entry in about.inputs:
+        described = {"name": entry.name, "digest": _digest(entry.digest), "annotations": {"kind": entry.kind}}
+        yield described | ({"uri": entry.uri} if entry.uri else {})
+    for image in about.images:
+        repository, _, digest = image.partition("@")
+        yield {"uri": f"oci://{repository}", "digest": _digest(digest)}
+
+
+def _digest(text: str) -> dict[str, str]:
+    return {"sha256": text.removeprefix(DIGEST_PREFIX)}

@@ -1,0 +1,1 @@
+"""The programs that run inside pods, in the Glovebox image: the fetcher of inputs."""

@@ -1,0 +1,109 @@
+"""What a Job and its pods say about a run: how it ended, why, and what it is waiting for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import orjson
+
+from glovebox.api import reasons
+from glovebox.api.experiment_status import RunStatus
+
+_MESSAGE_MAX: Final = 2048
+_FETCH: Final = "fetch"
+# Reasons of a Job's failure that are words of ours as well.
+_JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
+
+
+def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunStatus:
+    """Return the run as its Job and the Job's pods (oldest first) show it; without an outcome while it goes on."""
+    status = job.get("status") or {}
+    attempts = len(pods) or int(status.get("failed", 0)) + int(status.get("succeeded", 0))
+    begun = RunStatus(job_uid=job["metadata"]["uid"], start_time=job["metadata"]["creationTimestamp"], attempts=attempts)
+    end = next(
+        (entry for entry in status.get("conditions") or () if entry["type"] in {"Complete", "Failed"} and entry["status"] == "True"), None
+    )
+    if end is None:
+        return begun
+    done = status.get("completionTime") or end["lastTransitionTime"]
+    if end["type"] == "Complete":
+        return _ended(begun, done, "Succeeded", reasons.RUN_SUCCEEDED, f"the run succeeded at attempt {max(attempts, 1)}")
+    culprit = next((found for pod in reversed(pods) if (found := _failure(pod)) is not None), None)
+    reason = _JOB_REASONS.get(end.get("reason", ""), reasons.RUN_FAILED)
+    if culprit is None:
+        return _ended(begun, done, "Failed", reason, end.get("message", "the Job failed"))
+    container, state = culprit
+    said = str(state.get("message", "")).strip()
+    if container == _FETCH:
+        return _ended(begun, done, "Failed", reasons.INPUTS_REFUSED, _fetch_words(said), state.get("exitCode"))
+    words = f"container `{container}` ended with exit code {state.get('exitCode')} ({state.get('reason', 'Error')})"
+    return _ended(begun, done, "Failed", reason, f"{words}: {said}" if said else words, state.get("exitCode"))
+
+
+def job_lost(recorded: RunStatus, now: datetime, *, stopped: bool) -> RunStatus:
+    """Return the end of a run whose Job is gone."""
+    if stopped:
+        return _ended(recorded, now, "Failed", reasons.RUN_STOPPED, "the run was stopped on request; a run is never started twice")
+    return _ended(
+        recorded, now, "Failed", reasons.RUN_LOST, "the Job was deleted while it ran; a run is never started twice: create a new Experiment"
+    )
+
+
+def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:
+    """Return what keeps the newest pod from running, or an empty text."""
+    if not pods:
+        return "the Job has no pod yet"
+    status = pods[-1].get("status") or {}
+    if status.get("phase") != "Pending":
+        return ""
+    for entry in status.get("initContainerStatuses") or ():
+        if entry["name"] == _FETCH and (entry.get("state") or {}).get("running"):
+            return "the inputs are being fetched and hashed"
+    for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (entry.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") not in {None, "PodInitializing", "ContainerCreating"}:
+            return f"container `{entry['name']}` waits: {waiting['reason']}: {waiting.get('message', '')}"
+    for entry in status.get("conditions") or ():
+        if entry["type"] == "PodScheduled" and entry["status"] == "False":
+            return f"no node takes the pod: {entry.get('message', '')}"
+    return "the pod is being prepared"
+
+
+def _failure(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the container of a pod that failed, with its last state."""
+    status = pod.get("status") or {}
+    for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        state = (entry.get("state") or {}).get("terminated")
+        if state is not None and state.get("exitCode"):
+            return entry["name"], state
+    return None
+
+
+def _fetch_words(said: str) -> str:
+    """Return the fetcher's last words, which are one JSON object, as a sentence."""
+    try:
+        told = orjson.loads(said)
+        words = f"input `{told['input']}`: {told['reason']}: {told['message']}" if told.get("input") else str(told["message"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        words = said or "the fetcher failed and said nothing"
+    return f"the inputs were not delivered, so nothing was run: {words}"
+
+
+def _ended(
+    begun: RunStatus,
+    moment: datetime | str,
+    outcome: Literal["Succeeded", "Failed"],
+    reason: str,
+    message: str,
+    exit_code: int | None = None,
+) -> RunStatus:
+    ended = begun.model_dump(by_alias=True) | {
+        "completionTime": moment,
+        "outcome": outcome,
+        "reason": reason,
+        "message": message[:_MESSAGE_MAX],
+        "exitCode": exit_code,
+    }
+    return RunStatus.model_validate(ended)

@@ -1,0 +1,246 @@
+"""The run and the seal on a real API server and store; a kubelet's part is played, the Job controller's is real."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from glovebox.evidence.artifacts import Artifact
+from glovebox.evidence.envelope import load_public_key
+from glovebox.evidence.verification import verify_evidence
+from support.cluster import Cluster
+from support.kubelet import RUN_JOB, end_pod, run_pod
+from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec
+from support.waiting import eventually
+
+RUN = {"image": "trainer", "command": ["python", "-m", "train"]}
+
+
+def job_of(team: Team, namespace: str) -> dict[str, Any] | None:
+    return team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{RUN_JOB}")
+
+
+def started(team: Team, name: str, **changes: Any) -> dict[str, Any]:
+    """Declare an Experiment with a run, wait until its Job is there, and return the Experiment."""
+    team.declare("Experiment", name, experiment_spec("standard", "primary", run=RUN | changes.pop("run", {}), **changes))
+    team.expect("Experiment", name)
+
+    def look() -> dict[str, Any] | None:
+        made = team.read("Experiment", name)
+        return made if (made["status"].get("run") or {}).get("jobUid") else None
+
+    return eventually(look, what="the run was started and recorded")
+
+
+def write_artifact(team: Team, made: dict[str, Any], name: str, body: bytes) -> None:
+    """Write a result with the run's own credentials."""
+    secret = team.api.get(f"/api/v1/namespaces/{made['status']['namespace']}/secrets/glovebox-artifacts-credentials")
+    keys = configparser.ConfigParser()
+    keys.read_string(b64decode(secret["data"]["credentials"]).decode())
+    own = keys["default"]
+    session = {
+        "AccessKeyId": own["aws_access_key_id"],
+        "SecretAccessKey": own["aws_secret_access_key"],
+        "SessionToken": own["aws_session_token"],
+    }
+    bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
+    team.cluster.store.client(session=session).put_object(Bucket=bucket, Key=f"{prefix}{name}", Body=body)
+
+
+def evidence(cluster: Cluster, made: dict[str, Any]) -> dict[str, bytes]:
+    """Return the documents of a seal as an auditor finds them, without any code of ours."""
+    bucket, folder = made["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
+    s3 = cluster.store.client()
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]]
+    return {key.removeprefix(folder): s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+def public_key(cluster: Cluster) -> str:
+    secret = cluster.api.get("/api/v1/namespaces/glovebox-system/secrets/glovebox-signing-key")
+    return b64decode(secret["data"]["public.pem"]).decode()
+
+
+def test_a_run_that_succeeds_ends_sealed_with_evidence_that_verifies(cluster: Cluster, team: Team) -> None:
+    made = started(team, "good")
+    namespace = made["status"]["namespace"]
+    write_artifact(team, made, "model.bin", b"weights")
+    write_artifact(team, made, "metrics.json", b'{"auc": 0.8}')
+    end_pod(team.api, run_pod(team.api, namespace), 0)
+    sealed = team.expect("Experiment", "good", "Sealed")
+    assert sealed["status"]["run"]["outcome"] == "Succeeded"
+    assert team.condition("Experiment", "good", "Succeeded")["status"] == "True"
+    assert team.condition("Experiment", "good", "Ready")["status"] == "True"
+    assert sealed["status"]["seal"]["objects"] == 2
+    assert "findings" not in sealed["status"]["seal"]
+
+    documents = evidence(cluster, sealed)
+    listed = next(body for name, body in documents.items() if name.startswith("artifacts."))
+    key = load_public_key(public_key(cluster))
+    report = verify_evidence(documents["attestation.dsse.json"], listed, documents["snapshot.json"], key)
+    assert report.findings == []
+    assert {artifact.key.rpartition("/")[2] for artifact in report.artifacts} == {"model.bin", "metrics.json"}
+    assert all(artifact.lock_mode == "Compliance" and artifact.retain_until_time for artifact in report.artifacts)
+
+
+def test_nothing_starts_and_nothing_is_writable_after_the_seal(team: Team) -> None:
+    made = started(team, "closed")
+    namespace = made["status"]["namespace"]
+    end_pod(team.api, run_pod(team.api, namespace), 0)
+    team.expect("Experiment", "closed", "Sealed")
+    assert team.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]["labels"]["glovebox.dev/state"] == "Sealed"
+    secrets = [item["metadata"]["name"] for item in team.api.list(f"/api/v1/namespaces/{namespace}/secrets")]
+    assert secrets == []
+    run = job_of(team, namespace)
+    assert run is not None, "the run stays for its logs"
+    late = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "late", "namespace": namespace},
+        "spec": {"template": {"spec": run["spec"]["template"]["spec"]}},
+    }
+    refused = team.cluster.kubectl("create", "--dry-run=server", "--filename=-", stdin=json.dumps(late), check=False)
+    assert "is Sealed" in refused.stderr
+    frozen = team.cluster.kubectl(
+        "patch", "experiment/closed", "-n", team.name, "--type=merge", '-p={"spec":{"lifecycle":{"desired":"Frozen"}}}', check=False
+    )
+    assert "is sealed, which is closed for good" in frozen.stderr
+
+
+def test_a_run_that_fails_says_why_and_is_sealed_all_the_same(team: Team) -> None:
+    made = started(team, "bad")
+    end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 3, message="loss is NaN")
+    failed = team.expect("Experiment", "bad", "Sealed")
+    assert failed["status"]["run"]["exitCode"] == 3
+    succeeded = team.condition("Experiment", "bad", "Succeeded")
+    assert (succeeded["status"], succeeded["reason"]) == ("False", "RunFailed")
+    assert "exit code 3" in succeeded["message"]
+    assert "loss is NaN" in succeeded["message"]
+    assert team.condition("Experiment", "bad", "Stalled")["status"] == "True"
+
+
+def test_a_failed_attempt_is_retried_as_often_as_asked(team: Team) -> None:
+    made = started(team, "again", run={"retries": 1})
+    namespace = made["status"]["namespace"]
+    first = run_pod(team.api, namespace)
+    end_pod(team.api, first, 1)
+    end_pod(team.api, run_pod(team.api, namespace), 0)
+    sealed = team.expect("Experiment", "again", "Sealed", timeout=60)
+    assert sealed["status"]["run"]["outcome"] == "Succeeded"
+    assert sealed["status"]["run"]["attempts"] == 2
+
+
+def test_a_run_whose_job_is_taken_away_is_lost_and_never_started_again(cluster: Cluster, team: Team) -> None:
+    made = started(team, "taken")
+    namespace = made["status"]["namespace"]
+    breaker = cluster.api_as("breaker", ["system:masters", "glovebox:break-glass"])
+    breaker.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/{RUN_JOB}?propagationPolicy=Background")
+    lost = team.expect("Experiment", "taken", "Sealed")
+    assert lost["status"]["run"]["reason"] == "RunLost"
+    assert job_of(team, namespace) is None
+
+
+def test_the_operator_s_death_at_any_moment_leaves_one_run_and_one_seal(cluster: Cluster, team: Team, operator: Operator) -> None:
+    made = started(team, "survivor")
+    namespace = made["status"]["namespace"]
+    job = job_of(team, namespace)
+    assert job is not None
+    write_artifact(team, made, "model.bin", b"weights")
+    operator.kill()
+    end_pod(team.api, run_pod(team.api, namespace), 0)
+    operator.start()
+    # Killed again in the middle of closing and sealing, at whatever step it has come to.
+    eventually(lambda: (team.read("Experiment", "survivor")["status"].get("run") or {}).get("outcome"), what="the end is recorded")
+    operator.kill()
+    operator.start()
+    sealed = team.expect("Experiment", "survivor", "Sealed")
+    again = job_of(team, namespace)
+    assert again is not None
+    assert again["metadata"]["uid"] == job["metadata"]["uid"] == sealed["status"]["run"]["jobUid"]
+    statements = [name for name in evidence(cluster, sealed) if name == "attestation.dsse.json"]
+    bucket, folder = sealed["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
+    versions = cluster.store.client().list_object_versions(Bucket=bucket, Prefix=f"{folder}attestation")["Versions"]
+    assert (len(statements), len(versions)) == (1, 1)
+
+
+def test_an_experiment_without_a_run_is_sealed_on_request(team: Team) -> None:
+    team.declare("Experiment", "asked", experiment_spec("standard", "primary"))
+    made = team.expect("Experiment", "asked")
+    write_artifact(team, made, "notes.txt", b"by hand")
+    team.api.patch(team.path("Experiment", "asked"), {"spec": {"lifecycle": {"desired": "Sealed"}}})
+    sealed = team.expect("Experiment", "asked", "Sealed")
+    assert sealed["status"]["seal"]["objects"] == 1
+    assert team.condition("Experiment", "asked", "Succeeded")["reason"] == "RunNotRequested"
+
+
+def test_tampering_after_the_seal_is_found(cluster: Cluster, team: Team) -> None:
+    made = started(team, "tampered")
+    write_artifact(team, made, "model.bin", b"weights")
+    end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
+    sealed = team.expect("Experiment", "tampered", "Sealed")
+    documents = evidence(cluster, sealed)
+    listed = next(body for name, body in documents.items() if name.startswith("artifacts."))
+    key = load_public_key(public_key(cluster))
+    edited = listed.replace(b'"size":7', b'"size":8').replace(b'"bytes":7', b'"bytes":8')
+    assert edited != listed
+    report = verify_evidence(documents["attestation.dsse.json"], edited, documents["snapshot.json"], key)
+    assert [finding.what for finding in report.findings] == ["ListDiffers"]
+    assert isinstance(report.artifacts[0], Artifact)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [({"retries": 9}, "spec.run.retries asks for 9, more than the 3"), ({"activeDeadlineSeconds": 9999999}, "asks for 9999999, more than")],
+)
+def test_a_run_beyond_the_profile_is_refused_before_anything_is_made(team: Team, run: dict[str, Any], words: str) -> None:
+    team.declare("Experiment", "greedy", experiment_spec("standard", "primary", run=RUN | run))
+    refused = team.expect("Experiment", "greedy", status="False", reason="RunOutOfRange")
+    assert words in team.condition("Experiment", "greedy", "Ready")["message"]
+    assert "namespace" not in refused["status"]
+
+
+def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(cluster: Cluster, team: Team) -> None:
+    s3 = cluster.store.client()
+    bucket = f"data-{team.name}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="train/a.csv", Body=b"1,2\n")
+    team.declare("DatasetPin", "rows", {"storeRef": {"name": "primary"}, "source": {"prefix": {"bucket": bucket, "prefix": "train/"}}})
+    team.expect("DatasetPin", "rows")
+    inputs = {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "role": "train"}]}
+    made = started(team, "reader", inputs=inputs)
+    namespace = made["status"]["namespace"]
+    assert made["status"]["platformImage"] == PLATFORM_IMAGE
+    pod = run_pod(team.api, namespace)
+    assert [container["image"] for container in pod["spec"]["initContainers"]] == [PLATFORM_IMAGE]
+    mounts = {mount["name"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+    assert mounts["glovebox-inputs"]["readOnly"] is True
+    assert "glovebox-inputs-credentials" not in mounts
+
+    keys = configparser.ConfigParser()
+    secret = team.api.get(f"/api/v1/namespaces/{namespace}/secrets/glovebox-inputs-credentials")
+    keys.read_string(b64decode(secret["data"]["primary.credentials"]).decode())
+    own = keys["default"]
+    session = {
+        "AccessKeyId": own["aws_access_key_id"],
+        "SecretAccessKey": own["aws_secret_access_key"],
+        "SessionToken": own["aws_session_token"],
+    }
+    reader = cluster.store.client(session=session)
+    assert reader.get_object(Bucket=bucket, Key="train/a.csv")["Body"].read() == b"1,2\n"
+    for call in (
+        lambda: reader.put_object(Bucket=bucket, Key="train/a.csv", Body=b"x"),
+        lambda: reader.get_object(Bucket="glovebox-artifacts", Key="anything"),
+        lambda: reader.list_objects_v2(Bucket=bucket),
+    ):
+        with pytest.raises(reader.exceptions.ClientError):
+            call()
+
+    said = '{"reason":"DigestMismatch","message":"`a.csv` has other bytes","input":"train"}'
+    end_pod(team.api, pod, 42, container="fetch", init=True, message=said)
+    failed = team.expect("Experiment", "reader", "Sealed")
+    assert (failed["status"]["run"]["reason"], failed["status"]["run"]["attempts"]) == ("InputsRefused", 1)
+    assert "input `train`: DigestMismatch: `a.csv` has other bytes" in failed["status"]["run"]["message"]
