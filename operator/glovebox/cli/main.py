@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from glovebox.cli import demo, local
+from glovebox.cli import verify as verify_command
 
 app = typer.Typer(
     name="glovebox",
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.command("demo")(demo.demo)
+app.command("verify")(verify_command.verify)
 
 
 @app.command("version")

@@ -7,7 +7,7 @@ or unknown refuses the plan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -98,7 +98,7 @@ def parse_plan(text: str | bytes) -> InputPlan:
 
 
 def features_document(
-    features: list[Mapping[str, Any]], *, inputs: Mapping[str, str], schema_version: str, validity: Mapping[str, str | None] | None
+    features: Iterable[Mapping[str, Any]], *, inputs: Mapping[str, str], schema_version: str, validity: Mapping[str, str | None] | None
 ) -> dict[str, Any]:
     """Return the definitions of a feature set as they are delivered; its digest can be computed from it alone."""
     window = {key: value for key, value in (validity or {}).items() if value is not None}

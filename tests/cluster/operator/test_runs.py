@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
+import subprocess
+import sys
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +180,43 @@ def test_an_experiment_without_a_run_is_sealed_on_request(team: Team) -> None:
     assert team.condition("Experiment", "asked", "Succeeded")["reason"] == "RunNotRequested"
 
 
+def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(cluster: Cluster, team: Team, tmp_path: Path) -> None:
+    made = started(team, "outside")
+    write_artifact(team, made, "model.bin", b"weights")
+    end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
+    sealed = team.expect("Experiment", "outside", "Sealed")
+    key = tmp_path / "public.pem"
+    key.write_text(public_key(cluster))
+    access = cluster.store.access
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": access.endpoint,
+        "AWS_REGION": access.region,
+        "AWS_ACCESS_KEY_ID": access.loader.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": access.loader.secret_access_key,
+    }
+
+    def verify(source: str, *more: str) -> tuple[int, dict[str, Any]]:
+        command = [sys.executable, "-m", "glovebox.cli", "verify", source, "--key", str(key), "--output", "json", *more]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return done.returncode, answer
+
+    uri = sealed["status"]["seal"]["uri"]
+    code, answer = verify(uri, "--save", str(tmp_path / "bundle"))
+    assert (code, answer["verified"], answer["bytesRead"]) == (0, True, 7)
+    assert verify(str(tmp_path / "bundle"))[0] == 0
+    bucket, prefix = sealed["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
+    cluster.store.client().put_object(Bucket=bucket, Key=f"{prefix}model.bin", Body=b"forged")
+    code, answer = verify(uri)
+    assert (code, [finding["what"] for finding in answer["findings"]]) == (1, ["WrittenAfterSeal"])
+    statement = tmp_path / "bundle" / "attestation.dsse.json"
+    statement.write_bytes(statement.read_bytes().replace(b'"sig":"', b'"sig":"AAAA'))
+    code, answer = verify(str(tmp_path / "bundle"))
+    assert (code, answer["findings"][0]["what"]) == (1, "SignatureInvalid")
+
+
 def test_tampering_after_the_seal_is_found(cluster: Cluster, team: Team) -> None:
     made = started(team, "tampered")
     write_artifact(team, made, "model.bin", b"weights")
@@ -231,13 +272,12 @@ def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(cluster: Clus
     }
     reader = cluster.store.client(session=session)
     assert reader.get_object(Bucket=bucket, Key="train/a.csv")["Body"].read() == b"1,2\n"
-    for call in (
-        lambda: reader.put_object(Bucket=bucket, Key="train/a.csv", Body=b"x"),
-        lambda: reader.get_object(Bucket="glovebox-artifacts", Key="anything"),
-        lambda: reader.list_objects_v2(Bucket=bucket),
-    ):
-        with pytest.raises(reader.exceptions.ClientError):
-            call()
+    with pytest.raises(reader.exceptions.ClientError):
+        reader.put_object(Bucket=bucket, Key="train/a.csv", Body=b"x")
+    with pytest.raises(reader.exceptions.ClientError):
+        reader.get_object(Bucket="glovebox-artifacts", Key="anything")
+    with pytest.raises(reader.exceptions.ClientError):
+        reader.list_objects_v2(Bucket=bucket)
 
     said = '{"reason":"DigestMismatch","message":"`a.csv` has other bytes","input":"train"}'
     end_pod(team.api, pod, 42, container="fetch", init=True, message=said)
