@@ -59,7 +59,7 @@ def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:
     if status.get("phase") != "Pending":
         return ""
     for entry in status.get("initContainerStatuses") or ():
-        if entry["name"] == _FETCH and (entry.get("state") or {}).get("running"):
+        if entry["name"] == _FETCH and "running" in (entry.get("state") or {}):
             return "the inputs are being fetched and hashed"
     for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         waiting = (entry.get("state") or {}).get("waiting") or {}

@@ -153,11 +153,22 @@ def test_it_binds_only_the_tenants_role(experiments: Kubectl) -> None:
 
 
 def test_it_writes_only_the_secret_of_the_credentials(experiments: Kubectl) -> None:
-    message = "the Glovebox operator may write only the Secret 'glovebox-artifacts-credentials', of type Opaque"
+    names = "'glovebox-artifacts-credentials' and 'glovebox-inputs-credentials'"
+    message = f"the Glovebox operator may write only the Secrets {names}, of type Opaque"
     expect_denied(experiments.create(OPERATOR, objects.credentials(INSIDE, "other")), "glovebox-operator-fence-secrets", message)
     token = objects.credentials(objects.BARE_NAMESPACE, kind="kubernetes.io/service-account-token")
     token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-runner"}
     expect_denied(experiments.create(OPERATOR, token), "glovebox-operator-fence-secrets", message)
+
+
+def test_outside_of_experiments_it_makes_one_secret_the_signing_key(experiments: Kubectl) -> None:
+    expect_admitted(experiments.create(OPERATOR, objects.credentials("glovebox-system", "glovebox-signing-key")))
+    outside = "the Glovebox operator may create secrets only in namespaces of experiments, and 'glovebox-system' is none"
+    expect_denied(experiments.create(OPERATOR, objects.credentials("glovebox-system", "other")), "glovebox-operator-fence", outside)
+    token = objects.credentials("glovebox-system", "glovebox-signing-key", kind="kubernetes.io/service-account-token")
+    token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-operator"}
+    message = "the Glovebox operator may create the Secret 'glovebox-signing-key' only of type Opaque"
+    expect_denied(experiments.create(OPERATOR, token), "glovebox-operator-fence-signing-key", message)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""Inputs can only be read: whatever container it is, only the fetcher writes their volume or holds their credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.guards import objects
+from cluster.guards.actors import (
+    BREAK_GLASS,
+    CLUSTER_ADMIN,
+    EVERYBODY,
+    NAMESPACE_ADMIN,
+    OPERATOR,
+    Actor,
+    Kubectl,
+    expect_admitted,
+)
+
+SPACE = "gbx-flights-inputs-abcdefghij"
+PLATFORM = "registry.example/glovebox@sha256:" + "e" * 64
+COMMAND = ["python", "-m", "glovebox.jobs.fetch"]
+VOLUME = {"name": "glovebox-inputs", "emptyDir": {}}
+SECRET = {"name": "keys", "secret": {"secretName": "glovebox-inputs-credentials"}}
+PROJECTED = {"name": "keys", "projected": {"sources": [{"secret": {"name": "glovebox-inputs-credentials"}}]}}
+READ_ONLY = "must mount the volume 'glovebox-inputs' with `readOnly: true`"
+FETCHER_ALONE = "must not use Secret 'glovebox-inputs-credentials', which is for the fetcher alone"
+
+
+@pytest.fixture(scope="module")
+def inputs(experiments: Kubectl) -> Kubectl:
+    kubectl = experiments
+    walls = [thing for thing in objects.walls(SPACE) if thing["kind"] != "ConfigMap"]
+    snapshot = objects.snapshot(SPACE, f"{objects.IMAGE}\n{PLATFORM}")
+    snapshot["data"]["platformImage"] = PLATFORM
+    expect_admitted(kubectl.create(OPERATOR, objects.namespace(SPACE), dry_run=False))
+    expect_admitted(kubectl.create(OPERATOR, objects.together(*walls, snapshot), dry_run=False))
+    admin = objects.role_binding(SPACE, "admins", "admin", NAMESPACE_ADMIN.user)
+    expect_admitted(kubectl.create(BREAK_GLASS, admin, dry_run=False))
+    return kubectl
+
+
+def fetcher(**changes: Any) -> dict[str, Any]:
+    mounts = [{"name": "glovebox-inputs", "mountPath": "/inputs"}, {"name": "keys", "mountPath": "/keys", "readOnly": True}]
+    return objects.container(PLATFORM, name="fetch") | {"command": COMMAND, "volumeMounts": mounts} | changes
+
+
+def reader(*mounts: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return objects.container() | {"volumeMounts": list(mounts)} | changes
+
+
+GOOD = reader({"name": "glovebox-inputs", "mountPath": "/inputs", "readOnly": True})
+
+
+def pod(main: dict[str, Any] = GOOD, first: dict[str, Any] | None = None, secret: dict[str, Any] = SECRET) -> dict[str, Any]:
+    return {"containers": [main], "initContainers": [first or fetcher()], "volumes": [VOLUME, secret]}
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_inputs_that_are_fetched_and_then_only_read_are_admitted(inputs: Kubectl, actor: Actor) -> None:
+    expect_admitted(inputs.create(actor, objects.pod(SPACE, **pod())))
+    expect_admitted(inputs.create(actor, objects.job(SPACE, **pod())))
+
+
+ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
+    "a writable mount": (pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs"})), READ_ONLY),
+    "a second, writable mount beside the read-only one": (
+        pod(
+            reader(
+                {"name": "glovebox-inputs", "mountPath": "/inputs", "readOnly": True}, {"name": "glovebox-inputs", "mountPath": "/again"}
+            )
+        ),
+        READ_ONLY,
+    ),
+    "a writable mount of a part": (pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs", "subPath": "train"})), READ_ONLY),
+    "the credentials as a volume": (pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True})), FETCHER_ALONE),
+    "the credentials in a projected volume": (
+        pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True}), secret=PROJECTED),
+        FETCHER_ALONE,
+    ),
+    "the credentials in a variable": (
+        pod(
+            reader(
+                env=[{"name": "K", "valueFrom": {"secretKeyRef": {"name": "glovebox-inputs-credentials", "key": "primary.credentials"}}}]
+            )
+        ),
+        FETCHER_ALONE,
+    ),
+    "all credentials as variables": (
+        pod(reader(envFrom=[{"secretRef": {"name": "glovebox-inputs-credentials"}}])),
+        FETCHER_ALONE,
+    ),
+    "a fetcher with another command": (pod(first=fetcher(command=["sh", "-c", "cat /keys/*"])), READ_ONLY),
+    "a fetcher with arguments": (pod(first=fetcher(args=["x"])), READ_ONLY),
+    "a fetcher with variables of its own": (pod(first=fetcher(env=[{"name": "PYTHONPATH", "value": "/inputs"}])), READ_ONLY),
+    "the fetcher's command in another image": (pod(first=fetcher(image=objects.IMAGE)), READ_ONLY),
+    "the fetcher's image as the run itself": (
+        {"containers": [fetcher()], "volumes": [VOLUME, SECRET]},
+        READ_ONLY,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_every_other_way_to_the_inputs_is_refused(inputs: Kubectl, actor: Actor, name: str) -> None:
+    spec, words = ATTACKS[name]
+    expect_refused(inputs.create(actor, objects.pod(SPACE, **spec)), "glovebox-images", words)
+
+
+@pytest.mark.parametrize("name", ["a writable mount", "the credentials as a volume"])
+def test_a_job_is_refused_itself(inputs: Kubectl, name: str) -> None:
+    spec, words = ATTACKS[name]
+    expect_refused(inputs.create(CLUSTER_ADMIN, objects.job(SPACE, **spec)), "glovebox-job-images", words)
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+@pytest.mark.parametrize("make", [objects.job, objects.pod])
+def test_nobody_forges_or_deletes_what_the_operator_runs(inputs: Kubectl, actor: Actor, make: Any) -> None:
+    run = make(SPACE, "glovebox-run")
+    run["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
+    expect_refused(inputs.create(actor, run), "glovebox-owned-objects", "only the Glovebox operator may create")
+
+
+def test_the_run_that_the_operator_made_cannot_be_taken_away(inputs: Kubectl) -> None:
+    run = objects.job(SPACE, "glovebox-run")
+    run["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
+    expect_admitted(inputs.create(OPERATOR, run, dry_run=False))
+    for actor in (CLUSTER_ADMIN, NAMESPACE_ADMIN):
+        answer = inputs(actor, "delete", "job/glovebox-run", f"--namespace={SPACE}", "--wait=false")
+        expect_refused(answer, "glovebox-owned-objects", "only the Glovebox operator may delete")
+        answer = inputs(actor, "label", "job/glovebox-run", f"--namespace={SPACE}", "app.kubernetes.io/managed-by-")
+        expect_refused(answer, "glovebox-owned-objects", "only the Glovebox operator may update")
+
+
+def expect_refused(answer: Any, policy: str, words: str) -> None:
+    assert answer.code != 0, answer
+    assert policy in answer.err, answer.err
+    assert words in answer.err, answer.err

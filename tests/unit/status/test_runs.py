@@ -1,0 +1,124 @@
+"""What a Job and its pods say about a run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from glovebox.api.experiment_status import RunStatus
+from glovebox.status.runs import job_ended, job_lost, why_waiting
+
+MADE = "2026-11-25T05:00:00Z"
+ENDED = "2026-11-25T05:10:00Z"
+
+
+def job(*conditions: dict[str, str], **status: Any) -> dict[str, Any]:
+    return {"metadata": {"uid": "u1", "creationTimestamp": MADE}, "status": {"conditions": list(conditions), **status}}
+
+
+def condition(kind: str, reason: str = "", message: str = "") -> dict[str, str]:
+    return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": ENDED}
+
+
+def pod(container: str, code: int, *, message: str = "", init: bool = False) -> dict[str, Any]:
+    state = {"terminated": {"exitCode": code, "reason": "Error", "message": message}}
+    return {"status": {"initContainerStatuses" if init else "containerStatuses": [{"name": container, "state": state}]}}
+
+
+TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str]]] = [
+    ("goes on", job(), [], ("", "", "")),
+    ("is about to fail: its pods still end", job(condition("FailureTarget", "PodFailurePolicy")), [], ("", "", "")),
+    ("succeeded", job(condition("Complete"), completionTime=ENDED), [pod("run", 0)], ("Succeeded", "RunSucceeded", "attempt 1")),
+    (
+        "succeeded at the second attempt",
+        job(condition("Complete"), completionTime=ENDED),
+        [pod("run", 1), pod("run", 0)],
+        ("Succeeded", "RunSucceeded", "attempt 2"),
+    ),
+    (
+        "failed with last words",
+        job(condition("Failed", "BackoffLimitExceeded")),
+        [pod("run", 3, message="loss is NaN\n")],
+        ("Failed", "RunFailed", "container `run` ended with exit code 3 (Error): loss is NaN"),
+    ),
+    (
+        "the last failure is told, not the first",
+        job(condition("Failed", "BackoffLimitExceeded")),
+        [pod("run", 3), pod("run", 4)],
+        ("Failed", "RunFailed", "exit code 4"),
+    ),
+    (
+        "took too long",
+        job(condition("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")),
+        [],
+        ("Failed", "DeadlineExceeded", "longer than specified deadline"),
+    ),
+    (
+        "was given other bytes",
+        job(condition("Failed", "PodFailurePolicy")),
+        [pod("fetch", 42, init=True, message='{"input":"train","reason":"DigestMismatch","message":"`a.csv` differs"}')],
+        ("Failed", "InputsRefused", "input `train`: DigestMismatch: `a.csv` differs"),
+    ),
+    (
+        "the fetcher's words are no JSON",
+        job(condition("Failed", "PodFailurePolicy")),
+        [pod("fetch", 1, init=True, message="Traceback")],
+        ("Failed", "InputsRefused", "nothing was run: Traceback"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("why", "found", "pods", "expected"), TABLE, ids=[row[0] for row in TABLE])
+def test_the_end_of_a_run(why: str, found: dict[str, Any], pods: list[dict[str, Any]], expected: tuple[str, str, str]) -> None:
+    run = job_ended(found, pods)
+    assert (run.outcome, run.reason) == expected[:2], why
+    assert expected[2] in run.message
+    assert (run.completion_time is None) == (run.outcome == "")
+    assert run.job_uid == "u1"
+
+
+@pytest.mark.parametrize(("stopped", "reason"), [(False, "RunLost"), (True, "RunStopped")])
+def test_a_run_without_its_job_is_over(stopped: bool, reason: str) -> None:  # noqa: FBT001 - a table
+    run = job_lost(RunStatus(job_uid="u1"), datetime(2026, 11, 25, tzinfo=UTC), stopped=stopped)
+    assert (run.outcome, run.reason, run.job_uid) == ("Failed", reason, "u1")
+
+
+WAITING: list[tuple[list[dict[str, Any]], str]] = [
+    ([], "no pod yet"),
+    ([{"status": {"phase": "Running"}}], ""),
+    (
+        [
+            {
+                "status": {
+                    "phase": "Pending",
+                    "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/0 nodes are available"}],
+                }
+            }
+        ],
+        "no node takes the pod: 0/0 nodes",
+    ),
+    (
+        [{"status": {"phase": "Pending", "initContainerStatuses": [{"name": "fetch", "state": {"running": {}}}]}}],
+        "the inputs are being fetched",
+    ),
+    (
+        [
+            {
+                "status": {
+                    "phase": "Pending",
+                    "containerStatuses": [{"name": "run", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}],
+                }
+            }
+        ],
+        "container `run` waits: ErrImagePull: no such image",
+    ),
+]
+
+
+@pytest.mark.parametrize(("pods", "words"), WAITING)
+def test_what_a_run_waits_for(pods: list[dict[str, Any]], words: str) -> None:
+    said = why_waiting(pods)
+    assert words in said
+    assert bool(said) == bool(words)
