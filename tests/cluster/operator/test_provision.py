@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import configparser
-from base64 import b64decode
-
 import pytest
 from botocore.exceptions import ClientError
 
 from support.cluster import Cluster
 from support.operator_process import IMAGE, Operator, Team, experiment_spec
+from support.run_credentials import session_in
 from support.waiting import eventually
 
 KINDS = {
@@ -84,15 +82,7 @@ def test_what_waiting_programs_see_is_honest(team: Team) -> None:
 def test_the_credentials_write_under_the_own_prefix_and_nowhere_else(team: Team) -> None:
     team.declare("Experiment", "writer", experiment_spec("standard", "primary"))
     made = team.expect("Experiment", "writer")
-    secret = team.api.get(f"/api/v1/namespaces/{made['status']['namespace']}/secrets/glovebox-artifacts-credentials")
-    keys = configparser.ConfigParser()
-    keys.read_string(b64decode(secret["data"]["credentials"]).decode())
-    own = keys["default"]
-    session = {
-        "AccessKeyId": own["aws_access_key_id"],
-        "SecretAccessKey": own["aws_secret_access_key"],
-        "SessionToken": own["aws_session_token"],
-    }
+    session = session_in(team, made["status"]["namespace"])
     s3 = team.cluster.store.client(session=session)
     bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
     assert prefix == f"{team.name}/writer/{made['metadata']['uid']}/"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from glovebox.evidence.verification import verify_evidence
 from support.cluster import Cluster
 from support.kubelet import RUN_JOB, end_pod, run_pod
 from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec
+from support.run_credentials import session_in, write_artifact
 from support.waiting import eventually
 
 RUN = {"image": "trainer", "command": ["python", "-m", "train"]}
@@ -38,21 +38,6 @@ def started(team: Team, name: str, **changes: Any) -> dict[str, Any]:
         return made if (made["status"].get("run") or {}).get("jobUid") else None
 
     return eventually(look, what="the run was started and recorded")
-
-
-def write_artifact(team: Team, made: dict[str, Any], name: str, body: bytes) -> None:
-    """Write a result with the run's own credentials."""
-    secret = team.api.get(f"/api/v1/namespaces/{made['status']['namespace']}/secrets/glovebox-artifacts-credentials")
-    keys = configparser.ConfigParser()
-    keys.read_string(b64decode(secret["data"]["credentials"]).decode())
-    own = keys["default"]
-    session = {
-        "AccessKeyId": own["aws_access_key_id"],
-        "SecretAccessKey": own["aws_secret_access_key"],
-        "SessionToken": own["aws_session_token"],
-    }
-    bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
-    team.cluster.store.client(session=session).put_object(Bucket=bucket, Key=f"{prefix}{name}", Body=body)
 
 
 def evidence(cluster: Cluster, made: dict[str, Any]) -> dict[str, bytes]:
@@ -261,15 +246,7 @@ def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(cluster: Clus
     assert mounts["glovebox-inputs"]["readOnly"] is True
     assert "glovebox-inputs-credentials" not in mounts
 
-    keys = configparser.ConfigParser()
-    secret = team.api.get(f"/api/v1/namespaces/{namespace}/secrets/glovebox-inputs-credentials")
-    keys.read_string(b64decode(secret["data"]["primary.credentials"]).decode())
-    own = keys["default"]
-    session = {
-        "AccessKeyId": own["aws_access_key_id"],
-        "SecretAccessKey": own["aws_secret_access_key"],
-        "SessionToken": own["aws_session_token"],
-    }
+    session = session_in(team, namespace, "glovebox-inputs-credentials", "primary.credentials")
     reader = cluster.store.client(session=session)
     assert reader.get_object(Bucket=bucket, Key="train/a.csv")["Body"].read() == b"1,2\n"
     with pytest.raises(reader.exceptions.ClientError):

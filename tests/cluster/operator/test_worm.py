@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import urllib.error
 import urllib.request
-from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from support.cluster import Cluster
 from support.operator_process import Team, experiment_spec
+from support.run_credentials import session_in
 
 _PAST = datetime(2020, 1, 1, tzinfo=UTC)
 _PART = 5 << 20
@@ -84,7 +83,7 @@ def target(cluster: Cluster, platform: Team) -> Target:
         made[name] = team.expect("Experiment", name)
     bucket, prefix = made["victim"]["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
     other = made["rival"]["status"]["artifacts"]["uri"].removeprefix(f"s3://{bucket}/")
-    run, rival = (cluster.store.client(session=session_of(team, made[name])) for name in ("victim", "rival"))
+    run, rival = (cluster.store.client(session=session_in(team, made[name]["status"]["namespace"])) for name in ("victim", "rival"))
     rival.put_object(Bucket=bucket, Key=f"{other}model.bin", Body=b"rival")
     for key, body in (("model.bin", b"weights"), ("metrics.json", b"{}"), ("log.txt", b"first"), ("log.txt", b"second")):
         run.put_object(Bucket=bucket, Key=f"{prefix}{key}", Body=body)
@@ -106,20 +105,8 @@ def target(cluster: Cluster, platform: Team) -> Target:
             admin.get_object_retention(**where)["Retention"]["RetainUntilDate"],
         )
     operator = cluster.store.client(keys=cluster.store.access.operator)
-    sts = cluster.store.client("sts", session=session_of(team, made["victim"]))
+    sts = cluster.store.client("sts", session=session_in(team, made["victim"]["status"]["namespace"]))
     return Target(run, sts, operator, admin, bucket, prefix, other, versions)
-
-
-def session_of(team: Team, made: dict[str, Any]) -> dict[str, str]:
-    secret = team.api.get(f"/api/v1/namespaces/{made['status']['namespace']}/secrets/glovebox-artifacts-credentials")
-    keys = configparser.ConfigParser()
-    keys.read_string(b64decode(secret["data"]["credentials"]).decode())
-    own = keys["default"]
-    return {
-        "AccessKeyId": own["aws_access_key_id"],
-        "SecretAccessKey": own["aws_secret_access_key"],
-        "SessionToken": own["aws_session_token"],
-    }
 
 
 def _retention(days: int, mode: str = "COMPLIANCE") -> dict[str, Any]:
