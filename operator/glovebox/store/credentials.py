@@ -1,7 +1,8 @@
 """Short-lived credentials for one experiment: AssumeRole with a session policy for one prefix, and nothing that undoes.
 
 The session may write and read below its own prefix and list it. It may not delete, change retention or holds, bypass a lock,
-touch any other prefix, or assume a role again. What it writes is locked by the bucket's default retention.
+touch any other prefix, or assume a role again. What it writes is locked by the bucket's default retention. It may not write keys that a
+store was seen to leave without a lock, or out of its lists: no seal could hold those.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ _NEVER: Final = (
     "s3:BypassGovernanceRetention",
     "sts:AssumeRole",
 )
+# Seen on SeaweedFS 4.48: a key that ends in `/` gets no version and no lock, and what lies in a folder whose name is or ends in one of
+# the other two is locked, but told by no list. `*` matches `/` as well; the bucket need not be named where everything is denied.
+_UNSEALABLE: Final = ("arn:aws:s3:::*/", "arn:aws:s3:::*.versions/*", "arn:aws:s3:::*/.uploads/*")
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def session_policy(bucket: str, prefix: str) -> str:
         },
         # Not allowed above either; said again, because a store that forgets to intersect may still honour a Deny.
         {"Effect": "Deny", "Action": list(_NEVER), "Resource": ["*"]},
+        {"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": list(_UNSEALABLE)},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
     if len(policy) > MAX_POLICY:

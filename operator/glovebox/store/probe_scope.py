@@ -11,14 +11,21 @@ from glovebox.store.probe_bench import CANARY, NO_ROLE, ROOT, DisprovenError, No
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
+
     from glovebox.store.errors import AnswerError
     from glovebox.store.probe_bench import Bench
 
 OWN: Final = f"{ROOT}x/canary"
 SIBLING: Final = f"{ROOT}x0/canary"
 OTHER: Final = f"{ROOT}other/canary"
+FOLDER: Final = f"{ROOT}x/folder/"
+HIDDEN: Final = f"{ROOT}x/canary.versions/hidden"
+WEAK: Final = f"{ROOT}x/weak-lock"
 _BODY: Final = b"Written by the session of a run.\n"
 _DENIALS: Final = (401, 403)
+_WEAK_LOCK: Final = timedelta(minutes=5)
+_NO_DEFAULT: Final = timedelta(hours=12)
 
 
 def may_use_own_prefix(bench: Bench) -> str:
@@ -54,6 +61,53 @@ def denied_foreign_list(bench: Bench) -> str:
     return _denied(
         bench, "list outside its prefix", lambda: bench.session.s3.list_objects_v2(Bucket=bench.bucket, Prefix=f"{ROOT}x0/", MaxKeys=1)
     )
+
+
+def denied_foreign_copy(bench: Bench) -> str:
+    """The session cannot copy into its prefix what lies outside it. The condition never holds, so nothing would be written."""
+    _ = bench.session  # when no session can be had at all, that is the finding
+    with translated(f"look at the canary in bucket {bench.bucket}"):
+        etag = bench.store.s3.head_object(Bucket=bench.bucket, Key=CANARY)["ETag"]
+    source: CopySourceTypeDef = {"Bucket": bench.bucket, "Key": CANARY}
+    return _denied(
+        bench,
+        "copy from outside its prefix",
+        lambda: bench.session.s3.copy_object(Bucket=bench.bucket, Key=OWN, CopySource=source, CopySourceIfNoneMatch=etag),
+    )
+
+
+def denied_weaker_lock(bench: Bench) -> str:
+    """The session cannot ask for a weaker lock than the bucket's default; judged by the lock that is there, if it was let write."""
+    _ = bench.session  # as above
+    until = bench.now + _WEAK_LOCK
+    refusal = attempt(
+        lambda: bench.session.s3.put_object(
+            Bucket=bench.bucket, Key=WEAK, Body=_BODY, IfNoneMatch="*", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until
+        )
+    )
+    # 412: it was let write by an earlier proof.
+    if refusal is not None and refusal.status != PRECONDITION_STATUS:
+        return _judged("ask for a weaker lock than the default", refusal)
+    with translated(f"read the retention of s3://{bench.bucket}/{WEAK}"):
+        head = bench.store.s3.head_object(Bucket=bench.bucket, Key=WEAK)
+    mode, end = head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
+    # From the store's own clock alone; a default is a day at least.
+    if mode is None or end is None or end - head["LastModified"] < _NO_DEFAULT:  # type: ignore[redundant-expr]  # absent where nothing is retained
+        raise DisprovenError(
+            f"a session was let write with a lock of its own choice: mode {mode} until {end}, weaker than the bucket's default; "
+            "deny s3:PutObjectRetention to the role of spec.sts.roleArn, or do not issue credentials with this store"
+        )
+    return f"a session asked for a weaker lock than the default and got {mode} until {end:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def denied_folder_key(bench: Bench) -> str:
+    """The session cannot write a key that ends in `/`: there are stores that give such a key neither version nor lock."""
+    return _denied(bench, "write a key that ends in '/'", lambda: _put(bench, FOLDER))
+
+
+def denied_hidden_key(bench: Bench) -> str:
+    """The session cannot write into the folder that a store keeps versions in, where no list would tell of it."""
+    return _denied(bench, "write where no list would tell of it (canary.versions/)", lambda: _put(bench, HIDDEN))
 
 
 def denied_delete(bench: Bench) -> str:

@@ -7,10 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from glovebox.errors import Forbidden, InvalidInput, Unavailable
 from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
+from glovebox.store.connection import Stop
 from glovebox.store.credentials import MAX_POLICY, issue_credentials, session_policy
+from glovebox.store.listing import list_versions
 from support.own_store import READER, ROLE
 
 if TYPE_CHECKING:
@@ -36,6 +39,29 @@ async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(stor
     for name in ("big", "model"):
         head = store.s3.head_object(Bucket=locked_bucket, Key=f"{PREFIX}{name}")
         assert head["ObjectLockMode"] == "COMPLIANCE"
+
+
+@pytest.mark.parametrize("key", ["folder/", "any.versions/key", ".uploads/key", "a/.uploads/key"])
+async def test_a_run_is_denied_the_keys_that_no_seal_could_hold(store: Store, locked_bucket: str, key: str) -> None:
+    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+    run = store.with_credentials(keys.as_credentials()).s3
+    with pytest.raises(ClientError, match="AccessDenied"):
+        run.put_object(Bucket=locked_bucket, Key=f"{PREFIX}{key}", Body=b"hidden")
+    # Why: whoever is let write such a key leaves something without a lock, or something that no list tells of.
+    store.s3.put_object(Bucket=locked_bucket, Key=f"{PREFIX}{key}", Body=b"hidden")
+    head = store.s3.head_object(Bucket=locked_bucket, Key=f"{PREFIX}{key}")
+    listed = [each.key for each in list_versions(store.wire, locked_bucket, PREFIX, Stop())]
+    assert head.get("ObjectLockMode") is None or listed == []
+
+
+async def test_a_run_may_write_keys_that_only_look_like_those(store: Store, locked_bucket: str) -> None:
+    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+    run = store.with_credentials(keys.as_credentials()).s3
+    names = [f"{PREFIX}{name}" for name in (".hidden", "a.versions", "uploads/key", "versions/key", "x.uploads/key")]
+    for name in names:
+        run.put_object(Bucket=locked_bucket, Key=name, Body=b"seen")
+        assert store.s3.head_object(Bucket=locked_bucket, Key=name)["ObjectLockMode"] == "COMPLIANCE"
+    assert sorted(each.key for each in list_versions(store.wire, locked_bucket, PREFIX, Stop())) == sorted(names)
 
 
 async def test_credentials_end_and_do_not_print_their_secrets(store: Store, locked_bucket: str) -> None:
