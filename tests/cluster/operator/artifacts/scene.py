@@ -5,9 +5,7 @@ Whatever an attack is answered, `Scene.lost` tells what is left: it reads as the
 
 from __future__ import annotations
 
-import configparser
 import hashlib
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from support.cluster import Cluster, Store
 from support.operator_process import Team, experiment_spec
+from support.run_credentials import session_in
 from support.signing import Keys, send, send_signed
 
 MIB = 2**20
@@ -54,17 +53,8 @@ def run_of(team: Team, name: str) -> Run:
     """Declare an experiment, wait until it is Ready, and take the credentials from its Secret, as its pods would."""
     team.declare("Experiment", name, experiment_spec("standard", "primary"))
     made = team.expect("Experiment", name)
-    secret = team.api.get(f"/api/v1/namespaces/{made['status']['namespace']}/secrets/glovebox-artifacts-credentials")
-    files = configparser.ConfigParser()
-    files.read_string(b64decode(secret["data"]["credentials"]).decode())
-    own = files["default"]
     bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
-    session = {
-        "AccessKeyId": own["aws_access_key_id"],
-        "SecretAccessKey": own["aws_secret_access_key"],
-        "SessionToken": own["aws_session_token"],
-    }
-    return Run(bucket, prefix, session)
+    return Run(bucket, prefix, session_in(team, made["status"]["namespace"]))
 
 
 @dataclass
