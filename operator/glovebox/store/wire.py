@@ -57,14 +57,14 @@ class Wire:
             ca_certs=get_cert_path(verify=True),
         )
 
-    def get(self, bucket: str, key: str, query: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """Start a GET; the caller reads the body and calls `release_conn`, or closes it.
+    def get(self, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
+        """Start a GET, with headers such as `Range`; the caller reads the body and calls `release_conn`, or closes it.
 
         Raises:
             AnswerError: The store answered, but with no success.
             urllib3.exceptions.HTTPError: It did not answer.
         """
-        return self._send("GET", bucket, key, query, {})
+        return self._send("GET", bucket, key, query, headers or {})
 
     def head(self, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """Return the headers of an object. Raises as `get`."""
