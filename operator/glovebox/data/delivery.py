@@ -127,11 +127,14 @@ def parse_plan(text: bytes) -> DeliveryPlan:
     if len(text) > _MAX_PLAN_BYTES:
         raise InvalidInput(PLAN_INVALID, f"the plan of the inputs has {len(text)} bytes, more than {_MAX_PLAN_BYTES}")
     try:
-        return DeliveryPlan.model_validate_json(text)
+        plan = DeliveryPlan.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise InvalidInput(PLAN_INVALID, f"the plan of the inputs is not valid at {where}: {first['msg']}") from None
+    if "format" not in plan.model_fields_set:
+        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs does not say that it is one of {FORMAT}")
+    return plan
 
 
 def render_plan(plan: DeliveryPlan) -> bytes:
