@@ -1,127 +1,213 @@
-"""What the fetcher is told to deliver: the plan of an experiment's inputs, as canonical JSON, and the exit codes it answers with.
+"""What a run's inputs are and what became of their delivery: the plan that the fetcher is given, and the proof that it leaves.
 
-The plan names every dataset by its digests and by the one version of its manifest, and holds every feature set whole.
-It holds no secret: the sessions to read with lie in files of their own. It is read strictly: a field that is missing
-or unknown refuses the plan.
+The plan is pure data: the desired state renders it, the program inside the pod parses it, and both use this page. It holds no
+secret and no time. Everything that it does not know is refused, so that an old fetcher never delivers half of a newer plan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+import builtins
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from glovebox.api import reasons
-from glovebox.data.digest import canonical_json
-from glovebox.data.features import feature_set_digest
+from glovebox.api.scalars import DNS_LABEL, SHA256, URL
+from glovebox.data.digest import MAX_INTEGER, canonical_json
 from glovebox.errors import InvalidInput
 
 FORMAT: Final = "glovebox.dev/inputs/v1"
-KEY_PLAN: Final = "inputs.json"
+PROOF_FORMAT: Final = "glovebox.dev/delivery/v1"
+PLAN_INVALID: Final = "PlanInvalid"
+# Exit codes of the fetcher that are final: something differs from what was pinned, and the plan or the settings cannot be read.
+EXIT_DIFFERS: Final = 42
+EXIT_INVALID: Final = 64
+# The kubelet keeps so many bytes of a container's termination message.
+MAX_MESSAGE_BYTES: Final = 4096
+_MAX_PLAN_BYTES: Final = 4 << 20
 
-# Exit codes of the fetcher: other bytes than the pinned ones, and a plan that cannot be read, are final; an outage is not.
-EXIT_INTEGRITY: Final = 42
-EXIT_PLAN: Final = 64
-EXIT_UNAVAILABLE: Final = 75
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
-
-
-class PlannedManifest(_Model):
-    """The one version of a manifest."""
-
-    bucket: str
-    key: str
-    version_id: str
-    digest: str
+Name = Annotated[str, Field(max_length=63, pattern=DNS_LABEL)]
+Sha256 = Annotated[str, Field(max_length=71, pattern=SHA256)]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class PlannedDataset(_Model):
-    """A dataset to deliver below `<inputs>/<name>/`."""
+class _Strict(BaseModel):
+    """Unknown fields and foreign types are refused, values never change; names are written as the API writes them."""
 
-    name: str
-    digest: str
-    pin_digest: str
-    objects: int
-    bytes: int
-    manifest: PlannedManifest
-    store: str
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=True)
 
 
-class PlannedFeatures(_Model):
-    """A feature set to deliver as `<inputs>/<name>/features.json`."""
+class _Named(_Strict):
+    """What a plan lists by name."""
 
-    name: str
-    digest: str
+    name: Name
+
+
+class ManifestObject(_Strict):
+    """The one version of the manifest that lists a dataset's objects."""
+
+    bucket: Text
+    key: Text
+    version_id: Text
+    digest: Sha256
+
+
+class DatasetDelivery(_Named):
+    """A dataset that becomes the folder `<inputs>/<name>`.
+
+    Attributes:
+        name: The input's name in the Experiment.
+        digest: Content root.
+        pin_digest: Pin root: the content in exactly these object versions.
+        objects: Number of files.
+        bytes: Sum of their sizes.
+        manifest: Lists them.
+        store: The name of an entry of `stores`; data and manifest are both there.
+    """
+
+    digest: Sha256
+    pin_digest: Sha256
+    objects: Count
+    bytes: Count
+    manifest: ManifestObject
+    store: Name
+
+
+class FeatureDelivery(_Named):
+    """Feature definitions that become `<inputs>/<name>/features.json`.
+
+    Attributes:
+        name: The input's name in the Experiment.
+        digest: `status.digest` of the FeatureSetPin.
+        document: As `features.feature_set_document` makes it; the digest can be computed from it.
+    """
+
+    digest: Sha256
     document: dict[str, Any]
 
 
-class PlannedStore(_Model):
-    """How to reach a store."""
+class StoreAddress(_Named):
+    """How to reach a store; its credentials lie beside the plan, in `<name>.credentials`."""
+
+    endpoint: Annotated[str, Field(max_length=512, pattern=URL)]
+    region: Annotated[str, Field(min_length=1, max_length=63)] = "us-east-1"
+    path_style: bool = True
+
+
+class DeliveryPlan(_Strict):
+    """Everything that one run shall find under its inputs."""
+
+    format: Literal["glovebox.dev/inputs/v1"] = "glovebox.dev/inputs/v1"
+    datasets: tuple[DatasetDelivery, ...] = Field(default=(), max_length=64)
+    features: tuple[FeatureDelivery, ...] = Field(default=(), max_length=64)
+    stores: tuple[StoreAddress, ...] = Field(default=(), max_length=64)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        inputs: tuple[_Named, ...] = (*self.datasets, *self.features)
+        names = [each.name for each in inputs]
+        if len(set(names)) != len(names):
+            raise ValueError("two inputs have one name")
+        stores = [each.name for each in self.stores]
+        if len(set(stores)) != len(stores):
+            raise ValueError("two stores have one name")
+        missing = sorted({each.store for each in self.datasets} - set(stores))
+        if missing:
+            raise ValueError(f"store {missing[0]!r} is used but not described")
+        return self
+
+
+def parse_plan(text: bytes) -> DeliveryPlan:
+    """Return the plan of a file.
+
+    Raises:
+        InvalidInput: `PlanInvalid`, naming the field.
+    """
+    if len(text) > _MAX_PLAN_BYTES:
+        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs has {len(text)} bytes, more than {_MAX_PLAN_BYTES}")
+    try:
+        plan = DeliveryPlan.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs is not valid at {where}: {first['msg']}") from None
+    if "format" not in plan.model_fields_set:
+        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs does not say that it is one of {FORMAT}")
+    return plan
+
+
+def render_plan(plan: DeliveryPlan) -> bytes:
+    """Return the one spelling of a plan: canonical JSON, everything ordered by name, so that equal plans make equal objects."""
+    document = plan.model_dump(by_alias=True, mode="json")
+    for part in ("datasets", "features", "stores"):
+        document[part] = sorted(document[part], key=lambda each: str(each["name"]))
+    return canonical_json(document)
+
+
+class Delivered(BaseModel):
+    """What was done for one input, as its proof says.
+
+    Attributes:
+        name: The input's name.
+        digest: Checked over every byte that lies there now.
+        pin_digest: Checked over the manifest; empty for features.
+        objects: Number of files.
+        bytes: Sum of their sizes.
+        seconds: How long it took, in this attempt.
+        fetched: Files whose bytes were (partly) transferred in this attempt.
+        kept: Files that an earlier attempt left, hashed again.
+        transferred: Bytes that came from the store in this attempt.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
 
     name: str
-    endpoint: str
-    region: str
-    path_style: bool
+    digest: str
+    pin_digest: str = ""
+    objects: int
+    bytes: int
+    seconds: float
+    fetched: int
+    kept: int
+    transferred: int
+
+    def proof(self) -> builtins.bytes:
+        """Return the content of the file that says that this input is complete."""
+        return orjson.dumps({"format": PROOF_FORMAT, **self._document()}, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+    def _document(self) -> dict[str, Any]:
+        return {**self.model_dump(by_alias=True), "seconds": round(self.seconds, 3)}
 
 
-class InputPlan(_Model):
-    """Everything that an experiment reads."""
-
-    format: Literal["glovebox.dev/inputs/v1"] = FORMAT
-    datasets: tuple[PlannedDataset, ...] = Field(default=())
-    features: tuple[PlannedFeatures, ...] = Field(default=())
-    stores: tuple[PlannedStore, ...] = Field(default=())
-
-
-def render_plan(plan: InputPlan) -> str:
-    """Return the plan as canonical JSON."""
-    return canonical_json(plan.model_dump(mode="json", by_alias=True)).decode()
-
-
-def parse_plan(text: str | bytes) -> InputPlan:
-    """Return the plan of a text.
-
-    Raises:
-        InvalidInput: It is no such plan; with the first defect.
-    """
-    try:
-        return InputPlan.model_validate_json(text)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise InvalidInput(reasons.MANIFEST_INVALID, f"the plan of inputs cannot be read: `{where}`: {problem['msg']}") from error
+def success_message(delivered: tuple[Delivered, ...]) -> bytes:
+    """Return the termination message of a complete delivery; what does not fit in 4,096 bytes is counted, not listed."""
+    said = f"{len(delivered)} inputs, {sum(each.objects for each in delivered)} files, {sum(each.bytes for each in delivered)} bytes"
+    shown = [each._document() for each in delivered]  # noqa: SLF001 - one page
+    while True:
+        document: dict[str, Any] = {"reason": "Delivered", "message": said, "inputs": shown}
+        if len(shown) < len(delivered):
+            document["omitted"] = len(delivered) - len(shown)
+        message = orjson.dumps(document)
+        if len(message) <= MAX_MESSAGE_BYTES or not shown:
+            return message
+        shown = shown[:-1]
 
 
-def features_document(
-    features: Iterable[Mapping[str, Any]], *, inputs: Mapping[str, str], schema_version: str, validity: Mapping[str, str | None] | None
-) -> dict[str, Any]:
-    """Return the definitions of a feature set as they are delivered; its digest can be computed from it alone."""
-    window = {key: value for key, value in (validity or {}).items() if value is not None}
-    return {
-        "features": [dict(feature) for feature in features],
-        "inputs": dict(inputs),
-        "schemaVersion": schema_version,
-        "validity": window,
-    }
+def failure_message(reason: str, message: str, *, name: str | None = None, path: str | None = None) -> bytes:
+    """Return the termination message of a failure: one line of JSON, at most 4,096 bytes, long texts cut in the middle."""
+    fields: Mapping[str, str | None] = {"reason": reason, "message": message, "input": name, "path": path}
+    for limit in (2048, 512, 128, 32):
+        document = {key: _shortened(value, limit) for key, value in fields.items() if value is not None}
+        line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        if len(line) <= MAX_MESSAGE_BYTES:
+            return line
+    raise AssertionError
 
 
-def document_digest(document: Mapping[str, Any]) -> str:
-    """Return the digest of delivered definitions, computed anew.
-
-    Raises:
-        InvalidInput: It is not what `features_document` made.
-    """
-    try:
-        return feature_set_digest(
-            document["features"],
-            inputs=document["inputs"],
-            schema_version=document["schemaVersion"],
-            validity=document.get("validity"),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(reasons.MANIFEST_INVALID, f"the definitions of features cannot be read: {error!r}") from error
+def _shortened(text: str, limit: int) -> str:
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[:half]} ... {text[-half:]}"

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 FORMAT: Final = "glovebox.dev/feature-set/v1"
+DOCUMENT_FORMAT: Final = "glovebox.dev/features/v1"
 _FEATURE: Final = "glovebox.dev/feature/v1"
 _NAME: Final = b"glovebox.dev/feature-name/v1"
 _DESCRIPTIVE: Final = frozenset({"description"})
+_DOCUMENT_FIELDS: Final = frozenset({"features", "format", "inputs", "schemaVersion", "validity"})
 
 
 def feature_digest(feature: Mapping[str, object]) -> str:
@@ -71,6 +73,41 @@ def feature_set_digest(
     window = {key: value for key, value in (validity or {}).items() if value is not None}
     document = {"features": digests, "format": FORMAT, "inputs": dict(inputs), "schemaVersion": schema_version, "validity": window}
     return DIGEST_PREFIX + hashlib.sha256(canonical_json(document)).hexdigest()
+
+
+def feature_set_document(
+    features: Iterable[Mapping[str, object]],
+    *,
+    inputs: Mapping[str, str],
+    schema_version: str,
+    validity: Mapping[str, str | None] | None = None,
+) -> dict[str, object]:
+    """Return what a run is given of a feature set: all definitions in full, and everything that its digest covers.
+
+    Args: as in `feature_set_digest`, which `document_digest` computes from the result again.
+    """
+    return {
+        "features": sorted((dict(feature) for feature in features), key=lambda feature: str(feature.get("name"))),
+        "format": DOCUMENT_FORMAT,
+        "inputs": dict(inputs),
+        "schemaVersion": schema_version,
+        "validity": {key: value for key, value in (validity or {}).items() if value is not None},
+    }
+
+
+def document_digest(document: Mapping[str, object]) -> str:
+    """Return the digest of the feature set that a document describes.
+
+    Raises:
+        InvalidInput: It is no such document, or holds more than the digest and the descriptions cover.
+    """
+    features, inputs, validity = document.get("features"), document.get("inputs"), document.get("validity")
+    whole = document.keys() == _DOCUMENT_FIELDS and document["format"] == DOCUMENT_FORMAT
+    if not whole or not isinstance(features, list) or not isinstance(inputs, dict) or not isinstance(validity, dict):
+        raise InvalidInput(reasons.FEATURES_INCOMPLETE, f"the document of the features is not one of {DOCUMENT_FORMAT}; render it again")
+    if not all(isinstance(feature, dict) for feature in features):
+        raise InvalidInput(reasons.FEATURES_INCOMPLETE, "a feature in the document is no JSON object; render it again")
+    return feature_set_digest(features, inputs=inputs, schema_version=str(document["schemaVersion"]), validity=validity)
 
 
 def hashed_name(namespace: str, name: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from glovebox import names
-from glovebox.data.delivery import KEY_PLAN, InputPlan, PlannedDataset, PlannedFeatures, PlannedManifest, PlannedStore, render_plan
+from glovebox.data.delivery import DatasetDelivery, DeliveryPlan, FeatureDelivery, ManifestObject, StoreAddress, render_plan
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
+
+PLAN_FILE: Final = "inputs.json"
 
 
 def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
@@ -20,15 +22,15 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     if not wanted or not inputs.platform_image or not known:
         return ()
     used = {item.store for item in wanted if item.store}
-    plan = InputPlan(
+    plan = DeliveryPlan(
         datasets=tuple(_dataset(item, item.manifest.model_dump()) for item in wanted if item.manifest is not None),
         features=tuple(
-            PlannedFeatures(name=item.name, digest=item.digest, document=dict(item.document))
+            FeatureDelivery(name=item.name, digest=item.digest, document=dict(item.document))
             for item in wanted
             if item.document is not None
         ),
         stores=tuple(
-            PlannedStore(name=store.name, endpoint=store.spec.endpoint, region=store.spec.region, path_style=store.spec.path_style)
+            StoreAddress(name=store.name, endpoint=store.spec.endpoint, region=store.spec.region, path_style=store.spec.path_style)
             for store in sorted(inputs.input_stores, key=lambda store: store.name)
             if store.name in used
         ),
@@ -39,18 +41,18 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             "kind": "ConfigMap",
             "metadata": owned_metadata(names.INPUTS_CONFIG_MAP, inputs),
             "immutable": True,
-            "data": {KEY_PLAN: render_plan(plan)},
+            "data": {PLAN_FILE: render_plan(plan).decode()},
         },
     )
 
 
-def _dataset(item: ResolvedInput, manifest: dict[str, Any]) -> PlannedDataset:
-    return PlannedDataset(
+def _dataset(item: ResolvedInput, manifest: dict[str, Any]) -> DatasetDelivery:
+    return DatasetDelivery(
         name=item.name,
         digest=item.digest,
         pin_digest=item.pin_digest,
         objects=item.objects,
         bytes=item.bytes,
-        manifest=PlannedManifest(**manifest),
+        manifest=ManifestObject(**manifest),
         store=item.store,
     )

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.experiment import Run
-from glovebox.data.delivery import EXIT_INTEGRITY, EXIT_PLAN
+from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
@@ -164,7 +164,7 @@ def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
 def _failure_rules(inputs: ExperimentInputs) -> list[dict[str, Any]]:
     rules: list[dict[str, Any]] = []
     if inputs.inputs:
-        codes = {"containerName": FETCH_CONTAINER, "operator": "In", "values": sorted((EXIT_INTEGRITY, EXIT_PLAN))}
+        codes = {"containerName": FETCH_CONTAINER, "operator": "In", "values": sorted((EXIT_DIFFERS, EXIT_INVALID))}
         rules.append({"action": "FailJob", "onExitCodes": codes})
     # A node that was drained or lost is no failure of the run: it costs no retry.
     rules.append({"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]})

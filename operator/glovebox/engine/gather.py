@@ -7,7 +7,6 @@ pins are only compared with them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
@@ -18,7 +17,7 @@ from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.references import PinRef
-from glovebox.data.delivery import features_document
+from glovebox.data.features import feature_set_document
 from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.engine.world import World
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
@@ -236,13 +235,13 @@ def _resolved(world: World, experiment: Experiment, entry: InputStatus, role: st
     )
 
 
-def _document(world: World, experiment: Experiment, entry: InputStatus) -> dict[str, Any] | None:
+def _document(world: World, experiment: Experiment, entry: InputStatus) -> dict[str, object] | None:
     """Return the definitions behind a feature input, from the very pin that was bound."""
     pin = world.resources.parsed(Key(FEATURE_SET_PIN.kind, experiment.namespace, entry.pin_ref), FeatureSetPin)
     if pin is None or pin.uid != entry.uid:
         return None
     spec = pin.spec
-    return features_document(
+    return feature_set_document(
         [feature.model_dump(by_alias=True, mode="json", exclude_none=True) for feature in spec.features],
         inputs={entry.name: entry.digest for entry in pin.status.inputs},
         schema_version=spec.schema_version,

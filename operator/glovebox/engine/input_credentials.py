@@ -6,6 +6,7 @@ looked at whenever the experiment is: it is not followed by a watch, because nob
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -23,8 +24,11 @@ from glovebox.errors import InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, SECRET
 from glovebox.observe.children import ChildKey
 from glovebox.observe.resources import Key
+from glovebox.store.connection import Stop, Store
 from glovebox.store.credentials import SessionCredentials
-from glovebox.store.input_credentials import PinnedInput, issue_input_credentials
+from glovebox.store.input_credentials import Readable, issue_input_credentials, readable_manifest, readable_objects, readable_prefix
+from glovebox.store.manifests import ManifestLocation, fetch_manifest
+from glovebox.store.sources import PrefixSource
 
 
 async def ensure_input_credentials(world: World, experiment: Experiment, surroundings: Surroundings, namespace: str) -> float | None:
@@ -63,17 +67,30 @@ async def _issue(
         return await issue_input_credentials(
             connection,
             role_arn=store.spec.sts.role_arn,
-            inputs=[_pinned(pin) for pin in pins if pin.spec.store_ref.name == store.name],
+            readables=await _readables(connection, (pin for pin in pins if pin.spec.store_ref.name == store.name)),
             session_name=f"glovebox-{names.short_hash(experiment.uid, 'inputs')}",
             duration_seconds=surroundings.profile.spec.credentials.duration_seconds,
         )
 
 
-def _pinned(pin: DatasetPin) -> PinnedInput:
-    manifest = pin.status.manifest
-    if manifest is None:
-        raise NotReady(reasons.PIN_NOT_READY, f"DatasetPin '{pin.name}' has no manifest yet")
-    return PinnedInput(source_of(pin.spec.source), manifest.bucket, manifest.key)
+async def _readables(connection: Store, pins: Iterable[DatasetPin]) -> list[Readable]:
+    """Return the keys and prefixes that these pins cover, and their manifests."""
+    found: list[Readable] = []
+    for pin in pins:
+        if pin.status.manifest is None:
+            raise NotReady(reasons.PIN_NOT_READY, f"DatasetPin '{pin.name}' has no manifest yet")
+        manifest = ManifestLocation(**pin.status.manifest.model_dump())
+        found.append(readable_manifest(manifest))
+        source = source_of(pin.spec.source)
+        if isinstance(source, PrefixSource):
+            found.append(readable_prefix(source))
+        else:
+            found += await connection.run_job(functools.partial(_listed, connection, manifest))
+    return found
+
+
+def _listed(connection: Store, manifest: ManifestLocation, stop: Stop) -> tuple[Readable, ...]:
+    return readable_objects((entry.bucket, entry.key) for entry in fetch_manifest(connection, manifest, stop))
 
 
 def _pins(world: World, experiment: Experiment, surroundings: Surroundings) -> list[DatasetPin]:

@@ -1,1 +1,1 @@
-"""The programs that run inside pods, in the Glovebox image: the fetcher of inputs."""
+"""What runs inside pods: the delivery of inputs, and the proof of isolation. Programs of their own; they know no engine."""

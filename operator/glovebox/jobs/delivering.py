@@ -1,166 +1,174 @@
-"""Delivers one dataset into a folder: every entry of its manifest by version id, hashed while it is written, and nothing else.
+"""One input after the other, from its plan to its files: manifest first, then bytes, then a look at what lies there.
 
-It refuses to deliver anything that is not exactly as pinned, and to leave a file under its name before all of its
-bytes were hashed. What an earlier attempt left is used again: whole files are hashed and kept, partial ones are gone
-on with.
+A manifest is proven (digest, both roots, counts) before the first of its files is fetched, and kept in a nameless file meanwhile,
+so that neither a million entries nor their order take memory.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-import urllib3
+from typing import IO, TYPE_CHECKING
 
 from glovebox.api import reasons
-from glovebox.data.delivery import PlannedDataset
+from glovebox.data.delivery import DatasetDelivery, Delivered, DeliveryPlan, FeatureDelivery
+from glovebox.data.digest import canonical_json
+from glovebox.data.features import document_digest
+from glovebox.data.manifest import Entry, read_manifest
 from glovebox.data.roots import RootBuilder
-from glovebox.errors import InvalidInput, Unavailable
-from glovebox.store.errors import translated
-from glovebox.store.manifests import ManifestLocation, fetch_manifest
-from glovebox.store.reading import CHUNK, in_order
+from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.jobs.transfer import CHUNK, Moved, Route, move
+from glovebox.store.manifests import object_chunks
+from glovebox.store.reading import in_order
 
 if TYPE_CHECKING:
-    from glovebox.data.manifest import Entry
+    from collections.abc import Iterator, Mapping
+
+    from glovebox.jobs.origin import Origin
+    from glovebox.jobs.patience import Patience
+    from glovebox.jobs.volume import Volume
     from glovebox.store.connection import Stop, Store
 
-_FILE_MODE: Final = 0o444
-_FOLDER_MODE: Final = 0o555
-_WINDOW: Final = 16
+FEATURES_FILE = "features.json"
+
+
+class DeliveryError(Exception):
+    """An input cannot be delivered.
+
+    Args:
+        cause: Why.
+        name: Which input.
+        path: Which of its files, where it is one.
+    """
+
+    def __init__(self, cause: GloveboxError, name: str, path: str | None = None) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.name = name
+        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """What was done for one dataset: objects and bytes in all, and how many bytes came over the network this time."""
+class Delivery:
+    """What all inputs share.
 
-    objects: int
-    bytes: int
-    fetched_bytes: int
+    Attributes:
+        origins: The stores by name.
+        volume: Where files go.
+        patience: When to give up.
+        stop: Ends everything.
+    """
+
+    origins: Mapping[str, Origin]
+    volume: Volume
+    patience: Patience
+    stop: Stop
 
 
-def deliver(store: Store, dataset: PlannedDataset, target: Path, partial: Path, stop: Stop) -> Delivered:
-    """Bring a dataset into a folder. Blocks; repeating it goes on where it ended.
-
-    Args:
-        store: Where the data and their manifest are.
-        dataset: What to bring, and the digests to know it by.
-        target: The dataset's folder.
-        partial: Folder for files that are not complete, on the same file system.
-        stop: Looked at between pieces.
+def deliver(plan: DeliveryPlan, delivery: Delivery) -> Iterator[Delivered]:
+    """Yield each input once its files are in place. The proofs are written by whoever has seen all of them. Blocks.
 
     Raises:
-        InvalidInput: Something differs from what was pinned.
-        GloveboxError: The store does not answer, or denies it.
+        DeliveryError: With the input and the file.
+        OSError: The volume cannot be written.
     """
-    _check_manifest(store, dataset, stop)
-    partial.mkdir(parents=True, exist_ok=True)
-    target.mkdir(parents=True, exist_ok=True)
-    wanted: set[Path] = set()
-    fetched = total = 0
-    work = functools.partial(_bring, store, target, partial, stop)
-    for entry, count in in_order(store, work, _entries(store, dataset, stop), stop, _WINDOW):
-        wanted.add(target / entry.path)
-        total += entry.size
-        fetched += count
-    _close(target, wanted)
-    return Delivered(len(wanted), total, fetched)
+    for features in plan.features:
+        yield _features(features, delivery.volume)
+    for dataset in plan.datasets:
+        try:
+            yield _dataset(dataset, delivery)
+        except GloveboxError as error:
+            raise DeliveryError(error, dataset.name) from error
 
 
-def _entries(store: Store, dataset: PlannedDataset, stop: Stop) -> Iterator[Entry]:
-    manifest = dataset.manifest
-    return fetch_manifest(store, ManifestLocation(manifest.bucket, manifest.key, manifest.version_id, manifest.digest, 0), stop)
+def _features(features: FeatureDelivery, volume: Volume) -> Delivered:
+    start = time.monotonic()
+    try:
+        found = document_digest(features.document)
+        if found != features.digest:
+            raise InvalidInput(reasons.DIGEST_MISMATCH, f"the definitions have the digest {found}, pinned is {features.digest}")
+        content = canonical_json(features.document)
+        volume.write(features.name, FEATURES_FILE, content)
+        volume.seal(features.name, 1, (FEATURES_FILE,))
+    except GloveboxError as error:
+        raise DeliveryError(error, features.name, FEATURES_FILE) from error
+    return Delivered(
+        name=features.name,
+        digest=features.digest,
+        objects=1,
+        bytes=len(content),
+        seconds=time.monotonic() - start,
+        fetched=1,
+        kept=0,
+        transferred=0,
+    )
 
 
-def _check_manifest(store: Store, dataset: PlannedDataset, stop: Stop) -> None:
-    """Read the whole list first: nothing may be acted upon before it has proven to be the pinned one."""
+def _dataset(dataset: DatasetDelivery, delivery: Delivery) -> Delivered:
+    start = time.monotonic()
+    origin = delivery.origins[dataset.store]
+    route = Route(dataset.name, origin, delivery.volume, delivery.patience, delivery.stop)
+    kept = transferred = 0
+    with delivery.volume.scratch() as manifest:
+        _fetch_manifest(dataset, route, manifest)
+        _require_pinned(dataset, manifest)
+
+        def place(entry: Entry) -> Moved:
+            try:
+                return move(route, entry)
+            except GloveboxError as error:
+                raise DeliveryError(error, dataset.name, entry.path) from error
+
+        for _, moved in in_order(origin.store, place, _entries(manifest), delivery.stop):
+            kept += moved.kept
+            transferred += moved.transferred
+        delivery.volume.seal(dataset.name, dataset.objects, (entry.path for entry in _entries(manifest)))
+    return Delivered(
+        name=dataset.name,
+        digest=dataset.digest,
+        pin_digest=dataset.pin_digest,
+        objects=dataset.objects,
+        bytes=dataset.bytes,
+        seconds=time.monotonic() - start,
+        fetched=dataset.objects - kept,
+        kept=kept,
+        transferred=transferred,
+    )
+
+
+def _fetch_manifest(dataset: DatasetDelivery, route: Route, file: IO[bytes]) -> None:
+    where = dataset.manifest
+
+    def read(store: Store) -> None:
+        file.seek(0)
+        file.truncate()
+        for chunk in object_chunks(store, where.bucket, where.key, where.version_id, route.stop):
+            file.write(chunk)
+            route.patience.progressed()
+
+    route.patience.attempt(lambda: route.origin.ask(read))
+
+
+def _require_pinned(dataset: DatasetDelivery, manifest: IO[bytes]) -> None:
+    """Compare the manifest with the plan: its digest, both roots, both counts.
+
+    Raises:
+        InvalidInput: It is not the pinned one.
+    """
     roots = RootBuilder()
-    for entry in _entries(store, dataset, stop):
+    for entry in _entries(manifest, dataset.manifest.digest):
         roots.add(entry)
     found = roots.finish()
-    if (found.content, found.pin, found.objects, found.bytes) != (dataset.digest, dataset.pin_digest, dataset.objects, dataset.bytes):
-        raise InvalidInput(
-            reasons.DIGEST_MISMATCH,
-            f"the manifest lists {found.objects} objects with the content digest {found.content}, pinned are {dataset.objects} with "
-            f"{dataset.digest}",
-        )
+    for what, is_now, pinned in (
+        ("content root", found.content, dataset.digest),
+        ("pin root", found.pin, dataset.pin_digest),
+        ("number of objects", found.objects, dataset.objects),
+        ("number of bytes", found.bytes, dataset.bytes),
+    ):
+        if is_now != pinned:
+            raise InvalidInput(reasons.MANIFEST_DIFFERS, f"the {what} of the manifest is {is_now}, pinned is {pinned}")
 
 
-def _bring(store: Store, target: Path, partial: Path, stop: Stop, entry: Entry) -> int:
-    """Make one file be there with the pinned bytes; return how many bytes had to be fetched."""
-    path = target / entry.path
-    if path.is_file() and not path.is_symlink() and _digest_of(path) == entry.sha256:
-        return 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    piece = partial / hashlib.sha256(f"{target.name}/{entry.path}\0{entry.version_id}".encode()).hexdigest()
-    fetched = _fetch(store, entry, piece, stop)
-    piece.chmod(_FILE_MODE)
-    piece.replace(path)
-    return fetched
-
-
-def _fetch(store: Store, entry: Entry, piece: Path, stop: Stop) -> int:
-    where = f"s3://{entry.bucket}/{entry.key} version {entry.version_id}"
-    digest = hashlib.sha256()
-    fetched = 0
-    with piece.open("a+b") as file, translated(f"fetch {where}"):
-        have = _resume(file.fileno(), entry, digest)
-        if have < entry.size:
-            headers = {"Range": f"bytes={have}-"} if have else {}
-            response = store.wire.get(entry.bucket, entry.key, {"versionId": entry.version_id}, headers)
-            try:
-                answered = response.headers.get("x-amz-version-id")
-                if answered is not None and answered != entry.version_id:
-                    raise InvalidInput(reasons.DIGEST_MISMATCH, f"asked for {where}, the store sent version {answered}")
-                for chunk in response.stream(CHUNK, decode_content=False):
-                    digest.update(chunk)
-                    file.write(chunk)
-                    fetched += len(chunk)
-                    stop.check()
-            except urllib3.exceptions.ProtocolError as error:
-                raise Unavailable(reasons.STORE_UNREACHABLE, f"the connection broke while fetching {where}") from error
-            finally:
-                response.close()
-    if have + fetched < entry.size:
-        raise Unavailable(reasons.STORE_FAILED, f"{have + fetched} of {entry.size} bytes of {where} arrived")
-    if digest.hexdigest() != entry.sha256 or have + fetched != entry.size:
-        piece.unlink()
-        raise InvalidInput(
-            reasons.DIGEST_MISMATCH,
-            f"`{entry.path}`: {where} has {have + fetched} bytes with sha256:{digest.hexdigest()}, pinned are {entry.size} with "
-            f"sha256:{entry.sha256}",
-        )
-    return fetched
-
-
-def _resume(descriptor: int, entry: Entry, digest: hashlib._Hash) -> int:
-    """Hash what an earlier attempt left, and return how much that is; more than the object holds is thrown away."""
-    size = os.fstat(descriptor).st_size
-    if size > entry.size:
-        os.ftruncate(descriptor, 0)
-        return 0
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        file.seek(0)
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return size
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _close(target: Path, wanted: set[Path]) -> None:
-    """Refuse what the manifest does not list, and take the write bits off."""
-    for folder, _, files in os.walk(target, topdown=False):
-        for name in files:
-            if Path(folder, name) not in wanted:
-                raise InvalidInput(
-                    reasons.OBJECTS_EXTRA, f"{Path(folder, name)} is no part of the dataset; the volume was used by somebody else"
-                )
-        Path(folder).chmod(_FOLDER_MODE)
+def _entries(manifest: IO[bytes], expected: str | None = None) -> Iterator[Entry]:
+    manifest.seek(0)
+    return read_manifest(iter(lambda: manifest.read(CHUNK), b""), expected)

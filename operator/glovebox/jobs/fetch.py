@@ -1,192 +1,150 @@
-"""`python -m glovebox.jobs.fetch`: the first step of a run's pod. Fills the volume of inputs, or fails the run before it begins.
+"""Delivers the pinned inputs of one run into its volume: `python -m glovebox.jobs.fetch`, the init container of the run's pod.
 
-It reads a plan and one credentials file for each store, and answers with an exit code and one JSON object as its last words:
+It ends in one of these ways, with one line of JSON as its termination message:
 
-    0   everything is there, hashed, read-only; a proof lies beside it
-    42  something differs from what was pinned: final
-    64  the plan cannot be read: final
-    75  the store could not be reached in time: may be tried again
+    0   everything is in place, hashed, read-only, and proven in `<inputs>/.glovebox/<name>.json`
+    42  something is not as it is pinned; trying again cannot help, and no input counts as delivered
+    64  the plan or a setting is not valid
+    74  the volume cannot be written (full, read-only)
+    75  the store could not be reached or refused us for too long; trying again may help, and goes on where this ended
+    143 it was told to end
 
-Credentials are read anew when the store turns them away: they are renewed in place while the fetcher works.
+It holds credentials that can only read, and shows none of them.
 """
 
 from __future__ import annotations
 
-import asyncio
-import configparser
-import functools
 import os
-import random
+import signal
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from glovebox.api import reasons
+from glovebox.api.reasons import INTERNAL_ERROR
 from glovebox.data.delivery import (
-    EXIT_INTEGRITY,
-    EXIT_PLAN,
-    EXIT_UNAVAILABLE,
-    InputPlan,
-    PlannedDataset,
-    PlannedFeatures,
-    document_digest,
+    EXIT_DIFFERS,
+    EXIT_INVALID,
+    PLAN_INVALID,
+    Delivered,
+    DeliveryPlan,
+    failure_message,
     parse_plan,
+    success_message,
 )
-from glovebox.data.digest import canonical_json
-from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.jobs.delivering import Delivered, deliver
-from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
+from glovebox.errors import InvalidInput, Unavailable
+from glovebox.jobs.delivering import Delivery, DeliveryError, deliver
+from glovebox.jobs.origin import Origin
+from glovebox.jobs.patience import Patience
+from glovebox.jobs.termination import write_termination_message
+from glovebox.jobs.volume import Volume
+from glovebox.store.connection import Pools, Stop
 
-PROOFS: Final = ".glovebox"
-_LAST_WORDS_MAX: Final = 4096
-_LONGEST_WAIT_SECONDS: Final = 10.0
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXIT_DELIVERED: Final = 0
+EXIT_VOLUME: Final = 74
+EXIT_UNREACHABLE: Final = 75
+EXIT_TERMINATED: Final = 143
+VOLUME_FAILED: Final = "VolumeFailed"
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where everything lies in the pod; the defaults are those of the run's Job.
+class FetchSettings(BaseModel):
+    """What can be set from outside, by the environment variable that is the field's alias."""
 
-    Attributes:
-        plan: The plan of inputs.
-        credentials: Folder with one `<store>.credentials` for each store.
-        target: The volume to fill.
-        last_words: Where the last words go.
-        deadline_seconds: How long an outage is waited for.
-    """
+    model_config = ConfigDict(frozen=True)
 
-    plan: Path
-    credentials: Path
-    target: Path
-    last_words: Path
-    deadline_seconds: float
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Places:
-        """Read them from the environment."""
-        return cls(
-            plan=Path(environment.get("GLOVEBOX_INPUTS_PLAN", "/etc/glovebox/inputs/inputs.json")),
-            credentials=Path(environment.get("GLOVEBOX_INPUTS_CREDENTIALS", "/var/run/glovebox/inputs")),
-            target=Path(environment.get("GLOVEBOX_INPUTS", "/inputs")),
-            last_words=Path(environment.get("GLOVEBOX_TERMINATION_LOG", "/dev/termination-log")),
-            deadline_seconds=float(environment.get("GLOVEBOX_FETCH_DEADLINE_SECONDS", "600")),
-        )
+    plan: Path = Field(default=Path("/etc/glovebox/inputs/inputs.json"), alias="GLOVEBOX_INPUTS_PLAN")
+    credentials: Path = Field(default=Path("/var/run/glovebox/inputs"), alias="GLOVEBOX_INPUTS_CREDENTIALS")
+    inputs: Path = Field(default=Path("/inputs"), alias="GLOVEBOX_INPUTS")
+    deadline_seconds: float = Field(default=300, gt=0, le=86400, alias="GLOVEBOX_FETCH_DEADLINE_SECONDS")
+    parallel: int = Field(default=8, ge=1, le=64, alias="GLOVEBOX_FETCH_PARALLEL")
 
 
 def main() -> int:
-    """Deliver everything; return the exit code."""
-    places = Places.of(os.environ)
+    """Deliver, and say how it ended."""
+    stop = Stop()
+
+    def end(*_: object) -> NoReturn:
+        # A container's first process gets no default action for SIGTERM.
+        stop.set()
+        raise SystemExit(EXIT_TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
     try:
-        plan = parse_plan(places.plan.read_bytes())
-    except (OSError, InvalidInput) as error:
-        return _end(places, EXIT_PLAN, {"reason": reasons.MANIFEST_INVALID, "message": str(error)})
-    name = ""
-    try:
-        for features in plan.features:
-            name = features.name
-            _write_features(places, features)
-        for dataset in plan.datasets:
-            name = dataset.name
-            asyncio.run(_deliver(places, plan, dataset))
-    except InvalidInput as error:
-        return _end(places, EXIT_INTEGRITY, {"input": name, "message": error.message, "reason": error.reason})
-    except GloveboxError as error:
-        return _end(places, EXIT_UNAVAILABLE, {"input": name, "message": error.message, "reason": error.reason})
-    counts = {"datasets": len(plan.datasets), "features": len(plan.features), "bytes": sum(entry.bytes for entry in plan.datasets)}
-    return _end(places, 0, {"reason": reasons.VERIFIED, "message": "all inputs are delivered as pinned", **counts})
-
-
-async def _deliver(places: Places, plan: InputPlan, dataset: PlannedDataset) -> None:
-    """Deliver one dataset, waiting out what passes."""
-    started = time.monotonic()
-    stores = Stores(threads=16, jobs=1)
-    target, partial = places.target / dataset.name, places.target / PROOFS / "partial"
-    wait = 0.5
-    try:
-        while True:
-            try:
-                store = _open(stores, places, plan, dataset)
-                done = await store.run_job(functools.partial(deliver, store, dataset, target, partial))
-                break
-            except InvalidInput:
-                raise
-            except GloveboxError as error:
-                if time.monotonic() - started > places.deadline_seconds:
-                    raise
-                _say(f"{dataset.name}: {error.message}; trying again in {wait:.1f} s")
-                await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-                wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
-    finally:
-        await stores.close()
-    _prove(places, dataset, done, time.monotonic() - started)
-
-
-def _open(stores: Stores, places: Places, plan: InputPlan, dataset: PlannedDataset) -> Store:
-    planned = next((store for store in plan.stores if store.name == dataset.store), None)
-    if planned is None:
-        raise InvalidInput(reasons.MANIFEST_INVALID, f"the plan does not say how to reach the store '{dataset.store}'")
-    keys = _credentials(places.credentials / f"{planned.name}.credentials")
-    return stores.open(StoreSettings(planned.endpoint, planned.region, planned.path_style, keys))
-
-
-def _credentials(path: Path) -> Credentials:
-    parser = configparser.ConfigParser()
-    try:
-        parser.read_string(path.read_text())
-        section = parser["default"]
-        return Credentials(section["aws_access_key_id"], section["aws_secret_access_key"], section.get("aws_session_token"))
-    except (OSError, KeyError, configparser.Error) as error:
-        raise InvalidInput(
-            reasons.STORE_CREDENTIALS_NOT_FOUND, f"{path.name} holds no readable credentials: {type(error).__name__}"
-        ) from None
-
-
-def _write_features(places: Places, features: PlannedFeatures) -> None:
-    found = document_digest(features.document)
-    if found != features.digest:
-        raise InvalidInput(reasons.DIGEST_MISMATCH, f"the definitions have the digest {found}, pinned is {features.digest}")
-    folder = places.target / features.name
-    file = folder / "features.json"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(canonical_json(features.document))
-        file.chmod(0o444)
-    folder.chmod(0o555)
-
-
-def _prove(places: Places, dataset: PlannedDataset, done: Delivered, seconds: float) -> None:
-    proof = {
-        "bytes": done.bytes,
-        "digest": dataset.digest,
-        "fetchedBytes": done.fetched_bytes,
-        "milliseconds": round(seconds * 1000),
-        "objects": done.objects,
-        "pinDigest": dataset.pin_digest,
-    }
-    file = places.target / PROOFS / f"{dataset.name}.json"
-    file.unlink(missing_ok=True)
-    file.write_bytes(canonical_json(proof))
-    file.chmod(0o444)
-    rate = done.fetched_bytes / max(seconds, 1e-6) / 1e6
-    _say(f"{dataset.name}: {done.objects} objects, {done.bytes} bytes as pinned, {rate:.1f} MB/s")
-
-
-def _end(places: Places, code: int, words: Mapping[str, object]) -> int:
-    text = orjson.dumps(words)[:_LAST_WORDS_MAX]
-    try:
-        places.last_words.write_bytes(text)
-    except OSError as error:
-        _say(f"the last words could not be written: {error}")
-    _say(text.decode(errors="replace"))
+        code, message = fetch(os.environ, stop)
+    except Exception as error:
+        write_termination_message(failure_message(INTERNAL_ERROR, f"the fetcher broke ({type(error).__name__}); see its log"))
+        raise
+    _say(message)
+    write_termination_message(message)
     return code
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the log of a pod is its standard error
+def fetch(environment: Mapping[str, str], stop: Stop) -> tuple[int, bytes]:
+    """Deliver what the environment names; return the exit code and the termination message."""
+    try:
+        settings, plan = _declared(environment)
+    except InvalidInput as error:
+        return EXIT_INVALID, failure_message(error.reason, error.message)
+    try:
+        return EXIT_DELIVERED, success_message(_deliver(plan, settings, stop))
+    except DeliveryError as error:
+        code = EXIT_UNREACHABLE if isinstance(error.cause, Unavailable) else EXIT_DIFFERS
+        return code, failure_message(error.cause.reason, error.cause.message, name=error.name, path=error.path)
+    except InvalidInput as error:
+        return EXIT_DIFFERS, failure_message(error.reason, error.message)
+    except OSError as error:
+        said = f"the volume of the inputs cannot be written: {error.strerror}; enlarge it, or let the fetcher own it"
+        return EXIT_VOLUME, failure_message(VOLUME_FAILED, said)
+
+
+def _declared(environment: Mapping[str, str]) -> tuple[FetchSettings, DeliveryPlan]:
+    """Return settings and plan.
+
+    Raises:
+        InvalidInput: `PlanInvalid`.
+    """
+    try:
+        settings = FetchSettings.model_validate({name: value for name, value in environment.items() if name.startswith("GLOVEBOX_")})
+        return settings, parse_plan(settings.plan.read_bytes())
+    except ValidationError as error:
+        wrong = ", ".join(str(each["loc"][0]) for each in error.errors(include_input=False))
+        raise InvalidInput(PLAN_INVALID, f"the value of {wrong} is not allowed") from None
+    except OSError as error:
+        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs cannot be read: {error}") from error
+
+
+def _deliver(plan: DeliveryPlan, settings: FetchSettings, stop: Stop) -> tuple[Delivered, ...]:
+    volume = Volume(settings.inputs)
+    volume.prepare((*(each.name for each in plan.features), *(each.name for each in plan.datasets)))
+    pools = Pools(control=1, jobs=1, reads=settings.parallel)
+    try:
+        origins = {each.name: Origin(each, settings.credentials / f"{each.name}.credentials", pools) for each in plan.stores}
+        delivery = Delivery(origins, volume, Patience(settings.deadline_seconds, time.monotonic, stop), stop)
+        done = []
+        for delivered in deliver(plan, delivery):
+            _say(_line(delivered))
+            done.append(delivered)
+    finally:
+        stop.set()
+        pools.close()
+    volume.finish({each.name: each.proof() for each in done})
+    return tuple(done)
+
+
+def _line(delivered: Delivered) -> bytes:
+    speed = round(delivered.bytes / delivered.seconds) if delivered.seconds else 0
+    return orjson.dumps({"event": "delivered", "bytesPerSecond": speed, **delivered.model_dump(by_alias=True)})
+
+
+def _say(line: bytes) -> None:
+    sys.stdout.write(line.decode() + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ _SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 # Letters that mean something in a policy's resource, and those that a key should not hold anyway.
 _PLAIN_PREFIX: Final = re.compile(r"[A-Za-z0-9!_.()/=@+-]+/")
 _WRITE: Final = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:GetObjectVersion")
-_NEVER: Final = (
+# What no session of ours may ever do, whatever the role allows.
+NEVER: Final = (
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
     "s3:PutObjectRetention",
@@ -83,7 +84,7 @@ def session_policy(bucket: str, prefix: str) -> str:
             "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
         },
         # Not allowed above either; said again, because a store that forgets to intersect may still honour a Deny.
-        {"Effect": "Deny", "Action": list(_NEVER), "Resource": ["*"]},
+        {"Effect": "Deny", "Action": list(NEVER), "Resource": ["*"]},
         {"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": list(_UNSEALABLE)},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
@@ -118,19 +119,25 @@ def assume_for_prefix(
     store: Store, role_arn: str, bucket: str, prefix: str, session_name: str, duration_seconds: int
 ) -> SessionCredentials:
     """Do what `issue_credentials` says. Blocks: for jobs."""
-    return assume_with_policy(
-        store, f"assume role {role_arn} for prefix {prefix}", role_arn, session_policy(bucket, prefix), session_name, duration_seconds
-    )
+    return assume_with_policy(store, role_arn, session_policy(bucket, prefix), f"prefix {prefix}", session_name, duration_seconds)
 
 
 def assume_with_policy(
-    store: Store, doing: str, role_arn: str, policy: str, session_name: str, duration_seconds: int
+    store: Store, role_arn: str, policy: str, purpose: str, session_name: str, duration_seconds: int
 ) -> SessionCredentials:
-    """Assume a role, narrowed by a session policy. Blocks: for jobs.
+    """Assume the role under a session policy. Blocks.
+
+    Args:
+        store: Opened as the only user that the role trusts.
+        role_arn: `spec.sts.roleArn` of the ObjectStore.
+        policy: Compact JSON within `MAX_POLICY`.
+        purpose: What for, as in `prefix team/run7/`.
+        session_name: As in `issue_credentials`.
+        duration_seconds: As in `issue_credentials`.
 
     Raises:
         InvalidInput: An argument is out of its range.
-        GloveboxError: The store refuses or does not answer; `doing` says what was tried.
+        GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
     if not _SESSION_NAME.fullmatch(session_name):
         raise InvalidInput(reasons.INTERNAL_ERROR, f"session name {session_name!r} is not 2 to 64 letters, digits or +=,.@_-")
@@ -138,7 +145,7 @@ def assume_with_policy(
         raise InvalidInput(
             reasons.INTERNAL_ERROR, f"credentials for {duration_seconds} s cannot be issued; {MIN_SECONDS} to {MAX_SECONDS} s can"
         )
-    with translated(doing):
+    with translated(f"assume role {role_arn} for {purpose}"):
         answer = store.sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, Policy=policy, DurationSeconds=duration_seconds)
     keys = answer["Credentials"]
     return SessionCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"])

@@ -112,7 +112,7 @@ def _read_once(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -
     response = wire.get(bucket, key, {"versionId": version_id})
     digest, size = hashlib.sha256(), 0
     try:
-        _require_version(response.headers.get("x-amz-version-id"), bucket, key, version_id)
+        require_version(response.headers.get("x-amz-version-id"), bucket, key, version_id)
         for chunk in response.stream(CHUNK, decode_content=False):
             digest.update(chunk)
             size += len(chunk)
@@ -131,7 +131,12 @@ def _read_once(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -
     return Hashed(digest.hexdigest(), size, DigestSource.COMPUTED)
 
 
-def _require_version(answered: str | None, bucket: str, key: str, version_id: str) -> None:
+def require_version(answered: str | None, bucket: str, key: str, version_id: str) -> None:
+    """Refuse an answer that says that it is another version than the one asked for.
+
+    Raises:
+        InvalidInput: `VersionIgnored`.
+    """
     if answered is not None and answered != version_id:
         raise InvalidInput(
             "VersionIgnored",

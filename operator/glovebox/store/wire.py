@@ -58,7 +58,7 @@ class Wire:
         )
 
     def get(self, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
-        """Start a GET; the caller reads the body and calls `release_conn`, or closes it.
+        """Start a GET, with headers such as `Range`; the caller reads the body and calls `release_conn`, or closes it.
 
         Raises:
             AnswerError: The store answered, but with no success.

@@ -1,257 +1,420 @@
-"""The fetcher as the program that a pod runs, against a real store."""
+"""The fetcher as a real process before a real store: what arrives, what is refused, and what survives a broken line or a kill."""
 
 from __future__ import annotations
 
-import json
+import gzip
+import hashlib
 import os
-import signal
-import stat
-import subprocess
-import sys
-import uuid
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+import random
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
-from glovebox.data.delivery import (
-    EXIT_INTEGRITY,
-    EXIT_PLAN,
-    EXIT_UNAVAILABLE,
-    InputPlan,
-    PlannedDataset,
-    PlannedFeatures,
-    PlannedManifest,
-    PlannedStore,
-    document_digest,
-    features_document,
-    render_plan,
-)
-from glovebox.local.seaweedfs import Keys
-from glovebox.store.connection import Credentials, Stores, StoreSettings
-from glovebox.store.pins import BuiltPin, PrefixSource, build_pin
-from support.cluster import Cluster
+from glovebox.data.delivery import FeatureDelivery
+from glovebox.data.features import feature_set_digest, feature_set_document
+from glovebox.data.manifest import FORMAT, DigestSource, Entry, ManifestWriter, encode_entry, encode_footer
+from glovebox.data.roots import RootBuilder
+from glovebox.store.connection import Credentials, Stop
+from glovebox.store.manifests import ManifestLocation, fetch_manifest, store_manifest
+from glovebox.store.pins import BuiltPin, ManifestLock, PrefixSource, build_pin
+from support.cutting_proxy import cutting
+from support.fetching import POD_USER, Pod, as_pod_user, dataset, relocated
 from support.waiting import eventually
 
-FILES = {"a.csv": b"1,2\n", "deep/er/b.bin": os.urandom(3 << 20), "empty": b""}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
+    from glovebox.store.connection import Store
+    from support.own_store import RunningStore
 
-@dataclass(frozen=True)
-class Pinned:
-    """A bucket of its own with a pin over it."""
-
-    cluster: Cluster
-    bucket: str
-    plan: InputPlan
-
-    @property
-    def s3(self) -> Any:
-        return self.cluster.store.client()
-
-    def changed(self, **changes: Any) -> InputPlan:
-        """Return the plan with its one dataset changed."""
-        return self.plan.model_copy(update={"datasets": (self.plan.datasets[0].model_copy(update=changes),)})
-
-
-async def pinned(cluster: Cluster, files: dict[str, bytes]) -> Pinned:
-    bucket = f"fetch-{uuid.uuid4().hex[:10]}"
-    s3 = cluster.store.client()
-    for name in (bucket, f"{bucket}-manifests"):
-        s3.create_bucket(Bucket=name)
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    for path, body in files.items():
-        s3.put_object(Bucket=bucket, Key=f"train/{path}", Body=body)
-    access = cluster.store.access
-    keys = Credentials(access.loader.access_key_id, access.loader.secret_access_key)
-    stores = Stores()
-    try:
-        built = await build_pin(
-            stores.open(StoreSettings(access.endpoint, access.region, credentials=keys)),
-            PrefixSource(bucket, "train/"),
-            artifacts_bucket=f"{bucket}-manifests",
-            lock=None,
-        )
-    finally:
-        await stores.close()
-    return Pinned(cluster, bucket, plan_of(cluster, built))
-
-
-def plan_of(cluster: Cluster, built: BuiltPin) -> InputPlan:
-    access, manifest, roots = cluster.store.access, built.manifest, built.roots
-    return InputPlan(
-        datasets=(
-            PlannedDataset(
-                name="train",
-                digest=roots.content,
-                pin_digest=roots.pin,
-                objects=roots.objects,
-                bytes=roots.bytes,
-                manifest=PlannedManifest(bucket=manifest.bucket, key=manifest.key, version_id=manifest.version_id, digest=manifest.digest),
-                store="primary",
-            ),
-        ),
-        stores=(PlannedStore(name="primary", endpoint=access.endpoint, region=access.region, path_style=True),),
-    )
-
-
-class Fetcher:
-    """One pod's volume, and the program over it."""
-
-    def __init__(self, folder: Path, keys: Keys) -> None:
-        self.inputs = folder / "inputs"
-        self.inputs.mkdir()
-        self.log = folder / "log"
-        self._folder = folder
-        (folder / "credentials").mkdir()
-        self.give(keys)
-
-    def give(self, keys: Keys) -> None:
-        text = f"[default]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
-        (self._folder / "credentials" / "primary.credentials").write_text(text)
-
-    def start(self, plan: InputPlan | str, *, deadline: float = 20.0) -> subprocess.Popen[bytes]:
-        text = plan if isinstance(plan, str) else render_plan(plan)
-        (self._folder / "inputs.json").write_text(text)
-        environment = {
-            **os.environ,
-            "GLOVEBOX_INPUTS_PLAN": str(self._folder / "inputs.json"),
-            "GLOVEBOX_INPUTS_CREDENTIALS": str(self._folder / "credentials"),
-            "GLOVEBOX_INPUTS": str(self.inputs),
-            "GLOVEBOX_TERMINATION_LOG": str(self._folder / "last-words"),
-            "GLOVEBOX_FETCH_DEADLINE_SECONDS": str(deadline),
-        }
-        with self.log.open("wb") as log:
-            return subprocess.Popen([sys.executable, "-m", "glovebox.jobs.fetch"], env=environment, stderr=log)
-
-    def run(self, plan: InputPlan | str, *, deadline: float = 20.0) -> tuple[int, dict[str, Any]]:
-        """Run it to its end; return the exit code and its last words."""
-        with self.start(plan, deadline=deadline) as process:
-            code = process.wait(timeout=90)
-        words: dict[str, Any] = json.loads((self._folder / "last-words").read_bytes())
-        return code, words
-
-    def files(self) -> dict[str, bytes]:
-        root = self.inputs / "train"
-        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+MEBIBYTE = 1 << 20
+SMALL = {"a.csv": b"1,2\n", "deep/er/b.csv": b"3,4\n", "empty": b"", "x y+%25&<ä": b"odd"}
 
 
 @pytest.fixture
-def fetcher(cluster: Cluster, tmp_path: Path) -> Fetcher:
-    return Fetcher(tmp_path, cluster.store.access.loader)
+def pod(tmp_path: Path, seaweed: RunningStore) -> Pod:
+    return Pod(tmp_path / "pod", seaweed.endpoint)
 
 
-async def test_everything_arrives_as_pinned_and_cannot_be_written(cluster: Cluster, fetcher: Fetcher) -> None:
-    data = await pinned(cluster, FILES)
-    code, words = fetcher.run(data.plan)
-    assert (code, words["reason"]) == (0, "Verified")
-    assert fetcher.files() == FILES
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in (fetcher.inputs / "train").rglob("*") if path.is_file()}
-    folders = {stat.S_IMODE(path.stat().st_mode) for path in (fetcher.inputs / "train").rglob("*") if path.is_dir()}
-    assert (modes, folders) == ({0o444}, {0o555})
-    proof = json.loads((fetcher.inputs / ".glovebox" / "train.json").read_bytes())
-    assert (proof["digest"], proof["objects"]) == (data.plan.datasets[0].digest, len(FILES))
+def put(store: Store, bucket: str, files: dict[str, bytes], prefix: str = "set/") -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: store.s3.put_object(Bucket=bucket, Key=prefix + name, Body=files[name]), files))
 
 
-async def test_what_was_written_over_a_pinned_object_later_does_not_matter(cluster: Cluster, fetcher: Fetcher) -> None:
-    data = await pinned(cluster, FILES)
-    data.s3.put_object(Bucket=data.bucket, Key="train/a.csv", Body=b"forged\n")
-    data.s3.delete_object(Bucket=data.bucket, Key="train/empty")
-    assert fetcher.run(data.plan)[0] == 0
-    assert fetcher.files() == FILES
+async def pinned(store: Store, data: str, artifacts: str, files: dict[str, bytes]) -> BuiltPin:
+    put(store, data, files)
+    return await build_pin(store, PrefixSource(data, "set/"), artifacts_bucket=artifacts, lock=ManifestLock())
 
 
-async def test_a_version_that_is_gone_fails_closed(cluster: Cluster, fetcher: Fetcher) -> None:
-    data = await pinned(cluster, FILES)
-    version = data.s3.list_object_versions(Bucket=data.bucket, Prefix="train/a.csv")["Versions"][0]["VersionId"]
-    data.s3.delete_object(Bucket=data.bucket, Key="train/a.csv", VersionId=version)
-    code, words = fetcher.run(data.plan, deadline=2)
-    assert (code, words["input"]) == (EXIT_INTEGRITY, "train")
-    assert not (fetcher.inputs / ".glovebox" / "train.json").exists()
+def noise(mebibytes: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(mebibytes * MEBIBYTE)  # noqa: S311 - the same in every run
+
+
+def delivered(pod: Pod, name: str = "train") -> dict[str, bytes]:
+    top = pod.inputs / name
+    return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+
+
+def forged(store: Store, artifacts: str, entries: list[Entry]) -> BuiltPin:
+    """Return a pin with a well-formed manifest of entries that are not true."""
+    file = BytesIO()
+    writer = ManifestWriter(file.write)
+    for entry in entries:
+        writer.add(entry)
+    roots = writer.finish()
+    file.seek(0)
+    return BuiltPin(roots, store_manifest(store, artifacts, file, writer.digest, ManifestLock(), Stop()))
+
+
+def with_path(entry: Entry, path: str) -> Entry:
+    return Entry(path, entry.size, entry.sha256, entry.bucket, entry.key, entry.version_id, entry.source)
+
+
+async def test_files_arrive_read_only_and_proven(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    put(store, data_bucket, dict.fromkeys(SMALL, b"newer"))
+    store.s3.delete_object(Bucket=data_bucket, Key="set/a.csv")
+    pod.plan(dataset(built))
+    ended = pod.fetch()
+    assert (ended.reason, delivered(pod)) == ((0, "Delivered"), SMALL), ended
+    for path in (pod.inputs / "train").rglob("*"):
+        assert path.stat().st_mode & 0o7777 == (0o555 if path.is_dir() else 0o444)
+    if as_pod_user():
+        assert {path.stat().st_uid for path in pod.inputs.rglob("*")} == {POD_USER}
+    proof = pod.proof("train")
+    assert proof is not None
+    assert {**proof, "seconds": 0} == {
+        "format": "glovebox.dev/delivery/v1",
+        "name": "train",
+        "digest": built.roots.content,
+        "pinDigest": built.roots.pin,
+        "objects": 4,
+        "bytes": 11,
+        "seconds": 0,
+        "fetched": 4,
+        "kept": 0,
+        "transferred": 11,
+    }
+    assert [path.name for path in (pod.inputs / ".glovebox").iterdir()] == ["train.json"]
+    assert '"bytesPerSecond":' in ended.output
+
+
+async def test_a_second_attempt_hashes_again_and_transfers_nothing(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, SMALL)))
+    assert pod.fetch().code == 0
+    assert pod.fetch().code == 0
+    proof = pod.proof("train")
+    assert proof is not None
+    assert (proof["kept"], proof["fetched"], proof["transferred"]) == (4, 0, 0)
+
+
+async def test_a_file_with_wrong_bytes_is_fetched_anew(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, SMALL)))
+    assert pod.fetch().code == 0
+    tampered = pod.file("train", "a.csv")
+    owner = tampered.stat().st_uid
+    tampered.chmod(0o644)
+    tampered.write_bytes(b"9,9\n")
+    os.chown(tampered, owner, -1)
+    assert pod.fetch().code == 0
+    assert delivered(pod) == SMALL
+    assert (pod.proof("train") or {})["fetched"] == 1
+
+
+async def test_a_thousand_small_files_arrive(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    files = {f"{number % 10}/{number:04d}": str(number).encode() for number in range(1000)}
+    pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, files)))
+    assert pod.fetch().code == 0
+    assert delivered(pod) == files
+
+
+def features(**changes: Any) -> FeatureDelivery:
+    definitions = [{"name": "late", "recipe": {"expression": "delay > 15"}, "dtype": "bool", "inputs": ["f"], "description": "words"}]
+    inputs = {"f": "sha256:" + "1" * 64}
+    digest = feature_set_digest(definitions, inputs=inputs, schema_version="1")
+    document = feature_set_document(definitions, inputs=inputs, schema_version="1")
+    return FeatureDelivery(name="base", digest=digest, document=document | changes)
+
+
+def test_features_arrive_as_the_document_of_their_digest(pod: Pod) -> None:
+    pod.plan(features=[features()])
+    assert pod.fetch().code == 0
+    written = orjson.loads(pod.file("base", "features.json").read_bytes())
+    assert written == features().document
+    assert (pod.proof("base") or {})["digest"] == features().digest
+
+
+def test_features_that_differ_from_their_digest_are_refused(pod: Pod) -> None:
+    pod.plan(features=[features(schemaVersion="2")])
+    ended = pod.fetch()
+    assert ended.reason == (42, "DigestMismatch")
+    assert (ended.message["input"], ended.message["path"]) == ("base", "features.json")
+    assert pod.proof("base") is None
+
+
+def _other_bytes(entries: list[Entry]) -> list[Entry]:
+    first = entries[0]
+    lie = Entry(first.path, first.size, "0" * 64, first.bucket, first.key, first.version_id, DigestSource.COMPUTED)
+    return [lie, *entries[1:]]
+
+
+def _swapped_objects(entries: list[Entry]) -> list[Entry]:
+    one, two, *rest = entries
+    return [
+        Entry(one.path, one.size, one.sha256, two.bucket, two.key, two.version_id, one.source),
+        Entry(two.path, two.size, two.sha256, one.bucket, one.key, one.version_id, two.source),
+        *rest,
+    ]
+
+
+def _swapped_versions(entries: list[Entry]) -> list[Entry]:
+    one, two, *rest = entries
+    return [Entry(one.path, one.size, one.sha256, one.bucket, one.key, two.version_id, one.source), two, *rest]
+
+
+def _other_size(entries: list[Entry]) -> list[Entry]:
+    first = entries[0]
+    return [Entry(first.path, first.size + 1, first.sha256, first.bucket, first.key, first.version_id, first.source), *entries[1:]]
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("lie", "reason"),
     [
-        ({"digest": "sha256:" + "0" * 64}, "DigestMismatch"),
-        ({"pin_digest": "sha256:" + "0" * 64}, "DigestMismatch"),
-        ({"objects": 2}, "DigestMismatch"),
-        ({"store": "elsewhere"}, "ManifestInvalid"),
+        pytest.param(_other_bytes, "DigestMismatch", id="the pinned version never had these bytes"),
+        pytest.param(_swapped_objects, "DigestMismatch", id="two objects of one size changed places"),
+        pytest.param(_swapped_versions, "ObjectNotFound", id="a version id of another key"),
+        pytest.param(_other_size, "SizeMismatch", id="another size"),
     ],
-    ids=["another content", "other versions", "another count", "a store that the plan does not know"],
 )
-async def test_a_plan_that_does_not_fit_the_manifest_delivers_nothing(
-    cluster: Cluster, fetcher: Fetcher, change: dict[str, Any], reason: str
+async def test_a_manifest_that_is_not_true_ends_the_delivery(
+    lie: Callable[[list[Entry]], list[Entry]], reason: str, store: Store, data_bucket: str, locked_bucket: str, pod: Pod
 ) -> None:
-    data = await pinned(cluster, {"a.csv": b"1,2\n"})
-    code, words = fetcher.run(data.changed(**change))
-    assert (code, words["reason"]) == (EXIT_INTEGRITY, reason)
-    assert not (fetcher.inputs / "train").exists()
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    pod.plan(dataset(forged(store, locked_bucket, lie(list(fetch_manifest(store, built.manifest, Stop()))))), features=[features()])
+    ended = pod.fetch()
+    assert ended.reason == (42, reason), ended
+    assert (ended.message["input"], ended.message["path"]) == ("train", "a.csv")
+    assert pod.proof("train") is None
+    assert pod.proof("base") is None
 
 
-async def test_a_manifest_with_another_digest_delivers_nothing(cluster: Cluster, fetcher: Fetcher) -> None:
-    data = await pinned(cluster, {"a.csv": b"1,2\n"})
-    other = data.plan.datasets[0].manifest.model_copy(update={"digest": "sha256:" + "0" * 64})
-    assert fetcher.run(data.changed(manifest=other))[0] == EXIT_INTEGRITY
-    assert not (fetcher.inputs / "train").exists()
+async def test_a_failure_takes_back_an_older_proof(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    pod.plan(dataset(built))
+    assert pod.fetch().code == 0
+    pod.plan(dataset(built, digest="sha256:" + "0" * 64))
+    assert pod.fetch().reason == (42, "ManifestDiffers")
+    assert pod.proof("train") is None
 
 
-async def test_a_file_that_somebody_added_is_refused_and_one_that_was_changed_is_fetched_anew(cluster: Cluster, fetcher: Fetcher) -> None:
-    data = await pinned(cluster, FILES)
-    assert fetcher.run(data.plan)[0] == 0
-    changed = fetcher.inputs / "train" / "a.csv"
-    changed.chmod(0o644)
-    changed.write_bytes(b"9,9\n")
-    assert fetcher.run(data.plan)[0] == 0
-    assert fetcher.files() == FILES
-    (fetcher.inputs / "train" / "extra").write_bytes(b"x")
-    code, words = fetcher.run(data.plan)
-    assert (code, words["reason"]) == (EXIT_INTEGRITY, "ObjectsExtra")
+async def test_a_version_that_is_gone_is_named(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    gone = next(entry for entry in fetch_manifest(store, built.manifest, Stop()) if entry.path == "deep/er/b.csv")
+    store.s3.delete_object(Bucket=data_bucket, Key=gone.key, VersionId=gone.version_id)
+    pod.plan(dataset(built))
+    ended = pod.fetch()
+    assert ended.reason == (42, "ObjectNotFound")
+    assert ended.message["path"] == "deep/er/b.csv"
 
 
-async def test_killed_in_the_middle_it_goes_on_where_it_was(cluster: Cluster, fetcher: Fetcher) -> None:
-    files = {f"part-{index}": os.urandom(4 << 20) for index in range(24)}
-    data = await pinned(cluster, files)
-    with fetcher.start(data.plan) as process:
-        eventually(lambda: len(list((fetcher.inputs / "train").glob("part-*"))) >= 2 or None, what="some files are there", timeout=30)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
-    assert fetcher.run(data.plan)[0] == 0
-    assert fetcher.files() == files
-    proof = json.loads((fetcher.inputs / ".glovebox" / "train.json").read_bytes())
-    assert proof["fetchedBytes"] < proof["bytes"], "what was there is not fetched again"
+@pytest.mark.parametrize("field", ["digest", "pin_digest", "objects", "bytes"])
+async def test_a_plan_that_pins_something_else_than_the_manifest_is_refused(
+    field: str, store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    changes: dict[str, Any] = {field: 5 if field in ("objects", "bytes") else "sha256:" + "0" * 64}
+    pod.plan(dataset(built, **changes))
+    assert pod.fetch().reason == (42, "ManifestDiffers")
+    assert delivered(pod) == {}
 
 
-async def test_a_store_that_answers_to_nobody_ends_it_for_another_try(cluster: Cluster, fetcher: Fetcher) -> None:
-    data = await pinned(cluster, {"a.csv": b"1,2\n"})
-    closed = data.plan.stores[0].model_copy(update={"endpoint": "http://127.0.0.1:1"})
-    code, words = fetcher.run(data.plan.model_copy(update={"stores": (closed,)}), deadline=1)
-    assert (code, words["reason"]) == (EXIT_UNAVAILABLE, "StoreUnreachable")
+def _edited(text: bytes) -> bytes:
+    return text.replace(b"a.csv", b"b.csv")
 
 
-async def test_credentials_that_are_renewed_in_place_are_taken_up(cluster: Cluster, fetcher: Fetcher) -> None:
-    data = await pinned(cluster, FILES)
-    right = cluster.store.access.loader
-    fetcher.give(replace(right, secret_access_key="ended"))
-    with fetcher.start(data.plan, deadline=60) as process:
-        eventually(lambda: "trying again" in fetcher.log.read_text() or None, what="it was turned away", timeout=30)
-        fetcher.give(right)
-        assert process.wait(timeout=60) == 0
-    assert fetcher.files() == FILES
+def _cut(text: bytes) -> bytes:
+    return b"".join(text.splitlines(keepends=True)[:-1])
 
 
-def test_features_are_delivered_when_their_digest_fits(fetcher: Fetcher) -> None:
-    features: list[dict[str, Any]] = [{"name": "hour", "dtype": "int8", "recipe": {"expression": "t / 100"}, "inputs": []}]
-    document = features_document(features, inputs={}, schema_version="1.0.0", validity=None)
-    plan = InputPlan(features=(PlannedFeatures(name="base", digest=document_digest(document), document=document),))
-    assert fetcher.run(plan)[0] == 0
-    assert json.loads((fetcher.inputs / "base" / "features.json").read_bytes()) == document
-    forged = plan.features[0].model_copy(update={"digest": "sha256:" + "0" * 64})
-    assert fetcher.run(InputPlan(features=(forged,)))[0] == EXIT_INTEGRITY
+@pytest.mark.parametrize(
+    ("edit", "reason"), [pytest.param(_edited, "ManifestDiffers", id="edited"), pytest.param(_cut, "ManifestInvalid", id="cut short")]
+)
+async def test_a_manifest_that_was_edited_is_refused_before_any_byte(
+    edit: Callable[[bytes], bytes], reason: str, store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    where = built.manifest
+    whole = store.s3.get_object(Bucket=where.bucket, Key=where.key, VersionId=where.version_id)["Body"].read()
+    answer = store.s3.put_object(Bucket=where.bucket, Key=where.key, Body=gzip.compress(edit(gzip.decompress(whole))))
+    pod.plan(dataset(relocated(built, answer["VersionId"])))
+    assert pod.fetch().reason == (42, reason)
+    assert delivered(pod) == {}
 
 
-@pytest.mark.parametrize("text", ["", "{}x", '{"format":"other"}', '{"format":"glovebox.dev/inputs/v1","more":1}'])
-def test_a_plan_that_cannot_be_read_is_final(fetcher: Fetcher, text: str) -> None:
-    code, words = fetcher.run(text)
-    assert code == EXIT_PLAN
-    assert "plan of inputs" in words["message"]
+async def test_a_manifest_that_is_gone_is_told(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    pod.plan(dataset(relocated(built, built.manifest.version_id, key=".glovebox/manifests/sha256/none.jsonl.gz")))
+    assert pod.fetch().reason == (42, "ObjectNotFound")
+
+
+@pytest.mark.parametrize("path", ["../escaped", "a/../../escaped", "/escaped", "a//b", "./a"])
+async def test_a_path_that_leads_out_of_the_volume_is_refused(
+    path: str, store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, {"a": b"1"})
+    entry = with_path(next(iter(fetch_manifest(store, built.manifest, Stop()))), path)
+    roots = RootBuilder()
+    roots.add(entry)
+    found = roots.finish()
+    lines = orjson.dumps({"format": FORMAT}) + b"\n" + encode_entry(entry) + encode_footer(found)
+    key = ".glovebox/manifests/forged"
+    version = store.s3.put_object(Bucket=locked_bucket, Key=key, Body=gzip.compress(lines))["VersionId"]
+    where = ManifestLocation(locked_bucket, key, version, "sha256:" + hashlib.sha256(lines).hexdigest(), 0)
+    pod.plan(dataset(BuiltPin(found, where)))
+    assert pod.fetch().reason == (42, "KeyRefused")
+    assert not any(each.name == "escaped" for each in pod.base.rglob("*"))
+
+
+async def test_nothing_but_pinned_files_may_lie_there(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+    pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, SMALL)))
+    assert pod.fetch().code == 0
+    foreign = pod.file("train", "deep/foreign")
+    folder = foreign.parent
+    folder.chmod(0o777)
+    foreign.write_bytes(b"!")
+    ended = pod.fetch()
+    assert ended.reason == (42, "ForeignFile")
+    assert "deep/foreign" in ended.message["message"]
+    foreign.unlink()
+    foreign.symlink_to(pod.base)
+    assert pod.fetch().reason == (42, "ForeignFile")
+    foreign.unlink()
+    assert pod.fetch().code == 0
+
+
+async def test_cut_connections_are_taken_up_where_they_broke(
+    store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path, seaweed: RunningStore
+) -> None:
+    files = {"big": noise(8), "small": b"1"}
+    built = await pinned(store, data_bucket, locked_bucket, files)
+    with cutting(seaweed.endpoint) as proxy:
+        pod = Pod(tmp_path / "pod", proxy.endpoint)
+        pod.plan(dataset(built))
+        # The manifest's connection too is lost once.
+        proxy.cuts.extend([100, 3 * MEBIBYTE, 3 * MEBIBYTE, MEBIBYTE, 4 * MEBIBYTE])
+        assert pod.fetch().code == 0
+        assert proxy.connections >= 4
+        # A reset loses what waits in the receiver's buffers; begun anew each time it would be 19 MiB and more.
+        assert proxy.down < 14 * MEBIBYTE
+    assert delivered(pod) == files
+    assert (pod.proof("train") or {})["transferred"] == 8 * MEBIBYTE + 1
+
+
+async def test_a_killed_fetcher_goes_on_where_it_was(
+    store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path, seaweed: RunningStore
+) -> None:
+    files = {f"{number}": noise(4, number) for number in range(4)}
+    built = await pinned(store, data_bucket, locked_bucket, files)
+    with cutting(seaweed.endpoint) as proxy:
+        pod = Pod(tmp_path / "pod", proxy.endpoint, settings={"GLOVEBOX_FETCH_PARALLEL": "2"})
+        pod.plan(dataset(built))
+        proxy.hold_after = 11 * MEBIBYTE
+        with pod.fetching() as process:
+            assert proxy.held.wait(60)
+            arrived = eventually(lambda: _bytes_below(pod.inputs) >= 10 * MEBIBYTE, what="what came down is in the volume")
+            assert arrived
+            process.kill()
+            process.wait()
+        assert process.returncode == -9
+        assert pod.proof("train") is None
+        proxy.release()
+        before = proxy.down
+        assert pod.fetch().code == 0
+    proof = pod.proof("train")
+    assert proof is not None
+    assert proof["transferred"] <= 6 * MEBIBYTE
+    assert proxy.down - before < 8 * MEBIBYTE
+    assert proof["kept"] >= 1
+    assert delivered(pod) == files
+
+
+def _bytes_below(top: Path) -> int:
+    return sum(path.stat().st_size for path in top.rglob("*") if path.is_file())
+
+
+async def test_a_torn_partial_file_is_begun_anew(
+    store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path, seaweed: RunningStore
+) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, {"big": noise(4)})
+    with cutting(seaweed.endpoint) as proxy:
+        pod = Pod(tmp_path / "pod", proxy.endpoint)
+        pod.plan(dataset(built))
+        proxy.hold_after = 2 * MEBIBYTE
+        with pod.fetching() as process:
+            assert proxy.held.wait(60)
+            partial = eventually(lambda: next((pod.inputs / ".glovebox/partial").glob("*"), None), what="a partial file")
+            eventually(lambda: partial.stat().st_size > MEBIBYTE, what="bytes in it")
+            process.kill()
+            process.wait()
+        with partial.open("r+b") as file:
+            file.write(b"torn")
+        proxy.release()
+        assert pod.fetch().code == 0
+    assert delivered(pod) == {"big": noise(4)}
+
+
+async def test_a_store_that_is_away_is_waited_for(
+    store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path, seaweed: RunningStore
+) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, {"big": noise(4)})
+    with cutting(seaweed.endpoint) as proxy:
+        pod = Pod(tmp_path / "pod", proxy.endpoint)
+        pod.plan(dataset(built))
+        proxy.hold_after = MEBIBYTE
+        with pod.fetching() as process:
+            assert proxy.held.wait(60)
+            proxy.go_away()
+            proxy.release()
+            assert process.poll() is None
+            proxy.listen()
+            output, _ = process.communicate(timeout=60)
+        assert pod.ended(process, output).code == 0
+    assert delivered(pod) == {"big": noise(4)}
+
+
+async def test_a_store_that_stays_away_is_given_up_for_now(store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    pod = Pod(tmp_path / "pod", "http://127.0.0.1:9", settings={"GLOVEBOX_FETCH_DEADLINE_SECONDS": "1"})
+    pod.plan(dataset(built))
+    assert pod.fetch().reason == (75, "StoreUnreachable")
+    assert pod.proof("train") is None
+
+
+async def test_credentials_that_were_replaced_are_read_again(
+    store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path, seaweed: RunningStore
+) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    with cutting(seaweed.endpoint) as proxy:
+        pod = Pod(tmp_path / "pod", proxy.endpoint, Credentials("nobody", "nothing-of-this-is-valid", "no-token"))
+        pod.plan(dataset(built))
+        with pod.fetching() as process:
+            eventually(lambda: proxy.connections > 0, what="a first request", timeout=30)
+            pod.write_credentials(Pod.credentials)
+            output, _ = process.communicate(timeout=60)
+        assert pod.ended(process, output).code == 0, output
+
+
+@pytest.mark.parametrize("text", [b"{}", b"not json", b'{"format":"glovebox.dev/inputs/v1","more":1}'])
+def test_a_plan_that_is_none_is_a_usage_error(text: bytes, pod: Pod) -> None:
+    (pod.base / "inputs.json").write_bytes(text)
+    assert pod.fetch().reason == (64, "PlanInvalid")
+
+
+def test_a_volume_that_cannot_be_written_is_told(pod: Pod) -> None:
+    pod.plan(features=[features()])
+    pod.inputs.chmod(0o555)
+    assert pod.fetch().reason == (74, "VolumeFailed")

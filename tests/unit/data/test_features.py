@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from glovebox.data.features import feature_digest, feature_set_digest, hashed_name, hashed_names
+from glovebox.data.features import document_digest, feature_digest, feature_set_digest, feature_set_document, hashed_name, hashed_names
 from glovebox.errors import InvalidInput
 
 DELAY: dict[str, object] = {
@@ -90,3 +90,33 @@ def test_names_are_hashed_under_their_namespace() -> None:
     assert list(hashes) == ["delay", "hour"]
     assert len(set(hashes.values()) | set(hashed_names("team-b", ["delay", "hour"]).values())) == 4
     assert hashed_name("ab", "c") != hashed_name("a", "bc")
+
+
+def document(**changes: object) -> dict[str, object]:
+    return feature_set_document([HOUR, {**DELAY, "description": "late"}], inputs=INPUTS, schema_version="1") | changes
+
+
+def test_the_digest_can_be_computed_from_the_document_of_a_run() -> None:
+    assert document_digest(document()) == digest()
+    window: dict[str, str | None] = {"notBeforeTime": "2026-01-01T00:00:00Z", "notAfterTime": None}
+    with_window = feature_set_document([DELAY, HOUR], inputs=INPUTS, schema_version="1", validity=window)
+    assert document_digest(with_window) == digest(validity=window)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        document(features=[DELAY]),
+        document(schemaVersion="2"),
+        document(inputs={**INPUTS, "flights": "sha256:" + "3" * 64}),
+        document(validity={"notAfterTime": "2026-01-01T00:00:00Z"}),
+    ],
+)
+def test_a_document_that_says_something_else_has_another_digest(changed: dict[str, object]) -> None:
+    assert document_digest(changed) != digest()
+
+
+@pytest.mark.parametrize("changed", [document(more=1), document(format="x"), document(features={}), document(features=["x"]), {}])
+def test_what_is_no_document_of_features_is_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match="document"):
+        document_digest(changed)

@@ -1,52 +1,104 @@
-"""The session policy of the fetcher: what it reads, and nothing else."""
-
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from glovebox.errors import InvalidInput
-from glovebox.store.input_credentials import PinnedInput, input_policy
-from glovebox.store.sources import ManifestSource, ObjectRef, ObjectsSource, PrefixSource, Source
+from glovebox.store.credentials import MAX_POLICY
+from glovebox.store.input_credentials import Readable, input_policy, readable_manifest, readable_objects, readable_prefix
+from glovebox.store.manifests import ManifestLocation
+from glovebox.store.sources import PrefixSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MANIFEST = readable_manifest(ManifestLocation("artifacts", ".glovebox/manifests/sha256/" + "0" * 64 + ".jsonl.gz", "v", "d", 1))
 
 
-def resources(source: Source) -> list[str]:
-    policy = json.loads(input_policy([PinnedInput(source, "artifacts", ".glovebox/m.gz")]))
-    (statement,) = policy["Statement"]
-    assert statement["Effect"] == "Allow"
-    assert statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
-    found: list[str] = statement["Resource"]
-    assert found.pop(0) == "arn:aws:s3:::artifacts/.glovebox/m.gz"
-    return found
+def folder(bucket: str, key: str) -> Readable:
+    return Readable(bucket, key, is_prefix=True)
 
 
-def ref(key: str, bucket: str = "data") -> ObjectRef:
-    return ObjectRef(bucket, key, "v1", None)
+def key(bucket: str, name: str) -> Readable:
+    return Readable(bucket, name, is_prefix=False)
+
+
+def many(*prefixes: str) -> list[tuple[str, str]]:
+    return [("b", f"{prefix}{number}") for number in range(10) for prefix in prefixes]
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("objects", "expected"),
     [
-        (PrefixSource("data", "2013/train/"), ["arn:aws:s3:::data/2013/train/*"]),
-        (PrefixSource("data", ""), ["arn:aws:s3:::data/*"]),
-        (ObjectsSource((ref("a/b/1"), ref("a/b/2"))), ["arn:aws:s3:::data/a/b/*"]),
-        (ObjectsSource((ref("a/b1"), ref("a/b2"))), ["arn:aws:s3:::data/a/*"]),
-        (ObjectsSource((ref("a/b"), ref("c"))), ["arn:aws:s3:::data/*"]),
-        (ObjectsSource((ref("a/b"), ref("c/d", "else"))), ["arn:aws:s3:::data/a/*", "arn:aws:s3:::else/c/*"]),
-        (ManifestSource("data", "lists/m.jsonl", None), ["arn:aws:s3:::data/lists/*"]),
+        pytest.param([], (), id="none"),
+        pytest.param([("b", "x"), ("b", "a/y")], (key("b", "a/y"), key("b", "x")), id="few are named one by one"),
+        pytest.param(many("a/b/"), (folder("b", "a/b/"),), id="many in one folder"),
+        pytest.param(many("a/b/", "a/b/c/"), (folder("b", "a/b/"),), id="a folder and one below it"),
+        pytest.param(many("a/run7/", "a/run70/"), (folder("b", "a/"),), id="names that begin alike are no common folder"),
+        pytest.param([*many("a/"), ("c", "z")], (folder("b", "a/"), key("c", "z")), id="each bucket by itself"),
+        pytest.param([("b", "a/x*"), ("b", "a/y")], (folder("b", "a/"),), id="a key that reads as a pattern"),
     ],
 )
-def test_the_policy_names_the_shortest_prefixes_that_hold_the_pin(source: Source, expected: list[str]) -> None:
-    assert resources(source) == expected
+def test_listed_objects_are_granted_by_key_or_by_their_folder(objects: Iterable[tuple[str, str]], expected: tuple[Readable, ...]) -> None:
+    assert readable_objects(objects) == expected
 
 
-def test_a_prefix_that_a_policy_would_read_as_a_pattern_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="cannot be granted"):
-        resources(PrefixSource("data", "all*/"))
+@pytest.mark.parametrize("objects", [many("a/", "b/"), many(""), [("b", "x*"), ("b", "y")]])
+def test_objects_that_only_their_bucket_holds_together_are_refused(objects: Iterable[tuple[str, str]]) -> None:
+    with pytest.raises(InvalidInput, match="copy them below one prefix") as refused:
+        readable_objects(objects)
+    assert refused.value.reason == "InputsTooScattered"
 
 
-def test_too_many_prefixes_are_refused_with_the_cure() -> None:
-    pins = [PinnedInput(PrefixSource("data", f"{'long' * 10}-{index}/"), "artifacts", f"m{index}") for index in range(40)]
-    with pytest.raises(InvalidInput, match="use fewer pins"):
-        input_policy(pins)
+def statements(*readables: Readable) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(input_policy(readables))["Statement"]
+    return found
+
+
+def test_a_policy_reads_and_does_nothing_else() -> None:
+    allow, deny = statements(readable_prefix(PrefixSource("data", "set/")), MANIFEST)
+    assert allow == {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": ["arn:aws:s3:::artifacts/" + MANIFEST.key, "arn:aws:s3:::data/set/*"],
+    }
+    assert deny["Effect"] == "Deny"
+    assert {"s3:PutObject", "s3:DeleteObjectVersion", "sts:AssumeRole"} <= set(deny["Action"])
+
+
+@pytest.mark.parametrize(
+    ("readables", "resources"),
+    [
+        pytest.param([folder("b", "a/"), folder("b", "a/c/"), key("b", "a/d")], ["b/a/*"], id="what a folder covers is not repeated"),
+        pytest.param([folder("b", ""), folder("b", "a/")], ["b/*"], id="a pin of a whole bucket"),
+        pytest.param([folder("b", "a/"), folder("b", "a/")], ["b/a/*"], id="twice the same"),
+        pytest.param([folder("b", "a/"), folder("c", "a/c/")], ["b/a/*", "c/a/c/*"], id="another bucket"),
+    ],
+)
+def test_a_policy_names_each_place_once(readables: list[Readable], resources: list[str]) -> None:
+    assert statements(*readables)[0]["Resource"] == [f"arn:aws:s3:::{each}" for each in resources]
+
+
+@pytest.mark.parametrize(
+    ("readables", "reason"),
+    [
+        pytest.param([], "NothingToRead", id="an empty list would be read as everything by some"),
+        pytest.param([folder("b", "run7")], "BadPrefix", id="would cover run70 as well"),
+        pytest.param([folder("b", "a*/")], "BadPrefix", id="a pattern"),
+        pytest.param([folder("b", "${aws:username}/")], "BadPrefix", id="a variable"),
+        pytest.param([key("b", "a?")], "BadPrefix", id="a pattern in a key"),
+        pytest.param([folder("b", f"{number}{'x' * 100}/") for number in range(20)], "PolicyTooLong", id="too many"),
+    ],
+)
+def test_what_cannot_be_granted_is_refused(readables: list[Readable], reason: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        input_policy(readables)
+    assert refused.value.reason == reason
+
+
+def test_a_dozen_inputs_with_their_manifests_fit() -> None:
+    inputs = [folder("datasets", f"team-a/flights-{number}/") for number in range(10)]
+    manifests = [key("artifacts", f".glovebox/manifests/sha256/{number:064x}.jsonl.gz") for number in range(6)]
+    assert len(input_policy([*inputs, *manifests])) <= MAX_POLICY
