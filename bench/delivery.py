@@ -82,7 +82,6 @@ async def measure(endpoint: str, options: argparse.Namespace, folder: Path) -> N
             f"  fetch reaches {slower / min(fetches):.2f} of the slower of copy and hashlib, "
             f"{(min(copies) + min(in_python)) / min(fetches):.2f} of one after the other"
         )
-    print("time from apply to first line of user code: not measured here; see bench/README or the table of full runs")
     await stores.close()
 
 
