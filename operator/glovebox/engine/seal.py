@@ -25,17 +25,20 @@ from glovebox.errors import GloveboxError
 from glovebox.evidence.artifacts import Artifact, list_digest
 from glovebox.evidence.envelope import key_id, sign
 from glovebox.evidence.statement import SealedInput, SealInputs, statement
-from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.kinds import DATASET_PIN, POD
 from glovebox.observe.resources import Key
 from glovebox.status.draft import Draft, counted, format_time
 from glovebox.store.pins import ManifestLocation, verify_pin
 from glovebox.store.sealing import seal_artifacts, seal_folder
 
+_NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
+_LOOK_AGAIN_SECONDS = 1.0
+
 
 async def ensure_seal(
     world: World, experiment: Experiment, surroundings: Surroundings, plan: Plan, run: RunStatus | None, draft: Draft
-) -> None:
-    """Seal the results unless they are sealed, and answer Sealed.
+) -> float | None:
+    """Seal the results unless they are sealed, and answer Sealed; return after how many seconds to look again.
 
     Raises:
         GloveboxError: Something failed; the next look goes on.
@@ -43,7 +46,12 @@ async def ensure_seal(
     recorded = experiment.status.seal
     if recorded is not None:
         _answer(draft, recorded.objects, recorded.bytes, recorded.findings)
-        return
+        return None
+    # What still runs may still write: the list would not be the last word.
+    running = await _running(world, plan.namespace["metadata"]["name"])
+    if running or (run is not None and run.completion_time is None):
+        draft.no(types.SEALED, reasons.SEALING, f"{counted(running, 'pod')} still to end; then the results are sealed")
+        return _LOOK_AGAIN_SECONDS
     try:
         await _seal(world, experiment, surroundings, plan, run, draft)
     except GloveboxError as error:
@@ -51,6 +59,15 @@ async def ensure_seal(
         draft.no(types.SEALED, error.reason, error.message)
         raise
     world.metrics.seals.labels("success").inc()
+    return None
+
+
+async def _running(world: World, namespace: str) -> int:
+    """Return how many pods have not ended."""
+    found = 0
+    async for page in world.client.pages(POD, namespace=namespace, field_selector=_NOT_ENDED):
+        found += len(page.get("items") or ())
+    return found
 
 
 async def _seal(world: World, experiment: Experiment, surroundings: Surroundings, plan: Plan, run: RunStatus | None, draft: Draft) -> None:

@@ -38,7 +38,7 @@ async def carry_out(world: World, experiment: Experiment, surroundings: Surround
         world.metrics.runs.labels(run.outcome.lower()).inc()
         waits.append(0.0)  # closed, and then sealed, with the next look
     if state == names.STATE_SEALED:
-        await ensure_seal(world, experiment, surroundings, plan, run, draft)
+        waits.append(await ensure_seal(world, experiment, surroundings, plan, run, draft))
     else:
         draft.no(types.SEALED, reasons.NOT_SEALED, "results are locked as they are written, and sealed when the run is over")
     _summarise(run, draft, state)

@@ -165,6 +165,35 @@ def test_an_experiment_without_a_run_is_sealed_on_request(team: Team) -> None:
     assert team.condition("Experiment", "asked", "Succeeded")["reason"] == "RunNotRequested"
 
 
+def test_sealing_on_request_ends_the_run_first(team: Team) -> None:
+    made = started(team, "hurried")
+    write_artifact(team, made, "partial.bin", b"half")
+    namespace = made["status"]["namespace"]
+    run_pod(team.api, namespace)
+    team.api.patch(team.path("Experiment", "hurried"), {"spec": {"lifecycle": {"desired": "Sealed"}}})
+    sealed = team.expect("Experiment", "hurried", "Sealed")
+    assert sealed["status"]["run"]["reason"] == "RunStopped"
+    assert sealed["status"]["seal"]["objects"] == 1
+    assert team.api.list(f"/api/v1/namespaces/{namespace}/pods") == []
+
+
+def test_a_pod_that_still_runs_holds_the_seal_up(cluster: Cluster, team: Team) -> None:
+    made = started(team, "lingering")
+    namespace = made["status"]["namespace"]
+    pod = run_pod(team.api, namespace)
+    # A finalizer keeps a deleted pod as a slow end on a node would.
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}"
+    team.api.patch(path, {"metadata": {"finalizers": [*pod["metadata"].get("finalizers", []), "example.com/slow"]}})
+    team.api.patch(team.path("Experiment", "lingering"), {"spec": {"lifecycle": {"desired": "Sealed"}}})
+    team.expect("Experiment", "lingering", "Sealed", status="False", reason="Sealing")
+    s3 = cluster.store.client()
+    bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
+    s3.put_object(Bucket=bucket, Key=f"{prefix}last.bin", Body=b"last words")
+    team.api.patch(path, {"metadata": {"finalizers": None}})
+    sealed = team.expect("Experiment", "lingering", "Sealed")
+    assert sealed["status"]["seal"]["objects"] == 1, "what it wrote while it ended is in the seal"
+
+
 def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(cluster: Cluster, team: Team, tmp_path: Path) -> None:
     made = started(team, "outside")
     write_artifact(team, made, "model.bin", b"weights")
