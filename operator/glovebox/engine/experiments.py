@@ -154,7 +154,9 @@ async def _fill(
 
 
 async def _lock_up(world: World, experiment: Experiment, namespace: str, draft: Draft, state: str) -> None:
-    await freeze(world, namespace, keep_own=state == names.STATE_SEALED and not experiment.spec.lifecycle.is_to_be_sealed)
+    # Once sealed nothing can come back: admission sees to it.
+    if experiment.status.seal is None:
+        await freeze(world, namespace, keep_own=state == names.STATE_SEALED and not experiment.spec.lifecycle.is_to_be_sealed)
     artifacts = experiment.status.artifacts
     if artifacts is not None:
         draft.set(artifacts={"uri": artifacts.uri, "storeRef": artifacts.store_ref})
