@@ -105,6 +105,18 @@ def _same_key(tail: str) -> Callable[[Scene], int]:
     return lambda scene: scene.send("PUT", f"{scene.own.prefix}{tail}", body=b"attack")
 
 
+def _unnameable(scene: Scene) -> int:
+    """Write a key that XML has no letter for: no list can tell its name."""
+    below = f"{scene.own.prefix}unnameable/"
+    answer = scene.s3.put_object(Bucket=scene.bucket, Key=f"{below}\x01", Body=b"attack")
+    listed = scene.admin.list_object_versions(Bucket=scene.bucket, Prefix=below)["Versions"]
+    assert {each["Key"] for each in listed} == {f"{below}\ufffd"}
+    assert answer["VersionId"] in {each["VersionId"] for each in listed}
+    head = scene.admin.head_object(Bucket=scene.bucket, Key=f"{below}\x01", VersionId=answer["VersionId"])
+    assert head["ObjectLockMode"] == "COMPLIANCE"
+    return int(answer["ResponseMetadata"]["HTTPStatusCode"])
+
+
 def _public(scene: Scene) -> int:
     answer = _put("public.bin", ACL="public-read")(scene)
     assert scene.anonymous(f"{scene.own.prefix}public.bin") == 403
@@ -168,6 +180,7 @@ ON_OWN_ARTIFACTS = (
     Attack("hidden-in-versions-in-capitals", 403, "as above", _put("any.Versions/hidden")),
     Attack("hidden-in-uploads", 403, "as above", _put(".uploads/hidden")),
     Attack("hidden-in-deep-uploads", 403, "as above", _put("a/.uploads/hidden")),
+    Attack("unnameable", 200, "locked and counted, but lists show U+FFFD for a control character", _unnameable),
     Attack("below-an-object", 200, "by design: an object is no folder", _put("model.bin/child")),
     Attack("double-slash", 200, "SeaweedFS reads it as one slash: a new version of the same key", _same_key("a//deep/folder/file")),
     Attack("leading-double-slash", 200, "as above", lambda scene: scene.send("PUT", f"/{scene.own.prefix}model.bin", body=b"attack")),

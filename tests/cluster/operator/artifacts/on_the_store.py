@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +35,7 @@ def _assume_again(scene: Scene) -> int:
 
 
 def _junk_identity(scene: Scene) -> int:
-    token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"none"}', b'{"sub":"me"}', b""))
+    token = ".".join(_unpadded(part) for part in (b'{"alg":"none"}', b'{"sub":"me"}', b""))
     arguments = {"RoleArn": scene.store.access.role_arn, "RoleSessionName": "junk", "WebIdentityToken": token}
     return status(lambda: scene.store.client("sts", session=scene.own.session).assume_role_with_web_identity(**arguments))
 
@@ -46,6 +47,51 @@ def _with(change: Callable[[Keys], Keys]) -> Callable[[Scene], int]:
 
 def _token(change: Callable[[str], str]) -> Callable[[Scene], int]:
     return _with(lambda keys: replace(keys, session_token=change(keys.session_token or "")))
+
+
+def _claims(
+    change: Callable[[dict[str, Any]], dict[str, Any]], *, key: bytes | None = None, algorithm: str = "HS256"
+) -> Callable[[str], str]:
+    """Return what rewrites the claims of a session's token, and signs it anew if it has a key."""
+
+    def rewrite(token: str) -> str:
+        header, payload, signature = token.split(".")
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+        # The policy of the session stands in the token itself: only the store's signature keeps it there.
+        assert "PutObject" in claims["spol"]
+        header, payload = _part({"alg": algorithm, "typ": "JWT"}), _part(change(claims))
+        if key is not None:
+            signature = _unpadded(hmac.digest(key, f"{header}.{payload}".encode(), "sha256"))
+        return f"{header}.{payload}.{signature}"
+
+    return rewrite
+
+
+def _part(claims: dict[str, Any]) -> str:
+    return _unpadded(json.dumps(claims, separators=(",", ":")).encode())
+
+
+def _unpadded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _without_policy(claims: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in claims.items() if name != "spol"}
+
+
+def _expired(claims: dict[str, Any]) -> dict[str, Any]:
+    return claims | {"iat": claims["iat"] - 7200, "nbf": claims["nbf"] - 7200, "exp": claims["iat"] - 3600}
+
+
+def _signed_by_the_store(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Scene], int]:
+    """Return the attack with a token that only the store can sign: how a session's end is tried without waiting for it."""
+
+    def make(scene: Scene) -> int:
+        configuration = scene.cluster.environment.state.config / "seaweedfs" / "iam.json"
+        key = base64.b64decode(json.loads(configuration.read_text())["sts"]["signingKey"])
+        return _token(_claims(change, key=key))(scene)
+
+    return make
 
 
 def _put(body: bytes = b"attack", **how: Any) -> Callable[[Scene], int]:
@@ -160,6 +206,11 @@ ON_THE_STORE = (
         "another session's token under the own keys",
         lambda scene: _token(lambda _: scene.other.session["SessionToken"])(scene),
     ),
+    Attack("token-without-policy", 403, "the token is signed", _token(_claims(_without_policy))),
+    Attack("token-unsigned", 403, "as above", _token(_claims(_without_policy, algorithm="none"))),
+    Attack("token-signed-by-guess", 403, "as above", _token(_claims(_without_policy, key=b"guess"))),
+    Attack("token-expired", 403, "a session ends; tried with a token that the store's own key signed", _signed_by_the_store(_expired)),
+    Attack("token-signed-anew", 200, "the control of the row above", _signed_by_the_store(lambda claims: claims)),
     Attack("secret-wrong", 403, "who has the token alone has nothing", _with(lambda keys: replace(keys, secret_access_key="guess"))),
     Attack(
         "unsigned",
