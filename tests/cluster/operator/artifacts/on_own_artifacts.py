@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.operator.artifacts.scene import Attack, Scene, status
 
+_DEEP = "a/deep/folder/file"
 _FAR = timedelta(days=3000)
 
 
@@ -100,9 +101,35 @@ def _version_file(scene: Scene) -> int:
     return _put(f"model.bin.versions/v_{scene.version_of(scene.model)}")(scene)
 
 
-def _same_key(tail: str) -> Callable[[Scene], int]:
+def _same_key(path: str, key: str) -> Callable[[Scene], int]:
     """Return the attack that writes a recorded key in another spelling."""
-    return lambda scene: scene.send("PUT", f"{scene.own.prefix}{tail}", body=b"attack")
+
+    def versions(scene: Scene) -> int:
+        name = f"{scene.own.prefix}{key}"
+        listed = scene.admin.list_object_versions(Bucket=scene.bucket, Prefix=name)["Versions"]
+        return sum(each["Key"] == name for each in listed)
+
+    def make(scene: Scene) -> int:
+        before = versions(scene)
+        answer = scene.send("PUT", path.format(prefix=scene.own.prefix), body=b"attack")
+        assert versions(scene) == before + 1
+        return answer
+
+    return make
+
+
+def _complete_after_abort(scene: Scene) -> int:
+    """Begin an upload before the end, have the operator end it, and complete it afterwards."""
+    where = {"Bucket": scene.bucket, "Key": f"{scene.own.prefix}late.bin"}
+    upload = scene.s3.create_multipart_upload(**where)["UploadId"]
+    part = scene.s3.upload_part(**where, UploadId=upload, PartNumber=1, Body=b"late")
+    listed = scene.operator.list_multipart_uploads(Bucket=scene.bucket, Prefix=scene.own.prefix)["Uploads"]
+    assert (where["Key"], upload) in {(each["Key"], each["UploadId"]) for each in listed}
+    scene.operator.abort_multipart_upload(**where, UploadId=upload)
+    done = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    answer = status(lambda: scene.s3.complete_multipart_upload(**where, UploadId=upload, MultipartUpload=done))
+    assert scene.admin.list_object_versions(Bucket=scene.bucket, Prefix=where["Key"]).get("Versions", []) == []
+    return answer
 
 
 def _unnameable(scene: Scene) -> int:
@@ -182,8 +209,15 @@ ON_OWN_ARTIFACTS = (
     Attack("hidden-in-deep-uploads", 403, "as above", _put("a/.uploads/hidden")),
     Attack("unnameable", 200, "locked and counted, but lists show U+FFFD for a control character", _unnameable),
     Attack("below-an-object", 200, "by design: an object is no folder", _put("model.bin/child")),
-    Attack("double-slash", 200, "SeaweedFS reads it as one slash: a new version of the same key", _same_key("a//deep/folder/file")),
-    Attack("leading-double-slash", 200, "as above", lambda scene: scene.send("PUT", f"/{scene.own.prefix}model.bin", body=b"attack")),
+    Attack(
+        "double-slash",
+        200,
+        "SeaweedFS reads it as one slash: a further version of the key",
+        _same_key("{prefix}a//deep/folder/file", _DEEP),
+    ),
+    Attack("leading-double-slash", 200, "as above", _same_key("/{prefix}a/deep/folder/file", _DEEP)),
+    Attack("backslash", 200, "SeaweedFS reads it as a slash, as above", _same_key("{prefix}a%5Cdeep/folder/file", _DEEP)),
+    Attack("complete-after-abort", 404, "an upload that the operator has ended gives no version any more", _complete_after_abort),
     Attack("dots-within", 400, "a path with dots is no key", _put("a/../model.bin")),
     Attack("null-byte", 400, "no key", _put("model.bin\0")),
     Attack(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +17,31 @@ from cluster.operator.artifacts.scene import Attack, Scene
 
 ATTACKS = (*ON_OWN_ARTIFACTS, *ON_THE_NEIGHBOUR, *ON_THE_STORE)
 ADMINISTRATORS = ("operator", "admin")
+PAGE = Path(__file__).parents[4] / "docs" / "explanation" / "artifacts.md"
+HEADER = "\n| attack | answer | why |\n|---|---|---|\n"
 
 
-def test_every_attack_has_a_name_of_its_own() -> None:
-    assert [name for name, times in Counter(attack.name for attack in ATTACKS).items() if times > 1] == []
+@pytest.mark.parametrize("table", [ATTACKS, BY_ADMINISTRATORS], ids=["runs", "administrators"])
+def test_every_attack_has_a_name_of_its_own(table: tuple[Attack | AdministratorAttack, ...]) -> None:
+    assert [name for name, times in Counter(attack.name for attack in table).items() if times > 1] == []
+
+
+def test_the_page_tells_every_attack_with_its_answer() -> None:
+    tables = (ON_OWN_ARTIFACTS, ON_THE_NEIGHBOUR, ON_THE_STORE, BY_ADMINISTRATORS)
+    expected = [[f"| `{attack.name}` | {attack.answer} | {attack.why} |" for attack in table] for table in tables]
+    assert [part.split("\n\n")[0].splitlines() for part in PAGE.read_text().split(HEADER)[1:]] == expected
+
+
+def test_what_is_lost_would_be_told(scene: Scene) -> None:
+    first = scene.recorded[0]
+    lies = [
+        replace(first, sha256="0" * 64),
+        replace(first, size=first.size + 1),
+        replace(first, until=first.until + timedelta(days=1)),
+        replace(first, version_id=scene.recorded[-1].version_id),
+        replace(first, key=f"{first.key}.gone"),
+    ]
+    assert len(replace(scene, recorded=lies).lost()) == len(lies)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
