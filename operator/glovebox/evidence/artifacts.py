@@ -29,7 +29,7 @@ class Artifact(BaseModel):
         key: The whole key.
         version_id: Empty where the store gave none.
         size: Bytes; 0 for a marker.
-        sha256: 64 hex digits of the bytes; empty for a marker.
+        sha256: 64 hex digits of the bytes; empty for a marker, and for what is listed under a name that finds nothing.
         is_latest: Whether it is what a read without a version gets.
         delete_marker: Whether it only hides what is below it.
         lock_mode: `Compliance`, `Governance`, or empty where nothing locks it.
@@ -46,6 +46,11 @@ class Artifact(BaseModel):
     delete_marker: bool = False
     lock_mode: Literal["Compliance", "Governance", ""] = ""
     retain_until_time: str = ""
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether it is listed and could not be read: a key with a letter that no list can tell."""
+        return not self.delete_marker and not self.sha256
 
 
 def encode_artifacts(prefix: str, artifacts: Iterable[Artifact]) -> bytes:

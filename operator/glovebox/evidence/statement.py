@@ -106,7 +106,7 @@ def statement(about: SealInputs, artifacts: Iterable[Artifact], artifact_list_di
 
 def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
     """Return the artifacts that a reader without versions sees, named by their path below the prefix."""
-    current = (artifact for artifact in artifacts if artifact.is_latest and not artifact.delete_marker)
+    current = (artifact for artifact in artifacts if artifact.is_latest and artifact.sha256)
     named = sorted((artifact.key.removeprefix(prefix), artifact.sha256) for artifact in current)
     return [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in named]
 

@@ -171,8 +171,14 @@ def _artifact(store: Store, bucket: str, stop: Stop, row: ListedVersion, *, hash
     if row.is_delete_marker:
         return Artifact(key=row.key, version_id=row.version_id, size=0, sha256="", is_latest=row.is_latest, delete_marker=True)
     query = {"versionId": row.version_id}
-    with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
-        headers = store.wire.head(bucket, row.key, query)
+    try:
+        with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
+            headers = store.wire.head(bucket, row.key, query)
+    except GloveboxError as error:
+        if error.reason != reasons.OBJECT_NOT_FOUND:
+            raise
+        # Listed under a name that finds nothing: a run must not be able to keep its own seal from being made with such a key.
+        return Artifact(key=row.key, version_id=row.version_id, size=row.size, sha256="", is_latest=row.is_latest)
     sha256, size = "", row.size
     if hashed:
         read = digest_version(store.wire, bucket, row.key, row.version_id, minimum=DigestSource.COMPUTED, stop=stop)
@@ -191,7 +197,9 @@ def _artifact(store: Store, bucket: str, stop: Stop, row: ListedVersion, *, hash
 
 def _findings(artifacts: list[Artifact]) -> Iterator[str]:
     for artifact in artifacts:
-        if not artifact.delete_marker and not artifact.lock_mode:
+        if artifact.is_unreadable:
+            yield f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read under that name"
+        elif not artifact.delete_marker and not artifact.lock_mode:
             yield f"`{artifact.key}`: no lock protects version {artifact.version_id}; it can be deleted"
 
 

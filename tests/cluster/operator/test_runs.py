@@ -194,6 +194,21 @@ def test_a_pod_that_still_runs_holds_the_seal_up(cluster: Cluster, team: Team) -
     assert sealed["status"]["seal"]["objects"] == 1, "what it wrote while it ended is in the seal"
 
 
+def test_what_no_list_can_name_is_told_by_the_seal_and_does_not_hold_it_up(cluster: Cluster, team: Team) -> None:
+    made = started(team, "unnameable")
+    write_artifact(team, made, "model.bin", b"weights")
+    # The store lists a control character as U+FFFD, under which nothing is found.
+    write_artifact(team, made, "\x01", b"hidden")
+    # Denied to runs: neither version nor lock. Only an administrator can leave such a key.
+    bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
+    cluster.store.client().put_object(Bucket=bucket, Key=f"{prefix}folder/", Body=b"")
+    end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
+    sealed = team.expect("Experiment", "unnameable", "Sealed")["status"]["seal"]
+    assert any("\ufffd" in finding and "cannot be read" in finding for finding in sealed["findings"]), sealed
+    assert any("folder/" in finding for finding in sealed["findings"]), sealed
+    assert not any("model.bin" in finding for finding in sealed["findings"])
+
+
 def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(cluster: Cluster, team: Team, tmp_path: Path) -> None:
     made = started(team, "outside")
     write_artifact(team, made, "model.bin", b"weights")

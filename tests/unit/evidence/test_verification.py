@@ -79,8 +79,14 @@ def test_the_order_in_which_artifacts_were_found_changes_nothing() -> None:
 
 
 def test_the_subjects_are_what_a_reader_without_versions_sees() -> None:
-    hidden = [*ARTIFACTS, artifact("gone.bin", is_latest=False), artifact("gone.bin", "m1", sha256="", size=0, delete_marker=True)]
+    hidden = [
+        *ARTIFACTS,
+        artifact("unnamed", sha256="", lock_mode="", retain_until_time=""),
+        artifact("gone.bin", is_latest=False),
+        artifact("gone.bin", "m1", sha256="", size=0, delete_marker=True),
+    ]
     document = json.loads(base64.b64decode(json.loads(sealed(hidden)[0])["payload"]))
+    assert "unnamed" not in [entry["name"] for entry in document["subject"]]
     assert [entry["name"] for entry in document["subject"]] == ["metrics.json", "model.bin", "artifacts.jsonl"]
     assert document["subject"][1]["digest"] == {"sha256": "a" * 64}
 
