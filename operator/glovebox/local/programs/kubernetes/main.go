@@ -1,7 +1,7 @@
 // One program for the whole local cluster: it becomes kube-apiserver,
-// kube-controller-manager, kube-scheduler, kubelet or kubectl by the name it is
-// called with (a link) or by its first argument. Linked once, it is a third of
-// the size of five separate programs.
+// kube-controller-manager, kube-scheduler, kubelet, kube-proxy or kubectl by the
+// name it is called with (a link) or by its first argument. Linked once, it is a
+// third of the size of six separate programs.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
@@ -29,6 +30,7 @@ var programs = map[string]func() *cobra.Command{
 	"kube-controller-manager": controllermanager.NewControllerManagerCommand,
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
+	"kube-proxy":              proxy.NewProxyCommand,
 	"kubectl":                 cmd.NewDefaultKubectlCommand,
 }
 
@@ -40,7 +42,7 @@ func main() {
 	}
 	build, known := programs[name]
 	if !known {
-		fmt.Fprintf(os.Stderr, "call me as one of kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kubectl, not %q\n", name)
+		fmt.Fprintf(os.Stderr, "call me as one of kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl, not %q\n", name)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(build()))
