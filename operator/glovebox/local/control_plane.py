@@ -14,6 +14,7 @@ import yaml
 
 from glovebox.local.audit import AUDIT_POLICY
 from glovebox.local.certificates import Authority, signing_keys
+from glovebox.local.gateway import GATEWAY_IP
 from glovebox.local.http_check import HealthCheck
 from glovebox.local.kubeconfig import Endpoint, write_kubeconfig
 from glovebox.local.part import Part, PartSpec
@@ -21,9 +22,10 @@ from glovebox.local.paths import write_private
 from glovebox.local.ports import LOOPBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from glovebox.local.namespaces import NamespacesOf
     from glovebox.local.paths import StateDir
 
 PORTS = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -31,6 +33,12 @@ ADMIN = "glovebox-local-admin"
 MASTERS = "system:masters"
 SERVICE_CIDR = "10.96.0.0/16"
 _SERVICE_IP = "10.96.0.1"
+_WITHOUT_NODES: dict[str, object] = {
+    "bind-address": LOOPBACK,
+    "advertise-address": LOOPBACK,
+    # A loopback address cannot be an endpoint of the service `kubernetes`: leave that object alone.
+    "endpoint-reconciler-type": "none",
+}
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -43,13 +51,24 @@ class ControlPlane:
         programs: Folders of the built programs by name: `kubernetes` and `etcd`.
         tied: The processes die with us.
         name: What the cluster is called in kubeconfigs.
+        gateway: Where the processes live when there are nodes; the API server then listens for these as well.
     """
 
-    def __init__(self, state: StateDir, ports: Mapping[str, int], programs: Mapping[str, Path], *, tied: bool, name: str) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        ports: Mapping[str, int],
+        programs: Mapping[str, Path],
+        *,
+        tied: bool,
+        name: str,
+        gateway: NamespacesOf | None = None,
+    ) -> None:
         self._state = state
         self._ports = ports
         self._programs = programs
         self._name = name
+        self._gateway = gateway
         self.audit_log = state.logs / "audit.log"
         self.url = f"https://{LOOPBACK}:{ports['kube-apiserver']}"
         self.etcd = self._part(self._etcd(), tied=tied)
@@ -73,7 +92,8 @@ class ControlPlane:
         storage.issue_server("etcd", ["localhost", LOOPBACK], also_client=True).write(pki, "etcd")
         storage.issue_client("kube-apiserver").write(pki, "etcd-client")
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"]
-        cluster.issue_server("kube-apiserver", [*names, _SERVICE_IP, LOOPBACK]).write(pki, "kube-apiserver")
+        cluster.issue_server("kube-apiserver", [*names, _SERVICE_IP, LOOPBACK, GATEWAY_IP]).write(pki, "kube-apiserver")
+        cluster.issue_client("kube-apiserver-kubelet-client", [MASTERS]).write(pki, "kubelet-client")
         signing_keys().write(pki, "service-accounts")
         for component in ("kube-controller-manager", "kube-scheduler"):
             cluster.issue_server(component, ["localhost", LOOPBACK]).write(pki, component)
@@ -100,6 +120,21 @@ class ControlPlane:
         """Make a kubeconfig for whoever has that bearer token, such as a service account."""
         return write_kubeconfig(path, self._endpoint(), name=self._name, token=token)
 
+    def issue_for_node(self, folder: Path, user: str, groups: Sequence[str] = ()) -> None:
+        """Write `<last part of user>.kubeconfig` for a program on a node: it reaches the API server by the gateway's address."""
+        authority = Authority.load(self._state.pki, "ca")
+        endpoint = Endpoint(f"https://{GATEWAY_IP}:{self._ports['kube-apiserver']}", authority.certificate)
+        path = folder / f"{user.rpartition(':')[2]}.kubeconfig"
+        write_kubeconfig(path, endpoint, name=self._name, pair=authority.issue_client(user, groups))
+
+    def issue_server(self, folder: Path, name: str, hosts: Sequence[str]) -> None:
+        """Write `<name>.crt` and `<name>.key` for a server of the cluster's."""
+        Authority.load(self._state.pki, "ca").issue_server(name, hosts).write(folder, name)
+
+    def ask(self, path: str, judge: Callable[[bytes], str | None]) -> HealthCheck:
+        """Return a question to the API server, as its administrator."""
+        return replace(self._health("kube-apiserver", path), judge=judge)
+
     def _endpoint(self) -> Endpoint:
         return Endpoint(self.url, (self._state.pki / "ca.crt").read_bytes())
 
@@ -111,7 +146,7 @@ class ControlPlane:
         return self._state.config / "audit-policy.yaml"
 
     def _part(self, spec: PartSpec, *, tied: bool) -> Part:
-        return Part(spec, logs=self._state.logs, run=self._state.run, tied=tied)
+        return Part(replace(spec, namespaces=self._gateway), logs=self._state.logs, run=self._state.run, tied=tied)
 
     def _health(self, port: str, path: str, *, authority: str = "ca", client: str = "admin") -> HealthCheck:
         pki = self._state.pki
@@ -120,6 +155,7 @@ class ControlPlane:
             authority=pki / f"{authority}.crt",
             certificate=pki / f"{client}.crt",
             key=pki / f"{client}.key",
+            network=self._gateway.holder if self._gateway else None,
         )
 
     def _etcd(self) -> PartSpec:
@@ -152,10 +188,7 @@ class ControlPlane:
     def _apiserver(self) -> PartSpec:
         pki = self._state.pki
         flags = {
-            "bind-address": LOOPBACK,
-            "advertise-address": LOOPBACK,
-            # A loopback address cannot be an endpoint of the service `kubernetes`: leave that object alone.
-            "endpoint-reconciler-type": "none",
+            **(self._for_nodes() if self._gateway else _WITHOUT_NODES),
             "secure-port": self._ports["kube-apiserver"],
             "tls-cert-file": pki / "kube-apiserver.crt",
             "tls-private-key-file": pki / "kube-apiserver.key",
@@ -181,6 +214,17 @@ class ControlPlane:
             "profiling": "false",
         }
         return self._kubernetes("kube-apiserver", flags, ready="/readyz")
+
+    def _for_nodes(self) -> dict[str, object]:
+        pki = self._state.pki
+        return {
+            "bind-address": "0.0.0.0",  # noqa: S104 - of a network that only the nodes are in
+            "advertise-address": GATEWAY_IP,
+            "kubelet-preferred-address-types": "InternalIP",
+            "kubelet-certificate-authority": pki / "ca.crt",
+            "kubelet-client-certificate": pki / "kubelet-client.crt",
+            "kubelet-client-key": pki / "kubelet-client.key",
+        }
 
     def _controller_manager(self) -> PartSpec:
         pki = self._state.pki

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from glovebox.local.control_plane import ControlPlane
 from glovebox.local.errors import LocalError
+from glovebox.local.gateway import Gateway
 from glovebox.local.kubeconfig import extract_context
+from glovebox.local.nodes import Nodes
+from glovebox.local.packages import demand_node
 from glovebox.local.part import Part
-from glovebox.local.programs import ETCD, KUBERNETES, ensure_program, program_folder
+from glovebox.local.programs import ETCD, KUBERNETES, NODE_PROGRAMS, ensure_program, program_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,13 @@ class Driver(Protocol):
     def parts(self) -> tuple[Part, ...]:
         """The processes on this machine that are ours, in the order in which they start."""
 
+    def prepare(self, progress: Progress) -> None:
+        """Do what must be done before anything of the environment starts.
+
+        Raises:
+            LocalError: A step failed.
+        """
+
     def up(self, progress: Progress) -> None:
         """Bring the cluster where it is not there yet, and leave the administrator's kubeconfig in the state directory.
 
@@ -40,28 +50,43 @@ class Driver(Protocol):
 
 
 class Embedded:
-    """A control plane of our own: four processes on this machine, no container engine, no nodes."""
+    """A control plane of our own: four processes on this machine, no container engine; and nodes, where they are asked for."""
 
-    def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool) -> None:
+    def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool, nodes: int = 0) -> None:
+        self._programs = (ETCD, KUBERNETES, *(NODE_PROGRAMS if nodes else ()))
         # Where they are or will be: whoever only looks, or ends a cluster, does not build.
-        programs = {program.name: program_folder(program) for program in (ETCD, KUBERNETES)}
-        self.control_plane = ControlPlane(state, ports, programs, tied=tied, name=f"glovebox-{state.root.name}")
+        programs = {program.name: program_folder(program) for program in self._programs}
+        self.gateway = Gateway(state, ports, programs, tied=tied) if nodes else None
+        inside = self.gateway.namespaces if self.gateway else None
+        self.control_plane = ControlPlane(state, ports, programs, tied=tied, name=f"glovebox-{state.root.name}", gateway=inside)
+        self.nodes = Nodes(state, nodes, programs, self.control_plane, self.gateway, tied=tied) if self.gateway else None
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The four processes."""
-        return self.control_plane.parts
+        """The processes of the gateway, of the control plane and of the nodes."""
+        before = self.gateway.parts if self.gateway else ()
+        after = self.nodes.parts if self.nodes else ()
+        return (*before, *self.control_plane.parts, *after)
+
+    def prepare(self, progress: Progress) -> None:
+        """Build the programs where the cache does not have them; open the gateway."""
+        if self.gateway:
+            demand_node()
+        for program in self._programs:
+            ensure_program(program, progress)
+        if self.gateway:
+            self.gateway.up()
 
     def up(self, progress: Progress) -> None:
-        """Build the programs where the cache does not have them, and start the four processes."""
-        for program in (ETCD, KUBERNETES):
-            ensure_program(program, progress)
+        """Start the four processes, and the nodes."""
         plane = self.control_plane
         plane.prepare()
         with progress.step("Starting etcd and kube-apiserver") as step:
             # The API server waits for etcd by itself, and needs that time to load.
             plane.etcd.launch()
             plane.apiserver.launch()
+            if self.nodes:
+                self.nodes.furnish()
             plane.etcd.wait_ready(step.say)
             plane.apiserver.wait_ready(step.say)
             step.say(plane.url)
@@ -71,6 +96,8 @@ class Embedded:
             plane.controller_manager.wait_ready(step.say)
             plane.scheduler.wait_ready(step.say)
             step.say("")
+        if self.nodes:
+            self.nodes.up(progress)
 
     def down(self) -> None:
         """Nothing is left when the processes have ended."""
@@ -88,6 +115,9 @@ class Kind:
     def __init__(self, state: StateDir) -> None:
         self._state = state
         self._cluster = f"glovebox-{state.root.name}"
+
+    def prepare(self, progress: Progress) -> None:
+        """Nothing."""
 
     def up(self, progress: Progress) -> None:
         """Create the cluster unless it exists."""
@@ -123,6 +153,9 @@ class Current:
         self._state = state
         self._kubeconfig = kubeconfig
         self._context = context
+
+    def prepare(self, progress: Progress) -> None:
+        """Nothing."""
 
     def up(self, progress: Progress) -> None:
         """Copy the context's kubeconfig into the state directory, unless it was copied before."""

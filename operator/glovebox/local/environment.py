@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from glovebox.local import control_plane, seaweedfs
 from glovebox.local.drivers import Current, Driver, Embedded, Kind
 from glovebox.local.errors import LocalError
+from glovebox.local.nodes import remove_leftovers
 from glovebox.local.paths import StateDir, write_private
 from glovebox.local.ports import choose_ports
 from glovebox.local.processes import ProcessRecord, end_processes
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from glovebox.local.namespaces import NamespacesOf
+    from glovebox.local.node import Node
     from glovebox.local.part import Part
     from glovebox.local.progress import Progress
 
@@ -41,18 +45,20 @@ class Description:
         ports: All its ports by what they are for.
         kubeconfig: For the driver `current`: the files to read.
         context: For the driver `current`: the context to take.
+        nodes: For the driver `embedded`: how many nodes run pods.
     """
 
     driver: DriverName
     ports: dict[str, int]
     kubeconfig: str | None = None
     context: str | None = None
+    nodes: int = 0
 
     @classmethod
-    def new(cls, driver: DriverName, *, kubeconfig: str | None = None, context: str | None = None) -> Description:
+    def new(cls, driver: DriverName, *, kubeconfig: str | None = None, context: str | None = None, nodes: int = 0) -> Description:
         """Describe a new environment: choose its ports."""
         names = (*seaweedfs.PORTS, *(control_plane.PORTS if driver == "embedded" else ()))
-        return cls(driver, choose_ports(names), kubeconfig, context)
+        return cls(driver, choose_ports(names), kubeconfig, context, nodes)
 
     @classmethod
     def read(cls, state: StateDir) -> Description | None:
@@ -88,8 +94,10 @@ class Environment:
     def __init__(self, state: StateDir, description: Description, *, tied: bool = False) -> None:
         self.state = state
         self.description = description
-        self.store = SeaweedFS(state, description.ports, tied=tied)
         self.driver = _driver(state, description, tied=tied)
+        gateway = self.driver.gateway if isinstance(self.driver, Embedded) else None
+        self._gateway = gateway.namespaces if gateway else None
+        self.store = SeaweedFS(state, description.ports, tied=tied, gateway=self._gateway)
 
     @property
     def control_plane(self) -> control_plane.ControlPlane:
@@ -101,6 +109,49 @@ class Environment:
         if isinstance(self.driver, Embedded):
             return self.driver.control_plane
         raise LocalError("Looking for the control plane", f"with the driver {self.description.driver} it is not ours")
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that run pods; mostly none."""
+        return self.driver.nodes.nodes if isinstance(self.driver, Embedded) and self.driver.nodes else ()
+
+    @property
+    def gateway(self) -> NamespacesOf:
+        """The network in which the control plane and the store of an environment with nodes live.
+
+        A program that is started there reaches the API server by the kubeconfig's own address, and S3 by
+        `store_endpoint_for_pods`: give it to a `PartSpec`, put its `prefix()` before a command, or use its `run`.
+
+        Raises:
+            LocalError: There are no nodes.
+        """
+        if self._gateway is None:
+            raise LocalError("Looking for the gateway", "the environment has no nodes: `glovebox local up --node`")
+        return self._gateway
+
+    @property
+    def store_endpoint_for_pods(self) -> str:
+        """URL of the S3 and STS API from inside pods, and from inside the gateway.
+
+        Raises:
+            LocalError: There are no nodes.
+        """
+        if self.store.endpoint_for_pods is None:
+            raise LocalError("Looking for the store", "the environment has no nodes: nothing but this machine reaches its store")
+        return self.store.endpoint_for_pods
+
+    def load_image(self, archive: Path, reference: str) -> None:
+        """Bring an image to every node, so that a pod that names it so starts without a registry.
+
+        Args:
+            archive: An OCI archive.
+            reference: `registry/name@sha256:...` with the digest of the manifest in the archive.
+
+        Raises:
+            LocalError: The archive holds another image, or could not be read.
+        """
+        for node in self.nodes:
+            node.load_image(archive, reference)
 
     @property
     def kubeconfig(self) -> Path:
@@ -127,10 +178,12 @@ class Environment:
             LocalError: A step failed; what this call started has been ended.
         """
         shown = progress or Silent()
+        self._end_what_lost_its_network()
         ran = {part.name for part in self.parts if part.running}
         if len(ran) == len(self.parts) and self.kubeconfig.exists() and not any(part.spec.ready() for part in self.parts):
             return False
         try:
+            self.driver.prepare(shown)
             self.store.prepare()
             # First, because it needs the longest and nobody: it loads while the control plane does.
             self.store.part.launch()
@@ -147,11 +200,17 @@ class Environment:
             raise
         return True
 
+    def _end_what_lost_its_network(self) -> None:
+        # Without its holder a network goes on for those who are in it, and nothing leads there any more.
+        if isinstance(self.driver, Embedded) and self.driver.gateway and not self.driver.gateway.holder.running:
+            for part in reversed(self.parts):
+                part.kill()
+
 
 def _driver(state: StateDir, description: Description, *, tied: bool) -> Driver:
     match description.driver:
         case "embedded":
-            return Embedded(state, description.ports, tied=tied)
+            return Embedded(state, description.ports, tied=tied, nodes=description.nodes)
         case "kind":
             return Kind(state)
         case "current":
@@ -170,7 +229,7 @@ def find_environment(name: str) -> Environment | None:
 
 
 def bring_up(
-    name: str, driver: DriverName, progress: Progress, *, kubeconfig: str | None = None, context: str | None = None
+    name: str, driver: DriverName, progress: Progress, *, kubeconfig: str | None = None, context: str | None = None, nodes: int = 0
 ) -> tuple[Environment, bool]:
     """Bring the environment of that name up, and make it first where there is none; return it, and whether anything was started.
 
@@ -182,11 +241,19 @@ def bring_up(
         description = Description.read(state)
         if description is None:
             state.create()
-            description = Description.new(driver, kubeconfig=kubeconfig, context=context)
+            description = Description.new(driver, kubeconfig=kubeconfig, context=context, nodes=nodes)
             description.write(state)
-        asked = replace(description, driver=driver, kubeconfig=kubeconfig or description.kubeconfig, context=context or description.context)
+        asked = replace(
+            description,
+            driver=driver,
+            kubeconfig=kubeconfig or description.kubeconfig,
+            context=context or description.context,
+            # Who asks for no nodes takes the environment as it is.
+            nodes=nodes or description.nodes,
+        )
         if asked != description:
-            why = f"{name} exists with driver {description.driver}: `glovebox local down --name {name}` first, or choose another --name"
+            exists = f"{name} exists with driver {description.driver}" + (f" and {description.nodes} nodes" if description.nodes else "")
+            why = f"{exists}: `glovebox local down --name {name}` first, or choose another --name"
             raise LocalError("Bringing up the environment", why)
         environment = Environment(state, description)
         return environment, environment.up(progress)
@@ -213,6 +280,9 @@ def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
         end_processes(alive, grace=0)
         for file in records:
             file.unlink(missing_ok=True)
+        # Nothing of a node outlives its processes but its cgroups; these, too, are found without a description.
+        if os.geteuid() == 0:
+            remove_leftovers(state)
         if keep_data or not state.root.exists():
             return len(alive)
         if environment:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from glovebox.local.errors import LocalError
+from glovebox.local.namespaces import visiting_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +32,8 @@ class HealthCheck:
         certificate: Our client certificate, with `key`.
         key: See there.
         headers: Sent along, such as a signature.
+        network: Gives the pid of a process in whose network the question is asked; in ours by default.
+        judge: Told the body of an answer; returns what is missing, or None.
     """
 
     url: str
@@ -35,6 +41,8 @@ class HealthCheck:
     certificate: Path | None = None
     key: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    network: Callable[[], int] | None = None
+    judge: Callable[[bytes], str | None] | None = None
 
     def __call__(self) -> str | None:
         """Ask once."""
@@ -46,13 +54,18 @@ class HealthCheck:
             else http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
         )
         try:
+            with visiting_network(self.network()) if self.network else nullcontext():
+                connection.connect()
             connection.request("GET", address.path, headers=dict(self.headers))
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
+            answer = connection.getresponse()
+            status, body = answer.status, answer.read()
+        except (OSError, http.client.HTTPException, LocalError) as error:
             return f"does not answer yet ({error})"
         finally:
             connection.close()
-        return None if status == http.HTTPStatus.OK else f"answers {status}"
+        if status != http.HTTPStatus.OK:
+            return f"answers {status}"
+        return self.judge(body) if self.judge else None
 
     @cached_property
     def _context(self) -> ssl.SSLContext:

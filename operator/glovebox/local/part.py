@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    from glovebox.local.namespaces import Namespaces
+
 _POLL_INTERVAL = 0.05
 _LOG_TAIL = 12
 
@@ -36,6 +38,7 @@ class PartSpec:
         environment: Variables on top of ours.
         ports: The loopback ports that it listens on.
         grace: Seconds that it gets to end by itself when it is stopped.
+        namespaces: Where it runs; in ours by default. Elsewhere, its ports are not this machine's.
     """
 
     name: str
@@ -45,6 +48,7 @@ class PartSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
     grace: float = 10.0
+    namespaces: Namespaces | None = None
 
 
 class Part:
@@ -60,7 +64,7 @@ class Part:
     def __init__(self, spec: PartSpec, *, logs: Path, run: Path, tied: bool) -> None:
         self.spec = spec
         self.log = logs / f"{spec.name}.log"
-        self._record_file = run / f"{spec.name}.json"
+        self.record_file = run / f"{spec.name}.json"
         self._tied = tied
         self._child: subprocess.Popen[bytes] | None = None
         self._started = 0.0
@@ -73,7 +77,7 @@ class Part:
     @property
     def record(self) -> ProcessRecord | None:
         """The process that was started last, dead or alive."""
-        return ProcessRecord.read(self._record_file)
+        return ProcessRecord.read(self.record_file)
 
     @property
     def running(self) -> bool:
@@ -101,17 +105,19 @@ class Part:
         """
         if self.running:
             return
-        taken = [port for port in self.spec.ports if not is_free(port)]
+        taken = [] if self.spec.namespaces else [port for port in self.spec.ports if not is_free(port)]
         if taken:
             why = f"port {taken[0]} of {LOOPBACK} has been taken by another program: end that one, or `glovebox local down` and start anew"
             raise LocalError(f"Starting {self.name}", why)
         self._started = time.monotonic()
         # Were we interrupted between the two, nobody would know of the process.
         with deferred_signals():
-            self._child = start_program(self.spec.command, log=self.log, environment=self.spec.environment, tied=self._tied)
+            self._child = start_program(
+                self.spec.command, log=self.log, environment=self.spec.environment, tied=self._tied, namespaces=self.spec.namespaces
+            )
             record = ProcessRecord.of(self._child.pid)
             if record is not None:
-                record.write(self._record_file)
+                record.write(self.record_file)
 
     def wait_ready(self, say: Callable[[str], None] = lambda _: None) -> None:
         """Wait until it does its work.
@@ -161,7 +167,7 @@ class Part:
         if self._child is not None:
             self._child.wait(timeout=10)
             self._child = None
-        self._record_file.unlink(missing_ok=True)
+        self.record_file.unlink(missing_ok=True)
 
     def _last_words(self) -> str:
         if not self.log.exists():

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ from glovebox.local.paths import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from glovebox.local.namespaces import Namespaces
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
@@ -109,8 +111,24 @@ class ProcessRecord:
             os.close(descriptor)
 
 
+def is_program(record: ProcessRecord | None, name: str) -> str | None:
+    """Return None when that process runs and has become the program of that name, else what is missing."""
+    if record is None or not record.alive:
+        return "it does not run"
+    try:
+        became = Path(f"/proc/{record.pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return "it does not run"
+    return None if became == name else "it is still being set up"
+
+
 def start_program(
-    command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None, tied: bool = False
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    tied: bool = False,
+    namespaces: Namespaces | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program in the background, in a session of its own, with its output appended to a log.
 
@@ -119,6 +137,7 @@ def start_program(
         log: Where its output goes.
         environment: Variables on top of ours.
         tied: The kernel kills the program when we die, however we die. Else it outlives us.
+        namespaces: Where it runs; in ours by default.
 
     Raises:
         LocalError: It could not be started, or `tied` was asked for outside the main thread: the kernel ties a child to
@@ -130,12 +149,19 @@ def start_program(
 
     def tie() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        # We may have died before the line above took effect.
-        if os.getppid() != parent:
+        # We may have died before the line above took effect. Seen from inside another process namespace, we are number 0.
+        if os.getppid() not in {parent, 0}:
             os._exit(1)
 
     try:
-        with log.open("ab") as output:
+        with log.open("ab") as output, namespaces.forking() if namespaces else nullcontext() as enter:
+
+            def prepare() -> None:
+                if tied:
+                    tie()
+                if enter:
+                    enter()
+
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -143,7 +169,7 @@ def start_program(
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
-                preexec_fn=tie if tied else None,  # noqa: PLW1509 - `tie` is two system calls and nothing else
+                preexec_fn=prepare if tied or enter else None,  # noqa: PLW1509 - system calls and nothing else
             )
     except OSError as error:
         raise LocalError(f"Starting {Path(command[0]).name}", str(error), log) from error

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from glovebox.local.certificates import Authority
 from glovebox.local.errors import LocalError
+from glovebox.local.gateway import GATEWAY_IP
 from glovebox.local.http_check import HealthCheck
 from glovebox.local.part import Part, PartSpec
 from glovebox.local.paths import write_private
@@ -25,6 +26,7 @@ from glovebox.local.ports import LOOPBACK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glovebox.local.namespaces import NamespacesOf
     from glovebox.local.paths import StateDir
 
 PORTS = ("s3", "s3-grpc", "filer", "filer-grpc", "volume", "volume-grpc", "master", "master-grpc")
@@ -85,15 +87,18 @@ class SeaweedFS:
         state: Where configuration, logs and data lie.
         ports: A port for each of `PORTS`.
         tied: The process dies with us.
+        gateway: Where the process lives when there are nodes: S3 then listens for their pods, and nothing else does.
     """
 
-    def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool) -> None:
+    def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool, gateway: NamespacesOf | None = None) -> None:
         self._state = state
         self._ports = ports
+        self._gateway = gateway
+        self.endpoint_for_pods = f"http://{GATEWAY_IP}:{ports['s3']}" if gateway else None
         self.endpoint = f"http://{LOOPBACK}:{ports['s3']}"
         # It closes its files at once when it is told to end, and then never ends.
         listening = tuple(ports[name] for name in PORTS)
-        spec = PartSpec("seaweedfs", self._command(), self._missing, timeout=90, ports=listening, grace=1.0)
+        spec = PartSpec("seaweedfs", self._command(), self._missing, timeout=90, ports=listening, grace=1.0, namespaces=gateway)
         self.part = Part(spec, logs=state.logs, run=state.run, tied=tied)
 
     def remove_sockets(self) -> None:
@@ -119,7 +124,8 @@ class SeaweedFS:
 
     def _missing(self) -> str | None:
         """Ask for a signed list of buckets: answered only when its users are loaded and its data can be read."""
-        volume = HealthCheck(f"http://{LOOPBACK}:{self._ports['volume']}/healthz")()
+        network = self._gateway.holder if self._gateway else None
+        volume = HealthCheck(f"http://{LOOPBACK}:{self._ports['volume']}/healthz", network=network)()
         if volume:
             return f"the volume server {volume}"
         unsigned = HealthCheck(f"{self.endpoint}/")()
@@ -153,6 +159,7 @@ class SeaweedFS:
         flags: dict[str, object] = {
             "ip": LOOPBACK,
             "ip.bind": LOOPBACK,
+            **({"s3.ip.bind": GATEWAY_IP} if self._gateway else {}),
             "dir": self._state.data / "store",
             "master.volumeSizeLimitMB": 256,
             "volume.max": 0,
