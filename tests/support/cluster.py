@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glovebox.local.audit import read_audit_log
 from glovebox.local.environment import Description, Environment
 from glovebox.local.errors import LocalError
+from glovebox.local.nodes import remove_leftovers
 from glovebox.local.paths import StateDir
 from glovebox.local.programs import ETCD, HELM, KUBERNETES, ensure_program, program_folder
 from support.api import Api, path_of
@@ -208,17 +209,26 @@ def ensure_programs(progress: Progress) -> None:
 
 
 @contextmanager
-def running_cluster(root: Path) -> Iterator[Cluster]:
+def running_cluster(root: Path, *, nodes: int = 0) -> Iterator[Cluster]:
     """Start a cluster and a store whose files lie in `root`, and end them afterwards.
+
+    Args:
+        root: Their directory.
+        nodes: How many nodes run pods; see `support.node`.
 
     The logs stay in `root/logs`. Must be entered in the main thread: the kernel ends the processes with the thread.
     """
     state = StateDir(root)
     state.create()
-    description = Description.new("embedded")
+    description = Description.new("embedded", nodes=nodes)
     description.write(state)
     environment = Environment(state, description, tied=True)
-    environment.up()
+    try:
+        environment.up()
+    except BaseException:
+        if nodes:
+            remove_leftovers(state)
+        raise
     cluster = Cluster(environment)
     try:
         yield cluster
@@ -230,3 +240,5 @@ def running_cluster(root: Path) -> Iterator[Cluster]:
             except LocalError as error:
                 print(f"left behind: {error}")  # noqa: T201 - pytest shows it
         environment.store.remove_sockets()
+        if nodes:
+            remove_leftovers(state)

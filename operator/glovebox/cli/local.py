@@ -46,6 +46,8 @@ def up(
     ] = DriverChoice.EMBEDDED,
     kubeconfig: Annotated[str | None, typer.Option(help="With --driver current: the kubeconfig; $KUBECONFIG by default.")] = None,
     context: Annotated[str | None, typer.Option(help="With --driver current: the context; the current one by default.")] = None,
+    node: Annotated[bool, typer.Option("--node", help="With a node that runs pods: needs root and a few Debian packages.")] = False,
+    nodes: Annotated[int, typer.Option("--nodes", min=0, max=9, help="With so many nodes.")] = 0,
 ) -> None:
     """Start a cluster and a store; build what they need the first time. Repeat it to start again what died."""
     from glovebox.local.environment import bring_up  # noqa: PLC0415 - see glovebox.cli.main
@@ -53,9 +55,12 @@ def up(
 
     if driver is not DriverChoice.CURRENT and (kubeconfig or context):
         raise typer.BadParameter("--kubeconfig and --context go with --driver current")
+    wanted = nodes or int(node)
+    if wanted and driver is not DriverChoice.EMBEDDED:
+        raise typer.BadParameter("--node and --nodes go with --driver embedded")
     started = time.monotonic()
     with _reporting():
-        environment, changed = bring_up(name, driver.value, terminal(), kubeconfig=kubeconfig, context=context)
+        environment, changed = bring_up(name, driver.value, terminal(), kubeconfig=kubeconfig, context=context, nodes=wanted)
     if not changed:
         typer.echo(f"The environment {name} is already running.")
     else:
@@ -168,13 +173,32 @@ def helm(context: typer.Context) -> None:
 
 
 @app.command()
-def build() -> None:
+def packages(
+    check: Annotated[bool, typer.Option("--check", help="Only list; exit code 1 when something is missing.")] = False,
+) -> None:
+    """Install the Debian packages that `up --node` needs and this machine lacks: as root, with apt-get, starting no service."""
+    from glovebox.local.packages import PACKAGES, install_packages, missing_packages  # noqa: PLC0415
+    from glovebox.local.progress import terminal  # noqa: PLC0415
+
+    missing = missing_packages()
+    for package in PACKAGES:
+        typer.echo(f"{'missing' if package in missing else 'there':8} {package.name:28} {package.purpose}")
+    if check:
+        raise typer.Exit(1 if missing else 0)
+    with _reporting():
+        install_packages(terminal())
+
+
+@app.command()
+def build(
+    node: Annotated[bool, typer.Option("--node", help="Also what nodes need: the first time 10 minutes more on two cores.")] = False,
+) -> None:
     """Build all programs into the cache, so that later steps need not."""
-    from glovebox.local.programs import ETCD, HELM, KUBERNETES, ensure_program  # noqa: PLC0415
+    from glovebox.local.programs import ETCD, HELM, KUBERNETES, NODE_PROGRAMS, ensure_program  # noqa: PLC0415
     from glovebox.local.progress import terminal  # noqa: PLC0415
 
     with _reporting():
-        for program in (ETCD, KUBERNETES, HELM):
+        for program in (ETCD, KUBERNETES, HELM, *(NODE_PROGRAMS if node else ())):
             typer.echo(ensure_program(program, terminal()))
 
 

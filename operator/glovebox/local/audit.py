@@ -24,6 +24,8 @@ AUDIT_POLICY = {
             "verbs": ["get", "list", "watch"],
         },
         {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"], "verbs": ["get", "list", "watch"]},
+        {"level": "None", "userGroups": ["system:nodes"], "verbs": ["get", "list", "watch"]},
+        {"level": "None", "users": ["system:kube-proxy", "cilium"], "verbs": ["get", "list", "watch"]},
         # Bodies of these hold credentials.
         {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
         {"level": "Metadata", "resources": [{"group": "authentication.k8s.io"}]},

@@ -29,6 +29,9 @@ ip link set lo up
 ip link add {_BRIDGE} type bridge
 ip address add {GATEWAY_IP}/24 dev {_BRIDGE}
 ip link set {_BRIDGE} up
+nft add table inet gateway
+nft 'add chain inet gateway input {{ type filter hook input priority 0; policy accept; }}'
+nft "add rule inet gateway input iifname {_BRIDGE} tcp dport {{ $1 }} drop"
 for number in $(seq {MAX_NODES}); do ip route add 10.244.$number.0/24 via 172.31.0.$number; done
 exec "$0"
 """
@@ -56,15 +59,17 @@ class Gateway:
 
     def __init__(self, state: StateDir, ports: Mapping[str, int], programs: Mapping[str, Path], *, tied: bool) -> None:
         pause = programs["coredns"] / "pause"
+        forwarded = (ports["kube-apiserver"], ports["s3"])
+        # Most of them listen on loopback only, which is enough; one of the store's knows no way to.
+        inner = ", ".join(str(port) for port in ports.values() if port not in forwarded)
         holder = PartSpec(
             "gateway",
-            ["sh", "-c", _SCRIPT, str(pause)],
+            ["sh", "-c", _SCRIPT, str(pause), inner],
             lambda: is_program(self.holder.record, pause.name),
             namespaces=NewNamespaces(("net",)),
         )
         self.holder = Part(holder, logs=state.logs, run=state.run, tied=tied)
         self.namespaces = NamespacesOf(lambda: self.holder.pid)
-        forwarded = (ports["kube-apiserver"], ports["s3"])
         targets = [f"{port}={GATEWAY_IP}:{port}" for port in forwarded]
         forwarder = PartSpec(
             "forwarder",

@@ -182,6 +182,8 @@ def agent_command(folder: Path) -> list[str]:
         "enable-health-checking": "false",
         "enable-endpoint-health-checking": "false",
         "enable-gops": "false",
+        # It would look for its configuration in the cluster, which has none.
+        "enable-drift-checker": "false",
         "agent-health-port": AGENT_PORT,
         "bpf-root": "/sys/fs/bpf",
         "cgroup-root": f"{state}/cgroupv2",

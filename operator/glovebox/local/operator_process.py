@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from glovebox.local.http_check import HealthCheck
+from glovebox.local.namespaces import NamespacesOf
 from glovebox.local.part import Part, PartSpec
 from glovebox.local.ports import LOOPBACK
 
@@ -17,7 +18,15 @@ OPERATOR_NAMESPACE = "glovebox-system"
 
 
 def operator_part(
-    *, kubeconfig: Path, logs: Path, run: Path, port: int, tied: bool, name: str = "operator", settings: Mapping[str, str] | None = None
+    *,
+    kubeconfig: Path,
+    logs: Path,
+    run: Path,
+    port: int,
+    tied: bool,
+    name: str = "operator",
+    settings: Mapping[str, str] | None = None,
+    gateway: NamespacesOf | None = None,
 ) -> Part:
     """Return the operator as a part: start it, stop it, kill it, start it again.
 
@@ -29,6 +38,7 @@ def operator_part(
         tied: It dies with the process that started it.
         name: Tells several operators apart.
         settings: More environment variables (`GLOVEBOX_...`).
+        gateway: Where it runs in an environment with nodes (`Environment.gateway`): it then reaches the store as pods do.
     """
     environment = {
         "KUBECONFIG": str(kubeconfig),
@@ -45,10 +55,11 @@ def operator_part(
         PartSpec(
             name=name,
             command=(sys.executable, "-m", "glovebox"),
-            ready=HealthCheck(f"http://{LOOPBACK}:{port}/readyz"),
+            ready=HealthCheck(f"http://{LOOPBACK}:{port}/readyz", network=gateway.holder if gateway else None),
             timeout=60.0,
             environment=environment,
             ports=(port,),
+            namespaces=gateway,
         ),
         logs=logs,
         run=run,

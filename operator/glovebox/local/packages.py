@@ -67,7 +67,7 @@ def node_obstacle() -> str | None:
     missing = missing_packages()
     if missing:
         names = ", ".join(f"{package.program} ({package.name})" for package in missing)
-        return f"nodes need programs that this machine lacks: {names}: `glovebox local packages --install` brings them"
+        return f"nodes need programs that this machine lacks: {names}: `glovebox local packages` brings them"
     if not Path("/sys/kernel/btf/vmlinux").exists():
         return "nodes need a kernel with BTF (CONFIG_DEBUG_INFO_BTF), for eBPF"
     return None

@@ -71,6 +71,8 @@ def look_at(environment: Environment) -> Status:
         f"S3 and STS  {environment.store.endpoint}, keys in {environment.state.store}",
         f"logs        {environment.state.logs}",
     ]
+    if environment.nodes:
+        notes.append(f"for pods    {environment.store_endpoint_for_pods} is the same S3; the nodes' network is their own, with no way out")
     if description.driver == "embedded":
         notes.append("etcd does not wait for the disk (--unsafe-no-fsync): its data survive the death of a process, not of the machine.")
     else:
