@@ -105,7 +105,7 @@ def two(before: Traces, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         running = NodeCluster(Cluster(_open(home / "glovebox" / "two")))
         running.cluster.environment.load_image(running.image.archive, running.image.reference)
         running.api.create_namespace("scene")
-        running.create_pod("scene", "server", "exec busybox httpd -f -p 8080 -h /work", labels={"app": "web"}, node="n1")
+        running.create_pod("scene", "server", "exec busybox httpd -f -p 8080 -h /shared", labels={"app": "web"}, node="n1")
         running.create_pod("scene", "near", node="n1")
         running.create_pod("scene", "far", node="n2")
         running.wait_ready("scene", "server", "near", "far")

@@ -17,7 +17,7 @@ from support.waiting import eventually
 if TYPE_CHECKING:
     from support.node import NodeCluster
 
-SERVE = "echo serving; exec busybox httpd -f -p 8080 -h /work"
+SERVE = "echo serving; exec busybox httpd -f -p 8080 -h /shared"
 POLICIES = "networking.k8s.io/v1"
 
 
@@ -49,7 +49,7 @@ def test_the_node_is_ready_and_has_the_name_of_its_certificate_only(node_cluster
 
 
 def test_a_restricted_pod_reads_what_its_init_container_wrote_and_cannot_write_it(scene: NodeCluster) -> None:
-    done = scene.run_in("scene", "server", "cat /work/index.html; touch /work/more; touch /more; id -u", check=False)
+    done = scene.run_in("scene", "server", "cat /shared/index.html; touch /shared/more; touch /more; id -u", check=False)
     assert done.stdout.split() == ["prepared", "1000"]
     assert done.stderr.count("Read-only file system") == 2
 

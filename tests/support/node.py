@@ -106,18 +106,18 @@ def busybox_image(folder: Path) -> Image:
 
 
 def pod_of(image: str, name: str, script: str, *, labels: dict[str, str] | None = None, node: str | None = None) -> dict[str, Any]:
-    """Return a pod that fits the restricted Pod Security standard; `/work` is written by its init container and read-only after."""
+    """Return a pod that fits the restricted Pod Security standard; `/shared` is written by its init container and read-only after."""
     unprivileged = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
 
     def container(what: str, words: str, *, read_only: bool) -> dict[str, Any]:
-        mount = {"name": "work", "mountPath": "/work", "readOnly": read_only}
+        mount = {"name": "shared", "mountPath": "/shared", "readOnly": read_only}
         return {"name": what, "image": image, "command": ["sh", "-c", words], "volumeMounts": [mount], "securityContext": unprivileged}
 
     spec: dict[str, Any] = {
         "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": 0,
-        "volumes": [{"name": "work", "emptyDir": {}}],
-        "initContainers": [container("prepare", "echo prepared > /work/index.html", read_only=False)],
+        "volumes": [{"name": "shared", "emptyDir": {}}],
+        "initContainers": [container("prepare", "echo prepared > /shared/index.html", read_only=False)],
         "containers": [container("main", script, read_only=True)],
     }
     if node:
