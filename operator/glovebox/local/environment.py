@@ -252,7 +252,7 @@ def bring_up(
             nodes=nodes or description.nodes,
         )
         if asked != description:
-            exists = f"{name} exists with driver {description.driver}" + (f" and {description.nodes} nodes" if description.nodes else "")
+            exists = f"{name} exists with driver {description.driver}" + (f", nodes: {description.nodes}" if description.nodes else "")
             why = f"{exists}: `glovebox local down --name {name}` first, or choose another --name"
             raise LocalError("Bringing up the environment", why)
         environment = Environment(state, description)
