@@ -38,6 +38,8 @@ def test_whatever_is_declared_comes_back_unchanged(seed: int, provision: Provisi
 
 def test_writing_again_changes_nothing(provision: Provision) -> None:
     experiment = provision(inputs_from())
+    quota = experiment.intent("ResourceQuota")
+    eventually(lambda: experiment.live(quota).get("status", {}).get("used"), what="the quota is counted")
     for intent, _ in experiment.answers:
         before = experiment.live(intent)["metadata"]["resourceVersion"]
         assert experiment.repair(intent)["metadata"]["resourceVersion"] == before, intent["kind"]
