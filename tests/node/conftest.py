@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from glovebox.local.packages import node_obstacle
 from glovebox.local.progress import terminal
 from support.node import NodeCluster, ensure_node_programs, running_node_cluster
+from support.operator_process import Operator, Team, install_chart, profile_spec, store_secret, store_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,3 +41,34 @@ def node_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeClust
     """A control plane, a store and one node of this session's own; they die with it."""
     with running_node_cluster(tmp_path_factory.mktemp("node")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def operator(node_cluster: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The operator in the gateway, with the chart installed: it reaches the API server and the store as pods do."""
+    install_chart(node_cluster.cluster)
+    store_secret(node_cluster.cluster)
+    running = Operator(node_cluster.cluster, tmp_path_factory.mktemp("operator"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def platform(node_cluster: NodeCluster, operator: Operator) -> Team:
+    """The profile `standard`, which takes the tests' image, and the store `primary`, Ready."""
+    del operator
+    team = Team(node_cluster.cluster, "platform")
+    repository = node_cluster.image.reference.partition("@")[0]
+    team.declare("IsolationProfile", "standard", profile_spec(images=[{"repository": repository}]))
+    team.declare("ObjectStore", "primary", store_spec(node_cluster.cluster, "glovebox-artifacts"))
+    team.expect("IsolationProfile", "standard")
+    team.expect("ObjectStore", "primary", timeout=60)
+    return team
+
+
+@pytest.fixture
+def team(node_cluster: NodeCluster, platform: Team) -> Team:
+    """A fresh team with a namespace of its own."""
+    del platform
+    return Team(node_cluster.cluster, f"team-{uuid.uuid4().hex[:8]}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glovebox.local.errors import LocalError
+from glovebox.local.http_check import HealthCheck
 from glovebox.local.programs import KUBERNETES, program_folder
 from support.api import ApiError, path_of
 from support.waiting import eventually
@@ -144,8 +145,8 @@ def test_a_program_in_the_gateway_reaches_api_server_and_store(scene: NodeCluste
     kubectl = [str(program_folder(KUBERNETES) / "kubectl"), f"--kubeconfig={environment.kubeconfig}", "get", "nodes", "-o", "name"]
     assert environment.gateway.run(kubectl) == "node/n1\n"
     assert subprocess.run([*environment.gateway.prefix(), *kubectl], capture_output=True, text=True, check=True).stdout == "node/n1\n"
-    words = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", environment.store_endpoint_for_pods]
-    assert environment.gateway.run(words) == "403"
+    asked = HealthCheck(f"{environment.store_endpoint_for_pods}/", network=environment.gateway.holder)
+    assert asked() == "answers 403"
 
 
 def test_an_image_is_found_by_its_digest_and_no_other_is_taken_for_it(scene: NodeCluster) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import re
-import urllib.request
 from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
+from glovebox.local.namespaces import visiting_network
 from glovebox.local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER, operator_part
 from glovebox.local.part import Part
 from glovebox.local.ports import choose_ports
@@ -53,7 +55,7 @@ def install_chart(cluster: Cluster) -> None:
 
 
 class Operator:
-    """One operator process."""
+    """One operator process: on this machine's loopback interface, or in the gateway of a cluster with nodes."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Operator:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = choose_ports(["operator"])["operator"]
+        self._gateway = cluster.environment.gateway if cluster.environment.nodes else None
         self.part: Part = operator_part(
             kubeconfig=kubeconfig or cluster.kubeconfig_for(OPERATOR_USER),
             logs=folder,
@@ -74,6 +77,7 @@ class Operator:
             tied=True,
             name=name,
             settings=settings,
+            gateway=self._gateway,
         )
 
     def start(self) -> None:
@@ -95,9 +99,14 @@ class Operator:
 
     def page(self, path: str = "/metrics") -> str:
         """Return one of its pages."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-            text: str = answer.read().decode()
-            return text
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with closing(connection), visiting_network(self._gateway.holder()) if self._gateway else nullcontext():
+            connection.connect()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        assert answer.status == http.HTTPStatus.OK, text
+        return text
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of the samples of that name that carry these labels."""
@@ -194,8 +203,10 @@ def profile_spec(**changes: Any) -> dict[str, Any]:
 def store_spec(cluster: Cluster, bucket: str, **changes: Any) -> dict[str, Any]:
     """Return an ObjectStore for the session's store; its Secret is made by `store_secret`."""
     access = cluster.store.access
+    environment = cluster.environment
     return {
-        "endpoint": access.endpoint,
+        # The operator and the pods of a cluster with nodes reach it where the tests do not, and the other way round.
+        "endpoint": environment.store_endpoint_for_pods if environment.nodes else access.endpoint,
         "region": access.region,
         "credentialsSecretRef": {"name": "store-credentials"},
         "artifacts": {"bucket": bucket, "create": True, "worm": "Required", "retention": {"mode": "Compliance", "days": 1}},
