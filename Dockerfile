@@ -1,13 +1,17 @@
-# syntax=docker/dockerfile:1
 # Releases pass both images by digest: --build-arg PYTHON_IMAGE=docker.io/library/python@sha256:...
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
-ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.9
+ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13
 
 FROM ${UV_IMAGE} AS uv
 
 FROM ${PYTHON_IMAGE} AS build
 COPY --from=uv /uv /usr/local/bin/uv
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/glovebox
+# Bytecode by content and no installer's notes: no time of day reaches the image, so the same tree gives the same digest.
+# Bytecode by time would moreover be stale, and compiled anew at every start, where a build sets all times to one.
+ENV UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH UV_NO_INSTALLER_METADATA=1 UV_NO_CACHE=1 \
+    UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/glovebox
+# Behind a proxy with an authority of its own; nothing of it reaches the image.
+ARG SSL_CERT_FILE
 WORKDIR /src
 # What others wrote changes rarely: its layer is kept while our own code changes.
 COPY pyproject.toml uv.lock ./

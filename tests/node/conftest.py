@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from glovebox.local.image_build import GLOVEBOX, ensure_image
+from glovebox.local.images import Image
 from glovebox.local.packages import node_obstacle
 from glovebox.local.progress import terminal
-from support.node import NodeCluster, ensure_node_programs, running_node_cluster
+from support.node import REPOSITORY, NodeCluster, ensure_node_programs, running_node_cluster
 from support.operator_process import Operator, Team, install_chart, profile_spec, store_secret, store_spec
 
 if TYPE_CHECKING:
@@ -44,11 +46,20 @@ def node_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeClust
 
 
 @pytest.fixture(scope="session")
-def operator(node_cluster: NodeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def glovebox_image(node_cluster: NodeCluster) -> Image:
+    """The image of Glovebox as it stands, on every node."""
+    image = ensure_image(GLOVEBOX, REPOSITORY)
+    node_cluster.cluster.environment.load_image(image.archive, image.reference)
+    return image
+
+
+@pytest.fixture(scope="session")
+def operator(node_cluster: NodeCluster, glovebox_image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The operator in the gateway, with the chart installed: it reaches the API server and the store as pods do."""
     install_chart(node_cluster.cluster)
     store_secret(node_cluster.cluster)
-    running = Operator(node_cluster.cluster, tmp_path_factory.mktemp("operator"))
+    settings = {"GLOVEBOX_IMAGE": glovebox_image.reference}
+    running = Operator(node_cluster.cluster, tmp_path_factory.mktemp("operator"), settings=settings)
     running.start()
     yield running
     running.stop()

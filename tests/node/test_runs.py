@@ -1,18 +1,142 @@
-"""Runs of experiments on a real node: user code in a container, between real walls, to its seal."""
+"""Runs of experiments on a real node: pinned inputs that only can be read, user code, artifacts, the seal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from support.operator_process import Team, experiment_spec
+import pytest
+
+from glovebox.store.connection import Credentials
+from support.api import path_of
+from support.lying_store import Answered, Asked, Liar, lying
+from support.operator_process import Team, experiment_spec, store_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from support.node import NodeCluster
+
+ROWS = b"month,delay\n" + b"".join(b"%d,%d\n" % (month, month * 7 % 5) for month in range(1, 13))
+OTHER = ROWS[::-1]
+# Every way to write that a shell has. Where the file mode does not already refuse, the file system has to; both walls stand.
+ATTEMPTS = """
+refused() { wall="$1"; shift; "$@" 2>/tmp/why && exit 21; grep -q "$wall" /tmp/why || { cat /tmp/why; exit 22; }; }
+refused 'Read-only file system' touch /inputs/new
+refused 'Read-only file system' mkdir /inputs/train/folder
+refused 'Read-only file system' rm -f /inputs/train/rows.csv
+refused 'Read-only file system' mv /inputs/train/rows.csv /inputs/train/moved.csv
+refused 'Read-only file system' ln -s rows.csv /inputs/train/link
+refused 'Read-only file system' rmdir /inputs/train
+refused 'Read-only file system' chmod 777 /inputs/train/rows.csv
+refused 'Read-only file system' touch /new
+refused 'Permission denied' sh -c 'echo x >> /inputs/train/rows.csv'
+refused 'Read-only file system' sh -c 'echo x > /inputs/train/rows.csv'
+mount -o remount,rw /inputs 2>/dev/null && exit 23
+sha256sum /inputs/train/rows.csv
+"""
 
 
 def test_a_run_ends_sealed(node_cluster: NodeCluster, team: Team) -> None:
-    images = [{"name": "trainer", "reference": node_cluster.image.reference}]
-    run = {"image": "trainer", "command": ["sh", "-c", "echo learning; id -u"]}
-    team.declare("Experiment", "plain", experiment_spec("standard", "primary", images=images, run=run))
-    sealed = team.expect("Experiment", "plain", "Sealed", timeout=60)
+    sealed = Run(node_cluster, team).ended("plain", "echo learning; id -u")
     assert sealed["status"]["run"]["outcome"] == "Succeeded"
+    assert node_cluster.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run").stdout.split() == [
+        "learning",
+        "65533",
+    ]
+
+
+def test_inputs_are_the_pinned_bytes_and_nothing_in_the_pod_can_write_them(node_cluster: NodeCluster, team: Team) -> None:
+    run = Run(node_cluster, team)
+    run.pin("rows", ROWS)
+    sealed = run.ended("reader", ATTEMPTS, inputs=run.inputs)
+    said = node_cluster.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run", "-c", "run").stdout
+    assert sealed["status"]["run"]["outcome"] == "Succeeded", said
+    assert said.split()[0] == hashlib.sha256(ROWS).hexdigest()
+    assert sealed["status"]["inputs"][0]["objects"] == 1
+
+
+def corrupted(asked: Asked, liar: Liar) -> Answered:
+    truth = liar.truth(asked)
+    return replace(truth, body=truth.body[:-1] + bytes([truth.body[-1] ^ 1]))
+
+
+def swapped(asked: Asked, liar: Liar) -> Answered:
+    return replace(liar.truth(asked), body=OTHER)
+
+
+def missing(asked: Asked, liar: Liar) -> Answered:
+    del asked, liar
+    body = b'<?xml version="1.0"?><Error><Code>NoSuchVersion</Code><Message>gone</Message></Error>'
+    return Answered(404, body, {"Content-Type": "application/xml"})
+
+
+@pytest.fixture(scope="module")
+def faulty_store(node_cluster: NodeCluster, platform: Team) -> Iterator[dict[str, Any]]:
+    """The store `faulty`: the real one behind a proxy that lies about reads as soon as it is given a lie."""
+    told: dict[str, Any] = {}
+
+    def lie(asked: Asked, liar: Liar) -> Answered | None:
+        reads = asked.method == "GET" and asked.path.endswith("/rows.csv")
+        return told["lie"](asked, liar) if reads and "lie" in told else None
+
+    keys = node_cluster.cluster.store.access.operator
+    honest = Credentials(keys.access_key_id, keys.secret_access_key)
+    with lying(node_cluster.cluster.store.endpoint, honest, lie, network=node_cluster.cluster.environment.gateway) as endpoint:
+        platform.declare("ObjectStore", "faulty", store_spec(node_cluster.cluster, "glovebox-faulty", endpoint=endpoint))
+        platform.expect("ObjectStore", "faulty", timeout=60)
+        yield told
+        told.clear()
+
+
+@pytest.mark.parametrize(("lie", "reason"), [(corrupted, "DigestMismatch"), (swapped, "DigestMismatch"), (missing, "ObjectNotFound")])
+def test_other_bytes_than_the_pinned_ones_stop_the_run_before_user_code(
+    node_cluster: NodeCluster, team: Team, faulty_store: dict[str, Any], lie: Callable[[Asked, Liar], Answered], reason: str
+) -> None:
+    run = Run(node_cluster, team, store="faulty")
+    run.pin("rows", ROWS)
+    faulty_store["lie"] = lie
+    try:
+        sealed = run.ended("misled", "echo user code started", inputs=run.inputs)
+    finally:
+        faulty_store.clear()
+    assert sealed["status"]["run"]["reason"] == "InputsRefused"
+    assert reason in sealed["status"]["run"]["message"]
+    assert sealed["status"]["run"]["attempts"] == 1
+    (pod,) = node_cluster.api.list(path_of("v1", "pods", namespace=sealed["status"]["namespace"]))
+    fetch, code = pod["status"]["initContainerStatuses"][0], pod["status"]["containerStatuses"][0]
+    assert fetch["state"]["terminated"]["exitCode"] == 42
+    assert "terminated" not in code["state"]
+    assert not code.get("containerID"), "user code was never started"
+
+
+@dataclass
+class Run:
+    """Experiments of one team whose user code is a shell script."""
+
+    node: NodeCluster
+    team: Team
+    store: str = "primary"
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "role": "train"}]}
+
+    def pin(self, name: str, body: bytes) -> None:
+        """Write one object and pin it."""
+        s3 = self.node.cluster.store.client()
+        bucket = f"data-{self.team.name}"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_object(Bucket=bucket, Key="train/rows.csv", Body=body)
+        source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
+        self.team.declare("DatasetPin", name, {"storeRef": {"name": self.store}, "source": source})
+        self.team.expect("DatasetPin", name)
+
+    def ended(self, name: str, script: str, **changes: Any) -> dict[str, Any]:
+        """Run a script as an experiment to its seal."""
+        images = [{"name": "trainer", "reference": self.node.image.reference}]
+        run = {"image": "trainer", "command": ["sh", "-c", script]}
+        self.team.declare("Experiment", name, experiment_spec("standard", self.store, images=images, run=run, **changes))
+        return self.team.expect("Experiment", name, "Sealed", timeout=90)

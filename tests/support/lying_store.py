@@ -18,9 +18,13 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 
+from glovebox.local.gateway import GATEWAY_IP
+from glovebox.local.namespaces import visiting_network
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from glovebox.local.namespaces import NamespacesOf
     from glovebox.store.connection import Credentials
 
 _HOP = {"host", "authorization", "connection", "content-length", "accept-encoding", "expect", "x-amz-date", "x-amz-security-token"}
@@ -102,9 +106,19 @@ class Liar:
 
 
 @contextlib.contextmanager
-def lying(endpoint: str, admin: Credentials, lie: Callable[[Asked, Liar], Answered | None]) -> Iterator[str]:
-    """Start the proxy on a free port; yield its endpoint."""
+def lying(
+    endpoint: str, admin: Credentials, lie: Callable[[Asked, Liar], Answered | None], *, network: NamespacesOf | None = None
+) -> Iterator[str]:
+    """Start the proxy on a free port; yield its endpoint.
+
+    Args:
+        endpoint: Of the real store, as this process reaches it.
+        admin: Whose signature the store accepts.
+        lie: See `Liar`.
+        network: The gateway, where pods reach the proxy; this machine's own loopback interface by default.
+    """
     liar = Liar(endpoint, admin, lie)
+    host = GATEWAY_IP if network else "127.0.0.1"
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -129,12 +143,14 @@ def lying(endpoint: str, admin: Credentials, lie: Callable[[Asked, Liar], Answer
         def log_message(self, *args: object) -> None:
             del args
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    # A socket stays in the network in which it was made; the way on to the store is ours.
+    with visiting_network(network.holder()) if network else contextlib.nullcontext():
+        server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glovebox.local.image_build import GLOVEBOX, ensure_image
 from glovebox.local.images import Image, write_image
 from glovebox.local.packages import node_obstacle
 from glovebox.local.programs import NODE_PROGRAMS, ensure_program
@@ -22,15 +23,37 @@ if TYPE_CHECKING:
     from support.api import Api
 
 # The tools that tests call in a pod, all of them busybox.
-_TOOLS = ("sh", "wget", "nc", "cat", "echo", "sleep", "httpd", "touch", "nslookup", "id")
+_TOOLS = (
+    "sh",
+    "wget",
+    "nc",
+    "cat",
+    "echo",
+    "sleep",
+    "httpd",
+    "touch",
+    "nslookup",
+    "id",
+    "grep",
+    "rm",
+    "mv",
+    "ln",
+    "mkdir",
+    "rmdir",
+    "chmod",
+    "mount",
+    "sha256sum",
+)
 PROBE_SECONDS = 2
+REPOSITORY = Path(__file__).parents[2]
 
 
 def ensure_node_programs(progress: Progress) -> None:
-    """Build what a cluster with nodes needs, where the cache does not have it."""
+    """Build what a cluster with nodes needs, and the image of Glovebox, where the cache does not have it."""
     ensure_programs(progress)
     for program in NODE_PROGRAMS:
         ensure_program(program, progress)
+    ensure_image(GLOVEBOX, REPOSITORY, progress)
 
 
 @contextmanager

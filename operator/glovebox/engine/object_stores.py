@@ -94,7 +94,9 @@ def _answer(draft: Draft, condition: str, proofs: list[Proof], *, has_role: bool
         return
     outcome = condition_outcome(proofs, condition)
     told = [proof.message for proof in proofs if proof.condition == condition and proof.outcome == outcome]
-    message = "; ".join(told) if outcome != Outcome.PASSED else f"{counted(len(told), 'attempt')}, each answered as it must be"
+    message = (
+        "; ".join(dict.fromkeys(told)) if outcome != Outcome.PASSED else f"{counted(len(told), 'attempt')}, each answered as it must be"
+    )
     match outcome:
         case Outcome.PASSED:
             draft.yes(condition, reasons.PROVEN, message)

@@ -49,6 +49,8 @@ PACKAGES = (
     Package("nftables", "nft", "holds kube-proxy's rules"),
     Package("util-linux", "nsenter", "enters a node"),
     Package("mount", "mount", "makes a node's mounts"),
+    Package("buildah", "buildah", "builds images from Dockerfiles"),
+    Package("mmdebstrap", "mmdebstrap", "makes the image that those start from"),
     Package("busybox-static", "busybox", "the image of the tests' pods"),
 )
 

@@ -6,32 +6,29 @@ same program, so that nothing needs to be compared, and an older program stays f
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import platform
 import re
 import shutil
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glovebox.local.go_build import run_go
+from glovebox.local.locking import exclusive
 from glovebox.local.paths import cache_dir
 from glovebox.local.progress import Silent
 from glovebox.local.toolchain import Toolchain, find_toolchain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from glovebox.local.progress import Progress
 
 _MODULES = Path(__file__).with_name("programs")
 _KUBERNETES = "1.36.3"
 _MAJOR, _MINOR, _ = _KUBERNETES.split(".")
-_LOCK_POLL = 0.5
 
 
 @dataclass(frozen=True)
@@ -171,7 +168,9 @@ def ensure_program(program: Program, progress: Progress | None = None) -> Path:
     toolchain = find_toolchain(_minimum_go(module))
     folder = program_folder(program)
     if not folder.exists():
-        with (progress or Silent()).step(f"Building {program.size}") as step, _lock(program, step.say):
+        lock = cache_dir() / "programs" / f".{program.name}.lock"
+        waiting = "another program is building it: waiting"
+        with (progress or Silent()).step(f"Building {program.size}") as step, exclusive(lock, step.say, waiting):
             # Whoever held the lock before us may have built it.
             if not folder.exists():
                 toolchain.fetch(step.say)
@@ -216,21 +215,6 @@ def _copy(source: Path, target: Path) -> None:
 
 def _quoted(variable: str) -> str:
     return f"'{variable}'" if " " in variable else variable
-
-
-@contextmanager
-def _lock(program: Program, say: Callable[[str], None]) -> Iterator[None]:
-    path = cache_dir() / "programs" / f".{program.name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                say("another program is building it: waiting")
-                time.sleep(_LOCK_POLL)
-        yield
 
 
 def _link_for_people(program: Program, folder: Path) -> None:
