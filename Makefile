@@ -22,13 +22,18 @@ environment: ## Bring the libraries into .venv, exactly as uv.lock names them
 	  echo "==> uv sync: bringing the libraries that uv.lock names, the first time about a minute"; \
 	  $(UV) sync --locked 2>&1 | sed -u '/^ [-+~] /d'; }
 
+.PHONY: packages
+packages: environment ## As root on Debian and its kin: install what nodes need
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(BIN)/glovebox local packages; else \
+	  echo "==> Not root, or no apt-get: whether there can be a node depends on what this machine has"; fi
+
 .PHONY: programs
-programs: environment ## Build Kubernetes, etcd and Helm into the user's cache, once
+programs: packages ## Build Kubernetes, etcd and Helm into the user's cache, once
 	$(call say,glovebox local build: the programs of the local cluster)
 	@$(BIN)/glovebox local build
 
 .PHONY: demo
-demo: environment ## Show it all, on a real cluster with real data (ARGS=--keep leaves it running)
+demo: packages ## Show it all, on a real cluster with real data (ARGS=--keep leaves it running)
 	@$(BIN)/glovebox demo $(ARGS)
 
 .PHONY: down

@@ -1,4 +1,4 @@
-"""`glovebox demo`: from nothing to a sealed namespace, with real data, in one command."""
+"""`glovebox demo`: from nothing to sealed results, with real data, in one command."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 def demo(
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the local environment that it uses.")] = "demo",
     keep: Annotated[bool, typer.Option("--keep", help="Leave cluster, store and operator running at the end.")] = False,
+    node: Annotated[
+        bool | None,
+        typer.Option("--node/--no-node", help="With a node that runs the Experiment, or without; by default with, as root on Linux."),
+    ] = None,
 ) -> None:
-    """Show it all: a cluster, the operator, real data, an Experiment, refusals, a repair. Exit code 0 only if all of it happened."""
+    """Show it all: a cluster, the operator, real data, an Experiment, its run and seal, refusals, a repair. 0 if all of it happened."""
     from glovebox.local.demo.run import make_console, program, run_demo  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox.local.errors import LocalError  # noqa: PLC0415
     from glovebox.local.processes import INTERRUPTIONS  # noqa: PLC0415
@@ -24,7 +28,7 @@ def demo(
         signal.signal(number, _interrupted)
     console = make_console()
     try:
-        run_demo(console, name=name, keep=keep)
+        run_demo(console, name=name, keep=keep, node=node)
     except LocalError as error:
         console.print("\n[bold red]The demonstration failed.[/]", highlight=False)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)

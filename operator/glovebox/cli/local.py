@@ -180,13 +180,51 @@ def packages(
     from glovebox.local.packages import PACKAGES, install_packages, missing_packages  # noqa: PLC0415
     from glovebox.local.progress import terminal  # noqa: PLC0415
 
-    missing = missing_packages()
-    for package in PACKAGES:
-        typer.echo(f"{'missing' if package in missing else 'there':8} {package.name:28} {package.purpose}")
     if check:
+        missing = missing_packages()
+        for package in PACKAGES:
+            typer.echo(f"{'missing' if package in missing else 'there':8} {package.name:28} {package.purpose}")
         raise typer.Exit(1 if missing else 0)
     with _reporting():
-        install_packages(terminal())
+        installed = install_packages(terminal())
+    typer.echo(f"Installed: {', '.join(package.name for package in installed)}." if installed else "Everything that nodes need is there.")
+
+
+@app.command()
+def images(name: Name = "local") -> None:
+    """Build the images of Glovebox and of the flights trainer, load them onto the environment's nodes, and print them by digest."""
+    from glovebox.local.demo.stage import find_repository  # noqa: PLC0415 - see glovebox.cli.main
+    from glovebox.local.environment import find_environment  # noqa: PLC0415
+    from glovebox.local.image_build import GLOVEBOX, TRAINER, ensure_image  # noqa: PLC0415
+    from glovebox.local.progress import terminal  # noqa: PLC0415
+
+    with _reporting():
+        repository = find_repository()
+        built = [ensure_image(source, repository, terminal()) for source in (GLOVEBOX, TRAINER)]
+        environment = find_environment(name)
+        for image in built if environment and environment.nodes else ():
+            _existing(name).load_image(image.archive, image.reference)
+    for image in built:
+        typer.echo(f"{image.reference}\n  {image.archive}")
+
+
+@app.command()
+def load(
+    archive: Annotated[Path, typer.Argument(help="An OCI archive, such as `docker buildx build --output type=oci,dest=FILE` writes.")],
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="The name that pods use, such as registry.example/team/trainer.")],
+    name: Name = "local",
+) -> None:
+    """Bring an image of your own onto the nodes; print the name by which a pod starts it."""
+    from glovebox.local.images import read_digests  # noqa: PLC0415 - see glovebox.cli.main
+
+    with _reporting():
+        environment = _existing(name)
+        # Where there are no nodes this says so.
+        environment.gateway.holder()
+        for digest in read_digests(archive):
+            reference = f"{repository}@{digest}"
+            environment.load_image(archive, reference)
+            typer.echo(reference)
 
 
 @app.command()

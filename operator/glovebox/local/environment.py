@@ -19,7 +19,7 @@ from glovebox.local.drivers import Current, Driver, Embedded, Kind
 from glovebox.local.errors import LocalError
 from glovebox.local.nodes import remove_leftovers
 from glovebox.local.paths import StateDir, write_private
-from glovebox.local.ports import choose_ports
+from glovebox.local.ports import LOOPBACK, choose_ports
 from glovebox.local.processes import ProcessRecord, end_processes
 from glovebox.local.progress import Silent
 from glovebox.local.seaweedfs import SeaweedFS, StoreAccess
@@ -129,6 +129,16 @@ class Environment:
             raise LocalError("Looking for the gateway", "the environment has no nodes: `glovebox local up --node`")
         return self._gateway
 
+    def forward_from_gateway(self, name: str, port: int) -> Part:
+        """Return a part that makes a server on loopback in the gateway answer on the same loopback port of this machine.
+
+        Raises:
+            LocalError: There are no nodes.
+        """
+        if not isinstance(self.driver, Embedded) or self.driver.gateway is None:
+            raise LocalError("Looking for the gateway", "the environment has no nodes: `glovebox local up --node`")
+        return self.driver.gateway.forward(name, {port: LOOPBACK}, tied=False)
+
     @property
     def store_endpoint_for_pods(self) -> str:
         """URL of the S3 and STS API from inside pods, and from inside the gateway.
@@ -162,6 +172,11 @@ class Environment:
     def access(self) -> StoreAccess:
         """What a client of the store needs."""
         return self.store.access
+
+    @property
+    def access_for_pods(self) -> StoreAccess:
+        """What a client of the store needs where the pods and an operator in the gateway are; without nodes, that is here."""
+        return replace(self.access, endpoint=self.store.endpoint_for_pods or self.access.endpoint)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -70,15 +70,29 @@ class Gateway:
         )
         self.holder = Part(holder, logs=state.logs, run=state.run, tied=tied)
         self.namespaces = NamespacesOf(lambda: self.holder.pid)
-        targets = [f"{port}={GATEWAY_IP}:{port}" for port in forwarded]
-        forwarder = PartSpec(
-            "forwarder",
-            [sys.executable, "-m", "glovebox.local.forward", str(self.holder.record_file), *targets],
-            lambda: next((f"port {port} is not open yet" for port in forwarded if is_free(port)), None),
+        self._state = state
+        self.forwarder = self.forward("forwarder", dict.fromkeys(forwarded, GATEWAY_IP), tied=tied)
+
+    def forward(self, name: str, hosts: Mapping[int, str], *, tied: bool) -> Part:
+        """Return a part that makes servers in the gateway's network answer on 127.0.0.1 of this machine, on the same ports.
+
+        Args:
+            name: Of the part.
+            hosts: The address in the gateway's network, by port.
+            tied: It dies with us.
+        """
+        ports = tuple(hosts)
+        spec = PartSpec(
+            name,
+            [
+                *(sys.executable, "-m", "glovebox.local.forward", str(self.holder.record_file)),
+                *(f"{port}={host}:{port}" for port, host in hosts.items()),
+            ],
+            lambda: next((f"port {port} is not open yet" for port in ports if is_free(port)), None),
             environment={"PYTHONSAFEPATH": "1"},
-            ports=forwarded,
+            ports=ports,
         )
-        self.forwarder = Part(forwarder, logs=state.logs, run=state.run, tied=tied)
+        return Part(spec, logs=self._state.logs, run=self._state.run, tied=tied)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from glovebox.local.progress import Progress
 
 _APT_TIMEOUT = 900
+_TRY = ("unshare", "--mount", "--net", "--pid", "--fork", "--propagation", "private", "--")
 # Where Debian keeps what only root uses; a person's PATH may lack it.
 _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
@@ -72,6 +74,15 @@ def node_obstacle() -> str | None:
         return f"nodes need programs that this machine lacks: {names}: `glovebox local packages` brings them"
     if not Path("/sys/kernel/btf/vmlinux").exists():
         return "nodes need a kernel with BTF (CONFIG_DEBUG_INFO_BTF), for eBPF"
+    return _namespace_obstacle()
+
+
+@functools.cache
+def _namespace_obstacle() -> str | None:
+    # Root in a container may not: only trying tells.
+    tried = subprocess.run([*_TRY, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], capture_output=True, text=True, check=False, timeout=20)  # noqa: S108 - seen by nobody else
+    if tried.returncode != 0:
+        return f"nodes need namespaces and mounts, and this machine refuses them ({tried.stderr.strip()}): use a virtual machine"
     return None
 
 

@@ -43,5 +43,5 @@ def test_the_options_reach_the_demonstration(monkeypatch: pytest.MonkeyPatch) ->
     told: list[dict[str, object]] = []
     monkeypatch.setattr(run, "run_demo", lambda _, **options: told.append(options))
     assert CliRunner().invoke(app, ["demo"]).exit_code == 0
-    assert CliRunner().invoke(app, ["demo", "--keep", "--name", "mine"]).exit_code == 0
-    assert told == [{"name": "demo", "keep": False}, {"name": "mine", "keep": True}]
+    assert CliRunner().invoke(app, ["demo", "--keep", "--name", "mine", "--no-node"]).exit_code == 0
+    assert told == [{"name": "demo", "keep": False, "node": None}, {"name": "mine", "keep": True, "node": False}]

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from glovebox.local.demo import run
-from glovebox.local.demo.script import CHAPTERS
+from glovebox.local.demo.script import chapters
 from glovebox.local.demo.stage import Chapter, DemoStep, Stage
 from glovebox.local.errors import LocalError
 from glovebox.local.progress import Silent, Step, Terminal
@@ -43,11 +43,11 @@ def _fail(error: Exception) -> Callable[[Stage, Step], Any]:
 
 def test_steps_are_shown_in_their_order_with_what_they_have_to_show() -> None:
     console, output = _console()
-    chapters = (
+    played = (
         Chapter("First", (DemoStep("one", _say("a")), DemoStep("two", _say("b", "a table")))),
         Chapter("Then", (DemoStep("three", _say("c")),)),
     )
-    run.play(chapters, STAGE, Terminal(console), console)
+    run.play(played, STAGE, Terminal(console), console)
     words = ["First", "✓ one", "a", "✓ two", "b", "a table", "Then", "✓ three", "c"]
     positions = [output().index(word) for word in ("First", "✓ one  a", "✓ two  b", "a table", "Then", "✓ three  c")]
     assert positions == sorted(positions), words
@@ -55,9 +55,9 @@ def test_steps_are_shown_in_their_order_with_what_they_have_to_show() -> None:
 
 def test_nothing_is_tried_after_a_failure() -> None:
     console, output = _console()
-    chapters = (Chapter("Only", (DemoStep("one", _fail(LocalError("x", "y"))), DemoStep("two", _say("b")))),)
+    played = (Chapter("Only", (DemoStep("one", _fail(LocalError("x", "y"))), DemoStep("two", _say("b")))),)
     with pytest.raises(LocalError, match="x failed: y"):
-        run.play(chapters, STAGE, Terminal(console), console)
+        run.play(played, STAGE, Terminal(console), console)
     assert "✗ one" in output()
     assert "two" not in output()
 
@@ -69,7 +69,7 @@ def test_an_answer_that_a_step_did_not_expect_is_a_failure_of_that_step() -> Non
 
 
 def test_no_two_steps_are_called_the_same() -> None:
-    titles = [step.title for chapter in CHAPTERS for step in chapter.steps]
+    titles = [step.title for chapter in chapters(run=True) for step in chapter.steps]
     assert len(set(titles)) == len(titles)
 
 
@@ -79,7 +79,7 @@ class _Environments:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def up(self, name: str, *_: object) -> tuple[str, bool]:
+    def up(self, name: str, *_: object, **__: object) -> tuple[str, bool]:
         self.calls.append("up")
         return name, True
 

@@ -22,41 +22,46 @@ _WAIT_SECONDS = 120
 
 
 def apply_example(stage: Stage, step: Step) -> None:
-    """Apply the example with the address of this store filled in.
+    """Apply the example with the address of this store and the images of this machine filled in.
 
     Raises:
         LocalError: kubectl failed.
     """
-    folder = write_example(stage.repository / EXAMPLE, stage.folder / "flights", stage.environment.access)
+    folder = write_example(stage.repository / EXAMPLE, stage.folder / "flights", stage.environment.access_for_pods, trainer=stage.trainer)
     lines = stage.tools.kubectl("apply", f"--filename={folder}").splitlines()
     step.say(f"{len(lines)} objects")
 
 
-def write_example(source: Path, target: Path, access: StoreAccess) -> Path:
-    """Copy the example, with what depends on the store filled in; return the copy's folder.
+def write_example(source: Path, target: Path, access: StoreAccess, *, trainer: str | None) -> Path:
+    """Copy the example, with what depends on the store and on the nodes filled in; return the copy's folder.
 
     Args:
         source: The example.
         target: The copy.
         access: The store.
+        trainer: The trainer's image by digest; None where there is no node, and so no run.
 
     Raises:
-        LocalError: The ObjectStore of the example has not the fields that are filled in.
+        LocalError: The example has not the fields that are filled in.
     """
     address = urlsplit(access.endpoint)
-    values = {"endpoint": access.endpoint, "region": access.region, "roleArn": access.role_arn, "port": str(address.port)}
+    store = {"endpoint": access.endpoint, "region": access.region, "roleArn": access.role_arn, "port": str(address.port)}
+    edits = {
+        "objectstore.yaml": {**store, "cidrs": f"[{address.hostname}/32]"},
+        "experiment.yaml": {"reference": trainer} if trainer else {},
+    }
     for file in sorted(source.glob("*.yaml")):
-        text = file.read_text()
-        write_private(target / file.name, _filled(text, values) if file.name == "objectstore.yaml" else text)
+        text = _filled(file.name, file.read_text(), edits.get(file.name, {}))
+        write_private(target / file.name, text if trainer else re.sub(r"^ +# Started once.*\n +run: .*\n", "", text, flags=re.MULTILINE))
     return target
 
 
-def _filled(text: str, values: Mapping[str, str]) -> str:
+def _filled(name: str, text: str, values: Mapping[str, str]) -> str:
     # By line and not by parsing: the comments are part of the example.
     for field, value in values.items():
         text, count = re.subn(rf"^(\s+{field}:) \S+", rf"\g<1> {value}", text, flags=re.MULTILINE)
         if count != 1:
-            raise LocalError("Filling in the example", f"the ObjectStore has {count} lines for `{field}`, not 1")
+            raise LocalError("Filling in the example", f"{name} has {count} lines for `{field}`, not 1")
     return text
 
 

@@ -23,7 +23,7 @@ _POLL_INTERVAL = 0.2
 
 
 def install_chart(stage: Stage, step: Step) -> None:
-    """Install CRDs, guards and rights by helm; the operator itself is started beside the cluster, which has no nodes.
+    """Install CRDs, guards and rights by helm; the operator itself is started beside the cluster, as a process.
 
     Raises:
         LocalError: Helm failed.
@@ -57,6 +57,9 @@ def start_operator(stage: Stage, step: Step) -> None:
     """
     stage.operator.launch()
     stage.operator.wait_ready(step.say)
+    if stage.environment.nodes:
+        # It runs where pods are; its pages are for whoever is here.
+        stage.environment.forward_from_gateway("operator-forwarder", stage.metrics_port).start()
     step.say(f"user {OPERATOR_USER}, pid {stage.operator.pid}")
 
 

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glovebox.local.demo.script import CHAPTERS
+from glovebox.local.demo.script import chapters
 from glovebox.local.demo.stage import EXPERIMENT, TEAM, Chapter, DemoStep, Stage, find_repository
 from glovebox.local.demo.tools import Tools
 from glovebox.local.environment import Environment, bring_down, bring_up
 from glovebox.local.errors import LocalError
+from glovebox.local.image_build import GLOVEBOX, TRAINER, ensure_image
+from glovebox.local.packages import node_obstacle
 from glovebox.local.paths import StateDir
 from glovebox.local.processes import deferred_signals
 from glovebox.local.programs import HELM, KUBERNETES, ensure_program
@@ -30,34 +32,44 @@ if TYPE_CHECKING:
     from glovebox.local.progress import Step
 
 NAME = "demo"
+TRAINER_REPOSITORY = "registry.example/flights/trainer"
 _WIDTH = 100
 
 
-def run_demo(console: Console, *, name: str = NAME, keep: bool = False) -> None:
-    """Play the whole demonstration.
+def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bool | None = None) -> None:
+    """Play the whole demonstration; where no node can run it leaves out the run, and says so.
 
     Args:
         console: Where it is shown.
         name: Of the local environment; one that is left from before is ended first.
         keep: Leave everything running at the end, also after a failure.
+        node: With a node that runs pods, or without; by default with one where this machine can.
 
     Raises:
-        LocalError: A step failed.
+        LocalError: A step failed, or a node was asked for and cannot run here.
     """
     started = time.monotonic()
     progress = Terminal(console)
     repository = find_repository()
+    obstacle = node_obstacle()
+    if node and obstacle:
+        raise LocalError("Starting a node", obstacle)
+    with_node = obstacle is None if node is None else node
     console.print("\n[bold]Glovebox[/] from nothing to a sealed namespace: a real API server, a real store, real data\n", highlight=False)
-    with environment_of(name, progress, keep=keep) as environment:
+    left_out = None if with_node else "the run, and with it packets, read-only mounts and the seal: " + (obstacle or "no node was wanted")
+    if left_out:
+        console.print(f"Left out here: {left_out}\n", markup=False, highlight=False, soft_wrap=True)
+    with environment_of(name, progress, keep=keep, nodes=int(with_node)) as environment:
         stage = open_stage(environment, progress, repository)
-        play(CHAPTERS, stage, progress, console)
+        play(chapters(run=with_node), stage, progress, console)
         namespace = stage.sealed_namespace
-        console.print(f"[bold green]All of it happened[/], in {time.monotonic() - started:.0f} s.", highlight=False)
+        happened = "All of it happened" if with_node else "All of it but the run happened"
+        console.print(f"[bold green]{happened}[/], in {time.monotonic() - started:.0f} s.", highlight=False)
         console.print(_farewell(name, namespace, stage.metrics_port) if keep else _invitation(), highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def environment_of(name: str, progress: Progress, *, keep: bool) -> Iterator[Environment]:
+def environment_of(name: str, progress: Progress, *, keep: bool, nodes: int = 0) -> Iterator[Environment]:
     """Bring a fresh environment up; at the end of the block take it down, unless it is to be kept.
 
     Raises:
@@ -69,7 +81,7 @@ def environment_of(name: str, progress: Progress, *, keep: bool) -> Iterator[Env
             bring_down(name, Silent(), keep_data=False)
     keep_data = False
     try:
-        environment, _ = bring_up(name, "embedded", progress)
+        environment, _ = bring_up(name, "embedded", progress, nodes=nodes)
         yield environment
     except LocalError:
         # For whoever reads the logs; the next demonstration clears them away.
@@ -94,7 +106,24 @@ def open_stage(environment: Environment, progress: Progress, repository: Path) -
     helm = ensure_program(HELM, progress) / "helm"
     folder = environment.state.root / "demo"
     shutil.rmtree(folder, ignore_errors=True)
-    return Stage(environment, Tools(kubectl, helm, environment.kubeconfig, folder / "home"), repository)
+    images = load_images(environment, repository, progress) if environment.nodes else None
+    return Stage(environment, Tools(kubectl, helm, environment.kubeconfig, folder / "home"), repository, images)
+
+
+def load_images(environment: Environment, repository: Path, progress: Progress) -> tuple[str, str]:
+    """Build the images of Glovebox and of the trainer where the cache lacks them, bring them to the nodes, and return them by digest.
+
+    Raises:
+        LocalError: One could not be built or loaded.
+    """
+    glovebox, trainer = (ensure_image(source, repository, progress) for source in (GLOVEBOX, TRAINER))
+    # By the name that the example and its profile have for it; there is no registry that could contradict.
+    named = f"{TRAINER_REPOSITORY}@{trainer.reference.partition('@')[2]}"
+    with progress.step("Loading the images onto the node") as step:
+        for image, reference in ((glovebox, glovebox.reference), (trainer, named)):
+            environment.load_image(image.archive, reference)
+        step.say(f"{glovebox.reference.partition('@')[0]}, {TRAINER_REPOSITORY}")
+    return glovebox.reference, named
 
 
 def play(chapters: Iterable[Chapter], stage: Stage, progress: Progress, console: Console) -> None:

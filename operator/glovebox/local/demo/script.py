@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glovebox.local.demo import declaring, preparing, refusing, repairing, showing
+from glovebox.local.demo import declaring, preparing, refusing, repairing, running, showing
 from glovebox.local.demo.declaring import EXAMPLE
 from glovebox.local.demo.stage import Chapter, DemoStep
 
@@ -11,7 +11,7 @@ def _wait_title(resource: str, name: str) -> str:
     return f"kubectl wait --for=condition=Ready {resource.partition('.')[0]} {name}"
 
 
-CHAPTERS = (
+_PREPARATION = (
     Chapter(
         "The operator and the data",
         (
@@ -32,6 +32,17 @@ CHAPTERS = (
             ),
         ),
     ),
+)
+_RUN = Chapter(
+    "The run",
+    (
+        DemoStep("kubectl wait --for=condition=Succeeded experiment delay-baseline", running.wait_for_run),
+        DemoStep("What it said", running.show_log),
+        DemoStep("kubectl wait --for=condition=Sealed experiment delay-baseline", running.wait_for_seal),
+        DemoStep("glovebox verify", running.verify),
+    ),
+)
+_RESULTS = (
     Chapter(
         "What came of it",
         (
@@ -57,3 +68,12 @@ CHAPTERS = (
         ),
     ),
 )
+
+
+def chapters(*, run: bool) -> tuple[Chapter, ...]:
+    """Return what is played, in its order.
+
+    Args:
+        run: With the run, which needs a node.
+    """
+    return (*_PREPARATION, *((_RUN,) if run else ()), *_RESULTS)

@@ -108,7 +108,8 @@ def _describe_limits(obj: Mapping[str, Any]) -> str:
 
 
 def _describe_snapshot(obj: Mapping[str, Any]) -> str:
-    return f"immutable, {_short(obj['data'].get('digest', ''))}" if obj.get("immutable") else "can be edited"
+    digest = obj["data"].get("digest")
+    return ", ".join(["immutable" if obj.get("immutable") else "can be edited", *([_short(digest)] if digest else [])])
 
 
 def _describe_binding(obj: Mapping[str, Any]) -> str:

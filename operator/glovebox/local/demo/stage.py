@@ -53,12 +53,19 @@ class Stage:
         environment: The cluster and the store, up.
         tools: kubectl and helm.
         repository: The clone that holds the chart and the examples.
+        images: The images of Glovebox and of the trainer, on the nodes; None where there are no nodes.
     """
 
-    def __init__(self, environment: Environment, tools: Tools, repository: Path) -> None:
+    def __init__(self, environment: Environment, tools: Tools, repository: Path, images: tuple[str, str] | None = None) -> None:
         self.environment = environment
         self.tools = tools
         self.repository = repository
+        self._images = images
+
+    @property
+    def trainer(self) -> str | None:
+        """The trainer's image by digest, where pods can run."""
+        return self._images[1] if self._images else None
 
     @property
     def folder(self) -> Path:
@@ -75,7 +82,15 @@ class Stage:
         """The operator; its record lies with those of the environment, so that `glovebox local down` ends it too."""
         state = self.environment.state
         kubeconfig = self.environment.control_plane.kubeconfig_for(OPERATOR_USER, ())
-        return operator_part(kubeconfig=kubeconfig, logs=state.logs, run=state.run, port=self.metrics_port, tied=False)
+        return operator_part(
+            kubeconfig=kubeconfig,
+            logs=state.logs,
+            run=state.run,
+            port=self.metrics_port,
+            tied=False,
+            settings={"GLOVEBOX_IMAGE": self._images[0]} if self._images else None,
+            gateway=self.environment.gateway if self._images else None,
+        )
 
     @property
     def experiment(self) -> dict[str, Any]:

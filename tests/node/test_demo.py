@@ -1,0 +1,41 @@
+"""The demonstration as root starts it: with a node, so that the Experiment runs, is sealed, and is verified from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glovebox.local.cgroups import hierarchies
+
+if TYPE_CHECKING:
+    from support.node import NodeCluster
+
+_TIMEOUT = 400.0
+_GLOVEBOX = Path(sys.executable).with_name("glovebox")
+
+
+@pytest.mark.timeout(_TIMEOUT + 60)
+def test_the_experiment_runs_and_its_seal_is_verified_and_nothing_stays(node_cluster: NodeCluster, tmp_path: Path) -> None:
+    del node_cluster  # Whoever has one has shown that there can be nodes here, side by side.
+    done = subprocess.run(
+        [_GLOVEBOX, "demo", "--name", "d", "--node"],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path), "TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All of it happened" in text
+    assert '"event": "trained", "auc": 0.6' in text
+    assert "The seal of team-flights/delay-baseline holds. 2 object versions listed and signed" in text
+    for condition in ("Succeeded True RunSucceeded", "Sealed True Sealed", "InputsVerified True Verified"):
+        assert condition in text
+    assert not list(tmp_path.glob("glovebox/d/run/*.json"))
+    assert not [folder for hierarchy in hierarchies() for folder in hierarchy.glob("glovebox-d-*")]
