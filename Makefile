@@ -24,8 +24,9 @@ environment: ## Bring the libraries into .venv, exactly as uv.lock names them
 
 .PHONY: packages
 packages: environment ## As root on Debian and its kin: install what nodes need
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(BIN)/glovebox local packages; else \
-	  echo "==> Not root, or no apt-get: whether there can be a node depends on what this machine has"; fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  $(BIN)/glovebox local packages || echo "==> What needs a node will be left out, and say so"; \
+	  else echo "==> Not root, or no apt-get: what needs a node is left out where this machine lacks it, and says so"; fi
 
 .PHONY: programs
 programs: packages ## Build Kubernetes, etcd and Helm into the user's cache, once

@@ -165,7 +165,7 @@ class _Builder:
                 run_sealed(command, log=log, timeout=_TIMEOUT, environment={"SOURCE_DATE_EPOCH": "0"}, say=self._say)
                 incoming.rename(packages)
             os.link(packages, work / "python" / "packages.tar")
-            shutil.copyfile(_uv(), work / "uv" / "uv")
+            shutil.copyfile(find_uv(), work / "uv" / "uv")
             (work / "uv" / "uv").chmod(0o755)
             for name, tag in (("uv", _UV), ("python", _PYTHON)):
                 self._bud(work / name, tag, (), log)
@@ -181,7 +181,12 @@ class _Builder:
         run_sealed(["buildah", *places, *arguments], log=log, timeout=_TIMEOUT, say=self._say)
 
 
-def _uv() -> Path:
+def find_uv() -> Path:
+    """Return the uv of this machine.
+
+    Raises:
+        LocalError: There is none.
+    """
     # `make` brings one into the cache on a machine without; `uv run` tells its children where it is.
     brought = cache_dir() / "uv" / "bin" / "uv"
     found = os.environ.get("UV") or shutil.which("uv") or (str(brought) if brought.exists() else None)
