@@ -1,0 +1,43 @@
+"""The operator as the chart deploys it: a pod under its own service account, in the image of the Dockerfile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.operator_process import CHART, OPERATOR_NAMESPACE, Operator, Team, experiment_spec, install_chart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glovebox.local.images import Image
+    from support.node import NodeCluster
+
+
+@pytest.fixture
+def deployed(node_cluster: NodeCluster, platform: Team, operator: Operator, glovebox_image: Image) -> Iterator[None]:
+    """The chart with its Deployment, in place of the process in the gateway: as a platform installs it."""
+    del platform
+    repository, _, digest = glovebox_image.reference.partition("@")
+    values = ("--set", f"operator.image.repository={repository}", "--set", f"operator.image.digest={digest}", "--reset-values")
+    command = ("upgrade", "--install", "glovebox", str(CHART), "--namespace", OPERATOR_NAMESPACE, *values, "--wait", "--timeout=90s")
+    operator.stop()
+    try:
+        node_cluster.cluster.helm(*command)
+        yield
+    finally:
+        install_chart(node_cluster.cluster)
+        operator.start()
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_deployed_operator_runs_an_experiment_to_its_seal(node_cluster: NodeCluster, team: Team) -> None:
+    images = [{"name": "trainer", "reference": node_cluster.image.reference}]
+    run = {"image": "trainer", "command": ["sh", "-c", "echo learning"]}
+    team.declare("Experiment", "plain", experiment_spec("standard", "primary", images=images, run=run))
+    sealed = team.expect("Experiment", "plain", "Sealed", timeout=60)
+    assert sealed["status"]["run"]["outcome"] == "Succeeded"
+    log = node_cluster.cluster.kubectl("logs", "-n", OPERATOR_NAMESPACE, "deployment/glovebox-operator").stdout
+    assert '"level": "info"' in log
+    assert '"level": "error"' not in log
