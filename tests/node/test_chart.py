@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.operator_process import CHART, OPERATOR_NAMESPACE, Operator, Team, experiment_spec, install_chart
+from glovebox.local.operator_process import OPERATOR_NAMESPACE
+from support.operator_process import CHART, Operator, Team, experiment_spec, install_chart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -41,6 +41,7 @@ _TOOLS = (
     "mkdir",
     "rmdir",
     "chmod",
+    "cut",
     "mount",
     "sha256sum",
 )
