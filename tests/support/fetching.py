@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glovebox.data.delivery import DatasetDelivery, DeliveryPlan, FeatureDelivery, ManifestObject, StoreAddress, render_plan
+from glovebox.data.delivery import DatasetDelivery, DeliveryPlan, FeatureDelivery, ManifestObject, MountedDataset, StoreAddress, render_plan
 from support.own_store import ADMIN
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Pod:
     settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("inputs", "keys", "log"):
+        for name in ("inputs", "keys", "log", "datasets"):
             (self.base / name).mkdir(parents=True)
             self.base.joinpath(name).chmod(0o777)
         # The folders of pytest are for its own user alone; a pod's volume is for whom it is mounted.
@@ -83,9 +83,10 @@ class Pod:
         new.write_text(text)
         new.rename(self.base / "keys" / "primary.credentials")
 
-    def plan(self, *datasets: DatasetDelivery, features: Sequence[FeatureDelivery] = ()) -> None:
+    def plan(self, *datasets: DatasetDelivery, features: Sequence[FeatureDelivery] = (), mounted: Sequence[MountedDataset] = ()) -> None:
         stores = (StoreAddress(name="primary", endpoint=self.endpoint),) if datasets else ()
-        (self.base / "inputs.json").write_bytes(render_plan(DeliveryPlan(datasets=datasets, features=tuple(features), stores=stores)))
+        plan = DeliveryPlan(datasets=datasets, features=tuple(features), stores=stores, mounted=tuple(mounted))
+        (self.base / "inputs.json").write_bytes(render_plan(plan))
 
     def fetch(self) -> Ended:
         with self.fetching() as process:
@@ -111,6 +112,7 @@ class Pod:
             "GLOVEBOX_INPUTS_PLAN": str(self.base / "inputs.json"),
             "GLOVEBOX_INPUTS_CREDENTIALS": str(self.base / "keys"),
             "GLOVEBOX_INPUTS": str(self.inputs),
+            "GLOVEBOX_MOUNTED": str(self.base / "datasets"),
             "GLOVEBOX_TERMINATION_LOG": str(self.base / "log" / "termination"),
             "GLOVEBOX_FETCH_DEADLINE_SECONDS": "20",
             **self.settings,

@@ -125,6 +125,13 @@ class DatasetPinSpec(Model):
 
     store_ref: StoreRef = Field(description="The store that holds the data.")
     source: DatasetSource = Field(description="Where the data is: exactly one of `prefix`, `manifest` and `objects`.")
+    image: ImageReference | None = Field(
+        default=None,
+        description=(
+            "OCI image, by digest, whose files are exactly those of the dataset: for profiles with `delivery.mode: Image`. It is "
+            "compared with the pin before each run. When absent: such a profile refuses the dataset."
+        ),
+    )
     digest: Digest | None = Field(
         default=None,
         description=(

@@ -114,6 +114,13 @@ class ExperimentStatus(Status):
     platform_image: str = Field(
         default="", max_length=512, description="The Glovebox image that delivers the inputs, as it was when the snapshot was taken."
     )
+    delivery_mode: Literal["", "Fetch", "Cache", "CSI", "Image"] = Field(
+        default="",
+        description=(
+            "How datasets come into the run, as the profile said when the snapshot was taken. It is no part of the digest: the bytes are "
+            "the same in every mode. Empty without datasets."
+        ),
+    )
     run: RunStatus | None = Field(default=None, description="What became of the run.")
     seal: SealStatus | None = Field(default=None, description="The seal over the results. It never changes once set.")
     drift: DriftStatus | None = Field(default=None, description="Drift that was found and repaired.")

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status
+from glovebox.api.delivery_mode import Delivery
 from glovebox.api.ports import PortRule
 from glovebox.api.scalars import Cidr, Days, DnsLabel, ImageRepository, Quantity, QuotaResource, RetentionMode, Text, Time
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
@@ -289,6 +290,7 @@ class IsolationProfileSpec(Model):
     retention: RetentionRange = Field(default=RetentionRange(), description="How long artifacts are locked.")
     credentials: CredentialRules = Field(default=CredentialRules(), description="The credentials with which a run writes its artifacts.")
     run: RunRules = Field(default=RunRules(), description="How far runs may go.")
+    delivery: Delivery = Field(default=Delivery(), description="How pinned datasets come into pods.")
     drift: tuple[DriftRule, ...] = Field(
         default=(),
         max_length=16,

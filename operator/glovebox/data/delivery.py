@@ -77,6 +77,23 @@ class DatasetDelivery(_Named):
     store: Name
 
 
+class MountedDataset(_Named):
+    """A dataset that is there already: a volume whose files are compared with the pin by the content root alone.
+
+    The root covers every name, size and SHA-256 and no place, so that neither the manifest nor a store is needed.
+
+    Attributes:
+        name: The input's name in the Experiment.
+        digest: Content root.
+        objects: Number of files.
+        bytes: Sum of their sizes.
+    """
+
+    digest: Sha256
+    objects: Count
+    bytes: Count
+
+
 class FeatureDelivery(_Named):
     """Feature definitions that become `<inputs>/<name>/features.json`.
 
@@ -105,10 +122,11 @@ class DeliveryPlan(_Strict):
     datasets: tuple[DatasetDelivery, ...] = Field(default=(), max_length=64)
     features: tuple[FeatureDelivery, ...] = Field(default=(), max_length=64)
     stores: tuple[StoreAddress, ...] = Field(default=(), max_length=64)
+    mounted: tuple[MountedDataset, ...] = Field(default=(), max_length=64)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        inputs: tuple[_Named, ...] = (*self.datasets, *self.features)
+        inputs: tuple[_Named, ...] = (*self.datasets, *self.features, *self.mounted)
         names = [each.name for each in inputs]
         if len(set(names)) != len(names):
             raise ValueError("two inputs have one name")
@@ -143,8 +161,11 @@ def parse_plan(text: bytes) -> DeliveryPlan:
 def render_plan(plan: DeliveryPlan) -> bytes:
     """Return the one spelling of a plan: canonical JSON, everything ordered by name, so that equal plans make equal objects."""
     document = plan.model_dump(by_alias=True, mode="json")
-    for part in ("datasets", "features", "stores"):
+    for part in ("datasets", "features", "stores", "mounted"):
         document[part] = sorted(document[part], key=lambda each: str(each["name"]))
+    if not document["mounted"]:
+        # Plans from before there were such volumes stay what they are, to the byte.
+        del document["mounted"]
     return canonical_json(document)
 
 

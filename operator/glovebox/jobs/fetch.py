@@ -1,5 +1,8 @@
 """Delivers the pinned inputs of one run into its volume: `python -m glovebox.jobs.fetch`, the init container of the run's pod.
 
+Datasets that come as volumes of their own are not fetched but compared with their pins, byte by byte, before anybody else sees them.
+The Job that fills a cache runs the same program.
+
 It ends in one of these ways, with one line of JSON as its termination message:
 
     0   everything is in place, hashed, read-only, and proven in `<inputs>/.glovebox/<name>.json`
@@ -18,6 +21,7 @@ import os
 import signal
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -37,6 +41,7 @@ from glovebox.data.delivery import (
 )
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.jobs.delivering import Delivery, DeliveryError, deliver
+from glovebox.jobs.mounted import check_mounted
 from glovebox.jobs.origin import Origin
 from glovebox.jobs.patience import Patience
 from glovebox.jobs.termination import write_termination_message
@@ -61,6 +66,7 @@ class FetchSettings(BaseModel):
     plan: Path = Field(default=Path("/etc/glovebox/inputs/inputs.json"), alias="GLOVEBOX_INPUTS_PLAN")
     credentials: Path = Field(default=Path("/var/run/glovebox/inputs"), alias="GLOVEBOX_INPUTS_CREDENTIALS")
     inputs: Path = Field(default=Path("/inputs"), alias="GLOVEBOX_INPUTS")
+    mounted: Path = Field(default=Path("/datasets"), alias="GLOVEBOX_MOUNTED")
     deadline_seconds: float = Field(default=300, gt=0, le=86400, alias="GLOVEBOX_FETCH_DEADLINE_SECONDS")
     parallel: int = Field(default=8, ge=1, le=64, alias="GLOVEBOX_FETCH_PARALLEL")
 
@@ -121,13 +127,15 @@ def _declared(environment: Mapping[str, str]) -> tuple[FetchSettings, DeliveryPl
 
 def _deliver(plan: DeliveryPlan, settings: FetchSettings, stop: Stop) -> tuple[Delivered, ...]:
     volume = Volume(settings.inputs)
-    volume.prepare((*(each.name for each in plan.features), *(each.name for each in plan.datasets)))
+    # A mounted dataset gets a folder as well: the place where the run's container mounts it.
+    volume.prepare(each.name for each in (*plan.features, *plan.datasets, *plan.mounted))
     pools = Pools(control=1, jobs=1, reads=settings.parallel)
     try:
         origins = {each.name: Origin(each, settings.credentials / f"{each.name}.credentials", pools) for each in plan.stores}
         delivery = Delivery(origins, volume, Patience(settings.deadline_seconds, time.monotonic, stop), stop)
         done = []
-        for delivered in deliver(plan, delivery):
+        checked = (check_mounted(each, settings.mounted / each.name, settings.parallel, stop) for each in plan.mounted)
+        for delivered in chain(checked, deliver(plan, delivery)):
             _say(_line(delivered))
             done.append(delivered)
     finally:
