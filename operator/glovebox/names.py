@@ -40,6 +40,10 @@ STATE_RETAINED: Final = "Retained"
 ANNOTATION_EXPERIMENT: Final = f"{GROUP}/experiment"
 ANNOTATION_CREDENTIALS_EXPIRE_TIME: Final = f"{GROUP}/credentials-expire-time"
 ANNOTATION_CONTENT_DIGEST: Final = f"{GROUP}/content-digest"
+# On a cache: whose pin it holds, so that it can be told when nobody needs it any more.
+LABEL_CACHE: Final = f"{GROUP}/cache"
+ANNOTATION_PIN_NAMESPACE: Final = f"{GROUP}/pin-namespace"
+ANNOTATION_PIN_DIGEST: Final = f"{GROUP}/pin-digest"
 
 # Fixed names of the objects inside an experiment's namespace.
 NETWORK_POLICY_DEFAULT_DENY: Final = "glovebox-default-deny"
@@ -53,6 +57,9 @@ SNAPSHOT_CONFIG_MAP: Final = "glovebox-snapshot"
 CREDENTIALS_SECRET: Final = "glovebox-artifacts-credentials"  # noqa: S105 - the name of an object, not a secret
 INPUTS_CONFIG_MAP: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_SECRET: Final = "glovebox-inputs-credentials"  # noqa: S105 - as above
+# Of every volume of one dataset, its claim and its name in a pod. The guards know the prefix, and that of caches.
+INPUT_PREFIX: Final = "glovebox-input-"
+CACHE_PREFIX: Final = "glovebox-cache-"
 RUN_JOB: Final = "glovebox-run"
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
 TENANT_ROLE_BINDING: Final = "glovebox-tenant"
@@ -109,6 +116,25 @@ def label_value(text: str) -> str:
     suffix = short_hash(text)
     readable = _NOT_IN_LABEL_VALUE.sub("-", text).strip("-._")[: LABEL_VALUE_MAX - len(suffix) - 1].rstrip("-._")
     return f"{readable}-{suffix}" if readable else suffix
+
+
+def input_claim(name: str) -> str:
+    """Return the name of an input's claim and of its volume in a pod, at most 63 characters."""
+    whole = f"{INPUT_PREFIX}{name}"
+    return whole if len(whole) <= DNS_LABEL_MAX else f"{whole[: DNS_LABEL_MAX - _HASH_LENGTH - 1].rstrip('-')}-{short_hash(name)}"
+
+
+def input_volume(uid: str, name: str) -> str:
+    """Return the name of the cluster-wide volume behind an input of the Experiment with that UID."""
+    return f"{INPUT_PREFIX}{short_hash(uid, name)}"
+
+
+def cache(team: str, store: str, pin_digest: str, storage_class: str) -> str:
+    """Return the name of the cache of a pin.
+
+    The team is part of it: a pin may be declared over bytes that nobody read, and must not open the cache of those who have them.
+    """
+    return f"{CACHE_PREFIX}{short_hash(team, store, pin_digest, storage_class)}"
 
 
 def artifact_prefix(team: str, name: str, uid: str) -> str:

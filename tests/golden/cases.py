@@ -15,7 +15,9 @@ from glovebox.api.experiment_status import InputManifest
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.access import role_binding, service_accounts
+from glovebox.desired.cache import cache_claim, cache_job, cache_plan
 from glovebox.desired.delivery import input_plan
+from glovebox.desired.input_volumes import input_volumes, with_source
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.namespace import namespace
@@ -27,9 +29,46 @@ from glovebox.desired.snapshot import snapshot
 
 ROOT: Final = Path(__file__).parent
 
+# What the cluster adds to a cache: the UID of its claim, and the volume that it was bound to.
+CLAIM: Final = {"metadata": {"uid": "0d6a7f5e-1f0e-4b57-8d5c-1e1d3c0a0009"}}
+FILLED: Final = {
+    "accessModes": ["ReadWriteMany"],
+    "capacity": {"storage": "1Gi"},
+    "claimRef": {"namespace": "glovebox-system", "name": "of-the-cache"},
+    "mountOptions": ["nfsvers=4.1"],
+    "nfs": {"server": "nfs.example", "path": "/exports/cache-1"},
+    "persistentVolumeReclaimPolicy": "Delete",
+    "storageClassName": "shared",
+    "volumeMode": "Filesystem",
+}
+
+
+def _caches(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
+    caches = [volume.cache for volume in input_volumes(inputs) if volume.cache is not None]
+    return tuple(
+        thing
+        for cache in caches
+        for thing in (
+            cache_claim(cache),
+            cache_plan(cache, inputs.input_stores[0], CLAIM),
+            cache_job(cache, inputs.platform_image, CLAIM),
+        )
+    )
+
+
+def _volumes(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
+    return tuple(
+        thing
+        for volume in input_volumes(inputs)
+        for thing in (with_source(volume.volume, FILLED) if volume.cache else volume.volume, volume.claim)
+    )
+
+
 TOPICS: Final[dict[str, Callable[[ExperimentInputs], tuple[KubernetesObject, ...]]]] = {
     "access": lambda inputs: (*service_accounts(inputs), role_binding(inputs)),
+    "cache": _caches,
     "delivery": input_plan,
+    "input_volumes": _volumes,
     "namespace": lambda inputs: (namespace(inputs),),
     "network_policy": network_policies,
     "plan": lambda inputs: desired_objects(inputs).objects(),
@@ -99,6 +138,7 @@ def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
         state=resolved["state"],
         input_stores=(ObjectStore.model_validate(parts["ObjectStore"]),) if resolved.get("platformImage") else (),
         platform_image=resolved.get("platformImage", ""),
+        delivery_mode=resolved.get("deliveryMode", "Fetch"),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ GLOVEBOX = "glovebox.dev/v1alpha1"
 CHART = Path(__file__).parents[2] / "helm" / "glovebox"
 IMAGE = "registry.example/trainer@sha256:" + "a" * 64
 PLATFORM_IMAGE = "registry.example/glovebox@sha256:" + "e" * 64
+# From where the operator may give volumes to experiments.
+CACHE_FOLDER = "/srv/glovebox-cache"
+CSI_DRIVER = "s3.csi.aws.com"
 # Whoever is in this group passes the guards: how tests play a rogue administrator.
 BREAK_GLASS = "glovebox:break-glass"
 PLURALS = {
@@ -32,8 +36,13 @@ PLURALS = {
 }
 
 
-def install_chart(cluster: Cluster) -> None:
-    """Install CRDs, guards and rights with real helm; the operator itself runs outside the cluster."""
+def install_chart(cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER,)) -> None:
+    """Install CRDs, guards and rights with real helm; the operator itself runs outside the cluster.
+
+    Args:
+        cluster: Where.
+        host_paths: Folders of nodes that the operator may give to experiments as volumes.
+    """
     if not cluster.api.find(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}"):
         cluster.api.create_namespace(OPERATOR_NAMESPACE)
     cluster.helm(
@@ -51,6 +60,8 @@ def install_chart(cluster: Cluster) -> None:
         f'operator.subjects=[{{"kind":"User","name":"{OPERATOR_USER}","apiGroup":"rbac.authorization.k8s.io"}}]',
         "--set",
         f"guards.breakGlassGroups={{{BREAK_GLASS}}}",
+        "--set-json",
+        f"guards.inputVolumes={json.dumps({'hostPaths': list(host_paths), 'csiDrivers': [CSI_DRIVER]})}",
     )
 
 

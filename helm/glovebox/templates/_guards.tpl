@@ -68,7 +68,8 @@ An image is accepted when the experiment's snapshot lists it. `variables.contain
 
 {{/*
 Only the fetcher (the platform's image, as an init container, with its own command) writes a volume of inputs or mounts their credentials;
-everybody else mounts the inputs read-only. `variables.pod` is the spec, `variables.others` are all containers but the fetchers.
+everybody else mounts the inputs read-only. Datasets that are volumes of their own nobody mounts writable, not even the fetcher.
+`variables.pod` is the spec, `variables.containers` are all containers, `variables.others` all but the fetchers.
 */}}
 {{- define "glovebox.guard.inputVariables" -}}
 - name: credentialVolumes
@@ -76,6 +77,18 @@ everybody else mounts the inputs read-only. `variables.pod` is the spec, `variab
     variables.pod.?volumes.orValue([]).filter(v,
       v.?secret.?secretName.orValue('') == 'glovebox-inputs-credentials'
       || v.?projected.?sources.orValue([]).exists(s, s.?secret.?name.orValue('') == 'glovebox-inputs-credentials')).map(v, v.name)
+- name: datasetVolumes
+  expression: >-
+    variables.pod.?volumes.orValue([]).filter(v, v.name.startsWith('glovebox-input-') || has(v.image)
+      || v.?persistentVolumeClaim.claimName.orValue('').startsWith('glovebox-input-')).map(v, v.name)
+- name: datasetWriters
+  expression: >-
+    variables.containers.filter(c, c.?volumeMounts.orValue([]).exists(m, m.name in variables.datasetVolumes && !m.?readOnly.orValue(false))
+      || c.?volumeDevices.orValue([]).exists(d, d.name in variables.datasetVolumes))
+- name: foreignImages
+  expression: >-
+    variables.pod.?volumes.orValue([]).filter(v, has(v.image) && !(v.image.?reference.orValue('') in
+      (has(params.data) ? params.data[?'inputImages'].orValue('') : '').split('\n').filter(line, line != '')))
 - name: writers
   expression: >-
     variables.others.filter(c, c.?volumeMounts.orValue([]).exists(m,
@@ -101,6 +114,17 @@ variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
   message: "the volume 'glovebox-inputs' must be mounted with `readOnly: true`: inputs can only be read"
   messageExpression: >-
     "container '" + variables.writers[0].name + "' must mount the volume 'glovebox-inputs' with `readOnly: true`: inputs can only be read"
+- expression: variables.datasetWriters.size() == 0
+  reason: Forbidden
+  message: "the volume of a dataset must be mounted with `readOnly: true`: inputs can only be read"
+  messageExpression: >-
+    "container '" + variables.datasetWriters[0].name + "' must mount the volume of a dataset with `readOnly: true`: inputs can only be read"
+- expression: variables.foreignImages.size() == 0
+  reason: Forbidden
+  message: "an image may be mounted as a volume only where it is an input of the experiment"
+  messageExpression: >-
+    "volume '" + variables.foreignImages[0].name + "': an image may be mounted only where it is an input of the experiment; pin it as a"
+    + " dataset with `spec.image`, or leave the volume out"
 - expression: variables.readers.size() == 0
   reason: Forbidden
   message: >-

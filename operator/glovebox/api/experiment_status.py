@@ -36,6 +36,7 @@ class InputStatus(TolerantModel):
     verified_time: Time | None = Field(default=None, description="When the pin was last verified by reading.")
     manifest: InputManifest | None = Field(default=None, description="The list of the exact versions (datasets only).")
     store_ref: str = Field(default="", max_length=253, description="Name of the ObjectStore that holds the data (datasets only).")
+    image: str = Field(default="", max_length=512, description="The OCI image that it is mounted from (datasets delivered by image).")
 
 
 class RunStatus(TolerantModel):

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from glovebox import names
-from glovebox.data.delivery import DatasetDelivery, DeliveryPlan, FeatureDelivery, ManifestObject, StoreAddress, render_plan
+from glovebox.api import reasons
+from glovebox.api.object_store import ObjectStore
+from glovebox.data.delivery import (
+    DatasetDelivery,
+    DeliveryPlan,
+    FeatureDelivery,
+    ManifestObject,
+    MountedDataset,
+    StoreAddress,
+    render_plan,
+)
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.errors import InvalidInput
 
 PLAN_FILE: Final = "inputs.json"
 
@@ -18,22 +29,20 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     A feature set whose pin is gone cannot be written down any more: then there is no plan either, and one that stands is left.
     """
     wanted = sorted(inputs.inputs, key=lambda item: item.name)
+    fetched, mounted = inputs.fetched, inputs.mounted
     known = all(item.manifest is not None if item.kind == "DatasetPin" else item.document is not None for item in wanted)
     if not wanted or not inputs.platform_image or not known:
         return ()
-    used = {item.store for item in wanted if item.store}
+    used = {item.store for item in fetched if item.store}
     plan = DeliveryPlan(
-        datasets=tuple(_dataset(item, item.manifest.model_dump()) for item in wanted if item.manifest is not None),
+        datasets=tuple(dataset_delivery(item, item.name) for item in fetched if item.manifest is not None),
         features=tuple(
             FeatureDelivery(name=item.name, digest=item.digest, document=dict(item.document))
             for item in wanted
             if item.document is not None
         ),
-        stores=tuple(
-            StoreAddress(name=store.name, endpoint=store.spec.endpoint, region=store.spec.region, path_style=store.spec.path_style)
-            for store in sorted(inputs.input_stores, key=lambda store: store.name)
-            if store.name in used
-        ),
+        stores=tuple(store_address(store) for store in sorted(inputs.input_stores, key=lambda store: store.name) if store.name in used),
+        mounted=tuple(MountedDataset(name=item.name, digest=item.digest, objects=item.objects, bytes=item.bytes) for item in mounted),
     )
     return (
         {
@@ -46,13 +55,21 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     )
 
 
-def _dataset(item: ResolvedInput, manifest: dict[str, Any]) -> DatasetDelivery:
+def dataset_delivery(item: ResolvedInput, name: str) -> DatasetDelivery:
+    """Return what the fetcher needs to know of a dataset, which becomes the folder of that name."""
+    if item.manifest is None:
+        raise InvalidInput(reasons.PIN_NOT_READY, f"input `{item.name}`: its pin has no manifest, so it cannot be fetched")
     return DatasetDelivery(
-        name=item.name,
+        name=name,
         digest=item.digest,
         pin_digest=item.pin_digest,
         objects=item.objects,
         bytes=item.bytes,
-        manifest=ManifestObject(**manifest),
+        manifest=ManifestObject(**item.manifest.model_dump()),
         store=item.store,
     )
+
+
+def store_address(store: ObjectStore) -> StoreAddress:
+    """Return how the fetcher reaches a store."""
+    return StoreAddress(name=store.name, endpoint=store.spec.endpoint, region=store.spec.region, path_style=store.spec.path_style)

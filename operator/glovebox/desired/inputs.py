@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from glovebox import names
+from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import InputManifest
 from glovebox.api.isolation_profile import IsolationProfile
@@ -31,6 +32,9 @@ class ResolvedInput:
         role: What a dataset is for (train, test, ...); None for features.
         store: Name of the ObjectStore that holds a dataset.
         manifest: Where the list of a dataset's exact versions lies.
+        bucket: Where a dataset lies that is a whole prefix; empty for others, and when the pin is gone.
+        prefix: That prefix.
+        image: The OCI image that holds the dataset, where it is delivered by image.
         document: What the definitions of a feature set are, as the fetcher delivers them; None when the pin is gone.
     """
 
@@ -45,6 +49,9 @@ class ResolvedInput:
     role: str | None = None
     store: str = ""
     manifest: InputManifest | None = None
+    bucket: str = ""
+    prefix: str = ""
+    image: str = ""
     document: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
@@ -78,6 +85,8 @@ class ExperimentInputs:
         state: The value of the namespace's state label.
         platform_image: The Glovebox image that delivers the inputs; empty where none is configured.
         input_stores: The ObjectStores that hold its datasets.
+        delivery_mode: How datasets come into the run.
+        operator_namespace: Where caches are claimed.
     """
 
     experiment: Experiment
@@ -88,3 +97,17 @@ class ExperimentInputs:
     state: str = names.STATE_OPEN
     platform_image: str = ""
     input_stores: tuple[ObjectStore, ...] = ()
+    delivery_mode: DeliveryMode = "Fetch"
+    operator_namespace: str = "glovebox-system"
+
+    @property
+    def mounted(self) -> tuple[ResolvedInput, ...]:
+        """The datasets that come as volumes of their own, by name."""
+        if self.delivery_mode == "Fetch":
+            return ()
+        return tuple(sorted((item for item in self.inputs if item.kind == "DatasetPin"), key=lambda item: item.name))
+
+    @property
+    def fetched(self) -> tuple[ResolvedInput, ...]:
+        """What is written into the run's own volume: features, and datasets unless they are mounted; by name."""
+        return tuple(sorted((item for item in self.inputs if item not in self.mounted), key=lambda item: item.name))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.desired.access import role_binding, service_accounts
 from glovebox.desired.delivery import input_plan
+from glovebox.desired.input_volumes import InputVolume, input_volumes
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.namespace import namespace
@@ -30,6 +32,8 @@ class Plan:
         digest: The identity of the experiment, as the snapshot holds it.
         run: The Job, created once and never kept; None when no run was asked for.
         snapshot: What the digest was computed from, as canonical JSON.
+        delivery_mode: How datasets come into the run.
+        input_volumes: What the run's datasets are mounted from, created before it and never kept.
     """
 
     namespace: KubernetesObject
@@ -38,6 +42,8 @@ class Plan:
     digest: str
     run: KubernetesObject | None
     snapshot: str
+    delivery_mode: DeliveryMode
+    input_volumes: tuple[InputVolume, ...]
 
     def objects(self) -> tuple[KubernetesObject, ...]:
         """Return all objects in the order of writing."""
@@ -67,4 +73,6 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
         digest=frozen["data"][KEY_DIGEST],
         run=run_job(inputs),
         snapshot=frozen["data"][KEY_SNAPSHOT],
+        delivery_mode=inputs.delivery_mode,
+        input_volumes=input_volumes(inputs) if inputs.experiment.spec.run is not None else (),
     )

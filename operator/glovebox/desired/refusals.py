@@ -103,7 +103,7 @@ def image_not_approved(case: _Case) -> None:
     by = f"IsolationProfile {case.profile.name}"
     for image in case.experiment.spec.images:
         repository = image.reference.partition("@")[0]
-        matching = [entry for entry in approvals if _within(repository, entry.repository)]
+        matching = [entry for entry in approvals if within(repository, entry.repository)]
         ends = [entry.expire_time for entry in matching if entry.expire_time is not None]
         if len(ends) < len(matching) or any(end > case.now for end in ends):
             continue
@@ -260,7 +260,8 @@ def _has_inputs(experiment: Experiment) -> bool:
     return bool(experiment.spec.inputs.datasets or experiment.spec.inputs.features)
 
 
-def _within(repository: str, approved: str) -> bool:
+def within(repository: str, approved: str) -> bool:
+    """Tell whether a repository is the approved one or lies below it."""
     # Whole path parts only: `registry.example/team` does not approve `registry.example/team-b`.
     return repository == approved or repository.startswith(f"{approved}/")
 

@@ -5,6 +5,9 @@ them; then the team's image runs, with that volume read-only, with the credentia
 and with no token for the API server. Both are different users, so that what the first wrote cannot be changed by the second even
 where a mount were writable.
 
+Where datasets are volumes of their own (`input_volumes.py`) the fetcher compares them with their pins instead, holds no credential for
+them, and mounts them read-only like everybody.
+
 A fetcher that finds other bytes than the pinned ones ends with an exit code that fails the Job at once: trying again would find the same.
 """
 
@@ -14,21 +17,26 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.experiment import Run
-from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 from glovebox.desired import quantity
+from glovebox.desired.input_volumes import input_mount, pod_volume
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
+from glovebox.desired.pods import (
+    CREDENTIALS_FOLDER,
+    DATASETS_FOLDER,
+    FETCH_COMMAND,
+    FETCH_CONTAINER,
+    FETCH_USER,
+    PLAN_FOLDER,
+    container_security,
+    failure_rules,
+)
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER, run_environment
 
 RUN_CONTAINER: Final = "run"
-FETCH_CONTAINER: Final = "fetch"
 # The guards of the chart know these volumes by name: only the fetcher mounts the first writable, and the second at all.
 INPUTS_VOLUME: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_VOLUME: Final = "glovebox-inputs-credentials"
-FETCH_COMMAND: Final = ("python", "-m", "glovebox.jobs.fetch")
-PLAN_FOLDER: Final = "/etc/glovebox/inputs"
-CREDENTIALS_FOLDER: Final = "/var/run/glovebox/inputs"
-_FETCH_USER: Final = 65532
 _RUN_USER: Final = 65533
 # What the volume needs beside the pinned bytes: proofs, features, and partial files of a file system with large blocks.
 _INPUTS_SLACK_BYTES: Final = 64 << 20
@@ -50,7 +58,7 @@ def run_job(inputs: ExperimentInputs) -> KubernetesObject | None:
             "parallelism": 1,
             # A second pod while the first is still ending would be two writers under one prefix.
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": _failure_rules(inputs)},
+            "podFailurePolicy": {"rules": failure_rules(fetches=bool(inputs.inputs))},
             "template": {"metadata": {"labels": owned_labels(inputs)}, "spec": pod_spec(inputs, run)},
         },
     }
@@ -72,7 +80,7 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
         "command": list(run.command),
         "env": run_environment(inputs),
         "securityContext": container_security(_RUN_USER),
-        "volumeMounts": mounts(delivers=delivers),
+        "volumeMounts": mounts(inputs),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if run.args:
@@ -100,28 +108,17 @@ def pod_frame() -> dict[str, Any]:
     }
 
 
-def container_security(user: int) -> dict[str, Any]:
-    """Return the security context of a container: nothing that Pod Security `restricted` forbids, and a read-only root."""
-    return {
-        "runAsUser": user,
-        "runAsGroup": user,
-        "runAsNonRoot": True,
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-
-
-def mounts(*, delivers: bool) -> list[dict[str, Any]]:
+def mounts(inputs: ExperimentInputs) -> list[dict[str, Any]]:
     """Return what a run sees: the inputs, read-only down to the last submount, its snapshot, its credentials, and /tmp."""
     entries: list[dict[str, Any]] = [
         {"name": "snapshot", "mountPath": SNAPSHOT_FOLDER, "readOnly": True},
         {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
     ]
-    if delivers:
+    if inputs.inputs:
         entries.append({"name": INPUTS_VOLUME, "mountPath": INPUTS_FOLDER, "readOnly": True, "recursiveReadOnly": "IfPossible"})
-    return entries
+    # Below the volume of the others: the fetcher left a folder there for each.
+    return entries + [input_mount(inputs, item, f"{INPUTS_FOLDER}/{item.name}") for item in inputs.mounted]
 
 
 def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
@@ -133,14 +130,18 @@ def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
     ]
     if not inputs.inputs:
         return entries
-    size = sum(item.bytes for item in inputs.inputs) + _INPUTS_SLACK_BYTES
+    size = sum(item.bytes for item in inputs.fetched) + _INPUTS_SLACK_BYTES
     entries += [
         {"name": INPUTS_VOLUME, "emptyDir": {"sizeLimit": quantity.canonical(str(size))}},
         {"name": "inputs-plan", "configMap": {"name": names.INPUTS_CONFIG_MAP}},
     ]
-    if any(item.kind == "DatasetPin" for item in inputs.inputs):
+    if _needs_credentials(inputs):
         entries.append({"name": INPUTS_CREDENTIALS_VOLUME, "secret": {"secretName": names.INPUTS_CREDENTIALS_SECRET}})
-    return entries
+    return entries + [pod_volume(inputs, item) for item in inputs.mounted]
+
+
+def _needs_credentials(inputs: ExperimentInputs) -> bool:
+    return any(item.kind == "DatasetPin" for item in inputs.fetched)
 
 
 def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
@@ -149,23 +150,14 @@ def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
         {"name": "inputs-plan", "mountPath": PLAN_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
     ]
-    if any(item.kind == "DatasetPin" for item in inputs.inputs):
+    if _needs_credentials(inputs):
         entries.append({"name": INPUTS_CREDENTIALS_VOLUME, "mountPath": CREDENTIALS_FOLDER, "readOnly": True})
+    entries += [input_mount(inputs, item, f"{DATASETS_FOLDER}/{item.name}") for item in inputs.mounted]
     return {
         "name": FETCH_CONTAINER,
         "image": inputs.platform_image,
         "imagePullPolicy": "IfNotPresent",
         "command": list(FETCH_COMMAND),
-        "securityContext": container_security(_FETCH_USER),
+        "securityContext": container_security(FETCH_USER),
         "volumeMounts": entries,
     }
-
-
-def _failure_rules(inputs: ExperimentInputs) -> list[dict[str, Any]]:
-    rules: list[dict[str, Any]] = []
-    if inputs.inputs:
-        codes = {"containerName": FETCH_CONTAINER, "operator": "In", "values": sorted((EXIT_DIFFERS, EXIT_INVALID))}
-        rules.append({"action": "FailJob", "onExitCodes": codes})
-    # A node that was drained or lost is no failure of the run: it costs no retry.
-    rules.append({"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]})
-    return rules

@@ -31,6 +31,8 @@ KEY_DIGEST: Final = "digest"
 KEY_IMAGES: Final = "images"
 # The image that may write volumes of inputs and read with their credentials; the guards read it. No part of the digest.
 KEY_PLATFORM_IMAGE: Final = "platformImage"
+# The images that may be mounted as volumes, one reference per line; the guards read it. No part of the digest: the bytes are.
+KEY_INPUT_IMAGES: Final = "inputImages"
 
 
 def experiment_digest(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> str:
@@ -64,6 +66,7 @@ def dependencies(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> dic
 def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ConfigMap. It is immutable: the API server refuses a change of its data, whoever asks."""
     covered = dependencies(inputs.experiment, inputs.inputs)
+    mounted = sorted({item.image for item in inputs.mounted if item.image})
     references = sorted({image.reference for image in inputs.experiment.spec.images} | ({inputs.platform_image} - {""}))
     return {
         "apiVersion": "v1",
@@ -75,6 +78,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             KEY_DIGEST: digest_of(covered),
             KEY_IMAGES: "\n".join(references),
             **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
+            **({KEY_INPUT_IMAGES: "\n".join(mounted)} if mounted else {}),
         },
     }
 

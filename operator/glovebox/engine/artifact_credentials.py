@@ -21,7 +21,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.apply.applier import Applied, Drift
 from glovebox.desired.difference import fingerprint
 from glovebox.engine.gather import Surroundings
-from glovebox.engine.session_secret import ROTATE_AT, credentials_file, intact_until, write_session
+from glovebox.engine.session_secret import ROTATE_AT, credentials_file, intact_until, session_metadata, write_session
 from glovebox.engine.stores import open_store
 from glovebox.engine.world import World
 from glovebox.errors import GloveboxError, InvalidInput
@@ -90,9 +90,8 @@ async def ensure_credentials(
     if expire is None or now >= expire - reserve:
         try:
             credentials = await (asked or _ask(world, experiment, surroundings))
-            await write_session(
-                world, experiment, _key(namespace), _files(surroundings.store, credentials), credentials.expire_time, watched=True
-            )
+            metadata = session_metadata(experiment, _key(namespace))
+            await write_session(world, metadata, _files(surroundings.store, credentials), credentials.expire_time, watched=True)
             expire = credentials.expire_time
         except GloveboxError as error:
             world.metrics.rotations.labels("s3", "error").inc()

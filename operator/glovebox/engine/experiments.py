@@ -17,6 +17,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.desired import refusals
+from glovebox.desired.delivery_modes import check_deliverable
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import Plan, desired_objects
 from glovebox.engine import provision
@@ -55,6 +56,7 @@ _TOLD_BY = {
     reasons.RETENTION_OUT_OF_RANGE: types.ARTIFACTS_PROTECTED,
     reasons.RUN_OUT_OF_RANGE: types.SUCCEEDED,
     reasons.DELIVERY_UNAVAILABLE: types.SUCCEEDED,
+    reasons.INPUTS_REFUSED: types.SUCCEEDED,
 }
 
 
@@ -82,8 +84,11 @@ async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], 
     bound = bool(experiment.status.digest)
     # Bound like everything else that the run depends on; nobody delivers nothing.
     image = experiment.status.platform_image if bound else world.settings.image if surroundings.inputs else ""
+    datasets = tuple(item for item in surroundings.inputs if item.kind == "DatasetPin")
+    mode = (experiment.status.delivery_mode or "Fetch") if bound else surroundings.profile.spec.delivery.mode
     if not bound:
         refusals.check(experiment, surroundings.profile, surroundings.store, world.now(), image)
+        check_deliverable(mode, surroundings.profile, datasets, world.now())
     state = state_of(experiment)
     plan = desired_objects(
         ExperimentInputs(
@@ -95,6 +100,8 @@ async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], 
             state=state,
             platform_image=image,
             input_stores=surroundings.input_stores,
+            delivery_mode=mode,
+            operator_namespace=world.settings.namespace,
         )
     )
     if bound and plan.digest != experiment.status.digest:
@@ -108,7 +115,7 @@ async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], 
     async with asked_ahead(world, experiment, surroundings) as asked:
         found = await provision.namespace_stands(world, experiment, plan, established=established)
         _conclude(experiment, draft, surroundings, plan, found.uid)
-        draft.set(platformImage=image or None)
+        draft.set(platformImage=image or None, deliveryMode=mode if datasets else None)
         return await _fill(world, experiment, obj, draft, surroundings, plan, found, asked, state)
 
 

@@ -72,6 +72,8 @@ def gather(world: World, experiment: Experiment, draft: Draft) -> Surroundings:
         draft.no(types.INPUTS_VERIFIED, error.reason, error.message)
         raise
     roles = {reference.name: reference.role for reference in references}
+    if not taken and profile.spec.delivery.mode == "Image":
+        bound = tuple(_with_image(world, experiment, entry) for entry in bound)
     inputs = tuple(_resolved(world, experiment, entry, roles.get(entry.name)) for entry in bound)
     return Surroundings(profile=profile, store=store, bound=bound, inputs=inputs, input_stores=_input_stores(world, bound))
 
@@ -219,6 +221,8 @@ def _resolved(world: World, experiment: Experiment, entry: InputStatus, role: st
     if entry.kind not in {"DatasetPin", "FeatureSetPin"}:
         raise InvalidInput(reasons.INTERNAL_ERROR, f"`status.inputs`: unknown kind '{entry.kind}' of input `{entry.name}`")
     kind: PinKind = "DatasetPin" if entry.kind == "DatasetPin" else "FeatureSetPin"
+    pin = _bound_pin(world, experiment, entry)
+    prefix = pin.spec.source.prefix if pin is not None else None
     return ResolvedInput(
         name=entry.name,
         kind=kind,
@@ -231,8 +235,25 @@ def _resolved(world: World, experiment: Experiment, entry: InputStatus, role: st
         role=role,
         store=entry.store_ref,
         manifest=entry.manifest,
+        bucket=prefix.bucket if prefix is not None else "",
+        prefix=prefix.prefix if prefix is not None else "",
+        image=entry.image,
         document=_document(world, experiment, entry) if kind == "FeatureSetPin" else None,
     )
+
+
+def _with_image(world: World, experiment: Experiment, entry: InputStatus) -> InputStatus:
+    """Return the input with the image that its pin names, bound like the rest of it."""
+    pin = _bound_pin(world, experiment, entry)
+    return entry.model_copy(update={"image": pin.spec.image or ""}) if pin is not None else entry
+
+
+def _bound_pin(world: World, experiment: Experiment, entry: InputStatus) -> DatasetPin | None:
+    """Return the very DatasetPin that was bound."""
+    if entry.kind != "DatasetPin":
+        return None
+    pin = world.resources.parsed(Key(DATASET_PIN.kind, experiment.namespace, entry.pin_ref), DatasetPin)
+    return pin if pin is not None and pin.uid == entry.uid else None
 
 
 def _document(world: World, experiment: Experiment, entry: InputStatus) -> dict[str, object] | None:

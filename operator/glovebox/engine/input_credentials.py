@@ -17,7 +17,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.object_store import ObjectStore
 from glovebox.engine.dataset_pins import source_of
 from glovebox.engine.gather import Surroundings
-from glovebox.engine.session_secret import ROTATE_AT, credentials_file, intact_until, write_session
+from glovebox.engine.session_secret import ROTATE_AT, credentials_file, intact_until, session_metadata, write_session
 from glovebox.engine.stores import open_store
 from glovebox.engine.world import World
 from glovebox.errors import InvalidInput, NotReady
@@ -39,7 +39,7 @@ async def ensure_input_credentials(world: World, experiment: Experiment, surroun
         InvalidInput: A store has no STS role.
         Unavailable, Forbidden: The store or the API server failed.
     """
-    pins = _pins(world, experiment, surroundings)
+    pins = bound_pins(world, experiment, surroundings)
     if not pins:
         return None
     key = ChildKey(SECRET.kind, namespace, names.INPUTS_CREDENTIALS_SECRET)
@@ -47,16 +47,24 @@ async def ensure_input_credentials(world: World, experiment: Experiment, surroun
     live = await world.applier.read(SECRET, key)
     expire = intact_until(live) if live is not None else None
     if expire is None or world.now() >= expire - reserve:
-        sessions = {store.name: await _issue(world, experiment, surroundings, store, pins) for store in surroundings.input_stores}
+        name = f"glovebox-{names.short_hash(experiment.uid, 'inputs')}"
+        duration = surroundings.profile.spec.credentials.duration_seconds
+        sessions = {store.name: await issue_for(world, store, pins, name, duration) for store in surroundings.input_stores}
         files = {f"{name}.credentials": credentials_file(session) for name, session in sessions.items()}
         expire = min(session.expire_time for session in sessions.values())
-        await write_session(world, experiment, key, files, expire, watched=False)
+        await write_session(world, session_metadata(experiment, key), files, expire, watched=False)
     return max(1.0, (expire - reserve - world.now()).total_seconds())
 
 
-async def _issue(
-    world: World, experiment: Experiment, surroundings: Surroundings, store: ObjectStore, pins: Iterable[DatasetPin]
+async def issue_for(
+    world: World, store: ObjectStore, pins: Iterable[DatasetPin], session_name: str, duration_seconds: int
 ) -> SessionCredentials:
+    """Return credentials that read those of the pins that lie in this store.
+
+    Raises:
+        InvalidInput: The store has no STS role.
+        Unavailable, Forbidden: The store failed.
+    """
     if store.spec.sts is None:
         raise InvalidInput(
             reasons.STS_NOT_CONFIGURED,
@@ -68,8 +76,8 @@ async def _issue(
             connection,
             role_arn=store.spec.sts.role_arn,
             readables=await _readables(connection, (pin for pin in pins if pin.spec.store_ref.name == store.name)),
-            session_name=f"glovebox-{names.short_hash(experiment.uid, 'inputs')}",
-            duration_seconds=surroundings.profile.spec.credentials.duration_seconds,
+            session_name=session_name,
+            duration_seconds=duration_seconds,
         )
 
 
@@ -93,7 +101,12 @@ def _listed(connection: Store, manifest: ManifestLocation, stop: Stop) -> tuple[
     return readable_objects((entry.bucket, entry.key) for entry in fetch_manifest(connection, manifest, stop))
 
 
-def _pins(world: World, experiment: Experiment, surroundings: Surroundings) -> list[DatasetPin]:
+def bound_pins(world: World, experiment: Experiment, surroundings: Surroundings) -> list[DatasetPin]:
+    """Return the very DatasetPins that the experiment is bound to.
+
+    Raises:
+        NotReady: One is gone.
+    """
     pins = []
     for entry in surroundings.bound:
         if entry.kind != DATASET_PIN.kind:

@@ -12,6 +12,7 @@ import time
 
 import structlog
 
+from glovebox.engine.caches import free_caches
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.workers import Workers
 from glovebox.engine.world import World
@@ -62,6 +63,7 @@ class Resync:
             try:
                 for kind in CUSTOM_KINDS:
                     await self.sweep(kind)
+                await free_caches(self._world)
             except (GloveboxError, NotFound, Expired) as error:
                 log.warning("the sweep failed; the next round tries again", error=str(error))
 

@@ -17,6 +17,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.engine.delivery import delete_volumes
 from glovebox.engine.freeze import drop_credentials, freeze
 from glovebox.engine.world import DONE, Result, World
 from glovebox.errors import Conflict
@@ -40,6 +41,8 @@ async def retire(world: World, experiment: Experiment, obj: dict[str, Any], draf
         waits = await _carry_out(world, experiment, live, draft)
         if waits:
             return Result(retry_seconds=_LOOK_AGAIN_SECONDS)
+    if experiment.status.delivery_mode not in {"", "Fetch"}:
+        await delete_volumes(world, experiment)
     world.children.release(namespace)
     world.applier.forget(namespace)
     await _let_go(world, experiment, obj)

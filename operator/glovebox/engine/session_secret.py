@@ -14,7 +14,7 @@ from glovebox.desired.difference import fingerprint
 from glovebox.engine.world import World
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.kinds import SECRET
-from glovebox.observe.children import ChildKey
+from glovebox.observe.children import ChildKey, key_of
 from glovebox.status.draft import format_time
 from glovebox.store.credentials import SessionCredentials
 
@@ -39,15 +39,18 @@ def credentials_file(credentials: SessionCredentials) -> str:
     )
 
 
-async def write_session(
-    world: World, experiment: Experiment, key: ChildKey, files: Mapping[str, str], expire: datetime, *, watched: bool
-) -> None:
+def session_metadata(experiment: Experiment, key: ChildKey) -> dict[str, Any]:
+    """Return the metadata of a Secret in an experiment's namespace."""
+    labels = {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_EXPERIMENT_UID: experiment.uid}
+    return {"name": key.name, "namespace": key.namespace, "labels": labels}
+
+
+async def write_session(world: World, metadata: Mapping[str, Any], files: Mapping[str, str], expire: datetime, *, watched: bool) -> None:
     """Write the Secret, whether it is there or not.
 
     Args:
         world: The operator's world.
-        experiment: Whose credentials.
-        key: Names the Secret.
+        metadata: Name, namespace, labels and owners of the Secret.
         files: Its content, by file name.
         expire: When the first of the sessions in it ends.
         watched: Whether the cache follows this Secret.
@@ -57,9 +60,7 @@ async def write_session(
         "apiVersion": SECRET.api_version,
         "kind": SECRET.kind,
         "metadata": {
-            "name": key.name,
-            "namespace": key.namespace,
-            "labels": {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_EXPERIMENT_UID: experiment.uid},
+            **metadata,
             "annotations": {
                 names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: format_time(expire),
                 names.ANNOTATION_CONTENT_DIGEST: digest_of(data),
@@ -68,6 +69,7 @@ async def write_session(
         "type": "Opaque",
         "data": data,
     }
+    key = key_of(SECRET, secret)
     if watched:
         world.children.want(key, fingerprint(secret))
     first = world.client.create if watched and world.children.get(key) is None else world.client.replace

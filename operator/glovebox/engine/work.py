@@ -8,8 +8,8 @@ from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import RunStatus
 from glovebox.desired.plan import Plan
+from glovebox.engine.delivery import Prepared, ensure_delivery
 from glovebox.engine.gather import Surroundings
-from glovebox.engine.input_credentials import ensure_input_credentials
 from glovebox.engine.runs import ensure_run
 from glovebox.engine.seal import ensure_seal
 from glovebox.engine.world import World
@@ -18,22 +18,26 @@ from glovebox.status.draft import Draft
 
 async def carry_out(world: World, experiment: Experiment, surroundings: Surroundings, plan: Plan, draft: Draft, state: str) -> float | None:
     """Move run and seal on; return after how many seconds to look again, None to wait for what happens."""
-    namespace = plan.namespace["metadata"]["name"]
     is_open = state == names.STATE_OPEN
     # A namespace that is not bound yet gets its run with the next look: by then the snapshot is recorded, and freezes the spec.
     may_start = is_open and bool(experiment.status.digest)
     waits: list[float | None] = []
+    prepared = Prepared()
     if is_open and plan.run is not None:
-        waits.append(await ensure_input_credentials(world, experiment, surroundings, namespace))
+        prepared = await ensure_delivery(world, experiment, surroundings, plan)
+        waits.append(prepared.retry_seconds)
     draft.unknown(
         types.ISOLATED,
         reasons.NOT_PROVEN,
         "the NetworkPolicies stand, but no probe has tried them here: whether the cluster's network plugin enforces them is not known",
     )
-    run = await ensure_run(world, experiment, plan.run if may_start or not is_open else None, draft, may_start=may_start)
+    starts = may_start and not prepared.waits_for
+    run = await ensure_run(world, experiment, plan.run if starts or not is_open else None, draft, may_start=starts)
     if is_open and plan.run is not None and not may_start:
         draft.unknown(types.SUCCEEDED, reasons.RUN_PENDING, "the snapshot is being recorded; the run starts right after")
         waits.append(0.0)
+    elif is_open and plan.run is not None and not starts:
+        draft.unknown(types.SUCCEEDED, reasons.RUN_PENDING, prepared.waits_for)
     if run is not None and run.completion_time is not None and is_open:
         world.metrics.runs.labels(run.outcome.lower()).inc()
         waits.append(0.0)  # closed, and then sealed, with the next look

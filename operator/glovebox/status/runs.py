@@ -10,6 +10,7 @@ import orjson
 
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 
 _MESSAGE_MAX: Final = 2048
 _FETCH: Final = "fetch"
@@ -40,6 +41,15 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
         return _ended(begun, done, "Failed", reasons.INPUTS_REFUSED, _fetch_words(said), state.get("exitCode"))
     words = f"container `{container}` ended with exit code {state.get('exitCode')} ({state.get('reason', 'Error')})"
     return _ended(begun, done, "Failed", reason, f"{words}: {said}" if said else words, state.get("exitCode"))
+
+
+def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a fetcher found that trying again cannot mend; an empty text when none of these pods ended so."""
+    for pod in reversed(pods):
+        found = _failure(pod)
+        if found is not None and found[1].get("exitCode") in {EXIT_DIFFERS, EXIT_INVALID}:
+            return _told(str(found[1].get("message", "")).strip())
+    return ""
 
 
 def job_lost(recorded: RunStatus, now: datetime, *, stopped: bool) -> RunStatus:
@@ -82,13 +92,16 @@ def _failure(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
 
 
 def _fetch_words(said: str) -> str:
+    return f"the inputs were not delivered, so nothing was run: {_told(said)}"
+
+
+def _told(said: str) -> str:
     """Return the fetcher's last words, which are one JSON object, as a sentence."""
     try:
         told = orjson.loads(said)
-        words = f"input `{told['input']}`: {told['reason']}: {told['message']}" if told.get("input") else str(told["message"])
+        return f"input `{told['input']}`: {told['reason']}: {told['message']}" if told.get("input") else str(told["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        words = said or "the fetcher failed and said nothing"
-    return f"the inputs were not delivered, so nothing was run: {words}"
+        return said or "the fetcher failed and said nothing"
 
 
 def _ended(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE_SECONDS = 60
+# From where these tests' operator may hand out volumes.
+INPUT_VOLUMES = {"csiDrivers": ["s3.csi.aws.com"], "hostPaths": ["/srv/cache"], "nfsServers": ["nfs.example"]}
+GOLDEN = Path(__file__).parents[2] / "golden"
 CHART = Path(__file__).parents[3] / "helm" / "glovebox"
 
 
@@ -43,7 +46,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
                 "identities": [OPERATOR.user],
                 "subjects": [{"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}],
             },
-            "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]},
+            "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP], "inputVolumes": INPUT_VOLUMES},
         }
         install = ("install", "glovebox", str(CHART), "--namespace=glovebox-system", "--create-namespace", "--values=-")
         cluster.helm(*install, stdin=json.dumps(values))

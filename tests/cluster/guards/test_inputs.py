@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from cluster.guards.actors import (
     NAMESPACE_ADMIN,
     OPERATOR,
     Actor,
+    Answer,
     Kubectl,
     expect_admitted,
 )
 
 SPACE = "gbx-flights-inputs-abcdefghij"
 PLATFORM = "registry.example/glovebox@sha256:" + "e" * 64
+DATA_IMAGE = "registry.example/data@sha256:" + "d" * 64
 COMMAND = ["python", "-m", "glovebox.jobs.fetch"]
 VOLUME = {"name": "glovebox-inputs", "emptyDir": {}}
 SECRET = {"name": "keys", "secret": {"secretName": "glovebox-inputs-credentials"}}
@@ -34,6 +37,7 @@ def inputs(experiments: Kubectl) -> Kubectl:
     walls = [thing for thing in objects.walls(SPACE) if thing["kind"] != "ConfigMap"]
     snapshot = objects.snapshot(SPACE, f"{objects.IMAGE}\n{PLATFORM}")
     snapshot["data"]["platformImage"] = PLATFORM
+    snapshot["data"]["inputImages"] = DATA_IMAGE
     expect_admitted(kubectl.create(OPERATOR, objects.namespace(SPACE), dry_run=False))
     expect_admitted(kubectl.create(OPERATOR, objects.together(*walls, snapshot), dry_run=False))
     admin = objects.role_binding(SPACE, "admins", "admin", NAMESPACE_ADMIN.user)
@@ -102,6 +106,52 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+CLAIM = {"name": "glovebox-input-train", "persistentVolumeClaim": {"claimName": "glovebox-input-train", "readOnly": True}}
+# What a claim is called in a pod is the pod's to say.
+DISGUISED = {"name": "scratch", "persistentVolumeClaim": {"claimName": "glovebox-input-train"}}
+IMAGE_VOLUME = {"name": "glovebox-input-train", "image": {"reference": DATA_IMAGE, "pullPolicy": "IfNotPresent"}}
+DATASET_READ_ONLY = "must mount the volume of a dataset with `readOnly: true`"
+NO_INPUT = "an image may be mounted only where it is an input of the experiment"
+
+
+def dataset(volume: dict[str, Any], *, main: bool = True, first: bool = True, **mount: Any) -> dict[str, Any]:
+    """Return a pod with a dataset's volume; `main` and `first` say whether the run and the fetcher mount it read-only."""
+    name = volume["name"]
+
+    def mounts(path: str, *, read_only: bool) -> dict[str, Any]:
+        return {"name": name, "mountPath": path, **({"readOnly": True} if read_only else {}), **mount}
+
+    return {
+        "containers": [reader(mounts("/inputs/train", read_only=main))],
+        "initContainers": [
+            fetcher(volumeMounts=[{"name": "glovebox-inputs", "mountPath": "/inputs"}, mounts("/datasets/train", read_only=first)])
+        ],
+        "volumes": [VOLUME, volume],
+    }
+
+
+@pytest.mark.parametrize("volume", [CLAIM, DISGUISED, IMAGE_VOLUME], ids=["claim", "claim by another name", "image"])
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_datasets_that_are_only_read_are_admitted(inputs: Kubectl, actor: Actor, volume: dict[str, Any]) -> None:
+    expect_admitted(inputs.create(actor, objects.pod(SPACE, **dataset(volume))))
+    expect_admitted(inputs.create(actor, objects.job(SPACE, **dataset(volume))))
+
+
+ATTACKS |= {
+    "a dataset's claim, writable": (dataset(CLAIM, main=False), DATASET_READ_ONLY),
+    "a dataset's claim, writable for the fetcher itself": (dataset(CLAIM, first=False), DATASET_READ_ONLY),
+    "a dataset's claim under another name": (dataset(DISGUISED, main=False), DATASET_READ_ONLY),
+    "a part of a dataset's claim, writable": (dataset(CLAIM, main=False, subPath="data"), DATASET_READ_ONLY),
+    "a dataset's image, writable": (dataset(IMAGE_VOLUME, main=False), DATASET_READ_ONLY),
+    "an image that is no input": (dataset({"name": "other", "image": {"reference": objects.IMAGE}}), NO_INPUT),
+    "an input's image by its tag": (dataset({"name": "other", "image": {"reference": "registry.example/data:latest"}}), NO_INPUT),
+    "a dataset as a device": (
+        {"containers": [reader(volumeDevices=[{"name": "scratch", "devicePath": "/dev/x"}])], "volumes": [DISGUISED]},
+        DATASET_READ_ONLY,
+    ),
+}
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 @pytest.mark.parametrize("actor", EVERYBODY)
 def test_every_other_way_to_the_inputs_is_refused(inputs: Kubectl, actor: Actor, name: str) -> None:
@@ -113,6 +163,19 @@ def test_every_other_way_to_the_inputs_is_refused(inputs: Kubectl, actor: Actor,
 def test_a_job_is_refused_itself(inputs: Kubectl, name: str) -> None:
     spec, words = ATTACKS[name]
     expect_refused(inputs.create(CLUSTER_ADMIN, objects.job(SPACE, **spec)), "glovebox-job-images", words)
+
+
+def test_a_debug_container_mounts_a_dataset_read_only_or_not_at_all(inputs: Kubectl) -> None:
+    expect_admitted(inputs.create(CLUSTER_ADMIN, objects.pod(SPACE, "held", **dataset(CLAIM)), dry_run=False))
+
+    def debug(**mount: Any) -> Answer:
+        container = objects.container(name="debug") | {"volumeMounts": [{"name": CLAIM["name"], "mountPath": "/d", **mount}]}
+        patch = json.dumps({"spec": {"ephemeralContainers": [container]}})
+        how = ("--subresource=ephemeralcontainers", "--type=strategic", "--dry-run=server")
+        return inputs(CLUSTER_ADMIN, "patch", "pod", "held", f"--namespace={SPACE}", f"--patch={patch}", *how)
+
+    expect_refused(debug(), "glovebox-images", DATASET_READ_ONLY)
+    expect_admitted(debug(readOnly=True))
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)

@@ -167,7 +167,7 @@ def test_outside_of_experiments_it_makes_one_secret_the_signing_key(experiments:
     expect_denied(experiments.create(OPERATOR, objects.credentials("glovebox-system", "other")), "glovebox-operator-fence", outside)
     token = objects.credentials("glovebox-system", "glovebox-signing-key", kind="kubernetes.io/service-account-token")
     token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-operator"}
-    message = "the Glovebox operator may create the Secret 'glovebox-signing-key' only of type Opaque"
+    message = "the Glovebox operator may create Secrets in its own namespace only of type Opaque"
     expect_denied(experiments.create(OPERATOR, token), "glovebox-operator-fence-signing-key", message)
 
 

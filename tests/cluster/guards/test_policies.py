@@ -8,8 +8,15 @@ from cluster.guards.actors import CLUSTER_ADMIN, Answer, Kubectl
 from cluster.guards.conftest import until
 
 MARK = "glovebox.dev/experiment-uid"
-# These look at namespaces themselves, or at our own kinds, which live in the teams' namespaces.
-BY_CONDITION = {"glovebox-namespaces", "glovebox-operator-fence-namespaces", "glovebox-operator-fence-specs", "glovebox-status"}
+# These look at namespaces and volumes themselves, or at our own kinds, which live in the teams' namespaces.
+BY_CONDITION = {
+    "glovebox-input-volumes",
+    "glovebox-namespaces",
+    "glovebox-operator-fence-namespaces",
+    "glovebox-operator-fence-specs",
+    "glovebox-operator-fence-volumes",
+    "glovebox-status",
+}
 
 
 def read(kubectl: Kubectl, resource: str) -> Answer:

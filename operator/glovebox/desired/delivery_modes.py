@@ -1,0 +1,52 @@
+"""Whether the profile's way of delivery fits these datasets: what takes the pins to see, so that no CRD rule can say it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from glovebox.api import reasons
+from glovebox.api.delivery_mode import DeliveryMode
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.desired.inputs import ResolvedInput
+from glovebox.desired.refusals import within
+from glovebox.errors import Refused
+
+
+def check_deliverable(mode: DeliveryMode, profile: IsolationProfile, datasets: tuple[ResolvedInput, ...], now: datetime) -> None:
+    """Return when every dataset can be delivered in this mode.
+
+    Args:
+        mode: The mode of the profile, or the one that the Experiment was bound to.
+        profile: Its settings.
+        datasets: The inputs that are datasets.
+        now: Approvals of images end.
+
+    Raises:
+        Refused: `DeliveryUnavailable`, or `ImageNotApproved`; with the input and the cure.
+    """
+    by = f"IsolationProfile {profile.name}"
+    settings = profile.spec.delivery
+    if datasets and ((mode == "Cache" and settings.cache is None) or (mode == "CSI" and settings.csi is None)):
+        what = f"{by} has no `spec.delivery.{mode.lower()}` any more, which this Experiment was bound to"
+        raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: restore it, or create the Experiment anew")
+    for item in datasets:
+        if mode == "CSI" and not item.bucket:
+            what = (
+                f"input `{item.name}`: {by} delivers by a CSI driver, which shows a whole prefix, and DatasetPin '{item.pin_name}' is none"
+            )
+            raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: pin a prefix (`spec.source.prefix`), or choose another profile")
+        if mode == "Image":
+            _check_image(profile, item, now)
+
+
+def _check_image(profile: IsolationProfile, item: ResolvedInput, now: datetime) -> None:
+    by = f"IsolationProfile {profile.name}"
+    if not item.image:
+        what = f"input `{item.name}`: {by} delivers by image, and DatasetPin '{item.pin_name}' names none"
+        raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: pin the data with `spec.image`, or choose another profile")
+    repository = item.image.partition("@")[0]
+    for entry in profile.spec.images:
+        if within(repository, entry.repository) and (entry.expire_time is None or entry.expire_time > now):
+            return
+    what = f"input `{item.name}`: the image of DatasetPin '{item.pin_name}' comes from {repository}, which {by} does not approve"
+    raise Refused(reasons.IMAGE_NOT_APPROVED, f"{what}: publish it in an approved repository and pin it anew")
