@@ -54,9 +54,17 @@ def glovebox_image(node_cluster: NodeCluster) -> Image:
 
 
 @pytest.fixture(scope="session")
-def operator(node_cluster: NodeCluster, glovebox_image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the node below which an administrator makes volumes for caches; the operator may hand them out."""
+    return tmp_path_factory.mktemp("caches")
+
+
+@pytest.fixture(scope="session")
+def operator(
+    node_cluster: NodeCluster, glovebox_image: Image, cache_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
     """The operator in the gateway, with the chart installed: it reaches the API server and the store as pods do."""
-    install_chart(node_cluster.cluster)
+    install_chart(node_cluster.cluster, host_paths=[str(cache_folder)])
     store_secret(node_cluster.cluster)
     settings = {"GLOVEBOX_IMAGE": glovebox_image.reference}
     running = Operator(node_cluster.cluster, tmp_path_factory.mktemp("operator"), settings=settings)

@@ -118,6 +118,7 @@ class Run:
     node: NodeCluster
     team: Team
     store: str = "primary"
+    profile: str = "standard"
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -138,5 +139,5 @@ class Run:
         """Run a script as an experiment to its seal."""
         images = [{"name": "trainer", "reference": self.node.image.reference}]
         run = {"image": "trainer", "command": ["sh", "-c", script]}
-        self.team.declare("Experiment", name, experiment_spec("standard", self.store, images=images, run=run, **changes))
+        self.team.declare("Experiment", name, experiment_spec(self.profile, self.store, images=images, run=run, **changes))
         return self.team.expect("Experiment", name, "Sealed", timeout=90)
