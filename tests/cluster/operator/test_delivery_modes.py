@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 
 from glovebox import names
+from glovebox.__main__ import log_in
+from glovebox.engine.caches import free_caches
+from glovebox.engine.operator import operator as open_operator
+from glovebox.local.operator_process import OPERATOR_USER
+from glovebox.settings import Settings
 from support.api import path_of
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
@@ -320,3 +325,49 @@ def test_a_pin_without_an_approved_image_is_refused_before_anything_is_made(
     declare(team, "unimaged", "imaged")
     refused = team.expect("Experiment", "unimaged", status="False", reason=reason)
     assert "namespace" not in refused["status"]
+
+
+async def test_a_cache_is_freed_when_its_pin_and_its_last_reader_are_gone(
+    cluster: Cluster, team: Team, profiles: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del profiles
+    pin(team)
+    declare(team, "reader", "cached")
+    cache = cache_of(team)
+    give_volume(team, cache)
+    fill(team, cache)
+    run_pod(team.api, team.expect("Experiment", "reader")["status"]["namespace"])
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for(OPERATOR_USER)))
+
+    async def swept() -> dict[str, Any] | None:
+        async with open_operator(Settings(), log_in) as parts:
+            await parts.resync.prime()
+            await free_caches(parts.world)
+        found = team.api.find(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))
+        return None if found is None or found["metadata"].get("deletionTimestamp") else found
+
+    assert await swept(), "an experiment reads it, and its pin is there"
+    team.api.delete(team.path("DatasetPin", "rows"))
+    assert await swept(), "an experiment still reads it"
+    team.api.delete(team.path("Experiment", "reader"))
+    eventually(lambda: team.api.find(team.path("Experiment", "reader")) is None, what="the experiment is gone", timeout=60)
+    assert await swept() is None
+    # What belongs to the claim goes with it, by the garbage collector.
+    eventually(lambda: jobs(team, cache) == [], what="the Job is gone with it", timeout=60)
+
+
+async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(
+    cluster: Cluster, team: Team, profiles: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del profiles
+    pin(team)
+    declare(team, "reader", "cached")
+    cache = cache_of(team)
+    team.api.delete(team.path("Experiment", "reader"))
+    eventually(lambda: team.api.find(team.path("Experiment", "reader")) is None, what="the experiment is gone", timeout=60)
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for(OPERATOR_USER)))
+    async with open_operator(Settings(), log_in) as parts:
+        await parts.resync.prime()
+        await free_caches(parts.world)
+    found = team.api.get(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))
+    assert "deletionTimestamp" not in found["metadata"]
