@@ -50,14 +50,17 @@ def said(node: NodeCluster, sealed: dict[str, Any], container: str) -> str:
     return node.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run", "-c", container).stdout
 
 
+def caches(node: NodeCluster, team: Team) -> set[str]:
+    """Return the caches of this team."""
+    claims = node.api.list(path_of("v1", "persistentvolumeclaims", namespace=OWN))
+    return {claim["metadata"]["name"] for claim in claims if claim["metadata"]["annotations"][names.ANNOTATION_PIN_NAMESPACE] == team.name}
+
+
 def fillers(node: NodeCluster, team: Team) -> list[str]:
     """Return the pods that have filled caches of this team."""
-    claims = node.api.list(path_of("v1", "persistentvolumeclaims", namespace=OWN))
-    caches = {
-        claim["metadata"]["name"] for claim in claims if claim["metadata"]["annotations"][names.ANNOTATION_PIN_NAMESPACE] == team.name
-    }
+    found = caches(node, team)
     pods = node.api.list(path_of("v1", "pods", namespace=OWN))
-    return [pod["metadata"]["name"] for pod in pods if pod["metadata"]["labels"].get(names.LABEL_CACHE) in caches]
+    return [pod["metadata"]["name"] for pod in pods if pod["metadata"]["labels"].get(names.LABEL_CACHE) in found]
 
 
 def test_a_cache_is_filled_once_and_no_pod_can_write_it(node_cluster: NodeCluster, team: Team, disk: Path) -> None:
@@ -98,3 +101,10 @@ def test_a_file_changed_behind_the_cache_stops_the_run_before_user_code(node_clu
     fetch, code = pod["status"]["initContainerStatuses"][0], pod["status"]["containerStatuses"][0]
     assert fetch["state"]["terminated"]["exitCode"] == 42
     assert not code.get("containerID"), "user code was never started"
+
+    # Once the mark of a full cache is gone, the next one hashes it again and fetches what is wrong.
+    (cache,) = caches(node_cluster, team)
+    node_cluster.api.delete(path_of("batch/v1", "jobs", namespace=OWN, name=cache) + "?propagationPolicy=Background")
+    mended = run.ended("mended", "sha256sum /inputs/train/rows.csv", inputs=run.inputs)
+    assert mended["status"]["run"]["outcome"] == "Succeeded", mended["status"]["run"]
+    assert said(node_cluster, mended, "run").split()[0] == hashlib.sha256(ROWS).hexdigest()

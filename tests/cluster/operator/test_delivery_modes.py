@@ -278,6 +278,17 @@ def test_a_driver_s_volume_leads_to_the_pin_s_prefix(team: Team, profiles: Team)
     ]["volumes"]
 
 
+def test_a_driver_that_the_chart_does_not_name_is_refused_by_the_fence_and_said(team: Team, profiles: Team) -> None:
+    profiles.declare(
+        "IsolationProfile", f"other-{team.name}", profile_spec(delivery={"mode": "CSI", "csi": {"driver": "other.csi.example"}})
+    )
+    pin(team)
+    declare(team, "unlisted", f"other-{team.name}")
+    team.expect("Experiment", "unlisted", status="False", reason="Forbidden")
+    assert "the chart's `guards.inputVolumes`" in team.condition("Experiment", "unlisted", "Ready")["message"]
+    assert volumes_of(team, "unlisted") == []
+
+
 def test_a_driver_shows_prefixes_only(team: Team, profiles: Team) -> None:
     del profiles
     pin(team)
