@@ -93,7 +93,10 @@ async def _filled(world: World, cache: Cache, claim: Mapping[str, Any]) -> Mappi
     volume = claim["spec"].get("volumeName")
     if not volume:
         return Filling(f"the cache '{cache.name}' is not bound")
-    found = await world.client.get(PERSISTENT_VOLUME, None, volume)
+    try:
+        found = await world.client.get(PERSISTENT_VOLUME, None, volume)
+    except NotFound:
+        return Filling(f"the volume '{volume}' of the cache '{cache.name}' is gone; delete the claim, and the cache is made anew")
     holder = found["spec"].get("claimRef") or {}
     # Who else it may have been given to since, nobody knows.
     if holder.get("uid") != claim["metadata"]["uid"]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import Cluster
-from support.operator_process import PLATFORM_IMAGE, Operator, Team, install_chart, profile_spec, store_secret, store_spec
+from support.operator_process import CSI_DRIVER, PLATFORM_IMAGE, Operator, Team, install_chart, profile_spec, store_secret, store_spec
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +38,20 @@ def platform(cluster: Cluster, operator: Operator) -> Team:
     team.expect("IsolationProfile", "standard")
     team.expect("ObjectStore", "primary", timeout=60)
     return team
+
+
+@pytest.fixture(scope="session")
+def profiles(platform: Team) -> Team:
+    """One profile for each mode. The cache's is of volumes that an administrator makes, without a class."""
+    csi = {"driver": CSI_DRIVER, "volumeAttributes": {"bucketName": "$(bucket)"}, "mountOptions": ["prefix $(prefix)"]}
+    for name, delivery in (
+        ("cached", {"mode": "Cache", "cache": {"storageClassName": "by-hand", "minimumSize": "1Mi"}}),
+        ("driven", {"mode": "CSI", "csi": csi}),
+        ("imaged", {"mode": "Image"}),
+    ):
+        platform.declare("IsolationProfile", name, profile_spec(delivery=delivery))
+        platform.expect("IsolationProfile", name)
+    return platform
 
 
 @pytest.fixture
