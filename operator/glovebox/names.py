@@ -61,6 +61,7 @@ INPUTS_CREDENTIALS_SECRET: Final = "glovebox-inputs-credentials"  # noqa: S105 -
 INPUT_PREFIX: Final = "glovebox-input-"
 CACHE_PREFIX: Final = "glovebox-cache-"
 RUN_JOB: Final = "glovebox-run"
+PROBE_JOB: Final = "glovebox-probe"
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
 TENANT_ROLE_BINDING: Final = "glovebox-tenant"
 # Every policy and binding that can be ours: whatever else is found of these kinds is foreign, however it is called.

@@ -207,6 +207,8 @@ def profile_spec(**changes: Any) -> dict[str, Any]:
         "images": [{"repository": "registry.example/trainer"}],
         "retention": {"minimumDays": 1, "maximumDays": 30, "defaultDays": 1},
         "network": {"routes": [{"name": "apis", "cidr": "203.0.113.0/24", "ports": [{"port": 443}]}]},
+        # Where nobody runs pods it would only wait.
+        "probe": {"schedule": "Never"},
         **changes,
     }
 

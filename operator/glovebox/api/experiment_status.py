@@ -52,6 +52,24 @@ class RunStatus(TolerantModel):
     attempts: int = Field(default=0, ge=0, json_schema_extra={"format": "int32"}, description="How many pods were tried.")
 
 
+class IsolationStatus(TolerantModel):
+    """What the probe found that tried the walls from inside."""
+
+    outcome: Literal["Passed", "Failed", "Unknown"] = Field(
+        description=(
+            "`Passed`: whatever must not work did not, and what must work did. `Failed`: something did not hold. `Unknown`: not proven."
+        )
+    )
+    message: str = Field(default="", max_length=1024, description="What failed or could not be proven, in words.")
+    failed: tuple[Annotated[str, Field(max_length=80)], ...] = Field(
+        default=(), max_length=16, json_schema_extra=list_atomic(), description="The attempts that failed, at most 16."
+    )
+    attempts: int = Field(default=0, ge=0, json_schema_extra={"format": "int32"}, description="How many things were tried.")
+    verified_time: Time = Field(description="When the verdict was recorded.")
+    policy_digest: str = Field(default="", max_length=71, description="Digest of the NetworkPolicies as they were declared then.")
+    job_uid: str = Field(default="", max_length=63, description="UID of the probe's Job.")
+
+
 class SealStatus(TolerantModel):
     """The seal over the results."""
 
@@ -113,7 +131,9 @@ class ExperimentStatus(Status):
     )
     artifacts: ArtifactsStatus | None = Field(default=None, description="Where the results are.")
     platform_image: str = Field(
-        default="", max_length=512, description="The Glovebox image that delivers the inputs, as it was when the snapshot was taken."
+        default="",
+        max_length=512,
+        description="The Glovebox image that delivers the inputs and tries the walls, as it was when the snapshot was taken.",
     )
     delivery_mode: Literal["", "Fetch", "Cache", "CSI", "Image"] = Field(
         default="",
@@ -123,5 +143,6 @@ class ExperimentStatus(Status):
         ),
     )
     run: RunStatus | None = Field(default=None, description="What became of the run.")
+    isolation: IsolationStatus | None = Field(default=None, description="What the probe of isolation found last.")
     seal: SealStatus | None = Field(default=None, description="The seal over the results. It never changes once set.")
     drift: DriftStatus | None = Field(default=None, description="Drift that was found and repaired.")

@@ -253,6 +253,18 @@ class RunRules(Model):
     )
 
 
+class ProbeRules(Model):
+    """Whether isolation is tried from inside."""
+
+    schedule: Literal["Once", "Daily", "Never"] = Field(
+        default="Once",
+        description=(
+            "When a pod of Glovebox's own tries the walls of an experiment's namespace from inside: `Once` they stand (and again when the "
+            "NetworkPolicies change), `Daily`, or `Never`. What it found is the condition `Isolated`."
+        ),
+    )
+
+
 class DriftRule(Model):
     """What is done about a difference in objects of one kind."""
 
@@ -291,6 +303,7 @@ class IsolationProfileSpec(Model):
     credentials: CredentialRules = Field(default=CredentialRules(), description="The credentials with which a run writes its artifacts.")
     run: RunRules = Field(default=RunRules(), description="How far runs may go.")
     delivery: Delivery = Field(default=Delivery(), description="How pinned datasets come into pods.")
+    probe: ProbeRules = Field(default=ProbeRules(), description="Whether isolation is tried from inside.")
     drift: tuple[DriftRule, ...] = Field(
         default=(),
         max_length=16,

@@ -85,6 +85,8 @@ PROVISIONED: Final = "Provisioned"
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 SNAPSHOT_DIFFERS: Final = "SnapshotDiffers"
 NOT_PROVEN: Final = "NotProven"
+PROBING: Final = "Probing"
+PROBE_FAILED: Final = "ProbeFailed"
 CREDENTIALS_ISSUED: Final = "CredentialsIssued"
 FROZEN: Final = "Frozen"
 

@@ -9,6 +9,7 @@ the tenant gets. A frozen or sealed experiment keeps its quota: the guards alrea
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from glovebox import names
@@ -17,6 +18,7 @@ from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.desired.probe import PROBE_LIMITS, PROBE_REQUESTS, is_probed
 
 # For the kinds that neither the profile nor the Experiment speaks of. No service may be reached from outside the
 # cluster, and what tenants can create (pods, jobs) has a bound, so that one team cannot flood the API server.
@@ -39,15 +41,15 @@ OBJECT_COUNTS: Final[Mapping[str, str]] = {
 RESERVED: Final[Mapping[str, int]] = {
     "configmaps": 6,
     "count/configmaps": 6,
-    # The run.
-    "count/jobs.batch": 1,
+    # The run and the probe.
+    "count/jobs.batch": 2,
     "count/limitranges": 2,
     "count/networkpolicies.networking.k8s.io": 10,
     "count/resourcequotas": 1,
     "count/rolebindings.rbac.authorization.k8s.io": 2,
     "count/secrets": 4,
     "count/serviceaccounts": 4,
-    "pods": 2,
+    "pods": 4,
     "resourcequotas": 1,
     "secrets": 4,
 }
@@ -62,11 +64,12 @@ def effective_quota(experiment: Experiment, profile: IsolationProfile) -> dict[s
 def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ResourceQuota."""
     tenant = effective_quota(inputs.experiment, inputs.profile)
+    reserve: dict[str, int | Decimal] = {**RESERVED, **_claims(inputs), **_probe(inputs)}
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
         "metadata": owned_metadata(names.RESOURCE_QUOTA, inputs),
-        "spec": {"hard": {resource: _with_reserve(resource, amount, _claims(inputs)) for resource, amount in sorted(tenant.items())}},
+        "spec": {"hard": {resource: _with_reserve(resource, amount, reserve) for resource, amount in sorted(tenant.items())}},
     }
 
 
@@ -97,8 +100,17 @@ def _claims(inputs: ExperimentInputs) -> Mapping[str, int]:
     return {"persistentvolumeclaims": claims, "count/persistentvolumeclaims": claims, "requests.storage": claims}
 
 
-def _with_reserve(resource: str, amount: str, claims: Mapping[str, int]) -> str:
-    reserve = RESERVED.get(resource) or claims.get(resource)
-    if not reserve:
+def _probe(inputs: ExperimentInputs) -> Mapping[str, Decimal]:
+    """Return what the probe needs beside a run that uses all that the tenant has."""
+    if not is_probed(inputs):
+        return {}
+    return {
+        **{f"requests.{resource}": quantity.parse(amount) for resource, amount in PROBE_REQUESTS.items()},
+        **{f"limits.{resource}": quantity.parse(amount) for resource, amount in PROBE_LIMITS.items()},
+    }
+
+
+def _with_reserve(resource: str, amount: str, reserve: Mapping[str, int | Decimal]) -> str:
+    if not reserve.get(resource):
         return quantity.canonical(amount)
-    return quantity.canonical(f"{quantity.parse(amount) + reserve:f}")
+    return quantity.canonical(f"{quantity.parse(amount) + reserve[resource]:f}")

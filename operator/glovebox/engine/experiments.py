@@ -82,8 +82,8 @@ async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
 async def _provision(world: World, experiment: Experiment, obj: dict[str, Any], draft: Draft) -> Result:
     surroundings = gather(world, experiment, draft)
     bound = bool(experiment.status.digest)
-    # Bound like everything else that the run depends on; nobody delivers nothing.
-    image = experiment.status.platform_image if bound else world.settings.image if surroundings.inputs else ""
+    # Bound like everything else that the run depends on.
+    image = experiment.status.platform_image if bound else world.settings.image
     datasets = tuple(item for item in surroundings.inputs if item.kind == "DatasetPin")
     mode = (experiment.status.delivery_mode or "Fetch") if bound else surroundings.profile.spec.delivery.mode
     if not bound:

@@ -57,7 +57,7 @@ async def ensure_run(
         except AlreadyExists:  # another operator was first
             live = await world.client.get(JOB, namespace, names.RUN_JOB)
         world.metrics.runs.labels("started").inc()
-    pods = await _pods(world, namespace, live["metadata"]["uid"])
+    pods = await pods_of(world, namespace, live["metadata"]["uid"])
     return _record(draft, job_ended(live, pods), waiting=why_waiting(pods))
 
 
@@ -83,7 +83,8 @@ def _conclude(draft: Draft, run: RunStatus, waiting: str = "") -> None:
             draft.unknown(types.SUCCEEDED, reasons.RUNNING, f"Job `{names.RUN_JOB}` is running")
 
 
-async def _pods(world: World, namespace: str, job_uid: str) -> list[dict[str, Any]]:
+async def pods_of(world: World, namespace: str, job_uid: str) -> list[dict[str, Any]]:
+    """Return the pods of a Job, the oldest first."""
     found: list[dict[str, Any]] = []
     async for page in world.client.pages(POD, namespace=namespace, label_selector=f"batch.kubernetes.io/controller-uid={job_uid}"):
         found += page.get("items") or ()

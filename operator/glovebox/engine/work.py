@@ -10,6 +10,7 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.desired.plan import Plan
 from glovebox.engine.delivery import Prepared, ensure_delivery
 from glovebox.engine.gather import Surroundings
+from glovebox.engine.probes import ensure_probe
 from glovebox.engine.runs import ensure_run
 from glovebox.engine.seal import ensure_seal
 from glovebox.engine.world import World
@@ -26,13 +27,9 @@ async def carry_out(world: World, experiment: Experiment, surroundings: Surround
     if is_open and plan.run is not None:
         prepared = await ensure_delivery(world, experiment, surroundings, plan)
         waits.append(prepared.retry_seconds)
-    draft.unknown(
-        types.ISOLATED,
-        reasons.NOT_PROVEN,
-        "the NetworkPolicies stand, but no probe has tried them here: whether the cluster's network plugin enforces them is not known",
-    )
     starts = may_start and not prepared.waits_for
     run = await ensure_run(world, experiment, plan.run if starts or not is_open else None, draft, may_start=starts)
+    waits.append(await ensure_probe(world, experiment, surroundings.profile, plan, draft, may_start=may_start))
     if is_open and plan.run is not None and not may_start:
         draft.unknown(types.SUCCEEDED, reasons.RUN_PENDING, "the snapshot is being recorded; the run starts right after")
         waits.append(0.0)

@@ -24,6 +24,7 @@ CHANGES: Final = ("modified", "deleted", "unexpected")
 OPERATIONS: Final = ("prove", "build_pin", "verify_pin", "issue_credentials", "seal")
 CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
 RUNS: Final = ("started", "succeeded", "failed")
+PROBES: Final = ("passed", "failed", "unknown")
 REPAIRS: Final = ("success", "deferred", "alerted")
 
 
@@ -88,6 +89,7 @@ class EngineMetrics:
             "glovebox_credential_rotations_total", "Credentials issued for experiments.", ("type", "result"), registry=registry
         )
         self.runs = Counter("glovebox_runs_total", "Runs of experiments.", ("result",), registry=registry)
+        self.probes = Counter("glovebox_probes_total", "Verdicts on the isolation of experiments.", ("result",), registry=registry)
         self.seals = Counter("glovebox_seals_total", "Seals made over experiments' results.", ("result",), registry=registry)
         self.digest_checks = Counter(
             "glovebox_digest_checks_total", "Pins checked against their store.", ("kind", "result"), registry=registry
@@ -129,6 +131,7 @@ class EngineMetrics:
             (self.drift_repairs, (managed, REPAIRS)),
             (self.rotations, (("s3",), outcomes)),
             (self.runs, (RUNS,)),
+            (self.probes, (PROBES,)),
             (self.seals, (outcomes,)),
             (self.digest_bytes, (pins,)),
             (self.digest_checks, (pins, CHECKS)),

@@ -1,0 +1,141 @@
+"""The probe: one Job with a pod like the run's own, in Glovebox's image, that tries the walls from inside.
+
+It has the labels that the NetworkPolicies select, the account, the credentials and the mounts of a run, but no inputs of its own:
+an empty volume stands in their place, mounted as they are. What it tries is known beforehand and travels in its environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from glovebox import names
+from glovebox.data.digest import digest_of
+from glovebox.data.probing import Connection, DnsQuery, Expected, ProbePlan, S3Attempts, render_probe_plan
+from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
+from glovebox.desired.network_policy import network_policies
+from glovebox.desired.pods import container_security
+from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
+
+PROBE_CONTAINER: Final = "probe"
+PROBE_COMMAND: Final = ("python", "-m", "glovebox.jobs.probe")
+PROBE_REQUESTS: Final = {"cpu": "50m", "memory": "96Mi"}
+PROBE_LIMITS: Final = {"cpu": "500m", "memory": "256Mi"}
+# Beyond this a pod that no node takes is given up, and isolation is not proven.
+PROBE_DEADLINE_SECONDS: Final = 300
+ANNOTATION_POLICY_DIGEST: Final = f"{names.GROUP}/policy-digest"
+_PROBE_USER: Final = 65533
+# What every store of ours holds beside the experiments' own prefixes: manifests and seals.
+_OTHER_PREFIX: Final = ".glovebox/"
+_METADATA_SERVICE: Final = "169.254.169.254"
+
+
+def is_probed(inputs: ExperimentInputs) -> bool:
+    """Return whether the walls of this experiment are to be tried, and can be."""
+    return bool(inputs.platform_image) and inputs.profile.spec.probe.schedule != "Never"
+
+
+def probe_job(inputs: ExperimentInputs) -> KubernetesObject | None:
+    """Return the Job, or None where the walls are not to be tried."""
+    if not is_probed(inputs):
+        return None
+    metadata = owned_metadata(names.PROBE_JOB, inputs)
+    annotations = {**metadata.get("annotations", {}), ANNOTATION_POLICY_DIGEST: policy_digest(inputs)}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**metadata, "annotations": annotations},
+        "spec": {
+            # Its exit code is a verdict and no failure that another try would mend.
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": PROBE_DEADLINE_SECONDS,
+            "completions": 1,
+            "parallelism": 1,
+            "template": {"metadata": {"labels": owned_labels(inputs)}, "spec": _pod(inputs)},
+        },
+    }
+
+
+def policy_digest(inputs: ExperimentInputs) -> str:
+    """Return the digest of the NetworkPolicies as they are declared: other policies want another probe."""
+    return digest_of({"policies": [policy["spec"] for policy in network_policies(inputs)]})
+
+
+def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
+    """Return what is tried."""
+    spec = inputs.store.spec
+    experiment = inputs.experiment
+    return ProbePlan(
+        format="glovebox.dev/probe-plan/v1",
+        mounts=(INPUTS_FOLDER, SNAPSHOT_FOLDER, ARTIFACTS_FOLDER),
+        connections=(
+            # The one address in a cluster that is sure to answer where nothing holds it back.
+            Connection(id="api-server", address_from="KUBERNETES_SERVICE_HOST", port=443),
+            Connection(id="metadata-service", address=ipaddress.ip_address(_METADATA_SERVICE), port=80),
+            # NetworkPolicy cannot keep a pod from its own node.
+            Connection(id="own-node", address_from="HOST_IP", port=10250, expected=Expected.INFO),
+            *_store_control(spec.endpoint),
+        ),
+        dns=(DnsQuery(id="dns", expected=Expected.REACHABLE),),
+        s3=S3Attempts(
+            endpoint=spec.endpoint,
+            region=spec.region,
+            path_style=spec.path_style,
+            credentials=f"{ARTIFACTS_FOLDER}/credentials",
+            bucket=spec.artifacts.bucket,
+            prefix=names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid),
+            other_prefix=_OTHER_PREFIX,
+        ),
+    )
+
+
+def _store_control(endpoint: str) -> tuple[Connection, ...]:
+    address = urlsplit(endpoint)
+    try:
+        host = ipaddress.ip_address(address.hostname or "")
+    except ValueError:
+        return ()  # a name: the S3 attempts are the control
+    return (
+        Connection(id="store", address=host, port=address.port or (443 if address.scheme == "https" else 80), expected=Expected.REACHABLE),
+    )
+
+
+def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
+    # With the mount options of a run's, so that what holds here holds there.
+    read_only = {"readOnly": True, "recursiveReadOnly": "IfPossible"}
+    container = {
+        "name": PROBE_CONTAINER,
+        "image": inputs.platform_image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(PROBE_COMMAND),
+        "env": [
+            {"name": "GLOVEBOX_PROBE_PLAN", "value": render_probe_plan(probe_plan(inputs)).decode()},
+            {"name": "HOST_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.hostIP"}}},
+        ],
+        "resources": {"requests": dict(PROBE_REQUESTS), "limits": dict(PROBE_LIMITS)},
+        "securityContext": container_security(_PROBE_USER),
+        "volumeMounts": [
+            {"name": "stand-in", "mountPath": INPUTS_FOLDER, **read_only},
+            {"name": "snapshot", "mountPath": SNAPSHOT_FOLDER, "readOnly": True},
+            {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
+        ],
+    }
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": names.RUNNER_SERVICE_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        # It holds nothing that had to be put down in order; a namespace that closes does not wait for it.
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [
+            {"name": "stand-in", "emptyDir": {"sizeLimit": "1Mi"}},
+            {"name": "snapshot", "configMap": {"name": names.SNAPSHOT_CONFIG_MAP}},
+            {"name": "artifacts", "secret": {"secretName": names.CREDENTIALS_SECRET}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}},
+        ],
+    }

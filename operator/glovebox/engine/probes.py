@@ -1,0 +1,144 @@
+"""The probe of isolation: started once the walls stand, read once, recorded, cleared away. No run waits for it.
+
+The record in the status is what counts: a Job whose verdict is recorded is removed, one that is there already is awaited, so that a
+crash at any moment costs at most one more probe.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from glovebox import names
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import IsolationStatus
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.desired.metadata import KubernetesObject
+from glovebox.desired.plan import Plan
+from glovebox.desired.probe import ANNOTATION_POLICY_DIGEST
+from glovebox.engine.runs import pods_of
+from glovebox.engine.world import World
+from glovebox.errors import GloveboxError
+from glovebox.kube.answers import AlreadyExists
+from glovebox.kube.kinds import JOB
+from glovebox.observe.children import ChildKey
+from glovebox.status.draft import Draft, counted, format_time
+from glovebox.status.probes import probe_ended
+
+_UNTRIED: Final = "the NetworkPolicies stand, but no probe has tried them here: whether the cluster's network enforces them is not known"
+_DAY: Final = timedelta(days=1)
+# What was not proven may be by and by: a node comes, a store answers again.
+_RETRY: Final = timedelta(hours=1)
+_REFUSED_SECONDS: Final = 60.0
+
+
+async def ensure_probe(
+    world: World, experiment: Experiment, profile: IsolationProfile, plan: Plan, draft: Draft, *, may_start: bool
+) -> float | None:
+    """Have the walls tried as the profile wants, and answer Isolated; return after how many seconds to look again.
+
+    Args:
+        world: The operator's world.
+        experiment: Whose walls.
+        profile: Says how often.
+        plan: Holds the Job.
+        draft: The experiment's status.
+        may_start: False where nothing may start (yet, or any more).
+    """
+    recorded = experiment.status.isolation
+    _answer(draft, recorded, plan, profile)
+    if recorded is not None and recorded.job_uid:
+        await world.client.delete(JOB, plan.namespace["metadata"]["name"], names.PROBE_JOB, uid=recorded.job_uid)
+        recorded = recorded.model_copy(update={"job_uid": ""})
+        _record(draft, recorded)
+    if plan.probe is None:
+        return None
+    if not may_start:
+        # What is closing must not wait for a pod that no node takes.
+        if experiment.status.digest and experiment.status.seal is None:
+            await _remove(world, plan.probe)
+        return None
+    due = _due(world, recorded, plan.probe, profile)
+    if due != 0:
+        return due
+    try:
+        return await _go_on(world, plan.probe, draft, recorded)
+    except GloveboxError as error:
+        # A platform's own policy may refuse the pod: no reason for a run not to go on.
+        draft.unknown(types.ISOLATED, error.reason, f"the probe could not be started or read: {error.message}")
+        return _REFUSED_SECONDS
+
+
+async def _go_on(world: World, probe: KubernetesObject, draft: Draft, recorded: IsolationStatus | None) -> float | None:
+    namespace = probe["metadata"]["namespace"]
+    live = await world.applier.read(JOB, ChildKey(JOB.kind, namespace, names.PROBE_JOB))
+    if live is not None and _policies(live) != _policies(probe):
+        await world.client.delete(JOB, namespace, names.PROBE_JOB, uid=live["metadata"]["uid"])
+        return 0.0
+    if live is None:
+        with suppress(AlreadyExists):  # another operator was first
+            await world.client.create(JOB, probe)
+    else:
+        verdict = probe_ended(live, await pods_of(world, namespace, live["metadata"]["uid"]), world.now())
+        if verdict is not None:
+            world.metrics.probes.labels(verdict.outcome.lower()).inc()
+            _record(draft, verdict)
+            _conclude(draft, verdict)
+            return 0.0
+    if recorded is None:
+        draft.unknown(types.ISOLATED, reasons.PROBING, f"Job `{names.PROBE_JOB}` is trying the walls")
+    return None
+
+
+async def _remove(world: World, probe: KubernetesObject) -> None:
+    namespace = probe["metadata"]["namespace"]
+    live = await world.applier.read(JOB, ChildKey(JOB.kind, namespace, names.PROBE_JOB))
+    if live is not None:
+        await world.client.delete(JOB, namespace, names.PROBE_JOB, uid=live["metadata"]["uid"])
+
+
+def _due(world: World, recorded: IsolationStatus | None, probe: KubernetesObject, profile: IsolationProfile) -> float | None:
+    """Return in how many seconds the walls are to be tried (again); None for never."""
+    if recorded is None or recorded.policy_digest != _policies(probe):
+        return 0.0
+    if recorded.outcome == "Unknown":
+        again = _RETRY
+    elif profile.spec.probe.schedule == "Daily":
+        again = _DAY
+    else:
+        return None
+    return max(0.0, (recorded.verified_time + again - world.now()).total_seconds())
+
+
+def _policies(job: KubernetesObject) -> str:
+    return str(job["metadata"].get("annotations", {}).get(ANNOTATION_POLICY_DIGEST, ""))
+
+
+def _record(draft: Draft, verdict: IsolationStatus) -> None:
+    entry = verdict.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+    draft.set(isolation=entry | {"verifiedTime": format_time(verdict.verified_time)})
+
+
+def _answer(draft: Draft, recorded: IsolationStatus | None, plan: Plan, profile: IsolationProfile) -> None:
+    if recorded is not None:
+        _conclude(draft, recorded)
+    elif profile.spec.probe.schedule == "Never":
+        draft.unknown(types.ISOLATED, reasons.NOT_PROVEN, f"{_UNTRIED}: the profile's `spec.probe.schedule` is Never")
+    elif plan.probe is None:
+        cure = "the operator does not know its own image by digest (the chart's `operator.image.digest`)"
+        draft.unknown(types.ISOLATED, reasons.NOT_PROVEN, f"{_UNTRIED}: {cure}")
+    else:
+        draft.unknown(types.ISOLATED, reasons.NOT_PROVEN, _UNTRIED)
+
+
+def _conclude(draft: Draft, verdict: IsolationStatus) -> None:
+    match verdict.outcome:
+        case "Passed":
+            draft.yes(types.ISOLATED, reasons.PROVEN, f"{counted(verdict.attempts, 'attempt')} from inside, each answered as it must be")
+        case "Failed":
+            draft.no(types.ISOLATED, reasons.PROBE_FAILED, f"the walls do not hold: {verdict.message}")
+        case _:
+            draft.unknown(types.ISOLATED, reasons.NOT_PROVEN, f"the probe proved nothing: {verdict.message}")
