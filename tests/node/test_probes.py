@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,15 +27,19 @@ def probed(node_cluster: NodeCluster, platform: Team) -> str:
     return name
 
 
-def test_isolation_is_proven_where_it_holds(team: Team, probed: str) -> None:
-    team.declare("Experiment", "sealed-in", experiment_spec(probed, "primary"))
+def declaration(node_cluster: NodeCluster, profile: str) -> dict[str, Any]:
+    return experiment_spec(profile, "primary", images=[{"name": "trainer", "reference": node_cluster.image.reference}])
+
+
+def test_isolation_is_proven_where_it_holds(node_cluster: NodeCluster, team: Team, probed: str) -> None:
+    team.declare("Experiment", "sealed-in", declaration(node_cluster, probed))
     made = team.expect("Experiment", "sealed-in", "Isolated", "True", "Proven", timeout=60)
     assert made["status"]["isolation"]["attempts"] > 20
 
 
 def test_walls_that_do_not_hold_are_named(node_cluster: NodeCluster, team: Team, probed: str, operator: Operator) -> None:
     rogue = node_cluster.cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
-    team.declare("Experiment", "wide-open", experiment_spec(probed, "primary"))
+    team.declare("Experiment", "wide-open", declaration(node_cluster, probed))
     namespace = team.expect("Experiment", "wide-open")["status"]["namespace"]
     jobs = path_of("batch/v1", "jobs", namespace=namespace)
     eventually(lambda: rogue.find(f"{jobs}/glovebox-probe"), what="the probe was started")

@@ -56,9 +56,11 @@ async def ensure_probe(
         _record(draft, recorded)
     if plan.probe is None:
         return None
+    if not experiment.status.digest:
+        return 0.0  # with the next look, when the snapshot is recorded
     if not may_start:
         # What is closing must not wait for a pod that no node takes.
-        if experiment.status.digest and experiment.status.seal is None:
+        if experiment.status.seal is None:
             await _remove(world, plan.probe)
         return None
     due = _due(world, recorded, plan.probe, profile)
