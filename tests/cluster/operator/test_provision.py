@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.cluster import Cluster
-from support.operator_process import IMAGE, Operator, Team, experiment_spec
+from support.operator_process import IMAGE, PLATFORM_IMAGE, Operator, Team, experiment_spec
 from support.run_credentials import session_in
 from support.waiting import eventually
 
@@ -54,7 +54,8 @@ def test_the_snapshot_holds_the_digest_and_cannot_be_changed(team: Team) -> None
     snapshot = team.api.get(path)
     assert snapshot["immutable"] is True
     assert snapshot["data"]["digest"] == made["status"]["digest"]
-    assert snapshot["data"]["images"] == IMAGE
+    assert snapshot["data"]["images"].split() == [PLATFORM_IMAGE, IMAGE]
+    assert snapshot["data"]["platformImage"] == PLATFORM_IMAGE
 
 
 def test_two_experiments_whose_names_collide_when_joined_get_two_namespaces(cluster: Cluster, team: Team) -> None:
