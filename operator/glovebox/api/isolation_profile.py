@@ -64,6 +64,7 @@ class Limits(Model):
                     ("defaultRequestMemory", "defaultMemory"),
                     ("defaultCpu", "maxCpu"),
                     ("defaultMemory", "maxMemory"),
+                    ("defaultRequestEphemeralStorage", "defaultEphemeralStorage"),
                 )
             )
         )
@@ -73,6 +74,16 @@ class Limits(Model):
     default_memory: Quantity = Field(default="512Mi", description="Memory limit (bytes) of a container that names none.")
     default_request_cpu: Quantity = Field(default="100m", description="CPU request (cores) of a container that names none.")
     default_request_memory: Quantity = Field(default="128Mi", description="Memory request (bytes) of a container that names none.")
+    default_ephemeral_storage: Quantity = Field(
+        default="10Gi",
+        description=(
+            "Most of the node's disk (bytes: `/tmp`, other emptyDir volumes, logs) that a container may fill that names no limit; the pod "
+            "that fills more is evicted. Pinned inputs are added on top of it."
+        ),
+    )
+    default_request_ephemeral_storage: Quantity = Field(
+        default="256Mi", description="The node's disk (bytes) that is set aside for a container that names no request."
+    )
     max_cpu: Quantity | None = Field(
         default=None, description="Most CPU (cores) that one container may ask for. When absent: only the quota bounds it."
     )

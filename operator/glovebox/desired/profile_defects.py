@@ -50,6 +50,7 @@ def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
     for resource, request, default, maximum in (
         ("Cpu", limits.default_request_cpu, limits.default_cpu, limits.max_cpu),
         ("Memory", limits.default_request_memory, limits.default_memory, limits.max_memory),
+        ("EphemeralStorage", limits.default_request_ephemeral_storage, limits.default_ephemeral_storage, None),
     ):
         if quantity.compare(request, default) > 0:
             yield f"spec.limits.defaultRequest{resource} ({request}) is more than default{resource} ({default})"

@@ -79,9 +79,15 @@ def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
     maximum = {"cpu": limits.max_cpu, "memory": limits.max_memory}
     item = {
         "type": "Container",
-        "default": {"cpu": quantity.canonical(limits.default_cpu), "memory": quantity.canonical(limits.default_memory)},
+        "default": {
+            "cpu": quantity.canonical(limits.default_cpu),
+            # Else one run fills the node's disk, and the kubelet evicts its neighbours.
+            "ephemeral-storage": quantity.canonical(limits.default_ephemeral_storage),
+            "memory": quantity.canonical(limits.default_memory),
+        },
         "defaultRequest": {
             "cpu": quantity.canonical(limits.default_request_cpu),
+            "ephemeral-storage": quantity.canonical(limits.default_request_ephemeral_storage),
             "memory": quantity.canonical(limits.default_request_memory),
         },
         "max": {resource: quantity.canonical(amount) for resource, amount in maximum.items() if amount is not None},

@@ -87,8 +87,8 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
         container["args"] = list(run.args)
     amounts = {"cpu": run.cpu, "memory": run.memory}
     asked = {resource: quantity.canonical(amount) for resource, amount in amounts.items() if amount is not None}
-    if asked:
-        container["resources"] = {"requests": asked, "limits": dict(asked)}
+    if asked or delivers:
+        container["resources"] = _resources(inputs, asked, delivers=delivers)
     return pod_frame() | {
         "initContainers": [_fetcher(inputs)] if delivers else [],
         "containers": [container],
@@ -130,9 +130,8 @@ def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
     ]
     if not inputs.inputs:
         return entries
-    size = sum(item.bytes for item in inputs.fetched) + _INPUTS_SLACK_BYTES
     entries += [
-        {"name": INPUTS_VOLUME, "emptyDir": {"sizeLimit": quantity.canonical(str(size))}},
+        {"name": INPUTS_VOLUME, "emptyDir": {"sizeLimit": quantity.canonical(str(_inputs_bytes(inputs)))}},
         {"name": "inputs-plan", "configMap": {"name": names.INPUTS_CONFIG_MAP}},
     ]
     if _needs_credentials(inputs):
@@ -142,6 +141,21 @@ def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
 
 def _needs_credentials(inputs: ExperimentInputs) -> bool:
     return any(item.kind == "DatasetPin" for item in inputs.fetched)
+
+
+def _inputs_bytes(inputs: ExperimentInputs) -> int:
+    return sum(item.bytes for item in inputs.fetched) + _INPUTS_SLACK_BYTES
+
+
+def _resources(inputs: ExperimentInputs, asked: dict[str, str], *, delivers: bool) -> dict[str, Any]:
+    if not delivers:
+        return {"requests": asked, "limits": dict(asked)}
+    # All emptyDir volumes count against the containers' limits: the LimitRange's default alone would evict a run with big inputs.
+    limits = inputs.profile.spec.limits
+    return {
+        which: asked | {"ephemeral-storage": quantity.canonical(f"{quantity.parse(own) + _inputs_bytes(inputs):f}")}
+        for which, own in (("requests", limits.default_request_ephemeral_storage), ("limits", limits.default_ephemeral_storage))
+    }
 
 
 def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
@@ -160,4 +174,5 @@ def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
         "command": list(FETCH_COMMAND),
         "securityContext": container_security(FETCH_USER),
         "volumeMounts": entries,
+        "resources": _resources(inputs, {}, delivers=True),
     }

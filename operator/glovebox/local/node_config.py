@@ -113,9 +113,12 @@ def kubelet_config(name: str, cgroup: str) -> str:
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%", "nodefs.inodesFree": "1%"},
         "containerLogMaxSize": "5Mi",
         "maxPods": 200,
+        # A fork bomb takes its own pod's and no neighbour's; threads count too, and learning programs have many.
+        "podPidsLimit": 1024,
         # The defaults spread load over hours and thousands of nodes; here somebody waits.
         "syncFrequency": "10s",
         "nodeStatusUpdateFrequency": "5s",
+        "volumeStatsAggPeriod": "5s",
         "registryPullQPS": 0,
         "eventRecordQPS": 0,
         "serializeImagePulls": False,

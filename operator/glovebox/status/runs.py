@@ -31,8 +31,13 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
     done = status.get("completionTime") or end["lastTransitionTime"]
     if end["type"] == "Complete":
         return _ended(begun, done, "Succeeded", reasons.RUN_SUCCEEDED, f"the run succeeded at attempt {max(attempts, 1)}")
-    culprit = next((found for pod in reversed(pods) if (found := _failure(pod)) is not None), None)
     reason = _JOB_REASONS.get(end.get("reason", ""), reasons.RUN_FAILED)
+    newest: Mapping[str, Any] = next((pod for pod in reversed(pods) if _eviction(pod) or _failure(pod)), {})
+    culprit = _failure(newest)
+    if evicted := _eviction(newest):
+        return _ended(
+            begun, done, "Failed", reason, f"the pod was evicted from its node: {evicted}", culprit[1].get("exitCode") if culprit else None
+        )
     if culprit is None:
         return _ended(begun, done, "Failed", reason, end.get("message", "the Job failed"))
     container, state = culprit
@@ -89,6 +94,14 @@ def _failure(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
         if state is not None and state.get("exitCode"):
             return entry["name"], state
     return None
+
+
+def _eviction(pod: Mapping[str, Any]) -> str:
+    """Return why a kubelet threw a pod out, or an empty text; the containers themselves say only that they were killed."""
+    status = pod.get("status") or {}
+    if status.get("reason") != "Evicted":
+        return ""
+    return str(status.get("message", "")).strip() or "the kubelet does not say why"
 
 
 def _fetch_words(said: str) -> str:

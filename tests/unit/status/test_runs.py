@@ -22,9 +22,10 @@ def condition(kind: str, reason: str = "", message: str = "") -> dict[str, str]:
     return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": ENDED}
 
 
-def pod(container: str, code: int, *, message: str = "", init: bool = False) -> dict[str, Any]:
+def pod(container: str, code: int, *, message: str = "", init: bool = False, reason: str = "", why: str = "") -> dict[str, Any]:
     state = {"terminated": {"exitCode": code, "reason": "Error", "message": message}}
-    return {"status": {"initContainerStatuses" if init else "containerStatuses": [{"name": container, "state": state}]}}
+    containers = {"initContainerStatuses" if init else "containerStatuses": [{"name": container, "state": state}]}
+    return {"status": {**containers, "reason": reason, "message": why}}
 
 
 TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str]]] = [
@@ -47,6 +48,18 @@ TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str
         "the last failure is told, not the first",
         job(condition("Failed", "BackoffLimitExceeded")),
         [pod("run", 3), pod("run", 4)],
+        ("Failed", "RunFailed", "exit code 4"),
+    ),
+    (
+        "was thrown out by the kubelet, whatever the container says",
+        job(condition("Failed", "BackoffLimitExceeded")),
+        [pod("run", 137, reason="Evicted", why="Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.")],
+        ("Failed", "RunFailed", "the pod was evicted from its node: Pod ephemeral local storage usage exceeds"),
+    ),
+    (
+        "was thrown out first and failed by itself in the end",
+        job(condition("Failed", "BackoffLimitExceeded")),
+        [pod("run", 137, reason="Evicted"), pod("run", 4)],
         ("Failed", "RunFailed", "exit code 4"),
     ),
     (
