@@ -10,20 +10,22 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from glovebox.local.errors import LocalError
 from glovebox.local.part import Part, PartSpec
+from glovebox.local.programs import KUBERNETES, program_folder
 from support.api import Api, path_of
 from support.operator_process import BREAK_GLASS, Team, experiment_spec, profile_spec
 from support.waiting import eventually
 from support.wire import ASK, LISTEN, Place, listening_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import IO
 
     from glovebox.local.namespaces import NamespacesOf
     from support.node import NodeCluster
@@ -152,7 +154,12 @@ class Scene:
             "securityContext": restricted if runner else {"runAsUser": 0},
         }
         account = {"serviceAccountName": "glovebox-runner"} if runner else {}
-        spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False}
+        spec = {
+            "containers": [container],
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+        }
         return {"metadata": {"name": name, **metadata}, "spec": {**spec, **account}}
 
     def plain_pods(self) -> None:
@@ -216,7 +223,9 @@ class Scene:
                 f"cluster DNS, {shown} 53": Place(protocol, "10.96.0.10", 53),
                 f"a pod of cluster DNS, {shown} 53": Place(protocol, dns["status"]["podIP"], 53),
                 f"a name server elsewhere, {shown} 53": Place(protocol, "203.0.113.53", 53, "outside"),
-                f"the metadata address, TCP {80 if protocol == 'tcp' else 443}": Place("tcp", METADATA, 80 if protocol == "tcp" else 443, "outside"),
+                f"the metadata address, TCP {80 if protocol == 'tcp' else 443}": Place(
+                    "tcp", METADATA, 80 if protocol == "tcp" else 443, "outside"
+                ),
             }
             for host, port in ((ROUTE_HOST, 443), (ROUTE_HOST, 444), ("203.0.113.8", 443), ("203.0.113.9", 123), ("198.51.100.9", 443)):
                 self.places[f"{host}, {shown} {port}"] = Place(protocol, host, port, "outside")
@@ -265,6 +274,38 @@ class Scene:
         namespace, pod = self._pods.get(source) or source.split("/")
         command = (f"--kubeconfig={self.rescue_kubeconfig}", "exec", "-i", "-n", namespace, pod, "--", "python", "-", order)
         return self.node.cluster.kubectl(*command, stdin=ASK.read_text()).stdout
+
+    @contextmanager
+    def held(self, source: str, destination: str) -> Iterator[IO[str]]:
+        """Hold a connection that is in use all the time; what this gives says `cut` as soon as nothing comes back any more."""
+        place = self.places[destination]
+        order = json.dumps({"hold": [place.address, place.port], "seconds": 60})
+        if source == "the node":
+            prefix = [*self.node.cluster.environment.nodes[0].namespaces.prefix(), sys.executable, "-"]
+        else:
+            namespace, pod = self._pods[source]
+            kubectl = [str(program_folder(KUBERNETES) / "kubectl"), f"--kubeconfig={self.rescue_kubeconfig}"]
+            prefix = [*kubectl, "exec", "-i", "-n", namespace, pod, "--", "python", "-"]
+        with ASK.open() as program, subprocess.Popen([*prefix, order], stdin=program, stdout=subprocess.PIPE, text=True) as holding:
+            try:
+                assert holding.stdout
+                assert holding.stdout.readline() == f"held {place.name}\n"
+                yield holding.stdout
+            finally:
+                holding.kill()
+
+    def add(self, source: str, namespace: str, pod: str, name: str) -> None:
+        """Have one more pod under a name, as who asks and as who listens."""
+        self._pods[source] = namespace, pod
+        self.places[source] = Place("tcp", self.node.ip_of(namespace, pod), PORT, name)
+
+    def said_by(self, namespace: str, pod: str) -> dict[str, list[str]]:
+        """Wait until a pod that asks by itself has ended; return what it saw."""
+
+        def look() -> str:
+            return self.node.cluster.kubectl("logs", "-n", namespace, pod, check=False).stdout
+
+        return dict(json.loads(eventually(look, what=f"{namespace}/{pod} tells what it saw", timeout=60)))
 
     def pod_of(self, source: str) -> tuple[str, str]:
         """Return the namespace and the name of the pod that the table calls so."""

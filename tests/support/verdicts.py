@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PAGE = REPOSITORY / "docs" / "explanation" / "isolation.md"
-_WORDS = {"open": True, "–": False}
+_WORDS = {"open": True, "–": False}  # noqa: RUF001 - as the page is written for people
 
 # Whether it is open, by source and then by destination; what is not asked is left out.
 Verdicts = dict[str, dict[str, bool]]

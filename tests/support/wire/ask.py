@@ -16,9 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 # A question for the address of `kubernetes.default.svc.cluster.local`: name servers answer this, and our own listeners anything.
-QUESTION = (
-    b"\x2a\x2a\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01"
-)
+QUESTION = b"\x2a\x2a\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01"
 
 
 def ask_tcp(address: str, port: int, source: str | None, seconds: float, *, greets: bool) -> str:
@@ -65,7 +63,8 @@ def hold(address: str, port: int, seconds: float) -> None:
         while time.monotonic() < end:
             try:
                 connection.sendall(b"still here")
-                connection.recv(64)
+                if not connection.recv(64):
+                    raise ConnectionError("ended by the other side")
             except OSError:
                 print("cut", flush=True)
                 return
@@ -77,7 +76,8 @@ def main() -> None:
     """Ask everywhere at once, again and again until the time is over, and print every outcome that was seen."""
     order = json.loads(sys.argv[1])
     if "hold" in order:
-        hold(*order["hold"], order["seconds"])
+        address, port = order["hold"]
+        hold(address, port, order["seconds"])
         return
     places = order["places"]
     end = time.monotonic() + order.get("until", 0)
