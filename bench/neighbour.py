@@ -1,0 +1,125 @@
+"""Measures what a noisy neighbour costs others on a node: a quiet run's fixed work, and the operator's repairs, alone and beside it.
+
+    python bench/neighbour.py [--rounds 5]
+
+Starts a cluster of its own with one node (root, as `glovebox local up --node`). The noisy neighbour busies four processes, forks as
+often as it may, fills its disk, allocates without end, and asks the API server from six threads, all at once. Both columns come from
+the same minutes of the same machine, in turns; the ratio is what counts. It never fails because of a figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from glovebox.local.image_build import GLOVEBOX, ensure_image
+from glovebox.local.packages import demand_node
+from support.api import path_of
+from support.node import REPOSITORY, running_node_cluster
+from support.noise import ENDLESS_DISK, ENDLESS_MEMORY, ENDLESS_PROCESSES, FIXED_WORK, FOUR_BUSY_PROCESSES, Noisy, hammering
+from support.operator_process import BREAK_GLASS, Operator, Team, install_chart, store_secret, store_spec
+from support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.node import NodeCluster
+
+REPAIRS = 10
+# The noisy neighbour's processes are busy for so long (seconds); a round beside it is shorter.
+NOISE_SECONDS = 40
+
+
+def main() -> None:
+    """Read the options, start everything, measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    demand_node()
+    with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder, prepared(Path(folder)) as noisy:
+        measure(noisy, options.rounds)
+
+
+@contextmanager
+def prepared(folder: Path) -> Iterator[Noisy]:
+    """A cluster with a node, an operator, a store and a profile."""
+    with running_node_cluster(folder / "cluster") as node:
+        image = ensure_image(GLOVEBOX, REPOSITORY)
+        node.cluster.environment.load_image(image.archive, image.reference)
+        install_chart(node.cluster)
+        store_secret(node.cluster)
+        operator = Operator(node.cluster, folder / "operator", settings={"GLOVEBOX_IMAGE": image.reference})
+        operator.start()
+        try:
+            platform = Team(node.cluster, "platform")
+            platform.declare("ObjectStore", "primary", store_spec(node.cluster, "glovebox-artifacts"))
+            platform.expect("ObjectStore", "primary", timeout=60)
+            yield Noisy(node, image.reference)
+        finally:
+            operator.stop()
+
+
+def measure(noisy: Noisy, rounds: int) -> None:
+    """Print one table."""
+    noisy.declare(noisy.quiet, "watched", "import time; time.sleep(3000)", activeDeadlineSeconds=3600)
+    watched = noisy.quiet.expect("Experiment", "watched", timeout=60)["status"]["namespace"]
+    work: dict[str, list[float]] = {"alone": [], "beside": []}
+    repairs: dict[str, list[float]] = {"alone": [], "beside": []}
+    for number in range(rounds):
+        for where, times in work.items():
+            with noise(noisy, number) if where == "beside" else ExitStack():
+                times.append(fixed_work(noisy, f"{where}-{number}"))
+                repairs[where] += [repair(noisy.node, watched) for _ in range(REPAIRS)]
+    print(f"{rounds} rounds, medians (slowest), seconds")
+    print(f"{'':38}{'alone':>18}{'beside':>18}{'ratio':>8}")
+    for what, found in (("a quiet run's fixed work", work), ("a deleted NetworkPolicy is back", repairs)):
+        medians = {where: statistics.median(values) for where, values in found.items()}
+        shown = "".join(f"{f'{medians[where]:.3f} ({max(found[where]):.3f})':>18}" for where in found)
+        print(f"{what:38}{shown}{medians['beside'] / medians['alone']:>8.2f}")
+
+
+@contextmanager
+def noise(noisy: Noisy, number: int) -> Iterator[None]:
+    """Everything at once, for as long as the block takes."""
+    programs = {"memory": ENDLESS_MEMORY, "disk": ENDLESS_DISK, "processes": ENDLESS_PROCESSES, "processor": FOUR_BUSY_PROCESSES}
+    for what, program in programs.items():
+        limits = {"memory": {"memory": "96Mi"}, "processor": {"cpu": "1"}}.get(what, {})
+        noisy.declare(noisy.loud, f"{what}-{number}", program.replace("+ 8", f"+ {NOISE_SECONDS}"), **limits)
+    processor = noisy.loud.expect("Experiment", f"processor-{number}", timeout=60)["status"]["namespace"]
+    path = path_of("v1", "pods", namespace=processor)
+    eventually(lambda: any(pod["status"].get("phase") == "Running" for pod in noisy.node.api.list(path)), what="the noise", timeout=60)
+    with hammering(noisy, noisy.loud, processor):
+        yield
+    for what in programs:
+        noisy.node.api.delete(noisy.loud.path("Experiment", f"{what}-{number}"))
+
+
+def fixed_work(noisy: Noisy, name: str) -> float:
+    """Return how long (seconds) the work took, by the clock inside the pod."""
+    noisy.declare(noisy.quiet, name, FIXED_WORK)
+    return float(noisy.said(noisy.sealed(noisy.quiet, name))[1])
+
+
+def repair(node: NodeCluster, namespace: str) -> float:
+    """Delete a policy as a break-glass administrator; return after how long (seconds) it is back."""
+    rescuer = node.cluster.api_as("rescuer", ["system:masters", BREAK_GLASS])
+    path = path_of("networking.k8s.io/v1", "networkpolicies", namespace=namespace, name="glovebox-default-deny")
+    uid = rescuer.get(path)["metadata"]["uid"]
+    begun = time.monotonic()
+    rescuer.delete(path)
+    while (found := rescuer.find(path)) is None or found["metadata"]["uid"] == uid:
+        if time.monotonic() - begun > 30:
+            raise AssertionError("the policy did not come back within 30 s")
+    return time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    main()
