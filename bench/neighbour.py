@@ -1,4 +1,5 @@
-"""Measures what a noisy neighbour costs others on a node: a quiet run's fixed work, and the operator's repairs, alone and beside it.
+"""Measures what a noisy neighbour costs others on a node: a quiet run's fixed work, and the operator's way from
+a declaration to Ready, alone and beside it.
 
     python bench/neighbour.py [--rounds 5]
 
@@ -25,15 +26,13 @@ from glovebox.local.packages import demand_node
 from support.api import path_of
 from support.node import REPOSITORY, running_node_cluster
 from support.noise import ENDLESS_DISK, ENDLESS_MEMORY, ENDLESS_PROCESSES, FIXED_WORK, FOUR_BUSY_PROCESSES, Noisy, hammering
-from support.operator_process import BREAK_GLASS, Operator, Team, install_chart, store_secret, store_spec
+from support.operator_process import Operator, Team, experiment_spec, install_chart, store_secret, store_spec
 from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.node import NodeCluster
-
-REPAIRS = 10
+TURNS = 5
 # The noisy neighbour's processes are busy for so long (seconds); a round beside it is shorter.
 NOISE_SECONDS = 40
 
@@ -69,18 +68,16 @@ def prepared(folder: Path) -> Iterator[Noisy]:
 
 def measure(noisy: Noisy, rounds: int) -> None:
     """Print one table."""
-    noisy.declare(noisy.quiet, "watched", "import time; time.sleep(3000)", activeDeadlineSeconds=3600)
-    watched = noisy.quiet.expect("Experiment", "watched", timeout=60)["status"]["namespace"]
     work: dict[str, list[float]] = {"alone": [], "beside": []}
-    repairs: dict[str, list[float]] = {"alone": [], "beside": []}
+    ready: dict[str, list[float]] = {"alone": [], "beside": []}
     for number in range(rounds):
         for where, times in work.items():
             with noise(noisy, number) if where == "beside" else ExitStack():
                 times.append(fixed_work(noisy, f"{where}-{number}"))
-                repairs[where] += [repair(noisy.node, watched) for _ in range(REPAIRS)]
+                ready[where] += [provision(noisy, f"ready-{where}-{number}-{turn}") for turn in range(TURNS)]
     print(f"{rounds} rounds, medians (slowest), seconds")
     print(f"{'':38}{'alone':>18}{'beside':>18}{'ratio':>8}")
-    for what, found in (("a quiet run's fixed work", work), ("a deleted NetworkPolicy is back", repairs)):
+    for what, found in (("a quiet run's fixed work", work), ("an experiment is Ready", ready)):
         medians = {where: statistics.median(values) for where, values in found.items()}
         shown = "".join(f"{f'{medians[where]:.3f} ({max(found[where]):.3f})':>18}" for where in found)
         print(f"{what:38}{shown}{medians['beside'] / medians['alone']:>8.2f}")
@@ -108,17 +105,17 @@ def fixed_work(noisy: Noisy, name: str) -> float:
     return float(noisy.said(noisy.sealed(noisy.quiet, name))[1])
 
 
-def repair(node: NodeCluster, namespace: str) -> float:
-    """Delete a policy as a break-glass administrator; return after how long (seconds) it is back."""
-    rescuer = node.cluster.api_as("rescuer", ["system:masters", BREAK_GLASS])
-    path = path_of("networking.k8s.io/v1", "networkpolicies", namespace=namespace, name="glovebox-default-deny")
-    uid = rescuer.get(path)["metadata"]["uid"]
+def provision(noisy: Noisy, name: str) -> float:
+    """Return how long (seconds) it takes from the declaration of an experiment without a run until it is seen Ready."""
+    quiet = noisy.quiet
     begun = time.monotonic()
-    rescuer.delete(path)
-    while (found := rescuer.find(path)) is None or found["metadata"]["uid"] == uid:
-        if time.monotonic() - begun > 30:
-            raise AssertionError("the policy did not come back within 30 s")
-    return time.monotonic() - begun
+    quiet.declare("Experiment", name, experiment_spec("noisy", "primary", images=[{"name": "python", "reference": noisy.image}]))
+    while quiet.condition("Experiment", name, "Ready").get("status") != "True":
+        if time.monotonic() - begun > 60:
+            raise AssertionError(f"{name} was not Ready within 60 s")
+    took = time.monotonic() - begun
+    noisy.node.api.delete(quiet.path("Experiment", name))
+    return took
 
 
 if __name__ == "__main__":

@@ -115,7 +115,10 @@ class Scene:
     def profile(self) -> dict[str, Any]:
         """Return a profile that takes the image and allows the routes."""
         repository = self.image.partition("@")[0]
-        return profile_spec(images=[{"repository": repository}], network={"routes": _ROUTES})
+        plain = profile_spec()
+        # None by default: here we want to ask by them.
+        quota = [*plain["quota"], {"resource": "services", "default": "2", "maximum": "2"}]
+        return {**plain, "quota": quota, "images": [{"repository": repository}], "network": {"routes": _ROUTES}}
 
     def declare(self, team: Team, name: str, **changes: Any) -> dict[str, Any]:
         """Declare an experiment whose run listens until it is told to end."""
