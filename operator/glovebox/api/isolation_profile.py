@@ -267,12 +267,25 @@ class RunRules(Model):
 class ProbeRules(Model):
     """Whether isolation is tried from inside."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!self.requiredForRuns || self.schedule != 'Never'",
+                "must not be true with `schedule: Never`: a run would wait for a proof that nobody gives; choose Once or Daily",
+                field_path=".requiredForRuns",
+            )
+        )
+    )
+
     schedule: Literal["Once", "Daily", "Never"] = Field(
         default="Once",
         description=(
             "When a pod of Glovebox's own tries the walls of an experiment's namespace from inside: `Once` they stand (and again when the "
             "NetworkPolicies change), `Daily`, or `Never`. What it found is the condition `Isolated`."
         ),
+    )
+    required_for_runs: bool = Field(
+        default=False, description="Whether a run starts only when isolation was proven. It takes some seconds longer then."
     )
 
 

@@ -27,14 +27,15 @@ async def carry_out(world: World, experiment: Experiment, surroundings: Surround
     if is_open and plan.run is not None:
         prepared = await ensure_delivery(world, experiment, surroundings, plan)
         waits.append(prepared.retry_seconds)
-    starts = may_start and not prepared.waits_for
-    run = await ensure_run(world, experiment, plan.run if starts or not is_open else None, draft, may_start=starts)
     waits.append(await ensure_probe(world, experiment, surroundings.profile, plan, draft, may_start=may_start))
+    waits_for = prepared.waits_for or _unproven(surroundings, draft)
+    starts = may_start and not waits_for
+    run = await ensure_run(world, experiment, plan.run if starts or not is_open else None, draft, may_start=starts)
     if is_open and plan.run is not None and not may_start:
         draft.unknown(types.SUCCEEDED, reasons.RUN_PENDING, "the snapshot is being recorded; the run starts right after")
         waits.append(0.0)
     elif is_open and plan.run is not None and not starts:
-        draft.unknown(types.SUCCEEDED, reasons.RUN_PENDING, prepared.waits_for)
+        draft.unknown(types.SUCCEEDED, reasons.RUN_PENDING, waits_for)
     if run is not None and run.completion_time is not None and is_open:
         world.metrics.runs.labels(run.outcome.lower()).inc()
         waits.append(0.0)  # closed, and then sealed, with the next look
@@ -45,6 +46,13 @@ async def carry_out(world: World, experiment: Experiment, surroundings: Surround
     _summarise(run, draft, state)
     found = [seconds for seconds in waits if seconds is not None]
     return min(found) if found else None
+
+
+def _unproven(surroundings: Surroundings, draft: Draft) -> str:
+    """Return what a run waits for whose profile wants isolation proven first, or an empty text."""
+    if not surroundings.profile.spec.probe.required_for_runs or draft.answer(types.ISOLATED) == types.TRUE:
+        return ""
+    return "the run starts when isolation is proven, as the profile's `spec.probe.requiredForRuns` wants; `Isolated` says how far that is"
 
 
 def _summarise(run: RunStatus | None, draft: Draft, state: str) -> None:

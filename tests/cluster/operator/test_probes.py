@@ -106,6 +106,28 @@ def test_a_closed_experiment_does_not_wait_for_its_probe(team: Team, probed: str
     assert team.condition("Experiment", "tried", "Isolated")["status"] == "Unknown"
 
 
+def test_a_run_may_have_to_wait_for_the_proof(team: Team, platform: Team) -> None:
+    name = f"{team.name}-strict"
+    platform.declare("IsolationProfile", name, profile_spec(probe={"schedule": "Once", "requiredForRuns": True}))
+    run = {"image": "trainer", "command": ["python", "-m", "train"]}
+    runs = "/apis/batch/v1/namespaces/{}/jobs/glovebox-run"
+
+    good = declared(team, name, "good", run=run)
+    pod = probe_pod(team.api, good)
+    team.expect("Experiment", "good", "Succeeded", "Unknown", "RunPending")
+    assert "when isolation is proven" in team.condition("Experiment", "good", "Succeeded")["message"]
+    assert not team.api.find(runs.format(good))
+    end_pod(team.api, pod, 0, container="probe", message=words(api=Outcome.PASSED))
+    eventually(lambda: team.api.find(runs.format(good)), what="the run starts with the proof")
+
+    bad = declared(team, name, "bad", run=run)
+    end_pod(team.api, probe_pod(team.api, bad), 3, container="probe", message=words(api=Outcome.FAILED))
+    team.expect("Experiment", "bad", "Isolated", "False")
+    no_job(team, bad)
+    assert not team.api.find(runs.format(bad)), "no user code between walls that do not hold"
+    assert team.condition("Experiment", "bad", "Succeeded")["reason"] == "RunPending"
+
+
 def test_a_profile_may_want_no_probe(team: Team) -> None:
     namespace = declared(team, "standard")
     team.expect("Experiment", "tried", "Isolated", "Unknown", "NotProven")
