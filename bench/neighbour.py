@@ -1,4 +1,4 @@
-"""Measures what a noisy neighbour costs others on a node: a run's fixed work, and the operator's way to Ready, alone and beside it.
+"""Measures what a noisy neighbour costs on a node: a quiet run's fixed work, and the way of a declaration to Ready, alone and beside it.
 
     python bench/neighbour.py [--rounds 5]
 

@@ -76,8 +76,10 @@ DEEDS: Final = [
         {"spec": {"limits": [CPU]}},
         (
             "spec.limits[0].default.cpu",
+            "spec.limits[0].default['ephemeral-storage']",
             "spec.limits[0].default.memory",
             "spec.limits[0].defaultRequest.cpu",
+            "spec.limits[0].defaultRequest['ephemeral-storage']",
             "spec.limits[0].defaultRequest.memory",
         ),
     ),
