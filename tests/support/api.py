@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import copy
 import http.client
 import json
 import ssl
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 import yaml
@@ -48,10 +49,10 @@ class Api:
         cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
         self.url = cluster["server"]
         self._address = urlsplit(self.url)
-        self._headers = {"Accept": "application/json"}
+        self.headers = {"Accept": "application/json"}
         self._context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
         if "token" in user:
-            self._headers["Authorization"] = f"Bearer {user['token']}"
+            self.headers["Authorization"] = f"Bearer {user['token']}"
             return
         # The ssl module takes a key from a file only.
         with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +61,19 @@ class Api:
             pair.write_bytes(b"".join(base64.b64decode(user[key]) for key in ("client-certificate-data", "client-key-data")))
             self._context.load_cert_chain(pair)
 
-    def request(self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **query: Any) -> Any:
+    def acting_as(self, user: str, group: str = "") -> Self:
+        """Return the API server as somebody else sees it, by impersonation; the groups of everybody are added by the server."""
+        other = copy.copy(self)
+        other.headers = {**self.headers, "Impersonate-User": user} | ({"Impersonate-Group": group} if group else {})
+        return other
+
+    def connect(self) -> http.client.HTTPSConnection:
+        """Return a connection of the caller's own, for who sends many requests; `headers` go with each."""
+        return http.client.HTTPSConnection(self._address.hostname or "", self._address.port, timeout=60, context=self._context)
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", accept: str | None = None, **query: Any
+    ) -> Any:
         """Send one request; return the JSON answer (a string when it is none).
 
         Raises:
@@ -68,9 +81,9 @@ class Api:
             OSError: The API server cannot be reached.
         """
         target = path + (f"?{urlencode(query)}" if query else "")
-        connection = http.client.HTTPSConnection(self._address.hostname or "", self._address.port, timeout=60, context=self._context)
+        connection = self.connect()
         try:
-            headers = {**self._headers, **({"Content-Type": content_type} if body is not None else {})}
+            headers = {**self.headers, **({"Content-Type": content_type} if body is not None else {}), **({"Accept": accept} if accept else {})}
             connection.request(method, target, body=None if body is None else json.dumps(body), headers=headers)
             answer = connection.getresponse()
             raw = answer.read()

@@ -1,0 +1,105 @@
+"""The place under attack: a cluster with the chart, the running operator, and an experiment of each of two teams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.attacks.identities import (
+    ANONYMOUS,
+    BREAK_GLASS,
+    EXPERIMENTER,
+    NAMESPACE_ADMIN,
+    NOBODY,
+    OPERATOR,
+    OTHER_TEAM,
+    OTHER_TENANT,
+    TEAM,
+    TENANT,
+    Actor,
+    account,
+)
+from support.api import Api, path_of
+from support.cluster import Cluster
+from support.operator_process import OPERATOR_NAMESPACE, Team, experiment_spec, profile_spec, store_spec
+
+RBAC = "rbac.authorization.k8s.io"
+EXPERIMENT = "delay"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What stands, and the names that the operator chose."""
+
+    cluster: Cluster
+    own: str
+    other: str
+
+    @property
+    def api(self) -> Api:
+        """The API server as the administrator."""
+        return self.cluster.api
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The places in which rights are asked about. The empty name means the whole cluster."""
+        return {
+            "everywhere": "",
+            "experiment": self.own,
+            "other-experiment": self.other,
+            "team": TEAM,
+            "operator": OPERATOR_NAMESPACE,
+            "kube-system": "kube-system",
+        }
+
+    def actor(self, identity: str) -> Actor:
+        """Return who plays an identity."""
+        actors = {
+            "tenant": TENANT,
+            "runner": account(self.own),
+            "other-tenant": OTHER_TENANT,
+            "namespace-admin": NAMESPACE_ADMIN,
+            "experimenter": EXPERIMENTER,
+            "operator": OPERATOR,
+            "authenticated": NOBODY,
+            "anonymous": ANONYMOUS,
+        }
+        return actors[identity]
+
+
+def build(cluster: Cluster) -> Stage:
+    """Have the operator make both experiments, and bind people as an administrator would."""
+    platform = Team(cluster, "platform")
+    access = {"subjects": [{"kind": "Group", "name": "glovebox:team:$(team)"}]}
+    platform.declare("IsolationProfile", "standard", profile_spec(access=access))
+    platform.declare("ObjectStore", "primary", store_spec(cluster, "glovebox-artifacts"))
+    platform.expect("ObjectStore", "primary", timeout=60)
+    teams = [Team(cluster, name) for name in (TEAM, OTHER_TEAM)]
+    for team in teams:
+        team.declare("Experiment", EXPERIMENT, experiment_spec("standard", "primary"))
+    # Only `Isolated` stays Unknown where there is no node; the namespace is complete all the same.
+    own, other = (team.expect("Experiment", EXPERIMENT)["status"]["namespace"] for team in teams)
+    for actor, role in ((NAMESPACE_ADMIN, "admin"), (EXPERIMENTER, "glovebox-experimenter")):
+        bind(cluster.api, TEAM, role, actor)
+    cluster.api.create(
+        f"/apis/{RBAC}/v1/clusterrolebindings",
+        {
+            "metadata": {"name": "break-glass"},
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": BREAK_GLASS.group}],
+        },
+    )
+    return Stage(cluster, own, other)
+
+
+def bind(api: Api, namespace: str, role: str, actor: Actor) -> str:
+    """Bind an actor to a ClusterRole in a namespace; return the path of the binding."""
+    name = f"{actor.user}-{role}"
+    api.create(
+        path_of(f"{RBAC}/v1", "rolebindings", namespace=namespace),
+        {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": actor.user}],
+        },
+    )
+    return path_of(f"{RBAC}/v1", "rolebindings", namespace=namespace, name=name)

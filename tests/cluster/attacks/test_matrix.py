@@ -1,0 +1,100 @@
+"""Everything that the API server serves x every verb x who x where is asked, and must be exactly what the committed lists say."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import pytest
+
+from cluster.attacks import allowed
+from cluster.attacks.identities import IDENTITIES, NOBODY, TEAM, Identity
+from cluster.attacks.stage import Stage, bind
+from support import rights
+from support.rights import Cell, Offer, Who
+
+WRITE: Final = os.environ.get("GLOVEBOX_GOLDEN") == "write"
+AUTHENTICATED: Final = IDENTITIES[0]
+
+
+@dataclass
+class Matrix:
+    """The questions, and the answers to what anybody may do, each asked once."""
+
+    stage: Stage
+    offer: Offer
+
+    @cached_property
+    def questions(self) -> list[Cell]:
+        """Every question."""
+        return [cell for namespace in self.stage.places.values() for cell in self.offer.cells(namespace)]
+
+    @cached_property
+    def anybodys(self) -> set[Cell]:
+        """What every authenticated user may do."""
+        return rights.allowed(self.stage.api, NOBODY.who(), self.questions)
+
+    def rights_of(self, identity: Identity) -> set[Cell]:
+        """Return what an identity may do beyond any authenticated user."""
+        if identity == AUTHENTICATED:
+            return self.anybodys
+        who = self.stage.actor(identity.name).who()
+        may = rights.allowed(self.stage.api, who, self.questions)
+        return may - self.anybodys if "system:authenticated" in who.groups else may
+
+
+@pytest.fixture(scope="module")
+def matrix(stage: Stage) -> Matrix:
+    return Matrix(stage, rights.discover(stage.api))
+
+
+def test_nothing_that_matters_is_missing_from_the_questions(matrix: Matrix) -> None:
+    asked = {(cell.resource, cell.verb) for cell in matrix.questions}
+    for resource in (
+        "core/pods/ephemeralcontainers",
+        "core/pods/exec",
+        "core/pods/resize",
+        "core/serviceaccounts/token",
+        "core/namespaces/finalize",
+        "core/nodes/proxy",
+        "core/secrets",
+        "discovery.k8s.io/endpointslices",
+        "certificates.k8s.io/certificatesigningrequests/approval",
+        "admissionregistration.k8s.io/validatingadmissionpolicybindings",
+        "glovebox.dev/experiments/status",
+    ):
+        assert {(resource, verb) for verb in rights.VERBS} <= asked, resource
+    assert {("core/users", "impersonate"), ("rbac.authorization.k8s.io/clusterroles", "escalate")} <= asked
+    assert Cell("", "rbac.authorization.k8s.io/clusterroles", "bind", "glovebox-tenant") in matrix.questions
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=lambda identity: identity.name)
+def test_who_may_do_what_is_exactly_what_is_listed(matrix: Matrix, identity: Identity) -> None:
+    places = matrix.stage.places
+    actual = matrix.rights_of(identity)
+    if WRITE:
+        allowed.write(identity, places, actual)
+    found = allowed.differences(actual, allowed.read(identity, places, matrix.questions), places)
+    assert not found, "\n".join([f"{identity.name}: {identity.meaning}", *found, allowed.CURE])
+
+
+def test_every_list_belongs_to_somebody() -> None:
+    assert sorted(path.stem for path in allowed.FOLDER.glob("*.yaml")) == sorted(identity.name for identity in IDENTITIES)
+
+
+def test_one_right_more_and_one_right_less_are_both_told(matrix: Matrix) -> None:
+    """The comparison itself, on a real right that comes and goes."""
+    stage, places = matrix.stage, matrix.stage.places
+    questions = list(matrix.offer.cells(TEAM))
+    experimenter = next(identity for identity in IDENTITIES if identity.name == "experimenter")
+    who = Who("walter", ("system:authenticated",))
+    listed = {cell for cell in allowed.read(experimenter, places, questions) if cell.namespace == TEAM}
+    binding = bind(stage.api, TEAM, "glovebox-viewer", stage.actor("authenticated").__class__(who.user))
+    try:
+        may = rights.allowed(stage.api, who, questions) - matrix.anybodys
+    finally:
+        stage.api.delete(binding)
+    assert "listed and not allowed: delete glovebox.dev/experiments in team" in allowed.differences(may, listed, places)
+    assert f"allowed and not listed: list glovebox.dev/{'datasetpins'} in team" in allowed.differences(may, set(), places)
