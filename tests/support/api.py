@@ -83,7 +83,11 @@ class Api:
         target = path + (f"?{urlencode(query)}" if query else "")
         connection = self.connect()
         try:
-            headers = {**self.headers, **({"Content-Type": content_type} if body is not None else {}), **({"Accept": accept} if accept else {})}
+            headers = {
+                **self.headers,
+                **({"Content-Type": content_type} if body is not None else {}),
+                **({"Accept": accept} if accept else {}),
+            }
             connection.request(method, target, body=None if body is None else json.dumps(body), headers=headers)
             answer = connection.getresponse()
             raw = answer.read()

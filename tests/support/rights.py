@@ -1,22 +1,23 @@
 """What the API server's authorizer grants to somebody, over everything that the server offers.
 
 Asked are `SubjectAccessReview`s, one for each cell (place, resource, verb, perhaps a name): the authorizer's own word, with nothing
-inferred from roles. Roles are read for one thing only, the names that they mention: a right on a named object shows only when it is
-asked by that name. Many cells are asked at once, through a few connections that stay open.
+inferred from roles. The verbs of a resource are those that the server serves for it, and those that exist for the authorizer alone
+(bind, escalate, impersonate, sign ...): with any other verb there is no request to make. Roles are read for one thing only, the names
+that they mention: a right on a named object shows only when it is asked by that name. Many cells are asked at once, through a few
+connections that stay open.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
 from support.api import Api
 
-VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 PATHS: Final = "paths"
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _ROLES = "/apis/rbac.authorization.k8s.io/v1"
@@ -37,6 +38,9 @@ _SPECIAL: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # Served by paths that are not listed.
 _UNLISTED_PATHS = ("/debug/pprof/profile", "/logs/kube-apiserver.log", "/.well-known/openid-configuration", "/openid/v1/jwks")
+
+
+Verbs = Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +66,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the server offers: resources that live in namespaces, those that do not, paths, and the names that any role mentions."""
+    """What the server offers: verbs of resources that live in namespaces, of those that do not, paths, and names that any role mentions."""
 
-    namespaced: frozenset[str]
-    cluster: frozenset[str]
+    namespaced: Verbs
+    cluster: Verbs
     paths: frozenset[str]
     named: frozenset[tuple[str, str, str]]
 
     def cells(self, namespace: str) -> Iterator[Cell]:
         """Return every question about a namespace, or with `""` about the whole cluster: cluster-wide kinds, and all namespaces at once."""
         # Somebody may be given rights on a namespace from inside it, so the namespace itself is asked about there too.
-        own = {resource for resource in self.cluster if resource.startswith("core/namespaces")} if namespace else set()
-        here = self.namespaced | (own if namespace else self.cluster)
-        for resource in sorted(here):
-            for verb in (*VERBS, *_SPECIAL.get(resource, ())):
+        own = {resource: verbs for resource, verbs in self.cluster.items() if namespace and resource.startswith("core/namespaces")}
+        here = {**self.namespaced, **(own if namespace else self.cluster)}
+        for resource, verbs in sorted(here.items()):
+            for verb in sorted(verbs):
                 yield Cell(namespace, resource, verb, namespace if resource in own else "")
         for resource, verb, name in sorted(self.named):
             if resource in here and resource not in own:
@@ -87,8 +91,8 @@ class Offer:
 
 def discover(api: Api) -> Offer:
     """Return every resource and subresource of every version of every group, and the authorizer's own things."""
-    namespaced: set[str] = set()
-    cluster = {resource for resource in _SPECIAL if resource.split("/")[1] in {"users", "groups", "userextras", "uids", "signers"}}
+    namespaced: dict[str, set[str]] = {}
+    cluster: dict[str, set[str]] = {}
     for root in ("/api", "/apis"):
         for group in api.request("GET", root, accept=_DISCOVERY)["items"]:
             name = group["metadata"].get("name") or "core"
@@ -96,10 +100,13 @@ def discover(api: Api) -> Offer:
                 for entry in version["resources"]:
                     place = namespaced if entry["scope"] == "Namespaced" else cluster
                     resource = f"{name}/{entry['resource']}"
-                    place.add(resource)
-                    place.update(f"{resource}/{sub['subresource']}" for sub in entry.get("subresources", []))
+                    place.setdefault(resource, set()).update(entry["verbs"])
+                    for part in entry.get("subresources", []):
+                        place.setdefault(f"{resource}/{part['subresource']}", set()).update(part["verbs"])
+    for resource, verbs in _SPECIAL.items():
+        (namespaced if resource in namespaced else cluster).setdefault(resource, set()).update(verbs)
     paths = {path for path in api.get("/")["paths"] if path.count("/") == 1}
-    return Offer(frozenset(namespaced), frozenset(cluster), frozenset({*paths, *_UNLISTED_PATHS}), frozenset(_named(api)))
+    return Offer(namespaced, cluster, frozenset({*paths, *_UNLISTED_PATHS}), frozenset(_named(api)))
 
 
 def _named(api: Api) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,8 @@
 """The committed lists of what is allowed: how they are read, written and compared.
 
-A list says, by place, which verbs hold on which resources. `everywhere` holds for cluster-wide kinds and in every namespace at once, so
-a namespace's own entry holds only what is added there. What any authenticated user may do is said once, in the list of that name.
+A list says, by place, which verbs hold on which resources. `everywhere` holds for cluster-wide kinds and in every namespace at once,
+so a namespace's own entry holds only what is added there; likewise a name is given only where the right is for that name alone. What
+any authenticated user may do is said once, in the list of that name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from support.rights import PATHS, Cell
 
 FOLDER: Final = Path(__file__).parent / "allowed"
 EVERYWHERE: Final = "everywhere"
-CURE: Final = "if this is meant, write the lists anew and commit them: GLOVEBOX_GOLDEN=write .venv/bin/pytest tests/cluster/attacks/test_matrix.py"
+CURE: Final = (
+    "if this is meant, write the lists anew and commit them: GLOVEBOX_GOLDEN=write .venv/bin/pytest tests/cluster/attacks/test_matrix.py"
+)
 
 
 def read(identity: Identity, places: Mapping[str, str], questions: Iterable[Cell]) -> set[Cell]:
@@ -26,20 +29,15 @@ def read(identity: Identity, places: Mapping[str, str], questions: Iterable[Cell
     path = FOLDER / f"{identity.name}.yaml"
     document = yaml.safe_load(path.read_text()) if path.exists() else {}
     listed = {cell for place, groups in (document.get("allowed") or {}).items() for cell in _cells(places[place], groups)}
-    wide = {(cell.resource, cell.verb, cell.name) for cell in listed if not cell.namespace}
-    return listed | {cell for cell in questions if cell.namespace and (cell.resource, cell.verb, _name(cell)) in wide}
+    return listed | {cell for cell in questions if any(wider in listed for wider in _wider(cell))}
 
 
 def write(identity: Identity, places: Mapping[str, str], cells: Iterable[Cell]) -> None:
     """Write the list of an identity."""
     found = set(cells)
-    wide = {(cell.resource, cell.verb, cell.name) for cell in found if not cell.namespace}
-    allowed = {}
-    for place, namespace in places.items():
-        here = [cell for cell in found if cell.namespace == namespace]
-        added = [cell for cell in here if not namespace or (cell.resource, cell.verb, _name(cell)) not in wide]
-        if added:
-            allowed[place] = _grouped(added)
+    told = [cell for cell in found if not any(wider in found for wider in _wider(cell))]
+    by_place = {place: _grouped(cell for cell in told if cell.namespace == namespace) for place, namespace in places.items()}
+    allowed = {place: groups for place, groups in by_place.items() if groups}
     text = yaml.safe_dump({"allowed": allowed}, sort_keys=False, width=110, default_flow_style=None)
     (FOLDER / f"{identity.name}.yaml").write_text(f"# {identity.meaning}.\n{text}")
 
@@ -50,6 +48,16 @@ def differences(actual: set[Cell], expected: set[Cell], places: Mapping[str, str
     surplus = [f"allowed and not listed: {_shown(cell, names)}" for cell in sorted(actual - expected)]
     missing = [f"listed and not allowed: {_shown(cell, names)}" for cell in sorted(expected - actual)]
     return surplus + missing
+
+
+def _wider(cell: Cell) -> Iterator[Cell]:
+    """Return the cells whose yes goes without saying for this one as well: without its name, in every namespace, or both."""
+    for namespace in {cell.namespace, ""}:
+        for name in {cell.name, _name(cell), ""}:
+            # A namespace as seen from inside is always asked about by its name.
+            wider = Cell(namespace, cell.resource, cell.verb, name)
+            if wider != cell:
+                yield wider
 
 
 def _shown(cell: Cell, names: Mapping[str, str]) -> str:

@@ -18,9 +18,11 @@ from cluster.attacks.identities import (
     Actor,
     account,
 )
-from support.api import Api, path_of
+from glovebox.local.operator_process import OPERATOR_NAMESPACE
+from support.api import Api, ApiError, path_of
 from support.cluster import Cluster
-from support.operator_process import OPERATOR_NAMESPACE, Team, experiment_spec, profile_spec, store_spec
+from support.operator_process import Team, experiment_spec, profile_spec, store_spec
+from support.waiting import eventually
 
 RBAC = "rbac.authorization.k8s.io"
 EXPERIMENT = "delay"
@@ -88,7 +90,17 @@ def build(cluster: Cluster) -> Stage:
             "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": BREAK_GLASS.group}],
         },
     )
+    eventually(lambda: _guards_act(cluster.api), what="the guards act", timeout=60)
     return Stage(cluster, own, other)
+
+
+def _guards_act(api: Api) -> bool:
+    decoy = {"metadata": {"name": "decoy", "labels": {"glovebox.dev/team": TEAM}}}
+    try:
+        api.create("/api/v1/namespaces", decoy, dryRun="All")
+    except ApiError as error:
+        return "glovebox-namespaces" in error.message
+    return False
 
 
 def bind(api: Api, namespace: str, role: str, actor: Actor) -> str:

@@ -1,0 +1,159 @@
+"""Attacks by what a pod asks for: every control of the Pod Security Standards in every kind of container, and ways around them.
+
+The tenant may create pods, so nothing but admission stands here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Final
+
+from cluster.attacks.attempt import POD_SECURITY, Attempt, Json, creation
+from cluster.attacks.identities import TENANT
+from cluster.guards import objects
+
+PODS: Final = "guard glovebox-pods"
+JOBS: Final = "guard glovebox-jobs"
+IMAGES: Final = "guard glovebox-images"
+_VOLUMES: Final = "`volumes` may be of the kinds"
+_MADE_BY_HAND: Final = "a pod made by hand may not carry the labels or the owner by which a Job knows its pods"
+
+_RUN_UID: Final = "0b6d4f3e-0000-4000-8000-000000000001"
+_SAFE: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+# Controls that concern a container: the change of the compliant container, and the name of the control in the refusal.
+_OF_CONTAINERS: Final[dict[str, tuple[Json, str]]] = {
+    "privilege escalation": ({"securityContext": {"capabilities": {"drop": ["ALL"]}}}, "allowPrivilegeEscalation != false"),
+    "an added capability": (
+        {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]}}},
+        'must not include "SYS_ADMIN"',
+    ),
+    "capabilities kept": ({"securityContext": {"allowPrivilegeEscalation": False}}, "unrestricted capabilities"),
+    "root": (
+        {"securityContext": _SAFE | {"runAsUser": 0}},
+        "runAsUser=0",
+    ),
+    "root not excluded": (
+        {"securityContext": _SAFE | {"runAsNonRoot": False}},
+        "runAsNonRoot != true",
+    ),
+    "seccomp unconfined": (
+        {"securityContext": _SAFE | {"seccompProfile": {"type": "Unconfined"}}},
+        "seccompProfile",
+    ),
+    "AppArmor unconfined": (
+        {"securityContext": _SAFE | {"appArmorProfile": {"type": "Unconfined"}}},
+        "forbidden AppArmor profile",
+    ),
+    "an SELinux user": (
+        {"securityContext": _SAFE | {"seLinuxOptions": {"user": "system_u"}}},
+        "seLinuxOptions",
+    ),
+    "a port of the host": ({"ports": [{"containerPort": 80, "hostPort": 80}]}, "hostPort"),
+}
+# Kubernetes' own validation refuses these before Pod Security is asked.
+_INVALID: Final[dict[str, tuple[Json, str]]] = {
+    "privileged": (
+        {"securityContext": {"privileged": True, "capabilities": {"drop": ["ALL"]}}},
+        "privileged: Forbidden: disallowed by cluster policy",
+    ),
+    "an unmasked /proc": ({"securityContext": _SAFE | {"procMount": "Unmasked"}}, "`hostUsers` must be false"),
+}
+# Controls that concern the pod.
+_OF_PODS: Final[dict[str, tuple[Json, str]]] = {
+    "the host's network": ({"hostNetwork": True}, "host namespaces"),
+    "the host's processes": ({"hostPID": True}, "host namespaces"),
+    "the host's memory": ({"hostIPC": True}, "host namespaces"),
+    "the host's files": ({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, "hostPath"),
+    "an unsafe sysctl": (
+        {"securityContext": {**objects.pod_spec()["securityContext"], "sysctls": [{"name": "kernel.msgmax", "value": "1"}]}},
+        "forbidden sysctls",
+    ),
+    "seccomp not set": ({"securityContext": {"runAsNonRoot": True, "runAsUser": 1000}}, "seccompProfile"),
+    "an NFS server as a volume": ({"volumes": [{"name": "v", "nfs": {"server": "203.0.113.9", "path": "/"}}]}, "restricted volume types"),
+    # The kubelet connects from the node, where no NetworkPolicy holds.
+    "a probe of another host": (
+        {"containers": [objects.container() | {"livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}}}]},
+        "host",
+    ),
+    "a hook that calls another host": (
+        {"containers": [objects.container() | {"lifecycle": {"preStop": {"httpGet": {"host": "169.254.169.254", "port": 80}}}}]},
+        "host",
+    ),
+}
+# What Pod Security admits.
+_CSI: Final = {"name": "v", "csi": {"driver": "nfs.csi.example", "volumeAttributes": {"server": "203.0.113.9", "share": "/"}}}
+_CLAIM: Final = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+_BEYOND: Final[dict[str, tuple[Json, str, str]]] = {
+    "a volume of an image that nobody froze": (
+        {"volumes": [{"name": "v", "image": {"reference": "registry.example/tools:latest"}}]},
+        IMAGES,
+        "volume 'v' must use an image of the experiment's frozen list",
+    ),
+    "a volume that a driver mounts over the node's network": ({"volumes": [_CSI]}, PODS, _VOLUMES),
+    "a claim on somebody's volume by its name": (
+        {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {**_CLAIM, "volumeName": "somebodys"}}}}]},
+        PODS,
+        _VOLUMES,
+    ),
+    "a claim on volumes by their labels": (
+        {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {**_CLAIM, "selector": {"matchLabels": {"a": "b"}}}}}}]},
+        PODS,
+        _VOLUMES,
+    ),
+}
+
+
+def attempts(namespace: str) -> Iterator[Attempt]:
+    """Return all attacks in the namespace of the tenant's experiment."""
+    twin = creation(objects.pod(namespace))
+    for (name, (change, words)), kind in itertools.product(_OF_CONTAINERS.items(), ("containers", "initContainers")):
+        container = objects.container() | change
+        spec: Json = {"containers": [container]} if kind == "containers" else {"initContainers": [container | {"name": "first"}]}
+        yield Attempt(f"{name} in {kind}", TENANT, creation(objects.pod(namespace, **spec)), POD_SECURITY, words, twin)
+    for name, (change, words) in _INVALID.items():
+        yield Attempt(name, TENANT, creation(objects.pod(namespace, containers=[objects.container() | change])), "Invalid", words, twin)
+    for name, (change, words) in _OF_PODS.items():
+        yield Attempt(name, TENANT, creation(objects.pod(namespace, **change)), POD_SECURITY, words, twin)
+    harmless = creation(objects.pod(namespace, volumes=_harmless_volumes()))
+    for name, (change, by, words) in _BEYOND.items():
+        yield Attempt(name, TENANT, creation(objects.pod(namespace, **change)), by, words, harmless)
+        job_by = {IMAGES: "guard glovebox-job-images", PODS: JOBS}[by]
+        yield Attempt(f"{name}, in a Job", TENANT, creation(objects.job(namespace, **change)), job_by, words, harmless)
+    manual = objects.job(namespace)
+    manual["spec"] |= {"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}
+    manual["spec"]["template"]["metadata"] = {"labels": {"a": "b", "controller-uid": _RUN_UID}}
+    job_twin = creation(objects.job(namespace))
+    yield Attempt("a Job whose pods carry the run's labels", TENANT, creation(manual), JOBS, "`manualSelector` must be left out", job_twin)
+    for thing in (objects.job(namespace, "glovebox-run"), objects.pod(namespace, "glovebox-run")):
+        kind = thing["kind"]
+        words = f"only the Glovebox operator may create {kind.lower()}s"
+        yield Attempt(f"a {kind} with the run's name", TENANT, creation(thing), "guard glovebox-owned-objects", words, twin)
+    for name, metadata in _adopted().items():
+        forged = objects.pod(namespace)
+        forged["metadata"] |= metadata
+        yield Attempt(name, TENANT, creation(forged), "guard glovebox-pod-owners", _MADE_BY_HAND, twin)
+
+
+def _harmless_volumes() -> list[Json]:
+    return [
+        {"name": "a", "emptyDir": {}},
+        {"name": "b", "configMap": {"name": "glovebox-snapshot"}},
+        {"name": "c", "secret": {"secretName": "glovebox-artifacts-credentials"}},
+        {"name": "d", "downwardAPI": {"items": [{"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+        {"name": "e", "persistentVolumeClaim": {"claimName": "scratch"}},
+        {"name": "f", "ephemeral": {"volumeClaimTemplate": {"spec": _CLAIM}}},
+        {"name": "g", "projected": {"sources": [{"configMap": {"name": "glovebox-snapshot"}}]}},
+        {"name": "h", "image": {"reference": objects.IMAGE}},
+    ]
+
+
+def _adopted() -> dict[str, dict[str, Any]]:
+    """Return what makes the Job controller take a pod for one of the run's: its end would be the run's end."""
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "glovebox-run", "uid": _RUN_UID, "controller": True}
+    return {
+        "a pod that the run's Job would adopt": {"labels": {"batch.kubernetes.io/controller-uid": _RUN_UID}},
+        "a pod that the run's Job would adopt, by the older label": {"labels": {"controller-uid": _RUN_UID}},
+        "a pod that claims the run's name": {"labels": {"batch.kubernetes.io/job-name": "glovebox-run"}},
+        "a pod that says whose it is": {"ownerReferences": [owner]},
+    }
