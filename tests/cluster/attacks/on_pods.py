@@ -9,10 +9,13 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, Final
 
-from cluster.attacks.attempt import POD_SECURITY, Attempt, Json, creation
-from cluster.attacks.identities import TENANT
+from cluster.attacks.attempt import POD_SECURITY, RBAC, Attempt, Json, change, creation
+from cluster.attacks.identities import CLUSTER_ADMIN, TENANT
 from cluster.guards import objects
+from support.api import path_of
 
+# Stands in the tenant's namespace, and waits for a node for ever.
+STANDING: Final = "standing"
 PODS: Final = "guard glovebox-pods"
 JOBS: Final = "guard glovebox-jobs"
 IMAGES: Final = "guard glovebox-images"
@@ -59,6 +62,7 @@ _INVALID: Final[dict[str, tuple[Json, str]]] = {
     ),
     "an unmasked /proc": ({"securityContext": _SAFE | {"procMount": "Unmasked"}}, "`hostUsers` must be false"),
 }
+_NFS: Final = "an NFS server as a volume"
 # Controls that concern the pod.
 _OF_PODS: Final[dict[str, tuple[Json, str]]] = {
     "the host's network": ({"hostNetwork": True}, "host namespaces"),
@@ -70,7 +74,7 @@ _OF_PODS: Final[dict[str, tuple[Json, str]]] = {
         "forbidden sysctls",
     ),
     "seccomp not set": ({"securityContext": {"runAsNonRoot": True, "runAsUser": 1000}}, "seccompProfile"),
-    "an NFS server as a volume": ({"volumes": [{"name": "v", "nfs": {"server": "203.0.113.9", "path": "/"}}]}, "restricted volume types"),
+    _NFS: ({"volumes": [{"name": "v", "nfs": {"server": "203.0.113.9", "path": "/"}}]}, "restricted volume types"),
     # The kubelet connects from the node, where no NetworkPolicy holds.
     "a probe of another host": (
         {"containers": [objects.container() | {"livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}}}]},
@@ -107,19 +111,23 @@ _BEYOND: Final[dict[str, tuple[Json, str, str]]] = {
 def attempts(namespace: str) -> Iterator[Attempt]:
     """Return all attacks in the namespace of the tenant's experiment."""
     twin = creation(objects.pod(namespace))
-    for (name, (change, words)), kind in itertools.product(_OF_CONTAINERS.items(), ("containers", "initContainers")):
-        container = objects.container() | change
+    for (name, (changes, words)), kind in itertools.product(_OF_CONTAINERS.items(), ("containers", "initContainers")):
+        container = objects.container() | changes
         spec: Json = {"containers": [container]} if kind == "containers" else {"initContainers": [container | {"name": "first"}]}
         yield Attempt(f"{name} in {kind}", TENANT, creation(objects.pod(namespace, **spec)), POD_SECURITY, words, twin)
-    for name, (change, words) in _INVALID.items():
-        yield Attempt(name, TENANT, creation(objects.pod(namespace, containers=[objects.container() | change])), "Invalid", words, twin)
-    for name, (change, words) in _OF_PODS.items():
-        yield Attempt(name, TENANT, creation(objects.pod(namespace, **change)), POD_SECURITY, words, twin)
+    for name, (changes, words) in _INVALID.items():
+        yield Attempt(name, TENANT, creation(objects.pod(namespace, containers=[objects.container() | changes])), "Invalid", words, twin)
+    for name, (changes, words) in _OF_PODS.items():
+        yield Attempt(name, TENANT, creation(objects.pod(namespace, **changes)), POD_SECURITY, words, twin)
+    yield from _debugging(namespace)
     harmless = creation(objects.pod(namespace, volumes=_harmless_volumes()))
-    for name, (change, by, words) in _BEYOND.items():
-        yield Attempt(name, TENANT, creation(objects.pod(namespace, **change)), by, words, harmless)
+    nfs = creation(objects.job(namespace, **_OF_PODS[_NFS][0]))
+    # Pod Security looks at pods alone, and admits this one at the level `baseline`.
+    yield Attempt(f"{_NFS}, in a Job", TENANT, nfs, JOBS, _VOLUMES, harmless)
+    for name, (changes, by, words) in _BEYOND.items():
+        yield Attempt(name, TENANT, creation(objects.pod(namespace, **changes)), by, words, harmless)
         job_by = {IMAGES: "guard glovebox-job-images", PODS: JOBS}[by]
-        yield Attempt(f"{name}, in a Job", TENANT, creation(objects.job(namespace, **change)), job_by, words, harmless)
+        yield Attempt(f"{name}, in a Job", TENANT, creation(objects.job(namespace, **changes)), job_by, words, harmless)
     manual = objects.job(namespace)
     manual["spec"] |= {"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}
     manual["spec"]["template"]["metadata"] = {"labels": {"a": "b", "controller-uid": _RUN_UID}}
@@ -133,6 +141,18 @@ def attempts(namespace: str) -> Iterator[Attempt]:
         forged = objects.pod(namespace)
         forged["metadata"] |= metadata
         yield Attempt(name, TENANT, creation(forged), "guard glovebox-pod-owners", _MADE_BY_HAND, twin)
+
+
+def _debugging(namespace: str) -> Iterator[Attempt]:
+    """Return the same controls in a debug container, by a cluster admin: a tenant has no right to one at all."""
+    path = f"{path_of('v1', 'pods', namespace=namespace, name=STANDING)}/ephemeralcontainers"
+    safe = objects.container(name="debug")
+    twin = change(path, {"spec": {"ephemeralContainers": [safe]}})
+    yield Attempt("a debug container", TENANT, twin, RBAC, "pods/ephemeralcontainers", twin, CLUSTER_ADMIN)
+    for name, (changes, words) in _OF_CONTAINERS.items():
+        if "ports" not in changes:
+            weak = change(path, {"spec": {"ephemeralContainers": [safe | changes]}})
+            yield Attempt(f"{name} in ephemeralContainers", CLUSTER_ADMIN, weak, POD_SECURITY, words, twin)
 
 
 def _harmless_volumes() -> list[Json]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,8 @@ NAMES = [attempt.name for attempt in attacks("", "")]
 
 @pytest.fixture(scope="module")
 def attempts(stage: Stage) -> dict[str, Attempt]:
+    pods = path_of("v1", "pods", namespace=stage.own)
+    TENANT.of(stage.api).create(pods, objects.pod(stage.own, on_pods.STANDING))
     return {attempt.name: attempt for attempt in attacks(stage.own, stage.other)}
 
 
@@ -52,3 +56,21 @@ def test_the_job_controller_adopts_a_pod_that_looks_like_its_own(stage: Stage) -
 
     eventually(adopted, what="the Job owns the forged pod")
     tenant.delete(path_of("batch/v1", "jobs", namespace=stage.own, name="train"), propagationPolicy="Background")
+
+
+def test_no_field_of_a_team_s_own_resources_names_a_secret(stage: Stage) -> None:
+    """An operator with rights on Secrets that obeys such a field reads them for whoever writes it (CVE-2026-39961)."""
+    definitions = stage.api.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+    ours = {made["spec"]["names"]["kind"]: made for made in definitions if made["spec"]["group"] == "glovebox.dev"}
+    naming = {kind: list(_fields(made["spec"]["versions"][0]["schema"]["openAPIV3Schema"])) for kind, made in ours.items()}
+    found = {kind: {path for path in paths if "secret" in path.lower()} for kind, paths in naming.items()}
+    assert {kind for kind, paths in found.items() if paths} == {"ObjectStore"}  # cluster-wide: the platform writes it
+    assert {ours[kind]["spec"]["scope"] for kind in ("ObjectStore", "IsolationProfile")} == {"Cluster"}
+
+
+def _fields(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}.{name}"
+        yield from _fields(inner, f"{path}.{name}")
+    if isinstance(schema.get("items"), dict):
+        yield from _fields(schema["items"], path)
