@@ -125,12 +125,22 @@ def _anchors(page: Path) -> frozenset[str]:
     return frozenset((*named, *made))
 
 
-def test_every_test_that_the_capabilities_name_exists() -> None:
-    page = (ROOT / "docs" / "capabilities.md").read_text()
+@pytest.mark.parametrize("name", ["capabilities.md", "explanation/threat-model.md"])
+def test_every_test_that_a_page_names_exists(name: str) -> None:
+    page = (ROOT / "docs" / name).read_text()
     named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page)
     missing = [f"{file}::{test}" for file, test in named if not _has_test(ROOT / file, test)]
     assert named
     assert missing == []
+
+
+def test_every_attack_that_is_stopped_names_its_tests() -> None:
+    page = (ROOT / "docs" / "explanation" / "threat-model.md").read_text()
+    rows = re.findall(r"^\| (T\d\d) \|(.*)\|$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == [f"T{number:02}" for number in range(1, len(rows) + 1)]
+    for name, row in rows:
+        _, stopped, shown = (cell.strip() for cell in row.split(" | "))
+        assert stopped.startswith("not defended") or "`tests/" in shown, f"{name} is said to be stopped, but nothing shows it"
 
 
 def test_a_capability_that_works_names_its_tests() -> None:

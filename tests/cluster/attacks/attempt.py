@@ -40,8 +40,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attack and its twin. `twin_by` sends the twin, by default the attacker; `twin` is by default the very same request."""
+    """An attack and its twin.
 
+    `threat` is its line in docs/explanation/threat-model.md. `twin_by` sends the twin, by default the attacker; `twin` is by default the
+    very same request.
+    """
+
+    threat: str
     name: str
     actor: Actor
     request: Request

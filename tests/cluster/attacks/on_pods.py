@@ -88,19 +88,22 @@ _OF_PODS: Final[dict[str, tuple[Json, str]]] = {
 # What Pod Security admits.
 _CSI: Final = {"name": "v", "csi": {"driver": "nfs.csi.example", "volumeAttributes": {"server": "203.0.113.9", "share": "/"}}}
 _CLAIM: Final = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-_BEYOND: Final[dict[str, tuple[Json, str, str]]] = {
+_BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
     "a volume of an image that nobody froze": (
+        "T09",
         {"volumes": [{"name": "v", "image": {"reference": "registry.example/tools:latest"}}]},
         IMAGES,
         "volume 'v' must use an image of the experiment's frozen list",
     ),
-    "a volume that a driver mounts over the node's network": ({"volumes": [_CSI]}, PODS, _VOLUMES),
+    "a volume that a driver mounts over the node's network": ("T21", {"volumes": [_CSI]}, PODS, _VOLUMES),
     "a claim on somebody's volume by its name": (
+        "T18",
         {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {**_CLAIM, "volumeName": "somebodys"}}}}]},
         PODS,
         _VOLUMES,
     ),
     "a claim on volumes by their labels": (
+        "T18",
         {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {**_CLAIM, "selector": {"matchLabels": {"a": "b"}}}}}}]},
         PODS,
         _VOLUMES,
@@ -112,35 +115,43 @@ def attempts(namespace: str) -> Iterator[Attempt]:
     """Return all attacks in the namespace of the tenant's experiment."""
     twin = creation(objects.pod(namespace))
     for (name, (changes, words)), kind in itertools.product(_OF_CONTAINERS.items(), ("containers", "initContainers")):
-        container = objects.container() | changes
+        container = _with(changes)
         spec: Json = {"containers": [container]} if kind == "containers" else {"initContainers": [container | {"name": "first"}]}
-        yield Attempt(f"{name} in {kind}", TENANT, creation(objects.pod(namespace, **spec)), POD_SECURITY, words, twin)
+        yield Attempt("T07", f"{name} in {kind}", TENANT, creation(objects.pod(namespace, **spec)), POD_SECURITY, words, twin)
     for name, (changes, words) in _INVALID.items():
-        yield Attempt(name, TENANT, creation(objects.pod(namespace, containers=[objects.container() | changes])), "Invalid", words, twin)
+        yield Attempt(
+            "T07", name, TENANT, creation(objects.pod(namespace, containers=[objects.container() | changes])), "Invalid", words, twin
+        )
     for name, (changes, words) in _OF_PODS.items():
-        yield Attempt(name, TENANT, creation(objects.pod(namespace, **changes)), POD_SECURITY, words, twin)
+        yield Attempt("T07", name, TENANT, creation(objects.pod(namespace, **changes)), POD_SECURITY, words, twin)
     yield from _debugging(namespace)
     harmless = creation(objects.pod(namespace, volumes=_harmless_volumes()))
     nfs = creation(objects.job(namespace, **_OF_PODS[_NFS][0]))
     # Pod Security looks at pods alone, and admits this one at the level `baseline`.
-    yield Attempt(f"{_NFS}, in a Job", TENANT, nfs, JOBS, _VOLUMES, harmless)
-    for name, (changes, by, words) in _BEYOND.items():
-        yield Attempt(name, TENANT, creation(objects.pod(namespace, **changes)), by, words, harmless)
+    yield Attempt("T21", f"{_NFS}, in a Job", TENANT, nfs, JOBS, _VOLUMES, harmless)
+    for name, (threat, changes, by, words) in _BEYOND.items():
+        yield Attempt(threat, name, TENANT, creation(objects.pod(namespace, **changes)), by, words, harmless)
         job_by = {IMAGES: "guard glovebox-job-images", PODS: JOBS}[by]
-        yield Attempt(f"{name}, in a Job", TENANT, creation(objects.job(namespace, **changes)), job_by, words, harmless)
+        yield Attempt(threat, f"{name}, in a Job", TENANT, creation(objects.job(namespace, **changes)), job_by, words, harmless)
     manual = objects.job(namespace)
     manual["spec"] |= {"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}
     manual["spec"]["template"]["metadata"] = {"labels": {"a": "b", "controller-uid": _RUN_UID}}
     job_twin = creation(objects.job(namespace))
-    yield Attempt("a Job whose pods carry the run's labels", TENANT, creation(manual), JOBS, "`manualSelector` must be left out", job_twin)
+    yield Attempt(
+        "T31", "a Job whose pods carry the run's labels", TENANT, creation(manual), JOBS, "`manualSelector` must be left out", job_twin
+    )
     for thing in (objects.job(namespace, "glovebox-run"), objects.pod(namespace, "glovebox-run")):
         kind = thing["kind"]
         words = f"only the Glovebox operator may create {kind.lower()}s"
-        yield Attempt(f"a {kind} with the run's name", TENANT, creation(thing), "guard glovebox-owned-objects", words, twin)
+        yield Attempt("T31", f"a {kind} with the run's name", TENANT, creation(thing), "guard glovebox-owned-objects", words, twin)
     for name, metadata in _adopted().items():
         forged = objects.pod(namespace)
         forged["metadata"] |= metadata
-        yield Attempt(name, TENANT, creation(forged), "guard glovebox-pod-owners", _MADE_BY_HAND, twin)
+        yield Attempt("T31", name, TENANT, creation(forged), "guard glovebox-pod-owners", _MADE_BY_HAND, twin)
+
+
+def _with(changes: Json) -> Json:
+    return objects.container() | changes
 
 
 def _debugging(namespace: str) -> Iterator[Attempt]:
@@ -148,11 +159,11 @@ def _debugging(namespace: str) -> Iterator[Attempt]:
     path = f"{path_of('v1', 'pods', namespace=namespace, name=STANDING)}/ephemeralcontainers"
     safe = objects.container(name="debug")
     twin = change(path, {"spec": {"ephemeralContainers": [safe]}})
-    yield Attempt("a debug container", TENANT, twin, RBAC, "pods/ephemeralcontainers", twin, CLUSTER_ADMIN)
+    yield Attempt("T08", "a debug container", TENANT, twin, RBAC, "pods/ephemeralcontainers", twin, CLUSTER_ADMIN)
     for name, (changes, words) in _OF_CONTAINERS.items():
         if "ports" not in changes:
             weak = change(path, {"spec": {"ephemeralContainers": [safe | changes]}})
-            yield Attempt(f"{name} in ephemeralContainers", CLUSTER_ADMIN, weak, POD_SECURITY, words, twin)
+            yield Attempt("T07", f"{name} in ephemeralContainers", CLUSTER_ADMIN, weak, POD_SECURITY, words, twin)
 
 
 def _harmless_volumes() -> list[Json]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from cluster.attacks.stage import Stage
 from cluster.guards import objects
 from support.api import path_of
 from support.waiting import eventually
+
+THREATS = Path(__file__).parents[3] / "docs" / "explanation" / "threat-model.md"
 
 
 def attacks(own: str, other: str) -> list[Attempt]:
@@ -34,6 +38,12 @@ def attempts(stage: Stage) -> dict[str, Attempt]:
 
 def test_every_attack_has_a_name_of_its_own() -> None:
     assert [name for name, count in Counter(NAMES).items() if count > 1] == []
+
+
+def test_each_attack_belongs_to_a_line_of_the_threat_model_and_the_other_way_round() -> None:
+    rows = re.findall(r"^\| (T\d\d) \|(.*)\|$", THREATS.read_text(), re.MULTILINE)
+    told = {threat for threat, row in rows if "::test_the_attack_is_refused_and_its_twin_admitted`" in row}
+    assert told == {attempt.threat for attempt in attacks("", "")}
 
 
 @pytest.mark.parametrize("name", NAMES)
