@@ -161,6 +161,11 @@ def _by_the_teams_admin(own: str) -> Iterator[Attempt]:
     yield Attempt(
         "T32", "entering the experiment's namespace", NAMESPACE_ADMIN, reading(path_of("v1", "pods", namespace=own)), RBAC, twin_by=TENANT
     )
+    experiment = status.removesuffix("/status")
+    freed, noted = change(experiment, {"metadata": {"finalizers": []}}), change(experiment, {"metadata": {"labels": {"a": "b"}}})
+    for actor in (EXPERIMENTER, CLUSTER_ADMIN):
+        name = f"an Experiment that ends without its operator by {actor.user or 'a cluster admin'}"
+        yield Attempt("T14", name, actor, freed, "guard glovebox-finalizers", "keep `metadata.finalizers`", noted)
     twin = creation(objects.role_binding(TEAM, "b", "view", "eve"))
     for role in ("glovebox-experimenter", "glovebox-operator", "cluster-admin"):
         itself = creation(objects.role_binding(TEAM, "b", role, NAMESPACE_ADMIN.user))

@@ -10,6 +10,7 @@ from cluster.guards.conftest import until
 MARK = "glovebox.dev/experiment-uid"
 # These look at namespaces and volumes themselves, or at our own kinds, which live in the teams' namespaces.
 BY_CONDITION = {
+    "glovebox-finalizers",
     "glovebox-input-volumes",
     "glovebox-namespaces",
     "glovebox-operator-fence-namespaces",
