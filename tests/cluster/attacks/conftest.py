@@ -24,5 +24,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         store_secret(cluster)
         operator = Operator(cluster, tmp_path_factory.mktemp("operator"), settings={"GLOVEBOX_IMAGE": PLATFORM_IMAGE})
         operator.start()
-        yield building.build(cluster)
-        operator.stop()
+        try:
+            yield building.build(cluster)
+        finally:
+            operator.stop()

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from cluster.attacks import allowed
+from cluster.attacks import listing
 from cluster.attacks.identities import IDENTITIES, NOBODY, TEAM, Actor, Identity
 from cluster.attacks.stage import Stage, bind
 from support import rights
@@ -79,13 +79,13 @@ def test_who_may_do_what_is_exactly_what_is_listed(matrix: Matrix, identity: Ide
     places = matrix.stage.places
     actual = matrix.rights_of(identity)
     if WRITE:
-        allowed.write(identity, places, actual)
-    found = allowed.differences(actual, allowed.read(identity, places, matrix.questions), places)
-    assert not found, "\n".join([f"{identity.name}: {identity.meaning}", *found, allowed.CURE])
+        listing.write(identity, places, actual)
+    found = listing.differences(actual, listing.read(identity, places, matrix.questions), places)
+    assert not found, "\n".join([f"{identity.name}: {identity.meaning}", *found, listing.CURE])
 
 
 def test_every_list_belongs_to_somebody() -> None:
-    assert sorted(path.stem for path in allowed.FOLDER.glob("*.yaml")) == sorted(identity.name for identity in IDENTITIES)
+    assert sorted(path.stem for path in listing.FOLDER.glob("*.yaml")) == sorted(identity.name for identity in IDENTITIES)
 
 
 def test_one_right_more_and_one_right_less_are_both_told(matrix: Matrix) -> None:
@@ -94,11 +94,11 @@ def test_one_right_more_and_one_right_less_are_both_told(matrix: Matrix) -> None
     questions = list(matrix.offer.cells(TEAM))
     experimenter = next(identity for identity in IDENTITIES if identity.name == "experimenter")
     who = Who("walter", ("system:authenticated",))
-    listed = {cell for cell in allowed.read(experimenter, places, questions) if cell.namespace == TEAM}
+    listed = {cell for cell in listing.read(experimenter, places, questions) if cell.namespace == TEAM}
     binding = bind(stage.api, TEAM, "glovebox-viewer", Actor(who.user))
     try:
         may = rights.allowed(stage.api, who, questions) - matrix.anybodys
     finally:
         stage.api.delete(binding)
-    assert "listed and not allowed: delete glovebox.dev/experiments in team" in allowed.differences(may, listed, places)
-    assert "allowed and not listed: list glovebox.dev/datasetpins in team" in allowed.differences(may, set(), places)
+    assert "listed and not allowed: delete glovebox.dev/experiments in team" in listing.differences(may, listed, places)
+    assert "allowed and not listed: list glovebox.dev/datasetpins in team" in listing.differences(may, set(), places)
