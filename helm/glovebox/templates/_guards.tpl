@@ -72,10 +72,6 @@ everybody else mounts the inputs read-only. Datasets that are volumes of their o
 `variables.pod` is the spec, `variables.containers` are all containers, `variables.others` all but the fetchers.
 */}}
 {{- define "glovebox.guard.inputVariables" -}}
-- name: strangeVolumes
-  expression: >-
-    variables.pod.?volumes.orValue([]).filter(v, has(v.image) && !(v.image.?reference.orValue('') in variables.frozen
-      && v.image.?reference.orValue('').matches('^[^@ ]+@sha256:[0-9a-f]{64}$')))
 - name: credentialVolumes
   expression: >-
     variables.pod.?volumes.orValue([]).filter(v,
@@ -113,12 +109,6 @@ variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
 {{- end }}
 
 {{- define "glovebox.guard.inputValidation" -}}
-- expression: variables.strangeVolumes.size() == 0
-  reason: Forbidden
-  message: every volume of an image must use an image of the experiment's frozen list, named by its digest; the list is in ConfigMap 'glovebox-snapshot'
-  messageExpression: >-
-    "volume '" + variables.strangeVolumes[0].name + "' must use an image of the experiment's frozen list, named by its digest, and '"
-    + variables.strangeVolumes[0].image.?reference.orValue('') + "' is not in it; use one of [" + variables.frozen.join(', ') + "]"
 - expression: variables.writers.size() == 0
   reason: Forbidden
   message: "the volume 'glovebox-inputs' must be mounted with `readOnly: true`: inputs can only be read"

@@ -72,7 +72,10 @@ def build(cluster: Cluster) -> Stage:
     """Have the operator make both experiments, and bind people as an administrator would."""
     platform = Team(cluster, "platform")
     access = {"subjects": [{"kind": "Group", "name": "glovebox:team:$(team)"}]}
-    platform.declare("IsolationProfile", "standard", profile_spec(access=access))
+    profile = profile_spec(access=access)
+    # With room for Services, so that their types are what is refused.
+    profile["quota"] = [*profile["quota"], {"resource": "services", "default": "2", "maximum": "4"}]
+    platform.declare("IsolationProfile", "standard", profile)
     platform.declare("ObjectStore", "primary", store_spec(cluster, "glovebox-artifacts"))
     platform.expect("ObjectStore", "primary", timeout=60)
     teams = [Team(cluster, name) for name in (TEAM, OTHER_TEAM)]
