@@ -108,6 +108,42 @@ variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
 && c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == []
 {{- end }}
 
+{{/*
+CEL that tells whether the container `c` is the probe of the isolation, given that its pod or Job is (`variables.isProbes`): the command and
+the plan are the operator's, and so is everything else that says what it does.
+*/}}
+{{- define "glovebox.guard.isProbe" -}}
+variables.isProbes && c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.probe'] && c.?args.orValue([]) == []
+&& c.?env.orValue([]).all(e, e.name in ['GLOVEBOX_PROBE_PLAN', 'HOST_IP']) && c.?envFrom.orValue([]) == []
+{{- end }}
+
+{{/*
+The platform's image runs as the fetcher and as the probe, and as nothing else, unless the team pinned it as its own. The frozen list holds it
+in both cases; what the team pinned is the object `images` of the snapshot. There is one such object: in a string a quote is escaped, and
+parameters hold strings.
+*/}}
+{{- define "glovebox.guard.platformImageVariables" -}}
+- name: pinned
+  expression: >-
+    (has(params.data) ? params.data[?'snapshot.json'].orValue('') : '').split('"images":{').filter(part, part != '')
+- name: isPinned
+  expression: >-
+    variables.pinned.size() > 1 && variables.pinned[1].split('}')[0].contains('"' + variables.platformImage + '"')
+- name: misplaced
+  expression: >-
+    variables.others.filter(c, variables.platformImage != '' && !variables.isPinned && c.?image.orValue('') == variables.platformImage
+      && !({{ include "glovebox.guard.isProbe" . | replace "\n" " " }}))
+{{- end }}
+
+{{- define "glovebox.guard.platformImageValidation" -}}
+- expression: variables.misplaced.size() == 0
+  reason: Forbidden
+  message: the platform's image delivers inputs and probes the isolation, as the operator asks it to; it runs nothing else
+  messageExpression: >-
+    "container '" + variables.misplaced[0].name + "' must not use the platform's image, which delivers inputs and probes the isolation as the"
+    + " operator asks it to, and runs nothing else"
+{{- end }}
+
 {{- define "glovebox.guard.inputValidation" -}}
 - expression: variables.writers.size() == 0
   reason: Forbidden
