@@ -81,6 +81,13 @@ class StateCollector(Collector):
         yield from self._engine()
 
     def _experiments(self) -> Iterable[GaugeMetricFamily]:
+        isolated = GaugeMetricFamily(
+            "glovebox_experiments_isolated", "Experiments by what is proven of their isolation.", labels=("status",)
+        )
+        answers = Tally(_answer(obj, types.ISOLATED) for obj in self._resources.of_kind(EXPERIMENT))
+        for answer in (types.TRUE, types.FALSE, types.UNKNOWN):
+            isolated.add_metric((answer,), answers[answer])
+        yield isolated
         outstanding = GaugeMetricFamily("glovebox_drift_outstanding", "Objects that differ and are not repaired.", labels=("managed_kind",))
         drifting = Tally(self._drifting())
         for kind in CHILD_KINDS:

@@ -85,3 +85,15 @@ def test_every_labelled_counter_starts_at_zero_and_the_number_of_series_is_bound
     assert found["glovebox_drift_detected_total", (("change", "deleted"), ("managed_kind", "NetworkPolicy"))] == 0
     assert found["glovebox_reconcile_errors_total", (("controller", "experiment"), ("reason", "forbidden"))] == 0
     assert len(found) < 1000
+
+
+def test_experiments_are_counted_by_what_is_proven_of_their_isolation() -> None:
+    resources = Resources()
+    for name, isolated in (("a", "True"), ("b", "True"), ("c", "False"), ("d", None)):
+        made = experiment(name)
+        if isolated is not None:
+            made["status"]["conditions"].append({"type": "Isolated", "status": isolated, "reason": "Proven"})
+        resources.seen(made)
+    found = scrape(resources)
+    counts = {status: found["glovebox_experiments_isolated", (("status", status),)] for status in ("True", "False", "Unknown")}
+    assert counts == {"True": 2, "False": 1, "Unknown": 1}
