@@ -67,6 +67,10 @@ class Outcome(StrEnum):
     UNKNOWN = "Unknown"
 
 
+# How the program ends with each.
+EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.UNKNOWN: 4}
+
+
 class Group(StrEnum):
     """Attempts that share their controls; files and the process need none: the kernel itself answers."""
 

@@ -19,7 +19,7 @@ from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.kinds import JOB, POD
 from glovebox.observe.children import ChildKey
 from glovebox.status.draft import Draft, format_time
-from glovebox.status.runs import job_ended, job_lost, why_waiting
+from glovebox.status.runs import is_made_for, job_ended, job_lost, why_waiting
 
 
 async def ensure_run(
@@ -84,8 +84,9 @@ def _conclude(draft: Draft, run: RunStatus, waiting: str = "") -> None:
 
 
 async def pods_of(world: World, namespace: str, job_uid: str) -> list[dict[str, Any]]:
-    """Return the pods of a Job, the oldest first."""
+    """Return the pods that the Job controller made for a Job of ours, the oldest first."""
+    selector = f"batch.kubernetes.io/controller-uid={job_uid},{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     found: list[dict[str, Any]] = []
-    async for page in world.client.pages(POD, namespace=namespace, label_selector=f"batch.kubernetes.io/controller-uid={job_uid}"):
-        found += page.get("items") or ()
+    async for page in world.client.pages(POD, namespace=namespace, label_selector=selector):
+        found += (pod for pod in page.get("items") or () if is_made_for(pod, job_uid))
     return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))

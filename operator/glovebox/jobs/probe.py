@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from glovebox.data.delivery import failure_message
-from glovebox.data.probing import Expected, Group, Observation, Outcome, ProbePlan, Seen, Verdict, judge, parse_probe_plan
+from glovebox.data.probing import EXIT_CODES, Expected, Group, Observation, ProbePlan, Seen, Verdict, judge, parse_probe_plan
 from glovebox.errors import InvalidInput
 from glovebox.jobs.probe_files import probe_mount, probe_process, probe_token
-from glovebox.jobs.probe_network import probe_connection, probe_dns
+from glovebox.jobs.probe_network import own_server, probe_connection, probe_dns
 from glovebox.jobs.probe_s3 import s3_attempts
 from glovebox.jobs.termination import write_termination_message
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 # Not a file: it is small, no secret, and one object less.
 PLAN: Final = "GLOVEBOX_PROBE_PLAN"
-EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.UNKNOWN: 4}
 EXIT_INVALID: Final = 64
 # Beyond the time for connections: the SDK has to be loaded, and tries again by itself.
 _S3_SECONDS: Final = 30.0
@@ -59,7 +58,7 @@ def main() -> int:
         plan = parse_probe_plan(os.environ.get(PLAN, "").encode())
     except InvalidInput as error:
         return _end(EXIT_INVALID, failure_message(error.reason, error.message))
-    verdict = probe(plan, os.environ)
+    verdict = probe(plan, {"DNS_SERVER": own_server() or "", **os.environ})
     return _end(EXIT_CODES[verdict.outcome], verdict.message())
 
 

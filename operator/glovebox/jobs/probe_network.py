@@ -23,6 +23,7 @@ _UNREACHABLE: Final = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EPERM, errno.EACCES, errno.EINVAL}
 )
 _MAX_DATAGRAM: Final = 512
+_RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
 
 def probe_connection(connection: Connection, environment: Mapping[str, str], seconds: float) -> Observation:
@@ -34,10 +35,10 @@ def probe_connection(connection: Connection, environment: Mapping[str, str], sec
     return Observation(connection.id, Group.NETWORK, connection.expected, seen, f"{address} port {connection.port}: {detail}")
 
 
-def probe_dns(query: DnsQuery, protocol: str, seconds: float, resolv_conf: Path = Path("/etc/resolv.conf")) -> Observation:
+def probe_dns(query: DnsQuery, protocol: str, seconds: float, resolv_conf: Path = _RESOLV_CONF) -> Observation:
     """Put one question by `udp` or `tcp`; any answer to it counts, an error too."""
     name = f"{query.id}/{protocol}"
-    server = str(query.server) if query.server is not None else _own_server(resolv_conf)
+    server = str(query.server) if query.server is not None else own_server(resolv_conf)
     if server is None:
         return Observation(name, Group.NETWORK, query.expected, Seen.UNTRIED, f"{resolv_conf} names no server")
     try:
@@ -91,7 +92,8 @@ def _question(name: str) -> bytes:
     return secrets.token_bytes(2) + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + labels + b"\x00\x00\x01\x00\x01"
 
 
-def _own_server(resolv_conf: Path) -> str | None:
+def own_server(resolv_conf: Path = _RESOLV_CONF) -> str | None:
+    """Return the address of this pod's own name server."""
     try:
         lines = resolv_conf.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -57,6 +57,17 @@ def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
+def is_made_for(pod: Mapping[str, Any], job_uid: str) -> bool:
+    """Return whether the Job of that UID controls a pod.
+
+    Labels alone do not tell: a Job of the team with a selector of its own has its pods made with whatever labels its template says, and
+    what such a pod ends with would be taken for the verdict of a probe or the end of a run. Who owns a pod is written by the controller
+    that made it, and a pod that somebody makes by hand can be given an owner, but not our label: admission keeps that for the operator.
+    """
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(owner.get("controller") and owner.get("uid") == job_uid for owner in owners)
+
+
 def job_lost(recorded: RunStatus, now: datetime, *, stopped: bool) -> RunStatus:
     """Return the end of a run whose Job is gone."""
     if stopped:

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from glovebox.data.probing import Entry, Expected, Outcome, Verdict
+from glovebox.data.probing import EXIT_CODES, Entry, Expected, Outcome, Verdict
 from glovebox.status.probes import probe_ended
+from glovebox.status.runs import is_made_for
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -20,8 +21,8 @@ def job(condition: str | None, **more: str) -> dict[str, Any]:
     return {"metadata": metadata, "status": {"conditions": conditions}}
 
 
-def pod(message: str) -> dict[str, Any]:
-    return {"status": {"containerStatuses": [{"name": "probe", "state": {"terminated": {"exitCode": 0, "message": message}}}]}}
+def pod(message: str, code: int = 0) -> dict[str, Any]:
+    return {"status": {"containerStatuses": [{"name": "probe", "state": {"terminated": {"exitCode": code, "message": message}}}]}}
 
 
 def verdict(*outcomes: tuple[str, Outcome]) -> str:
@@ -44,10 +45,59 @@ def test_a_job_that_goes_on_has_no_verdict() -> None:
 def test_what_failed_is_named(entries: tuple[tuple[str, Outcome], ...], outcome: str, failed: tuple[str, ...], message: str) -> None:
     # Its exit code makes the Job fail where the walls did: the verdict is what it said.
     for end in ("Complete", "Failed"):
-        found = probe_ended(job(end), [pod(verdict(*entries))], NOW)
+        found = probe_ended(job(end), [pod(verdict(*entries), EXIT_CODES[Outcome(outcome)])], NOW)
         assert found
         assert (found.outcome, found.failed, found.message, found.attempts) == (outcome, failed, message, 2)
         assert (found.verified_time, found.policy_digest, found.job_uid) == (NOW, "sha256:p", "u")
+
+
+GOOD = verdict(("api", Outcome.PASSED), ("dns", Outcome.PASSED))
+BAD = verdict(("api", Outcome.FAILED), ("dns", Outcome.PASSED))
+
+
+def edited(text: str, **changes: Any) -> str:
+    return orjson.dumps(orjson.loads(text) | changes).decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        pytest.param(GOOD, 3, id="passed, with the exit code of a breach"),
+        pytest.param(GOOD, 137, id="passed, and killed"),
+        pytest.param(GOOD, None, id="passed, without an exit code"),
+        pytest.param(BAD, 0, id="failed, with the exit code of a proof"),
+        pytest.param(edited(BAD, outcome="Passed"), 0, id="passed in words, failed in numbers"),
+        pytest.param(edited(GOOD, outcome="Failed"), 3, id="failed in words, passed in numbers"),
+        pytest.param(edited(BAD, outcome="Passed", counts={"passed": 2, "failed": 0, "unknown": 0}), 0, id="a failed line not counted"),
+        pytest.param(edited(GOOD, counts={"passed": 3, "failed": 0, "unknown": 0}), 0, id="more counted than listed"),
+        pytest.param(edited(GOOD, entries=[], counts={"passed": 0, "failed": 0, "unknown": 0}), 0, id="nothing tried"),
+    ],
+)
+def test_a_verdict_that_does_not_follow_from_itself_proves_nothing(said: str, code: int | None) -> None:
+    ended = pod(said) if code is None else pod(said, code)
+    if code is None:
+        del ended["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+    found = probe_ended(job("Failed", message="the Job failed"), [ended], NOW)
+    assert found
+    assert (found.outcome, found.failed) == ("Unknown", ())
+
+
+OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "glovebox-probe", "uid": "job-1", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("owners", "made"),
+    [
+        pytest.param([OWNER], True, id="the Job's own"),
+        pytest.param([], False, id="nobody's"),
+        pytest.param([OWNER | {"uid": "job-2"}], False, id="of another Job, under the same name"),
+        pytest.param([OWNER | {"controller": False}], False, id="owned, but not controlled"),
+        pytest.param([OWNER | {"name": "forged", "uid": "job-3"}], False, id="another Job's, whatever its labels"),
+    ],
+)
+def test_only_a_pod_that_the_job_controls_speaks_for_it(owners: list[dict[str, Any]], *, made: bool) -> None:
+    assert is_made_for({"metadata": {"ownerReferences": owners}}, "job-1") is made
+    assert is_made_for({"metadata": {}}, "job-1") is False
 
 
 @pytest.mark.parametrize(
@@ -71,6 +121,24 @@ def test_what_is_no_verdict_proves_nothing(said: str) -> None:
     assert found.message.startswith("the probe ended without a verdict")
 
 
+def routes(*, api: Outcome) -> str:
+    entries = (
+        Entry("route/features/443", Expected.NOT_BLOCKED, Outcome.UNKNOWN, "timed out"),
+        Entry("api", Expected.BLOCKED, api, "about api"),
+        Entry("dns", Expected.REACHABLE, Outcome.PASSED, "answered"),
+    )
+    return Verdict(entries).message().decode()
+
+
+def test_a_declared_route_where_nobody_answers_is_told_and_takes_nothing_from_the_walls() -> None:
+    found = probe_ended(job("Failed"), [pod(routes(api=Outcome.PASSED), 4)], NOW)
+    assert found
+    assert (found.outcome, found.message) == ("Passed", "route/features/443: timed out")
+    doubted = probe_ended(job("Failed"), [pod(routes(api=Outcome.UNKNOWN), 4)], NOW)
+    assert doubted
+    assert doubted.outcome == "Unknown"
+
+
 def test_a_pod_that_no_node_took_says_why() -> None:
     unscheduled = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
     waiting = {"status": {"phase": "Pending", "conditions": [unscheduled]}}
@@ -81,7 +149,7 @@ def test_a_pod_that_no_node_took_says_why() -> None:
 
 
 def test_the_longest_verdict_fits_the_status() -> None:
-    found = probe_ended(job("Failed"), [pod(verdict(*((f"attempt-{number}-{'x' * 60}", Outcome.FAILED) for number in range(60))))], NOW)
+    found = probe_ended(job("Failed"), [pod(verdict(*((f"attempt-{number}-{'x' * 60}", Outcome.FAILED) for number in range(60))), 3)], NOW)
     assert found
     assert len(found.failed) == 16
     assert len(found.message) <= 1024
