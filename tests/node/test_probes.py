@@ -62,5 +62,7 @@ def test_walls_that_do_not_hold_are_named(node_cluster: NodeCluster, team: Team,
     finally:
         operator.start()
     made = team.expect("Experiment", "wide-open", "Isolated", "False", "ProbeFailed", timeout=60)
-    assert made["status"]["isolation"]["failed"] == ["api-server"]
+    failed = set(made["status"]["isolation"]["failed"])
+    # The far address answers as well on a machine that has a way out.
+    assert {"api-server"} <= failed <= {"api-server", "undeclared"}
     assert "api-server: 10.96.0.1 port 443: accepted" in team.condition("Experiment", "wide-open", "Isolated")["message"]

@@ -15,7 +15,7 @@ from glovebox.data.digest import digest_of
 from glovebox.data.probing import Connection, DnsQuery, Expected, ProbePlan, S3Attempts, render_probe_plan
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
-from glovebox.desired.network_policy import network_policies
+from glovebox.desired.network_policy import canonical_network, contains, network_policies, store_route
 from glovebox.desired.pods import container_security
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
 
@@ -30,6 +30,10 @@ _PROBE_USER: Final = 65533
 # What every store of ours holds beside the experiments' own prefixes: manifests and seals.
 _OTHER_PREFIX: Final = ".glovebox/"
 _METADATA_SERVICE: Final = "169.254.169.254"
+# On the image's own file system, which is read-only, and with nothing mounted below.
+_IMAGE_FOLDER: Final = "/usr"
+_FAR_AWAY: Final = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
+_MOST_ROUTES: Final = 16
 
 
 def is_probed(inputs: ExperimentInputs) -> bool:
@@ -69,14 +73,19 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
     experiment = inputs.experiment
     return ProbePlan(
         format="glovebox.dev/probe-plan/v1",
-        mounts=(INPUTS_FOLDER, SNAPSHOT_FOLDER, ARTIFACTS_FOLDER),
+        mounts=(_IMAGE_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER, ARTIFACTS_FOLDER),
         connections=(
             # The one address in a cluster that is sure to answer where nothing holds it back.
             Connection(id="api-server", address_from="KUBERNETES_SERVICE_HOST", port=443),
             Connection(id="metadata-service", address=ipaddress.ip_address(_METADATA_SERVICE), port=80),
+            # Pods of another namespace, which are reached at port 53 alone: where CoreDNS tells its metrics.
+            Connection(id="dns-other-port", address_from="DNS_SERVER", port=9153),
+            *_far_away(inputs),
             # NetworkPolicy cannot keep a pod from its own node.
             Connection(id="own-node", address_from="HOST_IP", port=10250, expected=Expected.INFO),
+            Connection(id="own-node-ssh", address_from="HOST_IP", port=22, expected=Expected.INFO),
             *_store_control(spec.endpoint),
+            *_declared(inputs),
         ),
         dns=(DnsQuery(id="dns", expected=Expected.REACHABLE),),
         s3=S3Attempts(
@@ -89,6 +98,28 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
             other_prefix=_OTHER_PREFIX,
         ),
     )
+
+
+def _far_away(inputs: ExperimentInputs) -> tuple[Connection, ...]:
+    """Return the first well-known address that nothing of this experiment opens: what is declared is no breach."""
+    opened = [canonical_network(route.cidr) for route in inputs.experiment.spec.network.egress]
+    for store in (inputs.store, *inputs.input_stores):
+        opened += [canonical_network(cidr) for cidr in store_route(store).cidrs]
+    for address in _FAR_AWAY:
+        if not any(contains(network, canonical_network(address)) for network in opened):
+            return (Connection(id="undeclared", address=ipaddress.ip_address(address), port=443),)
+    return ()
+
+
+def _declared(inputs: ExperimentInputs) -> tuple[Connection, ...]:
+    """Return the declared routes to a single address, which must not be closed; in a whole network nobody knows who answers."""
+    found: dict[str, Connection] = {}
+    for route in sorted(inputs.experiment.spec.network.egress, key=lambda route: route.name):
+        network = canonical_network(route.cidr)
+        for port in sorted({port.port for port in route.ports if port.protocol == "TCP" and network.num_addresses == 1}):
+            name = f"route/{route.name[:48]}/{port}"
+            found[name] = Connection(id=name, address=network.network_address, port=port, expected=Expected.NOT_BLOCKED)
+    return tuple(found.values())[:_MOST_ROUTES]
 
 
 def _store_control(endpoint: str) -> tuple[Connection, ...]:

@@ -139,7 +139,9 @@ def _answer(draft: Draft, recorded: IsolationStatus | None, plan: Plan, profile:
 def _conclude(draft: Draft, verdict: IsolationStatus) -> None:
     match verdict.outcome:
         case "Passed":
-            draft.yes(types.ISOLATED, reasons.PROVEN, f"{counted(verdict.attempts, 'attempt')} from inside, each answered as it must be")
+            silent = f"; but of the declared routes, {verdict.message}" if verdict.message else ""
+            tried = counted(verdict.attempts, "attempt")
+            draft.yes(types.ISOLATED, reasons.PROVEN, f"{tried} from inside, each answered as it must be{silent}")
         case "Failed":
             draft.no(types.ISOLATED, reasons.PROBE_FAILED, f"the walls do not hold: {verdict.message}")
         case _:
