@@ -72,7 +72,7 @@ def test_the_probe_that_the_operator_makes_is_admitted(space: Kubectl) -> None:
 def test_nobody_else_makes_a_probe_or_takes_its_name(space: Kubectl, actor: Actor) -> None:
     for labels in (OURS, {}):
         expect_refused(space.create(actor, job(labels=labels)), "only the Glovebox operator may create", NOTHING_ELSE)
-    expect_refused(space.create(actor, pod()), "only the Glovebox operator may create", "")
+    expect_refused(space.create(actor, pod()), "only the Glovebox operator may create", "a pod made by hand may not carry")
     plain = objects.job(SPACE, "glovebox-run")
     expect_refused(space.create(actor, plain), "only the Glovebox operator may create", "")
 

@@ -11,7 +11,7 @@ from glovebox.data.probing import Entry, Expected, Outcome, Verdict
 from support.api import Api
 from support.cluster import Cluster
 from support.kubelet import end_pod
-from support.operator_process import BREAK_GLASS, IMAGE, Operator, Team, experiment_spec, profile_spec
+from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec, profile_spec
 from support.waiting import eventually
 
 JOB = "glovebox-probe"
@@ -134,31 +134,3 @@ def test_a_profile_may_want_no_probe(team: Team) -> None:
     team.expect("Experiment", "tried", "Isolated", "Unknown", "NotProven")
     assert "`spec.probe.schedule` is Never" in team.condition("Experiment", "tried", "Isolated")["message"]
     assert not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}")
-
-
-def test_nobody_speaks_for_the_probe(team: Team, probed: str, cluster: Cluster) -> None:
-    namespace = declared(team, probed)
-    probe = probe_pod(team.api, namespace)
-    # A Job with a selector of its own has its pods made with whatever labels its template says, ours and the other Job's included.
-    labels = {key: value for key, value in probe["metadata"]["labels"].items() if "job-name" not in key}
-    selector = {"manualSelector": True, "selector": {"matchLabels": {"forged": "yes"}}}
-    run = {key: probe["spec"][key] for key in ("serviceAccountName", "automountServiceAccountToken", "securityContext")}
-    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsUser": 1000}
-    container = {"name": "probe", "image": IMAGE, "securityContext": security}
-    template = {"metadata": {"labels": labels | {"forged": "yes"}}, "spec": {**run, "restartPolicy": "Never", "containers": [container]}}
-    # With a label of its own: a Job without any takes its template's, and would be refused.
-    metadata = {"name": "forged", "labels": {"forged": "yes"}}
-    forged = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {**selector, "template": template}}
-    team.api.create(f"/apis/batch/v1/namespaces/{namespace}/jobs", forged)
-
-    def look() -> dict[str, Any] | None:
-        pods = team.api.list(f"/api/v1/namespaces/{namespace}/pods")
-        return next((pod for pod in pods if pod["metadata"]["name"].startswith("forged")), None)
-
-    end_pod(team.api, eventually(look, what="the forged pod"), 0, container="probe", message=words(api=Outcome.PASSED))
-    # The probe itself never gets to speak: no node takes its pod, and its time is over.
-    rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
-    rogue.patch(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}", {"spec": {"activeDeadlineSeconds": 1}})
-    made = team.expect("Experiment", "tried", "Isolated", "Unknown", "NotProven")
-    assert made["status"]["isolation"]["outcome"] == "Unknown"
-    assert "did not end within" in made["status"]["isolation"]["message"]
