@@ -7,12 +7,14 @@ an empty volume stands in their place, mounted as they are. What it tries is kno
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from glovebox import names
 from glovebox.data.digest import digest_of
 from glovebox.data.probing import Connection, DnsQuery, Expected, ProbePlan, S3Attempts, render_probe_plan
+from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
 from glovebox.desired.network_policy import canonical_network, contains, network_policies, store_route
@@ -133,6 +135,21 @@ def _store_control(endpoint: str) -> tuple[Connection, ...]:
     )
 
 
+def _resources(inputs: ExperimentInputs) -> dict[str, dict[str, str]]:
+    """Return what the probe asks for, within what a container may have here: the LimitRange would refuse more."""
+    limits = inputs.profile.spec.limits
+    most = {"cpu": limits.max_cpu, "memory": limits.max_memory}
+
+    def bounded(amounts: Mapping[str, str]) -> dict[str, str]:
+        return {name: _least(amount, most.get(name)) for name, amount in amounts.items()}
+
+    return {"requests": bounded(PROBE_REQUESTS), "limits": bounded(PROBE_LIMITS)}
+
+
+def _least(amount: str, most: str | None) -> str:
+    return quantity.canonical(most) if most is not None and quantity.compare(most, amount) < 0 else amount
+
+
 def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
     # With the mount options of a run's, so that what holds here holds there.
     read_only = {"readOnly": True, "recursiveReadOnly": "IfPossible"}
@@ -145,7 +162,7 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
             {"name": "GLOVEBOX_PROBE_PLAN", "value": render_probe_plan(probe_plan(inputs)).decode()},
             {"name": "HOST_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.hostIP"}}},
         ],
-        "resources": {"requests": dict(PROBE_REQUESTS), "limits": dict(PROBE_LIMITS)},
+        "resources": _resources(inputs),
         "securityContext": container_security(_PROBE_USER),
         "volumeMounts": [
             {"name": "stand-in", "mountPath": INPUTS_FOLDER, **read_only},

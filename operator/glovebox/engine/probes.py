@@ -30,8 +30,9 @@ from glovebox.status.probes import probe_ended
 
 _UNTRIED: Final = "the NetworkPolicies stand, but no probe has tried them here: whether the cluster's network enforces them is not known"
 _DAY: Final = timedelta(days=1)
-# What was not proven may be by and by: a node comes, a store answers again.
+# What was not proven may be by and by: a node comes, a store or the DNS answers again. Sooner where a run waits for it.
 _RETRY: Final = timedelta(hours=1)
+_RETRY_FOR_RUN: Final = timedelta(minutes=5)
 _REFUSED_SECONDS: Final = 60.0
 
 
@@ -106,8 +107,8 @@ def _due(world: World, recorded: IsolationStatus | None, probe: KubernetesObject
     """Return in how many seconds the walls are to be tried (again); None for never."""
     if recorded is None or recorded.policy_digest != _policies(probe):
         return 0.0
-    if recorded.outcome == "Unknown":
-        again = _RETRY
+    if recorded.outcome != "Passed":
+        again = _RETRY_FOR_RUN if profile.spec.probe.required_for_runs else _RETRY
     elif profile.spec.probe.schedule == "Daily":
         again = _DAY
     else:
