@@ -101,11 +101,26 @@ everybody else mounts the inputs read-only. Datasets that are volumes of their o
       || c.?envFrom.orValue([]).exists(e, e.?secretRef.?name.orValue('') == 'glovebox-inputs-credentials'))
 {{- end }}
 
-{{/* CEL that tells whether the container `c` is a fetcher. */}}
+{{/*
+CEL that tells whether the container `c` of `variables.pod` is a fetcher: nothing in it may make another program of it (a command, a folder to start
+in, a hook, a probe, something mounted over the program, its plan or its credentials), and nobody may look into it while it runs.
+Each folder is where desired/pods.py and desired/run_environment.py have it.
+*/}}
 {{- define "glovebox.guard.isFetcher" -}}
 variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
 && c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.fetch'] && c.?args.orValue([]) == []
-&& c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == []
+&& c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == [] && c.?workingDir.orValue('') == ''
+&& !has(c.restartPolicy) && !has(c.lifecycle) && !has(c.startupProbe) && !has(c.livenessProbe) && !has(c.readinessProbe)
+&& c.?terminationMessagePath.orValue('/dev/termination-log') == '/dev/termination-log'
+&& !variables.pod.?shareProcessNamespace.orValue(false)
+&& c.?volumeMounts.orValue([]).all(m,
+  m.mountPath == '/tmp'
+  || (m.mountPath == '/inputs' && m.name == 'glovebox-inputs')
+  || m.mountPath.matches('^/datasets/[a-z0-9-]+$')
+  || (m.mountPath == '/etc/glovebox/inputs' && variables.pod.?volumes.orValue([]).exists(v,
+    v.name == m.name && v.?configMap.?name.orValue('') == 'glovebox-inputs'))
+  || (m.mountPath == '/var/run/glovebox/inputs' && variables.pod.?volumes.orValue([]).exists(v,
+    v.name == m.name && v.?secret.?secretName.orValue('') == 'glovebox-inputs-credentials')))
 {{- end }}
 
 {{/*

@@ -9,19 +9,22 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, Final
 
-from cluster.attacks.attempt import POD_SECURITY, RBAC, Attempt, Json, change, creation
-from cluster.attacks.identities import CLUSTER_ADMIN, TENANT
+from cluster.attacks.attempt import POD_SECURITY, RBAC, Attempt, Json, Request, change, creation
+from cluster.attacks.identities import CLUSTER_ADMIN, TENANT, account
 from cluster.guards import objects
 from support.api import path_of
 
 # Stands in the tenant's namespace, and waits for a node for ever.
 STANDING: Final = "standing"
 PODS: Final = "guard glovebox-pods"
+POD_CHANGES: Final = "guard glovebox-pod-changes"
 JOBS: Final = "guard glovebox-jobs"
 IMAGES: Final = "guard glovebox-images"
 _VOLUMES: Final = "`volumes` may be of the kinds"
 _MADE_BY_HAND: Final = "a pod made by hand may not carry the labels or the owner by which a Job knows its pods"
 
+# By this the operator knows what it made: it leaves such pods alone when it stops an experiment, and nobody else may delete them.
+_MARK: Final = {"app.kubernetes.io/managed-by": "glovebox"}
 _RUN_UID: Final = "0b6d4f3e-0000-4000-8000-000000000001"
 _SAFE: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 # Controls that concern a container: the change of the compliant container, and the name of the control in the refusal.
@@ -144,10 +147,48 @@ def attempts(namespace: str) -> Iterator[Attempt]:
         kind = thing["kind"]
         words = f"only the Glovebox operator may create {kind.lower()}s"
         yield Attempt("T31", f"a {kind} with the run's name", TENANT, creation(thing), "guard glovebox-owned-objects", words, twin)
+    labelled = objects.job(namespace)
+    labelled["spec"]["template"]["metadata"] = {"labels": {"batch.kubernetes.io/controller-uid": _RUN_UID}}
+    words = "batch.kubernetes.io/controller-uid"
+    yield Attempt("T31", "a Job whose pods carry the run's label beside its own", TENANT, creation(labelled), "Invalid", words, job_twin)
+    yield from _marked(namespace)
     for name, metadata in _adopted().items():
         forged = objects.pod(namespace)
         forged["metadata"] |= metadata
         yield Attempt("T31", name, TENANT, creation(forged), "guard glovebox-pod-owners", _MADE_BY_HAND, twin)
+
+
+def _marked(namespace: str) -> Iterator[Attempt]:
+    """Return the ways to have a pod that passes for the operator's own."""
+
+    def marked_job(labels: Json) -> Request:
+        job = objects.job(namespace)
+        # Without labels of its own it would get those of its pods.
+        job["metadata"]["labels"] = {"a": "b"}
+        job["spec"]["template"]["metadata"] = {"labels": labels}
+        return creation(job)
+
+    def made_by_job(name: str) -> Request:
+        pod = objects.pod(namespace)
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": _RUN_UID, "controller": True}
+        pod["metadata"] |= {"labels": _MARK, "ownerReferences": [owner]}
+        return creation(pod)
+
+    name = "a Job whose pods carry the operator's mark"
+    yield Attempt("T31", name, TENANT, marked_job(_MARK), JOBS, "it marks what the operator makes", marked_job({"a": "b"}))
+    by_hand = objects.pod(namespace)
+    by_hand["metadata"]["labels"] = _MARK
+    name = "a pod that carries the operator's mark"
+    yield Attempt(
+        "T31", name, TENANT, creation(by_hand), "guard glovebox-owned-objects", "may create pods", creation(objects.pod(namespace))
+    )
+    controller = account("kube-system", "job-controller")
+    name = "a pod that carries the operator's mark, from somebody else's Job"
+    yield Attempt("T31", name, controller, made_by_job("train"), PODS, "it marks what the operator makes", made_by_job("glovebox-run"))
+    standing = path_of("v1", "pods", namespace=namespace, name=STANDING)
+    mark, note = (change(standing, {"metadata": {"labels": labels}}) for labels in (_MARK, {"a": "b"}))
+    name = "the operator's mark for a pod that runs"
+    yield Attempt("T31", name, CLUSTER_ADMIN, mark, POD_CHANGES, "it marks what the operator makes", note)
 
 
 def _with(changes: Json) -> Json:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.guards import objects
 from cluster.guards.actors import (
@@ -25,8 +27,12 @@ PLATFORM = "registry.example/glovebox@sha256:" + "e" * 64
 DATA_IMAGE = "registry.example/data@sha256:" + "d" * 64
 COMMAND = ["python", "-m", "glovebox.jobs.fetch"]
 VOLUME = {"name": "glovebox-inputs", "emptyDir": {}}
+PLAN = {"name": "plan", "configMap": {"name": "glovebox-inputs"}}
+# What a container that runs before the fetcher may have filled.
+SCRATCH = {"name": "scratch", "emptyDir": {}}
 SECRET = {"name": "keys", "secret": {"secretName": "glovebox-inputs-credentials"}}
 PROJECTED = {"name": "keys", "projected": {"sources": [{"secret": {"name": "glovebox-inputs-credentials"}}]}}
+RUNS = Path(__file__).parents[2] / "golden" / "run"
 READ_ONLY = "must mount the volume 'glovebox-inputs' with `readOnly: true`"
 FETCHER_ALONE = "must not use Secret 'glovebox-inputs-credentials', which is for the fetcher alone"
 
@@ -45,9 +51,16 @@ def inputs(experiments: Kubectl) -> Kubectl:
     return kubectl
 
 
-def fetcher(**changes: Any) -> dict[str, Any]:
-    mounts = [{"name": "glovebox-inputs", "mountPath": "/inputs"}, {"name": "keys", "mountPath": "/keys", "readOnly": True}]
-    return objects.container(PLATFORM, name="fetch") | {"command": COMMAND, "volumeMounts": mounts} | changes
+KEYS_MOUNT = {"name": "keys", "mountPath": "/var/run/glovebox/inputs", "readOnly": True}
+PLAN_MOUNT = {"name": "plan", "mountPath": "/etc/glovebox/inputs", "readOnly": True}
+TMP_MOUNT = {"name": "scratch", "mountPath": "/tmp"}  # noqa: S108 - a path in the pod
+FETCHER_MOUNTS = [{"name": "glovebox-inputs", "mountPath": "/inputs"}, KEYS_MOUNT, PLAN_MOUNT, TMP_MOUNT]
+SHOW_KEYS = {"exec": {"command": ["sh", "-c", "cat /var/run/glovebox/inputs/*"]}}
+
+
+def fetcher(*mounts: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the fetcher; mounts are further ones."""
+    return objects.container(PLATFORM, name="fetch") | {"command": COMMAND, "volumeMounts": [*FETCHER_MOUNTS, *mounts]} | changes
 
 
 def reader(*mounts: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -58,7 +71,7 @@ GOOD = reader({"name": "glovebox-inputs", "mountPath": "/inputs", "readOnly": Tr
 
 
 def pod(main: dict[str, Any] = GOOD, first: dict[str, Any] | None = None, secret: dict[str, Any] = SECRET) -> dict[str, Any]:
-    return {"containers": [main], "initContainers": [first or fetcher()], "volumes": [VOLUME, secret]}
+    return {"containers": [main], "initContainers": [first or fetcher()], "volumes": [VOLUME, PLAN, SCRATCH, secret]}
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
@@ -80,7 +93,7 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
     "a writable mount of a part": (pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs", "subPath": "train"})), READ_ONLY),
     "the credentials as a volume": (pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True})), FETCHER_ALONE),
     "the credentials in a projected volume": (
-        pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True}), secret=PROJECTED),
+        pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True}), fetcher(volumeMounts=FETCHER_MOUNTS[:1]), PROJECTED),
         FETCHER_ALONE,
     ),
     "the credentials in a variable": (
@@ -100,15 +113,38 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
     "a fetcher with variables of its own": (pod(first=fetcher(env=[{"name": "PYTHONPATH", "value": "/inputs"}])), READ_ONLY),
     "the fetcher's command in another image": (pod(first=fetcher(image=objects.IMAGE)), READ_ONLY),
     "the fetcher's image as the run itself": (
-        {"containers": [fetcher()], "volumes": [VOLUME, SECRET]},
+        {"containers": [fetcher()], "volumes": [VOLUME, PLAN, SCRATCH, SECRET]},
         READ_ONLY,
     ),
+    # Whatever else makes another program of it, or lets somebody look into it while it holds the credentials.
+    "a fetcher that starts in a folder of somebody's": (pod(first=fetcher(workingDir="/datasets/mine")), READ_ONLY),
+    "a fetcher whose program was mounted over": (pod(first=fetcher({"name": "scratch", "mountPath": "/opt/glovebox"})), READ_ONLY),
+    "a fetcher whose program was mounted over, by a detour": (
+        pod(first=fetcher({"name": "scratch", "mountPath": "/datasets/../opt/glovebox"})),
+        READ_ONLY,
+    ),
+    "a fetcher with a plan of somebody's": (
+        pod(first=fetcher(volumeMounts=[*FETCHER_MOUNTS[:2], {"name": "scratch", "mountPath": "/etc/glovebox/inputs"}])),
+        READ_ONLY,
+    ),
+    "a fetcher with credentials of somebody's beside its own": (pod(secret=PROJECTED), READ_ONLY),
+    "a fetcher that goes on beside the others": (pod(first=fetcher(restartPolicy="Always")), READ_ONLY),
+    "a fetcher with a probe that is a program": (
+        pod(first=fetcher(restartPolicy="Always", startupProbe=SHOW_KEYS)),
+        READ_ONLY,
+    ),
+    "a fetcher with a hook that is a program": (
+        pod(first=fetcher(restartPolicy="Always", lifecycle={"postStart": SHOW_KEYS})),
+        READ_ONLY,
+    ),
+    "a fetcher whose last words hide a file": (pod(first=fetcher(terminationMessagePath="/opt/glovebox/bin/python")), READ_ONLY),
+    "a fetcher whose processes the others see": (pod() | {"shareProcessNamespace": True}, READ_ONLY),
 }
 
 
 CLAIM = {"name": "glovebox-input-train", "persistentVolumeClaim": {"claimName": "glovebox-input-train", "readOnly": True}}
 # What a claim is called in a pod is the pod's to say.
-DISGUISED = {"name": "scratch", "persistentVolumeClaim": {"claimName": "glovebox-input-train"}}
+DISGUISED = {"name": "cheap", "persistentVolumeClaim": {"claimName": "glovebox-input-train"}}
 IMAGE_VOLUME = {"name": "glovebox-input-train", "image": {"reference": DATA_IMAGE, "pullPolicy": "IfNotPresent"}}
 DATASET_READ_ONLY = "must mount the volume of a dataset with `readOnly: true`"
 NO_INPUT = "an image may be mounted only where it is an input of the experiment"
@@ -124,9 +160,11 @@ def dataset(volume: dict[str, Any], *, main: bool = True, first: bool = True, **
     return {
         "containers": [reader(mounts("/inputs/train", read_only=main))],
         "initContainers": [
-            fetcher(volumeMounts=[{"name": "glovebox-inputs", "mountPath": "/inputs"}, mounts("/datasets/train", read_only=first)])
+            fetcher(
+                volumeMounts=[{"name": "glovebox-inputs", "mountPath": "/inputs"}, PLAN_MOUNT, mounts("/datasets/train", read_only=first)]
+            )
         ],
-        "volumes": [VOLUME, volume],
+        "volumes": [VOLUME, PLAN, SCRATCH, volume],
     }
 
 
@@ -146,7 +184,7 @@ ATTACKS |= {
     "an image that is no input": (dataset({"name": "other", "image": {"reference": objects.IMAGE}}), NO_INPUT),
     "an input's image by its tag": (dataset({"name": "other", "image": {"reference": "registry.example/data:latest"}}), NO_INPUT),
     "a dataset as a device": (
-        {"containers": [reader(volumeDevices=[{"name": "scratch", "devicePath": "/dev/x"}])], "volumes": [DISGUISED]},
+        {"containers": [reader(volumeDevices=[{"name": "cheap", "devicePath": "/dev/x"}])], "volumes": [DISGUISED]},
         DATASET_READ_ONLY,
     ),
 }
@@ -159,7 +197,23 @@ def test_every_other_way_to_the_inputs_is_refused(inputs: Kubectl, actor: Actor,
     expect_refused(inputs.create(actor, objects.pod(SPACE, **spec)), "glovebox-images", words)
 
 
-@pytest.mark.parametrize("name", ["a writable mount", "the credentials as a volume"])
+@pytest.mark.parametrize("case", [pytest.param(path, id=path.parent.name) for path in sorted(RUNS.glob("*/expected.yaml"))])
+def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(inputs: Kubectl, case: Path) -> None:
+    """In every mode of delivery: the guards name its folders and volumes once more."""
+    job = yaml.safe_load(case.read_text())
+    job["metadata"]["namespace"] = SPACE
+    template = job["spec"]["template"]["spec"]
+    for container in template.get("initContainers", []):
+        container["image"] = PLATFORM
+    for container in template["containers"]:
+        container["image"] = objects.IMAGE
+    for volume in template["volumes"]:
+        if "image" in volume:
+            volume["image"]["reference"] = DATA_IMAGE
+    expect_admitted(inputs.create(OPERATOR, job))
+
+
+@pytest.mark.parametrize("name", ["a writable mount", "the credentials as a volume", "a fetcher whose program was mounted over"])
 def test_a_job_is_refused_itself(inputs: Kubectl, name: str) -> None:
     spec, words = ATTACKS[name]
     expect_refused(inputs.create(CLUSTER_ADMIN, objects.job(SPACE, **spec)), "glovebox-job-images", words)
