@@ -40,6 +40,7 @@ STATE_RETAINED: Final = "Retained"
 ANNOTATION_EXPERIMENT: Final = f"{GROUP}/experiment"
 ANNOTATION_CREDENTIALS_EXPIRE_TIME: Final = f"{GROUP}/credentials-expire-time"
 ANNOTATION_CONTENT_DIGEST: Final = f"{GROUP}/content-digest"
+ANNOTATION_POLICY_DIGEST: Final = f"{GROUP}/policy-digest"
 # On a cache: whose pin it holds, so that it can be told when nobody needs it any more.
 LABEL_CACHE: Final = f"{GROUP}/cache"
 ANNOTATION_PIN_NAMESPACE: Final = f"{GROUP}/pin-namespace"

@@ -23,7 +23,6 @@ from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
 from glovebox.desired.plan import desired_objects
-from glovebox.desired.probe import probe_job
 from glovebox.desired.quota import limit_range, resource_quota
 from glovebox.desired.run import run_job
 from glovebox.desired.snapshot import snapshot
@@ -73,7 +72,7 @@ TOPICS: Final[dict[str, Callable[[ExperimentInputs], tuple[KubernetesObject, ...
     "namespace": lambda inputs: (namespace(inputs),),
     "network_policy": network_policies,
     "plan": lambda inputs: desired_objects(inputs).objects(),
-    "probe": lambda inputs: tuple(job for job in (probe_job(inputs),) if job is not None),
+    "probe": lambda inputs: tuple(probe.job() for probe in (desired_objects(inputs).probe,) if probe is not None),
     "quota": lambda inputs: (resource_quota(inputs), limit_range(inputs)),
     "run": lambda inputs: tuple(job for job in (run_job(inputs),) if job is not None),
     "snapshot": lambda inputs: (snapshot(inputs),),

@@ -141,6 +141,12 @@ class Applier:
         self._children.forgot(key)
         return Applied("removed", drift)
 
+    async def remove_unwatched(self, kind: Kind, key: ChildKey) -> None:
+        """Delete an object that no watch follows, if it is there: it is asked for first, because deletion needs its UID."""
+        live = await self.read(kind, key)
+        if live is not None:
+            await self._client.delete(kind, key.namespace, key.name, uid=live["metadata"]["uid"])
+
     async def read(self, kind: Kind, key: ChildKey) -> dict[str, Any] | None:
         """Return an object as it is now, managed fields included, or None."""
         try:

@@ -21,7 +21,6 @@ from glovebox.api.scalars import URL
 from glovebox.data.delivery import MAX_MESSAGE_BYTES, PLAN_INVALID
 from glovebox.errors import InvalidInput
 
-PLAN_FORMAT: Final = "glovebox.dev/probe-plan/v1"
 FORMAT: Final = "glovebox.dev/probe/v1"
 TOKEN_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where a token must not be
 _MAX_DETAIL: Final = 160

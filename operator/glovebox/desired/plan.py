@@ -16,7 +16,7 @@ from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
-from glovebox.desired.probe import probe_job
+from glovebox.desired.probe import Probe, probe_of
 from glovebox.desired.quota import limit_range, resource_quota
 from glovebox.desired.run import run_job
 from glovebox.desired.snapshot import KEY_DIGEST, KEY_SNAPSHOT, snapshot
@@ -32,7 +32,7 @@ class Plan:
         access: Written last, once every wall stands.
         digest: The identity of the experiment, as the snapshot holds it.
         run: The Job, created once and never kept; None when no run was asked for.
-        probe: The Job that tries the walls; None where none is to.
+        probe: What tries the walls; None where nothing is to.
         snapshot: What the digest was computed from, as canonical JSON.
         delivery_mode: How datasets come into the run.
         input_volumes: What the run's datasets are mounted from, created before it and never kept.
@@ -43,7 +43,7 @@ class Plan:
     access: tuple[KubernetesObject, ...]
     digest: str
     run: KubernetesObject | None
-    probe: KubernetesObject | None
+    probe: Probe | None
     snapshot: str
     delivery_mode: DeliveryMode
     input_volumes: tuple[InputVolume, ...]
@@ -61,10 +61,11 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
         InvalidInput: A value that has no canonical form.
     """
     frozen = snapshot(inputs)
+    policies = network_policies(inputs)
     return Plan(
         namespace=namespace(inputs),
         walls=(
-            *network_policies(inputs),
+            *policies,
             limit_range(inputs),
             frozen,
             *input_plan(inputs),
@@ -75,7 +76,7 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
         access=(role_binding(inputs),),
         digest=frozen["data"][KEY_DIGEST],
         run=run_job(inputs),
-        probe=probe_job(inputs),
+        probe=probe_of(inputs, policies),
         snapshot=frozen["data"][KEY_SNAPSHOT],
         delivery_mode=inputs.delivery_mode,
         input_volumes=input_volumes(inputs) if inputs.experiment.spec.run is not None else (),

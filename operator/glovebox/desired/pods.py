@@ -1,15 +1,18 @@
-"""What the pods that fetch, check and run have in common: users, folders, the fetcher's command, and what ends a Job at once."""
+"""What the pods that fetch, check, run and probe have in common: users, folders, frame, and what ends a Job at once."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from glovebox import names
 from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 
 FETCH_CONTAINER: Final = "fetch"
 # The guards know a fetcher by this command and the platform's image.
 FETCH_COMMAND: Final = ("python", "-m", "glovebox.jobs.fetch")
 FETCH_USER: Final = 65532
+# Of a run and of the probe, which stands where a run stands.
+RUN_USER: Final = 65533
 PLAN_FOLDER: Final = "/etc/glovebox/inputs"
 CREDENTIALS_FOLDER: Final = "/var/run/glovebox/inputs"
 # Where the fetcher sees datasets that are volumes of their own.
@@ -25,6 +28,18 @@ def container_security(user: int) -> dict[str, Any]:
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def pod_frame() -> dict[str, Any]:
+    """Return what every pod of ours in an experiment's namespace has in common."""
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": names.RUNNER_SERVICE_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
     }
 
 

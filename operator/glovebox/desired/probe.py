@@ -7,7 +7,8 @@ an empty volume stands in their place, mounted as they are. What it tries is kno
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,8 +18,8 @@ from glovebox.data.probing import Connection, DnsQuery, Expected, ProbePlan, S3A
 from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
-from glovebox.desired.network_policy import canonical_network, contains, network_policies, store_route
-from glovebox.desired.pods import container_security
+from glovebox.desired.network_policy import canonical_network, contains, store_route
+from glovebox.desired.pods import RUN_USER, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
 
 PROBE_CONTAINER: Final = "probe"
@@ -27,8 +28,6 @@ PROBE_REQUESTS: Final = {"cpu": "50m", "memory": "96Mi"}
 PROBE_LIMITS: Final = {"cpu": "500m", "memory": "256Mi"}
 # Beyond this a pod that no node takes is given up, and isolation is not proven.
 PROBE_DEADLINE_SECONDS: Final = 300
-ANNOTATION_POLICY_DIGEST: Final = f"{names.GROUP}/policy-digest"
-_PROBE_USER: Final = 65533
 # What every store of ours holds beside the experiments' own prefixes: manifests and seals.
 _OTHER_PREFIX: Final = ".glovebox/"
 _METADATA_SERVICE: Final = "169.254.169.254"
@@ -43,30 +42,47 @@ def is_probed(inputs: ExperimentInputs) -> bool:
     return bool(inputs.platform_image) and inputs.profile.spec.probe.schedule != "Never"
 
 
-def probe_job(inputs: ExperimentInputs) -> KubernetesObject | None:
-    """Return the Job, or None where the walls are not to be tried."""
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The probe of an experiment, known by the walls that it tries. The Job is made when it is asked for, which is seldom.
+
+    Attributes:
+        inputs: Of an experiment that `is_probed`.
+        policy_digest: Of its NetworkPolicies: others want another probe.
+    """
+
+    inputs: ExperimentInputs
+    policy_digest: str
+
+    def job(self) -> KubernetesObject:
+        """Return the Job."""
+        metadata = owned_metadata(names.PROBE_JOB, self.inputs)
+        annotations = {**metadata.get("annotations", {}), names.ANNOTATION_POLICY_DIGEST: self.policy_digest}
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {**metadata, "annotations": annotations},
+            "spec": {
+                # Its exit code is a verdict and no failure that another try would mend.
+                "backoffLimit": 0,
+                "activeDeadlineSeconds": PROBE_DEADLINE_SECONDS,
+                "completions": 1,
+                "parallelism": 1,
+                "template": {"metadata": {"labels": owned_labels(self.inputs)}, "spec": _pod(self.inputs)},
+            },
+        }
+
+
+def probe_of(inputs: ExperimentInputs, policies: Iterable[KubernetesObject]) -> Probe | None:
+    """Return the probe, or None where the walls are not to be tried.
+
+    Args:
+        inputs: Of the experiment.
+        policies: Its NetworkPolicies.
+    """
     if not is_probed(inputs):
         return None
-    metadata = owned_metadata(names.PROBE_JOB, inputs)
-    annotations = {**metadata.get("annotations", {}), ANNOTATION_POLICY_DIGEST: policy_digest(inputs)}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {**metadata, "annotations": annotations},
-        "spec": {
-            # Its exit code is a verdict and no failure that another try would mend.
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": PROBE_DEADLINE_SECONDS,
-            "completions": 1,
-            "parallelism": 1,
-            "template": {"metadata": {"labels": owned_labels(inputs)}, "spec": _pod(inputs)},
-        },
-    }
-
-
-def policy_digest(inputs: ExperimentInputs) -> str:
-    """Return the digest of the NetworkPolicies as they are declared: other policies want another probe."""
-    return digest_of({"policies": [policy["spec"] for policy in network_policies(inputs)]})
+    return Probe(inputs, digest_of({"policies": [policy["spec"] for policy in policies]}))
 
 
 def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
@@ -163,7 +179,7 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
             {"name": "HOST_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.hostIP"}}},
         ],
         "resources": _resources(inputs),
-        "securityContext": container_security(_PROBE_USER),
+        "securityContext": container_security(RUN_USER),
         "volumeMounts": [
             {"name": "stand-in", "mountPath": INPUTS_FOLDER, **read_only},
             {"name": "snapshot", "mountPath": SNAPSHOT_FOLDER, "readOnly": True},
@@ -171,14 +187,9 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
         ],
     }
-    return {
-        "restartPolicy": "Never",
-        "serviceAccountName": names.RUNNER_SERVICE_ACCOUNT,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
+    return pod_frame() | {
         # It holds nothing that had to be put down in order; a namespace that closes does not wait for it.
         "terminationGracePeriodSeconds": 0,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
         "volumes": [
             {"name": "stand-in", "emptyDir": {"sizeLimit": "1Mi"}},

@@ -28,8 +28,10 @@ from glovebox.desired.pods import (
     FETCH_CONTAINER,
     FETCH_USER,
     PLAN_FOLDER,
+    RUN_USER,
     container_security,
     failure_rules,
+    pod_frame,
 )
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER, run_environment
 
@@ -37,7 +39,6 @@ RUN_CONTAINER: Final = "run"
 # The guards of the chart know these volumes by name: only the fetcher mounts the first writable, and the second at all.
 INPUTS_VOLUME: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_VOLUME: Final = "glovebox-inputs-credentials"
-_RUN_USER: Final = 65533
 # What the volume needs beside the pinned bytes: proofs, features, and partial files of a file system with large blocks.
 _INPUTS_SLACK_BYTES: Final = 64 << 20
 
@@ -79,7 +80,7 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": list(run.command),
         "env": run_environment(inputs),
-        "securityContext": container_security(_RUN_USER),
+        "securityContext": container_security(RUN_USER),
         "volumeMounts": mounts(inputs),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
@@ -93,18 +94,6 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
         "initContainers": [_fetcher(inputs)] if delivers else [],
         "containers": [container],
         "volumes": volumes(inputs),
-    }
-
-
-def pod_frame() -> dict[str, Any]:
-    """Return what every pod of ours in an experiment's namespace has in common."""
-    return {
-        "restartPolicy": "Never",
-        "serviceAccountName": names.RUNNER_SERVICE_ACCOUNT,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 30,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
     }
 
 

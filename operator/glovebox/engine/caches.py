@@ -20,13 +20,14 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
 from glovebox.engine.gather import Surroundings
 from glovebox.engine.input_credentials import bound_pins, issue_for
+from glovebox.engine.runs import pods_of
 from glovebox.engine.session_secret import ROTATE_AT, credentials_file, intact_until, write_session
 from glovebox.engine.world import World
 from glovebox.errors import NotReady, Refused
-from glovebox.kube.answers import AlreadyExists, NotFound
-from glovebox.kube.kinds import CONFIG_MAP, DATASET_PIN, JOB, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, SECRET, Kind
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import CONFIG_MAP, DATASET_PIN, JOB, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, SECRET, Kind
 from glovebox.observe.children import ChildKey
-from glovebox.status.runs import refused_words
+from glovebox.status.runs import job_end, refused_words
 
 log = structlog.get_logger(__name__)
 
@@ -60,11 +61,9 @@ async def ensure_cache(world: World, experiment: Experiment, surroundings: Surro
         # Of a claim that is gone: what it filled is gone as well.
         await world.client.delete(JOB, cache.namespace, cache.name, uid=job["metadata"]["uid"])
         return Filling(f"the cache '{cache.name}' is made anew")
-    ended = {entry["type"] for entry in (job.get("status") or {}).get("conditions") or () if entry["status"] == "True"}
-    if "Complete" in ended:
-        return await _filled(world, cache, claim)
-    if "Failed" in ended:
-        return await _failed(world, cache, job)
+    end = job_end(job)
+    if end is not None:
+        return await _filled(world, cache, claim) if end["type"] == "Complete" else await _failed(world, cache, job)
     await _supply(world, experiment, surroundings, cache, claim)
     return Filling(f"its cache '{cache.name}' is being filled in '{cache.namespace}'{_unbound(claim)}")
 
@@ -108,11 +107,7 @@ async def _filled(world: World, cache: Cache, claim: Mapping[str, Any]) -> Mappi
 async def _failed(world: World, cache: Cache, job: Mapping[str, Any]) -> Filling:
     """Begin anew what failed for reasons that may pass; what was refused stays refused."""
     await _drop(world, cache)
-    selector = f"batch.kubernetes.io/controller-uid={job['metadata']['uid']}"
-    pods: list[dict[str, Any]] = []
-    async for page in world.client.pages(POD, namespace=cache.namespace, label_selector=selector):
-        pods += page.get("items") or ()
-    words = refused_words(pods)
+    words = refused_words(await pods_of(world, cache.namespace, job["metadata"]["uid"]))
     if words:
         cure = f"delete the Job '{cache.name}' in '{cache.namespace}' to have it tried again"
         raise Refused(reasons.INPUTS_REFUSED, f"input `{cache.item.name}` did not come into its cache: {words}; {cure}")
@@ -146,22 +141,15 @@ async def _give_credentials(
 
 async def _drop(world: World, cache: Cache) -> None:
     """Take away the credentials of a Job that has ended."""
-    live = await world.applier.read(SECRET, ChildKey(SECRET.kind, cache.namespace, cache.name))
-    if live is not None:
-        await world.client.delete(SECRET, cache.namespace, cache.name, uid=live["metadata"]["uid"])
+    await world.applier.remove_unwatched(SECRET, ChildKey(SECRET.kind, cache.namespace, cache.name))
 
 
 async def _create(world: World, kind: Kind, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return what is there under that name; make it when nothing is."""
-    namespace, name = wanted["metadata"]["namespace"], wanted["metadata"]["name"]
     try:
-        return await world.client.get(kind, namespace, name)
+        return await world.client.get(kind, wanted["metadata"]["namespace"], wanted["metadata"]["name"])
     except NotFound:
-        pass
-    try:
-        return await world.client.create(kind, wanted)
-    except AlreadyExists:
-        return await world.client.get(kind, namespace, name)
+        return await world.client.create_or_get(kind, wanted)
 
 
 def _unbound(claim: Mapping[str, Any]) -> str:

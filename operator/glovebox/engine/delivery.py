@@ -6,7 +6,6 @@ The volumes are made once, before the run, and not looked at again: the run's po
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from glovebox import names
 from glovebox.api import reasons
@@ -19,8 +18,7 @@ from glovebox.engine.gather import Surroundings
 from glovebox.engine.input_credentials import ensure_input_credentials
 from glovebox.engine.world import World
 from glovebox.errors import Refused
-from glovebox.kube.answers import AlreadyExists
-from glovebox.kube.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, Kind
+from glovebox.kube.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM
 
 _LOOK_AGAIN_SECONDS = 2.0
 
@@ -74,7 +72,7 @@ async def _ensure_volume(world: World, experiment: Experiment, surroundings: Sur
         if isinstance(filled, Filling):
             return f"input `{volume.name}`: {filled.why}"
         wanted = with_source(wanted, filled)
-    found = await _ensure(world, PERSISTENT_VOLUME, wanted)
+    found = await world.client.create_or_get(PERSISTENT_VOLUME, wanted)
     claim = found["spec"].get("claimRef") or {}
     expected = wanted["spec"]["claimRef"]
     if (claim.get("namespace"), claim.get("name")) != (expected["namespace"], expected["name"]):
@@ -82,12 +80,5 @@ async def _ensure_volume(world: World, experiment: Experiment, surroundings: Sur
             reasons.DELIVERY_UNAVAILABLE,
             f"PersistentVolume '{wanted['metadata']['name']}' exists and was not made for this Experiment; it is left untouched: remove it",
         )
-    await _ensure(world, PERSISTENT_VOLUME_CLAIM, volume.claim)
+    await world.client.create_or_get(PERSISTENT_VOLUME_CLAIM, volume.claim)
     return ""
-
-
-async def _ensure(world: World, kind: Kind, wanted: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return await world.client.create(kind, wanted)
-    except AlreadyExists:
-        return await world.client.get(kind, wanted["metadata"].get("namespace"), wanted["metadata"]["name"])

@@ -33,8 +33,4 @@ async def freeze(world: World, namespace: str, *, keep_own: bool = False) -> Non
 async def drop_credentials(world: World, namespace: str) -> None:
     """Remove the Secrets with the experiment's credentials; sessions that were copied out of them end by their own expiry."""
     await world.applier.remove(SECRET, ChildKey(SECRET.kind, namespace, names.CREDENTIALS_SECRET))
-    # Not followed by a watch: asked for, because deletion needs the UID.
-    key = ChildKey(SECRET.kind, namespace, names.INPUTS_CREDENTIALS_SECRET)
-    live = await world.applier.read(SECRET, key)
-    if live is not None:
-        await world.client.delete(SECRET, namespace, key.name, uid=live["metadata"]["uid"])
+    await world.applier.remove_unwatched(SECRET, ChildKey(SECRET.kind, namespace, names.INPUTS_CREDENTIALS_SECRET))

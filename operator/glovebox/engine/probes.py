@@ -6,7 +6,6 @@ crash at any moment costs at most one more probe.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -16,13 +15,11 @@ from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import IsolationStatus
 from glovebox.api.isolation_profile import IsolationProfile
-from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.plan import Plan
-from glovebox.desired.probe import ANNOTATION_POLICY_DIGEST
+from glovebox.desired.probe import Probe
 from glovebox.engine.runs import pods_of
 from glovebox.engine.world import World
 from glovebox.errors import GloveboxError
-from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.kinds import JOB
 from glovebox.observe.children import ChildKey
 from glovebox.status.draft import Draft, counted, format_time
@@ -49,10 +46,10 @@ async def ensure_probe(
         draft: The experiment's status.
         may_start: False where nothing may start (yet, or any more).
     """
-    recorded = experiment.status.isolation
+    recorded, namespace = experiment.status.isolation, plan.namespace["metadata"]["name"]
     _answer(draft, recorded, plan, profile)
     if recorded is not None and recorded.job_uid:
-        await world.client.delete(JOB, plan.namespace["metadata"]["name"], names.PROBE_JOB, uid=recorded.job_uid)
+        await world.client.delete(JOB, namespace, names.PROBE_JOB, uid=recorded.job_uid)
         recorded = recorded.model_copy(update={"job_uid": ""})
         _record(draft, recorded)
     if plan.probe is None:
@@ -62,28 +59,26 @@ async def ensure_probe(
     if not may_start:
         # What is closing must not wait for a pod that no node takes.
         if experiment.status.seal is None:
-            await _remove(world, plan.probe)
+            await world.applier.remove_unwatched(JOB, ChildKey(JOB.kind, namespace, names.PROBE_JOB))
         return None
     due = _due(world, recorded, plan.probe, profile)
     if due != 0:
         return due
     try:
-        return await _go_on(world, plan.probe, draft, recorded)
+        return await _go_on(world, namespace, plan.probe, draft, recorded)
     except GloveboxError as error:
         # A platform's own policy may refuse the pod: no reason for a run not to go on.
         draft.unknown(types.ISOLATED, error.reason, f"the probe could not be started or read: {error.message}")
         return _REFUSED_SECONDS
 
 
-async def _go_on(world: World, probe: KubernetesObject, draft: Draft, recorded: IsolationStatus | None) -> float | None:
-    namespace = probe["metadata"]["namespace"]
+async def _go_on(world: World, namespace: str, probe: Probe, draft: Draft, recorded: IsolationStatus | None) -> float | None:
     live = await world.applier.read(JOB, ChildKey(JOB.kind, namespace, names.PROBE_JOB))
-    if live is not None and _policies(live) != _policies(probe):
+    if live is None:
+        await world.client.create_or_get(JOB, probe.job())  # another operator may have been first
+    elif live["metadata"].get("annotations", {}).get(names.ANNOTATION_POLICY_DIGEST, "") != probe.policy_digest:
         await world.client.delete(JOB, namespace, names.PROBE_JOB, uid=live["metadata"]["uid"])
         return 0.0
-    if live is None:
-        with suppress(AlreadyExists):  # another operator was first
-            await world.client.create(JOB, probe)
     else:
         verdict = probe_ended(live, await pods_of(world, namespace, live["metadata"]["uid"]), world.now())
         if verdict is not None:
@@ -96,16 +91,9 @@ async def _go_on(world: World, probe: KubernetesObject, draft: Draft, recorded: 
     return None
 
 
-async def _remove(world: World, probe: KubernetesObject) -> None:
-    namespace = probe["metadata"]["namespace"]
-    live = await world.applier.read(JOB, ChildKey(JOB.kind, namespace, names.PROBE_JOB))
-    if live is not None:
-        await world.client.delete(JOB, namespace, names.PROBE_JOB, uid=live["metadata"]["uid"])
-
-
-def _due(world: World, recorded: IsolationStatus | None, probe: KubernetesObject, profile: IsolationProfile) -> float | None:
+def _due(world: World, recorded: IsolationStatus | None, probe: Probe, profile: IsolationProfile) -> float | None:
     """Return in how many seconds the walls are to be tried (again); None for never."""
-    if recorded is None or recorded.policy_digest != _policies(probe):
+    if recorded is None or recorded.policy_digest != probe.policy_digest:
         return 0.0
     if recorded.outcome != "Passed":
         again = _RETRY_FOR_RUN if profile.spec.probe.required_for_runs else _RETRY
@@ -114,10 +102,6 @@ def _due(world: World, recorded: IsolationStatus | None, probe: KubernetesObject
     else:
         return None
     return max(0.0, (recorded.verified_time + again - world.now()).total_seconds())
-
-
-def _policies(job: KubernetesObject) -> str:
-    return str(job["metadata"].get("annotations", {}).get(ANNOTATION_POLICY_DIGEST, ""))
 
 
 def _record(draft: Draft, verdict: IsolationStatus) -> None:

@@ -15,7 +15,6 @@ from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import RunStatus
 from glovebox.engine.world import World
-from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.kinds import JOB, POD
 from glovebox.observe.children import ChildKey
 from glovebox.status.draft import Draft, format_time
@@ -52,10 +51,7 @@ async def ensure_run(
         draft.unknown(types.SUCCEEDED, reasons.RUN_STOPPED, "the run was not started: nothing may start in this namespace any more")
         return None
     if live is None:
-        try:
-            live = await world.client.create(JOB, job)
-        except AlreadyExists:  # another operator was first
-            live = await world.client.get(JOB, namespace, names.RUN_JOB)
+        live = await world.client.create_or_get(JOB, job)  # another operator may have been first
         world.metrics.runs.labels("started").inc()
     pods = await pods_of(world, namespace, live["metadata"]["uid"])
     return _record(draft, job_ended(live, pods), waiting=why_waiting(pods))

@@ -21,7 +21,7 @@ import orjson
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
-from glovebox.kube.answers import TOO_MANY_REQUESTS, UNAUTHORIZED, NotFound, checked_event, refuse, retry_after
+from glovebox.kube.answers import TOO_MANY_REQUESTS, UNAUTHORIZED, AlreadyExists, NotFound, checked_event, refuse, retry_after
 from glovebox.kube.gate import Gate
 from glovebox.kube.kinds import Kind
 
@@ -133,6 +133,13 @@ class Client:
         """
         path = kind.path(obj["metadata"].get("namespace"))
         return await self._request("POST", kind, path, body=obj, params={"fieldManager": names.FIELD_MANAGER})
+
+    async def create_or_get(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
+        """Create an object; return it, or what has its name already."""
+        try:
+            return await self.create(kind, obj)
+        except AlreadyExists:
+            return await self.get(kind, obj["metadata"].get("namespace"), obj["metadata"]["name"])
 
     async def replace(self, kind: Kind, obj: dict[str, Any], *, subresource: str | None = None) -> dict[str, Any]:
         """Replace an object whole; its `resourceVersion`, when given, must still be the current one.

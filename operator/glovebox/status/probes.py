@@ -8,10 +8,11 @@ from typing import Any, Final, get_args
 
 import orjson
 
+from glovebox import names
 from glovebox.api.experiment_status import IsolationStatus
 from glovebox.data.probing import EXIT_CODES, FORMAT, Expected, Outcome
-from glovebox.desired.probe import ANNOTATION_POLICY_DIGEST, PROBE_CONTAINER, PROBE_DEADLINE_SECONDS
-from glovebox.status.runs import why_waiting
+from glovebox.desired.probe import PROBE_CONTAINER, PROBE_DEADLINE_SECONDS
+from glovebox.status.runs import job_end, why_waiting
 
 _OUTCOMES: Final = get_args(IsolationStatus.model_fields["outcome"].annotation)
 _MESSAGE_MAX: Final = 1024
@@ -20,13 +21,12 @@ _FAILED_MAX: Final = 16
 
 def probe_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], now: datetime) -> IsolationStatus | None:
     """Return the verdict of a probe whose Job is over; None while it goes on."""
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    end = next((entry for entry in conditions if entry["type"] in {"Complete", "Failed"} and entry["status"] == "True"), None)
+    end = job_end(job)
     if end is None:
         return None
     about = {
         "verifiedTime": now,
-        "policyDigest": job["metadata"].get("annotations", {}).get(ANNOTATION_POLICY_DIGEST, ""),
+        "policyDigest": job["metadata"].get("annotations", {}).get(names.ANNOTATION_POLICY_DIGEST, ""),
         "jobUid": job["metadata"]["uid"],
     }
     state = next((state for pod in pods if (state := _terminated(pod)).get("message")), {})

@@ -18,14 +18,18 @@ _FETCH: Final = "fetch"
 _JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
 
 
+def job_end(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the condition by which a Job is over, `Complete` or `Failed`; None while it goes on."""
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return next((entry for entry in conditions if entry["type"] in {"Complete", "Failed"} and entry["status"] == "True"), None)
+
+
 def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunStatus:
     """Return the run as its Job and the Job's pods (oldest first) show it; without an outcome while it goes on."""
     status = job.get("status") or {}
     attempts = len(pods) or int(status.get("failed", 0)) + int(status.get("succeeded", 0))
     begun = RunStatus(job_uid=job["metadata"]["uid"], start_time=job["metadata"]["creationTimestamp"], attempts=attempts)
-    end = next(
-        (entry for entry in status.get("conditions") or () if entry["type"] in {"Complete", "Failed"} and entry["status"] == "True"), None
-    )
+    end = job_end(job)
     if end is None:
         return begun
     done = status.get("completionTime") or end["lastTransitionTime"]
