@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from glovebox.local.image_build import GLOVEBOX, ensure_image
 from glovebox.local.packages import node_obstacle
 from glovebox.local.progress import terminal
 from support.api import path_of
-from support.node import REPOSITORY, NodeCluster, ensure_node_programs, pod_of, running_node_cluster
-from support.operator_process import Operator, Team, experiment_spec, install_chart, profile_spec, store_secret, store_spec
+from support.node import NodeCluster, ensure_node_programs, pod_of, running_node_cluster
+from support.operator_process import Team, declare_platform, experiment_spec, running_operator
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -50,13 +49,7 @@ def main() -> None:
 
 def measure(node: NodeCluster, folder: Path, options: argparse.Namespace) -> None:
     """Print one row for each way to start the same program."""
-    image = ensure_image(GLOVEBOX, REPOSITORY)
-    node.cluster.environment.load_image(image.archive, image.reference)
-    install_chart(node.cluster)
-    store_secret(node.cluster)
-    operator = Operator(node.cluster, folder / "operator", settings={"GLOVEBOX_IMAGE": image.reference})
-    operator.start()
-    try:
+    with running_operator(node.cluster, folder / "operator", node.load_glovebox().reference):
         team = prepared(node, options.objects)
         inputs = {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "role": "train"}]}
         ways: dict[str, Callable[[int], float]] = {
@@ -72,8 +65,6 @@ def measure(node: NodeCluster, folder: Path, options: argparse.Namespace) -> Non
                 # The first of each warms caches.
                 if number:
                     times[way].append(seconds)
-    finally:
-        operator.stop()
     floor = statistics.median(times["a bare Job"])
     print(f"from the request to the first line of user code, {options.rounds} rounds")
     for way, found in times.items():
@@ -83,11 +74,9 @@ def measure(node: NodeCluster, folder: Path, options: argparse.Namespace) -> Non
 
 def prepared(node: NodeCluster, objects: int) -> Team:
     """Declare store, profile and pin; return the team."""
-    team = Team(node.cluster, "bench")
     node.api.create_namespace(FLOOR_NAMESPACE)
-    team.declare("IsolationProfile", "standard", profile_spec(images=[{"repository": node.image.reference.partition("@")[0]}]))
-    team.declare("ObjectStore", "primary", store_spec(node.cluster, "glovebox-artifacts"))
-    team.expect("ObjectStore", "primary", timeout=60)
+    declare_platform(node.cluster, images=[{"repository": node.image.reference.partition("@")[0]}])
+    team = Team(node.cluster, "bench")
     s3 = node.cluster.store.client()
     s3.create_bucket(Bucket="data")
     s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})

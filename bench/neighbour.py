@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from glovebox.local.image_build import GLOVEBOX, ensure_image
 from glovebox.local.packages import demand_node
 from support.api import path_of
-from support.node import REPOSITORY, running_node_cluster
+from support.node import running_node_cluster
 from support.noise import ENDLESS_DISK, ENDLESS_MEMORY, ENDLESS_PROCESSES, FIXED_WORK, FOUR_BUSY_PROCESSES, Noisy, hammering
-from support.operator_process import Operator, Team, experiment_spec, install_chart, store_secret, store_spec
+from support.operator_process import Team, experiment_spec, running_operator, store_spec
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -50,19 +49,12 @@ def main() -> None:
 def prepared(folder: Path) -> Iterator[Noisy]:
     """A cluster with a node, an operator, a store and a profile."""
     with running_node_cluster(folder / "cluster") as node:
-        image = ensure_image(GLOVEBOX, REPOSITORY)
-        node.cluster.environment.load_image(image.archive, image.reference)
-        install_chart(node.cluster)
-        store_secret(node.cluster)
-        operator = Operator(node.cluster, folder / "operator", settings={"GLOVEBOX_IMAGE": image.reference})
-        operator.start()
-        try:
+        image = node.load_glovebox().reference
+        with running_operator(node.cluster, folder / "operator", image):
             platform = Team(node.cluster, "platform")
             platform.declare("ObjectStore", "primary", store_spec(node.cluster, "glovebox-artifacts"))
             platform.expect("ObjectStore", "primary", timeout=60)
-            yield Noisy(node, image.reference)
-        finally:
-            operator.stop()
+            yield Noisy(node, image)
 
 
 def measure(noisy: Noisy, rounds: int) -> None:

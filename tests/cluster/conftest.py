@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.progress import terminal
-from support.cluster import Cluster, Store, ensure_programs, running_cluster
+from support.cluster import Cluster, Store, build_before_the_first_test, ensure_programs, running_cluster
 
 if TYPE_CHECKING:
     import subprocess
@@ -20,12 +19,8 @@ _HERE = Path(__file__).parent
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the programs before the first test, where no test's time limit counts and progress can be seen."""
-    if session.config.option.collectonly or not any(_HERE in item.path.parents for item in session.items):
-        return
-    capture = session.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        ensure_programs(terminal())
+    """Build the programs before the first test."""
+    build_before_the_first_test(session, _HERE, ensure_programs)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.image_build import GLOVEBOX, ensure_image
 from glovebox.local.images import Image
 from glovebox.local.packages import node_obstacle
-from glovebox.local.progress import terminal
-from support.node import REPOSITORY, NodeCluster, ensure_node_programs, running_node_cluster
-from support.operator_process import Operator, Team, install_chart, profile_spec, store_secret, store_spec
+from support.cluster import build_before_the_first_test
+from support.node import NodeCluster, ensure_node_programs, running_node_cluster
+from support.operator_process import Operator, Team, declare_platform, running_operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the programs before the first test, where no test's time limit counts and progress can be seen."""
-    if session.config.option.collectonly or node_obstacle() or not any(_HERE in item.path.parents for item in session.items):
-        return
-    capture = session.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        ensure_node_programs(terminal())
+    """Build the programs and the image before the first test."""
+    if not node_obstacle():
+        build_before_the_first_test(session, _HERE, ensure_node_programs)
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +44,7 @@ def node_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeClust
 @pytest.fixture(scope="session")
 def glovebox_image(node_cluster: NodeCluster) -> Image:
     """The image of Glovebox as it stands, on every node."""
-    image = ensure_image(GLOVEBOX, REPOSITORY)
-    node_cluster.cluster.environment.load_image(image.archive, image.reference)
-    return image
+    return node_cluster.load_glovebox()
 
 
 @pytest.fixture(scope="session")
@@ -64,26 +58,16 @@ def operator(
     node_cluster: NodeCluster, glovebox_image: Image, cache_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operator]:
     """The operator in the gateway, with the chart installed: it reaches the API server and the store as pods do."""
-    install_chart(node_cluster.cluster, host_paths=[str(cache_folder)])
-    store_secret(node_cluster.cluster)
-    settings = {"GLOVEBOX_IMAGE": glovebox_image.reference}
-    running = Operator(node_cluster.cluster, tmp_path_factory.mktemp("operator"), settings=settings)
-    running.start()
-    yield running
-    running.stop()
+    folder = tmp_path_factory.mktemp("operator")
+    with running_operator(node_cluster.cluster, folder, glovebox_image.reference, host_paths=[str(cache_folder)]) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def platform(node_cluster: NodeCluster, operator: Operator) -> Team:
     """The profile `standard`, which takes the tests' image, and the store `primary`, Ready."""
     del operator
-    team = Team(node_cluster.cluster, "platform")
-    repository = node_cluster.image.reference.partition("@")[0]
-    team.declare("IsolationProfile", "standard", profile_spec(images=[{"repository": repository}]))
-    team.declare("ObjectStore", "primary", store_spec(node_cluster.cluster, "glovebox-artifacts"))
-    team.expect("IsolationProfile", "standard")
-    team.expect("ObjectStore", "primary", timeout=60)
-    return team
+    return declare_platform(node_cluster.cluster, images=[{"repository": node_cluster.image.reference.partition("@")[0]}])
 
 
 @pytest.fixture

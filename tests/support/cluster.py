@@ -14,11 +14,14 @@ from glovebox.local.errors import LocalError
 from glovebox.local.nodes import remove_leftovers
 from glovebox.local.paths import StateDir
 from glovebox.local.programs import ETCD, HELM, KUBERNETES, ensure_program, program_folder
+from glovebox.local.progress import terminal
 from support.api import Api, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    import pytest
 
     from glovebox.local.part import Part
     from glovebox.local.progress import Progress
@@ -206,6 +209,15 @@ def ensure_programs(progress: Progress) -> None:
     """Build what the cluster and its tools need, where the cache does not have it."""
     for program in (ETCD, KUBERNETES, HELM):
         ensure_program(program, progress)
+
+
+def build_before_the_first_test(session: pytest.Session, folder: Path, build: Callable[[Progress], None]) -> None:
+    """Build where no test's time limit counts and progress can be seen, when any test of a folder is to run."""
+    if session.config.option.collectonly or not any(folder in item.path.parents for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        build(terminal())
 
 
 @contextmanager

@@ -85,6 +85,12 @@ class NodeCluster:
         """The API server as the administrator."""
         return self.cluster.api
 
+    def load_glovebox(self) -> Image:
+        """Bring the image of Glovebox as it stands to every node, and return it."""
+        image = ensure_image(GLOVEBOX, REPOSITORY)
+        self.cluster.environment.load_image(image.archive, image.reference)
+        return image
+
     def create_pod(
         self, namespace: str, name: str, script: str = "exec sleep 3600", *, labels: dict[str, str] | None = None, node: str | None = None
     ) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,36 @@ class Operator:
         return sum(
             self.metric("glovebox_kube_requests_total", verb=verb) for verb in ("POST", "PUT", "PATCH", "DELETE", "DELETECOLLECTION")
         )
+
+
+@contextmanager
+def running_operator(cluster: Cluster, folder: Path, image: str, *, host_paths: Sequence[str] = (CACHE_FOLDER,)) -> Iterator[Operator]:
+    """Install the chart, hand over the store's keys and run an operator. Whoever kills it starts it again.
+
+    Args:
+        cluster: Where.
+        folder: Of its log and its record.
+        image: The image of Glovebox, by digest.
+        host_paths: See `install_chart`.
+    """
+    install_chart(cluster, host_paths=host_paths)
+    store_secret(cluster)
+    running = Operator(cluster, folder, settings={"GLOVEBOX_IMAGE": image})
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def declare_platform(cluster: Cluster, **profile: Any) -> Team:
+    """Declare the profile `standard`, with these changes, and the store `primary`; return who did when both are Ready."""
+    team = Team(cluster, "platform")
+    team.declare("IsolationProfile", "standard", profile_spec(**profile))
+    team.declare("ObjectStore", "primary", store_spec(cluster, "glovebox-artifacts"))
+    team.expect("IsolationProfile", "standard")
+    team.expect("ObjectStore", "primary", timeout=60)
+    return team
 
 
 class Team:

@@ -136,14 +136,7 @@ def env(name: Name = "local") -> None:
     with _reporting():
         environment = _existing(name)
         access = environment.access
-    variables = {
-        "KUBECONFIG": str(environment.kubeconfig),
-        "AWS_ENDPOINT_URL": access.endpoint,
-        "AWS_REGION": access.region,
-        "AWS_ACCESS_KEY_ID": access.loader.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": access.loader.secret_access_key,
-    }
-    for variable, value in variables.items():
+    for variable, value in {"KUBECONFIG": str(environment.kubeconfig), **access.variables}.items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
     if environment.description.driver == "embedded":
         typer.echo(f'export PATH={shlex.quote(str(bin_dir()))}:"$PATH"')

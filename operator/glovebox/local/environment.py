@@ -6,7 +6,7 @@ ports with the same data. Interrupted or failed, it ends what it started.
 
 from __future__ import annotations
 
-import fcntl
+import functools
 import json
 import os
 import shutil
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from glovebox.local import control_plane, seaweedfs
 from glovebox.local.drivers import Current, Driver, Embedded, Kind
 from glovebox.local.errors import LocalError
+from glovebox.local.locking import exclusive
 from glovebox.local.nodes import remove_leftovers
 from glovebox.local.paths import StateDir, write_private
 from glovebox.local.ports import LOOPBACK, choose_ports
@@ -317,10 +318,7 @@ def _readable(name: str) -> Environment | None:
 @contextmanager
 def _exclusive(state: StateDir, progress: Progress) -> Iterator[None]:
     state.lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with state.lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.note(f"Another program is changing the environment {state.root.name}: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    # Cached: it is told again and again, and noted once.
+    note = functools.cache(progress.note)
+    with exclusive(state.lock, note, f"Another program is changing the environment {state.root.name}: waiting for it"):
         yield

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# More than the last lines of any log of ours take (bytes).
+_TAIL = 16384
+
+
 class LocalError(Exception):
     """A step failed.
 
@@ -23,3 +27,10 @@ class LocalError(Exception):
         self.log = log
         where = f"\nThe whole log: {log}" if log else ""
         super().__init__(f"{step} failed: {why}{where}")
+
+
+def last_lines(path: Path, count: int) -> str:
+    """Return the last lines of a file, at most that many."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])

@@ -8,7 +8,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from glovebox.local.errors import LocalError
+from glovebox.local.errors import LocalError, last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ def run_go(command: list[str], module: Path, log: Path, tell: Callable[[int], No
         finally:
             _end_group(child)
     if child.returncode != 0:
-        raise LocalError(f"`{' '.join(command[:2])}`", f"it says:\n{_tail(log)}", log)
+        raise LocalError(f"`{' '.join(command[:2])}`", f"it says:\n{last_lines(log, 15)}", log)
     return answer.read_text().splitlines()
 
 
@@ -56,7 +56,3 @@ def _count_lines(path: Path, offset: int) -> int:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read().count(b"\n")
-
-
-def _tail(path: Path) -> str:
-    return "\n".join(path.read_text(errors="replace").splitlines()[-15:])

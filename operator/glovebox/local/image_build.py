@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glovebox.local.errors import LocalError
-from glovebox.local.images import Image, read_digests
+from glovebox.local.images import REGISTRY, Image, read_digests
 from glovebox.local.locking import exclusive
 from glovebox.local.packages import demand_node
 from glovebox.local.paths import cache_dir
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from glovebox.local.progress import Progress
 
-REGISTRY = "glovebox.local"
 _BASES = Path(__file__).with_name("bases")
 _SUITE = "bookworm"
 _BASE_PACKAGES = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from glovebox.local.cgroups import cgroup_prefix, forget_owner, make_cgroups, record_owner, remove_cgroups, sweep_dead
 from glovebox.local.cluster_services import render_services
 from glovebox.local.errors import LocalError
-from glovebox.local.images import Image, write_image
+from glovebox.local.images import REGISTRY, Image, write_image
 from glovebox.local.node import Node
 from glovebox.local.paths import write_private
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from glovebox.local.progress import Progress, Step
 
 _KUBECTL_TIMEOUT = 60
-_REGISTRY = "glovebox.local"
 
 
 def tag_of(state: StateDir) -> str:
@@ -93,7 +92,7 @@ class Nodes:
         folder = self._programs["coredns"]
         kept = self._state.root / "images"
         return [
-            write_image(kept / f"{name}.tar", f"{_REGISTRY}/{name}", {name: folder / name}, entrypoint=[f"/{name}"])
+            write_image(kept / f"{name}.tar", f"{REGISTRY}/{name}", {name: folder / name}, entrypoint=[f"/{name}"])
             for name in ("pause", "coredns")
         ]
 

@@ -15,12 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from glovebox.local.errors import LocalError
+from glovebox.local.errors import LocalError, last_lines
 from glovebox.local.processes import start_program
 
 _UNSHARE = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
 _POLL = 0.1
-_TAIL = 4096
 
 
 def run_sealed(
@@ -57,13 +56,6 @@ def run_sealed(
         _end(child)
     if child.returncode != 0:
         raise LocalError(step, f"it says:\n{last_lines(log, 15)}", log)
-
-
-def last_lines(path: Path, count: int) -> str:
-    """Return the last lines of a file, at most that many."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

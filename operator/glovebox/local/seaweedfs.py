@@ -71,6 +71,16 @@ class StoreAccess:
     operator: Keys
     loader: Keys
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables by which every S3 tool finds the store, with the loader's keys."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.loader.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.loader.secret_access_key,
+        }
+
     @classmethod
     def read(cls, path: Path) -> StoreAccess:
         """Read what `write` wrote."""

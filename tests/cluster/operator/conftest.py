@@ -8,36 +8,21 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import Cluster
-from support.operator_process import CSI_DRIVER, PLATFORM_IMAGE, Operator, Team, install_chart, profile_spec, store_secret, store_spec
+from support.operator_process import CSI_DRIVER, PLATFORM_IMAGE, Operator, Team, declare_platform, profile_spec, running_operator
 
 
 @pytest.fixture(scope="session")
-def chart(cluster: Cluster) -> None:
-    """The chart, installed once; guards become active a moment later."""
-    install_chart(cluster)
-    store_secret(cluster)
-
-
-@pytest.fixture(scope="session")
-def operator(cluster: Cluster, chart: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The running operator. A test that kills it starts it again."""
-    del chart
-    running = Operator(cluster, tmp_path_factory.mktemp("operator"), settings={"GLOVEBOX_IMAGE": PLATFORM_IMAGE})
-    running.start()
-    yield running
-    running.stop()
+    with running_operator(cluster, tmp_path_factory.mktemp("operator"), PLATFORM_IMAGE) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def platform(cluster: Cluster, operator: Operator) -> Team:
     """The profile `standard` and the store `primary`, Ready."""
     del operator
-    team = Team(cluster, "platform")
-    team.declare("IsolationProfile", "standard", profile_spec())
-    team.declare("ObjectStore", "primary", store_spec(cluster, "glovebox-artifacts"))
-    team.expect("IsolationProfile", "standard")
-    team.expect("ObjectStore", "primary", timeout=60)
-    return team
+    return declare_platform(cluster)
 
 
 @pytest.fixture(scope="session")

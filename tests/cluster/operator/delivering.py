@@ -60,6 +60,15 @@ def give_volume(team: Team, cache: str) -> str:
     return name
 
 
+def cached(team: Team, experiment: str) -> str:
+    """Declare a pin, and an Experiment that reads it from a cache that has a volume; return the cache's name."""
+    pin(team)
+    declare(team, experiment, "cached")
+    cache = cache_of(team)
+    give_volume(team, cache)
+    return cache
+
+
 def jobs(team: Team, cache: str) -> list[dict[str, Any]]:
     return [job for job in team.api.list(path_of("batch/v1", "jobs", namespace=OWN)) if job["metadata"]["name"] == cache]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.operator.delivering import OWN, cache_of, claim, declare, fill, filler, give_volume, jobs, pin, volumes_of
+from cluster.operator.delivering import OWN, cache_of, cached, claim, declare, fill, filler, give_volume, jobs, pin, volumes_of
 from glovebox.__main__ import log_in
 from glovebox.engine.caches import free_caches
 from glovebox.engine.operator import operator as open_operator
@@ -18,9 +18,10 @@ from support.kubelet import end_pod, run_pod
 from support.operator_process import CACHE_FOLDER, PLATFORM_IMAGE, Operator, Team
 from support.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("profiles")
 
-def test_a_cache_is_filled_once_and_read_by_many(team: Team, profiles: Team) -> None:
-    del profiles
+
+def test_a_cache_is_filled_once_and_read_by_many(team: Team) -> None:
     pin(team)
     declare(team, "one", "cached")
     declare(team, "two", "cached")
@@ -58,12 +59,8 @@ def test_a_cache_is_filled_once_and_read_by_many(team: Team, profiles: Team) -> 
         assert team.read("Experiment", name)["status"]["deliveryMode"] == "Cache"
 
 
-def test_a_run_over_a_changed_cache_is_refused_with_the_words_of_the_check(team: Team, profiles: Team) -> None:
-    del profiles
-    pin(team)
-    declare(team, "misled", "cached")
-    cache = cache_of(team)
-    give_volume(team, cache)
+def test_a_run_over_a_changed_cache_is_refused_with_the_words_of_the_check(team: Team) -> None:
+    cache = cached(team, "misled")
     fill(team, cache)
     run = run_pod(team.api, team.expect("Experiment", "misled")["status"]["namespace"])
     said = '{"reason":"DigestMismatch","message":"the mounted files have another root","input":"train"}'
@@ -73,12 +70,8 @@ def test_a_run_over_a_changed_cache_is_refused_with_the_words_of_the_check(team:
     assert "input `train`: DigestMismatch" in ended["message"]
 
 
-def test_the_volumes_go_with_the_experiment_and_the_cache_stays_for_the_next(team: Team, profiles: Team) -> None:
-    del profiles
-    pin(team)
-    declare(team, "first", "cached")
-    cache = cache_of(team)
-    give_volume(team, cache)
+def test_the_volumes_go_with_the_experiment_and_the_cache_stays_for_the_next(team: Team) -> None:
+    cache = cached(team, "first")
     fill(team, cache)
     run_pod(team.api, team.expect("Experiment", "first")["status"]["namespace"])
     (volume,) = volumes_of(team, "first")
@@ -92,8 +85,7 @@ def test_the_volumes_go_with_the_experiment_and_the_cache_stays_for_the_next(tea
     assert len(jobs(team, cache)) == 1
 
 
-def test_the_operator_s_death_while_a_cache_is_filled_leaves_one_filling(team: Team, profiles: Team, operator: Operator) -> None:
-    del profiles
+def test_the_operator_s_death_while_a_cache_is_filled_leaves_one_filling(team: Team, operator: Operator) -> None:
     pin(team)
     declare(team, "survivor", "cached")
     cache = cache_of(team)
@@ -108,12 +100,8 @@ def test_the_operator_s_death_while_a_cache_is_filled_leaves_one_filling(team: T
     assert [job["status"].get("succeeded") for job in jobs(team, cache)] == [1]
 
 
-def test_a_fetcher_that_is_killed_is_followed_by_another(team: Team, profiles: Team) -> None:
-    del profiles
-    pin(team)
-    declare(team, "stubborn", "cached")
-    cache = cache_of(team)
-    give_volume(team, cache)
+def test_a_fetcher_that_is_killed_is_followed_by_another(team: Team) -> None:
+    cache = cached(team, "stubborn")
     first = filler(team, cache)
     end_pod(team.api, first, 143, container="fetch")
 
@@ -125,12 +113,8 @@ def test_a_fetcher_that_is_killed_is_followed_by_another(team: Team, profiles: T
     run_pod(team.api, team.expect("Experiment", "stubborn")["status"]["namespace"])
 
 
-def test_a_cache_that_cannot_be_had_says_why_and_is_tried_again_on_request(team: Team, profiles: Team) -> None:
-    del profiles
-    pin(team)
-    declare(team, "lied", "cached")
-    cache = cache_of(team)
-    give_volume(team, cache)
+def test_a_cache_that_cannot_be_had_says_why_and_is_tried_again_on_request(team: Team) -> None:
+    cache = cached(team, "lied")
     said = '{"reason":"DigestMismatch","message":"the data changed under the pin","input":"data"}'
     end_pod(team.api, filler(team, cache), 42, container="fetch", message=said)
     stalled = team.expect("Experiment", "lied", "Succeeded", "False", "InputsRefused")
@@ -150,8 +134,7 @@ def test_a_cache_that_cannot_be_had_says_why_and_is_tried_again_on_request(team:
     assert jobs(team, cache)[0]["metadata"]["uid"] != job["metadata"]["uid"]
 
 
-def test_a_claim_without_a_volume_says_so(team: Team, profiles: Team) -> None:
-    del profiles
+def test_a_claim_without_a_volume_says_so(team: Team) -> None:
     pin(team)
     declare(team, "waiting", "cached")
     team.expect("Experiment", "waiting", "Succeeded", "Unknown", "RunPending")
@@ -161,9 +144,8 @@ def test_a_claim_without_a_volume_says_so(team: Team, profiles: Team) -> None:
     )
 
 
-def test_two_teams_never_share_a_cache(cluster: Cluster, team: Team, profiles: Team) -> None:
+def test_two_teams_never_share_a_cache(cluster: Cluster, team: Team) -> None:
     """A pin may be declared over bytes that nobody read: the same digest is no proof of having them."""
-    del profiles
     pinned = pin(team)
     other = Team(cluster, f"{team.name}-b")
     source = pinned["spec"]["source"]
@@ -175,13 +157,9 @@ def test_two_teams_never_share_a_cache(cluster: Cluster, team: Team, profiles: T
 
 
 async def test_a_cache_is_freed_when_its_pin_and_its_last_reader_are_gone(
-    cluster: Cluster, team: Team, profiles: Team, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del profiles
-    pin(team)
-    declare(team, "reader", "cached")
-    cache = cache_of(team)
-    give_volume(team, cache)
+    cache = cached(team, "reader")
     fill(team, cache)
     run_pod(team.api, team.expect("Experiment", "reader")["status"]["namespace"])
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for(OPERATOR_USER)))
@@ -203,10 +181,7 @@ async def test_a_cache_is_freed_when_its_pin_and_its_last_reader_are_gone(
     eventually(lambda: jobs(team, cache) == [], what="the Job is gone with it", timeout=60)
 
 
-async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(
-    cluster: Cluster, team: Team, profiles: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del profiles
+async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(cluster: Cluster, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     pin(team)
     declare(team, "reader", "cached")
     cache = cache_of(team)

@@ -216,14 +216,7 @@ def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(cl
     sealed = team.expect("Experiment", "outside", "Sealed")
     key = tmp_path / "public.pem"
     key.write_text(public_key(cluster))
-    access = cluster.store.access
-    environment = {
-        **os.environ,
-        "AWS_ENDPOINT_URL": access.endpoint,
-        "AWS_REGION": access.region,
-        "AWS_ACCESS_KEY_ID": access.loader.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": access.loader.secret_access_key,
-    }
+    environment = {**os.environ, **cluster.store.access.variables}
 
     def verify(source: str, *more: str) -> tuple[int, dict[str, Any]]:
         command = [sys.executable, "-m", "glovebox.cli", "verify", source, "--key", str(key), "--output", "json", *more]

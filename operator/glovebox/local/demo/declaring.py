@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from glovebox.local.demo.stage import TEAM, Stage
+from glovebox.local.demo.stage import EXPERIMENTS, TEAM, Stage
 from glovebox.local.errors import LocalError
 from glovebox.local.paths import write_private
 from glovebox.local.seaweedfs import StoreAccess
@@ -75,18 +75,38 @@ def wait_for(resource: str, name: str, *, namespace: str | None = None) -> Any:
     """
 
     def act(stage: Stage, step: Step) -> None:
-        where = [f"--namespace={namespace}"] if namespace else []
-        waiting = ("wait", "--for=condition=Ready", f"--timeout={_WAIT_SECONDS}s", resource, name, *where)
-        answer = stage.tools.try_kubectl(*waiting, timeout=_WAIT_SECONDS + 30)
-        found = json.loads(stage.tools.kubectl("get", resource, *([] if name == "--all" else [name]), "--output=json", *where))
-        items = found.get("items", [found])
-        if answer.code != 0:
-            reports = "\n".join(_report(item) for item in items if condition(item, "Ready").get("status") != "True")
-            raise LocalError(f"`{answer.command}`", f"it says: {answer.text}\n{reports}", stage.operator.log)
+        items = waited_for(stage, resource, name, namespace=namespace)
         proven = [entry["type"] for item in items for entry in item["status"]["conditions"] if entry["type"].endswith("Proven")]
         step.say(f"{len(proven)} proofs" if proven else "" if name != "--all" else ", ".join(item["metadata"]["name"] for item in items))
 
     return act
+
+
+def waited_for(
+    stage: Stage, resource: str, name: str, *, namespace: str | None, kind: str = "Ready", seconds: int = _WAIT_SECONDS
+) -> list[dict[str, Any]]:
+    """Return objects of which `kubectl wait` has seen that a condition holds.
+
+    Args:
+        stage: The demonstration.
+        resource: Plural of the kind.
+        name: The object, or `--all`.
+        namespace: Where it is, unless it is cluster-scoped.
+        kind: The condition.
+        seconds: How long it may take.
+
+    Raises:
+        LocalError: It did not come to hold in time; with the objects' own conditions.
+    """
+    where = [f"--namespace={namespace}"] if namespace else []
+    waiting = ("wait", f"--for=condition={kind}", f"--timeout={seconds}s", resource, name, *where)
+    answer = stage.tools.try_kubectl(*waiting, timeout=seconds + 30)
+    found = json.loads(stage.tools.kubectl("get", resource, *([] if name == "--all" else [name]), "--output=json", *where))
+    items: list[dict[str, Any]] = found.get("items", [found])
+    if answer.code != 0:
+        reports = "\n".join(_report(item) for item in items if condition(item, kind).get("status") != "True")
+        raise LocalError(f"`{answer.command}`", f"it says: {answer.text}\n{reports}", stage.operator.log)
+    return items
 
 
 def condition(obj: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -106,5 +126,5 @@ WAITS = (
     ("objectstores.glovebox.dev", "primary", None),
     ("datasetpins.glovebox.dev", "--all", TEAM),
     ("featuresetpins.glovebox.dev", "--all", TEAM),
-    ("experiments.glovebox.dev", "--all", TEAM),
+    (EXPERIMENTS, "--all", TEAM),
 )

@@ -6,12 +6,12 @@ import base64
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glovebox import names
-from glovebox.local.demo.declaring import condition
+from glovebox.local.demo.declaring import waited_for
 from glovebox.local.demo.refusing import quote
-from glovebox.local.demo.stage import EXPERIMENT, TEAM, Stage
+from glovebox.local.demo.stage import EXPERIMENT, EXPERIMENTS, TEAM, Stage
 from glovebox.local.errors import LocalError
 from glovebox.local.operator_process import OPERATOR_NAMESPACE
 
@@ -31,8 +31,7 @@ def wait_for_run(stage: Stage, step: Step) -> None:
     Raises:
         LocalError: It failed, or did not end in time; with what the Experiment's status says.
     """
-    _wait(stage, "Succeeded", _RUN_SECONDS)
-    run = stage.experiment["status"]["run"]
+    run = _wait(stage, "Succeeded", _RUN_SECONDS)["run"]
     step.say(f"attempts {run['attempts']}, {run['outcome']}")
 
 
@@ -56,8 +55,7 @@ def wait_for_seal(stage: Stage, step: Step) -> None:
     Raises:
         LocalError: They were not in time.
     """
-    _wait(stage, "Sealed", _SEAL_SECONDS)
-    seal = stage.experiment["status"]["seal"]
+    seal = _wait(stage, "Sealed", _SEAL_SECONDS)["seal"]
     step.say(f"{seal['objects']} objects, {seal['uri']}")
 
 
@@ -68,18 +66,12 @@ def verify(stage: Stage, step: Step) -> RenderableType:
         LocalError: It does not hold.
     """
     uri = stage.experiment["status"]["seal"]["uri"]
-    secret = stage.tools.get("secret", "glovebox-signing-key", namespace=OPERATOR_NAMESPACE)
+    secret = stage.tools.get("secret", names.SIGNING_KEY_SECRET, namespace=OPERATOR_NAMESPACE)
     key = stage.folder / "public.pem"
     key.write_bytes(base64.b64decode(secret["data"]["public.pem"]))
-    access = stage.environment.access
-    store = {
-        "AWS_ENDPOINT_URL": access.endpoint,
-        "AWS_REGION": access.region,
-        "AWS_ACCESS_KEY_ID": access.loader.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": access.loader.secret_access_key,
-    }
+    variables = {**os.environ, **stage.environment.access.variables}
     command = [sys.executable, "-m", "glovebox.cli", "verify", uri, "--key", str(key)]
-    done = subprocess.run(command, env={**os.environ, **store}, capture_output=True, text=True, timeout=_VERIFY_SECONDS, check=False)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=_VERIFY_SECONDS, check=False)
     shown = f"glovebox verify {uri} --key {key.name}"
     if done.returncode != 0:
         raise LocalError(f"`{shown}`", f"exit code {done.returncode}, it says:\n{done.stdout}{done.stderr}")
@@ -87,11 +79,7 @@ def verify(stage: Stage, step: Step) -> RenderableType:
     return quote(shown, done.stdout)
 
 
-def _wait(stage: Stage, kind: str, seconds: int) -> None:
-    waiting = ("wait", f"--for=condition={kind}", f"--timeout={seconds}s", f"experiments.glovebox.dev/{EXPERIMENT}", f"--namespace={TEAM}")
-    answer = stage.tools.try_kubectl(*waiting, timeout=seconds + 30)
-    if answer.code != 0:
-        experiment = stage.experiment
-        said = {entry: condition(experiment, entry).get("message", "") for entry in ("Ready", kind)}
-        run = experiment["status"].get("run")
-        raise LocalError(f"`{answer.command}`", f"it says: {answer.text}\n{said}\nrun: {run}", stage.operator.log)
+def _wait(stage: Stage, kind: str, seconds: int) -> dict[str, Any]:
+    (experiment,) = waited_for(stage, EXPERIMENTS, EXPERIMENT, namespace=TEAM, kind=kind, seconds=seconds)
+    status: dict[str, Any] = experiment["status"]
+    return status

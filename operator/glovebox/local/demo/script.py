@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from glovebox.local.demo import declaring, preparing, refusing, repairing, running, showing
 from glovebox.local.demo.declaring import EXAMPLE
-from glovebox.local.demo.stage import Chapter, DemoStep
+from glovebox.local.demo.stage import EXPERIMENT, EXPERIMENTS, Chapter, DemoStep
 
 
-def _wait_title(resource: str, name: str) -> str:
-    return f"kubectl wait --for=condition=Ready {resource.partition('.')[0]} {name}"
+def _wait_title(resource: str, name: str, condition: str = "Ready") -> str:
+    return f"kubectl wait --for=condition={condition} {resource.partition('.')[0]} {name}"
 
 
 _PREPARATION = (
@@ -36,9 +36,9 @@ _PREPARATION = (
 _RUN = Chapter(
     "The run",
     (
-        DemoStep("kubectl wait --for=condition=Succeeded experiment delay-baseline", running.wait_for_run),
+        DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Succeeded"), running.wait_for_run),
         DemoStep("What it said", running.show_log),
-        DemoStep("kubectl wait --for=condition=Sealed experiment delay-baseline", running.wait_for_seal),
+        DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Sealed"), running.wait_for_seal),
         DemoStep("glovebox verify", running.verify),
     ),
 )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TEAM = "team-flights"
 EXPERIMENT = "delay-baseline"
+EXPERIMENTS = "experiments.glovebox.dev"
 BREAK_GLASS_GROUP = "glovebox:break-glass"
 ADMIN = Person("alice", ("system:masters",))
 BREAK_GLASS_ADMIN = Person("alice", ("system:masters", BREAK_GLASS_GROUP))
@@ -95,7 +96,7 @@ class Stage:
     @property
     def experiment(self) -> dict[str, Any]:
         """The Experiment as it is now."""
-        return self.tools.get("experiments.glovebox.dev", EXPERIMENT, namespace=TEAM)
+        return self.tools.get(EXPERIMENTS, EXPERIMENT, namespace=TEAM)
 
     @property
     def sealed_namespace(self) -> str:
