@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
+# For the kernel. The first process of a node ends only when all others of the node have, which takes long on a busy machine.
+_FORCE_SECONDS = 60
 # Loaded before any fork: a child of a program with threads must not load libraries.
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -206,8 +208,8 @@ def end_processes(records: Sequence[ProcessRecord], *, grace: float) -> None:
         if not record.wait(deadline - time.monotonic()):
             record.signal(signal.SIGKILL)
     for record in records:
-        if not record.wait(10):
-            raise LocalError(f"Ending process {record.pid}", "it did not end within 10 s of SIGKILL: look at it with ps")
+        if not record.wait(_FORCE_SECONDS):
+            raise LocalError(f"Ending process {record.pid}", f"it did not end within {_FORCE_SECONDS} s of SIGKILL: look at it with ps")
 
 
 def _boot_id() -> str:
