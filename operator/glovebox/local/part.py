@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from glovebox.local.errors import LocalError
+from glovebox.local.errors import LocalError, last_lines
 from glovebox.local.ports import LOOPBACK, is_free
 from glovebox.local.processes import ProcessRecord, deferred_signals, end_processes, start_program
 
@@ -172,7 +172,4 @@ class Part:
     def _last_words(self) -> str:
         if not self.log.exists():
             return "  (none)"
-        with self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
-        return "\n".join(f"  {line[:300]}" for line in lines[-_LOG_TAIL:])
+        return "\n".join(f"  {line[:300]}" for line in last_lines(self.log, _LOG_TAIL).splitlines())
