@@ -57,7 +57,7 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python -m glovebox.api.reference_docs --check
 
 .PHONY: test
-test: lint programs ## Lint, types, and all tests against a real API server and a real store, below 10 minutes
+test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node, about a quarter of an hour
 	$(call say,pytest: everything but what takes minutes)
 	@$(BIN)/pytest -m "not slow" $(ARGS)
 
