@@ -27,6 +27,9 @@ def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -
     expect_admitted(experiments.create(OPERATOR, objects.namespace(SHORT_LIVED), dry_run=False))
     walls = objects.together(*objects.walls(SHORT_LIVED))
     expect_admitted(experiments.create(OPERATOR, walls, dry_run=False))
+    # The quota controller writes into its status when it has counted: what was read before that could not be replaced.
+    quota = ("get", "resourcequotas", f"--namespace={SHORT_LIVED}", "-o", "jsonpath={.items[*].status.used}")
+    until(lambda: experiments(OPERATOR, *quota), lambda answer: bool(answer.out))
     live = [json.loads(read(experiments, thing["kind"], thing["metadata"]["name"], SHORT_LIVED)) for thing in objects.walls(SHORT_LIVED)]
     expect_admitted(experiments(OPERATOR, "replace", "-f", "-", manifest=objects.together(*live)))
     expect_admitted(experiments.create(CLUSTER_ADMIN, objects.job(SHORT_LIVED), dry_run=False))
