@@ -74,7 +74,7 @@ async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
 
 
 async def _build(world: World, pin: DatasetPin, obj: dict[str, Any], draft: Draft, store: ObjectStore, connection: Store) -> None:
-    await _announce(world, pin, obj)
+    await _announce(world, obj, draft)
     lock_proven = store.status.condition(types.LOCK_PROVEN)
     async with world.metrics.on_store("build_pin"):
         built = await build_pin(
@@ -96,15 +96,14 @@ async def _build(world: World, pin: DatasetPin, obj: dict[str, Any], draft: Draf
     draft.no(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
 
 
-async def _announce(world: World, pin: DatasetPin, obj: dict[str, Any]) -> None:
+async def _announce(world: World, obj: dict[str, Any], draft: Draft) -> None:
     """Say that reading has begun, because it may take long."""
     interim = Draft(obj, LASTING, world.now())
     message = "every object is being read and hashed; this takes as long as the data is large"
     interim.unknown(types.VERIFIED, reasons.VERIFYING, message)
     interim.no(types.READY, reasons.VERIFYING, message)
     interim.yes(types.RECONCILING, reasons.VERIFYING, message)
-    current = world.resources.get(Key(KIND, pin.namespace, pin.name)) or obj
-    await world.write_status(current, interim.render(REQUIRED, READY))
+    draft.replaces = await world.write_status(world.resources.get(Key.of(obj)) or obj, interim.render(REQUIRED, READY))
 
 
 def _recorded(built: BuiltPin) -> dict[str, Any]:

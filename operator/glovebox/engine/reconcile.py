@@ -90,6 +90,9 @@ async def _write(world: World, key: Key, obj: dict[str, Any], draft: Draft, cont
         return
     if current["metadata"].get("generation") != obj["metadata"].get("generation"):
         raise Conflict(reasons.CONFLICT, f"{key} was changed while it was looked at")
+    if (current.get("status") or {}) != draft.replaces:
+        # Only another operator does that, beside this one during an upgrade: what it bound would be lost.
+        raise Conflict(reasons.CONFLICT, f"the status of {key} was written while it was looked at")
     if isinstance(draft.error, Conflict):
         return  # the next look follows at once and will have something to say
     status = draft.render(controller.required, controller.ready)

@@ -60,15 +60,18 @@ class World:
     # Credentials of ObjectStores by name, as last read from their Secrets.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
 
-    async def write_status(self, obj: Mapping[str, Any], status: dict[str, Any]) -> None:
+    async def write_status(self, obj: Mapping[str, Any], status: dict[str, Any]) -> dict[str, Any]:
         """Write a status if it differs from what the object shows, and wake those who refer to the object when it did.
+
+        Returns:
+            The status as the API server keeps it.
 
         Raises:
             Conflict: The object changed since it was read: decide anew.
             NotFound: It is gone.
         """
         if status == obj.get("status"):
-            return
+            return status
         key = Key.of(obj)
         # The whole object goes along: finalizers left out of it would be removed, even by the status subresource.
         body = {**obj, "status": status}
@@ -76,6 +79,8 @@ class World:
         self.resources.wrote(answer)
         for user in self.resources.users_of(key):
             self.wake(user)
+        kept: dict[str, Any] = answer.get("status") or {}
+        return kept
 
     async def write_finalizers(self, obj: Mapping[str, Any], finalizers: list[str]) -> None:
         """Set an object's finalizers, on the version that was read.

@@ -46,6 +46,8 @@ class Draft:
         self._said: dict[str, tuple[Answer, str, str]] = {}
         self._fields: dict[str, Any] = {}
         self._error: GloveboxError | None = None
+        # What this reconcile knows the resource to show: the draft replaces that, and nothing that came in between.
+        self.replaces: Mapping[str, Any] = self._previous
 
     @property
     def error(self) -> GloveboxError | None:

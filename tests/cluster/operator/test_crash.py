@@ -9,8 +9,9 @@ from collections import Counter
 import pytest
 
 from glovebox import names
+from glovebox.desired.snapshot import KEY_PLATFORM_IMAGE
 from support.cluster import Cluster
-from support.operator_process import Operator, Team, experiment_spec
+from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec
 
 ROUNDS = 20
 
@@ -61,7 +62,9 @@ def repeated_creations(cluster: Cluster, spaces: set[str]) -> dict[tuple[str, st
 def test_two_operators_at_once_arrive_at_the_same_and_do_not_fight(
     cluster: Cluster, team: Team, operator: Operator, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    second = Operator(cluster, tmp_path_factory.mktemp("second"), name="second")
+    newer = PLATFORM_IMAGE.replace("e" * 64, "f" * 64)
+    # As during an upgrade: what one of them binds to an experiment is not what the other would have bound.
+    second = Operator(cluster, tmp_path_factory.mktemp("second"), name="second", settings={"GLOVEBOX_IMAGE": newer})
     second.start()
     try:
         made = [f"twin-{number}" for number in range(10)]
@@ -69,9 +72,13 @@ def test_two_operators_at_once_arrive_at_the_same_and_do_not_fight(
             team.declare("Experiment", name, experiment_spec("standard", "primary"))
         for name in made:
             team.expect("Experiment", name)
-        time.sleep(2)
+        time.sleep(3)
         before = operator.writes() + second.writes()
         time.sleep(10)
         assert operator.writes() + second.writes() == before
     finally:
         second.stop()
+    statuses = [team.read("Experiment", name)["status"] for name in made]
+    for status in statuses:
+        snapshot = cluster.api.get(f"/api/v1/namespaces/{status['namespace']}/configmaps/{names.SNAPSHOT_CONFIG_MAP}")
+        assert snapshot["data"][KEY_PLATFORM_IMAGE] == status["platformImage"]
