@@ -34,7 +34,7 @@ programs: packages ## Build Kubernetes, etcd and Helm into the user's cache, onc
 	@$(BIN)/glovebox local build
 
 .PHONY: demo
-demo: packages ## Show it all, on a real cluster with real data (ARGS=--keep leaves it running)
+demo: $(if $(findstring kind,$(ARGS)),environment,packages) ## Show it all, on a real cluster with real data (ARGS=--keep leaves it running)
 	@$(BIN)/glovebox demo $(ARGS)
 
 .PHONY: down

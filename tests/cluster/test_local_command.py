@@ -63,7 +63,7 @@ def test_without_an_environment_every_command_says_what_to_do(state: StateDir) -
         refused = glovebox(command, check=False)
         assert refused.returncode == 1
         assert "there is none called command-test: `glovebox local up`" in refused.stderr
-    assert "No process of the environment command-test was running" in glovebox("down").stdout
+    assert "No part of the environment command-test was running" in glovebox("down").stdout
 
 
 def test_up_twice_starts_it_once(running: StateDir) -> None:
@@ -112,7 +112,7 @@ def test_data_that_are_kept_are_there_after_the_next_up(running: StateDir) -> No
 def test_down_leaves_no_process_and_no_file(running: StateDir) -> None:
     records = _records(running)
     assert all(record.alive for record in records.values())
-    assert "(5 processes ended)" in glovebox("down").stdout
+    assert "(5 parts ended)" in glovebox("down").stdout
     assert not any(record.alive for record in records.values())
     assert not running.root.exists()
 

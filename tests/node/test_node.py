@@ -154,7 +154,7 @@ def test_an_image_is_found_by_its_digest_and_no_other_is_taken_for_it(scene: Nod
     status = scene.api.get(path_of("v1", "pods", namespace="scene", name="good"))["status"]["containerStatuses"][0]
     assert status["imageID"].endswith(digest)
     with pytest.raises(LocalError, match="and not sha256:0000"):
-        scene.cluster.environment.load_image(scene.image.archive, f"{name}@sha256:{'0' * 64}")
+        scene.cluster.environment.driver.load_image(scene.image.archive, f"{name}@sha256:{'0' * 64}")
 
 
 def test_a_killed_kubelet_comes_back_and_pods_have_not_noticed(scene: NodeCluster) -> None:

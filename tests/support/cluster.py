@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from glovebox.local.part import Part
     from glovebox.local.progress import Progress
-    from glovebox.local.seaweedfs import Keys, StoreAccess
+    from glovebox.local.seaweedfs_config import Keys, StoreAccess
 
 _TIMEOUT = 100.0
 
@@ -55,7 +55,7 @@ class Store:
     @property
     def part(self) -> Part:
         """Its process."""
-        return self._environment.store.part
+        return self._environment.store.parts[0]
 
     def start(self) -> None:
         """Start it again with the same data, port and keys, and wait until it answers."""
@@ -251,6 +251,6 @@ def running_cluster(root: Path, *, nodes: int = 0) -> Iterator[Cluster]:
                 part.kill()
             except LocalError as error:
                 print(f"left behind: {error}")  # noqa: T201 - pytest shows it
-        environment.store.remove_sockets()
+        environment.store.remove()
         if nodes:
             remove_leftovers(state)

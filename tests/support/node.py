@@ -65,7 +65,7 @@ def running_node_cluster(root: Path, *, nodes: int = 1) -> Iterator[NodeCluster]
     """
     with running_cluster(root, nodes=nodes) as cluster:
         running = NodeCluster(cluster)
-        cluster.environment.load_image(running.image.archive, running.image.reference)
+        cluster.environment.driver.load_image(running.image.archive, running.image.reference)
         yield running
 
 
@@ -88,7 +88,7 @@ class NodeCluster:
     def load_glovebox(self) -> Image:
         """Bring the image of Glovebox as it stands to every node, and return it."""
         image = ensure_image(GLOVEBOX, REPOSITORY)
-        self.cluster.environment.load_image(image.archive, image.reference)
+        self.cluster.environment.driver.load_image(image.archive, image.reference)
         return image
 
     def create_pod(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import signal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from types import FrameType
+
+
+class DemoDriver(StrEnum):
+    """Where the cluster of the demonstration comes from."""
+
+    EMBEDDED = "embedded"
+    KIND = "kind"
 
 
 def demo(
@@ -18,17 +26,22 @@ def demo(
         bool | None,
         typer.Option("--node/--no-node", help="With a node that runs the Experiment, or without; by default with, as root on Linux."),
     ] = None,
+    driver: Annotated[
+        DemoDriver, typer.Option(help="embedded: a cluster of our own. kind: cluster, store and operator in containers, on any system.")
+    ] = DemoDriver.EMBEDDED,
 ) -> None:
     """Show it all: a cluster, the operator, real data, an Experiment, its run and seal, refusals, a repair. 0 if all of it happened."""
     from glovebox.local.demo.run import make_console, program, run_demo  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox.local.errors import LocalError  # noqa: PLC0415
     from glovebox.local.processes import INTERRUPTIONS  # noqa: PLC0415
 
+    if node is not None and driver is DemoDriver.KIND:
+        raise typer.BadParameter("--node and --no-node go with --driver embedded: a cluster in containers always has a node")
     for number in INTERRUPTIONS:
         signal.signal(number, _interrupted)
     console = make_console()
     try:
-        run_demo(console, name=name, keep=keep, node=node)
+        run_demo(console, name=name, keep=keep, node=node, driver=driver.value)
     except LocalError as error:
         console.print("\n[bold red]The demonstration failed.[/]", highlight=False)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)

@@ -77,7 +77,7 @@ def down(
         bool, typer.Option("--keep-data", help="End the processes gently, keep data, keys and logs for the next `up`.")
     ] = False,
 ) -> None:
-    """End exactly the processes that `up` started, and remove their data."""
+    """End exactly the processes and containers that `up` started, and remove their data."""
     from glovebox.local.environment import bring_down  # noqa: PLC0415
     from glovebox.local.progress import terminal  # noqa: PLC0415
 
@@ -85,9 +85,7 @@ def down(
         ended = bring_down(name, terminal(), keep_data=keep_data)
     kept = "; its data are kept" if keep_data else ""
     typer.echo(
-        f"The environment {name} is down ({ended} processes ended{kept})."
-        if ended
-        else f"No process of the environment {name} was running{kept}."
+        f"The environment {name} is down ({ended} parts ended{kept})." if ended else f"No part of the environment {name} was running{kept}."
     )
 
 
@@ -138,7 +136,7 @@ def env(name: Name = "local") -> None:
         access = environment.access
     for variable, value in {"KUBECONFIG": str(environment.kubeconfig), **access.variables}.items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
-    if environment.description.driver == "embedded":
+    if bin_dir().exists():
         typer.echo(f'export PATH={shlex.quote(str(bin_dir()))}:"$PATH"')
 
 
@@ -193,10 +191,12 @@ def images(name: Name = "local") -> None:
 
     with _reporting():
         repository = find_repository()
-        built = [ensure_image(source, repository, terminal()) for source in (GLOVEBOX, TRAINER)]
         environment = find_environment(name)
-        for image in built if environment and environment.nodes else ():
-            _existing(name).load_image(image.archive, image.reference)
+        build = environment.driver.build_image if environment else ensure_image
+        built = [build(source, repository, terminal()) for source in (GLOVEBOX, TRAINER)]
+        if environment and environment.driver.runs_pods:
+            for image in built:
+                environment.driver.load_image(image.archive, image.reference)
     for image in built:
         typer.echo(f"{image.reference}\n  {image.archive}")
 
@@ -211,12 +211,10 @@ def load(
     from glovebox.local.images import read_digests  # noqa: PLC0415 - see glovebox.cli.main
 
     with _reporting():
-        environment = _existing(name)
-        # Where there are no nodes this says so.
-        environment.gateway.holder()
+        driver = _existing(name).driver
         for digest in read_digests(archive):
             reference = f"{repository}@{digest}"
-            environment.load_image(archive, reference)
+            driver.load_image(archive, reference)
             typer.echo(reference)
 
 

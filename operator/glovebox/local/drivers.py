@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, Protocol
 
 from glovebox.local.control_plane import ControlPlane
 from glovebox.local.errors import LocalError
 from glovebox.local.gateway import Gateway
+from glovebox.local.image_build import ensure_image
 from glovebox.local.kubeconfig import extract_context
 from glovebox.local.nodes import Nodes
 from glovebox.local.packages import demand_node
@@ -17,11 +16,13 @@ from glovebox.local.programs import ETCD, KUBERNETES, NODE_PROGRAMS, ensure_prog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from glovebox.local.containers import Container
+    from glovebox.local.image_build import ImageSource
+    from glovebox.local.images import Image
     from glovebox.local.paths import StateDir
     from glovebox.local.progress import Progress
-
-_KIND_TIMEOUT = 600
 
 
 class Driver(Protocol):
@@ -30,6 +31,14 @@ class Driver(Protocol):
     @property
     def parts(self) -> tuple[Part, ...]:
         """The processes on this machine that are ours, in the order in which they start."""
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """The containers that are ours."""
+
+    @property
+    def runs_pods(self) -> bool:
+        """Whether it brings nodes, with images of ours on them."""
 
     def prepare(self, progress: Progress) -> None:
         """Do what must be done before anything of the environment starts.
@@ -48,9 +57,35 @@ class Driver(Protocol):
     def down(self) -> None:
         """Remove what the driver brought beside `parts`."""
 
+    def build_image(self, source: ImageSource, repository: Path, progress: Progress) -> Image:
+        """Build an image where that is needed, and return it by its digest.
+
+        Args:
+            source: Which.
+            repository: The folder of the checkout.
+            progress: Shown what is built.
+
+        Raises:
+            LocalError: This machine lacks what it takes, or the build failed.
+        """
+
+    def load_image(self, archive: Path, reference: str) -> None:
+        """Bring an image to every node, so that a pod that names it so starts without a registry.
+
+        Args:
+            archive: An OCI archive.
+            reference: `registry/name@sha256:...` with the digest of the manifest in the archive.
+
+        Raises:
+            LocalError: There are no nodes, or the archive holds another image, or could not be read.
+        """
+
 
 class Embedded:
     """A control plane of our own: four processes on this machine, no container engine; and nodes, where they are asked for."""
+
+    containers: tuple[Container, ...] = ()
+    build_image = staticmethod(ensure_image)
 
     def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool, nodes: int = 0) -> None:
         self._programs = (ETCD, KUBERNETES, *(NODE_PROGRAMS if nodes else ()))
@@ -67,6 +102,11 @@ class Embedded:
         before = self.gateway.parts if self.gateway else ()
         after = self.nodes.parts if self.nodes else ()
         return (*before, *self.control_plane.parts, *after)
+
+    @property
+    def runs_pods(self) -> bool:
+        """Whether nodes were asked for."""
+        return self.nodes is not None
 
     def prepare(self, progress: Progress) -> None:
         """Build the programs where the cache does not have them; open the gateway."""
@@ -102,52 +142,26 @@ class Embedded:
     def down(self) -> None:
         """Nothing is left when the processes have ended."""
 
+    def load_image(self, archive: Path, reference: str) -> None:
+        """Bring an image to every node.
 
-class Kind:
-    """A cluster made by the `kind` program in containers.
-
-    Written to kind's documented commands, and not covered by our tests: they run where there is no container engine.
-    The store stays on this machine's loopback interface: an operator on this machine reaches it, pods do not.
-    """
-
-    parts: tuple[Part, ...] = ()
-
-    def __init__(self, state: StateDir) -> None:
-        self._state = state
-        self._cluster = f"glovebox-{state.root.name}"
-
-    def prepare(self, progress: Progress) -> None:
-        """Nothing."""
-
-    def up(self, progress: Progress) -> None:
-        """Create the cluster unless it exists."""
-        with progress.step(f"Creating the kind cluster {self._cluster}"):
-            if self._cluster not in self._kind("get", "clusters").split():
-                self._kind("create", "cluster", "--name", self._cluster, "--wait", "180s", "--kubeconfig", str(self._state.kubeconfig))
-            else:
-                self._kind("export", "kubeconfig", "--name", self._cluster, "--kubeconfig", str(self._state.kubeconfig))
-            self._state.kubeconfig.chmod(0o600)
-
-    def down(self) -> None:
-        """Delete the cluster."""
-        self._kind("delete", "cluster", "--name", self._cluster)
-
-    def _kind(self, *arguments: str) -> str:
-        if shutil.which("kind") is None:
-            raise LocalError("Looking for kind", "no program `kind` on PATH: install it, or use --driver embedded, which needs nothing")
-        try:
-            done = subprocess.run(["kind", *arguments], capture_output=True, text=True, timeout=_KIND_TIMEOUT, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise LocalError(f"`kind {arguments[0]}`", f"not done after {_KIND_TIMEOUT} s") from error
-        if done.returncode != 0:
-            raise LocalError(f"`kind {' '.join(arguments)}`", f"it says:\n{done.stderr.strip()}")
-        return done.stdout
+        Raises:
+            LocalError: See `Driver`.
+        """
+        if self.nodes is None:
+            raise LocalError("Loading an image", "the environment has no nodes: `glovebox local up --node`")
+        for node in self.nodes.nodes:
+            node.load_image(archive, reference)
 
 
 class Current:
     """A cluster that exists already, taken from a kubeconfig. Nothing in it is made or removed here."""
 
     parts: tuple[Part, ...] = ()
+    containers: tuple[Container, ...] = ()
+    runs_pods = False
+    # To be pushed to wherever the cluster pulls from.
+    build_image = staticmethod(ensure_image)
 
     def __init__(self, state: StateDir, *, kubeconfig: str | None, context: str | None) -> None:
         self._state = state
@@ -165,3 +179,11 @@ class Current:
 
     def down(self) -> None:
         """The cluster is not ours."""
+
+    def load_image(self, archive: Path, reference: str) -> None:
+        """Refuse: its nodes are not ours.
+
+        Raises:
+            LocalError: Always.
+        """
+        raise LocalError("Loading an image", f"the cluster is not ours: push {archive} as {reference} to a registry that it pulls from")

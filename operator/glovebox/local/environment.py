@@ -14,21 +14,25 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from glovebox.local import control_plane, seaweedfs
-from glovebox.local.drivers import Current, Driver, Embedded, Kind
+from glovebox.local import control_plane, seaweedfs_config
+from glovebox.local.drivers import Current, Driver, Embedded
 from glovebox.local.errors import LocalError
+from glovebox.local.kind import NETWORK, Kind, demand_engine
 from glovebox.local.locking import exclusive
 from glovebox.local.nodes import remove_leftovers
 from glovebox.local.paths import StateDir, write_private
 from glovebox.local.ports import LOOPBACK, choose_ports
 from glovebox.local.processes import ProcessRecord, end_processes
 from glovebox.local.progress import Silent
-from glovebox.local.seaweedfs import SeaweedFS, StoreAccess
+from glovebox.local.seaweedfs import SeaweedFS
+from glovebox.local.seaweedfs_config import StoreAccess
+from glovebox.local.store_container import StoreContainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from glovebox.local.containers import Container
     from glovebox.local.namespaces import NamespacesOf
     from glovebox.local.node import Node
     from glovebox.local.part import Part
@@ -58,7 +62,7 @@ class Description:
     @classmethod
     def new(cls, driver: DriverName, *, kubeconfig: str | None = None, context: str | None = None, nodes: int = 0) -> Description:
         """Describe a new environment: choose its ports."""
-        names = (*seaweedfs.PORTS, *(control_plane.PORTS if driver == "embedded" else ()))
+        names = (*seaweedfs_config.PORTS, *(control_plane.PORTS if driver == "embedded" else ()))
         return cls(driver, choose_ports(names), kubeconfig, context, nodes)
 
     @classmethod
@@ -98,7 +102,11 @@ class Environment:
         self.driver = _driver(state, description, tied=tied)
         gateway = self.driver.gateway if isinstance(self.driver, Embedded) else None
         self._gateway = gateway.namespaces if gateway else None
-        self.store = SeaweedFS(state, description.ports, tied=tied, gateway=self._gateway)
+        self.store: SeaweedFS | StoreContainer = (
+            StoreContainer(state, description.ports, network=NETWORK)
+            if isinstance(self.driver, Kind)
+            else SeaweedFS(state, description.ports, tied=tied, gateway=self._gateway)
+        )
 
     @property
     def control_plane(self) -> control_plane.ControlPlane:
@@ -151,19 +159,6 @@ class Environment:
             raise LocalError("Looking for the store", "the environment has no nodes: nothing but this machine reaches its store")
         return self.store.endpoint_for_pods
 
-    def load_image(self, archive: Path, reference: str) -> None:
-        """Bring an image to every node, so that a pod that names it so starts without a registry.
-
-        Args:
-            archive: An OCI archive.
-            reference: `registry/name@sha256:...` with the digest of the manifest in the archive.
-
-        Raises:
-            LocalError: The archive holds another image, or could not be read.
-        """
-        for node in self.nodes:
-            node.load_image(archive, reference)
-
     @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
@@ -182,7 +177,17 @@ class Environment:
     @property
     def parts(self) -> tuple[Part, ...]:
         """Every process, in the order in which they start."""
-        return (*self.driver.parts, self.store.part)
+        return (*self.driver.parts, *self.store.parts)
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """Every container, in the order in which they start; mostly none.
+
+        Raises:
+            LocalError: The container engine does not answer.
+        """
+        beside = (self.store.container,) if isinstance(self.store, StoreContainer) else ()
+        return (*self.driver.containers, *beside)
 
     def up(self, progress: Progress | None = None) -> bool:
         """Start what does not run, and wait until all of it does its work.
@@ -196,25 +201,28 @@ class Environment:
         shown = progress or Silent()
         self._end_what_lost_its_network()
         ran = {part.name for part in self.parts if part.running}
-        if len(ran) == len(self.parts) and self.kubeconfig.exists() and not any(part.spec.ready() for part in self.parts):
+        if len(ran) == len(self.parts) and self.kubeconfig.exists() and not self._unready():
             return False
         try:
             self.driver.prepare(shown)
             self.store.prepare()
             # First, because it needs the longest and nobody: it loads while the control plane does.
-            self.store.part.launch()
+            self.store.launch()
             self.driver.up(shown)
             with shown.step("Starting SeaweedFS") as step:
-                self.store.part.wait_ready(step.say)
+                self.store.wait_ready(step.say)
                 step.say(self.store.endpoint)
         except BaseException:
             for part in reversed(self.parts):
                 if part.name not in ran:
                     part.kill()
-            if not self.store.part.running:
-                self.store.remove_sockets()
+            if self.store.parts and not any(part.running for part in self.store.parts):
+                self.store.remove()
             raise
         return True
+
+    def _unready(self) -> bool:
+        return any(part.spec.ready() for part in self.parts) or any(container.missing for container in self.containers)
 
     def _end_what_lost_its_network(self) -> None:
         # Without its holder a network goes on for those who are in it, and nothing leads there any more.
@@ -256,6 +264,9 @@ def bring_up(
     with _exclusive(state, progress):
         description = Description.read(state)
         if description is None:
+            if driver == "kind":
+                # Before anything is kept: without an engine it could not be taken down either.
+                demand_engine()
             state.create()
             description = Description.new(driver, kubeconfig=kubeconfig, context=context, nodes=nodes)
             description.write(state)
@@ -276,7 +287,7 @@ def bring_up(
 
 
 def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
-    """Take the environment of that name down; return how many processes were ended.
+    """Take the environment of that name down; return how many processes and containers were ended.
 
     It needs nothing but the records of the processes: an environment that is half made, or was made by another version
     of this program, goes too.
@@ -289,10 +300,14 @@ def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
         records = {file: record for file in state.run.glob("*.json") if (record := ProcessRecord.read(file))}
         alive = [record for record in records.values() if record.alive]
         environment = _readable(name)
+        running = [container for container in environment.containers if not container.missing] if environment else []
+        ended = len(alive) + len(running)
         if keep_data and environment:
             # Whoever uses a part ends before it, so that each can finish its work.
             for part in reversed(environment.parts):
                 part.stop()
+            for container in running:
+                container.stop()
         end_processes(alive, grace=0)
         for file in records:
             file.unlink(missing_ok=True)
@@ -300,12 +315,12 @@ def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
         if os.geteuid() == 0:
             remove_leftovers(state)
         if keep_data or not state.root.exists():
-            return len(alive)
+            return ended
         if environment:
-            environment.store.remove_sockets()
+            environment.store.remove()
             environment.driver.down()
         shutil.rmtree(state.root)
-        return len(alive)
+        return ended
 
 
 def _readable(name: str) -> Environment | None:

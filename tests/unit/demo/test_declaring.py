@@ -10,7 +10,7 @@ import yaml
 from glovebox.local.demo.declaring import EXAMPLE, condition, write_example
 from glovebox.local.demo.stage import find_repository
 from glovebox.local.errors import LocalError
-from glovebox.local.seaweedfs import Keys, StoreAccess
+from glovebox.local.seaweedfs_config import Keys, StoreAccess
 
 ACCESS = StoreAccess("http://127.0.0.1:23456", "eu-north-1", "arn:aws:iam::1:role/runs", Keys("a", "b"), Keys("c", "d"))
 

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local.demo.preparing import chart_values
-from glovebox.local.demo.stage import BREAK_GLASS_ADMIN, BREAK_GLASS_GROUP
 from glovebox.local.demo.tools import Person, Tools
 from glovebox.local.errors import LocalError
-from glovebox.local.operator_process import OPERATOR_USER
 
 
 def _tools(folder: Path, script: str) -> Tools:
@@ -40,10 +37,3 @@ def test_a_failure_tells_the_command_and_its_words(tmp_path: Path) -> None:
 def test_what_hangs_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="no end after 0 s"):
         _tools(tmp_path, "exec sleep 60").try_kubectl(timeout=0.1)
-
-
-def test_the_chart_knows_the_operator_and_the_glass() -> None:
-    values = chart_values()
-    assert values["operator"]["identities"] == [OPERATOR_USER] == [subject["name"] for subject in values["operator"]["subjects"]]
-    assert values["guards"]["breakGlassGroups"] == [BREAK_GLASS_GROUP]
-    assert BREAK_GLASS_GROUP in BREAK_GLASS_ADMIN.groups

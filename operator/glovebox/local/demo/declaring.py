@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from glovebox.local.demo.stage import EXPERIMENTS, TEAM, Stage
 from glovebox.local.errors import LocalError
 from glovebox.local.paths import write_private
-from glovebox.local.seaweedfs import StoreAccess
+from glovebox.local.seaweedfs_config import StoreAccess
 
 if TYPE_CHECKING:
     from glovebox.local.progress import Step

@@ -10,7 +10,7 @@ from typing import Any
 
 from glovebox.local.demo.flights import DataFile
 from glovebox.local.errors import LocalError
-from glovebox.local.seaweedfs import StoreAccess
+from glovebox.local.seaweedfs_config import StoreAccess
 
 BUCKET = "flights"
 _STEP = "Loading the data"

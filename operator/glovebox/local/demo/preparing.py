@@ -4,63 +4,47 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glovebox import names
 from glovebox.local.demo import loading
 from glovebox.local.demo.flights import DataFile, read_files
 from glovebox.local.demo.stage import ADMIN, BREAK_GLASS_GROUP, Stage
 from glovebox.local.errors import LocalError
-from glovebox.local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER
+from glovebox.local.operator_process import OPERATOR_NAMESPACE
 
 if TYPE_CHECKING:
     from glovebox.local.progress import Step
 
 CREDENTIALS = "primary-store-credentials"
+_HELM_TIMEOUT = 180.0
 _GUARD = "glovebox-namespaces"
 _GUARD_TIMEOUT = 60.0
 _POLL_INTERVAL = 0.2
 
 
 def install_chart(stage: Stage, step: Step) -> None:
-    """Install CRDs, guards and rights by helm; the operator itself is started beside the cluster, as a process.
+    """Install CRDs, guards and rights by helm, and the operator too where nodes in containers run it.
 
     Raises:
         LocalError: Helm failed.
     """
-    values = chart_values()
+    values = {"operator": stage.operator.values, "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]}}
     chart = str(stage.repository / "helm" / "glovebox")
     command = ("upgrade", "--install", "glovebox", chart, f"--namespace={OPERATOR_NAMESPACE}", "--create-namespace", "--wait", "--values=-")
-    stage.tools.helm(*command, stdin=json.dumps(values), timeout=120)
+    stage.tools.helm(*command, stdin=json.dumps(values), timeout=_HELM_TIMEOUT)
     policies = stage.tools.get("validatingadmissionpolicies", selector="app.kubernetes.io/name=glovebox")["items"]
     kinds = [line for line in stage.tools.kubectl("api-resources", "--api-group=glovebox.dev", "--no-headers").splitlines() if line.strip()]
     step.say(f"{len(kinds)} kinds, {len(policies)} guards")
 
 
-def chart_values() -> dict[str, Any]:
-    """Return the chart's values for an operator that runs as a process under a user of its own."""
-    return {
-        "operator": {
-            "enabled": False,
-            "identities": [OPERATOR_USER],
-            "subjects": [{"kind": "User", "name": OPERATOR_USER, "apiGroup": "rbac.authorization.k8s.io"}],
-        },
-        "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]},
-    }
-
-
 def start_operator(stage: Stage, step: Step) -> None:
-    """Start the operator under its own certificate: it may do what the chart's roles say and nothing else.
+    """Have the operator run.
 
     Raises:
         LocalError: It ended, or was not ready in time.
     """
-    stage.operator.launch()
-    stage.operator.wait_ready(step.say)
-    if stage.environment.nodes:
-        # It runs where pods are; its pages are for whoever is here.
-        stage.environment.forward_from_gateway("operator-forwarder", stage.metrics_port).start()
-    step.say(f"user {OPERATOR_USER}, pid {stage.operator.pid}")
+    stage.operator.start(step)
 
 
 def hand_over_keys(stage: Stage, step: Step) -> None:

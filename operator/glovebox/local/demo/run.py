@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glovebox.local.demo.operators import Operator, OperatorDeployment, OperatorProcess
 from glovebox.local.demo.script import chapters
 from glovebox.local.demo.stage import EXPERIMENT, TEAM, Chapter, DemoStep, Stage, find_repository
 from glovebox.local.demo.tools import Tools
-from glovebox.local.environment import Environment, bring_down, bring_up
+from glovebox.local.environment import DriverName, Environment, bring_down, bring_up
 from glovebox.local.errors import LocalError
-from glovebox.local.image_build import GLOVEBOX, TRAINER, ensure_image
+from glovebox.local.image_build import GLOVEBOX, TRAINER
 from glovebox.local.packages import node_obstacle
 from glovebox.local.paths import StateDir
 from glovebox.local.processes import deferred_signals
@@ -36,7 +37,7 @@ TRAINER_REPOSITORY = "registry.example/flights/trainer"
 _WIDTH = 100
 
 
-def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bool | None = None) -> None:
+def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bool | None = None, driver: DriverName = "embedded") -> None:
     """Play the whole demonstration; where no node can run it leaves out the run, and says so.
 
     Args:
@@ -44,6 +45,7 @@ def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bo
         name: Of the local environment; one that is left from before is ended first.
         keep: Leave everything running at the end, also after a failure.
         node: With a node that runs pods, or without; by default with one where this machine can.
+        driver: Where the cluster comes from; one in containers always has a node.
 
     Raises:
         LocalError: A step failed, or a node was asked for and cannot run here.
@@ -51,25 +53,26 @@ def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bo
     started = time.monotonic()
     progress = Terminal(console)
     repository = find_repository()
-    obstacle = node_obstacle()
+    obstacle = None if driver == "kind" else node_obstacle()
     if node and obstacle:
         raise LocalError("Starting a node", obstacle)
     with_node = obstacle is None if node is None else node
     console.print("\n[bold]Glovebox[/] from nothing to a sealed namespace: a real API server, a real store, real data\n", highlight=False)
-    left_out = None if with_node else "the run, and with it packets, read-only mounts and the seal: " + (obstacle or "no node was wanted")
+    left_out = None if with_node else f"the run, and with it packets, read-only mounts and the seal: {_why_left_out(obstacle)}"
     if left_out:
         console.print(f"Left out here: {left_out}\n", markup=False, highlight=False, soft_wrap=True)
-    with environment_of(name, progress, keep=keep, nodes=int(with_node)) as environment:
+    nodes = int(with_node and driver == "embedded")
+    with environment_of(name, progress, keep=keep, driver=driver, nodes=nodes) as environment:
         stage = open_stage(environment, progress, repository)
         play(chapters(run=with_node), stage, progress, console)
         namespace = stage.sealed_namespace
         happened = "All of it happened" if with_node else "All of it but the run happened"
         console.print(f"[bold green]{happened}[/], in {time.monotonic() - started:.0f} s.", highlight=False)
-        console.print(_farewell(name, namespace, stage.metrics_port) if keep else _invitation(), highlight=False, soft_wrap=True)
+        console.print(_farewell(name, namespace, stage.operator.commands) if keep else _invitation(), highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def environment_of(name: str, progress: Progress, *, keep: bool, nodes: int = 0) -> Iterator[Environment]:
+def environment_of(name: str, progress: Progress, *, keep: bool, driver: DriverName = "embedded", nodes: int = 0) -> Iterator[Environment]:
     """Bring a fresh environment up; at the end of the block take it down, unless it is to be kept.
 
     Raises:
@@ -81,7 +84,7 @@ def environment_of(name: str, progress: Progress, *, keep: bool, nodes: int = 0)
             bring_down(name, Silent(), keep_data=False)
     keep_data = False
     try:
-        environment, _ = bring_up(name, "embedded", progress, nodes=nodes)
+        environment, _ = bring_up(name, driver, progress, nodes=nodes)
         yield environment
     except LocalError:
         # For whoever reads the logs; the next demonstration clears them away.
@@ -102,28 +105,42 @@ def open_stage(environment: Environment, progress: Progress, repository: Path) -
     Raises:
         LocalError: A tool could not be built.
     """
-    kubectl = ensure_program(KUBERNETES, progress) / "kubectl"
+    in_containers = environment.description.driver == "kind"
+    # Whoever has kind has kubectl; ours is made for Linux together with all of Kubernetes.
+    installed = shutil.which("kubectl") if in_containers else None
+    kubectl = Path(installed) if installed else ensure_program(KUBERNETES, progress) / "kubectl"
     helm = ensure_program(HELM, progress) / "helm"
     folder = environment.state.root / "demo"
     shutil.rmtree(folder, ignore_errors=True)
-    images = load_images(environment, repository, progress) if environment.nodes else None
-    return Stage(environment, Tools(kubectl, helm, environment.kubeconfig, folder / "home"), repository, images)
+    glovebox, trainer = load_images(environment, repository, progress) if environment.driver.runs_pods else (None, None)
+    tools = Tools(kubectl, helm, environment.kubeconfig, folder / "home")
+    operator: Operator = (
+        OperatorDeployment(tools, glovebox, environment.state.logs)
+        if glovebox and in_containers
+        else OperatorProcess(environment, glovebox, program())
+    )
+    return Stage(environment, tools, repository, operator, trainer)
 
 
 def load_images(environment: Environment, repository: Path, progress: Progress) -> tuple[str, str]:
-    """Build the images of Glovebox and of the trainer where the cache lacks them, bring them to the nodes, and return them by digest.
+    """Build the images of Glovebox and of the trainer where that is needed, bring them to the nodes, and return them by digest.
 
     Raises:
         LocalError: One could not be built or loaded.
     """
-    glovebox, trainer = (ensure_image(source, repository, progress) for source in (GLOVEBOX, TRAINER))
+    driver = environment.driver
+    glovebox, trainer = (driver.build_image(source, repository, progress) for source in (GLOVEBOX, TRAINER))
     # By the name that the example and its profile have for it; there is no registry that could contradict.
     named = f"{TRAINER_REPOSITORY}@{trainer.reference.partition('@')[2]}"
     with progress.step("Loading the images onto the node") as step:
         for image, reference in ((glovebox, glovebox.reference), (trainer, named)):
-            environment.load_image(image.archive, reference)
+            driver.load_image(image.archive, reference)
         step.say(f"{glovebox.reference.partition('@')[0]}, {TRAINER_REPOSITORY}")
     return glovebox.reference, named
+
+
+def _why_left_out(obstacle: str | None) -> str:
+    return f"{obstacle} (`--driver kind` does all of it in containers)" if obstacle else "no node was wanted"
 
 
 def play(chapters: Iterable[Chapter], stage: Stage, progress: Progress, console: Console) -> None:
@@ -175,7 +192,7 @@ def _invitation() -> str:
     )
 
 
-def _farewell(name: str, namespace: str, port: int) -> str:
+def _farewell(name: str, namespace: str, commands: Iterable[str]) -> str:
     return (
         "It goes on running. By hand:\n\n"
         f'  eval "$({program()} local env --name {name})"\n'
@@ -184,7 +201,7 @@ def _farewell(name: str, namespace: str, port: int) -> str:
         f"  kubectl get networkpolicies,resourcequotas,rolebindings --namespace {namespace}\n"
         "  kubectl explain experiment.spec.inputs\n"
         f"  kubectl auth can-i --list --namespace {namespace} --as dana --as-group glovebox:team:{TEAM}\n"
-        f"  curl http://127.0.0.1:{port}/metrics\n"
-        f"  {program()} local logs operator --name {name} --follow\n\n"
+        + "".join(f"  {command}\n" for command in commands)
+        + "\n"
         "End it:  make down"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from glovebox.api import conditions
 from glovebox.local.demo.declaring import condition
 from glovebox.local.demo.stage import TEAM, Stage
 from glovebox.local.errors import LocalError
-from glovebox.local.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -164,7 +162,7 @@ def show_metrics(stage: Stage, step: Step) -> Table:
     Raises:
         LocalError: The operator does not answer.
     """
-    samples = parse_metrics(read_page(stage, "/metrics"))
+    samples = parse_metrics(stage.operator.page("/metrics"))
     ready = samples.get("glovebox_experiment_time_to_ready_seconds_sum", 0.0)
     count = samples.get("glovebox_experiment_time_to_ready_seconds_count", 0.0)
     rows = (
@@ -176,22 +174,8 @@ def show_metrics(stage: Stage, step: Step) -> Table:
     table = _table("", "")
     for row in rows:
         table.add_row(*row)
-    step.say(f"http://{LOOPBACK}:{stage.metrics_port}/metrics")
+    step.say(stage.operator.commands[0])
     return table
-
-
-def read_page(stage: Stage, path: str) -> str:
-    """Return one of the operator's pages.
-
-    Raises:
-        LocalError: It does not answer.
-    """
-    try:
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{stage.metrics_port}{path}", timeout=10) as answer:
-            text: str = answer.read().decode()
-    except OSError as error:
-        raise LocalError(f"Reading {path} of the operator", str(error), stage.operator.log) from error
-    return text
 
 
 def parse_metrics(page: str) -> dict[str, float]:

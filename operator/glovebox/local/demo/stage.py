@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glovebox.local.demo.operators import Operator
 from glovebox.local.demo.tools import Person, Tools
 from glovebox.local.environment import Environment
 from glovebox.local.errors import LocalError
-from glovebox.local.operator_process import OPERATOR_USER, operator_part
-from glovebox.local.part import Part
-from glovebox.local.ports import choose_ports
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,44 +51,21 @@ class Stage:
         environment: The cluster and the store, up.
         tools: kubectl and helm.
         repository: The clone that holds the chart and the examples.
-        images: The images of Glovebox and of the trainer, on the nodes; None where there are no nodes.
+        operator: How the operator runs.
+        trainer: The trainer's image by digest, where pods can run.
     """
 
-    def __init__(self, environment: Environment, tools: Tools, repository: Path, images: tuple[str, str] | None = None) -> None:
+    def __init__(self, environment: Environment, tools: Tools, repository: Path, operator: Operator, trainer: str | None = None) -> None:
         self.environment = environment
         self.tools = tools
         self.repository = repository
-        self._images = images
-
-    @property
-    def trainer(self) -> str | None:
-        """The trainer's image by digest, where pods can run."""
-        return self._images[1] if self._images else None
+        self.operator = operator
+        self.trainer = trainer
 
     @property
     def folder(self) -> Path:
         """For files that the demonstration writes."""
         return self.environment.state.root / "demo"
-
-    @cached_property
-    def metrics_port(self) -> int:
-        """Where the operator answers /metrics, /healthz and /readyz."""
-        return choose_ports(["operator"])["operator"]
-
-    @cached_property
-    def operator(self) -> Part:
-        """The operator; its record lies with those of the environment, so that `glovebox local down` ends it too."""
-        state = self.environment.state
-        kubeconfig = self.environment.control_plane.kubeconfig_for(OPERATOR_USER, ())
-        return operator_part(
-            kubeconfig=kubeconfig,
-            logs=state.logs,
-            run=state.run,
-            port=self.metrics_port,
-            tied=False,
-            settings={"GLOVEBOX_IMAGE": self._images[0]} if self._images else None,
-            gateway=self.environment.gateway if self._images else None,
-        )
 
     @property
     def experiment(self) -> dict[str, Any]:

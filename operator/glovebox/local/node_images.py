@@ -1,0 +1,48 @@
+"""Bringing an image into the containerd of a node, so that a pod that names it by its digest starts without a registry."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Protocol
+
+from glovebox.local.errors import LocalError
+from glovebox.local.images import read_digests
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Ctr(Protocol):
+    """Runs containerd's `ctr` where the node is, for the images of Kubernetes, and returns what it said."""
+
+    def __call__(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
+        """Run it.
+
+        Raises:
+            LocalError: It failed.
+        """
+
+
+def load_image(node: str, ctr: Ctr, archive: Path, reference: str) -> None:
+    """Bring an image to a node, unless it is there.
+
+    Args:
+        node: Its name, for people.
+        ctr: Its `ctr`.
+        archive: An OCI archive.
+        reference: `registry/name@sha256:...` with the digest of the manifest in the archive.
+
+    Raises:
+        LocalError: The archive holds another image, or could not be read.
+    """
+    name, _, digest = reference.partition("@")
+    step = f"Loading the image {name} on node {node}"
+    held = read_digests(archive)
+    if digest not in held:
+        raise LocalError(step, f"{archive} holds {', '.join(held) or 'nothing'}, and not {digest or 'what has no digest'}")
+    if reference in ctr("images", "list", "-q").split():
+        return
+    # Standard input: the archive may lie where the node has mounts of its own.
+    with archive.open("rb") as source:
+        ctr("images", "import", "--digests", f"--base-name={name}", "-", stdin=source)
+    if reference not in ctr("images", "list", "-q").split():
+        raise LocalError(step, f"containerd took {archive} and has no {reference} now")
