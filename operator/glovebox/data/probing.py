@@ -82,7 +82,7 @@ class Group(StrEnum):
 _NEEDS_CONTROL: Final = frozenset({Group.NETWORK, Group.S3})
 _CONTROLS: Final = frozenset({Expected.REACHABLE, Expected.ALLOWED, Expected.NOT_BLOCKED})
 _FORBIDDEN: Final = {Seen.REFUSED: Outcome.PASSED, Seen.UNREACHABLE: Outcome.PASSED, Seen.SILENT: Outcome.PASSED}
-# What is not in a row is `Failed`.
+# What is not in a row is `Failed`; for a control, which says nothing about the walls when it does not work, `Unknown`.
 _OUTCOMES: Final = {
     Expected.BLOCKED: _FORBIDDEN,
     # Only whoever refuses can be believed: silence comes from a store that is away as well.
@@ -90,12 +90,7 @@ _OUTCOMES: Final = {
     Expected.REACHABLE: {Seen.WORKED: Outcome.PASSED},
     Expected.ALLOWED: {Seen.WORKED: Outcome.PASSED},
     # Silence may be a wall or an address where nobody is.
-    Expected.NOT_BLOCKED: {
-        Seen.WORKED: Outcome.PASSED,
-        Seen.REFUSED: Outcome.PASSED,
-        Seen.SILENT: Outcome.UNKNOWN,
-        Seen.UNREACHABLE: Outcome.UNKNOWN,
-    },
+    Expected.NOT_BLOCKED: {Seen.WORKED: Outcome.PASSED, Seen.REFUSED: Outcome.PASSED},
 }
 _RANK: Final = {Outcome.FAILED: 0, Outcome.UNKNOWN: 1, Outcome.PASSED: 2}
 
@@ -303,7 +298,7 @@ def _judged(each: Observation, *, alive: bool) -> Entry:
         return Entry(each.id, each.expected, Outcome.PASSED, f"{each.detail} (reported, not judged)")
     if each.seen is Seen.UNTRIED:
         return Entry(each.id, each.expected, Outcome.UNKNOWN, each.detail)
-    outcome = _OUTCOMES[each.expected].get(each.seen, Outcome.FAILED)
+    outcome = _OUTCOMES[each.expected].get(each.seen, Outcome.UNKNOWN if each.expected in _CONTROLS else Outcome.FAILED)
     if not alive and (outcome is Outcome.PASSED or each.expected in _CONTROLS):
         return Entry(each.id, each.expected, Outcome.UNKNOWN, f"{each.detail}; no control worked, so it proves nothing")
     return Entry(each.id, each.expected, outcome, each.detail)

@@ -131,11 +131,11 @@ def test_without_any_network_silence_proves_nothing(place: Path) -> None:
 
 
 @needs_namespaces
-def test_a_store_that_is_walled_off_fails_when_the_network_works(place: Path) -> None:
+def test_a_store_that_is_walled_off_is_told_and_is_no_hole(place: Path) -> None:
     walled = {"id": "store", "address": "10.99.0.9", "port": 8333, "expected": "Reachable"}
     proven = in_pod(place, {"connections": [walled], "dns": [{"id": "dns", "server": "10.99.0.1", "expected": "Reachable"}]})
-    assert proven.code == 3
-    assert proven["store"] == ("Failed", "10.99.0.9 port 8333: timed out")
+    assert proven.code == 4
+    assert proven["store"] == ("Unknown", "10.99.0.9 port 8333: timed out")
 
 
 @needs_namespaces
