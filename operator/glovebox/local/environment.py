@@ -186,8 +186,7 @@ class Environment:
         Raises:
             LocalError: The container engine does not answer.
         """
-        beside = (self.store.container,) if isinstance(self.store, StoreContainer) else ()
-        return (*self.driver.containers, *beside)
+        return (*self.driver.containers, *self.store.containers)
 
     def up(self, progress: Progress | None = None) -> bool:
         """Start what does not run, and wait until all of it does its work.

@@ -17,6 +17,7 @@ from glovebox.local.seaweedfs_config import ENVIRONMENT, PORTS, Configuration, S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glovebox.local.containers import Container
     from glovebox.local.namespaces import NamespacesOf
     from glovebox.local.paths import StateDir
 
@@ -32,6 +33,8 @@ class SeaweedFS:
         tied: The process dies with us.
         gateway: Where the process lives when there are nodes: S3 then listens for their pods, and nothing else does.
     """
+
+    containers: tuple[Container, ...] = ()
 
     def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool, gateway: NamespacesOf | None = None) -> None:
         self._state = state

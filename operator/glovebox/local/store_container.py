@@ -55,6 +55,7 @@ class StoreContainer:
         self._config = Configuration(state, ports, listen=_EVERYWHERE, home=_HOME)
         # It closes its files at once when it is told to end, and then never ends.
         self.container = Container(f"glovebox-{state.root.name}-store", grace=1)
+        self.containers: tuple[Container, ...] = (self.container,)
         self.endpoint = self._config.endpoint
 
     @property
