@@ -35,7 +35,7 @@ def test_the_experiment_runs_and_its_seal_is_verified_and_nothing_stays(node_clu
     assert "All of it happened" in text
     assert '"event": "trained", "auc": 0.6' in text
     assert "The seal of team-flights/delay-baseline holds. 2 object versions listed and signed" in text
-    for condition in ("Succeeded True RunSucceeded", "Sealed True Sealed", "InputsVerified True Verified"):
+    for condition in ("Isolated True Proven", "Succeeded True RunSucceeded", "Sealed True Sealed", "InputsVerified True Verified"):
         assert condition in text
     assert not list(tmp_path.glob("glovebox/d/run/*.json"))
     assert not [folder for hierarchy in hierarchies() for folder in hierarchy.glob("glovebox-d-*")]

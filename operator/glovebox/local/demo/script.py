@@ -36,6 +36,7 @@ _PREPARATION = (
 _RUN = Chapter(
     "The run",
     (
+        DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Isolated"), running.wait_for_proof),
         DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Succeeded"), running.wait_for_run),
         DemoStep("What it said", running.show_log),
         DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Sealed"), running.wait_for_seal),
