@@ -45,6 +45,15 @@ def test_a_program_is_built_stamped_and_linked_for_people(module: Path, tmp_path
     assert subprocess.run([link], capture_output=True, text=True, check=True).stdout == f"stamped {link}\n"
 
 
+def test_what_a_killed_build_left_goes_with_the_next(module: Path, tmp_path: Path) -> None:
+    del module
+    left = tmp_path / "cache" / "programs" / ".tiny-0123456789abcdef.77"
+    left.mkdir(parents=True)
+    (left / "tiny").touch()
+    folder = ensure_program(TINY)
+    assert {path.name for path in folder.parent.iterdir()} == {".tiny.lock", folder.name}
+
+
 def test_builders_that_start_at_once_build_once(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     del module
     built: list[str] = []

@@ -184,6 +184,9 @@ def _build(program: Program, module: Path, toolchain: Toolchain, folder: Path, s
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
     incoming = folder.with_name(f".{folder.name}.{os.getpid()}")
+    # Of builds that were killed: whoever builds now has the lock.
+    for left in folder.parent.glob(f".{program.name}-*"):
+        shutil.rmtree(left)
     go = str(toolchain.command)
     try:
         incoming.mkdir(parents=True)
