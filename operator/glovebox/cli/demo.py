@@ -27,7 +27,7 @@ def demo(
         typer.Option("--node/--no-node", help="With a node that runs the Experiment, or without; by default with, as root on Linux."),
     ] = None,
     driver: Annotated[
-        DemoDriver, typer.Option(help="embedded: a cluster of our own. kind: cluster, store and operator in containers, on any system.")
+        DemoDriver, typer.Option(help="embedded: a cluster of our own. kind: cluster, store and operator in containers, without root.")
     ] = DemoDriver.EMBEDDED,
 ) -> None:
     """Show it all: a cluster, the operator, real data, an Experiment, its run and seal, refusals, a repair. 0 if all of it happened."""
