@@ -39,10 +39,22 @@ def load_image(node: str, ctr: Ctr, archive: Path, reference: str) -> None:
     held = read_digests(archive)
     if digest not in held:
         raise LocalError(step, f"{archive} holds {', '.join(held) or 'nothing'}, and not {digest or 'what has no digest'}")
-    if reference in ctr("images", "list", "-q").split():
+    if reference in _digests(ctr):
         return
     # Standard input: the archive may lie where the node has mounts of its own.
     with archive.open("rb") as source:
         ctr("images", "import", "--digests", f"--base-name={name}", "-", stdin=source)
-    if reference not in ctr("images", "list", "-q").split():
-        raise LocalError(step, f"containerd took {archive} and has no {reference} now")
+    there = _digests(ctr)
+    if reference in there:
+        return
+    # An image that the archive itself names gets no name by its digest from containerd 2.
+    named = next((other for other, found in there.items() if found == digest), None)
+    if named is None:
+        raise LocalError(step, f"containerd took {archive} and has no image {digest} now")
+    ctr("images", "tag", named, reference)
+
+
+def _digests(ctr: Ctr) -> dict[str, str]:
+    """Return the digest of every image that containerd has, by each of its names."""
+    rows = [line.split(maxsplit=3) for line in ctr("images", "list").splitlines()[1:]]
+    return {name: digest for name, _, digest, _ in rows}

@@ -42,7 +42,10 @@ case "$1" in
   save) cp "$HELD/image.tar" "${2#--output=}" ;;
   inspect) echo 172.18.0.7 ;;
   logs) echo "its last words" ;;
-  exec) case "$*" in *" list "*) cat "$HELD/images" ;; *" import "*) cat > /dev/null; echo "$IMPORTED" >> "$HELD/images" ;; esac ;;
+  exec) case "$*" in
+    *" list") echo "REF TYPE DIGEST SIZE PLATFORMS LABELS"; cat "$HELD/images" ;;
+    *" import "*) cat > /dev/null; echo "$IMPORTED any.type $DIGEST 1 KiB any -" >> "$HELD/images" ;;
+    *" tag "*) echo "$8 any.type $DIGEST 1 KiB any -" >> "$HELD/images" ;; esac ;;
 esac
 """
 
@@ -109,22 +112,37 @@ def test_without_its_programs_the_cure_is_told_and_nothing_is_kept(held: Path, p
     assert not StateDir.named("mine").root.exists()
 
 
+CTR = "docker exec --interactive glovebox-mine-control-plane ctr --namespace=k8s.io"
+
+
+@pytest.mark.parametrize(
+    "named", ["registry.example/trainer@{}", "glovebox.local/flights/trainer:local"], ids=["containerd 1", "containerd 2"]
+)
 def test_an_image_is_built_by_the_engine_and_brought_to_each_node_once(
-    held: Path, state: StateDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    held: Path, state: StateDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     image = write_image(held / "image.tar", "any", {}, entrypoint=["/x"])
     digest = image.reference.partition("@")[2]
-    monkeypatch.setenv("IMPORTED", f"registry.example/trainer@{digest}")
+    wanted = f"registry.example/trainer@{digest}"
+    monkeypatch.setenv("DIGEST", digest)
+    monkeypatch.setenv("IMPORTED", named.format(digest))
     driver = Kind(state)
     built = driver.build_image(TRAINER, tmp_path, Silent())
     assert built.reference == f"glovebox.local/flights/trainer@{digest}"
     for _ in range(2):
-        driver.load_image(built.archive, f"registry.example/trainer@{digest}")
+        driver.load_image(built.archive, wanted)
     told = noted(held)
     assert told[0] == f"docker build --tag=glovebox.local/flights/trainer:local {tmp_path / TRAINER.context}"
-    imports = [line for line in told if " import " in line]
-    ctr = "docker exec --interactive glovebox-mine-control-plane ctr --namespace=k8s.io"
-    assert imports == [f"{ctr} images import --digests --base-name=registry.example/trainer -"]
+    assert [line for line in told if " import " in line] == [f"{CTR} images import --digests --base-name=registry.example/trainer -"]
+    assert any(line.startswith(f"{wanted} ") for line in (held / "images").read_text().splitlines())
+
+
+def test_an_image_that_did_not_arrive_is_told(held: Path, state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = write_image(held / "image.tar", "registry.example/trainer", {}, entrypoint=["/x"])
+    monkeypatch.setenv("DIGEST", "sha256:other")
+    monkeypatch.setenv("IMPORTED", "something")
+    with pytest.raises(LocalError, match="has no image sha256:"):
+        Kind(state).load_image(image.archive, image.reference)
 
 
 def test_the_store_is_made_once_with_its_files_and_only_s3_is_published(
