@@ -124,15 +124,15 @@ class Run:
     def inputs(self) -> dict[str, Any]:
         return {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "role": "train"}]}
 
-    def pin(self, name: str, body: bytes) -> None:
-        """Write one object and pin it."""
+    def pin(self, name: str, body: bytes, **changes: Any) -> None:
+        """Write one object and pin it, with these changes of the pin's spec."""
         s3 = self.node.cluster.store.client()
         bucket = f"data-{self.team.name}"
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         s3.put_object(Bucket=bucket, Key="train/rows.csv", Body=body)
         source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
-        self.team.declare("DatasetPin", name, {"storeRef": {"name": self.store}, "source": source})
+        self.team.declare("DatasetPin", name, {"storeRef": {"name": self.store}, "source": source, **changes})
         self.team.expect("DatasetPin", name)
 
     def ended(self, name: str, script: str, **changes: Any) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def write_image(
     entrypoint: Sequence[str],
     links: Mapping[str, str] | None = None,
     user: str = "0:0",
+    scratch: bool = True,
 ) -> Image:
     """Write the archive of an image.
 
@@ -59,8 +60,9 @@ def write_image(
         entrypoint: What it runs.
         links: Symbolic links in the image, by their path, to a target.
         user: Who runs it.
+        scratch: With an empty folder `tmp` that everybody may write; an image of data has none.
     """
-    layer = _layer(files, links or {})
+    layer = _layer(files, links or {}, ("tmp",) if scratch else ())
     config = _json(
         {
             "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
@@ -103,11 +105,11 @@ def digest_of(blob: bytes) -> str:
     return f"sha256:{hashlib.sha256(blob).hexdigest()}"
 
 
-def _layer(files: Mapping[str, Path], links: Mapping[str, str]) -> bytes:
+def _layer(files: Mapping[str, Path], links: Mapping[str, str], scratch: Sequence[str]) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
         folders = {parent.as_posix() for path in (*files, *links) for parent in PurePosixPath(path).parents} - {"."}
-        for folder in sorted(folders | {"tmp"}):
+        for folder in sorted(folders.union(scratch)):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(entry)

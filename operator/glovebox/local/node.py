@@ -73,7 +73,10 @@ class Node:
         script = ["sh", "-c", holder_script(pause, self.folder)]
         self.holder = self._part("", script, lambda: is_program(self.holder.record, pause.name))
         self.namespaces = NamespacesOf(lambda: self.holder.pid, NODE_KINDS)
-        self.containerd = self._part("containerd", ["containerd", "--config", f"{INSIDE}/containerd.toml"], self._containerd_missing)
+        containerd = [str(programs["containerd"] / "containerd"), "--config", f"{INSIDE}/containerd.toml"]
+        # The machine may have another shim on PATH, of another version.
+        shim = {"PATH": f"{programs['containerd']}:{os.environ.get('PATH', '')}"}
+        self.containerd = self._part("containerd", containerd, self._containerd_missing, shim)
         path = {"PATH": f"{INSIDE}/bin:{os.environ.get('PATH', '')}", "K8S_NODE_NAME": self.name, "CILIUM_K8S_NAMESPACE": "kube-system"}
         self.agent = self._part("cilium", agent_command(cilium), self._healthy(AGENT_PORT, brief="true"), path)
         proxy = [str(kubernetes / "kube-proxy"), f"--config={INSIDE}/kube-proxy.yaml"]
@@ -134,7 +137,7 @@ class Node:
         load_image(self.name, self._ctr, archive, reference)
 
     def _ctr(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
-        command = ["ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io", *arguments]
+        command = [str(self._programs["containerd"] / "ctr"), f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io", *arguments]
         return self.namespaces.run(command, stdin=stdin, timeout=_IMPORT_TIMEOUT)
 
     def _part(self, name: str, command: list[str], ready: Callable[[], str | None], environment: Mapping[str, str] | None = None) -> Part:

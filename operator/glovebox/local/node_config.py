@@ -49,27 +49,29 @@ exec '{pause}'
 
 
 def containerd_config(pause_image: str) -> str:
-    """Return containerd's configuration (version 2: understood by 1.6 and by 2.x)."""
-    return f"""version = 2
+    """Return containerd's configuration (version 4: of containerd 2.3)."""
+    return f"""version = 4
+imports = []
 root = "{INSIDE}/containerd"
 state = "/run/containerd"
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",
-  "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
-[grpc]
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp"]
+[plugins."io.containerd.server.v1.grpc"]
 address = "{CONTAINERD_SOCKET}"
 [plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{pause_image}"
 stream_server_address = "127.0.0.1"
+[plugins."io.containerd.cri.v1.images"]
+snapshotter = "overlayfs"
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "{pause_image}"
+[plugins."io.containerd.cri.v1.runtime"]
 # A machine may not let even root raise a process' worth above others.
 restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
-bin_dir = "{INSIDE}/cni/bin"
+[plugins."io.containerd.cri.v1.runtime".cni]
+bin_dirs = ["{INSIDE}/cni/bin"]
 conf_dir = "{INSIDE}/cni/net.d"
-[plugins."io.containerd.grpc.v1.cri".containerd]
-snapshotter = "overlayfs"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 SystemdCgroup = false
 """
 

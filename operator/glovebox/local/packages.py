@@ -42,7 +42,6 @@ class Package:
 
 
 PACKAGES = (
-    Package("containerd", "containerd", "runs the pods' containers"),
     Package("runc", "runc", "starts a container"),
     Package("containernetworking-plugins", "/usr/lib/cni/loopback", "gives a pod its loopback interface"),
     Package("clang-19", "clang-19", "compiles Cilium's network policies for the kernel"),

@@ -119,8 +119,19 @@ COREDNS = Program(
     also=(("pause", "./pause"),),
     size="CoreDNS, the first time under 2 minutes on two cores",
 )
+_CONTAINERD = "2.3.4"
+_CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
+# Debian's is too old for images as volumes and for read-only mounts that hold below their top.
+CONTAINERD = Program(
+    name="containerd",
+    package=f"{_CONTAINERD_MODULE}/cmd/containerd",
+    variables=((f"{_CONTAINERD_MODULE}/version.Version", f"v{_CONTAINERD}"),),
+    also=tuple((name, f"{_CONTAINERD_MODULE}/cmd/{name}") for name in ("containerd-shim-runc-v2", "ctr")),
+    tags=("no_btrfs", "no_devmapper", "no_zfs"),
+    size=f"containerd {_CONTAINERD}, the first time about 2 minutes on two cores",
+)
 # What a cluster with nodes needs beside those of one without.
-NODE_PROGRAMS = (COREDNS, CILIUM)
+NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

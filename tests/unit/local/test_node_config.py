@@ -42,9 +42,9 @@ def test_the_kubelet_keeps_to_its_own_cgroup_and_never_deletes_an_image() -> Non
 
 def test_containerd_is_told_in_toml_where_its_plugins_and_its_pause_image_are() -> None:
     config = tomllib.loads(containerd_config("registry.example/pause@sha256:0"))
-    cri = config["plugins"]["io.containerd.grpc.v1.cri"]
-    assert cri["sandbox_image"] == "registry.example/pause@sha256:0"
-    assert cri["cni"] == {"bin_dir": "/run/node/cni/bin", "conf_dir": "/run/node/cni/net.d"}
+    plugins = config["plugins"]
+    assert plugins["io.containerd.cri.v1.images"]["pinned_images"] == {"sandbox": "registry.example/pause@sha256:0"}
+    assert plugins["io.containerd.cri.v1.runtime"]["cni"] == {"bin_dirs": ["/run/node/cni/bin"], "conf_dir": "/run/node/cni/net.d"}
     assert json.loads(cni_config())["plugins"][0]["type"] == "cilium-cni"
 
 
