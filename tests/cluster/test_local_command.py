@@ -123,7 +123,7 @@ def test_down_spares_the_process_that_got_the_pid_of_a_dead_one(state: StateDir)
         record = ProcessRecord.of(bystander.pid)
         assert record is not None
         dataclasses.replace(record, start_ticks=record.start_ticks - 1).write(state.run / "etcd.json")
-        assert "No process" in glovebox("down").stdout
+        assert "No part" in glovebox("down").stdout
         assert bystander.poll() is None
         bystander.kill()
 
