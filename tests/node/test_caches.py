@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -46,10 +46,6 @@ def disk(node_cluster: NodeCluster, platform: Team, team: Team, cache_folder: Pa
     return folder
 
 
-def said(node: NodeCluster, sealed: dict[str, Any], container: str) -> str:
-    return node.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run", "-c", container).stdout
-
-
 def caches(node: NodeCluster, team: Team) -> set[str]:
     """Return the caches of this team."""
     claims = node.api.list(path_of("v1", "persistentvolumeclaims", namespace=OWN))
@@ -67,14 +63,14 @@ def test_a_cache_is_filled_once_and_no_pod_can_write_it(node_cluster: NodeCluste
     run = Run(node_cluster, team, profile=team.name)
     run.pin("rows", ROWS)
     first = run.ended("first", ATTEMPTS, inputs=run.inputs)
-    assert first["status"]["run"]["outcome"] == "Succeeded", (first["status"]["run"], said(node_cluster, first, "run"))
-    assert said(node_cluster, first, "run").split()[0] == hashlib.sha256(ROWS).hexdigest()
+    assert first["status"]["run"]["outcome"] == "Succeeded", (first["status"]["run"], run.said(first))
+    assert run.said(first).split()[0] == hashlib.sha256(ROWS).hexdigest()
     filled = (disk / "data" / "rows.csv").stat()
     assert filled.st_mode & 0o777 == 0o444
 
     second = run.ended("second", ATTEMPTS, inputs=run.inputs)
-    assert second["status"]["run"]["outcome"] == "Succeeded", (second["status"]["run"], said(node_cluster, second, "run"))
-    assert '"kept":1' in said(node_cluster, second, "fetch"), "the pod hashed what is there and fetched nothing"
+    assert second["status"]["run"]["outcome"] == "Succeeded", (second["status"]["run"], run.said(second))
+    assert '"kept":1' in run.said(second, "fetch"), "the pod hashed what is there and fetched nothing"
     assert len(fillers(node_cluster, team)) == 1
     again = (disk / "data" / "rows.csv").stat()
     assert (again.st_ino, again.st_mtime_ns, again.st_ctime_ns) == (filled.st_ino, filled.st_mtime_ns, filled.st_ctime_ns)
@@ -97,7 +93,7 @@ def test_a_file_changed_behind_the_cache_stops_the_run_before_user_code(node_clu
     assert sealed["status"]["run"]["reason"] == "InputsRefused"
     assert "input `train`: DigestMismatch" in sealed["status"]["run"]["message"]
     assert sealed["status"]["run"]["attempts"] == 1
-    (pod,) = node_cluster.api.list(path_of("v1", "pods", namespace=sealed["status"]["namespace"]))
+    pod = run.pod(sealed)
     fetch, code = pod["status"]["initContainerStatuses"][0], pod["status"]["containerStatuses"][0]
     assert fetch["state"]["terminated"]["exitCode"] == 42
     assert not code.get("containerID"), "user code was never started"
@@ -107,4 +103,4 @@ def test_a_file_changed_behind_the_cache_stops_the_run_before_user_code(node_clu
     node_cluster.api.delete(path_of("batch/v1", "jobs", namespace=OWN, name=cache) + "?propagationPolicy=Background")
     mended = run.ended("mended", "sha256sum /inputs/train/rows.csv", inputs=run.inputs)
     assert mended["status"]["run"]["outcome"] == "Succeeded", mended["status"]["run"]
-    assert said(node_cluster, mended, "run").split()[0] == hashlib.sha256(ROWS).hexdigest()
+    assert run.said(mended).split()[0] == hashlib.sha256(ROWS).hexdigest()

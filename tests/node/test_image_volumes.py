@@ -9,7 +9,6 @@ import pytest
 
 from glovebox.local.images import write_image
 from node.test_runs import ATTEMPTS, OTHER, ROWS, Run
-from support.api import path_of
 from support.operator_process import Team, profile_spec
 
 if TYPE_CHECKING:
@@ -41,13 +40,11 @@ def image_of(node_cluster: NodeCluster, folder: Path, rows: bytes) -> str:
 def test_a_dataset_is_mounted_from_its_image_and_no_pod_can_write_it(node_cluster: NodeCluster, run: Run, tmp_path: Path) -> None:
     run.pin("rows", ROWS, image=image_of(node_cluster, tmp_path, ROWS))
     sealed = run.ended("reader", ATTEMPTS, inputs=run.inputs)
-    namespace = sealed["status"]["namespace"]
-    said = node_cluster.cluster.kubectl("logs", "-n", namespace, "job/glovebox-run", "-c", "run").stdout
+    said = run.said(sealed)
     assert sealed["status"]["run"]["outcome"] == "Succeeded", said
     assert said.split()[0] == hashlib.sha256(ROWS).hexdigest()
     assert sealed["status"]["deliveryMode"] == "Image"
-    (pod,) = node_cluster.api.list(path_of("v1", "pods", namespace=namespace))
-    mounts = {mount["mountPath"]: mount for mount in pod["status"]["containerStatuses"][0]["volumeMounts"]}
+    mounts = {mount["mountPath"]: mount for mount in run.pod(sealed)["status"]["containerStatuses"][0]["volumeMounts"]}
     assert mounts["/inputs"]["recursiveReadOnly"] == mounts["/inputs/train"]["recursiveReadOnly"] == "Enabled"
 
 
@@ -58,5 +55,4 @@ def test_an_image_with_other_bytes_than_the_pinned_ones_stops_the_run_before_use
     sealed = run.ended("misled", "echo user code started", inputs=run.inputs)
     assert sealed["status"]["run"]["reason"] == "InputsRefused"
     assert "input `train`: DigestMismatch" in sealed["status"]["run"]["message"]
-    (pod,) = node_cluster.api.list(path_of("v1", "pods", namespace=sealed["status"]["namespace"]))
-    assert not pod["status"]["containerStatuses"][0].get("containerID"), "user code was never started"
+    assert not run.pod(sealed)["status"]["containerStatuses"][0].get("containerID"), "user code was never started"

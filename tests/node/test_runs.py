@@ -51,7 +51,7 @@ def test_inputs_are_the_pinned_bytes_and_nothing_in_the_pod_can_write_them(node_
     run = Run(node_cluster, team)
     run.pin("rows", ROWS)
     sealed = run.ended("reader", ATTEMPTS, inputs=run.inputs)
-    said = node_cluster.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run", "-c", "run").stdout
+    said = run.said(sealed)
     assert sealed["status"]["run"]["outcome"] == "Succeeded", said
     assert said.split()[0] == hashlib.sha256(ROWS).hexdigest()
     assert sealed["status"]["inputs"][0]["objects"] == 1
@@ -104,7 +104,7 @@ def test_other_bytes_than_the_pinned_ones_stop_the_run_before_user_code(
     assert sealed["status"]["run"]["reason"] == "InputsRefused"
     assert reason in sealed["status"]["run"]["message"]
     assert sealed["status"]["run"]["attempts"] == 1
-    (pod,) = node_cluster.api.list(path_of("v1", "pods", namespace=sealed["status"]["namespace"]))
+    pod = run.pod(sealed)
     fetch, code = pod["status"]["initContainerStatuses"][0], pod["status"]["containerStatuses"][0]
     assert fetch["state"]["terminated"]["exitCode"] == 42
     assert "terminated" not in code["state"]
@@ -141,3 +141,12 @@ class Run:
         run = {"image": "trainer", "command": ["sh", "-c", script]}
         self.team.declare("Experiment", name, experiment_spec(self.profile, self.store, images=images, run=run, **changes))
         return self.team.expect("Experiment", name, "Sealed", timeout=90)
+
+    def said(self, sealed: dict[str, Any], container: str = "run") -> str:
+        """Return what a container of a run logged."""
+        return self.node.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run", "-c", container).stdout
+
+    def pod(self, sealed: dict[str, Any]) -> dict[str, Any]:
+        """Return the one pod of a run."""
+        (pod,) = self.node.api.list(path_of("v1", "pods", namespace=sealed["status"]["namespace"]))
+        return dict(pod)

@@ -82,15 +82,11 @@ class Group(StrEnum):
 _NEEDS_CONTROL: Final = frozenset({Group.NETWORK, Group.S3})
 _CONTROLS: Final = frozenset({Expected.REACHABLE, Expected.ALLOWED, Expected.NOT_BLOCKED})
 _FORBIDDEN: Final = {Seen.REFUSED: Outcome.PASSED, Seen.UNREACHABLE: Outcome.PASSED, Seen.SILENT: Outcome.PASSED}
-# What is not in a row is `Failed`; for a control, which says nothing about the walls when it does not work, `Unknown`.
+# Of what is no control; what is not in a row is `Failed`.
 _OUTCOMES: Final = {
     Expected.BLOCKED: _FORBIDDEN,
     # Only whoever refuses can be believed: silence comes from a store that is away as well.
     Expected.REFUSED: {Seen.REFUSED: Outcome.PASSED, Seen.SILENT: Outcome.UNKNOWN, Seen.UNREACHABLE: Outcome.UNKNOWN},
-    Expected.REACHABLE: {Seen.WORKED: Outcome.PASSED},
-    Expected.ALLOWED: {Seen.WORKED: Outcome.PASSED},
-    # Silence may be a wall or an address where nobody is.
-    Expected.NOT_BLOCKED: {Seen.WORKED: Outcome.PASSED, Seen.REFUSED: Outcome.PASSED},
 }
 _RANK: Final = {Outcome.FAILED: 0, Outcome.UNKNOWN: 1, Outcome.PASSED: 2}
 
@@ -282,15 +278,13 @@ def render_probe_plan(plan: ProbePlan) -> bytes:
 def judge(observations: Iterable[Observation]) -> Verdict:
     """Return what follows from all attempts together."""
     seen = tuple(observations)
-    alive = {group for group in Group if group not in _NEEDS_CONTROL or any(_proves_life(each, group) for each in seen)}
+    alive = {each.group for each in seen if each.group not in _NEEDS_CONTROL or (each.expected in _CONTROLS and _works(each))}
     return Verdict(tuple(_judged(each, alive=each.group in alive) for each in seen))
 
 
-def _proves_life(each: Observation, group: Group) -> bool:
-    if each.group is not group or each.expected not in _CONTROLS:
-        return False
+def _works(control: Observation) -> bool:
     # A refusal from a declared route is an answer: packets went there and came back.
-    return each.seen is Seen.WORKED or (each.expected is Expected.NOT_BLOCKED and each.seen is Seen.REFUSED)
+    return control.seen is Seen.WORKED or (control.expected is Expected.NOT_BLOCKED and control.seen is Seen.REFUSED)
 
 
 def _judged(each: Observation, *, alive: bool) -> Entry:
@@ -298,8 +292,13 @@ def _judged(each: Observation, *, alive: bool) -> Entry:
         return Entry(each.id, each.expected, Outcome.PASSED, f"{each.detail} (reported, not judged)")
     if each.seen is Seen.UNTRIED:
         return Entry(each.id, each.expected, Outcome.UNKNOWN, each.detail)
-    outcome = _OUTCOMES[each.expected].get(each.seen, Outcome.UNKNOWN if each.expected in _CONTROLS else Outcome.FAILED)
-    if not alive and (outcome is Outcome.PASSED or each.expected in _CONTROLS):
+    is_control = each.expected in _CONTROLS
+    if is_control:
+        # One that does not work says nothing about the walls: nobody may be there.
+        outcome = Outcome.PASSED if _works(each) else Outcome.UNKNOWN
+    else:
+        outcome = _OUTCOMES[each.expected].get(each.seen, Outcome.FAILED)
+    if not alive and (outcome is Outcome.PASSED or is_control):
         return Entry(each.id, each.expected, Outcome.UNKNOWN, f"{each.detail}; no control worked, so it proves nothing")
     return Entry(each.id, each.expected, outcome, each.detail)
 

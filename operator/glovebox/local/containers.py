@@ -20,7 +20,7 @@ _TAIL = 20
 
 def engine(
     *arguments: str,
-    stdin: IO[bytes] | bytes | None = None,
+    stdin: IO[bytes] | None = None,
     timeout: float = _TIMEOUT,
     environment: Mapping[str, str] | None = None,
 ) -> str:
@@ -41,7 +41,7 @@ def engine(
 def run(
     program: str,
     *arguments: str,
-    stdin: IO[bytes] | bytes | None = None,
+    stdin: IO[bytes] | None = None,
     timeout: float,
     environment: Mapping[str, str] | None = None,
 ) -> str:
@@ -56,16 +56,15 @@ def run(
             f"Looking for {program}",
             f"no program `{program}` on PATH: install it, or use --driver embedded, which needs no container engine",
         )
-    given: dict[str, object] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+    source = stdin or subprocess.DEVNULL
     try:
-        done = subprocess.run([program, *arguments], **given, capture_output=True, timeout=timeout, check=False, env=environment)  # type: ignore[call-overload]
+        done = subprocess.run([program, *arguments], stdin=source, capture_output=True, timeout=timeout, check=False, env=environment)
     except subprocess.TimeoutExpired as error:
         raise LocalError(shown, f"not done after {timeout:.0f} s") from error
     if done.returncode != 0:
         words = "\n".join(done.stderr.decode(errors="replace").strip().splitlines()[-_TAIL:])
         raise LocalError(f"`{' '.join([program, *arguments])}`", f"it says:\n{words}")
-    out: str = done.stdout.decode(errors="replace")
-    return out
+    return done.stdout.decode(errors="replace")
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import IO, TYPE_CHECKING
 from glovebox.local.containers import Container, engine, run
 from glovebox.local.images import REGISTRY, Image, read_digests
 from glovebox.local.node_images import load_image
-from glovebox.local.part import Part
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glovebox.local.image_build import ImageSource
+    from glovebox.local.part import Part
     from glovebox.local.paths import StateDir
     from glovebox.local.progress import Progress
 

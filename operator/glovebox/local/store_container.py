@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from glovebox.local.containers import Container, engine
 from glovebox.local.errors import LocalError
@@ -117,21 +118,22 @@ class StoreContainer:
         engine("create", name, f"--network={self._network}", published, *variables, image, *self._config.arguments())
         try:
             # Copied and not mounted: the engine may run elsewhere, and as somebody who may not read our files.
-            engine("cp", "-", f"{self.container.name}:/", stdin=self._files())
+            with tempfile.TemporaryFile() as files:
+                self._write_files(files)
+                engine("cp", "-", f"{self.container.name}:/", stdin=files)
         except BaseException:
             # Without its files it would be taken for one that is ready to start.
             self.container.remove()
             raise
 
-    def _files(self) -> bytes:
-        """Return the archive of its folders and its configuration, as it sees them and as its own."""
-        raw = io.BytesIO()
-        with tarfile.open(fileobj=raw, mode="w") as tar:
+    def _write_files(self, archive: IO[bytes]) -> None:
+        """Write the archive of its folders and its configuration, as it sees them and as its own."""
+        with tarfile.open(fileobj=archive, mode="w") as tar:
             for folder in ("", "run", "data", "data/store", "config"):
                 self._add(tar, Path(folder))
             for path in (self._config.folder, *sorted(self._config.folder.rglob("*"))):
                 self._add(tar, path.relative_to(self._state.root), None if path.is_dir() else path.read_bytes())
-        return raw.getvalue()
+        archive.seek(0)
 
     def _add(self, tar: tarfile.TarFile, path: Path, content: bytes | None = None) -> None:
         entry = tarfile.TarInfo(str(_HOME / path).removeprefix("/"))
