@@ -2,8 +2,9 @@
 
     python bench/delivery.py --objects 1000 --size 4096 --big 4 --big-mebibytes 128
 
-Starts a store of its own on loopback. The fetcher runs as the process that a pod runs, with its start included and told apart. What it
-does is a copy, a hash and a rename, so its ceiling is the slower of the two raw rows. Ratios are what counts: the machine is shared.
+Starts a store of its own on loopback. The fetcher runs as the process that a pod runs, with its
+start included and told apart. What it does is a copy, a hash and a rename, so its ceiling is the
+slower of the two raw rows. Ratios are what counts: the machine is shared.
 """
 
 from __future__ import annotations
@@ -35,14 +36,19 @@ THREADS = 8
 
 def main() -> None:
     """Read the options, start a store, measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--objects", type=int, default=1000)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--big", type=int, default=4)
     parser.add_argument("--big-mebibytes", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3, help="each row is the best of so many")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder, running_seaweed(Path(folder)) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder,
+        running_seaweed(Path(folder)) as running,
+    ):
         asyncio.run(measure(running.endpoint, options, Path(folder)))
 
 
@@ -53,9 +59,14 @@ async def measure(endpoint: str, options: argparse.Namespace, folder: Path) -> N
     store.s3.create_bucket(Bucket=DATA)
     store.s3.put_bucket_versioning(Bucket=DATA, VersioningConfiguration={"Status": "Enabled"})
     store.s3.create_bucket(Bucket=ARTIFACTS, ObjectLockEnabledForBucket=True)
-    for prefix, count, size in (("small/", options.objects, options.size), ("big/", options.big, options.big_mebibytes * MEBIBYTE)):
+    for prefix, count, size in (
+        ("small/", options.objects, options.size),
+        ("big/", options.big, options.big_mebibytes * MEBIBYTE),
+    ):
         seed(store, prefix, count, size)
-        built = await build_pin(store, PrefixSource(DATA, prefix), artifacts_bucket=ARTIFACTS, lock=ManifestLock())
+        built = await build_pin(
+            store, PrefixSource(DATA, prefix), artifacts_bucket=ARTIFACTS, lock=ManifestLock()
+        )
         mebibytes = count * size / MEBIBYTE
         print(f"{prefix} {count} files, {mebibytes:.0f} MiB, best of {options.rounds}")
         copies, hashes, in_python, fetches, processes = [], [], [], [], []
@@ -70,7 +81,9 @@ async def measure(endpoint: str, options: argparse.Namespace, folder: Path) -> N
             ended = pod.fetch()
             processes.append(time.perf_counter() - start)
             assert ended.code == 0, ended  # noqa: S101 - a figure of a failure is none
-            fetches.append(orjson.loads((pod.inputs / ".glovebox/train.json").read_bytes())["seconds"])
+            fetches.append(
+                orjson.loads((pod.inputs / ".glovebox/train.json").read_bytes())["seconds"]
+            )
             remove(copied, pod.base)
         row("plain copy from the store, no hash", min(copies), count, mebibytes)
         row("sha256sum of the copied files", min(hashes), count, mebibytes)
@@ -88,7 +101,14 @@ async def measure(endpoint: str, options: argparse.Namespace, folder: Path) -> N
 def seed(store: Store, prefix: str, count: int, size: int) -> None:
     """Write the objects that are pinned."""
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda i: store.s3.put_object(Bucket=DATA, Key=f"{prefix}{i:06d}", Body=str(i).encode().ljust(size)), range(count)))
+        list(
+            pool.map(
+                lambda i: store.s3.put_object(
+                    Bucket=DATA, Key=f"{prefix}{i:06d}", Body=str(i).encode().ljust(size)
+                ),
+                range(count),
+            )
+        )
 
 
 def plain_copy(store: Store, prefix: str, count: int, target: Path) -> float:
@@ -140,7 +160,11 @@ def remove(*folders: Path) -> None:
 
 def row(name: str, seconds: float, count: int, mebibytes: float) -> None:
     """Print one aligned row."""
-    print(f"  {name:<40}{seconds:>8.2f} s{count / seconds:>12,.0f} files/s{mebibytes / seconds:>10,.0f} MiB/s", flush=True)
+    print(
+        f"  {name:<40}{seconds:>8.2f} s{count / seconds:>12,.0f}"
+        f" files/s{mebibytes / seconds:>10,.0f} MiB/s",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
     python bench/first_line.py --rounds 10 --objects 20
 
-Starts a cluster with one node of its own; needs root. Beside each experiment a bare Job with the same image is measured, which
-has no walls, no inputs and no credentials: the difference is what Glovebox costs. Both clocks are the kernel's own, so that
-a pod's first line and this program's request can be compared. Ratios are what counts: the machine is shared.
+Starts a cluster with one node of its own; needs root. Beside each experiment a bare Job with the
+same image is measured, which has no walls, no inputs and no credentials: the difference is what
+Glovebox costs. Both clocks are the kernel's own, so that a pod's first line and this program's
+request can be compared. Ratios are what counts: the machine is shared.
 """
 
 from __future__ import annotations
@@ -36,14 +37,21 @@ FLOOR_NAMESPACE = "floor"
 
 def main() -> None:
     """Read the options, start a cluster, measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--objects", type=int, default=20, help="files of 4 KiB in the pinned dataset")
+    parser.add_argument(
+        "--objects", type=int, default=20, help="files of 4 KiB in the pinned dataset"
+    )
     options = parser.parse_args()
     if obstacle := node_obstacle():
         sys.exit(obstacle)
     ensure_node_programs(terminal())
-    with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder, running_node_cluster(Path(folder) / "cluster") as node:
+    with (
+        tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder,
+        running_node_cluster(Path(folder) / "cluster") as node,
+    ):
         measure(node, Path(folder), options)
 
 
@@ -54,8 +62,12 @@ def measure(node: NodeCluster, folder: Path, options: argparse.Namespace) -> Non
         inputs = {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "role": "train"}]}
         ways: dict[str, Callable[[int], float]] = {
             "a bare Job": lambda number: bare(node, number),
-            "an Experiment without inputs": lambda number: experiment(node, team, f"plain-{number}"),
-            f"an Experiment with {options.objects} pinned files": lambda number: experiment(node, team, f"fed-{number}", inputs=inputs),
+            "an Experiment without inputs": lambda number: experiment(
+                node, team, f"plain-{number}"
+            ),
+            f"an Experiment with {options.objects} pinned files": lambda number: experiment(
+                node, team, f"fed-{number}", inputs=inputs
+            ),
         }
         # Taken in turns, so that what else the machine does falls upon all of them.
         times: dict[str, list[float]] = {way: [] for way in ways}
@@ -69,7 +81,10 @@ def measure(node: NodeCluster, folder: Path, options: argparse.Namespace) -> Non
     print(f"from the request to the first line of user code, {options.rounds} rounds")
     for way, found in times.items():
         middle = statistics.median(found)
-        print(f"  {way:42} p50 {middle:5.2f} s   longest {max(found):5.2f} s   {middle / floor:4.2f} x a bare Job")
+        print(
+            f"  {way:42} p50 {middle:5.2f} s   longest {max(found):5.2f} s   {middle / floor:4.2f}"
+            " x a bare Job"
+        )
 
 
 def prepared(node: NodeCluster, objects: int) -> Team:
@@ -82,7 +97,14 @@ def prepared(node: NodeCluster, objects: int) -> Team:
     s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})
     for number in range(objects):
         s3.put_object(Bucket="data", Key=f"train/{number}", Body=bytes([number % 256]) * 4096)
-    team.declare("DatasetPin", "rows", {"storeRef": {"name": "primary"}, "source": {"prefix": {"bucket": "data", "prefix": "train/"}}})
+    team.declare(
+        "DatasetPin",
+        "rows",
+        {
+            "storeRef": {"name": "primary"},
+            "source": {"prefix": {"bucket": "data", "prefix": "train/"}},
+        },
+    )
     team.expect("DatasetPin", "rows", timeout=60)
     return team
 
@@ -90,7 +112,13 @@ def prepared(node: NodeCluster, objects: int) -> Team:
 def experiment(node: NodeCluster, team: Team, name: str, **changes: Any) -> float:
     """Declare an Experiment and return how long its first line took (seconds)."""
     images = [{"name": "trainer", "reference": node.image.reference}]
-    spec = experiment_spec("standard", "primary", images=images, run={"image": "trainer", "command": ["sh", "-c", SCRIPT]}, **changes)
+    spec = experiment_spec(
+        "standard",
+        "primary",
+        images=images,
+        run={"image": "trainer", "command": ["sh", "-c", SCRIPT]},
+        **changes,
+    )
     start = uptime()
     team.declare("Experiment", name, spec)
     sealed = team.expect("Experiment", name, "Sealed", timeout=120)
@@ -104,8 +132,14 @@ def bare(node: NodeCluster, number: int) -> float:
     spec |= {"initContainers": [], "restartPolicy": "Never"}
     jobs = path_of("batch/v1", "jobs", namespace=FLOOR_NAMESPACE)
     start = uptime()
-    node.api.create(jobs, {"metadata": {"name": name}, "spec": {"backoffLimit": 0, "template": {"spec": spec}}})
-    eventually(lambda: node.api.get(f"{jobs}/{name}").get("status", {}).get("succeeded"), what="the Job is done", timeout=60)
+    node.api.create(
+        jobs, {"metadata": {"name": name}, "spec": {"backoffLimit": 0, "template": {"spec": spec}}}
+    )
+    eventually(
+        lambda: node.api.get(f"{jobs}/{name}").get("status", {}).get("succeeded"),
+        what="the Job is done",
+        timeout=60,
+    )
     return first_line(node, FLOOR_NAMESPACE, name) - start
 
 

@@ -2,9 +2,10 @@
 
     python bench/neighbour.py [--rounds 5]
 
-Starts a cluster of its own with one node (root, as `glovebox local up --node`). The noisy neighbour busies four processes, forks as
-often as it may, fills its disk, allocates without end, and asks the API server from six threads, all at once. Both columns come from
-the same minutes of the same machine, in turns; the ratio is what counts. It never fails because of a figure.
+Starts a cluster of its own with one node (root, as `glovebox local up --node`). The noisy neighbour
+busies four processes, forks as often as it may, fills its disk, allocates without end, and asks the
+API server from six threads, all at once. Both columns come from the same minutes of the same
+machine, in turns; the ratio is what counts. It never fails because of a figure.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from glovebox.local.packages import demand_node
 from support.api import path_of
 from support.node import running_node_cluster
-from support.noise import ENDLESS_DISK, ENDLESS_MEMORY, ENDLESS_PROCESSES, FIXED_WORK, FOUR_BUSY_PROCESSES, Noisy, hammering
+from support.noise import (
+    ENDLESS_DISK,
+    ENDLESS_MEMORY,
+    ENDLESS_PROCESSES,
+    FIXED_WORK,
+    FOUR_BUSY_PROCESSES,
+    Noisy,
+    hammering,
+)
 from support.operator_process import Team, experiment_spec, running_operator, store_spec
 from support.waiting import eventually
 
@@ -39,11 +48,16 @@ NOISE_SECONDS = 40
 
 def main() -> None:
     """Read the options, start everything, measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     demand_node()
-    with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder, prepared(Path(folder)) as noisy:
+    with (
+        tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder,
+        prepared(Path(folder)) as noisy,
+    ):
         measure(noisy, options.rounds)
 
 
@@ -54,7 +68,9 @@ def prepared(folder: Path) -> Iterator[Noisy]:
         image = node.load_glovebox().reference
         with running_operator(node.cluster, folder / "operator", image):
             platform = Team(node.cluster, "platform")
-            platform.declare("ObjectStore", "primary", store_spec(node.cluster, "glovebox-artifacts"))
+            platform.declare(
+                "ObjectStore", "primary", store_spec(node.cluster, "glovebox-artifacts")
+            )
             platform.expect("ObjectStore", "primary", timeout=60)
             yield Noisy(node, image)
 
@@ -69,7 +85,9 @@ def measure(noisy: Noisy, rounds: int) -> None:
             with noise(noisy, number) if where == "beside" else ExitStack():
                 times.append(fixed_work(noisy, f"{where}-{number}"))
                 asked[where].append(fixed_work(noisy, f"asked-{where}-{number}", cpu=ASKED))
-                ready[where] += [provision(noisy, f"ready-{where}-{number}-{turn}") for turn in range(TURNS)]
+                ready[where] += [
+                    provision(noisy, f"ready-{where}-{number}-{turn}") for turn in range(TURNS)
+                ]
     print(f"{rounds} rounds, medians (slowest), seconds")
     print(f"{'':42}{'alone':>18}{'beside':>18}{'ratio':>8}")
     rows = (
@@ -79,20 +97,35 @@ def measure(noisy: Noisy, rounds: int) -> None:
     )
     for what, found in rows:
         medians = {where: statistics.median(values) for where, values in found.items()}
-        shown = "".join(f"{f'{medians[where]:.3f} ({max(found[where]):.3f})':>18}" for where in found)
+        shown = "".join(
+            f"{f'{medians[where]:.3f} ({max(found[where]):.3f})':>18}" for where in found
+        )
         print(f"{what:42}{shown}{medians['beside'] / medians['alone']:>8.2f}")
 
 
 @contextmanager
 def noise(noisy: Noisy, number: int) -> Iterator[None]:
     """Everything at once, for as long as the block takes."""
-    programs = {"memory": ENDLESS_MEMORY, "disk": ENDLESS_DISK, "processes": ENDLESS_PROCESSES, "processor": FOUR_BUSY_PROCESSES}
+    programs = {
+        "memory": ENDLESS_MEMORY,
+        "disk": ENDLESS_DISK,
+        "processes": ENDLESS_PROCESSES,
+        "processor": FOUR_BUSY_PROCESSES,
+    }
     for what, program in programs.items():
         limits = {"memory": {"memory": "96Mi"}, "processor": {"cpu": "1"}}.get(what, {})
-        noisy.declare(noisy.loud, f"{what}-{number}", program.replace("+ 8", f"+ {NOISE_SECONDS}"), **limits)
-    processor = noisy.loud.expect("Experiment", f"processor-{number}", timeout=60)["status"]["namespace"]
+        noisy.declare(
+            noisy.loud, f"{what}-{number}", program.replace("+ 8", f"+ {NOISE_SECONDS}"), **limits
+        )
+    processor = noisy.loud.expect("Experiment", f"processor-{number}", timeout=60)["status"][
+        "namespace"
+    ]
     path = path_of("v1", "pods", namespace=processor)
-    eventually(lambda: any(pod["status"].get("phase") == "Running" for pod in noisy.node.api.list(path)), what="the noise", timeout=60)
+    eventually(
+        lambda: any(pod["status"].get("phase") == "Running" for pod in noisy.node.api.list(path)),
+        what="the noise",
+        timeout=60,
+    )
     with hammering(noisy, noisy.loud, processor):
         yield
     for what in programs:
@@ -109,7 +142,11 @@ def provision(noisy: Noisy, name: str) -> float:
     """Return how long (seconds) it takes from the declaration of an experiment without a run until it is seen Ready."""
     quiet = noisy.quiet
     begun = time.monotonic()
-    quiet.declare("Experiment", name, experiment_spec("noisy", "primary", images=[{"name": "python", "reference": noisy.image}]))
+    quiet.declare(
+        "Experiment",
+        name,
+        experiment_spec("noisy", "primary", images=[{"name": "python", "reference": noisy.image}]),
+    )
     while quiet.condition("Experiment", name, "Ready").get("status") != "True":
         if time.monotonic() - begun > 60:
             raise AssertionError(f"{name} was not Ready within 60 s")

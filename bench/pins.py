@@ -2,7 +2,8 @@
 
     python bench/pins.py --objects 2000 --size 4096 --big 4 --big-mebibytes 64
 
-Starts a store of its own on loopback and prints one table. Ratios are what counts: the machine is shared.
+Starts a store of its own on loopback and prints one table. Ratios are what counts: the machine is
+shared.
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ DATA, ARTIFACTS = "bench-data", "bench-artifacts"
 
 def main() -> None:
     """Read the options, start a store, measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--objects", type=int, default=2000)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--big", type=int, default=4)
     parser.add_argument("--big-mebibytes", type=int, default=64)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder, running_seaweed(Path(folder)) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder,
+        running_seaweed(Path(folder)) as running,
+    ):
         asyncio.run(measure(running.endpoint, options))
 
 
@@ -50,14 +56,27 @@ async def measure(endpoint: str, options: argparse.Namespace) -> None:
     store = stores.open(StoreSettings(endpoint, credentials=ADMIN))
     seed(store, options)
     row("", "seconds", "cpu s", "per second")
-    for prefix, count, size in (("small/", options.objects, options.size), ("big/", options.big, options.big_mebibytes * MEBIBYTE)):
+    for prefix, count, size in (
+        ("small/", options.objects, options.size),
+        ("big/", options.big, options.big_mebibytes * MEBIBYTE),
+    ):
         if not count:
             continue
         source, mebibytes = PrefixSource(DATA, prefix), count * size / MEBIBYTE
         print(f"{prefix} {count} objects, {mebibytes:.0f} MiB")
         timed("  raw: sha256 in memory", lambda: hash_in_memory(count, size), count, mebibytes)  # noqa: B023 - called at once
-        timed("  raw: GET by key + sha256, 8 threads", lambda: bare_reads(store, prefix, count), count, mebibytes)  # noqa: B023 - as above
-        timed("  list all versions", lambda: sum(1 for _ in list_versions(store.wire, DATA, prefix, Stop())), count, mebibytes)  # noqa: B023 - as above
+        timed(
+            "  raw: GET by key + sha256, 8 threads",
+            lambda: bare_reads(store, prefix, count),  # noqa: B023
+            count,
+            mebibytes,
+        )
+        timed(
+            "  list all versions",
+            lambda: sum(1 for _ in list_versions(store.wire, DATA, prefix, Stop())),  # noqa: B023
+            count,
+            mebibytes,
+        )
         start = clock()
         built = await build_pin(store, source, artifacts_bucket=ARTIFACTS, lock=ManifestLock())
         report("  build pin", start, count, mebibytes)
@@ -66,7 +85,10 @@ async def measure(endpoint: str, options: argparse.Namespace) -> None:
             findings = await verify_pin(store, source, built.manifest, full=full)
             report(f"  verify pin, {'every byte' if full else 'listing'}", start, count, mebibytes)
             assert findings.clean  # noqa: S101 - a figure of a wrong result is none
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    print(
+        "peak memory of this process:"
+        f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
+    )
     await stores.close()
 
 
@@ -78,12 +100,18 @@ def seed(store: Store, options: argparse.Namespace) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(
             pool.map(
-                lambda i: store.s3.put_object(Bucket=DATA, Key=f"small/{i:06d}", Body=str(i).encode().ljust(options.size)),
+                lambda i: store.s3.put_object(
+                    Bucket=DATA, Key=f"small/{i:06d}", Body=str(i).encode().ljust(options.size)
+                ),
                 range(options.objects),
             )
         )
     for number in range(options.big):
-        store.s3.put_object(Bucket=DATA, Key=f"big/{number:06d}", Body=bytes([number]) * options.big_mebibytes * MEBIBYTE)
+        store.s3.put_object(
+            Bucket=DATA,
+            Key=f"big/{number:06d}",
+            Body=bytes([number]) * options.big_mebibytes * MEBIBYTE,
+        )
 
 
 def hash_in_memory(count: int, size: int) -> None:
@@ -125,12 +153,19 @@ def timed(name: str, work: Callable[[], object], count: int, mebibytes: float) -
 def report(name: str, start: tuple[float, float], count: int, mebibytes: float) -> None:
     """Print the row of work that began at `start`."""
     seconds, cpu = (now - then for now, then in zip(clock(), start, strict=True))
-    row(name, f"{seconds:.2f}", f"{cpu:.2f}", f"{count / seconds:,.0f} objects, {mebibytes / seconds:,.0f} MiB")
+    row(
+        name,
+        f"{seconds:.2f}",
+        f"{cpu:.2f}",
+        f"{count / seconds:,.0f} objects, {mebibytes / seconds:,.0f} MiB",
+    )
 
 
 def row(name: str, *cells: str) -> None:
     """Print one aligned row."""
-    print(f"{name:<40}" + "".join(f"{cell:>12}" for cell in cells[:2]) + f"   {cells[2]}", flush=True)
+    print(
+        f"{name:<40}" + "".join(f"{cell:>12}" for cell in cells[:2]) + f"   {cells[2]}", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ def is_ready(obj: Json) -> bool:
     status = obj.get("status") or {}
     if status.get("observedGeneration") != obj["metadata"]["generation"]:
         return False
-    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in status.get("conditions") or ())
+    return any(
+        entry["type"] == "Ready" and entry["status"] == "True"
+        for entry in status.get("conditions") or ()
+    )
 
 
 class ReadyWatch:
@@ -92,7 +95,9 @@ async def burst(user: Raw, watcher: Raw, experiments: list[Json], *, wait_second
     }
 
 
-async def one_by_one(user: Raw, watcher: Raw, experiments: list[Json], *, pause: float, wait_seconds: float) -> Json:
+async def one_by_one(
+    user: Raw, watcher: Raw, experiments: list[Json], *, pause: float, wait_seconds: float
+) -> Json:
     """Create one after the other, each when the one before is Ready and the cluster had a moment of rest."""
     namespace = experiments[0]["metadata"]["namespace"]
     watch = ReadyWatch(watcher, experiments)
@@ -106,4 +111,9 @@ async def one_by_one(user: Raw, watcher: Raw, experiments: list[Json], *, pause:
             times.append(watch.ready[name] - started)
         await asyncio.sleep(pause)
     watch.stop()
-    return {"count": len(experiments), "ready": len(times), "complete": len(times) == len(experiments), "times": spread(times)}
+    return {
+        "count": len(experiments),
+        "ready": len(times),
+        "complete": len(times) == len(experiments),
+        "times": spread(times),
+    }

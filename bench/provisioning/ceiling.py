@@ -41,16 +41,25 @@ async def create(operator: Raw, obj: Json) -> None:
 
 async def create_all(operator: Raw, user: Raw, one: Json) -> None:
     """Do all that an Experiment costs: its own creation, the finalizer, the objects, and the status."""
-    made = await user.send("POST", EXPERIMENT.path(one["experiment"]["metadata"]["namespace"]), one["experiment"])
+    made = await user.send(
+        "POST", EXPERIMENT.path(one["experiment"]["metadata"]["namespace"]), one["experiment"]
+    )
     metadata = made["metadata"]
     path = EXPERIMENT.path(metadata["namespace"], metadata["name"])
-    patch = {"metadata": {"finalizers": ["glovebox.dev/finalizer"], "resourceVersion": metadata["resourceVersion"]}}
+    patch = {
+        "metadata": {
+            "finalizers": ["glovebox.dev/finalizer"],
+            "resourceVersion": metadata["resourceVersion"],
+        }
+    }
     claimed = await operator.send("PATCH", path, patch, "application/merge-patch+json")
     await create_objects(operator, one["objects"])
     await operator.send("PUT", f"{path}/status", {**claimed, "status": one["status"]})
 
 
-async def measure(operator: Raw, user: Raw, ones: list[Json], *, whole: bool, one_by_one: bool) -> Json:
+async def measure(
+    operator: Raw, user: Raw, ones: list[Json], *, whole: bool, one_by_one: bool
+) -> Json:
     """Create the objects of all these experiments.
 
     Args:
@@ -66,22 +75,38 @@ async def measure(operator: Raw, user: Raw, ones: list[Json], *, whole: bool, on
     async def run(one: Json) -> None:
         async with gate:
             started = time.monotonic()
-            await (create_all(operator, user, one) if whole else create_objects(operator, one["objects"]))
+            await (
+                create_all(operator, user, one)
+                if whole
+                else create_objects(operator, one["objects"])
+            )
             times.append(time.monotonic() - started)
 
     # Connections and TLS are there before the clock runs.
-    await asyncio.gather(*(raw.send("GET", "/api/v1/namespaces/default") for raw in (operator, user) for _ in range(CONNECTIONS)))
+    await asyncio.gather(
+        *(
+            raw.send("GET", "/api/v1/namespaces/default")
+            for raw in (operator, user)
+            for _ in range(CONNECTIONS)
+        )
+    )
     started = time.monotonic()
     await asyncio.gather(*(run(one) for one in ones))
     seconds = time.monotonic() - started
-    return {"count": len(ones), "seconds": seconds, "rate": len(ones) / seconds, "times": spread(times)}
+    return {
+        "count": len(ones),
+        "seconds": seconds,
+        "rate": len(ones) / seconds,
+        "times": spread(times),
+    }
 
 
 async def clear(user: Raw, experiments: str) -> int:
     """Remove what the operator would find of a ceiling when it starts again.
 
-    That is the Experiments, which no operator knows, and the two kinds that it watches whole and not by label. The namespaces and the
-    rest stay: Kubernetes needs minutes to remove hundreds of namespaces.
+    That is the Experiments, which no operator knows, and the two kinds that it watches whole and
+    not by label. The namespaces and the rest stay: Kubernetes needs minutes to remove hundreds of
+    namespaces.
     """
     path = EXPERIMENT.path(experiments)
     items: list[dict[str, Any]] = (await user.send("GET", path))["items"]
@@ -90,7 +115,9 @@ async def clear(user: Raw, experiments: str) -> int:
     async def remove(item: Json) -> None:
         async with gate:
             own = f"{path}/{item['metadata']['name']}"
-            await user.send("PATCH", own, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+            await user.send(
+                "PATCH", own, {"metadata": {"finalizers": None}}, "application/merge-patch+json"
+            )
             await user.send("DELETE", own)
 
     async def strip(namespace: str, kind: Kind) -> None:
@@ -98,7 +125,9 @@ async def clear(user: Raw, experiments: str) -> int:
             await user.send("DELETE", kind.path(namespace))
 
     await asyncio.gather(*(remove(item) for item in items))
-    found = await user.send("GET", f"{NAMESPACE.path()}?labelSelector={names.LABEL_MANAGED_BY}%3D{MANAGED_BY}")
+    found = await user.send(
+        "GET", f"{NAMESPACE.path()}?labelSelector={names.LABEL_MANAGED_BY}%3D{MANAGED_BY}"
+    )
     made = [item["metadata"]["name"] for item in found["items"]]
     await asyncio.gather(*(strip(namespace, kind) for namespace in made for kind in ADDITIVE_KINDS))
     return len(items)

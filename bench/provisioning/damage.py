@@ -64,11 +64,20 @@ class Sights:
         key = (metadata["namespace"], metadata["name"])
 
         def found() -> float | None:
-            return next((one.at for one in self._seen.get(key, ()) if one.version > version and one.spec == before["spec"]), None)
+            return next(
+                (
+                    one.at
+                    for one in self._seen.get(key, ())
+                    if one.version > version and one.spec == before["spec"]
+                ),
+                None,
+            )
 
         async with self._news:
             try:
-                await asyncio.wait_for(self._news.wait_for(lambda: found() is not None), wait_seconds)
+                await asyncio.wait_for(
+                    self._news.wait_for(lambda: found() is not None), wait_seconds
+                )
             except TimeoutError:
                 return None
             return found()
@@ -81,7 +90,15 @@ async def objects_in(raw: Raw, kind: Kind, namespaces: set[str]) -> list[Json]:
 
 
 async def repairs(
-    raw: Raw, watcher: Raw, namespaces: set[str], *, count: int, pause: float, seed: int, wait_seconds: float, while_pid: int | None = None
+    raw: Raw,
+    watcher: Raw,
+    namespaces: set[str],
+    *,
+    count: int,
+    pause: float,
+    seed: int,
+    wait_seconds: float,
+    while_pid: int | None = None,
 ) -> Json:
     """Delete a NetworkPolicy or edit a quota, at random, one after the other; measured from sending the damage to seeing the repair.
 
@@ -93,7 +110,8 @@ async def repairs(
         pause: Seconds between a repair and the next damage.
         seed: Of the choice.
         wait_seconds: Seconds after which a repair counts as missing.
-        while_pid: Stop when this process has ended: what it does is the burst that these repairs compete with.
+        while_pid: Stop when this process has ended: what it does is the burst that these repairs
+            compete with.
     """
     chance = random.Random(seed)  # noqa: S311 - which objects are damaged is no secret
     policies = await objects_in(raw, NETWORK_POLICY, namespaces)
@@ -121,7 +139,11 @@ async def repairs(
     for sights in seen.values():
         sights.stop()
     every = times["deleted"] + times["edited"]
-    return {"times": spread(every), "missing": missing, **{name: spread(values) for name, values in times.items()}}
+    return {
+        "times": spread(every),
+        "missing": missing,
+        **{name: spread(values) for name, values in times.items()},
+    }
 
 
 def _ended(pid: int) -> bool:
@@ -146,7 +168,10 @@ async def delete_some(raw: Raw, namespaces: list[str], count: int, seed: int) ->
     """Delete one NetworkPolicy in each of so many experiments and return what was deleted."""
     chance = random.Random(seed)  # noqa: S311 - as above
     chosen = set(chance.sample(sorted(namespaces), min(count, len(namespaces))))
-    victims = {item["metadata"]["namespace"]: item for item in await objects_in(raw, NETWORK_POLICY, chosen)}
+    victims = {
+        item["metadata"]["namespace"]: item
+        for item in await objects_in(raw, NETWORK_POLICY, chosen)
+    }
     for victim in victims.values():
         await _delete(raw, victim)
     return list(victims.values())
@@ -154,5 +179,10 @@ async def delete_some(raw: Raw, namespaces: list[str], count: int, seed: int) ->
 
 async def wait_back(victims: list[Json], sights: Sights, wait_seconds: float) -> list[float]:
     """Return the moments at which the deleted objects were seen again."""
-    found = await asyncio.gather(*(sights.restored(one, int(one["metadata"]["resourceVersion"]), wait_seconds) for one in victims))
+    found = await asyncio.gather(
+        *(
+            sights.restored(one, int(one["metadata"]["resourceVersion"]), wait_seconds)
+            for one in victims
+        )
+    )
     return [at for at in found if at is not None]

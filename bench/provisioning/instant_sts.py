@@ -1,7 +1,8 @@
 """An STS for measurements alone: first it passes everything on to the real one, then it answers AssumeRole at once.
 
-The ObjectStore's proofs need a real STS, so they get it. Once the store is Ready, `SIGUSR1` makes this server answer with a
-canned document: what is left of the store's part is then the operator's own client. The credentials it gives open nothing.
+The ObjectStore's proofs need a real STS, so they get it. Once the store is Ready, `SIGUSR1` makes
+this server answer with a canned document: what is left of the store's part is then the operator's
+own client. The credentials it gives open nothing.
 """
 
 from __future__ import annotations

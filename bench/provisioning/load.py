@@ -1,6 +1,7 @@
 """The load generator, a process of its own so that it disturbs what is measured as little as can be: one task in, one result out.
 
-The task is JSON in the file that is its argument, the result JSON on standard output; its processor time goes along.
+The task is JSON in the file that is its argument, the result JSON on standard output; its processor
+time goes along.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from glovebox.kube.kinds import NETWORK_POLICY
 
 async def _ceiling(task: Json) -> Json:
     async with Raw(Path(task["operator"])) as operator, Raw(Path(task["user"])) as user:
-        return await ceiling.measure(operator, user, task["ones"], whole=task["whole"], one_by_one=task["one_by_one"])
+        return await ceiling.measure(
+            operator, user, task["ones"], whole=task["whole"], one_by_one=task["one_by_one"]
+        )
 
 
 async def _clear(task: Json) -> Json:
@@ -32,8 +35,16 @@ async def _clear(task: Json) -> Json:
 async def _burst(task: Json) -> Json:
     async with Raw(Path(task["user"]), 8) as user, Raw(Path(task["user"]), 2) as watcher:
         if task["one_by_one"]:
-            return await bursts.one_by_one(user, watcher, task["experiments"], pause=task["pause"], wait_seconds=task["wait_seconds"])
-        return await bursts.burst(user, watcher, task["experiments"], wait_seconds=task["wait_seconds"])
+            return await bursts.one_by_one(
+                user,
+                watcher,
+                task["experiments"],
+                pause=task["pause"],
+                wait_seconds=task["wait_seconds"],
+            )
+        return await bursts.burst(
+            user, watcher, task["experiments"], wait_seconds=task["wait_seconds"]
+        )
 
 
 async def _damage(task: Json) -> Json:

@@ -28,7 +28,9 @@ def busy_seconds() -> float:
 
 def memory_mib(pid: int) -> tuple[float, float]:
     """Return the resident memory of a process, and its peak."""
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    lines = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
     now, peak = (int(lines[name].split()[0]) * 1024 / MIB for name in ("VmRSS", "VmHWM"))
     return now, peak
 
@@ -49,7 +51,11 @@ class Usage:
 
     def foreign_cores(self, own: float = 0.0) -> float:
         """Return how many processors others used: all that neither these processes nor `own` seconds explain."""
-        return max(0.0, self.machine - sum(self.cpu.values()) - own) / self.seconds if self.seconds else 0.0
+        return (
+            max(0.0, self.machine - sum(self.cpu.values()) - own) / self.seconds
+            if self.seconds
+            else 0.0
+        )
 
 
 class Meter:
@@ -76,7 +82,10 @@ class Meter:
 def describe() -> dict[str, str]:
     """Return what machine this is."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
+    model = next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        "unknown processor",
+    )
     memory = int(Path("/proc/meminfo").read_text().splitlines()[0].split()[1]) / 1024 / 1024
     return {
         "cores": str(len(os.sched_getaffinity(0))),

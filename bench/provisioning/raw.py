@@ -38,11 +38,18 @@ class Raw:
         document = yaml.safe_load(kubeconfig.read_text())
         cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
         self._server = cluster["server"]
-        self._context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        self._context = ssl.create_default_context(
+            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+        )
         with tempfile.TemporaryDirectory() as folder:
             pair = Path(folder) / "pair.pem"
             pair.touch(mode=0o600)
-            pair.write_bytes(b"".join(base64.b64decode(user[key]) for key in ("client-certificate-data", "client-key-data")))
+            pair.write_bytes(
+                b"".join(
+                    base64.b64decode(user[key])
+                    for key in ("client-certificate-data", "client-key-data")
+                )
+            )
             self._context.load_cert_chain(pair)
         self._connections = connections
         self._session: aiohttp.ClientSession
@@ -59,17 +66,24 @@ class Raw:
     async def __aexit__(self, *exc: object) -> None:
         await self._session.close()
 
-    async def send(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Json:
+    async def send(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> Json:
         """Send one request and return the answer.
 
         Raises:
             RefusedError: The answer is no success.
         """
         data = None if body is None else orjson.dumps(body)
-        async with self._session.request(method, path, data=data, headers={"Content-Type": content_type}) as answer:
+        async with self._session.request(
+            method, path, data=data, headers={"Content-Type": content_type}
+        ) as answer:
             raw = await answer.read()
             if answer.status >= 300:
-                raise RefusedError(answer.status, f"{method} {path}: {answer.status}: {raw[:500].decode(errors='replace')}")
+                raise RefusedError(
+                    answer.status,
+                    f"{method} {path}: {answer.status}: {raw[:500].decode(errors='replace')}",
+                )
             result: Json = orjson.loads(raw)
             return result
 
@@ -81,7 +95,9 @@ class Raw:
     async def watch(self, path: str, version: str) -> AsyncIterator[Json]:
         """Yield what happens in a collection after that version, for ever."""
         parameters = {"watch": "1", "resourceVersion": version, "timeoutSeconds": "3600"}
-        async with self._session.get(path, params=parameters, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+        async with self._session.get(
+            path, params=parameters, timeout=aiohttp.ClientTimeout(total=None)
+        ) as answer:
             rest = b""
             async for chunk in answer.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")
@@ -103,4 +119,9 @@ def spread(seconds: Sequence[float]) -> Json:
     if not seconds:
         return {"count": 0, "p50": 0.0, "p95": 0.0, "max": 0.0}
     milli = [value * 1000 for value in seconds]
-    return {"count": len(milli), "p50": statistics.median(milli), "p95": percentile(milli, 0.95), "max": max(milli)}
+    return {
+        "count": len(milli),
+        "p50": statistics.median(milli),
+        "p95": percentile(milli, 0.95),
+        "max": max(milli),
+    }

@@ -33,7 +33,8 @@ def markdown(findings: Findings) -> str:
         _machine(findings),
         "## Targets\n\n" + _table(("what", "target", "measured", "ratio"), _targets(findings)),
         "## Bursts\n\n" + _table(_BURST_HEAD, (_burst_row(one) for one in findings.rounds)),
-        "## Who used the processors\n\n" + _table(_CPU_HEAD, (_cpu_row(one) for one in findings.rounds)),
+        "## Who used the processors\n\n"
+        + _table(_CPU_HEAD, (_cpu_row(one) for one in findings.rounds)),
     ]
     if findings.steady is not None:
         parts.append(_steady(findings.steady))
@@ -45,9 +46,10 @@ def _machine(findings: Findings) -> str:
     day = time.strftime("%Y-%m-%d")
     foreign = sum(_foreign(one) for one in findings.rounds) / max(1, len(findings.rounds))
     return (
-        f"Measured on {day} in {findings.seconds / 60:.0f} minutes: {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory']} of memory, Linux {machine['kernel']}, Python {machine['python']}, etcd without fsync. "
-        f"The operator ran with {findings.rights}. During the bursts other programs used {foreign:.2f} cores on average.\n"
+        f"Measured on {day} in {findings.seconds / 60:.0f} minutes: {machine['cores']} cores"
+        f" ({machine['processor']}), {machine['memory']} of memory, Linux {machine['kernel']},"
+        f" Python {machine['python']}, etcd without fsync. The operator ran with {findings.rights}."
+        f" During the bursts other programs used {foreign:.2f} cores on average.\n"
     )
 
 
@@ -61,13 +63,25 @@ def _targets(findings: Findings) -> Iterable[Sequence[str]]:
                     "one alone, without the store's part",
                     "p50 <= 40 ms, p95 <= 100 ms",
                     f"p50 {times['p50']:.0f} ms, p95 {times['p95']:.0f} ms",
-                    f"{one.ceiling('whole') / times['p50']:.2f} of whole (p50)" if times["p50"] else "-",
+                    (
+                        f"{one.ceiling('whole') / times['p50']:.2f} of whole (p50)"
+                        if times["p50"]
+                        else "-"
+                    ),
                 )
             continue
         target = f">= {wanted[one.size]:.0%} of the ceiling" if one.size in wanted else "-"
         rate = one.result["rate"]
-        ratio = f"{rate / one.ceiling('objects'):.2f} of objects, {rate / one.ceiling('whole'):.2f} of whole"
-        yield f"{one.size:,} at once, {one.store} STS", target, f"{rate:.1f}/s, {one.result['seconds']:.1f} s", ratio
+        ratio = (
+            f"{rate / one.ceiling('objects'):.2f} of objects, {rate / one.ceiling('whole'):.2f} of"
+            " whole"
+        )
+        yield (
+            f"{one.size:,} at once, {one.store} STS",
+            target,
+            f"{rate:.1f}/s, {one.result['seconds']:.1f} s",
+            ratio,
+        )
     if findings.steady is not None:
         yield from _steady_targets(findings.steady)
 
@@ -75,21 +89,44 @@ def _targets(findings: Findings) -> Iterable[Sequence[str]]:
 def _steady_targets(steady: Steady) -> Iterable[Sequence[str]]:
     idle, busy, restart = steady.drift["times"], steady.drift_busy["times"], steady.restart
     yield "repair, idle", "p95 <= 25 ms", f"p50 {idle['p50']:.1f} ms, p95 {idle['p95']:.1f} ms", "-"
-    yield "repair during a burst of 200", "p95 <= 1 s", f"p50 {busy['p50']:.0f} ms, p95 {busy['p95']:.0f} ms", "-"
+    yield (
+        "repair during a burst of 200",
+        "p95 <= 1 s",
+        f"p50 {busy['p50']:.0f} ms, p95 {busy['p95']:.0f} ms",
+        "-",
+    )
     yield (
         f"restart at {restart['experiments']:,}",
         "<= 5 s",
-        f"deleted objects back after {restart['back_seconds']:.1f} s, all looked at after {restart['looked_seconds'] or 0:.1f} s",
+        (
+            f"deleted objects back after {restart['back_seconds']:.1f} s, all looked at after"
+            f" {restart['looked_seconds'] or 0:.1f} s"
+        ),
         "-",
     )
     made = restart["writes"].get("POST networkpolicies", 0)
     others = sum(count for what, count in restart["writes"].items() if what not in _ABOUT_REPAIRS)
-    yield "objects written by the restart", f"the {restart['deleted']} missing", f"{made} created, {others} other writes", "-"
+    yield (
+        "objects written by the restart",
+        f"the {restart['deleted']} missing",
+        f"{made} created, {others} other writes",
+        "-",
+    )
     now, peak = steady.memory
-    yield f"memory of the operator at {steady.size:,}", "<= 150 MiB", f"{now:.0f} MiB ({peak:.0f} at most since its start)", "-"
+    yield (
+        f"memory of the operator at {steady.size:,}",
+        "<= 150 MiB",
+        f"{now:.0f} MiB ({peak:.0f} at most since its start)",
+        "-",
+    )
     if steady.idle is not None:
         share = steady.idle.cpu["operator"] / steady.idle.seconds
-        yield f"idle CPU at {steady.size:,}", "<= 1 % of a core", f"{share:.2%}, {steady.idle_writes:.0f} writes", "-"
+        yield (
+            f"idle CPU at {steady.size:,}",
+            "<= 1 % of a core",
+            f"{share:.2%}, {steady.idle_writes:.0f} writes",
+            "-",
+        )
 
 
 # A repair also says so: in the status of its Experiment and by an Event.
@@ -181,30 +218,44 @@ def _cpu_row(one: Round) -> Sequence[str]:
 def _steady(steady: Steady) -> str:
     restart = steady.restart
     idle = steady.idle
-    writes = ", ".join(f"{count} {what}" for what, count in sorted(restart["writes"].items())) or "none"
+    writes = (
+        ", ".join(f"{count} {what}" for what, count in sorted(restart["writes"].items())) or "none"
+    )
     lines = [f"## At {steady.size:,}, and afterwards\n"]
     if idle is not None:
         lines.append(
-            f"- Idle for {idle.seconds:.0f} s: operator {idle.cpu['operator']:.2f} s of CPU, API server {idle.cpu['apiserver']:.2f} s, "
-            f"{steady.idle_reconciles:.0f} reconciles, {steady.idle_writes:.0f} writes (foreign {idle.foreign_cores():.2f} cores)."
+            f"- Idle for {idle.seconds:.0f} s: operator {idle.cpu['operator']:.2f} s of CPU, API"
+            f" server {idle.cpu['apiserver']:.2f} s, {steady.idle_reconciles:.0f} reconciles,"
+            f" {steady.idle_writes:.0f} writes (foreign {idle.foreign_cores():.2f} cores)."
         )
     for title, found in (("idle", steady.drift), ("during a burst of 200", steady.drift_busy)):
-        each = ", ".join(f"{name} p50 {found[name]['p50']:.1f} / p95 {found[name]['p95']:.1f} ms" for name in ("deleted", "edited"))
+        each = ", ".join(
+            f"{name} p50 {found[name]['p50']:.1f} / p95 {found[name]['p95']:.1f} ms"
+            for name in ("deleted", "edited")
+        )
         times = found["times"]
         lines.append(
-            f"- Repairs {title}: {times['count']} ({each}; longest {times['max']:.0f} ms), {found['missing']} not repaired in 20 s."
+            f"- Repairs {title}: {times['count']} ({each}; longest {times['max']:.0f} ms),"
+            f" {found['missing']} not repaired in 20 s."
         )
     if steady.drift_usage is not None:
-        lines.append(f"- During the idle repairs others used {steady.drift_usage.foreign_cores(steady.drift['cpu_total']):.2f} cores.")
+        lines.append(
+            "- During the idle repairs others used"
+            f" {steady.drift_usage.foreign_cores(steady.drift['cpu_total']):.2f} cores."
+        )
     burst = steady.drift_busy_burst
-    lines.append(f"- That burst: {burst['rate']:.1f}/s, {burst['ready']} of {burst['count']} Ready.")
     lines.append(
-        f"- Restart with {restart['experiments']:,} Experiments, from the start of the process: caches complete after "
-        f"{restart['listed_seconds']:.1f} s, {restart['back']} of {restart['deleted']} deleted NetworkPolicies back between "
-        f"{restart['first_back_seconds']:.1f} and {restart['back_seconds']:.1f} s, "
-        f"every Experiment looked at after {restart['looked_seconds'] or 0:.1f} s; {restart['cpu']:.1f} s of CPU in the operator, "
-        f"{restart['apiserver_cpu']:.1f} s in the API server (foreign {restart['foreign']:.2f} cores); writes: {writes}; "
-        f"memory afterwards {restart['memory'][0]:.0f} MiB ({restart['memory'][1]:.0f} at most)."
+        f"- That burst: {burst['rate']:.1f}/s, {burst['ready']} of {burst['count']} Ready."
+    )
+    lines.append(
+        f"- Restart with {restart['experiments']:,} Experiments, from the start of the process:"
+        f" caches complete after {restart['listed_seconds']:.1f} s, {restart['back']} of"
+        f" {restart['deleted']} deleted NetworkPolicies back between"
+        f" {restart['first_back_seconds']:.1f} and {restart['back_seconds']:.1f} s, every"
+        f" Experiment looked at after {restart['looked_seconds'] or 0:.1f} s; {restart['cpu']:.1f}"
+        f" s of CPU in the operator, {restart['apiserver_cpu']:.1f} s in the API server (foreign"
+        f" {restart['foreign']:.2f} cores); writes: {writes}; memory afterwards"
+        f" {restart['memory'][0]:.0f} MiB ({restart['memory'][1]:.0f} at most)."
     )
     return "\n".join(lines) + "\n"
 

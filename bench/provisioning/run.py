@@ -34,7 +34,8 @@ class Round:
         size: How many Experiments at once; 1 means one after the other.
         store: `real` or `instant`.
         objects: How many objects each gets.
-        ceilings: Measured before and after, without (`objects`) and with (`whole`) the writes to the Experiment itself.
+        ceilings: Measured before and after, without (`objects`) and with (`whole`) the writes to
+            the Experiment itself.
         result: What the load generator saw.
         usage: Who used the processors meanwhile.
         load: Processor seconds of the load generator.
@@ -86,12 +87,21 @@ class Findings:
     seconds: float = 0.0
 
 
-def measure(sizes: Sequence[int], stores: Iterable[str], folder: Path, *, idle_seconds: float, repairs: int, steady: bool) -> Findings:
+def measure(
+    sizes: Sequence[int],
+    stores: Iterable[str],
+    folder: Path,
+    *,
+    idle_seconds: float,
+    repairs: int,
+    steady: bool,
+) -> Findings:
     """Measure every size on every kind of store, each on a fresh cluster."""
     ensure_programs(terminal())
     started = time.monotonic()
     findings = Findings(machine=describe(), rights="")
-    # The last one is the one that the steady state is measured on: the real store, at the largest size.
+    # The last one is the one that the steady state is measured on: the real store, at the largest
+    # size.
     todo = [(store, size) for store in sorted(stores) for size in sorted(sizes)]
     for number, (store, size) in enumerate(todo, 1):
         last = number == len(todo)
@@ -126,20 +136,38 @@ def _round(stage: Stage, size: int) -> Round:
         wait_seconds=30.0 if size == 1 else max(120.0, size * 0.6),
     )
     usage = meter.read()
-    memory, server_memory = memory_mib(stage.operator.part.pid), memory_mib(stage.cluster.apiserver.pid)
+    memory, server_memory = (
+        memory_mib(stage.operator.part.pid),
+        memory_mib(stage.cluster.apiserver.pid),
+    )
     if not result["complete"]:
         _say(f"   only {result['ready']} of {count} became Ready in time")
     stage.operator.stop()
     _ceiling(stage, size, ceilings)
-    found = Round(size, stage.store, objects, ceilings, result, usage, result["cpu_total"], memory, server_memory)
+    found = Round(
+        size,
+        stage.store,
+        objects,
+        ceilings,
+        result,
+        usage,
+        result["cpu_total"],
+        memory,
+        server_memory,
+    )
     _say(f"   {_short(found)}")
     return found
 
 
 def _short(found: Round) -> str:
     times = found.result["times"]
-    own = sum(found.usage.cpu.get(name, 0.0) for name in ("operator",)) / found.result["count"] * 1000
-    text = f"p50 {times['p50']:.0f} ms, p95 {times['p95']:.0f} ms, ceiling {found.ceiling('whole'):.1f}, operator {own:.1f} ms CPU each"
+    own = (
+        sum(found.usage.cpu.get(name, 0.0) for name in ("operator",)) / found.result["count"] * 1000
+    )
+    text = (
+        f"p50 {times['p50']:.0f} ms, p95 {times['p95']:.0f} ms, ceiling"
+        f" {found.ceiling('whole'):.1f}, operator {own:.1f} ms CPU each"
+    )
     return text if found.size == 1 else f"{found.result['rate']:.1f}/s, {text}"
 
 
@@ -152,7 +180,13 @@ def _ceiling(stage: Stage, size: int, ceilings: dict[str, list[Json]]) -> int:
         ones = stage.rendered(count)
         objects = len(ones[0]["objects"])
         meter = stage.meter(operator=False)
-        found = stage.load("ceiling", operator=stage.operator_config, ones=ones, whole=name == "whole", one_by_one=alone)
+        found = stage.load(
+            "ceiling",
+            operator=stage.operator_config,
+            ones=ones,
+            whole=name == "whole",
+            one_by_one=alone,
+        )
         usage = meter.read()
         found["apiserver_ms"] = usage.cpu["apiserver"] / count * 1000
         found["foreign"] = usage.foreign_cores(found["cpu_total"])
@@ -176,12 +210,22 @@ def _steady(stage: Stage, size: int, idle_seconds: float, repairs: int) -> Stead
     namespaces = stage.namespaces()
     _say(f"   {repairs} repairs, idle")
     meter = stage.meter()
-    found.drift = stage.load("damage", namespaces=namespaces, count=repairs, pause=0.1, seed=1, wait_seconds=20.0)
+    found.drift = stage.load(
+        "damage", namespaces=namespaces, count=repairs, pause=0.1, seed=1, wait_seconds=20.0
+    )
     found.drift_usage = meter.read()
     _say("   repairs during a burst of 200")
-    burst = stage.start_load("burst", experiments=stage.experiments(200), one_by_one=False, pause=0.0, wait_seconds=240.0)
+    burst = stage.start_load(
+        "burst", experiments=stage.experiments(200), one_by_one=False, pause=0.0, wait_seconds=240.0
+    )
     damage = stage.start_load(
-        "damage", namespaces=namespaces, count=repairs, pause=0.02, seed=2, wait_seconds=20.0, while_pid=burst.child.pid
+        "damage",
+        namespaces=namespaces,
+        count=repairs,
+        pause=0.02,
+        seed=2,
+        wait_seconds=20.0,
+        while_pid=burst.child.pid,
     )
     found.drift_busy_burst = burst.result()
     found.drift_busy = damage.result()
@@ -193,7 +237,9 @@ def _steady(stage: Stage, size: int, idle_seconds: float, repairs: int) -> Stead
 
 def _restart(stage: Stage, namespaces: list[str]) -> dict[str, Any]:
     stage.operator.stop()
-    absence = stage.start_load("absence", namespaces=namespaces, count=20, seed=3, wait_seconds=120.0)
+    absence = stage.start_load(
+        "absence", namespaces=namespaces, count=20, seed=3, wait_seconds=120.0
+    )
     if absence.line() != "deleted":
         return absence.result()
     meter = stage.meter(operator=False)
@@ -203,7 +249,9 @@ def _restart(stage: Stage, namespaces: list[str]) -> dict[str, Any]:
     stage.operator.part.wait_ready()
     listed = time.monotonic() - started
     while looked is None and time.monotonic() - started < 120:
-        if stage.operator.metric("glovebox_reconcile_total", controller="experiment") >= len(namespaces):
+        if stage.operator.metric("glovebox_reconcile_total", controller="experiment") >= len(
+            namespaces
+        ):
             looked = time.monotonic() - started
         else:
             time.sleep(0.25)

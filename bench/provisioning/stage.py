@@ -29,7 +29,16 @@ from glovebox.desired.plan import desired_objects
 from glovebox.local.operator_process import OPERATOR_USER
 from glovebox.local.part import Part
 from support.cluster import Cluster, running_cluster
-from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec, install_chart, profile_spec, store_secret, store_spec
+from support.operator_process import (
+    BREAK_GLASS,
+    Operator,
+    Team,
+    experiment_spec,
+    install_chart,
+    profile_spec,
+    store_secret,
+    store_spec,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TEAM = "bench"
@@ -109,7 +118,9 @@ class Stage:
         file = self.folder / f"task-{self._tasks}.json"
         file.write_bytes(orjson.dumps({"task": task, "user": self.user, **what}))
         command = [sys.executable, "-m", "bench.provisioning.load", str(file)]
-        return Load(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return Load(
+            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        )
 
     def load(self, task: str, **what: Any) -> Json:
         """Run the load generator and return what it found."""
@@ -131,8 +142,8 @@ class Stage:
     def rendered(self, count: int) -> list[Json]:
         """Return the objects and the status of so many experiments that nobody will reconcile.
 
-        They are what the operator makes, to the byte, but for the value of the label that its watches select, so that it does not look
-        at most of them later.
+        They are what the operator makes, to the byte, but for the value of the label that its
+        watches select, so that it does not look at most of them later.
         """
         batch = uuid.uuid4().hex[:6]
         return [self._rendered(f"run-{batch}-{number:04d}") for number in range(count)]
@@ -140,8 +151,15 @@ class Stage:
     def _rendered(self, name: str) -> Json:
         template = self.templates
         plain = self._experiment(CEILING_TEAM, name)
-        metadata = {**template["experiment"]["metadata"], "name": name, "namespace": CEILING_TEAM, "uid": str(uuid.uuid4())}
-        experiment = Experiment.model_validate({**template["experiment"], "metadata": metadata, "status": {}})
+        metadata = {
+            **template["experiment"]["metadata"],
+            "name": name,
+            "namespace": CEILING_TEAM,
+            "uid": str(uuid.uuid4()),
+        }
+        experiment = Experiment.model_validate(
+            {**template["experiment"], "metadata": metadata, "status": {}}
+        )
         namespace = names.experiment_namespace(CEILING_TEAM, name, metadata["uid"])
         plan = desired_objects(
             ExperimentInputs(
@@ -152,11 +170,20 @@ class Stage:
                 namespace=namespace,
             )
         )
-        secret = {**template["secret"], "metadata": {**template["secret"]["metadata"], "namespace": namespace}}
-        objects: list[Json] = orjson.loads(orjson.dumps([plan.namespace, *plan.walls, secret, *plan.access]))
+        secret = {
+            **template["secret"],
+            "metadata": {**template["secret"]["metadata"], "namespace": namespace},
+        }
+        objects: list[Json] = orjson.loads(
+            orjson.dumps([plan.namespace, *plan.walls, secret, *plan.access])
+        )
         for obj in objects:
             obj["metadata"]["labels"][names.LABEL_MANAGED_BY] = MANAGED_BY
-        return {"experiment": plain, "objects": objects, "status": {**template["experiment"]["status"], "namespace": namespace}}
+        return {
+            "experiment": plain,
+            "objects": objects,
+            "status": {**template["experiment"]["status"], "namespace": namespace},
+        }
 
     def learn(self) -> None:
         """Let the operator make one experiment, and keep what came of it as the template of the ceiling."""
@@ -169,16 +196,31 @@ class Stage:
         secret = api.get(f"/api/v1/namespaces/{namespace}/secrets/{names.CREDENTIALS_SECRET}")
         kept = {key: secret["metadata"][key] for key in ("name", "labels", "annotations")}
         self.templates = {
-            "experiment": {**ready, "metadata": {key: made["metadata"][key] for key in ("name", "namespace", "uid", "generation")}},
+            "experiment": {
+                **ready,
+                "metadata": {
+                    key: made["metadata"][key] for key in ("name", "namespace", "uid", "generation")
+                },
+            },
             "profile": api.get(team.path("IsolationProfile", "standard")),
             "store": api.get(team.path("ObjectStore", "primary")),
-            "secret": {"apiVersion": "v1", "kind": "Secret", "type": secret["type"], "data": secret["data"], "metadata": kept},
+            "secret": {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "type": secret["type"],
+                "data": secret["data"],
+                "metadata": kept,
+            },
         }
 
     def namespaces(self) -> list[str]:
         """Return the namespaces of the experiments that are Ready."""
         items = self.cluster.api.list(f"/apis/{names.API_VERSION}/namespaces/{TEAM}/experiments")
-        return [item["status"]["namespace"] for item in items if (item.get("status") or {}).get("digest")]
+        return [
+            item["status"]["namespace"]
+            for item in items
+            if (item.get("status") or {}).get("digest")
+        ]
 
     def writes_by_resource(self) -> dict[str, int]:
         """Return what the operator has written since it started, by verb and resource."""
@@ -222,7 +264,13 @@ def staged(folder: Path, store: str, settings: Mapping[str, str] | None = None) 
         rights = "the chart's rights and guards, installed by helm"
         store_secret(cluster)
         kubeconfig = cluster.kubeconfig_for(OPERATOR_USER)
-        stage = Stage(cluster, Operator(cluster, folder / "operator", kubeconfig=kubeconfig, settings=settings), folder, store, rights)
+        stage = Stage(
+            cluster,
+            Operator(cluster, folder / "operator", kubeconfig=kubeconfig, settings=settings),
+            folder,
+            store,
+            rights,
+        )
         instant = _start_instant(cluster.store.endpoint) if store == "instant" else None
         try:
             stage.operator.start()

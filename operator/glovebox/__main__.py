@@ -12,7 +12,7 @@ import kopf
 import structlog
 from pydantic import ValidationError
 
-from glovebox.engine.operator import operator
+from glovebox.controllers.operator import operator
 from glovebox.handlers.resources import register, settings
 from glovebox.handlers.web import serve
 from glovebox.settings import PREFIX, Settings
@@ -29,9 +29,14 @@ def log_in() -> kopf.ConnectionInfo:
     """
     quiet = logging.getLogger("kopf.login")
     how = settings()
-    found = kopf.login_with_service_account(settings=how, logger=quiet) or kopf.login_with_kubeconfig(settings=how, logger=quiet)
+    found = kopf.login_with_service_account(
+        settings=how, logger=quiet
+    ) or kopf.login_with_kubeconfig(settings=how, logger=quiet)
     if not isinstance(found, kopf.ConnectionInfo):
-        raise kopf.LoginError("there is neither a service account nor a kubeconfig: set KUBECONFIG, or run in a cluster")
+        raise kopf.LoginError(
+            "there is neither a service account nor a kubeconfig: set KUBECONFIG, or run in a"
+            " cluster"
+        )
     return found
 
 
@@ -45,16 +50,27 @@ async def run(chosen: Settings) -> None:
     async def login(**_: object) -> kopf.ConnectionInfo:
         return log_in()
 
-    async with operator(chosen, log_in) as parts, serve(parts, chosen.http_host, chosen.http_port) as port:
+    async with (
+        operator(chosen, log_in) as parts,
+        serve(parts, chosen.http_host, chosen.http_port) as port,
+    ):
         register(registry, parts)
         log.info("the operator starts", port=port, namespace=chosen.namespace)
         engine = asyncio.create_task(parts.run())
         watching = asyncio.create_task(
-            kopf.operator(registry=registry, settings=settings(), standalone=True, clusterwide=True, ready_flag=watches)
+            kopf.operator(
+                registry=registry,
+                settings=settings(),
+                standalone=True,
+                clusterwide=True,
+                ready_flag=watches,
+            )
         )
         listening = asyncio.create_task(_listen_again(watches, stop))
         stopping = asyncio.create_task(_wait(stop))
-        ended, _ = await asyncio.wait((engine, watching, stopping), return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(
+            (engine, watching, stopping), return_when=asyncio.FIRST_COMPLETED
+        )
         # Ours first: kopf cancels whatever else was born in its loop, and waits for it.
         for task in (listening, engine, stopping, watching):
             task.cancel()

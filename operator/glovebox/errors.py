@@ -8,7 +8,8 @@
     |-- Unavailable       the API server or the store did not answer properly: retried with backoff
     `-- Forbidden         the operator lacks a permission: retried with backoff, and reported
 
-Messages are read by users through conditions: they say what was attempted, on what, and the cure. No message ever
+Messages are read by users through conditions: they say what was attempted, on what, and the cure.
+    No message ever
 holds a secret, a credential, or whether something exists in a namespace that did not consent.
 """
 
@@ -19,7 +20,8 @@ class GloveboxError(Exception):
     """Base of all errors that a condition may report.
 
     Args:
-        reason: One CamelCase word, the same in the condition, the Event, the metric and the runbook.
+        reason: One CamelCase word, the same in the condition, the Event, the metric and the
+            runbook.
         message: What was attempted, on what, and the cure, for a person.
     """
 

@@ -1,8 +1,9 @@
 """Every label, annotation, finalizer, field manager and generated name, as constants and pure functions.
 
-Nothing here decides anything; it only says how things are called, so that a name is changed in one place.
-Generated names are injective: a hash of the whole identity is part of each name that had to be shortened, so two
-experiments whose names collide when joined (`a-b`/`c` and `a`/`b-c`) still get two namespaces.
+Nothing here decides anything; it only says how things are called, so that a name is changed in one
+place. Generated names are injective: a hash of the whole identity is part of each name that had to
+be shortened, so two experiments whose names collide when joined (`a-b`/`c` and `a`/`b-c`) still get
+two namespaces.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ CATEGORY: Final = "glovebox"
 FIELD_MANAGER: Final = "glovebox"
 FINALIZER: Final = f"{GROUP}/finalizer"
 
-# Labels. `managed-by` selects what our watches see; the guards match namespaces by `experiment-uid`.
+# Labels. `managed-by` selects what our watches see; the guards match namespaces by
+# `experiment-uid`.
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "glovebox"
 LABEL_EXPERIMENT_UID: Final = f"{GROUP}/experiment-uid"
@@ -29,8 +31,9 @@ LABEL_EXPERIMENT: Final = f"{GROUP}/experiment"
 LABEL_TEAM: Final = f"{GROUP}/team"
 LABEL_PROFILE: Final = f"{GROUP}/profile"
 LABEL_COST_CENTER: Final = f"{GROUP}/cost-center"
-# Open: pods may start. Frozen, Sealed, Retained: the API server admits no pod any more, whether the operator runs or not. Retained says
-# besides that the Experiment is gone, so that the platform team may delete the namespace.
+# Open: pods may start. Frozen, Sealed, Retained: the API server admits no pod any more, whether the
+# operator runs or not. Retained says besides that the Experiment is gone, so that the platform team
+# may delete the namespace.
 LABEL_STATE: Final = f"{GROUP}/state"
 STATE_OPEN: Final = "Open"
 STATE_FROZEN: Final = "Frozen"
@@ -58,14 +61,16 @@ SNAPSHOT_CONFIG_MAP: Final = "glovebox-snapshot"
 CREDENTIALS_SECRET: Final = "glovebox-artifacts-credentials"  # noqa: S105 - the name of an object, not a secret
 INPUTS_CONFIG_MAP: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_SECRET: Final = "glovebox-inputs-credentials"  # noqa: S105 - as above
-# Of every volume of one dataset, its claim and its name in a pod. The guards know the prefix, and that of caches.
+# Of every volume of one dataset, its claim and its name in a pod. The guards know the prefix, and
+# that of caches.
 INPUT_PREFIX: Final = "glovebox-input-"
 CACHE_PREFIX: Final = "glovebox-cache-"
 RUN_JOB: Final = "glovebox-run"
 PROBE_JOB: Final = "glovebox-probe"
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
 TENANT_ROLE_BINDING: Final = "glovebox-tenant"
-# Every policy and binding that can be ours: whatever else is found of these kinds is foreign, however it is called.
+# Every policy and binding that can be ours: whatever else is found of these kinds is foreign,
+# however it is called.
 ADDITIVE_NAMES: Final = frozenset(
     {
         NETWORK_POLICY_DEFAULT_DENY,
@@ -116,14 +121,22 @@ def label_value(text: str) -> str:
     if len(text) <= LABEL_VALUE_MAX and _LABEL_VALUE.fullmatch(text):
         return text
     suffix = short_hash(text)
-    readable = _NOT_IN_LABEL_VALUE.sub("-", text).strip("-._")[: LABEL_VALUE_MAX - len(suffix) - 1].rstrip("-._")
+    readable = (
+        _NOT_IN_LABEL_VALUE.sub("-", text)
+        .strip("-._")[: LABEL_VALUE_MAX - len(suffix) - 1]
+        .rstrip("-._")
+    )
     return f"{readable}-{suffix}" if readable else suffix
 
 
 def input_claim(name: str) -> str:
     """Return the name of an input's claim and of its volume in a pod, at most 63 characters."""
     whole = f"{INPUT_PREFIX}{name}"
-    return whole if len(whole) <= DNS_LABEL_MAX else f"{whole[: DNS_LABEL_MAX - _HASH_LENGTH - 1].rstrip('-')}-{short_hash(name)}"
+    return (
+        whole
+        if len(whole) <= DNS_LABEL_MAX
+        else f"{whole[: DNS_LABEL_MAX - _HASH_LENGTH - 1].rstrip('-')}-{short_hash(name)}"
+    )
 
 
 def input_volume(uid: str, name: str) -> str:
@@ -134,7 +147,8 @@ def input_volume(uid: str, name: str) -> str:
 def cache(team: str, store: str, pin_digest: str, storage_class: str) -> str:
     """Return the name of the cache of a pin.
 
-    The team is part of it: a pin may be declared over bytes that nobody read, and must not open the cache of those who have them.
+    The team is part of it: a pin may be declared over bytes that nobody read, and must not open the
+        cache of those who have them.
     """
     return f"{CACHE_PREFIX}{short_hash(team, store, pin_digest, storage_class)}"
 

@@ -14,26 +14,63 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    namespace: str = Field(default="glovebox-system", description="The operator's own namespace: store credentials are read here.")
-    http_host: str = Field(default="0.0.0.0", description="Address for /metrics, /healthz and /readyz; probes come from the node.")  # noqa: S104
-    http_port: int = Field(default=8080, ge=0, le=65535, description="Port for /metrics, /healthz and /readyz; 0 takes a free one.")
+    namespace: str = Field(
+        default="glovebox-system",
+        description="The operator's own namespace: store credentials are read here.",
+    )
+    http_host: str = Field(
+        default="0.0.0.0",  # noqa: S104
+        description="Address for /metrics, /healthz and /readyz; probes come from the node.",
+    )
+    http_port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="Port for /metrics, /healthz and /readyz; 0 takes a free one.",
+    )
     image: str = Field(
         default="",
         pattern=r"^([^@ ]+@sha256:[0-9a-f]{64})?$",
-        description="The Glovebox image by digest, that fetches the inputs of runs. Empty: runs with inputs are refused.",
+        description=(
+            "The Glovebox image by digest, that fetches the inputs of runs. Empty: runs with inputs"
+            " are refused."
+        ),
     )
-    workers: int = Field(default=16, ge=1, le=64, description="Experiments worked on at once; more only lengthens the API server's queue.")
-    data_workers: int = Field(default=2, ge=1, le=16, description="Pins and stores worked on at once; each may read bytes for minutes.")
-    store_threads: int = Field(default=16, ge=1, le=64, description="Threads for blocking S3 and STS calls.")
-    resync_seconds: float = Field(default=600.0, ge=5, description="How often everything is listed and compared again.")
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="The least level that is logged.")
+    workers: int = Field(
+        default=16,
+        ge=1,
+        le=64,
+        description="Experiments worked on at once; more only lengthens the API server's queue.",
+    )
+    data_workers: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="Pins and stores worked on at once; each may read bytes for minutes.",
+    )
+    store_threads: int = Field(
+        default=16, ge=1, le=64, description="Threads for blocking S3 and STS calls."
+    )
+    resync_seconds: float = Field(
+        default=600.0, ge=5, description="How often everything is listed and compared again."
+    )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="The least level that is logged.",
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings.
 
         Raises:
-            pydantic.ValidationError: A variable holds what its field does not allow; names the field.
+            pydantic.ValidationError: A variable holds what its field does not allow; names the
+            field.
         """
-        values = {name: environment[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environment}
+        values = {
+            name: environment[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if PREFIX + name.upper() in environment
+        }
         return cls.model_validate(values)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.cluster import Cluster, Store, build_before_the_first_test, ensure_programs, running_cluster
+from support.cluster import (
+    Cluster,
+    Store,
+    build_before_the_first_test,
+    ensure_programs,
+    running_cluster,
+)
 
 if TYPE_CHECKING:
     import subprocess

@@ -32,13 +32,23 @@ CANARY = {
     "spec": {
         "group": "glovebox.dev",
         "scope": "Cluster",
-        "names": {"plural": "auditcanaries", "singular": "auditcanary", "kind": "AuditCanary", "listKind": "AuditCanaryList"},
+        "names": {
+            "plural": "auditcanaries",
+            "singular": "auditcanary",
+            "kind": "AuditCanary",
+            "listKind": "AuditCanaryList",
+        },
         "versions": [
             {
                 "name": "v1",
                 "served": True,
                 "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
             }
         ],
     },
@@ -47,7 +57,9 @@ CANARY = {
 
 def _get(url: str, path: str, context: ssl.SSLContext) -> int:
     address = urlsplit(url)
-    connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=10, context=context)
+    connection = http.client.HTTPSConnection(
+        address.hostname or "", address.port, timeout=10, context=context
+    )
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -64,7 +76,9 @@ def _trusting(authority: Path, certificate: Path | None = None) -> ssl.SSLContex
 
 def test_kubectl_understands_the_servers_version(cluster: Cluster) -> None:
     answer = json.loads(cluster.kubectl("version", "-o", "json").stdout)
-    assert answer["serverVersion"]["gitVersion"] == answer["clientVersion"]["gitVersion"] == "v1.36.3"
+    assert (
+        answer["serverVersion"]["gitVersion"] == answer["clientVersion"]["gitVersion"] == "v1.36.3"
+    )
     assert (answer["serverVersion"]["major"], answer["serverVersion"]["minor"]) == ("1", "36")
 
 
@@ -80,13 +94,23 @@ def test_whoever_shows_no_certificate_is_refused(cluster: Cluster, path: str) ->
 
 
 def test_a_certificate_of_another_authority_is_refused(cluster: Cluster, tmp_path: Path) -> None:
-    certificate, _ = Authority.create("glovebox-local").issue_client("mallory", ["system:masters"]).write(tmp_path, "mallory")
+    certificate, _ = (
+        Authority.create("glovebox-local")
+        .issue_client("mallory", ["system:masters"])
+        .write(tmp_path, "mallory")
+    )
     context = _trusting(cluster.environment.state.pki / "ca.crt", certificate)
     assert _get(cluster.api.url, "/version", context) == http.HTTPStatus.UNAUTHORIZED
 
 
-def test_a_user_has_the_name_and_groups_of_the_certificate_and_no_rights_by_that(cluster: Cluster) -> None:
-    who = json.loads(cluster.kubectl("auth", "whoami", "-o", "json", user="ada", groups=["team-a", "people"]).stdout)
+def test_a_user_has_the_name_and_groups_of_the_certificate_and_no_rights_by_that(
+    cluster: Cluster,
+) -> None:
+    who = json.loads(
+        cluster.kubectl(
+            "auth", "whoami", "-o", "json", user="ada", groups=["team-a", "people"]
+        ).stdout
+    )
     assert who["status"]["userInfo"]["username"] == "ada"
     assert set(who["status"]["userInfo"]["groups"]) == {"team-a", "people", "system:authenticated"}
     refused = cluster.kubectl("get", "pods", user="ada", groups=["team-a", "people"], check=False)
@@ -96,11 +120,15 @@ def test_a_user_has_the_name_and_groups_of_the_certificate_and_no_rights_by_that
 
 def test_a_service_account_can_be_acted_as_by_its_token(cluster: Cluster) -> None:
     kubeconfig = cluster.kubeconfig_for_service_account("default", "default")
-    who = json.loads(cluster.kubectl("auth", "whoami", "-o", "json", f"--kubeconfig={kubeconfig}").stdout)
+    who = json.loads(
+        cluster.kubectl("auth", "whoami", "-o", "json", f"--kubeconfig={kubeconfig}").stdout
+    )
     assert who["status"]["userInfo"]["username"] == "system:serviceaccount:default:default"
 
 
-@pytest.mark.parametrize("holder", [None, "admin"], ids=["no certificate", "the cluster's own administrator"])
+@pytest.mark.parametrize(
+    "holder", [None, "admin"], ids=["no certificate", "the cluster's own administrator"]
+)
 def test_etcd_answers_nobody_but_the_api_server(cluster: Cluster, holder: str | None) -> None:
     pki = cluster.environment.state.pki
     context = _trusting(pki / "etcd-ca.crt", pki / f"{holder}.crt" if holder else None)
@@ -112,19 +140,37 @@ def test_etcd_answers_nobody_but_the_api_server(cluster: Cluster, holder: str | 
 def test_etcd_answers_the_api_server(cluster: Cluster) -> None:
     pki = cluster.environment.state.pki
     client, _ = cluster.etcd.spec.ports
-    assert _get(f"https://127.0.0.1:{client}", "/health", _trusting(pki / "etcd-ca.crt", pki / "etcd-client.crt")) == http.HTTPStatus.OK
+    assert (
+        _get(
+            f"https://127.0.0.1:{client}",
+            "/health",
+            _trusting(pki / "etcd-ca.crt", pki / "etcd-client.crt"),
+        )
+        == http.HTTPStatus.OK
+    )
 
 
 def test_nothing_listens_beyond_the_loopback_interface(cluster: Cluster) -> None:
     for part in cluster.environment.parts:
-        assert listening_addresses(part.pid) == {f"127.0.0.1:{port}" for port in part.spec.ports}, part.name
+        assert listening_addresses(part.pid) == {f"127.0.0.1:{port}" for port in part.spec.ports}, (
+            part.name
+        )
 
 
 def test_keys_are_for_their_owners_eyes_only(cluster: Cluster) -> None:
     cluster.kubeconfig_for("ada")
     state = cluster.environment.state
-    files = [file for folder in (state.pki, state.config, state.users, state.run) for file in folder.rglob("*") if file.is_file()]
-    open_to_others = [file for file in (*files, state.kubeconfig, state.store) if stat.S_IMODE(file.stat().st_mode) & 0o077]
+    files = [
+        file
+        for folder in (state.pki, state.config, state.users, state.run)
+        for file in folder.rglob("*")
+        if file.is_file()
+    ]
+    open_to_others = [
+        file
+        for file in (*files, state.kubeconfig, state.store)
+        if stat.S_IMODE(file.stat().st_mode) & 0o077
+    ]
     assert len(files) > 20
     assert open_to_others == []
 
@@ -139,9 +185,23 @@ def canaries(api: Api) -> Iterator[str]:
     api.delete(f"{crds}/{CANARY['metadata']['name']}")  # type: ignore[index]
 
 
-def test_the_audit_log_holds_whole_requests_for_our_own_kinds(cluster: Cluster, canaries: str) -> None:
-    cluster.api.create(canaries, {"apiVersion": "glovebox.dev/v1", "kind": "AuditCanary", "metadata": {"name": "one"}, "colour": "yellow"})
-    (event,) = [event for event in cluster.audit() if event["verb"] == "create" and event["objectRef"].get("resource") == "auditcanaries"]
+def test_the_audit_log_holds_whole_requests_for_our_own_kinds(
+    cluster: Cluster, canaries: str
+) -> None:
+    cluster.api.create(
+        canaries,
+        {
+            "apiVersion": "glovebox.dev/v1",
+            "kind": "AuditCanary",
+            "metadata": {"name": "one"},
+            "colour": "yellow",
+        },
+    )
+    (event,) = [
+        event
+        for event in cluster.audit()
+        if event["verb"] == "create" and event["objectRef"].get("resource") == "auditcanaries"
+    ]
     assert event["level"] == "RequestResponse"
     assert event["user"]["username"] == "glovebox-local-admin"
     assert event["requestObject"]["colour"] == event["responseObject"]["colour"] == "yellow"
@@ -168,25 +228,51 @@ def test_controllers_do_their_work(cluster: Cluster) -> None:
     api = cluster.api
     api.create_namespace("controllers")
     eventually(
-        lambda: api.find(path_of("v1", "configmaps", namespace="controllers", name="kube-root-ca.crt")), what="the CA bundle is published"
+        lambda: api.find(
+            path_of("v1", "configmaps", namespace="controllers", name="kube-root-ca.crt")
+        ),
+        what="the CA bundle is published",
     )
-    owner = api.create(path_of("v1", "configmaps", namespace="controllers"), {"metadata": {"name": "owner"}})
-    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
+    owner = api.create(
+        path_of("v1", "configmaps", namespace="controllers"), {"metadata": {"name": "owner"}}
+    )
+    reference = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "name": "owner",
+        "uid": owner["metadata"]["uid"],
+    }
     child = path_of("v1", "configmaps", namespace="controllers", name="child")
-    api.create(path_of("v1", "configmaps", namespace="controllers"), {"metadata": {"name": "child", "ownerReferences": [reference]}})
+    api.create(
+        path_of("v1", "configmaps", namespace="controllers"),
+        {"metadata": {"name": "child", "ownerReferences": [reference]}},
+    )
     api.delete(path_of("v1", "configmaps", namespace="controllers", name="owner"))
-    eventually(lambda: api.find(child) is None, what="what belonged to a deleted object is collected", timeout=30)
+    eventually(
+        lambda: api.find(child) is None,
+        what="what belonged to a deleted object is collected",
+        timeout=30,
+    )
     api.delete(path_of("v1", "namespaces", name="controllers"))
-    eventually(lambda: api.find(path_of("v1", "namespaces", name="controllers")) is None, what="the namespace is gone", timeout=30)
+    eventually(
+        lambda: api.find(path_of("v1", "namespaces", name="controllers")) is None,
+        what="the namespace is gone",
+        timeout=30,
+    )
 
 
 def test_validating_admission_policies_are_served(cluster: Cluster) -> None:
-    assert cluster.api.list(path_of("admissionregistration.k8s.io/v1", "validatingadmissionpolicies")) is not None
+    assert (
+        cluster.api.list(path_of("admissionregistration.k8s.io/v1", "validatingadmissionpolicies"))
+        is not None
+    )
 
 
 def test_the_api_server_comes_back_after_kill_9_with_everything(cluster: Cluster) -> None:
     api = cluster.api
-    before = api.create(path_of("v1", "configmaps", namespace="default"), {"metadata": {"name": "survivor"}})
+    before = api.create(
+        path_of("v1", "configmaps", namespace="default"), {"metadata": {"name": "survivor"}}
+    )
     killed = cluster.apiserver.pid
     cluster.apiserver.kill()
     assert not cluster.apiserver.running
@@ -205,5 +291,6 @@ def test_a_refusal_carries_the_servers_own_words(cluster: Cluster) -> None:
     assert (refused.value.code, refused.value.reason) == (403, "Forbidden")
     assert (
         refused.value.message
-        == 'namespaces is forbidden: User "nobody" cannot list resource "namespaces" in API group "" at the cluster scope'
+        == 'namespaces is forbidden: User "nobody" cannot list resource "namespaces" in API group'
+        ' "" at the cluster scope'
     )

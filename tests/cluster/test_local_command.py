@@ -32,7 +32,14 @@ pytestmark = pytest.mark.timeout(180)
 
 def glovebox(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [str(PROGRAM), "local", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env={**os.environ, "GLOVEBOX_LOCAL": NAME})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        env={**os.environ, "GLOVEBOX_LOCAL": NAME},
+    )
     assert done.returncode == 0 or not check, done.stdout + done.stderr
     return done
 
@@ -54,7 +61,11 @@ def running(state: StateDir) -> StateDir:
 
 
 def _records(state: StateDir) -> dict[str, ProcessRecord]:
-    return {file.stem: record for file in state.run.glob("*.json") if (record := ProcessRecord.read(file))}
+    return {
+        file.stem: record
+        for file in state.run.glob("*.json")
+        if (record := ProcessRecord.read(file))
+    }
 
 
 def test_without_an_environment_every_command_says_what_to_do(state: StateDir) -> None:
@@ -78,9 +89,13 @@ def test_up_twice_starts_it_once(running: StateDir) -> None:
 
 def test_status_shows_every_part_and_env_reaches_the_cluster(running: StateDir) -> None:
     status = json.loads(glovebox("status", "--json").stdout)
-    assert {part["name"]: part["state"] for part in status["parts"]} == dict.fromkeys(PARTS, "running")
+    assert {part["name"]: part["state"] for part in status["parts"]} == dict.fromkeys(
+        PARTS, "running"
+    )
     assert "survive the death of a process, not of the machine" in " ".join(status["notes"])
-    variables = dict(line.removeprefix("export ").split("=", 1) for line in glovebox("env").stdout.splitlines())
+    variables = dict(
+        line.removeprefix("export ").split("=", 1) for line in glovebox("env").stdout.splitlines()
+    )
     assert shlex.split(variables["KUBECONFIG"]) == [str(running.kubeconfig)]
     assert "default" in glovebox("kubectl", "get", "namespaces").stdout
     assert str(running.logs / "audit.log") in glovebox("logs").stdout
@@ -122,7 +137,9 @@ def test_down_spares_the_process_that_got_the_pid_of_a_dead_one(state: StateDir)
     with subprocess.Popen(["sleep", "100"]) as bystander:
         record = ProcessRecord.of(bystander.pid)
         assert record is not None
-        dataclasses.replace(record, start_ticks=record.start_ticks - 1).write(state.run / "etcd.json")
+        dataclasses.replace(record, start_ticks=record.start_ticks - 1).write(
+            state.run / "etcd.json"
+        )
         assert "No part" in glovebox("down").stdout
         assert bystander.poll() is None
         bystander.kill()
@@ -141,8 +158,15 @@ def test_an_unreadable_environment_can_still_be_taken_down(state: StateDir) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_up_leaves_no_process(state: StateDir, number: signal.Signals) -> None:
-    with subprocess.Popen([PROGRAM, "local", "up", "--name", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
-        records = eventually(lambda: found if len(found := _records(state)) >= 3 else None, what="three processes are started")
+    with subprocess.Popen(
+        [PROGRAM, "local", "up", "--name", NAME],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as up:
+        records = eventually(
+            lambda: found if len(found := _records(state)) >= 3 else None,
+            what="three processes are started",
+        )
         up.send_signal(number)
         assert up.wait(timeout=20) == 128 + number
     eventually(lambda: not any(record.alive for record in records.values()), what="they have ended")
@@ -153,17 +177,24 @@ def test_an_interrupted_up_leaves_no_process(state: StateDir, number: signal.Sig
 def test_another_driver_for_an_environment_that_exists_is_refused(running: StateDir) -> None:
     refused = glovebox("up", "--driver", "kind", check=False)
     assert refused.returncode == 1
-    assert "exists with driver embedded: `glovebox local down --name command-test` first" in refused.stderr
+    assert (
+        "exists with driver embedded: `glovebox local down --name command-test` first"
+        in refused.stderr
+    )
     environment = find_environment(NAME)
     assert environment is not None
     assert all(part.running for part in environment.parts)
     assert environment.state == running
 
 
-def test_the_driver_current_brings_a_store_to_the_cluster_of_a_kubeconfig(running: StateDir) -> None:
+def test_the_driver_current_brings_a_store_to_the_cluster_of_a_kubeconfig(
+    running: StateDir,
+) -> None:
     other = f"{NAME}-current"
     try:
-        glovebox("up", "--name", other, "--driver", "current", "--kubeconfig", str(running.kubeconfig))
+        glovebox(
+            "up", "--name", other, "--driver", "current", "--kubeconfig", str(running.kubeconfig)
+        )
         status = json.loads(glovebox("status", "--name", other, "--json").stdout)
         assert [part["name"] for part in status["parts"]] == ["seaweedfs"]
         environment = find_environment(other)

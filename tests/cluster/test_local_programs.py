@@ -21,8 +21,17 @@ from support.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TINY = Program(name="tiny", package=".", variables=(("main.word", "stamped"),), links=("kubectl",), size="a tiny program")
-SOURCE = 'package main\n\nimport "os"\n\nvar word = "unset"\n\nfunc main() { os.Stdout.WriteString(word + " " + os.Args[0] + "\\n") }\n'
+TINY = Program(
+    name="tiny",
+    package=".",
+    variables=(("main.word", "stamped"),),
+    links=("kubectl",),
+    size="a tiny program",
+)
+SOURCE = (
+    'package main\n\nimport "os"\n\nvar word = "unset"\n\nfunc main() { os.Stdout.WriteString(word'
+    ' + " " + os.Args[0] + "\\n") }\n'
+)
 MARK = "GLOVEBOX_BUILD_TEST"
 
 
@@ -42,7 +51,10 @@ def test_a_program_is_built_stamped_and_linked_for_people(module: Path, tmp_path
     folder = ensure_program(TINY)
     assert sorted(path.name for path in folder.iterdir()) == ["kubectl", "tiny"]
     link = tmp_path / "cache" / "bin" / "kubectl"
-    assert subprocess.run([link], capture_output=True, text=True, check=True).stdout == f"stamped {link}\n"
+    assert (
+        subprocess.run([link], capture_output=True, text=True, check=True).stdout
+        == f"stamped {link}\n"
+    )
 
 
 def test_what_a_killed_build_left_goes_with_the_next(module: Path, tmp_path: Path) -> None:
@@ -54,7 +66,9 @@ def test_what_a_killed_build_left_goes_with_the_next(module: Path, tmp_path: Pat
     assert {path.name for path in folder.parent.iterdir()} == {".tiny.lock", folder.name}
 
 
-def test_builders_that_start_at_once_build_once(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_builders_that_start_at_once_build_once(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del module
     built: list[str] = []
     real = programs._build
@@ -74,7 +88,9 @@ def test_builders_that_start_at_once_build_once(module: Path, monkeypatch: pytes
     assert len(folders) == 1
 
 
-def test_a_program_that_does_not_compile_leaves_its_log_and_nothing_else(module: Path, tmp_path: Path) -> None:
+def test_a_program_that_does_not_compile_leaves_its_log_and_nothing_else(
+    module: Path, tmp_path: Path
+) -> None:
     (module / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
     with pytest.raises(LocalError) as failed:
         ensure_program(TINY)
@@ -87,9 +103,15 @@ def test_a_program_that_does_not_compile_leaves_its_log_and_nothing_else(module:
 @pytest.fixture
 def cold(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Variables for a build that finds nothing compiled, so that it can be interrupted in the middle."""
-    # The Go that the session uses: another cache would have to fetch it first, on a machine without.
+    # The Go that the session uses: another cache would have to fetch it first, on a machine
+    # without.
     path = f"{find_toolchain('1.26').command.parent}:{os.environ['PATH']}"
-    own = {"PATH": path, "GLOVEBOX_CACHE": str(tmp_path / "cache"), "GOCACHE": str(tmp_path / "compiled"), MARK: str(tmp_path)}
+    own = {
+        "PATH": path,
+        "GLOVEBOX_CACHE": str(tmp_path / "cache"),
+        "GOCACHE": str(tmp_path / "compiled"),
+        MARK: str(tmp_path),
+    }
     yield {**os.environ, **own}
     assert _with_mark(tmp_path) == []
 
@@ -106,9 +128,13 @@ def _with_mark(mark: Path) -> list[str]:
     return found
 
 
-def test_an_interrupted_build_leaves_no_compiler_running_and_nothing_half_built(cold: dict[str, str], tmp_path: Path) -> None:
+def test_an_interrupted_build_leaves_no_compiler_running_and_nothing_half_built(
+    cold: dict[str, str], tmp_path: Path
+) -> None:
     command = [str(Path(sys.executable).with_name("glovebox")), "local", "build"]
-    with subprocess.Popen(command, env=cold, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as build:
+    with subprocess.Popen(
+        command, env=cold, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as build:
         eventually(lambda: "compile" in _with_mark(tmp_path), what="the compiler runs", timeout=60)
         build.send_signal(signal.SIGTERM)
         assert build.wait(timeout=30) == 128 + signal.SIGTERM

@@ -28,11 +28,17 @@ def s3(store: Store) -> Any:
 @pytest.fixture(scope="module")
 def session(store: Store, s3: Any) -> Any:
     s3.put_object(Bucket=BUCKET, Key="other/secret", Body=b"not yours")
-    statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": [f"arn:aws:s3:::{BUCKET}/mine/*"]}
+    statement = {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": [f"arn:aws:s3:::{BUCKET}/mine/*"],
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sts = store.client("sts", keys=store.access.operator)
     role = store.access.role_arn
-    return sts.assume_role(RoleArn=role, RoleSessionName="experiment", Policy=policy, DurationSeconds=900)["Credentials"]
+    return sts.assume_role(
+        RoleArn=role, RoleSessionName="experiment", Policy=policy, DurationSeconds=900
+    )["Credentials"]
 
 
 def _refused(call: Callable[[], object]) -> str:
@@ -62,12 +68,26 @@ def test_a_session_cannot_delete_or_list(store: Store, session: Any) -> None:
 
 def test_a_session_cannot_become_a_wider_one(store: Store, session: Any) -> None:
     sts = store.client("sts", session=session)
-    assert _refused(lambda: sts.assume_role(RoleArn=store.access.role_arn, RoleSessionName="again", DurationSeconds=900)) == "AccessDenied"
+    assert (
+        _refused(
+            lambda: sts.assume_role(
+                RoleArn=store.access.role_arn, RoleSessionName="again", DurationSeconds=900
+            )
+        )
+        == "AccessDenied"
+    )
 
 
 def test_the_role_trusts_the_operator_alone(store: Store) -> None:
     sts = store.client("sts", keys=store.access.loader)
-    assert _refused(lambda: sts.assume_role(RoleArn=store.access.role_arn, RoleSessionName="loader", DurationSeconds=900)) == "AccessDenied"
+    assert (
+        _refused(
+            lambda: sts.assume_role(
+                RoleArn=store.access.role_arn, RoleSessionName="loader", DurationSeconds=900
+            )
+        )
+        == "AccessDenied"
+    )
 
 
 def test_whoever_has_no_keys_is_refused(store: Store, s3: Any) -> None:
@@ -88,14 +108,27 @@ def _http(host: str, method: str, path: str) -> int:
 
 def _lock(s3: Any, key: str) -> str:
     until = datetime.now(UTC) + timedelta(days=1)
-    answer = s3.put_object(Bucket=BUCKET, Key=key, Body=b"kept", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
+    answer = s3.put_object(
+        Bucket=BUCKET,
+        Key=key,
+        Body=b"kept",
+        ObjectLockMode="COMPLIANCE",
+        ObjectLockRetainUntilDate=until,
+    )
     return str(answer["VersionId"])
 
 
 def test_a_locked_version_survives_its_administrator(s3: Any) -> None:
     version = _lock(s3, "locked")
     for bypass in (False, True):
-        assert _refused(lambda: s3.delete_object(Bucket=BUCKET, Key="locked", VersionId=version, BypassGovernanceRetention=bypass))  # noqa: B023 - called at once
+        assert _refused(
+            lambda: s3.delete_object(
+                Bucket=BUCKET,
+                Key="locked",
+                VersionId=version,
+                BypassGovernanceRetention=bypass,  # noqa: B023
+            )
+        )
     assert s3.get_object(Bucket=BUCKET, Key="locked", VersionId=version)["Body"].read() == b"kept"
 
 
@@ -111,7 +144,11 @@ def test_the_inner_ports_destroy_nothing(cluster: Cluster, s3: Any) -> None:
         *(("volume", "DELETE", f"/{volume},01637037d6") for volume in range(1, 9)),
     ]
     for port, method, path in attacks:
-        assert _http(f"127.0.0.1:{ports[port]}", method, path) >= http.HTTPStatus.BAD_REQUEST, (port, method, path)
+        assert _http(f"127.0.0.1:{ports[port]}", method, path) >= http.HTTPStatus.BAD_REQUEST, (
+            port,
+            method,
+            path,
+        )
     assert s3.get_object(Bucket=BUCKET, Key="inner", VersionId=version)["Body"].read() == b"kept"
 
 
@@ -129,4 +166,7 @@ def test_an_outage_refuses_connections_and_loses_nothing(store: Store, s3: Any) 
         s3.list_buckets()
     store.start()
     assert s3.get_object(Bucket=BUCKET, Key="outage", VersionId=version)["Body"].read() == b"kept"
-    assert _refused(lambda: s3.delete_object(Bucket=BUCKET, Key="outage", VersionId=version)) == "AccessDenied"
+    assert (
+        _refused(lambda: s3.delete_object(Bucket=BUCKET, Key="outage", VersionId=version))
+        == "AccessDenied"
+    )

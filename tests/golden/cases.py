@@ -60,7 +60,10 @@ def _volumes(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     return tuple(
         thing
         for volume in input_volumes(inputs)
-        for thing in (with_source(volume.volume, FILLED) if volume.cache else volume.volume, volume.claim)
+        for thing in (
+            with_source(volume.volume, FILLED) if volume.cache else volume.volume,
+            volume.claim,
+        )
     )
 
 
@@ -72,7 +75,9 @@ TOPICS: Final[dict[str, Callable[[ExperimentInputs], tuple[KubernetesObject, ...
     "namespace": lambda inputs: (namespace(inputs),),
     "network_policy": network_policies,
     "plan": lambda inputs: desired_objects(inputs).objects(),
-    "probe": lambda inputs: tuple(probe.job() for probe in (desired_objects(inputs).probe,) if probe is not None),
+    "probe": lambda inputs: tuple(
+        probe.job() for probe in (desired_objects(inputs).probe,) if probe is not None
+    ),
     "quota": lambda inputs: (resource_quota(inputs), limit_range(inputs)),
     "run": lambda inputs: tuple(job for job in (run_job(inputs),) if job is not None),
     "snapshot": lambda inputs: (snapshot(inputs),),
@@ -88,7 +93,9 @@ class CaseLoader(yaml.SafeLoader):
 
 
 def _construct_only(loader: CaseLoader, node: yaml.MappingNode) -> Only:
-    return Only({str(key): value for key, value in loader.construct_mapping(node, deep=True).items()})
+    return Only(
+        {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
+    )
 
 
 CaseLoader.add_constructor("!only", _construct_only)
@@ -137,7 +144,11 @@ def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
         inputs=tuple(_resolved(item) for item in resolved["inputs"]),
         namespace=resolved["namespace"],
         state=resolved["state"],
-        input_stores=(ObjectStore.model_validate(parts["ObjectStore"]),) if resolved.get("platformImage") else (),
+        input_stores=(
+            (ObjectStore.model_validate(parts["ObjectStore"]),)
+            if resolved.get("platformImage")
+            else ()
+        ),
         platform_image=resolved.get("platformImage", ""),
         delivery_mode=resolved.get("deliveryMode", "Fetch"),
     )
@@ -145,7 +156,9 @@ def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
 
 def _resolved(item: dict[str, Any]) -> ResolvedInput:
     manifest = item.get("manifest")
-    return ResolvedInput(**item | {"manifest": InputManifest.model_validate(manifest) if manifest else None})
+    return ResolvedInput(
+        **item | {"manifest": InputManifest.model_validate(manifest) if manifest else None}
+    )
 
 
 def merged(base: Any, overlay: Any) -> Any:

@@ -17,7 +17,11 @@ WRITE: Final = os.environ.get("GLOVEBOX_GOLDEN") == "write"
 def test_the_case_renders_as_expected(case: Case) -> None:
     objects = list(case.objects())
     if WRITE:
-        case.expected.write_text(yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True, allow_unicode=True, width=140))
+        case.expected.write_text(
+            yaml.safe_dump_all(
+                objects, sort_keys=False, explicit_start=True, allow_unicode=True, width=140
+            )
+        )
     assert objects == list(yaml.safe_load_all(case.expected.read_text()))
 
 

@@ -55,11 +55,16 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def operator(
-    node_cluster: NodeCluster, glovebox_image: Image, cache_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    node_cluster: NodeCluster,
+    glovebox_image: Image,
+    cache_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
     """The operator in the gateway, with the chart installed: it reaches the API server and the store as pods do."""
     folder = tmp_path_factory.mktemp("operator")
-    with running_operator(node_cluster.cluster, folder, glovebox_image.reference, host_paths=[str(cache_folder)]) as running:
+    with running_operator(
+        node_cluster.cluster, folder, glovebox_image.reference, host_paths=[str(cache_folder)]
+    ) as running:
         yield running
 
 
@@ -67,7 +72,10 @@ def operator(
 def platform(node_cluster: NodeCluster, operator: Operator) -> Team:
     """The profile `standard`, which takes the tests' image, and the store `primary`, Ready."""
     del operator
-    return declare_platform(node_cluster.cluster, images=[{"repository": node_cluster.image.reference.partition("@")[0]}])
+    return declare_platform(
+        node_cluster.cluster,
+        images=[{"repository": node_cluster.image.reference.partition("@")[0]}],
+    )
 
 
 @pytest.fixture

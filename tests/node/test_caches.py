@@ -1,6 +1,7 @@
 """A cache on a real node: filled once, read by many, writable by nobody, and never trusted without looking.
 
-The volume is a folder of the node, which an administrator made: the one kind of volume that a node without a driver has.
+The volume is a folder of the node, which an administrator made: the one kind of volume that a node
+    without a driver has.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def disk(node_cluster: NodeCluster, platform: Team, team: Team, cache_folder: Pa
     """The folder behind the one volume of this team's class; its profile `<team>` delivers from there."""
     folder = cache_folder / team.name
     folder.mkdir()
-    # The kubelet hands no folder of the node over to a pod's group: whoever makes the volume has to.
+    # The kubelet hands no folder of the node over to a pod's group: whoever makes the volume has
+    # to.
     os.chown(folder, FETCH_USER, FETCH_USER)
     spec = {
         "accessModes": ["ReadWriteOnce"],
@@ -38,10 +40,17 @@ def disk(node_cluster: NodeCluster, platform: Team, team: Team, cache_folder: Pa
         "persistentVolumeReclaimPolicy": "Retain",
         "storageClassName": team.name,
     }
-    node_cluster.api.create(path_of("v1", "persistentvolumes"), {"metadata": {"name": f"disk-{team.name}"}, "spec": spec})
+    node_cluster.api.create(
+        path_of("v1", "persistentvolumes"),
+        {"metadata": {"name": f"disk-{team.name}"}, "spec": spec},
+    )
     repository = node_cluster.image.reference.partition("@")[0]
     delivery = {"mode": "Cache", "cache": {"storageClassName": team.name}}
-    platform.declare("IsolationProfile", team.name, profile_spec(images=[{"repository": repository}], delivery=delivery))
+    platform.declare(
+        "IsolationProfile",
+        team.name,
+        profile_spec(images=[{"repository": repository}], delivery=delivery),
+    )
     platform.expect("IsolationProfile", team.name)
     return folder
 
@@ -49,34 +58,58 @@ def disk(node_cluster: NodeCluster, platform: Team, team: Team, cache_folder: Pa
 def caches(node: NodeCluster, team: Team) -> set[str]:
     """Return the caches of this team."""
     claims = node.api.list(path_of("v1", "persistentvolumeclaims", namespace=OWN))
-    return {claim["metadata"]["name"] for claim in claims if claim["metadata"]["annotations"][names.ANNOTATION_PIN_NAMESPACE] == team.name}
+    return {
+        claim["metadata"]["name"]
+        for claim in claims
+        if claim["metadata"]["annotations"][names.ANNOTATION_PIN_NAMESPACE] == team.name
+    }
 
 
 def fillers(node: NodeCluster, team: Team) -> list[str]:
     """Return the pods that have filled caches of this team."""
     found = caches(node, team)
     pods = node.api.list(path_of("v1", "pods", namespace=OWN))
-    return [pod["metadata"]["name"] for pod in pods if pod["metadata"]["labels"].get(names.LABEL_CACHE) in found]
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod["metadata"]["labels"].get(names.LABEL_CACHE) in found
+    ]
 
 
-def test_a_cache_is_filled_once_and_no_pod_can_write_it(node_cluster: NodeCluster, team: Team, disk: Path) -> None:
+def test_a_cache_is_filled_once_and_no_pod_can_write_it(
+    node_cluster: NodeCluster, team: Team, disk: Path
+) -> None:
     run = Run(node_cluster, team, profile=team.name)
     run.pin("rows", ROWS)
     first = run.ended("first", ATTEMPTS, inputs=run.inputs)
-    assert first["status"]["run"]["outcome"] == "Succeeded", (first["status"]["run"], run.said(first))
+    assert first["status"]["run"]["outcome"] == "Succeeded", (
+        first["status"]["run"],
+        run.said(first),
+    )
     assert run.said(first).split()[0] == hashlib.sha256(ROWS).hexdigest()
     filled = (disk / "data" / "rows.csv").stat()
     assert filled.st_mode & 0o777 == 0o444
 
     second = run.ended("second", ATTEMPTS, inputs=run.inputs)
-    assert second["status"]["run"]["outcome"] == "Succeeded", (second["status"]["run"], run.said(second))
-    assert '"kept":1' in run.said(second, "fetch"), "the pod hashed what is there and fetched nothing"
+    assert second["status"]["run"]["outcome"] == "Succeeded", (
+        second["status"]["run"],
+        run.said(second),
+    )
+    assert '"kept":1' in run.said(second, "fetch"), (
+        "the pod hashed what is there and fetched nothing"
+    )
     assert len(fillers(node_cluster, team)) == 1
     again = (disk / "data" / "rows.csv").stat()
-    assert (again.st_ino, again.st_mtime_ns, again.st_ctime_ns) == (filled.st_ino, filled.st_mtime_ns, filled.st_ctime_ns)
+    assert (again.st_ino, again.st_mtime_ns, again.st_ctime_ns) == (
+        filled.st_ino,
+        filled.st_mtime_ns,
+        filled.st_ctime_ns,
+    )
 
 
-def test_a_file_changed_behind_the_cache_stops_the_run_before_user_code(node_cluster: NodeCluster, team: Team, disk: Path) -> None:
+def test_a_file_changed_behind_the_cache_stops_the_run_before_user_code(
+    node_cluster: NodeCluster, team: Team, disk: Path
+) -> None:
     run = Run(node_cluster, team, profile=team.name)
     run.pin("rows", ROWS)
     first = run.ended("honest", "sha256sum /inputs/train/rows.csv", inputs=run.inputs)
@@ -100,7 +133,9 @@ def test_a_file_changed_behind_the_cache_stops_the_run_before_user_code(node_clu
 
     # Once the mark of a full cache is gone, the next one hashes it again and fetches what is wrong.
     (cache,) = caches(node_cluster, team)
-    node_cluster.api.delete(path_of("batch/v1", "jobs", namespace=OWN, name=cache) + "?propagationPolicy=Background")
+    node_cluster.api.delete(
+        path_of("batch/v1", "jobs", namespace=OWN, name=cache) + "?propagationPolicy=Background"
+    )
     mended = run.ended("mended", "sha256sum /inputs/train/rows.csv", inputs=run.inputs)
     assert mended["status"]["run"]["outcome"] == "Succeeded", mended["status"]["run"]
     assert run.said(mended).split()[0] == hashlib.sha256(ROWS).hexdigest()

@@ -17,12 +17,30 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def deployed(node_cluster: NodeCluster, platform: Team, operator: Operator, glovebox_image: Image) -> Iterator[None]:
+def deployed(
+    node_cluster: NodeCluster, platform: Team, operator: Operator, glovebox_image: Image
+) -> Iterator[None]:
     """The chart with its Deployment, in place of the process in the gateway: as a platform installs it."""
     del platform
     repository, _, digest = glovebox_image.reference.partition("@")
-    values = ("--set", f"operator.image.repository={repository}", "--set", f"operator.image.digest={digest}", "--reset-values")
-    command = ("upgrade", "--install", "glovebox", str(CHART), "--namespace", OPERATOR_NAMESPACE, *values, "--wait", "--timeout=90s")
+    values = (
+        "--set",
+        f"operator.image.repository={repository}",
+        "--set",
+        f"operator.image.digest={digest}",
+        "--reset-values",
+    )
+    command = (
+        "upgrade",
+        "--install",
+        "glovebox",
+        str(CHART),
+        "--namespace",
+        OPERATOR_NAMESPACE,
+        *values,
+        "--wait",
+        "--timeout=90s",
+    )
     operator.stop()
     try:
         node_cluster.cluster.helm(*command)
@@ -33,12 +51,18 @@ def deployed(node_cluster: NodeCluster, platform: Team, operator: Operator, glov
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_deployed_operator_runs_an_experiment_to_its_seal(node_cluster: NodeCluster, team: Team) -> None:
+def test_the_deployed_operator_runs_an_experiment_to_its_seal(
+    node_cluster: NodeCluster, team: Team
+) -> None:
     images = [{"name": "trainer", "reference": node_cluster.image.reference}]
     run = {"image": "trainer", "command": ["sh", "-c", "echo learning"]}
-    team.declare("Experiment", "plain", experiment_spec("standard", "primary", images=images, run=run))
+    team.declare(
+        "Experiment", "plain", experiment_spec("standard", "primary", images=images, run=run)
+    )
     sealed = team.expect("Experiment", "plain", "Sealed", timeout=60)
     assert sealed["status"]["run"]["outcome"] == "Succeeded"
-    log = node_cluster.cluster.kubectl("logs", "-n", OPERATOR_NAMESPACE, "deployment/glovebox-operator").stdout
+    log = node_cluster.cluster.kubectl(
+        "logs", "-n", OPERATOR_NAMESPACE, "deployment/glovebox-operator"
+    ).stdout
     assert '"level": "info"' in log
     assert '"level": "error"' not in log

@@ -20,7 +20,9 @@ _GLOVEBOX = Path(sys.executable).with_name("glovebox")
 
 
 @pytest.mark.timeout(_TIMEOUT + 60)
-def test_the_experiment_runs_and_its_seal_is_verified_and_nothing_stays(node_cluster: NodeCluster, tmp_path: Path) -> None:
+def test_the_experiment_runs_and_its_seal_is_verified_and_nothing_stays(
+    node_cluster: NodeCluster, tmp_path: Path
+) -> None:
     del node_cluster  # Whoever has one has shown that there can be nodes here, side by side.
     done = subprocess.run(
         [_GLOVEBOX, "demo", "--name", "d", "--node"],
@@ -34,8 +36,15 @@ def test_the_experiment_runs_and_its_seal_is_verified_and_nothing_stays(node_clu
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All of it happened" in text
     assert '"event": "trained", "auc": 0.6' in text
-    assert "The seal of team-flights/delay-baseline holds. 2 object versions listed and signed" in text
-    for condition in ("Isolated True Proven", "Succeeded True RunSucceeded", "Sealed True Sealed", "InputsVerified True Verified"):
+    assert (
+        "The seal of team-flights/delay-baseline holds. 2 object versions listed and signed" in text
+    )
+    for condition in (
+        "Isolated True Proven",
+        "Succeeded True RunSucceeded",
+        "Sealed True Sealed",
+        "InputsVerified True Verified",
+    ):
         assert condition in text
     assert not list(tmp_path.glob("glovebox/d/run/*.json"))
     assert not [folder for hierarchy in hierarchies() for folder in hierarchy.glob("glovebox-d-*")]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from support.node import NodeCluster
 
 RUNS = 20
-# How long after a run was declared (seconds) somebody is killed: from before its pod exists until after its end.
+# How long after a run was declared (seconds) somebody is killed: from before its pod exists until
+# after its end.
 LATEST = 5.0
 # A store that is away for a moment is for the program to bear: it tries again.
 USER_CODE = """
@@ -43,15 +44,23 @@ def test_twenty_runs_under_fire_start_once_and_end_sealed_once_with_every_result
     chance = random.Random(11)  # noqa: S311 - the same moments and victims in every run
     (node,) = node_cluster.cluster.environment.nodes
     victims: list[Part] = [node.kubelet, operator.part, node_cluster.cluster.store.part]
-    platform.declare("IsolationProfile", "faults", profile_spec(images=[{"repository": glovebox_image.reference.partition("@")[0]}]))
+    platform.declare(
+        "IsolationProfile",
+        "faults",
+        profile_spec(images=[{"repository": glovebox_image.reference.partition("@")[0]}]),
+    )
     platform.expect("IsolationProfile", "faults")
     images = [{"name": "python", "reference": glovebox_image.reference}]
-    outcomes = {f"run-{number:02}": "Succeeded" if number % 4 else "Failed" for number in range(RUNS)}
+    outcomes = {
+        f"run-{number:02}": "Succeeded" if number % 4 else "Failed" for number in range(RUNS)
+    }
     killed = []
     for name, outcome in outcomes.items():
         code = "0" if outcome == "Succeeded" else "3"
         run = {"image": "python", "command": ["python", "-c", USER_CODE, name, code]}
-        team.declare("Experiment", name, experiment_spec("faults", "primary", images=images, run=run))
+        team.declare(
+            "Experiment", name, experiment_spec("faults", "primary", images=images, run=run)
+        )
         # Runs overlap: what is killed for one is in the middle of another.
         time.sleep(chance.uniform(0, LATEST))
         victim = chance.choice(victims)
@@ -61,7 +70,9 @@ def test_twenty_runs_under_fire_start_once_and_end_sealed_once_with_every_result
     assert set(killed) == {victim.name for victim in victims}
     for name, outcome in outcomes.items():
         expect_one_life(node_cluster, team, name, outcome)
-    eventually(lambda: operator.metric("glovebox_queue_depth") == 0 or None, what="nothing is left to do")
+    eventually(
+        lambda: operator.metric("glovebox_queue_depth") == 0 or None, what="nothing is left to do"
+    )
 
 
 def expect_one_life(node_cluster: NodeCluster, team: Team, name: str, outcome: str) -> None:
@@ -76,36 +87,61 @@ def expect_one_life(node_cluster: NodeCluster, team: Team, name: str, outcome: s
     (pod,) = team.api.list(path_of("v1", "pods", namespace=namespace))
     (container,) = pod["status"]["containerStatuses"]
     assert container["restartCount"] == 0, name
-    assert container["state"]["terminated"]["exitCode"] == (0 if outcome == "Succeeded" else 3), name
+    assert container["state"]["terminated"]["exitCode"] == (0 if outcome == "Succeeded" else 3), (
+        name
+    )
     assert said.count("started") == 1, name
 
     s3 = node_cluster.cluster.store.client()
     bucket, folder = status["seal"]["uri"].removeprefix("s3://").split("/", 1)
-    statements = s3.list_object_versions(Bucket=bucket, Prefix=f"{folder}attestation.dsse.json")["Versions"]
+    statements = s3.list_object_versions(Bucket=bucket, Prefix=f"{folder}attestation.dsse.json")[
+        "Versions"
+    ]
     assert [row["VersionId"] for row in statements] == [status["seal"]["attestationVersion"]], name
     prefix = status["artifacts"]["uri"].removeprefix(f"s3://{bucket}/")
     versions = s3.list_object_versions(Bucket=bucket, Prefix=prefix)["Versions"]
     # A write whose answer was lost with the store is written again: each version is in the seal.
     assert status["seal"]["objects"] == len(versions) >= 1, name
     for row in versions:
-        assert s3.get_object(Bucket=bucket, Key=row["Key"], VersionId=row["VersionId"])["Body"].read() == name.encode(), name
+        assert (
+            s3.get_object(Bucket=bucket, Key=row["Key"], VersionId=row["VersionId"])["Body"].read()
+            == name.encode()
+        ), name
 
 
-def test_what_a_dead_kubelet_missed_is_told_when_it_is_back(node_cluster: NodeCluster, team: Team) -> None:
+def test_what_a_dead_kubelet_missed_is_told_when_it_is_back(
+    node_cluster: NodeCluster, team: Team
+) -> None:
     """The run ends while nobody watches its pod."""
     (node,) = node_cluster.cluster.environment.nodes
     run = {"image": "trainer", "command": ["sh", "-c", "echo started; sleep 2"]}
     images = [{"name": "trainer", "reference": node_cluster.image.reference}]
-    team.declare("Experiment", "unseen", experiment_spec("standard", "primary", images=images, run=run))
+    team.declare(
+        "Experiment", "unseen", experiment_spec("standard", "primary", images=images, run=run)
+    )
     namespace = team.expect("Experiment", "unseen")["status"]["namespace"]
     pods = path_of("v1", "pods", namespace=namespace)
-    eventually(lambda: [pod for pod in team.api.list(pods) if pod["status"].get("phase") == "Running"], what="the run runs")
+    eventually(
+        lambda: [pod for pod in team.api.list(pods) if pod["status"].get("phase") == "Running"],
+        what="the run runs",
+    )
     (pod,) = team.api.list(pods)
     container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
     node.kubelet.kill()
     try:
-        running = ["ctr", "--address=/run/containerd/containerd.sock", "--namespace=k8s.io", "tasks", "list"]
-        ended = lambda: not any(container in line and "RUNNING" in line for line in node.namespaces.run(running).splitlines())  # noqa: E731
+        running = [
+            "ctr",
+            "--address=/run/containerd/containerd.sock",
+            "--namespace=k8s.io",
+            "tasks",
+            "list",
+        ]
+        ended = lambda: (  # noqa: E731
+            not any(
+                container in line and "RUNNING" in line
+                for line in node.namespaces.run(running).splitlines()
+            )
+        )
         eventually(ended, what="the program has ended")
         assert team.read("Experiment", "unseen")["status"]["run"].get("outcome", "") == ""
     finally:

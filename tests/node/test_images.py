@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 @pytest.mark.timeout(600)
 @pytest.mark.slow
-def test_an_image_that_is_built_anew_has_the_digest_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_is_built_anew_has_the_digest_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = ensure_image(GLOVEBOX, REPOSITORY)
-    # Debian's packages of the same day: an update in between would be another image, and rightly so.
+    # Debian's packages of the same day: an update in between would be another image, and rightly
+    # so.
     packages = next((cache_dir() / "images").glob("packages-*.tar"))
     (tmp_path / "images").mkdir()
     shutil.copy(packages, tmp_path / "images" / packages.name)
@@ -50,10 +53,19 @@ def test_the_image_of_glovebox_runs_as_nobody_and_imports_from_nowhere_else(
     code = "import os, sys, glovebox; print(os.getuid(), sys.flags.safe_path, glovebox.__name__)"
     images = [{"name": "own", "reference": glovebox_image.reference}]
     repository = glovebox_image.reference.partition("@")[0]
-    team.declare("IsolationProfile", f"{team.name}-own", profile_spec(images=[{"repository": repository}]))
-    spec = experiment_spec(f"{team.name}-own", "primary", images=images, run={"image": "own", "command": ["python", "-c", code]})
+    team.declare(
+        "IsolationProfile", f"{team.name}-own", profile_spec(images=[{"repository": repository}])
+    )
+    spec = experiment_spec(
+        f"{team.name}-own",
+        "primary",
+        images=images,
+        run={"image": "own", "command": ["python", "-c", code]},
+    )
     team.declare("Experiment", "inside", spec)
     sealed = team.expect("Experiment", "inside", "Sealed", timeout=60)
     assert sealed["status"]["run"]["outcome"] == "Succeeded"
-    logs = node_cluster.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run").stdout
+    logs = node_cluster.cluster.kubectl(
+        "logs", "-n", sealed["status"]["namespace"], "job/glovebox-run"
+    ).stdout
     assert logs == "65533 True glovebox\n"

@@ -55,9 +55,16 @@ class Traces:
         mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
         # Of the environments of this file: others may come and go beside it.
         own = ("glovebox-two-*", "glovebox-doomed-*")
-        cgroups = (str(folder) for hierarchy in hierarchies() for name in own for folder in hierarchy.glob(name))
+        cgroups = (
+            str(folder)
+            for hierarchy in hierarchies()
+            for name in own
+            for folder in hierarchy.glob(name)
+        )
         names = Path("/run/netns")
-        rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+        rules = subprocess.run(
+            ["nft", "list", "ruleset"], capture_output=True, text=True, check=True
+        ).stdout
         return cls(
             frozenset(entry.name for entry in Path("/sys/class/net").iterdir()),
             frozenset(mounts),
@@ -77,7 +84,9 @@ def _inhabitants(environment: Environment) -> list[ProcessRecord]:
             cgroups = (process / "cgroup").read_text()
         except OSError:
             continue
-        if (inside or any(node.cgroup in cgroups for node in environment.nodes)) and (record := ProcessRecord.of(int(process.name))):
+        if (inside or any(node.cgroup in cgroups for node in environment.nodes)) and (
+            record := ProcessRecord.of(int(process.name))
+        ):
             found.add(record)
     return sorted(found, key=lambda record: record.pid)
 
@@ -97,26 +106,51 @@ def before(node_cluster: NodeCluster) -> Traces:
 
 
 @pytest.fixture(scope="module")
-def two(before: Traces, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeCluster, dict[str, str]]]:
+def two(
+    before: Traces, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[NodeCluster, dict[str, str]]]:
     """Another environment, from the command line, with two nodes and a pod on each."""
     del before
     home = tmp_path_factory.mktemp("two")
     variables = {**os.environ, "XDG_STATE_HOME": str(home)}
-    subprocess.run([GLOVEBOX, "local", "up", "--nodes", "2", "--name", "two"], env=variables, check=True, timeout=110)
+    subprocess.run(
+        [GLOVEBOX, "local", "up", "--nodes", "2", "--name", "two"],
+        env=variables,
+        check=True,
+        timeout=110,
+    )
     try:
         running = NodeCluster(Cluster(_open(home / "glovebox" / "two")))
         repository, _, digest = running.image.reference.partition("@")
-        loading = [GLOVEBOX, "local", "load", str(running.image.archive), repository, "--name", "two"]
-        loaded = subprocess.run(loading, env=variables, check=True, timeout=60, capture_output=True, text=True)
+        loading = [
+            GLOVEBOX,
+            "local",
+            "load",
+            str(running.image.archive),
+            repository,
+            "--name",
+            "two",
+        ]
+        loaded = subprocess.run(
+            loading, env=variables, check=True, timeout=60, capture_output=True, text=True
+        )
         assert loaded.stdout == f"{repository}@{digest}\n"
         running.api.create_namespace("scene")
-        running.create_pod("scene", "server", "exec busybox httpd -f -p 8080 -h /shared", labels={"app": "web"}, node="n1")
+        running.create_pod(
+            "scene",
+            "server",
+            "exec busybox httpd -f -p 8080 -h /shared",
+            labels={"app": "web"},
+            node="n1",
+        )
         running.create_pod("scene", "near", node="n1")
         running.create_pod("scene", "far", node="n2")
         running.wait_ready("scene", "server", "near", "far")
         yield running, variables
     finally:
-        subprocess.run([GLOVEBOX, "local", "down", "--name", "two"], env=variables, check=True, timeout=60)
+        subprocess.run(
+            [GLOVEBOX, "local", "down", "--name", "two"], env=variables, check=True, timeout=60
+        )
 
 
 def test_a_policy_holds_across_nodes(two: tuple[NodeCluster, dict[str, str]]) -> None:
@@ -125,16 +159,31 @@ def test_a_policy_holds_across_nodes(two: tuple[NodeCluster, dict[str, str]]) ->
     assert scene.reaches("scene", "near", address, 8080)
     assert scene.reaches("scene", "far", address, 8080)
     policies = path_of("networking.k8s.io/v1", "networkpolicies", namespace="scene")
-    scene.api.create(policies, {"metadata": {"name": "deny"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}}}})
-    eventually(lambda: not scene.reaches("scene", "far", address, 8080), what="no way in from the other node")
-    eventually(lambda: not scene.reaches("scene", "near", address, 8080), what="no way in from the same node")
+    scene.api.create(
+        policies,
+        {"metadata": {"name": "deny"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}}}},
+    )
+    eventually(
+        lambda: not scene.reaches("scene", "far", address, 8080),
+        what="no way in from the other node",
+    )
+    eventually(
+        lambda: not scene.reaches("scene", "near", address, 8080),
+        what="no way in from the same node",
+    )
     scene.api.delete(f"{policies}/deny")
     eventually(lambda: scene.reaches("scene", "far", address, 8080), what="open again")
 
 
 def test_status_names_every_part_of_every_node(two: tuple[NodeCluster, dict[str, str]]) -> None:
     _, variables = two
-    shown = subprocess.run([GLOVEBOX, "local", "status", "--name", "two"], env=variables, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        [GLOVEBOX, "local", "status", "--name", "two"],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     for node in ("n1", "n2"):
         for part in ("containerd", "cilium", "kube-proxy", "kubelet"):
             assert f"{node}-{part}" in shown
@@ -153,17 +202,23 @@ def test_down_leaves_nothing_even_when_half_of_it_was_killed(
         assert part.signal(signal.SIGKILL)
     # No description any more: the records on disk must be enough.
     environment.state.description.unlink()
-    subprocess.run([GLOVEBOX, "local", "down", "--name", "two"], env=variables, check=True, timeout=60)
+    subprocess.run(
+        [GLOVEBOX, "local", "down", "--name", "two"], env=variables, check=True, timeout=60
+    )
     assert [record for record in inhabitants if record.alive] == []
     assert Traces.now() == before
     assert not environment.state.root.exists()
     assert node_cluster.api.list(path_of("v1", "nodes")), "the other environment goes on"
 
 
-def test_when_the_starting_process_is_killed_all_dies_with_it_and_the_next_sweeps_up(before: Traces, tmp_path: Path) -> None:
+def test_when_the_starting_process_is_killed_all_dies_with_it_and_the_next_sweeps_up(
+    before: Traces, tmp_path: Path
+) -> None:
     tests = Path(__file__).parents[1]
     command = [sys.executable, "-c", textwrap.dedent(STARTER), str(tmp_path / "doomed")]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(tests)}, stdout=subprocess.PIPE, text=True) as starter:
+    with subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(tests)}, stdout=subprocess.PIPE, text=True
+    ) as starter:
         assert starter.stdout
         assert starter.stdout.readline() == "ready\n"
         inhabitants = _inhabitants(_open(tmp_path / "doomed"))

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.noise import ENDLESS_DISK, ENDLESS_MEMORY, ENDLESS_PROCESSES, FIXED_WORK, FOUR_BUSY_PROCESSES, NO_TOKEN, Noisy, hammering
+from support.noise import (
+    ENDLESS_DISK,
+    ENDLESS_MEMORY,
+    ENDLESS_PROCESSES,
+    FIXED_WORK,
+    FOUR_BUSY_PROCESSES,
+    NO_TOKEN,
+    Noisy,
+    hammering,
+)
 
 if TYPE_CHECKING:
     from glovebox.local.images import Image
@@ -25,7 +34,9 @@ def noisy(node_cluster: NodeCluster, platform: Team, glovebox_image: Image) -> N
 
 
 @pytest.mark.timeout(240)
-def test_a_noisy_neighbour_is_bounded_and_told_while_others_go_on(noisy: Noisy, operator: Operator) -> None:
+def test_a_noisy_neighbour_is_bounded_and_told_while_others_go_on(
+    noisy: Noisy, operator: Operator
+) -> None:
     process = operator.part.pid
     loud, quiet = noisy.loud, noisy.quiet
     noisy.declare(loud, "memory", ENDLESS_MEMORY, memory="96Mi")
@@ -42,7 +53,8 @@ def test_a_noisy_neighbour_is_bounded_and_told_while_others_go_on(noisy: Noisy, 
     assert done["run"]["attempts"] == 1
     assert noisy.said(done)[0] == "done"
     assert noisy.said(noisy.sealed(quiet, "token")) == ["no-token"]
-    # The one who hammered was answered what is theirs and refused what is not, or told to come back later.
+    # The one who hammered was answered what is theirs and refused what is not, or told to come back
+    # later.
     assert answers["OK"] > 0
     assert answers["Forbidden"] > 0
     assert set(answers) <= {"OK", "Forbidden", "TooManyRequests"}
@@ -62,7 +74,8 @@ def test_a_noisy_neighbour_is_bounded_and_told_while_others_go_on(noisy: Noisy, 
     assert PIDS_LIMIT / 2 < int(forked) < PIDS_LIMIT
     assert refusal == "EAGAIN"
 
-    # 300m: four processes that never rest get that together, and not what the processors could give.
+    # 300m: four processes that never rest get that together, and not what the processors could
+    # give.
     (share,) = noisy.said(noisy.sealed(loud, "processor"))
     assert float(share) < 0.45
 

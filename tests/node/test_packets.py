@@ -24,7 +24,12 @@ VERDICTS = read_verdicts()
 POLICIES = "networking.k8s.io/v1"
 ALLOW_ALL: dict[str, Any] = {
     "metadata": {"name": "allow-all"},
-    "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]},
+    "spec": {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{}],
+        "egress": [{}],
+    },
 }
 PLAIN_TCP = "a plain pod, TCP"
 
@@ -51,7 +56,9 @@ def test_the_table_asks_enough_and_every_silence_has_a_control() -> None:
     assert len(cells) > 300
     assert cells.count(False) > 200
     destinations = {key for column in VERDICTS.values() for key in column}
-    assert destinations == {key for column in VERDICTS.values() for key, is_open in column.items() if is_open}
+    assert destinations == {
+        key for column in VERDICTS.values() for key, is_open in column.items() if is_open
+    }
 
 
 def test_packets_go_where_the_table_says(scene: Scene) -> None:
@@ -66,10 +73,14 @@ def test_the_walls_hold_while_the_operator_is_down(scene: Scene, operator: Opera
         operator.start()
 
 
-def test_policies_of_tenants_are_refused_where_they_would_open_something_and_harmless_elsewhere(scene: Scene) -> None:
+def test_policies_of_tenants_are_refused_where_they_would_open_something_and_harmless_elsewhere(
+    scene: Scene,
+) -> None:
     inside, team = scene.pod_of("A's run")[0], scene.red.name
     with pytest.raises(ApiError) as refused:
-        scene.tenant(scene.red).create(path_of(POLICIES, "networkpolicies", namespace=inside), ALLOW_ALL)
+        scene.tenant(scene.red).create(
+            path_of(POLICIES, "networkpolicies", namespace=inside), ALLOW_ALL
+        )
     assert refused.value.reason == "Forbidden"
     with pytest.raises(ApiError) as refused:
         # Even with all rights of Kubernetes: only a broken glass passes the guards.
@@ -82,20 +93,34 @@ def test_policies_of_tenants_are_refused_where_they_would_open_something_and_har
         expect_the_table(scene)
     finally:
         for namespace in (team, PLAIN):
-            scene.api.delete(path_of(POLICIES, "networkpolicies", namespace=namespace, name="allow-all"))
+            scene.api.delete(
+                path_of(POLICIES, "networkpolicies", namespace=namespace, name="allow-all")
+            )
 
 
-def test_walls_that_a_broken_glass_took_away_come_back_and_cut_what_went_through(scene: Scene, operator: Operator) -> None:
+def test_walls_that_a_broken_glass_took_away_come_back_and_cut_what_went_through(
+    scene: Scene, operator: Operator
+) -> None:
     namespace, _ = scene.pod_of("A's run")
     policies = path_of(POLICIES, "networkpolicies", namespace=namespace)
     operator.kill()
     try:
         for policy in scene.api.list(policies):
             scene.rescuer.delete(f"{policies}/{policy['metadata']['name']}")
-        # Now the way is open in both directions: so it was the policies that had closed it, and nothing else.
-        eventually(lambda: scene.ask("A's run", [PLAIN_TCP])[PLAIN_TCP] == ["open plain"], what="the way out is open")
-        eventually(lambda: scene.ask("a plain pod", ["A's run, TCP"])["A's run, TCP"] == ["open a-run"], what="the way in is open")
-        with scene.held("A's run", PLAIN_TCP) as outwards, scene.held("a plain pod", "A's run, TCP") as inwards:
+        # Now the way is open in both directions: so it was the policies that had closed it, and
+        # nothing else.
+        eventually(
+            lambda: scene.ask("A's run", [PLAIN_TCP])[PLAIN_TCP] == ["open plain"],
+            what="the way out is open",
+        )
+        eventually(
+            lambda: scene.ask("a plain pod", ["A's run, TCP"])["A's run, TCP"] == ["open a-run"],
+            what="the way in is open",
+        )
+        with (
+            scene.held("A's run", PLAIN_TCP) as outwards,
+            scene.held("a plain pod", "A's run, TCP") as inwards,
+        ):
             operator.start()
             assert outwards.readline() == "cut\n"
             assert inwards.readline() == "cut\n"
@@ -108,20 +133,38 @@ def test_a_foreign_policy_that_opens_everything_is_gone_at_once(scene: Scene) ->
     namespace, _ = scene.pod_of("B's run")
     policies = path_of(POLICIES, "networkpolicies", namespace=namespace)
     scene.rescuer.create(policies, ALLOW_ALL)
-    eventually(lambda: scene.api.find(f"{policies}/allow-all") is None, what="the foreign policy is removed", timeout=10)
+    eventually(
+        lambda: scene.api.find(f"{policies}/allow-all") is None,
+        what="the foreign policy is removed",
+        timeout=10,
+    )
     scene.red.expect("Experiment", "b")
-    eventually(lambda: not differences(VERDICTS, scene.ask_all(VERDICTS), scene.listeners), what="the table holds again")
+    eventually(
+        lambda: not differences(VERDICTS, scene.ask_all(VERDICTS), scene.listeners),
+        what="the table holds again",
+    )
 
 
 def test_no_pod_is_born_outside_the_walls(scene: Scene) -> None:
     """The first pod that admission lets a tenant start, and a run, ask from their first instruction on."""
-    places = {key: scene.places[key].question for key, is_open in VERDICTS["C's run"].items() if not is_open}
+    places = {
+        key: scene.places[key].question
+        for key, is_open in VERDICTS["C's run"].items()
+        if not is_open
+    }
     places["the store, S3"] = scene.places["the store, S3"].question
-    command = ["python", "-c", ASK.read_text(), json.dumps({"places": places, "seconds": 1.0, "until": 3})]
+    command = [
+        "python",
+        "-c",
+        ASK.read_text(),
+        json.dumps({"places": places, "seconds": 1.0, "until": 3}),
+    ]
     scene.declare(scene.red, "running", run={"image": "trainer", "command": command})
     scene.declare(scene.red, "first", run=None)
     # The same questions in the same moment of a life without walls.
-    scene.api.create(path_of("v1", "pods", namespace=PLAIN), scene.pod("first", command, runner=False))
+    scene.api.create(
+        path_of("v1", "pods", namespace=PLAIN), scene.pod("first", command, runner=False)
+    )
     tenant = scene.tenant(scene.red)
 
     def first_pod() -> str:
@@ -134,15 +177,21 @@ def test_no_pod_is_born_outside_the_walls(scene: Scene) -> None:
     control = {key: seen[-1] for key, seen in scene.said_by(PLAIN, "first").items()}
     expected = {"plain": {key: VERDICTS["a plain pod"][key] for key in places}}
     assert differences(expected, {"plain": control}, scene.listeners) == []
-    running = scene.red.expect("Experiment", "running", "Succeeded", timeout=60)["status"]["namespace"]
+    running = scene.red.expect("Experiment", "running", "Succeeded", timeout=60)["status"][
+        "namespace"
+    ]
     for where, name in ((namespace, "first"), (running, "job/glovebox-run")):
         seen = scene.said_by(where, name)
         assert seen.pop("the store, S3") == ["open"], name
-        assert {key: outcomes for key, outcomes in seen.items() if outcomes != ["silent"]} == {}, name
+        assert {key: outcomes for key, outcomes in seen.items() if outcomes != ["silent"]} == {}, (
+            name
+        )
 
 
 @pytest.mark.parametrize("state", ["Frozen", "Sealed"])
-def test_a_closed_experiment_is_silent_and_not_even_a_broken_glass_starts_a_pod_in_it(scene: Scene, operator: Operator, state: str) -> None:
+def test_a_closed_experiment_is_silent_and_not_even_a_broken_glass_starts_a_pod_in_it(
+    scene: Scene, operator: Operator, state: str
+) -> None:
     name = state.lower()
     scene.declare(scene.red, name)
     namespace, pod = scene.run_of(scene.red, name)
@@ -150,7 +199,9 @@ def test_a_closed_experiment_is_silent_and_not_even_a_broken_glass_starts_a_pod_
     scene.add(key, namespace, pod, f"{name}-run")
     assert scene.ask("the node", [key])[key] == [f"open {name}-run"]
     with scene.held("the node", key) as connection:
-        scene.api.patch(scene.red.path("Experiment", name), {"spec": {"lifecycle": {"desired": state}}})
+        scene.api.patch(
+            scene.red.path("Experiment", name), {"spec": {"lifecycle": {"desired": state}}}
+        )
         condition, status = ("Ready", "False") if state == "Frozen" else ("Sealed", "True")
         scene.red.expect("Experiment", name, condition, status, timeout=60)
         assert connection.readline() == "cut\n"
@@ -160,7 +211,10 @@ def test_a_closed_experiment_is_silent_and_not_even_a_broken_glass_starts_a_pod_
     try:
         for somebody in (scene.tenant(scene.red), scene.api, scene.rescuer):
             with pytest.raises(ApiError) as refused:
-                somebody.create(path_of("v1", "pods", namespace=namespace), scene.pod("late", listening_command("late")))
+                somebody.create(
+                    path_of("v1", "pods", namespace=namespace),
+                    scene.pod("late", listening_command("late")),
+                )
             assert refused.value.reason == "Forbidden"
         assert f"is {state}: nothing may start in it" in refused.value.message
     finally:

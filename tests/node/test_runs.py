@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 ROWS = b"month,delay\n" + b"".join(b"%d,%d\n" % (month, month * 7 % 5) for month in range(1, 13))
 OTHER = ROWS[::-1]
-# Every way to write that a shell has. Where the file mode does not already refuse, the file system has to; both walls stand.
+# Every way to write that a shell has. Where the file mode does not already refuse, the file system
+# has to; both walls stand.
 ATTEMPTS = """
 refused() { wall="$1"; shift; "$@" 2>/tmp/why && exit 21; grep -q "$wall" /tmp/why || { cat /tmp/why; exit 22; }; }
 refused 'Read-only file system' touch /inputs/new
@@ -41,13 +42,17 @@ sha256sum /inputs/train/rows.csv
 def test_a_run_ends_sealed(node_cluster: NodeCluster, team: Team) -> None:
     sealed = Run(node_cluster, team).ended("plain", "echo learning; id -u")
     assert sealed["status"]["run"]["outcome"] == "Succeeded"
-    assert node_cluster.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run").stdout.split() == [
+    assert node_cluster.cluster.kubectl(
+        "logs", "-n", sealed["status"]["namespace"], "job/glovebox-run"
+    ).stdout.split() == [
         "learning",
         "65533",
     ]
 
 
-def test_inputs_are_the_pinned_bytes_and_nothing_in_the_pod_can_write_them(node_cluster: NodeCluster, team: Team) -> None:
+def test_inputs_are_the_pinned_bytes_and_nothing_in_the_pod_can_write_them(
+    node_cluster: NodeCluster, team: Team
+) -> None:
     run = Run(node_cluster, team)
     run.pin("rows", ROWS)
     sealed = run.ended("reader", ATTEMPTS, inputs=run.inputs)
@@ -83,16 +88,32 @@ def faulty_store(node_cluster: NodeCluster, platform: Team) -> Iterator[dict[str
 
     keys = node_cluster.cluster.store.access.operator
     honest = Credentials(keys.access_key_id, keys.secret_access_key)
-    with lying(node_cluster.cluster.store.endpoint, honest, lie, network=node_cluster.cluster.environment.gateway) as endpoint:
-        platform.declare("ObjectStore", "faulty", store_spec(node_cluster.cluster, "glovebox-faulty", endpoint=endpoint))
+    with lying(
+        node_cluster.cluster.store.endpoint,
+        honest,
+        lie,
+        network=node_cluster.cluster.environment.gateway,
+    ) as endpoint:
+        platform.declare(
+            "ObjectStore",
+            "faulty",
+            store_spec(node_cluster.cluster, "glovebox-faulty", endpoint=endpoint),
+        )
         platform.expect("ObjectStore", "faulty", timeout=60)
         yield told
         told.clear()
 
 
-@pytest.mark.parametrize(("lie", "reason"), [(corrupted, "DigestMismatch"), (swapped, "DigestMismatch"), (missing, "ObjectNotFound")])
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [(corrupted, "DigestMismatch"), (swapped, "DigestMismatch"), (missing, "ObjectNotFound")],
+)
 def test_other_bytes_than_the_pinned_ones_stop_the_run_before_user_code(
-    node_cluster: NodeCluster, team: Team, faulty_store: dict[str, Any], lie: Callable[[Asked, Liar], Answered], reason: str
+    node_cluster: NodeCluster,
+    team: Team,
+    faulty_store: dict[str, Any],
+    lie: Callable[[Asked, Liar], Answered],
+    reason: str,
 ) -> None:
     run = Run(node_cluster, team, store="faulty")
     run.pin("rows", ROWS)
@@ -132,19 +153,27 @@ class Run:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         s3.put_object(Bucket=bucket, Key="train/rows.csv", Body=body)
         source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
-        self.team.declare("DatasetPin", name, {"storeRef": {"name": self.store}, "source": source, **changes})
+        self.team.declare(
+            "DatasetPin", name, {"storeRef": {"name": self.store}, "source": source, **changes}
+        )
         self.team.expect("DatasetPin", name)
 
     def ended(self, name: str, script: str, **changes: Any) -> dict[str, Any]:
         """Run a script as an experiment to its seal."""
         images = [{"name": "trainer", "reference": self.node.image.reference}]
         run = {"image": "trainer", "command": ["sh", "-c", script]}
-        self.team.declare("Experiment", name, experiment_spec(self.profile, self.store, images=images, run=run, **changes))
+        self.team.declare(
+            "Experiment",
+            name,
+            experiment_spec(self.profile, self.store, images=images, run=run, **changes),
+        )
         return self.team.expect("Experiment", name, "Sealed", timeout=90)
 
     def said(self, sealed: dict[str, Any], container: str = "run") -> str:
         """Return what a container of a run logged."""
-        return self.node.cluster.kubectl("logs", "-n", sealed["status"]["namespace"], "job/glovebox-run", "-c", container).stdout
+        return self.node.cluster.kubectl(
+            "logs", "-n", sealed["status"]["namespace"], "job/glovebox-run", "-c", container
+        ).stdout
 
     def pod(self, sealed: dict[str, Any]) -> dict[str, Any]:
         """Return the one pod of a run."""

@@ -34,7 +34,9 @@ class ApiError(AssertionError):
         super().__init__(f"{method} {path}: {code} {self.reason}: {self.message}")
 
 
-def path_of(api_version: str, plural: str, *, namespace: str | None = None, name: str | None = None) -> str:
+def path_of(
+    api_version: str, plural: str, *, namespace: str | None = None, name: str | None = None
+) -> str:
     """Return the path of a collection, or of one object: `path_of("v1", "pods", namespace="a")`."""
     root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
     inside = f"/namespaces/{namespace}" if namespace else ""
@@ -50,7 +52,9 @@ class Api:
         self.url = cluster["server"]
         self._address = urlsplit(self.url)
         self.headers = {"Accept": "application/json"}
-        self._context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        self._context = ssl.create_default_context(
+            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+        )
         if "token" in user:
             self.headers["Authorization"] = f"Bearer {user['token']}"
             return
@@ -58,21 +62,37 @@ class Api:
         with tempfile.TemporaryDirectory() as folder:
             pair = Path(folder) / "pair.pem"
             pair.touch(mode=0o600)
-            pair.write_bytes(b"".join(base64.b64decode(user[key]) for key in ("client-certificate-data", "client-key-data")))
+            pair.write_bytes(
+                b"".join(
+                    base64.b64decode(user[key])
+                    for key in ("client-certificate-data", "client-key-data")
+                )
+            )
             self._context.load_cert_chain(pair)
 
     def acting_as(self, user: str, group: str = "") -> Self:
         """Return the API server as somebody else sees it, by impersonation; the groups of everybody are added by the server."""
         other = copy.copy(self)
-        other.headers = {**self.headers, "Impersonate-User": user} | ({"Impersonate-Group": group} if group else {})
+        other.headers = {**self.headers, "Impersonate-User": user} | (
+            {"Impersonate-Group": group} if group else {}
+        )
         return other
 
     def connect(self) -> http.client.HTTPSConnection:
         """Return a connection of the caller's own, for who sends many requests; `headers` go with each."""
-        return http.client.HTTPSConnection(self._address.hostname or "", self._address.port, timeout=60, context=self._context)
+        return http.client.HTTPSConnection(
+            self._address.hostname or "", self._address.port, timeout=60, context=self._context
+        )
 
     def request(
-        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", accept: str | None = None, **query: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        accept: str | None = None,
+        **query: Any,
     ) -> Any:
         """Send one request; return the JSON answer (a string when it is none).
 
@@ -88,14 +108,21 @@ class Api:
                 **({"Content-Type": content_type} if body is not None else {}),
                 **({"Accept": accept} if accept else {}),
             }
-            connection.request(method, target, body=None if body is None else json.dumps(body), headers=headers)
+            connection.request(
+                method, target, body=None if body is None else json.dumps(body), headers=headers
+            )
             answer = connection.getresponse()
             raw = answer.read()
         finally:
             connection.close()
         content = _json_or_text(raw)
         if answer.status >= http.HTTPStatus.BAD_REQUEST:
-            raise ApiError(method, target, answer.status, content if isinstance(content, dict) else {"message": content})
+            raise ApiError(
+                method,
+                target,
+                answer.status,
+                content if isinstance(content, dict) else {"message": content},
+            )
         return content
 
     def get(self, path: str, **query: Any) -> Json:
@@ -133,7 +160,9 @@ class Api:
 
     def create_namespace(self, name: str, labels: Json | None = None) -> Json:
         """Create a namespace."""
-        return self.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels or {}}})
+        return self.create(
+            "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels or {}}}
+        )
 
 
 def _json_or_text(raw: bytes) -> Any:

@@ -88,17 +88,27 @@ class Store:
                 "aws_session_token": session["SessionToken"],
             }
             if session
-            else {"aws_access_key_id": static.access_key_id, "aws_secret_access_key": static.secret_access_key}
+            else {
+                "aws_access_key_id": static.access_key_id,
+                "aws_secret_access_key": static.secret_access_key,
+            }
         )
         config = Config(
             s3={"addressing_style": "path"},
-            # The default for a custom endpoint is an older signature, which sessions cannot use for signed URLs.
+            # The default for a custom endpoint is an older signature, which sessions cannot use for
+            # signed URLs.
             signature_version="s3v4" if service == "s3" else "v4",
             retries={"total_max_attempts": 1},
             connect_timeout=5,
             read_timeout=30,
         )
-        client: Any = boto3.client(service, endpoint_url=self.endpoint, region_name=self.access.region, config=config, **identity)  # type: ignore[call-overload]
+        client: Any = boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=self.access.region,
+            config=config,
+            **identity,
+        )  # type: ignore[call-overload]
         self._clients.append(client)
         return client
 
@@ -148,15 +158,24 @@ class Cluster:
         """Return a kubeconfig with a client certificate for that user in these groups."""
         return self.environment.control_plane.kubeconfig_for(user, groups)
 
-    def kubeconfig_for_service_account(self, namespace: str, name: str, *, seconds: int = 3600) -> Path:
+    def kubeconfig_for_service_account(
+        self, namespace: str, name: str, *, seconds: int = 3600
+    ) -> Path:
         """Return a kubeconfig with a token of that service account, which must exist."""
         path = path_of("v1", "serviceaccounts", namespace=namespace, name=name)
         answer = self.api.create(f"{path}/token", {"spec": {"expirationSeconds": seconds}})
         target = self.environment.state.users / f"token.{namespace}.{name}.kubeconfig"
-        return self.environment.control_plane.kubeconfig_with_token(answer["status"]["token"], target)
+        return self.environment.control_plane.kubeconfig_with_token(
+            answer["status"]["token"], target
+        )
 
     def kubectl(
-        self, *arguments: str, user: str | None = None, groups: Sequence[str] = (), stdin: str | None = None, check: bool = True
+        self,
+        *arguments: str,
+        user: str | None = None,
+        groups: Sequence[str] = (),
+        stdin: str | None = None,
+        check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run the real kubectl.
 
@@ -168,13 +187,25 @@ class Cluster:
             check: Fail the test when it exits with anything but 0.
         """
         program = program_folder(KUBERNETES) / "kubectl"
-        return self._run([str(program), *arguments], self._kubeconfig(user, groups), stdin=stdin, check=check)
+        return self._run(
+            [str(program), *arguments], self._kubeconfig(user, groups), stdin=stdin, check=check
+        )
 
     def helm(
-        self, *arguments: str, user: str | None = None, groups: Sequence[str] = (), stdin: str | None = None, check: bool = True
+        self,
+        *arguments: str,
+        user: str | None = None,
+        groups: Sequence[str] = (),
+        stdin: str | None = None,
+        check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run the real helm; arguments as of `kubectl`."""
-        return self._run([str(program_folder(HELM) / "helm"), *arguments], self._kubeconfig(user, groups), stdin=stdin, check=check)
+        return self._run(
+            [str(program_folder(HELM) / "helm"), *arguments],
+            self._kubeconfig(user, groups),
+            stdin=stdin,
+            check=check,
+        )
 
     def audit(self) -> list[dict[str, Any]]:
         """Return all audit events so far: who asked what, and for our own kinds the whole request and answer."""
@@ -183,12 +214,22 @@ class Cluster:
     def _kubeconfig(self, user: str | None, groups: Sequence[str]) -> Path:
         return self.kubeconfig if user is None else self.kubeconfig_for(user, groups)
 
-    def _run(self, command: Sequence[str], kubeconfig: Path, *, stdin: str | None, check: bool) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, command: Sequence[str], kubeconfig: Path, *, stdin: str | None, check: bool
+    ) -> subprocess.CompletedProcess[str]:
         home = self.environment.state.root / "home"
         home.mkdir(exist_ok=True)
         # Nothing of the person's own settings and caches.
-        own = {"KUBECONFIG": str(kubeconfig), "HOME": str(home), "KUBECACHEDIR": str(home / "cache"), "KUBERC": "off"}
-        xdg = {name: str(home / name.lower()) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+        own = {
+            "KUBECONFIG": str(kubeconfig),
+            "HOME": str(home),
+            "KUBECACHEDIR": str(home / "cache"),
+            "KUBERC": "off",
+        }
+        xdg = {
+            name: str(home / name.lower())
+            for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+        }
         done = subprocess.run(
             command,
             input=stdin,
@@ -201,7 +242,10 @@ class Cluster:
         )
         if check and done.returncode != 0:
             shown = " ".join(command[1:])
-            raise AssertionError(f"{os.path.basename(command[0])} {shown} gave {done.returncode}:\n{done.stdout}{done.stderr}")  # noqa: PTH119
+            raise AssertionError(
+                f"{os.path.basename(command[0])} {shown} gave"  # noqa: PTH119
+                f" {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
         return done
 
 
@@ -211,9 +255,13 @@ def ensure_programs(progress: Progress) -> None:
         ensure_program(program, progress)
 
 
-def build_before_the_first_test(session: pytest.Session, folder: Path, build: Callable[[Progress], None]) -> None:
+def build_before_the_first_test(
+    session: pytest.Session, folder: Path, build: Callable[[Progress], None]
+) -> None:
     """Build where no test's time limit counts and progress can be seen, when any test of a folder is to run."""
-    if session.config.option.collectonly or not any(folder in item.path.parents for item in session.items):
+    if session.config.option.collectonly or not any(
+        folder in item.path.parents for item in session.items
+    ):
         return
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
@@ -228,7 +276,8 @@ def running_cluster(root: Path, *, nodes: int = 0) -> Iterator[Cluster]:
         root: Their directory.
         nodes: How many nodes run pods; see `support.node`.
 
-    The logs stay in `root/logs`. Must be entered in the main thread: the kernel ends the processes with the thread.
+    The logs stay in `root/logs`. Must be entered in the main thread: the kernel ends the processes
+    with the thread.
     """
     state = StateDir(root)
     state.create()

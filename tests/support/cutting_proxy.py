@@ -20,8 +20,10 @@ class CuttingProxy:
     """Passes bytes on, counts those that come down, and breaks in chosen places. Use `cutting`.
 
     Attributes:
-        cuts: For each connection to come, after how many bytes down it is reset; when there are no more, none is.
-        hold_after: After so many bytes down, all connections together, nothing passes until `release`.
+        cuts: For each connection to come, after how many bytes down it is reset; when there are no
+            more, none is.
+        hold_after: After so many bytes down, all connections together, nothing passes until
+            `release`.
         down: Bytes that came down from the store.
         connections: How many were accepted.
         held: Set once `hold_after` is reached.
@@ -84,7 +86,9 @@ class CuttingProxy:
             with self._lock:
                 self._open |= {client, server}
             threading.Thread(target=self._pump, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._pump_down, args=(server, client, cut), daemon=True).start()
+            threading.Thread(
+                target=self._pump_down, args=(server, client, cut), daemon=True
+            ).start()
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -16,12 +16,18 @@ REFUSALS: Final = REPOSITORY / "docs" / "examples" / "refusals"
 
 def documents(folder: Path) -> list[Json]:
     """Return all objects of the YAML files of a folder, in the order in which kubectl applies them."""
-    return [document for path in sorted(folder.glob("*.yaml")) for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    return [
+        document
+        for path in sorted(folder.glob("*.yaml"))
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    ]
 
 
 def flights(kind: str) -> Json:
     """Return the first object of that kind in docs/examples/flights."""
-    return copy.deepcopy(next(document for document in documents(FLIGHTS) if document["kind"] == kind))
+    return copy.deepcopy(
+        next(document for document in documents(FLIGHTS) if document["kind"] == kind)
+    )
 
 
 def merged(target: Any, patch: Any) -> Any:

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glovebox.data.delivery import DatasetDelivery, DeliveryPlan, FeatureDelivery, ManifestObject, MountedDataset, StoreAddress, render_plan
+from glovebox.data.delivery import (
+    DatasetDelivery,
+    DeliveryPlan,
+    FeatureDelivery,
+    ManifestObject,
+    MountedDataset,
+    StoreAddress,
+    render_plan,
+)
 from support.own_store import ADMIN
 
 if TYPE_CHECKING:
@@ -58,7 +66,8 @@ class Pod:
         for name in ("inputs", "keys", "log", "datasets"):
             (self.base / name).mkdir(parents=True)
             self.base.joinpath(name).chmod(0o777)
-        # The folders of pytest are for its own user alone; a pod's volume is for whom it is mounted.
+        # The folders of pytest are for its own user alone; a pod's volume is for whom it is
+        # mounted.
         for folder in (self.base, *self.base.parents[:2]):
             folder.chmod(folder.stat().st_mode | 0o055)
         self.write_credentials(self.credentials)
@@ -76,16 +85,26 @@ class Pod:
 
     def write_credentials(self, credentials: Credentials) -> None:
         """Replace the file in place, as the kubelet does: by a rename."""
-        text = f"[default]\naws_access_key_id = {credentials.access_key_id}\naws_secret_access_key = {credentials.secret_access_key}\n"
+        text = (
+            f"[default]\naws_access_key_id = {credentials.access_key_id}\naws_secret_access_key ="
+            f" {credentials.secret_access_key}\n"
+        )
         if credentials.session_token:
             text += f"aws_session_token = {credentials.session_token}\n"
         new = self.base / "keys" / ".new"
         new.write_text(text)
         new.rename(self.base / "keys" / "primary.credentials")
 
-    def plan(self, *datasets: DatasetDelivery, features: Sequence[FeatureDelivery] = (), mounted: Sequence[MountedDataset] = ()) -> None:
+    def plan(
+        self,
+        *datasets: DatasetDelivery,
+        features: Sequence[FeatureDelivery] = (),
+        mounted: Sequence[MountedDataset] = (),
+    ) -> None:
         stores = (StoreAddress(name="primary", endpoint=self.endpoint),) if datasets else ()
-        plan = DeliveryPlan(datasets=datasets, features=tuple(features), stores=stores, mounted=tuple(mounted))
+        plan = DeliveryPlan(
+            datasets=datasets, features=tuple(features), stores=stores, mounted=tuple(mounted)
+        )
         (self.base / "inputs.json").write_bytes(render_plan(plan))
 
     def fetch(self) -> Ended:
@@ -118,7 +137,14 @@ class Pod:
             **self.settings,
         }
         command = [*as_pod_user(), sys.executable, "-m", "glovebox.jobs.fetch"]
-        process = subprocess.Popen(command, env=environment, cwd=self.base, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=self.base,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         try:
             yield process
         finally:
@@ -131,7 +157,13 @@ def as_pod_user() -> list[str]:
     """Return how to run a program without the rights of root, when we are root; it may still read where Python is installed."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         return []
-    user = ["setpriv", f"--reuid={POD_USER}", f"--regid={POD_USER}", "--clear-groups", "--no-new-privs"]
+    user = [
+        "setpriv",
+        f"--reuid={POD_USER}",
+        f"--regid={POD_USER}",
+        "--clear-groups",
+        "--no-new-privs",
+    ]
     only = "-all,+dac_read_search"
     return [*user, f"--inh-caps={only}", f"--ambient-caps={only}", f"--bounding-set={only}"]
 
@@ -139,7 +171,9 @@ def as_pod_user() -> list[str]:
 def dataset(built: BuiltPin, name: str = "train", **changes: Any) -> DatasetDelivery:
     """Return the delivery of a pin, with some fields changed."""
     where = built.manifest
-    manifest = ManifestObject(bucket=where.bucket, key=where.key, version_id=where.version_id, digest=where.digest)
+    manifest = ManifestObject(
+        bucket=where.bucket, key=where.key, version_id=where.version_id, digest=where.digest
+    )
     roots = built.roots
     delivery = DatasetDelivery(
         name=name,
@@ -155,4 +189,6 @@ def dataset(built: BuiltPin, name: str = "train", **changes: Any) -> DatasetDeli
 
 def relocated(built: BuiltPin, version_id: str, **changes: Any) -> BuiltPin:
     """Return a pin whose manifest is another version."""
-    return dataclasses.replace(built, manifest=dataclasses.replace(built.manifest, version_id=version_id, **changes))
+    return dataclasses.replace(
+        built, manifest=dataclasses.replace(built.manifest, version_id=version_id, **changes)
+    )

@@ -20,10 +20,34 @@ def run_pod(api: Api, namespace: str) -> dict[str, Any]:
     return eventually(look, what="the run has a pod")
 
 
-def end_pod(api: Api, pod: dict[str, Any], code: int, *, container: str = "run", message: str = "", init: bool = False) -> None:
+def end_pod(
+    api: Api,
+    pod: dict[str, Any],
+    code: int,
+    *,
+    container: str = "run",
+    message: str = "",
+    init: bool = False,
+) -> None:
     """Let a container of a pod end with an exit code, and the pod with it."""
-    state = {"terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "message": message}}
-    entry = {"name": container, "image": "", "imageID": "", "ready": False, "restartCount": 0, "state": state}
-    status = {"phase": "Succeeded" if code == 0 else "Failed", "initContainerStatuses" if init else "containerStatuses": [entry]}
+    state = {
+        "terminated": {
+            "exitCode": code,
+            "reason": "Completed" if code == 0 else "Error",
+            "message": message,
+        }
+    }
+    entry = {
+        "name": container,
+        "image": "",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": state,
+    }
+    status = {
+        "phase": "Succeeded" if code == 0 else "Failed",
+        "initContainerStatuses" if init else "containerStatuses": [entry],
+    }
     path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
     api.patch(f"{path}/status", {"status": status})

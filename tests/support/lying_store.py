@@ -1,7 +1,7 @@
 """A real HTTP proxy before the real store that tells one lie at a time.
 
-It signs every request anew as the store's administrator (or as whoever asked, when the lie needs that), so that a lie may
-drop a header, answer by itself, or let the store do what it refused.
+It signs every request anew as the store's administrator (or as whoever asked, when the lie needs
+that), so that a lie may drop a header, answer by itself, or let the store do what it refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from glovebox.local.namespaces import NamespacesOf
     from glovebox.store.connection import Credentials
 
-_HOP = {"host", "authorization", "connection", "content-length", "accept-encoding", "expect", "x-amz-date", "x-amz-security-token"}
+_HOP = {
+    "host",
+    "authorization",
+    "connection",
+    "content-length",
+    "accept-encoding",
+    "expect",
+    "x-amz-date",
+    "x-amz-security-token",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,10 @@ class Asked:
         return "x-amz-security-token" in self.headers
 
     def without(self, *headers: str) -> Asked:
-        return replace(self, headers={name: value for name, value in self.headers.items() if name not in headers})
+        return replace(
+            self,
+            headers={name: value for name, value in self.headers.items() if name not in headers},
+        )
 
 
 @dataclass(frozen=True)
@@ -71,10 +83,13 @@ class Liar:
     Args:
         endpoint: Of the real store.
         admin: Whose signature the store accepts.
-        lie: Given a request and the way to the real store, returns the answer; None leaves the truth alone.
+        lie: Given a request and the way to the real store, returns the answer; None leaves the
+            truth alone.
     """
 
-    def __init__(self, endpoint: str, admin: Credentials, lie: Callable[[Asked, Liar], Answered | None]) -> None:
+    def __init__(
+        self, endpoint: str, admin: Credentials, lie: Callable[[Asked, Liar], Answered | None]
+    ) -> None:
         self._endpoint = endpoint
         self._keys = Keys(admin.access_key_id, admin.secret_access_key)
         self._pool = urllib3.PoolManager()
@@ -94,20 +109,44 @@ class Liar:
 
     def as_admin(self, asked: Asked) -> Answered:
         headers = {name: value for name, value in asked.headers.items() if name not in _HOP}
-        request = AWSRequest(asked.method, self._endpoint + asked.target, headers=headers, data=asked.body)
+        request = AWSRequest(
+            asked.method, self._endpoint + asked.target, headers=headers, data=asked.body
+        )
         sts = b"Action=AssumeRole" in asked.body
-        (SigV4Auth if sts else S3SigV4Auth)(self._keys, "sts" if sts else "s3", "us-east-1").add_auth(request)
-        return self._send(asked.method, asked.target, {name: str(value) for name, value in request.headers.items()}, asked.body)
+        (SigV4Auth if sts else S3SigV4Auth)(
+            self._keys, "sts" if sts else "s3", "us-east-1"
+        ).add_auth(request)
+        return self._send(
+            asked.method,
+            asked.target,
+            {name: str(value) for name, value in request.headers.items()},
+            asked.body,
+        )
 
     def _send(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answered:
-        kept = {name: value for name, value in headers.items() if name.lower() not in {"connection", "content-length", "expect"}}
-        answer = self._pool.request(method, self._endpoint + target, headers=kept, body=body, redirect=False, decode_content=False)
+        kept = {
+            name: value
+            for name, value in headers.items()
+            if name.lower() not in {"connection", "content-length", "expect"}
+        }
+        answer = self._pool.request(
+            method,
+            self._endpoint + target,
+            headers=kept,
+            body=body,
+            redirect=False,
+            decode_content=False,
+        )
         return Answered(answer.status, answer.data, dict(answer.headers))
 
 
 @contextlib.contextmanager
 def lying(
-    endpoint: str, admin: Credentials, lie: Callable[[Asked, Liar], Answered | None], *, network: NamespacesOf | None = None
+    endpoint: str,
+    admin: Credentials,
+    lie: Callable[[Asked, Liar], Answered | None],
+    *,
+    network: NamespacesOf | None = None,
 ) -> Iterator[str]:
     """Start the proxy on a free port; yield its endpoint.
 
@@ -115,7 +154,8 @@ def lying(
         endpoint: Of the real store, as this process reaches it.
         admin: Whose signature the store accepts.
         lie: See `Liar`.
-        network: The gateway, where pods reach the proxy; this machine's own loopback interface by default.
+        network: The gateway, where pods reach the proxy; this machine's own loopback interface by
+            default.
     """
     liar = Liar(endpoint, admin, lie)
     host = GATEWAY_IP if network else "127.0.0.1"
@@ -125,14 +165,29 @@ def lying(
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            asked = Asked(
+                self.command,
+                self.path,
+                {name.lower(): value for name, value in self.headers.items()},
+                body,
+            )
             answer = liar.answer(asked)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
-                if name.lower() not in {"connection", "content-length", "transfer-encoding", "date", "server"}:
+                if name.lower() not in {
+                    "connection",
+                    "content-length",
+                    "transfer-encoding",
+                    "date",
+                    "server",
+                }:
                     self.send_header(name, value)
             # A HEAD tells a length without a body.
-            length = answer.headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(answer.body))
+            length = (
+                answer.headers.get("Content-Length", "0")
+                if self.command == "HEAD"
+                else str(len(answer.body))
+            )
             self.send_header("Content-Length", length)
             self.end_headers()
             if self.command != "HEAD":

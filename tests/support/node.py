@@ -92,33 +92,60 @@ class NodeCluster:
         return image
 
     def create_pod(
-        self, namespace: str, name: str, script: str = "exec sleep 3600", *, labels: dict[str, str] | None = None, node: str | None = None
+        self,
+        namespace: str,
+        name: str,
+        script: str = "exec sleep 3600",
+        *,
+        labels: dict[str, str] | None = None,
+        node: str | None = None,
     ) -> None:
         """Create a pod that runs a shell script as an ordinary user, without waiting for it."""
-        self.api.create(path_of("v1", "pods", namespace=namespace), pod_of(self.image.reference, name, script, labels=labels, node=node))
+        self.api.create(
+            path_of("v1", "pods", namespace=namespace),
+            pod_of(self.image.reference, name, script, labels=labels, node=node),
+        )
 
     def wait_ready(self, namespace: str, *names: str) -> None:
         """Wait until these pods are ready."""
         for name in names:
-            eventually(lambda name=name: self._is_ready(namespace, name), what=f"pod {namespace}/{name} is ready", timeout=60)  # type: ignore[misc]
+            eventually(
+                lambda name=name: self._is_ready(namespace, name),
+                what=f"pod {namespace}/{name} is ready",
+                timeout=60,
+            )  # type: ignore[misc]
 
     def ip_of(self, namespace: str, name: str) -> str:
         """Return the address of a pod."""
-        return str(self.api.get(path_of("v1", "pods", namespace=namespace, name=name))["status"]["podIP"])
+        return str(
+            self.api.get(path_of("v1", "pods", namespace=namespace, name=name))["status"]["podIP"]
+        )
 
-    def run_in(self, namespace: str, name: str, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run_in(
+        self, namespace: str, name: str, script: str, *, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Run a shell script in a pod."""
-        return self.cluster.kubectl("exec", "-n", namespace, name, "--", "sh", "-c", script, check=check)
+        return self.cluster.kubectl(
+            "exec", "-n", namespace, name, "--", "sh", "-c", script, check=check
+        )
 
     def reaches(self, namespace: str, name: str, host: str, port: int) -> bool:
         """Tell whether that pod can open a TCP connection to there."""
-        # Busybox says 1 for a refusal and for silence; other codes are a failure of the test itself.
-        done = self.run_in(namespace, name, f"nc -w {PROBE_SECONDS} {host} {port} </dev/null && echo reached || echo silent")
+        # Busybox says 1 for a refusal and for silence; other codes are a failure of the test
+        # itself.
+        done = self.run_in(
+            namespace,
+            name,
+            f"nc -w {PROBE_SECONDS} {host} {port} </dev/null && echo reached || echo silent",
+        )
         return {"reached": True, "silent": False}[done.stdout.split()[-1]]
 
     def _is_ready(self, namespace: str, name: str) -> bool:
         status = self.api.get(path_of("v1", "pods", namespace=namespace, name=name))["status"]
-        ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in status.get("conditions", ()))
+        ready = any(
+            entry["type"] == "Ready" and entry["status"] == "True"
+            for entry in status.get("conditions", ())
+        )
         if not ready:
             raise AssertionError(status.get("containerStatuses") or status)
         return ready
@@ -131,23 +158,50 @@ def busybox_image(folder: Path) -> Image:
         raise AssertionError(node_obstacle() or "no busybox")
     links = {f"bin/{tool}": "busybox" for tool in _TOOLS}
     return write_image(
-        folder / "busybox.tar", "registry.example/busybox", {"bin/busybox": Path(program)}, entrypoint=["/bin/busybox"], links=links
+        folder / "busybox.tar",
+        "registry.example/busybox",
+        {"bin/busybox": Path(program)},
+        entrypoint=["/bin/busybox"],
+        links=links,
     )
 
 
-def pod_of(image: str, name: str, script: str, *, labels: dict[str, str] | None = None, node: str | None = None) -> dict[str, Any]:
+def pod_of(
+    image: str,
+    name: str,
+    script: str,
+    *,
+    labels: dict[str, str] | None = None,
+    node: str | None = None,
+) -> dict[str, Any]:
     """Return a pod that fits the restricted Pod Security standard; `/shared` is written by its init container and read-only after."""
-    unprivileged = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
+    unprivileged = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
 
     def container(what: str, words: str, *, read_only: bool) -> dict[str, Any]:
         mount = {"name": "shared", "mountPath": "/shared", "readOnly": read_only}
-        return {"name": what, "image": image, "command": ["sh", "-c", words], "volumeMounts": [mount], "securityContext": unprivileged}
+        return {
+            "name": what,
+            "image": image,
+            "command": ["sh", "-c", words],
+            "volumeMounts": [mount],
+            "securityContext": unprivileged,
+        }
 
     spec: dict[str, Any] = {
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "terminationGracePeriodSeconds": 0,
         "volumes": [{"name": "shared", "emptyDir": {}}],
-        "initContainers": [container("prepare", "echo prepared > /shared/index.html", read_only=False)],
+        "initContainers": [
+            container("prepare", "echo prepared > /shared/index.html", read_only=False)
+        ],
         "containers": [container("main", script, read_only=True)],
     }
     if node:

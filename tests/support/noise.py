@@ -85,14 +85,25 @@ class Noisy:
         self.image = image
         self.loud, self.quiet = Team(node.cluster, "loud"), Team(node.cluster, "quiet")
         limits = {"defaultEphemeralStorage": "64Mi", "defaultRequestEphemeralStorage": "16Mi"}
-        self.loud.declare("IsolationProfile", "noisy", profile_spec(images=[{"repository": image.partition("@")[0]}], limits=limits))
+        self.loud.declare(
+            "IsolationProfile",
+            "noisy",
+            profile_spec(images=[{"repository": image.partition("@")[0]}], limits=limits),
+        )
         self.loud.expect("IsolationProfile", "noisy")
 
     def declare(self, team: Team, name: str, code: str, **run: Any) -> None:
         """Declare an experiment whose run is this program."""
         images = [{"name": "python", "reference": self.image}]
-        asked = {"image": "python", "command": ["python", "-c", code], "activeDeadlineSeconds": 80, **run}
-        team.declare("Experiment", name, experiment_spec("noisy", "primary", images=images, run=asked))
+        asked = {
+            "image": "python",
+            "command": ["python", "-c", code],
+            "activeDeadlineSeconds": 80,
+            **run,
+        }
+        team.declare(
+            "Experiment", name, experiment_spec("noisy", "primary", images=images, run=asked)
+        )
 
     def sealed(self, team: Team, name: str) -> dict[str, Any]:
         """Wait for its seal; return the status."""
@@ -100,7 +111,9 @@ class Noisy:
 
     def said(self, status: dict[str, Any]) -> list[str]:
         """Return the words that its program printed."""
-        return self.node.cluster.kubectl("logs", "-n", status["namespace"], "job/glovebox-run").stdout.split()
+        return self.node.cluster.kubectl(
+            "logs", "-n", status["namespace"], "job/glovebox-run"
+        ).stdout.split()
 
 
 class hammering:  # noqa: N801 - reads as a sentence
@@ -108,7 +121,10 @@ class hammering:  # noqa: N801 - reads as a sentence
 
     def __init__(self, noisy: Noisy, team: Team, namespace: str, threads: int = 6) -> None:
         self._api = noisy.node.cluster.api_as("eve", [f"glovebox:team:{team.name}"])
-        self._paths = [path_of("v1", "pods", namespace=namespace), path_of("v1", "secrets", namespace=namespace)]
+        self._paths = [
+            path_of("v1", "pods", namespace=namespace),
+            path_of("v1", "secrets", namespace=namespace),
+        ]
         self._over = threading.Event()
         self._pool = ThreadPoolExecutor(threads)
         self._threads = threads

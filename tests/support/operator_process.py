@@ -111,7 +111,10 @@ class Operator:
     def page(self, path: str = "/metrics") -> str:
         """Return one of its pages."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with closing(connection), visiting_network(self._gateway.holder()) if self._gateway else nullcontext():
+        with (
+            closing(connection),
+            visiting_network(self._gateway.holder()) if self._gateway else nullcontext(),
+        ):
             connection.connect()
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -134,12 +137,15 @@ class Operator:
     def writes(self) -> float:
         """Return how many writes it has sent to the API server."""
         return sum(
-            self.metric("glovebox_kube_requests_total", verb=verb) for verb in ("POST", "PUT", "PATCH", "DELETE", "DELETECOLLECTION")
+            self.metric("glovebox_kube_requests_total", verb=verb)
+            for verb in ("POST", "PUT", "PATCH", "DELETE", "DELETECOLLECTION")
         )
 
 
 @contextmanager
-def running_operator(cluster: Cluster, folder: Path, image: str, *, host_paths: Sequence[str] = (CACHE_FOLDER,)) -> Iterator[Operator]:
+def running_operator(
+    cluster: Cluster, folder: Path, image: str, *, host_paths: Sequence[str] = (CACHE_FOLDER,)
+) -> Iterator[Operator]:
     """Install the chart, hand over the store's keys and run an operator. Whoever kills it starts it again.
 
     Args:
@@ -185,9 +191,12 @@ class Team:
 
     def declare(self, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Create a resource."""
-        metadata = {"name": name} | ({} if kind in {"IsolationProfile", "ObjectStore"} else {"namespace": self.name})
+        metadata = {"name": name} | (
+            {} if kind in {"IsolationProfile", "ObjectStore"} else {"namespace": self.name}
+        )
         made: dict[str, Any] = self.api.create(
-            self.path(kind), {"apiVersion": GLOVEBOX, "kind": kind, "metadata": metadata, "spec": dict(spec)}
+            self.path(kind),
+            {"apiVersion": GLOVEBOX, "kind": kind, "metadata": metadata, "spec": dict(spec)},
         )
         return made
 
@@ -201,17 +210,31 @@ class Team:
         return _entry(self.api.find(self.path(kind, name)) or {}, condition)
 
     def expect(
-        self, kind: str, name: str, condition: str = "Ready", status: str = "True", reason: str | None = None, timeout: float = 30.0
+        self,
+        kind: str,
+        name: str,
+        condition: str = "Ready",
+        status: str = "True",
+        reason: str | None = None,
+        timeout: float = 30.0,
     ) -> dict[str, Any]:
         """Wait until a condition of the newest generation has that status (and reason); return the whole resource."""
 
         def look() -> dict[str, Any] | None:
             obj = self.api.find(self.path(kind, name))
-            if obj is None or (obj.get("status") or {}).get("observedGeneration") != obj["metadata"]["generation"]:
+            if (
+                obj is None
+                or (obj.get("status") or {}).get("observedGeneration")
+                != obj["metadata"]["generation"]
+            ):
                 return None
             # From the same read: another one could be newer.
             entry = _entry(obj, condition)
-            return obj if entry.get("status") == status and reason in {None, entry.get("reason")} else None
+            return (
+                obj
+                if entry.get("status") == status and reason in {None, entry.get("reason")}
+                else None
+            )
 
         try:
             return eventually(look, what=f"{kind} {name} {condition}={status}", timeout=timeout)
@@ -236,7 +259,9 @@ def profile_spec(**changes: Any) -> dict[str, Any]:
         ],
         "images": [{"repository": "registry.example/trainer"}],
         "retention": {"minimumDays": 1, "maximumDays": 30, "defaultDays": 1},
-        "network": {"routes": [{"name": "apis", "cidr": "203.0.113.0/24", "ports": [{"port": 443}]}]},
+        "network": {
+            "routes": [{"name": "apis", "cidr": "203.0.113.0/24", "ports": [{"port": 443}]}]
+        },
         # Where nobody runs pods it would only wait.
         "probe": {"schedule": "Never"},
         **changes,
@@ -248,11 +273,17 @@ def store_spec(cluster: Cluster, bucket: str, **changes: Any) -> dict[str, Any]:
     access = cluster.store.access
     environment = cluster.environment
     return {
-        # The operator and the pods of a cluster with nodes reach it where the tests do not, and the other way round.
+        # The operator and the pods of a cluster with nodes reach it where the tests do not, and the
+        # other way round.
         "endpoint": environment.store_endpoint_for_pods if environment.nodes else access.endpoint,
         "region": access.region,
         "credentialsSecretRef": {"name": "store-credentials"},
-        "artifacts": {"bucket": bucket, "create": True, "worm": "Required", "retention": {"mode": "Compliance", "days": 1}},
+        "artifacts": {
+            "bucket": bucket,
+            "create": True,
+            "worm": "Required",
+            "retention": {"mode": "Compliance", "days": 1},
+        },
         "sts": {"roleArn": access.role_arn},
         **changes,
     }
@@ -270,7 +301,10 @@ def store_secret(cluster: Cluster) -> None:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": "store-credentials", "namespace": OPERATOR_NAMESPACE},
-            "stringData": {"accessKeyId": keys.access_key_id, "secretAccessKey": keys.secret_access_key},
+            "stringData": {
+                "accessKeyId": keys.access_key_id,
+                "secretAccessKey": keys.secret_access_key,
+            },
         },
     )
 

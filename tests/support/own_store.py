@@ -64,7 +64,12 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         "-s3",
         "-iam=false",
     ]
-    command += ["-master.volumeSizeLimitMB=64", "-volume.max=0", f"-s3.config={base / 's3.json'}", f"-s3.iam.config={base / 'iam.json'}"]
+    command += [
+        "-master.volumeSizeLimitMB=64",
+        "-volume.max=0",
+        f"-s3.config={base / 's3.json'}",
+        f"-s3.iam.config={base / 'iam.json'}",
+    ]
     command += [
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
@@ -77,7 +82,9 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
     try:
         endpoint = f"http://127.0.0.1:{ports[3]}"
         _wait_for(endpoint, process, base / "weed.log")
-        yield RunningStore(endpoint=endpoint, filer=f"http://127.0.0.1:{ports[2]}", process=process.pid)
+        yield RunningStore(
+            endpoint=endpoint, filer=f"http://127.0.0.1:{ports[2]}", process=process.pid
+        )
     finally:
         # Nothing of it is kept, so nothing needs to be written down first.
         os.killpg(process.pid, signal.SIGKILL)
@@ -118,7 +125,12 @@ def _identities() -> dict[str, Any]:
     account = {"id": ACCOUNT, "displayName": "admin"}
     return {
         "identities": [
-            {"name": "admin", "credentials": [_key(ADMIN)], "actions": ["Admin", "Read", "Write", "List", "Tagging"], "account": account},
+            {
+                "name": "admin",
+                "credentials": [_key(ADMIN)],
+                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+                "account": account,
+            },
             {"name": "reader", "credentials": [_key(READER)], "actions": ["Read", "List"]},
         ]
     }
@@ -129,7 +141,11 @@ def _key(credentials: Credentials) -> dict[str, str]:
 
 
 def _iam() -> dict[str, Any]:
-    everything = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*", "arn:aws:s3:::*/*"]}
+    everything = {
+        "Effect": "Allow",
+        "Action": ["s3:*"],
+        "Resource": ["arn:aws:s3:::*", "arn:aws:s3:::*/*"],
+    }
     return {
         "sts": {
             "issuer": "glovebox-tests",
@@ -137,10 +153,13 @@ def _iam() -> dict[str, Any]:
             "tokenDuration": "1h",
             "maxSessionLength": "12h",
         },
-        "policies": [{"name": "Everything", "document": {"Version": "2012-10-17", "Statement": [everything]}}],
+        "policies": [
+            {"name": "Everything", "document": {"Version": "2012-10-17", "Statement": [everything]}}
+        ],
         "roles": [
             _role("Runner", ROLE, {"AWS": f"arn:aws:iam::{ACCOUNT}:user/admin"}),
-            # Whoever holds any credential may assume this one: the fault that the proof of nested sessions must find.
+            # Whoever holds any credential may assume this one: the fault that the proof of nested
+            # sessions must find.
             _role("OpenRunner", OPEN_ROLE, {"AWS": "*"}),
         ],
     }

@@ -1,10 +1,11 @@
 """What the API server's authorizer grants to somebody, over everything that the server offers.
 
-Asked are `SubjectAccessReview`s, one for each cell (place, resource, verb, perhaps a name): the authorizer's own word, with nothing
-inferred from roles. The verbs of a resource are those that the server serves for it, and those that exist for the authorizer alone
-(bind, escalate, impersonate, sign ...): with any other verb there is no request to make. Roles are read for one thing only, the names
-that they mention: a right on a named object shows only when it is asked by that name. Many cells are asked at once, through a few
-connections that stay open.
+Asked are `SubjectAccessReview`s, one for each cell (place, resource, verb, perhaps a name): the
+authorizer's own word, with nothing inferred from roles. The verbs of a resource are those that the
+server serves for it, and those that exist for the authorizer alone (bind, escalate, impersonate,
+sign ...): with any other verb there is no request to make. Roles are read for one thing only, the
+names that they mention: a right on a named object shows only when it is asked by that name. Many
+cells are asked at once, through a few connections that stay open.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ _SPECIAL: Final[Mapping[str, tuple[str, ...]]] = {
     "certificates.k8s.io/signers": ("approve", "attest", "sign"),
 }
 # Served by paths that are not listed.
-_UNLISTED_PATHS = ("/debug/pprof/profile", "/logs/kube-apiserver.log", "/.well-known/openid-configuration", "/openid/v1/jwks")
+_UNLISTED_PATHS = (
+    "/debug/pprof/profile",
+    "/logs/kube-apiserver.log",
+    "/.well-known/openid-configuration",
+    "/openid/v1/jwks",
+)
 
 
 Verbs = Mapping[str, Collection[str]]
@@ -75,8 +81,13 @@ class Offer:
 
     def cells(self, namespace: str) -> Iterator[Cell]:
         """Return every question about a namespace, or with `""` about the whole cluster: cluster-wide kinds, and all namespaces at once."""
-        # Somebody may be given rights on a namespace from inside it, so the namespace itself is asked about there too.
-        own = {resource: verbs for resource, verbs in self.cluster.items() if namespace and resource.startswith("core/namespaces")}
+        # Somebody may be given rights on a namespace from inside it, so the namespace itself is
+        # asked about there too.
+        own = {
+            resource: verbs
+            for resource, verbs in self.cluster.items()
+            if namespace and resource.startswith("core/namespaces")
+        }
         here = {**self.namespaced, **(own if namespace else self.cluster)}
         for resource, verbs in sorted(here.items()):
             for verb in sorted(verbs):
@@ -102,9 +113,13 @@ def discover(api: Api) -> Offer:
                     resource = f"{name}/{entry['resource']}"
                     place.setdefault(resource, set()).update(entry["verbs"])
                     for part in entry.get("subresources", []):
-                        place.setdefault(f"{resource}/{part['subresource']}", set()).update(part["verbs"])
+                        place.setdefault(f"{resource}/{part['subresource']}", set()).update(
+                            part["verbs"]
+                        )
     for resource, verbs in _SPECIAL.items():
-        (namespaced if resource in namespaced else cluster).setdefault(resource, set()).update(verbs)
+        (namespaced if resource in namespaced else cluster).setdefault(resource, set()).update(
+            verbs
+        )
     paths = {path for path in api.get("/")["paths"] if path.count("/") == 1}
     return Offer(namespaced, cluster, frozenset({*paths, *_UNLISTED_PATHS}), frozenset(_named(api)))
 
@@ -116,7 +131,10 @@ def _named(api: Api) -> Iterator[tuple[str, str, str]]:
                 for group in rule.get("apiGroups", []):
                     for resource in rule.get("resources", []):
                         for name in rule.get("resourceNames", []):
-                            yield from ((f"{group or 'core'}/{resource}", verb, name) for verb in rule["verbs"])
+                            yield from (
+                                (f"{group or 'core'}/{resource}", verb, name)
+                                for verb in rule["verbs"]
+                            )
 
 
 def allowed(api: Api, who: Who, cells: Sequence[Cell]) -> set[Cell]:
@@ -124,7 +142,9 @@ def allowed(api: Api, who: Who, cells: Sequence[Cell]) -> set[Cell]:
     size = max(1, -(-len(cells) // _CONNECTIONS))
     slices = [cells[start : start + size] for start in range(0, len(cells), size)]
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        return {cell for part in pool.map(lambda part: _ask(api, who, part), slices) for cell in part}
+        return {
+            cell for part in pool.map(lambda part: _ask(api, who, part), slices) for cell in part
+        }
 
 
 def _ask(api: Api, who: Who, cells: Iterable[Cell]) -> list[Cell]:
@@ -138,7 +158,12 @@ def _ask(api: Api, who: Who, cells: Iterable[Cell]) -> list[Cell]:
 def _answer(api: Api, connection: http.client.HTTPSConnection, who: Who, cell: Cell) -> bool:
     spec = {**_attributes(cell), "user": who.user, "groups": who.groups}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-    connection.request("POST", _REVIEWS, body=json.dumps(review), headers={**api.headers, "Content-Type": "application/json"})
+    connection.request(
+        "POST",
+        _REVIEWS,
+        body=json.dumps(review),
+        headers={**api.headers, "Content-Type": "application/json"},
+    )
     answer = connection.getresponse()
     content = json.loads(answer.read())
     assert answer.status == http.HTTPStatus.CREATED, content

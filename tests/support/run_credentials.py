@@ -11,7 +11,9 @@ from support.operator_process import Team
 SECRET = "glovebox-artifacts-credentials"
 
 
-def session_in(team: Team, namespace: str, secret: str = SECRET, file: str = "credentials") -> dict[str, str]:
+def session_in(
+    team: Team, namespace: str, secret: str = SECRET, file: str = "credentials"
+) -> dict[str, str]:
     """Return a session as an AssumeRole answer names its parts.
 
     Args:

@@ -1,7 +1,8 @@
 """Experiments of two teams, a plain namespace and an outside world on a real node: who may call, and who would answer.
 
-The outside world is in the gateway's network: it answers on addresses for documentation, and on the one where clouds keep a
-node's credentials. Everybody who listens says a name of their own, so a packet that arrives elsewhere is not taken for success.
+The outside world is in the gateway's network: it answers on addresses for documentation, and on the
+one where clouds keep a node's credentials. Everybody who listens says a name of their own, so a
+packet that arrives elsewhere is not taken for success.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ METADATA = "169.254.169.254"
 ROUTE_HOST = "203.0.113.7"
 _OUTSIDE = (METADATA, ROUTE_HOST, "203.0.113.8", "203.0.113.9", "203.0.113.53", "198.51.100.9")
 _ROUTES = [
-    {"name": "docs", "cidr": "203.0.113.0/24", "ports": [{"port": 443}, {"port": 444}, {"port": 123, "protocol": "UDP"}]},
+    {
+        "name": "docs",
+        "cidr": "203.0.113.0/24",
+        "ports": [{"port": 443}, {"port": 444}, {"port": 123, "protocol": "UDP"}],
+    },
     {"name": "world", "cidr": "0.0.0.0/0", "ports": [{"port": 443}]},
 ]
 _EGRESS = {
@@ -98,18 +103,32 @@ class Scene:
             self.declare(self.red, name)
         self.declare(self.blue, "c")
         self.plain_pods()
-        for team, name in ((self.red, "a"), (self.red, "b"), (self.red, "r"), (self.red, "w"), (self.blue, "c")):
+        for team, name in (
+            (self.red, "a"),
+            (self.red, "b"),
+            (self.red, "r"),
+            (self.red, "w"),
+            (self.blue, "c"),
+        ):
             self._pods[f"{name.upper()}'s run"] = self.run_of(team, name)
         namespace = self._pods["A's run"][0]
-        self.tenant(self.red).create(path_of("v1", "pods", namespace=namespace), self.pod("other", listening_command("a-other", *_EVERY)))
+        self.tenant(self.red).create(
+            path_of("v1", "pods", namespace=namespace),
+            self.pod("other", listening_command("a-other", *_EVERY)),
+        )
         self.await_listening(namespace, "other")
         self._pods["A's other pod"] = (namespace, "other")
         self._pods["a plain pod"] = (PLAIN, "plain")
         self._find_places()
         # The node learns of services a moment after pods do.
-        services = [key for key in self.places if key.endswith("by its service") and self.places[key].name]
+        services = [
+            key for key in self.places if key.endswith("by its service") and self.places[key].name
+        ]
         eventually(
-            lambda: all(seen[0].startswith("open") for seen in self.ask("the node", services).values()), what="the node knows all services"
+            lambda: all(
+                seen[0].startswith("open") for seen in self.ask("the node", services).values()
+            ),
+            what="the node knows all services",
         )
 
     def profile(self) -> dict[str, Any]:
@@ -118,31 +137,50 @@ class Scene:
         plain = profile_spec()
         # None by default: here we want to ask by them.
         quota = [*plain["quota"], {"resource": "services", "default": "2", "maximum": "2"}]
-        return {**plain, "quota": quota, "images": [{"repository": repository}], "network": {"routes": _ROUTES}}
+        return {
+            **plain,
+            "quota": quota,
+            "images": [{"repository": repository}],
+            "network": {"routes": _ROUTES},
+        }
 
     def declare(self, team: Team, name: str, **changes: Any) -> dict[str, Any]:
         """Declare an experiment whose run listens until it is told to end."""
         run = {"image": "trainer", "command": listening_command(f"{name}-run", *_EVERY)}
         images = [{"name": "trainer", "reference": self.image}]
         network = {"egress": _EGRESS.get(name, [])}
-        spec = experiment_spec("packets", "primary", images=images, **{"run": run, "network": network, **changes})
+        spec = experiment_spec(
+            "packets", "primary", images=images, **{"run": run, "network": network, **changes}
+        )
         return team.declare("Experiment", name, spec)
 
     def run_of(self, team: Team, name: str) -> tuple[str, str]:
         """Wait for the run of an experiment; return the namespace and the name of its pod."""
         namespace: str = team.expect("Experiment", name, timeout=60)["status"]["namespace"]
         path = path_of("v1", "pods", namespace=namespace)
-        pod = eventually(lambda: self.api.list(path, labelSelector="job-name=glovebox-run"), what=f"{name} runs")[0]["metadata"]["name"]
+        pod = eventually(
+            lambda: self.api.list(path, labelSelector="job-name=glovebox-run"), what=f"{name} runs"
+        )[0]["metadata"]["name"]
         self.await_listening(namespace, pod)
         return namespace, pod
 
     def await_listening(self, namespace: str, pod: str) -> None:
         """Wait until that pod says that it listens."""
         look = path_of("v1", "pods", namespace=namespace, name=pod)
-        eventually(lambda: self.api.get(look)["status"]["phase"] == "Running", what=f"{namespace}/{pod} runs", timeout=60)
-        eventually(lambda: "listening" in self.node.cluster.kubectl("logs", "-n", namespace, pod).stdout, what=f"{pod} listens", timeout=30)
+        eventually(
+            lambda: self.api.get(look)["status"]["phase"] == "Running",
+            what=f"{namespace}/{pod} runs",
+            timeout=60,
+        )
+        eventually(
+            lambda: "listening" in self.node.cluster.kubectl("logs", "-n", namespace, pod).stdout,
+            what=f"{pod} listens",
+            timeout=30,
+        )
 
-    def pod(self, name: str, command: Sequence[str], *, runner: bool = True, **metadata: Any) -> dict[str, Any]:
+    def pod(
+        self, name: str, command: Sequence[str], *, runner: bool = True, **metadata: Any
+    ) -> dict[str, Any]:
         """Return a pod with that command: one of an experiment, or else one with root's rights in its container."""
         restricted = {
             "runAsNonRoot": True,
@@ -171,7 +209,10 @@ class Scene:
         places = (*_EVERY, "tcp:0.0.0.0:443", "tcp:0.0.0.0:53", "udp:0.0.0.0:53")
         labels = {"k8s-app": "kube-dns", "role": "plain"}
         command = listening_command("plain", *places)
-        self.api.create(path_of("v1", "pods", namespace=PLAIN), self.pod("plain", command, runner=False, labels=labels))
+        self.api.create(
+            path_of("v1", "pods", namespace=PLAIN),
+            self.pod("plain", command, runner=False, labels=labels),
+        )
         self.await_listening(PLAIN, "plain")
 
     def open_world(self) -> None:
@@ -179,11 +220,15 @@ class Scene:
         environment = self.node.cluster.environment
         for address in _OUTSIDE:
             environment.gateway.run(["ip", "address", "add", f"{address}/32", "dev", "lan"])
-        outside = [f"tcp:{address}:{port}" for address in _OUTSIDE for port in (443, 444, 80, 123, 53)]
+        outside = [
+            f"tcp:{address}:{port}" for address in _OUTSIDE for port in (443, 444, 80, 123, 53)
+        ]
         outside += [f"udp:{address}:{port}" for address in _OUTSIDE for port in (443, 123, 53)]
         self._listen("outside", environment.gateway, *outside)
         s3 = environment.description.ports["s3"]
-        self._listen("store-host", environment.gateway, f"tcp:{GATEWAY}:{PORT}", f"udp:{GATEWAY}:{s3}")
+        self._listen(
+            "store-host", environment.gateway, f"tcp:{GATEWAY}:{PORT}", f"udp:{GATEWAY}:{s3}"
+        )
         (node,) = environment.nodes
         self._listen("node", node.namespaces, f"tcp:{NODE}:{PORT}")
 
@@ -193,9 +238,15 @@ class Scene:
         command = [*where.prefix(), sys.executable, str(LISTEN), name, *places]
 
         def missing() -> str | None:
-            return None if part.log.exists() and "listening" in part.log.read_text() else "does not listen yet"
+            return (
+                None
+                if part.log.exists() and "listening" in part.log.read_text()
+                else "does not listen yet"
+            )
 
-        part = Part(PartSpec(f"listener-{name}", command, missing), logs=folder, run=folder, tied=True)
+        part = Part(
+            PartSpec(f"listener-{name}", command, missing), logs=folder, run=folder, tied=True
+        )
         self._parts.append(part)
         part.start()
 
@@ -203,34 +254,52 @@ class Scene:
         environment = self.node.cluster.environment
         ports = environment.description.ports
         for source, (namespace, pod) in self._pods.items():
-            name = "plain" if namespace == PLAIN else f"{source[0].lower()}-{'other' if pod == 'other' else 'run'}"
+            name = (
+                "plain"
+                if namespace == PLAIN
+                else f"{source[0].lower()}-{'other' if pod == 'other' else 'run'}"
+            )
             address = self.node.ip_of(namespace, pod)
             self.places[f"{source}, TCP"] = Place("tcp", address, PORT, name)
             self.places[f"{source}, UDP"] = Place("udp", address, PORT, name)
             if pod != "other":
                 selector = {"role": "plain"} if namespace == PLAIN else {"job-name": "glovebox-run"}
                 service = self._service(namespace, selector)
-                self.places[f"{source}, by its service"] = Place("tcp", service["clusterIP"], PORT, name)
+                self.places[f"{source}, by its service"] = Place(
+                    "tcp", service["clusterIP"], PORT, name
+                )
                 if namespace == PLAIN:
-                    self.places[f"{source}, by a port of the node"] = Place("tcp", NODE, service["ports"][0]["nodePort"], name)
+                    self.places[f"{source}, by a port of the node"] = Place(
+                        "tcp", NODE, service["ports"][0]["nodePort"], name
+                    )
         plain = self.places["a plain pod, TCP"].address
         self.places |= {
             "a plain pod, TCP 443": Place("tcp", plain, 443, "plain"),
             "a plain pod with the labels of DNS, UDP 53": Place("udp", plain, 53, "plain"),
             "a plain pod with the labels of DNS, TCP 53": Place("tcp", plain, 53, "plain"),
         }
-        (dns,) = self.api.list(path_of("v1", "pods", namespace="kube-system"), labelSelector="k8s-app=kube-dns")
+        (dns,) = self.api.list(
+            path_of("v1", "pods", namespace="kube-system"), labelSelector="k8s-app=kube-dns"
+        )
         for protocol in ("tcp", "udp"):
             shown = protocol.upper()
             self.places |= {
                 f"cluster DNS, {shown} 53": Place(protocol, "10.96.0.10", 53),
                 f"a pod of cluster DNS, {shown} 53": Place(protocol, dns["status"]["podIP"], 53),
-                f"a name server elsewhere, {shown} 53": Place(protocol, "203.0.113.53", 53, "outside"),
+                f"a name server elsewhere, {shown} 53": Place(
+                    protocol, "203.0.113.53", 53, "outside"
+                ),
                 f"the metadata address, TCP {80 if protocol == 'tcp' else 443}": Place(
                     "tcp", METADATA, 80 if protocol == "tcp" else 443, "outside"
                 ),
             }
-            for host, port in ((ROUTE_HOST, 443), (ROUTE_HOST, 444), ("203.0.113.8", 443), ("203.0.113.9", 123), ("198.51.100.9", 443)):
+            for host, port in (
+                (ROUTE_HOST, 443),
+                (ROUTE_HOST, 444),
+                ("203.0.113.8", 443),
+                ("203.0.113.9", 123),
+                ("198.51.100.9", 443),
+            ):
                 self.places[f"{host}, {shown} {port}"] = Place(protocol, host, port, "outside")
         self.places |= {
             "a pod of cluster DNS, its health port": Place("tcp", dns["status"]["podIP"], 8080),
@@ -245,13 +314,22 @@ class Scene:
         }
 
     def _service(self, namespace: str, selector: Mapping[str, str]) -> dict[str, Any]:
-        spec = {"selector": dict(selector), "ports": [{"port": PORT}], "type": "NodePort" if namespace == PLAIN else "ClusterIP"}
-        made = self.api.create(path_of("v1", "services", namespace=namespace), {"metadata": {"name": "probe"}, "spec": spec})
+        spec = {
+            "selector": dict(selector),
+            "ports": [{"port": PORT}],
+            "type": "NodePort" if namespace == PLAIN else "ClusterIP",
+        }
+        made = self.api.create(
+            path_of("v1", "services", namespace=namespace),
+            {"metadata": {"name": "probe"}, "spec": spec},
+        )
         return dict(made["spec"])
 
     # -- asking
 
-    def ask(self, source: str, destinations: Iterable[str], *, until: float = 0) -> dict[str, list[str]]:
+    def ask(
+        self, source: str, destinations: Iterable[str], *, until: float = 0
+    ) -> dict[str, list[str]]:
         """Let a source ask all these destinations at once; return every outcome that it saw of each.
 
         Args:
@@ -264,10 +342,16 @@ class Scene:
         if source == "the route's host":
             order["source"] = ROUTE_HOST
         environment = self.node.cluster.environment
-        worlds = {"the node": environment.nodes[0].namespaces, "outside": environment.gateway, "the route's host": environment.gateway}
+        worlds = {
+            "the node": environment.nodes[0].namespaces,
+            "outside": environment.gateway,
+            "the route's host": environment.gateway,
+        }
         if source in worlds:
             command = [*worlds[source].prefix(), sys.executable, str(ASK), json.dumps(order)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60 + until, check=True).stdout
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=60 + until, check=True
+            ).stdout
         else:
             done = self.within(source, json.dumps(order))
         return dict(json.loads(done))
@@ -275,7 +359,18 @@ class Scene:
     def within(self, source: str, order: str) -> str:
         """Run `ask.py` with an order in a pod; return what it printed."""
         namespace, pod = self._pods.get(source) or source.split("/")
-        command = (f"--kubeconfig={self.rescue_kubeconfig}", "exec", "-i", "-n", namespace, pod, "--", "python", "-", order)
+        command = (
+            f"--kubeconfig={self.rescue_kubeconfig}",
+            "exec",
+            "-i",
+            "-n",
+            namespace,
+            pod,
+            "--",
+            "python",
+            "-",
+            order,
+        )
         return self.node.cluster.kubectl(*command, stdin=ASK.read_text()).stdout
 
     @contextmanager
@@ -284,12 +379,24 @@ class Scene:
         place = self.places[destination]
         order = json.dumps({"hold": [place.address, place.port], "seconds": 60})
         if source == "the node":
-            prefix = [*self.node.cluster.environment.nodes[0].namespaces.prefix(), sys.executable, "-"]
+            prefix = [
+                *self.node.cluster.environment.nodes[0].namespaces.prefix(),
+                sys.executable,
+                "-",
+            ]
         else:
             namespace, pod = self._pods[source]
-            kubectl = [str(program_folder(KUBERNETES) / "kubectl"), f"--kubeconfig={self.rescue_kubeconfig}"]
+            kubectl = [
+                str(program_folder(KUBERNETES) / "kubectl"),
+                f"--kubeconfig={self.rescue_kubeconfig}",
+            ]
             prefix = [*kubectl, "exec", "-i", "-n", namespace, pod, "--", "python", "-"]
-        with ASK.open() as program, subprocess.Popen([*prefix, order], stdin=program, stdout=subprocess.PIPE, text=True) as holding:
+        with (
+            ASK.open() as program,
+            subprocess.Popen(
+                [*prefix, order], stdin=program, stdout=subprocess.PIPE, text=True
+            ) as holding,
+        ):
             try:
                 assert holding.stdout
                 assert holding.stdout.readline() == f"held {place.name}\n"
@@ -308,7 +415,9 @@ class Scene:
         def look() -> str:
             return self.node.cluster.kubectl("logs", "-n", namespace, pod, check=False).stdout
 
-        return dict(json.loads(eventually(look, what=f"{namespace}/{pod} tells what it saw", timeout=60)))
+        return dict(
+            json.loads(eventually(look, what=f"{namespace}/{pod} tells what it saw", timeout=60))
+        )
 
     def pod_of(self, source: str) -> tuple[str, str]:
         """Return the namespace and the name of the pod that the table calls so."""
@@ -319,7 +428,10 @@ class Scene:
         _ = self.rescue_kubeconfig
         with ThreadPoolExecutor(len(questions)) as pool:
             answers = list(pool.map(lambda source: self.ask(source, questions[source]), questions))
-        return {source: {key: seen[0] for key, seen in answer.items()} for source, answer in zip(questions, answers, strict=True)}
+        return {
+            source: {key: seen[0] for key, seen in answer.items()}
+            for source, answer in zip(questions, answers, strict=True)
+        }
 
     @property
     def listeners(self) -> dict[str, str]:
@@ -334,7 +446,9 @@ class Scene:
             part.kill()
         for address in _OUTSIDE:
             with suppress(LocalError):
-                self.node.cluster.environment.gateway.run(["ip", "address", "del", f"{address}/32", "dev", "lan"])
+                self.node.cluster.environment.gateway.run(
+                    ["ip", "address", "del", f"{address}/32", "dev", "lan"]
+                )
         for team in (self.red, self.blue):
             for obj in self.api.list(team.path("Experiment")):
                 self.api.delete(team.path("Experiment", obj["metadata"]["name"]))

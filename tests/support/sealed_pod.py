@@ -34,22 +34,41 @@ def can_seal() -> str | None:
     missing = [name for name in ("unshare", "setpriv", "ip", "mount") if shutil.which(name) is None]
     if missing:
         return f"{missing[0]} is not installed"
-    tried = subprocess.run(["unshare", "-m", "-n", "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run(
+        ["unshare", "-m", "-n", "true"], capture_output=True, text=True, check=False
+    )
     return None if tried.returncode == 0 else f"namespaces cannot be made: {tried.stderr.strip()}"
 
 
-def sealed(command: list[str], folder: Path, environment: dict[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
+def sealed(
+    command: list[str], folder: Path, environment: dict[str, str], **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run a command in such a place.
 
     Args:
         command: What to run.
         folder: Where `inputs` is made; it stays as it was outside.
         environment: Of the command.
-        options: `rights`: with those of root. `network`: False for no network at all. `read_only`: False for a writable `inputs`.
-            `submount`: True for a writable mount below `inputs`.
+        options: `rights`: with those of root. `network`: False for no network at all. `read_only`:
+            False for a writable `inputs`. `submount`: True for a writable mount below `inputs`.
     """
-    spec = {"command": command, "folder": str(folder), "environment": environment, "needed": _needed(folder), **options}
-    outer = ["unshare", "-m", "-n", "--propagation", "private", sys.executable, __file__, json.dumps(spec)]
+    spec = {
+        "command": command,
+        "folder": str(folder),
+        "environment": environment,
+        "needed": _needed(folder),
+        **options,
+    }
+    outer = [
+        "unshare",
+        "-m",
+        "-n",
+        "--propagation",
+        "private",
+        sys.executable,
+        __file__,
+        json.dumps(spec),
+    ]
     return subprocess.run(outer, capture_output=True, text=True, timeout=90, check=False)
 
 
@@ -63,17 +82,31 @@ def _main(spec: dict[str, Any]) -> int:
     _mount_inputs(Path(spec["folder"]) / "inputs", spec)
     if spec.get("network", True):
         _make_network()
-    command = spec["command"] if spec.get("rights") else [*_without_rights(), sys.executable, __file__, "filtered", *spec["command"]]
+    command = (
+        spec["command"]
+        if spec.get("rights")
+        else [*_without_rights(), sys.executable, __file__, "filtered", *spec["command"]]
+    )
     return subprocess.run(command, env=spec["environment"], cwd="/", check=False).returncode
 
 
 def _without_rights() -> list[str]:
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+    return [
+        "setpriv",
+        f"--reuid={USER}",
+        f"--regid={USER}",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+    ]
 
 
 def _make_reachable(needed: list[Path], folder: Path) -> None:
     """Put an open, empty folder over each closed one on the way, with only what is needed bound into it."""
-    closed_ones = {parent for path in needed for parent in path.parents if not parent.stat().st_mode & 0o001}
+    closed_ones = {
+        parent for path in needed for parent in path.parents if not parent.stat().st_mode & 0o001
+    }
     for closed in sorted(closed_ones, key=lambda path: len(path.parts)):
         inside = [path for path in needed if path.is_relative_to(closed)]
         if closed.stat().st_mode & 0o001:
@@ -94,7 +127,11 @@ def _make_reachable(needed: list[Path], folder: Path) -> None:
 
 def _anywhere_else(closed: Path) -> str:
     """Return a folder for mount points that does not lie below the one that is about to be covered."""
-    return next(each for each in ("/tmp", "/var/tmp", "/run") if not Path(each).is_relative_to(closed))  # noqa: S108 - an empty folder
+    return next(
+        each
+        for each in ("/tmp", "/var/tmp", "/run")  # noqa: S108 - an empty folder
+        if not Path(each).is_relative_to(closed)
+    )
 
 
 def _mount_inputs(inputs: Path, spec: dict[str, Any]) -> None:

@@ -45,7 +45,8 @@ def send_signed(
         query: Likewise, its names in order.
         headers: Further headers; signed.
         body: What is sent.
-        signed_body: What the signature speaks of, when that is not what is sent; text stands for itself.
+        signed_body: What the signature speaks of, when that is not what is sent; text stands for
+            itself.
         at: The time of the signature; now by default.
     """
     host = urlsplit(endpoint).netloc
@@ -58,15 +59,34 @@ def send_signed(
     signed |= {name.lower(): value for name, value in (headers or {}).items()}
     names = ";".join(sorted(signed))
     canonical = "\n".join(
-        [method, path, query, *(f"{name}:{signed[name]}" for name in sorted(signed)), "", names, digest],
+        [
+            method,
+            path,
+            query,
+            *(f"{name}:{signed[name]}" for name in sorted(signed)),
+            "",
+            names,
+            digest,
+        ],
     )
     scope = f"{when:%Y%m%d}/{REGION}/s3/aws4_request"
     signature = _signature(keys, when, scope, canonical)
-    signed["authorization"] = f"AWS4-HMAC-SHA256 Credential={keys.access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+    signed["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={keys.access_key_id}/{scope}, SignedHeaders={names},"
+        f" Signature={signature}"
+    )
     return send(endpoint, method, f"{path}?{query}" if query else path, headers=signed, body=body)
 
 
-def signed_url(endpoint: str, keys: Keys, method: str, path: str, *, seconds: int = 60, at: datetime | None = None) -> str:
+def signed_url(
+    endpoint: str,
+    keys: Keys,
+    method: str,
+    path: str,
+    *,
+    seconds: int = 60,
+    at: datetime | None = None,
+) -> str:
     """Return path and query of a signed URL that was made at that time and holds for so long."""
     when = at or datetime.now(UTC)
     scope = f"{when:%Y%m%d}/{REGION}/s3/aws4_request"
@@ -79,16 +99,32 @@ def signed_url(endpoint: str, keys: Keys, method: str, path: str, *, seconds: in
     }
     if keys.session_token is not None:
         fields["X-Amz-Security-Token"] = keys.session_token
-    query = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(fields.items()))
-    canonical = "\n".join([method, path, query, f"host:{urlsplit(endpoint).netloc}", "", "host", "UNSIGNED-PAYLOAD"])
+    query = "&".join(
+        f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(fields.items())
+    )
+    canonical = "\n".join(
+        [method, path, query, f"host:{urlsplit(endpoint).netloc}", "", "host", "UNSIGNED-PAYLOAD"]
+    )
     return f"{path}?{query}&X-Amz-Signature={_signature(keys, when, scope, canonical)}"
 
 
-def send(endpoint: str, method: str, target: str, *, headers: Mapping[str, str] | None = None, body: bytes = EMPTY) -> int:
+def send(
+    endpoint: str,
+    method: str,
+    target: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = EMPTY,
+) -> int:
     """Send a request as it is; return the status."""
     connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=20)
     try:
-        connection.putrequest(method, target, skip_host=headers is not None and "host" in headers, skip_accept_encoding=True)
+        connection.putrequest(
+            method,
+            target,
+            skip_host=headers is not None and "host" in headers,
+            skip_accept_encoding=True,
+        )
         for name, value in (headers or {}).items():
             connection.putheader(name, value)
         connection.putheader("content-length", str(len(body)))
@@ -99,7 +135,14 @@ def send(endpoint: str, method: str, target: str, *, headers: Mapping[str, str] 
 
 
 def _signature(keys: Keys, when: datetime, scope: str, canonical: str) -> str:
-    text = "\n".join(["AWS4-HMAC-SHA256", f"{when:%Y%m%dT%H%M%SZ}", scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    text = "\n".join(
+        [
+            "AWS4-HMAC-SHA256",
+            f"{when:%Y%m%dT%H%M%SZ}",
+            scope,
+            hashlib.sha256(canonical.encode()).hexdigest(),
+        ]
+    )
     key = f"AWS4{keys.secret_access_key}".encode()
     for part in scope.split("/"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()

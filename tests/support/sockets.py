@@ -31,4 +31,8 @@ def listening_addresses(pid: int) -> set[str]:
 def _address(text: str) -> str:
     raw = bytes.fromhex(text)
     # The kernel prints each 32-bit word in the machine's byte order.
-    return str(ipaddress.ip_address(b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))))
+    return str(
+        ipaddress.ip_address(
+            b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
+        )
+    )

@@ -45,7 +45,10 @@ def locked_bucket(store: Store) -> str:
     store.s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
     store.s3.put_object_lock_configuration(
         Bucket=name,
-        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}},
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}},
+        },
     )
     return name
 

@@ -32,19 +32,28 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def differences(expected: Verdicts, seen: Mapping[str, Mapping[str, str]], names: Mapping[str, str]) -> list[str]:
+def differences(
+    expected: Verdicts, seen: Mapping[str, Mapping[str, str]], names: Mapping[str, str]
+) -> list[str]:
     """Return a sentence for each cell in which packets did something else than the table says.
 
     Args:
         expected: The table, or a part of it.
-        seen: What became of each question, by source and destination: `open`, `open NAME`, `silent` or anything else.
+        seen: What became of each question, by source and destination: `open`, `open NAME`, `silent`
+            or anything else.
         names: The name with which the listener of a destination answers, where it is ours.
     """
     found = []
     for source, cells in expected.items():
         for destination, is_open in cells.items():
             outcome = seen[source][destination]
-            wanted = f"open {names[destination]}".strip() if is_open and destination in names else "open" if is_open else "silent"
+            wanted = (
+                f"open {names[destination]}".strip()
+                if is_open and destination in names
+                else "open"
+                if is_open
+                else "silent"
+            )
             if outcome != wanted:
                 found.append(f"{source} -> {destination}: {outcome}, and not {wanted}")
     return found

@@ -15,7 +15,8 @@ _INTERVAL = 0.05
 def eventually(look: Callable[[], T | None], *, what: str, timeout: float = 15.0) -> T:
     """Return the first truthy value that `look` returns; fail with `what` and the last value after `timeout` seconds.
 
-    An AssertionError from `look` counts as "not yet", so that a look can be a row of asserts that returns True.
+    An AssertionError from `look` counts as "not yet", so that a look can be a row of asserts that
+    returns True.
     """
     deadline = time.monotonic() + timeout
     last: object = None

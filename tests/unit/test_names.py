@@ -25,18 +25,29 @@ def test_a_namespace_is_always_a_dns_label(team: str, experiment: str, uid: obje
 
 def test_the_longest_names_fit_and_stay_apart() -> None:
     long = "x" * 253
-    made = {names.experiment_namespace("t" * 63, f"{long[:252]}{last}", uid) for last, uid in product("ab", ("1", "2"))}
+    made = {
+        names.experiment_namespace("t" * 63, f"{long[:252]}{last}", uid)
+        for last, uid in product("ab", ("1", "2"))
+    }
     assert len(made) == 4
     assert {len(one) for one in made} == {63}
 
 
 def test_names_that_collide_when_joined_stay_apart_with_the_very_same_uid() -> None:
-    assert names.experiment_namespace("a-b", "c", "u") != names.experiment_namespace("a", "b-c", "u")
-    assert names.experiment_namespace("a", "b.c", "u") != names.experiment_namespace("a", "b-c", "u")
+    assert names.experiment_namespace("a-b", "c", "u") != names.experiment_namespace(
+        "a", "b-c", "u"
+    )
+    assert names.experiment_namespace("a", "b.c", "u") != names.experiment_namespace(
+        "a", "b-c", "u"
+    )
 
 
 def test_a_hundred_thousand_pairs_do_not_collide() -> None:
-    made = {names.experiment_namespace(f"team-{team}", f"run-{number}", "same") for team in range(100) for number in range(1000)}
+    made = {
+        names.experiment_namespace(f"team-{team}", f"run-{number}", "same")
+        for team in range(100)
+        for number in range(1000)
+    }
     assert len(made) == 100_000
 
 
@@ -51,6 +62,9 @@ def test_a_valid_label_value_stays_as_it_is(text: str) -> None:
 
 
 def test_the_prefix_of_one_experiment_never_covers_another() -> None:
-    one, other = names.artifact_prefix("team", "run", "7"), names.artifact_prefix("team", "run", "70")
+    one, other = (
+        names.artifact_prefix("team", "run", "7"),
+        names.artifact_prefix("team", "run", "70"),
+    )
     assert not other.startswith(one)
     assert one.endswith("/")

@@ -20,7 +20,9 @@ from glovebox.api import reasons
 
 ROOT = Path(__file__).parents[2]
 # Built or downloaded, never committed.
-_NOT_OURS = re.compile(r"\.git|\.venv|\.glovebox|\.hypothesis|\..*_cache|__pycache__|.*\.egg-info|dist|build")
+_NOT_OURS = re.compile(
+    r"\.git|\.venv|\.glovebox|\.hypothesis|\..*_cache|__pycache__|.*\.egg-info|dist|build"
+)
 _LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
 _CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
@@ -47,7 +49,11 @@ def committed_files() -> tuple[Path, ...]:
     """Every text file that git knows or would take; without git, every file that is not built."""
     found = _known_to_git()
     if found is None:
-        found = (path for path in ROOT.rglob("*") if not any(_NOT_OURS.fullmatch(part) for part in path.relative_to(ROOT).parts))
+        found = (
+            path
+            for path in ROOT.rglob("*")
+            if not any(_NOT_OURS.fullmatch(part) for part in path.relative_to(ROOT).parts)
+        )
     return tuple(sorted(path for path in found if path.is_file() and not path.is_symlink()))
 
 
@@ -55,9 +61,16 @@ def _known_to_git() -> Iterable[Path] | None:
     if not shutil.which("git"):
         return None
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=False
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
     )
-    return [ROOT / name for name in listed.stdout.decode().split("\0") if name] if listed.returncode == 0 else None
+    return (
+        [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+        if listed.returncode == 0
+        else None
+    )
 
 
 def _texts(*suffixes: str) -> list[Path]:
@@ -83,7 +96,12 @@ def test_the_standard_librarys_operator_is_not_shadowed() -> None:
 def test_every_room_imports_only_what_it_may() -> None:
     program = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
-        [program, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}
+        [program, "--no-cache", "--no-logo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
     )
     assert done.returncode == 0, done.stdout[-4000:]
 
@@ -121,7 +139,10 @@ def _anchors(page: Path) -> frozenset[str]:
     text = _CODE.sub("", page.read_text(encoding="utf-8"))
     titles = re.findall(r"^#{1,6} +(.+?) *$", text, re.MULTILINE)
     named = re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text)
-    made = (re.sub(r"[^\w\- ]", "", re.sub(r"`|\*", "", title).lower()).replace(" ", "-") for title in titles)
+    made = (
+        re.sub(r"[^\w\- ]", "", re.sub(r"`|\*", "", title).lower()).replace(" ", "-")
+        for title in titles
+    )
     return frozenset((*named, *made))
 
 
@@ -140,16 +161,22 @@ def test_every_attack_that_is_stopped_names_its_tests() -> None:
     assert [name for name, _ in rows] == [f"T{number:02}" for number in range(1, len(rows) + 1)]
     for name, row in rows:
         _, stopped, shown = (cell.strip() for cell in row.split(" | "))
-        assert stopped.startswith("not defended") or "`tests/" in shown, f"{name} is said to be stopped, but nothing shows it"
+        assert stopped.startswith("not defended") or "`tests/" in shown, (
+            f"{name} is said to be stopped, but nothing shows it"
+        )
 
 
 def test_a_capability_that_works_names_its_tests() -> None:
-    rows = re.findall(r"^\| [A-G]\d+ \|.*$", (ROOT / "docs" / "capabilities.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| [A-G]\d+ \|.*$", (ROOT / "docs" / "capabilities.md").read_text(), re.MULTILINE
+    )
     assert len(rows) == 48
     for row in rows:
         _, name, _, state, shown, _ = (cell.strip() for cell in row.split("|"))
         assert re.match(r"works|partly: .|not yet", state), row
-        assert not state.startswith("works") or "`tests/" in shown, f"{name} works, but nothing shows it"
+        assert not state.startswith("works") or "`tests/" in shown, (
+            f"{name} works, but nothing shows it"
+        )
 
 
 def _has_test(file: Path, test: str) -> bool:
@@ -173,7 +200,10 @@ def test_every_make_target_that_is_named_exists() -> None:
         for code in _MAKE_IN_CODE.findall(path.read_text(encoding="utf-8"))
         for target in _MAKE.findall(code)
     }
-    assert {target for _, target in named} >= {"demo", "test"}, "the README no longer says how to begin"
+    assert {target for _, target in named} >= {
+        "demo",
+        "test",
+    }, "the README no longer says how to begin"
     assert {(page, target) for page, target in named if target not in targets} == set()
 
 
@@ -186,4 +216,7 @@ def test_every_target_says_what_it_is_for() -> None:
 def test_what_ci_runs_is_what_a_person_types() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
-    assert re.findall(r"^make .*?([a-z-]+) </dev/null$", script, re.MULTILINE) == ["test", "test-slow"]
+    assert re.findall(r"^make .*?([a-z-]+) </dev/null$", script, re.MULTILINE) == [
+        "test",
+        "test-slow",
+    ]

@@ -1,8 +1,10 @@
 """What all models share: strict input, camelCase in YAML, frozen values, and the frame of a whole object.
 
-Specs refuse unknown fields: a field that nobody acts on must never look accepted. Metadata and status ignore them: other
-programs, and newer versions of this one, may add to what the API server returns, and reading it must go on working. Errors name the
-field and never show the value, which may be a secret in the wrong place.
+Specs refuse unknown fields: a field that nobody acts on must never look accepted. Metadata and
+    status ignore them: other
+programs, and newer versions of this one, may add to what the API server returns, and reading it
+must go on working. Errors name the field and never show the value, which may be a secret in the
+wrong place.
 """
 
 from __future__ import annotations
@@ -20,13 +22,25 @@ from glovebox.api.schema import Extra, list_map
 class Model(BaseModel):
     """Base of every field group: immutable, camelCase aliases, unknown fields refused."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
 
 
 class TolerantModel(BaseModel):
     """Base of what is read back from the API server: as Model, but unknown fields are ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
 
 
 class Metadata(TolerantModel):
@@ -59,8 +73,8 @@ class Status(TolerantModel):
         ge=-1,
         json_schema_extra={"format": "int64"},
         description=(
-            "The `metadata.generation` that this status speaks of. It is -1 until the operator has looked for the first time, "
-            "so that a fresh object never looks healthy."
+            "The `metadata.generation` that this status speaks of. It is -1 until the operator has"
+            " looked for the first time, so that a fresh object never looks healthy."
         ),
     )
     conditions: tuple[Condition, ...] = Field(
@@ -68,7 +82,8 @@ class Status(TolerantModel):
         max_length=32,
         json_schema_extra=list_map("type"),
         description=(
-            "What is known of this object, one entry per question. `Ready` sums up; `Reconciling` and `Stalled` are there only while true."
+            "What is known of this object, one entry per question. `Ready` sums up; `Reconciling`"
+            " and `Stalled` are there only while true."
         ),
     )
 
@@ -84,7 +99,8 @@ StatusT = TypeVar("StatusT", bound=Status)
 class Resource(TolerantModel, Generic[SpecT, StatusT]):
     """A whole custom resource, as the API server returns it or as a user writes it.
 
-    Parse with `Kind.model_validate(obj)`. A status that is absent or null reads as the empty status.
+    Parse with `Kind.model_validate(obj)`. A status that is absent or null reads as the empty
+    status.
     """
 
     # The kind's name; subclasses set it. The table of kinds is `glovebox.api.kinds`.

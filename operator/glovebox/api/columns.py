@@ -9,7 +9,9 @@ Column = dict[str, str | int]
 WIDE: Final = 1
 
 
-def _column(name: str, path: str, description: str, *, column_type: str = "string", priority: int = 0) -> Column:
+def _column(
+    name: str, path: str, description: str, *, column_type: str = "string", priority: int = 0
+) -> Column:
     made: Column = {"name": name, "type": column_type, "jsonPath": path, "description": description}
     if priority:
         made["priority"] = priority
@@ -20,33 +22,59 @@ def _of(condition: str, field: str) -> str:
     return f'.status.conditions[?(@.type=="{condition}")].{field}'
 
 
-_READY: Final = _column("Ready", _of("Ready", "status"), "Whether everything holds that the object asks for.")
+_READY: Final = _column(
+    "Ready", _of("Ready", "status"), "Whether everything holds that the object asks for."
+)
 _REASON: Final = _column("Reason", _of("Ready", "reason"), "Why it is Ready or not, in one word.")
-_AGE: Final = _column("Age", ".metadata.creationTimestamp", "Time since the object was created.", column_type="date")
-_MESSAGE: Final = _column("Message", _of("Ready", "message"), "Why it is Ready or not, and the next step.", priority=WIDE)
+_AGE: Final = _column(
+    "Age", ".metadata.creationTimestamp", "Time since the object was created.", column_type="date"
+)
+_MESSAGE: Final = _column(
+    "Message", _of("Ready", "message"), "Why it is Ready or not, and the next step.", priority=WIDE
+)
 _DIGEST: Final = _column("Digest", ".status.digest", "Identity of the content.", priority=WIDE)
-_DRIFT: Final = _column("Drift", _of("DriftDetected", "status"), "Whether something differs from what was declared.", priority=WIDE)
+_DRIFT: Final = _column(
+    "Drift",
+    _of("DriftDetected", "status"),
+    "Whether something differs from what was declared.",
+    priority=WIDE,
+)
 
 COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "Experiment": (
         _READY,
         _REASON,
         _column("Run", ".status.run.outcome", "How the run ended."),
-        _column("Sealed", _of("Sealed", "status"), "Whether the results are listed, signed and closed."),
+        _column(
+            "Sealed", _of("Sealed", "status"), "Whether the results are listed, signed and closed."
+        ),
         _column("Namespace", ".status.namespace", "The experiment's own namespace."),
         _AGE,
         _column("Profile", ".spec.profile", "The isolation profile.", priority=WIDE),
         _DIGEST,
         _DRIFT,
-        _column("Repairs", ".status.drift.repairs", "How many differences were repaired.", column_type="integer", priority=WIDE),
+        _column(
+            "Repairs",
+            ".status.drift.repairs",
+            "How many differences were repaired.",
+            column_type="integer",
+            priority=WIDE,
+        ),
         _MESSAGE,
     ),
     "DatasetPin": (
         _READY,
         _REASON,
         _column("Objects", ".status.objects", "Number of pinned objects.", column_type="integer"),
-        _column("Bytes", ".status.bytes", "Size of all pinned objects together.", column_type="integer"),
-        _column("Verified", ".status.verifiedTime", "Time since all content was last read and hashed.", column_type="date"),
+        _column(
+            "Bytes", ".status.bytes", "Size of all pinned objects together.", column_type="integer"
+        ),
+        _column(
+            "Verified",
+            ".status.verifiedTime",
+            "Time since all content was last read and hashed.",
+            column_type="date",
+        ),
         _AGE,
         _column("Store", ".spec.storeRef.name", "The object store.", priority=WIDE),
         _DIGEST,
@@ -57,7 +85,9 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _READY,
         _REASON,
         _column("Features", ".status.features", "Number of features.", column_type="integer"),
-        _column("Version", ".spec.schemaVersion", "Version of the definitions as their owner counts it."),
+        _column(
+            "Version", ".spec.schemaVersion", "Version of the definitions as their owner counts it."
+        ),
         _AGE,
         _DIGEST,
         _MESSAGE,
@@ -76,16 +106,37 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _column("Endpoint", ".spec.endpoint", "URL of the S3 endpoint."),
         _column("Bucket", ".spec.artifacts.bucket", "Bucket for artifacts."),
         _AGE,
-        _column("Lock", _of("LockProven", "status"), "Whether object lock was proven to hold.", priority=WIDE),
-        _column("Scope", _of("CredentialScopeProven", "status"), "Whether the scope of issued credentials was proven.", priority=WIDE),
-        _column("Proven", ".status.lastVerifiedTime", "Time since all proofs were last tried.", column_type="date", priority=WIDE),
+        _column(
+            "Lock",
+            _of("LockProven", "status"),
+            "Whether object lock was proven to hold.",
+            priority=WIDE,
+        ),
+        _column(
+            "Scope",
+            _of("CredentialScopeProven", "status"),
+            "Whether the scope of issued credentials was proven.",
+            priority=WIDE,
+        ),
+        _column(
+            "Proven",
+            ".status.lastVerifiedTime",
+            "Time since all proofs were last tried.",
+            column_type="date",
+            priority=WIDE,
+        ),
         _MESSAGE,
     ),
 }
 
 # `kubectl get experiments -A --field-selector status.digest=sha256:...` finds equal experiments.
 SELECTABLE: Final[dict[str, tuple[str, ...]]] = {
-    "Experiment": (".spec.profile", ".spec.artifacts.storeRef.name", ".status.namespace", ".status.digest"),
+    "Experiment": (
+        ".spec.profile",
+        ".spec.artifacts.storeRef.name",
+        ".status.namespace",
+        ".status.digest",
+    ),
     "DatasetPin": (".spec.storeRef.name", ".status.digest"),
     "FeatureSetPin": (".status.digest",),
 }

@@ -1,7 +1,9 @@
 """Conditions: the model of one, and the name of every type that Glovebox writes.
 
-The reason words are in `glovebox.api.reasons`. What a condition means for waiting programs (kstatus, Argo CD, Flux):
-`Reconciling` and `Stalled` are present only while true and never both; a permanent failure sets `Stalled` beside
+The reason words are in `glovebox.api.reasons`. What a condition means for waiting programs
+(kstatus, Argo CD, Flux):
+`Reconciling` and `Stalled` are present only while true and never both; a permanent failure sets
+`Stalled` beside
 `Ready=False`; what could not be proven is `Unknown`, never `True`.
 """
 
@@ -48,11 +50,21 @@ MESSAGE_MAX: Final = 32768
 class Condition(BaseModel):
     """One standard Kubernetes condition."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
 
-    type: str = Field(max_length=316, description="The question that this condition answers, one CamelCase word.")
+    type: str = Field(
+        max_length=316, description="The question that this condition answers, one CamelCase word."
+    )
     status: Literal["True", "False", "Unknown"] = Field(
-        description="The answer: `True`, `False`, or `Unknown` when it could not be found out or proven."
+        description=(
+            "The answer: `True`, `False`, or `Unknown` when it could not be found out or proven."
+        )
     )
     observed_generation: int | None = Field(
         default=None,
@@ -65,9 +77,15 @@ class Condition(BaseModel):
         min_length=1,
         max_length=1024,
         pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-        description="Why, as one CamelCase word; the same word is used in Events, metrics and runbooks.",
+        description=(
+            "Why, as one CamelCase word; the same word is used in Events, metrics and runbooks."
+        ),
     )
-    message: str = Field(default="", max_length=MESSAGE_MAX, description="Why, for a person: what was found, and the next step.")
+    message: str = Field(
+        default="",
+        max_length=MESSAGE_MAX,
+        description="Why, for a person: what was found, and the next step.",
+    )
 
     @property
     def is_true(self) -> bool:

@@ -1,6 +1,7 @@
 """CustomResourceDefinitions, made from the models: `python -m glovebox.api.crd_export [--check] [DIR]`.
 
-One file per kind. The same models always give the same bytes, so that a stale file is found by comparing.
+One file per kind. The same models always give the same bytes, so that a stale file is found by
+comparing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from glovebox.api.structural import Schema, structural_schema
 if TYPE_CHECKING:
     from glovebox.api.schema import Extra
 
-_HEADER: Final = "# Made by `python -m glovebox.api.crd_export` from the models in operator/glovebox/api. Do not edit.\n"
+_HEADER: Final = (
+    "# Made by `python -m glovebox.api.crd_export` from the models in operator/glovebox/api. Do not"
+    " edit.\n"
+)
 _LINE_WIDTH: Final = 140
 _EXPONENT: Final = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
 
@@ -65,15 +69,18 @@ def root_schema(kind: Kind) -> Schema:
     definitions = {"$defs": raw.get("$defs", {})}
     spec = structural_schema({**definitions, **raw["properties"]["spec"]})
     status = structural_schema({**definitions, **raw["properties"]["status"]}, defaults=False)
-    # On the object, not on the field: a default below an absent object has no effect, and an object without status looks healthy
-    # to every program that waits.
+    # On the object, not on the field: a default below an absent object has no effect, and an object
+    # without status looks healthy to every program that waits.
     status["default"] = {"observedGeneration": -1}
     root: Schema = {
         "description": raw["description"],
         "type": "object",
         "required": ["spec"],
         "properties": {
-            "apiVersion": {"type": "string", "description": f"Version of the schema of this object: `{names.API_VERSION}`."},
+            "apiVersion": {
+                "type": "string",
+                "description": f"Version of the schema of this object: `{names.API_VERSION}`.",
+            },
             "kind": {"type": "string", "description": f"Kind of the object: `{kind.kind}`."},
             "metadata": {"type": "object"},
             "spec": spec,
@@ -94,7 +101,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # PyYAML leaves these plain; the YAML reader of Kubernetes takes them for true, false and a number.
+    # PyYAML leaves these plain; the YAML reader of Kubernetes takes them for true, false and a
+    # number.
     style = "'" if text.lower() in {"y", "n"} or _EXPONENT.fullmatch(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -104,13 +112,18 @@ _Dumper.add_representer(str, _text)
 
 def to_yaml(document: Any) -> str:
     """Return deterministic YAML: keys in the order given, no anchors."""
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE_WIDTH)
+    text: str = yaml.dump(
+        document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE_WIDTH
+    )
     return text
 
 
 def crd_files(directory: Path) -> dict[Path, str]:
     """Return the text of every CRD file."""
-    return {directory / f"{kind.plural}.yaml": _HEADER + to_yaml(custom_resource_definition(kind)) for kind in KINDS}
+    return {
+        directory / f"{kind.plural}.yaml": _HEADER + to_yaml(custom_resource_definition(kind))
+        for kind in KINDS
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """DatasetPin: these exact object versions in this store are the dataset.
 
-The spec cannot be changed: a new state of the data is a new pin that `supersedes` the old one. Only what is read from the
+The spec cannot be changed: a new state of the data is a new pin that `supersedes` the old one. Only
+    what is read from the
 store counts; nothing that the spec claims about content is believed without reading it.
 """
 
@@ -12,14 +13,25 @@ from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.references import LocalPinRef, StoreRef
-from glovebox.api.scalars import Bucket, Digest, ImageReference, KeyPrefix, ObjectKey, ObjectName, Text, Time, VersionId, Word
+from glovebox.api.scalars import (
+    Bucket,
+    Digest,
+    ImageReference,
+    KeyPrefix,
+    ObjectKey,
+    ObjectName,
+    Text,
+    Time,
+    VersionId,
+    Word,
+)
 from glovebox.api.schema import FORBIDDEN, Extra, list_atomic, list_set, rule, rules
 from glovebox.api.validity import Validity
 
 PIN_FROZEN = rule(
     "self == oldSelf",
-    "must stay as it was created: a pin stands for exact content. Create a new pin with the changed spec and let it name this one under "
-    "`spec.supersedes`",
+    "must stay as it was created: a pin stands for exact content. Create a new pin with the changed"
+    " spec and let it name this one under `spec.supersedes`",
     reason=FORBIDDEN,
 )
 NOT_ITS_OWN_SUCCESSOR = rule(
@@ -33,7 +45,9 @@ class PrefixSource(Model):
     """Everything below a prefix, in the versions that are current when the pin is created."""
 
     bucket: Bucket = Field(description="Bucket that holds the objects.")
-    prefix: KeyPrefix = Field(default="", description="Prefix of the keys, ending in `/`. When absent: the whole bucket.")
+    prefix: KeyPrefix = Field(
+        default="", description="Prefix of the keys, ending in `/`. When absent: the whole bucket."
+    )
 
 
 class ManifestSource(Model):
@@ -42,7 +56,11 @@ class ManifestSource(Model):
     bucket: Bucket = Field(description="Bucket that holds the manifest.")
     key: ObjectKey = Field(description="Key of the manifest.")
     version_id: VersionId | None = Field(
-        default=None, description="Version of the manifest. When absent: the version that is current when the pin is created."
+        default=None,
+        description=(
+            "Version of the manifest. When absent: the version that is current when the pin is"
+            " created."
+        ),
     )
 
 
@@ -52,7 +70,9 @@ class ObjectSource(Model):
     bucket: Bucket = Field(description="Bucket that holds the object.")
     key: ObjectKey = Field(description="Key of the object.")
     version_id: VersionId = Field(description="Version of the object.")
-    path: ObjectKey | None = Field(default=None, description="Path under which the run finds the object. When absent: the key.")
+    path: ObjectKey | None = Field(
+        default=None, description="Path under which the run finds the object. When absent: the key."
+    )
 
 
 class DatasetSource(Model):
@@ -61,17 +81,23 @@ class DatasetSource(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "[has(self.prefix), has(self.manifest), has(self.objects)].filter(given, given).size() == 1",
-                "must be exactly one of `prefix` (everything below a key prefix), `manifest` (a list that is already in the store) "
-                "and `objects` (a list written here)",
+                "[has(self.prefix), has(self.manifest), has(self.objects)].filter(given,"
+                " given).size() == 1",
+                "must be exactly one of `prefix` (everything below a key prefix), `manifest` (a"
+                " list that is already in the store) and `objects` (a list written here)",
             )
         )
     )
 
     prefix: PrefixSource | None = Field(
-        default=None, description="Everything below a prefix, in the versions that are current when the pin is created."
+        default=None,
+        description=(
+            "Everything below a prefix, in the versions that are current when the pin is created."
+        ),
     )
-    manifest: ManifestSource | None = Field(default=None, description="A manifest in the store that lists the exact versions.")
+    manifest: ManifestSource | None = Field(
+        default=None, description="A manifest in the store that lists the exact versions."
+    )
     objects: tuple[ObjectSource, ...] = Field(
         default=(),
         max_length=1000,
@@ -83,8 +109,14 @@ class DatasetSource(Model):
 class ProvenanceCode(Model):
     """The program that made the data."""
 
-    repository: str = Field(min_length=1, max_length=512, description="URL of the source repository.")
-    commit: str = Field(max_length=64, pattern=r"^[0-9a-f]{7,64}$", description="Commit of the source, 7 to 64 hex digits.")
+    repository: str = Field(
+        min_length=1, max_length=512, description="URL of the source repository."
+    )
+    commit: str = Field(
+        max_length=64,
+        pattern=r"^[0-9a-f]{7,64}$",
+        description="Commit of the source, 7 to 64 hex digits.",
+    )
 
 
 class Provenance(Model):
@@ -97,9 +129,14 @@ class Provenance(Model):
         description="Names of the DatasetPins, in the same namespace, that the data was made from.",
     )
     code: ProvenanceCode | None = Field(default=None, description="The program that made the data.")
-    image: ImageReference | None = Field(default=None, description="The container image that made the data, by digest.")
+    image: ImageReference | None = Field(
+        default=None, description="The container image that made the data, by digest."
+    )
     authors: tuple[Word, ...] = Field(
-        default=(), max_length=64, json_schema_extra=list_set(), description="The people or teams who made the data."
+        default=(),
+        max_length=64,
+        json_schema_extra=list_set(),
+        description="The people or teams who made the data.",
     )
 
 
@@ -112,8 +149,8 @@ class Verification(Model):
         le=31536000,
         json_schema_extra={"format": "int32"},
         description=(
-            "Seconds between two checks by listing: every pinned version still there, not hidden, of the same size and ETag. Content is "
-            "not read again."
+            "Seconds between two checks by listing: every pinned version still there, not hidden,"
+            " of the same size and ETag. Content is not read again."
         ),
     )
 
@@ -124,60 +161,104 @@ class DatasetPinSpec(Model):
     model_config = ConfigDict(json_schema_extra=rules(PIN_FROZEN))
 
     store_ref: StoreRef = Field(description="The store that holds the data.")
-    source: DatasetSource = Field(description="Where the data is: exactly one of `prefix`, `manifest` and `objects`.")
+    source: DatasetSource = Field(
+        description="Where the data is: exactly one of `prefix`, `manifest` and `objects`."
+    )
     image: ImageReference | None = Field(
         default=None,
         description=(
-            "OCI image, by digest, whose files are exactly those of the dataset: for profiles with `delivery.mode: Image`. It is "
-            "compared with the pin before each run. When absent: such a profile refuses the dataset."
+            "OCI image, by digest, whose files are exactly those of the dataset: for profiles with"
+            " `delivery.mode: Image`. It is compared with the pin before each run. When absent:"
+            " such a profile refuses the dataset."
         ),
     )
     digest: Digest | None = Field(
         default=None,
         description=(
-            "Expected content root (`sha256:` and 64 hex digits). Other content is refused. When absent: what is found is pinned, and "
-            "reported in `status.digest`."
+            "Expected content root (`sha256:` and 64 hex digits). Other content is refused. When"
+            " absent: what is found is pinned, and reported in `status.digest`."
         ),
     )
     description: Text = Field(default="", description="What the dataset is, in words.")
     owner: Word = Field(default="", description="Person or team that answers for the dataset.")
-    license: Word = Field(default="", description="Licence under which the data may be used, as SPDX identifier where there is one.")
+    license: Word = Field(
+        default="",
+        description=(
+            "Licence under which the data may be used, as SPDX identifier where there is one."
+        ),
+    )
     classification: Literal["Public", "Internal", "Confidential", "Restricted"] | None = Field(
-        default=None, description="How confidential the data is. Recorded and shown; it grants and denies nothing by itself."
+        default=None,
+        description=(
+            "How confidential the data is. Recorded and shown; it grants and denies nothing by"
+            " itself."
+        ),
     )
     provenance: Provenance | None = Field(default=None, description="Where the data came from.")
-    validity: Validity | None = Field(default=None, description="When new Experiments may use the pin. When absent: always.")
-    supersedes: LocalPinRef | None = Field(default=None, description="The older pin that this one replaces. The older one stays as it is.")
-    verification: Verification = Field(default=Verification(), description="How often the pin is checked.")
+    validity: Validity | None = Field(
+        default=None, description="When new Experiments may use the pin. When absent: always."
+    )
+    supersedes: LocalPinRef | None = Field(
+        default=None,
+        description="The older pin that this one replaces. The older one stays as it is.",
+    )
+    verification: Verification = Field(
+        default=Verification(), description="How often the pin is checked."
+    )
 
 
 class PinManifest(TolerantModel):
     """The manifest object: the list of all pinned versions with their digests."""
 
     bucket: str = Field(max_length=63, description="Bucket of the manifest.")
-    key: str = Field(max_length=1024, description="Key of the manifest; it contains the manifest's digest.")
+    key: str = Field(
+        max_length=1024, description="Key of the manifest; it contains the manifest's digest."
+    )
     version_id: str = Field(default="", max_length=1024, description="Version of the manifest.")
-    digest: str = Field(max_length=71, description="SHA-256 of the manifest's lines, before compression.")
-    bytes: int = Field(ge=0, json_schema_extra={"format": "int64"}, description="Size of the manifest (bytes).")
+    digest: str = Field(
+        max_length=71, description="SHA-256 of the manifest's lines, before compression."
+    )
+    bytes: int = Field(
+        ge=0, json_schema_extra={"format": "int64"}, description="Size of the manifest (bytes)."
+    )
 
 
 class PinFindings(TolerantModel):
     """What the last check found wrong, counted."""
 
     changed: int = Field(
-        default=0, ge=0, json_schema_extra={"format": "int64"}, description="Objects whose bytes differ from the pinned ones."
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Objects whose bytes differ from the pinned ones.",
     )
-    missing: int = Field(default=0, ge=0, json_schema_extra={"format": "int64"}, description="Pinned versions that are gone.")
+    missing: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Pinned versions that are gone.",
+    )
     hidden: int = Field(
         default=0,
         ge=0,
         json_schema_extra={"format": "int64"},
-        description="Pinned versions behind a delete marker or a newer version: still readable by version, no longer what a listing shows.",
+        description=(
+            "Pinned versions behind a delete marker or a newer version: still readable by version,"
+            " no longer what a listing shows."
+        ),
     )
     extra: int = Field(
-        default=0, ge=0, json_schema_extra={"format": "int64"}, description="Objects below the prefix that are not in the pin."
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Objects below the prefix that are not in the pin.",
     )
-    unreadable: int = Field(default=0, ge=0, json_schema_extra={"format": "int64"}, description="Pinned versions that could not be read.")
+    unreadable: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Pinned versions that could not be read.",
+    )
     samples: tuple[str, ...] = Field(
         default=(),
         max_length=20,
@@ -192,24 +273,47 @@ class DatasetPinStatus(Status):
     digest: str = Field(
         default="",
         max_length=71,
-        description="Content root: SHA-256 over every path, size and content digest. Equal content has an equal digest, in any store.",
+        description=(
+            "Content root: SHA-256 over every path, size and content digest. Equal content has an"
+            " equal digest, in any store."
+        ),
     )
     pin_digest: str = Field(
         default="",
         max_length=71,
-        description="Pin root: as the content root, with bucket, key and version of every object. It identifies these copies.",
+        description=(
+            "Pin root: as the content root, with bucket, key and version of every object. It"
+            " identifies these copies."
+        ),
     )
-    objects: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"}, description="Number of objects.")
+    objects: int | None = Field(
+        default=None, ge=0, json_schema_extra={"format": "int64"}, description="Number of objects."
+    )
     bytes: int | None = Field(
-        default=None, ge=0, json_schema_extra={"format": "int64"}, description="Size of all objects together (bytes)."
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Size of all objects together (bytes).",
     )
-    shards: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int32"}, description="Number of shards of the manifest.")
+    shards: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int32"},
+        description="Number of shards of the manifest.",
+    )
     manifest: PinManifest | None = Field(
-        default=None, description="The manifest object: the list of all pinned versions with their digests."
+        default=None,
+        description="The manifest object: the list of all pinned versions with their digests.",
     )
-    verified_time: Time | None = Field(default=None, description="When all content was last read and hashed.")
-    listed_time: Time | None = Field(default=None, description="When the pin was last checked by listing.")
-    findings: PinFindings | None = Field(default=None, description="What the last check found wrong. Absent when nothing was.")
+    verified_time: Time | None = Field(
+        default=None, description="When all content was last read and hashed."
+    )
+    listed_time: Time | None = Field(
+        default=None, description="When the pin was last checked by listing."
+    )
+    findings: PinFindings | None = Field(
+        default=None, description="What the last check found wrong. Absent when nothing was."
+    )
 
 
 class DatasetPin(Resource[DatasetPinSpec, DatasetPinStatus]):
@@ -221,4 +325,6 @@ class DatasetPin(Resource[DatasetPinSpec, DatasetPinStatus]):
     KIND: ClassVar[str] = "DatasetPin"
     ROOT_RULES: ClassVar[tuple[Extra, ...]] = (NOT_ITS_OWN_SUCCESSOR,)
 
-    status: DatasetPinStatus = Field(default=DatasetPinStatus(), description="What was resolved and verified.")
+    status: DatasetPinStatus = Field(
+        default=DatasetPinStatus(), description="What was resolved and verified."
+    )

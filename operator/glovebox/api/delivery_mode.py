@@ -1,7 +1,7 @@
 """How pinned datasets come into the pods of experiments: one mode per profile, with the settings that this mode needs and no others.
 
-In every mode the bytes are compared with the pin before any code of the team runs. Feature definitions are delivered with the
-plan, whatever the mode.
+In every mode the bytes are compared with the pin before any code of the team runs. Feature
+definitions are delivered with the plan, whatever the mode.
 """
 
 from __future__ import annotations
@@ -23,15 +23,24 @@ class CacheDelivery(Model):
     storage_class_name: str = Field(
         max_length=253,
         description=(
-            "StorageClass of the cache volumes. Its volumes must be mountable by many nodes at once (ReadOnlyMany), or every pod must run "
-            "on one node. Empty: volumes that an administrator has made, without a class."
+            "StorageClass of the cache volumes. Its volumes must be mountable by many nodes at once"
+            " (ReadOnlyMany), or every pod must run on one node. Empty: volumes that an"
+            " administrator has made, without a class."
         ),
     )
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(
-        default="ReadWriteOnce", description="How the volume is claimed while it is filled. Experiments claim it ReadOnlyMany in any case."
+        default="ReadWriteOnce",
+        description=(
+            "How the volume is claimed while it is filled. Experiments claim it ReadOnlyMany in any"
+            " case."
+        ),
     )
     minimum_size: Quantity = Field(
-        default="1Gi", description="The least that is claimed (bytes). A pin that is larger claims its own size and a tenth more."
+        default="1Gi",
+        description=(
+            "The least that is claimed (bytes). A pin that is larger claims its own size and a"
+            " tenth more."
+        ),
     )
 
 
@@ -41,7 +50,11 @@ class CsiDelivery(Model):
     driver: Annotated[
         str,
         Field(max_length=63),
-        taught(DNS_SUBDOMAIN, "must be the name of a CSI driver as `kubectl get csidrivers` shows it, such as 's3.csi.aws.com'"),
+        taught(
+            DNS_SUBDOMAIN,
+            "must be the name of a CSI driver as `kubectl get csidrivers` shows it, such as"
+            " 's3.csi.aws.com'",
+        ),
     ] = Field(description="Name of the CSI driver.")
     volume_attributes: dict[str, str] = Field(
         default={},
@@ -53,7 +66,10 @@ class CsiDelivery(Model):
         default=(),
         max_length=32,
         json_schema_extra=list_atomic(),
-        description="`mountOptions` of each volume, such as `prefix $(prefix)`. The prefix ends in `/`, as in the pin.",
+        description=(
+            "`mountOptions` of each volume, such as `prefix $(prefix)`. The prefix ends in `/`, as"
+            " in the pin."
+        ),
     )
 
 
@@ -86,9 +102,10 @@ class Delivery(Model):
     mode: DeliveryMode = Field(
         default="Fetch",
         description=(
-            "`Fetch`: each pod gets a copy of its own, by version, hashed while it is written. `Cache`: one volume per pin is filled once "
-            "and then only read. `CSI`: a driver shows the pin's prefix. `Image`: the OCI image that the pin names in `spec.image`. In all "
-            "but `Fetch` an init container hashes everything before the run starts."
+            "`Fetch`: each pod gets a copy of its own, by version, hashed while it is written."
+            " `Cache`: one volume per pin is filled once and then only read. `CSI`: a driver shows"
+            " the pin's prefix. `Image`: the OCI image that the pin names in `spec.image`. In all"
+            " but `Fetch` an init container hashes everything before the run starts."
         ),
     )
     cache: CacheDelivery | None = Field(default=None, description="Settings of `mode: Cache`.")

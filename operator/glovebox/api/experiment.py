@@ -1,8 +1,9 @@
 """Experiment: inputs with roles, images by digest, parameters, routes, resources, the run, the artifacts, the life cycle.
 
-Everything that enters the digest can be edited until the snapshot is taken (`status.digest` is set) and never afterwards; the API
-server itself refuses it. `purpose`, `lifecycle` and `suspend` are no part of the digest and stay free. What the operator allocates
-(the namespace, the prefix) stands in status, because nothing that a tenant writes is trusted for it.
+Everything that enters the digest can be edited until the snapshot is taken (`status.digest` is set)
+and never afterwards; the API server itself refuses it. `purpose`, `lifecycle` and `suspend` are no
+part of the digest and stay free. What the operator allocates (the namespace, the prefix) stands in
+status, because nothing that a tenant writes is trusted for it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,16 @@ from glovebox.api.scalars import (
     Text,
     Word,
 )
-from glovebox.api.schema import FORBIDDEN, Checked, Extra, frozen_since, list_atomic, list_map, rule, rules
+from glovebox.api.schema import (
+    FORBIDDEN,
+    Checked,
+    Extra,
+    frozen_since,
+    list_atomic,
+    list_map,
+    rule,
+    rules,
+)
 
 InputKind = Literal["DatasetPin", "FeatureSetPin"]
 Role = Literal["train", "validation", "test", "holdout", "reference"]
@@ -52,8 +62,8 @@ _SNAPSHOT_TAKEN = "has(oldSelf.status) && has(oldSelf.status.digest) && oldSelf.
 def _frozen(name: str, *, optional: bool) -> Extra:
     return rule(
         frozen_since(_SNAPSHOT_TAKEN, f"spec.{name}", optional=optional),
-        "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of the experiment's identity. "
-        "Create a new Experiment with the changed value",
+        "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part"
+        " of the experiment's identity. Create a new Experiment with the changed value",
         field_path=f".spec.{name}",
         reason=FORBIDDEN,
     )
@@ -74,10 +84,14 @@ def _set_once(name: str, why: str) -> Extra:
 class Purpose(Model):
     """Why the experiment exists. No part of the digest."""
 
-    description: Text = Field(min_length=1, description="What the experiment is to find out, in words.")
+    description: Text = Field(
+        min_length=1, description="What the experiment is to find out, in words."
+    )
     owner: Word = Field(min_length=1, description="Person or team that answers for it.")
     ticket: Word = Field(default="", description="The ticket that it belongs to.")
-    cost_center: Word = Field(default="", description="Who pays; becomes a label of the namespace for cost reports.")
+    cost_center: Word = Field(
+        default="", description="Who pays; becomes a label of the namespace for cost reports."
+    )
 
 
 class DatasetInput(Model):
@@ -85,7 +99,12 @@ class DatasetInput(Model):
 
     name: DnsLabel = Field(description="Name of the input; the run finds the data below it.")
     pin_ref: PinRef = Field(description="The DatasetPin.")
-    role: Role = Field(description="What the run uses the data for. The same data under two roles is how results come out too good.")
+    role: Role = Field(
+        description=(
+            "What the run uses the data for. The same data under two roles is how results come out"
+            " too good."
+        )
+    )
 
 
 class FeatureInput(Model):
@@ -101,18 +120,26 @@ class Inputs(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.datasets) || !has(self.features) || self.features.all(f, !self.datasets.exists(d, d.name == f.name))",
-                "must not use one name for a dataset and for features: names of inputs are unique across both lists",
+                "!has(self.datasets) || !has(self.features) || self.features.all(f,"
+                " !self.datasets.exists(d, d.name == f.name))",
+                "must not use one name for a dataset and for features: names of inputs are unique"
+                " across both lists",
                 field_path=".features",
             )
         )
     )
 
     datasets: tuple[DatasetInput, ...] = Field(
-        default=(), max_length=64, json_schema_extra=list_map("name"), description="The datasets, each with a role; at most 64."
+        default=(),
+        max_length=64,
+        json_schema_extra=list_map("name"),
+        description="The datasets, each with a role; at most 64.",
     )
     features: tuple[FeatureInput, ...] = Field(
-        default=(), max_length=32, json_schema_extra=list_map("name"), description="The feature definitions; at most 32."
+        default=(),
+        max_length=32,
+        json_schema_extra=list_map("name"),
+        description="The feature definitions; at most 32.",
     )
 
 
@@ -122,8 +149,8 @@ class Image(Model):
     name: DnsLabel = Field(description="Name by which `spec.run.image` refers to the image.")
     reference: ImageReference = Field(
         description=(
-            "The image by digest, without a tag: `registry.example/team/trainer@sha256:<64 hex digits>`. It has to be approved by the "
-            "profile."
+            "The image by digest, without a tag: `registry.example/team/trainer@sha256:<64 hex"
+            " digits>`. It has to be approved by the profile."
         )
     )
 
@@ -131,8 +158,8 @@ class Image(Model):
 class Determinism(Model):
     """What is fixed so that a second run gives the same result."""
 
-    threads: Annotated[int, Field(ge=1, le=1024, json_schema_extra={"format": "int32"})] | None = Field(
-        default=None, description="Threads of numerical libraries. When absent: not fixed."
+    threads: Annotated[int, Field(ge=1, le=1024, json_schema_extra={"format": "int32"})] | None = (
+        Field(default=None, description="Threads of numerical libraries. When absent: not fixed.")
     )
 
 
@@ -147,13 +174,20 @@ class Config(Model):
         default={},
         max_length=128,
         description=(
-            'Parameters of the run by name, as text (`learningRate: "0.05"`); at most 128. They are recorded and shown, so secrets are '
-            "refused."
+            'Parameters of the run by name, as text (`learningRate: "0.05"`); at most 128. They are'
+            " recorded and shown, so secrets are refused."
         ),
     )
-    seeds: dict[str, Seed] = Field(default={}, max_length=32, description="Seeds of random generators by name, 0 to 2^53-1; at most 32.")
+    seeds: dict[str, Seed] = Field(
+        default={},
+        max_length=32,
+        description="Seeds of random generators by name, 0 to 2^53-1; at most 32.",
+    )
     determinism: Determinism | None = Field(
-        default=None, description="What is fixed so that a second run gives the same result. When absent: nothing."
+        default=None,
+        description=(
+            "What is fixed so that a second run gives the same result. When absent: nothing."
+        ),
     )
 
 
@@ -161,7 +195,9 @@ class EgressRoute(Model):
     """A network that the run has to reach."""
 
     name: DnsLabel = Field(description="Name of the route, for messages.")
-    cidr: Cidr = Field(description="The network; `/32` or `/128` for one host. The profile has to allow it.")
+    cidr: Cidr = Field(
+        description="The network; `/32` or `/128` for one host. The profile has to allow it."
+    )
     ports: tuple[PortRule, ...] = Field(
         min_length=1,
         max_length=32,
@@ -174,7 +210,10 @@ class ExperimentNetwork(Model):
     """What the run reaches beside DNS, the store and its own pods."""
 
     egress: tuple[EgressRoute, ...] = Field(
-        default=(), max_length=32, json_schema_extra=list_map("name"), description="The declared routes. When empty: none."
+        default=(),
+        max_length=32,
+        json_schema_extra=list_map("name"),
+        description="The declared routes. When empty: none.",
     )
 
 
@@ -192,9 +231,9 @@ class Resources(Model):
         default={},
         max_length=32,
         description=(
-            'Quota of the experiment\'s namespace by resource, such as `requests.cpu: "2"`. A resource that is not named gets the '
-            "profile's default; "
-            "what exceeds the profile's range is refused before anything is created."
+            'Quota of the experiment\'s namespace by resource, such as `requests.cpu: "2"`. A'
+            " resource that is not named gets the profile's default; what exceeds the profile's"
+            " range is refused before anything is created."
         ),
     )
 
@@ -210,20 +249,40 @@ class Run(Model):
         description="Program and its first arguments. It is not run in a shell.",
     )
     args: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
-        default=(), max_length=256, json_schema_extra=list_atomic(), description="Further arguments. When empty: none."
+        default=(),
+        max_length=256,
+        json_schema_extra=list_atomic(),
+        description="Further arguments. When empty: none.",
     )
-    active_deadline_seconds: Annotated[int, Field(ge=1, le=31536000, json_schema_extra={"format": "int64"})] | None = Field(
-        default=None, description="Seconds after which the run is ended, retries included. When absent: the profile's default."
+    active_deadline_seconds: (
+        Annotated[int, Field(ge=1, le=31536000, json_schema_extra={"format": "int64"})] | None
+    ) = Field(
+        default=None,
+        description=(
+            "Seconds after which the run is ended, retries included. When absent: the profile's"
+            " default."
+        ),
     )
     retries: int = Field(
-        default=0, ge=0, le=100, json_schema_extra={"format": "int32"}, description="How often a failed run is tried again."
+        default=0,
+        ge=0,
+        le=100,
+        json_schema_extra={"format": "int32"},
+        description="How often a failed run is tried again.",
     )
     cpu: Quantity | None = Field(
-        default=None, description="CPU (cores) of the run: requested and limited alike. When absent: the profile's default for containers."
+        default=None,
+        description=(
+            "CPU (cores) of the run: requested and limited alike. When absent: the profile's"
+            " default for containers."
+        ),
     )
     memory: Quantity | None = Field(
         default=None,
-        description="Memory (bytes) of the run: requested and limited alike. When absent: the profile's default for containers.",
+        description=(
+            "Memory (bytes) of the run: requested and limited alike. When absent: the profile's"
+            " default for containers."
+        ),
     )
 
 
@@ -233,12 +292,16 @@ class ArtifactRetention(Model):
     mode: RetentionMode | None = Field(
         default=None,
         description=(
-            "`Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special permission can. When absent: the "
-            "profile's."
+            "`Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special"
+            " permission can. When absent: the profile's."
         ),
     )
     days: Days | None = Field(
-        default=None, description="Days for which every artifact is locked from its arrival. When absent: the profile's default."
+        default=None,
+        description=(
+            "Days for which every artifact is locked from its arrival. When absent: the profile's"
+            " default."
+        ),
     )
 
 
@@ -247,7 +310,11 @@ class Artifacts(Model):
 
     store_ref: StoreRef = Field(description="The store whose artifact bucket receives the results.")
     retention: ArtifactRetention | None = Field(
-        default=None, description="How long the artifacts are locked, inside the profile's range. When absent: the profile's default."
+        default=None,
+        description=(
+            "How long the artifacts are locked, inside the profile's range. When absent: the"
+            " profile's default."
+        ),
     )
 
 
@@ -257,16 +324,17 @@ class Lifecycle(Model):
     desired: Literal["Active", "Frozen", "Sealed"] = Field(
         default="Active",
         description=(
-            "`Active`: pods may run, and a finished run is sealed. `Frozen`: running pods are ended and no new one is admitted; everything "
-            "else stays. `Sealed`: as `Frozen`, and the results are listed, signed and closed for good."
+            "`Active`: pods may run, and a finished run is sealed. `Frozen`: running pods are ended"
+            " and no new one is admitted; everything else stays. `Sealed`: as `Frozen`, and the"
+            " results are listed, signed and closed for good."
         ),
     )
     deletion_policy: Literal["Retain", "Freeze", "Delete"] = Field(
         default="Freeze",
         description=(
-            "What happens to the namespace when the Experiment is deleted. `Retain`: it stays as it is, no longer managed. `Freeze`: it "
-            "stays, and no pod is "
-            "admitted any more. `Delete`: it goes. Artifacts stay in each case."
+            "What happens to the namespace when the Experiment is deleted. `Retain`: it stays as it"
+            " is, no longer managed. `Freeze`: it stays, and no pod is admitted any more. `Delete`:"
+            " it goes. Artifacts stay in each case."
         ),
     )
 
@@ -287,38 +355,67 @@ class ExperimentSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.run) || (has(self.images) && self.images.exists(i, i.name == self.run.image))",
-                "must be the name of an entry of `spec.images`: add the image there by digest, and name it here",
+                "!has(self.run) || (has(self.images) && self.images.exists(i, i.name =="
+                " self.run.image))",
+                "must be the name of an entry of `spec.images`: add the image there by digest, and"
+                " name it here",
                 field_path=".run.image",
             )
         )
     )
 
-    profile: ObjectName = Field(description="Name of the IsolationProfile that the platform offers. Frozen once `status.digest` is set.")
+    profile: ObjectName = Field(
+        description=(
+            "Name of the IsolationProfile that the platform offers. Frozen once `status.digest` is"
+            " set."
+        )
+    )
     purpose: Purpose = Field(description="Why the experiment exists. Free to edit.")
-    inputs: Inputs = Field(default=Inputs(), description="Everything that the run reads. Frozen once `status.digest` is set.")
+    inputs: Inputs = Field(
+        default=Inputs(),
+        description="Everything that the run reads. Frozen once `status.digest` is set.",
+    )
     images: tuple[Image, ...] = Field(
         default=(),
         max_length=32,
         json_schema_extra=list_map("name"),
-        description="The images that may run, by digest; at most 32. No other image is admitted. Frozen once `status.digest` is set.",
+        description=(
+            "The images that may run, by digest; at most 32. No other image is admitted. Frozen"
+            " once `status.digest` is set."
+        ),
     )
-    config: Config = Field(default=Config(), description="Parameters and seeds. Frozen once `status.digest` is set.")
+    config: Config = Field(
+        default=Config(), description="Parameters and seeds. Frozen once `status.digest` is set."
+    )
     network: ExperimentNetwork = Field(
         default=ExperimentNetwork(),
-        description="What the run reaches beside DNS, the store and its own pods. Frozen once `status.digest` is set.",
+        description=(
+            "What the run reaches beside DNS, the store and its own pods. Frozen once"
+            " `status.digest` is set."
+        ),
     )
-    resources: Resources = Field(default=Resources(), description="How much the experiment may use. Frozen once `status.digest` is set.")
+    resources: Resources = Field(
+        default=Resources(),
+        description="How much the experiment may use. Frozen once `status.digest` is set.",
+    )
     run: Run | None = Field(
-        default=None, description="The program to run. When absent: the team starts pods itself. Frozen once `status.digest` is set."
+        default=None,
+        description=(
+            "The program to run. When absent: the team starts pods itself. Frozen once"
+            " `status.digest` is set."
+        ),
     )
-    artifacts: Artifacts = Field(description="Where results go. Frozen once `status.digest` is set.")
-    lifecycle: Lifecycle = Field(default=Lifecycle(), description="What is to become of the experiment. Free to edit.")
+    artifacts: Artifacts = Field(
+        description="Where results go. Frozen once `status.digest` is set."
+    )
+    lifecycle: Lifecycle = Field(
+        default=Lifecycle(), description="What is to become of the experiment. Free to edit."
+    )
     suspend: bool = Field(
         default=False,
         description=(
-            "Whether the operator leaves the experiment alone: no change, no repair, and a condition says so. What stands goes on "
-            "standing. Free to edit."
+            "Whether the operator leaves the experiment alone: no change, no repair, and a"
+            " condition says so. What stands goes on standing. Free to edit."
         ),
     )
 
@@ -326,7 +423,8 @@ class ExperimentSpec(Model):
 class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
     """An experiment with a sealed namespace of its own.
 
-    Its inputs are pinned and can only be read, its routes cannot be left, its quotas not exceeded, and its results not rewritten.
+    Its inputs are pinned and can only be read, its routes cannot be left, its quotas not exceeded,
+    and its results not rewritten.
     """
 
     KIND: ClassVar[str] = "Experiment"
@@ -335,19 +433,22 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
         _set_once("digest", "the digest is the experiment's identity"),
         _set_once("namespace", "the namespace was allocated once for this experiment"),
         rule(
-            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || !has(self.spec.lifecycle) || !has(self.spec.lifecycle.desired)"
-            " || self.spec.lifecycle.desired != 'Frozen'",
-            "cannot be `Frozen` any more: the experiment is sealed, which is closed for good. Leave it as it is",
+            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || !has(self.spec.lifecycle) ||"
+            " !has(self.spec.lifecycle.desired) || self.spec.lifecycle.desired != 'Frozen'",
+            "cannot be `Frozen` any more: the experiment is sealed, which is closed for good. Leave"
+            " it as it is",
             field_path=".spec.lifecycle.desired",
             reason=FORBIDDEN,
         ),
         rule(
-            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || (has(self.status) && has(self.status.seal)"
-            " && self.status.seal == oldSelf.status.seal)",
+            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || (has(self.status) &&"
+            " has(self.status.seal) && self.status.seal == oldSelf.status.seal)",
             "must stay as it is once it is set: a seal is made once",
             field_path=".status.seal",
             reason=FORBIDDEN,
         ),
     )
 
-    status: ExperimentStatus = Field(default=ExperimentStatus(), description="What the experiment became.")
+    status: ExperimentStatus = Field(
+        default=ExperimentStatus(), description="What the experiment became."
+    )

@@ -17,7 +17,9 @@ class InputManifest(TolerantModel):
     bucket: str = Field(max_length=63, description="Bucket of the manifest.")
     key: str = Field(max_length=1024, description="Key of the manifest.")
     version_id: str = Field(max_length=1024, description="Version of the manifest.")
-    digest: str = Field(max_length=71, description="SHA-256 of the manifest's lines, before compression.")
+    digest: str = Field(
+        max_length=71, description="SHA-256 of the manifest's lines, before compression."
+    )
 
 
 class InputStatus(TolerantModel):
@@ -25,31 +27,82 @@ class InputStatus(TolerantModel):
 
     name: str = Field(max_length=63, description="Name of the input.")
     kind: str = Field(max_length=63, description="`DatasetPin` or `FeatureSetPin`.")
-    pin_ref: str = Field(default="", max_length=317, description="Name of the pin; `namespace/name` when it is in another namespace.")
+    pin_ref: str = Field(
+        default="",
+        max_length=317,
+        description="Name of the pin; `namespace/name` when it is in another namespace.",
+    )
     uid: str = Field(
-        default="", max_length=63, description="UID of the pin: a pin deleted and created anew under the same name is another pin."
+        default="",
+        max_length=63,
+        description=(
+            "UID of the pin: a pin deleted and created anew under the same name is another pin."
+        ),
     )
     digest: str = Field(default="", max_length=71, description="Digest of the pinned content.")
-    pin_digest: str = Field(default="", max_length=71, description="Digest of the exact copies (datasets only).")
-    objects: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"}, description="Number of objects (datasets only).")
-    bytes: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"}, description="Size (bytes; datasets only).")
-    verified_time: Time | None = Field(default=None, description="When the pin was last verified by reading.")
-    manifest: InputManifest | None = Field(default=None, description="The list of the exact versions (datasets only).")
-    store_ref: str = Field(default="", max_length=253, description="Name of the ObjectStore that holds the data (datasets only).")
-    image: str = Field(default="", max_length=512, description="The OCI image that it is mounted from (datasets delivered by image).")
+    pin_digest: str = Field(
+        default="", max_length=71, description="Digest of the exact copies (datasets only)."
+    )
+    objects: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Number of objects (datasets only).",
+    )
+    bytes: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Size (bytes; datasets only).",
+    )
+    verified_time: Time | None = Field(
+        default=None, description="When the pin was last verified by reading."
+    )
+    manifest: InputManifest | None = Field(
+        default=None, description="The list of the exact versions (datasets only)."
+    )
+    store_ref: str = Field(
+        default="",
+        max_length=253,
+        description="Name of the ObjectStore that holds the data (datasets only).",
+    )
+    image: str = Field(
+        default="",
+        max_length=512,
+        description="The OCI image that it is mounted from (datasets delivered by image).",
+    )
 
 
 class RunStatus(TolerantModel):
     """What became of `spec.run`. There is one run in the life of an experiment."""
 
-    job_uid: str = Field(default="", max_length=63, description="UID of the Job, from the moment it was created.")
+    job_uid: str = Field(
+        default="", max_length=63, description="UID of the Job, from the moment it was created."
+    )
     start_time: Time | None = Field(default=None, description="When the Job was created.")
-    completion_time: Time | None = Field(default=None, description="When the run was over. From then on it is never started again.")
-    outcome: Literal["", "Succeeded", "Failed"] = Field(default="", description="How it ended; empty while it has not.")
+    completion_time: Time | None = Field(
+        default=None, description="When the run was over. From then on it is never started again."
+    )
+    outcome: Literal["", "Succeeded", "Failed"] = Field(
+        default="", description="How it ended; empty while it has not."
+    )
     reason: str = Field(default="", max_length=1024, description="Why it ended so, in one word.")
-    message: str = Field(default="", max_length=4096, description="Why it ended so; for a failure what the program said last.")
-    exit_code: int | None = Field(default=None, json_schema_extra={"format": "int32"}, description="Exit code of the failed container.")
-    attempts: int = Field(default=0, ge=0, json_schema_extra={"format": "int32"}, description="How many pods were tried.")
+    message: str = Field(
+        default="",
+        max_length=4096,
+        description="Why it ended so; for a failure what the program said last.",
+    )
+    exit_code: int | None = Field(
+        default=None,
+        json_schema_extra={"format": "int32"},
+        description="Exit code of the failed container.",
+    )
+    attempts: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int32"},
+        description="How many pods were tried.",
+    )
 
 
 class IsolationStatus(TolerantModel):
@@ -57,41 +110,80 @@ class IsolationStatus(TolerantModel):
 
     outcome: Literal["Passed", "Failed", "Unknown"] = Field(
         description=(
-            "`Passed`: whatever must not work did not, and what must work did. `Failed`: something did not hold. `Unknown`: not proven."
+            "`Passed`: whatever must not work did not, and what must work did. `Failed`: something"
+            " did not hold. `Unknown`: not proven."
         )
     )
-    message: str = Field(default="", max_length=1024, description="What failed or could not be proven, in words.")
-    failed: tuple[Annotated[str, Field(max_length=80)], ...] = Field(
-        default=(), max_length=16, json_schema_extra=list_atomic(), description="The attempts that failed, at most 16."
+    message: str = Field(
+        default="", max_length=1024, description="What failed or could not be proven, in words."
     )
-    attempts: int = Field(default=0, ge=0, json_schema_extra={"format": "int32"}, description="How many things were tried.")
+    failed: tuple[Annotated[str, Field(max_length=80)], ...] = Field(
+        default=(),
+        max_length=16,
+        json_schema_extra=list_atomic(),
+        description="The attempts that failed, at most 16.",
+    )
+    attempts: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int32"},
+        description="How many things were tried.",
+    )
     verified_time: Time = Field(description="When the verdict was recorded.")
-    policy_digest: str = Field(default="", max_length=71, description="Digest of the NetworkPolicies as they were declared then.")
+    policy_digest: str = Field(
+        default="",
+        max_length=71,
+        description="Digest of the NetworkPolicies as they were declared then.",
+    )
     job_uid: str = Field(default="", max_length=63, description="UID of the probe's Job.")
 
 
 class SealStatus(TolerantModel):
     """The seal over the results."""
 
-    uri: str = Field(max_length=1024, description="Where the evidence lies: list of artifacts, snapshot and signed statement.")
-    attestation_version: str = Field(max_length=1024, description="Version of the signed statement.")
+    uri: str = Field(
+        max_length=1024,
+        description="Where the evidence lies: list of artifacts, snapshot and signed statement.",
+    )
+    attestation_version: str = Field(
+        max_length=1024, description="Version of the signed statement."
+    )
     manifest_digest: str = Field(max_length=71, description="Digest of the list of artifacts.")
-    objects: int = Field(ge=0, json_schema_extra={"format": "int64"}, description="Number of object versions in it.")
-    bytes: int = Field(ge=0, json_schema_extra={"format": "int64"}, description="Their size (bytes).")
-    retain_until_time: Time | None = Field(default=None, description="The earliest end of a lock among them.")
-    key_id: str = Field(default="", max_length=64, description="SHA-256 of the public key that the signature is checked with.")
+    objects: int = Field(
+        ge=0, json_schema_extra={"format": "int64"}, description="Number of object versions in it."
+    )
+    bytes: int = Field(
+        ge=0, json_schema_extra={"format": "int64"}, description="Their size (bytes)."
+    )
+    retain_until_time: Time | None = Field(
+        default=None, description="The earliest end of a lock among them."
+    )
+    key_id: str = Field(
+        default="",
+        max_length=64,
+        description="SHA-256 of the public key that the signature is checked with.",
+    )
     sealed_time: Time = Field(description="When the seal was made.")
     findings: tuple[Annotated[str, Field(max_length=1024)], ...] = Field(
-        default=(), max_length=16, json_schema_extra=list_atomic(), description="What the seal could not vouch for."
+        default=(),
+        max_length=16,
+        json_schema_extra=list_atomic(),
+        description="What the seal could not vouch for.",
     )
 
 
 class ArtifactsStatus(TolerantModel):
     """Where the results are."""
 
-    uri: str = Field(default="", max_length=1024, description="Where results are written: `s3://<bucket>/<team>/<experiment>/<uid>/`.")
+    uri: str = Field(
+        default="",
+        max_length=1024,
+        description="Where results are written: `s3://<bucket>/<team>/<experiment>/<uid>/`.",
+    )
     store_ref: str = Field(default="", max_length=253, description="Name of the ObjectStore.")
-    credentials_expire_time: Time | None = Field(default=None, description="When the current credentials of the run end.")
+    credentials_expire_time: Time | None = Field(
+        default=None, description="When the current credentials of the run end."
+    )
 
 
 class DriftRecord(TolerantModel):
@@ -99,50 +191,80 @@ class DriftRecord(TolerantModel):
 
     kind: str = Field(default="", max_length=63, description="Kind of the object.")
     name: str = Field(default="", max_length=253, description="Name of the object.")
-    change: str = Field(default="", max_length=63, description="What had happened: `Changed`, `Deleted` or `Added`.")
+    change: str = Field(
+        default="", max_length=63, description="What had happened: `Changed`, `Deleted` or `Added`."
+    )
     field: str = Field(default="", max_length=1024, description="The field that differed.")
-    manager: str = Field(default="", max_length=253, description="Who wrote it, as far as the API server knows.")
+    manager: str = Field(
+        default="", max_length=253, description="Who wrote it, as far as the API server knows."
+    )
 
 
 class DriftStatus(TolerantModel):
     """Drift that was found, counted over the life of the experiment."""
 
-    repairs: int = Field(default=0, ge=0, json_schema_extra={"format": "int64"}, description="How many differences were repaired.")
-    last_repair_time: Time | None = Field(default=None, description="When the last one was repaired.")
+    repairs: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="How many differences were repaired.",
+    )
+    last_repair_time: Time | None = Field(
+        default=None, description="When the last one was repaired."
+    )
     last: DriftRecord | None = Field(default=None, description="The last difference.")
 
 
 class ExperimentStatus(Status):
     """What the experiment became. Conditions: `Ready`, `InputsVerified`, `NamespaceReady`, `Isolated`, `QuotaApplied`, `Sealed`, ..."""
 
-    namespace: str = Field(default="", max_length=63, description="The experiment's own namespace. It never changes once set.")
+    namespace: str = Field(
+        default="",
+        max_length=63,
+        description="The experiment's own namespace. It never changes once set.",
+    )
     namespace_uid: str = Field(
-        default="", max_length=63, description="UID of that namespace: one created anew under the same name is not ours."
+        default="",
+        max_length=63,
+        description="UID of that namespace: one created anew under the same name is not ours.",
     )
     digest: str = Field(
         default="",
         max_length=71,
         description=(
-            "Identity of everything that the experiment depends on. Set when the snapshot is taken; it never changes, and freezes the spec."
+            "Identity of everything that the experiment depends on. Set when the snapshot is taken;"
+            " it never changes, and freezes the spec."
         ),
     )
     inputs: tuple[InputStatus, ...] = Field(
-        default=(), max_length=96, json_schema_extra=list_map("name"), description="Every input with the digest that was bound."
+        default=(),
+        max_length=96,
+        json_schema_extra=list_map("name"),
+        description="Every input with the digest that was bound.",
     )
     artifacts: ArtifactsStatus | None = Field(default=None, description="Where the results are.")
     platform_image: str = Field(
         default="",
         max_length=512,
-        description="The Glovebox image that delivers the inputs and tries the walls, as it was when the snapshot was taken.",
+        description=(
+            "The Glovebox image that delivers the inputs and tries the walls, as it was when the"
+            " snapshot was taken."
+        ),
     )
     delivery_mode: Literal["", "Fetch", "Cache", "CSI", "Image"] = Field(
         default="",
         description=(
-            "How datasets come into the run, as the profile said when the snapshot was taken. It is no part of the digest: the bytes are "
-            "the same in every mode. Empty without datasets."
+            "How datasets come into the run, as the profile said when the snapshot was taken. It is"
+            " no part of the digest: the bytes are the same in every mode. Empty without datasets."
         ),
     )
     run: RunStatus | None = Field(default=None, description="What became of the run.")
-    isolation: IsolationStatus | None = Field(default=None, description="What the probe of isolation found last.")
-    seal: SealStatus | None = Field(default=None, description="The seal over the results. It never changes once set.")
-    drift: DriftStatus | None = Field(default=None, description="Drift that was found and repaired.")
+    isolation: IsolationStatus | None = Field(
+        default=None, description="What the probe of isolation found last."
+    )
+    seal: SealStatus | None = Field(
+        default=None, description="The seal over the results. It never changes once set."
+    )
+    drift: DriftStatus | None = Field(
+        default=None, description="Drift that was found and repaired."
+    )

@@ -1,7 +1,8 @@
 """FeatureSetPin: these feature definitions, over these datasets, valid in this window.
 
-It pins definitions (recipe, dtype, shape, inputs), not values; materialised values are a dataset with a DatasetPin of their own.
-The spec cannot be changed: a new state of the definitions is a new pin that `supersedes` the old one.
+It pins definitions (recipe, dtype, shape, inputs), not values; materialised values are a dataset
+with a DatasetPin of their own. The spec cannot be changed: a new state of the definitions is a new
+pin that `supersedes` the old one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ FeatureName = Annotated[
     Field(max_length=128),
     taught(
         r"^[A-Za-z_][A-Za-z0-9_.-]*$",
-        "must begin with a letter or `_`, and go on with letters, digits, `_`, `.` and `-`, such as 'departure_hour'",
+        "must begin with a letter or `_`, and go on with letters, digits, `_`, `.` and `-`, such as"
+        " 'departure_hour'",
     ),
 ]
 CommitId = Annotated[
@@ -36,7 +38,8 @@ CommitId = Annotated[
     Field(max_length=64),
     taught(
         r"^([0-9a-f]{40}|[0-9a-f]{64})$",
-        "must be a full commit id of 40 or 64 hex digits ('git rev-parse HEAD'); a branch or a tag can be moved",
+        "must be a full commit id of 40 or 64 hex digits ('git rev-parse HEAD'); a branch or a tag"
+        " can be moved",
     ),
 ]
 Dimension = Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format": "int32"})]
@@ -45,9 +48,17 @@ Dimension = Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format
 class RecipeCode(Model):
     """A recipe that lives in a source repository."""
 
-    repository: str = Field(min_length=1, max_length=512, description="URL of the source repository.")
-    commit: CommitId = Field(description="Full commit id, 40 or 64 hex digits; a branch or a tag can be moved.")
-    path: str = Field(min_length=1, max_length=512, description="Path of the file, or `file:function`, in the repository.")
+    repository: str = Field(
+        min_length=1, max_length=512, description="URL of the source repository."
+    )
+    commit: CommitId = Field(
+        description="Full commit id, 40 or 64 hex digits; a branch or a tag can be moved."
+    )
+    path: str = Field(
+        min_length=1,
+        max_length=512,
+        description="Path of the file, or `file:function`, in the repository.",
+    )
 
 
 class Recipe(Model):
@@ -57,20 +68,30 @@ class Recipe(Model):
         json_schema_extra=rules(
             rule(
                 "has(self.expression) != has(self.code)",
-                "must be exactly one of `expression` (a formula written here) and `code` (a file in a repository at a commit)",
+                "must be exactly one of `expression` (a formula written here) and `code` (a file in"
+                " a repository at a commit)",
             )
         )
     )
 
-    expression: str | None = Field(default=None, min_length=1, max_length=4096, description="The formula, such as `arr_delay > 15`.")
-    code: RecipeCode | None = Field(default=None, description="The file that computes the feature, at a commit.")
+    expression: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="The formula, such as `arr_delay > 15`.",
+    )
+    code: RecipeCode | None = Field(
+        default=None, description="The file that computes the feature, at a commit."
+    )
 
 
 class Feature(Model):
     """One feature definition."""
 
     name: FeatureName = Field(description="Name of the feature: letters, digits, `_`, `.` and `-`.")
-    recipe: Recipe = Field(description="How the feature is computed: exactly one of `expression` and `code`.")
+    recipe: Recipe = Field(
+        description="How the feature is computed: exactly one of `expression` and `code`."
+    )
     dtype: DType = Field(description="Type of one value, by its Arrow name.")
     shape: tuple[Dimension, ...] = Field(
         default=(),
@@ -82,10 +103,17 @@ class Feature(Model):
         default=(),
         max_length=8,
         json_schema_extra=list_set(),
-        description="Names of entries of `spec.inputs` that the recipe reads; at most 8. When empty: it reads none (a constant or a seed).",
+        description=(
+            "Names of entries of `spec.inputs` that the recipe reads; at most 8. When empty: it"
+            " reads none (a constant or a seed)."
+        ),
     )
-    description: str = Field(default="", max_length=1024, description="What the feature means, in words.")
-    nullable: bool = Field(default=False, description="Whether a value may be missing. When absent: false.")
+    description: str = Field(
+        default="", max_length=1024, description="What the feature means, in words."
+    )
+    nullable: bool = Field(
+        default=False, description="Whether a value may be missing. When absent: false."
+    )
 
 
 class FeatureInput(Model):
@@ -96,7 +124,8 @@ class FeatureInput(Model):
     digest: Digest | None = Field(
         default=None,
         description=(
-            "Expected content root of the DatasetPin. Another one is refused. When absent: what is found is recorded in `status.inputs`."
+            "Expected content root of the DatasetPin. Another one is refused. When absent: what is"
+            " found is recorded in `status.inputs`."
         ),
     )
 
@@ -108,18 +137,26 @@ class FeatureSetPinSpec(Model):
         json_schema_extra=rules(
             PIN_FROZEN,
             rule(
-                "self.features.all(f, !has(f.inputs) || f.inputs.all(i, has(self.inputs) && self.inputs.exists(e, e.name == i)))",
-                "must name under `features[].inputs` only entries of `spec.inputs`: add the dataset there, or correct the name",
+                "self.features.all(f, !has(f.inputs) || f.inputs.all(i, has(self.inputs) &&"
+                " self.inputs.exists(e, e.name == i)))",
+                "must name under `features[].inputs` only entries of `spec.inputs`: add the dataset"
+                " there, or correct the name",
                 field_path=".features",
             ),
         )
     )
 
     features: tuple[Feature, ...] = Field(
-        min_length=1, max_length=1000, json_schema_extra=list_map("name"), description="The feature definitions; 1 to 1000."
+        min_length=1,
+        max_length=1000,
+        json_schema_extra=list_map("name"),
+        description="The feature definitions; 1 to 1000.",
     )
     inputs: tuple[FeatureInput, ...] = Field(
-        default=(), max_length=32, json_schema_extra=list_map("name"), description="The datasets that recipes read; at most 32."
+        default=(),
+        max_length=32,
+        json_schema_extra=list_map("name"),
+        description="The datasets that recipes read; at most 32.",
     )
     schema_version: str = Field(
         min_length=1,
@@ -130,13 +167,19 @@ class FeatureSetPinSpec(Model):
     digest: Digest | None = Field(
         default=None,
         description=(
-            "Expected digest of the definitions. Another one is refused. When absent: what is found is reported in `status.digest`."
+            "Expected digest of the definitions. Another one is refused. When absent: what is found"
+            " is reported in `status.digest`."
         ),
     )
     description: Text = Field(default="", description="What the features are for, in words.")
     owner: Word = Field(default="", description="Person or team that answers for the definitions.")
-    validity: Validity | None = Field(default=None, description="When new Experiments may use the pin. When absent: always.")
-    supersedes: LocalPinRef | None = Field(default=None, description="The older pin that this one replaces. The older one stays as it is.")
+    validity: Validity | None = Field(
+        default=None, description="When new Experiments may use the pin. When absent: always."
+    )
+    supersedes: LocalPinRef | None = Field(
+        default=None,
+        description="The older pin that this one replaces. The older one stays as it is.",
+    )
 
 
 class HashedName(TolerantModel):
@@ -156,15 +199,29 @@ class BoundInput(TolerantModel):
 class FeatureSetPinStatus(Status):
     """What was verified. Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`."""
 
-    digest: str = Field(default="", max_length=71, description="SHA-256 over all definitions and the content roots of their inputs.")
-    features: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int32"}, description="Number of features.")
+    digest: str = Field(
+        default="",
+        max_length=71,
+        description="SHA-256 over all definitions and the content roots of their inputs.",
+    )
+    features: int | None = Field(
+        default=None, ge=0, json_schema_extra={"format": "int32"}, description="Number of features."
+    )
     hashed_names: tuple[HashedName, ...] = Field(
-        default=(), max_length=1000, json_schema_extra=list_map("name"), description="Each feature with the hash of its definition."
+        default=(),
+        max_length=1000,
+        json_schema_extra=list_map("name"),
+        description="Each feature with the hash of its definition.",
     )
     inputs: tuple[BoundInput, ...] = Field(
-        default=(), max_length=32, json_schema_extra=list_map("name"), description="Each dataset with the content root that was found."
+        default=(),
+        max_length=32,
+        json_schema_extra=list_map("name"),
+        description="Each dataset with the content root that was found.",
     )
-    verified_time: Time | None = Field(default=None, description="When the definitions and their inputs were last checked.")
+    verified_time: Time | None = Field(
+        default=None, description="When the definitions and their inputs were last checked."
+    )
 
 
 class FeatureSetPin(Resource[FeatureSetPinSpec, FeatureSetPinStatus]):
@@ -176,4 +233,6 @@ class FeatureSetPin(Resource[FeatureSetPinSpec, FeatureSetPinStatus]):
     KIND: ClassVar[str] = "FeatureSetPin"
     ROOT_RULES: ClassVar[tuple[Extra, ...]] = (NOT_ITS_OWN_SUCCESSOR,)
 
-    status: FeatureSetPinStatus = Field(default=FeatureSetPinStatus(), description="What was verified.")
+    status: FeatureSetPinStatus = Field(
+        default=FeatureSetPinStatus(), description="What was verified."
+    )

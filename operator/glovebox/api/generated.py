@@ -10,7 +10,11 @@ from pathlib import Path
 
 def stale_files(wanted: Mapping[Path, str]) -> list[Path]:
     """Return the files that are missing or differ from what the models say."""
-    return [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    return [
+        path
+        for path, text in wanted.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def main(make: Callable[[Path], Mapping[Path, str]], target: Path, *, module: str) -> int:
@@ -22,8 +26,18 @@ def main(make: Callable[[Path], Mapping[Path, str]], target: Path, *, module: st
         module: Name of the calling module, for the cure in the message.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}")
-    parser.add_argument("target", nargs="?", type=Path, default=target, help=f"where the files stand (default: {target})")
-    parser.add_argument("--check", action="store_true", help="compare instead of writing; exit 1 when a file is stale")
+    parser.add_argument(
+        "target",
+        nargs="?",
+        type=Path,
+        default=target,
+        help=f"where the files stand (default: {target})",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare instead of writing; exit 1 when a file is stale",
+    )
     options = parser.parse_args()
     wanted = make(options.target)
     stale = stale_files(wanted)

@@ -1,7 +1,7 @@
 """IsolationProfile: the platform's catalogue entry that an Experiment chooses.
 
-It says how far an Experiment may go (quota ranges, approved images, allowed routes, retention) and what it gets when it says
-nothing. It grants nothing by itself and holds no secrets.
+It says how far an Experiment may go (quota ranges, approved images, allowed routes, retention) and
+what it gets when it says nothing. It grants nothing by itself and holds no secrets.
 """
 
 from __future__ import annotations
@@ -13,11 +13,29 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model, Resource, Status
 from glovebox.api.delivery_mode import Delivery
 from glovebox.api.ports import PortRule
-from glovebox.api.scalars import Cidr, Days, DnsLabel, ImageRepository, Quantity, QuotaResource, RetentionMode, Text, Time
+from glovebox.api.scalars import (
+    Cidr,
+    Days,
+    DnsLabel,
+    ImageRepository,
+    Quantity,
+    QuotaResource,
+    RetentionMode,
+    Text,
+    Time,
+)
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
 
 DriftKind = Literal[
-    "Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "ConfigMap", "Secret", "ServiceAccount", "Role", "RoleBinding"
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "ConfigMap",
+    "Secret",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
 ]
 DriftPolicy = Literal["Repair", "Alert", "Ignore"]
 
@@ -28,7 +46,8 @@ class QuotaRange(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!isQuantity(self.default) || !isQuantity(self.maximum) || quantity(self.default).compareTo(quantity(self.maximum)) <= 0",
+                "!isQuantity(self.default) || !isQuantity(self.maximum) ||"
+                " quantity(self.default).compareTo(quantity(self.maximum)) <= 0",
                 "`default` must not exceed `maximum`",
                 field_path=".default",
             ),
@@ -41,10 +60,22 @@ class QuotaRange(Model):
         )
     )
 
-    resource: QuotaResource = Field(description="The resource as ResourceQuota names it, such as `requests.cpu` or `pods`.")
-    default: Quantity = Field(description="What an Experiment gets that does not ask for this resource.")
-    maximum: Quantity = Field(description="The most that an Experiment may ask for. Asking for more is refused before anything is created.")
-    minimum: Quantity | None = Field(default=None, description="The least that an Experiment may ask for. When absent: no lower bound.")
+    resource: QuotaResource = Field(
+        description="The resource as ResourceQuota names it, such as `requests.cpu` or `pods`."
+    )
+    default: Quantity = Field(
+        description="What an Experiment gets that does not ask for this resource."
+    )
+    maximum: Quantity = Field(
+        description=(
+            "The most that an Experiment may ask for. Asking for more is refused before anything is"
+            " created."
+        )
+    )
+    minimum: Quantity | None = Field(
+        default=None,
+        description="The least that an Experiment may ask for. When absent: no lower bound.",
+    )
 
 
 class Limits(Model):
@@ -54,8 +85,9 @@ class Limits(Model):
         json_schema_extra=rules(
             *(
                 rule(
-                    f"!has(self.{low}) || !has(self.{high}) || !isQuantity(self.{low}) || !isQuantity(self.{high}) "
-                    f"|| quantity(self.{low}).compareTo(quantity(self.{high})) <= 0",
+                    f"!has(self.{low}) || !has(self.{high}) || !isQuantity(self.{low}) ||"
+                    f" !isQuantity(self.{high}) ||"
+                    f" quantity(self.{low}).compareTo(quantity(self.{high})) <= 0",
                     f"`{low}` must not exceed `{high}`",
                     field_path=f".{low}",
                 )
@@ -70,25 +102,45 @@ class Limits(Model):
         )
     )
 
-    default_cpu: Quantity = Field(default="500m", description="CPU limit (cores) of a container that names none.")
-    default_memory: Quantity = Field(default="512Mi", description="Memory limit (bytes) of a container that names none.")
-    default_request_cpu: Quantity = Field(default="100m", description="CPU request (cores) of a container that names none.")
-    default_request_memory: Quantity = Field(default="128Mi", description="Memory request (bytes) of a container that names none.")
+    default_cpu: Quantity = Field(
+        default="500m", description="CPU limit (cores) of a container that names none."
+    )
+    default_memory: Quantity = Field(
+        default="512Mi", description="Memory limit (bytes) of a container that names none."
+    )
+    default_request_cpu: Quantity = Field(
+        default="100m", description="CPU request (cores) of a container that names none."
+    )
+    default_request_memory: Quantity = Field(
+        default="128Mi", description="Memory request (bytes) of a container that names none."
+    )
     default_ephemeral_storage: Quantity = Field(
         default="10Gi",
         description=(
-            "Most of the node's disk (bytes: `/tmp`, other emptyDir volumes, logs) that a container may fill that names no limit; the pod "
-            "that fills more is evicted. Pinned inputs are added on top of it."
+            "Most of the node's disk (bytes: `/tmp`, other emptyDir volumes, logs) that a container"
+            " may fill that names no limit; the pod that fills more is evicted. Pinned inputs are"
+            " added on top of it."
         ),
     )
     default_request_ephemeral_storage: Quantity = Field(
-        default="256Mi", description="The node's disk (bytes) that is set aside for a container that names no request."
+        default="256Mi",
+        description=(
+            "The node's disk (bytes) that is set aside for a container that names no request."
+        ),
     )
     max_cpu: Quantity | None = Field(
-        default=None, description="Most CPU (cores) that one container may ask for. When absent: only the quota bounds it."
+        default=None,
+        description=(
+            "Most CPU (cores) that one container may ask for. When absent: only the quota"
+            " bounds it."
+        ),
     )
     max_memory: Quantity | None = Field(
-        default=None, description="Most memory (bytes) that one container may ask for. When absent: only the quota bounds it."
+        default=None,
+        description=(
+            "Most memory (bytes) that one container may ask for. When absent: only the quota"
+            " bounds it."
+        ),
     )
 
 
@@ -97,16 +149,16 @@ class ApprovedImages(Model):
 
     repository: ImageRepository = Field(
         description=(
-            "Registry or repository whose images are approved, without tag or digest. It approves itself and everything below it by whole"
-            " path "
-            "segments: `registry.example/team` approves `registry.example/team/trainer`, not `registry.example/team2/trainer`."
+            "Registry or repository whose images are approved, without tag or digest. It approves"
+            " itself and everything below it by whole path segments: `registry.example/team`"
+            " approves `registry.example/team/trainer`, not `registry.example/team2/trainer`."
         )
     )
     expire_time: Time | None = Field(
         default=None,
         description=(
-            "When the approval ends. From then on new Experiments are refused these images; snapshots that were taken before stay valid. "
-            "When absent: it does not end."
+            "When the approval ends. From then on new Experiments are refused these images;"
+            " snapshots that were taken before stay valid. When absent: it does not end."
         ),
     )
 
@@ -119,7 +171,10 @@ class Dns(Model):
         default={"k8s-app": "kube-dns"},
         min_length=1,
         max_length=8,
-        description="Labels of the DNS pods. Experiments reach port 53 (UDP and TCP) of these pods, and of nothing else.",
+        description=(
+            "Labels of the DNS pods. Experiments reach port 53 (UDP and TCP) of these pods, and of"
+            " nothing else."
+        ),
     )
 
 
@@ -132,7 +187,10 @@ class AllowedRoute(Model):
         min_length=1,
         max_length=32,
         json_schema_extra=list_atomic(),
-        description="The ports. Every port of a declared route has to be among them, with the same protocol.",
+        description=(
+            "The ports. Every port of a declared route has to be among them, with the same"
+            " protocol."
+        ),
     )
 
 
@@ -144,7 +202,10 @@ class ProfileNetwork(Model):
         default=(),
         max_length=64,
         json_schema_extra=list_map("name"),
-        description="Networks that Experiments may declare as egress routes. When empty: none. A declared route has to fit into one entry.",
+        description=(
+            "Networks that Experiments may declare as egress routes. When empty: none. A declared"
+            " route has to fit into one entry."
+        ),
     )
 
 
@@ -154,14 +215,17 @@ class Subject(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "self.kind == 'ServiceAccount' ? has(self.__namespace__) : !has(self.__namespace__)",
+                "self.kind == 'ServiceAccount' ? has(self.__namespace__) :"
+                " !has(self.__namespace__)",
                 "`namespace` must be given for a ServiceAccount, and for nothing else",
                 field_path=".namespace",
             ),
             rule(
-                "!(self.name in ['system:authenticated', 'system:unauthenticated', 'system:serviceaccounts', 'system:anonymous'])",
-                "must not be everybody: 'system:authenticated', 'system:unauthenticated', 'system:serviceaccounts' and 'system:anonymous' "
-                "would open each experiment to all of the cluster; name the team's group, such as 'glovebox:team:$(team)'",
+                "!(self.name in ['system:authenticated', 'system:unauthenticated',"
+                " 'system:serviceaccounts', 'system:anonymous'])",
+                "must not be everybody: 'system:authenticated', 'system:unauthenticated',"
+                " 'system:serviceaccounts' and 'system:anonymous' would open each experiment to all"
+                " of the cluster; name the team's group, such as 'glovebox:team:$(team)'",
                 field_path=".name",
                 reason=FORBIDDEN,
             ),
@@ -172,13 +236,16 @@ class Subject(Model):
     name: str = Field(
         min_length=1,
         max_length=253,
-        description="Name of the subject. `$(team)` in it stands for the namespace of the Experiment.",
+        description=(
+            "Name of the subject. `$(team)` in it stands for the namespace of the Experiment."
+        ),
     )
     namespace: str | None = Field(
         default=None,
         max_length=63,
         description=(
-            "Namespace of the service account; `$(team)` in it stands for the namespace of the Experiment. Only for `kind: ServiceAccount`."
+            "Namespace of the service account; `$(team)` in it stands for the namespace of the"
+            " Experiment. Only for `kind: ServiceAccount`."
         ),
     )
 
@@ -191,8 +258,9 @@ class Access(Model):
         max_length=32,
         json_schema_extra=list_atomic(),
         description=(
-            "Who gets the tenant role in the experiment's namespace: run pods and jobs, read logs; no network policies, quotas, roles or "
-            "namespace metadata. When absent: the group `glovebox:team:$(team)`."
+            "Who gets the tenant role in the experiment's namespace: run pods and jobs, read logs;"
+            " no network policies, quotas, roles or namespace metadata. When absent: the group"
+            " `glovebox:team:$(team)`."
         ),
     )
 
@@ -202,22 +270,36 @@ class RetentionRange(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule("self.minimumDays <= self.defaultDays", "`minimumDays` must not exceed `defaultDays`", field_path=".minimumDays"),
-            rule("self.defaultDays <= self.maximumDays", "`defaultDays` must not exceed `maximumDays`", field_path=".defaultDays"),
+            rule(
+                "self.minimumDays <= self.defaultDays",
+                "`minimumDays` must not exceed `defaultDays`",
+                field_path=".minimumDays",
+            ),
+            rule(
+                "self.defaultDays <= self.maximumDays",
+                "`defaultDays` must not exceed `maximumDays`",
+                field_path=".defaultDays",
+            ),
         )
     )
 
     mode: RetentionMode = Field(
         default="Compliance",
         description=(
-            "Weakest lock that an Experiment may choose, and the one it gets by default. `Compliance`: nobody can shorten or lift the "
-            "lock. "
-            "`Governance`: those with a special permission of the store can."
+            "Weakest lock that an Experiment may choose, and the one it gets by default."
+            " `Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special"
+            " permission of the store can."
         ),
     )
-    minimum_days: Days = Field(default=1, description="Shortest lock (days) that an Experiment may ask for.")
-    maximum_days: Days = Field(default=3650, description="Longest lock (days) that an Experiment may ask for.")
-    default_days: Days = Field(default=365, description="Lock (days) of an Experiment that asks for nothing.")
+    minimum_days: Days = Field(
+        default=1, description="Shortest lock (days) that an Experiment may ask for."
+    )
+    maximum_days: Days = Field(
+        default=3650, description="Longest lock (days) that an Experiment may ask for."
+    )
+    default_days: Days = Field(
+        default=365, description="Lock (days) of an Experiment that asks for nothing."
+    )
 
 
 class CredentialRules(Model):
@@ -246,7 +328,11 @@ class RunRules(Model):
     )
 
     maximum_retries: int = Field(
-        default=3, ge=0, le=100, json_schema_extra={"format": "int32"}, description="Most retries that an Experiment may ask for."
+        default=3,
+        ge=0,
+        le=100,
+        json_schema_extra={"format": "int32"},
+        description="Most retries that an Experiment may ask for.",
     )
     default_deadline_seconds: int = Field(
         default=86400,
@@ -271,7 +357,8 @@ class ProbeRules(Model):
         json_schema_extra=rules(
             rule(
                 "!self.requiredForRuns || self.schedule != 'Never'",
-                "must not be true with `schedule: Never`: a run would wait for a proof that nobody gives; choose Once or Daily",
+                "must not be true with `schedule: Never`: a run would wait for a proof that nobody"
+                " gives; choose Once or Daily",
                 field_path=".requiredForRuns",
             )
         )
@@ -280,12 +367,17 @@ class ProbeRules(Model):
     schedule: Literal["Once", "Daily", "Never"] = Field(
         default="Once",
         description=(
-            "When a pod of Glovebox's own tries the walls of an experiment's namespace from inside: `Once` they stand (and again when the "
-            "NetworkPolicies change), `Daily`, or `Never`. What it found is the condition `Isolated`."
+            "When a pod of Glovebox's own tries the walls of an experiment's namespace from inside:"
+            " `Once` they stand (and again when the NetworkPolicies change), `Daily`, or `Never`."
+            " What it found is the condition `Isolated`."
         ),
     )
     required_for_runs: bool = Field(
-        default=False, description="Whether a run starts only when isolation was proven. It takes some seconds longer then."
+        default=False,
+        description=(
+            "Whether a run starts only when isolation was proven. It takes some seconds longer"
+            " then."
+        ),
     )
 
 
@@ -295,8 +387,8 @@ class DriftRule(Model):
     kind: DriftKind = Field(description="Kind of the managed object.")
     policy: DriftPolicy = Field(
         description=(
-            "`Repair`: put it right at once and record it. `Alert`: leave it, and report it in a condition, an Event and a metric. "
-            "`Ignore`: neither."
+            "`Repair`: put it right at once and record it. `Alert`: leave it, and report it in a"
+            " condition, an Event and a metric. `Ignore`: neither."
         )
     )
 
@@ -304,35 +396,64 @@ class DriftRule(Model):
 class IsolationProfileSpec(Model):
     """What the platform offers and allows."""
 
-    description: Text = Field(default="", description="What this profile is for, in words for those who choose it.")
+    description: Text = Field(
+        default="", description="What this profile is for, in words for those who choose it."
+    )
     quota: tuple[QuotaRange, ...] = Field(
         min_length=1,
         max_length=32,
         json_schema_extra=list_map("resource"),
-        description="The resources that experiments may use, each with a range. A resource that is not listed here may not be asked for.",
+        description=(
+            "The resources that experiments may use, each with a range. A resource that is not"
+            " listed here may not be asked for."
+        ),
     )
-    limits: Limits = Field(default=Limits(), description="What single containers get and may ask for (LimitRange).")
+    limits: Limits = Field(
+        default=Limits(), description="What single containers get and may ask for (LimitRange)."
+    )
     images: tuple[ApprovedImages, ...] = Field(
         default=(),
         max_length=128,
         json_schema_extra=list_map("repository"),
-        description="Approved registries and repositories. An image outside of them is refused. When empty: no image is approved.",
+        description=(
+            "Approved registries and repositories. An image outside of them is refused. When empty:"
+            " no image is approved."
+        ),
     )
-    network: ProfileNetwork = Field(default=ProfileNetwork(), description="What may be reached from an experiment.")
+    network: ProfileNetwork = Field(
+        default=ProfileNetwork(), description="What may be reached from an experiment."
+    )
     pod_security: Literal["Restricted", "Baseline"] = Field(
-        default="Restricted", description="Pod Security level that the API server enforces in the namespaces of experiments."
+        default="Restricted",
+        description=(
+            "Pod Security level that the API server enforces in the namespaces of experiments."
+        ),
     )
-    access: Access = Field(default=Access(), description="Who may work inside the namespaces of experiments.")
-    retention: RetentionRange = Field(default=RetentionRange(), description="How long artifacts are locked.")
-    credentials: CredentialRules = Field(default=CredentialRules(), description="The credentials with which a run writes its artifacts.")
+    access: Access = Field(
+        default=Access(), description="Who may work inside the namespaces of experiments."
+    )
+    retention: RetentionRange = Field(
+        default=RetentionRange(), description="How long artifacts are locked."
+    )
+    credentials: CredentialRules = Field(
+        default=CredentialRules(),
+        description="The credentials with which a run writes its artifacts.",
+    )
     run: RunRules = Field(default=RunRules(), description="How far runs may go.")
-    delivery: Delivery = Field(default=Delivery(), description="How pinned datasets come into pods.")
-    probe: ProbeRules = Field(default=ProbeRules(), description="Whether isolation is tried from inside.")
+    delivery: Delivery = Field(
+        default=Delivery(), description="How pinned datasets come into pods."
+    )
+    probe: ProbeRules = Field(
+        default=ProbeRules(), description="Whether isolation is tried from inside."
+    )
     drift: tuple[DriftRule, ...] = Field(
         default=(),
         max_length=16,
         json_schema_extra=list_map("kind"),
-        description="What is done about objects that somebody changed, added or deleted, by kind. A kind that is not listed is repaired.",
+        description=(
+            "What is done about objects that somebody changed, added or deleted, by kind. A kind"
+            " that is not listed is repaired."
+        ),
     )
 
     def drift_policy(self, kind: str) -> DriftPolicy:
@@ -347,9 +468,12 @@ class IsolationProfileStatus(Status):
 class IsolationProfile(Resource[IsolationProfileSpec, IsolationProfileStatus]):
     """An isolation profile is the platform's catalogue entry that an Experiment chooses.
 
-    It sets quota ranges, approved images, allowed routes, the Pod Security level, access, retention, and what is done about drift.
+    It sets quota ranges, approved images, allowed routes, the Pod Security level, access,
+    retention, and what is done about drift.
     """
 
     KIND: ClassVar[str] = "IsolationProfile"
 
-    status: IsolationProfileStatus = Field(default=IsolationProfileStatus(), description="What the operator found out.")
+    status: IsolationProfileStatus = Field(
+        default=IsolationProfileStatus(), description="What the operator found out."
+    )

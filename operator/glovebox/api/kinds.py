@@ -38,11 +38,26 @@ class Kind:
         return f"{self.plural}.{names.GROUP}"
 
 
-EXPERIMENT: Final = Kind("Experiment", "experiments", "experiment", ("gexp",), "Namespaced", Experiment)
-DATASET_PIN: Final = Kind("DatasetPin", "datasetpins", "datasetpin", ("gdpin",), "Namespaced", DatasetPin)
-FEATURE_SET_PIN: Final = Kind("FeatureSetPin", "featuresetpins", "featuresetpin", ("gfpin",), "Namespaced", FeatureSetPin)
-ISOLATION_PROFILE: Final = Kind("IsolationProfile", "isolationprofiles", "isolationprofile", ("gprofile",), "Cluster", IsolationProfile)
-OBJECT_STORE: Final = Kind("ObjectStore", "objectstores", "objectstore", ("gstore",), "Cluster", ObjectStore)
+EXPERIMENT: Final = Kind(
+    "Experiment", "experiments", "experiment", ("gexp",), "Namespaced", Experiment
+)
+DATASET_PIN: Final = Kind(
+    "DatasetPin", "datasetpins", "datasetpin", ("gdpin",), "Namespaced", DatasetPin
+)
+FEATURE_SET_PIN: Final = Kind(
+    "FeatureSetPin", "featuresetpins", "featuresetpin", ("gfpin",), "Namespaced", FeatureSetPin
+)
+ISOLATION_PROFILE: Final = Kind(
+    "IsolationProfile",
+    "isolationprofiles",
+    "isolationprofile",
+    ("gprofile",),
+    "Cluster",
+    IsolationProfile,
+)
+OBJECT_STORE: Final = Kind(
+    "ObjectStore", "objectstores", "objectstore", ("gstore",), "Cluster", ObjectStore
+)
 
 KINDS: Final = (EXPERIMENT, DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
 BY_NAME: Final = {kind.kind: kind for kind in KINDS}

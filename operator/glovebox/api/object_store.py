@@ -1,7 +1,8 @@
 """ObjectStore: an S3 endpoint, and in its status what was proven of it.
 
-The spec says how to reach the store and what is demanded of it. Nothing in it is believed: the operator tries versioning,
-locks, conditional writes and the scope of credentials, and repeats that on an interval.
+The spec says how to reach the store and what is demanded of it. Nothing in it is believed: the
+operator tries versioning, locks, conditional writes and the scope of credentials, and repeats that
+on an interval.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.references import SecretRef
-from glovebox.api.scalars import Bucket, Cidr, Days, DnsLabel, EndpointUrl, Port, RetentionMode, RoleArn, Time
+from glovebox.api.scalars import (
+    Bucket,
+    Cidr,
+    Days,
+    DnsLabel,
+    EndpointUrl,
+    Port,
+    RetentionMode,
+    RoleArn,
+    Time,
+)
 from glovebox.api.schema import REQUIRED, list_map, list_set, rule, rules
 
 
@@ -21,9 +32,17 @@ class BucketRetention(Model):
 
     mode: RetentionMode = Field(
         default="Compliance",
-        description="`Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special permission of the store can.",
+        description=(
+            "`Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special"
+            " permission of the store can."
+        ),
     )
-    days: Days = Field(description="Days for which each object version is locked when it arrives without a lock of its own.")
+    days: Days = Field(
+        description=(
+            "Days for which each object version is locked when it arrives without a lock of its"
+            " own."
+        )
+    )
 
 
 class ArtifactBucket(Model):
@@ -33,22 +52,23 @@ class ArtifactBucket(Model):
     create: bool = Field(
         default=False,
         description=(
-            "Whether the operator creates the bucket, with versioning and object lock, when it does not exist. When false: a missing "
-            "bucket is an error."
+            "Whether the operator creates the bucket, with versioning and object lock, when it does"
+            " not exist. When false: a missing bucket is an error."
         ),
     )
     worm: Literal["Required", "BestEffort"] = Field(
         default="Required",
         description=(
-            "`Required`: the store is Ready only while object lock is proven to hold. `BestEffort`: it is Ready without, and a condition "
-            "says what is missing."
+            "`Required`: the store is Ready only while object lock is proven to hold. `BestEffort`:"
+            " it is Ready without, and a condition says what is missing."
         ),
     )
     retention: BucketRetention | None = Field(
         default=None,
         description=(
-            "Default lock that a bucket made by the operator gets. When absent: Compliance for 1 day. A bucket that exists keeps the "
-            "default that it has; without one it is refused while `worm` is Required, because runs cannot lock what they write themselves."
+            "Default lock that a bucket made by the operator gets. When absent: Compliance for 1"
+            " day. A bucket that exists keeps the default that it has; without one it is refused"
+            " while `worm` is Required, because runs cannot lock what they write themselves."
         ),
     )
 
@@ -56,9 +76,14 @@ class ArtifactBucket(Model):
 class Sts(Model):
     """How short-lived credentials for runs are issued."""
 
-    endpoint: EndpointUrl | None = Field(default=None, description="URL of the STS endpoint. When absent: `spec.endpoint`.")
+    endpoint: EndpointUrl | None = Field(
+        default=None, description="URL of the STS endpoint. When absent: `spec.endpoint`."
+    )
     role_arn: RoleArn = Field(
-        description="ARN of the role that runs assume, narrowed by a session policy to the prefix of their experiment."
+        description=(
+            "ARN of the role that runs assume, narrowed by a session policy to the prefix of their"
+            " experiment."
+        )
     )
 
 
@@ -66,7 +91,9 @@ class StorePods(Model):
     """The pods of a store that runs in this cluster."""
 
     namespace: DnsLabel = Field(description="Namespace of the store's pods.")
-    labels: dict[str, str] = Field(min_length=1, max_length=8, description="Labels of the store's pods.")
+    labels: dict[str, str] = Field(
+        min_length=1, max_length=8, description="Labels of the store's pods."
+    )
 
 
 class StoreNetwork(Model):
@@ -76,7 +103,8 @@ class StoreNetwork(Model):
         json_schema_extra=rules(
             rule(
                 "!has(self.cidrs) || !has(self.pods)",
-                "must be either `cidrs` (a store outside of the cluster) or `pods` (a store inside), not both",
+                "must be either `cidrs` (a store outside of the cluster) or `pods` (a store"
+                " inside), not both",
                 field_path=".pods",
             )
         )
@@ -87,12 +115,19 @@ class StoreNetwork(Model):
         max_length=32,
         json_schema_extra=list_set(),
         description=(
-            "Networks of the store. When absent, and `pods` too: the address in `spec.endpoint`, which then has to be an IP address."
+            "Networks of the store. When absent, and `pods` too: the address in `spec.endpoint`,"
+            " which then has to be an IP address."
         ),
     )
-    pods: StorePods | None = Field(default=None, description="The store's pods, when it runs in this cluster.")
+    pods: StorePods | None = Field(
+        default=None, description="The store's pods, when it runs in this cluster."
+    )
     port: Port | None = Field(
-        default=None, description="TCP port of the S3 service. When absent: the port of `spec.endpoint`, else 443 or 80 by its scheme."
+        default=None,
+        description=(
+            "TCP port of the S3 service. When absent: the port of `spec.endpoint`, else 443 or 80"
+            " by its scheme."
+        ),
     )
 
 
@@ -104,15 +139,20 @@ class ObjectStoreSpec(Model):
             rule(
                 "self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
                 " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
-                "must say with `network.cidrs` or `network.pods` where the store is when `endpoint` has a host name: NetworkPolicies know"
-                " addresses, not names",
+                "must say with `network.cidrs` or `network.pods` where the store is when `endpoint`"
+                " has a host name: NetworkPolicies know addresses, not names",
                 field_path=".network",
                 reason=REQUIRED,
             )
         )
     )
 
-    endpoint: EndpointUrl = Field(description="URL of the S3 endpoint: scheme, host and at most a port, such as `https://s3.example:8333`.")
+    endpoint: EndpointUrl = Field(
+        description=(
+            "URL of the S3 endpoint: scheme, host and at most a port, such as"
+            " `https://s3.example:8333`."
+        )
+    )
     region: str = Field(
         default="us-east-1",
         min_length=1,
@@ -122,26 +162,34 @@ class ObjectStoreSpec(Model):
     )
     path_style: bool = Field(
         default=True,
-        description="Whether the bucket stands in the path (`true`, most stores outside of AWS) or in the host name (`false`).",
+        description=(
+            "Whether the bucket stands in the path (`true`, most stores outside of AWS) or in the"
+            " host name (`false`)."
+        ),
     )
     credentials_secret_ref: SecretRef | None = Field(
         default=None,
         description=(
-            "Secret with the operator's own credentials. When absent: the ambient credentials of the operator's pod (for example a bound "
-            "IAM role)."
+            "Secret with the operator's own credentials. When absent: the ambient credentials of"
+            " the operator's pod (for example a bound IAM role)."
         ),
     )
-    artifacts: ArtifactBucket = Field(description="The bucket for artifacts, manifests of pins and evidence.")
+    artifacts: ArtifactBucket = Field(
+        description="The bucket for artifacts, manifests of pins and evidence."
+    )
     sts: Sts | None = Field(
         default=None,
         description=(
-            "How short-lived credentials for runs are issued. When absent: none can be, and Experiments that use this store say so in a "
-            "condition."
+            "How short-lived credentials for runs are issued. When absent: none can be, and"
+            " Experiments that use this store say so in a condition."
         ),
     )
     network: StoreNetwork | None = Field(
         default=None,
-        description="What NetworkPolicies open towards the store. Needed when `endpoint` has a host name; else derived from it.",
+        description=(
+            "What NetworkPolicies open towards the store. Needed when `endpoint` has a host name;"
+            " else derived from it."
+        ),
     )
     verify_interval_seconds: int = Field(
         default=86400,
@@ -155,31 +203,51 @@ class ObjectStoreSpec(Model):
 class Proof(TolerantModel):
     """One thing that was tried on the store."""
 
-    name: str = Field(max_length=63, description="What was tried, such as `versioning` or `lock-delete`.")
-    outcome: Literal["Passed", "Failed", "Unknown"] = Field(description="`Passed`, `Failed`, or `Unknown` when it could not be tried.")
-    message: str = Field(default="", max_length=4096, description="What was done, and what the store answered.")
+    name: str = Field(
+        max_length=63, description="What was tried, such as `versioning` or `lock-delete`."
+    )
+    outcome: Literal["Passed", "Failed", "Unknown"] = Field(
+        description="`Passed`, `Failed`, or `Unknown` when it could not be tried."
+    )
+    message: str = Field(
+        default="", max_length=4096, description="What was done, and what the store answered."
+    )
     verified_time: Time | None = Field(default=None, description="When it was tried last.")
 
 
 class ObjectStoreStatus(Status):
     """What was proven. Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`, `CredentialScopeProven`."""
 
-    bucket: str = Field(default="", max_length=63, description="The artifact bucket that the proofs were made on.")
+    bucket: str = Field(
+        default="", max_length=63, description="The artifact bucket that the proofs were made on."
+    )
     retention: BucketRetention | None = Field(
-        default=None, description="Default lock of the bucket as it was found: how long everything that a run writes is kept."
+        default=None,
+        description=(
+            "Default lock of the bucket as it was found: how long everything that a run writes is"
+            " kept."
+        ),
     )
     proofs: tuple[Proof, ...] = Field(
-        default=(), max_length=64, json_schema_extra=list_map("name"), description="Every single proof with its outcome and time."
+        default=(),
+        max_length=64,
+        json_schema_extra=list_map("name"),
+        description="Every single proof with its outcome and time.",
     )
-    last_verified_time: Time | None = Field(default=None, description="When all proofs were last tried.")
+    last_verified_time: Time | None = Field(
+        default=None, description="When all proofs were last tried."
+    )
 
 
 class ObjectStore(Resource[ObjectStoreSpec, ObjectStoreStatus]):
     """An object store is an S3 endpoint with a bucket for artifacts.
 
-    Its status reports what was proven of it: versioning, object lock, conditional writes and the scope of issued credentials.
+    Its status reports what was proven of it: versioning, object lock, conditional writes and the
+        scope of issued credentials.
     """
 
     KIND: ClassVar[str] = "ObjectStore"
 
-    status: ObjectStoreStatus = Field(default=ObjectStoreStatus(), description="What was proven of the store.")
+    status: ObjectStoreStatus = Field(
+        default=ObjectStoreStatus(), description="What was proven of the store."
+    )

@@ -1,7 +1,9 @@
 """What a parameter may not be: a secret. By the sound of its name, and by the shape of its value.
 
-Parameters are hashed, recorded and shown to everybody who may read the experiment. The patterns err on the side of machine
-learning: `maxTokens`, `tokenizer` and `pad_token` are words of the trade, `authToken` and `hf_token` are not.
+Parameters are hashed, recorded and shown to everybody who may read the experiment. The patterns err
+on the side of machine
+learning: `maxTokens`, `tokenizer` and `pad_token` are words of the trade, `authToken` and
+    `hf_token` are not.
 """
 
 from __future__ import annotations
@@ -21,12 +23,17 @@ SUSPICIOUS_VALUE: Final = (
     r"|hf_[0-9A-Za-z]{30}|eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.|://[^/:@ ]+:[^/@ ]+@)"
 )
 _CURE: Final = (
-    "parameters are part of the experiment's identity, recorded and readable by everybody who may read it. Take it out, and replace it "
-    "where it is valid; credentials for the store are given to the run by Glovebox itself"
+    "parameters are part of the experiment's identity, recorded and readable by everybody who may"
+    " read it. Take it out, and replace it where it is valid; credentials for the store are given"
+    " to the run by Glovebox itself"
 )
-_NAME_MESSAGE: Final = f"must not hold a secret, and a name among them sounds like one (such as password, token, secret, apiKey): {_CURE}"
+_NAME_MESSAGE: Final = (
+    "must not hold a secret, and a name among them sounds like one (such as password, token,"
+    f" secret, apiKey): {_CURE}"
+)
 _VALUE_MESSAGE: Final = (
-    f"must not hold a secret, and a value among them has the shape of one (access key, private key, token, or a password in a URL): {_CURE}"
+    "must not hold a secret, and a value among them has the shape of one (access key, private key,"
+    f" token, or a password in a URL): {_CURE}"
 )
 
 
@@ -38,13 +45,15 @@ def _no_value_looks_secret(parameters: dict[str, str]) -> bool:
     return not any(re.search(SUSPICIOUS_VALUE, value) for value in parameters.values())
 
 
-# Both rules stand on the map: a rule on the single value would have the API server print that value in its refusal.
+# Both rules stand on the map: a rule on the single value would have the API server print that value
+# in its refusal.
 NO_SECRET_NAMES: Final = Checked(
     accepts=_no_name_sounds_secret,
     expression=f"self.all(name, !name.matches(r'{SUSPICIOUS_NAME}'))",
     message=_NAME_MESSAGE,
     message_expression=(
-        f"\"must not hold a secret, and the name '\" + self.filter(name, name.matches(r'{SUSPICIOUS_NAME}'))[0]"
+        '"must not hold a secret, and the name \'" + self.filter(name,'
+        f" name.matches(r'{SUSPICIOUS_NAME}'))[0]"
         f' + "\' sounds like one: {_CURE}"'
     ),
 )
@@ -53,7 +62,9 @@ NO_SECRET_VALUES: Final = Checked(
     expression=f"self.all(name, !self[name].matches(r'{SUSPICIOUS_VALUE}'))",
     message=_VALUE_MESSAGE,
     message_expression=(
-        f"\"must not hold a secret, and the value of '\" + self.filter(name, self[name].matches(r'{SUSPICIOUS_VALUE}'))[0]"
-        f' + "\' has the shape of one (access key, private key, token, or a password in a URL): {_CURE}"'
+        '"must not hold a secret, and the value of \'" + self.filter(name,'
+        f" self[name].matches(r'{SUSPICIOUS_VALUE}'))[0]"
+        " + \"' has the shape of one (access key, private key, token, or a password in a URL):"
+        f' {_CURE}"'
     ),
 )

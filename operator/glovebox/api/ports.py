@@ -12,4 +12,6 @@ class PortRule(Model):
     """One port of a route."""
 
     port: Port = Field(description="Port number, 1 to 65535.")
-    protocol: Protocol = Field(default="TCP", description="Protocol of the port. When absent: `TCP`.")
+    protocol: Protocol = Field(
+        default="TCP", description="Protocol of the port. When absent: `TCP`."
+    )

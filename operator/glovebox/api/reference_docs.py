@@ -1,6 +1,7 @@
 """The reference of all fields, made from the CRDs: `python -m glovebox.api.reference_docs [--check] [FILE]`.
 
-It says what `kubectl explain` says, and what that leaves out: bounds, defaults, rules and columns. One anchor per field.
+It says what `kubectl explain` says, and what that leaves out: bounds, defaults, rules and columns.
+One anchor per field.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ _BOUNDS: Final = (
 
 def api_reference() -> str:
     """Return the whole page as Markdown."""
-    contents = "".join(f"- [{kind.kind}](#{kind.singular}): {_first_sentence(root_schema(kind)['description'])}\n" for kind in KINDS)
+    contents = "".join(
+        f"- [{kind.kind}](#{kind.singular}): {_first_sentence(root_schema(kind)['description'])}\n"
+        for kind in KINDS
+    )
     return "\n".join([_INTRODUCTION, contents, *("\n".join(_kind_lines(kind)) for kind in KINDS)])
 
 
@@ -53,7 +57,10 @@ def _kind_lines(kind: Kind) -> Iterator[str]:
     wide = _code_list(str(column["name"]) for column in columns if column.get("priority") == WIDE)
     yield f"`kubectl get` shows {always}; with `-o wide` also {wide}.\n"
     if kind.kind in SELECTABLE:
-        yield f"`--field-selector` works on {_code_list(path.removeprefix('.') for path in SELECTABLE[kind.kind])}.\n"
+        yield (
+            "`--field-selector` works on"
+            f" {_code_list(path.removeprefix('.') for path in SELECTABLE[kind.kind])}.\n"
+        )
     yield from _rule_lines(schema, "")
     for part in ("spec", "status"):
         yield f"### {kind.kind} {part}\n"
@@ -142,4 +149,8 @@ def reference_file(path: Path) -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(generated.main(reference_file, Path("docs/reference/api.md"), module="glovebox.api.reference_docs"))
+    sys.exit(
+        generated.main(
+            reference_file, Path("docs/reference/api.md"), module="glovebox.api.reference_docs"
+        )
+    )

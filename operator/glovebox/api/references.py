@@ -17,7 +17,9 @@ class StoreRef(Model):
 class LocalPinRef(Model):
     """Names a pin in the same namespace."""
 
-    name: ObjectName = Field(description="Name of the pin, in the same namespace as the object that names it.")
+    name: ObjectName = Field(
+        description="Name of the pin, in the same namespace as the object that names it."
+    )
 
 
 class PinRef(Model):
@@ -27,9 +29,9 @@ class PinRef(Model):
     namespace: DnsLabel | None = Field(
         default=None,
         description=(
-            "Namespace of the pin. When absent: the namespace of the Experiment. Another namespace has to consent; a reference without "
-            "consent "
-            "is answered with `NotGranted`, whether the pin exists or not."
+            "Namespace of the pin. When absent: the namespace of the Experiment. Another namespace"
+            " has to consent; a reference without consent is answered with `NotGranted`, whether"
+            " the pin exists or not."
         ),
     )
 
@@ -38,5 +40,8 @@ class SecretRef(Model):
     """Names a Secret in the operator's own namespace."""
 
     name: ObjectName = Field(
-        description="Name of the Secret, in the namespace in which the operator runs. Its keys are `accessKeyId` and `secretAccessKey`."
+        description=(
+            "Name of the Secret, in the namespace in which the operator runs. Its keys are"
+            " `accessKeyId` and `secretAccessKey`."
+        )
     )

@@ -14,21 +14,27 @@ DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 SHA256: Final = r"^sha256:[0-9a-f]{64}$"
 BUCKET: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
-REPOSITORY: Final = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$"
+REPOSITORY: Final = (
+    r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$"
+)
 IMAGE_BY_DIGEST: Final = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+@sha256:[0-9a-f]{64}$"
-URL: Final = r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?/?$"
+URL: Final = (
+    r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?/?$"
+)
 ROLE_ARN: Final = r"^arn:[a-z0-9-]+:iam:[a-z0-9-]*:([0-9]*:)?role/[A-Za-z0-9+=,.@_/-]+$"
 PREFIX: Final = r"^(|[^/].*/)$"
 QUANTITY: Final = r"^[0-9]+(\.[0-9]*)?([eE][0-9]+|[numkMGTPE]|[KMGTPE]i)?$"
-# Names of ResourceQuota: compute and storage requests and limits, extended resources, object counts.
+# Names of ResourceQuota: compute and storage requests and limits, extended resources, object
+# counts.
 QUOTA_RESOURCE: Final = (
     r"^((requests|limits)\.(cpu|memory|ephemeral-storage)|requests\.storage|requests\.[a-z0-9.-]+/[A-Za-z0-9._-]+"
     r"|pods|services|secrets|configmaps|persistentvolumeclaims|count/[a-z0-9.-]+)$"
 )
 
 IMAGE_MESSAGE: Final = (
-    "must be an image pinned by digest, such as 'registry.example/team/trainer@sha256:<64 hex digits>'; a tag can be moved to "
-    "other content. Find the digest with 'docker buildx imagetools inspect IMAGE:TAG' or 'crane digest IMAGE:TAG' and leave the tag out"
+    "must be an image pinned by digest, such as 'registry.example/team/trainer@sha256:<64 hex"
+    " digits>'; a tag can be moved to other content. Find the digest with 'docker buildx imagetools"
+    " inspect IMAGE:TAG' or 'crane digest IMAGE:TAG' and leave the tag out"
 )
 
 LINK_LOCAL: Final = tuple(ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe80::/10"))
@@ -37,14 +43,17 @@ CIDR_MESSAGE: Final = (
     "such as '203.0.113.0/24' or '203.0.113.7/32' for one host"
 )
 LINK_LOCAL_MESSAGE: Final = (
-    "must not lie in the link-local ranges 169.254.0.0/16 and fe80::/10: cloud metadata services answer there with the credentials "
-    "of the node. Name the network of the service that is really needed"
+    "must not lie in the link-local ranges 169.254.0.0/16 and fe80::/10: cloud metadata services"
+    " answer there with the credentials of the node. Name the network of the service that is really"
+    " needed"
 )
 QUOTA_RESOURCE_MESSAGE: Final = (
-    "a resource that a ResourceQuota counts, such as 'requests.cpu', 'limits.memory', 'requests.nvidia.com/gpu', 'requests.storage', "
-    "'pods' or 'count/jobs.batch'"
+    "a resource that a ResourceQuota counts, such as 'requests.cpu', 'limits.memory',"
+    " 'requests.nvidia.com/gpu', 'requests.storage', 'pods' or 'count/jobs.batch'"
 )
-QUANTITY_MESSAGE: Final = "must be a quantity that is not negative, such as '500m', '2', '4Gi' or '10G'"
+QUANTITY_MESSAGE: Final = (
+    "must be a quantity that is not negative, such as '500m', '2', '4Gi' or '10G'"
+)
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -59,14 +68,18 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 def _is_cidr(text: str) -> bool:
     network = _network(text)
     # Kubernetes refuses IPv4 addresses written as IPv6: they would pass by rules for IPv4.
-    return network is not None and not (network.version == 6 and network.network_address.ipv4_mapped)  # noqa: PLR2004 - the protocol
+    return network is not None and not (
+        network.version == 6 and network.network_address.ipv4_mapped  # noqa: PLR2004
+    )
 
 
 def _is_routable(text: str) -> bool:
     network = _network(text)
     if network is None:
         return True
-    return not any(network.version == local.version and network.subnet_of(local) for local in LINK_LOCAL)  # type: ignore[arg-type]
+    return not any(
+        network.version == local.version and network.subnet_of(local) for local in LINK_LOCAL
+    )  # type: ignore[arg-type]
 
 
 def _is_quantity(text: str) -> bool:
@@ -76,12 +89,20 @@ def _is_quantity(text: str) -> bool:
 DnsLabel = Annotated[
     str,
     Field(max_length=63),
-    taught(DNS_LABEL, "must be lower-case letters, digits and dashes, beginning and ending with a letter or a digit, such as 'train-2013'"),
+    taught(
+        DNS_LABEL,
+        "must be lower-case letters, digits and dashes, beginning and ending with a letter or a"
+        " digit, such as 'train-2013'",
+    ),
 ]
 ObjectName = Annotated[
     str,
     Field(max_length=253),
-    taught(DNS_SUBDOMAIN, "must be the name of an object: lower-case letters, digits, dashes and dots, such as 'flights-2013-train'"),
+    taught(
+        DNS_SUBDOMAIN,
+        "must be the name of an object: lower-case letters, digits, dashes and dots, such as"
+        " 'flights-2013-train'",
+    ),
 ]
 Digest = Annotated[
     str,
@@ -92,12 +113,20 @@ ImageReference = Annotated[str, Field(max_length=512), taught(IMAGE_BY_DIGEST, I
 ImageRepository = Annotated[
     str,
     Field(max_length=256),
-    taught(REPOSITORY, "must be a registry or a repository without tag, digest and trailing slash, such as 'registry.example/team'"),
+    taught(
+        REPOSITORY,
+        "must be a registry or a repository without tag, digest and trailing slash, such as"
+        " 'registry.example/team'",
+    ),
 ]
 Bucket = Annotated[
     str,
     Field(max_length=63),
-    taught(BUCKET, "must be a bucket name: 3 to 63 lower-case letters, digits, dots and dashes, without 's3://' and without a key"),
+    taught(
+        BUCKET,
+        "must be a bucket name: 3 to 63 lower-case letters, digits, dots and dashes, without"
+        " 's3://' and without a key",
+    ),
 ]
 ObjectKey = Annotated[str, Field(min_length=1, max_length=1024)]
 VersionId = Annotated[
@@ -106,8 +135,9 @@ VersionId = Annotated[
     Checked(
         lambda text: text not in {"", "null"},
         "self != '' && self != 'null'",
-        "must be a real version id: 'null' is what a bucket without versioning reports, and its content can be overwritten. "
-        "Switch on versioning, write the object again, and use the version id that this returned",
+        "must be a real version id: 'null' is what a bucket without versioning reports, and its"
+        " content can be overwritten. Switch on versioning, write the object again, and use the"
+        " version id that this returned",
     ),
 ]
 KeyPrefix = Annotated[
@@ -115,21 +145,26 @@ KeyPrefix = Annotated[
     Field(max_length=1024),
     taught(
         PREFIX,
-        "must be empty or end in '/' and not begin with it, so that 'run7/' never covers 'run70/'; list single objects under "
-        "`source.objects`",
+        "must be empty or end in '/' and not begin with it, so that 'run7/' never covers 'run70/';"
+        " list single objects under `source.objects`",
     ),
 ]
 EndpointUrl = Annotated[
     str,
     Field(max_length=512),
     taught(
-        URL, "must be 'http://' or 'https://' with a host and at most a port, such as 'https://s3.example:8333'; no path, user or query"
+        URL,
+        "must be 'http://' or 'https://' with a host and at most a port, such as"
+        " 'https://s3.example:8333'; no path, user or query",
     ),
 ]
 RoleArn = Annotated[
     str,
     Field(max_length=2048),
-    taught(ROLE_ARN, "must be the ARN of a role, such as 'arn:aws:iam::123456789012:role/glovebox-runs'"),
+    taught(
+        ROLE_ARN,
+        "must be the ARN of a role, such as 'arn:aws:iam::123456789012:role/glovebox-runs'",
+    ),
 ]
 Cidr = Annotated[
     str,
@@ -137,16 +172,23 @@ Cidr = Annotated[
     Checked(_is_cidr, "isCIDR(self) && cidr(self) == cidr(self).masked()", CIDR_MESSAGE),
     Checked(
         _is_routable,
-        "!isCIDR(self) || !" + " && !".join(f"cidr('{local}').containsCIDR(self)" for local in LINK_LOCAL),
+        "!isCIDR(self) || !"
+        + " && !".join(f"cidr('{local}').containsCIDR(self)" for local in LINK_LOCAL),
         LINK_LOCAL_MESSAGE,
     ),
 ]
 Quantity = Annotated[
     str,
     Field(max_length=32),
-    Checked(_is_quantity, "isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0", QUANTITY_MESSAGE),
+    Checked(
+        _is_quantity,
+        "isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0",
+        QUANTITY_MESSAGE,
+    ),
 ]
-QuotaResource = Annotated[str, Field(max_length=128), taught(QUOTA_RESOURCE, f"must be {QUOTA_RESOURCE_MESSAGE}")]
+QuotaResource = Annotated[
+    str, Field(max_length=128), taught(QUOTA_RESOURCE, f"must be {QUOTA_RESOURCE_MESSAGE}")
+]
 Port = Annotated[int, Field(ge=1, le=65535, json_schema_extra={"format": "int32"})]
 Time = AwareDatetime
 Protocol = Literal["TCP", "UDP", "SCTP"]

@@ -1,7 +1,9 @@
 """What Kubernetes wants to know beside JSON Schema: list types and CEL rules, carried by the models themselves.
 
-A rule that has to hold in the API server and offline alike is written once: `Taught` checks a text in Python and becomes a
-CEL rule in the CRD, with the same message. Rules over several fields, and over the object before the change, exist in CEL alone.
+A rule that has to hold in the API server and offline alike is written once: `Taught` checks a text
+    in Python and becomes a
+CEL rule in the CRD, with the same message. Rules over several fields, and over the object before
+the change, exist in CEL alone.
 """
 
 from __future__ import annotations
@@ -27,19 +29,30 @@ REQUIRED: Final = "FieldValueRequired"
 
 T = TypeVar("T")
 
-# The types that pydantic accepts for json_schema_extra are invariant: Any keeps the call sites plain.
+# The types that pydantic accepts for json_schema_extra are invariant: Any keeps the call sites
+# plain.
 Extra = dict[str, Any]
 
 
-def rule(expression: str, message: str, *, field_path: str = "", reason: str = INVALID, message_expression: str = "") -> Extra:
+def rule(
+    expression: str,
+    message: str,
+    *,
+    field_path: str = "",
+    reason: str = INVALID,
+    message_expression: str = "",
+) -> Extra:
     """Return one CEL rule.
 
     Args:
         expression: CEL over `self` (and `oldSelf` for a transition rule).
         message: What must hold, and the cure; shown by kubectl as it is.
-        field_path: The field to blame, relative to where the rule stands; without it kubectl prints the whole value.
-        reason: One of the reasons that the API server knows. Its "duplicate" is left out: kubectl drops the message of that one.
-        message_expression: CEL that makes the message, for example to name the key at fault; `message` stands in when it fails.
+        field_path: The field to blame, relative to where the rule stands; without it kubectl prints
+            the whole value.
+        reason: One of the reasons that the API server knows. Its "duplicate" is left out: kubectl
+            drops the message of that one.
+        message_expression: CEL that makes the message, for example to name the key at fault;
+            `message` stands in when it fails.
     """
     made: Extra = {"rule": expression, "message": message, "reason": reason}
     if message_expression:
@@ -72,8 +85,8 @@ def list_atomic() -> Extra:
 def frozen_since(guard: str, path: str, *, optional: bool) -> str:
     """Return the CEL of "this field cannot change any more once `guard` holds for the old object", for a rule at the root.
 
-    A transition rule on an optional field itself is skipped when the field is added or removed, so the rule stands on a
-    parent that is always there and compares presence too.
+    A transition rule on an optional field itself is skipped when the field is added or removed, so
+    the rule stands on a parent that is always there and compares presence too.
 
     Args:
         guard: CEL over `oldSelf` that says whether freezing has begun.
@@ -82,7 +95,10 @@ def frozen_since(guard: str, path: str, *, optional: bool) -> str:
     """
     if not optional:
         return f"!({guard}) || self.{path} == oldSelf.{path}"
-    return f"!({guard}) || (has(self.{path}) ? has(oldSelf.{path}) && self.{path} == oldSelf.{path} : !has(oldSelf.{path}))"
+    return (
+        f"!({guard}) || (has(self.{path}) ? has(oldSelf.{path}) && self.{path} == oldSelf.{path} :"
+        f" !has(oldSelf.{path}))"
+    )
 
 
 @dataclass(frozen=True)
@@ -94,13 +110,20 @@ class Checked(Generic[T]):
     message: str
     message_expression: str = ""
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         """Run the check after the type's own validation."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
-    def __get_pydantic_json_schema__(self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         """Add the CEL rule to what the type produced."""
-        return merge_extra(handler(core), rules(rule(self.expression, self.message, message_expression=self.message_expression)))
+        return merge_extra(
+            handler(core),
+            rules(rule(self.expression, self.message, message_expression=self.message_expression)),
+        )
 
     def _check(self, value: T) -> T:
         if not self.accepts(value):
@@ -112,11 +135,16 @@ def taught(pattern: str, message: str) -> Checked[str]:
     """Return a check by regular expression whose message teaches; a bare `pattern` would print only the expression.
 
     Args:
-        pattern: Anchored at both ends, without single quotes, in the common subset of RE2 and Python.
+        pattern: Anchored at both ends, without single quotes, in the common subset of RE2 and
+            Python.
         message: What must hold, and the cure.
     """
     compiled = re.compile(pattern)
-    return Checked(accepts=lambda text: compiled.fullmatch(text) is not None, expression=f"self.matches(r'{pattern}')", message=message)
+    return Checked(
+        accepts=lambda text: compiled.fullmatch(text) is not None,
+        expression=f"self.matches(r'{pattern}')",
+        message=message,
+    )
 
 
 def merge_extra(schema: JsonSchemaValue, extra: Extra) -> JsonSchemaValue:

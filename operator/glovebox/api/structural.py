@@ -1,7 +1,9 @@
 """From the JSON schema that pydantic writes to the structural schema that Kubernetes accepts.
 
-Kubernetes wants every type said once and inline: no references, no null, no unions, no `additionalProperties: false` beside
-properties. What cannot be said that way is refused here with its path, instead of by an API server later.
+Kubernetes wants every type said once and inline: no references, no null, no unions, no
+    `additionalProperties: false` beside
+properties. What cannot be said that way is refused here with its path, instead of by an API server
+later.
 """
 
 from __future__ import annotations
@@ -12,7 +14,20 @@ from glovebox.api.schema import VALIDATIONS, merge_extra
 
 Schema = dict[str, Any]
 
-_DROPPED: Final = frozenset({"title", "$defs", "$ref", "anyOf", "allOf", "const", "default", "additionalProperties", "properties", "items"})
+_DROPPED: Final = frozenset(
+    {
+        "title",
+        "$defs",
+        "$ref",
+        "anyOf",
+        "allOf",
+        "const",
+        "default",
+        "additionalProperties",
+        "properties",
+        "items",
+    }
+)
 _KEPT: Final = (
     "description",
     "type",
@@ -43,8 +58,8 @@ def structural_schema(schema: Schema, *, defaults: bool = True) -> Schema:
 
     Args:
         schema: As `model_json_schema(by_alias=True)` returns it, with its `$defs`.
-        defaults: Whether defaults are kept. Those inside list items never are: a GitOps tool that compares on its own
-            side would see a difference for ever.
+        defaults: Whether defaults are kept. Those inside list items never are: a GitOps tool that
+            compares on its own side would see a difference for ever.
 
     Raises:
         NotStructuralError: The model uses something that has no structural form.
@@ -54,9 +69,15 @@ def structural_schema(schema: Schema, *, defaults: bool = True) -> Schema:
 
 def _convert(raw: Schema, definitions: dict[str, Schema], *, path: str, defaults: bool) -> Schema:
     node = _inline(raw, definitions, path)
-    unknown = [key for key in node if key not in _DROPPED and key not in _KEPT and not key.startswith(_KUBERNETES)]
+    unknown = [
+        key
+        for key in node
+        if key not in _DROPPED and key not in _KEPT and not key.startswith(_KUBERNETES)
+    ]
     if unknown:
-        raise NotStructuralError(f"{path or '.'}: no structural form for {', '.join(sorted(unknown))}")
+        raise NotStructuralError(
+            f"{path or '.'}: no structural form for {', '.join(sorted(unknown))}"
+        )
     if "const" in node:
         node["enum"] = [node["const"]]
     if "type" not in node:
@@ -65,10 +86,13 @@ def _convert(raw: Schema, definitions: dict[str, Schema], *, path: str, defaults
     _exclusive_bounds(made)
     if "properties" in node:
         made["properties"] = {
-            name: _convert(child, definitions, path=f"{path}.{name}", defaults=defaults) for name, child in node["properties"].items()
+            name: _convert(child, definitions, path=f"{path}.{name}", defaults=defaults)
+            for name, child in node["properties"].items()
         }
     elif isinstance(node.get("additionalProperties"), dict):
-        made["additionalProperties"] = _convert(node["additionalProperties"], definitions, path=f"{path}.*", defaults=False)
+        made["additionalProperties"] = _convert(
+            node["additionalProperties"], definitions, path=f"{path}.*", defaults=False
+        )
     if "items" in node:
         made["items"] = _convert(node["items"], definitions, path=f"{path}[]", defaults=False)
     made.update({key: value for key, value in node.items() if key.startswith(_KUBERNETES)})
@@ -106,8 +130,8 @@ def _exclusive_bounds(node: Schema) -> None:
 def _add_default(made: Schema, default: Any, path: str) -> None:
     """Add a default that says something: not null and not empty.
 
-    For an object it is what its fields' defaults make, written out: the API server judges a default by the CEL rules before it
-    fills in what stands further below.
+    For an object it is what its fields' defaults make, written out: the API server judges a default
+    by the CEL rules before it fills in what stands further below.
     """
     if default in (None, "", [], {}):
         return
@@ -115,7 +139,9 @@ def _add_default(made: Schema, default: Any, path: str) -> None:
         made["default"] = _without_empty(default)
         return
     if _without_empty(default) != _nested_defaults(made):
-        raise NotStructuralError(f"{path}: the default of an object has to be what its fields' defaults make")
+        raise NotStructuralError(
+            f"{path}: the default of an object has to be what its fields' defaults make"
+        )
     if _nested_defaults(made):
         made["default"] = _nested_defaults(made)
 

@@ -20,15 +20,20 @@ class Validity(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.notBeforeTime) || !has(self.notAfterTime) || self.notBeforeTime < self.notAfterTime",
+                "!has(self.notBeforeTime) || !has(self.notAfterTime) || self.notBeforeTime <"
+                " self.notAfterTime",
                 "`notAfterTime` must be later than `notBeforeTime`",
                 field_path=".notAfterTime",
             )
         )
     )
 
-    not_before_time: Time | None = Field(default=None, description="From when on the pin may be used. When absent: at once.")
-    not_after_time: Time | None = Field(default=None, description="Until when the pin may be used. When absent: for ever.")
+    not_before_time: Time | None = Field(
+        default=None, description="From when on the pin may be used. When absent: at once."
+    )
+    not_after_time: Time | None = Field(
+        default=None, description="Until when the pin may be used. When absent: for ever."
+    )
 
     def is_early(self, now: datetime) -> bool:
         """Whether the window has not begun at that time."""

@@ -1,13 +1,16 @@
 """Makes one object be as intended, with the fewest requests that can do it.
 
-An object that the cache knows to be right is not even asked about. A missing one is created by POST; a different one is
-replaced by PUT on the version that was compared; one that cannot be changed in place is deleted by its UID and made anew.
-Objects are owned *whole*, so whatever a rival added goes with the replacement (docs/decisions/0003-owned-whole.md).
+An object that the cache knows to be right is not even asked about. A missing one is created by
+POST; a different one is replaced by PUT on the version that was compared; one that cannot be
+changed in place is deleted by its UID and made anew. Objects are owned *whole*, so whatever a rival
+added goes with the replacement (docs/decisions/0003-owned-whole.md).
 
-What the server answered to our own write is remembered as the accepted form of that intent: a field that a newer API server
+What the server answered to our own write is remembered as the accepted form of that intent: a field
+    that a newer API server
 fills in, or that a mutating policy adds, costs one write after a restart and never a fight.
 
-It refuses to fight: an object that somebody else keeps changing back is repaired at growing intervals, and the report says who.
+It refuses to fight: an object that somebody else keeps changing back is repaired at growing
+    intervals, and the report says who.
 """
 
 from __future__ import annotations
@@ -19,23 +22,26 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glovebox.api import reasons
+from glovebox.apply.children import Children
 from glovebox.desired.difference import difference, fingerprint, writer_of
 from glovebox.desired.replacement import replacement
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind, kind_of
-from glovebox.observe.children import ChildKey, Children, key_of
+from glovebox.kube.objects import ObjectKey, key_of
 
 Change = Literal["modified", "deleted", "unexpected"]
 Outcome = Literal["unchanged", "created", "updated", "repaired", "removed", "alerted", "contended"]
 
-# More repairs of one object than this within the window is a fight: from then on once per growing pause.
+# More repairs of one object than this within the window is a fight: from then on once per growing
+# pause.
 _FIGHT_REPAIRS = 5
 _FIGHT_WINDOW_SECONDS = 60.0
 _FIGHT_LONGEST_PAUSE_SECONDS = 120.0
 _TRIES = 4
-# The controller manager makes it as soon as it sees the namespace, mostly before we do: replacing saves two requests.
+# The controller manager makes it as soon as it sees the namespace, mostly before we do: replacing
+# saves two requests.
 _MADE_BY_OTHERS = {("ServiceAccount", "default")}
 
 
@@ -45,12 +51,14 @@ class Drift:
 
     Attributes:
         key: The object.
-        change: What happened to it: modified, deleted, or unexpected (a foreign object that adds rights or routes).
+        change: What happened to it: modified, deleted, or unexpected (a foreign object that adds
+            rights or routes).
         field: The first field that differs, empty for a whole object.
-        manager: Who wrote that field last and when, as the object's managed fields say; empty when unknown.
+        manager: Who wrote that field last and when, as the object's managed fields say; empty when
+            unknown.
     """
 
-    key: ChildKey
+    key: ObjectKey
     change: Change
     field: str = ""
     manager: str = ""
@@ -88,11 +96,16 @@ class Applier:
         self._client = client
         self._children = children
         self._clock = clock
-        self._accepted: dict[ChildKey, tuple[bytes, bytes]] = {}
-        self._repairs: dict[ChildKey, list[float]] = {}
+        self._accepted: dict[ObjectKey, tuple[bytes, bytes]] = {}
+        self._repairs: dict[ObjectKey, list[float]] = {}
 
     async def ensure(
-        self, intent: Mapping[str, Any], *, established: bool, repair: bool = True, owns: Callable[[Mapping[str, Any]], None] = _anyone
+        self,
+        intent: Mapping[str, Any],
+        *,
+        established: bool,
+        repair: bool = True,
+        owns: Callable[[Mapping[str, Any]], None] = _anyone,
     ) -> Applied:
         """Make an object be as intended.
 
@@ -113,21 +126,33 @@ class Applier:
         known = self._children.get(key)
         before = self._accepted.get(key)
         changed = before is not None and before[0] != content
-        if known is not None and known.fingerprint in (content, before[1] if before and not changed else content):
+        if known is not None and known.fingerprint in (
+            content,
+            before[1] if before and not changed else content,
+        ):
             self._accept(key, content, known.fingerprint)
             return Applied("unchanged")
         self._children.want(key, content)
         if known is None and not established:
             if (kind.kind, key.name) in _MADE_BY_OTHERS:
                 with suppress(NotFound):
-                    return self._done(kind, content, await self._client.replace(kind, dict(intent)), "created")
+                    return self._done(
+                        kind, content, await self._client.replace(kind, dict(intent)), "created"
+                    )
             try:
                 return self._done(kind, content, await self._create(kind, intent), "created")
             except AlreadyExists:
                 pass  # made by another controller (the default ServiceAccount), or by us before a crash
-        return await self._converge(kind, key, dict(intent), established=established and not changed, repair=repair, owns=owns)
+        return await self._converge(
+            kind,
+            key,
+            dict(intent),
+            established=established and not changed,
+            repair=repair,
+            owns=owns,
+        )
 
-    async def remove(self, kind: Kind, key: ChildKey, *, drift: Drift | None = None) -> Applied:
+    async def remove(self, kind: Kind, key: ObjectKey, *, drift: Drift | None = None) -> Applied:
         """Delete an object that should not be there, if it is still the one that was seen."""
         child = self._children.get(key)
         if child is None:
@@ -141,13 +166,13 @@ class Applier:
         self._children.forgot(key)
         return Applied("removed", drift)
 
-    async def remove_unwatched(self, kind: Kind, key: ChildKey) -> None:
+    async def remove_unwatched(self, kind: Kind, key: ObjectKey) -> None:
         """Delete an object that no watch follows, if it is there: it is asked for first, because deletion needs its UID."""
         live = await self.read(kind, key)
         if live is not None:
             await self._client.delete(kind, key.namespace, key.name, uid=live["metadata"]["uid"])
 
-    async def read(self, kind: Kind, key: ChildKey) -> dict[str, Any] | None:
+    async def read(self, kind: Kind, key: ObjectKey) -> dict[str, Any] | None:
         """Return an object as it is now, managed fields included, or None."""
         try:
             return await self._client.get(kind, key.namespace, key.name)
@@ -163,7 +188,7 @@ class Applier:
     async def _converge(
         self,
         kind: Kind,
-        key: ChildKey,
+        key: ObjectKey,
         intent: dict[str, Any],
         *,
         established: bool,
@@ -188,11 +213,19 @@ class Applier:
                 continue  # somebody was faster: compare again
             if drift is not None:
                 self._repairs.setdefault(key, []).append(self._clock())
-            outcome: Outcome = "repaired" if drift is not None else "created" if live is None else "updated"
+            outcome: Outcome = (
+                "repaired" if drift is not None else "created" if live is None else "updated"
+            )
             return self._done(kind, content, answer, outcome, drift)
-        raise Conflict(reasons.WRITER_FIGHT, f"{kind.kind} `{key.name}` in `{key.namespace}` is being changed by others at this moment")
+        raise Conflict(
+            reasons.WRITER_FIGHT,
+            f"{kind.kind} `{key.name}` in `{key.namespace}` is being changed by others at this"
+            " moment",
+        )
 
-    async def _write(self, kind: Kind, key: ChildKey, intent: dict[str, Any], live: dict[str, Any] | None) -> dict[str, Any]:
+    async def _write(
+        self, kind: Kind, key: ObjectKey, intent: dict[str, Any], live: dict[str, Any] | None
+    ) -> dict[str, Any]:
         if live is None:
             return await self._create(kind, intent)
         try:
@@ -210,28 +243,43 @@ class Applier:
                 if "being terminated" in error.message:
                     where = intent["metadata"].get("namespace")
                     raise NotReady(
-                        reasons.NAMESPACE_TERMINATING, f"namespace `{where}` is being deleted; it is made anew when it is gone"
+                        reasons.NAMESPACE_TERMINATING,
+                        f"namespace `{where}` is being deleted; it is made anew when it is gone",
                     ) from None
-                # A quota is counted behind: one made a moment ago is not counted yet, and lost races and deletions still are.
-                patience = "status unknown for quota" in error.message or "exceeded quota" in error.message
+                # A quota is counted behind: one made a moment ago is not counted yet, and lost
+                # races and deletions still are.
+                patience = (
+                    "status unknown for quota" in error.message or "exceeded quota" in error.message
+                )
                 if not patience or attempt == _TRIES - 1:
                     raise
                 await asyncio.sleep(0.05 * 2**attempt)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def _done(self, kind: Kind, content: bytes, answer: Mapping[str, Any], outcome: Outcome, drift: Drift | None = None) -> Applied:
+    def _done(
+        self,
+        kind: Kind,
+        content: bytes,
+        answer: Mapping[str, Any],
+        outcome: Outcome,
+        drift: Drift | None = None,
+    ) -> Applied:
         child = self._children.wrote(kind, answer)
         self._accept(key_of(kind, answer), content, child.fingerprint)
         return Applied(outcome, drift)
 
-    def _accept(self, key: ChildKey, content: bytes, answer: bytes) -> None:
+    def _accept(self, key: ObjectKey, content: bytes, answer: bytes) -> None:
         self._accepted[key] = (content, answer)
         self._children.want(key, answer)
 
-    def _fight_pause(self, key: ChildKey) -> float:
+    def _fight_pause(self, key: ObjectKey) -> float:
         """Return how many seconds to leave a contended object alone; 0 when it may be repaired now."""
         now = self._clock()
-        repairs = [at for at in self._repairs.get(key, []) if now - at < _FIGHT_WINDOW_SECONDS + _FIGHT_LONGEST_PAUSE_SECONDS]
+        repairs = [
+            at
+            for at in self._repairs.get(key, [])
+            if now - at < _FIGHT_WINDOW_SECONDS + _FIGHT_LONGEST_PAUSE_SECONDS
+        ]
         if not repairs:
             self._repairs.pop(key, None)
             return 0.0
@@ -242,7 +290,9 @@ class Applier:
         return max(0.0, repairs[-1] + min(2.0**recent, _FIGHT_LONGEST_PAUSE_SECONDS) - now)
 
 
-def _drift(key: ChildKey, intent: Mapping[str, Any], live: Mapping[str, Any] | None, *, established: bool) -> Drift | None:
+def _drift(
+    key: ObjectKey, intent: Mapping[str, Any], live: Mapping[str, Any] | None, *, established: bool
+) -> Drift | None:
     if not established:
         return None
     if live is None:

@@ -1,6 +1,7 @@
 """Events for what a person needs to know: refusals, drift, failures of data. Never for what went as it should.
 
-An Event is a courtesy: it is sent beside the work, bounded in number, and its failure is counted and forgotten. The same news
+An Event is a courtesy: it is sent beside the work, bounded in number, and its failure is counted
+    and forgotten. The same news
 about the same object is not repeated within ten minutes.
 """
 
@@ -53,11 +54,22 @@ class EventRecorder:
         """Wait until what is pending was sent or given up."""
         await asyncio.gather(*self._pending, return_exceptions=True)
 
-    def _tell(self, obj: Mapping[str, Any], severity: Literal["Normal", "Warning"], reason: str, note: str, action: str) -> None:
+    def _tell(
+        self,
+        obj: Mapping[str, Any],
+        severity: Literal["Normal", "Warning"],
+        reason: str,
+        note: str,
+        action: str,
+    ) -> None:
         now = self._now()
         metadata = obj["metadata"]
         news = (metadata["uid"], reason, note)
-        self._told = {told: at for told, at in self._told.items() if (now - at).total_seconds() < _REPEAT_SECONDS}
+        self._told = {
+            told: at
+            for told, at in self._told.items()
+            if (now - at).total_seconds() < _REPEAT_SECONDS
+        }
         if news in self._told or len(self._pending) >= _MOST_PENDING:
             return
         self._told[news] = now
@@ -66,7 +78,10 @@ class EventRecorder:
         event = {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
-            "metadata": {"name": f"{metadata['name'][:200]}.{names.short_hash(*news, now.isoformat())}", "namespace": namespace},
+            "metadata": {
+                "name": f"{metadata['name'][:200]}.{names.short_hash(*news, now.isoformat())}",
+                "namespace": namespace,
+            },
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": names.GROUP,
             "reportingInstance": self._instance,

@@ -20,23 +20,46 @@ class DemoDriver(StrEnum):
 
 
 def demo(
-    name: Annotated[str, typer.Option("--name", "-n", help="Name of the local environment that it uses.")] = "demo",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave cluster, store and operator running at the end.")] = False,
+    name: Annotated[
+        str, typer.Option("--name", "-n", help="Name of the local environment that it uses.")
+    ] = "demo",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave cluster, store and operator running at the end.")
+    ] = False,
     node: Annotated[
         bool | None,
-        typer.Option("--node/--no-node", help="With a node that runs the Experiment, or without; by default with, as root on Linux."),
+        typer.Option(
+            "--node/--no-node",
+            help=(
+                "With a node that runs the Experiment, or without; by default with, as root on"
+                " Linux."
+            ),
+        ),
     ] = None,
     driver: Annotated[
-        DemoDriver, typer.Option(help="embedded: a cluster of our own. kind: cluster, store and operator in containers, without root.")
+        DemoDriver,
+        typer.Option(
+            help=(
+                "embedded: a cluster of our own. kind: cluster, store and operator in containers,"
+                " without root."
+            )
+        ),
     ] = DemoDriver.EMBEDDED,
 ) -> None:
     """Show it all: a cluster, the operator, real data, an Experiment, its run and seal, refusals, a repair. 0 if all of it happened."""
-    from glovebox.local.demo.run import make_console, program, run_demo  # noqa: PLC0415 - see glovebox.cli.main
+    from glovebox.local.demo.run import (  # noqa: PLC0415
+        make_console,
+        program,
+        run_demo,
+    )
     from glovebox.local.errors import LocalError  # noqa: PLC0415
     from glovebox.local.processes import INTERRUPTIONS  # noqa: PLC0415
 
     if node is not None and driver is DemoDriver.KIND:
-        raise typer.BadParameter("--node and --no-node go with --driver embedded: a cluster in containers always has a node")
+        raise typer.BadParameter(
+            "--node and --no-node go with --driver embedded: a cluster in containers always has a"
+            " node"
+        )
     for number in INTERRUPTIONS:
         signal.signal(number, _interrupted)
     console = make_console()
@@ -45,7 +68,12 @@ def demo(
     except LocalError as error:
         console.print("\n[bold red]The demonstration failed.[/]", highlight=False)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        console.print(f"All logs: {program()} local logs --name {name}", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"All logs: {program()} local logs --name {name}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
         raise typer.Exit(1) from None
 
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from glovebox.local.environment import Environment
     from glovebox.local.status import Status
 
-app = typer.Typer(help="A real cluster and a real store on this machine, for trying out and for tests.", no_args_is_help=True)
+app = typer.Typer(
+    help="A real cluster and a real store on this machine, for trying out and for tests.",
+    no_args_is_help=True,
+)
 
 _LOG_POLL = 0.3
 
@@ -34,7 +37,15 @@ class DriverChoice(StrEnum):
     CURRENT = "current"
 
 
-Name = Annotated[str, typer.Option("--name", "-n", envvar="GLOVEBOX_LOCAL", help="Which local environment, where there are several.")]
+Name = Annotated[
+    str,
+    typer.Option(
+        "--name",
+        "-n",
+        envvar="GLOVEBOX_LOCAL",
+        help="Which local environment, where there are several.",
+    ),
+]
 
 
 @app.command()
@@ -42,11 +53,27 @@ def up(
     name: Name = "local",
     driver: Annotated[
         DriverChoice,
-        typer.Option(help="embedded: a control plane of our own. kind: a cluster in containers. current: the cluster of a kubeconfig."),
+        typer.Option(
+            help=(
+                "embedded: a control plane of our own. kind: a cluster in containers. current: the"
+                " cluster of a kubeconfig."
+            )
+        ),
     ] = DriverChoice.EMBEDDED,
-    kubeconfig: Annotated[str | None, typer.Option(help="With --driver current: the kubeconfig; $KUBECONFIG by default.")] = None,
-    context: Annotated[str | None, typer.Option(help="With --driver current: the context; the current one by default.")] = None,
-    node: Annotated[bool, typer.Option("--node", help="With a node that runs pods: needs root and a few Debian packages.")] = False,
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option(help="With --driver current: the kubeconfig; $KUBECONFIG by default."),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(help="With --driver current: the context; the current one by default."),
+    ] = None,
+    node: Annotated[
+        bool,
+        typer.Option(
+            "--node", help="With a node that runs pods: needs root and a few Debian packages."
+        ),
+    ] = False,
     nodes: Annotated[int, typer.Option("--nodes", min=0, max=9, help="With so many nodes.")] = 0,
 ) -> None:
     """Start a cluster and a store; build what they need the first time. Repeat it to start again what died."""
@@ -60,21 +87,31 @@ def up(
         raise typer.BadParameter("--node and --nodes go with --driver embedded")
     started = time.monotonic()
     with _reporting():
-        environment, changed = bring_up(name, driver.value, terminal(), kubeconfig=kubeconfig, context=context, nodes=wanted)
+        environment, changed = bring_up(
+            name, driver.value, terminal(), kubeconfig=kubeconfig, context=context, nodes=wanted
+        )
     if not changed:
         typer.echo(f"The environment {name} is already running.")
     else:
         typer.echo(f"The environment {name} is ready after {time.monotonic() - started:.1f} s.")
     chosen = "" if name == "local" else f" --name {name}"
-    typer.echo(f"  kubeconfig  {environment.kubeconfig}\n  S3          {environment.store.endpoint}")
-    typer.echo(f'Use it:  eval "$(glovebox local env{chosen})"    End it:  glovebox local down{chosen}')
+    typer.echo(
+        f"  kubeconfig  {environment.kubeconfig}\n  S3          {environment.store.endpoint}"
+    )
+    typer.echo(
+        f'Use it:  eval "$(glovebox local env{chosen})"    End it:  glovebox local down{chosen}'
+    )
 
 
 @app.command()
 def down(
     name: Name = "local",
     keep_data: Annotated[
-        bool, typer.Option("--keep-data", help="End the processes gently, keep data, keys and logs for the next `up`.")
+        bool,
+        typer.Option(
+            "--keep-data",
+            help="End the processes gently, keep data, keys and logs for the next `up`.",
+        ),
     ] = False,
 ) -> None:
     """End exactly the processes and containers that `up` started, and remove their data."""
@@ -85,12 +122,17 @@ def down(
         ended = bring_down(name, terminal(), keep_data=keep_data)
     kept = "; its data are kept" if keep_data else ""
     typer.echo(
-        f"The environment {name} is down ({ended} parts ended{kept})." if ended else f"No part of the environment {name} was running{kept}."
+        f"The environment {name} is down ({ended} parts ended{kept})."
+        if ended
+        else f"No part of the environment {name} was running{kept}."
     )
 
 
 @app.command()
-def status(name: Name = "local", as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def status(
+    name: Name = "local",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """Show each process: whether it runs and answers. Exit code 1 unless all of them do."""
     from glovebox.local.status import look_at  # noqa: PLC0415
 
@@ -107,10 +149,19 @@ def status(name: Name = "local", as_json: Annotated[bool, typer.Option("--json",
 
 @app.command()
 def logs(
-    part: Annotated[str | None, typer.Argument(help="One of the names that `status` shows, or `audit`; none: list the files.")] = None,
+    part: Annotated[
+        str | None,
+        typer.Argument(
+            help="One of the names that `status` shows, or `audit`; none: list the files."
+        ),
+    ] = None,
     name: Name = "local",
-    lines: Annotated[int, typer.Option("--lines", "-l", min=0, help="How many of the last lines.")] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows, until interrupted.")] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-l", min=0, help="How many of the last lines.")
+    ] = 50,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as the log grows, until interrupted.")
+    ] = False,
 ) -> None:
     """Show the log of one process."""
     from glovebox.local.paths import StateDir  # noqa: PLC0415
@@ -142,8 +193,12 @@ def env(name: Name = "local") -> None:
 
 @app.command()
 def kubeconfig(
-    user: Annotated[str, typer.Option(help="The user; any name. It has no rights until you bind some.")],
-    group: Annotated[list[str] | None, typer.Option(help="A group of the user's; can be repeated.")] = None,
+    user: Annotated[
+        str, typer.Option(help="The user; any name. It has no rights until you bind some.")
+    ],
+    group: Annotated[
+        list[str] | None, typer.Option(help="A group of the user's; can be repeated.")
+    ] = None,
     name: Name = "local",
 ) -> None:
     """Make a kubeconfig for any user in any groups, to see the cluster as they do; print its path."""
@@ -151,13 +206,25 @@ def kubeconfig(
         typer.echo(_existing(name).control_plane.kubeconfig_for(user, group or ()))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
 def kubectl(context: typer.Context) -> None:
     """Run the kubectl of the cluster's own version against it; all arguments are kubectl's."""
     _run_tool("kubectl", context.args)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
 def helm(context: typer.Context) -> None:
     """Run helm against the cluster (built the first time); all arguments are helm's."""
     _run_tool("helm", context.args)
@@ -165,20 +232,33 @@ def helm(context: typer.Context) -> None:
 
 @app.command()
 def packages(
-    check: Annotated[bool, typer.Option("--check", help="Only list; exit code 1 when something is missing.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only list; exit code 1 when something is missing.")
+    ] = False,
 ) -> None:
     """Install the Debian packages that `up --node` needs and this machine lacks: as root, with apt-get, starting no service."""
-    from glovebox.local.packages import PACKAGES, install_packages, missing_packages  # noqa: PLC0415
+    from glovebox.local.packages import (  # noqa: PLC0415
+        PACKAGES,
+        install_packages,
+        missing_packages,
+    )
     from glovebox.local.progress import terminal  # noqa: PLC0415
 
     if check:
         missing = missing_packages()
         for package in PACKAGES:
-            typer.echo(f"{'missing' if package in missing else 'there':8} {package.name:28} {package.purpose}")
+            typer.echo(
+                f"{'missing' if package in missing else 'there':8} {package.name:28}"
+                f" {package.purpose}"
+            )
         raise typer.Exit(1 if missing else 0)
     with _reporting():
         installed = install_packages(terminal())
-    typer.echo(f"Installed: {', '.join(package.name for package in installed)}." if installed else "Everything that nodes need is there.")
+    typer.echo(
+        f"Installed: {', '.join(package.name for package in installed)}."
+        if installed
+        else "Everything that nodes need is there."
+    )
 
 
 @app.command()
@@ -203,8 +283,19 @@ def images(name: Name = "local") -> None:
 
 @app.command()
 def load(
-    archive: Annotated[Path, typer.Argument(help="An OCI archive, such as `docker buildx build --output type=oci,dest=FILE` writes.")],
-    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="The name that pods use, such as registry.example/team/trainer.")],
+    archive: Annotated[
+        Path,
+        typer.Argument(
+            help="An OCI archive, such as `docker buildx build --output type=oci,dest=FILE` writes."
+        ),
+    ],
+    repository: Annotated[
+        str,
+        typer.Argument(
+            metavar="REPOSITORY",
+            help="The name that pods use, such as registry.example/team/trainer.",
+        ),
+    ],
     name: Name = "local",
 ) -> None:
     """Bring an image of your own onto the nodes; print the name by which a pod starts it."""
@@ -220,10 +311,21 @@ def load(
 
 @app.command()
 def build(
-    node: Annotated[bool, typer.Option("--node", help="Also what nodes need: the first time 10 minutes more on two cores.")] = False,
+    node: Annotated[
+        bool,
+        typer.Option(
+            "--node", help="Also what nodes need: the first time 10 minutes more on two cores."
+        ),
+    ] = False,
 ) -> None:
     """Build all programs into the cache, so that later steps need not."""
-    from glovebox.local.programs import ETCD, HELM, KUBERNETES, NODE_PROGRAMS, ensure_program  # noqa: PLC0415
+    from glovebox.local.programs import (  # noqa: PLC0415
+        ETCD,
+        HELM,
+        KUBERNETES,
+        NODE_PROGRAMS,
+        ensure_program,
+    )
     from glovebox.local.progress import terminal  # noqa: PLC0415
 
     with _reporting():
@@ -248,7 +350,9 @@ def _existing(name: str) -> Environment:
 
     environment = find_environment(name)
     if environment is None:
-        raise LocalError("Looking for the environment", f"there is none called {name}: `glovebox local up`")
+        raise LocalError(
+            "Looking for the environment", f"there is none called {name}: `glovebox local up`"
+        )
     return environment
 
 
@@ -260,7 +364,10 @@ def _reporting() -> Iterator[None]:
     def interrupted(number: int, _: Any) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, interrupted)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     except LocalError as error:
@@ -275,7 +382,17 @@ def _show(found: Status) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("part", "state", "pid", "up", "memory", "ports", box=None, header_style="bold", pad_edge=False)
+    table = Table(
+        "part",
+        "state",
+        "pid",
+        "up",
+        "memory",
+        "ports",
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+    )
     for part in found.parts:
         colour = "green" if part.healthy else "red"
         table.add_row(part.name, f"[{colour}]{part.state}[/{colour}]", *part.details())

@@ -1,6 +1,7 @@
 """The command `glovebox`: one sub-command for each subject, each in a module of its own.
 
-Modules that a sub-command needs are imported when it runs, so that `glovebox --help` and completion answer at once.
+Modules that a sub-command needs are imported when it runs, so that `glovebox --help` and completion
+answer at once.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ class Findings:
     Args:
         changed: The pinned version is there with another size or other bytes.
         missing: The pinned version is gone.
-        hidden: A delete marker or a newer version lies over the pinned one; reading by version id still works.
+        hidden: A delete marker or a newer version lies over the pinned one; reading by version id
+            still works.
         extra: Keys below the prefix that the manifest does not hold.
         unreadable: The pinned version is listed, but its bytes could not be read.
         samples: `<kind> <path or key>`.
@@ -59,7 +60,11 @@ class Findings:
         counts = [f"{getattr(self, kind)} {kind}" for kind in KINDS if getattr(self, kind)]
         if not counts:
             return "no difference"
-        shown = f" ({', '.join(self.samples[:3])}{', ...' if len(self.samples) > 3 else ''})" if self.samples else ""  # noqa: PLR2004 - three examples fit a condition
+        shown = (
+            f" ({', '.join(self.samples[:3])}{', ...' if len(self.samples) > 3 else ''})"  # noqa: PLR2004
+            if self.samples
+            else ""
+        )
         return ", ".join(counts) + shown
 
 
@@ -97,13 +102,24 @@ class Match:
         """The listed version that the manifest names."""
         if self.entry is None:
             return None
-        return next((each for each in self.versions if each.version_id == self.entry.version_id and not each.is_delete_marker), None)
+        return next(
+            (
+                each
+                for each in self.versions
+                if each.version_id == self.entry.version_id and not each.is_delete_marker
+            ),
+            None,
+        )
 
     @property
     def finding(self) -> str | None:
         """The kind of difference that the listing alone shows, or None."""
         if self.entry is None:
-            return "extra" if any(each.is_latest and not each.is_delete_marker for each in self.versions) else None
+            return (
+                "extra"
+                if any(each.is_latest and not each.is_delete_marker for each in self.versions)
+                else None
+            )
         if self.pinned is None:
             return "missing"
         if self.pinned.size != self.entry.size:

@@ -1,7 +1,9 @@
 """What a run's inputs are and what became of their delivery: the plan that the fetcher is given, and the proof that it leaves.
 
-The plan is pure data: the desired state renders it, the program inside the pod parses it, and both use this page. It holds no
-secret and no time. Everything that it does not know is refused, so that an old fetcher never delivers half of a newer plan.
+The plan is pure data: the desired state renders it, the program inside the pod parses it, and both
+    use this page. It holds no
+secret and no time. Everything that it does not know is refused, so that an old fetcher never
+delivers half of a newer plan.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from glovebox.errors import InvalidInput
 FORMAT: Final = "glovebox.dev/inputs/v1"
 PROOF_FORMAT: Final = "glovebox.dev/delivery/v1"
 PLAN_INVALID: Final = "PlanInvalid"
-# Exit codes of the fetcher that are final: something differs from what was pinned, and the plan or the settings cannot be read.
+# Exit codes of the fetcher that are final: something differs from what was pinned, and the plan or
+# the settings cannot be read.
 EXIT_DIFFERS: Final = 42
 EXIT_INVALID: Final = 64
 # The kubelet keeps so many bytes of a container's termination message.
@@ -38,7 +41,9 @@ Text = Annotated[str, Field(min_length=1, max_length=1024)]
 class _Strict(BaseModel):
     """Unknown fields and foreign types are refused, values never change; names are written as the API writes them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=True
+    )
 
 
 class _Named(_Strict):
@@ -80,7 +85,8 @@ class DatasetDelivery(_Named):
 class MountedDataset(_Named):
     """A dataset that is there already: a volume whose files are compared with the pin by the content root alone.
 
-    The root covers every name, size and SHA-256 and no place, so that neither the manifest nor a store is needed.
+    The root covers every name, size and SHA-256 and no place, so that neither the manifest nor a
+    store is needed.
 
     Attributes:
         name: The input's name in the Experiment.
@@ -146,15 +152,22 @@ def parse_plan(text: bytes) -> DeliveryPlan:
         InvalidInput: `PlanInvalid`, naming the field.
     """
     if len(text) > _MAX_PLAN_BYTES:
-        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs has {len(text)} bytes, more than {_MAX_PLAN_BYTES}")
+        raise InvalidInput(
+            PLAN_INVALID,
+            f"the plan of the inputs has {len(text)} bytes, more than {_MAX_PLAN_BYTES}",
+        )
     try:
         plan = DeliveryPlan.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
-        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs is not valid at {where}: {first['msg']}") from None
+        raise InvalidInput(
+            PLAN_INVALID, f"the plan of the inputs is not valid at {where}: {first['msg']}"
+        ) from None
     if "format" not in plan.model_fields_set:
-        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs does not say that it is one of {FORMAT}")
+        raise InvalidInput(
+            PLAN_INVALID, f"the plan of the inputs does not say that it is one of {FORMAT}"
+        )
     return plan
 
 
@@ -198,7 +211,10 @@ class Delivered(BaseModel):
 
     def proof(self) -> builtins.bytes:
         """Return the content of the file that says that this input is complete."""
-        return orjson.dumps({"format": PROOF_FORMAT, **self._document()}, option=orjson.OPT_SORT_KEYS) + b"\n"
+        return (
+            orjson.dumps({"format": PROOF_FORMAT, **self._document()}, option=orjson.OPT_SORT_KEYS)
+            + b"\n"
+        )
 
     def _document(self) -> dict[str, Any]:
         return {**self.model_dump(by_alias=True), "seconds": round(self.seconds, 3)}
@@ -206,7 +222,10 @@ class Delivered(BaseModel):
 
 def success_message(delivered: tuple[Delivered, ...]) -> bytes:
     """Return the termination message of a complete delivery; what does not fit in 4,096 bytes is counted, not listed."""
-    said = f"{len(delivered)} inputs, {sum(each.objects for each in delivered)} files, {sum(each.bytes for each in delivered)} bytes"
+    said = (
+        f"{len(delivered)} inputs, {sum(each.objects for each in delivered)} files,"
+        f" {sum(each.bytes for each in delivered)} bytes"
+    )
     shown = [each._document() for each in delivered]  # noqa: SLF001 - one page
     while True:
         document: dict[str, Any] = {"reason": "Delivered", "message": said, "inputs": shown}
@@ -218,12 +237,23 @@ def success_message(delivered: tuple[Delivered, ...]) -> bytes:
         shown = shown[:-1]
 
 
-def failure_message(reason: str, message: str, *, name: str | None = None, path: str | None = None) -> bytes:
+def failure_message(
+    reason: str, message: str, *, name: str | None = None, path: str | None = None
+) -> bytes:
     """Return the termination message of a failure: one line of JSON, at most 4,096 bytes, long texts cut in the middle."""
-    fields: Mapping[str, str | None] = {"reason": reason, "message": message, "input": name, "path": path}
+    fields: Mapping[str, str | None] = {
+        "reason": reason,
+        "message": message,
+        "input": name,
+        "path": path,
+    }
     for limit in (2048, 512, 128, 32):
-        document = {key: _shortened(value, limit) for key, value in fields.items() if value is not None}
-        line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        document = {
+            key: _shortened(value, limit) for key, value in fields.items() if value is not None
+        }
+        line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "replace"
+        )
         if len(line) <= MAX_MESSAGE_BYTES:
             return line
     raise AssertionError

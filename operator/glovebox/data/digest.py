@@ -1,9 +1,11 @@
 """Canonical JSON and the digests taken over it.
 
-The one way in which a structured value (a snapshot, a feature set) becomes a digest, so that two programs which
-agree on the value agree on the digest. Data itself is never hashed as JSON: see `roots`.
+The one way in which a structured value (a snapshot, a feature set) becomes a digest, so that two
+programs which agree on the value agree on the digest. Data itself is never hashed as JSON: see
+`roots`.
 
-Refuses what has no single spelling in JSON: floats, NaN, integers beyond 2^53 - 1, keys that are not strings,
+Refuses what has no single spelling in JSON: floats, NaN, integers beyond 2^53 - 1, keys that are
+    not strings,
 text that is not Unicode. Keys are ordered by their UTF-8 bytes. The format is written down in
 docs/reference/manifest.md and held by golden vectors.
 """
@@ -29,14 +31,18 @@ def canonical_json(value: object) -> bytes:
     """Return the one JSON spelling of a value: sorted keys, no spaces, UTF-8, shortest escapes.
 
     Args:
-        value: None, booleans, integers, strings, lists or tuples, mappings with string keys; nested at will.
+        value: None, booleans, integers, strings, lists or tuples, mappings with string keys; nested
+            at will.
 
     Raises:
-        InvalidInput: The value holds a float, an integer beyond 2^53 - 1, a key that is no string, text that is
-            not Unicode, or a type that JSON does not know. The message names the place.
+        InvalidInput: The value holds a float, an integer beyond 2^53 - 1, a key that is no string,
+            text that is not Unicode, or a type that JSON does not know. The message names the
+            place.
     """
     plain = _plain(value, "$")
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(
+        plain, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    ).encode()
 
 
 def digest_of(value: object) -> str:
@@ -61,16 +67,22 @@ def _plain(value: object, where: str) -> object:
         case str():
             return _unicode(value, where)
         case float():
-            raise _refused(where, "a floating point number; write it as a string, so that it has one spelling")
+            raise _refused(
+                where, "a floating point number; write it as a string, so that it has one spelling"
+            )
         case Mapping():
             for key in value:
                 if not isinstance(key, str):
                     raise _refused(where, f"a key of type {type(key).__name__}; keys are strings")
-            return {_unicode(key, where): _plain(item, f"{where}.{key}") for key, item in value.items()}
+            return {
+                _unicode(key, where): _plain(item, f"{where}.{key}") for key, item in value.items()
+            }
         case list() | tuple():
             return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
         case _:
-            raise _refused(where, f"a value of type {type(value).__name__}, which JSON does not know")
+            raise _refused(
+                where, f"a value of type {type(value).__name__}, which JSON does not know"
+            )
 
 
 def _unicode(text: str, where: str) -> str:

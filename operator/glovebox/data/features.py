@@ -1,9 +1,9 @@
 """The identity of a feature set: what each feature is computed from, how, and when it may be used.
 
-The digest covers everything that changes a value or the permission to use it (recipe, type, shape, nullability, inputs
-with the digests of the data behind them, schema version, validity window) and nothing that only describes it
-(description, owner). Order of features, of inputs and of keys never matters. Names are hashed under their namespace for
-uses where the name itself must not be told.
+The digest covers everything that changes a value or the permission to use it (recipe, type, shape,
+nullability, inputs with the digests of the data behind them, schema version, validity window) and
+nothing that only describes it (description, owner). Order of features, of inputs and of keys never
+matters. Names are hashed under their namespace for uses where the name itself must not be told.
 """
 
 from __future__ import annotations
@@ -35,8 +35,14 @@ def feature_digest(feature: Mapping[str, object]) -> str:
     Raises:
         InvalidInput: It holds something that has no canonical JSON, or an input twice.
     """
-    fields = {key: value for key, value in feature.items() if key not in _DESCRIPTIVE and value is not None}
-    fields["inputs"] = _unique(_texts(feature.get("inputs")), f"input of feature {feature.get('name')!r}")
+    fields = {
+        key: value
+        for key, value in feature.items()
+        if key not in _DESCRIPTIVE and value is not None
+    }
+    fields["inputs"] = _unique(
+        _texts(feature.get("inputs")), f"input of feature {feature.get('name')!r}"
+    )
     # Written or left to its default, it is the same feature.
     fields.setdefault("nullable", False)
     fields.setdefault("shape", [])
@@ -53,7 +59,8 @@ def feature_set_digest(
     """Return `sha256:<hex>` of a feature set.
 
     Args:
-        features: Each as JSON with the API's field names: name, recipe, dtype, shape, inputs, nullable.
+        features: Each as JSON with the API's field names: name, recipe, dtype, shape, inputs,
+            nullable.
         inputs: Digest of the data behind each input, by the input's name.
         schema_version: As declared.
         validity: `notBeforeTime` and `notAfterTime`, RFC 3339; absent or None values do not count.
@@ -65,13 +72,25 @@ def feature_set_digest(
     for feature in features:
         name = str(feature.get("name"))
         if name in digests:
-            raise InvalidInput(reasons.FEATURES_INCOMPLETE, f"feature {name!r} is there twice; give each a name of its own")
+            raise InvalidInput(
+                reasons.FEATURES_INCOMPLETE,
+                f"feature {name!r} is there twice; give each a name of its own",
+            )
         for used in _texts(feature.get("inputs")):
             if used not in inputs:
-                raise InvalidInput(reasons.FEATURES_INCOMPLETE, f"feature {name!r} uses input {used!r}, which spec.inputs does not hold")
+                raise InvalidInput(
+                    reasons.FEATURES_INCOMPLETE,
+                    f"feature {name!r} uses input {used!r}, which spec.inputs does not hold",
+                )
         digests[name] = feature_digest(feature)
     window = {key: value for key, value in (validity or {}).items() if value is not None}
-    document = {"features": digests, "format": FORMAT, "inputs": dict(inputs), "schemaVersion": schema_version, "validity": window}
+    document = {
+        "features": digests,
+        "format": FORMAT,
+        "inputs": dict(inputs),
+        "schemaVersion": schema_version,
+        "validity": window,
+    }
     return DIGEST_PREFIX + hashlib.sha256(canonical_json(document)).hexdigest()
 
 
@@ -87,7 +106,9 @@ def feature_set_document(
     Args: as in `feature_set_digest`, which `document_digest` computes from the result again.
     """
     return {
-        "features": sorted((dict(feature) for feature in features), key=lambda feature: str(feature.get("name"))),
+        "features": sorted(
+            (dict(feature) for feature in features), key=lambda feature: str(feature.get("name"))
+        ),
         "format": DOCUMENT_FORMAT,
         "inputs": dict(inputs),
         "schemaVersion": schema_version,
@@ -99,15 +120,33 @@ def document_digest(document: Mapping[str, object]) -> str:
     """Return the digest of the feature set that a document describes.
 
     Raises:
-        InvalidInput: It is no such document, or holds more than the digest and the descriptions cover.
+        InvalidInput: It is no such document, or holds more than the digest and the descriptions
+            cover.
     """
-    features, inputs, validity = document.get("features"), document.get("inputs"), document.get("validity")
+    features, inputs, validity = (
+        document.get("features"),
+        document.get("inputs"),
+        document.get("validity"),
+    )
     whole = document.keys() == _DOCUMENT_FIELDS and document["format"] == DOCUMENT_FORMAT
-    if not whole or not isinstance(features, list) or not isinstance(inputs, dict) or not isinstance(validity, dict):
-        raise InvalidInput(reasons.FEATURES_INCOMPLETE, f"the document of the features is not one of {DOCUMENT_FORMAT}; render it again")
+    if (
+        not whole
+        or not isinstance(features, list)
+        or not isinstance(inputs, dict)
+        or not isinstance(validity, dict)
+    ):
+        raise InvalidInput(
+            reasons.FEATURES_INCOMPLETE,
+            f"the document of the features is not one of {DOCUMENT_FORMAT}; render it again",
+        )
     if not all(isinstance(feature, dict) for feature in features):
-        raise InvalidInput(reasons.FEATURES_INCOMPLETE, "a feature in the document is no JSON object; render it again")
-    return feature_set_digest(features, inputs=inputs, schema_version=str(document["schemaVersion"]), validity=validity)
+        raise InvalidInput(
+            reasons.FEATURES_INCOMPLETE,
+            "a feature in the document is no JSON object; render it again",
+        )
+    return feature_set_digest(
+        features, inputs=inputs, schema_version=str(document["schemaVersion"]), validity=validity
+    )
 
 
 def hashed_name(namespace: str, name: str) -> str:

@@ -1,9 +1,11 @@
 """The manifest of a pin: which object versions it holds, one line each, as a stream.
 
-JSON Lines: a header that names the format, one line for each object in the order of its path's bytes, and a footer
-with the roots, so that a manifest that was cut short, extended or edited is never mistaken for a whole one. The lines
-are canonical: one manifest has one spelling, and its digest is the SHA-256 of the lines before compression, so that
-another version of zlib never changes a name. The roots never depend on this text, only on the values (see `roots`).
+JSON Lines: a header that names the format, one line for each object in the order of its path's
+    bytes, and a footer
+with the roots, so that a manifest that was cut short, extended or edited is never mistaken for a
+whole one. The lines are canonical: one manifest has one spelling, and its digest is the SHA-256 of
+the lines before compression, so that another version of zlib never changes a name. The roots never
+depend on this text, only on the values (see `roots`).
 """
 
 from __future__ import annotations
@@ -95,7 +97,9 @@ def decode_entry(line: bytes) -> Entry:
     """
     document = _object(line)
     if tuple(sorted(document)) != _ENTRY_FIELDS:
-        raise malformed(f"a line has the fields {sorted(document)}; it needs exactly {list(_ENTRY_FIELDS)}")
+        raise malformed(
+            f"a line has the fields {sorted(document)}; it needs exactly {list(_ENTRY_FIELDS)}"
+        )
     size = document.pop("size")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MAX_INTEGER:
         raise malformed(f"size {size!r} is no whole number from 0 to 2^53 - 1")
@@ -126,7 +130,9 @@ class ManifestWriter:
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
-        self._gzip = zlib.compressobj(6, zlib.DEFLATED, _GZIP)  # no file name, no time: the same entries give the same bytes
+        self._gzip = zlib.compressobj(
+            6, zlib.DEFLATED, _GZIP
+        )  # no file name, no time: the same entries give the same bytes
         self._digest = hashlib.sha256()
         self._order = PathOrder()
         self._roots = RootBuilder()
@@ -161,7 +167,9 @@ class ManifestWriter:
             self._write(compressed)
 
 
-def read_manifest(chunks: Iterable[bytes], expected: str | None = None, *, compressed: bool = True) -> Iterator[Entry]:
+def read_manifest(
+    chunks: Iterable[bytes], expected: str | None = None, *, compressed: bool = True
+) -> Iterator[Entry]:
     """Yield the entries of a manifest, checking order, paths, roots, footer and digest on the way.
 
     What was yielded is proven only when the iterator ends without an error: act on nothing before.
@@ -196,9 +204,15 @@ def read_manifest(chunks: Iterable[bytes], expected: str | None = None, *, compr
     if footer is None:
         raise malformed("it ends without its footer: it was cut short")
     if footer != encode_footer(roots.finish()):
-        raise InvalidInput(reasons.MANIFEST_DIFFERS, "the roots in the manifest's footer are not those of its entries: it was edited")
+        raise InvalidInput(
+            reasons.MANIFEST_DIFFERS,
+            "the roots in the manifest's footer are not those of its entries: it was edited",
+        )
     if expected is not None and expected != DIGEST_PREFIX + digest.hexdigest():
-        raise InvalidInput(reasons.MANIFEST_DIFFERS, f"the manifest has the digest sha256:{digest.hexdigest()}, not {expected}")
+        raise InvalidInput(
+            reasons.MANIFEST_DIFFERS,
+            f"the manifest has the digest sha256:{digest.hexdigest()}, not {expected}",
+        )
 
 
 def encode_footer(roots: Roots) -> bytes:

@@ -1,8 +1,9 @@
 """Which paths a dataset may hold, checked one by one in order, with memory that does not grow with the dataset.
 
-A pinned object becomes a file under its path, so a path that cannot be a file next to all the others is refused
-before anything is pinned: that is kinder than a volume that cannot be filled a week later. Names that differ only in
-case or in Unicode normalisation are allowed: they are different files wherever Linux mounts them.
+A pinned object becomes a file under its path, so a path that cannot be a file next to all the
+others is refused before anything is pinned: that is kinder than a volume that cannot be filled a
+week later. Names that differ only in case or in Unicode normalisation are allowed: they are
+different files wherever Linux mounts them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ MAX_NAME_BYTES: Final = 255
 class PathOrder:
     """Accepts the paths of one dataset in ascending order of their UTF-8 bytes and refuses what cannot be a file tree.
 
-    Keeps only those earlier paths that are a textual prefix of the latest one: in byte order nothing else can still
+    Keeps only those earlier paths that are a textual prefix of the latest one: in byte order
+        nothing else can still
     turn out to be both a file and a folder.
     """
 
@@ -32,8 +34,8 @@ class PathOrder:
         """Accept the next path.
 
         Raises:
-            InvalidInput: The path is no relative file path, repeats the last one, comes out of order, or lies below
-                a path that is itself a file.
+            InvalidInput: The path is no relative file path, repeats the last one, comes out of
+                order, or lies below a path that is itself a file.
         """
         raw = checked_path(path)
         if self._last is not None and raw <= self._last:
@@ -42,7 +44,11 @@ class PathOrder:
             self._open.pop()
         for earlier in self._open:
             if raw[len(earlier)] == ord("/"):
-                raise bad_path(path, f"lies below {earlier.decode()!r}, which is itself an object; a file cannot be a folder too")
+                raise bad_path(
+                    path,
+                    f"lies below {earlier.decode()!r}, which is itself an object; a file cannot be"
+                    " a folder too",
+                )
         self._open.append(raw)
         self._last = raw
 
@@ -51,7 +57,8 @@ class PathOrder:
             raise bad_path(path, "appears twice; each path names one object")
         raise InvalidInput(
             "Unordered",
-            f"path {path!r} comes after {(self._last or b'').decode()!r}; sort the entries by the bytes of their path (LC_ALL=C sort)",
+            f"path {path!r} comes after {(self._last or b'').decode()!r}; sort the entries by the"
+            " bytes of their path (LC_ALL=C sort)",
         )
 
 
@@ -59,8 +66,8 @@ def checked_path(path: str) -> bytes:
     """Return the UTF-8 bytes of a path that can be a file's, relative to the root of its dataset.
 
     Raises:
-        InvalidInput: It is empty, absolute, too long, ends in `/`, holds NUL, text that is not Unicode, or an empty,
-            `.` or `..` segment.
+        InvalidInput: It is empty, absolute, too long, ends in `/`, holds NUL, text that is not
+            Unicode, or an empty, `.` or `..` segment.
     """
     try:
         raw = path.encode()
@@ -82,14 +89,22 @@ def _defect(path: str, raw: bytes) -> str | None:
     defects = {
         "is empty; an object needs a name below the prefix": not path,
         "is absolute; paths are relative to the root of the dataset": path.startswith("/"),
-        "ends in '/': it names a folder; delete that marker object or narrow the prefix": path.endswith("/"),
+        "ends in '/': it names a folder; delete that marker object or narrow the prefix": (
+            path.endswith("/")
+        ),
         "holds a NUL character; rename the object": "\0" in path,
         f"is longer than {MAX_PATH_BYTES} bytes": len(raw) > MAX_PATH_BYTES,
-        "has an empty, '.' or '..' segment; rename the object": any(segment in ("", ".", "..") for segment in segments),
-        f"has a name longer than {MAX_NAME_BYTES} bytes, which no Linux file system stores": _has_long_name(raw),
+        "has an empty, '.' or '..' segment; rename the object": any(
+            segment in ("", ".", "..") for segment in segments
+        ),
+        f"has a name longer than {MAX_NAME_BYTES} bytes, which no Linux file system stores": (
+            _has_long_name(raw)
+        ),
     }
     return next((defect for defect, found in defects.items() if found), None)
 
 
 def _has_long_name(raw: bytes) -> bool:
-    return len(raw) > MAX_NAME_BYTES and any(len(segment) > MAX_NAME_BYTES for segment in raw.split(b"/"))
+    return len(raw) > MAX_NAME_BYTES and any(
+        len(segment) > MAX_NAME_BYTES for segment in raw.split(b"/")
+    )

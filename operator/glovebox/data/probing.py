@@ -1,8 +1,11 @@
 """What is tried from inside a run's pod, and what its outcome proves: the plan of the probe, the rules, the verdict.
 
-An attempt that fails proves nothing by itself: in a pod without any network every forbidden address is silent, and with wrong keys every
-request is denied. So each group of attempts has controls that must work, and without a working control its silence is
-`Unknown`, never `Passed`. What worked although it is forbidden is `Failed`, whatever the controls say.
+An attempt that fails proves nothing by itself: in a pod without any network every forbidden address
+    is silent, and with wrong keys every
+request is denied. So each group of attempts has controls that must work, and without a working
+control its silence is
+`Unknown`, never `Passed`. What worked although it is forbidden is `Failed`, whatever the controls
+say.
 """
 
 from __future__ import annotations
@@ -31,8 +34,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f]+")
 class Expected(StrEnum):
     """What isolation demands of an attempt.
 
-    `Blocked`, `Refused`: it must not work. `Reachable`, `Allowed`: it must work, and is a control. `NotBlocked`: something must come
-    back, be it a refusal. `Info`: known not to be enforceable; reported, not judged.
+    `Blocked`, `Refused`: it must not work. `Reachable`, `Allowed`: it must work, and is a control.
+    `NotBlocked`: something must come back, be it a refusal. `Info`: known not to be enforceable;
+    reported, not judged.
     """
 
     BLOCKED = "Blocked"
@@ -46,8 +50,9 @@ class Expected(StrEnum):
 class Seen(StrEnum):
     """What became of an attempt.
 
-    `Worked`; `Refused` by whoever should; `WeaklyRefused`, for a reason that does not hold against everybody; `Unreachable`, said
-    so by the network; `Silent`, nothing came back in time; `Untried`, so that nothing follows from it.
+    `Worked`; `Refused` by whoever should; `WeaklyRefused`, for a reason that does not hold against
+    everybody; `Unreachable`, said so by the network; `Silent`, nothing came back in time;
+    `Untried`, so that nothing follows from it.
     """
 
     WORKED = "Worked"
@@ -81,12 +86,20 @@ class Group(StrEnum):
 
 _NEEDS_CONTROL: Final = frozenset({Group.NETWORK, Group.S3})
 _CONTROLS: Final = frozenset({Expected.REACHABLE, Expected.ALLOWED, Expected.NOT_BLOCKED})
-_FORBIDDEN: Final = {Seen.REFUSED: Outcome.PASSED, Seen.UNREACHABLE: Outcome.PASSED, Seen.SILENT: Outcome.PASSED}
+_FORBIDDEN: Final = {
+    Seen.REFUSED: Outcome.PASSED,
+    Seen.UNREACHABLE: Outcome.PASSED,
+    Seen.SILENT: Outcome.PASSED,
+}
 # Of what is no control; what is not in a row is `Failed`.
 _OUTCOMES: Final = {
     Expected.BLOCKED: _FORBIDDEN,
     # Only whoever refuses can be believed: silence comes from a store that is away as well.
-    Expected.REFUSED: {Seen.REFUSED: Outcome.PASSED, Seen.SILENT: Outcome.UNKNOWN, Seen.UNREACHABLE: Outcome.UNKNOWN},
+    Expected.REFUSED: {
+        Seen.REFUSED: Outcome.PASSED,
+        Seen.SILENT: Outcome.UNKNOWN,
+        Seen.UNREACHABLE: Outcome.UNKNOWN,
+    },
 }
 _RANK: Final = {Outcome.FAILED: 0, Outcome.UNKNOWN: 1, Outcome.PASSED: 2}
 
@@ -94,7 +107,9 @@ _RANK: Final = {Outcome.FAILED: 0, Outcome.UNKNOWN: 1, Outcome.PASSED: 2}
 class _Strict(BaseModel):
     """Unknown fields are refused, values never change; names are written as the API writes them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True
+    )
 
 
 Id = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
@@ -109,7 +124,8 @@ class Connection(_Strict):
     Attributes:
         id: Its name in the verdict.
         address: An IP address, never a name: a name would be a question to the DNS first.
-        address_from: Environment variable that holds the address (the own node's, from the downward API) instead.
+        address_from: Environment variable that holds the address (the own node's, from the downward
+            API) instead.
         port: TCP.
         expected: `Blocked`, `Reachable`, `NotBlocked` or `Info`.
     """
@@ -118,7 +134,9 @@ class Connection(_Strict):
     address: IPvAnyAddress | None = None
     address_from: Annotated[str, Field(max_length=63, pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
     port: Port
-    expected: Literal[Expected.BLOCKED, Expected.REACHABLE, Expected.NOT_BLOCKED, Expected.INFO] = Expected.BLOCKED
+    expected: Literal[Expected.BLOCKED, Expected.REACHABLE, Expected.NOT_BLOCKED, Expected.INFO] = (
+        Expected.BLOCKED
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -141,7 +159,9 @@ class DnsQuery(_Strict):
     id: Id
     server: IPvAnyAddress | None = None
     port: Port = 53
-    name: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]{1,63}\.){0,8}[A-Za-z0-9_-]{1,63}$")] = "kubernetes.default.svc.cluster.local"
+    name: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]{1,63}\.){0,8}[A-Za-z0-9_-]{1,63}$")] = (
+        "kubernetes.default.svc.cluster.local"
+    )
     expected: Literal[Expected.BLOCKED, Expected.REACHABLE] = Expected.BLOCKED
 
 
@@ -187,7 +207,10 @@ class ProbePlan(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        ids = [*(each.id for each in self.connections), *(f"{each.id}/{by}" for each in self.dns for by in ("udp", "tcp"))]
+        ids = [
+            *(each.id for each in self.connections),
+            *(f"{each.id}/{by}" for each in self.dns for by in ("udp", "tcp")),
+        ]
         if len(set(ids)) != len(ids):
             raise ValueError("two attempts have one id")
         return self
@@ -240,7 +263,10 @@ class Verdict:
         """Return one line of JSON in at most 4,096 bytes: what failed first; what does not fit loses its words, then its line."""
         ranked = sorted(self.entries, key=lambda entry: _RANK[entry.outcome])
         for limit, brief in ((_MAX_DETAIL, _MAX_DETAIL), (_MAX_DETAIL, 0), (40, 0)):
-            shown = [_shown(entry, brief if entry.outcome is Outcome.PASSED else limit) for entry in ranked]
+            shown = [
+                _shown(entry, brief if entry.outcome is Outcome.PASSED else limit)
+                for entry in ranked
+            ]
             if len(line := self._line(shown)) <= MAX_MESSAGE_BYTES:
                 return line
         while len(line) > MAX_MESSAGE_BYTES:
@@ -249,8 +275,16 @@ class Verdict:
         return line
 
     def _line(self, shown: list[dict[str, str]]) -> bytes:
-        counts = {each.value.lower(): sum(entry.outcome is each for entry in self.entries) for each in Outcome}
-        document: dict[str, Any] = {"format": FORMAT, "outcome": self.outcome.value, "counts": counts, "entries": shown}
+        counts = {
+            each.value.lower(): sum(entry.outcome is each for entry in self.entries)
+            for each in Outcome
+        }
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "outcome": self.outcome.value,
+            "counts": counts,
+            "entries": shown,
+        }
         if len(shown) < len(self.entries):
             document["omitted"] = len(self.entries) - len(shown)
         return orjson.dumps(document)
@@ -267,29 +301,41 @@ def parse_probe_plan(text: bytes) -> ProbePlan:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
-        raise InvalidInput(PLAN_INVALID, f"the plan of the probe is not valid at {where}: {first['msg']}") from None
+        raise InvalidInput(
+            PLAN_INVALID, f"the plan of the probe is not valid at {where}: {first['msg']}"
+        ) from None
 
 
 def render_probe_plan(plan: ProbePlan) -> bytes:
     """Return the one spelling of a plan: JSON with sorted keys, nothing absent written."""
-    return orjson.dumps(plan.model_dump(by_alias=True, mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(
+        plan.model_dump(by_alias=True, mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS
+    )
 
 
 def judge(observations: Iterable[Observation]) -> Verdict:
     """Return what follows from all attempts together."""
     seen = tuple(observations)
-    alive = {each.group for each in seen if each.group not in _NEEDS_CONTROL or (each.expected in _CONTROLS and _works(each))}
+    alive = {
+        each.group
+        for each in seen
+        if each.group not in _NEEDS_CONTROL or (each.expected in _CONTROLS and _works(each))
+    }
     return Verdict(tuple(_judged(each, alive=each.group in alive) for each in seen))
 
 
 def _works(control: Observation) -> bool:
     # A refusal from a declared route is an answer: packets went there and came back.
-    return control.seen is Seen.WORKED or (control.expected is Expected.NOT_BLOCKED and control.seen is Seen.REFUSED)
+    return control.seen is Seen.WORKED or (
+        control.expected is Expected.NOT_BLOCKED and control.seen is Seen.REFUSED
+    )
 
 
 def _judged(each: Observation, *, alive: bool) -> Entry:
     if each.expected is Expected.INFO:
-        return Entry(each.id, each.expected, Outcome.PASSED, f"{each.detail} (reported, not judged)")
+        return Entry(
+            each.id, each.expected, Outcome.PASSED, f"{each.detail} (reported, not judged)"
+        )
     if each.seen is Seen.UNTRIED:
         return Entry(each.id, each.expected, Outcome.UNKNOWN, each.detail)
     is_control = each.expected in _CONTROLS
@@ -299,7 +345,12 @@ def _judged(each: Observation, *, alive: bool) -> Entry:
     else:
         outcome = _OUTCOMES[each.expected].get(each.seen, Outcome.FAILED)
     if not alive and (outcome is Outcome.PASSED or is_control):
-        return Entry(each.id, each.expected, Outcome.UNKNOWN, f"{each.detail}; no control worked, so it proves nothing")
+        return Entry(
+            each.id,
+            each.expected,
+            Outcome.UNKNOWN,
+            f"{each.detail}; no control worked, so it proves nothing",
+        )
     return Entry(each.id, each.expected, outcome, each.detail)
 
 

@@ -1,14 +1,17 @@
 """The two identities of a dataset, computed from its entries as a stream with memory that does not grow.
 
-The *content root* answers "are these the same data?": it binds each path, size and SHA-256, and nothing about where
-the bytes lie, so a mirror in another bucket has the same one. The *pin root* answers "are these exactly those object
-versions?": it binds bucket, key, version id and the source of the digest too.
+The *content root* answers "are these the same data?": it binds each path, size and SHA-256, and
+nothing about where the bytes lie, so a mirror in another bucket has the same one. The *pin root*
+answers "are these exactly those object versions?": it binds bucket, key, version id and the source
+of the digest too.
 
-Both are Merkle trees in the manner of RFC 6962: leaves, nodes, shards and roots are hashed under tags of their own, every
-text is length-prefixed, and counts are bound at the top, so that no two different datasets share a preimage. Shards end
-where the content says so (a leaf whose hash ends in eleven zero bits), and nowhere else: a lower or upper bound on
-their size would let one insertion move the cuts of many shards that follow; without bounds it touches at most two.
-docs/reference/manifest.md is precise enough to compute them in another language; golden vectors hold it.
+Both are Merkle trees in the manner of RFC 6962: leaves, nodes, shards and roots are hashed under
+    tags of their own, every
+text is length-prefixed, and counts are bound at the top, so that no two different datasets share a
+preimage. Shards end where the content says so (a leaf whose hash ends in eleven zero bits), and
+nowhere else: a lower or upper bound on their size would let one insertion move the cuts of many
+shards that follow; without bounds it touches at most two. docs/reference/manifest.md is precise
+enough to compute them in another language; golden vectors hold it.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 
     from glovebox.data.manifest import Entry
 
-# What a hash is taken of is told by its first byte, so that no inner value can pass for another kind.
+# What a hash is taken of is told by its first byte, so that no inner value can pass for another
+# kind.
 _LEAF: Final = b"\x00"
 _NODE: Final = b"\x01"
 _SHARD: Final = b"\x02"
@@ -100,7 +104,8 @@ class RootBuilder:
             self._end_shard()
         counts = _u64(self._objects) + _u64(self._bytes) + _u64(self._shards)
         return Roots(
-            content=DIGEST_PREFIX + _hash(_ROOT, _prefixed(_CONTENT), counts, self._content.root()).hex(),
+            content=DIGEST_PREFIX
+            + _hash(_ROOT, _prefixed(_CONTENT), counts, self._content.root()).hex(),
             pin=DIGEST_PREFIX + _hash(_ROOT, _prefixed(_PIN), counts, self._pin.root()).hex(),
             objects=self._objects,
             bytes=self._bytes,
@@ -121,7 +126,13 @@ class RootBuilder:
 
 def content_leaf(entry: Entry) -> bytes:
     """Return the hash that binds path, size and SHA-256 of the bytes."""
-    return _hash(_LEAF, _prefixed(_CONTENT), _prefixed(entry.path.encode()), _u64(entry.size), _prefixed(bytes.fromhex(entry.sha256)))
+    return _hash(
+        _LEAF,
+        _prefixed(_CONTENT),
+        _prefixed(entry.path.encode()),
+        _u64(entry.size),
+        _prefixed(bytes.fromhex(entry.sha256)),
+    )
 
 
 def pin_leaf(entry: Entry) -> bytes:

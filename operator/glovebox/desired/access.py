@@ -1,8 +1,8 @@
 """Who may act in an experiment's namespace: two ServiceAccounts without any right, and one RoleBinding, written last.
 
-No pod can start before somebody may start it, so the binding comes when the walls stand. The role itself is the
-chart's ClusterRole; a binding gives it inside this namespace only. The ServiceAccount `default` is taken over too: a
-pod that names no account must not find a token.
+No pod can start before somebody may start it, so the binding comes when the walls stand. The role
+itself is the chart's ClusterRole; a binding gives it inside this namespace only. The ServiceAccount
+`default` is taken over too: a pod that names no account must not find a token.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 
 def service_accounts(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     """Return the runner's account and the `default` one, neither with a token in its pods."""
-    return tuple(_service_account(name, inputs) for name in (names.RUNNER_SERVICE_ACCOUNT, DEFAULT_SERVICE_ACCOUNT))
+    return tuple(
+        _service_account(name, inputs)
+        for name in (names.RUNNER_SERVICE_ACCOUNT, DEFAULT_SERVICE_ACCOUNT)
+    )
 
 
 def role_binding(inputs: ExperimentInputs) -> KubernetesObject:
@@ -32,7 +35,11 @@ def role_binding(inputs: ExperimentInputs) -> KubernetesObject:
         "apiVersion": f"{_RBAC_GROUP}/v1",
         "kind": "RoleBinding",
         "metadata": owned_metadata(names.TENANT_ROLE_BINDING, inputs),
-        "roleRef": {"apiGroup": _RBAC_GROUP, "kind": "ClusterRole", "name": names.TENANT_CLUSTER_ROLE},
+        "roleRef": {
+            "apiGroup": _RBAC_GROUP,
+            "kind": "ClusterRole",
+            "name": names.TENANT_CLUSTER_ROLE,
+        },
         "subjects": [_subject(subject, team) for subject in inputs.profile.spec.access.subjects],
     }
 
@@ -51,4 +58,8 @@ def _subject(subject: Subject, team: str) -> dict[str, Any]:
     if subject.kind != "ServiceAccount":
         return {"kind": subject.kind, "apiGroup": _RBAC_GROUP, "name": name}
     # Without a namespace it would mean an account inside the experiment's own namespace.
-    return {"kind": subject.kind, "name": name, "namespace": (subject.namespace or TEAM_PLACEHOLDER).replace(TEAM_PLACEHOLDER, team)}
+    return {
+        "kind": subject.kind,
+        "name": name,
+        "namespace": (subject.namespace or TEAM_PLACEHOLDER).replace(TEAM_PLACEHOLDER, team),
+    }

@@ -1,10 +1,12 @@
 """The cache of a pin: one claim in the operator's namespace, filled once by a Job there, and never written again.
 
-The Job runs the fetcher with a plan of one dataset; its credentials lie in a Secret that nobody else mounts and that goes when the
-volume is full. Only a Job that completed makes a cache that is served: the fetcher proves every byte before it ends well, and takes
-up what a killed one left. Job, plan and Secret are owned by the claim, so that nothing of it outlives the volume.
+The Job runs the fetcher with a plan of one dataset; its credentials lie in a Secret that nobody
+else mounts and that goes when the volume is full. Only a Job that completed makes a cache that is
+served: the fetcher proves every byte before it ends well, and takes up what a killed one left. Job,
+plan and Secret are owned by the claim, so that nothing of it outlives the volume.
 
-Caches belong to a team: another team's pin of the same digest fills one of its own (see `names.cache`).
+Caches belong to a team: another team's pin of the same digest fills one of its own (see
+    `names.cache`).
 """
 
 from __future__ import annotations
@@ -87,8 +89,15 @@ def cache_claim(cache: Cache) -> KubernetesObject:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": _metadata(cache)
-        | {"annotations": {names.ANNOTATION_PIN_NAMESPACE: cache.team, names.ANNOTATION_PIN_DIGEST: cache.item.pin_digest}},
+        "metadata": (
+            _metadata(cache)
+            | {
+                "annotations": {
+                    names.ANNOTATION_PIN_NAMESPACE: cache.team,
+                    names.ANNOTATION_PIN_DIGEST: cache.item.pin_digest,
+                }
+            }
+        ),
         "spec": {
             "accessModes": [cache.access_mode],
             "resources": {"requests": {"storage": cache.size}},
@@ -100,7 +109,9 @@ def cache_claim(cache: Cache) -> KubernetesObject:
 
 def cache_plan(cache: Cache, store: ObjectStore, claim: Mapping[str, Any]) -> KubernetesObject:
     """Return the ConfigMap with what the Job shall bring."""
-    plan = DeliveryPlan(datasets=(dataset_delivery(cache.item, CACHED_FOLDER),), stores=(store_address(store),))
+    plan = DeliveryPlan(
+        datasets=(dataset_delivery(cache.item, CACHED_FOLDER),), stores=(store_address(store),)
+    )
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -143,7 +154,8 @@ def cache_job(cache: Cache, image: str, claim: Mapping[str, Any]) -> KubernetesO
                     "securityContext": {
                         "runAsNonRoot": True,
                         "seccompProfile": {"type": "RuntimeDefault"},
-                        # A fresh volume belongs to root; where the plugin cannot hand it over, its maker has to.
+                        # A fresh volume belongs to root; where the plugin cannot hand it over, its
+                        # maker has to.
                         "fsGroup": FETCH_USER,
                         "fsGroupChangePolicy": "OnRootMismatch",
                     },
@@ -162,7 +174,12 @@ def cache_job(cache: Cache, image: str, claim: Mapping[str, Any]) -> KubernetesO
 
 def owned_by_claim(cache: Cache, claim: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata of what goes with the claim."""
-    owner = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": cache.name, "uid": claim["metadata"]["uid"]}
+    owner = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "name": cache.name,
+        "uid": claim["metadata"]["uid"],
+    }
     return _metadata(cache) | {"ownerReferences": [owner]}
 
 

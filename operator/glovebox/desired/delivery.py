@@ -26,23 +26,38 @@ PLAN_FILE: Final = "inputs.json"
 def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     """Return the ConfigMap; nothing where there is nothing to deliver, or nobody to do it.
 
-    A feature set whose pin is gone cannot be written down any more: then there is no plan either, and one that stands is left.
+    A feature set whose pin is gone cannot be written down any more: then there is no plan either,
+        and one that stands is left.
     """
     wanted = sorted(inputs.inputs, key=lambda item: item.name)
     fetched, mounted = inputs.fetched, inputs.mounted
-    known = all(item.manifest is not None if item.kind == "DatasetPin" else item.document is not None for item in wanted)
+    known = all(
+        item.manifest is not None if item.kind == "DatasetPin" else item.document is not None
+        for item in wanted
+    )
     if not wanted or not inputs.platform_image or not known:
         return ()
     used = {item.store for item in fetched if item.store}
     plan = DeliveryPlan(
-        datasets=tuple(dataset_delivery(item, item.name) for item in fetched if item.manifest is not None),
+        datasets=tuple(
+            dataset_delivery(item, item.name) for item in fetched if item.manifest is not None
+        ),
         features=tuple(
             FeatureDelivery(name=item.name, digest=item.digest, document=dict(item.document))
             for item in wanted
             if item.document is not None
         ),
-        stores=tuple(store_address(store) for store in sorted(inputs.input_stores, key=lambda store: store.name) if store.name in used),
-        mounted=tuple(MountedDataset(name=item.name, digest=item.digest, objects=item.objects, bytes=item.bytes) for item in mounted),
+        stores=tuple(
+            store_address(store)
+            for store in sorted(inputs.input_stores, key=lambda store: store.name)
+            if store.name in used
+        ),
+        mounted=tuple(
+            MountedDataset(
+                name=item.name, digest=item.digest, objects=item.objects, bytes=item.bytes
+            )
+            for item in mounted
+        ),
     )
     return (
         {
@@ -58,7 +73,10 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
 def dataset_delivery(item: ResolvedInput, name: str) -> DatasetDelivery:
     """Return what the fetcher needs to know of a dataset, which becomes the folder of that name."""
     if item.manifest is None:
-        raise InvalidInput(reasons.PIN_NOT_READY, f"input `{item.name}`: its pin has no manifest, so it cannot be fetched")
+        raise InvalidInput(
+            reasons.PIN_NOT_READY,
+            f"input `{item.name}`: its pin has no manifest, so it cannot be fetched",
+        )
     return DatasetDelivery(
         name=name,
         digest=item.digest,
@@ -72,4 +90,9 @@ def dataset_delivery(item: ResolvedInput, name: str) -> DatasetDelivery:
 
 def store_address(store: ObjectStore) -> StoreAddress:
     """Return how the fetcher reaches a store."""
-    return StoreAddress(name=store.name, endpoint=store.spec.endpoint, region=store.spec.region, path_style=store.spec.path_style)
+    return StoreAddress(
+        name=store.name,
+        endpoint=store.spec.endpoint,
+        region=store.spec.region,
+        path_style=store.spec.path_style,
+    )

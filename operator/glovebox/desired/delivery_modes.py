@@ -12,7 +12,12 @@ from glovebox.desired.refusals import within
 from glovebox.errors import Refused
 
 
-def check_deliverable(mode: DeliveryMode, profile: IsolationProfile, datasets: tuple[ResolvedInput, ...], now: datetime) -> None:
+def check_deliverable(
+    mode: DeliveryMode,
+    profile: IsolationProfile,
+    datasets: tuple[ResolvedInput, ...],
+    now: datetime,
+) -> None:
     """Return when every dataset can be delivered in this mode.
 
     Args:
@@ -26,15 +31,26 @@ def check_deliverable(mode: DeliveryMode, profile: IsolationProfile, datasets: t
     """
     by = f"IsolationProfile {profile.name}"
     settings = profile.spec.delivery
-    if datasets and ((mode == "Cache" and settings.cache is None) or (mode == "CSI" and settings.csi is None)):
-        what = f"{by} has no `spec.delivery.{mode.lower()}` any more, which this Experiment was bound to"
-        raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: restore it, or create the Experiment anew")
+    if datasets and (
+        (mode == "Cache" and settings.cache is None) or (mode == "CSI" and settings.csi is None)
+    ):
+        what = (
+            f"{by} has no `spec.delivery.{mode.lower()}` any more, which this Experiment was"
+            " bound to"
+        )
+        raise Refused(
+            reasons.DELIVERY_UNAVAILABLE, f"{what}: restore it, or create the Experiment anew"
+        )
     for item in datasets:
         if mode == "CSI" and not item.bucket:
             what = (
-                f"input `{item.name}`: {by} delivers by a CSI driver, which shows a whole prefix, and DatasetPin '{item.pin_name}' is none"
+                f"input `{item.name}`: {by} delivers by a CSI driver, which shows a whole prefix,"
+                f" and DatasetPin '{item.pin_name}' is none"
             )
-            raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: pin a prefix (`spec.source.prefix`), or choose another profile")
+            raise Refused(
+                reasons.DELIVERY_UNAVAILABLE,
+                f"{what}: pin a prefix (`spec.source.prefix`), or choose another profile",
+            )
         if mode == "Image":
             _check_image(profile, item, now)
 
@@ -42,11 +58,24 @@ def check_deliverable(mode: DeliveryMode, profile: IsolationProfile, datasets: t
 def _check_image(profile: IsolationProfile, item: ResolvedInput, now: datetime) -> None:
     by = f"IsolationProfile {profile.name}"
     if not item.image:
-        what = f"input `{item.name}`: {by} delivers by image, and DatasetPin '{item.pin_name}' names none"
-        raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: pin the data with `spec.image`, or choose another profile")
+        what = (
+            f"input `{item.name}`: {by} delivers by image, and DatasetPin '{item.pin_name}' names"
+            " none"
+        )
+        raise Refused(
+            reasons.DELIVERY_UNAVAILABLE,
+            f"{what}: pin the data with `spec.image`, or choose another profile",
+        )
     repository = item.image.partition("@")[0]
     for entry in profile.spec.images:
-        if within(repository, entry.repository) and (entry.expire_time is None or entry.expire_time > now):
+        if within(repository, entry.repository) and (
+            entry.expire_time is None or entry.expire_time > now
+        ):
             return
-    what = f"input `{item.name}`: the image of DatasetPin '{item.pin_name}' comes from {repository}, which {by} does not approve"
-    raise Refused(reasons.IMAGE_NOT_APPROVED, f"{what}: publish it in an approved repository and pin it anew")
+    what = (
+        f"input `{item.name}`: the image of DatasetPin '{item.pin_name}' comes from {repository},"
+        f" which {by} does not approve"
+    )
+    raise Refused(
+        reasons.IMAGE_NOT_APPROVED, f"{what}: publish it in an approved repository and pin it anew"
+    )

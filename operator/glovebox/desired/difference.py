@@ -1,16 +1,21 @@
 """What differs between an intent and the live object, field by field, and a fingerprint of the same content.
 
-Managed objects are owned whole: a key that somebody added is a difference as much as a value that somebody changed.
+Managed objects are owned whole: a key that somebody added is a difference as much as a value that
+    somebody changed.
 Not compared is only what is no content of ours:
 
-- what the API server sets: `status` and all of `metadata` but name, namespace, labels, annotations, ownerReferences
+- what the API server sets: `status` and all of `metadata` but name, namespace, labels, annotations,
+  ownerReferences
   and finalizers; of a Namespace also `spec.finalizers` and the label `kubernetes.io/metadata.name`;
 - foreign annotations (tools leave their notes there; nothing we rely on reads them);
-- foreign finalizers of a Namespace: other controllers clean up behind a namespace, and removing their claim would
-  break them. On any other object a foreign finalizer is a difference, because it can hold up our deletion;
+- foreign finalizers of a Namespace: other controllers clean up behind a namespace, and removing
+  their claim would
+  break them. On any other object a foreign finalizer is a difference, because it can hold up our
+  deletion;
 - `apiVersion` and `kind`, which are the address of an object and missing from items of a list.
 
-Intents carry no defaults to guess: they are written as the API server stores them, so plain equality is enough.
+Intents carry no defaults to guess: they are written as the API server stores them, so plain
+    equality is enough.
 """
 
 from __future__ import annotations
@@ -93,7 +98,9 @@ def difference(intent: Mapping[str, Any], live: Mapping[str, Any]) -> list[Field
 
 def fingerprint(obj: Mapping[str, Any]) -> bytes:
     """Return 16 bytes over exactly what `difference` compares: equal if and only if there is no difference."""
-    return blake2b(orjson.dumps(content(obj), option=orjson.OPT_SORT_KEYS), digest_size=_FINGERPRINT_BYTES).digest()
+    return blake2b(
+        orjson.dumps(content(obj), option=orjson.OPT_SORT_KEYS), digest_size=_FINGERPRINT_BYTES
+    ).digest()
 
 
 def content(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +108,11 @@ def content(obj: Mapping[str, Any]) -> dict[str, Any]:
     metadata = obj.get("metadata") or {}
     # Of what is managed only Namespaces have no namespace; items of a list do not say their kind.
     is_namespace = not metadata.get("namespace")
-    owned = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata", "status")}
+    owned = {
+        key: value
+        for key, value in obj.items()
+        if key not in ("apiVersion", "kind", "metadata", "status")
+    }
     if is_namespace and "spec" in owned:
         spec = {key: value for key, value in owned.pop("spec").items() if key != "finalizers"}
         owned |= {"spec": spec} if spec else {}
@@ -117,7 +128,11 @@ def _metadata(metadata: Mapping[str, Any], *, is_namespace: bool) -> dict[str, A
     labels = metadata.get("labels") or {}
     if is_namespace:
         labels = {key: value for key, value in labels.items() if key != _NAMESPACE_NAME_LABEL}
-    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if not is_foreign_annotation(key)}
+    annotations = {
+        key: value
+        for key, value in (metadata.get("annotations") or {}).items()
+        if not is_foreign_annotation(key)
+    }
     owned = {
         "name": metadata.get("name"),
         "namespace": metadata.get("namespace"),

@@ -4,9 +4,10 @@
     CSI     a driver of the profile's, with bucket and prefix of the pin put into its attributes and mount options
     Image   the image that the pin names, by digest; no object of ours
 
-A volume says read-only wherever it can: in its access mode, in its source where the plugin knows the word, in the pod's claim and in
-each mount. Only the last is enforced by the container runtime; some drivers ignore the others. The claim is fixed to one name in one
-namespace, so that nobody else can bind the volume, and whatever is deleted on the way, its bytes are retained.
+A volume says read-only wherever it can: in its access mode, in its source where the plugin knows
+the word, in the pod's claim and in each mount. Only the last is enforced by the container runtime;
+some drivers ignore the others. The claim is fixed to one name in one namespace, so that nobody else
+can bind the volume, and whatever is deleted on the way, its bytes are retained.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
 from glovebox.errors import Refused
 
-# The plugins whose volumes can be given to another claim. Those that know the word get `readOnly: true`.
+# The plugins whose volumes can be given to another claim. Those that know the word get `readOnly:
+# true`.
 _PLUGINS: Final[Mapping[str, bool]] = {"csi": True, "hostPath": False, "local": False, "nfs": True}
 # Of the volume that was filled, these are kept beside its source.
 _KEPT: Final = ("capacity", "mountOptions", "nodeAffinity")
-# A claim that is bound beforehand takes the volume as it is: asking for a size would only count against the quota.
+# A claim that is bound beforehand takes the volume as it is: asking for a size would only count
+# against the quota.
 _ASKED: Final = "1"
 
 
@@ -37,7 +40,8 @@ class InputVolume:
 
     Attributes:
         name: The input.
-        volume: The PersistentVolume; for a cache without its source, which only the filled volume knows (`with_source`).
+        volume: The PersistentVolume; for a cache without its source, which only the filled volume
+            knows (`with_source`).
         claim: The claim in the experiment's namespace, the only one that can bind the volume.
         cache: The cache that it is a copy of; None for a driver's.
     """
@@ -63,14 +67,16 @@ def with_source(volume: KubernetesObject, filled: Mapping[str, Any]) -> Kubernet
         filled: The `spec` of the PersistentVolume that a cache is bound to.
 
     Raises:
-        Refused: `DeliveryUnavailable`: its plugin is none of those that are known to give one volume to several claims.
+        Refused: `DeliveryUnavailable`: its plugin is none of those that are known to give one
+            volume to several claims.
     """
     plugin = next((plugin for plugin in _PLUGINS if plugin in filled), None)
     if plugin is None or filled.get("volumeMode", "Filesystem") != "Filesystem":
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE,
-            f"the cache's volume is none of {', '.join(_PLUGINS)} with a file system, so it cannot be given to experiments: "
-            "name another StorageClass in `spec.delivery.cache` of the IsolationProfile",
+            f"the cache's volume is none of {', '.join(_PLUGINS)} with a file system, so it cannot"
+            " be given to experiments: name another StorageClass in `spec.delivery.cache` of the"
+            " IsolationProfile",
         )
     source = dict(filled[plugin]) | ({"readOnly": True} if _PLUGINS[plugin] else {})
     kept = {field: filled[field] for field in _KEPT if field in filled}
@@ -87,7 +93,12 @@ def pod_volume(inputs: ExperimentInputs, item: ResolvedInput) -> dict[str, Any]:
 
 def input_mount(inputs: ExperimentInputs, item: ResolvedInput, path: str) -> dict[str, Any]:
     """Return the mount of a dataset, the same in every container but for the path."""
-    mount = {"name": names.input_claim(item.name), "mountPath": path, "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    mount = {
+        "name": names.input_claim(item.name),
+        "mountPath": path,
+        "readOnly": True,
+        "recursiveReadOnly": "IfPossible",
+    }
     # Of a cache only the files of the dataset are shown.
     return mount | ({"subPath": CACHED_FOLDER} if inputs.delivery_mode == "Cache" else {})
 
@@ -99,11 +110,19 @@ def _input_volume(inputs: ExperimentInputs, item: ResolvedInput) -> InputVolume:
     volume = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": name, "labels": owned_labels(inputs) | ({names.LABEL_CACHE: cache.name} if cache else {})},
+        "metadata": {
+            "name": name,
+            "labels": owned_labels(inputs) | ({names.LABEL_CACHE: cache.name} if cache else {}),
+        },
         "spec": {
             "accessModes": ["ReadOnlyMany"],
             "capacity": {"storage": quantity.canonical(str(max(item.bytes, 1)))},
-            "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": claim["namespace"], "name": claim["name"]},
+            "claimRef": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "namespace": claim["namespace"],
+                "name": claim["name"],
+            },
             "persistentVolumeReclaimPolicy": "Retain",
             "volumeMode": "Filesystem",
             **({} if cache else _driver(inputs, item, name)),
@@ -141,4 +160,6 @@ def _driver(inputs: ExperimentInputs, item: ResolvedInput, handle: str) -> dict[
     attributes = {name: filled(value) for name, value in sorted(settings.volume_attributes.items())}
     source = {"driver": settings.driver, "volumeHandle": handle, "readOnly": True}
     options = [filled(option) for option in settings.mount_options]
-    return {"csi": source | ({"volumeAttributes": attributes} if attributes else {})} | ({"mountOptions": options} if options else {})
+    return {"csi": source | ({"volumeAttributes": attributes} if attributes else {})} | (
+        {"mountOptions": options} if options else {}
+    )

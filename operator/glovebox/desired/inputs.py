@@ -25,17 +25,20 @@ class ResolvedInput:
         kind: The kind of the pin.
         pin_name: The name of the pin.
         uid: The UID of the pin, so that a pin that was replaced is noticed.
-        digest: Identity of the content alone: the content root of a DatasetPin, the digest of a FeatureSetPin.
+        digest: Identity of the content alone: the content root of a DatasetPin, the digest of a
+            FeatureSetPin.
         pin_digest: Identity of the content and of where it lies (versions, keys).
         objects: Number of objects; 0 for features.
         bytes: Sum of their sizes; 0 for features.
         role: What a dataset is for (train, test, ...); None for features.
         store: Name of the ObjectStore that holds a dataset.
         manifest: Where the list of a dataset's exact versions lies.
-        bucket: Where a dataset lies that is a whole prefix; empty for others, and when the pin is gone.
+        bucket: Where a dataset lies that is a whole prefix; empty for others, and when the pin is
+            gone.
         prefix: That prefix.
         image: The OCI image that holds the dataset, where it is delivered by image.
-        document: What the definitions of a feature set are, as the fetcher delivers them; None when the pin is gone.
+        document: What the definitions of a feature set are, as the fetcher delivers them; None when
+            the pin is gone.
     """
 
     name: str
@@ -81,7 +84,8 @@ class ExperimentInputs:
         profile: The IsolationProfile that it names.
         store: The ObjectStore that takes its artifacts.
         inputs: Its inputs with their pins, in any order.
-        namespace: The name of its namespace: `names.experiment_namespace`, or `status.namespace` once that is set.
+        namespace: The name of its namespace: `names.experiment_namespace`, or `status.namespace`
+            once that is set.
         state: The value of the namespace's state label.
         platform_image: The Glovebox image that delivers the inputs; empty where none is configured.
         input_stores: The ObjectStores that hold its datasets.
@@ -105,9 +109,19 @@ class ExperimentInputs:
         """The datasets that come as volumes of their own, by name."""
         if self.delivery_mode == "Fetch":
             return ()
-        return tuple(sorted((item for item in self.inputs if item.kind == "DatasetPin"), key=lambda item: item.name))
+        return tuple(
+            sorted(
+                (item for item in self.inputs if item.kind == "DatasetPin"),
+                key=lambda item: item.name,
+            )
+        )
 
     @property
     def fetched(self) -> tuple[ResolvedInput, ...]:
         """What is written into the run's own volume: features, and datasets unless they are mounted; by name."""
-        return tuple(sorted((item for item in self.inputs if item not in self.mounted), key=lambda item: item.name))
+        return tuple(
+            sorted(
+                (item for item in self.inputs if item not in self.mounted),
+                key=lambda item: item.name,
+            )
+        )

@@ -1,6 +1,7 @@
 """Namespace: the experiment's own, with Pod Security labels and ownership in its very first request.
 
-The Pod Security version is pinned: a newer cluster may know stricter rules, and those must not change under a
+The Pod Security version is pinned: a newer cluster may know stricter rules, and those must not
+    change under a
 running experiment. An older cluster, which does not know this version yet, uses its newest.
 """
 
@@ -30,7 +31,11 @@ def namespace(inputs: ExperimentInputs) -> KubernetesObject:
         "metadata": {
             "name": inputs.namespace,
             "labels": labels,
-            "annotations": {names.ANNOTATION_EXPERIMENT: f"{experiment.metadata.namespace}/{experiment.metadata.name}"},
+            "annotations": {
+                names.ANNOTATION_EXPERIMENT: (
+                    f"{experiment.metadata.namespace}/{experiment.metadata.name}"
+                )
+            },
         },
     }
 

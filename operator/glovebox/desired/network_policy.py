@@ -1,9 +1,11 @@
 """NetworkPolicies: closed in both directions, then exactly the doors that an experiment needs.
 
-Policies only add up, so the first denies everything and each other opens one thing: the cluster's DNS, the object
-store's S3 port, the experiment's own pods, and the declared routes. Link-local addresses, where clouds hand out the
-node's credentials, are cut out of every network that is opened; a network inside them never gets here
-(`refusals.py`). A cluster whose network plugin does not enforce NetworkPolicies gains nothing from these objects.
+Policies only add up, so the first denies everything and each other opens one thing: the cluster's
+    DNS, the object
+store's S3 port, the experiment's own pods, and the declared routes. Link-local addresses, where
+clouds hand out the node's credentials, are cut out of every network that is opened; a network
+inside them never gets here (`refusals.py`). A cluster whose network plugin does not enforce
+NetworkPolicies gains nothing from these objects.
 """
 
 from __future__ import annotations
@@ -22,8 +24,11 @@ from glovebox.errors import Refused
 
 Network: TypeAlias = "IPv4Network | IPv6Network"
 
-# Cloud metadata services: the link-local ranges, and the address of AWS in IPv6, which is none of them.
-NEVER_REACHABLE: Final[tuple[Network, ...]] = tuple(ip_network(cidr) for cidr in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
+# Cloud metadata services: the link-local ranges, and the address of AWS in IPv6, which is none of
+# them.
+NEVER_REACHABLE: Final[tuple[Network, ...]] = tuple(
+    ip_network(cidr) for cidr in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")
+)
 _DNS_PORTS: Final = ({"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"})
 _NAMESPACE_NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
@@ -41,9 +46,16 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             names.NETWORK_POLICY_DNS,
             inputs,
             policyTypes=["Egress"],
-            egress=[{"to": [_pods(PodRoute(dns.namespace, dns.pod_labels))], "ports": [dict(port) for port in _DNS_PORTS]}],
+            egress=[
+                {
+                    "to": [_pods(PodRoute(dns.namespace, dns.pod_labels))],
+                    "ports": [dict(port) for port in _DNS_PORTS],
+                }
+            ],
         ),
-        _policy(names.NETWORK_POLICY_STORE, inputs, policyTypes=["Egress"], egress=_store_rules(inputs)),
+        _policy(
+            names.NETWORK_POLICY_STORE, inputs, policyTypes=["Egress"], egress=_store_rules(inputs)
+        ),
         _policy(
             names.NETWORK_POLICY_OWN_PODS,
             inputs,
@@ -55,28 +67,38 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     egress = inputs.experiment.spec.network.egress
     if egress:
         rules = [
-            _route_rule(route.cidr, ((port.port, port.protocol) for port in route.ports)) for route in sorted(egress, key=lambda r: r.name)
+            _route_rule(route.cidr, ((port.port, port.protocol) for port in route.ports))
+            for route in sorted(egress, key=lambda r: r.name)
         ]
-        policies.append(_policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules))
+        policies.append(
+            _policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules)
+        )
     return tuple(policies)
 
 
 def _store_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:
     """Return a rule for the store of the artifacts, and one for each other that holds inputs."""
     others = (store for store in inputs.input_stores if store.name != inputs.store.name)
-    return [_store_rule(store_route(store)) for store in (inputs.store, *sorted(others, key=lambda store: store.name))]
+    return [
+        _store_rule(store_route(store))
+        for store in (inputs.store, *sorted(others, key=lambda store: store.name))
+    ]
 
 
 def store_route(store: ObjectStore) -> StoreRoute:
     """Return what must be opened towards the store: what its `spec.network` says, else the address in its endpoint.
 
     Raises:
-        Refused: `StoreAddressUnknown`, when the endpoint is a host name and `spec.network` names no address. A
-            NetworkPolicy knows networks and pods, no host names.
+        Refused: `StoreAddressUnknown`, when the endpoint is a host name and `spec.network` names no
+            address. A NetworkPolicy knows networks and pods, no host names.
     """
     network = store.spec.network
     endpoint = urlsplit(store.spec.endpoint)
-    port = (network.port if network else None) or endpoint.port or (443 if endpoint.scheme == "https" else 80)
+    port = (
+        (network.port if network else None)
+        or endpoint.port
+        or (443 if endpoint.scheme == "https" else 80)
+    )
     if network and (network.cidrs or network.pods):
         pods = PodRoute(network.pods.namespace, network.pods.labels) if network.pods else None
         return StoreRoute(port, tuple(network.cidrs), pods)
@@ -84,8 +106,9 @@ def store_route(store: ObjectStore) -> StoreRoute:
     if address is None:
         raise Refused(
             reasons.STORE_ADDRESS_UNKNOWN,
-            f"the endpoint of ObjectStore {store.name} is the host name {endpoint.hostname}, which a NetworkPolicy cannot open: "
-            "list its networks in the ObjectStore's spec.network.cidrs, or its pods in spec.network.pods",
+            f"the endpoint of ObjectStore {store.name} is the host name {endpoint.hostname}, which"
+            " a NetworkPolicy cannot open: list its networks in the ObjectStore's"
+            " spec.network.cidrs, or its pods in spec.network.pods",
         )
     return StoreRoute(port, (address,))
 
@@ -129,7 +152,8 @@ def _policy(name: str, inputs: ExperimentInputs, **spec: Any) -> KubernetesObjec
 
 
 def _pods(route: PodRoute) -> dict[str, Any]:
-    # One item with both selectors means "and"; two items would mean "or", and open the whole namespace.
+    # One item with both selectors means "and"; two items would mean "or", and open the whole
+    # namespace.
     return {
         "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME_LABEL: route.namespace}},
         "podSelector": _labels(route.labels),
@@ -148,7 +172,10 @@ def _store_rule(route: StoreRoute) -> dict[str, Any]:
 
 
 def _route_rule(cidr: str, ports: Iterable[tuple[int, str]]) -> dict[str, Any]:
-    return {"to": [_ip_block(cidr)], "ports": [{"port": port, "protocol": protocol} for port, protocol in sorted(set(ports))]}
+    return {
+        "to": [_ip_block(cidr)],
+        "ports": [{"port": port, "protocol": protocol} for port, protocol in sorted(set(ports))],
+    }
 
 
 def _ip_block(cidr: str) -> dict[str, Any]:

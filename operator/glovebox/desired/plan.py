@@ -1,7 +1,7 @@
 """Plan: which objects an experiment gets, in the order in which they may be written. The table of contents of this room.
 
-First the namespace, with its Pod Security labels in the same request; then the walls, in any order and at once; last
-the access, so that nobody can start a pod before the walls stand.
+First the namespace, with its Pod Security labels in the same request; then the walls, in any order
+and at once; last the access, so that nobody can start a pod before the walls stand.
 """
 
 from __future__ import annotations

@@ -45,8 +45,14 @@ def pod_frame() -> dict[str, Any]:
 
 def failure_rules(*, fetches: bool) -> list[dict[str, Any]]:
     """Return the rules of a Job: what a fetcher found that trying again cannot mend ends it at once."""
-    codes = {"containerName": FETCH_CONTAINER, "operator": "In", "values": sorted((EXIT_DIFFERS, EXIT_INVALID))}
+    codes = {
+        "containerName": FETCH_CONTAINER,
+        "operator": "In",
+        "values": sorted((EXIT_DIFFERS, EXIT_INVALID)),
+    }
     rules: list[dict[str, Any]] = [{"action": "FailJob", "onExitCodes": codes}] if fetches else []
     # A node that was drained or lost is no failure of the work: it costs no retry.
-    rules.append({"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]})
+    rules.append(
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    )
     return rules

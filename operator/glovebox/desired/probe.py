@@ -1,7 +1,8 @@
 """The probe: one Job with a pod like the run's own, in Glovebox's image, that tries the walls from inside.
 
-It has the labels that the NetworkPolicies select, the account, the credentials and the mounts of a run, but no inputs of its own:
-an empty volume stands in their place, mounted as they are. What it tries is known beforehand and travels in its environment.
+It has the labels that the NetworkPolicies select, the account, the credentials and the mounts of a
+run, but no inputs of its own: an empty volume stands in their place, mounted as they are. What it
+tries is known beforehand and travels in its environment.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from urllib.parse import urlsplit
 
 from glovebox import names
 from glovebox.data.digest import digest_of
-from glovebox.data.probing import Connection, DnsQuery, Expected, ProbePlan, S3Attempts, render_probe_plan
+from glovebox.data.probing import (
+    Connection,
+    DnsQuery,
+    Expected,
+    ProbePlan,
+    S3Attempts,
+    render_probe_plan,
+)
 from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
@@ -57,7 +65,10 @@ class Probe:
     def job(self) -> KubernetesObject:
         """Return the Job."""
         metadata = owned_metadata(names.PROBE_JOB, self.inputs)
-        annotations = {**metadata.get("annotations", {}), names.ANNOTATION_POLICY_DIGEST: self.policy_digest}
+        annotations = {
+            **metadata.get("annotations", {}),
+            names.ANNOTATION_POLICY_DIGEST: self.policy_digest,
+        }
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
@@ -68,7 +79,10 @@ class Probe:
                 "activeDeadlineSeconds": PROBE_DEADLINE_SECONDS,
                 "completions": 1,
                 "parallelism": 1,
-                "template": {"metadata": {"labels": owned_labels(self.inputs)}, "spec": _pod(self.inputs)},
+                "template": {
+                    "metadata": {"labels": owned_labels(self.inputs)},
+                    "spec": _pod(self.inputs),
+                },
             },
         }
 
@@ -95,8 +109,11 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
         connections=(
             # The one address in a cluster that is sure to answer where nothing holds it back.
             Connection(id="api-server", address_from="KUBERNETES_SERVICE_HOST", port=443),
-            Connection(id="metadata-service", address=ipaddress.ip_address(_METADATA_SERVICE), port=80),
-            # Pods of another namespace, which are reached at port 53 alone: where CoreDNS tells its metrics.
+            Connection(
+                id="metadata-service", address=ipaddress.ip_address(_METADATA_SERVICE), port=80
+            ),
+            # Pods of another namespace, which are reached at port 53 alone: where CoreDNS tells its
+            # metrics.
             Connection(id="dns-other-port", address_from="DNS_SERVER", port=9153),
             *_far_away(inputs),
             # NetworkPolicy cannot keep a pod from its own node.
@@ -134,9 +151,17 @@ def _declared(inputs: ExperimentInputs) -> tuple[Connection, ...]:
     found: dict[str, Connection] = {}
     for route in sorted(inputs.experiment.spec.network.egress, key=lambda route: route.name):
         network = canonical_network(route.cidr)
-        for port in sorted({port.port for port in route.ports if port.protocol == "TCP" and network.num_addresses == 1}):
+        for port in sorted(
+            {
+                port.port
+                for port in route.ports
+                if port.protocol == "TCP" and network.num_addresses == 1
+            }
+        ):
             name = f"route/{route.name[:48]}/{port}"
-            found[name] = Connection(id=name, address=network.network_address, port=port, expected=Expected.NOT_BLOCKED)
+            found[name] = Connection(
+                id=name, address=network.network_address, port=port, expected=Expected.NOT_BLOCKED
+            )
     return tuple(found.values())[:_MOST_ROUTES]
 
 
@@ -147,7 +172,12 @@ def _store_control(endpoint: str) -> tuple[Connection, ...]:
     except ValueError:
         return ()  # a name: the S3 attempts are the control
     return (
-        Connection(id="store", address=host, port=address.port or (443 if address.scheme == "https" else 80), expected=Expected.REACHABLE),
+        Connection(
+            id="store",
+            address=host,
+            port=address.port or (443 if address.scheme == "https" else 80),
+            expected=Expected.REACHABLE,
+        ),
     )
 
 
@@ -163,7 +193,11 @@ def _resources(inputs: ExperimentInputs) -> dict[str, dict[str, str]]:
 
 
 def _least(amount: str, most: str | None) -> str:
-    return quantity.canonical(most) if most is not None and quantity.compare(most, amount) < 0 else amount
+    return (
+        quantity.canonical(most)
+        if most is not None and quantity.compare(most, amount) < 0
+        else amount
+    )
 
 
 def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
@@ -175,8 +209,14 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": list(PROBE_COMMAND),
         "env": [
-            {"name": "GLOVEBOX_PROBE_PLAN", "value": render_probe_plan(probe_plan(inputs)).decode()},
-            {"name": "HOST_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.hostIP"}}},
+            {
+                "name": "GLOVEBOX_PROBE_PLAN",
+                "value": render_probe_plan(probe_plan(inputs)).decode(),
+            },
+            {
+                "name": "HOST_IP",
+                "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.hostIP"}},
+            },
         ],
         "resources": _resources(inputs),
         "securityContext": container_security(RUN_USER),
@@ -188,7 +228,8 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
         ],
     }
     return pod_frame() | {
-        # It holds nothing that had to be put down in order; a namespace that closes does not wait for it.
+        # It holds nothing that had to be put down in order; a namespace that closes does not wait
+        # for it.
         "terminationGracePeriodSeconds": 0,
         "containers": [container],
         "volumes": [

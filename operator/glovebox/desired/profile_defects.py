@@ -1,8 +1,8 @@
 """What is wrong with an IsolationProfile in itself: it could be chosen by nobody.
 
-The API server finds most of this when the profile is written (CEL rules of the CRD); a profile from before a rule, or
-one that is rendered offline, is found here. The profile's own status says so, and an Experiment that names it is
-refused with the same words.
+The API server finds most of this when the profile is written (CEL rules of the CRD); a profile from
+before a rule, or one that is rendered offline, is found here. The profile's own status says so, and
+an Experiment that names it is refused with the same words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from glovebox.desired.network_policy import canonical_network, never_reachable
 from glovebox.errors import Refused
 
 # Of these a part may be asked for; everything else that a quota counts comes in pieces.
-_DIVISIBLE: Final = re.compile(r"((requests|limits)\.)?(cpu|memory|ephemeral-storage|storage)|.+/requests\.storage")
+_DIVISIBLE: Final = re.compile(
+    r"((requests|limits)\.)?(cpu|memory|ephemeral-storage|storage)|.+/requests\.storage"
+)
 
 
 def check_profile(profile: IsolationProfile) -> None:
@@ -30,7 +32,10 @@ def check_profile(profile: IsolationProfile) -> None:
     defect = next(_defects(profile), None)
     if defect is not None:
         cure = "the platform team must correct the profile, or the Experiment choose another one"
-        raise Refused(reasons.PROFILE_INVALID, f"IsolationProfile {profile.name} cannot be used, because {defect}: {cure}")
+        raise Refused(
+            reasons.PROFILE_INVALID,
+            f"IsolationProfile {profile.name} cannot be used, because {defect}: {cure}",
+        )
 
 
 def comes_in_pieces(resource: str) -> bool:
@@ -50,12 +55,22 @@ def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
     for resource, request, default, maximum in (
         ("Cpu", limits.default_request_cpu, limits.default_cpu, limits.max_cpu),
         ("Memory", limits.default_request_memory, limits.default_memory, limits.max_memory),
-        ("EphemeralStorage", limits.default_request_ephemeral_storage, limits.default_ephemeral_storage, None),
+        (
+            "EphemeralStorage",
+            limits.default_request_ephemeral_storage,
+            limits.default_ephemeral_storage,
+            None,
+        ),
     ):
         if quantity.compare(request, default) > 0:
-            yield f"spec.limits.defaultRequest{resource} ({request}) is more than default{resource} ({default})"
+            yield (
+                f"spec.limits.defaultRequest{resource} ({request}) is more than default{resource}"
+                f" ({default})"
+            )
         if maximum is not None and quantity.compare(default, maximum) > 0:
-            yield f"spec.limits.default{resource} ({default}) is more than max{resource} ({maximum})"
+            yield (
+                f"spec.limits.default{resource} ({default}) is more than max{resource} ({maximum})"
+            )
 
 
 def _quota_incoherent(profile: IsolationProfile) -> Iterator[str]:
@@ -74,4 +89,7 @@ def _route_never_reachable(profile: IsolationProfile) -> Iterator[str]:
     """Find a route that would open the way to a metadata service."""
     for route in profile.spec.network.routes:
         if forbidden := never_reachable(canonical_network(route.cidr)):
-            yield f"spec.network.routes[{route.name}].cidr {route.cidr} lies in {forbidden}, which is never reachable"
+            yield (
+                f"spec.network.routes[{route.name}].cidr {route.cidr} lies in {forbidden}, which is"
+                " never reachable"
+            )

@@ -1,11 +1,13 @@
 """Kubernetes quantities ("1500m", "4Gi", "1e3"): parse, compare, and write them as the API server does.
 
-An intent that spells a quantity otherwise than the API server would look like drift for ever, and two spellings of
-one amount must not give an experiment two digests. `canonical` is a fixed point of the API server for resource lists
-(`spec.hard`, LimitRanges): what it returns comes back unchanged. Amounts are rounded up to a thousandth, as resource
-lists are. Source: k8s.io/apimachinery `pkg/api/resource/quantity.go`, k8s.io/kubernetes `SetDefaults_ResourceList`.
+An intent that spells a quantity otherwise than the API server would look like drift for ever, and
+two spellings of one amount must not give an experiment two digests. `canonical` is a fixed point of
+the API server for resource lists (`spec.hard`, LimitRanges): what it returns comes back unchanged.
+Amounts are rounded up to a thousandth, as resource lists are. Source: k8s.io/apimachinery
+`pkg/api/resource/quantity.go`, k8s.io/kubernetes `SetDefaults_ResourceList`.
 
-Two things of the API server are refused here on purpose: amounts beyond 63 bits (it stores "1000E" as "1") and bare
+Two things of the API server are refused here on purpose: amounts beyond 63 bits (it stores "1000E"
+    as "1") and bare
 punctuation ("."), which it takes for zero.
 """
 
@@ -24,14 +26,27 @@ MAXIMUM: Final = Decimal(2**63 - 1)
 _LENGTH_MAX: Final = 64
 _EXPONENT_MAX: Final = 30
 _PATTERN: Final = re.compile(
-    r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?P<suffix>[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,4})?", re.ASCII
+    r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?P<suffix>[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,4})?",
+    re.ASCII,
 )
-_DECIMAL_EXPONENTS: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_DECIMAL_EXPONENTS: Final = {
+    "n": -9,
+    "u": -6,
+    "m": -3,
+    "": 0,
+    "k": 3,
+    "M": 6,
+    "G": 9,
+    "T": 12,
+    "P": 15,
+    "E": 18,
+}
 _DECIMAL_SUFFIXES: Final = {exponent: suffix for suffix, exponent in _DECIMAL_EXPONENTS.items()}
 _BINARY_SUFFIXES: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _KIBI: Final = 1024
 _MILLI: Final = Decimal("0.001")
-# Enough digits for every text of _LENGTH_MAX characters times 2**60, so that nothing is rounded but on purpose.
+# Enough digits for every text of _LENGTH_MAX characters times 2**60, so that nothing is rounded but
+# on purpose.
 _EXACT: Final = Context(prec=2 * _LENGTH_MAX + 2 * _EXPONENT_MAX)
 
 
@@ -90,12 +105,17 @@ def _read(text: str) -> _Parsed:
     stripped = text.strip()
     match = _PATTERN.fullmatch(stripped) if len(stripped) <= _LENGTH_MAX else None
     if match is None:
-        message = f'{text[:_LENGTH_MAX]!r} is not a quantity: write a number with an optional suffix, such as "2", "500m", "4Gi"'
+        message = (
+            f"{text[:_LENGTH_MAX]!r} is not a quantity: write a number with an optional suffix,"
+            ' such as "2", "500m", "4Gi"'
+        )
         raise InvalidInput(reasons.INVALID_SPEC, message)
     number, suffix = match["number"], match["suffix"] or ""
     with localcontext(_EXACT):
         if suffix.endswith("i"):
-            parsed = _Parsed(Decimal(number) * _KIBI ** _BINARY_SUFFIXES.index(suffix), _Format.BINARY)
+            parsed = _Parsed(
+                Decimal(number) * _KIBI ** _BINARY_SUFFIXES.index(suffix), _Format.BINARY
+            )
         elif suffix in _DECIMAL_EXPONENTS:
             parsed = _Parsed(Decimal(number).scaleb(_DECIMAL_EXPONENTS[suffix]), _Format.DECIMAL)
         else:
@@ -112,7 +132,9 @@ def _with_exponent(text: str, number: str, exponent: int) -> Decimal:
 
 
 def _too_large(text: str) -> InvalidInput:
-    return InvalidInput(reasons.INVALID_SPEC, f"{text!r} is out of range: a quantity must lie within 63 bits")
+    return InvalidInput(
+        reasons.INVALID_SPEC, f"{text!r} is out of range: a quantity must lie within 63 bits"
+    )
 
 
 def _binary(value: int) -> str:

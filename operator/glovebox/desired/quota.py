@@ -1,9 +1,11 @@
 """ResourceQuota and LimitRange: what an experiment may use, and what a container gets that does not say.
 
-Both always exist: a quota on `limits.memory` without a LimitRange turns away every pod that names no limit. The quota
-always counts the kinds of objects of the multi-tenancy benchmark (MTB-PL1-CC-FNS-2), also where the profile is
-silent. What the operator itself keeps in the namespace is added on top, so that the number in a spec is the number
-the tenant gets. A frozen or sealed experiment keeps its quota: the guards already admit no pod there.
+Both always exist: a quota on `limits.memory` without a LimitRange turns away every pod that names
+    no limit. The quota
+always counts the kinds of objects of the multi-tenancy benchmark (MTB-PL1-CC-FNS-2), also where the
+profile is silent. What the operator itself keeps in the namespace is added on top, so that the
+number in a spec is the number the tenant gets. A frozen or sealed experiment keeps its quota: the
+guards already admit no pod there.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.probe import PROBE_LIMITS, PROBE_REQUESTS, is_probed
 
-# For the kinds that neither the profile nor the Experiment speaks of. No service may be reached from outside the
-# cluster, and what tenants can create (pods, jobs) has a bound, so that one team cannot flood the API server.
+# For the kinds that neither the profile nor the Experiment speaks of. No service may be reached
+# from outside the cluster, and what tenants can create (pods, jobs) has a bound, so that one team
+# cannot flood the API server.
 OBJECT_COUNTS: Final[Mapping[str, str]] = {
     "configmaps": "50",
     "count/jobs.batch": "50",
@@ -30,15 +33,17 @@ OBJECT_COUNTS: Final[Mapping[str, str]] = {
     "replicationcontrollers": "0",
     "resourcequotas": "0",
     "secrets": "10",
-    # A pod that calls itself by one can open its own wall (docs/explanation/isolation.md): only a profile offers them.
+    # A pod that calls itself by one can open its own wall (docs/explanation/isolation.md): only a
+    # profile offers them.
     "services": "0",
     "services.loadbalancers": "0",
     "services.nodeports": "0",
 }
 
-# Twice what the operator and Kubernetes (`kube-root-ca.crt`, ServiceAccount `default`) keep there. Once is too little: an
-# object that was deleted a moment ago still counts, and so does a creation that lost a race, until the quota is
-# counted anew. Repair must not wait for that. The quota itself is never counted while it is missing.
+# Twice what the operator and Kubernetes (`kube-root-ca.crt`, ServiceAccount `default`) keep there.
+# Once is too little: an object that was deleted a moment ago still counts, and so does a creation
+# that lost a race, until the quota is counted anew. Repair must not wait for that. The quota itself
+# is never counted while it is missing.
 RESERVED: Final[Mapping[str, int]] = {
     "configmaps": 6,
     "count/configmaps": 6,
@@ -70,7 +75,12 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
         "apiVersion": "v1",
         "kind": "ResourceQuota",
         "metadata": owned_metadata(names.RESOURCE_QUOTA, inputs),
-        "spec": {"hard": {resource: _with_reserve(resource, amount, reserve) for resource, amount in sorted(tenant.items())}},
+        "spec": {
+            "hard": {
+                resource: _with_reserve(resource, amount, reserve)
+                for resource, amount in sorted(tenant.items())
+            }
+        },
     }
 
 
@@ -91,7 +101,11 @@ def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
             "ephemeral-storage": quantity.canonical(limits.default_request_ephemeral_storage),
             "memory": quantity.canonical(limits.default_request_memory),
         },
-        "max": {resource: quantity.canonical(amount) for resource, amount in maximum.items() if amount is not None},
+        "max": {
+            resource: quantity.canonical(amount)
+            for resource, amount in maximum.items()
+            if amount is not None
+        },
     }
     return {
         "apiVersion": "v1",
@@ -104,7 +118,11 @@ def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
 def _claims(inputs: ExperimentInputs) -> Mapping[str, int]:
     """Return what the claims of mounted datasets need; by size they need next to nothing, see `input_volumes`."""
     claims = 2 * len(inputs.mounted) if inputs.delivery_mode != "Image" else 0
-    return {"persistentvolumeclaims": claims, "count/persistentvolumeclaims": claims, "requests.storage": claims}
+    return {
+        "persistentvolumeclaims": claims,
+        "count/persistentvolumeclaims": claims,
+        "requests.storage": claims,
+    }
 
 
 def _probe(inputs: ExperimentInputs) -> Mapping[str, Decimal]:
@@ -112,8 +130,14 @@ def _probe(inputs: ExperimentInputs) -> Mapping[str, Decimal]:
     if not is_probed(inputs):
         return {}
     return {
-        **{f"requests.{resource}": quantity.parse(amount) for resource, amount in PROBE_REQUESTS.items()},
-        **{f"limits.{resource}": quantity.parse(amount) for resource, amount in PROBE_LIMITS.items()},
+        **{
+            f"requests.{resource}": quantity.parse(amount)
+            for resource, amount in PROBE_REQUESTS.items()
+        },
+        **{
+            f"limits.{resource}": quantity.parse(amount)
+            for resource, amount in PROBE_LIMITS.items()
+        },
     }
 
 

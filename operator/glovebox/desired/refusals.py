@@ -1,11 +1,13 @@
 """What is turned away before anything is created, and in which words.
 
-Each check is named after the defect that it finds; the first defect found is raised. Every message names the field and
-the cure. These are rules about an Experiment that is to begin: once its snapshot is taken it goes on, although a
-profile became stricter or an approval ran out, so `check` belongs before the snapshot and not after it.
+Each check is named after the defect that it finds; the first defect found is raised. Every message
+names the field and the cure. These are rules about an Experiment that is to begin: once its
+snapshot is taken it goes on, although a profile became stricter or an approval ran out, so `check`
+belongs before the snapshot and not after it.
 
-What a single object cannot say right is refused by the API server already (formats, ranges, immutability); here is
-what takes two objects to see: the Experiment against its profile and its store.
+What a single object cannot say right is refused by the API server already (formats, ranges,
+immutability); here is what takes two objects to see: the Experiment against its profile and its
+store.
 """
 
 from __future__ import annotations
@@ -22,7 +24,12 @@ from glovebox.api.isolation_profile import AllowedRoute, IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.scalars import IMAGE_BY_DIGEST
 from glovebox.desired import quantity
-from glovebox.desired.network_policy import canonical_network, contains, never_reachable, store_route
+from glovebox.desired.network_policy import (
+    canonical_network,
+    contains,
+    never_reachable,
+    store_route,
+)
 from glovebox.desired.profile_defects import check_profile, comes_in_pieces
 from glovebox.desired.run_environment import colliding_names
 from glovebox.desired.snapshot import declared_size
@@ -44,7 +51,13 @@ class _Case:
     platform_image: str
 
 
-def check(experiment: Experiment, profile: IsolationProfile, store: ObjectStore, now: datetime, platform_image: str = "") -> None:
+def check(
+    experiment: Experiment,
+    profile: IsolationProfile,
+    store: ObjectStore,
+    now: datetime,
+    platform_image: str = "",
+) -> None:
     """Return when nothing forbids to provision the Experiment.
 
     Args:
@@ -71,14 +84,25 @@ def quota_out_of_range(case: _Case) -> None:
         asks = f"spec.resources.quota['{resource}'] asks for {amount}"
         entry = offered.get(resource)
         if entry is None:
-            cure = f"leave it out, or choose a profile that offers it (this one offers {_listed(offered)})"
-            raise Refused(reasons.QUOTA_OUT_OF_RANGE, f"{asks}, but {by} does not offer {resource}: {cure}")
+            cure = (
+                "leave it out, or choose a profile that offers it (this one offers"
+                f" {_listed(offered)})"
+            )
+            raise Refused(
+                reasons.QUOTA_OUT_OF_RANGE, f"{asks}, but {by} does not offer {resource}: {cure}"
+            )
         if quantity.compare(amount, entry.maximum) > 0:
             cure = f"ask for at most {entry.maximum}, or choose a profile that allows more"
-            raise Refused(reasons.QUOTA_OUT_OF_RANGE, f"{asks}, more than the {entry.maximum} that {by} allows: {cure}")
+            raise Refused(
+                reasons.QUOTA_OUT_OF_RANGE,
+                f"{asks}, more than the {entry.maximum} that {by} allows: {cure}",
+            )
         if entry.minimum is not None and quantity.compare(amount, entry.minimum) < 0:
             cure = f"ask for at least {entry.minimum}"
-            raise Refused(reasons.QUOTA_OUT_OF_RANGE, f"{asks}, less than the {entry.minimum} that {by} allows: {cure}")
+            raise Refused(
+                reasons.QUOTA_OUT_OF_RANGE,
+                f"{asks}, less than the {entry.minimum} that {by} allows: {cure}",
+            )
 
 
 def quota_not_whole(case: _Case) -> None:
@@ -86,15 +110,24 @@ def quota_not_whole(case: _Case) -> None:
     for resource, amount in sorted(case.experiment.spec.resources.quota.items()):
         if comes_in_pieces(resource) and quantity.parse(amount) % 1:
             asks = f"spec.resources.quota['{resource}'] asks for {amount}"
-            raise Refused(reasons.INVALID_SPEC, f"{asks}, but {resource} is counted in pieces: write a whole number")
+            raise Refused(
+                reasons.INVALID_SPEC,
+                f"{asks}, but {resource} is counted in pieces: write a whole number",
+            )
 
 
 def image_not_pinned(case: _Case) -> None:
     """Refuse a reference that can be moved to other content."""
     for image in case.experiment.spec.images:
         if not re.fullmatch(IMAGE_BY_DIGEST, image.reference):
-            what = f"spec.images[{image.name}].reference {image.reference} is not pinned by digest, and a tag can be moved to other content"
-            raise Refused(reasons.IMAGE_NOT_PINNED, f"{what}: write it as REPOSITORY@sha256:<64 hex digits>, without a tag")
+            what = (
+                f"spec.images[{image.name}].reference {image.reference} is not pinned by digest,"
+                " and a tag can be moved to other content"
+            )
+            raise Refused(
+                reasons.IMAGE_NOT_PINNED,
+                f"{what}: write it as REPOSITORY@sha256:<64 hex digits>, without a tag",
+            )
 
 
 def image_not_approved(case: _Case) -> None:
@@ -109,19 +142,33 @@ def image_not_approved(case: _Case) -> None:
             continue
         what = f"spec.images[{image.name}].reference comes from {repository}"
         if not matching:
-            cure = f"use an image from an approved repository ({_listed(entry.repository for entry in approvals)})"
-            raise Refused(reasons.IMAGE_NOT_APPROVED, f"{what}, which {by} does not approve: {cure}")
+            cure = (
+                "use an image from an approved repository"
+                f" ({_listed(entry.repository for entry in approvals)})"
+            )
+            raise Refused(
+                reasons.IMAGE_NOT_APPROVED, f"{what}, which {by} does not approve: {cure}"
+            )
         cure = "use an image that is approved, or ask the platform team to renew the approval"
         ended = f"{max(ends).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        raise Refused(reasons.IMAGE_APPROVAL_EXPIRED, f"{what}, whose approval by {by} ended at {ended}: {cure}")
+        raise Refused(
+            reasons.IMAGE_APPROVAL_EXPIRED,
+            f"{what}, whose approval by {by} ended at {ended}: {cure}",
+        )
 
 
 def route_never_reachable(case: _Case) -> None:
     """Refuse a way to a metadata service, which would hand out the credentials of the node."""
     for route in case.experiment.spec.network.egress:
         if forbidden := never_reachable(canonical_network(route.cidr)):
-            what = f"spec.network.egress[{route.name}].cidr {route.cidr} lies in {forbidden}, where cloud metadata services answer"
-            raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{what}: name the network of the service that is really needed")
+            what = (
+                f"spec.network.egress[{route.name}].cidr {route.cidr} lies in {forbidden}, where"
+                " cloud metadata services answer"
+            )
+            raise Refused(
+                reasons.ROUTE_NOT_ALLOWED,
+                f"{what}: name the network of the service that is really needed",
+            )
 
 
 def route_not_allowed(case: _Case) -> None:
@@ -130,14 +177,28 @@ def route_not_allowed(case: _Case) -> None:
     by = f"IsolationProfile {case.profile.name}"
     for route in case.experiment.spec.network.egress:
         where = f"spec.network.egress[{route.name}]"
-        containing = [allowed for allowed in routes if contains(canonical_network(allowed.cidr), canonical_network(route.cidr))]
+        containing = [
+            allowed
+            for allowed in routes
+            if contains(canonical_network(allowed.cidr), canonical_network(route.cidr))
+        ]
         if not containing:
-            cure = f"use a network inside one of its routes ({_listed(f'{allowed.name} {allowed.cidr}' for allowed in routes)})"
-            raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{where}.cidr {route.cidr} lies in no route that {by} allows: {cure}")
+            cure = (
+                "use a network inside one of its routes"
+                f" ({_listed(f'{allowed.name} {allowed.cidr}' for allowed in routes)})"
+            )
+            raise Refused(
+                reasons.ROUTE_NOT_ALLOWED,
+                f"{where}.cidr {route.cidr} lies in no route that {by} allows: {cure}",
+            )
         if not any(_ports(route) <= _ports(allowed) for allowed in containing):
-            cure = "; ".join(f"route {allowed.name} allows {_port_words(allowed)}" for allowed in containing)
+            cure = "; ".join(
+                f"route {allowed.name} allows {_port_words(allowed)}" for allowed in containing
+            )
             what = f"{where}.ports ({_port_words(route)}) are not all allowed by one route of {by}"
-            raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{what}: leave out what is not allowed ({cure})")
+            raise Refused(
+                reasons.ROUTE_NOT_ALLOWED, f"{what}: leave out what is not allowed ({cure})"
+            )
 
 
 def run_image_unknown(case: _Case) -> None:
@@ -146,7 +207,10 @@ def run_image_unknown(case: _Case) -> None:
     pinned = [image.name for image in case.experiment.spec.images]
     if run is not None and run.image not in pinned:
         cure = f"add it there by digest, or name one of those ({_listed(pinned)})"
-        raise Refused(reasons.INVALID_SPEC, f"spec.run.image names {run.image}, which spec.images does not have: {cure}")
+        raise Refused(
+            reasons.INVALID_SPEC,
+            f"spec.run.image names {run.image}, which spec.images does not have: {cure}",
+        )
 
 
 def run_out_of_range(case: _Case) -> None:
@@ -157,35 +221,68 @@ def run_out_of_range(case: _Case) -> None:
     allowed = case.profile.spec.run
     by = f"IsolationProfile {case.profile.name}"
     if run.retries > allowed.maximum_retries:
-        asks = f"spec.run.retries asks for {run.retries}, more than the {allowed.maximum_retries} that {by} allows"
-        raise Refused(reasons.RUN_OUT_OF_RANGE, f"{asks}: ask for at most {allowed.maximum_retries}")
+        asks = (
+            f"spec.run.retries asks for {run.retries}, more than the {allowed.maximum_retries} that"
+            f" {by} allows"
+        )
+        raise Refused(
+            reasons.RUN_OUT_OF_RANGE, f"{asks}: ask for at most {allowed.maximum_retries}"
+        )
     deadline = run.active_deadline_seconds
     if deadline is not None and deadline > allowed.maximum_deadline_seconds:
-        asks = f"spec.run.activeDeadlineSeconds asks for {deadline}, more than the {allowed.maximum_deadline_seconds} that {by} allows"
-        raise Refused(reasons.RUN_OUT_OF_RANGE, f"{asks}: ask for at most {allowed.maximum_deadline_seconds}")
+        asks = (
+            f"spec.run.activeDeadlineSeconds asks for {deadline}, more than the"
+            f" {allowed.maximum_deadline_seconds} that {by} allows"
+        )
+        raise Refused(
+            reasons.RUN_OUT_OF_RANGE, f"{asks}: ask for at most {allowed.maximum_deadline_seconds}"
+        )
 
 
 def run_without_delivery(case: _Case) -> None:
     """Refuse a run with inputs on a platform that has no image to deliver them with."""
-    if case.experiment.spec.run is not None and _has_inputs(case.experiment) and not case.platform_image:
-        what = "spec.run needs its inputs delivered, and the operator has no image of its own to do it with"
-        raise Refused(reasons.DELIVERY_UNAVAILABLE, f"{what}: set the chart's `operator.image.digest` (GLOVEBOX_IMAGE)")
+    if (
+        case.experiment.spec.run is not None
+        and _has_inputs(case.experiment)
+        and not case.platform_image
+    ):
+        what = (
+            "spec.run needs its inputs delivered, and the operator has no image of its own to do it"
+            " with"
+        )
+        raise Refused(
+            reasons.DELIVERY_UNAVAILABLE,
+            f"{what}: set the chart's `operator.image.digest` (GLOVEBOX_IMAGE)",
+        )
 
 
 def variables_collide(case: _Case) -> None:
     """Refuse names of which one would hide the other in the run's environment."""
     names = colliding_names(case.experiment.spec.config)
     if names:
-        what = f"spec.config holds {_listed(names)}, which would be one and the same environment variable of the run"
-        raise Refused(reasons.INVALID_SPEC, f"{what}: give them names that differ in more than case and punctuation")
+        what = (
+            f"spec.config holds {_listed(names)}, which would be one and the same environment"
+            " variable of the run"
+        )
+        raise Refused(
+            reasons.INVALID_SPEC,
+            f"{what}: give them names that differ in more than case and punctuation",
+        )
 
 
 def snapshot_too_large(case: _Case) -> None:
     """Refuse a declaration that does not fit into one ConfigMap."""
     size = declared_size(case.experiment)
     if size > SNAPSHOT_BYTES_MAX:
-        what = f"the declaration takes {size} bytes, more than the {SNAPSHOT_BYTES_MAX} that a snapshot holds"
-        raise Refused(reasons.INVALID_SPEC, f"{what}: shorten spec.run.args and spec.config.parameters, or pin long ones as a dataset")
+        what = (
+            f"the declaration takes {size} bytes, more than the {SNAPSHOT_BYTES_MAX} that a"
+            " snapshot holds"
+        )
+        raise Refused(
+            reasons.INVALID_SPEC,
+            f"{what}: shorten spec.run.args and spec.config.parameters, or pin long ones as a"
+            " dataset",
+        )
 
 
 def retention_out_of_range(case: _Case) -> None:
@@ -196,11 +293,19 @@ def retention_out_of_range(case: _Case) -> None:
     allowed = case.profile.spec.retention
     by = f"IsolationProfile {case.profile.name}"
     if asked.mode == "Governance" and allowed.mode == "Compliance":
-        what = f"spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that {by} demands"
-        raise Refused(reasons.RETENTION_OUT_OF_RANGE, f"{what}: write Compliance, or leave the mode out")
+        what = (
+            "spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that"
+            f" {by} demands"
+        )
+        raise Refused(
+            reasons.RETENTION_OUT_OF_RANGE, f"{what}: write Compliance, or leave the mode out"
+        )
     if asked.days is not None and not allowed.minimum_days <= asked.days <= allowed.maximum_days:
         what = f"spec.artifacts.retention.days is {asked.days}, outside of what {by} allows"
-        raise Refused(reasons.RETENTION_OUT_OF_RANGE, f"{what}: write {allowed.minimum_days} to {allowed.maximum_days}, or leave it out")
+        raise Refused(
+            reasons.RETENTION_OUT_OF_RANGE,
+            f"{what}: write {allowed.minimum_days} to {allowed.maximum_days}, or leave it out",
+        )
 
 
 def store_locks_too_short(case: _Case) -> None:
@@ -212,28 +317,47 @@ def store_locks_too_short(case: _Case) -> None:
     allowed = case.profile.spec.retention
     days = asked.days if asked is not None and asked.days is not None else allowed.default_days
     mode = asked.mode if asked is not None and asked.mode is not None else allowed.mode
-    where = f"the bucket of ObjectStore {case.store.name} locks what is written for {found.days} days in mode {found.mode}"
-    cure = "ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
+    where = (
+        f"the bucket of ObjectStore {case.store.name} locks what is written for {found.days} days"
+        f" in mode {found.mode}"
+    )
+    cure = (
+        "ask for less in spec.artifacts.retention, or name a store that locks longer in"
+        " spec.artifacts.storeRef"
+    )
     if days > found.days or (mode == "Compliance" and found.mode == "Governance"):
-        raise Refused(reasons.RETENTION_OUT_OF_RANGE, f"{where}, but {days} days in mode {mode} are asked for: {cure}")
+        raise Refused(
+            reasons.RETENTION_OUT_OF_RANGE,
+            f"{where}, but {days} days in mode {mode} are asked for: {cure}",
+        )
 
 
 def store_unreachable(case: _Case) -> None:
     """Refuse a store towards which no policy can open a way."""
     for cidr in store_route(case.store).cidrs:
         if forbidden := never_reachable(canonical_network(cidr)):
-            what = f"ObjectStore {case.store.name} is at {cidr}, in {forbidden}, which is never reachable from an experiment"
+            what = (
+                f"ObjectStore {case.store.name} is at {cidr}, in {forbidden}, which is never"
+                " reachable from an experiment"
+            )
             raise Refused(
-                reasons.ROUTE_NOT_ALLOWED, f"{what}: give the store another address, or name another store in spec.artifacts.storeRef"
+                reasons.ROUTE_NOT_ALLOWED,
+                f"{what}: give the store another address, or name another store in"
+                " spec.artifacts.storeRef",
             )
 
 
 def store_without_sts(case: _Case) -> None:
     """Refuse a store that can give no credentials for one prefix alone: a shared key would open every experiment's."""
     if case.store.spec.sts is None:
-        what = f"ObjectStore {case.store.name} has no spec.sts, so it cannot issue credentials that open this experiment's artifacts alone"
+        what = (
+            f"ObjectStore {case.store.name} has no spec.sts, so it cannot issue credentials that"
+            " open this experiment's artifacts alone"
+        )
         raise Refused(
-            reasons.STS_NOT_CONFIGURED, f"{what}: add spec.sts.roleArn to the ObjectStore, or name another store in spec.artifacts.storeRef"
+            reasons.STS_NOT_CONFIGURED,
+            f"{what}: add spec.sts.roleArn to the ObjectStore, or name another store in"
+            " spec.artifacts.storeRef",
         )
 
 

@@ -1,7 +1,9 @@
 """The body with which a drifted object is put right: the intent, and what is tolerated of the live object.
 
-Replacing takes away all that is not declared, also fields that another manager's forced apply took over. What
-`difference` tolerates would be taken away as well, although nothing was wrong with it; so it is carried over.
+Replacing takes away all that is not declared, also fields that another manager's forced apply took
+over. What
+`difference` tolerates would be taken away as well, although nothing was wrong with it; so it is
+carried over.
 """
 
 from __future__ import annotations
@@ -17,7 +19,11 @@ def replacement(intent: Mapping[str, Any], live: Mapping[str, Any]) -> Kubernete
     """Return the body of a PUT, which fails with a conflict when the object is another or newer than the one that was read."""
     old = live["metadata"]
     metadata = {**intent["metadata"], "uid": old["uid"], "resourceVersion": old["resourceVersion"]}
-    foreign = {key: value for key, value in (old.get("annotations") or {}).items() if is_foreign_annotation(key)}
+    foreign = {
+        key: value
+        for key, value in (old.get("annotations") or {}).items()
+        if is_foreign_annotation(key)
+    }
     if foreign:
         metadata["annotations"] = foreign | intent["metadata"].get("annotations", {})
     if not old.get("namespace") and old.get("finalizers"):

@@ -1,14 +1,16 @@
 """The run: one Job from `spec.run`, with everything mounted that the snapshot names and nothing else.
 
-The pod has two steps. The fetcher, in the Glovebox image, fills the volume of inputs and is the only container that holds a credential for
-them; then the team's image runs, with that volume read-only, with the credentials of its artifacts as a file that is renewed in place,
-and with no token for the API server. Both are different users, so that what the first wrote cannot be changed by the second even
-where a mount were writable.
+The pod has two steps. The fetcher, in the Glovebox image, fills the volume of inputs and is the
+only container that holds a credential for them; then the team's image runs, with that volume
+read-only, with the credentials of its artifacts as a file that is renewed in place, and with no
+token for the API server. Both are different users, so that what the first wrote cannot be changed
+by the second even where a mount were writable.
 
-Where datasets are volumes of their own (`input_volumes.py`) the fetcher compares them with their pins instead, holds no credential for
-them, and mounts them read-only like everybody.
+Where datasets are volumes of their own (`input_volumes.py`) the fetcher compares them with their
+pins instead, holds no credential for them, and mounts them read-only like everybody.
 
-A fetcher that finds other bytes than the pinned ones ends with an exit code that fails the Job at once: trying again would find the same.
+A fetcher that finds other bytes than the pinned ones ends with an exit code that fails the Job at
+    once: trying again would find the same.
 """
 
 from __future__ import annotations
@@ -33,13 +35,20 @@ from glovebox.desired.pods import (
     failure_rules,
     pod_frame,
 )
-from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER, run_environment
+from glovebox.desired.run_environment import (
+    ARTIFACTS_FOLDER,
+    INPUTS_FOLDER,
+    SNAPSHOT_FOLDER,
+    run_environment,
+)
 
 RUN_CONTAINER: Final = "run"
-# The guards of the chart know these volumes by name: only the fetcher mounts the first writable, and the second at all.
+# The guards of the chart know these volumes by name: only the fetcher mounts the first writable,
+# and the second at all.
 INPUTS_VOLUME: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_VOLUME: Final = "glovebox-inputs-credentials"
-# What the volume needs beside the pinned bytes: proofs, features, and partial files of a file system with large blocks.
+# What the volume needs beside the pinned bytes: proofs, features, and partial files of a file
+# system with large blocks.
 _INPUTS_SLACK_BYTES: Final = 64 << 20
 
 
@@ -60,7 +69,10 @@ def run_job(inputs: ExperimentInputs) -> KubernetesObject | None:
             # A second pod while the first is still ending would be two writers under one prefix.
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {"rules": failure_rules(fetches=bool(inputs.inputs))},
-            "template": {"metadata": {"labels": owned_labels(inputs)}, "spec": pod_spec(inputs, run)},
+            "template": {
+                "metadata": {"labels": owned_labels(inputs)},
+                "spec": pod_spec(inputs, run),
+            },
         },
     }
 
@@ -73,7 +85,9 @@ def deadline_seconds(inputs: ExperimentInputs, run: Run) -> int:
 def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
     """Return the pod of a run."""
     delivers = bool(inputs.inputs)
-    reference = next(image.reference for image in inputs.experiment.spec.images if image.name == run.image)
+    reference = next(
+        image.reference for image in inputs.experiment.spec.images if image.name == run.image
+    )
     container: dict[str, Any] = {
         "name": RUN_CONTAINER,
         "image": reference,
@@ -87,7 +101,11 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
     if run.args:
         container["args"] = list(run.args)
     amounts = {"cpu": run.cpu, "memory": run.memory}
-    asked = {resource: quantity.canonical(amount) for resource, amount in amounts.items() if amount is not None}
+    asked = {
+        resource: quantity.canonical(amount)
+        for resource, amount in amounts.items()
+        if amount is not None
+    }
     if asked or delivers:
         container["resources"] = _resources(inputs, asked, delivers=delivers)
     return pod_frame() | {
@@ -105,9 +123,18 @@ def mounts(inputs: ExperimentInputs) -> list[dict[str, Any]]:
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
     ]
     if inputs.inputs:
-        entries.append({"name": INPUTS_VOLUME, "mountPath": INPUTS_FOLDER, "readOnly": True, "recursiveReadOnly": "IfPossible"})
+        entries.append(
+            {
+                "name": INPUTS_VOLUME,
+                "mountPath": INPUTS_FOLDER,
+                "readOnly": True,
+                "recursiveReadOnly": "IfPossible",
+            }
+        )
     # Below the volume of the others: the fetcher left a folder there for each.
-    return entries + [input_mount(inputs, item, f"{INPUTS_FOLDER}/{item.name}") for item in inputs.mounted]
+    return entries + [
+        input_mount(inputs, item, f"{INPUTS_FOLDER}/{item.name}") for item in inputs.mounted
+    ]
 
 
 def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
@@ -120,11 +147,19 @@ def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
     if not inputs.inputs:
         return entries
     entries += [
-        {"name": INPUTS_VOLUME, "emptyDir": {"sizeLimit": quantity.canonical(str(_inputs_bytes(inputs)))}},
+        {
+            "name": INPUTS_VOLUME,
+            "emptyDir": {"sizeLimit": quantity.canonical(str(_inputs_bytes(inputs)))},
+        },
         {"name": "inputs-plan", "configMap": {"name": names.INPUTS_CONFIG_MAP}},
     ]
     if _needs_credentials(inputs):
-        entries.append({"name": INPUTS_CREDENTIALS_VOLUME, "secret": {"secretName": names.INPUTS_CREDENTIALS_SECRET}})
+        entries.append(
+            {
+                "name": INPUTS_CREDENTIALS_VOLUME,
+                "secret": {"secretName": names.INPUTS_CREDENTIALS_SECRET},
+            }
+        )
     return entries + [pod_volume(inputs, item) for item in inputs.mounted]
 
 
@@ -136,14 +171,27 @@ def _inputs_bytes(inputs: ExperimentInputs) -> int:
     return sum(item.bytes for item in inputs.fetched) + _INPUTS_SLACK_BYTES
 
 
-def _resources(inputs: ExperimentInputs, asked: dict[str, str], *, delivers: bool) -> dict[str, Any]:
+def _resources(
+    inputs: ExperimentInputs, asked: dict[str, str], *, delivers: bool
+) -> dict[str, Any]:
     if not delivers:
         return {"requests": asked, "limits": dict(asked)}
-    # All emptyDir volumes count against the containers' limits: the LimitRange's default alone would evict a run with big inputs.
+    # All emptyDir volumes count against the containers' limits: the LimitRange's default alone
+    # would evict a run with big inputs.
     limits = inputs.profile.spec.limits
     return {
-        which: asked | {"ephemeral-storage": quantity.canonical(f"{quantity.parse(own) + _inputs_bytes(inputs):f}")}
-        for which, own in (("requests", limits.default_request_ephemeral_storage), ("limits", limits.default_ephemeral_storage))
+        which: (
+            asked
+            | {
+                "ephemeral-storage": quantity.canonical(
+                    f"{quantity.parse(own) + _inputs_bytes(inputs):f}"
+                )
+            }
+        )
+        for which, own in (
+            ("requests", limits.default_request_ephemeral_storage),
+            ("limits", limits.default_ephemeral_storage),
+        )
     }
 
 
@@ -154,8 +202,12 @@ def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
     ]
     if _needs_credentials(inputs):
-        entries.append({"name": INPUTS_CREDENTIALS_VOLUME, "mountPath": CREDENTIALS_FOLDER, "readOnly": True})
-    entries += [input_mount(inputs, item, f"{DATASETS_FOLDER}/{item.name}") for item in inputs.mounted]
+        entries.append(
+            {"name": INPUTS_CREDENTIALS_VOLUME, "mountPath": CREDENTIALS_FOLDER, "readOnly": True}
+        )
+    entries += [
+        input_mount(inputs, item, f"{DATASETS_FOLDER}/{item.name}") for item in inputs.mounted
+    ]
     return {
         "name": FETCH_CONTAINER,
         "image": inputs.platform_image,

@@ -1,7 +1,8 @@
 """The environment of a run: where things are, and its seeds, parameters and threads, all from the snapshot.
 
-Names are `GLOVEBOX_SEED_<NAME>` and `GLOVEBOX_PARAM_<NAME>`, in upper snake case (`learningRate` becomes `LEARNING_RATE`). The whole truth
-is the snapshot itself, at `$GLOVEBOX_SNAPSHOT`; the variables are for programs that would rather not read JSON.
+Names are `GLOVEBOX_SEED_<NAME>` and `GLOVEBOX_PARAM_<NAME>`, in upper snake case (`learningRate`
+becomes `LEARNING_RATE`). The whole truth is the snapshot itself, at `$GLOVEBOX_SNAPSHOT`; the
+variables are for programs that would rather not read JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from glovebox.desired.inputs import ExperimentInputs
 INPUTS_FOLDER: Final = "/inputs"
 ARTIFACTS_FOLDER: Final = "/var/run/glovebox/artifacts"
 SNAPSHOT_FOLDER: Final = "/etc/glovebox"
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_THREADS: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 # Python takes no other as PYTHONHASHSEED.
 _HASH_SEED_MAX: Final = 4294967295
 
@@ -49,7 +55,9 @@ def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
 def declared_variables(config: Config) -> dict[str, str]:
     """Return the variables of seeds and parameters."""
     seeds = {f"GLOVEBOX_SEED_{upper_snake(name)}": str(seed) for name, seed in config.seeds.items()}
-    return seeds | {f"GLOVEBOX_PARAM_{upper_snake(name)}": value for name, value in config.parameters.items()}
+    return seeds | {
+        f"GLOVEBOX_PARAM_{upper_snake(name)}": value for name, value in config.parameters.items()
+    }
 
 
 def colliding_names(config: Config) -> list[str]:

@@ -1,12 +1,14 @@
 """Snapshot: what a run depends on, as canonical JSON, with its digest, in one immutable ConfigMap.
 
-The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and under whatever
-name. It covers the content of the inputs and their roles, images, configuration, routes, declared resources, the run,
-the artifacts' store and declared retention, and the name of the profile. It does not cover who, why and for how long
-(name, team, UID, purpose, life cycle), nor the profile's own text: the platform may change a default for everybody
-without changing what an experiment is.
+The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and
+    under whatever
+name. It covers the content of the inputs and their roles, images, configuration, routes, declared
+resources, the run, the artifacts' store and declared retention, and the name of the profile. It
+does not cover who, why and for how long (name, team, UID, purpose, life cycle), nor the profile's
+own text: the platform may change a default for everybody without changing what an experiment is.
 
-Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is `digest`. Fields that are
+Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is
+    `digest`. Fields that are
 not set are left out, so that a field added later changes no digest of before.
 """
 
@@ -29,16 +31,19 @@ FORMAT: Final = "glovebox.dev/experiment/v1"
 KEY_SNAPSHOT: Final = "snapshot.json"
 KEY_DIGEST: Final = "digest"
 KEY_IMAGES: Final = "images"
-# The image that may write volumes of inputs and read with their credentials; the guards read it. No part of the digest.
+# The image that may write volumes of inputs and read with their credentials; the guards read it. No
+# part of the digest.
 KEY_PLATFORM_IMAGE: Final = "platformImage"
-# The images that may be mounted as volumes, one reference per line; the guards read it. No part of the digest: the bytes are.
+# The images that may be mounted as volumes, one reference per line; the guards read it. No part of
+# the digest: the bytes are.
 KEY_INPUT_IMAGES: Final = "inputImages"
 
 
 def experiment_digest(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> str:
     """Return the identity of everything the experiment depends on, `sha256:<64 hex>`.
 
-    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and networks in any spelling.
+    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and
+    networks in any spelling.
 
     Raises:
         InvalidInput: `NotCanonical`, when a value has no single spelling in JSON.
@@ -52,11 +57,17 @@ def dependencies(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> dic
     parts = {
         "format": FORMAT,
         "profile": spec.profile,
-        "inputs": [_input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))],
+        "inputs": [
+            _input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))
+        ],
         "images": {image.name: image.reference for image in spec.images},
         "config": _declared(spec.config),
-        "network": [_route(route) for route in sorted(spec.network.egress, key=lambda route: route.name)],
-        "resources": {resource: quantity.plain(amount) for resource, amount in spec.resources.quota.items()},
+        "network": [
+            _route(route) for route in sorted(spec.network.egress, key=lambda route: route.name)
+        ],
+        "resources": {
+            resource: quantity.plain(amount) for resource, amount in spec.resources.quota.items()
+        },
         "run": _declared(spec.run) if spec.run else None,
         "artifacts": _declared(spec.artifacts),
     }
@@ -67,7 +78,10 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ConfigMap. It is immutable: the API server refuses a change of its data, whoever asks."""
     covered = dependencies(inputs.experiment, inputs.inputs)
     mounted = sorted({item.image for item in inputs.mounted if item.image})
-    references = sorted({image.reference for image in inputs.experiment.spec.images} | ({inputs.platform_image} - {""}))
+    references = sorted(
+        {image.reference for image in inputs.experiment.spec.images}
+        | ({inputs.platform_image} - {""})
+    )
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -1,8 +1,9 @@
 """Who last wrote a field of a live object, read from `metadata.managedFields`.
 
-The API server keeps for each manager the set of fields it owns (FieldsV1: `f:<field>`, `k:{<keys>}` for items of keyed
-lists, `v:<value>` for items of sets, `.` for the thing itself). Lists that are atomic end the walk: their owner wrote
-the whole list. Source: sigs.k8s.io/structured-merge-diff, `fieldpath/serialize-pe.go`.
+The API server keeps for each manager the set of fields it owns (FieldsV1: `f:<field>`, `k:{<keys>}`
+for items of keyed lists, `v:<value>` for items of sets, `.` for the thing itself). Lists that are
+atomic end the walk: their owner wrote the whole list. Source: sigs.k8s.io/structured-merge-diff,
+`fieldpath/serialize-pe.go`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import orjson
 
 from glovebox import names
 
-_SEGMENT: Final = re.compile(r"\['(?P<quoted>[^']*)'\]|\[(?P<index>[0-9]+)\]|\.?(?P<word>[^.\[\]]+)")
+_SEGMENT: Final = re.compile(
+    r"\['(?P<quoted>[^']*)'\]|\[(?P<index>[0-9]+)\]|\.?(?P<word>[^.\[\]]+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,9 @@ class Writer:
 def writer_of(live: Mapping[str, Any], path: str) -> Writer | None:
     """Return who last wrote the field, or None when the object does not tell.
 
-    Nobody owns a field that is gone. Then the answer is the last one, other than the operator, who wrote to the
-    object not before the operator did; when there is no such writer, nobody is accused.
+    Nobody owns a field that is gone. Then the answer is the last one, other than the operator, who
+    wrote to the object not before the operator did; when there is no such writer, nobody is
+    accused.
 
     Args:
         live: The live object with its `metadata.managedFields`.
@@ -64,26 +68,42 @@ def writer_of(live: Mapping[str, Any], path: str) -> Writer | None:
 
 def _entries(live: Mapping[str, Any]) -> Iterator[tuple[Writer, Mapping[str, Any]]]:
     for entry in live.get("metadata", {}).get("managedFields") or ():
-        writer = Writer(entry.get("manager", ""), entry.get("operation", ""), entry.get("time"), entry.get("subresource", ""))
+        writer = Writer(
+            entry.get("manager", ""),
+            entry.get("operation", ""),
+            entry.get("time"),
+            entry.get("subresource", ""),
+        )
         yield writer, entry.get("fieldsV1") or {}
 
 
 def _last_stranger(live: Mapping[str, Any]) -> Writer | None:
     """Return the latest writer that is not the operator and not earlier than it. Controllers that write status do not count."""
     writers = [writer for writer, _ in _entries(live) if not writer.subresource]
-    own = max((writer.time or "" for writer in writers if writer.manager == names.FIELD_MANAGER), default="")
-    strangers = [writer for writer in writers if writer.manager != names.FIELD_MANAGER and (writer.time or "") >= own]
+    own = max(
+        (writer.time or "" for writer in writers if writer.manager == names.FIELD_MANAGER),
+        default="",
+    )
+    strangers = [
+        writer
+        for writer in writers
+        if writer.manager != names.FIELD_MANAGER and (writer.time or "") >= own
+    ]
     return max(strangers, key=lambda writer: writer.time or "", default=None)
 
 
 def _segments(path: str) -> list[str | int]:
-    return [int(found["index"]) if found["index"] else found["quoted"] or found["word"] for found in _SEGMENT.finditer(path)]
+    return [
+        int(found["index"]) if found["index"] else found["quoted"] or found["word"]
+        for found in _SEGMENT.finditer(path)
+    ]
 
 
 def _depth(fields: Mapping[str, Any], segments: list[str | int], value: Any) -> int:
     """Return how deep the owned set reaches towards the field; 0 when the manager does not own it.
 
-    A set that names things beside the field, and neither the field nor a leaf above it, does not own the field.
+    A set that names things beside the field, and neither the field nor a leaf above it, does not
+    own the field.
     """
     for depth, segment in enumerate(segments):
         value = _child(value, segment)

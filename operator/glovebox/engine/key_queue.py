@@ -1,7 +1,8 @@
 """A queue of keys: each key once, never by two workers at a time, repairs before new work, retries with growing waits.
 
-A key that is added while it is being worked on is worked on again afterwards, so no change is ever missed and nothing is done
-twice at once. Dropping the queue at any moment is safe: keys carry no facts, the next list brings them again.
+A key that is added while it is being worked on is worked on again afterwards, so no change is ever
+missed and nothing is done twice at once. Dropping the queue at any moment is safe: keys carry no
+facts, the next list brings them again.
 """
 
 from __future__ import annotations

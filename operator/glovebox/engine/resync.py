@@ -1,7 +1,7 @@
 """The net under the watches: everything is listed and compared on an interval, whatever the watches say.
 
-kopf never tells a deletion that was missed in a gap of its watch, so the list is also compared with what is remembered. Keys are
-woken with the lowest priority and spread over the interval.
+kopf never tells a deletion that was missed in a gap of its watch, so the list is also compared with
+what is remembered. Keys are woken with the lowest priority and spread over the interval.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import time
 
 import structlog
 
-from glovebox.engine.caches import free_caches
+from glovebox.controllers.experiment.caches import free_caches
+from glovebox.controllers.world import World
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.workers import Workers
-from glovebox.engine.world import World
 from glovebox.errors import GloveboxError
 from glovebox.kube.answers import Expired, NotFound
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
-from glovebox.observe.resources import Key
+from glovebox.kube.resources import Key
 
 _PRIME_RETRY_SECONDS = 1.0
 log = structlog.get_logger(__name__)
@@ -52,7 +52,11 @@ class Resync:
                     await self.sweep(kind)
                     break
                 except (GloveboxError, NotFound, Expired) as error:
-                    log.warning("our own kinds cannot be listed yet, trying again", kind=kind.kind, error=str(error))
+                    log.warning(
+                        "our own kinds cannot be listed yet, trying again",
+                        kind=kind.kind,
+                        error=str(error),
+                    )
                     await asyncio.sleep(_PRIME_RETRY_SECONDS)
         self.primed = True
 

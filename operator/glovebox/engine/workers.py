@@ -9,14 +9,14 @@ from typing import Final
 
 import structlog
 
+from glovebox.controllers.reconcile import reconcile
+from glovebox.controllers.world import Result, World
 from glovebox.engine.backoff import Backoff
 from glovebox.engine.key_queue import KeyQueue, Priority
-from glovebox.engine.reconcile import reconcile
-from glovebox.engine.world import Result, World
 from glovebox.errors import Conflict, Forbidden, Unavailable
 from glovebox.kube.gate import urgency
 from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE
-from glovebox.observe.resources import Key
+from glovebox.kube.resources import Key
 
 # Work of the cluster never waits for work of the data, which may read bytes for minutes.
 CLUSTER_QUEUE: Final = "cluster"
@@ -78,7 +78,12 @@ class Workers:
         except Conflict:
             world.metrics.errors.labels(controller, "conflict").inc()
             world.metrics.reconciles.labels(controller, "error").inc()
-            queue.add_after(key, min(_CONFLICT_SECONDS * 2 ** self._backoff.failures(key), self._backoff.failed(key)))
+            queue.add_after(
+                key,
+                min(
+                    _CONFLICT_SECONDS * 2 ** self._backoff.failures(key), self._backoff.failed(key)
+                ),
+            )
         except Unavailable as error:
             reason = "forbidden" if isinstance(error, Forbidden) else "unavailable"
             self._failed(world, queue, key, reason, error.message)
@@ -92,12 +97,19 @@ class Workers:
             world.metrics.in_progress.labels(controller).dec()
             world.metrics.duration.labels(controller).observe(time.perf_counter() - started)
 
-    def _failed(self, world: World, queue: KeyQueue[Key], key: Key, reason: str, message: str) -> None:
+    def _failed(
+        self, world: World, queue: KeyQueue[Key], key: Key, reason: str, message: str
+    ) -> None:
         controller = key.kind.lower()
         world.metrics.errors.labels(controller, reason).inc()
         world.metrics.reconciles.labels(controller, "error").inc()
         wait = self._backoff.failed(key)
-        log.warning("reconciling failed, trying again", reason=reason, error=message, wait_seconds=round(wait, 1))
+        log.warning(
+            "reconciling failed, trying again",
+            reason=reason,
+            error=message,
+            wait_seconds=round(wait, 1),
+        )
         queue.add_after(key, wait)
 
     def _succeeded(self, world: World, queue: KeyQueue[Key], key: Key, result: Result) -> None:
@@ -113,7 +125,11 @@ class Workers:
 def _about(world: World, key: Key) -> dict[str, object]:
     obj = world.resources.get(key)
     metadata = obj["metadata"] if obj is not None else {}
-    return {"resource": str(key), "uid": metadata.get("uid", ""), "generation": metadata.get("generation", 0)}
+    return {
+        "resource": str(key),
+        "uid": metadata.get("uid", ""),
+        "generation": metadata.get("generation", 0),
+    }
 
 
 def _result(obj: dict[str, object] | None) -> str:

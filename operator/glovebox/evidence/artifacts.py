@@ -1,8 +1,8 @@
 """The list of artifacts: every object version below an experiment's prefix, delete markers included, as canonical JSON Lines.
 
-The first line names the format, the last one counts; a list that was cut short, extended or edited is refused, and
-its digest is the SHA-256 of all of its bytes. Lines stand in the order of key and version, so that the same artifacts
-give the same bytes.
+The first line names the format, the last one counts; a list that was cut short, extended or edited
+is refused, and its digest is the SHA-256 of all of its bytes. Lines stand in the order of key and
+version, so that the same artifacts give the same bytes.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ class Artifact(BaseModel):
         key: The whole key.
         version_id: Empty where the store gave none.
         size: Bytes; 0 for a marker.
-        sha256: 64 hex digits of the bytes; empty for a marker, and for what is listed under a name that finds nothing.
+        sha256: 64 hex digits of the bytes; empty for a marker, and for what is listed under a name
+            that finds nothing.
         is_latest: Whether it is what a read without a version gets.
         delete_marker: Whether it only hides what is below it.
         lock_mode: `Compliance`, `Governance`, or empty where nothing locks it.
         retain_until_time: End of its lock, RFC 3339 in UTC; empty without one.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid"
+    )
 
     key: str
     version_id: str

@@ -1,7 +1,9 @@
 """DSSE: a signature over a payload and its type, so that neither can be taken for something else.
 
-The format is DSSE v1 (secure-systems-lab/dsse), as in-toto uses it; the signature is Ed25519. It is thirty lines over
-`cryptography`, which we need anyway: the libraries that do the same bring a metadata system of their own with them.
+The format is DSSE v1 (secure-systems-lab/dsse), as in-toto uses it; the signature is Ed25519. It is
+thirty lines over
+`cryptography`, which we need anyway: the libraries that do the same bring a metadata system of
+their own with them.
 """
 
 from __future__ import annotations
@@ -42,7 +44,10 @@ def new_key_pair() -> KeyPair:
     """Make a new pair. The one place in this room that needs randomness: whoever seals calls it once in a cluster's life."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return KeyPair(private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+    return KeyPair(
+        private,
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
+    )
 
 
 def load_private_key(pem: str) -> Ed25519PrivateKey:
@@ -54,7 +59,9 @@ def load_private_key(pem: str) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise InvalidInput(reasons.SIGNING_KEY_INVALID, "the signing key is no unencrypted private key in PEM form") from None
+        raise InvalidInput(
+            reasons.SIGNING_KEY_INVALID, "the signing key is no unencrypted private key in PEM form"
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise InvalidInput(reasons.SIGNING_KEY_INVALID, "the signing key is not an Ed25519 key")
     return key
@@ -69,7 +76,9 @@ def load_public_key(pem: str) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InvalidInput(reasons.SIGNING_KEY_INVALID, "the key is no public key in PEM form") from error
+        raise InvalidInput(
+            reasons.SIGNING_KEY_INVALID, "the key is no public key in PEM form"
+        ) from error
     if not isinstance(key, Ed25519PublicKey):
         raise InvalidInput(reasons.SIGNING_KEY_INVALID, "the key is not an Ed25519 key")
     return key
@@ -77,7 +86,9 @@ def load_public_key(pem: str) -> Ed25519PublicKey:
 
 def key_id(key: Ed25519PublicKey) -> str:
     """Return the SHA-256 (hex) of a public key's SubjectPublicKeyInfo in DER."""
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return hashlib.sha256(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).hexdigest()
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -91,7 +102,9 @@ def sign(payload: bytes, key: Ed25519PrivateKey) -> bytes:
     envelope = {
         "payload": base64.b64encode(payload).decode(),
         "payloadType": PAYLOAD_TYPE,
-        "signatures": [{"keyid": key_id(key.public_key()), "sig": base64.b64encode(signature).decode()}],
+        "signatures": [
+            {"keyid": key_id(key.public_key()), "sig": base64.b64encode(signature).decode()}
+        ],
     }
     return orjson.dumps(envelope)
 
@@ -106,15 +119,21 @@ def opened(envelope: bytes, key: Ed25519PublicKey) -> bytes:
         document: dict[str, Any] = orjson.loads(envelope)
         payload = base64.b64decode(document["payload"], validate=True)
         payload_type = document["payloadType"]
-        signatures = [base64.b64decode(entry["sig"], validate=True) for entry in document["signatures"]]
+        signatures = [
+            base64.b64decode(entry["sig"], validate=True) for entry in document["signatures"]
+        ]
     except (ValueError, TypeError, KeyError, binascii.Error) as error:
         raise InvalidInput(reasons.MANIFEST_INVALID, "the statement is no DSSE envelope") from error
     if payload_type != PAYLOAD_TYPE:
-        raise InvalidInput(reasons.MANIFEST_INVALID, f"the envelope holds {payload_type!r}, not {PAYLOAD_TYPE}")
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID, f"the envelope holds {payload_type!r}, not {PAYLOAD_TYPE}"
+        )
     for signature in signatures:
         try:
             key.verify(signature, pre_authentication_encoding(payload_type, payload))
         except InvalidSignature:
             continue
         return payload
-    raise InvalidInput(reasons.DIGEST_MISMATCH, f"no signature of the envelope is of the key {key_id(key)}")
+    raise InvalidInput(
+        reasons.DIGEST_MISMATCH, f"no signature of the envelope is of the key {key_id(key)}"
+    )

@@ -1,7 +1,8 @@
 """The statement: which artifacts came of which inputs, images and settings. An in-toto Statement v1 with a SLSA provenance v1 predicate.
 
-Its subjects are the artifacts as a reader without versions sees them, and the list of all versions. What the run depended on is told twice:
-in `externalParameters`, which is the snapshot word for word, and in `resolvedDependencies`, where each has its digest.
+Its subjects are the artifacts as a reader without versions sees them, and the list of all versions.
+What the run depended on is told twice: in `externalParameters`, which is the snapshot word for
+word, and in `resolvedDependencies`, where each has its digest.
 """
 
 from __future__ import annotations
@@ -70,18 +71,26 @@ class SealInputs:
     version: str
 
 
-def statement(about: SealInputs, artifacts: Iterable[Artifact], artifact_list_digest: str) -> dict[str, Any]:
+def statement(
+    about: SealInputs, artifacts: Iterable[Artifact], artifact_list_digest: str
+) -> dict[str, Any]:
     """Return the statement over an experiment's artifacts."""
     bucket_and_prefix = about.prefix.removeprefix("s3://")
     prefix = bucket_and_prefix.partition("/")[2]
     return {
         "_type": STATEMENT_TYPE,
-        "subject": [*subjects(prefix, artifacts), {"name": LIST_NAME, "digest": _digest(artifact_list_digest)}],
+        "subject": [
+            *subjects(prefix, artifacts),
+            {"name": LIST_NAME, "digest": _digest(artifact_list_digest)},
+        ],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {"experiment": about.experiment, "snapshot": orjson.loads(about.snapshot)},
+                "externalParameters": {
+                    "experiment": about.experiment,
+                    "snapshot": orjson.loads(about.snapshot),
+                },
                 "internalParameters": {"artifacts": about.prefix, "uid": about.uid},
                 "resolvedDependencies": list(_dependencies(about)),
             },
@@ -97,7 +106,14 @@ def statement(about: SealInputs, artifacts: Iterable[Artifact], artifact_list_di
                     if value
                 },
                 "byproducts": [
-                    {"name": "outcome", "annotations": {"outcome": about.outcome, "reason": about.reason, "sealedOn": about.sealed}},
+                    {
+                        "name": "outcome",
+                        "annotations": {
+                            "outcome": about.outcome,
+                            "reason": about.reason,
+                            "sealedOn": about.sealed,
+                        },
+                    },
                 ],
             },
         },
@@ -114,7 +130,11 @@ def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]
 def _dependencies(about: SealInputs) -> Iterable[Mapping[str, Any]]:
     yield {"name": SNAPSHOT_NAME, "digest": _digest(about.digest)}
     for entry in about.inputs:
-        described = {"name": entry.name, "digest": _digest(entry.digest), "annotations": {"kind": entry.kind}}
+        described = {
+            "name": entry.name,
+            "digest": _digest(entry.digest),
+            "annotations": {"kind": entry.kind},
+        }
         yield described | ({"uri": entry.uri} if entry.uri else {})
     for image in about.images:
         repository, _, digest = image.partition("@")

@@ -1,7 +1,8 @@
 """Verifies a seal without the cluster: the signature, and that statement, list, snapshot and bytes say the same.
 
-It answers with findings, each with what differs and where; no findings means that everything that was looked at
-holds. What was not looked at (bytes that are not in the bundle) is counted, never passed over in silence.
+It answers with findings, each with what differs and where; no findings means that everything that
+was looked at holds. What was not looked at (bytes that are not in the bundle) is counted, never
+passed over in silence.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, list_digest
 from glovebox.evidence.envelope import opened
-from glovebox.evidence.statement import LIST_NAME, PREDICATE_TYPE, SNAPSHOT_NAME, STATEMENT_TYPE, subjects
+from glovebox.evidence.statement import (
+    LIST_NAME,
+    PREDICATE_TYPE,
+    SNAPSHOT_NAME,
+    STATEMENT_TYPE,
+    subjects,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,9 @@ class Report:
         self.findings.append(Finding(what, where, message))
 
 
-def verify_evidence(envelope: bytes, artifact_list: bytes, snapshot: bytes, key: Ed25519PublicKey) -> Report:
+def verify_evidence(
+    envelope: bytes, artifact_list: bytes, snapshot: bytes, key: Ed25519PublicKey
+) -> Report:
     """Verify the three documents of a seal against each other and against a public key."""
     report = Report()
     try:
@@ -66,7 +75,9 @@ def verify_evidence(envelope: bytes, artifact_list: bytes, snapshot: bytes, key:
         report.note("ListInvalid", LIST_NAME, error.message)
         return report
     if (document.get("_type"), document.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
-        report.note("StatementInvalid", "attestation.dsse.json", "it is no provenance statement of in-toto")
+        report.note(
+            "StatementInvalid", "attestation.dsse.json", "it is no provenance statement of in-toto"
+        )
         return report
     _check_subjects(report, document, prefix, artifact_list)
     _check_snapshot(report, document, snapshot)
@@ -81,9 +92,13 @@ def stated_list_digest(envelope: bytes) -> str:
     """
     try:
         document = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
-        digest = next(entry["digest"]["sha256"] for entry in document["subject"] if entry["name"] == LIST_NAME)
+        digest = next(
+            entry["digest"]["sha256"] for entry in document["subject"] if entry["name"] == LIST_NAME
+        )
     except (ValueError, TypeError, KeyError, StopIteration) as error:
-        raise InvalidInput(reasons.MANIFEST_INVALID, "the signed statement names no list of artifacts") from error
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID, "the signed statement names no list of artifacts"
+        ) from error
     return f"{DIGEST_PREFIX}{digest}"
 
 
@@ -91,7 +106,10 @@ def check_bytes(report: Report, artifact: Artifact, sha256: str, size: int) -> N
     """Compare the bytes of one artifact, as they were read, with the list."""
     if (sha256, size) != (artifact.sha256, artifact.size):
         report.note(
-            "BytesDiffer", artifact.key, f"{size} bytes with sha256:{sha256}, sealed are {artifact.size} with sha256:{artifact.sha256}"
+            "BytesDiffer",
+            artifact.key,
+            f"{size} bytes with sha256:{sha256}, sealed are {artifact.size} with"
+            f" sha256:{artifact.sha256}",
         )
 
 
@@ -103,37 +121,73 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
         live = now.get(identity)
         if live is None:
             report.note("VersionMissing", artifact.key, f"version {artifact.version_id} is gone")
-        elif artifact.retain_until_time and (live.lock_mode != artifact.lock_mode or live.retain_until_time < artifact.retain_until_time):
+        elif artifact.retain_until_time and (
+            live.lock_mode != artifact.lock_mode
+            or live.retain_until_time < artifact.retain_until_time
+        ):
             report.note(
                 "LockShortened",
                 artifact.key,
-                f"version {artifact.version_id} is locked {live.lock_mode or 'not'} until {live.retain_until_time or 'never'}, sealed "
-                f"was {artifact.lock_mode} until {artifact.retain_until_time}",
+                f"version {artifact.version_id} is locked {live.lock_mode or 'not'} until"
+                f" {live.retain_until_time or 'never'}, sealed was {artifact.lock_mode} until"
+                f" {artifact.retain_until_time}",
             )
     for identity, artifact in now.items():
         if identity not in sealed:
             kind = "a delete marker" if artifact.delete_marker else f"version {artifact.version_id}"
-            report.note("WrittenAfterSeal", artifact.key, f"{kind} is not in the seal; the sealed versions are read by their ids")
+            report.note(
+                "WrittenAfterSeal",
+                artifact.key,
+                f"{kind} is not in the seal; the sealed versions are read by their ids",
+            )
 
 
-def _check_subjects(report: Report, document: Mapping[str, Any], prefix: str, artifact_list: bytes) -> None:
-    stated = {str(entry["name"]): str(entry["digest"].get("sha256")) for entry in document.get("subject") or ()}
+def _check_subjects(
+    report: Report, document: Mapping[str, Any], prefix: str, artifact_list: bytes
+) -> None:
+    stated = {
+        str(entry["name"]): str(entry["digest"].get("sha256"))
+        for entry in document.get("subject") or ()
+    }
     digest = list_digest(artifact_list).removeprefix(DIGEST_PREFIX)
     if stated.pop(LIST_NAME, None) != digest:
-        report.note("ListDiffers", LIST_NAME, f"it has the digest sha256:{digest}, which is not the signed one")
-    listed = {entry["name"]: entry["digest"]["sha256"] for entry in subjects(prefix, report.artifacts)}
+        report.note(
+            "ListDiffers",
+            LIST_NAME,
+            f"it has the digest sha256:{digest}, which is not the signed one",
+        )
+    listed = {
+        entry["name"]: entry["digest"]["sha256"] for entry in subjects(prefix, report.artifacts)
+    }
     for name in sorted(stated.keys() | listed.keys()):
         if stated.get(name) != listed.get(name):
-            report.note("SubjectDiffers", name, "the signed statement and the list of artifacts do not say the same of it")
+            report.note(
+                "SubjectDiffers",
+                name,
+                "the signed statement and the list of artifacts do not say the same of it",
+            )
 
 
 def _check_snapshot(report: Report, document: Mapping[str, Any], snapshot: bytes) -> None:
     digest = hashlib.sha256(snapshot).hexdigest()
     definition = document["predicate"]["buildDefinition"]
     stated = next(
-        (entry["digest"].get("sha256") for entry in definition["resolvedDependencies"] if entry.get("name") == SNAPSHOT_NAME), None
+        (
+            entry["digest"].get("sha256")
+            for entry in definition["resolvedDependencies"]
+            if entry.get("name") == SNAPSHOT_NAME
+        ),
+        None,
     )
     if digest != stated:
-        report.note("SnapshotDiffers", SNAPSHOT_NAME, f"it has the digest sha256:{digest}, signed is sha256:{stated}")
+        report.note(
+            "SnapshotDiffers",
+            SNAPSHOT_NAME,
+            f"it has the digest sha256:{digest}, signed is sha256:{stated}",
+        )
     elif orjson.loads(snapshot) != definition["externalParameters"].get("snapshot"):
-        report.note("SnapshotDiffers", SNAPSHOT_NAME, "the statement repeats another snapshot than the one it names by digest")
+        report.note(
+            "SnapshotDiffers",
+            SNAPSHOT_NAME,
+            "the statement repeats another snapshot than the one it names by digest",
+        )

@@ -8,12 +8,13 @@ from typing import Any
 import kopf
 
 from glovebox import names
-from glovebox.engine.operator import Operator
+from glovebox.controllers.operator import Operator
 from glovebox.handlers.storage import NoDiffs, NoProgress
 from glovebox.kube.client import PAGE_SIZE
 from glovebox.kube.kinds import CUSTOM_KINDS
 
-# kopf ends the process when these are used up; an API server that is away for ten minutes is no reason to.
+# kopf ends the process when these are used up; an API server that is away for ten minutes is no
+# reason to.
 _ERROR_BACKOFFS = (0.5, 1, 1, 2, 3, 5, 8, *(10,) * 60)
 
 
@@ -32,7 +33,8 @@ def settings() -> kopf.OperatorSettings:
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False  # our own Events say what a person needs
     chosen.scanning.disabled = True  # no rights to watch CRDs and namespaces are needed for that
-    # kopf removes its own finalizer from objects that no handler of it needs; ours is kept by reconcile, so it must be another.
+    # kopf removes its own finalizer from objects that no handler of it needs; ours is kept by
+    # reconcile, so it must be another.
     chosen.persistence.finalizer = f"{names.GROUP}/kopf-unused"
     chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.progress_storage = NoProgress()

@@ -1,6 +1,7 @@
 """kopf's memories, switched off: it copies every event to compare it with what it handled last, which `on.event` never asks for.
 
-The copies cost a third of the main thread's time in a burst (measured); nothing is kept, nothing is written.
+The copies cost a third of the main thread's time in a burst (measured); nothing is kept, nothing is
+written.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from glovebox.engine.operator import Operator
+from glovebox.controllers.operator import Operator
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,7 +37,9 @@ async def serve(operator: Operator, host: str, port: int) -> AsyncIterator[int]:
 def _metrics(operator: Operator) -> Handler:
     async def answer(_: web.Request) -> web.StreamResponse:
         # The caches belong to the event loop: they are read here, not in a thread.
-        return web.Response(body=generate_latest(operator.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=generate_latest(operator.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
 
     return answer
 

@@ -1,7 +1,7 @@
 """One input after the other, from its plan to its files: manifest first, then bytes, then a look at what lies there.
 
-A manifest is proven (digest, both roots, counts) before the first of its files is fetched, and kept in a nameless file meanwhile,
-so that neither a million entries nor their order take memory.
+A manifest is proven (digest, both roots, counts) before the first of its files is fetched, and kept
+in a nameless file meanwhile, so that neither a million entries nor their order take memory.
 """
 
 from __future__ import annotations
@@ -86,7 +86,10 @@ def _features(features: FeatureDelivery, volume: Volume) -> Delivered:
     try:
         found = document_digest(features.document)
         if found != features.digest:
-            raise InvalidInput(reasons.DIGEST_MISMATCH, f"the definitions have the digest {found}, pinned is {features.digest}")
+            raise InvalidInput(
+                reasons.DIGEST_MISMATCH,
+                f"the definitions have the digest {found}, pinned is {features.digest}",
+            )
         content = canonical_json(features.document)
         volume.write(features.name, FEATURES_FILE, content)
         volume.seal(features.name, 1, (FEATURES_FILE,))
@@ -122,7 +125,9 @@ def _dataset(dataset: DatasetDelivery, delivery: Delivery) -> Delivered:
         for _, moved in in_order(origin.store, place, _entries(manifest), delivery.stop):
             kept += moved.kept
             transferred += moved.transferred
-        delivery.volume.seal(dataset.name, dataset.objects, (entry.path for entry in _entries(manifest)))
+        delivery.volume.seal(
+            dataset.name, dataset.objects, (entry.path for entry in _entries(manifest))
+        )
     return Delivered(
         name=dataset.name,
         digest=dataset.digest,
@@ -166,7 +171,10 @@ def _require_pinned(dataset: DatasetDelivery, manifest: IO[bytes]) -> None:
         ("number of bytes", found.bytes, dataset.bytes),
     ):
         if is_now != pinned:
-            raise InvalidInput(reasons.MANIFEST_DIFFERS, f"the {what} of the manifest is {is_now}, pinned is {pinned}")
+            raise InvalidInput(
+                reasons.MANIFEST_DIFFERS,
+                f"the {what} of the manifest is {is_now}, pinned is {pinned}",
+            )
 
 
 def _entries(manifest: IO[bytes], expected: str | None = None) -> Iterator[Entry]:

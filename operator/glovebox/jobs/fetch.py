@@ -1,7 +1,7 @@
 """Delivers the pinned inputs of one run into its volume: `python -m glovebox.jobs.fetch`, the init container of the run's pod.
 
-Datasets that come as volumes of their own are not fetched but compared with their pins, byte by byte, before anybody else sees them.
-The Job that fills a cache runs the same program.
+Datasets that come as volumes of their own are not fetched but compared with their pins, byte by
+byte, before anybody else sees them. The Job that fills a cache runs the same program.
 
 It ends in one of these ways, with one line of JSON as its termination message:
 
@@ -63,11 +63,17 @@ class FetchSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    plan: Path = Field(default=Path("/etc/glovebox/inputs/inputs.json"), alias="GLOVEBOX_INPUTS_PLAN")
-    credentials: Path = Field(default=Path("/var/run/glovebox/inputs"), alias="GLOVEBOX_INPUTS_CREDENTIALS")
+    plan: Path = Field(
+        default=Path("/etc/glovebox/inputs/inputs.json"), alias="GLOVEBOX_INPUTS_PLAN"
+    )
+    credentials: Path = Field(
+        default=Path("/var/run/glovebox/inputs"), alias="GLOVEBOX_INPUTS_CREDENTIALS"
+    )
     inputs: Path = Field(default=Path("/inputs"), alias="GLOVEBOX_INPUTS")
     mounted: Path = Field(default=Path("/datasets"), alias="GLOVEBOX_MOUNTED")
-    deadline_seconds: float = Field(default=300, gt=0, le=86400, alias="GLOVEBOX_FETCH_DEADLINE_SECONDS")
+    deadline_seconds: float = Field(
+        default=300, gt=0, le=86400, alias="GLOVEBOX_FETCH_DEADLINE_SECONDS"
+    )
     parallel: int = Field(default=8, ge=1, le=64, alias="GLOVEBOX_FETCH_PARALLEL")
 
 
@@ -84,7 +90,11 @@ def main() -> int:
     try:
         code, message = fetch(os.environ, stop)
     except Exception as error:
-        write_termination_message(failure_message(INTERNAL_ERROR, f"the fetcher broke ({type(error).__name__}); see its log"))
+        write_termination_message(
+            failure_message(
+                INTERNAL_ERROR, f"the fetcher broke ({type(error).__name__}); see its log"
+            )
+        )
         raise
     _say(message)
     write_termination_message(message)
@@ -101,11 +111,16 @@ def fetch(environment: Mapping[str, str], stop: Stop) -> tuple[int, bytes]:
         return EXIT_DELIVERED, success_message(_deliver(plan, settings, stop))
     except DeliveryError as error:
         code = EXIT_UNREACHABLE if isinstance(error.cause, Unavailable) else EXIT_DIFFERS
-        return code, failure_message(error.cause.reason, error.cause.message, name=error.name, path=error.path)
+        return code, failure_message(
+            error.cause.reason, error.cause.message, name=error.name, path=error.path
+        )
     except InvalidInput as error:
         return EXIT_DIFFERS, failure_message(error.reason, error.message)
     except OSError as error:
-        said = f"the volume of the inputs cannot be written: {error.strerror}; enlarge it, or let the fetcher own it"
+        said = (
+            f"the volume of the inputs cannot be written: {error.strerror}; enlarge it, or let the"
+            " fetcher own it"
+        )
         return EXIT_VOLUME, failure_message(VOLUME_FAILED, said)
 
 
@@ -116,13 +131,17 @@ def _declared(environment: Mapping[str, str]) -> tuple[FetchSettings, DeliveryPl
         InvalidInput: `PlanInvalid`.
     """
     try:
-        settings = FetchSettings.model_validate({name: value for name, value in environment.items() if name.startswith("GLOVEBOX_")})
+        settings = FetchSettings.model_validate(
+            {name: value for name, value in environment.items() if name.startswith("GLOVEBOX_")}
+        )
         return settings, parse_plan(settings.plan.read_bytes())
     except ValidationError as error:
         wrong = ", ".join(str(each["loc"][0]) for each in error.errors(include_input=False))
         raise InvalidInput(PLAN_INVALID, f"the value of {wrong} is not allowed") from None
     except OSError as error:
-        raise InvalidInput(PLAN_INVALID, f"the plan of the inputs cannot be read: {error}") from error
+        raise InvalidInput(
+            PLAN_INVALID, f"the plan of the inputs cannot be read: {error}"
+        ) from error
 
 
 def _deliver(plan: DeliveryPlan, settings: FetchSettings, stop: Stop) -> tuple[Delivered, ...]:
@@ -131,10 +150,18 @@ def _deliver(plan: DeliveryPlan, settings: FetchSettings, stop: Stop) -> tuple[D
     volume.prepare(each.name for each in (*plan.features, *plan.datasets, *plan.mounted))
     pools = Pools(control=1, jobs=1, reads=settings.parallel)
     try:
-        origins = {each.name: Origin(each, settings.credentials / f"{each.name}.credentials", pools) for each in plan.stores}
-        delivery = Delivery(origins, volume, Patience(settings.deadline_seconds, time.monotonic, stop), stop)
+        origins = {
+            each.name: Origin(each, settings.credentials / f"{each.name}.credentials", pools)
+            for each in plan.stores
+        }
+        delivery = Delivery(
+            origins, volume, Patience(settings.deadline_seconds, time.monotonic, stop), stop
+        )
         done = []
-        checked = (check_mounted(each, settings.mounted / each.name, settings.parallel, stop) for each in plan.mounted)
+        checked = (
+            check_mounted(each, settings.mounted / each.name, settings.parallel, stop)
+            for each in plan.mounted
+        )
         for delivered in chain(checked, deliver(plan, delivery)):
             _say(_line(delivered))
             done.append(delivered)
@@ -147,7 +174,9 @@ def _deliver(plan: DeliveryPlan, settings: FetchSettings, stop: Stop) -> tuple[D
 
 def _line(delivered: Delivered) -> bytes:
     speed = round(delivered.bytes / delivered.seconds) if delivered.seconds else 0
-    return orjson.dumps({"event": "delivered", "bytesPerSecond": speed, **delivered.model_dump(by_alias=True)})
+    return orjson.dumps(
+        {"event": "delivered", "bytesPerSecond": speed, **delivered.model_dump(by_alias=True)}
+    )
 
 
 def _say(line: bytes) -> None:

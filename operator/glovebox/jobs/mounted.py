@@ -1,8 +1,9 @@
 """Compares a mounted dataset with its pin: every name, size and SHA-256, by the content root that they make together.
 
-No manifest and no credential is needed for that, so it holds for a cache, a driver's view of a bucket and an image alike, and for
-whatever wrote into them behind our back. The volume is only read. Whatever is neither a file nor a folder is refused: a link could
-lead to bytes that were never hashed.
+No manifest and no credential is needed for that, so it holds for a cache, a driver's view of a
+bucket and an image alike, and for whatever wrote into them behind our back. The volume is only
+read. Whatever is neither a file nor a folder is refused: a link could lead to bytes that were never
+hashed.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ def check_mounted(dataset: MountedDataset, top: Path, parallel: int, stop: Stop)
         _compare(dataset, top, parallel, stop)
     except OSError as error:
         path = os.path.relpath(error.filename, top) if isinstance(error.filename, str) else None
-        cause = InvalidInput(UNREADABLE, f"the mounted files cannot be read: {error.strerror}; they must be readable by everybody")
+        cause = InvalidInput(
+            UNREADABLE,
+            f"the mounted files cannot be read: {error.strerror}; they must be readable by"
+            " everybody",
+        )
         raise DeliveryError(cause, dataset.name, path) from error
     except GloveboxError as error:
         raise DeliveryError(error, dataset.name) from error
@@ -75,7 +80,11 @@ def _compare(dataset: MountedDataset, top: Path, parallel: int, stop: Stop) -> N
         objects, size = objects + 1, size + length
         # Before the whole of it is read: what is too much will not become right.
         if objects > dataset.objects or size > dataset.bytes:
-            raise _wrong(dataset, f"more than {dataset.objects} files and {dataset.bytes} bytes; '{path}' is one too many or too long")
+            raise _wrong(
+                dataset,
+                f"more than {dataset.objects} files and {dataset.bytes} bytes; '{path}' is one too"
+                " many or too long",
+            )
         order.check(path)
         # The content root covers no place: where the bytes came from is told to nobody here.
         roots.add(Entry(path, length, sha256, "", "", "", DigestSource.COMPUTED))
@@ -85,8 +94,9 @@ def _compare(dataset: MountedDataset, top: Path, parallel: int, stop: Stop) -> N
     if found != dataset.digest:
         raise InvalidInput(
             reasons.DIGEST_MISMATCH,
-            f"the mounted files have the content root {found}, pinned is {dataset.digest}: a name or a byte differs from the pin; "
-            "nothing of it may be used until the volume holds the pinned bytes again",
+            f"the mounted files have the content root {found}, pinned is {dataset.digest}: a name"
+            " or a byte differs from the pin; nothing of it may be used until the volume holds the"
+            " pinned bytes again",
         )
 
 
@@ -96,7 +106,9 @@ def _hashed_in_order(top: Path, parallel: int, stop: Stop) -> Iterator[tuple[str
         running: deque[tuple[str, Future[tuple[str, int]]]] = deque()
         try:
             for path in _files(os.fsencode(top), b""):
-                running.append((_text(path), pool.submit(_hash, os.path.join(os.fsencode(top), path), stop)))  # noqa: PTH118 - bytes
+                running.append(
+                    (_text(path), pool.submit(_hash, os.path.join(os.fsencode(top), path), stop))  # noqa: PTH118
+                )
                 if len(running) >= _WINDOW:
                     done, future = running.popleft()
                     yield (done, *future.result())
@@ -110,7 +122,10 @@ def _hashed_in_order(top: Path, parallel: int, stop: Stop) -> Iterator[tuple[str
 def _files(top: bytes, folder: bytes) -> Iterator[bytes]:
     """Yield the files below a folder in the order of their whole paths' bytes: a folder sorts as its name and a slash."""
     with os.scandir(os.path.join(top, folder)) as found:  # noqa: PTH118 - bytes
-        entries = sorted((entry.name + b"/" if entry.is_dir(follow_symlinks=False) else entry.name, entry) for entry in found)
+        entries = sorted(
+            (entry.name + b"/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)
+            for entry in found
+        )
     if not entries and folder:
         raise _foreign(folder, "an empty folder")
     for name, entry in entries:
@@ -143,8 +158,15 @@ def _text(path: bytes) -> str:
 
 
 def _wrong(dataset: MountedDataset, found: str) -> InvalidInput:
-    return InvalidInput(reasons.SIZE_MISMATCH, f"the volume holds {found}; pinned are {dataset.objects} files with {dataset.bytes} bytes")
+    return InvalidInput(
+        reasons.SIZE_MISMATCH,
+        f"the volume holds {found}; pinned are {dataset.objects} files with {dataset.bytes} bytes",
+    )
 
 
 def _foreign(path: bytes, what: str) -> InvalidInput:
-    return InvalidInput(FOREIGN_FILE, f"{path.decode(errors='replace')!r} in the mounted dataset is {what}; only pinned files may be there")
+    return InvalidInput(
+        FOREIGN_FILE,
+        f"{path.decode(errors='replace')!r} in the mounted dataset is {what}; only pinned files may"
+        " be there",
+    )

@@ -1,7 +1,8 @@
 """A store as the fetcher sees it: with credentials in a file that is replaced in place while we read.
 
-The file is an AWS shared credentials file with the profile `default`. It is read again when the store refuses what we sent, and
-only then: a refusal with credentials that are newer than the refused ones is worth another request at once.
+The file is an AWS shared credentials file with the profile `default`. It is read again when the
+store refuses what we sent, and only then: a refusal with credentials that are newer than the
+refused ones is worth another request at once.
 """
 
 from __future__ import annotations
@@ -74,7 +75,10 @@ class Origin:
 
     def _open(self, credentials: Credentials) -> Store:
         address = self._address
-        return Store(StoreSettings(address.endpoint, address.region, address.path_style, credentials), self._pools)
+        return Store(
+            StoreSettings(address.endpoint, address.region, address.path_style, credentials),
+            self._pools,
+        )
 
 
 def read_credentials(file: Path) -> Credentials:
@@ -87,9 +91,14 @@ def read_credentials(file: Path) -> Credentials:
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
         profile = parser[_PROFILE]
-        return Credentials(profile["aws_access_key_id"], profile["aws_secret_access_key"], profile.get("aws_session_token"))
+        return Credentials(
+            profile["aws_access_key_id"],
+            profile["aws_secret_access_key"],
+            profile.get("aws_session_token"),
+        )
     except (OSError, UnicodeDecodeError, configparser.Error, KeyError) as error:
         raise Forbidden(
             reasons.STORE_CREDENTIALS_NOT_FOUND,
-            f"there are no usable credentials in {file.name} ({type(error).__name__}): the operator writes them into a Secret",
+            f"there are no usable credentials in {file.name} ({type(error).__name__}): the operator"
+            " writes them into a Secret",
         ) from None

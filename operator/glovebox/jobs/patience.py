@@ -1,7 +1,8 @@
 """When something is tried again, and when it is given up: by the time that passed without any progress.
 
-A total time limit would punish big datasets; a number of attempts would punish short outages. As long as bytes
-arrive anywhere, nothing is given up; the run as a whole has its own deadline, which Kubernetes keeps.
+A total time limit would punish big datasets; a number of attempts would punish short outages. As
+long as bytes arrive anywhere, nothing is given up; the run as a whole has its own deadline, which
+Kubernetes keeps.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Proves the isolation of an experiment from inside: `python -m glovebox.jobs.probe`, in a pod like the run's own.
 
-It tries what must fail and what must work, all at once, and ends with a verdict (`glovebox.dev/probe/v1`) as its termination message:
+It tries what must fail and what must work, all at once, and ends with a verdict
+(`glovebox.dev/probe/v1`) as its termination message:
 
     0   everything is as it must be
     3   something that is forbidden worked, or something that must work did not
@@ -22,7 +23,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from glovebox.data.delivery import failure_message
-from glovebox.data.probing import EXIT_CODES, Expected, Group, Observation, ProbePlan, Seen, Verdict, judge, parse_probe_plan
+from glovebox.data.probing import (
+    EXIT_CODES,
+    Expected,
+    Group,
+    Observation,
+    ProbePlan,
+    Seen,
+    Verdict,
+    judge,
+    parse_probe_plan,
+)
 from glovebox.errors import InvalidInput
 from glovebox.jobs.probe_files import probe_mount, probe_process, probe_token
 from glovebox.jobs.probe_network import own_server, probe_connection, probe_dns
@@ -79,21 +90,38 @@ def probe(plan: ProbePlan, environment: Mapping[str, str]) -> Verdict:
 
 
 def _remote(plan: ProbePlan, environment: Mapping[str, str]) -> list[_Attempt]:
-    def attempt(name: str, group: Group, expected: Expected, work: Callable[[], Observation]) -> _Attempt:
-        return _Attempt(Observation(name, group, expected, Seen.UNTRIED, "did not end in time"), work)
+    def attempt(
+        name: str, group: Group, expected: Expected, work: Callable[[], Observation]
+    ) -> _Attempt:
+        return _Attempt(
+            Observation(name, group, expected, Seen.UNTRIED, "did not end in time"), work
+        )
 
     seconds = plan.connect_seconds
     attempts = [
-        attempt(each.id, Group.NETWORK, each.expected, functools.partial(probe_connection, each, environment, seconds))
+        attempt(
+            each.id,
+            Group.NETWORK,
+            each.expected,
+            functools.partial(probe_connection, each, environment, seconds),
+        )
         for each in plan.connections
     ]
     attempts += [
-        attempt(f"{each.id}/{protocol}", Group.NETWORK, each.expected, functools.partial(probe_dns, each, protocol, seconds))
+        attempt(
+            f"{each.id}/{protocol}",
+            Group.NETWORK,
+            each.expected,
+            functools.partial(probe_dns, each, protocol, seconds),
+        )
         for each in plan.dns
         for protocol in ("udp", "tcp")
     ]
     if plan.s3 is not None:
-        attempts += [attempt(name, Group.S3, expected, work) for name, (expected, work) in s3_attempts(plan.s3).items()]
+        attempts += [
+            attempt(name, Group.S3, expected, work)
+            for name, (expected, work) in s3_attempts(plan.s3).items()
+        ]
     return attempts
 
 
@@ -102,10 +130,20 @@ def _answer(attempt: _Attempt, answers: queue.SimpleQueue[Observation]) -> None:
         answers.put(attempt.work())
     except Exception as error:  # noqa: BLE001 - one attempt that breaks must not hide the others, and proves nothing
         silent = attempt.silent
-        answers.put(Observation(silent.id, silent.group, silent.expected, Seen.UNTRIED, f"broke ({type(error).__name__})"))
+        answers.put(
+            Observation(
+                silent.id,
+                silent.group,
+                silent.expected,
+                Seen.UNTRIED,
+                f"broke ({type(error).__name__})",
+            )
+        )
 
 
-def _gathered(remote: list[_Attempt], answers: queue.SimpleQueue[Observation], seconds: float) -> list[Observation]:
+def _gathered(
+    remote: list[_Attempt], answers: queue.SimpleQueue[Observation], seconds: float
+) -> list[Observation]:
     found: dict[str, Observation] = {}
     deadline = time.monotonic() + seconds
     while len(found) < len(remote):

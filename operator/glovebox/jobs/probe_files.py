@@ -1,6 +1,7 @@
 """Attempts to change what a pod must not be able to change: mounts of inputs, and its own rights. Nothing is harmed where they work.
 
-A write has to fail with EROFS: the mount itself refuses it, for every user and whatever the modes of the files say. EACCES or EPERM
+A write has to fail with EROFS: the mount itself refuses it, for every user and whatever the modes
+    of the files say. EACCES or EPERM
 only say that this user may not; the next one might.
 """
 
@@ -30,7 +31,9 @@ _FILTERED: Final = "2"
 def probe_mount(path: str) -> Iterator[Observation]:
     """Try to write in a mount, and in every mount below it: a read-only mount does not reach into those unless it is recursive."""
     if not Path(path).is_dir():
-        yield Observation(f"mount:{path}", Group.FILES, Expected.REFUSED, Seen.UNTRIED, "there is no such folder")
+        yield Observation(
+            f"mount:{path}", Group.FILES, Expected.REFUSED, Seen.UNTRIED, "there is no such folder"
+        )
         return
     for each in (path, *_mounts_below(path)):
         yield _writes(each)
@@ -39,13 +42,29 @@ def probe_mount(path: str) -> Iterator[Observation]:
 
 def probe_process() -> Iterator[Observation]:
     """Look at the rights of this process as the kernel tells them, and try to mount."""
-    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines() if ":\t" in line)
+    status = dict(
+        line.split(":\t", 1)
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        if ":\t" in line
+    )
     uids = status["Uid"].split()
     yield _holds("process:uid", f"runs as uid {uids[0]}", holds="0" not in uids)
-    held = [f"{name} {status[name]}" for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb") if int(status[name], 16)]
+    held = [
+        f"{name} {status[name]}"
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+        if int(status[name], 16)
+    ]
     yield _holds("process:capabilities", ", ".join(held) or "none", holds=not held)
-    yield _holds("process:no-new-privileges", f"NoNewPrivs {status.get('NoNewPrivs')}", holds=status.get("NoNewPrivs") == "1")
-    yield _holds("process:seccomp", f"Seccomp {status.get('Seccomp')}", holds=status.get("Seccomp") == _FILTERED)
+    yield _holds(
+        "process:no-new-privileges",
+        f"NoNewPrivs {status.get('NoNewPrivs')}",
+        holds=status.get("NoNewPrivs") == "1",
+    )
+    yield _holds(
+        "process:seccomp",
+        f"Seccomp {status.get('Seccomp')}",
+        holds=status.get("Seccomp") == _FILTERED,
+    )
     yield _new_mount()
 
 
@@ -56,7 +75,9 @@ def probe_token(folder: str) -> Observation:
     except FileNotFoundError:
         found = []
     except OSError as error:
-        return Observation("token", Group.FILES, Expected.REFUSED, Seen.UNTRIED, f"{folder}: {error.strerror}")
+        return Observation(
+            "token", Group.FILES, Expected.REFUSED, Seen.UNTRIED, f"{folder}: {error.strerror}"
+        )
     return _holds("token", f"in {folder}: {', '.join(found) or 'nothing'}", holds=not found)
 
 
@@ -73,27 +94,45 @@ def _writes(path: str) -> Observation:
     }
     file = _any_file(path)
     if file is not None:
-        # To the size that it has: opening it for writing would be refused for its mode before the mount is asked.
+        # To the size that it has: opening it for writing would be refused for its mode before the
+        # mount is asked.
         attempts["truncate"] = lambda: os.truncate(file, os.stat(file).st_size)  # noqa: PTH116 - as above
-    return _judged_writes(f"mount:{path}", {what: _errno_of(attempt) for what, attempt in attempts.items()})
+    return _judged_writes(
+        f"mount:{path}", {what: _errno_of(attempt) for what, attempt in attempts.items()}
+    )
 
 
 def _any_file(path: str) -> str | None:
     try:
-        return next((f"{path}/{entry.name}" for entry in os.scandir(path) if entry.is_file(follow_symlinks=False)), None)
+        return next(
+            (
+                f"{path}/{entry.name}"
+                for entry in os.scandir(path)
+                if entry.is_file(follow_symlinks=False)
+            ),
+            None,
+        )
     except OSError:
         return None
 
 
 def _judged_writes(name: str, results: dict[str, int]) -> Observation:
     worked = [what for what, code in results.items() if code == 0]
-    weak = [f"{what} {errno.errorcode.get(code, code)}" for what, code in results.items() if code not in (0, errno.EROFS)]
+    weak = [
+        f"{what} {errno.errorcode.get(code, code)}"
+        for what, code in results.items()
+        if code not in (0, errno.EROFS)
+    ]
     if worked:
-        return Observation(name, Group.FILES, Expected.REFUSED, Seen.WORKED, f"writable: {', '.join(worked)}")
+        return Observation(
+            name, Group.FILES, Expected.REFUSED, Seen.WORKED, f"writable: {', '.join(worked)}"
+        )
     if weak:
         said = f"refused, but not by the mount: {', '.join(weak)}; mount it readOnly"
         return Observation(name, Group.FILES, Expected.REFUSED, Seen.WEAKLY_REFUSED, said)
-    return Observation(name, Group.FILES, Expected.REFUSED, Seen.REFUSED, f"EROFS for {', '.join(results)}")
+    return Observation(
+        name, Group.FILES, Expected.REFUSED, Seen.REFUSED, f"EROFS for {', '.join(results)}"
+    )
 
 
 def _remount(path: str) -> Observation:
@@ -110,19 +149,28 @@ def _new_mount() -> Observation:
             if code == 0:
                 _libc().umount2(folder.encode(), _MNT_DETACH)
     except OSError:
-        # No folder can be made here: whether this process may mount at all is asked before what it mounts.
+        # No folder can be made here: whether this process may mount at all is asked before what it
+        # mounts.
         code = _mount(None, "/proc", None, _MS_REMOUNT | _MS_BIND)
     return _refused("process:mount", code)
 
 
 def _refused(name: str, code: int) -> Observation:
     word = errno.errorcode.get(code, str(code))
-    seen = Seen.WORKED if code == 0 else Seen.REFUSED if code in (errno.EPERM, errno.EACCES) else Seen.UNTRIED
+    seen = (
+        Seen.WORKED
+        if code == 0
+        else Seen.REFUSED
+        if code in (errno.EPERM, errno.EACCES)
+        else Seen.UNTRIED
+    )
     return Observation(name, Group.PROCESS, Expected.REFUSED, seen, "worked" if code == 0 else word)
 
 
 def _holds(name: str, detail: str, *, holds: bool) -> Observation:
-    return Observation(name, Group.PROCESS, Expected.REFUSED, Seen.REFUSED if holds else Seen.WORKED, detail)
+    return Observation(
+        name, Group.PROCESS, Expected.REFUSED, Seen.REFUSED if holds else Seen.WORKED, detail
+    )
 
 
 def _errno_of(attempt: Callable[[], None]) -> int:
@@ -161,4 +209,8 @@ def _libc() -> ctypes.CDLL:
 def _mounts_below(path: str) -> list[str]:
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     points = {line.split(" ")[_MOUNT_POINT].replace("\\040", " ") for line in lines}
-    return sorted(point for point in points if point.startswith(path.rstrip("/") + "/") and Path(point).is_dir())
+    return sorted(
+        point
+        for point in points
+        if point.startswith(path.rstrip("/") + "/") and Path(point).is_dir()
+    )

@@ -1,7 +1,8 @@
 """What the run's own credentials must not be able to do in the store, tried; and the listing that they must be able to do.
 
-Only attempts that should be refused, so that nothing is written into a prefix where everything is kept for ever. The name that is
-tried is random: where a wall is missing, nobody's object is touched, and the trace says who left it.
+Only attempts that should be refused, so that nothing is written into a prefix where everything is
+kept for ever. The name that is tried is random: where a wall is missing, nobody's object is
+touched, and the trace says who left it.
 """
 
 from __future__ import annotations
@@ -31,25 +32,37 @@ def s3_attempts(plan: S3Attempts) -> Mapping[str, tuple[Expected, Callable[[], O
     @functools.cache
     def store() -> Store:
         keys = read_credentials(Path(plan.credentials))
-        return Store(StoreSettings(plan.endpoint, plan.region, plan.path_style, keys), Pools(control=1, jobs=1, reads=1))
+        return Store(
+            StoreSettings(plan.endpoint, plan.region, plan.path_style, keys),
+            Pools(control=1, jobs=1, reads=1),
+        )
 
     name = f".glovebox-probe-{secrets.token_hex(6)}"
     own, other, bucket = f"{plan.prefix}{name}", f"{plan.other_prefix}{name}", plan.bucket
     calls: dict[str, Callable[[Store], object]] = {
         "s3:list-own": lambda s: s.s3.list_objects_v2(Bucket=bucket, Prefix=plan.prefix, MaxKeys=1),
         "s3:list-all": lambda s: s.s3.list_objects_v2(Bucket=bucket, MaxKeys=1),
-        "s3:list-other": lambda s: s.s3.list_objects_v2(Bucket=bucket, Prefix=plan.other_prefix, MaxKeys=1),
+        "s3:list-other": lambda s: s.s3.list_objects_v2(
+            Bucket=bucket, Prefix=plan.other_prefix, MaxKeys=1
+        ),
         "s3:list-buckets": _list_buckets,
         "s3:get-other": lambda s: s.s3.get_object(Bucket=bucket, Key=other),
         "s3:put-other": lambda s: s.s3.put_object(Bucket=bucket, Key=other, Body=b""),
         "s3:delete-own": lambda s: s.s3.delete_object(Bucket=bucket, Key=own),
         "s3:delete-other": lambda s: s.s3.delete_object(Bucket=bucket, Key=other),
     }
-    expected = {key: Expected.ALLOWED if key == "s3:list-own" else Expected.REFUSED for key in calls}
-    return {key: (expected[key], functools.partial(_tried, store, key, expected[key], call)) for key, call in calls.items()}
+    expected = {
+        key: Expected.ALLOWED if key == "s3:list-own" else Expected.REFUSED for key in calls
+    }
+    return {
+        key: (expected[key], functools.partial(_tried, store, key, expected[key], call))
+        for key, call in calls.items()
+    }
 
 
-def _tried(store: Callable[[], Store], name: str, expected: Expected, call: Callable[[Store], object]) -> Observation:
+def _tried(
+    store: Callable[[], Store], name: str, expected: Expected, call: Callable[[Store], object]
+) -> Observation:
     try:
         opened = store()
         with translated(name):

@@ -1,7 +1,9 @@
 """One object version on its way to its file: read by version, hashed while it is written, continued where it broke off.
 
-The bytes are never read back to be hashed, with two exceptions: what an earlier attempt of the pod left, complete or in part,
-is hashed before it counts. Bytes that turn out wrong are asked for once more from the first one on; wrong again, they are a fact.
+The bytes are never read back to be hashed, with two exceptions: what an earlier attempt of the pod
+    left, complete or in part,
+is hashed before it counts. Bytes that turn out wrong are asked for once more from the first one on;
+wrong again, they are a fact.
 """
 
 from __future__ import annotations
@@ -105,7 +107,8 @@ class _Landing:
         except InvalidInput as error:
             if not resumed and error.reason != reasons.DIGEST_MISMATCH:
                 raise
-            # What an earlier attempt left may be torn, and a byte may have been turned over on the way.
+            # What an earlier attempt left may be torn, and a byte may have been turned over on the
+            # way.
             self._begin_anew()
             self._fetch()
             self._require_bytes()
@@ -134,7 +137,9 @@ class _Landing:
         entry = self._entry
         with translated(f"read s3://{entry.bucket}/{entry.key} version {entry.version_id}"):
             headers = {"Range": f"bytes={self._size}-"} if self._size else None
-            response = store.wire.get(entry.bucket, entry.key, {"versionId": entry.version_id}, headers)
+            response = store.wire.get(
+                entry.bucket, entry.key, {"versionId": entry.version_id}, headers
+            )
             try:
                 self._accept(response)
                 self._take(response)
@@ -146,7 +151,9 @@ class _Landing:
     def _accept(self, response: urllib3.BaseHTTPResponse) -> None:
         """Compare what the store announces with what is pinned, before a byte is read."""
         entry = self._entry
-        require_version(response.headers.get("x-amz-version-id"), entry.bucket, entry.key, entry.version_id)
+        require_version(
+            response.headers.get("x-amz-version-id"), entry.bucket, entry.key, entry.version_id
+        )
         if self._size and not self._continues(response):
             self._begin_anew()
         announced = response.headers.get("Content-Length")
@@ -154,7 +161,9 @@ class _Landing:
             raise self._wrong_size(f"announces {int(announced) + self._size}")
 
     def _continues(self, response: urllib3.BaseHTTPResponse) -> bool:
-        return response.status == _PARTIAL_CONTENT and response.headers.get("Content-Range", "").startswith(f"bytes {self._size}-")
+        return response.status == _PARTIAL_CONTENT and response.headers.get(
+            "Content-Range", ""
+        ).startswith(f"bytes {self._size}-")
 
     def _take(self, response: urllib3.BaseHTTPResponse) -> None:
         for chunk in response.stream(CHUNK, decode_content=False):
@@ -169,7 +178,8 @@ class _Landing:
         if self._size < self._entry.size:
             raise Unavailable(
                 reasons.STORE_FAILED,
-                f"could not read s3://{self._entry.bucket}/{self._entry.key}: {self._size} of {self._entry.size} bytes arrived",
+                f"could not read s3://{self._entry.bucket}/{self._entry.key}: {self._size} of"
+                f" {self._entry.size} bytes arrived",
             )
 
     def _require_bytes(self) -> None:
@@ -177,15 +187,17 @@ class _Landing:
         if found != self._entry.sha256:
             raise InvalidInput(
                 reasons.DIGEST_MISMATCH,
-                f"s3://{self._entry.bucket}/{self._entry.key} version {self._entry.version_id} has the digest sha256:{found}, "
-                f"pinned is sha256:{self._entry.sha256}; the data changed under the pin, or the pin was never true",
+                f"s3://{self._entry.bucket}/{self._entry.key} version {self._entry.version_id} has"
+                f" the digest sha256:{found}, pinned is sha256:{self._entry.sha256}; the data"
+                " changed under the pin, or the pin was never true",
             )
 
     def _wrong_size(self, what: str) -> GloveboxError:
         entry = self._entry
         return InvalidInput(
             reasons.SIZE_MISMATCH,
-            f"s3://{entry.bucket}/{entry.key} version {entry.version_id} {what} bytes, pinned are {entry.size}",
+            f"s3://{entry.bucket}/{entry.key} version {entry.version_id} {what} bytes, pinned are"
+            f" {entry.size}",
         )
 
 
@@ -196,7 +208,10 @@ def _is_there(target: str, entry: Entry, stop: Stop) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
-        if os.fstat(descriptor).st_size == entry.size and _hashed(descriptor, stop)[0].hexdigest() == entry.sha256:
+        if (
+            os.fstat(descriptor).st_size == entry.size
+            and _hashed(descriptor, stop)[0].hexdigest() == entry.sha256
+        ):
             os.fchmod(descriptor, 0o444)
             return True
     finally:

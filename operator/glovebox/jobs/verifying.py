@@ -39,8 +39,14 @@ def verify_folder(folder: Path, public_key: str) -> Verified:
     Raises:
         InvalidInput: A document is missing, or the key cannot be read.
     """
-    documents = {name: (folder / name).read_bytes() for name in DOCUMENTS if (folder / name).is_file()}
-    return Verified(_verify(documents, public_key, str(folder)), 0, "the artifacts themselves were not looked at")
+    documents = {
+        name: (folder / name).read_bytes() for name in DOCUMENTS if (folder / name).is_file()
+    }
+    return Verified(
+        _verify(documents, public_key, str(folder)),
+        0,
+        "the artifacts themselves were not looked at",
+    )
 
 
 def verify_store(uri: str, public_key: str, *, read_bytes: bool, save: Path | None) -> Verified:
@@ -59,7 +65,9 @@ def verify_store(uri: str, public_key: str, *, read_bytes: bool, save: Path | No
     return asyncio.run(_verify_store(uri, public_key, read_bytes=read_bytes, save=save))
 
 
-async def _verify_store(uri: str, public_key: str, *, read_bytes: bool, save: Path | None) -> Verified:
+async def _verify_store(
+    uri: str, public_key: str, *, read_bytes: bool, save: Path | None
+) -> Verified:
     bucket, _, rest = uri.removeprefix("s3://").partition("/")
     folder = f"{rest.rstrip('/')}/"
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
@@ -85,8 +93,12 @@ async def _verify_store(uri: str, public_key: str, *, read_bytes: bool, save: Pa
         await stores.close()
 
 
-def _compare(store: Store, bucket: str, report: Report, stop: Stop, *, read_bytes: bool) -> Verified:
-    prefix = report.statement["predicate"]["buildDefinition"]["internalParameters"]["artifacts"].removeprefix(f"s3://{bucket}/")
+def _compare(
+    store: Store, bucket: str, report: Report, stop: Stop, *, read_bytes: bool
+) -> Verified:
+    prefix = report.statement["predicate"]["buildDefinition"]["internalParameters"][
+        "artifacts"
+    ].removeprefix(f"s3://{bucket}/")
     found = list(read_artifacts(store, bucket, prefix, stop, hashed=read_bytes))
     check_versions(report, found)
     if not read_bytes:
@@ -98,12 +110,17 @@ def _compare(store: Store, bucket: str, report: Report, stop: Stop, *, read_byte
         if live is not None and not artifact.delete_marker:
             check_bytes(report, artifact, live.sha256, live.size)
             size += live.size
-    return Verified(report, size, f"each is there and locked, and {size:,} bytes were read and hashed")
+    return Verified(
+        report, size, f"each is there and locked, and {size:,} bytes were read and hashed"
+    )
 
 
 def _verify(documents: Mapping[str, bytes], public_key: str, where: str) -> Report:
     missing = [name for name in DOCUMENTS if name not in documents]
     if missing:
-        raise InvalidInput(reasons.MANIFEST_INVALID, f"{where} holds no {missing[0]}: is it the evidence of a seal?")
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID,
+            f"{where} holds no {missing[0]}: is it the evidence of a seal?",
+        )
     statement, artifacts, snapshot = (documents[name] for name in DOCUMENTS)
     return verify_evidence(statement, artifacts, snapshot, load_public_key(public_key))

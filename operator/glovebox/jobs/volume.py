@@ -4,8 +4,10 @@
     <inputs>/.glovebox/<name>.json         the proof, written last
     <inputs>/.glovebox/partial/<hash>      bytes on their way; the hash names the exact object version
 
-Nobody else may write here while we do: what is neither a file nor a folder is refused before anything is written, so that no
-link leads out of the volume. Files are not synced one by one: whatever a later attempt finds is hashed again before it counts.
+Nobody else may write here while we do: what is neither a file nor a folder is refused before
+    anything is written, so that no
+link leads out of the volume. Files are not synced one by one: whatever a later attempt finds is
+hashed again before it counts.
 """
 
 from __future__ import annotations
@@ -99,7 +101,8 @@ class Volume:
         Args:
             name: The input.
             objects: How many files it has.
-            paths: Those files; looked at only when the number is wrong, to name the one that is foreign.
+            paths: Those files; looked at only when the number is wrong, to name the one that is
+                foreign.
 
         Raises:
             InvalidInput: `ForeignFile`.
@@ -121,12 +124,18 @@ class Volume:
         """Write the proofs, and only then; nothing else of ours stays."""
         shutil.rmtree(self._partial)
         for name, proof in proofs.items():
-            descriptor = os.open(self._own / f".{name}.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            descriptor = os.open(
+                self._own / f".{name}.json",
+                os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW,
+                0o600,
+            )
             with os.fdopen(descriptor, "wb") as file:
                 file.write(proof)
                 file.flush()
                 os.fsync(descriptor)
-                self.place(descriptor, str(self._own / f".{name}.json"), str(self._own / f"{name}.json"))
+                self.place(
+                    descriptor, str(self._own / f".{name}.json"), str(self._own / f"{name}.json")
+                )
         self._own.chmod(_FOLDER_MODE)
 
     def _reopen(self, top: Path) -> None:
@@ -158,5 +167,7 @@ def _raise(error: OSError) -> None:
 
 def _foreign(path: str, what: str) -> InvalidInput:
     return InvalidInput(
-        FOREIGN_FILE, f"{path!r} in the volume of the inputs is {what}; only pinned files may be there. Use an empty volume"
+        FOREIGN_FILE,
+        f"{path!r} in the volume of the inputs is {what}; only pinned files may be there. Use an"
+        " empty volume",
     )

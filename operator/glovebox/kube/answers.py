@@ -32,7 +32,8 @@ def refuse(verb: str, kind: Kind, path: str, code: int, raw: bytes) -> NoReturn:
     """Raise the error that an answer stands for.
 
     Raises:
-        NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput, Unavailable: As the code says.
+        NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput, Unavailable: As the
+            code says.
     """
     try:
         status: dict[str, Any] = orjson.loads(raw)
@@ -49,7 +50,10 @@ def refuse(verb: str, kind: Kind, path: str, code: int, raw: bytes) -> NoReturn:
         case 409:
             raise Conflict(reasons.CONFLICT, f"{verb} {path}: {message}")
         case 401:
-            raise Unavailable(reasons.API_UNAVAILABLE, f"{verb} {path}: the API server did not accept the operator's credentials")
+            raise Unavailable(
+                reasons.API_UNAVAILABLE,
+                f"{verb} {path}: the API server did not accept the operator's credentials",
+            )
         case 403:
             raise Forbidden(reasons.FORBIDDEN, f"{verb} {kind.plural}: {message}")
         case 400 | 413 | 422:
@@ -69,7 +73,9 @@ def checked_event(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
     status = event.get("object", {})
     if status.get("code") == _GONE:
         raise Expired(kind.plural)
-    raise Unavailable(reasons.API_UNAVAILABLE, f"watching {kind.plural}: {status.get('message', 'unknown error')}")
+    raise Unavailable(
+        reasons.API_UNAVAILABLE, f"watching {kind.plural}: {status.get('message', 'unknown error')}"
+    )
 
 
 def retry_after(answer: aiohttp.ClientResponse, attempt: int) -> float:

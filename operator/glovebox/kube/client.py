@@ -1,9 +1,11 @@
 """A small asynchronous client of the API server: plain dicts in and out over one bounded pool.
 
-The official client is left out of the operator's process on purpose: it costs four times the CPU a request and 60 to
-140 MiB of memory (docs/decisions/0002-api-client.md). Credentials come from kopf, so that both speak as the same user.
+The official client is left out of the operator's process on purpose: it costs four times the CPU a
+request and 60 to 140 MiB of memory (docs/decisions/0002-api-client.md). Credentials come from kopf,
+so that both speak as the same user.
 
-It refuses to hide anything: each answer that is not a success becomes one of our errors, and only requests that are
+It refuses to hide anything: each answer that is not a success becomes one of our errors, and only
+    requests that are
 safe to repeat are repeated here (reads, and writes that the server says it did not take: 429).
 """
 
@@ -21,7 +23,15 @@ import orjson
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
-from glovebox.kube.answers import TOO_MANY_REQUESTS, UNAUTHORIZED, AlreadyExists, NotFound, checked_event, refuse, retry_after
+from glovebox.kube.answers import (
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    AlreadyExists,
+    NotFound,
+    checked_event,
+    refuse,
+    retry_after,
+)
 from glovebox.kube.gate import Gate
 from glovebox.kube.kinds import Kind
 
@@ -90,9 +100,17 @@ class Client:
     def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             base_url=self._credentials.server,
-            connector=aiohttp.TCPConnector(limit=POOL_SIZE + WATCHES, ssl=self._credentials.as_ssl_context(), keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(
+                limit=POOL_SIZE + WATCHES,
+                ssl=self._credentials.as_ssl_context(),
+                keepalive_timeout=60,
+            ),
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, sock_connect=5),
-            headers={"Accept": JSON, "User-Agent": "glovebox", **self._credentials.as_http_headers()},
+            headers={
+                "Accept": JSON,
+                "User-Agent": "glovebox",
+                **self._credentials.as_http_headers(),
+            },
         )
 
     async def _relogin(self, used: aiohttp.ClientSession | None) -> None:
@@ -112,13 +130,24 @@ class Client:
         return await self._request("GET", kind, kind.path(namespace, name))
 
     async def pages(
-        self, kind: Kind, *, label_selector: str = "", field_selector: str = "", namespace: str | None = None
+        self,
+        kind: Kind,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        namespace: str | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the pages of a consistent list, at most 200 objects each, so that a large list is never held whole."""
-        params = {"limit": str(PAGE_SIZE), "labelSelector": label_selector, "fieldSelector": field_selector}
+        params = {
+            "limit": str(PAGE_SIZE),
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+        }
         params = {key: value for key, value in params.items() if value}
         while True:
-            page = await self._request("GET", kind, kind.path(namespace), params=params, verb="LIST")
+            page = await self._request(
+                "GET", kind, kind.path(namespace), params=params, verb="LIST"
+            )
             yield page
             token = page["metadata"].get("continue")
             if not token:
@@ -132,7 +161,9 @@ class Client:
             AlreadyExists: The name is taken.
         """
         path = kind.path(obj["metadata"].get("namespace"))
-        return await self._request("POST", kind, path, body=obj, params={"fieldManager": names.FIELD_MANAGER})
+        return await self._request(
+            "POST", kind, path, body=obj, params={"fieldManager": names.FIELD_MANAGER}
+        )
 
     async def create_or_get(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
         """Create an object; return it, or what has its name already."""
@@ -141,7 +172,9 @@ class Client:
         except AlreadyExists:
             return await self.get(kind, obj["metadata"].get("namespace"), obj["metadata"]["name"])
 
-    async def replace(self, kind: Kind, obj: dict[str, Any], *, subresource: str | None = None) -> dict[str, Any]:
+    async def replace(
+        self, kind: Kind, obj: dict[str, Any], *, subresource: str | None = None
+    ) -> dict[str, Any]:
         """Replace an object whole; its `resourceVersion`, when given, must still be the current one.
 
         Raises:
@@ -150,10 +183,18 @@ class Client:
         """
         metadata = obj["metadata"]
         path = kind.path(metadata.get("namespace"), metadata["name"], subresource)
-        return await self._request("PUT", kind, path, body=obj, params={"fieldManager": names.FIELD_MANAGER})
+        return await self._request(
+            "PUT", kind, path, body=obj, params={"fieldManager": names.FIELD_MANAGER}
+        )
 
     async def merge(
-        self, kind: Kind, namespace: str | None, name: str, patch: dict[str, Any], *, subresource: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        patch: dict[str, Any],
+        *,
+        subresource: str | None = None,
     ) -> dict[str, Any]:
         """Apply a JSON merge patch (RFC 7386).
 
@@ -163,7 +204,9 @@ class Client:
         """
         path = kind.path(namespace, name, subresource)
         params = {"fieldManager": names.FIELD_MANAGER}
-        return await self._request("PATCH", kind, path, body=patch, params=params, content_type=MERGE_PATCH)
+        return await self._request(
+            "PATCH", kind, path, body=patch, params=params, content_type=MERGE_PATCH
+        )
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str) -> None:
         """Delete the object with that very UID; one that took its place stays, and one that is gone is fine.
@@ -171,7 +214,12 @@ class Client:
         Raises:
             Conflict: Another object has the name now.
         """
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
         try:
             await self._request("DELETE", kind, kind.path(namespace, name), body=body)
         except NotFound:
@@ -181,10 +229,17 @@ class Client:
         """Delete every object of a kind in one namespace, or those with certain labels."""
         params = {"labelSelector": label_selector} if label_selector else None
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        await self._request("DELETE", kind, kind.path(namespace), body=body, params=params, verb="DELETECOLLECTION")
+        await self._request(
+            "DELETE", kind, kind.path(namespace), body=body, params=params, verb="DELETECOLLECTION"
+        )
 
     async def watch(
-        self, kind: Kind, resource_version: str, *, label_selector: str = "", field_selector: str = ""
+        self,
+        kind: Kind,
+        resource_version: str,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield watch events until the server ends the stream; a silent connection is given up after 75 seconds.
 
@@ -203,13 +258,18 @@ class Client:
         params = {key: value for key, value in params.items() if value}
         session = self._session
         if session is None:
-            raise Unavailable(reasons.API_UNAVAILABLE, "the connection to the API server is not open")
+            raise Unavailable(
+                reasons.API_UNAVAILABLE, "the connection to the API server is not open"
+            )
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=WATCH_SILENCE_SECONDS)
         try:
-            # Objects can be 1.5 MiB on one line, far above aiohttp's line limit: lines are cut here.
+            # Objects can be 1.5 MiB on one line, far above aiohttp's line limit: lines are cut
+            # here.
             async with session.get(kind.path(), params=params, timeout=timeout) as answer:
                 if answer.status != 200:  # noqa: PLR2004 - the one success of a watch
-                    await self._refuse("WATCH", kind, kind.path(), answer.status, await answer.read(), session)
+                    await self._refuse(
+                        "WATCH", kind, kind.path(), answer.status, await answer.read(), session
+                    )
                 rest = b""
                 async for chunk in answer.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -217,7 +277,9 @@ class Client:
                         if line:
                             yield checked_event(orjson.loads(line), kind)
         except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
-            raise Unavailable(reasons.API_UNAVAILABLE, f"watching {kind.plural} broke off: {type(error).__name__}") from error
+            raise Unavailable(
+                reasons.API_UNAVAILABLE, f"watching {kind.plural} broke off: {type(error).__name__}"
+            ) from error
 
     async def _request(
         self,
@@ -235,11 +297,18 @@ class Client:
         for attempt in range(_TOO_MANY_REQUESTS_TRIES):
             session = self._session
             if session is None:
-                raise Unavailable(reasons.API_UNAVAILABLE, "the connection to the API server is not open")
+                raise Unavailable(
+                    reasons.API_UNAVAILABLE, "the connection to the API server is not open"
+                )
             started = time.perf_counter()
             try:
                 headers = {"Content-Type": content_type}
-                async with self._gate, session.request(method, path, data=data, params=params, headers=headers) as answer:
+                async with (
+                    self._gate,
+                    session.request(
+                        method, path, data=data, params=params, headers=headers
+                    ) as answer,
+                ):
                     raw = await answer.read()
                     self._observe(verb, kind.plural, answer.status, time.perf_counter() - started)
                     if answer.status < 300:  # noqa: PLR2004 - HTTP success
@@ -251,12 +320,24 @@ class Client:
                     await self._refuse(verb, kind, path, answer.status, raw, session)
             except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
                 self._observe(verb, kind.plural, 0, time.perf_counter() - started)
-                raise Unavailable(reasons.API_UNAVAILABLE, f"{verb} {path}: {type(error).__name__}: {error}") from error
+                raise Unavailable(
+                    reasons.API_UNAVAILABLE, f"{verb} {path}: {type(error).__name__}: {error}"
+                ) from error
         raise Unavailable(
-            reasons.API_UNAVAILABLE, f"{verb} {path}: the API server is shedding load; tried {_TOO_MANY_REQUESTS_TRIES} times"
+            reasons.API_UNAVAILABLE,
+            f"{verb} {path}: the API server is shedding load; tried {_TOO_MANY_REQUESTS_TRIES}"
+            " times",
         )
 
-    async def _refuse(self, verb: str, kind: Kind, path: str, code: int, raw: bytes, session: aiohttp.ClientSession) -> NoReturn:
+    async def _refuse(
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        code: int,
+        raw: bytes,
+        session: aiohttp.ClientSession,
+    ) -> NoReturn:
         if code == UNAUTHORIZED:
             await self._relogin(session)
         refuse(verb, kind, path, code, raw)

@@ -27,9 +27,15 @@ class Kind:
     @property
     def prefix(self) -> str:
         """The path before `/namespaces/...` or the plural."""
-        return f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
+        return (
+            f"/api/{self.api_version}"
+            if "/" not in self.api_version
+            else f"/apis/{self.api_version}"
+        )
 
-    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+    def path(
+        self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
+    ) -> str:
         """Return the path of an object, of a namespace's collection, or (without a namespace) of all of them."""
         parts = [self.prefix]
         if namespace and self.namespaced:
@@ -45,7 +51,9 @@ class Kind:
 EXPERIMENT = Kind(names.API_VERSION, "Experiment", "experiments")
 DATASET_PIN = Kind(names.API_VERSION, "DatasetPin", "datasetpins")
 FEATURE_SET_PIN = Kind(names.API_VERSION, "FeatureSetPin", "featuresetpins")
-ISOLATION_PROFILE = Kind(names.API_VERSION, "IsolationProfile", "isolationprofiles", namespaced=False)
+ISOLATION_PROFILE = Kind(
+    names.API_VERSION, "IsolationProfile", "isolationprofiles", namespaced=False
+)
 OBJECT_STORE = Kind(names.API_VERSION, "ObjectStore", "objectstores", namespaced=False)
 CUSTOM_KINDS = (EXPERIMENT, DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
 
@@ -64,11 +72,23 @@ PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumec
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
 
 # What an experiment's namespace is made of; each is watched.
-CHILD_KINDS = (NAMESPACE, NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, ROLE_BINDING)
-# Policies and bindings add up, so a foreign one opens what ours close: these are watched whole, not by label.
+CHILD_KINDS = (
+    NAMESPACE,
+    NETWORK_POLICY,
+    RESOURCE_QUOTA,
+    LIMIT_RANGE,
+    CONFIG_MAP,
+    SECRET,
+    SERVICE_ACCOUNT,
+    ROLE_BINDING,
+)
+# Policies and bindings add up, so a foreign one opens what ours close: these are watched whole, not
+# by label.
 ADDITIVE_KINDS = (NETWORK_POLICY, ROLE_BINDING)
 
-_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*CUSTOM_KINDS, *CHILD_KINDS, POD, JOB, EVENT)}
+_BY_NAME = {
+    (kind.api_version, kind.kind): kind for kind in (*CUSTOM_KINDS, *CHILD_KINDS, POD, JOB, EVENT)
+}
 
 
 def kind_of(obj: dict[str, Any]) -> Kind:

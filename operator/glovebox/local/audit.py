@@ -10,7 +10,8 @@ from glovebox.names import GROUP
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Who did what, in whole for our own resources: written by neither the operator nor the tests, so it can judge both.
+# Who did what, in whole for our own resources: written by neither the operator nor the tests, so it
+# can judge both.
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -20,14 +21,29 @@ AUDIT_POLICY = {
         # Reads by the control plane's own parts are noise, and half of the log.
         {
             "level": "None",
-            "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"],
+            "users": [
+                "system:apiserver",
+                "system:kube-controller-manager",
+                "system:kube-scheduler",
+            ],
             "verbs": ["get", "list", "watch"],
         },
-        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"], "verbs": ["get", "list", "watch"]},
+        {
+            "level": "None",
+            "userGroups": ["system:serviceaccounts:kube-system"],
+            "verbs": ["get", "list", "watch"],
+        },
         {"level": "None", "userGroups": ["system:nodes"], "verbs": ["get", "list", "watch"]},
-        {"level": "None", "users": ["system:kube-proxy", "cilium"], "verbs": ["get", "list", "watch"]},
+        {
+            "level": "None",
+            "users": ["system:kube-proxy", "cilium"],
+            "verbs": ["get", "list", "watch"],
+        },
         # Bodies of these hold credentials.
-        {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
+        {
+            "level": "Metadata",
+            "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}],
+        },
         {"level": "Metadata", "resources": [{"group": "authentication.k8s.io"}]},
         {"level": "Metadata", "verbs": ["get", "list", "watch"]},
         {"level": "RequestResponse", "resources": [{"group": GROUP}]},

@@ -1,8 +1,8 @@
 """The cgroups of nodes: made before a kubelet starts, removed with all that it and its pods made below.
 
-The kernel keeps a cgroup for as long as nobody removes its folder, so these are the one thing of a node that outlives
-its processes. A record of each environment's processes lies beside this machine's other run-time files: whoever comes
-next removes the cgroups of those who are dead.
+The kernel keeps a cgroup for as long as nobody removes its folder, so these are the one thing of a
+node that outlives its processes. A record of each environment's processes lies beside this
+machine's other run-time files: whoever comes next removes the cgroups of those who are dead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ def hierarchies() -> list[Path]:
     """Return where cgroups are made: one folder for each controller of version 1, or the one of version 2."""
     if (_ROOT / "cgroup.controllers").exists():
         return [_ROOT]
-    return sorted(folder for folder in _ROOT.glob("*") if not folder.is_symlink() and (folder / "cgroup.procs").exists())
+    return sorted(
+        folder
+        for folder in _ROOT.glob("*")
+        if not folder.is_symlink() and (folder / "cgroup.procs").exists()
+    )
 
 
 def make_cgroups(name: str) -> None:
@@ -34,7 +38,8 @@ def make_cgroups(name: str) -> None:
         folder = hierarchy / name
         try:
             folder.mkdir(exist_ok=True)
-            # A new group of version 1 has no processor and no memory node, and takes no process before it has.
+            # A new group of version 1 has no processor and no memory node, and takes no process
+            # before it has.
             for file in ("cpuset.cpus", "cpuset.mems"):
                 if hierarchy != _ROOT and (folder / file).exists():
                     (folder / file).write_text((hierarchy / file).read_text())
@@ -57,7 +62,9 @@ def remove_cgroups(prefix: str) -> None:
 
 def record_owner(tag: str, holders: list[ProcessRecord]) -> None:
     """Remember which processes the cgroups of that environment belong to."""
-    write_private(RECORDS / f"{tag}.json", json.dumps([asdict(holder) for holder in holders]) + "\n")
+    write_private(
+        RECORDS / f"{tag}.json", json.dumps([asdict(holder) for holder in holders]) + "\n"
+    )
 
 
 def forget_owner(tag: str) -> None:
@@ -95,7 +102,9 @@ def _remove(folder: Path, deadline: float) -> None:
             return
         except OSError as error:
             if time.monotonic() > deadline:
-                raise LocalError(f"Removing the cgroup {folder}", f"{error}: look at its cgroup.procs") from error
+                raise LocalError(
+                    f"Removing the cgroup {folder}", f"{error}: look at its cgroup.procs"
+                ) from error
             time.sleep(0.02)
         else:
             return

@@ -26,12 +26,18 @@ _COREFILE = """.:53 {
 
 def render_services(nodes: int, dns_image: str) -> str:
     """Return the manifests, for `kubectl apply`."""
-    documents = [*(_node(number) for number in range(1, nodes + 1)), *_agent_rights(), *_dns_rights(), *_dns(dns_image)]
+    documents = [
+        *(_node(number) for number in range(1, nodes + 1)),
+        *_agent_rights(),
+        *_dns_rights(),
+        *_dns(dns_image),
+    ]
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
 def _node(number: int) -> dict[str, Any]:
-    # Made by us and not by its kubelet, so that its pods' range follows from its number: the gateway's routes do too.
+    # Made by us and not by its kubelet, so that its pods' range follows from its number: the
+    # gateway's routes do too.
     name = f"n{number}"
     return {
         "apiVersion": "v1",
@@ -46,20 +52,42 @@ def _agent_rights() -> list[dict[str, Any]]:
     rules = [
         {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": look},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": look},
-        {"apiGroups": [""], "resources": ["namespaces", "services", "pods", "endpoints", "nodes"], "verbs": look},
+        {
+            "apiGroups": [""],
+            "resources": ["namespaces", "services", "pods", "endpoints", "nodes"],
+            "verbs": look,
+        },
         {"apiGroups": [""], "resources": ["nodes", "nodes/status"], "verbs": ["patch"]},
-        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": look},
+        {
+            "apiGroups": ["apiextensions.k8s.io"],
+            "resources": ["customresourcedefinitions"],
+            "verbs": look,
+        },
         {"apiGroups": ["cilium.io"], "resources": ["*"], "verbs": ["*"]},
     ]
-    return _bound_role("glovebox-local:cilium", rules, {"apiGroup": _RBAC, "kind": "User", "name": "cilium"})
+    return _bound_role(
+        "glovebox-local:cilium", rules, {"apiGroup": _RBAC, "kind": "User", "name": "cilium"}
+    )
 
 
 def _dns_rights() -> list[dict[str, Any]]:
     rules = [
-        {"apiGroups": [""], "resources": ["services", "endpoints", "pods", "namespaces"], "verbs": ["list", "watch"]},
-        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+        {
+            "apiGroups": [""],
+            "resources": ["services", "endpoints", "pods", "namespaces"],
+            "verbs": ["list", "watch"],
+        },
+        {
+            "apiGroups": ["discovery.k8s.io"],
+            "resources": ["endpointslices"],
+            "verbs": ["list", "watch"],
+        },
     ]
-    return _bound_role("glovebox-local:coredns", rules, {"kind": "ServiceAccount", "name": "coredns", "namespace": "kube-system"})
+    return _bound_role(
+        "glovebox-local:coredns",
+        rules,
+        {"kind": "ServiceAccount", "name": "coredns", "namespace": "kube-system"},
+    )
 
 
 def _dns(image: str) -> list[dict[str, Any]]:
@@ -86,20 +114,41 @@ def _dns(image: str) -> list[dict[str, Any]]:
     }
     template = {"metadata": {"labels": dict(_DNS_LABELS)}, "spec": pod}
     deployment = {"selector": {"matchLabels": dict(_DNS_LABELS)}, "template": template}
-    ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "targetPort": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    ports = [
+        {"name": f"dns-{protocol.lower()}", "port": 53, "targetPort": 53, "protocol": protocol}
+        for protocol in ("UDP", "TCP")
+    ]
     service = {"clusterIP": DNS_IP, "selector": dict(_DNS_LABELS), "ports": ports}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"Corefile": _COREFILE}},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {"Corefile": _COREFILE},
+        },
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
-        {"apiVersion": "v1", "kind": "Service", "metadata": {**metadata, "name": "kube-dns"}, "spec": service},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**metadata, "name": "kube-dns"},
+            "spec": service,
+        },
     ]
 
 
-def _bound_role(name: str, rules: list[dict[str, Any]], subject: dict[str, str]) -> list[dict[str, Any]]:
+def _bound_role(
+    name: str, rules: list[dict[str, Any]], subject: dict[str, str]
+) -> list[dict[str, Any]]:
     metadata = {"name": name}
     reference = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name}
     return [
         {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules},
-        {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": metadata, "roleRef": reference, "subjects": [subject]},
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": metadata,
+            "roleRef": reference,
+            "subjects": [subject],
+        },
     ]

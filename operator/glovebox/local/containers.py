@@ -54,11 +54,19 @@ def run(
     if shutil.which(program) is None:
         raise LocalError(
             f"Looking for {program}",
-            f"no program `{program}` on PATH: install it, or use --driver embedded, which needs no container engine",
+            f"no program `{program}` on PATH: install it, or use --driver embedded, which needs no"
+            " container engine",
         )
     source = stdin or subprocess.DEVNULL
     try:
-        done = subprocess.run([program, *arguments], stdin=source, capture_output=True, timeout=timeout, check=False, env=environment)
+        done = subprocess.run(
+            [program, *arguments],
+            stdin=source,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env=environment,
+        )
     except subprocess.TimeoutExpired as error:
         raise LocalError(shown, f"not done after {timeout:.0f} s") from error
     if done.returncode != 0:
@@ -86,8 +94,11 @@ class Container:
         Raises:
             LocalError: The engine does not answer.
         """
-        # `ps` and not `inspect`: that one fails in the same way for what is not there and for an engine that is not.
-        state = engine("ps", "--all", f"--filter=name=^/?{self.name}$", "--format={{.State}}").strip()
+        # `ps` and not `inspect`: that one fails in the same way for what is not there and for an
+        # engine that is not.
+        state = engine(
+            "ps", "--all", f"--filter=name=^/?{self.name}$", "--format={{.State}}"
+        ).strip()
         return None if state == "running" else state or "is not there"
 
     @property
@@ -97,16 +108,27 @@ class Container:
 
     def address(self, network: str) -> str:
         """Return its IPv4 address in a network of the engine; empty while it does not run."""
-        template = f'{{{{with index .NetworkSettings.Networks "{network}"}}}}{{{{.IPAddress}}}}{{{{end}}}}'
+        template = (
+            f'{{{{with index .NetworkSettings.Networks "{network}"}}}}{{{{.IPAddress}}}}{{{{end}}}}'
+        )
         return engine("inspect", f"--format={template}", self.name).strip()
 
-    def execute(self, *command: str, stdin: IO[bytes] | None = None, timeout: float = _TIMEOUT) -> str:
+    def execute(
+        self, *command: str, stdin: IO[bytes] | None = None, timeout: float = _TIMEOUT
+    ) -> str:
         """Run a program in it and return what it said.
 
         Raises:
             LocalError: It failed.
         """
-        return engine("exec", *(["--interactive"] if stdin else []), self.name, *command, stdin=stdin, timeout=timeout)
+        return engine(
+            "exec",
+            *(["--interactive"] if stdin else []),
+            self.name,
+            *command,
+            stdin=stdin,
+            timeout=timeout,
+        )
 
     def start(self) -> None:
         """Start it unless it runs.

@@ -1,8 +1,9 @@
 """A real Kubernetes control plane as four processes: on the loopback interface, or beside nodes in the gateway's network.
 
-What it does not do: run pods (nodes do), listen anywhere but on 127.0.0.1 of this machine or for its own nodes, or
-answer anybody without a certificate. etcd has an authority of its own: a certificate of the cluster's authority, which
-any tenant has, opens nothing there.
+What it does not do: run pods (nodes do), listen anywhere but on 127.0.0.1 of this machine or for
+    its own nodes, or
+answer anybody without a certificate. etcd has an authority of its own: a certificate of the
+cluster's authority, which any tenant has, opens nothing there.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class ControlPlane:
         programs: Folders of the built programs by name: `kubernetes` and `etcd`.
         tied: The processes die with us.
         name: What the cluster is called in kubeconfigs.
-        gateway: Where the processes live when there are nodes; the API server then listens for these as well.
+        gateway: Where the processes live when there are nodes; the API server then listens for
+            these as well.
     """
 
     def __init__(
@@ -86,24 +88,41 @@ class ControlPlane:
         if self._state.kubeconfig.exists():
             return
         pki = self._state.pki
-        cluster, storage = Authority.create("glovebox-local"), Authority.create("glovebox-local-etcd")
+        cluster, storage = (
+            Authority.create("glovebox-local"),
+            Authority.create("glovebox-local-etcd"),
+        )
         cluster.write(pki, "ca")
         storage.write(pki, "etcd-ca")
         storage.issue_server("etcd", ["localhost", LOOPBACK], also_client=True).write(pki, "etcd")
         storage.issue_client("kube-apiserver").write(pki, "etcd-client")
-        names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"]
-        cluster.issue_server("kube-apiserver", [*names, _SERVICE_IP, LOOPBACK, GATEWAY_IP]).write(pki, "kube-apiserver")
-        cluster.issue_client("kube-apiserver-kubelet-client", [MASTERS]).write(pki, "kubelet-client")
+        names = [
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+            "localhost",
+        ]
+        cluster.issue_server("kube-apiserver", [*names, _SERVICE_IP, LOOPBACK, GATEWAY_IP]).write(
+            pki, "kube-apiserver"
+        )
+        cluster.issue_client("kube-apiserver-kubelet-client", [MASTERS]).write(
+            pki, "kubelet-client"
+        )
         signing_keys().write(pki, "service-accounts")
         for component in ("kube-controller-manager", "kube-scheduler"):
             cluster.issue_server(component, ["localhost", LOOPBACK]).write(pki, component)
-            self._write_kubeconfig(pki / f"{component}.kubeconfig", cluster, f"system:{component}", ())
+            self._write_kubeconfig(
+                pki / f"{component}.kubeconfig", cluster, f"system:{component}", ()
+            )
         write_private(self._audit_policy, yaml.safe_dump(AUDIT_POLICY, sort_keys=False))
         cluster.issue_client(ADMIN, [MASTERS]).write(pki, "admin")
         # Last: its presence says that all the rest is there.
         self._write_kubeconfig(self._state.kubeconfig, cluster, ADMIN, (MASTERS,))
 
-    def kubeconfig_for(self, user: str, groups: Sequence[str] = (), *, path: Path | None = None) -> Path:
+    def kubeconfig_for(
+        self, user: str, groups: Sequence[str] = (), *, path: Path | None = None
+    ) -> Path:
         """Make a kubeconfig with a client certificate for that user in these groups, who has no rights by that alone.
 
         Args:
@@ -123,7 +142,9 @@ class ControlPlane:
     def issue_for_node(self, folder: Path, user: str, groups: Sequence[str] = ()) -> None:
         """Write `<last part of user>.kubeconfig` for a program on a node: it reaches the API server by the gateway's address."""
         authority = Authority.load(self._state.pki, "ca")
-        endpoint = Endpoint(f"https://{GATEWAY_IP}:{self._ports['kube-apiserver']}", authority.certificate)
+        endpoint = Endpoint(
+            f"https://{GATEWAY_IP}:{self._ports['kube-apiserver']}", authority.certificate
+        )
         path = folder / f"{user.rpartition(':')[2]}.kubeconfig"
         write_kubeconfig(path, endpoint, name=self._name, pair=authority.issue_client(user, groups))
 
@@ -138,17 +159,31 @@ class ControlPlane:
     def _endpoint(self) -> Endpoint:
         return Endpoint(self.url, (self._state.pki / "ca.crt").read_bytes())
 
-    def _write_kubeconfig(self, path: Path, authority: Authority, user: str, groups: Sequence[str]) -> None:
-        write_kubeconfig(path, Endpoint(self.url, authority.certificate), name=self._name, pair=authority.issue_client(user, groups))
+    def _write_kubeconfig(
+        self, path: Path, authority: Authority, user: str, groups: Sequence[str]
+    ) -> None:
+        write_kubeconfig(
+            path,
+            Endpoint(self.url, authority.certificate),
+            name=self._name,
+            pair=authority.issue_client(user, groups),
+        )
 
     @property
     def _audit_policy(self) -> Path:
         return self._state.config / "audit-policy.yaml"
 
     def _part(self, spec: PartSpec, *, tied: bool) -> Part:
-        return Part(replace(spec, namespaces=self._gateway), logs=self._state.logs, run=self._state.run, tied=tied)
+        return Part(
+            replace(spec, namespaces=self._gateway),
+            logs=self._state.logs,
+            run=self._state.run,
+            tied=tied,
+        )
 
-    def _health(self, port: str, path: str, *, authority: str = "ca", client: str = "admin") -> HealthCheck:
+    def _health(
+        self, port: str, path: str, *, authority: str = "ca", client: str = "admin"
+    ) -> HealthCheck:
         pki = self._state.pki
         return HealthCheck(
             url=f"https://{LOOPBACK}:{self._ports[port]}{path}",
@@ -177,13 +212,16 @@ class ControlPlane:
             "peer-key-file": pki / "etcd.key",
             "peer-trusted-ca-file": pki / "etcd-ca.crt",
             "peer-client-cert-auth": "true",
-            # A local cluster survives the death of any process, not of the machine; it is ten times faster for it.
+            # A local cluster survives the death of any process, not of the machine; it is ten times
+            # faster for it.
             "unsafe-no-fsync": "true",
             "log-level": "warn",
         }
         ready = self._health("etcd", "/readyz", authority="etcd-ca", client="etcd-client")
         ports = (self._ports["etcd"], self._ports["etcd-peer"])
-        return PartSpec("etcd", [str(self._programs["etcd"] / "etcd"), *_flags(flags)], ready, ports=ports)
+        return PartSpec(
+            "etcd", [str(self._programs["etcd"] / "etcd"), *_flags(flags)], ready, ports=ports
+        )
 
     def _apiserver(self) -> PartSpec:
         pki = self._state.pki
@@ -240,7 +278,9 @@ class ControlPlane:
         }
         spec = self._kubernetes("kube-controller-manager", flags, ready="/healthz")
         # Its loops take a moment more; a pod that comes before this account is refused.
-        account = self._health("kube-apiserver", "/api/v1/namespaces/default/serviceaccounts/default")
+        account = self._health(
+            "kube-apiserver", "/api/v1/namespaces/default/serviceaccounts/default"
+        )
 
         def missing() -> str | None:
             return spec.ready() or ("no default service account yet" if account() else None)
@@ -248,7 +288,9 @@ class ControlPlane:
         return replace(spec, ready=missing)
 
     def _scheduler(self) -> PartSpec:
-        return self._kubernetes("kube-scheduler", self._component("kube-scheduler"), ready="/readyz")
+        return self._kubernetes(
+            "kube-scheduler", self._component("kube-scheduler"), ready="/readyz"
+        )
 
     def _component(self, name: str) -> dict[str, object]:
         pki = self._state.pki

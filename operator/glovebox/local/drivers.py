@@ -77,7 +77,8 @@ class Driver(Protocol):
             reference: `registry/name@sha256:...` with the digest of the manifest in the archive.
 
         Raises:
-            LocalError: There are no nodes, or the archive holds another image, or could not be read.
+            LocalError: There are no nodes, or the archive holds another image, or could not be
+                read.
         """
 
 
@@ -87,14 +88,22 @@ class Embedded:
     containers: tuple[Container, ...] = ()
     build_image = staticmethod(ensure_image)
 
-    def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool, nodes: int = 0) -> None:
+    def __init__(
+        self, state: StateDir, ports: Mapping[str, int], *, tied: bool, nodes: int = 0
+    ) -> None:
         self._programs = (ETCD, KUBERNETES, *(NODE_PROGRAMS if nodes else ()))
         # Where they are or will be: whoever only looks, or ends a cluster, does not build.
         programs = {program.name: program_folder(program) for program in self._programs}
         self.gateway = Gateway(state, ports, programs, tied=tied) if nodes else None
         inside = self.gateway.namespaces if self.gateway else None
-        self.control_plane = ControlPlane(state, ports, programs, tied=tied, name=f"glovebox-{state.root.name}", gateway=inside)
-        self.nodes = Nodes(state, nodes, programs, self.control_plane, self.gateway, tied=tied) if self.gateway else None
+        self.control_plane = ControlPlane(
+            state, ports, programs, tied=tied, name=f"glovebox-{state.root.name}", gateway=inside
+        )
+        self.nodes = (
+            Nodes(state, nodes, programs, self.control_plane, self.gateway, tied=tied)
+            if self.gateway
+            else None
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -149,7 +158,9 @@ class Embedded:
             LocalError: See `Driver`.
         """
         if self.nodes is None:
-            raise LocalError("Loading an image", "the environment has no nodes: `glovebox local up --node`")
+            raise LocalError(
+                "Loading an image", "the environment has no nodes: `glovebox local up --node`"
+            )
         for node in self.nodes.nodes:
             node.load_image(archive, reference)
 
@@ -175,7 +186,9 @@ class Current:
         """Copy the context's kubeconfig into the state directory, unless it was copied before."""
         if not self._state.kubeconfig.exists():
             with progress.step("Taking the cluster from the kubeconfig"):
-                extract_context(self._state.kubeconfig, kubeconfig=self._kubeconfig, context=self._context)
+                extract_context(
+                    self._state.kubeconfig, kubeconfig=self._kubeconfig, context=self._context
+                )
 
     def down(self) -> None:
         """The cluster is not ours."""
@@ -186,4 +199,8 @@ class Current:
         Raises:
             LocalError: Always.
         """
-        raise LocalError("Loading an image", f"the cluster is not ours: push {archive} as {reference} to a registry that it pulls from")
+        raise LocalError(
+            "Loading an image",
+            f"the cluster is not ours: push {archive} as {reference} to a registry that it pulls"
+            " from",
+        )

@@ -1,7 +1,7 @@
 """The local environment as a whole: a cluster by one of the drivers, a store, and the directory that describes both.
 
-`up` is the table of contents. It can be repeated: what runs is left alone, what died is started again on the same
-ports with the same data. Interrupted or failed, it ends what it started.
+`up` is the table of contents. It can be repeated: what runs is left alone, what died is started
+again on the same ports with the same data. Interrupted or failed, it ends what it started.
 """
 
 from __future__ import annotations
@@ -60,7 +60,14 @@ class Description:
     nodes: int = 0
 
     @classmethod
-    def new(cls, driver: DriverName, *, kubeconfig: str | None = None, context: str | None = None, nodes: int = 0) -> Description:
+    def new(
+        cls,
+        driver: DriverName,
+        *,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        nodes: int = 0,
+    ) -> Description:
         """Describe a new environment: choose its ports."""
         names = (*seaweedfs_config.PORTS, *(control_plane.PORTS if driver == "embedded" else ()))
         return cls(driver, choose_ports(names), kubeconfig, context, nodes)
@@ -77,9 +84,15 @@ class Description:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
-            raise LocalError("Reading the environment", f"{state.description} is not readable ({error}): `glovebox local down`") from error
+            raise LocalError(
+                "Reading the environment",
+                f"{state.description} is not readable ({error}): `glovebox local down`",
+            ) from error
         if description.driver not in get_args(DriverName):
-            raise LocalError("Reading the environment", f"{state.description} names the unknown driver {description.driver!r}")
+            raise LocalError(
+                "Reading the environment",
+                f"{state.description} names the unknown driver {description.driver!r}",
+            )
         return description
 
     def write(self, state: StateDir) -> None:
@@ -93,7 +106,8 @@ class Environment:
     Args:
         state: Its directory.
         description: What it is.
-        tied: Its processes die with us: for tests. They can then only be started from the main thread.
+        tied: Its processes die with us: for tests. They can then only be started from the main
+            thread.
     """
 
     def __init__(self, state: StateDir, description: Description, *, tied: bool = False) -> None:
@@ -117,25 +131,37 @@ class Environment:
         """
         if isinstance(self.driver, Embedded):
             return self.driver.control_plane
-        raise LocalError("Looking for the control plane", f"with the driver {self.description.driver} it is not ours")
+        raise LocalError(
+            "Looking for the control plane",
+            f"with the driver {self.description.driver} it is not ours",
+        )
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The nodes that run pods; mostly none."""
-        return self.driver.nodes.nodes if isinstance(self.driver, Embedded) and self.driver.nodes else ()
+        return (
+            self.driver.nodes.nodes
+            if isinstance(self.driver, Embedded) and self.driver.nodes
+            else ()
+        )
 
     @property
     def gateway(self) -> NamespacesOf:
         """The network in which the control plane and the store of an environment with nodes live.
 
-        A program that is started there reaches the API server by the kubeconfig's own address, and S3 by
-        `store_endpoint_for_pods`: give it to a `PartSpec`, put its `prefix()` before a command, or use its `run`.
+        A program that is started there reaches the API server by the kubeconfig's own address, and
+        S3 by
+        `store_endpoint_for_pods`: give it to a `PartSpec`, put its `prefix()` before a command, or
+        use its `run`.
 
         Raises:
             LocalError: There are no nodes.
         """
         if self._gateway is None:
-            raise LocalError("Looking for the gateway", "the environment has no nodes: `glovebox local up --node`")
+            raise LocalError(
+                "Looking for the gateway",
+                "the environment has no nodes: `glovebox local up --node`",
+            )
         return self._gateway
 
     def forward_from_gateway(self, name: str, port: int) -> Part:
@@ -145,7 +171,10 @@ class Environment:
             LocalError: There are no nodes.
         """
         if not isinstance(self.driver, Embedded) or self.driver.gateway is None:
-            raise LocalError("Looking for the gateway", "the environment has no nodes: `glovebox local up --node`")
+            raise LocalError(
+                "Looking for the gateway",
+                "the environment has no nodes: `glovebox local up --node`",
+            )
         return self.driver.gateway.forward(name, {port: LOOPBACK}, tied=False)
 
     @property
@@ -156,7 +185,10 @@ class Environment:
             LocalError: There are no nodes.
         """
         if self.store.endpoint_for_pods is None:
-            raise LocalError("Looking for the store", "the environment has no nodes: nothing but this machine reaches its store")
+            raise LocalError(
+                "Looking for the store",
+                "the environment has no nodes: nothing but this machine reaches its store",
+            )
         return self.store.endpoint_for_pods
 
     @property
@@ -221,11 +253,18 @@ class Environment:
         return True
 
     def _unready(self) -> bool:
-        return any(part.spec.ready() for part in self.parts) or any(container.missing for container in self.containers)
+        return any(part.spec.ready() for part in self.parts) or any(
+            container.missing for container in self.containers
+        )
 
     def _end_what_lost_its_network(self) -> None:
-        # Without its holder a network goes on for those who are in it, and nothing leads there any more.
-        if isinstance(self.driver, Embedded) and self.driver.gateway and not self.driver.gateway.holder.running:
+        # Without its holder a network goes on for those who are in it, and nothing leads there any
+        # more.
+        if (
+            isinstance(self.driver, Embedded)
+            and self.driver.gateway
+            and not self.driver.gateway.holder.running
+        ):
             for part in reversed(self.parts):
                 part.kill()
 
@@ -252,7 +291,13 @@ def find_environment(name: str) -> Environment | None:
 
 
 def bring_up(
-    name: str, driver: DriverName, progress: Progress, *, kubeconfig: str | None = None, context: str | None = None, nodes: int = 0
+    name: str,
+    driver: DriverName,
+    progress: Progress,
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    nodes: int = 0,
 ) -> tuple[Environment, bool]:
     """Bring the environment of that name up, and make it first where there is none; return it, and whether anything was started.
 
@@ -267,7 +312,9 @@ def bring_up(
                 # Before anything is kept: without an engine it could not be taken down either.
                 demand_engine()
             state.create()
-            description = Description.new(driver, kubeconfig=kubeconfig, context=context, nodes=nodes)
+            description = Description.new(
+                driver, kubeconfig=kubeconfig, context=context, nodes=nodes
+            )
             description.write(state)
         asked = replace(
             description,
@@ -278,7 +325,9 @@ def bring_up(
             nodes=nodes or description.nodes,
         )
         if asked != description:
-            exists = f"{name} exists with driver {description.driver}" + (f", nodes: {description.nodes}" if description.nodes else "")
+            exists = f"{name} exists with driver {description.driver}" + (
+                f", nodes: {description.nodes}" if description.nodes else ""
+            )
             why = f"{exists}: `glovebox local down --name {name}` first, or choose another --name"
             raise LocalError("Bringing up the environment", why)
         environment = Environment(state, description)
@@ -288,7 +337,8 @@ def bring_up(
 def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
     """Take the environment of that name down; return how many processes and containers were ended.
 
-    It needs nothing but the records of the processes: an environment that is half made, or was made by another version
+    It needs nothing but the records of the processes: an environment that is half made, or was made
+        by another version
     of this program, goes too.
 
     Raises:
@@ -296,10 +346,18 @@ def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
     """
     state = StateDir.named(name)
     with _exclusive(state, progress):
-        records = {file: record for file in state.run.glob("*.json") if (record := ProcessRecord.read(file))}
+        records = {
+            file: record
+            for file in state.run.glob("*.json")
+            if (record := ProcessRecord.read(file))
+        }
         alive = [record for record in records.values() if record.alive]
         environment = _readable(name)
-        running = [container for container in environment.containers if not container.missing] if environment else []
+        running = (
+            [container for container in environment.containers if not container.missing]
+            if environment
+            else []
+        )
         ended = len(alive) + len(running)
         if keep_data and environment:
             # Whoever uses a part ends before it, so that each can finish its work.
@@ -310,7 +368,8 @@ def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
         end_processes(alive, grace=0)
         for file in records:
             file.unlink(missing_ok=True)
-        # Nothing of a node outlives its processes but its cgroups; these, too, are found without a description.
+        # Nothing of a node outlives its processes but its cgroups; these, too, are found without a
+        # description.
         if os.geteuid() == 0:
             remove_leftovers(state)
         if keep_data or not state.root.exists():
@@ -334,5 +393,9 @@ def _exclusive(state: StateDir, progress: Progress) -> Iterator[None]:
     state.lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Cached: it is told again and again, and noted once.
     note = functools.cache(progress.note)
-    with exclusive(state.lock, note, f"Another program is changing the environment {state.root.name}: waiting for it"):
+    with exclusive(
+        state.lock,
+        note,
+        f"Another program is changing the environment {state.root.name}: waiting for it",
+    ):
         yield

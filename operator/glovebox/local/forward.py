@@ -1,8 +1,9 @@
 """A forwarder: what is asked on loopback ports of this machine is answered by servers in another network namespace.
 
-Run as `python -m glovebox.local.forward RECORD PORT=ADDRESS:PORT ...`: it listens on 127.0.0.1 here, and then enters the
-network of the recorded process for good. A socket stays in the network where it was made, so that no route, rule or
-interface leads from here to there. It carries bytes and looks into none.
+Run as `python -m glovebox.local.forward RECORD PORT=ADDRESS:PORT ...`: it listens on 127.0.0.1
+here, and then enters the network of the recorded process for good. A socket stays in the network
+where it was made, so that no route, rule or interface leads from here to there. It carries bytes
+and looks into none.
 """
 
 from __future__ import annotations
@@ -44,11 +45,16 @@ def _listen(port: int) -> socket.socket:
 
 
 async def _serve(listening: list[tuple[socket.socket, str, int]]) -> None:
-    servers = [await asyncio.start_server(_to(host, port), sock=listener) for listener, host, port in listening]
+    servers = [
+        await asyncio.start_server(_to(host, port), sock=listener)
+        for listener, host, port in listening
+    ]
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
-def _to(host: str, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+def _to(
+    host: str, port: int
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there_reader, there_writer = await asyncio.open_connection(host, port)

@@ -1,7 +1,8 @@
 """The gateway: a network of the environment's own, in which the control plane and the store live beside the nodes.
 
-A bridge joins the nodes to it. This machine's own network gets no interface, no route and no rule: programs here reach
-the API server and S3 on 127.0.0.1 through a forwarder, and nothing leads from the nodes to the world outside.
+A bridge joins the nodes to it. This machine's own network gets no interface, no route and no rule:
+programs here reach the API server and S3 on 127.0.0.1 through a forwarder, and nothing leads from
+the nodes to the world outside.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Gateway:
         tied: The processes die with us.
     """
 
-    def __init__(self, state: StateDir, ports: Mapping[str, int], programs: Mapping[str, Path], *, tied: bool) -> None:
+    def __init__(
+        self, state: StateDir, ports: Mapping[str, int], programs: Mapping[str, Path], *, tied: bool
+    ) -> None:
         pause = programs["coredns"] / "pause"
         forwarded = (ports["kube-apiserver"], ports["s3"])
         # Most of them listen on loopback only, which is enough; one of the store's knows no way to.
@@ -112,7 +115,9 @@ class Gateway:
             pid: Of the process that holds the node's namespaces.
         """
         port = f"n{number}"
-        self.namespaces.run(["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(pid)])
+        self.namespaces.run(
+            ["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(pid)]
+        )
         self.namespaces.run(["ip", "link", "set", port, "master", _BRIDGE, "up"])
         node = NamespacesOf(lambda: pid)
         node.run(["ip", "address", "add", f"{node_ip(number)}/24", "dev", "eth0"])

@@ -19,7 +19,11 @@ _BUILD_TIMEOUT = 3600
 
 def run_go(command: list[str], module: Path, log: Path, tell: Callable[[int], None]) -> list[str]:
     """Run Go; tell how many lines it has said on standard error so far; return the lines of its standard output."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"GOOS", "GOARCH", "GOEXPERIMENT"}}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"GOOS", "GOARCH", "GOEXPERIMENT"}
+    }
     environment |= {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
     answer = log.with_suffix(".out")
     deadline = time.monotonic() + _BUILD_TIMEOUT
@@ -27,11 +31,20 @@ def run_go(command: list[str], module: Path, log: Path, tell: Callable[[int], No
         errors.write(f"# {' '.join(command)}\n".encode())
         errors.flush()
         said = errors.tell()
-        child = subprocess.Popen(command, cwd=module, env=environment, stdout=output, stderr=errors, start_new_session=True)
+        child = subprocess.Popen(
+            command,
+            cwd=module,
+            env=environment,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
         try:
             while child.poll() is None:
                 if time.monotonic() > deadline:
-                    raise LocalError(f"`{' '.join(command[:2])}`", f"not done after {_BUILD_TIMEOUT} s", log)
+                    raise LocalError(
+                        f"`{' '.join(command[:2])}`", f"not done after {_BUILD_TIMEOUT} s", log
+                    )
                 tell(_count_lines(log, said))
                 time.sleep(0.2)
         finally:
@@ -42,7 +55,8 @@ def run_go(command: list[str], module: Path, log: Path, tell: Callable[[int], No
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
-    # Interrupted: the compilers that Go started must go with it. While the leader is not reaped, its group is its own.
+    # Interrupted: the compilers that Go started must go with it. While the leader is not reaped,
+    # its group is its own.
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGTERM)
         try:

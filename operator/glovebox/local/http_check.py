@@ -32,7 +32,8 @@ class HealthCheck:
         certificate: Our client certificate, with `key`.
         key: See there.
         headers: Sent along, such as a signature.
-        network: Gives the pid of a process in whose network the question is asked; in ours by default.
+        network: Gives the pid of a process in whose network the question is asked; in ours by
+            default.
         judge: Told the body of an answer; returns what is missing, or None.
     """
 

@@ -1,7 +1,7 @@
 """Images from Dockerfiles, without a registry and without a container engine: built by buildah, kept by their content.
 
-What a Dockerfile starts from is made here too, of Debian's own packages and of the uv of this machine. Every time of
-day is kept out: the same files on the same base give the same digest.
+What a Dockerfile starts from is made here too, of Debian's own packages and of the uv of this
+machine. Every time of day is kept out: the same files on the same base give the same digest.
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ def ensure_image(source: ImageSource, repository: Path, progress: Progress | Non
     if not archive.exists():
         demand_node()
         lock, waiting = folder / ".lock", "another program is building images: waiting"
-        with (progress or Silent()).step(f"Building {source.size}") as step, exclusive(lock, step.say, waiting):
+        with (
+            (progress or Silent()).step(f"Building {source.size}") as step,
+            exclusive(lock, step.say, waiting),
+        ):
             # Whoever held the lock before us may have built it.
             if not archive.exists():
                 _Builder(folder, step.say).build(source, repository / source.context, archive)
@@ -135,19 +138,37 @@ class _Builder:
         log.unlink(missing_ok=True)
         self._build_bases(log)
         tag = f"localhost/{source.name}"
-        arguments = [f"--build-arg=PYTHON_IMAGE={_PYTHON}", f"--build-arg=UV_IMAGE={_UV}", "--pull-never"]
+        arguments = [
+            f"--build-arg=PYTHON_IMAGE={_PYTHON}",
+            f"--build-arg=UV_IMAGE={_UV}",
+            "--pull-never",
+        ]
         if _AUTHORITIES.exists():
-            arguments += [f"--volume={_AUTHORITIES}:{_AUTHORITIES}:ro", f"--build-arg=SSL_CERT_FILE={_AUTHORITIES}"]
+            arguments += [
+                f"--volume={_AUTHORITIES}:{_AUTHORITIES}:ro",
+                f"--build-arg=SSL_CERT_FILE={_AUTHORITIES}",
+            ]
         self._bud(context, tag, arguments, log)
         incoming = archive.with_name(f".{archive.name}.{os.getpid()}")
         archive.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._say("writing the archive")
-            self._buildah(["push", "--quiet", f"--signature-policy={self._policy}", tag, f"oci-archive:{incoming}"], log)
+            self._buildah(
+                [
+                    "push",
+                    "--quiet",
+                    f"--signature-policy={self._policy}",
+                    tag,
+                    f"oci-archive:{incoming}",
+                ],
+                log,
+            )
             incoming.rename(archive)
         finally:
             incoming.unlink(missing_ok=True)
-        for old in sorted(archive.parent.glob("*.tar"), key=lambda file: file.stat().st_mtime)[:-_KEPT]:
+        for old in sorted(archive.parent.glob("*.tar"), key=lambda file: file.stat().st_mtime)[
+            :-_KEPT
+        ]:
             old.unlink()
         self._buildah(["rmi", "--prune", "--force"], log)
 
@@ -156,12 +177,27 @@ class _Builder:
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(_BASES, work)
         try:
-            packages = self._folder / f"packages-{_SUITE}-{hashlib.sha256(' '.join(_BASE_PACKAGES).encode()).hexdigest()[:16]}.tar"
+            packages = (
+                self._folder
+                / f"packages-{_SUITE}-{hashlib.sha256(' '.join(_BASE_PACKAGES).encode()).hexdigest()[:16]}.tar"
+            )
             if not packages.exists():
                 self._say("fetching Debian's packages")
                 incoming = packages.with_name(f".{packages.name}")
-                command = ["mmdebstrap", "--variant=extract", f"--include={','.join(_BASE_PACKAGES)}", _SUITE, str(incoming)]
-                run_sealed(command, log=log, timeout=_TIMEOUT, environment={"SOURCE_DATE_EPOCH": "0"}, say=self._say)
+                command = [
+                    "mmdebstrap",
+                    "--variant=extract",
+                    f"--include={','.join(_BASE_PACKAGES)}",
+                    _SUITE,
+                    str(incoming),
+                ]
+                run_sealed(
+                    command,
+                    log=log,
+                    timeout=_TIMEOUT,
+                    environment={"SOURCE_DATE_EPOCH": "0"},
+                    say=self._say,
+                )
                 incoming.rename(packages)
             os.link(packages, work / "python" / "packages.tar")
             shutil.copyfile(find_uv(), work / "uv" / "uv")
@@ -172,11 +208,31 @@ class _Builder:
             shutil.rmtree(work, ignore_errors=True)
 
     def _bud(self, context: Path, tag: str, arguments: Sequence[str], log: Path) -> None:
-        fixed = ["--isolation=chroot", "--layers", "--timestamp=0", "--format=oci", "--identity-label=false"]
-        self._buildah(["build", *fixed, f"--signature-policy={self._policy}", *arguments, f"--tag={tag}", str(context)], log)
+        fixed = [
+            "--isolation=chroot",
+            "--layers",
+            "--timestamp=0",
+            "--format=oci",
+            "--identity-label=false",
+        ]
+        self._buildah(
+            [
+                "build",
+                *fixed,
+                f"--signature-policy={self._policy}",
+                *arguments,
+                f"--tag={tag}",
+                str(context),
+            ],
+            log,
+        )
 
     def _buildah(self, arguments: Sequence[str], log: Path) -> None:
-        places = [f"--root={self._storage / 'root'}", f"--runroot={self._storage / 'run'}", "--storage-driver=overlay"]
+        places = [
+            f"--root={self._storage / 'root'}",
+            f"--runroot={self._storage / 'run'}",
+            "--storage-driver=overlay",
+        ]
         run_sealed(["buildah", *places, *arguments], log=log, timeout=_TIMEOUT, say=self._say)
 
 
@@ -186,11 +242,17 @@ def find_uv() -> Path:
     Raises:
         LocalError: There is none.
     """
-    # `make` brings one into the cache on a machine without; `uv run` tells its children where it is.
+    # `make` brings one into the cache on a machine without; `uv run` tells its children where it
+    # is.
     brought = cache_dir() / "uv" / "bin" / "uv"
-    found = os.environ.get("UV") or shutil.which("uv") or (str(brought) if brought.exists() else None)
+    found = (
+        os.environ.get("UV") or shutil.which("uv") or (str(brought) if brought.exists() else None)
+    )
     if found is None:
-        raise LocalError("Building an image", "there is no uv on PATH: install it, or start from `make`, which brings one")
+        raise LocalError(
+            "Building an image",
+            "there is no uv on PATH: install it, or start from `make`, which brings one",
+        )
     return Path(found).resolve()
 
 
@@ -199,5 +261,8 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
     if not found:
-        raise LocalError("Building an image", f"{path} is not there: images are built from a checkout of the repository")
+        raise LocalError(
+            "Building an image",
+            f"{path} is not there: images are built from a checkout of the repository",
+        )
     return found

@@ -72,7 +72,12 @@ def write_image(
         }
     )
     manifest = _json(
-        {"schemaVersion": 2, "mediaType": _MANIFEST, "config": _descriptor(_CONFIG, config), "layers": [_descriptor(_LAYER, layer)]}
+        {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": _descriptor(_CONFIG, config),
+            "layers": [_descriptor(_LAYER, layer)],
+        }
     )
     index = _json({"schemaVersion": 2, "manifests": [_descriptor(_MANIFEST, manifest)]})
     archive.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +102,9 @@ def read_digests(archive: Path) -> list[str]:
             index: dict[str, Any] = json.loads(content.read() if content else b"")
         return [entry["digest"] for entry in index["manifests"]]
     except (OSError, tarfile.TarError, StopIteration, ValueError, KeyError) as error:
-        raise LocalError(f"Reading the image {archive}", f"it is no OCI archive ({error!r})") from error
+        raise LocalError(
+            f"Reading the image {archive}", f"it is no OCI archive ({error!r})"
+        ) from error
 
 
 def digest_of(blob: bytes) -> str:
@@ -108,7 +115,9 @@ def digest_of(blob: bytes) -> str:
 def _layer(files: Mapping[str, Path], links: Mapping[str, str], scratch: Sequence[str]) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
-        folders = {parent.as_posix() for path in (*files, *links) for parent in PurePosixPath(path).parents} - {"."}
+        folders = {
+            parent.as_posix() for path in (*files, *links) for parent in PurePosixPath(path).parents
+        } - {"."}
         for folder in sorted(folders.union(scratch)):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755

@@ -56,7 +56,9 @@ class Kind:
             LocalError: The engine does not answer.
         """
         # Not by kind, whose words are hard to read when the engine does not answer.
-        names = engine("ps", "--all", f"--filter=label={_LABEL}={self._cluster}", "--format={{.Names}}")
+        names = engine(
+            "ps", "--all", f"--filter=label={_LABEL}={self._cluster}", "--format={{.Names}}"
+        )
         return tuple(Container(name) for name in names.split())
 
     def prepare(self, progress: Progress) -> None:
@@ -70,13 +72,17 @@ class Kind:
         """
         kubeconfig = ("--kubeconfig", str(self._state.kubeconfig))
         exists = self._cluster in self._kind("get", "clusters").split()
-        with progress.step(f"{'Starting' if exists else 'Creating'} the kind cluster {self._cluster}"):
+        with progress.step(
+            f"{'Starting' if exists else 'Creating'} the kind cluster {self._cluster}"
+        ):
             if exists:
                 for container in self.containers:
                     container.start()
                 self._kind("export", "kubeconfig", "--name", self._cluster, *kubeconfig)
             else:
-                self._kind("create", "cluster", "--name", self._cluster, "--wait", "180s", *kubeconfig)
+                self._kind(
+                    "create", "cluster", "--name", self._cluster, "--wait", "180s", *kubeconfig
+                )
             self._state.kubeconfig.chmod(0o600)
 
     def down(self) -> None:
@@ -91,15 +97,23 @@ class Kind:
         """Have the engine build an image, and return it by its digest.
 
         Raises:
-            LocalError: It could not be built, or the engine is older than Docker 25 and writes no OCI archives.
+            LocalError: It could not be built, or the engine is older than Docker 25 and writes no
+                OCI archives.
         """
         archive = self._state.root / "images" / f"{source.name.replace('/', '-')}.tar"
         archive.parent.mkdir(mode=0o700, exist_ok=True)
         tag = f"{REGISTRY}/{source.name}:local"
-        # Attestations would name the time of the build, and so the same tree would have a new digest each time.
+        # Attestations would name the time of the build, and so the same tree would have a new
+        # digest each time.
         environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         with progress.step(f"Building {source.size}"):
-            engine("build", f"--tag={tag}", str(repository / source.context), timeout=_BUILD_TIMEOUT, environment=environment)
+            engine(
+                "build",
+                f"--tag={tag}",
+                str(repository / source.context),
+                timeout=_BUILD_TIMEOUT,
+                environment=environment,
+            )
             engine("save", f"--output={archive}", tag, timeout=_IMPORT_TIMEOUT)
         (digest,) = read_digests(archive)
         return Image(archive, f"{REGISTRY}/{source.name}@{digest}")
@@ -118,4 +132,6 @@ class Kind:
 
 
 def _ctr(container: Container, *arguments: str, stdin: IO[bytes] | None = None) -> str:
-    return container.execute("ctr", "--namespace=k8s.io", *arguments, stdin=stdin, timeout=_IMPORT_TIMEOUT)
+    return container.execute(
+        "ctr", "--namespace=k8s.io", *arguments, stdin=stdin, timeout=_IMPORT_TIMEOUT
+    )

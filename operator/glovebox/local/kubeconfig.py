@@ -30,7 +30,14 @@ class Endpoint:
     authority: bytes
 
 
-def write_kubeconfig(path: Path, endpoint: Endpoint, *, name: str, pair: KeyPair | None = None, token: str | None = None) -> Path:
+def write_kubeconfig(
+    path: Path,
+    endpoint: Endpoint,
+    *,
+    name: str,
+    pair: KeyPair | None = None,
+    token: str | None = None,
+) -> Path:
     """Write the kubeconfig of one user of one cluster.
 
     Args:
@@ -40,9 +47,16 @@ def write_kubeconfig(path: Path, endpoint: Endpoint, *, name: str, pair: KeyPair
         pair: The user's client certificate.
         token: The user's bearer token, where there is no certificate.
     """
-    user = {"token": token} if pair is None else {"client-certificate-data": _b64(pair.certificate), "client-key-data": _b64(pair.key)}
+    user = (
+        {"token": token}
+        if pair is None
+        else {"client-certificate-data": _b64(pair.certificate), "client-key-data": _b64(pair.key)}
+    )
     cluster = {"server": endpoint.url, "certificate-authority-data": _b64(endpoint.authority)}
-    write_private(path, yaml.safe_dump(_config(name, cluster=cluster, user=user, namespace=None), sort_keys=False))
+    write_private(
+        path,
+        yaml.safe_dump(_config(name, cluster=cluster, user=user, namespace=None), sort_keys=False),
+    )
     return path
 
 
@@ -51,7 +65,8 @@ def extract_context(target: Path, *, kubeconfig: str | None, context: str | None
 
     Args:
         target: Where to.
-        kubeconfig: Files to read, as in `$KUBECONFIG`; that variable or `~/.kube/config` by default.
+        kubeconfig: Files to read, as in `$KUBECONFIG`; that variable or `~/.kube/config` by
+            default.
         context: The context; the current one by default.
 
     Raises:
@@ -59,7 +74,9 @@ def extract_context(target: Path, *, kubeconfig: str | None, context: str | None
     """
     files = _kubeconfig_files(kubeconfig)
     configs = [_absolute(yaml.safe_load(file.read_text()) or {}, file.parent) for file in files]
-    wanted = context or next((config["current-context"] for config in configs if config.get("current-context")), None)
+    wanted = context or next(
+        (config["current-context"] for config in configs if config.get("current-context")), None
+    )
     if wanted is None:
         raise _error(f"no current context in {_list(files)}: name one with --context")
     chosen = _find(configs, "contexts", wanted, files)["context"]
@@ -70,7 +87,9 @@ def extract_context(target: Path, *, kubeconfig: str | None, context: str | None
     return target
 
 
-def _config(name: str, *, cluster: Mapping[str, Any], user: Mapping[str, Any], namespace: str | None) -> dict[str, Any]:
+def _config(
+    name: str, *, cluster: Mapping[str, Any], user: Mapping[str, Any], namespace: str | None
+) -> dict[str, Any]:
     context = {"cluster": name, "user": name, **({"namespace": namespace} if namespace else {})}
     return {
         "apiVersion": "v1",
@@ -84,7 +103,11 @@ def _config(name: str, *, cluster: Mapping[str, Any], user: Mapping[str, Any], n
 
 def _kubeconfig_files(kubeconfig: str | None) -> list[Path]:
     listed = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    files = [file for part in listed.split(os.pathsep) if part and (file := Path(part).expanduser().absolute()).exists()]
+    files = [
+        file
+        for part in listed.split(os.pathsep)
+        if part and (file := Path(part).expanduser().absolute()).exists()
+    ]
     if not files:
         raise _error(f"there is no kubeconfig at {listed}: name one with --kubeconfig")
     return files
@@ -93,19 +116,27 @@ def _kubeconfig_files(kubeconfig: str | None) -> list[Path]:
 def _absolute(config: Any, folder: Path) -> Any:
     if isinstance(config, dict):
         return {
-            key: str(folder / value) if key in _FILE_KEYS and isinstance(value, str) else _absolute(value, folder)
+            key: (
+                str(folder / value)
+                if key in _FILE_KEYS and isinstance(value, str)
+                else _absolute(value, folder)
+            )
             for key, value in config.items()
         }
     return [_absolute(item, folder) for item in config] if isinstance(config, list) else config
 
 
-def _find(configs: Sequence[Mapping[str, Any]], section: str, name: str, files: Sequence[Path]) -> dict[str, Any]:
+def _find(
+    configs: Sequence[Mapping[str, Any]], section: str, name: str, files: Sequence[Path]
+) -> dict[str, Any]:
     for config in configs:
         for entry in config.get(section) or ():
             if entry.get("name") == name:
                 return dict(entry)
     known = sorted(entry["name"] for config in configs for entry in config.get(section) or ())
-    raise _error(f"no {name!r} among the {section} of {_list(files)}, which are {', '.join(known) or 'none'}")
+    raise _error(
+        f"no {name!r} among the {section} of {_list(files)}, which are {', '.join(known) or 'none'}"
+    )
 
 
 def _error(why: str) -> LocalError:

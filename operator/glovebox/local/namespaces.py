@@ -1,7 +1,9 @@
 """Linux namespaces: starting a program in new ones or in those of another process, and asking from inside a network.
 
-A namespace here has no name on disk: it lives exactly as long as a process in it. Ended by force or not, the machine is
-left without a trace of it, and the end of a process namespace's first process ends all others, by the kernel's own hand.
+A namespace here has no name on disk: it lives exactly as long as a process in it. Ended by force or
+    not, the machine is
+left without a trace of it, and the end of a process namespace's first process ends all others, by
+the kernel's own hand.
 """
 
 from __future__ import annotations
@@ -72,7 +74,11 @@ class NamespacesOf:
         """See `Namespaces`."""
         pid = self.holder()
         with ExitStack() as stack:
-            opened = [(_FLAGS[kind], stack.enter_context(_opened(pid, kind))) for kind in self.kinds if kind != "pid"]
+            opened = [
+                (_FLAGS[kind], stack.enter_context(_opened(pid, kind)))
+                for kind in self.kinds
+                if kind != "pid"
+            ]
             if "pid" in self.kinds:
                 inside = stack.enter_context(_opened(pid, "pid"))
                 stack.enter_context(_children_back_home())
@@ -88,7 +94,13 @@ class NamespacesOf:
         """Return what to put before a command so that it runs in that network; it becomes that command, with the same pid."""
         return ["nsenter", f"--net=/proc/{self.holder()}/ns/net", "--"]
 
-    def run(self, command: Sequence[str], *, stdin: IO[bytes] | None = None, timeout: float = _COMMAND_TIMEOUT) -> str:
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: IO[bytes] | None = None,
+        timeout: float = _COMMAND_TIMEOUT,
+    ) -> str:
         """Run a command there to its end, in the network and the mounts; return what it printed.
 
         Raises:
@@ -112,7 +124,9 @@ class NamespacesOf:
             except OSError as error:
                 raise LocalError(what, str(error)) from error
         if done.returncode != 0:
-            raise LocalError(what, f"exit code {done.returncode}, it says:\n{done.stderr.strip()[-2000:]}")
+            raise LocalError(
+                what, f"exit code {done.returncode}, it says:\n{done.stderr.strip()[-2000:]}"
+            )
         return done.stdout
 
 

@@ -1,7 +1,8 @@
 """One node: containerd, kubelet, Cilium's agent and kube-proxy in namespaces of their own, on the gateway's bridge.
 
-The first process of the node's process namespace holds all of it. When it ends, however that comes about, the kernel
-ends every process of the node, pods too, and its mounts and network vanish; only its cgroups stay, for `cgroups.py`.
+The first process of the node's process namespace holds all of it. When it ends, however that comes
+about, the kernel ends every process of the node, pods too, and its mounts and network vanish; only
+its cgroups stay, for `cgroups.py`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,16 @@ class Node:
         tied: The processes die with us.
     """
 
-    def __init__(self, state: StateDir, number: int, programs: Mapping[str, Path], plane: ControlPlane, *, cgroup: str, tied: bool) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        number: int,
+        programs: Mapping[str, Path],
+        plane: ControlPlane,
+        *,
+        cgroup: str,
+        tied: bool,
+    ) -> None:
         self.name = f"n{number}"
         self.number = number
         self.cgroup = cgroup
@@ -69,19 +79,37 @@ class Node:
         self._programs = programs
         self._state = state
         self._tied = tied
-        pause, kubernetes, cilium = programs["coredns"] / "pause", programs["kubernetes"], programs["cilium-agent"]
+        pause, kubernetes, cilium = (
+            programs["coredns"] / "pause",
+            programs["kubernetes"],
+            programs["cilium-agent"],
+        )
         script = ["sh", "-c", holder_script(pause, self.folder)]
         self.holder = self._part("", script, lambda: is_program(self.holder.record, pause.name))
         self.namespaces = NamespacesOf(lambda: self.holder.pid, NODE_KINDS)
-        containerd = [str(programs["containerd"] / "containerd"), "--config", f"{INSIDE}/containerd.toml"]
+        containerd = [
+            str(programs["containerd"] / "containerd"),
+            "--config",
+            f"{INSIDE}/containerd.toml",
+        ]
         # The machine may have another shim on PATH, of another version.
         shim = {"PATH": f"{programs['containerd']}:{os.environ.get('PATH', '')}"}
         self.containerd = self._part("containerd", containerd, self._containerd_missing, shim)
-        path = {"PATH": f"{INSIDE}/bin:{os.environ.get('PATH', '')}", "K8S_NODE_NAME": self.name, "CILIUM_K8S_NAMESPACE": "kube-system"}
-        self.agent = self._part("cilium", agent_command(cilium), self._healthy(AGENT_PORT, brief="true"), path)
+        path = {
+            "PATH": f"{INSIDE}/bin:{os.environ.get('PATH', '')}",
+            "K8S_NODE_NAME": self.name,
+            "CILIUM_K8S_NAMESPACE": "kube-system",
+        }
+        self.agent = self._part(
+            "cilium", agent_command(cilium), self._healthy(AGENT_PORT, brief="true"), path
+        )
         proxy = [str(kubernetes / "kube-proxy"), f"--config={INSIDE}/kube-proxy.yaml"]
         self.proxy = self._part("kube-proxy", proxy, self._healthy(PROXY_PORT))
-        self.kubelet = self._part("kubelet", kubelet_command(kubernetes / "kubelet", number, self.name), self._kubelet_missing())
+        self.kubelet = self._part(
+            "kubelet",
+            kubelet_command(kubernetes / "kubelet", number, self.name),
+            self._kubelet_missing(),
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -100,7 +128,9 @@ class Node:
         plane.issue_for_node(self.folder, "cilium")
         plane.issue_server(self.folder, self.name, [self.name, node_ip(self.number)])
         shutil.copyfile(self._state.pki / "ca.crt", self.folder / "ca.crt")
-        (self.folder / "cni/bin/cilium-cni").symlink_to(self._programs["cilium-agent"] / "cilium-cni")
+        (self.folder / "cni/bin/cilium-cni").symlink_to(
+            self._programs["cilium-agent"] / "cilium-cni"
+        )
         (self.folder / "cni/bin/loopback").symlink_to(_LOOPBACK_PLUGIN)
         (self.folder / "bin/clang").symlink_to(shutil.which(_CLANG) or _CLANG)
         texts = {
@@ -137,10 +167,21 @@ class Node:
         load_image(self.name, self._ctr, archive, reference)
 
     def _ctr(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
-        command = [str(self._programs["containerd"] / "ctr"), f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io", *arguments]
+        command = [
+            str(self._programs["containerd"] / "ctr"),
+            f"--address={CONTAINERD_SOCKET}",
+            "--namespace=k8s.io",
+            *arguments,
+        ]
         return self.namespaces.run(command, stdin=stdin, timeout=_IMPORT_TIMEOUT)
 
-    def _part(self, name: str, command: list[str], ready: Callable[[], str | None], environment: Mapping[str, str] | None = None) -> Part:
+    def _part(
+        self,
+        name: str,
+        command: list[str],
+        ready: Callable[[], str | None],
+        environment: Mapping[str, str] | None = None,
+    ) -> Part:
         spec = PartSpec(
             f"{self.name}-{name}" if name else self.name,
             command,
@@ -153,7 +194,9 @@ class Node:
         return Part(spec, logs=self._state.logs, run=self._state.run, tied=self._tied)
 
     def _healthy(self, port: int, **headers: str) -> HealthCheck:
-        return HealthCheck(f"http://127.0.0.1:{port}/healthz", headers=headers, network=lambda: self.holder.pid)
+        return HealthCheck(
+            f"http://127.0.0.1:{port}/healthz", headers=headers, network=lambda: self.holder.pid
+        )
 
     def _containerd_missing(self) -> str | None:
         try:
@@ -164,10 +207,17 @@ class Node:
 
     def _kubelet_missing(self) -> HealthCheck:
         def judge(body: bytes) -> str | None:
-            conditions = {entry["type"]: entry for entry in json.loads(body).get("status", {}).get("conditions", ())}
+            conditions = {
+                entry["type"]: entry
+                for entry in json.loads(body).get("status", {}).get("conditions", ())
+            }
             ready = conditions.get("Ready")
             if ready is None:
                 return "the node has not said anything yet"
-            return None if ready["status"] == "True" else f"the node is not ready: {ready.get('message', '')}"
+            return (
+                None
+                if ready["status"] == "True"
+                else f"the node is not ready: {ready.get('message', '')}"
+            )
 
         return self._plane.ask(f"/api/v1/nodes/{self.name}", judge)

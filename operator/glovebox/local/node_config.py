@@ -1,6 +1,7 @@
 """The configuration of a node's programs, as text; nothing here touches the machine.
 
-Every path is one inside the node's own mounts: its directory is at `/run/node` there, for every node the same.
+Every path is one inside the node's own mounts: its directory is at `/run/node` there, for every
+node the same.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ PROXY_PORT = 10256
 def holder_script(pause: Path, folder: Path) -> str:
     """Return the shell script that furnishes a node's mounts and then becomes `pause`.
 
-    `/run` and `/var/log` are the node's own: sockets, network namespaces and logs of its pods are neither seen by
-    another node nor left to the machine.
+    `/run` and `/var/log` are the node's own: sockets, network namespaces and logs of its pods are
+    neither seen by another node nor left to the machine.
     """
     return f"""set -e
 mount --make-rprivate /
@@ -112,10 +113,16 @@ def kubelet_config(name: str, cgroup: str) -> str:
         # A full disk must not make it delete images, which could not be pulled again, nor pods.
         "imageGCHighThresholdPercent": 100,
         "imageMinimumGCAge": "24h",
-        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%", "nodefs.inodesFree": "1%"},
+        "evictionHard": {
+            "memory.available": "50Mi",
+            "nodefs.available": "1%",
+            "imagefs.available": "1%",
+            "nodefs.inodesFree": "1%",
+        },
         "containerLogMaxSize": "5Mi",
         "maxPods": 200,
-        # A fork bomb takes its own pod's and no neighbour's; threads count too, and learning programs have many.
+        # A fork bomb takes its own pod's and no neighbour's; threads count too, and learning
+        # programs have many.
         "podPidsLimit": 1024,
         # The defaults spread load over hours and thousands of nodes; here somebody waits.
         "syncFrequency": "10s",
@@ -132,7 +139,12 @@ def kubelet_config(name: str, cgroup: str) -> str:
 def proxy_config(name: str) -> str:
     """Return kube-proxy's configuration."""
     # The kernel may not let us set its limits: leave all of them as they are.
-    untouched = {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
+    untouched = {
+        "maxPerCore": 0,
+        "min": 0,
+        "tcpEstablishedTimeout": "0s",
+        "tcpCloseWaitTimeout": "0s",
+    }
     document = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",

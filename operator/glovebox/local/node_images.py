@@ -38,7 +38,11 @@ def load_image(node: str, ctr: Ctr, archive: Path, reference: str) -> None:
     step = f"Loading the image {name} on node {node}"
     held = read_digests(archive)
     if digest not in held:
-        raise LocalError(step, f"{archive} holds {', '.join(held) or 'nothing'}, and not {digest or 'what has no digest'}")
+        raise LocalError(
+            step,
+            f"{archive} holds {', '.join(held) or 'nothing'}, and not"
+            f" {digest or 'what has no digest'}",
+        )
     if reference in _digests(ctr):
         return
     # Standard input: the archive may lie where the node has mounts of its own.

@@ -6,7 +6,14 @@ import hashlib
 import subprocess
 from typing import TYPE_CHECKING
 
-from glovebox.local.cgroups import cgroup_prefix, forget_owner, make_cgroups, record_owner, remove_cgroups, sweep_dead
+from glovebox.local.cgroups import (
+    cgroup_prefix,
+    forget_owner,
+    make_cgroups,
+    record_owner,
+    remove_cgroups,
+    sweep_dead,
+)
 from glovebox.local.cluster_services import render_services
 from glovebox.local.errors import LocalError
 from glovebox.local.images import REGISTRY, Image, write_image
@@ -45,14 +52,24 @@ class Nodes:
     """
 
     def __init__(
-        self, state: StateDir, count: int, programs: Mapping[str, Path], plane: ControlPlane, gateway: Gateway, *, tied: bool
+        self,
+        state: StateDir,
+        count: int,
+        programs: Mapping[str, Path],
+        plane: ControlPlane,
+        gateway: Gateway,
+        *,
+        tied: bool,
     ) -> None:
         self._state = state
         self._programs = programs
         self._gateway = gateway
         self._tag = tag_of(state)
         prefix = cgroup_prefix(self._tag)
-        self.nodes = tuple(Node(state, number, programs, plane, cgroup=f"{prefix}n{number}", tied=tied) for number in range(1, count + 1))
+        self.nodes = tuple(
+            Node(state, number, programs, plane, cgroup=f"{prefix}n{number}", tied=tied)
+            for number in range(1, count + 1)
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -66,7 +83,11 @@ class Nodes:
         for node in self.nodes:
             node.prepare(pause)
             node.furnish(self._gateway)
-        holders = [record for part in (self._gateway.holder, *(node.holder for node in self.nodes)) if (record := part.record)]
+        holders = [
+            record
+            for part in (self._gateway.holder, *(node.holder for node in self.nodes))
+            if (record := part.record)
+        ]
         record_owner(self._tag, holders)
         for node in self.nodes:
             make_cgroups(node.cgroup)
@@ -76,7 +97,9 @@ class Nodes:
         images = self._images()
         with progress.step("Telling the cluster of its nodes and of DNS"):
             self._apply(images[1])
-        with progress.step(f"Starting {len(self.nodes)} {'nodes' if len(self.nodes) > 1 else 'node'}") as step:
+        with progress.step(
+            f"Starting {len(self.nodes)} {'nodes' if len(self.nodes) > 1 else 'node'}"
+        ) as step:
             for node in self.nodes:
                 node.agent.launch()
                 node.proxy.launch()
@@ -92,7 +115,12 @@ class Nodes:
         folder = self._programs["coredns"]
         kept = self._state.root / "images"
         return [
-            write_image(kept / f"{name}.tar", f"{REGISTRY}/{name}", {name: folder / name}, entrypoint=[f"/{name}"])
+            write_image(
+                kept / f"{name}.tar",
+                f"{REGISTRY}/{name}",
+                {name: folder / name},
+                entrypoint=[f"/{name}"],
+            )
             for name in ("pause", "coredns")
         ]
 
@@ -100,12 +128,33 @@ class Nodes:
         manifests = self._state.config / "nodes.yaml"
         write_private(manifests, render_services(len(self.nodes), dns_image.reference))
         definitions = self._programs["cilium-agent"] / "crds"
-        command = [str(self._programs["kubernetes"] / "kubectl"), "apply", "--server-side", "--force-conflicts", "--validate=false"]
-        command += [f"--kubeconfig={self._state.kubeconfig}", "--cache-dir", str(self._state.root / "kubectl-cache")]
-        command += ["-f", str(definitions / "v2"), "-f", str(definitions / "v2alpha1"), "-f", str(manifests)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_KUBECTL_TIMEOUT, check=False)
+        command = [
+            str(self._programs["kubernetes"] / "kubectl"),
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--validate=false",
+        ]
+        command += [
+            f"--kubeconfig={self._state.kubeconfig}",
+            "--cache-dir",
+            str(self._state.root / "kubectl-cache"),
+        ]
+        command += [
+            "-f",
+            str(definitions / "v2"),
+            "-f",
+            str(definitions / "v2alpha1"),
+            "-f",
+            str(manifests),
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_KUBECTL_TIMEOUT, check=False
+        )
         if done.returncode != 0:
-            raise LocalError("Telling the cluster of its nodes", f"kubectl says:\n{done.stderr.strip()[-2000:]}")
+            raise LocalError(
+                "Telling the cluster of its nodes", f"kubectl says:\n{done.stderr.strip()[-2000:]}"
+            )
 
 
 def remove_leftovers(state: StateDir) -> None:

@@ -38,7 +38,8 @@ def operator_part(
         tied: It dies with the process that started it.
         name: Tells several operators apart.
         settings: More environment variables (`GLOVEBOX_...`).
-        gateway: Where it runs in an environment with nodes (`Environment.gateway`): it then reaches the store as pods do.
+        gateway: Where it runs in an environment with nodes (`Environment.gateway`): it then reaches
+            the store as pods do.
     """
     environment = {
         "KUBECONFIG": str(kubeconfig),
@@ -55,7 +56,9 @@ def operator_part(
         PartSpec(
             name=name,
             command=(sys.executable, "-m", "glovebox"),
-            ready=HealthCheck(f"http://{LOOPBACK}:{port}/readyz", network=gateway.holder if gateway else None),
+            ready=HealthCheck(
+                f"http://{LOOPBACK}:{port}/readyz", network=gateway.holder if gateway else None
+            ),
             timeout=60.0,
             environment=environment,
             ports=(port,),

@@ -43,7 +43,9 @@ class Package:
 
 PACKAGES = (
     Package("runc", "runc", "starts a container"),
-    Package("containernetworking-plugins", "/usr/lib/cni/loopback", "gives a pod its loopback interface"),
+    Package(
+        "containernetworking-plugins", "/usr/lib/cni/loopback", "gives a pod its loopback interface"
+    ),
     Package("clang-19", "clang-19", "compiles Cilium's network policies for the kernel"),
     Package("iproute2", "ip", "makes a node's network"),
     Package("iptables", "iptables", "asked by kubelet and Cilium"),
@@ -70,7 +72,10 @@ def node_obstacle() -> str | None:
     missing = missing_packages()
     if missing:
         names = ", ".join(f"{package.program} ({package.name})" for package in missing)
-        return f"nodes need programs that this machine lacks: {names}: `glovebox local packages` brings them"
+        return (
+            f"nodes need programs that this machine lacks: {names}: `glovebox local packages`"
+            " brings them"
+        )
     if not Path("/sys/kernel/btf/vmlinux").exists():
         return "nodes need a kernel with BTF (CONFIG_DEBUG_INFO_BTF), for eBPF"
     return _namespace_obstacle()
@@ -79,9 +84,18 @@ def node_obstacle() -> str | None:
 @functools.cache
 def _namespace_obstacle() -> str | None:
     # Root in a container may not: only trying tells.
-    tried = subprocess.run([*_TRY, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], capture_output=True, text=True, check=False, timeout=20)  # noqa: S108 - seen by nobody else
+    tried = subprocess.run(
+        [*_TRY, "mount", "-t", "tmpfs", "tmpfs", "/tmp"],  # noqa: S108
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
     if tried.returncode != 0:
-        return f"nodes need namespaces and mounts, and this machine refuses them ({tried.stderr.strip()}): use a virtual machine"
+        return (
+            "nodes need namespaces and mounts, and this machine refuses them"
+            f" ({tried.stderr.strip()}): use a virtual machine"
+        )
     return None
 
 
@@ -108,9 +122,13 @@ def install_packages(progress: Progress) -> list[Package]:
     names = [package.name for package in missing]
     step = f"Installing {', '.join(names)}"
     if os.geteuid() != 0:
-        raise LocalError(step, f"only root can: `sudo apt-get install --no-install-recommends {' '.join(names)}`")
+        raise LocalError(
+            step, f"only root can: `sudo apt-get install --no-install-recommends {' '.join(names)}`"
+        )
     if shutil.which("apt-get") is None:
-        raise LocalError(step, "there is no apt-get here: bring the programs in this system's own way")
+        raise LocalError(
+            step, "there is no apt-get here: bring the programs in this system's own way"
+        )
     with progress.step(step) as shown, _no_services():
         shown.say("apt-get update")
         _apt("update", step=step)
@@ -123,12 +141,21 @@ def _apt(*arguments: str, step: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
-            ["apt-get", "--quiet", *arguments], env=environment, capture_output=True, text=True, timeout=_APT_TIMEOUT, check=False
+            ["apt-get", "--quiet", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_APT_TIMEOUT,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise LocalError(step, f"apt-get {arguments[0]} was not done after {_APT_TIMEOUT} s") from error
+        raise LocalError(
+            step, f"apt-get {arguments[0]} was not done after {_APT_TIMEOUT} s"
+        ) from error
     if done.returncode != 0:
-        raise LocalError(step, f"`apt-get {' '.join(arguments)}` says:\n{done.stderr.strip()[-2000:]}")
+        raise LocalError(
+            step, f"`apt-get {' '.join(arguments)}` says:\n{done.stderr.strip()[-2000:]}"
+        )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """One long-running program of the local environment: start it, wait until it answers, stop it, start it again.
 
-The record of its process lies on disk from the moment it runs, so that a later `glovebox local down` finds it even
-when the program that started it was killed.
+The record of its process lies on disk from the moment it runs, so that a later `glovebox local
+down` finds it even when the program that started it was killed.
 """
 
 from __future__ import annotations
@@ -105,15 +105,24 @@ class Part:
         """
         if self.running:
             return
-        taken = [] if self.spec.namespaces else [port for port in self.spec.ports if not is_free(port)]
+        taken = (
+            [] if self.spec.namespaces else [port for port in self.spec.ports if not is_free(port)]
+        )
         if taken:
-            why = f"port {taken[0]} of {LOOPBACK} has been taken by another program: end that one, or `glovebox local down` and start anew"
+            why = (
+                f"port {taken[0]} of {LOOPBACK} has been taken by another program: end that one, or"
+                " `glovebox local down` and start anew"
+            )
             raise LocalError(f"Starting {self.name}", why)
         self._started = time.monotonic()
         # Were we interrupted between the two, nobody would know of the process.
         with deferred_signals():
             self._child = start_program(
-                self.spec.command, log=self.log, environment=self.spec.environment, tied=self._tied, namespaces=self.spec.namespaces
+                self.spec.command,
+                log=self.log,
+                environment=self.spec.environment,
+                tied=self._tied,
+                namespaces=self.spec.namespaces,
             )
             record = ProcessRecord.of(self._child.pid)
             if record is not None:
@@ -132,9 +141,16 @@ class Part:
         while (missing := self.spec.ready()) is not None:
             say(missing)
             if not self.running:
-                raise LocalError(f"Starting {self.name}", f"it ended by itself; its last words:\n{self._last_words()}", self.log)
+                raise LocalError(
+                    f"Starting {self.name}",
+                    f"it ended by itself; its last words:\n{self._last_words()}",
+                    self.log,
+                )
             if time.monotonic() > deadline:
-                why = f"not ready after {self.spec.timeout:.0f} s ({missing}); its last words:\n{self._last_words()}"
+                why = (
+                    f"not ready after {self.spec.timeout:.0f} s ({missing}); its last"
+                    f" words:\n{self._last_words()}"
+                )
                 raise LocalError(f"Starting {self.name}", why, self.log)
             time.sleep(_POLL_INTERVAL)
 

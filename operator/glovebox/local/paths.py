@@ -46,7 +46,9 @@ class StateDir:
         """
         if not _NAME.fullmatch(name):
             raise LocalError(
-                "Naming the environment", f"{name!r} is no valid name: use up to 32 of a-z, 0-9 and '-', not '-' at an end, e.g. 'local'"
+                "Naming the environment",
+                f"{name!r} is no valid name: use up to 32 of a-z, 0-9 and '-', not '-' at an end,"
+                " e.g. 'local'",
             )
         return cls(state_root() / name)
 
@@ -102,7 +104,15 @@ class StateDir:
 
     def create(self) -> None:
         """Make the directory and its folders, closed to other users."""
-        for folder in (self.root, self.pki, self.config, self.data, self.logs, self.run, self.users):
+        for folder in (
+            self.root,
+            self.pki,
+            self.config,
+            self.data,
+            self.logs,
+            self.run,
+            self.users,
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
 

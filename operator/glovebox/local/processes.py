@@ -1,8 +1,8 @@
 """Programs of ours: started, recognised and ended, and nobody else's ever touched.
 
-A process is known by its pid *and* the moment it started *and* the boot it belongs to: a pid alone is recycled, and a
-record on disk may be older than the machine's last start. Signals go through a pidfd, so that between the check and
-the signal the pid cannot become somebody else's.
+A process is known by its pid *and* the moment it started *and* the boot it belongs to: a pid alone
+is recycled, and a record on disk may be older than the machine's last start. Signals go through a
+pidfd, so that between the check and the signal the pid cannot become somebody else's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
-# For the kernel. The first process of a node ends only when all others of the node have, which takes long on a busy machine.
+# For the kernel. The first process of a node ends only when all others of the node have, which
+# takes long on a busy machine.
 _FORCE_SECONDS = 60
 # Loaded before any fork: a child of a program with threads must not load libraries.
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +43,8 @@ class ProcessRecord:
 
     Args:
         pid: The process id.
-        start_ticks: When it started, in clock ticks after the machine's start (field 22 of /proc/PID/stat).
+        start_ticks: When it started, in clock ticks after the machine's start (field 22 of
+            /proc/PID/stat).
         boot_id: Which start of the machine that was.
     """
 
@@ -57,7 +59,8 @@ class ProcessRecord:
             raw = Path(f"/proc/{pid}/stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             return None
-        # The second field is the program's name in brackets, and may itself hold brackets and blanks.
+        # The second field is the program's name in brackets, and may itself hold brackets and
+        # blanks.
         fields = raw.rpartition(")")[2].split()
         if fields[0] in {"Z", "X"}:
             return None
@@ -142,21 +145,29 @@ def start_program(
         namespaces: Where it runs; in ours by default.
 
     Raises:
-        LocalError: It could not be started, or `tied` was asked for outside the main thread: the kernel ties a child to
-            the *thread* that started it, and would kill it with a worker of a thread pool.
+        LocalError: It could not be started, or `tied` was asked for outside the main thread: the
+            kernel ties a child to the *thread* that started it, and would kill it with a worker of
+            a thread pool.
     """
     if tied and threading.current_thread() is not threading.main_thread():
-        raise LocalError(f"Starting {Path(command[0]).name}", "a program that dies with us must be started from the main thread")
+        raise LocalError(
+            f"Starting {Path(command[0]).name}",
+            "a program that dies with us must be started from the main thread",
+        )
     parent = os.getpid()
 
     def tie() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        # We may have died before the line above took effect. Seen from inside another process namespace, we are number 0.
+        # We may have died before the line above took effect. Seen from inside another process
+        # namespace, we are number 0.
         if os.getppid() not in {parent, 0}:
             os._exit(1)
 
     try:
-        with log.open("ab") as output, namespaces.forking() if namespaces else nullcontext() as enter:
+        with (
+            log.open("ab") as output,
+            namespaces.forking() if namespaces else nullcontext() as enter,
+        ):
 
             def prepare() -> None:
                 if tied:
@@ -171,7 +182,7 @@ def start_program(
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
-                preexec_fn=prepare if tied or enter else None,  # noqa: PLW1509 - system calls and nothing else
+                preexec_fn=(prepare if tied or enter else None),  # noqa: PLW1509 - system calls and nothing else
             )
     except OSError as error:
         raise LocalError(f"Starting {Path(command[0]).name}", str(error), log) from error
@@ -184,7 +195,10 @@ def deferred_signals() -> Iterator[None]:
         yield
         return
     arrived: list[int] = []
-    before = {number: signal.signal(number, lambda got, _: arrived.append(got)) for number in INTERRUPTIONS}
+    before = {
+        number: signal.signal(number, lambda got, _: arrived.append(got))
+        for number in INTERRUPTIONS
+    }
     try:
         yield
     finally:
@@ -209,7 +223,10 @@ def end_processes(records: Sequence[ProcessRecord], *, grace: float) -> None:
             record.signal(signal.SIGKILL)
     for record in records:
         if not record.wait(_FORCE_SECONDS):
-            raise LocalError(f"Ending process {record.pid}", f"it did not end within {_FORCE_SECONDS} s of SIGKILL: look at it with ps")
+            raise LocalError(
+                f"Ending process {record.pid}",
+                f"it did not end within {_FORCE_SECONDS} s of SIGKILL: look at it with ps",
+            )
 
 
 def _boot_id() -> str:

@@ -1,7 +1,8 @@
 """The programs of the local environment, built from pinned Go modules: once, into the user's cache, for all clusters.
 
-The key of a built program is the SHA-256 over its module's files, the version of Go and the flags: the same key is the
-same program, so that nothing needs to be compared, and an older program stays for whoever still pins it.
+The key of a built program is the SHA-256 over its module's files, the version of Go and the flags:
+the same key is the same program, so that nothing needs to be compared, and an older program stays
+for whoever still pins it.
 """
 
 from __future__ import annotations
@@ -48,10 +49,13 @@ class Program:
         name: Folder of its module in `programs/`, and the name of the built file.
         package: What to build: the module itself, or a `tool` of it.
         variables: Link-time variables.
-        links: Names under which the same file is called: it becomes a different program by its name.
-        also: More packages of the module that are built beside it: the file's name, and the package.
+        links: Names under which the same file is called: it becomes a different program by its
+            name.
+        also: More packages of the module that are built beside it: the file's name, and the
+            package.
         tags: Build tags.
-        data: What the programs read while they run, copied out of a module that they are built from.
+        data: What the programs read while they run, copied out of a module that they are built
+            from.
         size: What it is, and what building costs from nothing, for people.
     """
 
@@ -69,7 +73,14 @@ class Program:
         """The arguments of `go build`, without the output and the package."""
         variables = "".join(f" -X {_quoted(f'{name}={value}')}" for name, value in self.variables)
         tags = (f"-tags={','.join(self.tags)}",) if self.tags else ()
-        return ("-mod=readonly", "-trimpath", "-buildvcs=false", *tags, "-ldflags", f"-s -w{variables}")
+        return (
+            "-mod=readonly",
+            "-trimpath",
+            "-buildvcs=false",
+            *tags,
+            "-ldflags",
+            f"-s -w{variables}",
+        )
 
     @property
     def packages(self) -> tuple[tuple[str, str], ...]:
@@ -81,8 +92,9 @@ _VERSION = "k8s.io/component-base/version."
 KUBERNETES = Program(
     name="kubernetes",
     package=".",
-    # Without these the server names itself v0.0.0-master, which kubectl refuses to parse. The date is the release's, and
-    # there is no commit: what was built is the module as the checksum database knows it.
+    # Without these the server names itself v0.0.0-master, which kubectl refuses to parse. The date
+    # is the release's, and there is no commit: what was built is the module as the checksum
+    # database knows it.
     variables=(
         (f"{_VERSION}gitVersion", f"v{_KUBERNETES}"),
         (f"{_VERSION}gitMajor", _MAJOR),
@@ -91,7 +103,14 @@ KUBERNETES = Program(
         (f"{_VERSION}gitCommit", "go-module"),
         (f"{_VERSION}buildDate", "2026-07-22T18:07:38Z"),
     ),
-    links=("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
+    links=(
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubelet",
+        "kube-proxy",
+        "kubectl",
+    ),
     size=f"Kubernetes {_KUBERNETES}, the first time about 5 minutes on two cores",
 )
 ETCD = Program(name="etcd", package=".", size="etcd, the first time under a minute on two cores")
@@ -107,10 +126,18 @@ CILIUM = Program(
     name="cilium-agent",
     package=f"{_CILIUM_MODULE}/daemon",
     # Upstream's shape: version, revision, compiler, platform. Without it the agent does not start.
-    variables=((f"{_CILIUM_MODULE}/pkg/version.ciliumVersion", f"{_CILIUM} go-module go version unknown linux/unknown"),),
+    variables=(
+        (
+            f"{_CILIUM_MODULE}/pkg/version.ciliumVersion",
+            f"{_CILIUM} go-module go version unknown linux/unknown",
+        ),
+    ),
     also=(("cilium-cni", f"{_CILIUM_MODULE}/plugins/cilium-cni"),),
     tags=("osusergo",),
-    data=(Data("bpf", _CILIUM_MODULE, "bpf"), Data("crds", _CILIUM_MODULE, "pkg/k8s/apis/cilium.io/client/crds")),
+    data=(
+        Data("bpf", _CILIUM_MODULE, "bpf"),
+        Data("crds", _CILIUM_MODULE, "pkg/k8s/apis/cilium.io/client/crds"),
+    ),
     size=f"Cilium {_CILIUM}, the first time about 10 minutes on two cores",
 )
 COREDNS = Program(
@@ -126,7 +153,9 @@ CONTAINERD = Program(
     name="containerd",
     package=f"{_CONTAINERD_MODULE}/cmd/containerd",
     variables=((f"{_CONTAINERD_MODULE}/version.Version", f"v{_CONTAINERD}"),),
-    also=tuple((name, f"{_CONTAINERD_MODULE}/cmd/{name}") for name in ("containerd-shim-runc-v2", "ctr")),
+    also=tuple(
+        (name, f"{_CONTAINERD_MODULE}/cmd/{name}") for name in ("containerd-shim-runc-v2", "ctr")
+    ),
     tags=("no_btrfs", "no_devmapper", "no_zfs"),
     size=f"containerd {_CONTAINERD}, the first time about 2 minutes on two cores",
 )
@@ -150,10 +179,21 @@ def program_key(program: Program, *, go_version: str, module: Path | None = None
         module: The folder of its module.
     """
     folder = module or _MODULES / program.name
-    files = sorted(file for file in folder.rglob("*") if file.name in {"go.mod", "go.sum"} or file.suffix == ".go")
-    parts: list[bytes] = [go_version.encode(), platform.machine().encode(), program.package.encode()]
+    files = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.name in {"go.mod", "go.sum"} or file.suffix == ".go"
+    )
+    parts: list[bytes] = [
+        go_version.encode(),
+        platform.machine().encode(),
+        program.package.encode(),
+    ]
     beside = (*program.also, *((data.name, data.module, data.folder) for data in program.data))
-    parts += [word.encode() for word in (*program.flags, *program.links, *(word for words in beside for word in words))]
+    parts += [
+        word.encode()
+        for word in (*program.flags, *program.links, *(word for words in beside for word in words))
+    ]
     for file in files:
         parts += [file.name.encode(), file.read_bytes()]
     digest = hashlib.sha256()
@@ -166,7 +206,11 @@ def program_key(program: Program, *, go_version: str, module: Path | None = None
 def program_folder(program: Program) -> Path:
     """Return the folder of the cache where the built program is, or will be once it is built."""
     toolchain = find_toolchain(_minimum_go(_MODULES / program.name))
-    return cache_dir() / "programs" / f"{program.name}-{program_key(program, go_version=toolchain.version)[:16]}"
+    return (
+        cache_dir()
+        / "programs"
+        / f"{program.name}-{program_key(program, go_version=toolchain.version)[:16]}"
+    )
 
 
 def ensure_program(program: Program, progress: Progress | None = None) -> Path:
@@ -181,7 +225,10 @@ def ensure_program(program: Program, progress: Progress | None = None) -> Path:
     if not folder.exists():
         lock = cache_dir() / "programs" / f".{program.name}.lock"
         waiting = "another program is building it: waiting"
-        with (progress or Silent()).step(f"Building {program.size}") as step, exclusive(lock, step.say, waiting):
+        with (
+            (progress or Silent()).step(f"Building {program.size}") as step,
+            exclusive(lock, step.say, waiting),
+        ):
             # Whoever held the lock before us may have built it.
             if not folder.exists():
                 toolchain.fetch(step.say)
@@ -190,7 +237,9 @@ def ensure_program(program: Program, progress: Progress | None = None) -> Path:
     return folder
 
 
-def _build(program: Program, module: Path, toolchain: Toolchain, folder: Path, say: Callable[[str], None]) -> None:
+def _build(
+    program: Program, module: Path, toolchain: Toolchain, folder: Path, say: Callable[[str], None]
+) -> None:
     log = cache_dir() / "logs" / f"build-{program.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
@@ -205,15 +254,26 @@ def _build(program: Program, module: Path, toolchain: Toolchain, folder: Path, s
         packages = [package for _, package in program.packages]
         listing = [go, "list", *program.flags[:1], "-deps", *packages]
         total = len(run_go(listing, module, log, lambda n: say(f"{n} modules fetched")))
-        # Go tells each package that it compiles, and none that its own cache has: so this is an upper bound.
+        # Go tells each package that it compiles, and none that its own cache has: so this is an
+        # upper bound.
         counted = f"of at most {total} packages compiled"
         for name, package in program.packages:
             output = ["-o", str(incoming / name)]
-            run_go([go, "build", "-v", *program.flags, *output, package], module, log, lambda n: say(f"{n} {counted}"))
+            run_go(
+                [go, "build", "-v", *program.flags, *output, package],
+                module,
+                log,
+                lambda n: say(f"{n} {counted}"),
+            )
         for link in program.links:
             (incoming / link).symlink_to(program.name)
         for data in program.data:
-            (source,) = run_go([go, "list", *program.flags[:1], "-m", "-f", "{{.Dir}}", data.module], module, log, lambda _: None)
+            (source,) = run_go(
+                [go, "list", *program.flags[:1], "-m", "-f", "{{.Dir}}", data.module],
+                module,
+                log,
+                lambda _: None,
+            )
             _copy(Path(source) / data.folder, incoming / data.name)
         incoming.rename(folder)
     finally:

@@ -62,15 +62,27 @@ class Terminal:
     def step(self, title: str) -> Iterator[Step]:
         """Show a spinner with the elapsed seconds, then one line that stays."""
         started = time.monotonic()
-        shown = _Spinner(self._console, title) if self._console.is_terminal else _Lines(self._console, title)
+        shown = (
+            _Spinner(self._console, title)
+            if self._console.is_terminal
+            else _Lines(self._console, title)
+        )
         try:
             with shown:
                 yield shown
         except BaseException:
-            self._console.print(f"[red]✗[/red] {title}  [dim]{_seconds(started)}[/dim]", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"[red]✗[/red] {title}  [dim]{_seconds(started)}[/dim]",
+                highlight=False,
+                soft_wrap=True,
+            )
             raise
         detail = f"  {shown.detail}" if shown.detail else ""
-        self._console.print(f"[green]✓[/green] {title}{detail}  [dim]{_seconds(started)}[/dim]", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"[green]✓[/green] {title}{detail}  [dim]{_seconds(started)}[/dim]",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def note(self, text: str) -> None:
         """Print one line."""
@@ -79,11 +91,19 @@ class Terminal:
 
 class _Spinner:
     def __init__(self, console: Console, title: str) -> None:
-        from rich.progress import Progress as Bar  # noqa: PLC0415 - `glovebox --help` must not pay for it
+        from rich.progress import (  # noqa: PLC0415
+            Progress as Bar,
+        )
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
         self.detail = ""
-        self._bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True)
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
         self._title = title
         self._task = self._bar.add_task(title, total=None)
 
@@ -116,7 +136,11 @@ class _Lines:
         now = time.monotonic()
         if now - self._said >= _PLAIN_INTERVAL:
             self._said = now
-            self._console.print(f"  {self._title}: {detail} ({_seconds(self._started)})", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"  {self._title}: {detail} ({_seconds(self._started)})",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _seconds(started: float) -> str:

@@ -1,7 +1,8 @@
 """Running a program that mounts things, so that nothing of it can stay: it lives in namespaces that end with it.
 
-Its mounts are seen by nobody else, and the kernel ends every process that it started when its first one ends, also
-when we are killed ourselves. It shares the network and the files with us: this is tidiness, no protection.
+Its mounts are seen by nobody else, and the kernel ends every process that it started when its first
+one ends, also when we are killed ourselves. It shares the network and the files with us: this is
+tidiness, no protection.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from pathlib import Path
 from glovebox.local.errors import LocalError, last_lines
 from glovebox.local.processes import start_program
 
-_UNSHARE = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+_UNSHARE = (
+    "unshare",
+    "--mount",
+    "--propagation",
+    "private",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--",
+)
 _POLL = 0.1
 
 
@@ -49,7 +60,9 @@ def run_sealed(
     try:
         while child.poll() is None:
             if time.monotonic() > deadline:
-                raise LocalError(step, f"not done after {timeout:.0f} s; it says:\n{last_lines(log, 15)}", log)
+                raise LocalError(
+                    step, f"not done after {timeout:.0f} s; it says:\n{last_lines(log, 15)}", log
+                )
             say(last_lines(log, 1)[:70])
             time.sleep(_POLL)
     finally:
@@ -61,8 +74,8 @@ def run_sealed(
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is not None:
         return
-    # The first process of the namespace: once it is reaped, the kernel has ended all others there. Killing only its
-    # parent would end them as well, but some time after us.
+    # The first process of the namespace: once it is reaped, the kernel has ended all others there.
+    # Killing only its parent would end them as well, but some time after us.
     with suppress(OSError):
         for first in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split():
             os.kill(int(first), signal.SIGKILL)

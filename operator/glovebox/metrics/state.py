@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, EXPERIMENT
-from glovebox.observe.resources import Resources
+from glovebox.kube.resources import Resources
 from glovebox.status.kstatus import RESULTS, condition_of, kstatus
 
 # More unhealthy objects than this get no series of their own: the totals still count them.
@@ -48,12 +48,18 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Yield the families as they are at this moment."""
-        objects = GaugeMetricFamily("glovebox_objects", "Custom resources by kstatus result.", labels=("kind", "status"))
+        objects = GaugeMetricFamily(
+            "glovebox_objects", "Custom resources by kstatus result.", labels=("kind", "status")
+        )
         unobserved = GaugeMetricFamily(
-            "glovebox_objects_unobserved", "Custom resources whose generation is not observed yet.", labels=("kind",)
+            "glovebox_objects_unobserved",
+            "Custom resources whose generation is not observed yet.",
+            labels=("kind",),
         )
         unhealthy = GaugeMetricFamily(
-            "glovebox_object_unhealthy", "1 for each object that is not Current.", labels=("kind", "resource_namespace", "name", "reason")
+            "glovebox_object_unhealthy",
+            "1 for each object that is not Current.",
+            labels=("kind", "resource_namespace", "name", "reason"),
         )
         dropped = 0
         series = 0
@@ -63,7 +69,9 @@ class StateCollector(Collector):
             for obj in self._resources.of_kind(kind):
                 result = kstatus(obj)
                 results[result] += 1
-                stale += obj["metadata"].get("generation", 0) != (obj.get("status") or {}).get("observedGeneration", -1)
+                stale += obj["metadata"].get("generation", 0) != (obj.get("status") or {}).get(
+                    "observedGeneration", -1
+                )
                 if result == "Current":
                     continue
                 if series >= MOST_OBJECT_SERIES:
@@ -71,24 +79,36 @@ class StateCollector(Collector):
                     continue
                 series += 1
                 metadata = obj["metadata"]
-                unhealthy.add_metric((kind.kind, metadata.get("namespace", ""), metadata["name"], _reason(obj)), 1)
+                unhealthy.add_metric(
+                    (kind.kind, metadata.get("namespace", ""), metadata["name"], _reason(obj)), 1
+                )
             for result in RESULTS:
                 objects.add_metric((kind.kind, result), results[result])
             unobserved.add_metric((kind.kind,), stale)
         yield from (objects, unobserved, unhealthy)
-        yield GaugeMetricFamily("glovebox_metrics_series_left_out", "Per-object series cut by the cap in this scrape.", value=dropped)
+        yield GaugeMetricFamily(
+            "glovebox_metrics_series_left_out",
+            "Per-object series cut by the cap in this scrape.",
+            value=dropped,
+        )
         yield from self._experiments()
         yield from self._engine()
 
     def _experiments(self) -> Iterable[GaugeMetricFamily]:
         isolated = GaugeMetricFamily(
-            "glovebox_experiments_isolated", "Experiments by what is proven of their isolation.", labels=("status",)
+            "glovebox_experiments_isolated",
+            "Experiments by what is proven of their isolation.",
+            labels=("status",),
         )
         answers = Tally(_answer(obj, types.ISOLATED) for obj in self._resources.of_kind(EXPERIMENT))
         for answer in (types.TRUE, types.FALSE, types.UNKNOWN):
             isolated.add_metric((answer,), answers[answer])
         yield isolated
-        outstanding = GaugeMetricFamily("glovebox_drift_outstanding", "Objects that differ and are not repaired.", labels=("managed_kind",))
+        outstanding = GaugeMetricFamily(
+            "glovebox_drift_outstanding",
+            "Objects that differ and are not repaired.",
+            labels=("managed_kind",),
+        )
         drifting = Tally(self._drifting())
         for kind in CHILD_KINDS:
             outstanding.add_metric((kind.kind,), drifting[kind.kind])
@@ -99,37 +119,59 @@ class StateCollector(Collector):
             if expire:
                 expiries.append(datetime.fromisoformat(expire).timestamp())
         expiry = GaugeMetricFamily(
-            "glovebox_credentials_earliest_expiry_timestamp_seconds", "The next credentials to expire.", labels=("type",)
+            "glovebox_credentials_earliest_expiry_timestamp_seconds",
+            "The next credentials to expire.",
+            labels=("type",),
         )
         if expiries:
             expiry.add_metric(("s3",), min(expiries))
         yield expiry
-        mismatches = GaugeMetricFamily("glovebox_digest_mismatches", "Pins whose objects do not match now.", labels=("kind",))
-        drifted = sum(_answer(obj, types.DRIFT_DETECTED) == types.TRUE for obj in self._resources.of_kind(DATASET_PIN))
+        mismatches = GaugeMetricFamily(
+            "glovebox_digest_mismatches", "Pins whose objects do not match now.", labels=("kind",)
+        )
+        drifted = sum(
+            _answer(obj, types.DRIFT_DETECTED) == types.TRUE
+            for obj in self._resources.of_kind(DATASET_PIN)
+        )
         mismatches.add_metric((DATASET_PIN.kind,), drifted)
         yield mismatches
         checks = GaugeMetricFamily(
-            "glovebox_digest_oldest_check_timestamp_seconds", "When the least recently checked pin was checked.", labels=("kind",)
+            "glovebox_digest_oldest_check_timestamp_seconds",
+            "When the least recently checked pin was checked.",
+            labels=("kind",),
         )
-        times = [(obj.get("status") or {}).get("listedTime") for obj in self._resources.of_kind(DATASET_PIN)]
+        times = [
+            (obj.get("status") or {}).get("listedTime")
+            for obj in self._resources.of_kind(DATASET_PIN)
+        ]
         known = [datetime.fromisoformat(time).timestamp() for time in times if time]
         if known:
             checks.add_metric((DATASET_PIN.kind,), min(known))
         yield checks
 
     def _engine(self) -> Iterable[GaugeMetricFamily]:
-        depth = GaugeMetricFamily("glovebox_queue_depth", "Keys ready to be worked on.", labels=("queue",))
-        oldest = GaugeMetricFamily("glovebox_queue_oldest_seconds", "How long the oldest ready key waits.", labels=("queue",))
+        depth = GaugeMetricFamily(
+            "glovebox_queue_depth", "Keys ready to be worked on.", labels=("queue",)
+        )
+        oldest = GaugeMetricFamily(
+            "glovebox_queue_oldest_seconds",
+            "How long the oldest ready key waits.",
+            labels=("queue",),
+        )
         for name, (length, age) in self._queues().items():
             depth.add_metric((name,), length)
             oldest.add_metric((name,), age)
         contact = GaugeMetricFamily(
-            "glovebox_watch_last_contact_timestamp_seconds", "When the API server last spoke on each watch.", labels=("managed_kind",)
+            "glovebox_watch_last_contact_timestamp_seconds",
+            "When the API server last spoke on each watch.",
+            labels=("managed_kind",),
         )
         for kind, time in self._reflectors().items():
             contact.add_metric((kind,), time)
         sweep = GaugeMetricFamily(
-            "glovebox_sweep_last_success_timestamp_seconds", "When each kind was last listed and compared whole.", labels=("controller",)
+            "glovebox_sweep_last_success_timestamp_seconds",
+            "When each kind was last listed and compared whole.",
+            labels=("controller",),
         )
         for kind, time in self._sweeps().items():
             sweep.add_metric((kind.lower(),), time)

@@ -1,7 +1,8 @@
 """The status that a reconcile is going to write: conditions that keep their history, and one summary.
 
-Every reconcile starts a draft, says what it finds, and the draft is written on every way out. Whatever a reconcile did not get
-to say stays `Unknown` with the reason `Pending` on the first visit, and stays as it was later.
+Every reconcile starts a draft, says what it finds, and the draft is written on every way out.
+Whatever a reconcile did not get to say stays `Unknown` with the reason `Pending` on the first
+visit, and stays as it was later.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Draft:
 
     Args:
         obj: The resource as it was read.
-        lasting: The condition types that this kind always shows, in the order in which they are written.
+        lasting: The condition types that this kind always shows, in the order in which they are
+            written.
         now: When the reconcile began.
     """
 
@@ -46,7 +48,8 @@ class Draft:
         self._said: dict[str, tuple[Answer, str, str]] = {}
         self._fields: dict[str, Any] = {}
         self._error: GloveboxError | None = None
-        # What this reconcile knows the resource to show: the draft replaces that, and nothing that came in between.
+        # What this reconcile knows the resource to show: the draft replaces that, and nothing that
+        # came in between.
         self.replaces: Mapping[str, Any] = self._previous
 
     @property
@@ -91,12 +94,18 @@ class Draft:
         """Return the whole status.
 
         Args:
-            required: The conditions that must all be True for Ready; the first that is not gives Ready its reason.
+            required: The conditions that must all be True for Ready; the first that is not gives
+                Ready its reason.
             ready: Reason and message of Ready when all is well.
         """
         self._summarise(required, ready)
         conditions = [self._condition(name) for name in (*self._lasting, *self._passing())]
-        status = {**self._previous, **self._fields, "observedGeneration": self._generation, "conditions": conditions}
+        status = {
+            **self._previous,
+            **self._fields,
+            "observedGeneration": self._generation,
+            "conditions": conditions,
+        }
         return {name: value for name, value in status.items() if value is not None}
 
     def _summarise(self, required: Iterable[str], ready: tuple[str, str]) -> None:
@@ -106,7 +115,11 @@ class Draft:
             if isinstance(error, InvalidInput):
                 self.yes(types.STALLED, error.reason, error.message)
             else:
-                self.yes(types.RECONCILING, reasons.PENDING if isinstance(error, NotReady) else error.reason, error.message)
+                self.yes(
+                    types.RECONCILING,
+                    reasons.PENDING if isinstance(error, NotReady) else error.reason,
+                    error.message,
+                )
             return
         if types.READY in self._said:
             return
@@ -119,7 +132,11 @@ class Draft:
 
     def _passing(self) -> list[str]:
         """Reconciling and Stalled are present only while they are true (kstatus)."""
-        return [name for name in (types.RECONCILING, types.STALLED) if self._said.get(name, ("False",))[0] == types.TRUE]
+        return [
+            name
+            for name in (types.RECONCILING, types.STALLED)
+            if self._said.get(name, ("False",))[0] == types.TRUE
+        ]
 
     def _current(self, condition: str) -> tuple[Answer, str, str]:
         if condition in self._said:
@@ -132,7 +149,11 @@ class Draft:
     def _condition(self, name: str) -> dict[str, Any]:
         answer, reason, message = self._current(name)
         before = self._before.get(name)
-        since = before["lastTransitionTime"] if before is not None and before["status"] == answer else self._now
+        since = (
+            before["lastTransitionTime"]
+            if before is not None and before["status"] == answer
+            else self._now
+        )
         return {
             "type": name,
             "status": answer,

@@ -11,7 +11,9 @@ RESULTS: Final[tuple[KstatusResult, ...]] = ("Current", "InProgress", "Failed", 
 
 def condition_of(status: Mapping[str, Any], condition: str) -> Mapping[str, Any] | None:
     """Return one condition of a status as the API server holds it, or None when it was never written."""
-    return next((entry for entry in status.get("conditions") or () if entry["type"] == condition), None)
+    return next(
+        (entry for entry in status.get("conditions") or () if entry["type"] == condition), None
+    )
 
 
 def kstatus(obj: Mapping[str, Any]) -> KstatusResult:

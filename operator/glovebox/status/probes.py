@@ -19,21 +19,27 @@ _MESSAGE_MAX: Final = 1024
 _FAILED_MAX: Final = 16
 
 
-def probe_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], now: datetime) -> IsolationStatus | None:
+def probe_ended(
+    job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], now: datetime
+) -> IsolationStatus | None:
     """Return the verdict of a probe whose Job is over; None while it goes on."""
     end = job_end(job)
     if end is None:
         return None
     about = {
         "verifiedTime": now,
-        "policyDigest": job["metadata"].get("annotations", {}).get(names.ANNOTATION_POLICY_DIGEST, ""),
+        "policyDigest": (
+            job["metadata"].get("annotations", {}).get(names.ANNOTATION_POLICY_DIGEST, "")
+        ),
         "jobUid": job["metadata"]["uid"],
     }
     state = next((state for pod in pods if (state := _terminated(pod)).get("message")), {})
     said = str(state.get("message", ""))
     found = _read(said, state.get("exitCode"))
     if found is None:
-        return IsolationStatus.model_validate({**about, "outcome": "Unknown", "message": _silence(end, pods, said)[:_MESSAGE_MAX]})
+        return IsolationStatus.model_validate(
+            {**about, "outcome": "Unknown", "message": _silence(end, pods, said)[:_MESSAGE_MAX]}
+        )
     return IsolationStatus.model_validate({**about, **found})
 
 
@@ -47,27 +53,60 @@ def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 def _follows(verdict: Mapping[str, Any], exit_code: int | None) -> bool:
     """Return whether the outcome follows from what is counted and listed, and the program ended as it does with this outcome."""
     counts, listed = verdict["counts"], [entry["outcome"] for entry in verdict["entries"]]
-    outcome = "Failed" if counts["failed"] else "Unknown" if counts["unknown"] or not counts["passed"] else "Passed"
+    outcome = (
+        "Failed"
+        if counts["failed"]
+        else "Unknown"
+        if counts["unknown"] or not counts["passed"]
+        else "Passed"
+    )
     # What failed is listed first, so whatever was left out for its length is the least of it.
     whole = len(listed) + int(verdict.get("omitted", 0)) == sum(counts.values())
-    told = listed.count("Failed") <= counts["failed"] and (not counts["failed"] or "Failed" in listed)
-    return bool(verdict["outcome"] == outcome and whole and told and exit_code == EXIT_CODES[Outcome(outcome)])
+    told = listed.count("Failed") <= counts["failed"] and (
+        not counts["failed"] or "Failed" in listed
+    )
+    return bool(
+        verdict["outcome"] == outcome
+        and whole
+        and told
+        and exit_code == EXIT_CODES[Outcome(outcome)]
+    )
 
 
 def _read(said: str, exit_code: int | None) -> dict[str, Any] | None:
     try:
         verdict = orjson.loads(said)
-        if verdict["format"] != FORMAT or verdict["outcome"] not in _OUTCOMES or not _follows(verdict, exit_code):
+        if (
+            verdict["format"] != FORMAT
+            or verdict["outcome"] not in _OUTCOMES
+            or not _follows(verdict, exit_code)
+        ):
             return None
-        entries = [entry for entry in verdict["entries"] if entry["outcome"] == verdict["outcome"] != "Passed"]
+        entries = [
+            entry
+            for entry in verdict["entries"]
+            if entry["outcome"] == verdict["outcome"] != "Passed"
+        ]
         # Nobody behind a declared route is told, and takes nothing away from the walls.
-        only_routes = bool(entries) and all(entry["expected"] == Expected.NOT_BLOCKED for entry in entries)
-        holds = verdict["outcome"] == "Unknown" and only_routes and len(entries) == verdict["counts"]["unknown"]
-        told = "; ".join(f"{entry['id']}: {entry.get('detail', entry['expected'])}" for entry in entries)
+        only_routes = bool(entries) and all(
+            entry["expected"] == Expected.NOT_BLOCKED for entry in entries
+        )
+        holds = (
+            verdict["outcome"] == "Unknown"
+            and only_routes
+            and len(entries) == verdict["counts"]["unknown"]
+        )
+        told = "; ".join(
+            f"{entry['id']}: {entry.get('detail', entry['expected'])}" for entry in entries
+        )
         return {
             "outcome": "Passed" if holds else verdict["outcome"],
             "attempts": sum(int(count) for count in verdict["counts"].values()),
-            "failed": [str(entry["id"])[:80] for entry in verdict["entries"] if entry["outcome"] == "Failed"][:_FAILED_MAX],
+            "failed": [
+                str(entry["id"])[:80]
+                for entry in verdict["entries"]
+                if entry["outcome"] == "Failed"
+            ][:_FAILED_MAX],
             "message": told[:_MESSAGE_MAX],
         }
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
@@ -77,5 +116,9 @@ def _read(said: str, exit_code: int | None) -> dict[str, Any] | None:
 def _silence(end: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], said: str) -> str:
     if end.get("reason") == "DeadlineExceeded":
         waiting = why_waiting(pods)
-        return f"the probe did not end within {PROBE_DEADLINE_SECONDS} s" + (f": {waiting}" if waiting else "")
-    return f"the probe ended without a verdict: {said[:200] or end.get('message', 'it said nothing')}"
+        return f"the probe did not end within {PROBE_DEADLINE_SECONDS} s" + (
+            f": {waiting}" if waiting else ""
+        )
+    return (
+        f"the probe ended without a verdict: {said[:200] or end.get('message', 'it said nothing')}"
+    )

@@ -21,35 +21,66 @@ _JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
 def job_end(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the condition by which a Job is over, `Complete` or `Failed`; None while it goes on."""
     conditions = (job.get("status") or {}).get("conditions") or ()
-    return next((entry for entry in conditions if entry["type"] in {"Complete", "Failed"} and entry["status"] == "True"), None)
+    return next(
+        (
+            entry
+            for entry in conditions
+            if entry["type"] in {"Complete", "Failed"} and entry["status"] == "True"
+        ),
+        None,
+    )
 
 
 def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunStatus:
     """Return the run as its Job and the Job's pods (oldest first) show it; without an outcome while it goes on."""
     status = job.get("status") or {}
     attempts = len(pods) or int(status.get("failed", 0)) + int(status.get("succeeded", 0))
-    begun = RunStatus(job_uid=job["metadata"]["uid"], start_time=job["metadata"]["creationTimestamp"], attempts=attempts)
+    begun = RunStatus(
+        job_uid=job["metadata"]["uid"],
+        start_time=job["metadata"]["creationTimestamp"],
+        attempts=attempts,
+    )
     end = job_end(job)
     if end is None:
         return begun
     done = status.get("completionTime") or end["lastTransitionTime"]
     if end["type"] == "Complete":
-        return _ended(begun, done, "Succeeded", reasons.RUN_SUCCEEDED, f"the run succeeded at attempt {max(attempts, 1)}")
+        return _ended(
+            begun,
+            done,
+            "Succeeded",
+            reasons.RUN_SUCCEEDED,
+            f"the run succeeded at attempt {max(attempts, 1)}",
+        )
     reason = _JOB_REASONS.get(end.get("reason", ""), reasons.RUN_FAILED)
-    newest: Mapping[str, Any] = next((pod for pod in reversed(pods) if _eviction(pod) or _failure(pod)), {})
+    newest: Mapping[str, Any] = next(
+        (pod for pod in reversed(pods) if _eviction(pod) or _failure(pod)), {}
+    )
     culprit = _failure(newest)
     if evicted := _eviction(newest):
         return _ended(
-            begun, done, "Failed", reason, f"the pod was evicted from its node: {evicted}", culprit[1].get("exitCode") if culprit else None
+            begun,
+            done,
+            "Failed",
+            reason,
+            f"the pod was evicted from its node: {evicted}",
+            culprit[1].get("exitCode") if culprit else None,
         )
     if culprit is None:
         return _ended(begun, done, "Failed", reason, end.get("message", "the Job failed"))
     container, state = culprit
     said = str(state.get("message", "")).strip()
     if container == _FETCH:
-        return _ended(begun, done, "Failed", reasons.INPUTS_REFUSED, _fetch_words(said), state.get("exitCode"))
-    words = f"container `{container}` ended with exit code {state.get('exitCode')} ({state.get('reason', 'Error')})"
-    return _ended(begun, done, "Failed", reason, f"{words}: {said}" if said else words, state.get("exitCode"))
+        return _ended(
+            begun, done, "Failed", reasons.INPUTS_REFUSED, _fetch_words(said), state.get("exitCode")
+        )
+    words = (
+        f"container `{container}` ended with exit code {state.get('exitCode')}"
+        f" ({state.get('reason', 'Error')})"
+    )
+    return _ended(
+        begun, done, "Failed", reason, f"{words}: {said}" if said else words, state.get("exitCode")
+    )
 
 
 def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
@@ -64,9 +95,11 @@ def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
 def is_made_for(pod: Mapping[str, Any], job_uid: str) -> bool:
     """Return whether the Job of that UID controls a pod.
 
-    Labels alone do not tell: a Job of the team with a selector of its own has its pods made with whatever labels its template says, and
-    what such a pod ends with would be taken for the verdict of a probe or the end of a run. Who owns a pod is written by the controller
-    that made it, and a pod that somebody makes by hand can be given an owner, but not our label: admission keeps that for the operator.
+    Labels alone do not tell: a Job of the team with a selector of its own has its pods made with
+        whatever labels its template says, and
+    what such a pod ends with would be taken for the verdict of a probe or the end of a run. Who
+    owns a pod is written by the controller that made it, and a pod that somebody makes by hand can
+    be given an owner, but not our label: admission keeps that for the operator.
     """
     owners = pod["metadata"].get("ownerReferences") or ()
     return any(owner.get("controller") and owner.get("uid") == job_uid for owner in owners)
@@ -75,9 +108,19 @@ def is_made_for(pod: Mapping[str, Any], job_uid: str) -> bool:
 def job_lost(recorded: RunStatus, now: datetime, *, stopped: bool) -> RunStatus:
     """Return the end of a run whose Job is gone."""
     if stopped:
-        return _ended(recorded, now, "Failed", reasons.RUN_STOPPED, "the run was stopped on request; a run is never started twice")
+        return _ended(
+            recorded,
+            now,
+            "Failed",
+            reasons.RUN_STOPPED,
+            "the run was stopped on request; a run is never started twice",
+        )
     return _ended(
-        recorded, now, "Failed", reasons.RUN_LOST, "the Job was deleted while it ran; a run is never started twice: create a new Experiment"
+        recorded,
+        now,
+        "Failed",
+        reasons.RUN_LOST,
+        "the Job was deleted while it ran; a run is never started twice: create a new Experiment",
     )
 
 
@@ -91,10 +134,16 @@ def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:
     for entry in status.get("initContainerStatuses") or ():
         if entry["name"] == _FETCH and "running" in (entry.get("state") or {}):
             return "the inputs are being fetched and hashed"
-    for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+    for entry in (
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    ):
         waiting = (entry.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") not in {None, "PodInitializing", "ContainerCreating"}:
-            return f"container `{entry['name']}` waits: {waiting['reason']}: {waiting.get('message', '')}"
+            return (
+                f"container `{entry['name']}` waits: {waiting['reason']}:"
+                f" {waiting.get('message', '')}"
+            )
     for entry in status.get("conditions") or ():
         if entry["type"] == "PodScheduled" and entry["status"] == "False":
             return f"no node takes the pod: {entry.get('message', '')}"
@@ -104,7 +153,10 @@ def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:
 def _failure(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     """Return the container of a pod that failed, with its last state."""
     status = pod.get("status") or {}
-    for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+    for entry in (
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    ):
         state = (entry.get("state") or {}).get("terminated")
         if state is not None and state.get("exitCode"):
             return entry["name"], state
@@ -127,7 +179,11 @@ def _told(said: str) -> str:
     """Return the fetcher's last words, which are one JSON object, as a sentence."""
     try:
         told = orjson.loads(said)
-        return f"input `{told['input']}`: {told['reason']}: {told['message']}" if told.get("input") else str(told["message"])
+        return (
+            f"input `{told['input']}`: {told['reason']}: {told['message']}"
+            if told.get("input")
+            else str(told["message"])
+        )
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return said or "the fetcher failed and said nothing"
 

@@ -20,7 +20,8 @@ class DefaultRetention:
     """What locks each object version on arrival, without the writer's doing.
 
     Args:
-        mode: COMPLIANCE holds against everybody, GOVERNANCE only against those without a certain right.
+        mode: COMPLIANCE holds against everybody, GOVERNANCE only against those without a certain
+            right.
         days: 1 or more.
     """
 
@@ -28,21 +29,26 @@ class DefaultRetention:
     days: int
 
 
-async def ensure_bucket(store: Store, bucket: str, *, create: bool, lock_required: bool, retention: DefaultRetention) -> bool:
+async def ensure_bucket(
+    store: Store, bucket: str, *, create: bool, lock_required: bool, retention: DefaultRetention
+) -> bool:
     """Make sure that the bucket is there, versioned, and locked where that is required; return whether it was created.
 
-    Safe to repeat at any point: a bucket that was created, but not yet given its default retention, is completed.
+    Safe to repeat at any point: a bucket that was created, but not yet given its default retention,
+        is completed.
 
     Args:
         store: Opened with the operator's credentials.
         bucket: Its name.
-        create: Create it when it is missing, and set its default retention when it has none. An existing rule is left alone.
+        create: Create it when it is missing, and set its default retention when it has none. An
+            existing rule is left alone.
         lock_required: Refuse a bucket without object lock.
         retention: The default retention of a bucket that we create.
 
     Raises:
         InvalidInput: `LockRequired` or `VersioningRequired`.
-        GloveboxError: `BucketNotFound` and not told to create it; the store does not answer or denies it.
+        GloveboxError: `BucketNotFound` and not told to create it; the store does not answer or
+            denies it.
     """
     return await store.run(_ensure, store, bucket, create, lock_required, retention)
 
@@ -52,12 +58,20 @@ async def default_retention(store: Store, bucket: str) -> DefaultRetention | Non
     return (await store.run(read_lock, store, bucket))[1]
 
 
-def _ensure(store: Store, bucket: str, create: bool, lock_required: bool, retention: DefaultRetention) -> bool:  # noqa: FBT001 - called with names, by `ensure_bucket` alone
+def _ensure(
+    store: Store,
+    bucket: str,
+    create: bool,  # noqa: FBT001 - called with names, by `ensure_bucket` alone
+    lock_required: bool,  # noqa: FBT001 - as above
+    retention: DefaultRetention,
+) -> bool:
     created = False
     if not _exists(store, bucket):
         if not create:
             raise Unavailable(
-                reasons.BUCKET_NOT_FOUND, f"bucket {bucket} does not exist; create it with object lock, or set artifacts.create to true"
+                reasons.BUCKET_NOT_FOUND,
+                f"bucket {bucket} does not exist; create it with object lock, or set"
+                " artifacts.create to true",
             )
         _create(store, bucket)
         created = True
@@ -65,8 +79,9 @@ def _ensure(store: Store, bucket: str, create: bool, lock_required: bool, retent
     if lock_required and not locked:
         raise InvalidInput(
             reasons.LOCK_REQUIRED,
-            f"bucket {bucket} exists without object lock, so nothing in it can be protected; name another bucket and let it be created "
-            "(artifacts.create: true), enable object lock on this one, or set artifacts.worm to BestEffort",
+            f"bucket {bucket} exists without object lock, so nothing in it can be protected; name"
+            " another bucket and let it be created (artifacts.create: true), enable object lock on"
+            " this one, or set artifacts.worm to BestEffort",
         )
     _require_versioning(store, bucket, created=created)
     if create and locked and rule is None:
@@ -78,7 +93,9 @@ def read_lock(store: Store, bucket: str) -> tuple[bool, DefaultRetention | None]
     """Return whether the bucket has object lock, and its default retention. Blocks."""
     try:
         with translated(f"read the object lock of bucket {bucket}"):
-            configuration = store.s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+            configuration = store.s3.get_object_lock_configuration(Bucket=bucket)[
+                "ObjectLockConfiguration"
+            ]
     except GloveboxError as error:
         if error.reason == reasons.LOCK_REQUIRED:
             return False, None
@@ -93,7 +110,8 @@ def read_lock(store: Store, bucket: str) -> tuple[bool, DefaultRetention | None]
 def _exists(store: Store, bucket: str) -> bool:
     doing = f"look for bucket {bucket}"
     try:
-        # A HEAD would be answered without a word on why not; this tells wrong keys from missing rights.
+        # A HEAD would be answered without a word on why not; this tells wrong keys from missing
+        # rights.
         store.s3.list_objects_v2(Bucket=bucket, MaxKeys=1)
     except Exception as error:
         answer = answer_of(error)
@@ -107,10 +125,14 @@ def _exists(store: Store, bucket: str) -> bool:
 def _create(store: Store, bucket: str) -> None:
     region = store.settings.region
     # us-east-1 is the one region that must not be named.
-    where: CreateBucketConfigurationTypeDef = {} if region == "us-east-1" else {"LocationConstraint": region}  # type: ignore[typeddict-item]  # any region is text to us
+    where: CreateBucketConfigurationTypeDef = (
+        {} if region == "us-east-1" else {"LocationConstraint": region}
+    )  # type: ignore[typeddict-item]  # any region is text to us
     with translated(f"create bucket {bucket} with object lock"):
         if where:
-            store.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True, CreateBucketConfiguration=where)
+            store.s3.create_bucket(
+                Bucket=bucket, ObjectLockEnabledForBucket=True, CreateBucketConfiguration=where
+            )
         else:
             store.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
 
@@ -123,8 +145,8 @@ def _require_versioning(store: Store, bucket: str, *, created: bool) -> None:
     if not created:
         raise InvalidInput(
             reasons.VERSIONING_REQUIRED,
-            f"bucket {bucket} does not keep versions (versioning is {status or 'off'}), so nothing in it can be pinned or protected; "
-            "enable versioning on it",
+            f"bucket {bucket} does not keep versions (versioning is {status or 'off'}), so nothing"
+            " in it can be pinned or protected; enable versioning on it",
         )
     with translated(f"enable versioning on bucket {bucket}"):
         store.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -134,5 +156,9 @@ def _set_default(store: Store, bucket: str, retention: DefaultRetention) -> None
     rule: DefaultRetentionTypeDef = {"Mode": retention.mode, "Days": retention.days}
     with translated(f"set the default retention of bucket {bucket}"):
         store.s3.put_object_lock_configuration(
-            Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": rule}}
+            Bucket=bucket,
+            ObjectLockConfiguration={
+                "ObjectLockEnabled": "Enabled",
+                "Rule": {"DefaultRetention": rule},
+            },
         )

@@ -1,7 +1,9 @@
 """Connections to object stores: settings, clients built once and shared, and the pools that keep waiting off the event loop.
 
-Three pools of named threads, each bounded: *control* for single short requests, *jobs* for whole listings and pins, *reads*
-for the bytes of objects. A job waits for reads, and a read waits for nobody, so the pools cannot block one another.
+Three pools of named threads, each bounded: *control* for single short requests, *jobs* for whole
+    listings and pins, *reads*
+for the bytes of objects. A job waits for reads, and a read waits for nobody, so the pools cannot
+block one another.
 """
 
 from __future__ import annotations
@@ -59,7 +61,8 @@ class StoreSettings:
         endpoint: URL of the S3 API.
         region: To sign for.
         path_style: `endpoint/bucket/key` rather than `bucket.endpoint/key`.
-        credentials: None for those of the environment (instance profile, web identity, AWS_* variables).
+        credentials: None for those of the environment (instance profile, web identity, AWS_*
+            variables).
         sts_endpoint: URL of the STS API; None for the same as `endpoint`.
     """
 
@@ -105,7 +108,9 @@ class Store:
     def s3(self) -> S3Client:
         """The S3 client for rare calls (locks, policies); bulk work goes by `wire`. Safe to share between threads."""
         with self._building:
-            return self._session.client("s3", endpoint_url=self.settings.endpoint, config=_config(self.settings))
+            return self._session.client(
+                "s3", endpoint_url=self.settings.endpoint, config=_config(self.settings)
+            )
 
     @functools.cached_property
     def sts(self) -> STSClient:
@@ -118,18 +123,31 @@ class Store:
     def wire(self) -> Wire:
         """Signed requests of our own, for listings and reads."""
         settings = self.settings
-        return Wire(settings.endpoint, settings.region, path_style=settings.path_style, credentials=self._session.get_credentials)
+        return Wire(
+            settings.endpoint,
+            settings.region,
+            path_style=settings.path_style,
+            credentials=self._session.get_credentials,
+        )
 
     def with_credentials(self, credentials: Credentials) -> Store:
         """Return the same store as another user or session sees it; not kept, close it by forgetting it."""
         settings = self.settings
-        changed = StoreSettings(settings.endpoint, settings.region, settings.path_style, credentials, settings.sts_endpoint)
+        changed = StoreSettings(
+            settings.endpoint,
+            settings.region,
+            settings.path_style,
+            credentials,
+            settings.sts_endpoint,
+        )
         return Store(changed, self._pools)
 
     async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one short blocking call in the control pool."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pools.control, functools.partial(call, *args, **kwargs))
+        return await loop.run_in_executor(
+            self._pools.control, functools.partial(call, *args, **kwargs)
+        )
 
     async def call(self, doing: str, call: Callable[[], T]) -> T:
         """Run one short blocking call in the control pool, its errors translated.

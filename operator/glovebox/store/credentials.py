@@ -1,8 +1,9 @@
 """Short-lived credentials for one experiment: AssumeRole with a session policy for one prefix, and nothing that undoes.
 
-The session may write and read below its own prefix and list it. It may not delete, change retention or holds, bypass a lock,
-touch any other prefix, or assume a role again. What it writes is locked by the bucket's default retention. It may not write keys that a
-store was seen to leave without a lock, or out of its lists: no seal could hold those.
+The session may write and read below its own prefix and list it. It may not delete, change retention
+or holds, bypass a lock, touch any other prefix, or assume a role again. What it writes is locked by
+the bucket's default retention. It may not write keys that a store was seen to leave without a lock,
+or out of its lists: no seal could hold those.
 """
 
 from __future__ import annotations
@@ -29,7 +30,13 @@ MAX_SECONDS: Final = 3600
 _SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 # Letters that mean something in a policy's resource, and those that a key should not hold anyway.
 _PLAIN_PREFIX: Final = re.compile(r"[A-Za-z0-9!_.()/=@+-]+/")
-_WRITE: Final = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:GetObjectVersion")
+_WRITE: Final = (
+    "s3:PutObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+)
 # What no session of ours may ever do, whatever the role allows.
 NEVER: Final = (
     "s3:DeleteObject",
@@ -39,8 +46,9 @@ NEVER: Final = (
     "s3:BypassGovernanceRetention",
     "sts:AssumeRole",
 )
-# Seen on SeaweedFS 4.48: a key that ends in `/` gets no version and no lock, and what lies in a folder whose name is or ends in one of
-# the other two is locked, but told by no list. `*` matches `/` as well; the bucket need not be named where everything is denied.
+# Seen on SeaweedFS 4.48: a key that ends in `/` gets no version and no lock, and what lies in a
+# folder whose name is or ends in one of the other two is locked, but told by no list. `*` matches
+# `/` as well; the bucket need not be named where everything is denied.
 _UNSEALABLE: Final = ("arn:aws:s3:::*/", "arn:aws:s3:::*.versions/*", "arn:aws:s3:::*/.uploads/*")
 
 
@@ -55,7 +63,9 @@ class SessionCredentials:
 
     def as_credentials(self) -> Credentials:
         """Return them as what a store is opened with."""
-        return Credentials(self.access_key_id, self.secret_access_key, self.session_token, self.expire_time)
+        return Credentials(
+            self.access_key_id, self.secret_access_key, self.session_token, self.expire_time
+        )
 
 
 def session_policy(bucket: str, prefix: str) -> str:
@@ -66,13 +76,14 @@ def session_policy(bucket: str, prefix: str) -> str:
         prefix: Ends in `/`, so that `run7/` never covers `run70/`.
 
     Raises:
-        InvalidInput: The prefix does not end in `/`, holds a letter that a policy reads as a pattern, or makes the
-            policy longer than AssumeRole takes.
+        InvalidInput: The prefix does not end in `/`, holds a letter that a policy reads as a
+            pattern, or makes the policy longer than AssumeRole takes.
     """
     if not _PLAIN_PREFIX.fullmatch(prefix) or prefix.startswith("/") or "//" in prefix:
         raise InvalidInput(
             "BadPrefix",
-            f"prefix {prefix!r} cannot be granted: it must end in '/', not start with one, and hold no pattern such as * ? or ${{",
+            f"prefix {prefix!r} cannot be granted: it must end in '/', not start with one, and hold"
+            " no pattern such as * ? or ${",
         )
     own = f"arn:aws:s3:::{bucket}/{prefix}*"
     statements: list[dict[str, Any]] = [
@@ -83,20 +94,29 @@ def session_policy(bucket: str, prefix: str) -> str:
             "Resource": [f"arn:aws:s3:::{bucket}"],
             "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
         },
-        # Not allowed above either; said again, because a store that forgets to intersect may still honour a Deny.
+        # Not allowed above either; said again, because a store that forgets to intersect may still
+        # honour a Deny.
         {"Effect": "Deny", "Action": list(NEVER), "Resource": ["*"]},
         {"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": list(_UNSEALABLE)},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
     if len(policy) > MAX_POLICY:
         raise InvalidInput(
-            "PolicyTooLong", f"the session policy has {len(policy)} characters, AssumeRole takes {MAX_POLICY}; shorten the prefix"
+            "PolicyTooLong",
+            f"the session policy has {len(policy)} characters, AssumeRole takes {MAX_POLICY};"
+            " shorten the prefix",
         )
     return policy
 
 
 async def issue_credentials(
-    store: Store, *, role_arn: str, bucket: str, prefix: str, session_name: str, duration_seconds: int = 1800
+    store: Store,
+    *,
+    role_arn: str,
+    bucket: str,
+    prefix: str,
+    session_name: str,
+    duration_seconds: int = 1800,
 ) -> SessionCredentials:
     """Assume the role for one prefix.
 
@@ -112,14 +132,23 @@ async def issue_credentials(
         InvalidInput: An argument is out of its range.
         GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
-    return await store.run(assume_for_prefix, store, role_arn, bucket, prefix, session_name, duration_seconds)
+    return await store.run(
+        assume_for_prefix, store, role_arn, bucket, prefix, session_name, duration_seconds
+    )
 
 
 def assume_for_prefix(
     store: Store, role_arn: str, bucket: str, prefix: str, session_name: str, duration_seconds: int
 ) -> SessionCredentials:
     """Do what `issue_credentials` says. Blocks: for jobs."""
-    return assume_with_policy(store, role_arn, session_policy(bucket, prefix), f"prefix {prefix}", session_name, duration_seconds)
+    return assume_with_policy(
+        store,
+        role_arn,
+        session_policy(bucket, prefix),
+        f"prefix {prefix}",
+        session_name,
+        duration_seconds,
+    )
 
 
 def assume_with_policy(
@@ -140,12 +169,24 @@ def assume_with_policy(
         GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
     if not _SESSION_NAME.fullmatch(session_name):
-        raise InvalidInput(reasons.INTERNAL_ERROR, f"session name {session_name!r} is not 2 to 64 letters, digits or +=,.@_-")
+        raise InvalidInput(
+            reasons.INTERNAL_ERROR,
+            f"session name {session_name!r} is not 2 to 64 letters, digits or +=,.@_-",
+        )
     if not MIN_SECONDS <= duration_seconds <= MAX_SECONDS:
         raise InvalidInput(
-            reasons.INTERNAL_ERROR, f"credentials for {duration_seconds} s cannot be issued; {MIN_SECONDS} to {MAX_SECONDS} s can"
+            reasons.INTERNAL_ERROR,
+            f"credentials for {duration_seconds} s cannot be issued; {MIN_SECONDS} to {MAX_SECONDS}"
+            " s can",
         )
     with translated(f"assume role {role_arn} for {purpose}"):
-        answer = store.sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, Policy=policy, DurationSeconds=duration_seconds)
+        answer = store.sts.assume_role(
+            RoleArn=role_arn,
+            RoleSessionName=session_name,
+            Policy=policy,
+            DurationSeconds=duration_seconds,
+        )
     keys = answer["Credentials"]
-    return SessionCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"])
+    return SessionCredentials(
+        keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"]
+    )

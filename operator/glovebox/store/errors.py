@@ -1,8 +1,9 @@
 """One table from what a store or its client answers to the errors of Glovebox.
 
-Stores answer with codes of their own, with bodies that no client can parse, or not at all; here, and nowhere else, all
-of that becomes a class (which tells the reconciler what to do), a reason word and a sentence with the cure. Neither
-keys nor tokens ever enter a message: only codes and statuses of the answer do.
+Stores answer with codes of their own, with bodies that no client can parse, or not at all; here,
+and nowhere else, all of that becomes a class (which tells the reconciler what to do), a reason word
+and a sentence with the cure. Neither keys nor tokens ever enter a message: only codes and statuses
+of the answer do.
 """
 
 from __future__ import annotations
@@ -45,19 +46,53 @@ class _Meaning:
 
 
 _REJECTED: Final = _Meaning(
-    Forbidden, reasons.STORE_CREDENTIALS_REFUSED, "the store does not accept the credentials; check the Secret of the ObjectStore"
+    Forbidden,
+    reasons.STORE_CREDENTIALS_REFUSED,
+    "the store does not accept the credentials; check the Secret of the ObjectStore",
 )
-_FORBIDDEN: Final = _Meaning(Forbidden, reasons.STORE_FORBIDDEN, "the store denies it; grant the operator's user this action there")
-_BUSY: Final = _Meaning(Unavailable, reasons.STORE_BUSY, "the store asks to slow down; it is tried again")
-_FAILED: Final = _Meaning(Unavailable, reasons.STORE_FAILED, "the store failed; it is tried again, see the store's log when it lasts")
-_NO_OBJECT: Final = _Meaning(InvalidInput, reasons.OBJECT_NOT_FOUND, "there is no such object version; it was deleted or never written")
-_NO_BUCKET: Final = _Meaning(Unavailable, reasons.BUCKET_NOT_FOUND, "the bucket does not exist; create it, or correct its name")
-_NO_LOCK: Final = _Meaning(Unavailable, reasons.LOCK_REQUIRED, "the bucket has no object lock; use a bucket that was created with one")
-_CLOCK: Final = _Meaning(Unavailable, reasons.CLOCK_SKEWED, "the clocks of the operator and the store differ too much; correct them")
-_PRECONDITION: Final = _Meaning(Conflict, reasons.PRECONDITION_FAILED, "somebody else wrote it first")
-_INVALID: Final = _Meaning(InvalidInput, reasons.STORE_REJECTED, "the store does not accept the request as written")
+_FORBIDDEN: Final = _Meaning(
+    Forbidden,
+    reasons.STORE_FORBIDDEN,
+    "the store denies it; grant the operator's user this action there",
+)
+_BUSY: Final = _Meaning(
+    Unavailable, reasons.STORE_BUSY, "the store asks to slow down; it is tried again"
+)
+_FAILED: Final = _Meaning(
+    Unavailable,
+    reasons.STORE_FAILED,
+    "the store failed; it is tried again, see the store's log when it lasts",
+)
+_NO_OBJECT: Final = _Meaning(
+    InvalidInput,
+    reasons.OBJECT_NOT_FOUND,
+    "there is no such object version; it was deleted or never written",
+)
+_NO_BUCKET: Final = _Meaning(
+    Unavailable,
+    reasons.BUCKET_NOT_FOUND,
+    "the bucket does not exist; create it, or correct its name",
+)
+_NO_LOCK: Final = _Meaning(
+    Unavailable,
+    reasons.LOCK_REQUIRED,
+    "the bucket has no object lock; use a bucket that was created with one",
+)
+_CLOCK: Final = _Meaning(
+    Unavailable,
+    reasons.CLOCK_SKEWED,
+    "the clocks of the operator and the store differ too much; correct them",
+)
+_PRECONDITION: Final = _Meaning(
+    Conflict, reasons.PRECONDITION_FAILED, "somebody else wrote it first"
+)
+_INVALID: Final = _Meaning(
+    InvalidInput, reasons.STORE_REJECTED, "the store does not accept the request as written"
+)
 _UNREACHABLE: Final = _Meaning(
-    Unavailable, reasons.STORE_UNREACHABLE, "the store does not answer; check its endpoint and the network between it and the operator"
+    Unavailable,
+    reasons.STORE_UNREACHABLE,
+    "the store does not answer; check its endpoint and the network between it and the operator",
 )
 
 _BY_CODE: Final = {
@@ -88,14 +123,25 @@ _BY_CODE: Final = {
     "RequestTimeout": _BUSY,
     "InternalError": _FAILED,
 }
-_BY_STATUS: Final = {401: _REJECTED, 403: _FORBIDDEN, 404: _NO_OBJECT, 412: _PRECONDITION, 429: _BUSY, 503: _BUSY}
+_BY_STATUS: Final = {
+    401: _REJECTED,
+    403: _FORBIDDEN,
+    404: _NO_OBJECT,
+    412: _PRECONDITION,
+    429: _BUSY,
+    503: _BUSY,
+}
 _NETWORK: Final = (
     urllib3.exceptions.HTTPError,
     botocore.HTTPClientError,
     botocore.ConnectionError,
     OSError,
 )
-_NO_CREDENTIALS: Final = (botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.CredentialRetrievalError)
+_NO_CREDENTIALS: Final = (
+    botocore.NoCredentialsError,
+    botocore.PartialCredentialsError,
+    botocore.CredentialRetrievalError,
+)
 
 
 @contextlib.contextmanager
@@ -110,7 +156,13 @@ def translated(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AnswerError, botocore.BotoCoreError, botocore.ClientError, urllib3.exceptions.HTTPError, OSError) as error:
+    except (
+        AnswerError,
+        botocore.BotoCoreError,
+        botocore.ClientError,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
         raise translate(error, doing) from error
 
 
@@ -118,23 +170,36 @@ def translate(error: Exception, doing: str) -> GloveboxError:
     """Return our error for a foreign one. See `translated`."""
     answer = answer_of(error)
     if answer is not None:
-        meaning = _BY_CODE.get(answer.code) or _BY_STATUS.get(answer.status) or (_FAILED if answer.status >= _SERVER_ERROR else _INVALID)
+        meaning = (
+            _BY_CODE.get(answer.code)
+            or _BY_STATUS.get(answer.status)
+            or (_FAILED if answer.status >= _SERVER_ERROR else _INVALID)
+        )
         said = f"{answer.status} {answer.code}".strip()
-        return meaning.kind(meaning.reason, f"could not {doing}: {meaning.cure} (the store said {said})")
+        return meaning.kind(
+            meaning.reason, f"could not {doing}: {meaning.cure} (the store said {said})"
+        )
     if isinstance(error, _NO_CREDENTIALS):
         return Forbidden(
             reasons.STORE_CREDENTIALS_REFUSED,
-            f"could not {doing}: there are no credentials; set spec.credentialsSecretRef of the ObjectStore",
+            f"could not {doing}: there are no credentials; set spec.credentialsSecretRef of the"
+            " ObjectStore",
         )
     if isinstance(error, _NETWORK):
-        return _UNREACHABLE.kind(_UNREACHABLE.reason, f"could not {doing}: {_UNREACHABLE.cure} ({type(error).__name__})")
-    return InvalidInput(reasons.STORE_REJECTED, f"could not {doing}: the request is not valid ({type(error).__name__})")
+        return _UNREACHABLE.kind(
+            _UNREACHABLE.reason, f"could not {doing}: {_UNREACHABLE.cure} ({type(error).__name__})"
+        )
+    return InvalidInput(
+        reasons.STORE_REJECTED,
+        f"could not {doing}: the request is not valid ({type(error).__name__})",
+    )
 
 
 def answer_of(error: Exception) -> AnswerError | None:
     """Return status and code of an answer, whatever the client made of it; None when there was no answer.
 
-    A body without `Error` or without `Code`, which some stores send with a 403, gives an empty code.
+    A body without `Error` or without `Code`, which some stores send with a 403, gives an empty
+    code.
     """
     if isinstance(error, AnswerError):
         return error
@@ -154,5 +219,12 @@ def parse_error(status: int, body: bytes) -> AnswerError:
         root = ET.fromstring(body)  # noqa: S314 - expat bounds entity expansion, and the caller bounds the size
     except ET.ParseError:
         return AnswerError(status, "")
-    code = next((element.text for element in root.iter() if element.tag.rpartition("}")[2] == "Code" and element.text), "")
+    code = next(
+        (
+            element.text
+            for element in root.iter()
+            if element.tag.rpartition("}")[2] == "Code" and element.text
+        ),
+        "",
+    )
     return AnswerError(status, code[:100])

@@ -1,8 +1,9 @@
 """Short-lived credentials that can read the inputs of one run, by version, and nothing else: no write, no listing, no other prefix.
 
-A session policy takes 2,048 characters, so that it cannot name every object of a dataset. What is few is named key by key; what is
-many is covered by the longest folder that holds all of it, never by less than a folder: a pin whose objects have nothing
-in common but their bucket is refused, unless the pin itself is the whole bucket.
+A session policy takes 2,048 characters, so that it cannot name every object of a dataset. What is
+few is named key by key; what is many is covered by the longest folder that holds all of it, never
+by less than a folder: a pin whose objects have nothing in common but their bucket is refused,
+unless the pin itself is the whole bucket.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _READ: Final = ("s3:GetObject", "s3:GetObjectVersion")
 _DENIED: Final = ("s3:PutObject", *NEVER)
 # Letters that stores read as a pattern in a policy's resource, and those that no key should hold.
 _PATTERN: Final = re.compile(r"[*?$\[\]\\\x00-\x1f]")
-# With more keys than this per pin a folder reads better in an audit log, and leaves room for other pins.
+# With more keys than this per pin a folder reads better in an audit log, and leaves room for other
+# pins.
 _MAX_KEYS: Final = 4
 
 
@@ -91,8 +93,8 @@ def readable_objects(objects: Iterable[tuple[str, str]]) -> tuple[Readable, ...]
         else:
             raise InvalidInput(
                 "InputsTooScattered",
-                f"the pinned objects in bucket {bucket} share no folder, so that only the whole bucket could be granted to a run; "
-                "copy them below one prefix and pin that",
+                f"the pinned objects in bucket {bucket} share no folder, so that only the whole"
+                " bucket could be granted to a run; copy them below one prefix and pin that",
             )
     return tuple(found)
 
@@ -101,31 +103,43 @@ def input_policy(readables: Iterable[Readable]) -> str:
     """Return the session policy that reads these, as compact JSON.
 
     Raises:
-        InvalidInput: `BadPrefix`: a prefix does not end in `/` or holds what a policy reads as a pattern. `PolicyTooLong`: they do
-            not fit in one session policy.
+        InvalidInput: `BadPrefix`: a prefix does not end in `/` or holds what a policy reads as a
+            pattern. `PolicyTooLong`: they do not fit in one session policy.
     """
     wanted = sorted(set(readables))
     for each in wanted:
         _require_plain(each)
-    needed = [each for each in wanted if not any(other is not each and other.covers(each) for other in wanted)]
+    needed = [
+        each
+        for each in wanted
+        if not any(other is not each and other.covers(each) for other in wanted)
+    ]
     statements: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": list(_READ), "Resource": [each.resource for each in needed]},
         {"Effect": "Deny", "Action": list(_DENIED), "Resource": ["*"]},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
     if not needed:
-        raise InvalidInput("NothingToRead", "credentials for no inputs at all are not issued; leave them out")
+        raise InvalidInput(
+            "NothingToRead", "credentials for no inputs at all are not issued; leave them out"
+        )
     if len(policy) > MAX_POLICY:
         raise InvalidInput(
             "PolicyTooLong",
-            f"reading these inputs takes a session policy of {len(policy)} characters, AssumeRole takes {MAX_POLICY}: keep the inputs "
-            f"of one store below fewer or shorter prefixes ({len(needed)} keys and prefixes are needed now)",
+            f"reading these inputs takes a session policy of {len(policy)} characters, AssumeRole"
+            f" takes {MAX_POLICY}: keep the inputs of one store below fewer or shorter prefixes"
+            f" ({len(needed)} keys and prefixes are needed now)",
         )
     return policy
 
 
 async def issue_input_credentials(
-    store: Store, *, role_arn: str, readables: Iterable[Readable], session_name: str, duration_seconds: int = 1800
+    store: Store,
+    *,
+    role_arn: str,
+    readables: Iterable[Readable],
+    session_name: str,
+    duration_seconds: int = 1800,
 ) -> SessionCredentials:
     """Assume the role for reading these inputs alone.
 
@@ -141,21 +155,36 @@ async def issue_input_credentials(
         GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
     policy = input_policy(readables)
-    return await store.run(assume_with_policy, store, role_arn, policy, "reading inputs", session_name, duration_seconds)
+    return await store.run(
+        assume_with_policy,
+        store,
+        role_arn,
+        policy,
+        "reading inputs",
+        session_name,
+        duration_seconds,
+    )
 
 
 def _shared_folder(one: str, other: str) -> str:
     """Return the longest folder that holds both, with its `/`; empty when there is none."""
-    same = next((index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    same = next(
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
     return one[: one.rfind("/", 0, same) + 1]
 
 
 def _require_plain(each: Readable) -> None:
     if each.is_prefix and each.key and not each.key.endswith("/"):
-        raise InvalidInput("BadPrefix", f"prefix {each.key!r} cannot be granted: it must end in '/', or be empty for the whole bucket")
+        raise InvalidInput(
+            "BadPrefix",
+            f"prefix {each.key!r} cannot be granted: it must end in '/', or be empty for the whole"
+            " bucket",
+        )
     if _PATTERN.search(each.key):
         raise InvalidInput(
             "BadPrefix",
-            f"{each.key!r} in bucket {each.bucket} cannot be granted: a policy reads * ? $ [ ] and \\ as patterns; copy the data below a "
-            "prefix without them and pin that",
+            f"{each.key!r} in bucket {each.bucket} cannot be granted: a policy reads * ? $ [ ] and"
+            " \\ as patterns; copy the data below a prefix without them and pin that",
         )

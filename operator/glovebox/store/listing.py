@@ -1,10 +1,12 @@
 """Every version below a prefix, complete and in the byte order of the keys, as a stream with bounded memory.
 
-A version listing is not believed alone. Seen on a store with real locks: keys that share a beginning with a folder
-(`a-b` beside `a/b`) vanish from a paged ListObjectVersions, while ListObjectsV2 of the same bucket holds them, unsorted. So both are
-asked, both are sorted here, and a key that only the second knows is settled by asking for that key itself.
+A version listing is not believed alone. Seen on a store with real locks: keys that share a
+beginning with a folder (`a-b` beside `a/b`) vanish from a paged ListObjectVersions, while
+ListObjectsV2 of the same bucket holds them, unsorted. So both are asked, both are sorted here, and
+a key that only the second knows is settled by asking for that key itself.
 
-Keys are asked for as plain XML text: with `encoding-type=url` stores disagree on whether `+` is a space. A key with a control
+Keys are asked for as plain XML text: with `encoding-type=url` stores disagree on whether `+` is a
+    space. A key with a control
 character cannot be listed that way, and is refused with the listing.
 """
 
@@ -65,15 +67,20 @@ def _head(wire: Wire, bucket: str, key: str, query: dict[str, str]) -> ListedVer
     try:
         headers = wire.head(bucket, key, query)
     except AnswerError as error:
-        # 400: some stores answer so for a version id of a shape that they never gave out. 405: a delete marker.
+        # 400: some stores answer so for a version id of a shape that they never gave out. 405: a
+        # delete marker.
         if error.status == NOT_FOUND_STATUS or (query and error.status in (400, 405)):
             return None
         raise
     version_id = headers.get("x-amz-version-id") or "null"
-    return ListedVersion(key, version_id, int(headers.get("Content-Length") or 0), is_latest=not query)
+    return ListedVersion(
+        key, version_id, int(headers.get("Content-Length") or 0), is_latest=not query
+    )
 
 
-def _settled(wire: Wire, bucket: str, versions: Iterator[ListedVersion], current: Iterator[Current]) -> Iterator[ListedVersion]:
+def _settled(
+    wire: Wire, bucket: str, versions: Iterator[ListedVersion], current: Iterator[Current]
+) -> Iterator[ListedVersion]:
     """Yield the versions, adding those keys that only the listing of current objects knows."""
     pending = next(current, None)
     group: list[ListedVersion] = []
@@ -90,7 +97,11 @@ def _settled(wire: Wire, bucket: str, versions: Iterator[ListedVersion], current
 
 
 def _emit(
-    wire: Wire, bucket: str, group: list[ListedVersion], pending: Current | None, current: Iterator[Current]
+    wire: Wire,
+    bucket: str,
+    group: list[ListedVersion],
+    pending: Current | None,
+    current: Iterator[Current],
 ) -> Generator[ListedVersion, None, Current | None]:
     """Yield what is known of one key, and before it the keys that the version listing lost; return the next current key."""
     key = group[0].key.encode()
@@ -116,8 +127,11 @@ def _version_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator
     markers = ("", "")
     while True:
         page = _page(wire, bucket, query, stop)
-        rows = [_version(element) for element in page if _tag(element) in ("Version", "DeleteMarker")]
-        # Some stores write all markers after all versions: bring the page into the order of its keys.
+        rows = [
+            _version(element) for element in page if _tag(element) in ("Version", "DeleteMarker")
+        ]
+        # Some stores write all markers after all versions: bring the page into the order of its
+        # keys.
         yield from sorted(rows, key=lambda row: (row.key.encode(), not row.is_latest))
         if _text(page, "IsTruncated") != "true":
             return
@@ -154,13 +168,18 @@ def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Elem
         return ET.fromstring(body)  # noqa: S314 - expat bounds entity expansion; the store is the one we were told to trust
     except ET.ParseError as error:
         raise Unavailable(
-            reasons.STORE_FAILED, f"could not list bucket {bucket}: the store's answer is no XML; is the endpoint an S3 API?"
+            reasons.STORE_FAILED,
+            f"could not list bucket {bucket}: the store's answer is no XML; is the endpoint an S3"
+            " API?",
         ) from error
 
 
 def _must_advance(bucket: str, prefix: str, *, advanced: bool) -> None:
     if not advanced:
-        raise Unavailable(reasons.STORE_FAILED, f"could not list s3://{bucket}/{prefix}: the store's pages repeat without end")
+        raise Unavailable(
+            reasons.STORE_FAILED,
+            f"could not list s3://{bucket}/{prefix}: the store's pages repeat without end",
+        )
 
 
 def _version(element: ET.Element) -> ListedVersion:

@@ -66,7 +66,9 @@ def manifest_key(digest: str) -> str:
     return f"{PREFIX}{digest.removeprefix(DIGEST_PREFIX)}.jsonl.gz"
 
 
-def store_manifest(store: Store, bucket: str, file: IO[bytes], digest: str, lock: ManifestLock | None, stop: Stop) -> ManifestLocation:
+def store_manifest(
+    store: Store, bucket: str, file: IO[bytes], digest: str, lock: ManifestLock | None, stop: Stop
+) -> ManifestLocation:
     """Write a manifest unless it is there already, in which case the one that is there is verified and protected. Blocks.
 
     Args:
@@ -78,7 +80,8 @@ def store_manifest(store: Store, bucket: str, file: IO[bytes], digest: str, lock
         stop: Looked at between requests.
 
     Raises:
-        GloveboxError: The store does not answer, denies it, or does not give versions to what it stores.
+        GloveboxError: The store does not answer, denies it, or does not give versions to what it
+            stores.
     """
     key = manifest_key(digest)
     try:
@@ -88,7 +91,8 @@ def store_manifest(store: Store, bucket: str, file: IO[bytes], digest: str, lock
             raise
     found = _find(store, bucket, key, digest, stop)
     if found is None:
-        # Somebody wrote something else under this name. It hurts nobody: we write a version of our own and refer to that.
+        # Somebody wrote something else under this name. It hurts nobody: we write a version of our
+        # own and refer to that.
         file.seek(0)
         return _put(store, bucket, file, digest, lock, only_new=False)
     if lock is not None:
@@ -100,12 +104,18 @@ def fetch_manifest(store: Store, location: ManifestLocation, stop: Stop) -> Iter
     """Yield the entries of a stored manifest; what was yielded is proven only when the iterator ends. Blocks.
 
     Raises:
-        GloveboxError: It is gone (`ObjectNotFound`), differs from its digest (`ManifestDiffers`), or cannot be read.
+        GloveboxError: It is gone (`ObjectNotFound`), differs from its digest (`ManifestDiffers`),
+            or cannot be read.
     """
-    return read_manifest(spooled_chunks(store, location.bucket, location.key, location.version_id, stop), location.digest)
+    return read_manifest(
+        spooled_chunks(store, location.bucket, location.key, location.version_id, stop),
+        location.digest,
+    )
 
 
-def object_chunks(store: Store, bucket: str, key: str, version_id: str, stop: Stop) -> Iterator[bytes]:
+def object_chunks(
+    store: Store, bucket: str, key: str, version_id: str, stop: Stop
+) -> Iterator[bytes]:
     """Yield the bytes of one object version in pieces. Blocks."""
     with translated(f"read s3://{bucket}/{key} version {version_id}"):
         response = store.wire.get(bucket, key, {"versionId": version_id})
@@ -118,10 +128,13 @@ def object_chunks(store: Store, bucket: str, key: str, version_id: str, stop: St
             response.close()
 
 
-def spooled_chunks(store: Store, bucket: str, key: str, version_id: str, stop: Stop) -> Iterator[bytes]:
+def spooled_chunks(
+    store: Store, bucket: str, key: str, version_id: str, stop: Stop
+) -> Iterator[bytes]:
     """Yield what `object_chunks` yields, once all of it has arrived: for readers that take hours over it.
 
-    A store ends a connection that rests, and a verification rests between two entries for as long as an object takes to read.
+    A store ends a connection that rests, and a verification rests between two entries for as long
+    as an object takes to read.
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-manifest-") as file:
         for chunk in object_chunks(store, bucket, key, version_id, stop):
@@ -131,7 +144,15 @@ def spooled_chunks(store: Store, bucket: str, key: str, version_id: str, stop: S
             yield chunk
 
 
-def _put(store: Store, bucket: str, file: IO[bytes], digest: str, lock: ManifestLock | None, *, only_new: bool) -> ManifestLocation:
+def _put(
+    store: Store,
+    bucket: str,
+    file: IO[bytes],
+    digest: str,
+    lock: ManifestLock | None,
+    *,
+    only_new: bool,
+) -> ManifestLocation:
     key = manifest_key(digest)
     checksum, size = _checksum(file)
     options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
@@ -141,12 +162,20 @@ def _put(store: Store, bucket: str, file: IO[bytes], digest: str, lock: Manifest
         options |= {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": lock.retain_until}
     with translated(f"write the manifest s3://{bucket}/{key}"):
         answer = store.s3.put_object(
-            Bucket=bucket, Key=key, Body=file, ContentLength=size, ContentType=_CONTENT_TYPE, ChecksumSHA256=checksum, **options
+            Bucket=bucket,
+            Key=key,
+            Body=file,
+            ContentLength=size,
+            ContentType=_CONTENT_TYPE,
+            ChecksumSHA256=checksum,
+            **options,
         )
     version_id = answer.get("VersionId")
     if not version_id or version_id == "null":
         raise InvalidInput(
-            reasons.VERSIONING_REQUIRED, f"bucket {bucket} gave no version to the manifest written there; enable versioning on it"
+            reasons.VERSIONING_REQUIRED,
+            f"bucket {bucket} gave no version to the manifest written there; enable versioning"
+            " on it",
         )
     return ManifestLocation(bucket, key, version_id, digest, size)
 
@@ -158,7 +187,11 @@ def _find(store: Store, bucket: str, key: str, digest: str, stop: Stop) -> Manif
     if current is not None and _holds(store, bucket, key, current.version_id, digest, stop):
         return ManifestLocation(bucket, key, current.version_id, digest, current.size)
     for version in list_versions(store.wire, bucket, key, stop):
-        if version.key == key and not version.is_delete_marker and _holds(store, bucket, key, version.version_id, digest, stop):
+        if (
+            version.key == key
+            and not version.is_delete_marker
+            and _holds(store, bucket, key, version.version_id, digest, stop)
+        ):
             return ManifestLocation(bucket, key, version.version_id, digest, version.size)
     return None
 
@@ -177,7 +210,11 @@ def _holds(store: Store, bucket: str, key: str, version_id: str, digest: str, st
 
 def _protect(store: Store, found: ManifestLocation, lock: ManifestLock) -> None:
     """Give an existing manifest the hold and, where it ends earlier, the retention that is asked for."""
-    where: dict[str, Any] = {"Bucket": found.bucket, "Key": found.key, "VersionId": found.version_id}
+    where: dict[str, Any] = {
+        "Bucket": found.bucket,
+        "Key": found.key,
+        "VersionId": found.version_id,
+    }
     with translated(f"protect the manifest s3://{found.bucket}/{found.key}"):
         if lock.legal_hold:
             store.s3.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
@@ -185,7 +222,9 @@ def _protect(store: Store, found: ManifestLocation, lock: ManifestLock) -> None:
             return
         until = store.s3.head_object(**where).get("ObjectLockRetainUntilDate")
         if until is None or until < lock.retain_until:  # type: ignore[redundant-expr]  # absent where nothing is retained
-            store.s3.put_object_retention(**where, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": lock.retain_until})
+            store.s3.put_object_retention(
+                **where, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": lock.retain_until}
+            )
 
 
 def _checksum(file: IO[bytes]) -> tuple[str, int]:

@@ -1,8 +1,10 @@
 """Pinning a dataset and looking after it: from a source to roots and a locked manifest, and from a manifest to findings.
 
-Both run as one job with bounded memory: listing, reading, hashing and writing are streams in the order of the paths, and
-at most 64 objects are under way at once. A pin is only ever made of bytes that were read, unless a lower source of digests is
-allowed; a loss is only ever reported after that very version was asked for.
+Both run as one job with bounded memory: listing, reading, hashing and writing are streams in the
+    order of the paths, and
+at most 64 objects are under way at once. A pin is only ever made of bytes that were read, unless a
+lower source of digests is allowed; a loss is only ever reported after that very version was asked
+for.
 """
 
 from __future__ import annotations
@@ -19,9 +21,23 @@ from glovebox.data.manifest import DigestSource, Entry, ManifestWriter
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, head_version, list_versions
-from glovebox.store.manifests import SPOOL_BYTES, ManifestLocation, ManifestLock, fetch_manifest, store_manifest
+from glovebox.store.manifests import (
+    SPOOL_BYTES,
+    ManifestLocation,
+    ManifestLock,
+    fetch_manifest,
+    store_manifest,
+)
 from glovebox.store.reading import digest_version, in_order
-from glovebox.store.sources import Candidate, ManifestSource, ObjectRef, ObjectsSource, PrefixSource, Source, candidates
+from glovebox.store.sources import (
+    Candidate,
+    ManifestSource,
+    ObjectRef,
+    ObjectsSource,
+    PrefixSource,
+    Source,
+    candidates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -45,8 +61,16 @@ __all__ = [
 
 _PROGRESS_OBJECTS: Final = 100
 _PROGRESS_BYTES: Final = 64 << 20
-# The store as a whole, not one object, is the trouble: a verification ends instead of counting every object as lost.
-_STORE_WIDE: Final = frozenset({reasons.STORE_UNREACHABLE, reasons.STORE_BUSY, reasons.STORE_CREDENTIALS_REFUSED, reasons.CLOCK_SKEWED})
+# The store as a whole, not one object, is the trouble: a verification ends instead of counting
+# every object as lost.
+_STORE_WIDE: Final = frozenset(
+    {
+        reasons.STORE_UNREACHABLE,
+        reasons.STORE_BUSY,
+        reasons.STORE_CREDENTIALS_REFUSED,
+        reasons.CLOCK_SKEWED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +113,9 @@ async def build_pin(
         artifacts_store: Where the manifest goes, when that is another store.
 
     Raises:
-        InvalidInput: The data cannot be pinned as they are: `VersioningRequired`, `VersioningRequired`, `KeyRefused`, `BadPrefix`,
-            `Unordered`, `SourceEmpty`, `TooManyObjects`, `ObjectNotFound`, `ManifestInvalid`, `DigestMismatch`.
+        InvalidInput: The data cannot be pinned as they are: `VersioningRequired`,
+            `VersioningRequired`, `KeyRefused`, `BadPrefix`, `Unordered`, `SourceEmpty`,
+            `TooManyObjects`, `ObjectNotFound`, `ManifestInvalid`, `DigestMismatch`.
         GloveboxError: The store does not answer, denies it, or changed under our feet.
     """
     told = _Telling(on_progress)
@@ -104,7 +129,12 @@ async def build_pin(
             roots = writer.finish()
             _require(roots, expected, source)
             file.seek(0)
-            return BuiltPin(roots, store_manifest(artifacts_store or store, artifacts_bucket, file, writer.digest, lock, stop))
+            return BuiltPin(
+                roots,
+                store_manifest(
+                    artifacts_store or store, artifacts_bucket, file, writer.digest, lock, stop
+                ),
+            )
 
     return await store.run_job(job)
 
@@ -120,8 +150,8 @@ async def verify_pin(
 ) -> Findings:
     """Compare a pin with what the store holds now.
 
-    A prefix is compared with one listing, and each loss that it shows is confirmed by asking for that version; the
-    versions of other sources are asked for one by one, and they know no `extra`.
+    A prefix is compared with one listing, and each loss that it shows is confirmed by asking for
+    that version; the versions of other sources are asked for one by one, and they know no `extra`.
 
     Args:
         store: Where the data are.
@@ -132,8 +162,8 @@ async def verify_pin(
         artifacts_store: Where the manifest is, when that is another store.
 
     Raises:
-        GloveboxError: The manifest is gone or differs from its digest, or the store as a whole does not answer. An object
-            that cannot be read is a finding, no error.
+        GloveboxError: The manifest is gone or differs from its digest, or the store as a whole does
+            not answer. An object that cannot be read is a finding, no error.
     """
     told = _Telling(on_progress)
 
@@ -169,7 +199,9 @@ def _entries(store: Store, source: Source, minimum: DigestSource, stop: Stop) ->
     except InvalidInput as error:
         if error.reason == reasons.OBJECT_NOT_FOUND and isinstance(source, PrefixSource):
             raise Unavailable(
-                "SourceChanged", f"an object vanished between its listing and its reading; it is tried again: {error.message}"
+                "SourceChanged",
+                "an object vanished between its listing and its reading; it is tried again:"
+                f" {error.message}",
             ) from error
         raise
 
@@ -180,24 +212,41 @@ def _entry(store: Store, minimum: DigestSource, stop: Stop, candidate: Candidate
         with translated(f"look for {where}"):
             found = head_version(store.wire, candidate.bucket, candidate.key, candidate.version_id)
         if found is None:
-            raise InvalidInput(reasons.OBJECT_NOT_FOUND, f"{where} does not exist; it was deleted or never written")
+            raise InvalidInput(
+                reasons.OBJECT_NOT_FOUND, f"{where} does not exist; it was deleted or never written"
+            )
         sha256, size, origin = candidate.declared, found.size, DigestSource.DECLARED
     else:
-        hashed = digest_version(store.wire, candidate.bucket, candidate.key, candidate.version_id, minimum=minimum, stop=stop)
+        hashed = digest_version(
+            store.wire,
+            candidate.bucket,
+            candidate.key,
+            candidate.version_id,
+            minimum=minimum,
+            stop=stop,
+        )
         sha256, size, origin = hashed.sha256, hashed.size, hashed.source
     if candidate.declared is not None and candidate.declared != sha256:
         raise InvalidInput(
-            reasons.DIGEST_MISMATCH, f"{where} has the digest sha256:{sha256}, its manifest says sha256:{candidate.declared}"
+            reasons.DIGEST_MISMATCH,
+            f"{where} has the digest sha256:{sha256}, its manifest says"
+            f" sha256:{candidate.declared}",
         )
     if candidate.size is not None and candidate.size != size:
-        raise InvalidInput(reasons.SIZE_MISMATCH, f"{where} has {size} bytes, it was listed with {candidate.size}")
-    return Entry(candidate.path, size, sha256, candidate.bucket, candidate.key, candidate.version_id, origin)
+        raise InvalidInput(
+            reasons.SIZE_MISMATCH, f"{where} has {size} bytes, it was listed with {candidate.size}"
+        )
+    return Entry(
+        candidate.path, size, sha256, candidate.bucket, candidate.key, candidate.version_id, origin
+    )
 
 
 def _matches(store: Store, source: Source, entries: Iterable[Entry], stop: Stop) -> Iterator[Match]:
     """Pair each entry with what the listing says of it; without a listing, every entry awaits confirmation."""
     if isinstance(source, PrefixSource):
-        return merge(_below(entries, source), list_versions(store.wire, source.bucket, source.prefix, stop))
+        return merge(
+            _below(entries, source), list_versions(store.wire, source.bucket, source.prefix, stop)
+        )
     return (Match(entry, entry.key, ()) for entry in entries)
 
 
@@ -205,7 +254,9 @@ def _below(entries: Iterable[Entry], source: PrefixSource) -> Iterator[Entry]:
     for entry in entries:
         if entry.bucket != source.bucket or entry.key != source.prefix + entry.path:
             raise InvalidInput(
-                reasons.MANIFEST_DIFFERS, f"the manifest holds s3://{entry.bucket}/{entry.key}, which the pin's prefix does not cover"
+                reasons.MANIFEST_DIFFERS,
+                f"the manifest holds s3://{entry.bucket}/{entry.key}, which the pin's prefix does"
+                " not cover",
             )
         yield entry
 
@@ -220,7 +271,14 @@ def _judge(store: Store, full: bool, stop: Stop, match: Match) -> str | None:  #
         if kind == "missing":
             kind = _confirmed(store, entry)
         if full and kind in (None, "hidden"):
-            hashed = digest_version(store.wire, entry.bucket, entry.key, entry.version_id, minimum=DigestSource.COMPUTED, stop=stop)
+            hashed = digest_version(
+                store.wire,
+                entry.bucket,
+                entry.key,
+                entry.version_id,
+                minimum=DigestSource.COMPUTED,
+                stop=stop,
+            )
             if (hashed.sha256, hashed.size) != (entry.sha256, entry.size):
                 return "changed"
     except GloveboxError as error:
@@ -250,8 +308,8 @@ def _require_versioning(store: Store, bucket: str, known: set[str]) -> None:
     if status != "Enabled":
         raise InvalidInput(
             reasons.VERSIONING_REQUIRED,
-            f"bucket {bucket} does not keep versions (versioning is {status or 'off'}), so its objects can be overwritten in place; "
-            "enable versioning on it and write them again",
+            f"bucket {bucket} does not keep versions (versioning is {status or 'off'}), so its"
+            " objects can be overwritten in place; enable versioning on it and write them again",
         )
     known.add(bucket)
 
@@ -259,11 +317,16 @@ def _require_versioning(store: Store, bucket: str, known: set[str]) -> None:
 def _require(roots: Roots, expected: str | None, source: Source) -> None:
     if roots.objects == 0:
         where = (
-            f"s3://{source.bucket}/{source.prefix} holds no object" if isinstance(source, PrefixSource) else "the source names no object"
+            f"s3://{source.bucket}/{source.prefix} holds no object"
+            if isinstance(source, PrefixSource)
+            else "the source names no object"
         )
         raise InvalidInput(reasons.SOURCE_EMPTY, f"{where}; there is nothing to pin")
     if expected is not None and roots.content != expected:
-        raise InvalidInput(reasons.DIGEST_MISMATCH, f"the data have the content digest {roots.content}, spec.digest says {expected}")
+        raise InvalidInput(
+            reasons.DIGEST_MISMATCH,
+            f"the data have the content digest {roots.content}, spec.digest says {expected}",
+        )
 
 
 class _Telling:
@@ -277,7 +340,10 @@ class _Telling:
     def add(self, size: int) -> None:
         self._objects += 1
         self._bytes += size
-        far = self._objects - self._told_objects >= _PROGRESS_OBJECTS or self._bytes - self._told_bytes >= _PROGRESS_BYTES
+        far = (
+            self._objects - self._told_objects >= _PROGRESS_OBJECTS
+            or self._bytes - self._told_bytes >= _PROGRESS_BYTES
+        )
         if self._tell is not None and far and not self._loop.is_closed():
             self._told_objects, self._told_bytes = self._objects, self._bytes
             self._loop.call_soon_threadsafe(self._tell, Progress(self._objects, self._bytes))

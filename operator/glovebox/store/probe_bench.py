@@ -1,8 +1,10 @@
 """The workbench of the proofs: one locked canary that is used again and again, and attempts whose answers are told apart.
 
-Nothing piles up in a bucket that refuses deletion: the canary is one object version whose retention is extended by the
-hour, never written anew while it lives; what an attack writes over it is locked for two minutes and swept by a later proof;
-objects written by sessions are written with `If-None-Match: *`, so they exist once.
+Nothing piles up in a bucket that refuses deletion: the canary is one object version whose retention
+    is extended by the
+hour, never written anew while it lives; what an attack writes over it is locked for two minutes and
+swept by a later proof; objects written by sessions are written with `If-None-Match: *`, so they
+exist once.
 """
 
 from __future__ import annotations
@@ -28,10 +30,15 @@ if TYPE_CHECKING:
 ROOT: Final = ".glovebox/probe/"
 CANARY: Final = f"{ROOT}lock-canary"
 DEFAULT_LOCKED: Final = f"{ROOT}default-lock"
-NO_ROLE: Final = "spec.sts is not set, so no credentials for runs can be issued; set spec.sts.roleArn"
-CANARY_BODY: Final = b"This object is locked. Glovebox tries to destroy it, to prove that nobody can.\n"
+NO_ROLE: Final = (
+    "spec.sts is not set, so no credentials for runs can be issued; set spec.sts.roleArn"
+)
+CANARY_BODY: Final = (
+    b"This object is locked. Glovebox tries to destroy it, to prove that nobody can.\n"
+)
 OVERWRITE_BODY: Final = b"This was written over the locked object.\n"
-# Outlasts the fifteen minutes by which the store's clock may differ, and keeps a dropped bucket alive no longer than needed.
+# Outlasts the fifteen minutes by which the store's clock may differ, and keeps a dropped bucket
+# alive no longer than needed.
 CANARY_LOCK: Final = timedelta(hours=1)
 _OVERWRITE_LOCK: Final = timedelta(minutes=2)
 _SESSION_SECONDS: Final = 900
@@ -99,7 +106,9 @@ class Bench:
         """The store as a run sees it: with credentials for `.glovebox/probe/x/` alone."""
         if self.role_arn is None:
             raise NotProvableError(NO_ROLE)
-        keys = assume_for_prefix(self.store, self.role_arn, self.bucket, f"{ROOT}x/", "glovebox-probe", _SESSION_SECONDS)
+        keys = assume_for_prefix(
+            self.store, self.role_arn, self.bucket, f"{ROOT}x/", "glovebox-probe", _SESSION_SECONDS
+        )
         return self.store.with_credentials(keys.as_credentials())
 
     def canary_bytes(self) -> bytes | None:
@@ -132,21 +141,39 @@ class Bench:
     def put(self, key: str, body: bytes, **options: Any) -> str | None:
         """Write an object that may soon be deleted again; return its version id."""
         if self.lock[0]:
-            options |= {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": self.now + _OVERWRITE_LOCK}
-        return self.store.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **options).get("VersionId")
+            options |= {
+                "ObjectLockMode": "GOVERNANCE",
+                "ObjectLockRetainUntilDate": self.now + _OVERWRITE_LOCK,
+            }
+        return self.store.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **options).get(
+            "VersionId"
+        )
 
     def _living_canary(self) -> str | None:
         for version in list_versions(self.store.wire, self.bucket, CANARY, self.stop):
-            if version.key == CANARY and not version.is_delete_marker and version.size == len(CANARY_BODY):
+            if (
+                version.key == CANARY
+                and not version.is_delete_marker
+                and version.size == len(CANARY_BODY)
+            ):
                 return version.version_id
         return None
 
     def _new_canary(self, *, locked: bool) -> str:
-        lock: dict[str, Any] = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": self.now + CANARY_LOCK} if locked else {}
+        lock: dict[str, Any] = (
+            {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": self.now + CANARY_LOCK}
+            if locked
+            else {}
+        )
         with translated(f"write the canary s3://{self.bucket}/{CANARY}"):
-            version_id = self.store.s3.put_object(Bucket=self.bucket, Key=CANARY, Body=CANARY_BODY, **lock).get("VersionId")
+            version_id = self.store.s3.put_object(
+                Bucket=self.bucket, Key=CANARY, Body=CANARY_BODY, **lock
+            ).get("VersionId")
         if not version_id or version_id == "null":
-            raise DisprovenError(f"an object written to bucket {self.bucket} got no version; enable versioning on the bucket")
+            raise DisprovenError(
+                f"an object written to bucket {self.bucket} got no version; enable versioning on"
+                " the bucket"
+            )
         return version_id
 
     def _extend(self, version_id: str) -> None:
@@ -157,13 +184,18 @@ class Bench:
             return
         with translated(f"extend the retention of the canary s3://{self.bucket}/{CANARY}"):
             self.store.s3.put_object_retention(
-                Bucket=self.bucket, Key=CANARY, VersionId=version_id, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+                Bucket=self.bucket,
+                Key=CANARY,
+                VersionId=version_id,
+                Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until},
             )
 
     def _sweep(self) -> None:
         """Delete what earlier attacks left and what is no longer locked; count the rest."""
         for version in list_versions(self.store.wire, self.bucket, CANARY, self.stop):
-            if version.key != CANARY or (version.size == len(CANARY_BODY) and not version.is_delete_marker):
+            if version.key != CANARY or (
+                version.size == len(CANARY_BODY) and not version.is_delete_marker
+            ):
                 continue
             tried = attempt(lambda each=version: self._delete(each.version_id))  # type: ignore[misc]
             self._leftovers += tried is not None

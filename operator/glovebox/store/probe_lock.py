@@ -6,7 +6,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from glovebox.store.errors import FORBIDDEN_STATUS, PRECONDITION_STATUS, translated
-from glovebox.store.probe_bench import CANARY, CANARY_BODY, DEFAULT_LOCKED, OVERWRITE_BODY, DisprovenError, NotProvableError, attempt
+from glovebox.store.probe_bench import (
+    CANARY,
+    CANARY_BODY,
+    DEFAULT_LOCKED,
+    OVERWRITE_BODY,
+    DisprovenError,
+    NotProvableError,
+    attempt,
+)
 
 if TYPE_CHECKING:
     from glovebox.store.probe_bench import Bench
@@ -29,7 +37,10 @@ def overwritten_version_kept(bench: Bench) -> str:
     with translated(f"write over the canary in bucket {bench.bucket}"):
         bench.overwrite()
     if bench.read(CANARY, canary) != CANARY_BODY:
-        raise DisprovenError(f"after its key was written again, an older version in bucket {bench.bucket} lost its bytes; {_USE_ANOTHER}")
+        raise DisprovenError(
+            f"after its key was written again, an older version in bucket {bench.bucket} lost its"
+            f" bytes; {_USE_ANOTHER}"
+        )
     return "an older version kept its bytes when its key was written again"
 
 
@@ -39,7 +50,8 @@ def locked_on_request(bench: Bench) -> str:
     lock = bench.retained(CANARY, bench.canary)
     if lock.mode != "COMPLIANCE" or lock.until is None or lock.until <= bench.now:
         raise DisprovenError(
-            f"an object written with COMPLIANCE retention shows mode {lock.mode} until {lock.until}: the lock was ignored; {_USE_ANOTHER}"
+            f"an object written with COMPLIANCE retention shows mode {lock.mode} until"
+            f" {lock.until}: the lock was ignored; {_USE_ANOTHER}"
         )
     return f"a canary is locked in COMPLIANCE until {lock.until:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -50,12 +62,17 @@ def locked_by_default(bench: Bench) -> str:
     rule = bench.lock[1]
     if rule is None:
         raise DisprovenError(
-            f"bucket {bench.bucket} has no default retention, so what runs write is not locked; set one (put-object-lock-configuration)"
+            f"bucket {bench.bucket} has no default retention, so what runs write is not locked; set"
+            " one (put-object-lock-configuration)"
         )
     s3, bucket = bench.store.s3, bench.bucket
-    refusal = attempt(lambda: s3.put_object(Bucket=bucket, Key=DEFAULT_LOCKED, Body=CANARY_BODY, IfNoneMatch="*"))
+    refusal = attempt(
+        lambda: s3.put_object(Bucket=bucket, Key=DEFAULT_LOCKED, Body=CANARY_BODY, IfNoneMatch="*")
+    )
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
-        raise NotProvableError(f"could not write an object without a lock of its own (the store said {refusal})")
+        raise NotProvableError(
+            f"could not write an object without a lock of its own (the store said {refusal})"
+        )
     with translated(f"read the retention of s3://{bucket}/{DEFAULT_LOCKED}"):
         head = s3.head_object(Bucket=bucket, Key=DEFAULT_LOCKED)
         lapsed = head.get("ObjectLockRetainUntilDate")
@@ -65,8 +82,8 @@ def locked_by_default(bench: Bench) -> str:
     mode, until = head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
     if mode != rule.mode or until is None or until <= bench.now:  # type: ignore[redundant-expr]  # as above
         raise DisprovenError(
-            f"an object written without a lock of its own shows mode {mode} until {until}, although the bucket's default is {rule.mode} "
-            f"for {rule.days} days; {_USE_ANOTHER}"
+            f"an object written without a lock of its own shows mode {mode} until {until}, although"
+            f" the bucket's default is {rule.mode} for {rule.days} days; {_USE_ANOTHER}"
         )
     return f"what is written without a lock of its own is locked: {rule.mode} for {rule.days} days"
 
@@ -80,7 +97,8 @@ def survives_delete(bench: Bench) -> str:
     if marker == canary or not marker:
         _require_bytes(bench, "a delete that names no version destroyed a locked version")
         raise NotProvableError(
-            "the store gave no version to a delete marker, so it cannot be told whether the operator may delete versions"
+            "the store gave no version to a delete marker, so it cannot be told whether the"
+            " operator may delete versions"
         )
     control = attempt(lambda: s3.delete_object(Bucket=bench.bucket, Key=CANARY, VersionId=marker))
     refusal = attempt(lambda: s3.delete_object(Bucket=bench.bucket, Key=CANARY, VersionId=canary))
@@ -98,7 +116,9 @@ def survives_bypass(bench: Bench) -> str:
     _require_lock(bench)
     canary = bench.canary
     refusal = attempt(
-        lambda: bench.store.s3.delete_object(Bucket=bench.bucket, Key=CANARY, VersionId=canary, BypassGovernanceRetention=True)
+        lambda: bench.store.s3.delete_object(
+            Bucket=bench.bucket, Key=CANARY, VersionId=canary, BypassGovernanceRetention=True
+        )
     )
     _require_bytes(bench, "a version locked in COMPLIANCE was deleted by asking to bypass the lock")
     return f"deleting it with a bypass {_told(refusal)}; its bytes are still there"
@@ -120,8 +140,14 @@ def keeps_its_end(bench: Bench) -> str:
     )
     after = bench.retained(CANARY, canary)
     if after.until is None or before.until is None or after.until < before.until:
-        raise DisprovenError(f"COMPLIANCE retention was shortened from {before.until} to {after.until}; {_USE_ANOTHER}")
-    return f"shortening the retention {_told(refusal)}; it still ends at {after.until:%Y-%m-%dT%H:%M:%SZ}"
+        raise DisprovenError(
+            f"COMPLIANCE retention was shortened from {before.until} to {after.until};"
+            f" {_USE_ANOTHER}"
+        )
+    return (
+        f"shortening the retention {_told(refusal)}; it still ends at"
+        f" {after.until:%Y-%m-%dT%H:%M:%SZ}"
+    )
 
 
 def keeps_its_mode(bench: Bench) -> str:
@@ -141,7 +167,10 @@ def keeps_its_mode(bench: Bench) -> str:
     )
     after = bench.retained(CANARY, canary)
     if after.mode != "COMPLIANCE":
-        raise DisprovenError(f"COMPLIANCE retention was changed to {after.mode}, which can be bypassed; {_USE_ANOTHER}")
+        raise DisprovenError(
+            f"COMPLIANCE retention was changed to {after.mode}, which can be bypassed;"
+            f" {_USE_ANOTHER}"
+        )
     return f"downgrading the retention {_told(refusal)}; it is still COMPLIANCE"
 
 
@@ -159,7 +188,8 @@ def second_write_refused(bench: Bench) -> str:
     refusal = attempt(lambda: bench.put(CANARY, OVERWRITE_BODY, IfNoneMatch="*"))
     if refusal is None:
         raise DisprovenError(
-            "a write with If-None-Match: * replaced an existing object, so nothing can be written once; use a store that honours it"
+            "a write with If-None-Match: * replaced an existing object, so nothing can be written"
+            " once; use a store that honours it"
         )
     if refusal.status != PRECONDITION_STATUS:
         raise NotProvableError(f"a write with If-None-Match: * got {refusal} instead of 412")
@@ -171,7 +201,9 @@ _USE_ANOTHER: Final = "do not keep evidence on this store; use one whose lock ho
 
 def _require_lock(bench: Bench) -> None:
     if not bench.lock[0]:
-        raise DisprovenError(f"bucket {bench.bucket} has no object lock; use a bucket that was created with one")
+        raise DisprovenError(
+            f"bucket {bench.bucket} has no object lock; use a bucket that was created with one"
+        )
 
 
 def _require_bytes(bench: Bench, what: str) -> None:
@@ -180,4 +212,8 @@ def _require_bytes(bench: Bench, what: str) -> None:
 
 
 def _told(refusal: object) -> str:
-    return f"was refused ({refusal})" if refusal is not None else "was answered with success, but had no effect"
+    return (
+        f"was refused ({refusal})"
+        if refusal is not None
+        else "was answered with success, but had no effect"
+    )

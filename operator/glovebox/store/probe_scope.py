@@ -6,7 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from glovebox.store.errors import PRECONDITION_STATUS, translated
-from glovebox.store.probe_bench import CANARY, NO_ROLE, ROOT, DisprovenError, NotProvableError, attempt
+from glovebox.store.probe_bench import (
+    CANARY,
+    NO_ROLE,
+    ROOT,
+    DisprovenError,
+    NotProvableError,
+    attempt,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +38,21 @@ _NO_DEFAULT: Final = timedelta(hours=12)
 def may_use_own_prefix(bench: Bench) -> str:
     """The session writes and reads below its own prefix; without this, every denial below would say nothing."""
     session = bench.session
-    refusal = attempt(lambda: session.s3.put_object(Bucket=bench.bucket, Key=OWN, Body=_BODY, IfNoneMatch="*"))
+    refusal = attempt(
+        lambda: session.s3.put_object(Bucket=bench.bucket, Key=OWN, Body=_BODY, IfNoneMatch="*")
+    )
     # 412: written by an earlier proof. The right was checked before the condition.
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
-        raise DisprovenError(f"a session was not let write below its own prefix (the store said {refusal}); {_CHECK_ROLE}")
+        raise DisprovenError(
+            f"a session was not let write below its own prefix (the store said {refusal});"
+            f" {_CHECK_ROLE}"
+        )
     read = attempt(lambda: session.s3.get_object(Bucket=bench.bucket, Key=OWN))
     if read is not None:
-        raise DisprovenError(f"a session was not let read below its own prefix (the store said {read}); {_CHECK_ROLE}")
+        raise DisprovenError(
+            f"a session was not let read below its own prefix (the store said {read});"
+            f" {_CHECK_ROLE}"
+        )
     return "a session writes and reads below its own prefix"
 
 
@@ -48,18 +63,30 @@ def denied_other_prefix(bench: Bench) -> str:
 
 def denied_sibling_prefix(bench: Bench) -> str:
     """The session of `x/` cannot write below `x0/`."""
-    return _denied(bench, "write below a prefix that only begins alike (x0/ beside x/)", lambda: _put(bench, SIBLING))
+    return _denied(
+        bench,
+        "write below a prefix that only begins alike (x0/ beside x/)",
+        lambda: _put(bench, SIBLING),
+    )
 
 
 def denied_foreign_read(bench: Bench) -> str:
     """The session cannot read what lies outside its prefix."""
-    return _denied(bench, "read outside its prefix", lambda: bench.session.s3.get_object(Bucket=bench.bucket, Key=CANARY))
+    return _denied(
+        bench,
+        "read outside its prefix",
+        lambda: bench.session.s3.get_object(Bucket=bench.bucket, Key=CANARY),
+    )
 
 
 def denied_foreign_list(bench: Bench) -> str:
     """The session cannot list what lies outside its prefix."""
     return _denied(
-        bench, "list outside its prefix", lambda: bench.session.s3.list_objects_v2(Bucket=bench.bucket, Prefix=f"{ROOT}x0/", MaxKeys=1)
+        bench,
+        "list outside its prefix",
+        lambda: bench.session.s3.list_objects_v2(
+            Bucket=bench.bucket, Prefix=f"{ROOT}x0/", MaxKeys=1
+        ),
     )
 
 
@@ -72,7 +99,9 @@ def denied_foreign_copy(bench: Bench) -> str:
     return _denied(
         bench,
         "copy from outside its prefix",
-        lambda: bench.session.s3.copy_object(Bucket=bench.bucket, Key=OWN, CopySource=source, CopySourceIfNoneMatch=etag),
+        lambda: bench.session.s3.copy_object(
+            Bucket=bench.bucket, Key=OWN, CopySource=source, CopySourceIfNoneMatch=etag
+        ),
     )
 
 
@@ -82,7 +111,12 @@ def denied_weaker_lock(bench: Bench) -> str:
     until = bench.now + _WEAK_LOCK
     refusal = attempt(
         lambda: bench.session.s3.put_object(
-            Bucket=bench.bucket, Key=WEAK, Body=_BODY, IfNoneMatch="*", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until
+            Bucket=bench.bucket,
+            Key=WEAK,
+            Body=_BODY,
+            IfNoneMatch="*",
+            ObjectLockMode="GOVERNANCE",
+            ObjectLockRetainUntilDate=until,
         )
     )
     # 412: it was let write by an earlier proof.
@@ -94,10 +128,14 @@ def denied_weaker_lock(bench: Bench) -> str:
     # From the store's own clock alone; a default is a day at least.
     if mode is None or end is None or end - head["LastModified"] < _NO_DEFAULT:  # type: ignore[redundant-expr]  # absent where nothing is retained
         raise DisprovenError(
-            f"a session was let write with a lock of its own choice: mode {mode} until {end}, weaker than the bucket's default; "
-            "deny s3:PutObjectRetention to the role of spec.sts.roleArn, or do not issue credentials with this store"
+            f"a session was let write with a lock of its own choice: mode {mode} until {end},"
+            " weaker than the bucket's default; deny s3:PutObjectRetention to the role of"
+            " spec.sts.roleArn, or do not issue credentials with this store"
         )
-    return f"a session asked for a weaker lock than the default and got {mode} until {end:%Y-%m-%dT%H:%M:%SZ}"
+    return (
+        f"a session asked for a weaker lock than the default and got {mode} until"
+        f" {end:%Y-%m-%dT%H:%M:%SZ}"
+    )
 
 
 def denied_folder_key(bench: Bench) -> str:
@@ -107,7 +145,11 @@ def denied_folder_key(bench: Bench) -> str:
 
 def denied_hidden_key(bench: Bench) -> str:
     """The session cannot write into the folder that a store keeps versions in, where no list would tell of it."""
-    return _denied(bench, "write where no list would tell of it (canary.versions/)", lambda: _put(bench, HIDDEN))
+    return _denied(
+        bench,
+        "write where no list would tell of it (canary.versions/)",
+        lambda: _put(bench, HIDDEN),
+    )
 
 
 def denied_delete(bench: Bench) -> str:
@@ -115,14 +157,20 @@ def denied_delete(bench: Bench) -> str:
     marker: list[str] = []
 
     def attack() -> None:
-        marker.append(bench.session.s3.delete_object(Bucket=bench.bucket, Key=OWN).get("VersionId", ""))
+        marker.append(
+            bench.session.s3.delete_object(Bucket=bench.bucket, Key=OWN).get("VersionId", "")
+        )
 
     try:
         return _denied(bench, "delete what it wrote", attack)
     finally:
         # Taken away again, so that later proofs find what the session wrote.
         for version_id in filter(None, marker):
-            attempt(lambda each=version_id: bench.store.s3.delete_object(Bucket=bench.bucket, Key=OWN, VersionId=each))  # type: ignore[misc]
+            attempt(
+                lambda each=version_id: bench.store.s3.delete_object(
+                    Bucket=bench.bucket, Key=OWN, VersionId=each
+                )
+            )  # type: ignore[misc]
 
 
 def denied_retention(bench: Bench) -> str:
@@ -130,7 +178,9 @@ def denied_retention(bench: Bench) -> str:
     _ = bench.session  # when no session can be had at all, that is the finding
     until = bench.now + timedelta(days=1)
     with translated(f"read the retention of s3://{bench.bucket}/{OWN}"):
-        now_until = bench.store.s3.head_object(Bucket=bench.bucket, Key=OWN).get("ObjectLockRetainUntilDate")
+        now_until = bench.store.s3.head_object(Bucket=bench.bucket, Key=OWN).get(
+            "ObjectLockRetainUntilDate"
+        )
     if now_until is not None:
         until = now_until + timedelta(seconds=1)
     return _denied(
@@ -147,7 +197,9 @@ def denied_hold(bench: Bench) -> str:
     return _denied(
         bench,
         "take off a legal hold",
-        lambda: bench.session.s3.put_object_legal_hold(Bucket=bench.bucket, Key=OWN, LegalHold={"Status": "OFF"}),
+        lambda: bench.session.s3.put_object_legal_hold(
+            Bucket=bench.bucket, Key=OWN, LegalHold={"Status": "OFF"}
+        ),
     )
 
 
@@ -156,10 +208,15 @@ def denied_growth(bench: Bench) -> str:
     role = bench.role_arn
     if role is None:
         raise NotProvableError(NO_ROLE)
-    refusal = attempt(lambda: bench.session.sts.assume_role(RoleArn=role, RoleSessionName="glovebox-growth", DurationSeconds=900))
+    refusal = attempt(
+        lambda: bench.session.sts.assume_role(
+            RoleArn=role, RoleSessionName="glovebox-growth", DurationSeconds=900
+        )
+    )
     if refusal is None:
         raise DisprovenError(
-            f"a session assumed {role} again, without its limits; let the role's trust policy name the operator's user alone, never '*'"
+            f"a session assumed {role} again, without its limits; let the role's trust policy name"
+            " the operator's user alone, never '*'"
         )
     return _judged("assume the role again", refusal)
 
@@ -176,11 +233,16 @@ def _denied(bench: Bench, what: str, attack: Callable[[], object]) -> str:
     refusal = attempt(attack)
     # 412 and 404 come from behind the gate: the right was there.
     if refusal is None or refusal.status in (PRECONDITION_STATUS, 404):
-        raise DisprovenError(f"a session was let {what}; the store does not honour session policies, so do not issue credentials with it")
+        raise DisprovenError(
+            f"a session was let {what}; the store does not honour session policies, so do not issue"
+            " credentials with it"
+        )
     return _judged(what, refusal)
 
 
 def _judged(what: str, refusal: AnswerError) -> str:
     if refusal.status not in _DENIALS:
-        raise NotProvableError(f"the attempt to {what} got {refusal}, which is neither success nor a denial")
+        raise NotProvableError(
+            f"the attempt to {what} got {refusal}, which is neither success nor a denial"
+        )
     return f"a session was denied to {what}"

@@ -1,7 +1,8 @@
 """What is proven of a store before it is trusted: a table of attacks, each with an outcome that a person can read.
 
-A store that only *says* that it locks, versions, or scopes credentials is the most expensive kind. So each claim is attacked,
-on canaries below `.glovebox/probe/`, and judged by what is left. An attack that could not be made is `Unknown`, never `Passed`.
+A store that only *says* that it locks, versions, or scopes credentials is the most expensive kind.
+So each claim is attacked, on canaries below `.glovebox/probe/`, and judged by what is left. An
+attack that could not be made is `Unknown`, never `Passed`.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ ATTACKS: Final = (
 )
 
 
-async def prove_store(store: Store, *, bucket: str, role_arn: str | None, now: datetime) -> list[Proof]:
+async def prove_store(
+    store: Store, *, bucket: str, role_arn: str | None, now: datetime
+) -> list[Proof]:
     """Make all attacks on a bucket, one after the other; never raises for what the store does or does not answer.
 
     Args:

@@ -1,7 +1,7 @@
 """Hashing objects by version, many at once, with results in the order in which they were asked for.
 
-A read always names a version. The bytes are hashed as they are stored, in pieces, and never kept; what the store says of
-them (length, version id, its own checksum) is compared with what arrives.
+A read always names a version. The bytes are hashed as they are stored, in pieces, and never kept;
+what the store says of them (length, version id, its own checksum) is compared with what arrives.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 CHUNK: Final = 1 << 20
-# How many results may wait for the first: bounds memory, and one slow object delays at most as many.
+# How many results may wait for the first: bounds memory, and one slow object delays at most as
+# many.
 WINDOW: Final = 64
 _ATTEMPTS: Final = 3
 
@@ -46,11 +47,14 @@ class Hashed:
     source: DigestSource
 
 
-def digest_version(wire: Wire, bucket: str, key: str, version_id: str, *, minimum: DigestSource, stop: Stop) -> Hashed:
+def digest_version(
+    wire: Wire, bucket: str, key: str, version_id: str, *, minimum: DigestSource, stop: Stop
+) -> Hashed:
     """Return the SHA-256 of one version: of the bytes, or the store's own when `minimum` is content with it. Blocks.
 
     Raises:
-        GloveboxError: There is no such version, it cannot be read, or fewer bytes arrive than the store announced.
+        GloveboxError: There is no such version, it cannot be read, or fewer bytes arrive than the
+            store announced.
     """
     with translated(f"read s3://{bucket}/{key} version {version_id}"):
         if minimum.strength <= DigestSource.S3_FULL.strength:
@@ -60,7 +64,9 @@ def digest_version(wire: Wire, bucket: str, key: str, version_id: str, *, minimu
         return _computed(wire, bucket, key, version_id, stop)
 
 
-def in_order(store: Store, work: Callable[[A], B], items: Iterable[A], stop: Stop, window: int = WINDOW) -> Iterator[tuple[A, B]]:
+def in_order(
+    store: Store, work: Callable[[A], B], items: Iterable[A], stop: Stop, window: int = WINDOW
+) -> Iterator[tuple[A, B]]:
     """Yield each item with its result in the order of the items, with at most `window` of them under way.
 
     The first error ends the iteration; what is under way is told to stop.
@@ -126,7 +132,9 @@ def _read_once(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -
     announced = response.headers.get("Content-Length")
     if announced is not None and int(announced) != size:
         raise Unavailable(
-            reasons.STORE_FAILED, f"could not read s3://{bucket}/{key} version {version_id}: {size} of {announced} bytes arrived"
+            reasons.STORE_FAILED,
+            f"could not read s3://{bucket}/{key} version {version_id}: {size} of {announced} bytes"
+            " arrived",
         )
     return Hashed(digest.hexdigest(), size, DigestSource.COMPUTED)
 
@@ -140,6 +148,6 @@ def require_version(answered: str | None, bucket: str, key: str, version_id: str
     if answered is not None and answered != version_id:
         raise InvalidInput(
             "VersionIgnored",
-            f"asked for version {version_id} of s3://{bucket}/{key}, the store sent {answered}: it does not read by version, "
-            "so nothing in it can be pinned",
+            f"asked for version {version_id} of s3://{bucket}/{key}, the store sent {answered}: it"
+            " does not read by version, so nothing in it can be pinned",
         )

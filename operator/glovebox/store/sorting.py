@@ -1,6 +1,7 @@
 """Sorting a stream of any length with bounded memory: runs that fit are sorted and spilled to one unnamed temporary file.
 
-Needed because a store may list keys in an order of its own (see `listing`), and a comparison needs byte order.
+Needed because a store may list keys in an order of its own (see `listing`), and a comparison needs
+byte order.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ RUN: Final = 20_000
 _BLOCK: Final = 500
 
 
-def externally_sorted(items: Iterable[T], key: Callable[[T], bytes], *, run: int = RUN) -> Iterator[T]:
+def externally_sorted(
+    items: Iterable[T], key: Callable[[T], bytes], *, run: int = RUN
+) -> Iterator[T]:
     """Yield the items in ascending order of their key, equal keys in the order they came.
 
     Args:

@@ -1,6 +1,7 @@
 """Where the objects of a pin come from: a prefix, a manifest that somebody else wrote, or a list.
 
-Each source yields candidates in the order of their paths: which version of which key becomes which path. Nothing is read here
+Each source yields candidates in the order of their paths: which version of which key becomes which
+    path. Nothing is read here
 but listings and the manifest itself.
 """
 
@@ -38,7 +39,8 @@ class PrefixSource:
 
     Args:
         bucket: Versioned.
-        prefix: Empty for the whole bucket; else it ends in `/`, so that `train/` never covers `train2/`.
+        prefix: Empty for the whole bucket; else it ends in `/`, so that `train/` never covers
+            `train2/`.
     """
 
     bucket: str
@@ -49,7 +51,8 @@ class PrefixSource:
 class ManifestSource:
     """The object versions that a manifest in the store names.
 
-    One of ours (compressed or not), or JSON Lines with `key`, `versionId` and optionally `bucket`, `path`, `size` and
+    One of ours (compressed or not), or JSON Lines with `key`, `versionId` and optionally `bucket`,
+    `path`, `size` and
     `sha256`, in the order of their paths.
 
     Args:
@@ -99,7 +102,8 @@ def candidates(store: Store, source: Source, stop: Stop) -> Iterator[Candidate]:
     """Yield the candidates of a source in the order of their paths. Blocks.
 
     Raises:
-        InvalidInput: The source cannot be pinned as it is: `KeyRefused`, `VersioningRequired`, `BadPrefix`, `ManifestInvalid`, ...
+        InvalidInput: The source cannot be pinned as it is: `KeyRefused`, `VersioningRequired`,
+            `BadPrefix`, `ManifestInvalid`, ...
         GloveboxError: The store does not answer or denies it.
     """
     match source:
@@ -114,7 +118,9 @@ def candidates(store: Store, source: Source, stop: Stop) -> Iterator[Candidate]:
 def _of_prefix(store: Store, source: PrefixSource, stop: Stop) -> Iterator[Candidate]:
     if source.prefix and not source.prefix.endswith("/"):
         raise InvalidInput(
-            "BadPrefix", f"prefix {source.prefix!r} does not end in '/': it would also cover {source.prefix}2/; add the slash"
+            "BadPrefix",
+            f"prefix {source.prefix!r} does not end in '/': it would also cover {source.prefix}2/;"
+            " add the slash",
         )
     for version in list_versions(store.wire, source.bucket, source.prefix, stop):
         if not version.is_latest or version.is_delete_marker:
@@ -122,14 +128,22 @@ def _of_prefix(store: Store, source: PrefixSource, stop: Stop) -> Iterator[Candi
         path = version.key.removeprefix(source.prefix)
         # A folder's marker has no version in some stores: its path is the defect to name.
         checked_path(path)
-        yield _checked(Candidate(path, source.bucket, version.key, version.version_id, version.size))
+        yield _checked(
+            Candidate(path, source.bucket, version.key, version.version_id, version.size)
+        )
 
 
 def _of_objects(source: ObjectsSource) -> Iterator[Candidate]:
     if len(source.objects) > MAX_OBJECTS:
-        raise InvalidInput(reasons.TOO_MANY_OBJECTS, f"{len(source.objects)} objects are listed, {MAX_OBJECTS} is the most; use a manifest")
+        raise InvalidInput(
+            reasons.TOO_MANY_OBJECTS,
+            f"{len(source.objects)} objects are listed, {MAX_OBJECTS} is the most; use a manifest",
+        )
     listed = [
-        Candidate(each.path if each.path is not None else each.key, each.bucket, each.key, each.version_id) for each in source.objects
+        Candidate(
+            each.path if each.path is not None else each.key, each.bucket, each.key, each.version_id
+        )
+        for each in source.objects
     ]
     yield from sorted(listed, key=lambda each: checked_path(each.path))
 
@@ -144,7 +158,9 @@ def _of_manifest(store: Store, source: ManifestSource, stop: Stop) -> Iterator[C
     everything = itertools.chain([header], lines)
     if _document(header).get("format") == FORMAT:
         for entry in read_manifest(everything, compressed=False):
-            yield Candidate(entry.path, entry.bucket, entry.key, entry.version_id, entry.size, entry.sha256)
+            yield Candidate(
+                entry.path, entry.bucket, entry.key, entry.version_id, entry.size, entry.sha256
+            )
         return
     for line in everything:
         yield _of_line(_document(line), source.bucket)
@@ -155,7 +171,9 @@ def _current(store: Store, source: ManifestSource) -> str:
         found = head_current(store.wire, source.bucket, source.key)
     if found is None:
         raise InvalidInput(
-            reasons.OBJECT_NOT_FOUND, f"there is no manifest s3://{source.bucket}/{source.key}; upload it or correct its name"
+            reasons.OBJECT_NOT_FOUND,
+            f"there is no manifest s3://{source.bucket}/{source.key}; upload it or correct its"
+            " name",
         )
     return found.version_id
 
@@ -163,8 +181,12 @@ def _current(store: Store, source: ManifestSource) -> str:
 def _of_line(document: dict[str, object], bucket: str) -> Candidate:
     unknown = document.keys() - _LINE_FIELDS
     if unknown:
-        raise _malformed(f"a line has the unknown fields {sorted(unknown)}; known are {sorted(_LINE_FIELDS)}")
-    texts = {name: _text(document.get(name)) for name in ("bucket", "key", "path", "sha256", "versionId")}
+        raise _malformed(
+            f"a line has the unknown fields {sorted(unknown)}; known are {sorted(_LINE_FIELDS)}"
+        )
+    texts = {
+        name: _text(document.get(name)) for name in ("bucket", "key", "path", "sha256", "versionId")
+    }
     key, version_id, size = texts["key"], texts["versionId"], document.get("size")
     if not key or not version_id:
         raise _malformed("a line lacks key or versionId; both are needed to name a version")
@@ -187,8 +209,9 @@ def _checked(candidate: Candidate) -> Candidate:
     if candidate.version_id == "null":
         raise InvalidInput(
             reasons.VERSIONING_REQUIRED,
-            f"s3://{candidate.bucket}/{candidate.key} has the version id 'null': it can be overwritten in place, so it cannot be pinned; "
-            "enable versioning on the bucket and write the object again",
+            f"s3://{candidate.bucket}/{candidate.key} has the version id 'null': it can be"
+            " overwritten in place, so it cannot be pinned; enable versioning on the bucket and"
+            " write the object again",
         )
     return candidate
 
@@ -210,4 +233,6 @@ def _document(line: bytes) -> dict[str, object]:
 
 
 def _malformed(defect: str) -> InvalidInput:
-    return InvalidInput(reasons.MANIFEST_INVALID, f"the manifest of the source cannot be read: {defect}")
+    return InvalidInput(
+        reasons.MANIFEST_INVALID, f"the manifest of the source cannot be read: {defect}"
+    )

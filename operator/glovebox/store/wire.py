@@ -1,7 +1,8 @@
 """Signed S3 requests of our own, for what is asked thousands of times: version lists, heads, and reads by version.
 
-Parsing a listing with the SDK costs seven times the processor time of doing it with ElementTree, and each small read four
-times that of a bare request. This module signs with the SDK's own signer and knows nothing of what the answers mean.
+Parsing a listing with the SDK costs seven times the processor time of doing it with ElementTree,
+and each small read four times that of a bare request. This module signs with the SDK's own signer
+and knows nothing of what the answers mean.
 """
 
 from __future__ import annotations
@@ -26,9 +27,16 @@ CONNECT_SECONDS: Final = 4.0
 READ_SECONDS: Final = 30.0
 _MAX_ERROR_BYTES: Final = 65_536
 _OK: Final = (200, 206)
-# One retry policy for all that is read: nothing here changes anything, so asking again is always safe.
+# One retry policy for all that is read: nothing here changes anything, so asking again is always
+# safe.
 _RETRIES: Final = urllib3.Retry(
-    total=3, connect=2, read=2, redirect=0, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504), raise_on_status=False
+    total=3,
+    connect=2,
+    read=2,
+    redirect=0,
+    backoff_factor=0.1,
+    status_forcelist=(500, 502, 503, 504),
+    raise_on_status=False,
 )
 
 
@@ -39,10 +47,13 @@ class Wire:
         endpoint: URL of the S3 API.
         region: To sign for.
         path_style: Where the bucket's name stands.
-        credentials: Returns the SDK's credentials, which renew themselves when they are a session's.
+        credentials: Returns the SDK's credentials, which renew themselves when they are a
+            session's.
     """
 
-    def __init__(self, endpoint: str, region: str, *, path_style: bool, credentials: Callable[[], Any]) -> None:
+    def __init__(
+        self, endpoint: str, region: str, *, path_style: bool, credentials: Callable[[], Any]
+    ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._region = region
         self._path_style = path_style
@@ -57,7 +68,13 @@ class Wire:
             ca_certs=get_cert_path(verify=True),
         )
 
-    def get(self, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
+    def get(
+        self,
+        bucket: str,
+        key: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> urllib3.BaseHTTPResponse:
         """Start a GET, with headers such as `Range`; the caller reads the body and calls `release_conn`, or closes it.
 
         Raises:
@@ -66,21 +83,36 @@ class Wire:
         """
         return self._send("GET", bucket, key, query, headers or {})
 
-    def head(self, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    def head(
+        self,
+        bucket: str,
+        key: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, str]:
         """Return the headers of an object. Raises as `get`."""
         response = self._send("HEAD", bucket, key, query, headers or {})
         response.drain_conn()
         response.release_conn()
         return response.headers
 
-    def _send(self, method: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def _send(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+    ) -> urllib3.BaseHTTPResponse:
         request = AWSRequest(method, self._url(bucket, key, query), headers=dict(headers))
         S3SigV4Auth(self._frozen_credentials(), "s3", self._region).add_auth(request)
-        # Bodies are wanted as they are stored: one that says `Content-Encoding: gzip` must not be unpacked.
+        # Bodies are wanted as they are stored: one that says `Content-Encoding: gzip` must not be
+        # unpacked.
         response = self._pool.urlopen(
             method,
             str(request.url),
-            headers={name: str(value) for name, value in request.headers.items()} | {"Accept-Encoding": "identity"},
+            headers={name: str(value) for name, value in request.headers.items()}
+            | {"Accept-Encoding": "identity"},
             preload_content=False,
             decode_content=False,
             redirect=False,
@@ -93,9 +125,16 @@ class Wire:
 
     def _url(self, bucket: str, key: str, query: Mapping[str, str]) -> str:
         parts = urlsplit(self._endpoint)
-        host, path = (parts.netloc, f"{parts.path}/{bucket}") if self._path_style else (f"{bucket}.{parts.netloc}", parts.path)
+        host, path = (
+            (parts.netloc, f"{parts.path}/{bucket}")
+            if self._path_style
+            else (f"{bucket}.{parts.netloc}", parts.path)
+        )
         path += f"/{quote(key, safe='/~')}" if key or not self._path_style else ""
-        text = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
+        text = "&".join(
+            f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}"
+            for name, value in sorted(query.items())
+        )
         return f"{parts.scheme}://{host}{path}?{text}" if text else f"{parts.scheme}://{host}{path}"
 
     def _frozen_credentials(self) -> Any:

@@ -23,12 +23,15 @@ TEAM = "team-flights"
 def crds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster with the CRDs of the repository.
 
-    Of its own, because the chart installs the same CRDs elsewhere, and helm refuses to take over what it did not install.
+    Of its own, because the chart installs the same CRDs elsewhere, and helm refuses to take over
+    what it did not install.
     """
     with running_cluster(tmp_path_factory.mktemp("crds")) as cluster:
         cluster.kubectl("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
         for kind in KINDS:
-            cluster.kubectl("wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s")
+            cluster.kubectl(
+                "wait", "--for=condition=Established", f"crd/{kind.crd_name}", "--timeout=30s"
+            )
         cluster.api.create_namespace(TEAM)
         yield cluster
 
@@ -36,7 +39,9 @@ def crds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def object_path(kind: str, name: str) -> str:
     """Return the path of an object of ours; namespaced ones live in the team's namespace."""
     entry = BY_NAME[kind]
-    return path_of(API_VERSION, entry.plural, namespace=TEAM if entry.namespaced else None, name=name)
+    return path_of(
+        API_VERSION, entry.plural, namespace=TEAM if entry.namespaced else None, name=name
+    )
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ def condition(kind: str, status: str, *, generation: int) -> Json:
 
 @EACH_KIND
 def test_the_api_server_accepts_the_schema_as_structural(crds: Cluster, kind: Kind) -> None:
-    definition = crds.api.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.crd_name}")
+    definition = crds.api.get(
+        f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.crd_name}"
+    )
     conditions = {entry["type"]: entry["status"] for entry in definition["status"]["conditions"]}
 
     assert conditions["Established"] == "True"
@@ -54,7 +56,9 @@ def test_a_fresh_object_is_not_taken_for_healthy(make: Callable[..., Json], kind
 
 
 @EACH_KIND
-def test_a_status_that_a_user_writes_into_a_new_object_is_dropped(crds: Cluster, make: Callable[..., Json], kind: Kind) -> None:
+def test_a_status_that_a_user_writes_into_a_new_object_is_dropped(
+    crds: Cluster, make: Callable[..., Json], kind: Kind
+) -> None:
     claimed = {"observedGeneration": 1, "conditions": [condition("Ready", "True", generation=1)]}
 
     made = make(kind.kind, "claimed", {"status": claimed})
@@ -64,19 +68,37 @@ def test_a_status_that_a_user_writes_into_a_new_object_is_dropped(crds: Cluster,
 
 
 @EACH_KIND
-def test_what_the_api_server_returns_is_what_the_model_reads(crds: Cluster, make: Callable[..., Json], kind: Kind) -> None:
+def test_what_the_api_server_returns_is_what_the_model_reads(
+    crds: Cluster, make: Callable[..., Json], kind: Kind
+) -> None:
     made = make(kind.kind, "read")
     read = kind.model.model_validate(crds.api.get(object_path(kind.kind, "read")))
 
-    assert (read.name, read.uid, read.status.observed_generation) == ("read", made["metadata"]["uid"], -1)
+    assert (read.name, read.uid, read.status.observed_generation) == (
+        "read",
+        made["metadata"]["uid"],
+        -1,
+    )
     # Defaults are the same on both sides: what the model fills in is what the API server stored.
-    assert read.spec == kind.model.model_validate({"metadata": {}, "spec": flights(kind.kind)["spec"], "status": {}}).spec
+    assert (
+        read.spec
+        == kind.model.model_validate(
+            {"metadata": {}, "spec": flights(kind.kind)["spec"], "status": {}}
+        ).spec
+    )
 
 
 @EACH_KIND
-def test_a_status_is_written_through_its_subresource_only(crds: Cluster, make: Callable[..., Json], kind: Kind) -> None:
+def test_a_status_is_written_through_its_subresource_only(
+    crds: Cluster, make: Callable[..., Json], kind: Kind
+) -> None:
     path = object_path(kind.kind, make(kind.kind, "written")["metadata"]["name"])
-    status = {"status": {"observedGeneration": 1, "conditions": [condition("Ready", "True", generation=1)]}}
+    status = {
+        "status": {
+            "observedGeneration": 1,
+            "conditions": [condition("Ready", "True", generation=1)],
+        }
+    }
 
     assert crds.api.patch(path, status)["status"] == {"observedGeneration": -1}
     after = crds.api.patch(f"{path}/status", status)
@@ -88,20 +110,27 @@ def test_a_status_is_written_through_its_subresource_only(crds: Cluster, make: C
 @EACH_KIND
 def test_kubectl_shows_the_columns(crds: Cluster, make: Callable[..., Json], kind: Kind) -> None:
     path = object_path(kind.kind, make(kind.kind, "shown")["metadata"]["name"])
-    crds.api.patch(f"{path}/status", {"status": {"conditions": [condition("Ready", "False", generation=1)]}})
+    crds.api.patch(
+        f"{path}/status", {"status": {"conditions": [condition("Ready", "False", generation=1)]}}
+    )
     place = ("--namespace", TEAM) if kind.namespaced else ()
 
     header, row = crds.kubectl("get", kind.plural, "shown", *place).stdout.splitlines()
     wide = crds.kubectl("get", kind.plural, "shown", "-o", "wide", *place).stdout.splitlines()[0]
 
     columns = COLUMNS[kind.kind]
-    assert header.split() == ["NAME", *(str(column["name"]).upper() for column in columns if column.get("priority") != WIDE)]
+    assert header.split() == [
+        "NAME",
+        *(str(column["name"]).upper() for column in columns if column.get("priority") != WIDE),
+    ]
     assert wide.split() == ["NAME", *(str(column["name"]).upper() for column in columns)]
     assert row.split()[:3] == ["shown", "False", "Tried"]
 
 
 @EACH_KIND
-def test_short_names_and_the_category_find_the_object(crds: Cluster, make: Callable[..., Json], kind: Kind) -> None:
+def test_short_names_and_the_category_find_the_object(
+    crds: Cluster, make: Callable[..., Json], kind: Kind
+) -> None:
     make(kind.kind, "found")
     place = ("--namespace", TEAM) if kind.namespaced else ()
     wanted = f"{kind.singular}.glovebox.dev/found"
@@ -111,13 +140,17 @@ def test_short_names_and_the_category_find_the_object(crds: Cluster, make: Calla
     assert wanted in crds.kubectl("get", "glovebox", "-A", "-o", "name").stdout.split()
 
 
-def test_equal_experiments_are_found_by_their_digest(crds: Cluster, make: Callable[..., Json]) -> None:
+def test_equal_experiments_are_found_by_their_digest(
+    crds: Cluster, make: Callable[..., Json]
+) -> None:
     path = object_path("Experiment", make("Experiment", "selected")["metadata"]["name"])
     make("Experiment", "other")
     digest = "sha256:" + "d" * 64
     crds.api.patch(f"{path}/status", {"status": {"digest": digest}})
 
-    found = crds.kubectl("get", "experiments", "-A", f"--field-selector=status.digest={digest}", "-o", "name").stdout.split()
+    found = crds.kubectl(
+        "get", "experiments", "-A", f"--field-selector=status.digest={digest}", "-o", "name"
+    ).stdout.split()
 
     assert found == ["experiment.glovebox.dev/selected"]
 
@@ -132,7 +165,10 @@ def test_equal_experiments_are_found_by_their_digest(crds: Cluster, make: Callab
         ("datasetpin.spec.source", "exactly one of `prefix`, `manifest` and `objects`"),
         ("featuresetpin.spec.features.dtype", "by its Arrow name"),
         ("isolationprofile.spec.retention.minimumDays", "Shortest lock (days)"),
-        ("objectstore.spec.artifacts.worm", "`Required`: the store is Ready only while object lock is proven to hold."),
+        (
+            "objectstore.spec.artifacts.worm",
+            "`Required`: the store is Ready only while object lock is proven to hold.",
+        ),
     ],
 )
 def test_kubectl_explains_fields_in_our_words(crds: Cluster, path: str, words: str) -> None:
@@ -146,9 +182,19 @@ def test_kubectl_wait_waits_until_ready(crds: Cluster, make: Callable[..., Json]
     wait = ("wait", "--for=condition=Ready", "experiment/awaited", "--namespace", TEAM)
 
     fresh = crds.kubectl(*wait, "--timeout=1s", check=False)
-    crds.api.patch(f"{path}/status", {"status": {"observedGeneration": 1, "conditions": [condition("Ready", "Unknown", generation=1)]}})
+    crds.api.patch(
+        f"{path}/status",
+        {
+            "status": {
+                "observedGeneration": 1,
+                "conditions": [condition("Ready", "Unknown", generation=1)],
+            }
+        },
+    )
     unknown = crds.kubectl(*wait, "--timeout=1s", check=False)
-    crds.api.patch(f"{path}/status", {"status": {"conditions": [condition("Ready", "True", generation=1)]}})
+    crds.api.patch(
+        f"{path}/status", {"status": {"conditions": [condition("Ready", "True", generation=1)]}}
+    )
     ready = crds.kubectl(*wait, "--timeout=30s")
     # A change makes the answer stale: kubectl compares generations.
     crds.api.patch(path, {"spec": {"profile": "larger"}})

@@ -25,17 +25,23 @@ PIN_STAYS = (
     "Create a new pin with the changed spec and let it name this one under `spec.supersedes`"
 )
 FIELD_STAYS = (
-    "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of the experiment's identity. "
-    "Create a new Experiment with the changed value"
+    "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of"
+    " the experiment's identity. Create a new Experiment with the changed value"
 )
 
 # For each frozen field a change of its value; the example that is changed has a run.
 CHANGES: dict[str, Any] = {
     "profile": "larger",
-    "inputs": {"datasets": [{"name": "train", "pinRef": {"name": "flights-2013-all"}, "role": "train"}]},
+    "inputs": {
+        "datasets": [{"name": "train", "pinRef": {"name": "flights-2013-all"}, "role": "train"}]
+    },
     "images": [{"name": "trainer", "reference": IMAGE}],
     "config": {"seeds": {"python": 8}},
-    "network": {"egress": [{"name": "more", "cidr": "203.0.113.8/32", "ports": [{"port": 443, "protocol": "TCP"}]}]},
+    "network": {
+        "egress": [
+            {"name": "more", "cidr": "203.0.113.8/32", "ports": [{"port": 443, "protocol": "TCP"}]}
+        ]
+    },
     "resources": {"quota": {"requests.cpu": "3"}},
     "run": {"retries": 2},
     "artifacts": {"retention": {"days": 2}},
@@ -63,7 +69,12 @@ def by_forced_apply(api: Api, path: str, field: str, value: Any) -> None:
     """Apply from the server's side and take the fields over by force."""
     current = api.get(path)
     spec = merged(current["spec"], {field: value})
-    body = {"apiVersion": current["apiVersion"], "kind": current["kind"], "metadata": {"name": current["metadata"]["name"]}, "spec": spec}
+    body = {
+        "apiVersion": current["apiVersion"],
+        "kind": current["kind"],
+        "metadata": {"name": current["metadata"]["name"]},
+        "spec": spec,
+    }
     api.patch(path, body, kind="apply", fieldManager="rival", force="true")
 
 
@@ -76,7 +87,10 @@ def frozen(crds: Cluster, make: Callable[..., Json]) -> str:
     run = {"spec": {"run": {"image": "trainer", "command": ["python"], "retries": 1}}}
     made = make("Experiment", "frozen", run)
     path = object_path("Experiment", made["metadata"]["name"])
-    crds.api.patch(f"{path}/status", {"status": {"digest": DIGEST, "namespace": "gbx-a", "observedGeneration": 1}})
+    crds.api.patch(
+        f"{path}/status",
+        {"status": {"digest": DIGEST, "namespace": "gbx-a", "observedGeneration": 1}},
+    )
     return path
 
 
@@ -92,7 +106,9 @@ def test_every_field_of_the_spec_is_either_frozen_or_said_to_be_free() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("field", CHANGES)
-def test_a_frozen_field_cannot_be_changed(crds: Cluster, frozen: str, field: str, way: Callable[..., None]) -> None:
+def test_a_frozen_field_cannot_be_changed(
+    crds: Cluster, frozen: str, field: str, way: Callable[..., None]
+) -> None:
     before = crds.api.get(frozen)
 
     with pytest.raises(ApiError) as refusal:
@@ -104,7 +120,9 @@ def test_a_frozen_field_cannot_be_changed(crds: Cluster, frozen: str, field: str
 
 
 @pytest.mark.parametrize("field", [name for name, optional in FROZEN_FIELDS.items() if optional])
-def test_a_frozen_field_cannot_be_removed_to_be_added_anew(crds: Cluster, frozen: str, field: str) -> None:
+def test_a_frozen_field_cannot_be_removed_to_be_added_anew(
+    crds: Cluster, frozen: str, field: str
+) -> None:
     with pytest.raises(ApiError, match=rf"spec\.{field}: Forbidden: must stay as it is"):
         crds.api.patch(frozen, [{"op": "remove", "path": f"/spec/{field}"}], kind="json")
     with pytest.raises(ApiError, match=rf"spec\.{field}: Forbidden: must stay as it is"):
@@ -112,9 +130,13 @@ def test_a_frozen_field_cannot_be_removed_to_be_added_anew(crds: Cluster, frozen
 
 
 @pytest.mark.parametrize("field", [name for name, optional in FROZEN_FIELDS.items() if optional])
-def test_a_frozen_field_cannot_be_added_where_there_was_none(crds: Cluster, make: Callable[..., Json], field: str) -> None:
+def test_a_frozen_field_cannot_be_added_where_there_was_none(
+    crds: Cluster, make: Callable[..., Json], field: str
+) -> None:
     absent = {name: None for name, optional in FROZEN_FIELDS.items() if optional}
-    path = object_path("Experiment", make("Experiment", "bare", {"spec": absent})["metadata"]["name"])
+    path = object_path(
+        "Experiment", make("Experiment", "bare", {"spec": absent})["metadata"]["name"]
+    )
     crds.api.patch(f"{path}/status", {"status": {"digest": DIGEST}})
     value = {"image": "trainer", "command": ["python"]} if field == "run" else CHANGES[field]
 
@@ -142,7 +164,9 @@ def test_life_cycle_fields_stay_free(crds: Cluster, frozen: str) -> None:
 
 
 @pytest.mark.parametrize("field", CHANGES)
-def test_before_the_snapshot_everything_is_free(crds: Cluster, make: Callable[..., Json], field: str) -> None:
+def test_before_the_snapshot_everything_is_free(
+    crds: Cluster, make: Callable[..., Json], field: str
+) -> None:
     run = {"spec": {"run": {"image": "trainer", "command": ["python"], "retries": 1}}}
     path = object_path("Experiment", make("Experiment", "open", run)["metadata"]["name"])
     crds.api.patch(f"{path}/status", {"status": {"digest": "", "observedGeneration": 1}})
@@ -161,13 +185,19 @@ def test_before_the_snapshot_everything_is_free(crds: Cluster, make: Callable[..
         pytest.param(None, "digest", id="whole status removed"),
     ],
 )
-def test_digest_and_namespace_are_set_once(crds: Cluster, frozen: str, status: Any, field: str) -> None:
-    with pytest.raises(ApiError, match=rf"status\.{field}: Forbidden: must stay as it is once it is set"):
+def test_digest_and_namespace_are_set_once(
+    crds: Cluster, frozen: str, status: Any, field: str
+) -> None:
+    with pytest.raises(
+        ApiError, match=rf"status\.{field}: Forbidden: must stay as it is once it is set"
+    ):
         crds.api.patch(f"{frozen}/status", {"status": status})
 
 
 def test_a_status_beside_the_spec_is_not_written(crds: Cluster, frozen: str) -> None:
-    crds.api.patch(frozen, {"spec": {"suspend": True}, "status": {"digest": None, "namespace": None}})
+    crds.api.patch(
+        frozen, {"spec": {"suspend": True}, "status": {"digest": None, "namespace": None}}
+    )
 
     assert crds.api.get(frozen)["status"]["digest"] == DIGEST
 
@@ -176,16 +206,33 @@ def test_a_status_beside_the_spec_is_not_written(crds: Cluster, frozen: str) -> 
 @pytest.mark.parametrize(
     ("kind", "field", "value"),
     [
-        pytest.param("DatasetPin", "source", {"prefix": {"prefix": "2013/"}}, id="source of a DatasetPin"),
+        pytest.param(
+            "DatasetPin", "source", {"prefix": {"prefix": "2013/"}}, id="source of a DatasetPin"
+        ),
         pytest.param("DatasetPin", "description", "Better words", id="description of a DatasetPin"),
         pytest.param("DatasetPin", "digest", DIGEST, id="digest added to a DatasetPin"),
-        pytest.param("DatasetPin", "verification", {"listIntervalSeconds": 86400}, id="interval of a DatasetPin"),
+        pytest.param(
+            "DatasetPin",
+            "verification",
+            {"listIntervalSeconds": 86400},
+            id="interval of a DatasetPin",
+        ),
         pytest.param("FeatureSetPin", "schemaVersion", "1.0.1", id="version of a FeatureSetPin"),
-        pytest.param("FeatureSetPin", "validity", {"notAfterTime": "2030-01-01T00:00:00Z"}, id="validity added to a FeatureSetPin"),
+        pytest.param(
+            "FeatureSetPin",
+            "validity",
+            {"notAfterTime": "2030-01-01T00:00:00Z"},
+            id="validity added to a FeatureSetPin",
+        ),
     ],
 )
 def test_a_pin_cannot_be_changed(
-    crds: Cluster, make: Callable[..., Json], kind: str, field: str, value: Any, way: Callable[..., None]
+    crds: Cluster,
+    make: Callable[..., Json],
+    kind: str,
+    field: str,
+    value: Any,
+    way: Callable[..., None],
 ) -> None:
     path = object_path(kind, make(kind, "stays")["metadata"]["name"])
 
@@ -213,15 +260,38 @@ def test_labels_and_status_of_a_pin_stay_free(crds: Cluster, make: Callable[...,
 def test_kubectl_shows_the_cure_for_a_changed_pin(crds: Cluster, make: Callable[..., Json]) -> None:
     make("DatasetPin", flights("DatasetPin")["metadata"]["name"])
 
-    answer = crds.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(REFUSALS / "mutable-pin.yaml"), check=False)
+    answer = crds.kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "-f",
+        str(REFUSALS / "mutable-pin.yaml"),
+        check=False,
+    )
 
-    assert answer.stderr.strip() == f'The DatasetPin "flights-2013-train" is invalid: spec: Forbidden: {PIN_STAYS}'
+    assert (
+        answer.stderr.strip()
+        == f'The DatasetPin "flights-2013-train" is invalid: spec: Forbidden: {PIN_STAYS}'
+    )
 
 
 def test_kubectl_shows_the_cure_for_a_frozen_field(crds: Cluster, frozen: str) -> None:
     name = frozen.rpartition("/")[2]
     patch = json.dumps({"spec": {"config": {"seeds": {"python": 8}}}})
 
-    answer = crds.kubectl("patch", "experiment", name, "--namespace", TEAM, "--type=merge", "--patch", patch, check=False)
+    answer = crds.kubectl(
+        "patch",
+        "experiment",
+        name,
+        "--namespace",
+        TEAM,
+        "--type=merge",
+        "--patch",
+        patch,
+        check=False,
+    )
 
-    assert answer.stderr.strip() == f'The Experiment "{name}" is invalid: spec.config: Forbidden: {FIELD_STAYS}'
+    assert (
+        answer.stderr.strip()
+        == f'The Experiment "{name}" is invalid: spec.config: Forbidden: {FIELD_STAYS}'
+    )

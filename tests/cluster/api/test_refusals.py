@@ -22,20 +22,28 @@ def _refusals() -> list[Any]:
     return [
         pytest.param(kind.kind, case, id=f"{kind.singular}-{case['case']}")
         for kind in KINDS
-        for case in yaml.safe_load((_HERE / "refusals" / f"{kind.singular}.yaml").read_text(encoding="utf-8"))
+        for case in yaml.safe_load(
+            (_HERE / "refusals" / f"{kind.singular}.yaml").read_text(encoding="utf-8")
+        )
     ]
 
 
 def _accepted() -> list[Any]:
     cases = yaml.safe_load((_HERE / "accepted.yaml").read_text(encoding="utf-8"))
-    return [pytest.param(case, id=f"{BY_NAME[case['kind']].singular}-{case['case']}") for case in cases]
+    return [
+        pytest.param(case, id=f"{BY_NAME[case['kind']].singular}-{case['case']}") for case in cases
+    ]
 
 
 @pytest.mark.parametrize(("kind", "case"), _refusals())
-def test_kubectl_shows_why_an_object_is_refused(crds: Cluster, kind: str, case: dict[str, Any]) -> None:
+def test_kubectl_shows_why_an_object_is_refused(
+    crds: Cluster, kind: str, case: dict[str, Any]
+) -> None:
     bad = merged(flights(kind), case["change"])
 
-    answer = crds.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(bad), check=False)
+    answer = crds.kubectl(
+        "create", "--dry-run=server", "-f", "-", stdin=json.dumps(bad), check=False
+    )
 
     assert answer.stderr.strip() == case["says"]
     assert answer.returncode == 1
@@ -53,14 +61,21 @@ def test_the_examples_are_accepted_as_they_stand(crds: Cluster) -> None:
 
 
 def test_the_example_of_a_tag_is_refused(crds: Cluster) -> None:
-    answer = crds.kubectl("apply", "--dry-run=server", "-f", str(REFUSALS / "tag-image.yaml"), check=False)
+    answer = crds.kubectl(
+        "apply", "--dry-run=server", "-f", str(REFUSALS / "tag-image.yaml"), check=False
+    )
 
-    assert 'spec.images[0].reference: Invalid value: "registry.example/flights/trainer:latest": must be an image pinned by' in answer.stderr
+    assert (
+        'spec.images[0].reference: Invalid value: "registry.example/flights/trainer:latest": must'
+        " be an image pinned by" in answer.stderr
+    )
 
 
 def test_the_example_above_the_quota_is_the_operators_to_refuse(crds: Cluster) -> None:
     crds.kubectl("apply", "--dry-run=server", "-f", str(REFUSALS / "over-quota.yaml"))
-    over = next(document for document in documents(REFUSALS) if document["metadata"]["name"] == "over-quota")
+    over = next(
+        document for document in documents(REFUSALS) if document["metadata"]["name"] == "over-quota"
+    )
     offered = {
         entry["resource"]: int(entry["maximum"])
         for entry in flights("IsolationProfile")["spec"]["quota"]

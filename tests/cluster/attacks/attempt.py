@@ -1,7 +1,8 @@
 """One attack: who tries what, who must refuse it with which words, and a harmless twin that must be admitted.
 
-A suite that only looks for "refused" passes for the wrong reason: a typing error is refused too. The twin is the same request in a
-harmless form, or the same request by somebody who may. All requests go as far as admission and no further (`dryRun=All`).
+A suite that only looks for "refused" passes for the wrong reason: a typing error is refused too.
+The twin is the same request in a harmless form, or the same request by somebody who may. All
+requests go as far as admission and no further (`dryRun=All`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from cluster.attacks.identities import CLUSTER_ADMIN, Actor
 from support.api import Api, ApiError, path_of
 
 Json = dict[str, Any]
-_IRREGULAR: Final = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints", "Ingress": "ingresses"}
+_IRREGULAR: Final = {
+    "NetworkPolicy": "networkpolicies",
+    "Endpoints": "endpoints",
+    "Ingress": "ingresses",
+}
 _PATCH: Final = "application/merge-patch+json"
 _BY: Final = (
     (re.compile(r"ValidatingAdmissionPolicy '([\w-]+)' with binding"), "guard {0}"),
@@ -42,8 +47,8 @@ class Request:
 class Attempt:
     """An attack and its twin.
 
-    `threat` is its line in docs/explanation/threat-model.md. `twin_by` sends the twin, by default the attacker; `twin` is by default the
-    very same request.
+    `threat` is its line in docs/explanation/threat-model.md. `twin_by` sends the twin, by default
+    the attacker; `twin` is by default the very same request.
     """
 
     threat: str
@@ -60,10 +65,17 @@ def expect_refused_and_the_twin_admitted(api: Api, attempt: Attempt) -> None:
     """Make the attack and its twin."""
     twin_by = attempt.twin_by or (attempt.actor if attempt.twin else CLUSTER_ADMIN)
     error = send(api, twin_by, attempt.twin or attempt.request)
-    assert error is None, f"the twin of '{attempt.name}' was refused, so the attack shows nothing: {error}"
+    assert error is None, (
+        f"the twin of '{attempt.name}' was refused, so the attack shows nothing: {error}"
+    )
     error = send(api, attempt.actor, attempt.request)
-    assert error is not None, f"'{attempt.name}' by {attempt.actor.user or 'the administrator'} was admitted: {attempt.request}"
-    assert refused_by(error) == attempt.by, f"'{attempt.name}' was refused by '{refused_by(error)}', not by '{attempt.by}': {error}"
+    assert error is not None, (
+        f"'{attempt.name}' by {attempt.actor.user or 'the administrator'} was admitted:"
+        f" {attempt.request}"
+    )
+    assert refused_by(error) == attempt.by, (
+        f"'{attempt.name}' was refused by '{refused_by(error)}', not by '{attempt.by}': {error}"
+    )
     assert attempt.words in error.message, f"'{attempt.name}': {error.message}"
 
 
@@ -71,7 +83,9 @@ def send(api: Api, actor: Actor, request: Request) -> ApiError | None:
     """Send a request as an actor; return the refusal, if it is one."""
     content_type = _PATCH if request.method == "PATCH" else "application/json"
     try:
-        actor.of(api).request(request.method, request.path, request.body, content_type=content_type, **request.query)
+        actor.of(api).request(
+            request.method, request.path, request.body, content_type=content_type, **request.query
+        )
     except ApiError as error:
         return error
     return None
@@ -89,7 +103,11 @@ def creation(thing: Json) -> Request:
     """Return the request that creates an object."""
     kind = thing["kind"]
     plural = _IRREGULAR.get(kind) or kind.lower() + ("es" if kind.endswith("s") else "s")
-    return Request("POST", path_of(thing["apiVersion"], plural, namespace=thing["metadata"].get("namespace")), thing)
+    return Request(
+        "POST",
+        path_of(thing["apiVersion"], plural, namespace=thing["metadata"].get("namespace")),
+        thing,
+    )
 
 
 def change(path: str, body: Json) -> Request:

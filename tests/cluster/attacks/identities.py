@@ -60,9 +60,16 @@ class Identity:
 
 
 IDENTITIES: Final = (
-    Identity("authenticated", "anybody who shows a certificate or a token, and nothing else; the other files leave these rights out"),
+    Identity(
+        "authenticated",
+        "anybody who shows a certificate or a token, and nothing else; the other files leave these"
+        " rights out",
+    ),
     Identity("anonymous", "nobody at all"),
-    Identity("tenant", "a member of the team, bound by the operator in the namespace of the team's experiment"),
+    Identity(
+        "tenant",
+        "a member of the team, bound by the operator in the namespace of the team's experiment",
+    ),
     Identity("runner", "the ServiceAccount that the pods of the experiment run as"),
     Identity("other-tenant", "a member of another team, which has an experiment of its own"),
     Identity("namespace-admin", "bound to ClusterRole admin in the team's namespace"),

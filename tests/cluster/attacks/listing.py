@@ -1,8 +1,9 @@
 """The committed lists of what is allowed: how they are read, written and compared.
 
-A list says, by place, which verbs hold on which resources. `everywhere` holds for cluster-wide kinds and in every namespace at once,
-so a namespace's own entry holds only what is added there; likewise a name is given only where the right is for that name alone. What
-any authenticated user may do is said once, in the list of that name.
+A list says, by place, which verbs hold on which resources. `everywhere` holds for cluster-wide
+kinds and in every namespace at once, so a namespace's own entry holds only what is added there;
+likewise a name is given only where the right is for that name alone. What any authenticated user
+may do is said once, in the list of that name.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from support.rights import PATHS, Cell
 FOLDER: Final = Path(__file__).parent / "allowed"
 EVERYWHERE: Final = "everywhere"
 CURE: Final = (
-    "if this is meant, write the lists anew and commit them: GLOVEBOX_GOLDEN=write .venv/bin/pytest tests/cluster/attacks/test_matrix.py"
+    "if this is meant, write the lists anew and commit them: GLOVEBOX_GOLDEN=write .venv/bin/pytest"
+    " tests/cluster/attacks/test_matrix.py"
 )
 
 
@@ -28,7 +30,11 @@ def read(identity: Identity, places: Mapping[str, str], questions: Iterable[Cell
     """Return the cells that the list of an identity allows; rights everywhere are opened over the questions about namespaces."""
     path = FOLDER / f"{identity.name}.yaml"
     document = yaml.safe_load(path.read_text()) if path.exists() else {}
-    listed = {cell for place, groups in (document.get("allowed") or {}).items() for cell in _cells(places[place], groups)}
+    listed = {
+        cell
+        for place, groups in (document.get("allowed") or {}).items()
+        for cell in _cells(places[place], groups)
+    }
     return listed | {cell for cell in questions if any(wider in listed for wider in _wider(cell))}
 
 
@@ -36,7 +42,10 @@ def write(identity: Identity, places: Mapping[str, str], cells: Iterable[Cell]) 
     """Write the list of an identity."""
     found = set(cells)
     told = [cell for cell in found if not any(wider in found for wider in _wider(cell))]
-    by_place = {place: _grouped(cell for cell in told if cell.namespace == namespace) for place, namespace in places.items()}
+    by_place = {
+        place: _grouped(cell for cell in told if cell.namespace == namespace)
+        for place, namespace in places.items()
+    }
     allowed = {place: groups for place, groups in by_place.items() if groups}
     text = yaml.safe_dump({"allowed": allowed}, sort_keys=False, width=110, default_flow_style=None)
     (FOLDER / f"{identity.name}.yaml").write_text(f"# {identity.meaning}.\n{text}")
@@ -45,8 +54,12 @@ def write(identity: Identity, places: Mapping[str, str], cells: Iterable[Cell]) 
 def differences(actual: set[Cell], expected: set[Cell], places: Mapping[str, str]) -> list[str]:
     """Return one line for each cell in which the two differ."""
     names = {namespace: place for place, namespace in places.items()}
-    surplus = [f"allowed and not listed: {_shown(cell, names)}" for cell in sorted(actual - expected)]
-    missing = [f"listed and not allowed: {_shown(cell, names)}" for cell in sorted(expected - actual)]
+    surplus = [
+        f"allowed and not listed: {_shown(cell, names)}" for cell in sorted(actual - expected)
+    ]
+    missing = [
+        f"listed and not allowed: {_shown(cell, names)}" for cell in sorted(expected - actual)
+    ]
     return surplus + missing
 
 
@@ -89,7 +102,9 @@ def _grouped(cells: Iterable[Cell]) -> dict[str, list[str]]:
 def _cells(namespace: str, groups: Mapping[str, list[str]]) -> Iterator[Cell]:
     for verbs, things in groups.items():
         for thing in things:
-            resource, _, name = (PATHS, "", thing) if thing.startswith("/") else thing.partition(" named ")
+            resource, _, name = (
+                (PATHS, "", thing) if thing.startswith("/") else thing.partition(" named ")
+            )
             if namespace and resource.startswith("core/namespaces"):
                 name = namespace
             yield from (Cell(namespace, resource, verb, name) for verb in verbs.split())

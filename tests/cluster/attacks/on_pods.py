@@ -21,20 +21,35 @@ POD_CHANGES: Final = "guard glovebox-pod-changes"
 JOBS: Final = "guard glovebox-jobs"
 IMAGES: Final = "guard glovebox-images"
 _VOLUMES: Final = "`volumes` may be of the kinds"
-_MADE_BY_HAND: Final = "a pod made by hand may not carry the labels or the owner by which a Job knows its pods"
+_MADE_BY_HAND: Final = (
+    "a pod made by hand may not carry the labels or the owner by which a Job knows its pods"
+)
 
-# By this the operator knows what it made: it leaves such pods alone when it stops an experiment, and nobody else may delete them.
+# By this the operator knows what it made: it leaves such pods alone when it stops an experiment,
+# and nobody else may delete them.
 _MARK: Final = {"app.kubernetes.io/managed-by": "glovebox"}
 _RUN_UID: Final = "0b6d4f3e-0000-4000-8000-000000000001"
 _SAFE: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-# Controls that concern a container: the change of the compliant container, and the name of the control in the refusal.
+# Controls that concern a container: the change of the compliant container, and the name of the
+# control in the refusal.
 _OF_CONTAINERS: Final[dict[str, tuple[Json, str]]] = {
-    "privilege escalation": ({"securityContext": {"capabilities": {"drop": ["ALL"]}}}, "allowPrivilegeEscalation != false"),
+    "privilege escalation": (
+        {"securityContext": {"capabilities": {"drop": ["ALL"]}}},
+        "allowPrivilegeEscalation != false",
+    ),
     "an added capability": (
-        {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]}}},
+        {
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]},
+            }
+        },
         'must not include "SYS_ADMIN"',
     ),
-    "capabilities kept": ({"securityContext": {"allowPrivilegeEscalation": False}}, "unrestricted capabilities"),
+    "capabilities kept": (
+        {"securityContext": {"allowPrivilegeEscalation": False}},
+        "unrestricted capabilities",
+    ),
     "root": (
         {"securityContext": _SAFE | {"runAsUser": 0}},
         "runAsUser=0",
@@ -63,7 +78,10 @@ _INVALID: Final[dict[str, tuple[Json, str]]] = {
         {"securityContext": {"privileged": True, "capabilities": {"drop": ["ALL"]}}},
         "privileged: Forbidden: disallowed by cluster policy",
     ),
-    "an unmasked /proc": ({"securityContext": _SAFE | {"procMount": "Unmasked"}}, "`hostUsers` must be false"),
+    "an unmasked /proc": (
+        {"securityContext": _SAFE | {"procMount": "Unmasked"}},
+        "`hostUsers` must be false",
+    ),
 }
 _NFS: Final = "an NFS server as a volume"
 # Controls that concern the pod.
@@ -73,23 +91,50 @@ _OF_PODS: Final[dict[str, tuple[Json, str]]] = {
     "the host's memory": ({"hostIPC": True}, "host namespaces"),
     "the host's files": ({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, "hostPath"),
     "an unsafe sysctl": (
-        {"securityContext": {**objects.pod_spec()["securityContext"], "sysctls": [{"name": "kernel.msgmax", "value": "1"}]}},
+        {
+            "securityContext": {
+                **objects.pod_spec()["securityContext"],
+                "sysctls": [{"name": "kernel.msgmax", "value": "1"}],
+            }
+        },
         "forbidden sysctls",
     ),
-    "seccomp not set": ({"securityContext": {"runAsNonRoot": True, "runAsUser": 1000}}, "seccompProfile"),
-    _NFS: ({"volumes": [{"name": "v", "nfs": {"server": "203.0.113.9", "path": "/"}}]}, "restricted volume types"),
+    "seccomp not set": (
+        {"securityContext": {"runAsNonRoot": True, "runAsUser": 1000}},
+        "seccompProfile",
+    ),
+    _NFS: (
+        {"volumes": [{"name": "v", "nfs": {"server": "203.0.113.9", "path": "/"}}]},
+        "restricted volume types",
+    ),
     # The kubelet connects from the node, where no NetworkPolicy holds.
     "a probe of another host": (
-        {"containers": [objects.container() | {"livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}}}]},
+        {
+            "containers": [
+                objects.container()
+                | {"livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}}}
+            ]
+        },
         "host",
     ),
     "a hook that calls another host": (
-        {"containers": [objects.container() | {"lifecycle": {"preStop": {"httpGet": {"host": "169.254.169.254", "port": 80}}}}]},
+        {
+            "containers": [
+                objects.container()
+                | {"lifecycle": {"preStop": {"httpGet": {"host": "169.254.169.254", "port": 80}}}}
+            ]
+        },
         "host",
     ),
 }
 # What Pod Security admits.
-_CSI: Final = {"name": "v", "csi": {"driver": "nfs.csi.example", "volumeAttributes": {"server": "203.0.113.9", "share": "/"}}}
+_CSI: Final = {
+    "name": "v",
+    "csi": {
+        "driver": "nfs.csi.example",
+        "volumeAttributes": {"server": "203.0.113.9", "share": "/"},
+    },
+}
 _CLAIM: Final = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
     "a volume of an image that nobody froze": (
@@ -98,16 +143,41 @@ _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
         IMAGES,
         "an image may be mounted only where it is an input of the experiment",
     ),
-    "a volume that a driver mounts over the node's network": ("T21", {"volumes": [_CSI]}, PODS, _VOLUMES),
+    "a volume that a driver mounts over the node's network": (
+        "T21",
+        {"volumes": [_CSI]},
+        PODS,
+        _VOLUMES,
+    ),
     "a claim on somebody's volume by its name": (
         "T18",
-        {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {**_CLAIM, "volumeName": "somebodys"}}}}]},
+        {
+            "volumes": [
+                {
+                    "name": "v",
+                    "ephemeral": {
+                        "volumeClaimTemplate": {"spec": {**_CLAIM, "volumeName": "somebodys"}}
+                    },
+                }
+            ]
+        },
         PODS,
         _VOLUMES,
     ),
     "a claim on volumes by their labels": (
         "T18",
-        {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {**_CLAIM, "selector": {"matchLabels": {"a": "b"}}}}}}]},
+        {
+            "volumes": [
+                {
+                    "name": "v",
+                    "ephemeral": {
+                        "volumeClaimTemplate": {
+                            "spec": {**_CLAIM, "selector": {"matchLabels": {"a": "b"}}}
+                        }
+                    },
+                }
+            ]
+        },
         PODS,
         _VOLUMES,
     ),
@@ -117,45 +187,109 @@ _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
 def attempts(namespace: str) -> Iterator[Attempt]:
     """Return all attacks in the namespace of the tenant's experiment."""
     twin = creation(objects.pod(namespace))
-    for (name, (changes, words)), kind in itertools.product(_OF_CONTAINERS.items(), ("containers", "initContainers")):
+    for (name, (changes, words)), kind in itertools.product(
+        _OF_CONTAINERS.items(), ("containers", "initContainers")
+    ):
         container = _with(changes)
-        spec: Json = {"containers": [container]} if kind == "containers" else {"initContainers": [container | {"name": "first"}]}
-        yield Attempt("T07", f"{name} in {kind}", TENANT, creation(objects.pod(namespace, **spec)), POD_SECURITY, words, twin)
+        spec: Json = (
+            {"containers": [container]}
+            if kind == "containers"
+            else {"initContainers": [container | {"name": "first"}]}
+        )
+        yield Attempt(
+            "T07",
+            f"{name} in {kind}",
+            TENANT,
+            creation(objects.pod(namespace, **spec)),
+            POD_SECURITY,
+            words,
+            twin,
+        )
     for name, (changes, words) in _INVALID.items():
         yield Attempt(
-            "T07", name, TENANT, creation(objects.pod(namespace, containers=[objects.container() | changes])), "Invalid", words, twin
+            "T07",
+            name,
+            TENANT,
+            creation(objects.pod(namespace, containers=[objects.container() | changes])),
+            "Invalid",
+            words,
+            twin,
         )
     for name, (changes, words) in _OF_PODS.items():
-        yield Attempt("T07", name, TENANT, creation(objects.pod(namespace, **changes)), POD_SECURITY, words, twin)
+        yield Attempt(
+            "T07",
+            name,
+            TENANT,
+            creation(objects.pod(namespace, **changes)),
+            POD_SECURITY,
+            words,
+            twin,
+        )
     yield from _debugging(namespace)
     harmless = creation(objects.pod(namespace, volumes=_harmless_volumes()))
     nfs = creation(objects.job(namespace, **_OF_PODS[_NFS][0]))
     # Pod Security looks at pods alone, and admits this one at the level `baseline`.
     yield Attempt("T21", f"{_NFS}, in a Job", TENANT, nfs, JOBS, _VOLUMES, harmless)
     for name, (threat, changes, by, words) in _BEYOND.items():
-        yield Attempt(threat, name, TENANT, creation(objects.pod(namespace, **changes)), by, words, harmless)
+        yield Attempt(
+            threat, name, TENANT, creation(objects.pod(namespace, **changes)), by, words, harmless
+        )
         job_by = {IMAGES: "guard glovebox-job-images", PODS: JOBS}[by]
-        yield Attempt(threat, f"{name}, in a Job", TENANT, creation(objects.job(namespace, **changes)), job_by, words, harmless)
+        yield Attempt(
+            threat,
+            f"{name}, in a Job",
+            TENANT,
+            creation(objects.job(namespace, **changes)),
+            job_by,
+            words,
+            harmless,
+        )
     manual = objects.job(namespace)
     manual["spec"] |= {"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}
     manual["spec"]["template"]["metadata"] = {"labels": {"a": "b", "controller-uid": _RUN_UID}}
     job_twin = creation(objects.job(namespace))
     yield Attempt(
-        "T31", "a Job whose pods carry the run's labels", TENANT, creation(manual), JOBS, "`manualSelector` must be left out", job_twin
+        "T31",
+        "a Job whose pods carry the run's labels",
+        TENANT,
+        creation(manual),
+        JOBS,
+        "`manualSelector` must be left out",
+        job_twin,
     )
     for thing in (objects.job(namespace, "glovebox-run"), objects.pod(namespace, "glovebox-run")):
         kind = thing["kind"]
         words = f"only the Glovebox operator may create {kind.lower()}s"
-        yield Attempt("T31", f"a {kind} with the run's name", TENANT, creation(thing), "guard glovebox-owned-objects", words, twin)
+        yield Attempt(
+            "T31",
+            f"a {kind} with the run's name",
+            TENANT,
+            creation(thing),
+            "guard glovebox-owned-objects",
+            words,
+            twin,
+        )
     labelled = objects.job(namespace)
-    labelled["spec"]["template"]["metadata"] = {"labels": {"batch.kubernetes.io/controller-uid": _RUN_UID}}
+    labelled["spec"]["template"]["metadata"] = {
+        "labels": {"batch.kubernetes.io/controller-uid": _RUN_UID}
+    }
     words = "batch.kubernetes.io/controller-uid"
-    yield Attempt("T31", "a Job whose pods carry the run's label beside its own", TENANT, creation(labelled), "Invalid", words, job_twin)
+    yield Attempt(
+        "T31",
+        "a Job whose pods carry the run's label beside its own",
+        TENANT,
+        creation(labelled),
+        "Invalid",
+        words,
+        job_twin,
+    )
     yield from _marked(namespace)
     for name, metadata in _adopted().items():
         forged = objects.pod(namespace)
         forged["metadata"] |= metadata
-        yield Attempt("T31", name, TENANT, creation(forged), "guard glovebox-pod-owners", _MADE_BY_HAND, twin)
+        yield Attempt(
+            "T31", name, TENANT, creation(forged), "guard glovebox-pod-owners", _MADE_BY_HAND, twin
+        )
 
 
 def _marked(namespace: str) -> Iterator[Attempt]:
@@ -170,25 +304,57 @@ def _marked(namespace: str) -> Iterator[Attempt]:
 
     def made_by_job(name: str) -> Request:
         pod = objects.pod(namespace)
-        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": _RUN_UID, "controller": True}
+        owner = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": name,
+            "uid": _RUN_UID,
+            "controller": True,
+        }
         pod["metadata"] |= {"labels": _MARK, "ownerReferences": [owner]}
         return creation(pod)
 
     name = "a Job whose pods carry the operator's mark"
-    yield Attempt("T31", name, TENANT, marked_job(_MARK), JOBS, "it marks what the operator makes", marked_job({"a": "b"}))
+    yield Attempt(
+        "T31",
+        name,
+        TENANT,
+        marked_job(_MARK),
+        JOBS,
+        "it marks what the operator makes",
+        marked_job({"a": "b"}),
+    )
     by_hand = objects.pod(namespace)
     by_hand["metadata"]["labels"] = _MARK
     name = "a pod that carries the operator's mark"
     yield Attempt(
-        "T31", name, TENANT, creation(by_hand), "guard glovebox-owned-objects", "may create pods", creation(objects.pod(namespace))
+        "T31",
+        name,
+        TENANT,
+        creation(by_hand),
+        "guard glovebox-owned-objects",
+        "may create pods",
+        creation(objects.pod(namespace)),
     )
     controller = account("kube-system", "job-controller")
     name = "a pod that carries the operator's mark, from somebody else's Job"
-    yield Attempt("T31", name, controller, made_by_job("train"), PODS, "it marks what the operator makes", made_by_job("glovebox-run"))
+    yield Attempt(
+        "T31",
+        name,
+        controller,
+        made_by_job("train"),
+        PODS,
+        "it marks what the operator makes",
+        made_by_job("glovebox-run"),
+    )
     standing = path_of("v1", "pods", namespace=namespace, name=STANDING)
-    mark, note = (change(standing, {"metadata": {"labels": labels}}) for labels in (_MARK, {"a": "b"}))
+    mark, note = (
+        change(standing, {"metadata": {"labels": labels}}) for labels in (_MARK, {"a": "b"})
+    )
     name = "the operator's mark for a pod that runs"
-    yield Attempt("T31", name, CLUSTER_ADMIN, mark, POD_CHANGES, "it marks what the operator makes", note)
+    yield Attempt(
+        "T31", name, CLUSTER_ADMIN, mark, POD_CHANGES, "it marks what the operator makes", note
+    )
 
 
 def _with(changes: Json) -> Json:
@@ -200,11 +366,28 @@ def _debugging(namespace: str) -> Iterator[Attempt]:
     path = f"{path_of('v1', 'pods', namespace=namespace, name=STANDING)}/ephemeralcontainers"
     safe = objects.container(name="debug")
     twin = change(path, {"spec": {"ephemeralContainers": [safe]}})
-    yield Attempt("T08", "a debug container", TENANT, twin, RBAC, "pods/ephemeralcontainers", twin, CLUSTER_ADMIN)
+    yield Attempt(
+        "T08",
+        "a debug container",
+        TENANT,
+        twin,
+        RBAC,
+        "pods/ephemeralcontainers",
+        twin,
+        CLUSTER_ADMIN,
+    )
     for name, (changes, words) in _OF_CONTAINERS.items():
         if "ports" not in changes:
             weak = change(path, {"spec": {"ephemeralContainers": [safe | changes]}})
-            yield Attempt("T07", f"{name} in ephemeralContainers", CLUSTER_ADMIN, weak, POD_SECURITY, words, twin)
+            yield Attempt(
+                "T07",
+                f"{name} in ephemeralContainers",
+                CLUSTER_ADMIN,
+                weak,
+                POD_SECURITY,
+                words,
+                twin,
+            )
 
 
 def _harmless_volumes() -> list[Json]:
@@ -212,7 +395,10 @@ def _harmless_volumes() -> list[Json]:
         {"name": "a", "emptyDir": {}},
         {"name": "b", "configMap": {"name": "glovebox-snapshot"}},
         {"name": "c", "secret": {"secretName": "glovebox-artifacts-credentials"}},
-        {"name": "d", "downwardAPI": {"items": [{"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+        {
+            "name": "d",
+            "downwardAPI": {"items": [{"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]},
+        },
         {"name": "e", "persistentVolumeClaim": {"claimName": "scratch"}},
         {"name": "f", "ephemeral": {"volumeClaimTemplate": {"spec": _CLAIM}}},
         {"name": "g", "projected": {"sources": [{"configMap": {"name": "glovebox-snapshot"}}]}},
@@ -221,10 +407,22 @@ def _harmless_volumes() -> list[Json]:
 
 def _adopted() -> dict[str, dict[str, Any]]:
     """Return what makes the Job controller take a pod for one of the run's: its end would be the run's end."""
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "glovebox-run", "uid": _RUN_UID, "controller": True}
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": "glovebox-run",
+        "uid": _RUN_UID,
+        "controller": True,
+    }
     return {
-        "a pod that the run's Job would adopt": {"labels": {"batch.kubernetes.io/controller-uid": _RUN_UID}},
-        "a pod that the run's Job would adopt, by the older label": {"labels": {"controller-uid": _RUN_UID}},
-        "a pod that claims the run's name": {"labels": {"batch.kubernetes.io/job-name": "glovebox-run"}},
+        "a pod that the run's Job would adopt": {
+            "labels": {"batch.kubernetes.io/controller-uid": _RUN_UID}
+        },
+        "a pod that the run's Job would adopt, by the older label": {
+            "labels": {"controller-uid": _RUN_UID}
+        },
+        "a pod that claims the run's name": {
+            "labels": {"batch.kubernetes.io/job-name": "glovebox-run"}
+        },
         "a pod that says whose it is": {"ownerReferences": [owner]},
     }

@@ -42,12 +42,18 @@ def test_every_attack_has_a_name_of_its_own() -> None:
 
 def test_each_attack_belongs_to_a_line_of_the_threat_model_and_the_other_way_round() -> None:
     rows = re.findall(r"^\| (T\d\d) \|(.*)\|$", THREATS.read_text(), re.MULTILINE)
-    told = {threat for threat, row in rows if "::test_the_attack_is_refused_and_its_twin_admitted`" in row}
+    told = {
+        threat
+        for threat, row in rows
+        if "::test_the_attack_is_refused_and_its_twin_admitted`" in row
+    }
     assert told == {attempt.threat for attempt in attacks("", "")}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_attack_is_refused_and_its_twin_admitted(stage: Stage, attempts: dict[str, Attempt], name: str) -> None:
+def test_the_attack_is_refused_and_its_twin_admitted(
+    stage: Stage, attempts: dict[str, Attempt], name: str
+) -> None:
     expect_refused_and_the_twin_admitted(stage.api, attempts[name])
 
 
@@ -65,17 +71,33 @@ def test_the_job_controller_adopts_a_pod_that_looks_like_its_own(stage: Stage) -
         return [owner["uid"] for owner in owners] == [job["metadata"]["uid"]]
 
     eventually(adopted, what="the Job owns the forged pod")
-    tenant.delete(path_of("batch/v1", "jobs", namespace=stage.own, name="train"), propagationPolicy="Background")
+    tenant.delete(
+        path_of("batch/v1", "jobs", namespace=stage.own, name="train"),
+        propagationPolicy="Background",
+    )
 
 
 def test_no_field_of_a_team_s_own_resources_names_a_secret(stage: Stage) -> None:
     """An operator with rights on Secrets that obeys such a field reads them for whoever writes it (CVE-2026-39961)."""
     definitions = stage.api.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
-    ours = {made["spec"]["names"]["kind"]: made for made in definitions if made["spec"]["group"] == "glovebox.dev"}
-    naming = {kind: list(_fields(made["spec"]["versions"][0]["schema"]["openAPIV3Schema"])) for kind, made in ours.items()}
-    found = {kind: {path for path in paths if "secret" in path.lower()} for kind, paths in naming.items()}
-    assert {kind for kind, paths in found.items() if paths} == {"ObjectStore"}  # cluster-wide: the platform writes it
-    assert {ours[kind]["spec"]["scope"] for kind in ("ObjectStore", "IsolationProfile")} == {"Cluster"}
+    ours = {
+        made["spec"]["names"]["kind"]: made
+        for made in definitions
+        if made["spec"]["group"] == "glovebox.dev"
+    }
+    naming = {
+        kind: list(_fields(made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+        for kind, made in ours.items()
+    }
+    found = {
+        kind: {path for path in paths if "secret" in path.lower()} for kind, paths in naming.items()
+    }
+    assert {kind for kind, paths in found.items() if paths} == {
+        "ObjectStore"
+    }  # cluster-wide: the platform writes it
+    assert {ours[kind]["spec"]["scope"] for kind in ("ObjectStore", "IsolationProfile")} == {
+        "Cluster"
+    }
 
 
 def _fields(schema: dict[str, Any], path: str = "") -> Iterator[str]:

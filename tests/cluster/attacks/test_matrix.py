@@ -29,7 +29,9 @@ class Matrix:
     @cached_property
     def questions(self) -> list[Cell]:
         """Every question."""
-        return [cell for namespace in self.stage.places.values() for cell in self.offer.cells(namespace)]
+        return [
+            cell for namespace in self.stage.places.values() for cell in self.offer.cells(namespace)
+        ]
 
     @cached_property
     def anybodys(self) -> set[Cell]:
@@ -71,7 +73,10 @@ def test_nothing_that_matters_is_missing_from_the_questions(matrix: Matrix) -> N
     }
     assert dangerous - asked == set()
     assert len(matrix.questions) > 1500
-    assert Cell("", "rbac.authorization.k8s.io/clusterroles", "bind", "glovebox-tenant") in matrix.questions
+    assert (
+        Cell("", "rbac.authorization.k8s.io/clusterroles", "bind", "glovebox-tenant")
+        in matrix.questions
+    )
 
 
 @pytest.mark.parametrize("identity", IDENTITIES, ids=lambda identity: identity.name)
@@ -85,7 +90,9 @@ def test_who_may_do_what_is_exactly_what_is_listed(matrix: Matrix, identity: Ide
 
 
 def test_every_list_belongs_to_somebody() -> None:
-    assert sorted(path.stem for path in listing.FOLDER.glob("*.yaml")) == sorted(identity.name for identity in IDENTITIES)
+    assert sorted(path.stem for path in listing.FOLDER.glob("*.yaml")) == sorted(
+        identity.name for identity in IDENTITIES
+    )
 
 
 def test_one_right_more_and_one_right_less_are_both_told(matrix: Matrix) -> None:
@@ -94,11 +101,17 @@ def test_one_right_more_and_one_right_less_are_both_told(matrix: Matrix) -> None
     questions = list(matrix.offer.cells(TEAM))
     experimenter = next(identity for identity in IDENTITIES if identity.name == "experimenter")
     who = Who("walter", ("system:authenticated",))
-    listed = {cell for cell in listing.read(experimenter, places, questions) if cell.namespace == TEAM}
+    listed = {
+        cell for cell in listing.read(experimenter, places, questions) if cell.namespace == TEAM
+    }
     binding = bind(stage.api, TEAM, "glovebox-viewer", Actor(who.user))
     try:
         may = rights.allowed(stage.api, who, questions) - matrix.anybodys
     finally:
         stage.api.delete(binding)
-    assert "listed and not allowed: delete glovebox.dev/experiments in team" in listing.differences(may, listed, places)
-    assert "allowed and not listed: list glovebox.dev/datasetpins in team" in listing.differences(may, set(), places)
+    assert "listed and not allowed: delete glovebox.dev/experiments in team" in listing.differences(
+        may, listed, places
+    )
+    assert "allowed and not listed: list glovebox.dev/datasetpins in team" in listing.differences(
+        may, set(), places
+    )

@@ -32,18 +32,28 @@ def run_helm(*arguments: str, values: Manifest | None = None) -> subprocess.Comp
 
 def render(values: Manifest | None = None) -> list[Manifest]:
     """Return every object of the chart."""
-    return [document for document in yaml.load_all(_rendered(json.dumps(values or {})), Loader=yaml.CSafeLoader) if document]
+    return [
+        document
+        for document in yaml.load_all(_rendered(json.dumps(values or {})), Loader=yaml.CSafeLoader)
+        if document
+    ]
 
 
 @cache
 def _rendered(values: str) -> str:
-    done = run_helm("template", "glovebox", str(CHART), "--namespace=glovebox-system", values=json.loads(values))
+    done = run_helm(
+        "template", "glovebox", str(CHART), "--namespace=glovebox-system", values=json.loads(values)
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def only(objects: list[Manifest], kind: str, name: str | None = None) -> Manifest:
     """Return the one object of that kind and name."""
-    found = [thing for thing in objects if thing["kind"] == kind and name in {None, thing["metadata"]["name"]}]
+    found = [
+        thing
+        for thing in objects
+        if thing["kind"] == kind and name in {None, thing["metadata"]["name"]}
+    ]
     assert len(found) == 1, [thing["metadata"]["name"] for thing in found]
     return found[0]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 RELEASE = ("glovebox", str(CHART), "--namespace=glovebox-system")
 OURS = "app.kubernetes.io/name=glovebox"
-CLUSTER_WIDE = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+CLUSTER_WIDE = (
+    "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,13 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def installed(cluster: Cluster, kinds: str) -> list[str]:
     done = cluster.kubectl(
-        "get", kinds, "--selector", OURS, "--all-namespaces", "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.name} {end}"
+        "get",
+        kinds,
+        "--selector",
+        OURS,
+        "--all-namespaces",
+        "-o",
+        "jsonpath={range .items[*]}{.kind}/{.metadata.name} {end}",
     )
     return done.stdout.split()
 
@@ -51,7 +59,13 @@ def test_install_upgrade_uninstall(empty: Cluster) -> None:
 
     declare_an_experiment(empty)
     empty.helm("upgrade", *RELEASE, "--set-json", 'guards.breakGlassGroups=["emergency"]')
-    policy = empty.kubectl("get", "validatingadmissionpolicy", "glovebox-status", "-o", "jsonpath={.spec.matchConditions[1].expression}")
+    policy = empty.kubectl(
+        "get",
+        "validatingadmissionpolicy",
+        "glovebox-status",
+        "-o",
+        "jsonpath={.spec.matchConditions[1].expression}",
+    )
     assert 'g in ["emergency"]' in policy.stdout
 
     before = installed(empty, "customresourcedefinitions")
@@ -59,12 +73,16 @@ def test_install_upgrade_uninstall(empty: Cluster) -> None:
     assert installed(empty, "customresourcedefinitions") == before
     assert installed(empty, CLUSTER_WIDE) == []
     assert installed(empty, "deployments,services,serviceaccounts,roles,rolebindings") == []
-    assert empty.kubectl("get", "experiments.glovebox.dev", "--namespace=team-flights", "-o", "name").stdout.split()
+    assert empty.kubectl(
+        "get", "experiments.glovebox.dev", "--namespace=team-flights", "-o", "name"
+    ).stdout.split()
     assert empty.kubectl("get", "namespace", "gbx-flights-kept", "-o", "name").returncode == 0
 
     empty.helm("install", *RELEASE)
     assert installed(empty, "customresourcedefinitions") == before
-    assert empty.kubectl("get", "experiments.glovebox.dev", "--namespace=team-flights", "-o", "name").stdout.split()
+    assert empty.kubectl(
+        "get", "experiments.glovebox.dev", "--namespace=team-flights", "-o", "name"
+    ).stdout.split()
 
 
 def declare_an_experiment(cluster: Cluster) -> None:
@@ -73,32 +91,62 @@ def declare_an_experiment(cluster: Cluster) -> None:
     example = (ROOT / "docs" / "examples" / "flights" / "experiment.yaml").read_text()
     cluster.kubectl("create", "--namespace=team-flights", "-f", "-", stdin=example)
     operator = cluster.kubeconfig_for_service_account("glovebox-system", "glovebox-operator")
-    labels = {"glovebox.dev/experiment-uid": "u", "pod-security.kubernetes.io/enforce": "restricted"}
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gbx-flights-kept", "labels": labels}}
+    labels = {
+        "glovebox.dev/experiment-uid": "u",
+        "pod-security.kubernetes.io/enforce": "restricted",
+    }
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "gbx-flights-kept", "labels": labels},
+    }
     cluster.kubectl("create", f"--kubeconfig={operator}", "-f", "-", stdin=json.dumps(namespace))
 
 
 def test_the_operator_s_pod_is_admitted_where_pod_security_is_restricted(empty: Cluster) -> None:
     empty.kubectl("create", "namespace", "restricted")
-    empty.kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted")
+    empty.kubectl(
+        "label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted"
+    )
     empty.kubectl("create", "serviceaccount", "glovebox-operator", "--namespace=restricted")
     template = only(render(), "Deployment")["spec"]["template"]
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}, "spec": template["spec"]}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "operator"},
+        "spec": template["spec"],
+    }
     eventually(
         lambda: (
-            empty.kubectl("create", "--namespace=restricted", "--dry-run=server", "-f", "-", stdin=json.dumps(pod), check=False).returncode
+            empty.kubectl(
+                "create",
+                "--namespace=restricted",
+                "--dry-run=server",
+                "-f",
+                "-",
+                stdin=json.dumps(pod),
+                check=False,
+            ).returncode
             == 0
         ),
         what="the pod to be admitted",
     )
 
 
-@pytest.mark.parametrize("variant", [pytest.param(path, id=path.stem) for path in sorted((CHART / "ci").glob("*.yaml"))])
+@pytest.mark.parametrize(
+    "variant", [pytest.param(path, id=path.stem) for path in sorted((CHART / "ci").glob("*.yaml"))]
+)
 def test_the_api_server_accepts_every_object(empty: Cluster, variant: Path) -> None:
     """Every field is known and valid. Objects take another name, because those of the release stand already; definitions cannot."""
     elsewhere = {"CustomResourceDefinition", "ServiceMonitor"}
-    objects = [thing for thing in render(yaml.safe_load(variant.read_text())) if thing["kind"] not in elsewhere]
+    objects = [
+        thing
+        for thing in render(yaml.safe_load(variant.read_text()))
+        if thing["kind"] not in elsewhere
+    ]
     for thing in objects:
         thing["metadata"]["name"] += "-x"
     everything = {"apiVersion": "v1", "kind": "List", "items": objects}
-    empty.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(everything))
+    empty.kubectl(
+        "create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(everything)
+    )

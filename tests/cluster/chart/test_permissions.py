@@ -38,7 +38,11 @@ def documented() -> dict[str, dict[str, str]]:
 
 
 def test_the_roles_are_exactly_those_of_the_reference_page() -> None:
-    roles = {f"{role['metadata']['name']} ({role['kind']})": granted(role) for role in render() if role["kind"] in ROLES}
+    roles = {
+        f"{role['metadata']['name']} ({role['kind']})": granted(role)
+        for role in render()
+        if role["kind"] in ROLES
+    }
     assert roles == documented()
 
 
@@ -62,7 +66,11 @@ def test_nothing_joins_the_roles_that_every_cluster_has() -> None:
 
 
 def test_nobody_is_bound_but_the_operator() -> None:
-    bindings = [thing for thing in render() if thing["kind"].endswith("RoleBinding") or thing["kind"] == "RoleBinding"]
+    bindings = [
+        thing
+        for thing in render()
+        if thing["kind"].endswith("RoleBinding") or thing["kind"] == "RoleBinding"
+    ]
     assert sorted((thing["kind"], thing["roleRef"]["name"]) for thing in bindings) == [
         ("ClusterRoleBinding", "glovebox-operator"),
         ("RoleBinding", "glovebox-operator"),

@@ -18,8 +18,14 @@ _END_TIMEOUT = 30.0
 _REFUSALS = (
     'The DatasetPin "flights-2013-train" is invalid: spec: Forbidden: must stay as it was created',
     '"registry.example/flights/trainer:latest": must be an image pinned by digest',
-    "spec.resources.quota['requests.cpu'] asks for 64, more than the 8 that IsolationProfile standard allows",
-    "denied request: only the Glovebox operator may delete networkpolicies in the namespace of an experiment",
+    (
+        "spec.resources.quota['requests.cpu'] asks for 64, more than the 8 that IsolationProfile"
+        " standard allows"
+    ),
+    (
+        "denied request: only the Glovebox operator may delete networkpolicies in the namespace of"
+        " an experiment"
+    ),
 )
 
 
@@ -87,7 +93,10 @@ def test_all_of_it_happens_and_nothing_stays(demo: _Demo) -> None:
     text = " ".join(demo.output.split())
     assert code == 0, demo.output
     assert "All of it but the run happened" in text
-    assert "Left out here: the run, and with it packets, read-only mounts and the seal: no node was wanted" in text
+    assert (
+        "Left out here: the run, and with it packets, read-only mounts and the seal: no node was"
+        " wanted" in text
+    )
     for refusal in _REFUSALS:
         assert refusal in text, demo.output
     assert re.search(r"back after \d+\.\d+ s", text), demo.output
@@ -98,14 +107,19 @@ def test_all_of_it_happens_and_nothing_stays(demo: _Demo) -> None:
 
 INTERRUPTIONS: dict[str, tuple[signal.Signals, Callable[[_Demo], bool]]] = {
     "Ctrl-C while the API server starts": (signal.SIGINT, lambda demo: bool(demo.records())),
-    "Ctrl-C while the operator runs": (signal.SIGINT, lambda demo: "✓ Starting the operator" in demo.output),
+    "Ctrl-C while the operator runs": (
+        signal.SIGINT,
+        lambda demo: "✓ Starting the operator" in demo.output,
+    ),
     "SIGTERM while kubectl waits": (signal.SIGTERM, lambda demo: "✓ kubectl apply" in demo.output),
 }
 
 
 @pytest.mark.timeout(_TIMEOUT + 60)
 @pytest.mark.parametrize(("number", "moment"), INTERRUPTIONS.values(), ids=INTERRUPTIONS.keys())
-def test_an_interruption_leaves_no_process_behind(demo: _Demo, number: signal.Signals, moment: Callable[[_Demo], bool]) -> None:
+def test_an_interruption_leaves_no_process_behind(
+    demo: _Demo, number: signal.Signals, moment: Callable[[_Demo], bool]
+) -> None:
     demo.wait_until(lambda: moment(demo))
     demo.process.send_signal(number)
     assert demo.process.wait(timeout=_END_TIMEOUT) == 128 + number, demo.output

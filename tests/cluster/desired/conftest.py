@@ -31,6 +31,8 @@ def provision(bare: Cluster) -> Provision:
     numbers = itertools.count()
 
     def write(inputs: ExperimentInputs) -> Provisioned:
-        return Provisioned(bare.api, dataclasses.replace(inputs, namespace=f"desired-{next(numbers)}"))
+        return Provisioned(
+            bare.api, dataclasses.replace(inputs, namespace=f"desired-{next(numbers)}")
+        )
 
     return write

@@ -37,7 +37,11 @@ class Provisioned:
 
     def intent(self, kind: str, name: str | None = None) -> KubernetesObject:
         """Return the intent of that kind, of that name where there are several."""
-        return next(obj for obj in self.plan.objects() if obj["kind"] == kind and name in (None, obj["metadata"]["name"]))
+        return next(
+            obj
+            for obj in self.plan.objects()
+            if obj["kind"] == kind and name in (None, obj["metadata"]["name"])
+        )
 
     def live(self, intent: KubernetesObject) -> dict[str, Any]:
         return self.api.get(path(intent))
@@ -45,13 +49,19 @@ class Provisioned:
     def listed(self, intent: KubernetesObject) -> dict[str, Any]:
         """Return the live object as an item of a list, which says neither its kind nor its version."""
         items = self.api.list(collection(intent))
-        return next(item for item in items if item["metadata"]["name"] == intent["metadata"]["name"])
+        return next(
+            item for item in items if item["metadata"]["name"] == intent["metadata"]["name"]
+        )
 
     def repair(self, intent: KubernetesObject) -> dict[str, Any]:
         """Put an object right as the operator does: when a controller wrote in between, with what it wrote."""
         for _ in range(_TRIES):
             try:
-                return self.api.replace(path(intent), replacement(intent, self.live(intent)), fieldManager=names.FIELD_MANAGER)
+                return self.api.replace(
+                    path(intent),
+                    replacement(intent, self.live(intent)),
+                    fieldManager=names.FIELD_MANAGER,
+                )
             except ApiError as error:
                 if error.code != HTTPStatus.CONFLICT:
                     raise
@@ -77,4 +87,6 @@ def path(obj: KubernetesObject) -> str:
 
 def collection(obj: KubernetesObject) -> str:
     """Return the path of the objects of its kind."""
-    return path_of(obj["apiVersion"], PLURALS[obj["kind"]], namespace=obj["metadata"].get("namespace"))
+    return path_of(
+        obj["apiVersion"], PLURALS[obj["kind"]], namespace=obj["metadata"].get("namespace")
+    )

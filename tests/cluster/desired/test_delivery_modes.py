@@ -1,6 +1,7 @@
 """What each way of delivery renders is what a real API server takes: volumes, claims, caches, and the pod of the run itself.
 
-No driver and no image is mounted here: whether one does what its volume asks for only a node with it can show.
+No driver and no image is mounted here: whether one does what its volume asks for only a node with
+    it can show.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ PLURALS: Final = {
     "PersistentVolume": "persistentvolumes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
 }
-CASES: Final = sorted(path.parent for topic in ("cache", "input_volumes", "run") for path in (ROOT / topic).glob("*/expected.yaml"))
+CASES: Final = sorted(
+    path.parent
+    for topic in ("cache", "input_volumes", "run")
+    for path in (ROOT / topic).glob("*/expected.yaml")
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
@@ -35,7 +40,12 @@ def test_the_api_server_takes_it_and_keeps_every_field(cluster: Cluster, case: A
         assert lost(wanted.get("spec", {}), made.get("spec", {})) == []
         if wanted["kind"] == "Job":
             template = wanted["spec"]["template"]
-            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"}, "spec": template["spec"]}
+            pod = {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "p", "namespace": "default"},
+                "spec": template["spec"],
+            }
             # The account is the experiment's own; this namespace has another.
             pod["spec"] |= {"serviceAccountName": "default"}
             assert lost(pod["spec"], attempt(cluster, pod)["spec"]) == []
@@ -43,17 +53,31 @@ def test_the_api_server_takes_it_and_keeps_every_field(cluster: Cluster, case: A
 
 def attempt(cluster: Cluster, wanted: dict[str, Any]) -> dict[str, Any]:
     plural = PLURALS.get(wanted["kind"], "pods")
-    collection = path_of(wanted["apiVersion"], plural, namespace=wanted["metadata"].get("namespace"))
+    collection = path_of(
+        wanted["apiVersion"], plural, namespace=wanted["metadata"].get("namespace")
+    )
     return cluster.api.create(collection, wanted, dryRun="All", fieldValidation="Strict")
 
 
 def lost(wanted: Any, made: Any, path: str = "") -> list[str]:
     """Return where the answer does not hold what was asked for; what the server fills in is no loss."""
     if isinstance(wanted, dict):
-        return [each for key, value in wanted.items() for each in lost(value, (made or {}).get(key), f"{path}.{key}")]
+        return [
+            each
+            for key, value in wanted.items()
+            for each in lost(value, (made or {}).get(key), f"{path}.{key}")
+        ]
     if isinstance(wanted, list):
         if len(wanted) > len(made or []):
             return [path]
-        return [each for index, value in enumerate(wanted) for each in lost(value, made[index], f"{path}[{index}]")]
+        return [
+            each
+            for index, value in enumerate(wanted)
+            for each in lost(value, made[index], f"{path}[{index}]")
+        ]
     # A reference without a class is one with an empty class.
-    return [] if wanted == (made if made is not None else "") else [f"{path}: {wanted!r} became {made!r}"]
+    return (
+        []
+        if wanted == (made if made is not None else "")
+        else [f"{path}: {wanted!r} became {made!r}"]
+    )

@@ -31,10 +31,12 @@ class Deed:
 
     Attributes:
         kind: To an object of this kind.
-        how: `edit` (as kubectl edit), `add` (apply of something new), `seize` (forced apply of something of ours), `remove`.
+        how: `edit` (as kubectl edit), `add` (apply of something new), `seize` (forced apply of
+            something of ours), `remove`.
         body: The merge patch, the applied fields, or the pointer of what is removed.
         paths: The fields in which it shows.
-        named: Whether the API server's records name the rival. They do not name who removed a key from a map.
+        named: Whether the API server's records name the rival. They do not name who removed a key
+            from a map.
     """
 
     kind: str
@@ -59,7 +61,12 @@ DEEDS: Final = [
     Deed("Namespace", "remove", "/metadata/labels/glovebox.dev~1state", (STATE,), named=False),
     Deed("NetworkPolicy", "edit", {"spec": {"policyTypes": ["Ingress"]}}, ("spec.policyTypes[1]",)),
     Deed("NetworkPolicy", "add", {"spec": {"podSelector": {}, "ingress": [{}]}}, ("spec.ingress",)),
-    Deed("NetworkPolicy", "seize", {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}, ("spec.podSelector.matchLabels",)),
+    Deed(
+        "NetworkPolicy",
+        "seize",
+        {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}},
+        ("spec.podSelector.matchLabels",),
+    ),
     Deed("NetworkPolicy", "remove", "/spec/policyTypes", ("spec.policyTypes[1]",)),
     Deed("ResourceQuota", "edit", {"spec": {"hard": {"pods": "999"}}}, ("spec.hard.pods",)),
     Deed(
@@ -68,7 +75,12 @@ DEEDS: Final = [
         {"spec": {"hard": {"count/leases.coordination.k8s.io": "0"}}},
         ("spec.hard['count/leases.coordination.k8s.io']",),
     ),
-    Deed("ResourceQuota", "seize", {"spec": {"hard": {"requests.cpu": "64"}}}, ("spec.hard['requests.cpu']",)),
+    Deed(
+        "ResourceQuota",
+        "seize",
+        {"spec": {"hard": {"requests.cpu": "64"}}},
+        ("spec.hard['requests.cpu']",),
+    ),
     Deed("ResourceQuota", "remove", "/spec/hard/pods", ("spec.hard.pods",), named=False),
     Deed(
         "LimitRange",
@@ -88,20 +100,48 @@ DEEDS: Final = [
         "LimitRange",
         "seize",
         {"spec": {"limits": [{"type": "Pod", "max": {"cpu": "1"}}]}},
-        ("spec.limits[0].default", "spec.limits[0].defaultRequest", "spec.limits[0].max", "spec.limits[0].type"),
+        (
+            "spec.limits[0].default",
+            "spec.limits[0].defaultRequest",
+            "spec.limits[0].max",
+            "spec.limits[0].type",
+        ),
     ),
     Deed("LimitRange", "remove", "/spec/limits/0/default/cpu", ("spec.limits[0].default.cpu",)),
     Deed("ConfigMap", "edit", {"metadata": {"labels": {names.LABEL_TEAM: "other"}}}, (TEAM,)),
     Deed("ConfigMap", "add", ADD_LABEL, ("metadata.labels.rival",)),
     Deed("ConfigMap", "seize", {"metadata": {"labels": {names.LABEL_TEAM: "other"}}}, (TEAM,)),
     Deed("ConfigMap", "remove", "/metadata/labels/glovebox.dev~1team", (TEAM,), named=False),
-    Deed("ServiceAccount", "edit", {"automountServiceAccountToken": True}, ("automountServiceAccountToken",)),
-    Deed("ServiceAccount", "add", {"imagePullSecrets": [{"name": "theirs"}]}, ("imagePullSecrets",)),
-    Deed("ServiceAccount", "seize", {"automountServiceAccountToken": True}, ("automountServiceAccountToken",)),
-    Deed("ServiceAccount", "remove", "/automountServiceAccountToken", ("automountServiceAccountToken",), named=False),
+    Deed(
+        "ServiceAccount",
+        "edit",
+        {"automountServiceAccountToken": True},
+        ("automountServiceAccountToken",),
+    ),
+    Deed(
+        "ServiceAccount", "add", {"imagePullSecrets": [{"name": "theirs"}]}, ("imagePullSecrets",)
+    ),
+    Deed(
+        "ServiceAccount",
+        "seize",
+        {"automountServiceAccountToken": True},
+        ("automountServiceAccountToken",),
+    ),
+    Deed(
+        "ServiceAccount",
+        "remove",
+        "/automountServiceAccountToken",
+        ("automountServiceAccountToken",),
+        named=False,
+    ),
     Deed("RoleBinding", "edit", {"subjects": [STRANGER]}, ("subjects[0].kind", "subjects[0].name")),
     Deed("RoleBinding", "add", ADD_LABEL, ("metadata.labels.rival",)),
-    Deed("RoleBinding", "seize", {"roleRef": None, "subjects": [STRANGER]}, ("subjects[0].kind", "subjects[0].name")),
+    Deed(
+        "RoleBinding",
+        "seize",
+        {"roleRef": None, "subjects": [STRANGER]},
+        ("subjects[0].kind", "subjects[0].name"),
+    ),
     Deed("RoleBinding", "remove", "/subjects", ("subjects",), named=False),
 ]
 
@@ -117,13 +157,17 @@ def commit(api: Api, deed: Deed, intent: dict[str, Any]) -> None:
         applied = {"apiVersion": intent["apiVersion"], "kind": intent["kind"], **deed.body}
         if "roleRef" in applied:
             applied["roleRef"] = intent["roleRef"]
-        api.patch(where, applied, kind="apply", fieldManager=RIVAL, force=str(deed.how == "seize").lower())
+        api.patch(
+            where, applied, kind="apply", fieldManager=RIVAL, force=str(deed.how == "seize").lower()
+        )
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=str)
 def test_a_rival_is_found_out_and_put_right(deed: Deed, provision: Provision) -> None:
     experiment = provision(inputs_from())
-    intent = experiment.intent(deed.kind, names.RUNNER_SERVICE_ACCOUNT if deed.kind == "ServiceAccount" else None)
+    intent = experiment.intent(
+        deed.kind, names.RUNNER_SERVICE_ACCOUNT if deed.kind == "ServiceAccount" else None
+    )
     commit(experiment.api, deed, intent)
 
     live = experiment.live(intent)
@@ -140,13 +184,17 @@ def test_a_rival_is_found_out_and_put_right(deed: Deed, provision: Provision) ->
 
 def test_every_kind_of_a_plan_is_tried_in_every_way(provision: Provision) -> None:
     kinds = {intent["kind"] for intent, _ in provision(inputs_from()).answers}
-    assert {(deed.kind, deed.how) for deed in DEEDS} == {(kind, how) for kind in kinds for how in ("edit", "add", "seize", "remove")}
+    assert {(deed.kind, deed.how) for deed in DEEDS} == {
+        (kind, how) for kind in kinds for how in ("edit", "add", "seize", "remove")
+    }
 
 
 def test_who_removed_a_key_is_named_when_he_wrote_something_else_too(provision: Provision) -> None:
     experiment = provision(inputs_from())
     intent = experiment.intent("ResourceQuota")
-    experiment.api.patch(path(intent), {"spec": {"hard": {"pods": None, "services": "99"}}}, fieldManager=RIVAL)
+    experiment.api.patch(
+        path(intent), {"spec": {"hard": {"pods": None, "services": "99"}}}, fieldManager=RIVAL
+    )
     writer = writer_of(experiment.live(intent), "spec.hard.pods")
     assert writer is not None
     assert writer.manager == RIVAL
@@ -155,7 +203,11 @@ def test_who_removed_a_key_is_named_when_he_wrote_something_else_too(provision: 
 def test_a_foreign_annotation_is_neither_drift_nor_lost_in_a_repair(provision: Provision) -> None:
     experiment = provision(inputs_from())
     for intent, _ in experiment.answers:
-        experiment.api.patch(path(intent), {"metadata": {"annotations": {"other.example/note": "kept"}}}, fieldManager=RIVAL)
+        experiment.api.patch(
+            path(intent),
+            {"metadata": {"annotations": {"other.example/note": "kept"}}},
+            fieldManager=RIVAL,
+        )
         assert difference(intent, experiment.live(intent)) == []
         experiment.api.patch(path(intent), ADD_LABEL, fieldManager=RIVAL)
         repaired = experiment.repair(intent)
@@ -166,18 +218,31 @@ def test_a_foreign_annotation_is_neither_drift_nor_lost_in_a_repair(provision: P
 def test_an_annotation_in_our_name_is_drift_and_goes(provision: Provision) -> None:
     experiment = provision(inputs_from())
     for intent, _ in experiment.answers:
-        experiment.api.patch(path(intent), {"metadata": {"annotations": {"glovebox.dev/forged": "x"}}}, fieldManager=RIVAL)
-        assert difference(intent, experiment.live(intent))[0].path.startswith("metadata.annotations")
+        experiment.api.patch(
+            path(intent),
+            {"metadata": {"annotations": {"glovebox.dev/forged": "x"}}},
+            fieldManager=RIVAL,
+        )
+        assert difference(intent, experiment.live(intent))[0].path.startswith(
+            "metadata.annotations"
+        )
         assert difference(intent, experiment.repair(intent)) == []
 
 
-def test_a_default_account_that_kubernetes_made_first_is_put_right_although_nobody_is_named(provision: Provision) -> None:
+def test_a_default_account_that_kubernetes_made_first_is_put_right_although_nobody_is_named(
+    provision: Provision,
+) -> None:
     """Of an object that was created without any field of its own the API server records no writers until somebody applies."""
     experiment = provision(inputs_from())
     intent = experiment.intent("ServiceAccount", "default")
     experiment.api.delete(path(intent))
-    eventually(lambda: experiment.api.find(path(intent)), what="kube-controller-manager makes it anew")
-    assert {change.path for change in difference(intent, experiment.live(intent))} == {"automountServiceAccountToken", "metadata.labels"}
+    eventually(
+        lambda: experiment.api.find(path(intent)), what="kube-controller-manager makes it anew"
+    )
+    assert {change.path for change in difference(intent, experiment.live(intent))} == {
+        "automountServiceAccountToken",
+        "metadata.labels",
+    }
     assert difference(intent, experiment.repair(intent)) == []
     experiment.api.patch(path(intent), {"automountServiceAccountToken": True}, fieldManager=RIVAL)
     assert writer_of(experiment.live(intent), "automountServiceAccountToken") is None
@@ -187,4 +252,6 @@ def test_a_default_account_that_kubernetes_made_first_is_put_right_although_nobo
 def test_the_snapshot_s_data_cannot_be_changed_by_anybody(provision: Provision) -> None:
     experiment = provision(inputs_from())
     with pytest.raises(AssertionError, match="field is immutable when `immutable` is set"):
-        experiment.api.patch(path(experiment.intent("ConfigMap")), {"data": {"images": ""}}, fieldManager=RIVAL)
+        experiment.api.patch(
+            path(experiment.intent("ConfigMap")), {"data": {"images": ""}}, fieldManager=RIVAL
+        )

@@ -39,49 +39,96 @@ def test_whatever_is_declared_comes_back_unchanged(seed: int, provision: Provisi
 def test_writing_again_changes_nothing(provision: Provision) -> None:
     experiment = provision(inputs_from())
     quota = experiment.intent("ResourceQuota")
-    eventually(lambda: experiment.live(quota).get("status", {}).get("used"), what="the quota is counted")
+    eventually(
+        lambda: experiment.live(quota).get("status", {}).get("used"), what="the quota is counted"
+    )
     for intent, _ in experiment.answers:
         before = experiment.live(intent)["metadata"]["resourceVersion"]
         assert experiment.repair(intent)["metadata"]["resourceVersion"] == before, intent["kind"]
 
 
-def test_the_controllers_of_kubernetes_change_nothing_that_is_compared(provision: Provision) -> None:
+def test_the_controllers_of_kubernetes_change_nothing_that_is_compared(
+    provision: Provision,
+) -> None:
     experiment = provision(inputs_from())
     quota = experiment.intent("ResourceQuota")
     # The quota's status is the last thing they write into a new namespace.
-    eventually(lambda: experiment.live(quota).get("status", {}).get("used"), what="the quota is counted")
+    eventually(
+        lambda: experiment.live(quota).get("status", {}).get("used"), what="the quota is counted"
+    )
     expect_untouched(experiment)
 
 
 def any_experiment(rng: random.Random) -> list[dict[str, Any]]:
     """Return documents of some experiment, profile and store that the API allows."""
-    quota = {resource: _amount(rng) for resource in rng.sample(["requests.cpu", "requests.memory", "limits.cpu", "requests.storage"], 3)}
-    counts = {resource: str(rng.randrange(100)) for resource in rng.sample(["pods", "secrets", "count/jobs.batch", "configmaps"], 2)}
-    limits = {"defaultCpu": "1", "defaultMemory": "1Gi", "defaultRequestCpu": _small(rng), "defaultRequestMemory": _small(rng)}
+    quota = {
+        resource: _amount(rng)
+        for resource in rng.sample(
+            ["requests.cpu", "requests.memory", "limits.cpu", "requests.storage"], 3
+        )
+    }
+    counts = {
+        resource: str(rng.randrange(100))
+        for resource in rng.sample(["pods", "secrets", "count/jobs.batch", "configmaps"], 2)
+    }
+    limits = {
+        "defaultCpu": "1",
+        "defaultMemory": "1Gi",
+        "defaultRequestCpu": _small(rng),
+        "defaultRequestMemory": _small(rng),
+    }
     limits |= {maximum: _large(rng) for maximum in ("maxCpu", "maxMemory") if rng.random() < 0.5}
-    routes = [{"name": f"route-{index}", "cidr": _network(rng), "ports": _ports(rng)} for index in range(rng.randrange(6))]
-    parameters = {f"p{index}": "".join(rng.choices('aZ0"\\ \n\t\x00äß漢😀', k=rng.randrange(20))) for index in range(rng.randrange(5))}
-    subjects: list[dict[str, str]] = [{"kind": "Group", "name": "team:$(team)"}, {"kind": "User", "name": "a@example.org"}]
+    routes = [
+        {"name": f"route-{index}", "cidr": _network(rng), "ports": _ports(rng)}
+        for index in range(rng.randrange(6))
+    ]
+    parameters = {
+        f"p{index}": "".join(rng.choices('aZ0"\\ \n\t\x00äß漢😀', k=rng.randrange(20)))
+        for index in range(rng.randrange(5))
+    }
+    subjects: list[dict[str, str]] = [
+        {"kind": "Group", "name": "team:$(team)"},
+        {"kind": "User", "name": "a@example.org"},
+    ]
     subjects.append({"kind": "ServiceAccount", "name": "ci", "namespace": "$(team)"})
     store = rng.choice(
         [
             {"endpoint": "http://127.0.0.1:8333"},
             {"endpoint": "https://[2001:db8::1]"},
-            {"endpoint": "https://s3.example", "network": {"cidrs": [_network(rng), _network(rng)]}},
-            {"endpoint": "http://s3.storage.svc", "network": {"port": 8333, "pods": {"namespace": "storage", "labels": {"app": "s3"}}}},
+            {
+                "endpoint": "https://s3.example",
+                "network": {"cidrs": [_network(rng), _network(rng)]},
+            },
+            {
+                "endpoint": "http://s3.storage.svc",
+                "network": {
+                    "port": 8333,
+                    "pods": {"namespace": "storage", "labels": {"app": "s3"}},
+                },
+            },
         ]
     )
     return [
         {
             "kind": "IsolationProfile",
             "spec": {
-                "quota": [{"resource": name, "default": amount, "maximum": amount} for name, amount in (quota | counts).items()],
+                "quota": [
+                    {"resource": name, "default": amount, "maximum": amount}
+                    for name, amount in (quota | counts).items()
+                ],
                 "limits": limits,
                 "podSecurity": rng.choice(["Restricted", "Baseline"]),
                 "access": {"subjects": rng.sample(subjects, rng.randint(1, 3))},
             },
         },
-        {"kind": "Experiment", "spec": {"resources": {}, "network": {"egress": routes}, "config": {"parameters": parameters}}},
+        {
+            "kind": "Experiment",
+            "spec": {
+                "resources": {},
+                "network": {"egress": routes},
+                "config": {"parameters": parameters},
+            },
+        },
         {"kind": "ObjectStore", "spec": store},
     ]
 
@@ -99,8 +146,22 @@ def _large(rng: random.Random) -> str:
 
 
 def _network(rng: random.Random) -> str:
-    return rng.choice(["0.0.0.0/0", "::/0", "10.0.0.0/8", "203.0.113.7/32", "2001:DB8::/32", "fd00::/8", "128.0.0.0/1", "fd00:ec2::/32"])
+    return rng.choice(
+        [
+            "0.0.0.0/0",
+            "::/0",
+            "10.0.0.0/8",
+            "203.0.113.7/32",
+            "2001:DB8::/32",
+            "fd00::/8",
+            "128.0.0.0/1",
+            "fd00:ec2::/32",
+        ]
+    )
 
 
 def _ports(rng: random.Random) -> list[dict[str, Any]]:
-    return [{"port": rng.randint(1, 65535), "protocol": rng.choice(["TCP", "UDP", "SCTP"])} for _ in range(rng.randint(1, 4))]
+    return [
+        {"port": rng.randint(1, 65535), "protocol": rng.choice(["TCP", "UDP", "SCTP"])}
+        for _ in range(rng.randint(1, 4))
+    ]

@@ -22,11 +22,12 @@ _SPELLINGS: Final = """
     1e3 1e1 1.5e3 15e-1 1e-3 1000e0 1e6 1e18 12e5 5e2 1024e3
 """
 SPELLINGS: Final = _SPELLINGS.split()
-# The API server repeats these as they came, because it looks at the digits alone. What we write for them is what it would
-# write had it computed them, and it does not change that any more.
+# The API server repeats these as they came, because it looks at the digits alone. What we write for
+# them is what it would write had it computed them, and it does not change that any more.
 REDUNDANT: Final = ["+5Gi", "01", "1.500", "5.", "5.G", "1.Gi", "1E3", "001k", "1e0"]
 NO_QUANTITIES: Final = ["", "1i", "1K", "1ki", "1e", "abc", "1 Gi", "--1", "1..5", "1mi", "1Gi2"]
-# Here we are stricter on purpose: it would store something else than was said ("1000E" as "1", "8Ei" as one less).
+# Here we are stricter on purpose: it would store something else than was said ("1000E" as "1",
+# "8Ei" as one less).
 REFUSED_BY_US_ALONE: Final = ["1000E", "8Ei", "1e20", "2e33", "."]
 
 
@@ -69,7 +70,12 @@ def test_many_amounts_in_all_formats_are_written_alike(bare: Cluster) -> None:
     whole = [f"{rng.randrange(1, 5000)}{rng.choice(suffixes)}" for _ in range(300)]
     # One request for all: a LimitRange takes any resource, and any amount of it.
     maximum = {f"example.org/r{index}": text for index, text in enumerate(whole)}
-    body = {"metadata": {"name": "tried"}, "spec": {"limits": [{"type": "Container", "max": maximum}]}}
+    body = {
+        "metadata": {"name": "tried"},
+        "spec": {"limits": [{"type": "Container", "max": maximum}]},
+    }
     answer = bare.api.create("/api/v1/namespaces/default/limitranges", body, dryRun="All")
     given = answer["spec"]["limits"][0]["max"]
-    assert {text: canonical(text) for text in whole} == {text: given[resource] for resource, text in maximum.items()}
+    assert {text: canonical(text) for text in whole} == {
+        text: given[resource] for resource, text in maximum.items()
+    }

@@ -11,8 +11,8 @@ import pytest
 
 from glovebox.__main__ import log_in
 from glovebox.apply.applier import Applier
+from glovebox.apply.children import Children
 from glovebox.kube.client import Client
-from glovebox.observe.children import Children
 from support.cluster import Cluster
 from support.operator_process import BREAK_GLASS
 

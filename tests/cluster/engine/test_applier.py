@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from glovebox.apply.applier import Applier
+from glovebox.apply.children import Children
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import RESOURCE_QUOTA
-from glovebox.observe.children import ChildKey, Children
+from glovebox.kube.objects import ObjectKey
 from support.api import Api
 from support.cluster import Cluster
 from support.waiting import eventually
@@ -20,14 +21,24 @@ def quota(namespace: str, **hard: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
-        "metadata": {"name": "glovebox-quota", "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": "glovebox"}},
+        "metadata": {
+            "name": "glovebox-quota",
+            "namespace": namespace,
+            "labels": {"app.kubernetes.io/managed-by": "glovebox"},
+        },
         "spec": {"hard": {"pods": "3", **hard}},
     }
 
 
 def snapshot(namespace: str, text: str) -> dict[str, Any]:
     metadata = {"name": "glovebox-snapshot", "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "immutable": True, "data": {"text": text}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "immutable": True,
+        "data": {"text": text},
+    }
 
 
 def path(namespace: str) -> str:
@@ -36,17 +47,23 @@ def path(namespace: str) -> str:
 
 def counted(api: Api, namespace: str) -> dict[str, Any]:
     """Return the quota after the quota controller's own first write to it: its count."""
-    eventually(lambda: "used" in api.get(path(namespace)).get("status", {}), what="the quota is counted")
+    eventually(
+        lambda: "used" in api.get(path(namespace)).get("status", {}), what="the quota is counted"
+    )
     return api.get(path(namespace))
 
 
-async def test_a_right_object_is_not_even_asked_about(client: Client, applier: Applier, namespace: str) -> None:
+async def test_a_right_object_is_not_even_asked_about(
+    client: Client, applier: Applier, namespace: str
+) -> None:
     del client
     assert (await applier.ensure(quota(namespace), established=False)).outcome == "created"
     assert (await applier.ensure(quota(namespace), established=True)).outcome == "unchanged"
 
 
-async def test_a_changed_intent_is_an_update_and_no_drift(applier: Applier, namespace: str, api: Api) -> None:
+async def test_a_changed_intent_is_an_update_and_no_drift(
+    applier: Applier, namespace: str, api: Api
+) -> None:
     await applier.ensure(quota(namespace), established=False)
     applied = await applier.ensure(quota(namespace, services="2"), established=True)
     assert (applied.outcome, applied.drift) == ("updated", None)
@@ -72,7 +89,9 @@ async def test_what_an_earlier_process_made_is_taken_over_without_a_write(
     assert api.get(path(namespace))["metadata"]["resourceVersion"] == before
 
 
-async def test_an_immutable_object_is_made_anew_by_its_uid(applier: Applier, namespace: str, api: Api) -> None:
+async def test_an_immutable_object_is_made_anew_by_its_uid(
+    applier: Applier, namespace: str, api: Api
+) -> None:
     await applier.ensure(snapshot(namespace, "one"), established=False)
     where = f"/api/v1/namespaces/{namespace}/configmaps/glovebox-snapshot"
     before = api.get(where)["metadata"]["uid"]
@@ -103,7 +122,9 @@ async def test_a_rival_is_named_and_after_five_repairs_left_alone_for_a_while(
     assert (await applier.ensure(quota(namespace), established=True)).outcome == "repaired"
 
 
-async def test_alert_changes_nothing(applier: Applier, children: Children, namespace: str, api: Api) -> None:
+async def test_alert_changes_nothing(
+    applier: Applier, children: Children, namespace: str, api: Api
+) -> None:
     await applier.ensure(quota(namespace), established=False)
     live = api.patch(path(namespace), {"spec": {"hard": {"pods": "99"}}}, fieldManager="rival")
     children.seen(RESOURCE_QUOTA, live)
@@ -112,12 +133,16 @@ async def test_alert_changes_nothing(applier: Applier, children: Children, names
     assert api.get(path(namespace))["spec"]["hard"]["pods"] == "99"
 
 
-async def test_removing_spares_an_object_that_took_the_place_of_the_one_that_was_seen(applier: Applier, namespace: str, api: Api) -> None:
+async def test_removing_spares_an_object_that_took_the_place_of_the_one_that_was_seen(
+    applier: Applier, namespace: str, api: Api
+) -> None:
     await applier.ensure(quota(namespace), established=False)
     api.delete(path(namespace))
     eventually(lambda: api.find(path(namespace)) is None or None, what="it is gone")
     api.create(f"/api/v1/namespaces/{namespace}/resourcequotas", quota(namespace))
-    applied = await applier.remove(RESOURCE_QUOTA, ChildKey("ResourceQuota", namespace, "glovebox-quota"))
+    applied = await applier.remove(
+        RESOURCE_QUOTA, ObjectKey("ResourceQuota", namespace, "glovebox-quota")
+    )
     assert applied.outcome == "unchanged"
     assert api.find(path(namespace)) is not None
 
@@ -127,7 +152,12 @@ def mutating_policy(cluster: Cluster, namespace: str) -> None:
     """A policy of the platform that adds a key to every quota in this namespace, at each write."""
     root = "/apis/admissionregistration.k8s.io/v1"
     selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["resourcequotas"], "operations": ["CREATE", "UPDATE"]}
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "resources": ["resourcequotas"],
+        "operations": ["CREATE", "UPDATE"],
+    }
     expression = "Object{metadata: Object.metadata{labels: {'platform': 'was-here'}}}"
     cluster.api.create(
         f"{root}/mutatingadmissionpolicies",
@@ -137,14 +167,24 @@ def mutating_policy(cluster: Cluster, namespace: str) -> None:
                 "failurePolicy": "Fail",
                 "reinvocationPolicy": "Never",
                 "matchConstraints": {"namespaceSelector": selector, "resourceRules": [rule]},
-                "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}],
+                "mutations": [
+                    {
+                        "patchType": "ApplyConfiguration",
+                        "applyConfiguration": {"expression": expression},
+                    }
+                ],
             },
         },
     )
-    cluster.api.create(f"{root}/mutatingadmissionpolicybindings", {"metadata": {"name": namespace}, "spec": {"policyName": namespace}})
+    cluster.api.create(
+        f"{root}/mutatingadmissionpolicybindings",
+        {"metadata": {"name": namespace}, "spec": {"policyName": namespace}},
+    )
 
     def active() -> bool | None:
-        answer = cluster.api.create(f"/api/v1/namespaces/{namespace}/resourcequotas", quota(namespace), dryRun="All")
+        answer = cluster.api.create(
+            f"/api/v1/namespaces/{namespace}/resourcequotas", quota(namespace), dryRun="All"
+        )
         return answer["metadata"]["labels"].get("platform") == "was-here" or None
 
     eventually(active, what="the policy is active", timeout=20)
@@ -159,11 +199,19 @@ async def test_what_the_platform_adds_to_every_write_is_accepted_and_never_fough
     assert live["metadata"]["labels"]["platform"] == "was-here"
     children.seen(RESOURCE_QUOTA, live)
     assert (await applier.ensure(quota(namespace), established=True)).outcome == "unchanged"
-    assert api.get(path(namespace))["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]
+    assert (
+        api.get(path(namespace))["metadata"]["resourceVersion"]
+        == live["metadata"]["resourceVersion"]
+    )
 
 
-async def test_a_namespace_on_its_way_out_is_waited_for(applier: Applier, namespace: str, api: Api) -> None:
-    api.create(f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": "held", "finalizers": ["example.com/hold"]}})
+async def test_a_namespace_on_its_way_out_is_waited_for(
+    applier: Applier, namespace: str, api: Api
+) -> None:
+    api.create(
+        f"/api/v1/namespaces/{namespace}/configmaps",
+        {"metadata": {"name": "held", "finalizers": ["example.com/hold"]}},
+    )
     api.delete(f"/api/v1/namespaces/{namespace}")
     with pytest.raises(Exception, match="is being deleted") as waiting:
         await applier.ensure(quota(namespace), established=False)

@@ -9,12 +9,13 @@ from typing import Any
 import kopf
 import pytest
 
+from glovebox.apply.children import Children
 from glovebox.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, NETWORK_POLICY
-from glovebox.observe.children import ChildKey, Children
-from glovebox.observe.reflector import Reflector
+from glovebox.kube.objects import ObjectKey
+from glovebox.kube.reflector import Reflector
 from support.api import Api
 from support.cluster import Cluster
 
@@ -38,7 +39,9 @@ async def test_each_refusal_of_the_api_server_is_an_error_of_ours(
     with pytest.raises(Conflict):
         await client.replace(CONFIG_MAP, {**made, "data": {"a": "2"}})
     with pytest.raises(Conflict):
-        await client.delete(CONFIG_MAP, namespace, "glovebox-a", uid="00000000-0000-0000-0000-000000000000")
+        await client.delete(
+            CONFIG_MAP, namespace, "glovebox-a", uid="00000000-0000-0000-0000-000000000000"
+        )
     with pytest.raises(InvalidInput, match=r"metadata\.name"):
         await client.create(CONFIG_MAP, config_map(namespace, "Not A Name"))
     await client.delete(CONFIG_MAP, namespace, "glovebox-a", uid=made["metadata"]["uid"])
@@ -51,26 +54,39 @@ async def test_each_refusal_of_the_api_server_is_an_error_of_ours(
             await stranger.get(CONFIG_MAP, namespace, "x")
 
 
-async def test_no_answer_is_told_apart_from_a_no(login: Callable[[], kopf.ConnectionInfo], namespace: str) -> None:
+async def test_no_answer_is_told_apart_from_a_no(
+    login: Callable[[], kopf.ConnectionInfo], namespace: str
+) -> None:
     known = login()
-    nowhere = kopf.ConnectionInfo(server="https://127.0.0.1:9", ca_path=known.ca_path, ca_data=known.ca_data)
+    nowhere = kopf.ConnectionInfo(
+        server="https://127.0.0.1:9", ca_path=known.ca_path, ca_data=known.ca_data
+    )
     async with Client(lambda: nowhere) as lost:
         with pytest.raises(Unavailable):
             await lost.get(CONFIG_MAP, namespace, "x")
 
 
-async def test_large_lists_come_in_pages(client: Client, namespace: str, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_lists_come_in_pages(
+    client: Client, namespace: str, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("glovebox.kube.client.PAGE_SIZE", 2)
     for number in range(5):
-        api.create(f"/api/v1/namespaces/{namespace}/configmaps", config_map(namespace, f"glovebox-{number}"))
+        api.create(
+            f"/api/v1/namespaces/{namespace}/configmaps",
+            config_map(namespace, f"glovebox-{number}"),
+        )
     pages = [
         page["items"]
-        async for page in client.pages(CONFIG_MAP, namespace=namespace, label_selector="app.kubernetes.io/managed-by=glovebox")
+        async for page in client.pages(
+            CONFIG_MAP, namespace=namespace, label_selector="app.kubernetes.io/managed-by=glovebox"
+        )
     ]
     assert [len(page) for page in pages] == [2, 2, 1]
 
 
-async def test_a_reflector_tells_what_is_there_what_comes_and_what_goes(client: Client, namespace: str, api: Api) -> None:
+async def test_a_reflector_tells_what_is_there_what_comes_and_what_goes(
+    client: Client, namespace: str, api: Api
+) -> None:
     woken: list[str] = []
     children = Children(woken.append)
     children.claim(namespace, "Experiment/team/x")
@@ -79,29 +95,37 @@ async def test_a_reflector_tells_what_is_there_what_comes_and_what_goes(client: 
     api.create(root, policy)
     task = asyncio.create_task(Reflector(client, NETWORK_POLICY, children).run())
     try:
-        await _until(lambda: children.get(ChildKey("NetworkPolicy", namespace, "early")) is not None)
+        await _until(
+            lambda: children.get(ObjectKey("NetworkPolicy", namespace, "early")) is not None
+        )
         api.create(root, {**policy, "metadata": {"name": "late", "namespace": namespace}})
-        await _until(lambda: children.get(ChildKey("NetworkPolicy", namespace, "late")) is not None)
+        await _until(
+            lambda: children.get(ObjectKey("NetworkPolicy", namespace, "late")) is not None
+        )
         api.delete(f"{root}/early")
-        await _until(lambda: children.get(ChildKey("NetworkPolicy", namespace, "early")) is None)
+        await _until(lambda: children.get(ObjectKey("NetworkPolicy", namespace, "early")) is None)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert woken
 
 
-async def test_a_deletion_missed_in_a_gap_is_noticed_by_the_next_list(client: Client, namespace: str, api: Api) -> None:
+async def test_a_deletion_missed_in_a_gap_is_noticed_by_the_next_list(
+    client: Client, namespace: str, api: Api
+) -> None:
     woken: list[str] = []
     children = Children(woken.append)
     children.claim(namespace, "Experiment/team/x")
     root = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
-    made = api.create(root, {"metadata": {"name": "wall", "namespace": namespace}, "spec": {"podSelector": {}}})
-    children.want(ChildKey("NetworkPolicy", namespace, "wall"), b"as intended")
+    made = api.create(
+        root, {"metadata": {"name": "wall", "namespace": namespace}, "spec": {"podSelector": {}}}
+    )
+    children.want(ObjectKey("NetworkPolicy", namespace, "wall"), b"as intended")
     children.wrote(NETWORK_POLICY, made)
     api.delete(f"{root}/wall")  # nobody watches
     task = asyncio.create_task(Reflector(client, NETWORK_POLICY, children).run())
     try:
-        await _until(lambda: children.get(ChildKey("NetworkPolicy", namespace, "wall")) is None)
+        await _until(lambda: children.get(ObjectKey("NetworkPolicy", namespace, "wall")) is None)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

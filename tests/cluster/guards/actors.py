@@ -54,19 +54,34 @@ class Kubectl:
 
     cluster: Cluster
 
-    def __call__(self, actor: Actor, *arguments: str, manifest: KubernetesObject | None = None) -> Answer:
+    def __call__(
+        self, actor: Actor, *arguments: str, manifest: KubernetesObject | None = None
+    ) -> Answer:
         """Run kubectl as an actor; a manifest is given to it on its standard input."""
         stdin = None if manifest is None else json.dumps(manifest)
-        done = self.cluster.kubectl(*arguments, user=actor.user, groups=actor.groups, stdin=stdin, check=False)
-        return Answer(" ".join(arguments), done.returncode, done.stdout.strip(), done.stderr.strip())
+        done = self.cluster.kubectl(
+            *arguments, user=actor.user, groups=actor.groups, stdin=stdin, check=False
+        )
+        return Answer(
+            " ".join(arguments), done.returncode, done.stdout.strip(), done.stderr.strip()
+        )
 
     def create(self, actor: Actor, manifest: KubernetesObject, *, dry_run: bool = True) -> Answer:
         """Create an object; by default only as far as admission goes.
 
-        Checking fields against the schema is left out: it doubles the time, and a field that does not exist is refused by no guard.
+        Checking fields against the schema is left out: it doubles the time, and a field that does
+            not exist is refused by no guard.
         """
         dry = ["--dry-run=server"] if dry_run else []
-        return self(actor, "create", "--filename=-", "--output=name", "--validate=ignore", *dry, manifest=manifest)
+        return self(
+            actor,
+            "create",
+            "--filename=-",
+            "--output=name",
+            "--validate=ignore",
+            *dry,
+            manifest=manifest,
+        )
 
 
 def expect_admitted(answer: Answer) -> None:
@@ -77,7 +92,9 @@ def expect_denied(answer: Answer, policy: str, message: str) -> None:
     """The guard refused, with exactly this text after the API server's own preamble."""
     assert answer.code != 0, f"kubectl {answer.command}: admitted: {answer.out}"
     assert "is forbidden" in answer.err, answer.err
-    said = answer.err.partition(f"ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: ")
+    said = answer.err.partition(
+        f"ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: "
+    )
     assert said[1], f"kubectl {answer.command}: refused, but not by '{policy}': {answer.err}"
     assert said[2] == message
 

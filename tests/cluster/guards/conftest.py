@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster.guards import objects
-from cluster.guards.actors import BREAK_GLASS, BREAK_GLASS_GROUP, CLUSTER_ADMIN, NAMESPACE_ADMIN, OPERATOR, Answer, Kubectl, expect_admitted
+from cluster.guards.actors import (
+    BREAK_GLASS,
+    BREAK_GLASS_GROUP,
+    CLUSTER_ADMIN,
+    NAMESPACE_ADMIN,
+    OPERATOR,
+    Answer,
+    Kubectl,
+    expect_admitted,
+)
 from support.cluster import running_cluster
 
 if TYPE_CHECKING:
@@ -19,7 +28,11 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60
 # From where these tests' operator may hand out volumes.
-INPUT_VOLUMES = {"csiDrivers": ["s3.csi.aws.com"], "hostPaths": ["/srv/cache"], "nfsServers": ["nfs.example"]}
+INPUT_VOLUMES = {
+    "csiDrivers": ["s3.csi.aws.com"],
+    "hostPaths": ["/srv/cache"],
+    "nfsServers": ["nfs.example"],
+}
 GOLDEN = Path(__file__).parents[2] / "golden"
 CHART = Path(__file__).parents[3] / "helm" / "glovebox"
 
@@ -44,11 +57,20 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
             "operator": {
                 "enabled": False,
                 "identities": [OPERATOR.user],
-                "subjects": [{"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}],
+                "subjects": [
+                    {"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}
+                ],
             },
             "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP], "inputVolumes": INPUT_VOLUMES},
         }
-        install = ("install", "glovebox", str(CHART), "--namespace=glovebox-system", "--create-namespace", "--values=-")
+        install = (
+            "install",
+            "glovebox",
+            str(CHART),
+            "--namespace=glovebox-system",
+            "--create-namespace",
+            "--values=-",
+        )
         cluster.helm(*install, stdin=json.dumps(values))
         kubectl = Kubectl(cluster)
         wait_for_guards(kubectl)
@@ -58,25 +80,51 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
 def wait_for_guards(kubectl: Kubectl) -> None:
     """Wait until the guards act: all of them become active together, a few seconds after their creation."""
     decoy = objects.namespace("decoy")
-    until(lambda: kubectl.create(CLUSTER_ADMIN, decoy), lambda answer: "glovebox-namespaces" in answer.err)
-    until(lambda: kubectl.create(OPERATOR, decoy), lambda answer: "glovebox-operator-fence-namespaces" in answer.err)
+    until(
+        lambda: kubectl.create(CLUSTER_ADMIN, decoy),
+        lambda answer: "glovebox-namespaces" in answer.err,
+    )
+    until(
+        lambda: kubectl.create(OPERATOR, decoy),
+        lambda answer: "glovebox-operator-fence-namespaces" in answer.err,
+    )
 
 
 @pytest.fixture(scope="session")
 def experiments(guarded: Kubectl) -> Kubectl:
     """Kubectl, with experiments behind the guards (open, frozen, sealed, and one without a snapshot) and a plain namespace."""
     kubectl = guarded
-    for space, state in ((objects.NAMESPACE, "Open"), (objects.FROZEN_NAMESPACE, "Open"), (objects.SEALED_NAMESPACE, "Open")):
-        expect_admitted(kubectl.create(OPERATOR, objects.namespace(space, state=state), dry_run=False))
-        expect_admitted(kubectl.create(OPERATOR, objects.together(*objects.walls(space)), dry_run=False))
-        # The strongest right that somebody may hold inside: it can only be given by breaking the glass.
+    for space, state in (
+        (objects.NAMESPACE, "Open"),
+        (objects.FROZEN_NAMESPACE, "Open"),
+        (objects.SEALED_NAMESPACE, "Open"),
+    ):
+        expect_admitted(
+            kubectl.create(OPERATOR, objects.namespace(space, state=state), dry_run=False)
+        )
+        expect_admitted(
+            kubectl.create(OPERATOR, objects.together(*objects.walls(space)), dry_run=False)
+        )
+        # The strongest right that somebody may hold inside: it can only be given by breaking the
+        # glass.
         admin = objects.role_binding(space, "admins", "admin", NAMESPACE_ADMIN.user)
         expect_admitted(kubectl.create(BREAK_GLASS, admin, dry_run=False))
         expect_admitted(kubectl.create(CLUSTER_ADMIN, objects.pod(space, "running"), dry_run=False))
-    for space, state in ((objects.FROZEN_NAMESPACE, "Frozen"), (objects.SEALED_NAMESPACE, "Sealed")):
-        expect_admitted(kubectl(OPERATOR, "label", "--overwrite", "namespace", space, f"glovebox.dev/state={state}"))
-    expect_admitted(kubectl.create(OPERATOR, objects.namespace(objects.BARE_NAMESPACE), dry_run=False))
-    expect_admitted(kubectl.create(OPERATOR, objects.service_account(objects.BARE_NAMESPACE), dry_run=False))
+    for space, state in (
+        (objects.FROZEN_NAMESPACE, "Frozen"),
+        (objects.SEALED_NAMESPACE, "Sealed"),
+    ):
+        expect_admitted(
+            kubectl(
+                OPERATOR, "label", "--overwrite", "namespace", space, f"glovebox.dev/state={state}"
+            )
+        )
+    expect_admitted(
+        kubectl.create(OPERATOR, objects.namespace(objects.BARE_NAMESPACE), dry_run=False)
+    )
+    expect_admitted(
+        kubectl.create(OPERATOR, objects.service_account(objects.BARE_NAMESPACE), dry_run=False)
+    )
     expect_admitted(kubectl.create(CLUSTER_ADMIN, objects.WEAK_RUNTIME, dry_run=False))
     plain = (
         objects.namespace(objects.PLAIN_NAMESPACE, uid=None),

@@ -15,12 +15,20 @@ PLAIN_NAMESPACE = "plain"
 
 Json = dict[str, Any]
 
-WEAK_RUNTIME: Json = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "weak"}, "handler": "weak"}
+WEAK_RUNTIME: Json = {
+    "apiVersion": "node.k8s.io/v1",
+    "kind": "RuntimeClass",
+    "metadata": {"name": "weak"},
+    "handler": "weak",
+}
 
 
 def namespace(name: str, *, uid: str | None = "0b6d4f3e-0001", state: str = "Open") -> Json:
     """Return an experiment's Namespace; without a UID it is one of anybody."""
-    labels = {"app.kubernetes.io/managed-by": "glovebox", "pod-security.kubernetes.io/enforce": "restricted"}
+    labels = {
+        "app.kubernetes.io/managed-by": "glovebox",
+        "pod-security.kubernetes.io/enforce": "restricted",
+    }
     if uid is not None:
         labels |= {
             "glovebox.dev/experiment-uid": uid,
@@ -29,25 +37,46 @@ def namespace(name: str, *, uid: str | None = "0b6d4f3e-0001", state: str = "Ope
             "glovebox.dev/state": state,
         }
     annotations = {} if uid is None else {"glovebox.dev/experiment": f"{TEAM}/delay"}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels, "annotations": annotations}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": labels, "annotations": annotations},
+    }
 
 
 def _object(api_version: str, kind: str, name: str, space: str, **fields: Any) -> Json:
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": space}, **fields}
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": space},
+        **fields,
+    }
 
 
 def network_policy(space: str, name: str = "glovebox-default-deny") -> Json:
-    return _object("networking.k8s.io/v1", "NetworkPolicy", name, space, spec={"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+    return _object(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        name,
+        space,
+        spec={"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+    )
 
 
 def allow_all(space: str) -> Json:
     return _object(
-        "networking.k8s.io/v1", "NetworkPolicy", "allow-all", space, spec={"podSelector": {}, "egress": [{}], "policyTypes": ["Egress"]}
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        "allow-all",
+        space,
+        spec={"podSelector": {}, "egress": [{}], "policyTypes": ["Egress"]},
     )
 
 
 def quota(space: str, name: str = "glovebox-quota") -> Json:
-    return _object("v1", "ResourceQuota", name, space, spec={"hard": {"pods": "20", "count/jobs.batch": "20"}})
+    return _object(
+        "v1", "ResourceQuota", name, space, spec={"hard": {"pods": "20", "count/jobs.batch": "20"}}
+    )
 
 
 def limit_range(space: str, name: str = "glovebox-limits") -> Json:
@@ -56,10 +85,19 @@ def limit_range(space: str, name: str = "glovebox-limits") -> Json:
 
 
 def snapshot(space: str, images: str = f"{IMAGE}\n") -> Json:
-    return _object("v1", "ConfigMap", "glovebox-snapshot", space, immutable=True, data={"images": images, "digest": "sha256:" + "c" * 64})
+    return _object(
+        "v1",
+        "ConfigMap",
+        "glovebox-snapshot",
+        space,
+        immutable=True,
+        data={"images": images, "digest": "sha256:" + "c" * 64},
+    )
 
 
-def credentials(space: str, name: str = "glovebox-artifacts-credentials", kind: str = "Opaque") -> Json:
+def credentials(
+    space: str, name: str = "glovebox-artifacts-credentials", kind: str = "Opaque"
+) -> Json:
     return _object("v1", "Secret", name, space, type=kind, stringData={"accessKeyId": "x"})
 
 
@@ -94,7 +132,9 @@ def walls(space: str) -> list[Json]:
         snapshot(space),
         credentials(space),
         service_account(space),
-        role_binding(space, "glovebox-tenant", "glovebox-tenant", f"glovebox:team:{TEAM}", kind="Group"),
+        role_binding(
+            space, "glovebox-tenant", "glovebox-tenant", f"glovebox:team:{TEAM}", kind="Group"
+        ),
     ]
 
 
@@ -116,7 +156,11 @@ def pod_spec(**changes: Any) -> Json:
     return {
         "serviceAccountName": "glovebox-runner",
         "restartPolicy": "Never",
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "containers": [container()],
         **changes,
     }
@@ -128,9 +172,24 @@ def pod(space: str, name: str = "train", **changes: Any) -> Json:
 
 def deployment(space: str, name: str = "serve", **changes: Any) -> Json:
     labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": pod_spec(**{"restartPolicy": "Always", **changes})}
-    return _object("apps/v1", "Deployment", name, space, spec={"selector": {"matchLabels": labels}, "template": template})
+    template = {
+        "metadata": {"labels": labels},
+        "spec": pod_spec(**{"restartPolicy": "Always", **changes}),
+    }
+    return _object(
+        "apps/v1",
+        "Deployment",
+        name,
+        space,
+        spec={"selector": {"matchLabels": labels}, "template": template},
+    )
 
 
 def job(space: str, name: str = "train", **changes: Any) -> Json:
-    return _object("batch/v1", "Job", name, space, spec={"backoffLimit": 0, "template": {"spec": pod_spec(**changes)}})
+    return _object(
+        "batch/v1",
+        "Job",
+        name,
+        space,
+        spec={"backoffLimit": 0, "template": {"spec": pod_spec(**changes)}},
+    )

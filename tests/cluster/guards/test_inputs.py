@@ -31,7 +31,10 @@ PLAN = {"name": "plan", "configMap": {"name": "glovebox-inputs"}}
 # What a container that runs before the fetcher may have filled.
 SCRATCH = {"name": "scratch", "emptyDir": {}}
 SECRET = {"name": "keys", "secret": {"secretName": "glovebox-inputs-credentials"}}
-PROJECTED = {"name": "keys", "projected": {"sources": [{"secret": {"name": "glovebox-inputs-credentials"}}]}}
+PROJECTED = {
+    "name": "keys",
+    "projected": {"sources": [{"secret": {"name": "glovebox-inputs-credentials"}}]},
+}
 RUNS = Path(__file__).parents[2] / "golden" / "run"
 READ_ONLY = "must mount the volume 'glovebox-inputs' with `readOnly: true`"
 FETCHER_ALONE = "must not use Secret 'glovebox-inputs-credentials', which is for the fetcher alone"
@@ -54,13 +57,22 @@ def inputs(experiments: Kubectl) -> Kubectl:
 KEYS_MOUNT = {"name": "keys", "mountPath": "/var/run/glovebox/inputs", "readOnly": True}
 PLAN_MOUNT = {"name": "plan", "mountPath": "/etc/glovebox/inputs", "readOnly": True}
 TMP_MOUNT = {"name": "scratch", "mountPath": "/tmp"}  # noqa: S108 - a path in the pod
-FETCHER_MOUNTS = [{"name": "glovebox-inputs", "mountPath": "/inputs"}, KEYS_MOUNT, PLAN_MOUNT, TMP_MOUNT]
+FETCHER_MOUNTS = [
+    {"name": "glovebox-inputs", "mountPath": "/inputs"},
+    KEYS_MOUNT,
+    PLAN_MOUNT,
+    TMP_MOUNT,
+]
 SHOW_KEYS = {"exec": {"command": ["sh", "-c", "cat /var/run/glovebox/inputs/*"]}}
 
 
 def fetcher(*mounts: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Return the fetcher; mounts are further ones."""
-    return objects.container(PLATFORM, name="fetch") | {"command": COMMAND, "volumeMounts": [*FETCHER_MOUNTS, *mounts]} | changes
+    return (
+        objects.container(PLATFORM, name="fetch")
+        | {"command": COMMAND, "volumeMounts": [*FETCHER_MOUNTS, *mounts]}
+        | changes
+    )
 
 
 def reader(*mounts: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -70,36 +82,70 @@ def reader(*mounts: dict[str, Any], **changes: Any) -> dict[str, Any]:
 GOOD = reader({"name": "glovebox-inputs", "mountPath": "/inputs", "readOnly": True})
 
 
-def pod(main: dict[str, Any] = GOOD, first: dict[str, Any] | None = None, secret: dict[str, Any] = SECRET) -> dict[str, Any]:
-    return {"containers": [main], "initContainers": [first or fetcher()], "volumes": [VOLUME, PLAN, SCRATCH, secret]}
+def pod(
+    main: dict[str, Any] = GOOD,
+    first: dict[str, Any] | None = None,
+    secret: dict[str, Any] = SECRET,
+) -> dict[str, Any]:
+    return {
+        "containers": [main],
+        "initContainers": [first or fetcher()],
+        "volumes": [VOLUME, PLAN, SCRATCH, secret],
+    }
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
-def test_inputs_that_are_fetched_and_then_only_read_are_admitted(inputs: Kubectl, actor: Actor) -> None:
+def test_inputs_that_are_fetched_and_then_only_read_are_admitted(
+    inputs: Kubectl, actor: Actor
+) -> None:
     expect_admitted(inputs.create(actor, objects.pod(SPACE, **pod())))
     expect_admitted(inputs.create(actor, objects.job(SPACE, **pod())))
 
 
 ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
-    "a writable mount": (pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs"})), READ_ONLY),
+    "a writable mount": (
+        pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs"})),
+        READ_ONLY,
+    ),
     "a second, writable mount beside the read-only one": (
         pod(
             reader(
-                {"name": "glovebox-inputs", "mountPath": "/inputs", "readOnly": True}, {"name": "glovebox-inputs", "mountPath": "/again"}
+                {"name": "glovebox-inputs", "mountPath": "/inputs", "readOnly": True},
+                {"name": "glovebox-inputs", "mountPath": "/again"},
             )
         ),
         READ_ONLY,
     ),
-    "a writable mount of a part": (pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs", "subPath": "train"})), READ_ONLY),
-    "the credentials as a volume": (pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True})), FETCHER_ALONE),
+    "a writable mount of a part": (
+        pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs", "subPath": "train"})),
+        READ_ONLY,
+    ),
+    "the credentials as a volume": (
+        pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True})),
+        FETCHER_ALONE,
+    ),
     "the credentials in a projected volume": (
-        pod(reader({"name": "keys", "mountPath": "/keys", "readOnly": True}), fetcher(volumeMounts=FETCHER_MOUNTS[:1]), PROJECTED),
+        pod(
+            reader({"name": "keys", "mountPath": "/keys", "readOnly": True}),
+            fetcher(volumeMounts=FETCHER_MOUNTS[:1]),
+            PROJECTED,
+        ),
         FETCHER_ALONE,
     ),
     "the credentials in a variable": (
         pod(
             reader(
-                env=[{"name": "K", "valueFrom": {"secretKeyRef": {"name": "glovebox-inputs-credentials", "key": "primary.credentials"}}}]
+                env=[
+                    {
+                        "name": "K",
+                        "valueFrom": {
+                            "secretKeyRef": {
+                                "name": "glovebox-inputs-credentials",
+                                "key": "primary.credentials",
+                            }
+                        },
+                    }
+                ]
             )
         ),
         FETCHER_ALONE,
@@ -108,27 +154,50 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
         pod(reader(envFrom=[{"secretRef": {"name": "glovebox-inputs-credentials"}}])),
         FETCHER_ALONE,
     ),
-    "a fetcher with another command": (pod(first=fetcher(command=["sh", "-c", "cat /keys/*"])), READ_ONLY),
+    "a fetcher with another command": (
+        pod(first=fetcher(command=["sh", "-c", "cat /keys/*"])),
+        READ_ONLY,
+    ),
     "a fetcher with arguments": (pod(first=fetcher(args=["x"])), READ_ONLY),
-    "a fetcher with variables of its own": (pod(first=fetcher(env=[{"name": "PYTHONPATH", "value": "/inputs"}])), READ_ONLY),
+    "a fetcher with variables of its own": (
+        pod(first=fetcher(env=[{"name": "PYTHONPATH", "value": "/inputs"}])),
+        READ_ONLY,
+    ),
     "the fetcher's command in another image": (pod(first=fetcher(image=objects.IMAGE)), READ_ONLY),
     "the fetcher's image as the run itself": (
         {"containers": [fetcher()], "volumes": [VOLUME, PLAN, SCRATCH, SECRET]},
         READ_ONLY,
     ),
-    # Whatever else makes another program of it, or lets somebody look into it while it holds the credentials.
-    "a fetcher that starts in a folder of somebody's": (pod(first=fetcher(workingDir="/datasets/mine")), READ_ONLY),
-    "a fetcher whose program was mounted over": (pod(first=fetcher({"name": "scratch", "mountPath": "/opt/glovebox"})), READ_ONLY),
+    # Whatever else makes another program of it, or lets somebody look into it while it holds the
+    # credentials.
+    "a fetcher that starts in a folder of somebody's": (
+        pod(first=fetcher(workingDir="/datasets/mine")),
+        READ_ONLY,
+    ),
+    "a fetcher whose program was mounted over": (
+        pod(first=fetcher({"name": "scratch", "mountPath": "/opt/glovebox"})),
+        READ_ONLY,
+    ),
     "a fetcher whose program was mounted over, by a detour": (
         pod(first=fetcher({"name": "scratch", "mountPath": "/datasets/../opt/glovebox"})),
         READ_ONLY,
     ),
     "a fetcher with a plan of somebody's": (
-        pod(first=fetcher(volumeMounts=[*FETCHER_MOUNTS[:2], {"name": "scratch", "mountPath": "/etc/glovebox/inputs"}])),
+        pod(
+            first=fetcher(
+                volumeMounts=[
+                    *FETCHER_MOUNTS[:2],
+                    {"name": "scratch", "mountPath": "/etc/glovebox/inputs"},
+                ]
+            )
+        ),
         READ_ONLY,
     ),
     "a fetcher with credentials of somebody's beside its own": (pod(secret=PROJECTED), READ_ONLY),
-    "a fetcher that goes on beside the others": (pod(first=fetcher(restartPolicy="Always")), READ_ONLY),
+    "a fetcher that goes on beside the others": (
+        pod(first=fetcher(restartPolicy="Always")),
+        READ_ONLY,
+    ),
     "a fetcher with a probe that is a program": (
         pod(first=fetcher(restartPolicy="Always", startupProbe=SHOW_KEYS)),
         READ_ONLY,
@@ -137,54 +206,96 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
         pod(first=fetcher(restartPolicy="Always", lifecycle={"postStart": SHOW_KEYS})),
         READ_ONLY,
     ),
-    "a fetcher whose last words hide a file": (pod(first=fetcher(terminationMessagePath="/opt/glovebox/bin/python")), READ_ONLY),
-    "a fetcher whose processes the others see": (pod() | {"shareProcessNamespace": True}, READ_ONLY),
+    "a fetcher whose last words hide a file": (
+        pod(first=fetcher(terminationMessagePath="/opt/glovebox/bin/python")),
+        READ_ONLY,
+    ),
+    "a fetcher whose processes the others see": (
+        pod() | {"shareProcessNamespace": True},
+        READ_ONLY,
+    ),
 }
 
 
-CLAIM = {"name": "glovebox-input-train", "persistentVolumeClaim": {"claimName": "glovebox-input-train", "readOnly": True}}
+CLAIM = {
+    "name": "glovebox-input-train",
+    "persistentVolumeClaim": {"claimName": "glovebox-input-train", "readOnly": True},
+}
 # What a claim is called in a pod is the pod's to say.
 DISGUISED = {"name": "cheap", "persistentVolumeClaim": {"claimName": "glovebox-input-train"}}
-IMAGE_VOLUME = {"name": "glovebox-input-train", "image": {"reference": DATA_IMAGE, "pullPolicy": "IfNotPresent"}}
+IMAGE_VOLUME = {
+    "name": "glovebox-input-train",
+    "image": {"reference": DATA_IMAGE, "pullPolicy": "IfNotPresent"},
+}
 DATASET_READ_ONLY = "must mount the volume of a dataset with `readOnly: true`"
 NO_INPUT = "an image may be mounted only where it is an input of the experiment"
 
 
-def dataset(volume: dict[str, Any], *, main: bool = True, first: bool = True, **mount: Any) -> dict[str, Any]:
+def dataset(
+    volume: dict[str, Any], *, main: bool = True, first: bool = True, **mount: Any
+) -> dict[str, Any]:
     """Return a pod with a dataset's volume; `main` and `first` say whether the run and the fetcher mount it read-only."""
     name = volume["name"]
 
     def mounts(path: str, *, read_only: bool) -> dict[str, Any]:
-        return {"name": name, "mountPath": path, **({"readOnly": True} if read_only else {}), **mount}
+        return {
+            "name": name,
+            "mountPath": path,
+            **({"readOnly": True} if read_only else {}),
+            **mount,
+        }
 
     return {
         "containers": [reader(mounts("/inputs/train", read_only=main))],
         "initContainers": [
             fetcher(
-                volumeMounts=[{"name": "glovebox-inputs", "mountPath": "/inputs"}, PLAN_MOUNT, mounts("/datasets/train", read_only=first)]
+                volumeMounts=[
+                    {"name": "glovebox-inputs", "mountPath": "/inputs"},
+                    PLAN_MOUNT,
+                    mounts("/datasets/train", read_only=first),
+                ]
             )
         ],
         "volumes": [VOLUME, PLAN, SCRATCH, volume],
     }
 
 
-@pytest.mark.parametrize("volume", [CLAIM, DISGUISED, IMAGE_VOLUME], ids=["claim", "claim by another name", "image"])
+@pytest.mark.parametrize(
+    "volume", [CLAIM, DISGUISED, IMAGE_VOLUME], ids=["claim", "claim by another name", "image"]
+)
 @pytest.mark.parametrize("actor", EVERYBODY)
-def test_datasets_that_are_only_read_are_admitted(inputs: Kubectl, actor: Actor, volume: dict[str, Any]) -> None:
+def test_datasets_that_are_only_read_are_admitted(
+    inputs: Kubectl, actor: Actor, volume: dict[str, Any]
+) -> None:
     expect_admitted(inputs.create(actor, objects.pod(SPACE, **dataset(volume))))
     expect_admitted(inputs.create(actor, objects.job(SPACE, **dataset(volume))))
 
 
 ATTACKS |= {
     "a dataset's claim, writable": (dataset(CLAIM, main=False), DATASET_READ_ONLY),
-    "a dataset's claim, writable for the fetcher itself": (dataset(CLAIM, first=False), DATASET_READ_ONLY),
+    "a dataset's claim, writable for the fetcher itself": (
+        dataset(CLAIM, first=False),
+        DATASET_READ_ONLY,
+    ),
     "a dataset's claim under another name": (dataset(DISGUISED, main=False), DATASET_READ_ONLY),
-    "a part of a dataset's claim, writable": (dataset(CLAIM, main=False, subPath="data"), DATASET_READ_ONLY),
+    "a part of a dataset's claim, writable": (
+        dataset(CLAIM, main=False, subPath="data"),
+        DATASET_READ_ONLY,
+    ),
     "a dataset's image, writable": (dataset(IMAGE_VOLUME, main=False), DATASET_READ_ONLY),
-    "an image that is no input": (dataset({"name": "other", "image": {"reference": objects.IMAGE}}), NO_INPUT),
-    "an input's image by its tag": (dataset({"name": "other", "image": {"reference": "registry.example/data:latest"}}), NO_INPUT),
+    "an image that is no input": (
+        dataset({"name": "other", "image": {"reference": objects.IMAGE}}),
+        NO_INPUT,
+    ),
+    "an input's image by its tag": (
+        dataset({"name": "other", "image": {"reference": "registry.example/data:latest"}}),
+        NO_INPUT,
+    ),
     "a dataset as a device": (
-        {"containers": [reader(volumeDevices=[{"name": "cheap", "devicePath": "/dev/x"}])], "volumes": [DISGUISED]},
+        {
+            "containers": [reader(volumeDevices=[{"name": "cheap", "devicePath": "/dev/x"}])],
+            "volumes": [DISGUISED],
+        },
         DATASET_READ_ONLY,
     ),
 }
@@ -197,8 +308,13 @@ def test_every_other_way_to_the_inputs_is_refused(inputs: Kubectl, actor: Actor,
     expect_refused(inputs.create(actor, objects.pod(SPACE, **spec)), "glovebox-images", words)
 
 
-@pytest.mark.parametrize("case", [pytest.param(path, id=path.parent.name) for path in sorted(RUNS.glob("*/expected.yaml"))])
-def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(inputs: Kubectl, case: Path) -> None:
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(path, id=path.parent.name) for path in sorted(RUNS.glob("*/expected.yaml"))],
+)
+def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(
+    inputs: Kubectl, case: Path
+) -> None:
     """In every mode of delivery: the guards name its folders and volumes once more."""
     job = yaml.safe_load(case.read_text())
     job["metadata"]["namespace"] = SPACE
@@ -213,20 +329,31 @@ def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(inputs
     expect_admitted(inputs.create(OPERATOR, job))
 
 
-@pytest.mark.parametrize("name", ["a writable mount", "the credentials as a volume", "a fetcher whose program was mounted over"])
+@pytest.mark.parametrize(
+    "name",
+    ["a writable mount", "the credentials as a volume", "a fetcher whose program was mounted over"],
+)
 def test_a_job_is_refused_itself(inputs: Kubectl, name: str) -> None:
     spec, words = ATTACKS[name]
-    expect_refused(inputs.create(CLUSTER_ADMIN, objects.job(SPACE, **spec)), "glovebox-job-images", words)
+    expect_refused(
+        inputs.create(CLUSTER_ADMIN, objects.job(SPACE, **spec)), "glovebox-job-images", words
+    )
 
 
 def test_a_debug_container_mounts_a_dataset_read_only_or_not_at_all(inputs: Kubectl) -> None:
-    expect_admitted(inputs.create(CLUSTER_ADMIN, objects.pod(SPACE, "held", **dataset(CLAIM)), dry_run=False))
+    expect_admitted(
+        inputs.create(CLUSTER_ADMIN, objects.pod(SPACE, "held", **dataset(CLAIM)), dry_run=False)
+    )
 
     def debug(**mount: Any) -> Answer:
-        container = objects.container(name="debug") | {"volumeMounts": [{"name": CLAIM["name"], "mountPath": "/d", **mount}]}
+        container = objects.container(name="debug") | {
+            "volumeMounts": [{"name": CLAIM["name"], "mountPath": "/d", **mount}]
+        }
         patch = json.dumps({"spec": {"ephemeralContainers": [container]}})
         how = ("--subresource=ephemeralcontainers", "--type=strategic", "--dry-run=server")
-        return inputs(CLUSTER_ADMIN, "patch", "pod", "held", f"--namespace={SPACE}", f"--patch={patch}", *how)
+        return inputs(
+            CLUSTER_ADMIN, "patch", "pod", "held", f"--namespace={SPACE}", f"--patch={patch}", *how
+        )
 
     expect_refused(debug(), "glovebox-images", DATASET_READ_ONLY)
     expect_admitted(debug(readOnly=True))
@@ -234,10 +361,14 @@ def test_a_debug_container_mounts_a_dataset_read_only_or_not_at_all(inputs: Kube
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 @pytest.mark.parametrize("make", [objects.job, objects.pod])
-def test_nobody_forges_or_deletes_what_the_operator_runs(inputs: Kubectl, actor: Actor, make: Any) -> None:
+def test_nobody_forges_or_deletes_what_the_operator_runs(
+    inputs: Kubectl, actor: Actor, make: Any
+) -> None:
     run = make(SPACE, "glovebox-run")
     run["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
-    expect_refused(inputs.create(actor, run), "glovebox-owned-objects", "only the Glovebox operator may create")
+    expect_refused(
+        inputs.create(actor, run), "glovebox-owned-objects", "only the Glovebox operator may create"
+    )
 
 
 def test_the_run_that_the_operator_made_cannot_be_taken_away(inputs: Kubectl) -> None:
@@ -247,7 +378,13 @@ def test_the_run_that_the_operator_made_cannot_be_taken_away(inputs: Kubectl) ->
     for actor in (CLUSTER_ADMIN, NAMESPACE_ADMIN):
         answer = inputs(actor, "delete", "job/glovebox-run", f"--namespace={SPACE}", "--wait=false")
         expect_refused(answer, "glovebox-owned-objects", "only the Glovebox operator may delete")
-        answer = inputs(actor, "label", "job/glovebox-run", f"--namespace={SPACE}", "app.kubernetes.io/managed-by-")
+        answer = inputs(
+            actor,
+            "label",
+            "job/glovebox-run",
+            f"--namespace={SPACE}",
+            "app.kubernetes.io/managed-by-",
+        )
         expect_refused(answer, "glovebox-owned-objects", "only the Glovebox operator may update")
 
 

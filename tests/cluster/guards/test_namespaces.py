@@ -23,63 +23,140 @@ from cluster.guards.actors import (
 )
 
 POLICY = "glovebox-namespaces"
-LABELS = "labels of 'glovebox.dev/' on a namespace may be set, changed and removed only by the Glovebox operator"
+LABELS = (
+    "labels of 'glovebox.dev/' on a namespace may be set, changed and removed only by the Glovebox"
+    " operator"
+)
 SECURITY = (
-    "the labels 'pod-security.kubernetes.io/...' and 'app.kubernetes.io/managed-by' of an experiment's namespace may be changed only "
-    "by the Glovebox operator; choose another IsolationProfile instead"
+    "the labels 'pod-security.kubernetes.io/...' and 'app.kubernetes.io/managed-by' of an"
+    " experiment's namespace may be changed only by the Glovebox operator; choose another"
+    " IsolationProfile instead"
 )
-ANNOTATIONS = "annotations of 'glovebox.dev/' on an experiment's namespace may be changed only by the Glovebox operator"
-OWNERS = "`ownerReferences` of an experiment's namespace may not be changed: the garbage collector would delete it with its new owner"
+ANNOTATIONS = (
+    "annotations of 'glovebox.dev/' on an experiment's namespace may be changed only by the"
+    " Glovebox operator"
+)
+OWNERS = (
+    "`ownerReferences` of an experiment's namespace may not be changed: the garbage collector would"
+    " delete it with its new owner"
+)
 CREATE = (
-    "only the Glovebox operator may create a namespace whose name begins with 'gbx-' or that has a label of 'glovebox.dev/'; "
-    "choose another name, or create an Experiment"
+    "only the Glovebox operator may create a namespace whose name begins with 'gbx-' or that has a"
+    " label of 'glovebox.dev/'; choose another name, or create an Experiment"
 )
-DELETE = "only the Glovebox operator may delete the namespace of an experiment; delete Experiment 'delay' of team 'flights' instead"
-FINALIZE = "only Kubernetes itself may finalize the namespace of an experiment; what blocks its deletion is named in its status"
-OWNER = {"apiVersion": "v1", "kind": "Namespace", "name": "gone", "uid": "00000000-0000-0000-0000-000000000000"}
+DELETE = (
+    "only the Glovebox operator may delete the namespace of an experiment; delete Experiment"
+    " 'delay' of team 'flights' instead"
+)
+FINALIZE = (
+    "only Kubernetes itself may finalize the namespace of an experiment; what blocks its deletion"
+    " is named in its status"
+)
+OWNER = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "name": "gone",
+    "uid": "00000000-0000-0000-0000-000000000000",
+}
 
 CHANGES = [
-    pytest.param({"labels": {"glovebox.dev/experiment-uid": None}}, LABELS, id="escape by removing the mark"),
-    pytest.param({"labels": {"glovebox.dev/experiment-uid": "other"}}, LABELS, id="hand it to another experiment"),
+    pytest.param(
+        {"labels": {"glovebox.dev/experiment-uid": None}}, LABELS, id="escape by removing the mark"
+    ),
+    pytest.param(
+        {"labels": {"glovebox.dev/experiment-uid": "other"}},
+        LABELS,
+        id="hand it to another experiment",
+    ),
     pytest.param({"labels": {"glovebox.dev/state": "Open"}}, LABELS, id="open it again"),
     pytest.param({"labels": {"glovebox.dev/state": None}}, LABELS, id="hide its state"),
     pytest.param({"labels": {"glovebox.dev/new": "x"}}, LABELS, id="invent a label of ours"),
-    pytest.param({"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}, SECURITY, id="weaken Pod Security"),
-    pytest.param({"labels": {"pod-security.kubernetes.io/enforce": None}}, SECURITY, id="drop Pod Security"),
-    pytest.param({"labels": {"pod-security.kubernetes.io/enforce-version": "v1.20"}}, SECURITY, id="age Pod Security"),
-    pytest.param({"labels": {"app.kubernetes.io/managed-by": None}}, SECURITY, id="hide it from the operator's watch"),
-    pytest.param({"annotations": {"glovebox.dev/experiment": "rival/x"}}, ANNOTATIONS, id="claim it for another Experiment"),
-    pytest.param({"annotations": {"glovebox.dev/experiment": None}}, ANNOTATIONS, id="make it an orphan"),
+    pytest.param(
+        {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
+        SECURITY,
+        id="weaken Pod Security",
+    ),
+    pytest.param(
+        {"labels": {"pod-security.kubernetes.io/enforce": None}}, SECURITY, id="drop Pod Security"
+    ),
+    pytest.param(
+        {"labels": {"pod-security.kubernetes.io/enforce-version": "v1.20"}},
+        SECURITY,
+        id="age Pod Security",
+    ),
+    pytest.param(
+        {"labels": {"app.kubernetes.io/managed-by": None}},
+        SECURITY,
+        id="hide it from the operator's watch",
+    ),
+    pytest.param(
+        {"annotations": {"glovebox.dev/experiment": "rival/x"}},
+        ANNOTATIONS,
+        id="claim it for another Experiment",
+    ),
+    pytest.param(
+        {"annotations": {"glovebox.dev/experiment": None}}, ANNOTATIONS, id="make it an orphan"
+    ),
     pytest.param({"ownerReferences": [OWNER]}, OWNERS, id="let the garbage collector delete it"),
 ]
 
 
-def change(kubectl: Kubectl, actor: Actor, name: str, metadata: Mapping[str, object], subresource: str | None = None) -> Answer:
+def change(
+    kubectl: Kubectl,
+    actor: Actor,
+    name: str,
+    metadata: Mapping[str, object],
+    subresource: str | None = None,
+) -> Answer:
     extra = [f"--subresource={subresource}"] if subresource else []
     patch = json.dumps({"metadata": metadata})
-    return kubectl(actor, "patch", "namespace", name, "--dry-run=server", "--type=merge", f"--patch={patch}", *extra)
+    return kubectl(
+        actor,
+        "patch",
+        "namespace",
+        name,
+        "--dry-run=server",
+        "--type=merge",
+        f"--patch={patch}",
+        *extra,
+    )
 
 
 def finalize(kubectl: Kubectl, actor: Actor, name: str) -> Answer:
     live = kubectl(CLUSTER_ADMIN, "get", "namespace", name, "-o", "json")
     body = {**json.loads(live.out), "spec": {"finalizers": []}}
-    return kubectl(actor, "replace", "--raw", f"/api/v1/namespaces/{name}/finalize?dryRun=All", "-f", "-", manifest=body)
+    return kubectl(
+        actor,
+        "replace",
+        "--raw",
+        f"/api/v1/namespaces/{name}/finalize?dryRun=All",
+        "-f",
+        "-",
+        manifest=body,
+    )
 
 
 @pytest.mark.parametrize(("metadata", "message"), CHANGES)
-def test_a_cluster_admin_does_not_change_it(experiments: Kubectl, metadata: Mapping[str, object], message: str) -> None:
+def test_a_cluster_admin_does_not_change_it(
+    experiments: Kubectl, metadata: Mapping[str, object], message: str
+) -> None:
     space = objects.SEALED_NAMESPACE
     expect_denied(change(experiments, CLUSTER_ADMIN, space, metadata), POLICY, message)
     expect_denied(change(experiments, CLUSTER_ADMIN, space, metadata, "status"), POLICY, message)
 
 
-@pytest.mark.parametrize("actor", [pytest.param(TENANT, id="tenant"), pytest.param(NAMESPACE_ADMIN, id="namespace-admin")])
+@pytest.mark.parametrize(
+    "actor",
+    [pytest.param(TENANT, id="tenant"), pytest.param(NAMESPACE_ADMIN, id="namespace-admin")],
+)
 def test_those_inside_have_no_right_to_try(experiments: Kubectl, actor: Actor) -> None:
     metadata = {"labels": {"glovebox.dev/experiment-uid": None}}
     expect_no_right(change(experiments, actor, objects.NAMESPACE, metadata))
     expect_no_right(change(experiments, actor, objects.NAMESPACE, metadata, "status"))
     expect_no_right(finalize(experiments, actor, objects.NAMESPACE))
-    expect_no_right(experiments(actor, "delete", "namespace", objects.NAMESPACE, "--dry-run=server"))
+    expect_no_right(
+        experiments(actor, "delete", "namespace", objects.NAMESPACE, "--dry-run=server")
+    )
 
 
 def test_nobody_but_the_operator_deletes_it(experiments: Kubectl) -> None:
@@ -92,17 +169,34 @@ def test_nobody_but_the_operator_deletes_it(experiments: Kubectl) -> None:
 def test_a_retained_namespace_is_left_to_the_admins(experiments: Kubectl) -> None:
     """Its Experiment is gone: nobody else could ever delete it. It still opens to nobody."""
     space = "gbx-flights-retained-abcdefghij"
-    expect_admitted(experiments.create(OPERATOR, objects.namespace(space, state="Retained"), dry_run=False))
-    expect_denied(change(experiments, CLUSTER_ADMIN, space, {"labels": {"glovebox.dev/state": "Open"}}), POLICY, LABELS)
-    expect_admitted(experiments.create(OPERATOR, objects.together(*objects.walls(space)), dry_run=False))
-    assert "is Retained: nothing may start in it" in experiments.create(CLUSTER_ADMIN, objects.pod(space)).err
+    expect_admitted(
+        experiments.create(OPERATOR, objects.namespace(space, state="Retained"), dry_run=False)
+    )
+    expect_denied(
+        change(experiments, CLUSTER_ADMIN, space, {"labels": {"glovebox.dev/state": "Open"}}),
+        POLICY,
+        LABELS,
+    )
+    expect_admitted(
+        experiments.create(OPERATOR, objects.together(*objects.walls(space)), dry_run=False)
+    )
+    assert (
+        "is Retained: nothing may start in it"
+        in experiments.create(CLUSTER_ADMIN, objects.pod(space)).err
+    )
     expect_admitted(experiments(CLUSTER_ADMIN, "delete", "namespace", space, "--wait=false"))
 
 
 def test_the_garbage_collector_does_not_delete_it(experiments: Kubectl) -> None:
     """It may empty the namespace, but a dangling owner must never take the namespace itself."""
-    collector = Actor("system:serviceaccount:kube-system:generic-garbage-collector", ("system:masters",))
-    expect_denied(experiments(collector, "delete", "namespace", objects.NAMESPACE, "--dry-run=server"), POLICY, DELETE)
+    collector = Actor(
+        "system:serviceaccount:kube-system:generic-garbage-collector", ("system:masters",)
+    )
+    expect_denied(
+        experiments(collector, "delete", "namespace", objects.NAMESPACE, "--dry-run=server"),
+        POLICY,
+        DELETE,
+    )
 
 
 def test_finalize_is_for_kubernetes_alone(experiments: Kubectl) -> None:
@@ -129,7 +223,9 @@ def test_not_by_a_generated_name_or_by_apply_either(experiments: Kubectl) -> Non
     generated = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "gbx-"}}
     expect_denied(experiments.create(CLUSTER_ADMIN, generated), POLICY, CREATE)
     apply = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
-    expect_denied(experiments(CLUSTER_ADMIN, *apply, manifest=objects.namespace("decoy")), POLICY, CREATE)
+    expect_denied(
+        experiments(CLUSTER_ADMIN, *apply, manifest=objects.namespace("decoy")), POLICY, CREATE
+    )
     opened = {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -140,7 +236,13 @@ def test_not_by_a_generated_name_or_by_apply_either(experiments: Kubectl) -> Non
 
 def test_a_label_of_ours_is_not_put_on_a_plain_namespace(experiments: Kubectl) -> None:
     for subresource in (None, "status"):
-        forged = change(experiments, CLUSTER_ADMIN, objects.PLAIN_NAMESPACE, {"labels": {"glovebox.dev/team": "x"}}, subresource)
+        forged = change(
+            experiments,
+            CLUSTER_ADMIN,
+            objects.PLAIN_NAMESPACE,
+            {"labels": {"glovebox.dev/team": "x"}},
+            subresource,
+        )
         expect_denied(forged, POLICY, LABELS)
 
 

@@ -9,7 +9,14 @@ import pytest
 import yaml
 
 from cluster.guards import objects
-from cluster.guards.actors import CLUSTER_ADMIN, OPERATOR, Kubectl, expect_admitted, expect_denied, expect_no_right
+from cluster.guards.actors import (
+    CLUSTER_ADMIN,
+    OPERATOR,
+    Kubectl,
+    expect_admitted,
+    expect_denied,
+    expect_no_right,
+)
 from cluster.guards.conftest import until
 
 PLANS = Path(__file__).parents[2] / "golden" / "plan"
@@ -19,7 +26,10 @@ INSIDE = objects.NAMESPACE
 
 
 def outside(verb: str, resource: str, space: str = PLAIN) -> str:
-    return f"the Glovebox operator may {verb} {resource} only in namespaces of experiments, and '{space}' is none"
+    return (
+        f"the Glovebox operator may {verb} {resource} only in namespaces of experiments, and"
+        f" '{space}' is none"
+    )
 
 
 def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -> None:
@@ -27,18 +37,56 @@ def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -
     expect_admitted(experiments.create(OPERATOR, objects.namespace(SHORT_LIVED), dry_run=False))
     walls = objects.together(*objects.walls(SHORT_LIVED))
     expect_admitted(experiments.create(OPERATOR, walls, dry_run=False))
-    # The quota controller writes into its status when it has counted: what was read before that could not be replaced.
-    quota = ("get", "resourcequotas", f"--namespace={SHORT_LIVED}", "-o", "jsonpath={.items[*].status.used}")
+    # The quota controller writes into its status when it has counted: what was read before that
+    # could not be replaced.
+    quota = (
+        "get",
+        "resourcequotas",
+        f"--namespace={SHORT_LIVED}",
+        "-o",
+        "jsonpath={.items[*].status.used}",
+    )
     until(lambda: experiments(OPERATOR, *quota), lambda answer: bool(answer.out))
-    live = [json.loads(read(experiments, thing["kind"], thing["metadata"]["name"], SHORT_LIVED)) for thing in objects.walls(SHORT_LIVED)]
+    live = [
+        json.loads(read(experiments, thing["kind"], thing["metadata"]["name"], SHORT_LIVED))
+        for thing in objects.walls(SHORT_LIVED)
+    ]
     expect_admitted(experiments(OPERATOR, "replace", "-f", "-", manifest=objects.together(*live)))
     expect_admitted(experiments.create(CLUSTER_ADMIN, objects.job(SHORT_LIVED), dry_run=False))
-    expect_admitted(experiments(OPERATOR, "label", "--overwrite", "namespace", SHORT_LIVED, "glovebox.dev/state=Frozen"))
-    expect_admitted(experiments(OPERATOR, "delete", "jobs", "--all", "--cascade=background", f"--namespace={SHORT_LIVED}"))
-    expect_admitted(experiments(OPERATOR, "delete", "pods", "--all", "--wait=false", f"--namespace={SHORT_LIVED}"))
-    expect_admitted(experiments(OPERATOR, "delete", "-f", "-", manifest=objects.together(*objects.walls(SHORT_LIVED)[:3])))
+    expect_admitted(
+        experiments(
+            OPERATOR, "label", "--overwrite", "namespace", SHORT_LIVED, "glovebox.dev/state=Frozen"
+        )
+    )
+    expect_admitted(
+        experiments(
+            OPERATOR,
+            "delete",
+            "jobs",
+            "--all",
+            "--cascade=background",
+            f"--namespace={SHORT_LIVED}",
+        )
+    )
+    expect_admitted(
+        experiments(
+            OPERATOR, "delete", "pods", "--all", "--wait=false", f"--namespace={SHORT_LIVED}"
+        )
+    )
+    expect_admitted(
+        experiments(
+            OPERATOR,
+            "delete",
+            "-f",
+            "-",
+            manifest=objects.together(*objects.walls(SHORT_LIVED)[:3]),
+        )
+    )
     expect_admitted(experiments(OPERATOR, "delete", "namespace", SHORT_LIVED, "--wait=false"))
-    until(lambda: experiments(OPERATOR, "get", "namespace", SHORT_LIVED), lambda answer: "NotFound" in answer.err)
+    until(
+        lambda: experiments(OPERATOR, "get", "namespace", SHORT_LIVED),
+        lambda answer: "NotFound" in answer.err,
+    )
 
 
 def read(kubectl: Kubectl, kind: str, name: str, space: str) -> str:
@@ -47,15 +95,24 @@ def read(kubectl: Kubectl, kind: str, name: str, space: str) -> str:
     return answer.out
 
 
-@pytest.mark.parametrize("case", [pytest.param(path, id=path.parent.name) for path in sorted(PLANS.glob("*/expected.yaml"))])
-def test_what_the_code_plans_for_an_experiment_is_admitted(experiments: Kubectl, case: Path) -> None:
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(path, id=path.parent.name) for path in sorted(PLANS.glob("*/expected.yaml"))],
+)
+def test_what_the_code_plans_for_an_experiment_is_admitted(
+    experiments: Kubectl, case: Path
+) -> None:
     """The hand-made objects of these tests could be other than those of the operator."""
     namespace, *things = yaml.safe_load_all(case.read_text())
     assert namespace["kind"] == "Namespace"
     name = f"gbx-{case.parent.name}"  # one for each case: they share theirs
     namespace["metadata"]["name"] = name
     expect_admitted(experiments.create(OPERATOR, namespace, dry_run=False))
-    made = [thing for thing in things if (thing["kind"], thing["metadata"]["name"]) != ("ServiceAccount", "default")]
+    made = [
+        thing
+        for thing in things
+        if (thing["kind"], thing["metadata"]["name"]) != ("ServiceAccount", "default")
+    ]
     for thing in made:
         thing["metadata"]["namespace"] = name
     expect_admitted(experiments.create(OPERATOR, objects.together(*made)))
@@ -64,9 +121,20 @@ def test_what_the_code_plans_for_an_experiment_is_admitted(experiments: Kubectl,
 
 def test_it_takes_over_the_default_service_account(experiments: Kubectl) -> None:
     """Kubernetes makes it by itself, with a token for everybody."""
-    live = json.loads(experiments(OPERATOR, "get", "serviceaccount", "default", f"--namespace={INSIDE}", "-o", "json").out)
+    live = json.loads(
+        experiments(
+            OPERATOR, "get", "serviceaccount", "default", f"--namespace={INSIDE}", "-o", "json"
+        ).out
+    )
     expect_admitted(
-        experiments(OPERATOR, "replace", "--dry-run=server", "-f", "-", manifest={**live, "automountServiceAccountToken": False})
+        experiments(
+            OPERATOR,
+            "replace",
+            "--dry-run=server",
+            "-f",
+            "-",
+            manifest={**live, "automountServiceAccountToken": False},
+        )
     )
 
 
@@ -81,15 +149,24 @@ def test_it_writes_events_for_users(experiments: Kubectl) -> None:
         "action": "Provision",
         "reason": "Ready",
         "type": "Normal",
-        "regarding": {"apiVersion": "glovebox.dev/v1alpha1", "kind": "Experiment", "name": "delay", "namespace": PLAIN},
+        "regarding": {
+            "apiVersion": "glovebox.dev/v1alpha1",
+            "kind": "Experiment",
+            "name": "delay",
+            "namespace": PLAIN,
+        },
     }
     expect_admitted(experiments.create(OPERATOR, event))
 
 
-@pytest.mark.parametrize("thing", objects.walls(PLAIN), ids=lambda thing: str(thing["metadata"]["name"]))
+@pytest.mark.parametrize(
+    "thing", objects.walls(PLAIN), ids=lambda thing: str(thing["metadata"]["name"])
+)
 def test_it_builds_no_walls_around_others(experiments: Kubectl, thing: objects.Json) -> None:
     resource = {"NetworkPolicy": "networkpolicies"}.get(thing["kind"], thing["kind"].lower() + "s")
-    expect_denied(experiments.create(OPERATOR, thing), "glovebox-operator-fence", outside("create", resource))
+    expect_denied(
+        experiments.create(OPERATOR, thing), "glovebox-operator-fence", outside("create", resource)
+    )
 
 
 @pytest.mark.parametrize("space", [PLAIN, "kube-system", "glovebox-system", "default"])
@@ -100,47 +177,79 @@ def test_it_touches_nothing_in_other_namespaces(experiments: Kubectl, space: str
         "glovebox-operator-fence",
         outside("update", "serviceaccounts", space),
     )
-    delete = experiments(OPERATOR, "delete", "serviceaccount", "default", f"--namespace={space}", "--dry-run=server")
+    delete = experiments(
+        OPERATOR, "delete", "serviceaccount", "default", f"--namespace={space}", "--dry-run=server"
+    )
     expect_denied(delete, "glovebox-operator-fence", outside("delete", "serviceaccounts", space))
 
 
 def test_it_stops_no_pods_of_others(experiments: Kubectl) -> None:
-    expect_admitted(experiments.create(CLUSTER_ADMIN, objects.pod(PLAIN, "bystander"), dry_run=False))
+    expect_admitted(
+        experiments.create(CLUSTER_ADMIN, objects.pod(PLAIN, "bystander"), dry_run=False)
+    )
     collection = f"/api/v1/namespaces/{PLAIN}/pods?dryRun=All"
-    expect_denied(experiments(OPERATOR, "delete", "--raw", collection), "glovebox-operator-fence", outside("delete", "pods"))
+    expect_denied(
+        experiments(OPERATOR, "delete", "--raw", collection),
+        "glovebox-operator-fence",
+        outside("delete", "pods"),
+    )
 
 
 @pytest.mark.parametrize("space", [PLAIN, "kube-system", "glovebox-system", "default"])
 def test_it_takes_or_deletes_no_namespace_of_others(experiments: Kubectl, space: str) -> None:
     message = "the Glovebox operator may change and delete only namespaces of experiments"
-    claim = experiments(OPERATOR, "label", "namespace", space, "glovebox.dev/experiment-uid=stolen", "--dry-run=server")
+    claim = experiments(
+        OPERATOR,
+        "label",
+        "namespace",
+        space,
+        "glovebox.dev/experiment-uid=stolen",
+        "--dry-run=server",
+    )
     expect_denied(claim, "glovebox-operator-fence-namespaces", message)
     if space not in {"default", "kube-system"}:  # which Kubernetes itself never deletes
         expect_denied(
-            experiments(OPERATOR, "delete", "namespace", space, "--dry-run=server"), "glovebox-operator-fence-namespaces", message
+            experiments(OPERATOR, "delete", "namespace", space, "--dry-run=server"),
+            "glovebox-operator-fence-namespaces",
+            message,
         )
 
 
 def test_it_makes_only_namespaces_of_experiments(experiments: Kubectl) -> None:
-    message = "the Glovebox operator may create only namespaces whose name begins with 'gbx-' and that carry an experiment's UID"
+    message = (
+        "the Glovebox operator may create only namespaces whose name begins with 'gbx-' and that"
+        " carry an experiment's UID"
+    )
     for namespace in (objects.namespace("decoy"), objects.namespace("gbx-unmarked", uid=None)):
-        expect_denied(experiments.create(OPERATOR, namespace), "glovebox-operator-fence-namespaces", message)
+        expect_denied(
+            experiments.create(OPERATOR, namespace), "glovebox-operator-fence-namespaces", message
+        )
 
 
 def test_it_makes_no_namespace_without_pod_security(experiments: Kubectl) -> None:
-    message = "the Glovebox operator may give a namespace no weaker Pod Security level than 'baseline'"
+    message = (
+        "the Glovebox operator may give a namespace no weaker Pod Security level than 'baseline'"
+    )
     key = "pod-security.kubernetes.io/enforce"
     for change in ({key: "privileged"}, {}):
         weak = objects.namespace("gbx-weak")
-        weak["metadata"]["labels"] = {name: value for name, value in weak["metadata"]["labels"].items() if name != key} | change
-        expect_denied(experiments.create(OPERATOR, weak), "glovebox-operator-fence-namespaces", message)
+        weak["metadata"]["labels"] = {
+            name: value for name, value in weak["metadata"]["labels"].items() if name != key
+        } | change
+        expect_denied(
+            experiments.create(OPERATOR, weak), "glovebox-operator-fence-namespaces", message
+        )
 
 
 def test_it_hands_no_namespace_to_another_experiment(experiments: Kubectl) -> None:
     for change in ("glovebox.dev/experiment-uid=other", "glovebox.dev/experiment-uid-"):
-        answer = experiments(OPERATOR, "label", "--overwrite", "namespace", INSIDE, change, "--dry-run=server")
+        answer = experiments(
+            OPERATOR, "label", "--overwrite", "namespace", INSIDE, change, "--dry-run=server"
+        )
         expect_denied(
-            answer, "glovebox-operator-fence-namespaces", "the Glovebox operator may not hand the namespace of one experiment to another"
+            answer,
+            "glovebox-operator-fence-namespaces",
+            "the Glovebox operator may not hand the namespace of one experiment to another",
         )
 
 
@@ -152,26 +261,46 @@ def test_it_binds_only_the_tenants_role(experiments: Kubectl) -> None:
         "the Glovebox operator may bind only the ClusterRole 'glovebox-tenant'",
     )
     stronger = objects.role_binding(INSIDE, "escalation", "cluster-admin", OPERATOR.user)
-    assert "attempting to grant RBAC permissions not currently held" in experiments.create(OPERATOR, stronger).err
+    assert (
+        "attempting to grant RBAC permissions not currently held"
+        in experiments.create(OPERATOR, stronger).err
+    )
 
 
 def test_it_writes_only_the_secret_of_the_credentials(experiments: Kubectl) -> None:
     names = "'glovebox-artifacts-credentials' and 'glovebox-inputs-credentials'"
     message = f"the Glovebox operator may write only the Secrets {names}, of type Opaque"
-    expect_denied(experiments.create(OPERATOR, objects.credentials(INSIDE, "other")), "glovebox-operator-fence-secrets", message)
+    expect_denied(
+        experiments.create(OPERATOR, objects.credentials(INSIDE, "other")),
+        "glovebox-operator-fence-secrets",
+        message,
+    )
     token = objects.credentials(objects.BARE_NAMESPACE, kind="kubernetes.io/service-account-token")
     token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-runner"}
     expect_denied(experiments.create(OPERATOR, token), "glovebox-operator-fence-secrets", message)
 
 
 def test_outside_of_experiments_it_makes_one_secret_the_signing_key(experiments: Kubectl) -> None:
-    expect_admitted(experiments.create(OPERATOR, objects.credentials("glovebox-system", "glovebox-signing-key")))
-    outside = "the Glovebox operator may create secrets only in namespaces of experiments, and 'glovebox-system' is none"
-    expect_denied(experiments.create(OPERATOR, objects.credentials("glovebox-system", "other")), "glovebox-operator-fence", outside)
-    token = objects.credentials("glovebox-system", "glovebox-signing-key", kind="kubernetes.io/service-account-token")
+    expect_admitted(
+        experiments.create(OPERATOR, objects.credentials("glovebox-system", "glovebox-signing-key"))
+    )
+    outside = (
+        "the Glovebox operator may create secrets only in namespaces of experiments, and"
+        " 'glovebox-system' is none"
+    )
+    expect_denied(
+        experiments.create(OPERATOR, objects.credentials("glovebox-system", "other")),
+        "glovebox-operator-fence",
+        outside,
+    )
+    token = objects.credentials(
+        "glovebox-system", "glovebox-signing-key", kind="kubernetes.io/service-account-token"
+    )
     token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-operator"}
     message = "the Glovebox operator may create Secrets in its own namespace only of type Opaque"
-    expect_denied(experiments.create(OPERATOR, token), "glovebox-operator-fence-signing-key", message)
+    expect_denied(
+        experiments.create(OPERATOR, token), "glovebox-operator-fence-signing-key", message
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,11 +308,20 @@ def test_outside_of_experiments_it_makes_one_secret_the_signing_key(experiments:
     [
         pytest.param(("get", "secrets", "--all-namespaces"), id="read all Secrets"),
         pytest.param(("get", "secret", "any", "--namespace=default"), id="read a foreign Secret"),
-        pytest.param(("get", "secrets", "--namespace=glovebox-system"), id="list the Secrets of its own namespace"),
-        pytest.param(("get", "secrets", f"--namespace={INSIDE}"), id="list the Secrets of an experiment"),
+        pytest.param(
+            ("get", "secrets", "--namespace=glovebox-system"),
+            id="list the Secrets of its own namespace",
+        ),
+        pytest.param(
+            ("get", "secrets", f"--namespace={INSIDE}"), id="list the Secrets of an experiment"
+        ),
         pytest.param(("label", "clusterrole", "glovebox-tenant", "x=y"), id="edit a ClusterRole"),
-        pytest.param(("delete", "validatingadmissionpolicy", "glovebox-pods"), id="take down a guard"),
-        pytest.param(("create", "token", "default", "--namespace=kube-system"), id="become somebody else"),
+        pytest.param(
+            ("delete", "validatingadmissionpolicy", "glovebox-pods"), id="take down a guard"
+        ),
+        pytest.param(
+            ("create", "token", "default", "--namespace=kube-system"), id="become somebody else"
+        ),
         pytest.param(("get", "nodes"), id="look at nodes"),
         pytest.param(("exec", "running", f"--namespace={INSIDE}", "--", "true"), id="enter a pod"),
     ],

@@ -26,18 +26,39 @@ from cluster.guards.conftest import until
 
 SPACE = objects.NAMESPACE
 IN_SPACE = f"--namespace={SPACE}"
-TOKENS = "no token is issued for the ServiceAccounts of an experiment; its pods have no business with the API server"
+TOKENS = (
+    "no token is issued for the ServiceAccounts of an experiment; its pods have no business with"
+    " the API server"
+)
 
 # The resource, an object that joins the walls, one that stands already, and a change of it.
-# What the ClusterRole `admin` may write in a namespace comes as far as the guard; quotas and limits it may only read.
+# What the ClusterRole `admin` may write in a namespace comes as far as the guard; quotas and limits
+# it may only read.
 WALLS = [
     pytest.param(
-        "networkpolicies", objects.allow_all(SPACE), "glovebox-default-deny", {"spec": {"egress": [{}]}}, True, id="networkpolicies"
+        "networkpolicies",
+        objects.allow_all(SPACE),
+        "glovebox-default-deny",
+        {"spec": {"egress": [{}]}},
+        True,
+        id="networkpolicies",
     ),
     pytest.param(
-        "resourcequotas", objects.quota(SPACE, "more"), "glovebox-quota", {"spec": {"hard": {"pods": "999"}}}, False, id="resourcequotas"
+        "resourcequotas",
+        objects.quota(SPACE, "more"),
+        "glovebox-quota",
+        {"spec": {"hard": {"pods": "999"}}},
+        False,
+        id="resourcequotas",
     ),
-    pytest.param("limitranges", objects.limit_range(SPACE, "more"), "glovebox-limits", {"spec": {"limits": []}}, False, id="limitranges"),
+    pytest.param(
+        "limitranges",
+        objects.limit_range(SPACE, "more"),
+        "glovebox-limits",
+        {"spec": {"limits": []}},
+        False,
+        id="limitranges",
+    ),
     pytest.param(
         "rolebindings",
         objects.role_binding(SPACE, "friends", "edit", "eve"),
@@ -59,15 +80,34 @@ WALLS = [
 
 def refusal(verb: str, resource: str) -> str:
     cure = "change, freeze or delete Experiment 'delay' of team 'flights' instead"
-    return f"only the Glovebox operator may {verb} {resource} in the namespace of an experiment; {cure}"
+    return (
+        f"only the Glovebox operator may {verb} {resource} in the namespace of an experiment;"
+        f" {cure}"
+    )
 
 
-def attempts(kubectl: Kubectl, actor: Actor, resource: str, thing: dict[str, Any], name: str, change: dict[str, Any]) -> dict[str, Any]:
+def attempts(
+    kubectl: Kubectl,
+    actor: Actor,
+    resource: str,
+    thing: dict[str, Any],
+    name: str,
+    change: dict[str, Any],
+) -> dict[str, Any]:
     """Try every way to touch a kind of wall; keyed by the verb that the guard sees."""
     dry = "--dry-run=server"
     return {
         "create": kubectl.create(actor, thing),
-        "update": kubectl(actor, "patch", resource, name, IN_SPACE, dry, "--type=merge", f"--patch={json.dumps(change)}"),
+        "update": kubectl(
+            actor,
+            "patch",
+            resource,
+            name,
+            IN_SPACE,
+            dry,
+            "--type=merge",
+            f"--patch={json.dumps(change)}",
+        ),
         "delete": kubectl(actor, "delete", resource, name, IN_SPACE, dry),
     }
 
@@ -75,7 +115,14 @@ def attempts(kubectl: Kubectl, actor: Actor, resource: str, thing: dict[str, Any
 @pytest.mark.parametrize(("resource", "thing", "name", "change", "admin_may"), WALLS)
 @pytest.mark.parametrize("actor", ADMINS)
 def test_an_admin_is_refused(
-    experiments: Kubectl, actor: Actor, resource: str, thing: dict[str, Any], name: str, change: dict[str, Any], *, admin_may: bool
+    experiments: Kubectl,
+    actor: Actor,
+    resource: str,
+    thing: dict[str, Any],
+    name: str,
+    change: dict[str, Any],
+    *,
+    admin_may: bool,
 ) -> None:
     for verb, answer in attempts(experiments, actor, resource, thing, name, change).items():
         if actor is CLUSTER_ADMIN or admin_may:
@@ -86,7 +133,13 @@ def test_an_admin_is_refused(
 
 @pytest.mark.parametrize(("resource", "thing", "name", "change", "admin_may"), WALLS)
 def test_a_tenant_has_no_right_to_try(
-    experiments: Kubectl, resource: str, thing: dict[str, Any], name: str, change: dict[str, Any], *, admin_may: bool
+    experiments: Kubectl,
+    resource: str,
+    thing: dict[str, Any],
+    name: str,
+    change: dict[str, Any],
+    *,
+    admin_may: bool,
 ) -> None:
     del admin_may
     for answer in attempts(experiments, TENANT, resource, thing, name, change).values():
@@ -94,9 +147,18 @@ def test_a_tenant_has_no_right_to_try(
 
 
 @pytest.mark.parametrize(("resource", "thing", "name", "change", "admin_may"), WALLS)
-@pytest.mark.parametrize("actor", [pytest.param(OPERATOR, id="operator"), pytest.param(BREAK_GLASS, id="break-glass")])
+@pytest.mark.parametrize(
+    "actor", [pytest.param(OPERATOR, id="operator"), pytest.param(BREAK_GLASS, id="break-glass")]
+)
 def test_the_operator_and_the_broken_glass_pass(
-    experiments: Kubectl, actor: Actor, resource: str, thing: dict[str, Any], name: str, change: dict[str, Any], *, admin_may: bool
+    experiments: Kubectl,
+    actor: Actor,
+    resource: str,
+    thing: dict[str, Any],
+    name: str,
+    change: dict[str, Any],
+    *,
+    admin_may: bool,
 ) -> None:
     """The operator repairs by replacing; it may not bind another role than the tenants'."""
     del admin_may
@@ -111,13 +173,29 @@ def test_the_operator_and_the_broken_glass_pass(
 
 
 @pytest.mark.parametrize(
-    "resource", ["networkpolicies", "resourcequotas", "limitranges", "rolebindings", "serviceaccounts", "configmaps", "secrets"]
+    "resource",
+    [
+        "networkpolicies",
+        "resourcequotas",
+        "limitranges",
+        "rolebindings",
+        "serviceaccounts",
+        "configmaps",
+        "secrets",
+    ],
 )
 def test_a_whole_collection_is_not_deleted_either(experiments: Kubectl, resource: str) -> None:
     """Such a request carries no name: the guard must read it from each object."""
-    group = {"networkpolicies": "apis/networking.k8s.io/v1", "rolebindings": "apis/rbac.authorization.k8s.io/v1"}.get(resource, "api/v1")
+    group = {
+        "networkpolicies": "apis/networking.k8s.io/v1",
+        "rolebindings": "apis/rbac.authorization.k8s.io/v1",
+    }.get(resource, "api/v1")
     path = f"/{group}/namespaces/{SPACE}/{resource}?dryRun=All"
-    expect_denied(experiments(CLUSTER_ADMIN, "delete", "--raw", path), "glovebox-owned-objects", refusal("delete", resource))
+    expect_denied(
+        experiments(CLUSTER_ADMIN, "delete", "--raw", path),
+        "glovebox-owned-objects",
+        refusal("delete", resource),
+    )
 
 
 def test_apply_and_generated_names_are_requests_like_others(experiments: Kubectl) -> None:
@@ -130,15 +208,27 @@ def test_apply_and_generated_names_are_requests_like_others(experiments: Kubectl
     forced = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
     raised = objects.quota(SPACE)
     raised["spec"]["hard"]["pods"] = "999"
-    expect_denied(experiments(CLUSTER_ADMIN, *forced, manifest=raised), "glovebox-owned-objects", refusal("update", "resourcequotas"))
+    expect_denied(
+        experiments(CLUSTER_ADMIN, *forced, manifest=raised),
+        "glovebox-owned-objects",
+        refusal("update", "resourcequotas"),
+    )
     unnamed = objects.allow_all(SPACE)
     unnamed["metadata"] = {"generateName": "open-", "namespace": SPACE}
-    expect_denied(experiments.create(CLUSTER_ADMIN, unnamed), "glovebox-owned-objects", refusal("create", "networkpolicies"))
+    expect_denied(
+        experiments.create(CLUSTER_ADMIN, unnamed),
+        "glovebox-owned-objects",
+        refusal("create", "networkpolicies"),
+    )
 
 
 def test_roles_are_not_made_inside(experiments: Kubectl) -> None:
     for actor in (NAMESPACE_ADMIN, CLUSTER_ADMIN):
-        expect_denied(experiments.create(actor, objects.role(SPACE)), "glovebox-owned-objects", refusal("create", "roles"))
+        expect_denied(
+            experiments.create(actor, objects.role(SPACE)),
+            "glovebox-owned-objects",
+            refusal("create", "roles"),
+        )
     expect_no_right(experiments.create(TENANT, objects.role(SPACE)))
 
 
@@ -146,19 +236,38 @@ def test_what_a_quota_enforces_is_not_raised_through_its_status(experiments: Kub
     """Admission of quotas reads `status.hard`, not `spec.hard`."""
     raised = '{"status": {"hard": {"pods": "999"}}}'
     answer = experiments(
-        CLUSTER_ADMIN, "patch", "resourcequota", "glovebox-quota", IN_SPACE, "--subresource=status", "--type=merge", f"--patch={raised}"
+        CLUSTER_ADMIN,
+        "patch",
+        "resourcequota",
+        "glovebox-quota",
+        IN_SPACE,
+        "--subresource=status",
+        "--type=merge",
+        f"--patch={raised}",
     )
     expect_denied(answer, "glovebox-owned-objects", refusal("update", "resourcequotas"))
 
 
 def test_a_quota_is_counted_by_kubernetes_all_the_same(experiments: Kubectl) -> None:
-    count = ("get", "resourcequota", "glovebox-quota", IN_SPACE, "-o", "jsonpath={.status.hard.pods}/{.status.used.pods}")
+    count = (
+        "get",
+        "resourcequota",
+        "glovebox-quota",
+        IN_SPACE,
+        "-o",
+        "jsonpath={.status.hard.pods}/{.status.used.pods}",
+    )
     until(lambda: experiments(CLUSTER_ADMIN, *count), lambda answer: answer.out == "20/1")
 
 
 @pytest.mark.parametrize("actor", ADMINS)
-def test_the_snapshot_and_the_credentials_stay_as_they_are(experiments: Kubectl, actor: Actor) -> None:
-    for resource, name in (("configmaps", "glovebox-snapshot"), ("secrets", "glovebox-artifacts-credentials")):
+def test_the_snapshot_and_the_credentials_stay_as_they_are(
+    experiments: Kubectl, actor: Actor
+) -> None:
+    for resource, name in (
+        ("configmaps", "glovebox-snapshot"),
+        ("secrets", "glovebox-artifacts-credentials"),
+    ):
         label = experiments(actor, "label", resource, name, IN_SPACE, "x=y", "--dry-run=server")
         expect_denied(label, "glovebox-owned-objects", refusal("update", resource))
         expect_denied(
@@ -168,11 +277,20 @@ def test_the_snapshot_and_the_credentials_stay_as_they_are(experiments: Kubectl,
         )
     forged = objects.snapshot(objects.BARE_NAMESPACE, images="busybox\n")
     if actor is CLUSTER_ADMIN:
-        expect_denied(experiments.create(actor, forged), "glovebox-owned-objects", refusal("create", "configmaps"))
+        expect_denied(
+            experiments.create(actor, forged),
+            "glovebox-owned-objects",
+            refusal("create", "configmaps"),
+        )
 
 
 def test_other_configmaps_and_secrets_are_nobodys_business(experiments: Kubectl) -> None:
-    own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own", "namespace": SPACE}, "data": {"a": "b"}}
+    own = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "own", "namespace": SPACE},
+        "data": {"a": "b"},
+    }
     expect_admitted(experiments.create(NAMESPACE_ADMIN, own))
     expect_admitted(experiments.create(NAMESPACE_ADMIN, objects.credentials(SPACE, "own")))
 
@@ -180,7 +298,9 @@ def test_other_configmaps_and_secrets_are_nobodys_business(experiments: Kubectl)
 @pytest.mark.parametrize("actor", ADMINS)
 @pytest.mark.parametrize("account", ["glovebox-runner", "default"])
 def test_no_token_is_issued(experiments: Kubectl, actor: Actor, account: str) -> None:
-    expect_denied(experiments(actor, "create", "token", account, IN_SPACE), "glovebox-tokens", TOKENS)
+    expect_denied(
+        experiments(actor, "create", "token", account, IN_SPACE), "glovebox-tokens", TOKENS
+    )
 
 
 def test_not_for_the_operator_either(experiments: Kubectl) -> None:
@@ -192,17 +312,37 @@ def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl)
     """Volume drivers may need it. For which pods a kubelet may ask is up to NodeRestriction, not to this guard."""
     expect_admitted(experiments.create(TENANT, objects.pod(SPACE, "placed"), dry_run=False))
     target = {"apiVersion": "v1", "kind": "Node", "name": KUBELET.user.removeprefix("system:node:")}
-    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "placed", "namespace": SPACE}, "target": target}
+    binding = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": "placed", "namespace": SPACE},
+        "target": target,
+    }
     expect_admitted(experiments.create(CLUSTER_ADMIN, binding, dry_run=False))
-    uid = experiments(TENANT, "get", "pod", "placed", IN_SPACE, "-o", "jsonpath={.metadata.uid}").out
+    uid = experiments(
+        TENANT, "get", "pod", "placed", IN_SPACE, "-o", "jsonpath={.metadata.uid}"
+    ).out
     bound = ("--bound-object-kind=Pod", "--bound-object-name=placed", f"--bound-object-uid={uid}")
-    until(lambda: experiments(KUBELET, "create", "token", "glovebox-runner", IN_SPACE, *bound), lambda answer: answer.code == 0)
-    expect_denied(experiments(CLUSTER_ADMIN, "create", "token", "glovebox-runner", IN_SPACE, *bound), "glovebox-tokens", TOKENS)
-    expect_admitted(experiments(TENANT, "delete", "pod", "placed", IN_SPACE, "--force", "--grace-period=0"))
+    until(
+        lambda: experiments(KUBELET, "create", "token", "glovebox-runner", IN_SPACE, *bound),
+        lambda answer: answer.code == 0,
+    )
+    expect_denied(
+        experiments(CLUSTER_ADMIN, "create", "token", "glovebox-runner", IN_SPACE, *bound),
+        "glovebox-tokens",
+        TOKENS,
+    )
+    expect_admitted(
+        experiments(TENANT, "delete", "pod", "placed", IN_SPACE, "--force", "--grace-period=0")
+    )
 
 
 def test_no_token_is_made_by_a_secret(experiments: Kubectl) -> None:
     secret = objects.credentials(SPACE, "stolen", kind="kubernetes.io/service-account-token")
     secret["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-runner"}
     for actor in (NAMESPACE_ADMIN, CLUSTER_ADMIN):
-        expect_denied(experiments.create(actor, secret), "glovebox-owned-objects", refusal("create", "secrets"))
+        expect_denied(
+            experiments.create(actor, secret),
+            "glovebox-owned-objects",
+            refusal("create", "secrets"),
+        )

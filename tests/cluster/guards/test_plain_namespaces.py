@@ -13,8 +13,13 @@ SPACE = objects.PLAIN_NAMESPACE
 @pytest.mark.parametrize(
     "thing",
     [
-        pytest.param(objects.pod(SPACE, containers=[objects.container("busybox:1")]), id="a tag image"),
-        pytest.param(objects.job(SPACE, containers=[objects.container("busybox:1")]), id="a job with a tag image"),
+        pytest.param(
+            objects.pod(SPACE, containers=[objects.container("busybox:1")]), id="a tag image"
+        ),
+        pytest.param(
+            objects.job(SPACE, containers=[objects.container("busybox:1")]),
+            id="a job with a tag image",
+        ),
         pytest.param(objects.pod(SPACE, serviceAccountName="default"), id="another ServiceAccount"),
         pytest.param(objects.pod(SPACE, automountServiceAccountToken=True), id="a token"),
         pytest.param(objects.pod(SPACE, nodeName="n1"), id="a chosen node"),
@@ -35,11 +40,25 @@ def test_it_is_admitted(experiments: Kubectl, thing: objects.Json) -> None:
 
 
 def test_tokens_are_issued(experiments: Kubectl) -> None:
-    expect_admitted(experiments(NAMESPACE_ADMIN, "create", "token", "default", f"--namespace={SPACE}"))
+    expect_admitted(
+        experiments(NAMESPACE_ADMIN, "create", "token", "default", f"--namespace={SPACE}")
+    )
 
 
 def test_walls_can_be_edited_and_deleted(experiments: Kubectl) -> None:
     expect_admitted(
-        experiments(CLUSTER_ADMIN, "label", "serviceaccount", "glovebox-runner", f"--namespace={SPACE}", "x=y", "--dry-run=server")
+        experiments(
+            CLUSTER_ADMIN,
+            "label",
+            "serviceaccount",
+            "glovebox-runner",
+            f"--namespace={SPACE}",
+            "x=y",
+            "--dry-run=server",
+        )
     )
-    expect_admitted(experiments(CLUSTER_ADMIN, "delete", "--raw", f"/api/v1/namespaces/{SPACE}/configmaps?dryRun=All"))
+    expect_admitted(
+        experiments(
+            CLUSTER_ADMIN, "delete", "--raw", f"/api/v1/namespaces/{SPACE}/configmaps?dryRun=All"
+        )
+    )

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from cluster.guards import objects
-from cluster.guards.actors import BREAK_GLASS, CLUSTER_ADMIN, EVERYBODY, NAMESPACE_ADMIN, OPERATOR, Actor, Answer, Kubectl, expect_admitted
+from cluster.guards.actors import (
+    BREAK_GLASS,
+    CLUSTER_ADMIN,
+    EVERYBODY,
+    NAMESPACE_ADMIN,
+    OPERATOR,
+    Actor,
+    Answer,
+    Kubectl,
+    expect_admitted,
+)
 from glovebox.data.digest import canonical_json
 
 SPACE = "gbx-flights-platform-abcdefghij"
@@ -17,7 +27,8 @@ OURS = {"app.kubernetes.io/managed-by": "glovebox"}
 COMMAND = ["python", "-m", "glovebox.jobs.probe"]
 PLAN = {"name": "GLOVEBOX_PROBE_PLAN", "value": "{}"}
 NODE = {"name": "HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
-# A Job's pods are made by its controller, which the guard of owned objects lets pass; so it does whoever breaks the glass.
+# A Job's pods are made by its controller, which the guard of owned objects lets pass; so it does
+# whoever breaks the glass.
 CONTROLLER = BREAK_GLASS
 NOTHING_ELSE = "must not use the platform's image"
 
@@ -28,7 +39,10 @@ def space(experiments: Kubectl) -> Kubectl:
     prepare(
         kubectl,
         SPACE,
-        {"config": {"parameters": {"images": PLATFORM, "x": f'"images":{{"a":"{PLATFORM}"}}'}}, "images": {"main": objects.IMAGE}},
+        {
+            "config": {"parameters": {"images": PLATFORM, "x": f'"images":{{"a":"{PLATFORM}"}}'}},
+            "images": {"main": objects.IMAGE},
+        },
     )
     prepare(kubectl, PINNED_SPACE, {"images": {"main": objects.IMAGE, "own": PLATFORM}})
     admin = objects.role_binding(SPACE, "admins", "admin", NAMESPACE_ADMIN.user)
@@ -40,16 +54,25 @@ def prepare(kubectl: Kubectl, space: str, frozen: dict[str, Any]) -> None:
     """Make an experiment's namespace whose snapshot says this."""
     walls = [thing for thing in objects.walls(space) if thing["kind"] != "ConfigMap"]
     snapshot = objects.snapshot(space, f"{objects.IMAGE}\n{PLATFORM}")
-    snapshot["data"] |= {"platformImage": PLATFORM, "snapshot.json": canonical_json(frozen).decode()}
+    snapshot["data"] |= {
+        "platformImage": PLATFORM,
+        "snapshot.json": canonical_json(frozen).decode(),
+    }
     expect_admitted(kubectl.create(OPERATOR, objects.namespace(space), dry_run=False))
     expect_admitted(kubectl.create(OPERATOR, objects.together(*walls, snapshot), dry_run=False))
 
 
 def container(**changes: Any) -> dict[str, Any]:
-    return objects.container(PLATFORM, name="probe") | {"command": COMMAND, "env": [PLAN, NODE]} | changes
+    return (
+        objects.container(PLATFORM, name="probe")
+        | {"command": COMMAND, "env": [PLAN, NODE]}
+        | changes
+    )
 
 
-def job(name: str = "glovebox-probe", labels: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+def job(
+    name: str = "glovebox-probe", labels: dict[str, str] | None = None, **changes: Any
+) -> dict[str, Any]:
     made = objects.job(SPACE, name, containers=[container(**changes)])
     made["metadata"]["labels"] = OURS if labels is None else labels
     return made
@@ -58,7 +81,15 @@ def job(name: str = "glovebox-probe", labels: dict[str, str] | None = None, **ch
 def pod(owner: str = "Job", name: str = "glovebox-probe", **changes: Any) -> dict[str, Any]:
     made = objects.pod(SPACE, "glovebox-probe-x", containers=[container(**changes)])
     version = "batch/v1" if owner == "Job" else "apps/v1"
-    owners = [{"apiVersion": version, "kind": owner, "name": name, "uid": "0b6d4f3e-0002", "controller": True}]
+    owners = [
+        {
+            "apiVersion": version,
+            "kind": owner,
+            "name": name,
+            "uid": "0b6d4f3e-0002",
+            "controller": True,
+        }
+    ]
     made["metadata"] |= {"labels": OURS, "ownerReferences": owners}
     return made
 
@@ -71,8 +102,16 @@ def test_the_probe_that_the_operator_makes_is_admitted(space: Kubectl) -> None:
 @pytest.mark.parametrize("actor", EVERYBODY)
 def test_nobody_else_makes_a_probe_or_takes_its_name(space: Kubectl, actor: Actor) -> None:
     for labels in (OURS, {}):
-        expect_refused(space.create(actor, job(labels=labels)), "only the Glovebox operator may create", NOTHING_ELSE)
-    expect_refused(space.create(actor, pod()), "only the Glovebox operator may create", "a pod made by hand may not carry")
+        expect_refused(
+            space.create(actor, job(labels=labels)),
+            "only the Glovebox operator may create",
+            NOTHING_ELSE,
+        )
+    expect_refused(
+        space.create(actor, pod()),
+        "only the Glovebox operator may create",
+        "a pod made by hand may not carry",
+    )
     plain = objects.job(SPACE, "glovebox-run")
     expect_refused(space.create(actor, plain), "only the Glovebox operator may create", "")
 
@@ -94,9 +133,17 @@ def test_the_probe_is_exactly_what_it_is(space: Kubectl, name: str) -> None:
 
 @pytest.mark.parametrize("actor", [CLUSTER_ADMIN, NAMESPACE_ADMIN])
 def test_the_platform_s_image_is_for_no_pod_of_a_team(space: Kubectl, actor: Actor) -> None:
-    for changes in ({"command": ["sh"]}, {"command": COMMAND}, {"command": ["python", "-m", "glovebox.jobs.fetch"]}):
-        expect_refused(space.create(actor, objects.pod(SPACE, containers=[container(**changes)])), NOTHING_ELSE)
-        expect_refused(space.create(actor, objects.job(SPACE, containers=[container(**changes)])), NOTHING_ELSE)
+    for changes in (
+        {"command": ["sh"]},
+        {"command": COMMAND},
+        {"command": ["python", "-m", "glovebox.jobs.fetch"]},
+    ):
+        expect_refused(
+            space.create(actor, objects.pod(SPACE, containers=[container(**changes)])), NOTHING_ELSE
+        )
+        expect_refused(
+            space.create(actor, objects.job(SPACE, containers=[container(**changes)])), NOTHING_ELSE
+        )
 
 
 def test_a_team_that_pinned_the_same_image_as_its_own_runs_it(space: Kubectl) -> None:
@@ -106,7 +153,8 @@ def test_a_team_that_pinned_the_same_image_as_its_own_runs_it(space: Kubectl) ->
 
 
 def test_a_controller_s_pod_is_a_probe_only_where_the_probe_s_job_owns_it(space: Kubectl) -> None:
-    # What a Deployment or a Job of a team would have its controller make, with our label in its template.
+    # What a Deployment or a Job of a team would have its controller make, with our label in its
+    # template.
     for forged in (pod(owner="ReplicaSet"), pod(name="train")):
         expect_refused(space.create(CONTROLLER, forged), NOTHING_ELSE)
 

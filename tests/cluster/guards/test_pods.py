@@ -7,13 +7,25 @@ from typing import Any
 import pytest
 
 from cluster.guards import objects
-from cluster.guards.actors import CLUSTER_ADMIN, EVERYBODY, TENANT, Actor, Kubectl, expect_admitted, expect_denied
+from cluster.guards.actors import (
+    CLUSTER_ADMIN,
+    EVERYBODY,
+    TENANT,
+    Actor,
+    Kubectl,
+    expect_admitted,
+    expect_denied,
+)
 
 RUNNER = "`serviceAccountName` must be 'glovebox-runner', the only identity of an experiment's pods"
 TOKEN = (
-    "no credential for the API server may be mounted: leave out `automountServiceAccountToken: true` and projected tokens or certificates"
+    "no credential for the API server may be mounted: leave out `automountServiceAccountToken:"
+    " true` and projected tokens or certificates"
 )
-HOST = "the host must stay out of reach: leave out `hostNetwork`, `hostPID`, `hostIPC`, `hostPort` and `hostPath` volumes"
+HOST = (
+    "the host must stay out of reach: leave out `hostNetwork`, `hostPID`, `hostIPC`, `hostPort` and"
+    " `hostPath` volumes"
+)
 PLACE = (
     '`nodeName` must be left out and `schedulerName` must be one of ["default-scheduler"]: '
     "pods run where the platform's scheduler puts them"
@@ -21,38 +33,67 @@ PLACE = (
 PRIORITY = "`priorityClassName` must be left out: an experiment must not evict others"
 RUNTIME = "`runtimeClassName` must be left out"
 TAINTS = (
-    '`tolerations` must name no other keys than ["node.kubernetes.io/memory-pressure","node.kubernetes.io/not-ready",'
-    '"node.kubernetes.io/unreachable"]: tainted nodes are kept for others'
+    "`tolerations` must name no other keys than"
+    ' ["node.kubernetes.io/memory-pressure","node.kubernetes.io/not-ready","node.kubernetes.io/unreachable"]:'
+    " tainted nodes are kept for others"
 )
 
 ATTACKS = [
     pytest.param({"serviceAccountName": "default"}, RUNNER, id="another ServiceAccount"),
-    pytest.param({"automountServiceAccountToken": True}, TOKEN, id="a token asked for in the pod, against its ServiceAccount"),
     pytest.param(
-        {"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]},
+        {"automountServiceAccountToken": True},
+        TOKEN,
+        id="a token asked for in the pod, against its ServiceAccount",
+    ),
+    pytest.param(
+        {
+            "volumes": [
+                {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}
+            ]
+        },
         TOKEN,
         id="a token as a projected volume, which Pod Security admits",
     ),
     pytest.param({"nodeName": "n1"}, PLACE, id="a node chosen by hand passes the scheduler by"),
     pytest.param({"schedulerName": "mine"}, PLACE, id="another scheduler"),
-    pytest.param({"priorityClassName": "system-cluster-critical"}, PRIORITY, id="a priority that evicts others"),
-    pytest.param({"runtimeClassName": "weak"}, RUNTIME, id="a weaker runtime"),
-    pytest.param({"tolerations": [{"operator": "Exists"}]}, TAINTS, id="a toleration of everything"),
     pytest.param(
-        {"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]}, TAINTS, id="the control plane's nodes"
+        {"priorityClassName": "system-cluster-critical"},
+        PRIORITY,
+        id="a priority that evicts others",
+    ),
+    pytest.param({"runtimeClassName": "weak"}, RUNTIME, id="a weaker runtime"),
+    pytest.param(
+        {"tolerations": [{"operator": "Exists"}]}, TAINTS, id="a toleration of everything"
+    ),
+    pytest.param(
+        {"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]},
+        TAINTS,
+        id="the control plane's nodes",
     ),
 ]
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 @pytest.mark.parametrize(("change", "message"), ATTACKS)
-def test_a_pod_is_refused(experiments: Kubectl, actor: Actor, change: dict[str, Any], message: str) -> None:
-    expect_denied(experiments.create(actor, objects.pod(objects.NAMESPACE, **change)), "glovebox-pods", message)
+def test_a_pod_is_refused(
+    experiments: Kubectl, actor: Actor, change: dict[str, Any], message: str
+) -> None:
+    expect_denied(
+        experiments.create(actor, objects.pod(objects.NAMESPACE, **change)),
+        "glovebox-pods",
+        message,
+    )
 
 
 @pytest.mark.parametrize(("change", "message"), ATTACKS)
-def test_a_job_with_such_a_template_is_refused(experiments: Kubectl, change: dict[str, Any], message: str) -> None:
-    expect_denied(experiments.create(TENANT, objects.job(objects.NAMESPACE, **change)), "glovebox-jobs", message)
+def test_a_job_with_such_a_template_is_refused(
+    experiments: Kubectl, change: dict[str, Any], message: str
+) -> None:
+    expect_denied(
+        experiments.create(TENANT, objects.job(objects.NAMESPACE, **change)),
+        "glovebox-jobs",
+        message,
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,24 +103,52 @@ def test_a_job_with_such_a_template_is_refused(experiments: Kubectl, change: dic
         pytest.param({"hostPID": True}, id="processes"),
         pytest.param({"hostIPC": True}, id="memory"),
         pytest.param({"volumes": [{"name": "h", "hostPath": {"path": "/"}}]}, id="files"),
-        pytest.param({"containers": [{**objects.container(), "ports": [{"containerPort": 80, "hostPort": 80}]}]}, id="port"),
+        pytest.param(
+            {
+                "containers": [
+                    {**objects.container(), "ports": [{"containerPort": 80, "hostPort": 80}]}
+                ]
+            },
+            id="port",
+        ),
     ],
 )
 def test_the_host_is_out_of_reach(experiments: Kubectl, change: dict[str, Any]) -> None:
     """A Job shows the guard alone: Pod Security looks at pods only, and refuses those itself."""
-    expect_denied(experiments.create(TENANT, objects.job(objects.NAMESPACE, **change)), "glovebox-jobs", HOST)
+    expect_denied(
+        experiments.create(TENANT, objects.job(objects.NAMESPACE, **change)), "glovebox-jobs", HOST
+    )
     answer = experiments.create(TENANT, objects.pod(objects.NAMESPACE, **change))
     assert answer.code != 0
     assert "violates PodSecurity" in answer.err or HOST in answer.err
 
 
 def test_a_running_pod_gains_no_toleration(experiments: Kubectl) -> None:
-    more = '[{"op": "add", "path": "/spec/tolerations/-", "value": {"key": "gpu", "operator": "Exists"}}]'
-    answer = experiments(CLUSTER_ADMIN, "patch", "pod", "running", f"--namespace={objects.NAMESPACE}", "--type=json", f"--patch={more}")
+    more = (
+        '[{"op": "add", "path": "/spec/tolerations/-", "value": {"key": "gpu", "operator":'
+        ' "Exists"}}]'
+    )
+    answer = experiments(
+        CLUSTER_ADMIN,
+        "patch",
+        "pod",
+        "running",
+        f"--namespace={objects.NAMESPACE}",
+        "--type=json",
+        f"--patch={more}",
+    )
     expect_denied(answer, "glovebox-pod-changes", TAINTS)
 
 
 def test_the_tolerations_that_kubernetes_adds_pass(experiments: Kubectl) -> None:
-    answer = experiments(TENANT, "get", "pod", "running", f"--namespace={objects.NAMESPACE}", "-o", "jsonpath={.spec.tolerations[*].key}")
+    answer = experiments(
+        TENANT,
+        "get",
+        "pod",
+        "running",
+        f"--namespace={objects.NAMESPACE}",
+        "-o",
+        "jsonpath={.spec.tolerations[*].key}",
+    )
     expect_admitted(answer)
     assert answer.out.split() == ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]

@@ -8,7 +8,8 @@ from cluster.guards.actors import CLUSTER_ADMIN, Answer, Kubectl
 from cluster.guards.conftest import until
 
 MARK = "glovebox.dev/experiment-uid"
-# These look at namespaces and volumes themselves, or at our own kinds, which live in the teams' namespaces.
+# These look at namespaces and volumes themselves, or at our own kinds, which live in the teams'
+# namespaces.
 BY_CONDITION = {
     "glovebox-finalizers",
     "glovebox-input-volumes",
@@ -21,15 +22,23 @@ BY_CONDITION = {
 
 
 def read(kubectl: Kubectl, resource: str) -> Answer:
-    return kubectl(CLUSTER_ADMIN, "get", resource, "-l", "app.kubernetes.io/name=glovebox", "-o", "json")
+    return kubectl(
+        CLUSTER_ADMIN, "get", resource, "-l", "app.kubernetes.io/name=glovebox", "-o", "json"
+    )
 
 
-def test_every_guard_fails_closed_and_has_one_binding_that_denies_and_records(guarded: Kubectl) -> None:
+def test_every_guard_fails_closed_and_has_one_binding_that_denies_and_records(
+    guarded: Kubectl,
+) -> None:
     policies = json.loads(read(guarded, "validatingadmissionpolicies").out)["items"]
     bindings = json.loads(read(guarded, "validatingadmissionpolicybindings").out)["items"]
     assert {policy["spec"]["failurePolicy"] for policy in policies} == {"Fail"}
-    assert sorted(policy["metadata"]["name"] for policy in policies) == sorted(binding["spec"]["policyName"] for binding in bindings)
-    assert {tuple(binding["spec"]["validationActions"]) for binding in bindings} == {("Deny", "Audit")}
+    assert sorted(policy["metadata"]["name"] for policy in policies) == sorted(
+        binding["spec"]["policyName"] for binding in bindings
+    )
+    assert {tuple(binding["spec"]["validationActions"]) for binding in bindings} == {
+        ("Deny", "Audit")
+    }
 
 
 def test_every_guard_hangs_on_the_mark_of_an_experiment(guarded: Kubectl) -> None:
@@ -41,11 +50,15 @@ def test_every_guard_hangs_on_the_mark_of_an_experiment(guarded: Kubectl) -> Non
 
 def test_every_expression_fits_the_types_of_the_api_server(guarded: Kubectl) -> None:
     def checked(answer: Answer) -> bool:
-        return all(item["metadata"]["generation"] == item["status"].get("observedGeneration") for item in json.loads(answer.out)["items"])
+        return all(
+            item["metadata"]["generation"] == item["status"].get("observedGeneration")
+            for item in json.loads(answer.out)["items"]
+        )
 
     answer = until(lambda: read(guarded, "validatingadmissionpolicies"), checked)
     warnings = {
-        item["metadata"]["name"]: item["status"]["typeChecking"].get("expressionWarnings") for item in json.loads(answer.out)["items"]
+        item["metadata"]["name"]: item["status"]["typeChecking"].get("expressionWarnings")
+        for item in json.loads(answer.out)["items"]
     }
     assert warnings == dict.fromkeys(warnings)
 
@@ -55,7 +68,9 @@ def test_a_refusal_is_recorded_in_the_audit_log(guarded: Kubectl) -> None:
     assert guarded(CLUSTER_ADMIN, "create", "namespace", name).code != 0
     key = "validation.policy.admission.k8s.io/validation_failure"
     noted = [
-        event["annotations"][key] for event in guarded.cluster.audit() if key in event.get("annotations", {}) and name in json.dumps(event)
+        event["annotations"][key]
+        for event in guarded.cluster.audit()
+        if key in event.get("annotations", {}) and name in json.dumps(event)
     ]
     assert noted
     assert json.loads(noted[0])[0]["policy"] == "glovebox-namespaces"

@@ -25,7 +25,10 @@ EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "flights"
 TEAM = "team-flights"
 EXPERIMENTER = Actor("erin")
 STATUS = "only the Glovebox operator may write `status`; change `spec`, and the status follows"
-SPEC = "the Glovebox operator may not write what users declare; it keeps its finalizer and the status, nothing else"
+SPEC = (
+    "the Glovebox operator may not write what users declare; it keeps its finalizer and the status,"
+    " nothing else"
+)
 NAMESPACED = ("datasetpins", "experiments", "featuresetpins")
 
 
@@ -54,9 +57,19 @@ def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
     return found
 
 
-def patch(kubectl: Kubectl, actor: Actor, plural: str, name: str, change: dict[str, Any], *extra: str) -> Answer:
+def patch(
+    kubectl: Kubectl, actor: Actor, plural: str, name: str, change: dict[str, Any], *extra: str
+) -> Answer:
     where = [f"--namespace={TEAM}"] if plural in NAMESPACED else []
-    arguments = (f"{plural}.glovebox.dev", name, *where, *extra, "--type=merge", f"--patch={json.dumps(change)}", "--dry-run=server")
+    arguments = (
+        f"{plural}.glovebox.dev",
+        name,
+        *where,
+        *extra,
+        "--type=merge",
+        f"--patch={json.dumps(change)}",
+        "--dry-run=server",
+    )
     return kubectl(actor, "patch", *arguments)
 
 
@@ -64,39 +77,72 @@ def write_status(kubectl: Kubectl, actor: Actor, plural: str, name: str) -> Answ
     """Replace the status as the operator does; kubectl's own subresource commands would read `/status` first, which nobody needs."""
     space = f"/namespaces/{TEAM}" if plural in NAMESPACED else ""
     path = f"/apis/glovebox.dev/v1alpha1{space}/{plural}/{name}"
-    body = {**json.loads(kubectl(CLUSTER_ADMIN, "get", "--raw", path).out), "status": {"observedGeneration": 1}}
+    body = {
+        **json.loads(kubectl(CLUSTER_ADMIN, "get", "--raw", path).out),
+        "status": {"observedGeneration": 1},
+    }
     return kubectl(actor, "replace", "--raw", f"{path}/status?dryRun=All", "-f", "-", manifest=body)
 
 
 @pytest.mark.parametrize("plural", [*NAMESPACED, "isolationprofiles", "objectstores"])
-def test_only_the_operator_writes_status(guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str) -> None:
+def test_only_the_operator_writes_status(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str
+) -> None:
     name = declared[plural]["metadata"]["name"]
     expect_denied(write_status(guarded, CLUSTER_ADMIN, plural, name), "glovebox-status", STATUS)
     expect_no_right(write_status(guarded, EXPERIMENTER, plural, name))
     expect_admitted(write_status(guarded, OPERATOR, plural, name))
     expect_admitted(write_status(guarded, BREAK_GLASS, plural, name))
-    by_patch = patch(guarded, CLUSTER_ADMIN, plural, name, {"status": {"observedGeneration": 1}}, "--subresource=status")
+    by_patch = patch(
+        guarded,
+        CLUSTER_ADMIN,
+        plural,
+        name,
+        {"status": {"observedGeneration": 1}},
+        "--subresource=status",
+    )
     expect_denied(by_patch, "glovebox-status", STATUS)
 
 
-def test_the_operator_keeps_a_finalizer_on_experiments_alone(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> None:
+def test_the_operator_keeps_a_finalizer_on_experiments_alone(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]]
+) -> None:
     keep = {"metadata": {"finalizers": ["glovebox.dev/finalizer"]}}
     for plural in NAMESPACED:
         name = declared[plural]["metadata"]["name"]
         expect = expect_admitted if plural == "experiments" else expect_no_right
         expect(patch(guarded, OPERATOR, plural, name, keep))
-        expect_no_right(guarded(OPERATOR, "delete", f"{plural}.glovebox.dev", name, f"--namespace={TEAM}", "--dry-run=server"))
+        expect_no_right(
+            guarded(
+                OPERATOR,
+                "delete",
+                f"{plural}.glovebox.dev",
+                name,
+                f"--namespace={TEAM}",
+                "--dry-run=server",
+            )
+        )
 
 
-def test_the_operator_does_not_edit_an_experiment(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> None:
+def test_the_operator_does_not_edit_an_experiment(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]]
+) -> None:
     name = declared["experiments"]["metadata"]["name"]
     for change in ({"suspend": True}, {"lifecycle": {"deletionPolicy": "Retain"}}):
-        expect_denied(patch(guarded, OPERATOR, "experiments", name, {"spec": change}), "glovebox-operator-fence-specs", SPEC)
+        expect_denied(
+            patch(guarded, OPERATOR, "experiments", name, {"spec": change}),
+            "glovebox-operator-fence-specs",
+            SPEC,
+        )
         expect_admitted(patch(guarded, EXPERIMENTER, "experiments", name, {"spec": change}))
 
 
-def test_platform_kinds_belong_to_the_platform(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> None:
+def test_platform_kinds_belong_to_the_platform(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]]
+) -> None:
     for plural in ("isolationprofiles", "objectstores"):
         name = declared[plural]["metadata"]["name"]
         for actor in (OPERATOR, EXPERIMENTER):
-            expect_no_right(patch(guarded, actor, plural, name, {"metadata": {"labels": {"x": "y"}}}))
+            expect_no_right(
+                patch(guarded, actor, plural, name, {"metadata": {"labels": {"x": "y"}}})
+            )

@@ -15,7 +15,14 @@ import pytest
 
 from glovebox.data.delivery import FeatureDelivery
 from glovebox.data.features import feature_set_digest, feature_set_document
-from glovebox.data.manifest import FORMAT, DigestSource, Entry, ManifestWriter, encode_entry, encode_footer
+from glovebox.data.manifest import (
+    FORMAT,
+    DigestSource,
+    Entry,
+    ManifestWriter,
+    encode_entry,
+    encode_footer,
+)
 from glovebox.data.roots import RootBuilder
 from glovebox.store.connection import Credentials, Stop
 from glovebox.store.manifests import ManifestLocation, fetch_manifest, store_manifest
@@ -42,12 +49,21 @@ def pod(tmp_path: Path, seaweed: RunningStore) -> Pod:
 
 def put(store: Store, bucket: str, files: dict[str, bytes], prefix: str = "set/") -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: store.s3.put_object(Bucket=bucket, Key=prefix + name, Body=files[name]), files))
+        list(
+            pool.map(
+                lambda name: store.s3.put_object(
+                    Bucket=bucket, Key=prefix + name, Body=files[name]
+                ),
+                files,
+            )
+        )
 
 
 async def pinned(store: Store, data: str, artifacts: str, files: dict[str, bytes]) -> BuiltPin:
     put(store, data, files)
-    return await build_pin(store, PrefixSource(data, "set/"), artifacts_bucket=artifacts, lock=ManifestLock())
+    return await build_pin(
+        store, PrefixSource(data, "set/"), artifacts_bucket=artifacts, lock=ManifestLock()
+    )
 
 
 def noise(mebibytes: int, seed: int = 1) -> bytes:
@@ -56,7 +72,9 @@ def noise(mebibytes: int, seed: int = 1) -> bytes:
 
 def delivered(pod: Pod, name: str = "train") -> dict[str, bytes]:
     top = pod.inputs / name
-    return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()
+    }
 
 
 def forged(store: Store, artifacts: str, entries: list[Entry]) -> BuiltPin:
@@ -67,14 +85,20 @@ def forged(store: Store, artifacts: str, entries: list[Entry]) -> BuiltPin:
         writer.add(entry)
     roots = writer.finish()
     file.seek(0)
-    return BuiltPin(roots, store_manifest(store, artifacts, file, writer.digest, ManifestLock(), Stop()))
+    return BuiltPin(
+        roots, store_manifest(store, artifacts, file, writer.digest, ManifestLock(), Stop())
+    )
 
 
 def with_path(entry: Entry, path: str) -> Entry:
-    return Entry(path, entry.size, entry.sha256, entry.bucket, entry.key, entry.version_id, entry.source)
+    return Entry(
+        path, entry.size, entry.sha256, entry.bucket, entry.key, entry.version_id, entry.source
+    )
 
 
-async def test_files_arrive_read_only_and_proven(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_files_arrive_read_only_and_proven(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
     put(store, data_bucket, dict.fromkeys(SMALL, b"newer"))
     store.s3.delete_object(Bucket=data_bucket, Key="set/a.csv")
@@ -103,7 +127,9 @@ async def test_files_arrive_read_only_and_proven(store: Store, data_bucket: str,
     assert '"bytesPerSecond":' in ended.output
 
 
-async def test_a_second_attempt_hashes_again_and_transfers_nothing(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_a_second_attempt_hashes_again_and_transfers_nothing(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, SMALL)))
     assert pod.fetch().code == 0
     assert pod.fetch().code == 0
@@ -112,7 +138,9 @@ async def test_a_second_attempt_hashes_again_and_transfers_nothing(store: Store,
     assert (proof["kept"], proof["fetched"], proof["transferred"]) == (4, 0, 0)
 
 
-async def test_a_file_with_wrong_bytes_is_fetched_anew(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_a_file_with_wrong_bytes_is_fetched_anew(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, SMALL)))
     assert pod.fetch().code == 0
     tampered = pod.file("train", "a.csv")
@@ -125,7 +153,9 @@ async def test_a_file_with_wrong_bytes_is_fetched_anew(store: Store, data_bucket
     assert (pod.proof("train") or {})["fetched"] == 1
 
 
-async def test_a_thousand_small_files_arrive(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_a_thousand_small_files_arrive(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     files = {f"{number % 10}/{number:04d}": str(number).encode() for number in range(1000)}
     pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, files)))
     assert pod.fetch().code == 0
@@ -133,7 +163,15 @@ async def test_a_thousand_small_files_arrive(store: Store, data_bucket: str, loc
 
 
 def features(**changes: Any) -> FeatureDelivery:
-    definitions = [{"name": "late", "recipe": {"expression": "delay > 15"}, "dtype": "bool", "inputs": ["f"], "description": "words"}]
+    definitions = [
+        {
+            "name": "late",
+            "recipe": {"expression": "delay > 15"},
+            "dtype": "bool",
+            "inputs": ["f"],
+            "description": "words",
+        }
+    ]
     inputs = {"f": "sha256:" + "1" * 64}
     digest = feature_set_digest(definitions, inputs=inputs, schema_version="1")
     document = feature_set_document(definitions, inputs=inputs, schema_version="1")
@@ -158,7 +196,15 @@ def test_features_that_differ_from_their_digest_are_refused(pod: Pod) -> None:
 
 def _other_bytes(entries: list[Entry]) -> list[Entry]:
     first = entries[0]
-    lie = Entry(first.path, first.size, "0" * 64, first.bucket, first.key, first.version_id, DigestSource.COMPUTED)
+    lie = Entry(
+        first.path,
+        first.size,
+        "0" * 64,
+        first.bucket,
+        first.key,
+        first.version_id,
+        DigestSource.COMPUTED,
+    )
     return [lie, *entries[1:]]
 
 
@@ -173,28 +219,55 @@ def _swapped_objects(entries: list[Entry]) -> list[Entry]:
 
 def _swapped_versions(entries: list[Entry]) -> list[Entry]:
     one, two, *rest = entries
-    return [Entry(one.path, one.size, one.sha256, one.bucket, one.key, two.version_id, one.source), two, *rest]
+    return [
+        Entry(one.path, one.size, one.sha256, one.bucket, one.key, two.version_id, one.source),
+        two,
+        *rest,
+    ]
 
 
 def _other_size(entries: list[Entry]) -> list[Entry]:
     first = entries[0]
-    return [Entry(first.path, first.size + 1, first.sha256, first.bucket, first.key, first.version_id, first.source), *entries[1:]]
+    return [
+        Entry(
+            first.path,
+            first.size + 1,
+            first.sha256,
+            first.bucket,
+            first.key,
+            first.version_id,
+            first.source,
+        ),
+        *entries[1:],
+    ]
 
 
 @pytest.mark.parametrize(
     ("lie", "reason"),
     [
         pytest.param(_other_bytes, "DigestMismatch", id="the pinned version never had these bytes"),
-        pytest.param(_swapped_objects, "DigestMismatch", id="two objects of one size changed places"),
+        pytest.param(
+            _swapped_objects, "DigestMismatch", id="two objects of one size changed places"
+        ),
         pytest.param(_swapped_versions, "ObjectNotFound", id="a version id of another key"),
         pytest.param(_other_size, "SizeMismatch", id="another size"),
     ],
 )
 async def test_a_manifest_that_is_not_true_ends_the_delivery(
-    lie: Callable[[list[Entry]], list[Entry]], reason: str, store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+    lie: Callable[[list[Entry]], list[Entry]],
+    reason: str,
+    store: Store,
+    data_bucket: str,
+    locked_bucket: str,
+    pod: Pod,
 ) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
-    pod.plan(dataset(forged(store, locked_bucket, lie(list(fetch_manifest(store, built.manifest, Stop()))))), features=[features()])
+    pod.plan(
+        dataset(
+            forged(store, locked_bucket, lie(list(fetch_manifest(store, built.manifest, Stop()))))
+        ),
+        features=[features()],
+    )
     ended = pod.fetch()
     assert ended.reason == (42, reason), ended
     assert (ended.message["input"], ended.message["path"]) == ("train", "a.csv")
@@ -202,7 +275,9 @@ async def test_a_manifest_that_is_not_true_ends_the_delivery(
     assert pod.proof("base") is None
 
 
-async def test_a_failure_takes_back_an_older_proof(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_a_failure_takes_back_an_older_proof(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
     pod.plan(dataset(built))
     assert pod.fetch().code == 0
@@ -211,9 +286,15 @@ async def test_a_failure_takes_back_an_older_proof(store: Store, data_bucket: st
     assert pod.proof("train") is None
 
 
-async def test_a_version_that_is_gone_is_named(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_a_version_that_is_gone_is_named(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
-    gone = next(entry for entry in fetch_manifest(store, built.manifest, Stop()) if entry.path == "deep/er/b.csv")
+    gone = next(
+        entry
+        for entry in fetch_manifest(store, built.manifest, Stop())
+        if entry.path == "deep/er/b.csv"
+    )
     store.s3.delete_object(Bucket=data_bucket, Key=gone.key, VersionId=gone.version_id)
     pod.plan(dataset(built))
     ended = pod.fetch()
@@ -241,23 +322,44 @@ def _cut(text: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("edit", "reason"), [pytest.param(_edited, "ManifestDiffers", id="edited"), pytest.param(_cut, "ManifestInvalid", id="cut short")]
+    ("edit", "reason"),
+    [
+        pytest.param(_edited, "ManifestDiffers", id="edited"),
+        pytest.param(_cut, "ManifestInvalid", id="cut short"),
+    ],
 )
 async def test_a_manifest_that_was_edited_is_refused_before_any_byte(
-    edit: Callable[[bytes], bytes], reason: str, store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+    edit: Callable[[bytes], bytes],
+    reason: str,
+    store: Store,
+    data_bucket: str,
+    locked_bucket: str,
+    pod: Pod,
 ) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
     where = built.manifest
-    whole = store.s3.get_object(Bucket=where.bucket, Key=where.key, VersionId=where.version_id)["Body"].read()
-    answer = store.s3.put_object(Bucket=where.bucket, Key=where.key, Body=gzip.compress(edit(gzip.decompress(whole))))
+    whole = store.s3.get_object(Bucket=where.bucket, Key=where.key, VersionId=where.version_id)[
+        "Body"
+    ].read()
+    answer = store.s3.put_object(
+        Bucket=where.bucket, Key=where.key, Body=gzip.compress(edit(gzip.decompress(whole)))
+    )
     pod.plan(dataset(relocated(built, answer["VersionId"])))
     assert pod.fetch().reason == (42, reason)
     assert delivered(pod) == {}
 
 
-async def test_a_manifest_that_is_gone_is_told(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_a_manifest_that_is_gone_is_told(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
-    pod.plan(dataset(relocated(built, built.manifest.version_id, key=".glovebox/manifests/sha256/none.jsonl.gz")))
+    pod.plan(
+        dataset(
+            relocated(
+                built, built.manifest.version_id, key=".glovebox/manifests/sha256/none.jsonl.gz"
+            )
+        )
+    )
     assert pod.fetch().reason == (42, "ObjectNotFound")
 
 
@@ -272,14 +374,20 @@ async def test_a_path_that_leads_out_of_the_volume_is_refused(
     found = roots.finish()
     lines = orjson.dumps({"format": FORMAT}) + b"\n" + encode_entry(entry) + encode_footer(found)
     key = ".glovebox/manifests/forged"
-    version = store.s3.put_object(Bucket=locked_bucket, Key=key, Body=gzip.compress(lines))["VersionId"]
-    where = ManifestLocation(locked_bucket, key, version, "sha256:" + hashlib.sha256(lines).hexdigest(), 0)
+    version = store.s3.put_object(Bucket=locked_bucket, Key=key, Body=gzip.compress(lines))[
+        "VersionId"
+    ]
+    where = ManifestLocation(
+        locked_bucket, key, version, "sha256:" + hashlib.sha256(lines).hexdigest(), 0
+    )
     pod.plan(dataset(BuiltPin(found, where)))
     assert pod.fetch().reason == (42, "KeyRefused")
     assert not any(each.name == "escaped" for each in pod.base.rglob("*"))
 
 
-async def test_nothing_but_pinned_files_may_lie_there(store: Store, data_bucket: str, locked_bucket: str, pod: Pod) -> None:
+async def test_nothing_but_pinned_files_may_lie_there(
+    store: Store, data_bucket: str, locked_bucket: str, pod: Pod
+) -> None:
     pod.plan(dataset(await pinned(store, data_bucket, locked_bucket, SMALL)))
     assert pod.fetch().code == 0
     foreign = pod.file("train", "deep/foreign")
@@ -308,7 +416,8 @@ async def test_cut_connections_are_taken_up_where_they_broke(
         proxy.cuts.extend([100, 3 * MEBIBYTE, 3 * MEBIBYTE, MEBIBYTE, 4 * MEBIBYTE])
         assert pod.fetch().code == 0
         assert proxy.connections >= 4
-        # A reset loses what waits in the receiver's buffers; begun anew each time it would be 19 MiB and more.
+        # A reset loses what waits in the receiver's buffers; begun anew each time it would be 19
+        # MiB and more.
         assert proxy.down < 14 * MEBIBYTE
     assert delivered(pod) == files
     assert (pod.proof("train") or {})["transferred"] == 8 * MEBIBYTE + 1
@@ -325,7 +434,10 @@ async def test_a_killed_fetcher_goes_on_where_it_was(
         proxy.hold_after = 11 * MEBIBYTE
         with pod.fetching() as process:
             assert proxy.held.wait(60)
-            arrived = eventually(lambda: _bytes_below(pod.inputs) >= 10 * MEBIBYTE, what="what came down is in the volume")
+            arrived = eventually(
+                lambda: _bytes_below(pod.inputs) >= 10 * MEBIBYTE,
+                what="what came down is in the volume",
+            )
             assert arrived
             process.kill()
             process.wait()
@@ -356,7 +468,10 @@ async def test_a_torn_partial_file_is_begun_anew(
         proxy.hold_after = 2 * MEBIBYTE
         with pod.fetching() as process:
             assert proxy.held.wait(60)
-            partial = eventually(lambda: next((pod.inputs / ".glovebox/partial").glob("*"), None), what="a partial file")
+            partial = eventually(
+                lambda: next((pod.inputs / ".glovebox/partial").glob("*"), None),
+                what="a partial file",
+            )
             eventually(lambda: partial.stat().st_size > MEBIBYTE, what="bytes in it")
             process.kill()
             process.wait()
@@ -386,9 +501,13 @@ async def test_a_store_that_is_away_is_waited_for(
     assert delivered(pod) == {"big": noise(4)}
 
 
-async def test_a_store_that_stays_away_is_given_up_for_now(store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path) -> None:
+async def test_a_store_that_stays_away_is_given_up_for_now(
+    store: Store, data_bucket: str, locked_bucket: str, tmp_path: Path
+) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
-    pod = Pod(tmp_path / "pod", "http://127.0.0.1:9", settings={"GLOVEBOX_FETCH_DEADLINE_SECONDS": "1"})
+    pod = Pod(
+        tmp_path / "pod", "http://127.0.0.1:9", settings={"GLOVEBOX_FETCH_DEADLINE_SECONDS": "1"}
+    )
     pod.plan(dataset(built))
     assert pod.fetch().reason == (75, "StoreUnreachable")
     assert pod.proof("train") is None
@@ -399,7 +518,11 @@ async def test_credentials_that_were_replaced_are_read_again(
 ) -> None:
     built = await pinned(store, data_bucket, locked_bucket, SMALL)
     with cutting(seaweed.endpoint) as proxy:
-        pod = Pod(tmp_path / "pod", proxy.endpoint, Credentials("nobody", "nothing-of-this-is-valid", "no-token"))
+        pod = Pod(
+            tmp_path / "pod",
+            proxy.endpoint,
+            Credentials("nobody", "nothing-of-this-is-valid", "no-token"),
+        )
         pod.plan(dataset(built))
         with pod.fetching() as process:
             eventually(lambda: proxy.connections > 0, what="a first request", timeout=30)
@@ -408,7 +531,9 @@ async def test_credentials_that_were_replaced_are_read_again(
         assert pod.ended(process, output).code == 0, output
 
 
-@pytest.mark.parametrize("text", [b"{}", b"not json", b'{"format":"glovebox.dev/inputs/v1","more":1}'])
+@pytest.mark.parametrize(
+    "text", [b"{}", b"not json", b'{"format":"glovebox.dev/inputs/v1","more":1}']
+)
 def test_a_plan_that_is_none_is_a_usage_error(text: bytes, pod: Pod) -> None:
     (pod.base / "inputs.json").write_bytes(text)
     assert pod.fetch().reason == (64, "PlanInvalid")

@@ -39,7 +39,11 @@ class Proven:
         return found["outcome"], found.get("detail", "")
 
     def outcomes(self, prefix: str = "") -> dict[str, str]:
-        return {entry["id"]: entry["outcome"] for entry in self.verdict["entries"] if entry["id"].startswith(prefix)}
+        return {
+            entry["id"]: entry["outcome"]
+            for entry in self.verdict["entries"]
+            if entry["id"].startswith(prefix)
+        }
 
 
 @pytest.fixture
@@ -59,7 +63,12 @@ def environment(folder: Path, plan: dict[str, Any]) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(sys.path),
         "PYTHONDONTWRITEBYTECODE": "1",
         "GLOVEBOX_PROBE_PLAN": json.dumps(
-            {"format": "glovebox.dev/probe-plan/v1", "connectSeconds": 1, "tokenFolder": str(folder / "token"), **plan}
+            {
+                "format": "glovebox.dev/probe-plan/v1",
+                "connectSeconds": 1,
+                "tokenFolder": str(folder / "token"),
+                **plan,
+            }
         ),
         "GLOVEBOX_TERMINATION_LOG": str(log),
         "HOST_IP": "10.99.0.1",
@@ -91,24 +100,38 @@ def test_a_sealed_pod_passes_in_every_point(place: Path) -> None:
             {"id": "route", "address": "10.99.0.1", "port": 9, "expected": "NotBlocked"},
             {"id": "kubelet", "addressFrom": "HOST_IP", "port": 8444, "expected": "Info"},
         ],
-        "dns": [{"id": "dns", "server": "10.99.0.1", "expected": "Reachable"}, {"id": "other-dns", "server": "10.99.0.53"}],
+        "dns": [
+            {"id": "dns", "server": "10.99.0.1", "expected": "Reachable"},
+            {"id": "other-dns", "server": "10.99.0.53"},
+        ],
     }
     proven = in_pod(place, plan)
     assert set(proven.outcomes().values()) == {"Passed"}, proven
-    assert (proven.code, proven.verdict["outcome"], proven.verdict["counts"]["passed"]) == (0, "Passed", 19)
+    assert (proven.code, proven.verdict["outcome"], proven.verdict["counts"]["passed"]) == (
+        0,
+        "Passed",
+        19,
+    )
     assert proven["metadata"][1].endswith("timed out")
     assert "unreachable" in proven["api"][1]
     assert "unreachable (ENETUNREACH)" in proven["other-pod"][1]
     assert proven["filer"][1].endswith("refused")
     assert proven["other-dns/udp"][1].endswith("timed out")
     assert "accepted (reported, not judged)" in proven["kubelet"][1]
-    assert proven[f"mount:{inputs}"][1] == "EROFS for create, mkdir, symlink, rename, delete, chmod, truncate"
+    assert (
+        proven[f"mount:{inputs}"][1]
+        == "EROFS for create, mkdir, symlink, rename, delete, chmod, truncate"
+    )
 
 
 @needs_namespaces
 def test_what_is_open_although_it_is_forbidden_fails(place: Path) -> None:
     open_doors = [{"id": "filer", "address": "10.99.0.1", "port": 8444}]
-    plan = {"connections": [CONTROL, NOBODY, *open_doors], "dns": [{"id": "resolver", "server": "10.99.0.1"}], "process": False}
+    plan = {
+        "connections": [CONTROL, NOBODY, *open_doors],
+        "dns": [{"id": "resolver", "server": "10.99.0.1"}],
+        "process": False,
+    }
     proven = in_pod(place, plan)
     assert proven.code == 3
     assert proven.outcomes() == {
@@ -123,7 +146,11 @@ def test_what_is_open_although_it_is_forbidden_fails(place: Path) -> None:
 
 @needs_namespaces
 def test_without_any_network_silence_proves_nothing(place: Path) -> None:
-    proven = in_pod(place, {"connections": [CONTROL, NOBODY], "dns": [{"id": "dns", "server": "10.99.0.1"}]}, network=False)
+    proven = in_pod(
+        place,
+        {"connections": [CONTROL, NOBODY], "dns": [{"id": "dns", "server": "10.99.0.1"}]},
+        network=False,
+    )
     assert proven.code == 4
     assert proven.outcomes("m") == {"metadata": "Unknown"}
     assert proven["store"][0] == "Unknown"
@@ -133,7 +160,13 @@ def test_without_any_network_silence_proves_nothing(place: Path) -> None:
 @needs_namespaces
 def test_a_store_that_is_walled_off_is_told_and_is_no_hole(place: Path) -> None:
     walled = {"id": "store", "address": "10.99.0.9", "port": 8333, "expected": "Reachable"}
-    proven = in_pod(place, {"connections": [walled], "dns": [{"id": "dns", "server": "10.99.0.1", "expected": "Reachable"}]})
+    proven = in_pod(
+        place,
+        {
+            "connections": [walled],
+            "dns": [{"id": "dns", "server": "10.99.0.1", "expected": "Reachable"}],
+        },
+    )
     assert proven.code == 4
     assert proven["store"] == ("Unknown", "10.99.0.9 port 8333: timed out")
 
@@ -180,7 +213,12 @@ def test_the_rights_of_root_fail(place: Path) -> None:
     proven = in_pod(place, {"mounts": [f"{place}/inputs"]}, rights=True)
     assert proven.code == 3
     outcomes = proven.outcomes("process:") | proven.outcomes("remount:")
-    assert outcomes["process:uid"] == outcomes["process:capabilities"] == outcomes["process:mount"] == "Failed"
+    assert (
+        outcomes["process:uid"]
+        == outcomes["process:capabilities"]
+        == outcomes["process:mount"]
+        == "Failed"
+    )
     assert outcomes[f"remount:{place}/inputs"] == "Failed"
 
 
@@ -194,15 +232,25 @@ def test_a_token_that_lies_there_fails(place: Path) -> None:
 
 def here(folder: Path, plan: dict[str, Any]) -> Proven:
     command = subprocess.run(
-        PROBE, env=environment(folder, {"process": False, **plan}), capture_output=True, text=True, timeout=90, check=False
+        PROBE,
+        env=environment(folder, {"process": False, **plan}),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
     return ended(command, folder)
 
 
 def s3_plan(folder: Path, endpoint: str, bucket: str, keys: Credentials) -> dict[str, Any]:
     file = folder / "credentials"
-    text = f"[default]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
-    file.write_text(text + (f"aws_session_token = {keys.session_token}\n" if keys.session_token else ""))
+    text = (
+        f"[default]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key ="
+        f" {keys.secret_access_key}\n"
+    )
+    file.write_text(
+        text + (f"aws_session_token = {keys.session_token}\n" if keys.session_token else "")
+    )
     prefixes = {"prefix": "team-a/run7/uid/", "otherPrefix": "team-a/run70/uid/"}
     return {"s3": {"endpoint": endpoint, "credentials": str(file), "bucket": bucket, **prefixes}}
 
@@ -212,9 +260,16 @@ def versions(store: Store, bucket: str) -> int:
     return len(found.get("Versions", [])) + len(found.get("DeleteMarkers", []))
 
 
-async def test_credentials_of_a_run_pass_and_leave_nothing(store: Store, locked_bucket: str, place: Path, seaweed: RunningStore) -> None:
+async def test_credentials_of_a_run_pass_and_leave_nothing(
+    store: Store, locked_bucket: str, place: Path, seaweed: RunningStore
+) -> None:
     keys = await issue_credentials(
-        store, role_arn=ROLE, bucket=locked_bucket, prefix="team-a/run7/uid/", session_name="run7", duration_seconds=900
+        store,
+        role_arn=ROLE,
+        bucket=locked_bucket,
+        prefix="team-a/run7/uid/",
+        session_name="run7",
+        duration_seconds=900,
     )
     proven = here(place, s3_plan(place, seaweed.endpoint, locked_bucket, keys.as_credentials()))
     assert set(proven.outcomes("s3:").values()) == {"Passed"}, proven
@@ -223,7 +278,9 @@ async def test_credentials_of_a_run_pass_and_leave_nothing(store: Store, locked_
     assert versions(store, locked_bucket) == 0
 
 
-def test_credentials_that_reach_further_fail(data_bucket: str, place: Path, seaweed: RunningStore) -> None:
+def test_credentials_that_reach_further_fail(
+    data_bucket: str, place: Path, seaweed: RunningStore
+) -> None:
     proven = here(place, s3_plan(place, seaweed.endpoint, data_bucket, ADMIN))
     assert proven.code == 3
     outcomes = proven.outcomes("s3:")
@@ -231,7 +288,9 @@ def test_credentials_that_reach_further_fail(data_bucket: str, place: Path, seaw
     assert set(outcomes.values()) == {"Failed"}
 
 
-def test_credentials_that_nobody_knows_prove_nothing(data_bucket: str, place: Path, seaweed: RunningStore) -> None:
+def test_credentials_that_nobody_knows_prove_nothing(
+    data_bucket: str, place: Path, seaweed: RunningStore
+) -> None:
     unknown = type(ADMIN)("nobody", "nothing-of-this-is-valid")
     proven = here(place, s3_plan(place, seaweed.endpoint, data_bucket, unknown))
     assert proven.code == 4

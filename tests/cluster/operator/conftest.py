@@ -8,7 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import Cluster
-from support.operator_process import CSI_DRIVER, PLATFORM_IMAGE, Operator, Team, declare_platform, profile_spec, running_operator
+from support.operator_process import (
+    CSI_DRIVER,
+    PLATFORM_IMAGE,
+    Operator,
+    Team,
+    declare_platform,
+    profile_spec,
+    running_operator,
+)
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +36,16 @@ def platform(cluster: Cluster, operator: Operator) -> Team:
 @pytest.fixture(scope="session")
 def profiles(platform: Team) -> Team:
     """One profile for each mode. The cache's is of volumes that an administrator makes, without a class."""
-    csi = {"driver": CSI_DRIVER, "volumeAttributes": {"bucketName": "$(bucket)"}, "mountOptions": ["prefix $(prefix)"]}
+    csi = {
+        "driver": CSI_DRIVER,
+        "volumeAttributes": {"bucketName": "$(bucket)"},
+        "mountOptions": ["prefix $(prefix)"],
+    }
     for name, delivery in (
-        ("cached", {"mode": "Cache", "cache": {"storageClassName": "by-hand", "minimumSize": "1Mi"}}),
+        (
+            "cached",
+            {"mode": "Cache", "cache": {"storageClassName": "by-hand", "minimumSize": "1Mi"}},
+        ),
         ("driven", {"mode": "CSI", "csi": csi}),
         ("imaged", {"mode": "Image"}),
     ):

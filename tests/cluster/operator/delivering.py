@@ -29,7 +29,9 @@ def pin(team: Team, name: str = "rows", **changes: Any) -> dict[str, Any]:
 
 
 def declare(team: Team, name: str, profile: str, **changes: Any) -> None:
-    team.declare("Experiment", name, experiment_spec(profile, "primary", run=RUN, inputs=INPUTS, **changes))
+    team.declare(
+        "Experiment", name, experiment_spec(profile, "primary", run=RUN, inputs=INPUTS, **changes)
+    )
 
 
 def cache_of(team: Team) -> str:
@@ -38,7 +40,12 @@ def cache_of(team: Team) -> str:
     def look() -> str | None:
         claims = team.api.list(path_of("v1", "persistentvolumeclaims", namespace=OWN))
         return next(
-            (c["metadata"]["name"] for c in claims if c["metadata"]["annotations"][names.ANNOTATION_PIN_NAMESPACE] == team.name), None
+            (
+                c["metadata"]["name"]
+                for c in claims
+                if c["metadata"]["annotations"][names.ANNOTATION_PIN_NAMESPACE] == team.name
+            ),
+            None,
         )
 
     return str(eventually(look, what="a cache is claimed"))
@@ -70,16 +77,25 @@ def cached(team: Team, experiment: str) -> str:
 
 
 def jobs(team: Team, cache: str) -> list[dict[str, Any]]:
-    return [job for job in team.api.list(path_of("batch/v1", "jobs", namespace=OWN)) if job["metadata"]["name"] == cache]
+    return [
+        job
+        for job in team.api.list(path_of("batch/v1", "jobs", namespace=OWN))
+        if job["metadata"]["name"] == cache
+    ]
 
 
 def filler(team: Team, cache: str) -> dict[str, Any]:
     """Return the pod that fills a cache, once it has all that it mounts."""
 
     def look() -> dict[str, Any] | None:
-        pods = team.api.list(path_of("v1", "pods", namespace=OWN), labelSelector=f"{names.LABEL_CACHE}={cache}")
+        pods = team.api.list(
+            path_of("v1", "pods", namespace=OWN), labelSelector=f"{names.LABEL_CACHE}={cache}"
+        )
         pod = next((pod for pod in pods if pod["status"].get("phase") == "Pending"), None)
-        there = all(team.api.find(path_of("v1", plural, namespace=OWN, name=cache)) for plural in ("secrets", "configmaps"))
+        there = all(
+            team.api.find(path_of("v1", plural, namespace=OWN, name=cache))
+            for plural in ("secrets", "configmaps")
+        )
         return pod if there else None
 
     return dict(eventually(look, what="the cache is being filled"))
@@ -90,9 +106,13 @@ def fill(team: Team, cache: str) -> None:
 
 
 def claim(team: Team, namespace: str) -> dict[str, Any] | None:
-    return team.api.find(path_of("v1", "persistentvolumeclaims", namespace=namespace, name="glovebox-input-train"))
+    return team.api.find(
+        path_of("v1", "persistentvolumeclaims", namespace=namespace, name="glovebox-input-train")
+    )
 
 
 def volumes_of(team: Team, name: str) -> list[dict[str, Any]]:
     uid = team.read("Experiment", name)["metadata"]["uid"]
-    return team.api.list(path_of("v1", "persistentvolumes"), labelSelector=f"{names.LABEL_EXPERIMENT_UID}={uid}")
+    return team.api.list(
+        path_of("v1", "persistentvolumes"), labelSelector=f"{names.LABEL_EXPERIMENT_UID}={uid}"
+    )

@@ -6,10 +6,22 @@ from typing import Any
 
 import pytest
 
-from cluster.operator.delivering import OWN, cache_of, cached, claim, declare, fill, filler, give_volume, jobs, pin, volumes_of
+from cluster.operator.delivering import (
+    OWN,
+    cache_of,
+    cached,
+    claim,
+    declare,
+    fill,
+    filler,
+    give_volume,
+    jobs,
+    pin,
+    volumes_of,
+)
 from glovebox.__main__ import log_in
-from glovebox.engine.caches import free_caches
-from glovebox.engine.operator import operator as open_operator
+from glovebox.controllers.experiment.caches import free_caches
+from glovebox.controllers.operator import operator as open_operator
 from glovebox.local.operator_process import OPERATOR_USER
 from glovebox.settings import Settings
 from support.api import path_of
@@ -27,18 +39,25 @@ def test_a_cache_is_filled_once_and_read_by_many(team: Team) -> None:
     declare(team, "two", "cached")
     cache = cache_of(team)
     give_volume(team, cache)
-    made = [team.expect("Experiment", name, "Succeeded", "Unknown", "RunPending") for name in ("one", "two")]
+    made = [
+        team.expect("Experiment", name, "Succeeded", "Unknown", "RunPending")
+        for name in ("one", "two")
+    ]
     pod = filler(team, cache)
     # Neither is served half of it.
     assert [volumes_of(team, name) for name in ("one", "two")] == [[], []]
-    assert team.api.list(path_of("batch/v1", "jobs", namespace=made[0]["status"]["namespace"])) == []
+    assert (
+        team.api.list(path_of("batch/v1", "jobs", namespace=made[0]["status"]["namespace"])) == []
+    )
     (container,) = pod["spec"]["containers"]
     assert container["image"] == PLATFORM_IMAGE
 
     end_pod(team.api, pod, 0, container="fetch")
     runs = [run_pod(team.api, each["status"]["namespace"]) for each in made]
     assert len(jobs(team, cache)) == 1
-    assert team.api.find(path_of("v1", "secrets", namespace=OWN, name=cache)) is None, "credentials go when the volume is full"
+    assert team.api.find(path_of("v1", "secrets", namespace=OWN, name=cache)) is None, (
+        "credentials go when the volume is full"
+    )
     for name, each, run in zip(("one", "two"), made, runs, strict=True):
         namespace = each["status"]["namespace"]
         (volume,) = volumes_of(team, name)
@@ -51,11 +70,24 @@ def test_a_cache_is_filled_once_and_read_by_many(team: Team) -> None:
 
         eventually(bound, what="the claim is bound to it")
         for part in (*run["spec"]["initContainers"], *run["spec"]["containers"]):
-            (mount,) = (mount for mount in part["volumeMounts"] if mount["name"] == "glovebox-input-train")
-            assert (mount["readOnly"], mount["recursiveReadOnly"], mount["subPath"]) == (True, "IfPossible", "data")
+            (mount,) = (
+                mount for mount in part["volumeMounts"] if mount["name"] == "glovebox-input-train"
+            )
+            assert (mount["readOnly"], mount["recursiveReadOnly"], mount["subPath"]) == (
+                True,
+                "IfPossible",
+                "data",
+            )
         mounted = [volume for volume in run["spec"]["volumes"] if "secret" in volume]
-        assert [volume["secret"]["secretName"] for volume in mounted] == ["glovebox-artifacts-credentials"]
-        assert team.api.find(path_of("v1", "secrets", namespace=namespace, name="glovebox-inputs-credentials")) is None
+        assert [volume["secret"]["secretName"] for volume in mounted] == [
+            "glovebox-artifacts-credentials"
+        ]
+        assert (
+            team.api.find(
+                path_of("v1", "secrets", namespace=namespace, name="glovebox-inputs-credentials")
+            )
+            is None
+        )
         assert team.read("Experiment", name)["status"]["deliveryMode"] == "Cache"
 
 
@@ -63,7 +95,10 @@ def test_a_run_over_a_changed_cache_is_refused_with_the_words_of_the_check(team:
     cache = cached(team, "misled")
     fill(team, cache)
     run = run_pod(team.api, team.expect("Experiment", "misled")["status"]["namespace"])
-    said = '{"reason":"DigestMismatch","message":"the mounted files have another root","input":"train"}'
+    said = (
+        '{"reason":"DigestMismatch","message":"the mounted files have another'
+        ' root","input":"train"}'
+    )
     end_pod(team.api, run, 42, container="fetch", init=True, message=said)
     ended = team.expect("Experiment", "misled", "Sealed")["status"]["run"]
     assert (ended["reason"], ended["attempts"]) == ("InputsRefused", 1)
@@ -76,8 +111,14 @@ def test_the_volumes_go_with_the_experiment_and_the_cache_stays_for_the_next(tea
     run_pod(team.api, team.expect("Experiment", "first")["status"]["namespace"])
     (volume,) = volumes_of(team, "first")
     team.api.delete(team.path("Experiment", "first"))
-    eventually(lambda: team.api.find(team.path("Experiment", "first")) is None, what="the experiment is gone", timeout=60)
-    assert team.api.find(path_of("v1", "persistentvolumes", name=volume["metadata"]["name"])) is None
+    eventually(
+        lambda: team.api.find(team.path("Experiment", "first")) is None,
+        what="the experiment is gone",
+        timeout=60,
+    )
+    assert (
+        team.api.find(path_of("v1", "persistentvolumes", name=volume["metadata"]["name"])) is None
+    )
     assert len(jobs(team, cache)) == 1
     # The next one needs no filling.
     declare(team, "next", "cached")
@@ -85,7 +126,9 @@ def test_the_volumes_go_with_the_experiment_and_the_cache_stays_for_the_next(tea
     assert len(jobs(team, cache)) == 1
 
 
-def test_the_operator_s_death_while_a_cache_is_filled_leaves_one_filling(team: Team, operator: Operator) -> None:
+def test_the_operator_s_death_while_a_cache_is_filled_leaves_one_filling(
+    team: Team, operator: Operator
+) -> None:
     pin(team)
     declare(team, "survivor", "cached")
     cache = cache_of(team)
@@ -109,7 +152,9 @@ def test_a_fetcher_that_is_killed_is_followed_by_another(team: Team) -> None:
         pod = filler(team, cache)
         return pod if pod["metadata"]["uid"] != first["metadata"]["uid"] else None
 
-    end_pod(team.api, eventually(second, what="the Job tries again", timeout=60), 0, container="fetch")
+    end_pod(
+        team.api, eventually(second, what="the Job tries again", timeout=60), 0, container="fetch"
+    )
     run_pod(team.api, team.expect("Experiment", "stubborn")["status"]["namespace"])
 
 
@@ -126,7 +171,9 @@ def test_a_cache_that_cannot_be_had_says_why_and_is_tried_again_on_request(team:
     assert "run" not in stalled["status"]
 
     (job,) = jobs(team, cache)
-    team.api.delete(path_of("batch/v1", "jobs", namespace=OWN, name=cache) + "?propagationPolicy=Background")
+    team.api.delete(
+        path_of("batch/v1", "jobs", namespace=OWN, name=cache) + "?propagationPolicy=Background"
+    )
     # The sweep would look as well; this is sooner.
     team.api.patch(team.path("Experiment", "lied"), {"metadata": {"labels": {"looked": "again"}}})
     fill(team, cache)
@@ -139,7 +186,10 @@ def test_a_claim_without_a_volume_says_so(team: Team) -> None:
     declare(team, "waiting", "cached")
     team.expect("Experiment", "waiting", "Succeeded", "Unknown", "RunPending")
     eventually(
-        lambda: "no volume is bound to it yet (class 'by-hand')" in team.condition("Experiment", "waiting", "Succeeded")["message"],
+        lambda: (
+            "no volume is bound to it yet (class 'by-hand')"
+            in team.condition("Experiment", "waiting", "Succeeded")["message"]
+        ),
         what="the condition names the class",
     )
 
@@ -150,7 +200,9 @@ def test_two_teams_never_share_a_cache(cluster: Cluster, team: Team) -> None:
     other = Team(cluster, f"{team.name}-b")
     source = pinned["spec"]["source"]
     other.declare("DatasetPin", "rows", {"storeRef": {"name": "primary"}, "source": source})
-    assert other.expect("DatasetPin", "rows")["status"]["pinDigest"] == pinned["status"]["pinDigest"]
+    assert (
+        other.expect("DatasetPin", "rows")["status"]["pinDigest"] == pinned["status"]["pinDigest"]
+    )
     for each in (team, other):
         declare(each, "mine", "cached")
     assert cache_of(team) != cache_of(other)
@@ -175,18 +227,28 @@ async def test_a_cache_is_freed_when_its_pin_and_its_last_reader_are_gone(
     team.api.delete(team.path("DatasetPin", "rows"))
     assert await swept(), "an experiment still reads it"
     team.api.delete(team.path("Experiment", "reader"))
-    eventually(lambda: team.api.find(team.path("Experiment", "reader")) is None, what="the experiment is gone", timeout=60)
+    eventually(
+        lambda: team.api.find(team.path("Experiment", "reader")) is None,
+        what="the experiment is gone",
+        timeout=60,
+    )
     assert await swept() is None
     # What belongs to the claim goes with it, by the garbage collector.
     eventually(lambda: jobs(team, cache) == [], what="the Job is gone with it", timeout=60)
 
 
-async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(cluster: Cluster, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(
+    cluster: Cluster, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pin(team)
     declare(team, "reader", "cached")
     cache = cache_of(team)
     team.api.delete(team.path("Experiment", "reader"))
-    eventually(lambda: team.api.find(team.path("Experiment", "reader")) is None, what="the experiment is gone", timeout=60)
+    eventually(
+        lambda: team.api.find(team.path("Experiment", "reader")) is None,
+        what="the experiment is gone",
+        timeout=60,
+    )
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for(OPERATOR_USER)))
     async with open_operator(Settings(), log_in) as parts:
         await parts.resync.prime()

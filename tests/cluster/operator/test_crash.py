@@ -18,14 +18,17 @@ ROUNDS = 20
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_twenty_kills_at_random_moments_leave_no_duplicate_and_no_leak(cluster: Cluster, team: Team, operator: Operator) -> None:
+def test_twenty_kills_at_random_moments_leave_no_duplicate_and_no_leak(
+    cluster: Cluster, team: Team, operator: Operator
+) -> None:
     moments = random.Random(20)  # noqa: S311 - the same moments in every run
     made: list[str] = []
     for round_ in range(ROUNDS):
         for number in range(3):
             made.append(f"r{round_:02}-{number}")
             team.declare("Experiment", made[-1], experiment_spec("standard", "primary"))
-        # One experiment takes some tens of milliseconds: the moment falls into, between and after them.
+        # One experiment takes some tens of milliseconds: the moment falls into, between and after
+        # them.
         time.sleep(moments.uniform(0, 0.25))
         operator.kill()
         operator.start()
@@ -33,12 +36,20 @@ def test_twenty_kills_at_random_moments_leave_no_duplicate_and_no_leak(cluster: 
     spaces = {name: obj["status"]["namespace"] for name, obj in ready.items()}
     assert len(set(spaces.values())) == len(made)
     mine = f"gbx-{team.name}-"
-    existing = {obj["metadata"]["name"] for obj in cluster.api.list("/api/v1/namespaces") if obj["metadata"]["name"].startswith(mine)}
+    existing = {
+        obj["metadata"]["name"]
+        for obj in cluster.api.list("/api/v1/namespaces")
+        if obj["metadata"]["name"].startswith(mine)
+    }
     assert existing == set(spaces.values()), "no namespace without its experiment"
     for name, space in spaces.items():
-        policies = cluster.api.list(f"/apis/networking.k8s.io/v1/namespaces/{space}/networkpolicies")
+        policies = cluster.api.list(
+            f"/apis/networking.k8s.io/v1/namespaces/{space}/networkpolicies"
+        )
         assert len(policies) == 4, name
-        snapshot = cluster.api.get(f"/api/v1/namespaces/{space}/configmaps/{names.SNAPSHOT_CONFIG_MAP}")
+        snapshot = cluster.api.get(
+            f"/api/v1/namespaces/{space}/configmaps/{names.SNAPSHOT_CONFIG_MAP}"
+        )
         assert snapshot["data"]["digest"] == ready[name]["status"]["digest"]
     assert not repeated_creations(cluster, set(spaces.values()))
 
@@ -49,7 +60,11 @@ def repeated_creations(cluster: Cluster, spaces: set[str]) -> dict[tuple[str, st
     for event in cluster.audit():
         about = event.get("objectRef") or {}
         space = about.get("namespace") or about.get("name") or ""
-        if event["verb"] != "create" or space not in spaces or event.get("responseStatus", {}).get("code") != 201:
+        if (
+            event["verb"] != "create"
+            or space not in spaces
+            or event.get("responseStatus", {}).get("code") != 201
+        ):
             continue
         if event["user"]["username"] != "glovebox-operator" or about["resource"] == "secrets":
             continue
@@ -63,8 +78,14 @@ def test_two_operators_at_once_arrive_at_the_same_and_do_not_fight(
     cluster: Cluster, team: Team, operator: Operator, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     newer = PLATFORM_IMAGE.replace("e" * 64, "f" * 64)
-    # As during an upgrade: what one of them binds to an experiment is not what the other would have bound.
-    second = Operator(cluster, tmp_path_factory.mktemp("second"), name="second", settings={"GLOVEBOX_IMAGE": newer})
+    # As during an upgrade: what one of them binds to an experiment is not what the other would have
+    # bound.
+    second = Operator(
+        cluster,
+        tmp_path_factory.mktemp("second"),
+        name="second",
+        settings={"GLOVEBOX_IMAGE": newer},
+    )
     second.start()
     try:
         made = [f"twin-{number}" for number in range(10)]
@@ -80,5 +101,7 @@ def test_two_operators_at_once_arrive_at_the_same_and_do_not_fight(
         second.stop()
     statuses = [team.read("Experiment", name)["status"] for name in made]
     for status in statuses:
-        snapshot = cluster.api.get(f"/api/v1/namespaces/{status['namespace']}/configmaps/{names.SNAPSHOT_CONFIG_MAP}")
+        snapshot = cluster.api.get(
+            f"/api/v1/namespaces/{status['namespace']}/configmaps/{names.SNAPSHOT_CONFIG_MAP}"
+        )
         assert snapshot["data"][KEY_PLATFORM_IMAGE] == status["platformImage"]

@@ -26,19 +26,27 @@ def test_a_driver_s_volume_leads_to_the_pin_s_prefix(team: Team, profiles: Team)
         "volumeAttributes": {"bucketName": f"data-{team.name}"},
     }
     assert volume["spec"]["mountOptions"] == ["prefix train/"]
-    assert {"name": "glovebox-input-train", "persistentVolumeClaim": {"claimName": "glovebox-input-train", "readOnly": True}} in pod[
-        "spec"
-    ]["volumes"]
+    assert {
+        "name": "glovebox-input-train",
+        "persistentVolumeClaim": {"claimName": "glovebox-input-train", "readOnly": True},
+    } in pod["spec"]["volumes"]
 
 
-def test_a_driver_that_the_chart_does_not_name_is_refused_by_the_fence_and_said(team: Team, profiles: Team) -> None:
+def test_a_driver_that_the_chart_does_not_name_is_refused_by_the_fence_and_said(
+    team: Team, profiles: Team
+) -> None:
     profiles.declare(
-        "IsolationProfile", f"other-{team.name}", profile_spec(delivery={"mode": "CSI", "csi": {"driver": "other.csi.example"}})
+        "IsolationProfile",
+        f"other-{team.name}",
+        profile_spec(delivery={"mode": "CSI", "csi": {"driver": "other.csi.example"}}),
     )
     pin(team)
     declare(team, "unlisted", f"other-{team.name}")
     team.expect("Experiment", "unlisted", status="False", reason="Forbidden")
-    assert "the chart's `guards.inputVolumes`" in team.condition("Experiment", "unlisted", "Ready")["message"]
+    assert (
+        "the chart's `guards.inputVolumes`"
+        in team.condition("Experiment", "unlisted", "Ready")["message"]
+    )
     assert volumes_of(team, "unlisted") == []
 
 
@@ -47,26 +55,41 @@ def test_a_driver_shows_prefixes_only(team: Team, profiles: Team) -> None:
     pin(team)
     s3 = team.cluster.store.client()
     version = s3.list_object_versions(Bucket=f"data-{team.name}")["Versions"][0]
-    listed = {"bucket": f"data-{team.name}", "key": "train/a.csv", "versionId": version["VersionId"], "path": "a.csv"}
-    team.declare("DatasetPin", "listed", {"storeRef": {"name": "primary"}, "source": {"objects": [listed]}})
+    listed = {
+        "bucket": f"data-{team.name}",
+        "key": "train/a.csv",
+        "versionId": version["VersionId"],
+        "path": "a.csv",
+    }
+    team.declare(
+        "DatasetPin", "listed", {"storeRef": {"name": "primary"}, "source": {"objects": [listed]}}
+    )
     team.expect("DatasetPin", "listed")
     inputs = {"datasets": [{"name": "train", "pinRef": {"name": "listed"}, "role": "train"}]}
-    team.declare("Experiment", "listed", experiment_spec("driven", "primary", run=RUN, inputs=inputs))
+    team.declare(
+        "Experiment", "listed", experiment_spec("driven", "primary", run=RUN, inputs=inputs)
+    )
     refused = team.expect("Experiment", "listed", status="False", reason="DeliveryUnavailable")
     assert "shows a whole prefix" in team.condition("Experiment", "listed", "Ready")["message"]
     assert "namespace" not in refused["status"]
 
 
-def test_an_image_is_mounted_by_its_digest_and_listed_for_the_guards(team: Team, profiles: Team) -> None:
+def test_an_image_is_mounted_by_its_digest_and_listed_for_the_guards(
+    team: Team, profiles: Team
+) -> None:
     del profiles
     pin(team, image=DATA_IMAGE)
     declare(team, "imaged", "imaged")
     made = team.expect("Experiment", "imaged")
     pod = run_pod(team.api, made["status"]["namespace"])
-    (volume,) = (volume for volume in pod["spec"]["volumes"] if volume["name"] == "glovebox-input-train")
+    (volume,) = (
+        volume for volume in pod["spec"]["volumes"] if volume["name"] == "glovebox-input-train"
+    )
     assert volume["image"] == {"reference": DATA_IMAGE, "pullPolicy": "IfNotPresent"}
     assert made["status"]["inputs"][0]["image"] == DATA_IMAGE
-    snapshot = team.api.get(path_of("v1", "configmaps", namespace=made["status"]["namespace"], name="glovebox-snapshot"))
+    snapshot = team.api.get(
+        path_of("v1", "configmaps", namespace=made["status"]["namespace"], name="glovebox-snapshot")
+    )
     assert snapshot["data"]["inputImages"] == DATA_IMAGE
     # What the experiment is does not depend on the way its bytes came.
     declare(team, "fetched", "standard")
@@ -79,7 +102,11 @@ def test_an_image_is_mounted_by_its_digest_and_listed_for_the_guards(team: Team,
 
 
 @pytest.mark.parametrize(
-    ("image", "reason"), [(None, "DeliveryUnavailable"), ("elsewhere.example/data@sha256:" + "d" * 64, "ImageNotApproved")]
+    ("image", "reason"),
+    [
+        (None, "DeliveryUnavailable"),
+        ("elsewhere.example/data@sha256:" + "d" * 64, "ImageNotApproved"),
+    ],
 )
 def test_a_pin_without_an_approved_image_is_refused_before_anything_is_made(
     team: Team, profiles: Team, image: str | None, reason: str

@@ -20,12 +20,18 @@ def quiet(operator: Operator) -> None:
     def look() -> bool | None:
         before = operator.writes()
         time.sleep(2)
-        return True if operator.metric("glovebox_queue_depth") == 0 and operator.writes() == before else None
+        return (
+            True
+            if operator.metric("glovebox_queue_depth") == 0 and operator.writes() == before
+            else None
+        )
 
     eventually(look, what="the operator is quiet", timeout=60)
 
 
-def test_the_store_is_gone_for_thirty_seconds(cluster: Cluster, team: Team, operator: Operator) -> None:
+def test_the_store_is_gone_for_thirty_seconds(
+    cluster: Cluster, team: Team, operator: Operator
+) -> None:
     team.declare("Experiment", "before", experiment_spec("standard", "primary"))
     standing = team.expect("Experiment", "before")
     cluster.store.stop()
@@ -33,39 +39,58 @@ def test_the_store_is_gone_for_thirty_seconds(cluster: Cluster, team: Team, oper
         team.declare("Experiment", "meanwhile", experiment_spec("standard", "primary"))
         waiting = team.expect("Experiment", "meanwhile", "CredentialsFresh", "False", timeout=40)
         assert team.condition("Experiment", "meanwhile", "Ready")["status"] == "False"
-        assert {"type", "status"} <= next(e for e in waiting["status"]["conditions"] if e["type"] == "Reconciling").keys()
+        assert {"type", "status"} <= next(
+            e for e in waiting["status"]["conditions"] if e["type"] == "Reconciling"
+        ).keys()
         rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
         policy = f"/apis/networking.k8s.io/v1/namespaces/{standing['status']['namespace']}/networkpolicies/glovebox-default-deny"
         rogue.delete(policy)
         eventually(lambda: team.api.find(policy), what="walls are repaired without the store")
         time.sleep(20)
-        assert team.condition("Experiment", "before", "Ready")["status"] == "True", "what stands does not need the store"
+        assert team.condition("Experiment", "before", "Ready")["status"] == "True", (
+            "what stands does not need the store"
+        )
     finally:
         cluster.store.start()
     team.expect("Experiment", "meanwhile", timeout=60)
     assert operator.part.running
 
 
-def test_one_right_is_missing_for_sixty_seconds(cluster: Cluster, team: Team, operator: Operator) -> None:
+def test_one_right_is_missing_for_sixty_seconds(
+    cluster: Cluster, team: Team, operator: Operator
+) -> None:
     """Rights on one kind are taken away: other kinds go on, and the operator comes back by itself."""
     path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
     role = next(
         obj
         for obj in cluster.api.list(path)
-        if obj["metadata"]["name"].startswith("glovebox") and any("limitranges" in r.get("resources", []) for r in obj["rules"])
+        if obj["metadata"]["name"].startswith("glovebox")
+        and any("limitranges" in r.get("resources", []) for r in obj["rules"])
     )
     team.declare("Experiment", "standing", experiment_spec("standard", "primary"))
     space = team.expect("Experiment", "standing")["status"]["namespace"]
     pid = operator.part.pid
-    without = [{**rule, "resources": [r for r in rule["resources"] if r != "limitranges"]} for rule in role["rules"]]
-    cluster.api.patch(f"{path}/{role['metadata']['name']}", {"rules": [rule for rule in without if rule["resources"]]})
+    without = [
+        {**rule, "resources": [r for r in rule["resources"] if r != "limitranges"]}
+        for rule in role["rules"]
+    ]
+    cluster.api.patch(
+        f"{path}/{role['metadata']['name']}",
+        {"rules": [rule for rule in without if rule["resources"]]},
+    )
     try:
         team.declare("Experiment", "lacking", experiment_spec("standard", "primary"))
         refused = team.expect("Experiment", "lacking", "Ready", "False", "Forbidden")
-        message = next(entry["message"] for entry in refused["status"]["conditions"] if entry["type"] == "Ready")
+        message = next(
+            entry["message"]
+            for entry in refused["status"]["conditions"]
+            if entry["type"] == "Ready"
+        )
         assert "limitranges" in message
         rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
-        policy = f"/apis/networking.k8s.io/v1/namespaces/{space}/networkpolicies/glovebox-default-deny"
+        policy = (
+            f"/apis/networking.k8s.io/v1/namespaces/{space}/networkpolicies/glovebox-default-deny"
+        )
         rogue.delete(policy)
         eventually(lambda: team.api.find(policy), what="other kinds are still repaired")
         time.sleep(60)
@@ -75,7 +100,9 @@ def test_one_right_is_missing_for_sixty_seconds(cluster: Cluster, team: Team, op
     team.expect("Experiment", "lacking", timeout=90)
 
 
-def test_the_api_server_is_killed_and_comes_back(cluster: Cluster, team: Team, operator: Operator) -> None:
+def test_the_api_server_is_killed_and_comes_back(
+    cluster: Cluster, team: Team, operator: Operator
+) -> None:
     team.declare("Experiment", "first", experiment_spec("standard", "primary"))
     team.expect("Experiment", "first")
     cluster.apiserver.kill()
@@ -86,7 +113,9 @@ def test_the_api_server_is_killed_and_comes_back(cluster: Cluster, team: Team, o
     team.expect("Experiment", "second", timeout=90)
 
 
-def test_a_hundred_at_once_are_all_ready_and_the_minute_after_costs_no_write(cluster: Cluster, team: Team, operator: Operator) -> None:
+def test_a_hundred_at_once_are_all_ready_and_the_minute_after_costs_no_write(
+    cluster: Cluster, team: Team, operator: Operator
+) -> None:
     made = [f"e{number:03}" for number in range(100)]
     for name in made:
         team.declare("Experiment", name, experiment_spec("standard", "primary"))
@@ -94,10 +123,16 @@ def test_a_hundred_at_once_are_all_ready_and_the_minute_after_costs_no_write(clu
         team.expect("Experiment", name, timeout=120)
     quiet(operator)
     before = operator.writes()
-    versions = {obj["metadata"]["name"]: obj["metadata"]["resourceVersion"] for obj in _experiments(cluster, team)}
+    versions = {
+        obj["metadata"]["name"]: obj["metadata"]["resourceVersion"]
+        for obj in _experiments(cluster, team)
+    }
     time.sleep(60)
     assert operator.writes() == before
-    assert {obj["metadata"]["name"]: obj["metadata"]["resourceVersion"] for obj in _experiments(cluster, team)} == versions
+    assert {
+        obj["metadata"]["name"]: obj["metadata"]["resourceVersion"]
+        for obj in _experiments(cluster, team)
+    } == versions
 
 
 def test_a_restart_writes_nothing(team: Team, operator: Operator) -> None:

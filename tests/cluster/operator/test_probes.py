@@ -27,19 +27,38 @@ def probed(platform: Team) -> str:
 
 
 def words(**outcomes: Outcome) -> str:
-    return Verdict(tuple(Entry(name, Expected.BLOCKED, outcome, f"about {name}") for name, outcome in outcomes.items())).message().decode()
+    return (
+        Verdict(
+            tuple(
+                Entry(name, Expected.BLOCKED, outcome, f"about {name}")
+                for name, outcome in outcomes.items()
+            )
+        )
+        .message()
+        .decode()
+    )
 
 
 def probe_pod(api: Api, namespace: str) -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         pods = api.list(f"/api/v1/namespaces/{namespace}/pods")
-        return next((pod for pod in pods if pod["metadata"]["name"].startswith(JOB) and pod["status"]["phase"] == "Pending"), None)
+        return next(
+            (
+                pod
+                for pod in pods
+                if pod["metadata"]["name"].startswith(JOB) and pod["status"]["phase"] == "Pending"
+            ),
+            None,
+        )
 
     return eventually(look, what="the probe has a pod")
 
 
 def no_job(team: Team, namespace: str) -> None:
-    eventually(lambda: not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}"), what="the probe is cleared away")
+    eventually(
+        lambda: not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}"),
+        what="the probe is cleared away",
+    )
 
 
 def declared(team: Team, profile: str, name: str = "tried", **changes: Any) -> str:
@@ -49,24 +68,44 @@ def declared(team: Team, profile: str, name: str = "tried", **changes: Any) -> s
 
 @pytest.mark.parametrize(
     ("outcome", "code", "status", "reason"),
-    [(Outcome.PASSED, 0, "True", "Proven"), (Outcome.FAILED, 3, "False", "ProbeFailed"), (Outcome.UNKNOWN, 4, "Unknown", "NotProven")],
+    [
+        (Outcome.PASSED, 0, "True", "Proven"),
+        (Outcome.FAILED, 3, "False", "ProbeFailed"),
+        (Outcome.UNKNOWN, 4, "Unknown", "NotProven"),
+    ],
 )
 def test_the_verdict_becomes_the_condition_once(
-    team: Team, probed: str, operator: Operator, outcome: Outcome, code: int, status: str, reason: str
+    team: Team,
+    probed: str,
+    operator: Operator,
+    outcome: Outcome,
+    code: int,
+    status: str,
+    reason: str,
 ) -> None:
     before = operator.metric("glovebox_probes_total", result=outcome.value.lower())
     namespace = declared(team, probed)
     team.expect("Experiment", "tried", "Isolated", "Unknown", "Probing")
-    end_pod(team.api, probe_pod(team.api, namespace), code, container="probe", message=words(api=outcome, dns=Outcome.PASSED))
+    end_pod(
+        team.api,
+        probe_pod(team.api, namespace),
+        code,
+        container="probe",
+        message=words(api=outcome, dns=Outcome.PASSED),
+    )
     made = team.expect("Experiment", "tried", "Isolated", status, reason)
     no_job(team, namespace)
     assert made["status"]["isolation"]["outcome"] == outcome.value
-    assert made["status"]["isolation"].get("failed", []) == (["api"] if outcome is Outcome.FAILED else [])
+    assert made["status"]["isolation"].get("failed", []) == (
+        ["api"] if outcome is Outcome.FAILED else []
+    )
     message = team.condition("Experiment", "tried", "Isolated")["message"]
     assert ("2 attempts" if outcome is Outcome.PASSED else "api: about api") in message
     assert operator.metric("glovebox_probes_total", result=outcome.value.lower()) == before + 1
     assert operator.metric("glovebox_experiments_isolated", status=status) >= 1
-    assert team.condition("Experiment", "tried", "Ready")["status"] == "True", "it tells; it does not stop"
+    assert team.condition("Experiment", "tried", "Ready")["status"] == "True", (
+        "it tells; it does not stop"
+    )
 
 
 def test_after_a_crash_there_is_one_verdict(team: Team, probed: str, operator: Operator) -> None:
@@ -85,16 +124,29 @@ def test_after_a_crash_there_is_one_verdict(team: Team, probed: str, operator: O
     assert not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}")
 
 
-def test_a_wall_that_was_torn_down_and_repaired_needs_no_new_probe_and_other_routes_do(team: Team, probed: str, cluster: Cluster) -> None:
+def test_a_wall_that_was_torn_down_and_repaired_needs_no_new_probe_and_other_routes_do(
+    team: Team, probed: str, cluster: Cluster
+) -> None:
     namespace = declared(team, probed)
-    end_pod(team.api, probe_pod(team.api, namespace), 0, container="probe", message=words(api=Outcome.PASSED))
+    end_pod(
+        team.api,
+        probe_pod(team.api, namespace),
+        0,
+        container="probe",
+        message=words(api=Outcome.PASSED),
+    )
     team.expect("Experiment", "tried", "Isolated", "True")
     no_job(team, namespace)
     rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
-    path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/glovebox-default-deny"
+    path = (
+        f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/glovebox-default-deny"
+    )
     was = rogue.get(path)["metadata"]["uid"]
     rogue.delete(path)
-    eventually(lambda: (found := team.api.find(path)) and found["metadata"]["uid"] != was, what="the wall is back")
+    eventually(
+        lambda: (found := team.api.find(path)) and found["metadata"]["uid"] != was,
+        what="the wall is back",
+    )
     assert not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}")
 
 
@@ -109,20 +161,26 @@ def test_a_closed_experiment_does_not_wait_for_its_probe(team: Team, probed: str
 
 def test_a_run_may_have_to_wait_for_the_proof(team: Team, platform: Team) -> None:
     name = f"{team.name}-strict"
-    platform.declare("IsolationProfile", name, profile_spec(probe={"schedule": "Once", "requiredForRuns": True}))
+    platform.declare(
+        "IsolationProfile", name, profile_spec(probe={"schedule": "Once", "requiredForRuns": True})
+    )
     run = {"image": "trainer", "command": ["python", "-m", "train"]}
     runs = "/apis/batch/v1/namespaces/{}/jobs/glovebox-run"
 
     good = declared(team, name, "good", run=run)
     pod = probe_pod(team.api, good)
     team.expect("Experiment", "good", "Succeeded", "Unknown", "RunPending")
-    assert "when isolation is proven" in team.condition("Experiment", "good", "Succeeded")["message"]
+    assert (
+        "when isolation is proven" in team.condition("Experiment", "good", "Succeeded")["message"]
+    )
     assert not team.api.find(runs.format(good))
     end_pod(team.api, pod, 0, container="probe", message=words(api=Outcome.PASSED))
     eventually(lambda: team.api.find(runs.format(good)), what="the run starts with the proof")
 
     bad = declared(team, name, "bad", run=run)
-    end_pod(team.api, probe_pod(team.api, bad), 3, container="probe", message=words(api=Outcome.FAILED))
+    end_pod(
+        team.api, probe_pod(team.api, bad), 3, container="probe", message=words(api=Outcome.FAILED)
+    )
     team.expect("Experiment", "bad", "Isolated", "False")
     no_job(team, bad)
     assert not team.api.find(runs.format(bad)), "no user code between walls that do not hold"
@@ -132,5 +190,8 @@ def test_a_run_may_have_to_wait_for_the_proof(team: Team, platform: Team) -> Non
 def test_a_profile_may_want_no_probe(team: Team) -> None:
     namespace = declared(team, "standard")
     team.expect("Experiment", "tried", "Isolated", "Unknown", "NotProven")
-    assert "`spec.probe.schedule` is Never" in team.condition("Experiment", "tried", "Isolated")["message"]
+    assert (
+        "`spec.probe.schedule` is Never"
+        in team.condition("Experiment", "tried", "Isolated")["message"]
+    )
     assert not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}")

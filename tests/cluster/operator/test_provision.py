@@ -23,7 +23,10 @@ KINDS = {
 
 def contents(team: Team, namespace: str) -> dict[str, set[str]]:
     return {
-        plural: {item["metadata"]["name"] for item in team.api.list(f"{root}/namespaces/{namespace}/{plural}")}
+        plural: {
+            item["metadata"]["name"]
+            for item in team.api.list(f"{root}/namespaces/{namespace}/{plural}")
+        }
         for plural, root in KINDS.items()
     }
 
@@ -38,7 +41,12 @@ def test_an_experiment_becomes_a_namespace_with_all_its_walls(team: Team) -> Non
     assert live["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert live["metadata"]["labels"]["glovebox.dev/experiment-uid"] == made["metadata"]["uid"]
     found = contents(team, namespace)
-    assert found["networkpolicies"] == {"glovebox-default-deny", "glovebox-allow-dns", "glovebox-allow-store", "glovebox-allow-own-pods"}
+    assert found["networkpolicies"] == {
+        "glovebox-default-deny",
+        "glovebox-allow-dns",
+        "glovebox-allow-store",
+        "glovebox-allow-own-pods",
+    }
     assert found["resourcequotas"] == {"glovebox-quota"}
     assert found["limitranges"] == {"glovebox-limits"}
     assert {"glovebox-snapshot"} <= found["configmaps"]
@@ -58,25 +66,33 @@ def test_the_snapshot_holds_the_digest_and_cannot_be_changed(team: Team) -> None
     assert snapshot["data"]["platformImage"] == PLATFORM_IMAGE
 
 
-def test_two_experiments_whose_names_collide_when_joined_get_two_namespaces(cluster: Cluster, team: Team) -> None:
+def test_two_experiments_whose_names_collide_when_joined_get_two_namespaces(
+    cluster: Cluster, team: Team
+) -> None:
     other = Team(cluster, f"{team.name}-a")
     team.declare("Experiment", "a-b", experiment_spec("standard", "primary"))
     other.declare("Experiment", "b", experiment_spec("standard", "primary"))
     first, second = team.expect("Experiment", "a-b"), other.expect("Experiment", "b")
     assert first["status"]["namespace"] != second["status"]["namespace"]
-    assert first["status"]["digest"] == second["status"]["digest"], "the same dependencies are the same experiment"
+    assert first["status"]["digest"] == second["status"]["digest"], (
+        "the same dependencies are the same experiment"
+    )
 
 
 def test_what_waiting_programs_see_is_honest(team: Team) -> None:
     run = {"image": "trainer", "command": ["python", "-m", "train"]}
     team.declare("Experiment", "honest", experiment_spec("standard", "primary", run=run))
     made = team.expect("Experiment", "honest")
-    answers = {entry["type"]: (entry["status"], entry["reason"]) for entry in made["status"]["conditions"]}
+    answers = {
+        entry["type"]: (entry["status"], entry["reason"]) for entry in made["status"]["conditions"]
+    }
     assert answers["Isolated"] == ("Unknown", "NotProven"), "nothing has tried the walls"
     assert answers["Succeeded"] == ("Unknown", "RunPending"), "no node is there to run it"
     assert answers["Sealed"][0] == "False"
     assert {"Reconciling", "Stalled"}.isdisjoint(answers)
-    done = team.cluster.kubectl("wait", "--for=condition=Ready", "experiment/honest", "-n", team.name, "--timeout=5s")
+    done = team.cluster.kubectl(
+        "wait", "--for=condition=Ready", "experiment/honest", "-n", team.name, "--timeout=5s"
+    )
     assert "condition met" in done.stdout
 
 
@@ -99,26 +115,41 @@ def test_the_credentials_write_under_the_own_prefix_and_nowhere_else(team: Team)
 def test_a_steady_experiment_costs_no_write(team: Team, operator: Operator) -> None:
     team.declare("Experiment", "steady", experiment_spec("standard", "primary"))
     team.expect("Experiment", "steady")
-    idle = eventually(lambda: operator.metric("glovebox_queue_depth") == 0 or None, what="queues are empty")
+    idle = eventually(
+        lambda: operator.metric("glovebox_queue_depth") == 0 or None, what="queues are empty"
+    )
     assert idle
     before = operator.writes()
-    team.api.patch(team.path("Experiment", "steady"), {"metadata": {"annotations": {"note": "look again"}}})
+    team.api.patch(
+        team.path("Experiment", "steady"), {"metadata": {"annotations": {"note": "look again"}}}
+    )
     looked = operator.metric("glovebox_reconcile_total", controller="experiment")
-    eventually(lambda: operator.metric("glovebox_reconcile_total", controller="experiment") >= looked or None, what="it was looked at")
+    eventually(
+        lambda: (
+            operator.metric("glovebox_reconcile_total", controller="experiment") >= looked or None
+        ),
+        what="it was looked at",
+    )
     assert operator.writes() == before
 
 
 def test_a_squatted_namespace_is_refused_and_left_untouched(cluster: Cluster, team: Team) -> None:
-    # The name holds the UID's hash, so it can only be squatted after the Experiment exists: suspend it, squat, resume.
+    # The name holds the UID's hash, so it can only be squatted after the Experiment exists: suspend
+    # it, squat, resume.
     from glovebox import names  # noqa: PLC0415 - only here
 
-    made = team.declare("Experiment", "squatted", experiment_spec("standard", "primary", suspend=True))
+    made = team.declare(
+        "Experiment", "squatted", experiment_spec("standard", "primary", suspend=True)
+    )
     name = names.experiment_namespace(team.name, "squatted", made["metadata"]["uid"])
     cluster.api_as("breaker", ["system:masters", "glovebox:break-glass"]).create_namespace(name)
     squatter = team.api.get(f"/api/v1/namespaces/{name}")
     team.api.patch(team.path("Experiment", "squatted"), {"spec": {"suspend": False}})
     refused = team.expect("Experiment", "squatted", status="False", reason="NamespaceTaken")
-    assert any(entry["type"] == "Stalled" and entry["status"] == "True" for entry in refused["status"]["conditions"])
+    assert any(
+        entry["type"] == "Stalled" and entry["status"] == "True"
+        for entry in refused["status"]["conditions"]
+    )
     after = team.api.get(f"/api/v1/namespaces/{name}")
     assert after["metadata"]["resourceVersion"] == squatter["metadata"]["resourceVersion"]
     assert "namespace" not in refused["status"]

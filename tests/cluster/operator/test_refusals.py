@@ -25,24 +25,30 @@ def namespaces_of(team: Team, name: str) -> list[str]:
             "greedy",
             {"resources": {"quota": {"requests.cpu": "64"}}},
             "QuotaOutOfRange",
-            "spec.resources.quota['requests.cpu'] asks for 64, more than the 4 that IsolationProfile standard allows: "
-            "ask for at most 4, or choose a profile that allows more",
+            "spec.resources.quota['requests.cpu'] asks for 64, more than the 4 that"
+            " IsolationProfile standard allows: ask for at most 4, or choose a profile that allows"
+            " more",
             id="a quota above the profile's range",
         ),
         pytest.param(
             "stranger",
             {"images": [{"name": "trainer", "reference": "registry.other/x@sha256:" + "b" * 64}]},
             "ImageNotApproved",
-            "spec.images[trainer].reference comes from registry.other/x, which IsolationProfile standard does not approve: "
-            "use an image from an approved repository (registry.example/trainer)",
+            "spec.images[trainer].reference comes from registry.other/x, which IsolationProfile"
+            " standard does not approve: use an image from an approved repository"
+            " (registry.example/trainer)",
             id="an image from a registry that the profile does not approve",
         ),
         pytest.param(
             "escapee",
-            {"network": {"egress": [{"name": "out", "cidr": "198.51.100.0/24", "ports": [{"port": 443}]}]}},
+            {
+                "network": {
+                    "egress": [{"name": "out", "cidr": "198.51.100.0/24", "ports": [{"port": 443}]}]
+                }
+            },
             "RouteNotAllowed",
-            "spec.network.egress[out].cidr 198.51.100.0/24 lies in no route that IsolationProfile standard allows: "
-            "use a network inside one of its routes (apis 203.0.113.0/24)",
+            "spec.network.egress[out].cidr 198.51.100.0/24 lies in no route that IsolationProfile"
+            " standard allows: use a network inside one of its routes (apis 203.0.113.0/24)",
             id="a route that the profile does not allow",
         ),
     ],
@@ -52,16 +58,27 @@ def test_a_refusal_is_stalled_tells_the_cure_and_leaves_nothing_behind(
 ) -> None:
     team.declare("Experiment", name, experiment_spec("standard", "primary", **changes))
     refused = team.expect("Experiment", name, status="False", reason=reason)
-    assert next(entry for entry in refused["status"]["conditions"] if entry["type"] == "Stalled")["status"] == "True"
+    assert (
+        next(entry for entry in refused["status"]["conditions"] if entry["type"] == "Stalled")[
+            "status"
+        ]
+        == "True"
+    )
     # As a person reads it.
     path = '{.status.conditions[?(@.type=="Ready")].message}'
-    shown = team.cluster.kubectl("get", "experiment", name, "-n", team.name, f"--output=jsonpath={path}")
+    shown = team.cluster.kubectl(
+        "get", "experiment", name, "-n", team.name, f"--output=jsonpath={path}"
+    )
     assert shown.stdout == told
     assert namespaces_of(team, name) == []
 
 
 def test_a_refusal_is_told_by_an_event_once(team: Team) -> None:
-    team.declare("Experiment", "told", experiment_spec("standard", "primary", resources={"quota": {"requests.cpu": "64"}}))
+    team.declare(
+        "Experiment",
+        "told",
+        experiment_spec("standard", "primary", resources={"quota": {"requests.cpu": "64"}}),
+    )
     team.expect("Experiment", "told", status="False", reason="QuotaOutOfRange")
 
     def events() -> list[dict[str, Any]]:
@@ -73,9 +90,15 @@ def test_a_refusal_is_told_by_an_event_once(team: Team) -> None:
 
 
 def test_a_mended_spec_goes_on(team: Team) -> None:
-    team.declare("Experiment", "mended", experiment_spec("standard", "primary", resources={"quota": {"requests.cpu": "64"}}))
+    team.declare(
+        "Experiment",
+        "mended",
+        experiment_spec("standard", "primary", resources={"quota": {"requests.cpu": "64"}}),
+    )
     team.expect("Experiment", "mended", status="False", reason="QuotaOutOfRange")
-    team.api.patch(team.path("Experiment", "mended"), {"spec": {"resources": {"quota": {"requests.cpu": "2"}}}})
+    team.api.patch(
+        team.path("Experiment", "mended"), {"spec": {"resources": {"quota": {"requests.cpu": "2"}}}}
+    )
     mended = team.expect("Experiment", "mended")
     assert not [entry for entry in mended["status"]["conditions"] if entry["type"] == "Stalled"]
 
@@ -83,29 +106,51 @@ def test_a_mended_spec_goes_on(team: Team) -> None:
 def test_an_unknown_profile_waits_and_names_what_is_offered(team: Team) -> None:
     team.declare("Experiment", "lost", experiment_spec("gold", "primary"))
     waiting = team.expect("Experiment", "lost", status="False", reason="ProfileNotFound")
-    message = next(entry["message"] for entry in waiting["status"]["conditions"] if entry["type"] == "Ready")
+    message = next(
+        entry["message"] for entry in waiting["status"]["conditions"] if entry["type"] == "Ready"
+    )
     assert "'gold'" in message
     # Not all of them, where other tests have declared many.
-    offered = [profile["metadata"]["name"] for profile in team.api.list(team.path("IsolationProfile"))]
+    offered = [
+        profile["metadata"]["name"] for profile in team.api.list(team.path("IsolationProfile"))
+    ]
     assert any(name in message for name in offered)
     assert namespaces_of(team, "lost") == []
 
 
-def test_a_reference_into_another_namespace_is_not_granted_and_does_not_tell_what_is_there(team: Team) -> None:
+def test_a_reference_into_another_namespace_is_not_granted_and_does_not_tell_what_is_there(
+    team: Team,
+) -> None:
     told = []
     for name, pin in (("peek-a", "exists-not"), ("peek-b", "neither")):
-        inputs = {"datasets": [{"name": "d", "role": "train", "pinRef": {"name": pin, "namespace": "kube-system"}}]}
+        inputs = {
+            "datasets": [
+                {"name": "d", "role": "train", "pinRef": {"name": pin, "namespace": "kube-system"}}
+            ]
+        }
         team.declare("Experiment", name, experiment_spec("standard", "primary", inputs=inputs))
         refused = team.expect("Experiment", name, status="False", reason="NotGranted")
-        told.append(next(entry["message"] for entry in refused["status"]["conditions"] if entry["type"] == "Ready"))
+        told.append(
+            next(
+                entry["message"]
+                for entry in refused["status"]["conditions"]
+                if entry["type"] == "Ready"
+            )
+        )
     assert told[0] == told[1]
 
 
-def test_a_missing_pin_waits_without_a_namespace_and_says_which(team: Team, operator: Operator, cluster: Cluster) -> None:
+def test_a_missing_pin_waits_without_a_namespace_and_says_which(
+    team: Team, operator: Operator, cluster: Cluster
+) -> None:
     del operator, cluster
     inputs = {"datasets": [{"name": "d", "role": "train", "pinRef": {"name": "not-yet"}}]}
     team.declare("Experiment", "early", experiment_spec("standard", "primary", inputs=inputs))
     waiting = team.expect("Experiment", "early", status="False", reason="PinNotFound")
-    message = next(entry["message"] for entry in waiting["status"]["conditions"] if entry["type"] == "InputsVerified")
+    message = next(
+        entry["message"]
+        for entry in waiting["status"]["conditions"]
+        if entry["type"] == "InputsVerified"
+    )
     assert "'not-yet'" in message
     assert namespaces_of(team, "early") == []

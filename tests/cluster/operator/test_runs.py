@@ -30,7 +30,11 @@ def job_of(team: Team, namespace: str) -> dict[str, Any] | None:
 
 def started(team: Team, name: str, **changes: Any) -> dict[str, Any]:
     """Declare an Experiment with a run, wait until its Job is there, and return the Experiment."""
-    team.declare("Experiment", name, experiment_spec("standard", "primary", run=RUN | changes.pop("run", {}), **changes))
+    team.declare(
+        "Experiment",
+        name,
+        experiment_spec("standard", "primary", run=RUN | changes.pop("run", {}), **changes),
+    )
     team.expect("Experiment", name)
 
     def look() -> dict[str, Any] | None:
@@ -45,7 +49,10 @@ def evidence(cluster: Cluster, made: dict[str, Any]) -> dict[str, bytes]:
     bucket, folder = made["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
     s3 = cluster.store.client()
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]]
-    return {key.removeprefix(folder): s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+    return {
+        key.removeprefix(folder): s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        for key in keys
+    }
 
 
 def public_key(cluster: Cluster) -> str:
@@ -53,7 +60,9 @@ def public_key(cluster: Cluster) -> str:
     return b64decode(secret["data"]["public.pem"]).decode()
 
 
-def test_a_run_that_succeeds_ends_sealed_with_evidence_that_verifies(cluster: Cluster, team: Team) -> None:
+def test_a_run_that_succeeds_ends_sealed_with_evidence_that_verifies(
+    cluster: Cluster, team: Team
+) -> None:
     made = started(team, "good")
     namespace = made["status"]["namespace"]
     write_artifact(team, made, "model.bin", b"weights")
@@ -69,10 +78,18 @@ def test_a_run_that_succeeds_ends_sealed_with_evidence_that_verifies(cluster: Cl
     documents = evidence(cluster, sealed)
     listed = next(body for name, body in documents.items() if name.startswith("artifacts."))
     key = load_public_key(public_key(cluster))
-    report = verify_evidence(documents["attestation.dsse.json"], listed, documents["snapshot.json"], key)
+    report = verify_evidence(
+        documents["attestation.dsse.json"], listed, documents["snapshot.json"], key
+    )
     assert report.findings == []
-    assert {artifact.key.rpartition("/")[2] for artifact in report.artifacts} == {"model.bin", "metrics.json"}
-    assert all(artifact.lock_mode == "Compliance" and artifact.retain_until_time for artifact in report.artifacts)
+    assert {artifact.key.rpartition("/")[2] for artifact in report.artifacts} == {
+        "model.bin",
+        "metrics.json",
+    }
+    assert all(
+        artifact.lock_mode == "Compliance" and artifact.retain_until_time
+        for artifact in report.artifacts
+    )
 
 
 def test_nothing_starts_and_nothing_is_writable_after_the_seal(team: Team) -> None:
@@ -80,8 +97,14 @@ def test_nothing_starts_and_nothing_is_writable_after_the_seal(team: Team) -> No
     namespace = made["status"]["namespace"]
     end_pod(team.api, run_pod(team.api, namespace), 0)
     team.expect("Experiment", "closed", "Sealed")
-    assert team.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]["labels"]["glovebox.dev/state"] == "Sealed"
-    secrets = [item["metadata"]["name"] for item in team.api.list(f"/api/v1/namespaces/{namespace}/secrets")]
+    assert (
+        team.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]["labels"]["glovebox.dev/state"]
+        == "Sealed"
+    )
+    secrets = [
+        item["metadata"]["name"]
+        for item in team.api.list(f"/api/v1/namespaces/{namespace}/secrets")
+    ]
     assert secrets == []
     run = job_of(team, namespace)
     assert run is not None, "the run stays for its logs"
@@ -91,10 +114,18 @@ def test_nothing_starts_and_nothing_is_writable_after_the_seal(team: Team) -> No
         "metadata": {"name": "late", "namespace": namespace},
         "spec": {"template": {"spec": run["spec"]["template"]["spec"]}},
     }
-    refused = team.cluster.kubectl("create", "--dry-run=server", "--filename=-", stdin=json.dumps(late), check=False)
+    refused = team.cluster.kubectl(
+        "create", "--dry-run=server", "--filename=-", stdin=json.dumps(late), check=False
+    )
     assert "is Sealed" in refused.stderr
     frozen = team.cluster.kubectl(
-        "patch", "experiment/closed", "-n", team.name, "--type=merge", '-p={"spec":{"lifecycle":{"desired":"Frozen"}}}', check=False
+        "patch",
+        "experiment/closed",
+        "-n",
+        team.name,
+        "--type=merge",
+        '-p={"spec":{"lifecycle":{"desired":"Frozen"}}}',
+        check=False,
     )
     assert "is sealed, which is closed for good" in frozen.stderr
 
@@ -122,17 +153,23 @@ def test_a_failed_attempt_is_retried_as_often_as_asked(team: Team) -> None:
     assert sealed["status"]["run"]["attempts"] == 2
 
 
-def test_a_run_whose_job_is_taken_away_is_lost_and_never_started_again(cluster: Cluster, team: Team) -> None:
+def test_a_run_whose_job_is_taken_away_is_lost_and_never_started_again(
+    cluster: Cluster, team: Team
+) -> None:
     made = started(team, "taken")
     namespace = made["status"]["namespace"]
     breaker = cluster.api_as("breaker", ["system:masters", "glovebox:break-glass"])
-    breaker.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/{RUN_JOB}?propagationPolicy=Background")
+    breaker.delete(
+        f"/apis/batch/v1/namespaces/{namespace}/jobs/{RUN_JOB}?propagationPolicy=Background"
+    )
     lost = team.expect("Experiment", "taken", "Sealed")
     assert lost["status"]["run"]["reason"] == "RunLost"
     assert job_of(team, namespace) is None
 
 
-def test_the_operator_s_death_at_any_moment_leaves_one_run_and_one_seal(cluster: Cluster, team: Team, operator: Operator) -> None:
+def test_the_operator_s_death_at_any_moment_leaves_one_run_and_one_seal(
+    cluster: Cluster, team: Team, operator: Operator
+) -> None:
     made = started(team, "survivor")
     namespace = made["status"]["namespace"]
     job = job_of(team, namespace)
@@ -142,7 +179,10 @@ def test_the_operator_s_death_at_any_moment_leaves_one_run_and_one_seal(cluster:
     end_pod(team.api, run_pod(team.api, namespace), 0)
     operator.start()
     # Killed again in the middle of closing and sealing, at whatever step it has come to.
-    eventually(lambda: (team.read("Experiment", "survivor")["status"].get("run") or {}).get("outcome"), what="the end is recorded")
+    eventually(
+        lambda: (team.read("Experiment", "survivor")["status"].get("run") or {}).get("outcome"),
+        what="the end is recorded",
+    )
     operator.kill()
     operator.start()
     sealed = team.expect("Experiment", "survivor", "Sealed")
@@ -151,7 +191,9 @@ def test_the_operator_s_death_at_any_moment_leaves_one_run_and_one_seal(cluster:
     assert again["metadata"]["uid"] == job["metadata"]["uid"] == sealed["status"]["run"]["jobUid"]
     statements = [name for name in evidence(cluster, sealed) if name == "attestation.dsse.json"]
     bucket, folder = sealed["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
-    versions = cluster.store.client().list_object_versions(Bucket=bucket, Prefix=f"{folder}attestation")["Versions"]
+    versions = cluster.store.client().list_object_versions(
+        Bucket=bucket, Prefix=f"{folder}attestation"
+    )["Versions"]
     assert (len(statements), len(versions)) == (1, 1)
 
 
@@ -170,7 +212,9 @@ def test_sealing_on_request_ends_the_run_first(team: Team) -> None:
     write_artifact(team, made, "partial.bin", b"half")
     namespace = made["status"]["namespace"]
     run_pod(team.api, namespace)
-    team.api.patch(team.path("Experiment", "hurried"), {"spec": {"lifecycle": {"desired": "Sealed"}}})
+    team.api.patch(
+        team.path("Experiment", "hurried"), {"spec": {"lifecycle": {"desired": "Sealed"}}}
+    )
     sealed = team.expect("Experiment", "hurried", "Sealed")
     assert sealed["status"]["run"]["reason"] == "RunStopped"
     assert sealed["status"]["seal"]["objects"] == 1
@@ -183,8 +227,13 @@ def test_a_pod_that_still_runs_holds_the_seal_up(cluster: Cluster, team: Team) -
     pod = run_pod(team.api, namespace)
     # A finalizer keeps a deleted pod as a slow end on a node would.
     path = f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}"
-    team.api.patch(path, {"metadata": {"finalizers": [*pod["metadata"].get("finalizers", []), "example.com/slow"]}})
-    team.api.patch(team.path("Experiment", "lingering"), {"spec": {"lifecycle": {"desired": "Sealed"}}})
+    team.api.patch(
+        path,
+        {"metadata": {"finalizers": [*pod["metadata"].get("finalizers", []), "example.com/slow"]}},
+    )
+    team.api.patch(
+        team.path("Experiment", "lingering"), {"spec": {"lifecycle": {"desired": "Sealed"}}}
+    )
     team.expect("Experiment", "lingering", "Sealed", status="False", reason="Sealing")
     s3 = cluster.store.client()
     bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
@@ -194,7 +243,9 @@ def test_a_pod_that_still_runs_holds_the_seal_up(cluster: Cluster, team: Team) -
     assert sealed["status"]["seal"]["objects"] == 1, "what it wrote while it ended is in the seal"
 
 
-def test_what_no_list_can_name_is_told_by_the_seal_and_does_not_hold_it_up(cluster: Cluster, team: Team) -> None:
+def test_what_no_list_can_name_is_told_by_the_seal_and_does_not_hold_it_up(
+    cluster: Cluster, team: Team
+) -> None:
     made = started(team, "unnameable")
     write_artifact(team, made, "model.bin", b"weights")
     # The store lists a control character as U+FFFD, under which nothing is found.
@@ -204,12 +255,16 @@ def test_what_no_list_can_name_is_told_by_the_seal_and_does_not_hold_it_up(clust
     cluster.store.client().put_object(Bucket=bucket, Key=f"{prefix}folder/", Body=b"")
     end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
     sealed = team.expect("Experiment", "unnameable", "Sealed")["status"]["seal"]
-    assert any("\ufffd" in finding and "cannot be read" in finding for finding in sealed["findings"]), sealed
+    assert any(
+        "\ufffd" in finding and "cannot be read" in finding for finding in sealed["findings"]
+    ), sealed
     assert any("folder/" in finding for finding in sealed["findings"]), sealed
     assert not any("model.bin" in finding for finding in sealed["findings"])
 
 
-def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(cluster: Cluster, team: Team, tmp_path: Path) -> None:
+def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(
+    cluster: Cluster, team: Team, tmp_path: Path
+) -> None:
     made = started(team, "outside")
     write_artifact(team, made, "model.bin", b"weights")
     end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
@@ -219,8 +274,21 @@ def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(cl
     environment = {**os.environ, **cluster.store.access.variables}
 
     def verify(source: str, *more: str) -> tuple[int, dict[str, Any]]:
-        command = [sys.executable, "-m", "glovebox.cli", "verify", source, "--key", str(key), "--output", "json", *more]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "glovebox.cli",
+            "verify",
+            source,
+            "--key",
+            str(key),
+            "--output",
+            "json",
+            *more,
+        ]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.stdout, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout)
         return done.returncode, answer
@@ -249,29 +317,45 @@ def test_tampering_after_the_seal_is_found(cluster: Cluster, team: Team) -> None
     key = load_public_key(public_key(cluster))
     edited = listed.replace(b'"size":7', b'"size":8').replace(b'"bytes":7', b'"bytes":8')
     assert edited != listed
-    report = verify_evidence(documents["attestation.dsse.json"], edited, documents["snapshot.json"], key)
+    report = verify_evidence(
+        documents["attestation.dsse.json"], edited, documents["snapshot.json"], key
+    )
     assert [finding.what for finding in report.findings] == ["ListDiffers"]
     assert isinstance(report.artifacts[0], Artifact)
 
 
 @pytest.mark.parametrize(
     ("run", "words"),
-    [({"retries": 9}, "spec.run.retries asks for 9, more than the 3"), ({"activeDeadlineSeconds": 9999999}, "asks for 9999999, more than")],
+    [
+        ({"retries": 9}, "spec.run.retries asks for 9, more than the 3"),
+        ({"activeDeadlineSeconds": 9999999}, "asks for 9999999, more than"),
+    ],
 )
-def test_a_run_beyond_the_profile_is_refused_before_anything_is_made(team: Team, run: dict[str, Any], words: str) -> None:
+def test_a_run_beyond_the_profile_is_refused_before_anything_is_made(
+    team: Team, run: dict[str, Any], words: str
+) -> None:
     team.declare("Experiment", "greedy", experiment_spec("standard", "primary", run=RUN | run))
     refused = team.expect("Experiment", "greedy", status="False", reason="RunOutOfRange")
     assert words in team.condition("Experiment", "greedy", "Ready")["message"]
     assert "namespace" not in refused["status"]
 
 
-def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(cluster: Cluster, team: Team) -> None:
+def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(
+    cluster: Cluster, team: Team
+) -> None:
     s3 = cluster.store.client()
     bucket = f"data-{team.name}"
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=bucket, Key="train/a.csv", Body=b"1,2\n")
-    team.declare("DatasetPin", "rows", {"storeRef": {"name": "primary"}, "source": {"prefix": {"bucket": bucket, "prefix": "train/"}}})
+    team.declare(
+        "DatasetPin",
+        "rows",
+        {
+            "storeRef": {"name": "primary"},
+            "source": {"prefix": {"bucket": bucket, "prefix": "train/"}},
+        },
+    )
     team.expect("DatasetPin", "rows")
     inputs = {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "role": "train"}]}
     made = started(team, "reader", inputs=inputs)
@@ -296,5 +380,11 @@ def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(cluster: Clus
     said = '{"reason":"DigestMismatch","message":"`a.csv` has other bytes","input":"train"}'
     end_pod(team.api, pod, 42, container="fetch", init=True, message=said)
     failed = team.expect("Experiment", "reader", "Sealed")
-    assert (failed["status"]["run"]["reason"], failed["status"]["run"]["attempts"]) == ("InputsRefused", 1)
-    assert "input `train`: DigestMismatch: `a.csv` has other bytes" in failed["status"]["run"]["message"]
+    assert (failed["status"]["run"]["reason"], failed["status"]["run"]["attempts"]) == (
+        "InputsRefused",
+        1,
+    )
+    assert (
+        "input `train`: DigestMismatch: `a.csv` has other bytes"
+        in failed["status"]["run"]["message"]
+    )

@@ -23,16 +23,32 @@ MONTH = DefaultRetention("COMPLIANCE", 30)
 PREFIX = "team-a/run7/uid-1/"
 
 
-async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(store: Store, locked_bucket: str) -> None:
-    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(
+    store: Store, locked_bucket: str
+) -> None:
+    keys = await issue_credentials(
+        store,
+        role_arn=ROLE,
+        bucket=locked_bucket,
+        prefix=PREFIX,
+        session_name="run7",
+        duration_seconds=900,
+    )
     run = store.with_credentials(keys.as_credentials()).s3
     run.put_object(Bucket=locked_bucket, Key=f"{PREFIX}model", Body=b"weights")
     assert run.get_object(Bucket=locked_bucket, Key=f"{PREFIX}model")["Body"].read() == b"weights"
     upload = run.create_multipart_upload(Bucket=locked_bucket, Key=f"{PREFIX}big")["UploadId"]
-    part = run.upload_part(Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, PartNumber=1, Body=b"x" * 100)
+    part = run.upload_part(
+        Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, PartNumber=1, Body=b"x" * 100
+    )
     parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
-    run.complete_multipart_upload(Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, MultipartUpload=parts)  # type: ignore[arg-type]
-    assert [found["Key"] for found in run.list_objects_v2(Bucket=locked_bucket, Prefix=PREFIX)["Contents"]] == [
+    run.complete_multipart_upload(
+        Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, MultipartUpload=parts
+    )  # type: ignore[arg-type]
+    assert [
+        found["Key"]
+        for found in run.list_objects_v2(Bucket=locked_bucket, Prefix=PREFIX)["Contents"]
+    ] == [
         f"{PREFIX}big",
         f"{PREFIX}model",
     ]
@@ -42,12 +58,22 @@ async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(stor
 
 
 @pytest.mark.parametrize("key", ["folder/", "any.versions/key", ".uploads/key", "a/.uploads/key"])
-async def test_a_run_is_denied_the_keys_that_no_seal_could_hold(store: Store, locked_bucket: str, key: str) -> None:
-    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+async def test_a_run_is_denied_the_keys_that_no_seal_could_hold(
+    store: Store, locked_bucket: str, key: str
+) -> None:
+    keys = await issue_credentials(
+        store,
+        role_arn=ROLE,
+        bucket=locked_bucket,
+        prefix=PREFIX,
+        session_name="run7",
+        duration_seconds=900,
+    )
     run = store.with_credentials(keys.as_credentials()).s3
     with pytest.raises(ClientError, match="AccessDenied"):
         run.put_object(Bucket=locked_bucket, Key=f"{PREFIX}{key}", Body=b"hidden")
-    # Why: whoever is let write such a key leaves something without a lock, or something that no list tells of.
+    # Why: whoever is let write such a key leaves something without a lock, or something that no
+    # list tells of.
     store.s3.put_object(Bucket=locked_bucket, Key=f"{PREFIX}{key}", Body=b"hidden")
     head = store.s3.head_object(Bucket=locked_bucket, Key=f"{PREFIX}{key}")
     listed = [each.key for each in list_versions(store.wire, locked_bucket, PREFIX, Stop())]
@@ -58,18 +84,43 @@ async def test_a_run_is_denied_the_keys_that_no_seal_could_hold(store: Store, lo
     assert listed == []
 
 
-async def test_a_run_may_write_keys_that_only_look_like_those(store: Store, locked_bucket: str) -> None:
-    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+async def test_a_run_may_write_keys_that_only_look_like_those(
+    store: Store, locked_bucket: str
+) -> None:
+    keys = await issue_credentials(
+        store,
+        role_arn=ROLE,
+        bucket=locked_bucket,
+        prefix=PREFIX,
+        session_name="run7",
+        duration_seconds=900,
+    )
     run = store.with_credentials(keys.as_credentials()).s3
-    names = [f"{PREFIX}{name}" for name in (".hidden", "a.versions", "uploads/key", "versions/key", "x.uploads/key")]
+    names = [
+        f"{PREFIX}{name}"
+        for name in (".hidden", "a.versions", "uploads/key", "versions/key", "x.uploads/key")
+    ]
     for name in names:
         run.put_object(Bucket=locked_bucket, Key=name, Body=b"seen")
-        assert store.s3.head_object(Bucket=locked_bucket, Key=name)["ObjectLockMode"] == "COMPLIANCE"
-    assert sorted(each.key for each in list_versions(store.wire, locked_bucket, PREFIX, Stop())) == sorted(names)
+        assert (
+            store.s3.head_object(Bucket=locked_bucket, Key=name)["ObjectLockMode"] == "COMPLIANCE"
+        )
+    assert sorted(
+        each.key for each in list_versions(store.wire, locked_bucket, PREFIX, Stop())
+    ) == sorted(names)
 
 
-async def test_credentials_end_and_do_not_print_their_secrets(store: Store, locked_bucket: str) -> None:
-    keys = await issue_credentials(store, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7", duration_seconds=900)
+async def test_credentials_end_and_do_not_print_their_secrets(
+    store: Store, locked_bucket: str
+) -> None:
+    keys = await issue_credentials(
+        store,
+        role_arn=ROLE,
+        bucket=locked_bucket,
+        prefix=PREFIX,
+        session_name="run7",
+        duration_seconds=900,
+    )
     left = keys.expire_time - dt.datetime.now(dt.UTC)
     assert dt.timedelta(minutes=14) < left <= dt.timedelta(minutes=15, seconds=5)
     shown = repr(keys) + repr(keys.as_credentials()) + str(store.settings)
@@ -78,10 +129,14 @@ async def test_credentials_end_and_do_not_print_their_secrets(store: Store, lock
     assert "glovebox-admin-secret" not in shown
 
 
-async def test_only_the_user_that_the_role_trusts_gets_credentials(stores: Stores, settings: StoreSettings, locked_bucket: str) -> None:
+async def test_only_the_user_that_the_role_trusts_gets_credentials(
+    stores: Stores, settings: StoreSettings, locked_bucket: str
+) -> None:
     reader = stores.open(type(settings)(settings.endpoint, credentials=READER))
     with pytest.raises(Forbidden, match="assume role"):
-        await issue_credentials(reader, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7")
+        await issue_credentials(
+            reader, role_arn=ROLE, bucket=locked_bucket, prefix=PREFIX, session_name="run7"
+        )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +153,9 @@ async def test_only_the_user_that_the_role_trusts_gets_credentials(stores: Store
         ({"prefix": "x" * 900 + "/"}, "PolicyTooLong"),
     ],
 )
-async def test_what_could_grant_too_much_is_refused_before_anything_is_asked(options: dict[str, object], reason: str, store: Store) -> None:
+async def test_what_could_grant_too_much_is_refused_before_anything_is_asked(
+    options: dict[str, object], reason: str, store: Store
+) -> None:
     arguments: dict[str, object] = {"prefix": PREFIX, "session_name": "run7"} | options
     with pytest.raises(InvalidInput) as refused:
         await issue_credentials(store, role_arn=ROLE, bucket="any", **arguments)  # type: ignore[arg-type]
@@ -108,7 +165,12 @@ async def test_what_could_grant_too_much_is_refused_before_anything_is_asked(opt
 def test_the_longest_names_of_an_experiment_fit_the_policy() -> None:
     policy = session_policy("b" * 63, f"{'t' * 63}/{'e' * 253}/{'0' * 36}/")
     assert len(policy) <= MAX_POLICY
-    actions = [action for statement in json.loads(policy)["Statement"] if statement["Effect"] == "Allow" for action in statement["Action"]]
+    actions = [
+        action
+        for statement in json.loads(policy)["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    ]
     assert sorted(actions) == [
         "s3:AbortMultipartUpload",
         "s3:GetObject",
@@ -119,24 +181,38 @@ def test_the_longest_names_of_an_experiment_fit_the_policy() -> None:
     ]
 
 
-async def test_a_bucket_is_created_with_lock_versions_and_default_retention_once(store: Store) -> None:
+async def test_a_bucket_is_created_with_lock_versions_and_default_retention_once(
+    store: Store,
+) -> None:
     assert await ensure_bucket(store, "made-once", create=True, lock_required=True, retention=MONTH)
-    assert not await ensure_bucket(store, "made-once", create=True, lock_required=True, retention=DefaultRetention("COMPLIANCE", 60))
+    assert not await ensure_bucket(
+        store,
+        "made-once",
+        create=True,
+        lock_required=True,
+        retention=DefaultRetention("COMPLIANCE", 60),
+    )
     assert await default_retention(store, "made-once") == MONTH
     assert store.s3.get_bucket_versioning(Bucket="made-once")["Status"] == "Enabled"
 
 
 async def test_a_bucket_whose_making_was_interrupted_is_completed(store: Store) -> None:
     store.s3.create_bucket(Bucket="half-made", ObjectLockEnabledForBucket=True)
-    assert not await ensure_bucket(store, "half-made", create=True, lock_required=True, retention=MONTH)
+    assert not await ensure_bucket(
+        store, "half-made", create=True, lock_required=True, retention=MONTH
+    )
     assert await default_retention(store, "half-made") == MONTH
 
 
-async def test_a_bucket_without_lock_is_refused_unless_best_effort_is_enough(store: Store, data_bucket: str) -> None:
+async def test_a_bucket_without_lock_is_refused_unless_best_effort_is_enough(
+    store: Store, data_bucket: str
+) -> None:
     with pytest.raises(InvalidInput, match="enable object lock on this one") as refused:
         await ensure_bucket(store, data_bucket, create=True, lock_required=True, retention=MONTH)
     assert refused.value.reason == "LockRequired"
-    assert not await ensure_bucket(store, data_bucket, create=True, lock_required=False, retention=MONTH)
+    assert not await ensure_bucket(
+        store, data_bucket, create=True, lock_required=False, retention=MONTH
+    )
     assert await default_retention(store, data_bucket) is None
 
 
@@ -146,7 +222,9 @@ async def test_a_bucket_that_is_not_there_is_named_and_waited_for(store: Store) 
     assert missing.value.reason == "BucketNotFound"
 
 
-async def test_a_user_who_may_not_create_is_told_so(stores: Stores, settings: StoreSettings) -> None:
+async def test_a_user_who_may_not_create_is_told_so(
+    stores: Stores, settings: StoreSettings
+) -> None:
     reader = stores.open(type(settings)(settings.endpoint, credentials=READER))
     with pytest.raises(Forbidden, match="create bucket for-nobody"):
         await ensure_bucket(reader, "for-nobody", create=True, lock_required=True, retention=MONTH)

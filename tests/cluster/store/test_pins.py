@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from glovebox.store.connection import Store, StoreSettings
     from glovebox.store.pins import Source
 
-# Names on which listings of real stores are known to go wrong: a folder beside names that begin alike, spaces, plus, percent, umlauts.
+# Names on which listings of real stores are known to go wrong: a folder beside names that begin
+# alike, spaces, plus, percent, umlauts.
 NASTY = ("Z", "a!", "a-b", "a.b/c", "a/b", "a/c", "x y+%25&<", "ä", "日本/\U0001f600")
 
 
@@ -51,11 +52,20 @@ def put(store: Store, bucket: str, key: str, body: bytes = b"x") -> str:
 
 def fill(store: Store, bucket: str, count: int) -> None:
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda number: put(store, bucket, f"set/{number % 7}/{number:06d}", str(number).encode()), range(count)))
+        list(
+            pool.map(
+                lambda number: put(
+                    store, bucket, f"set/{number % 7}/{number:06d}", str(number).encode()
+                ),
+                range(count),
+            )
+        )
 
 
 async def pin(store: Store, source: Source, artifacts: str, **options: Any) -> BuiltPin:
-    return await build_pin(store, source, artifacts_bucket=artifacts, lock=ManifestLock(), **options)
+    return await build_pin(
+        store, source, artifacts_bucket=artifacts, lock=ManifestLock(), **options
+    )
 
 
 def entries_of(store: Store, built: BuiltPin) -> list[Entry]:
@@ -68,7 +78,9 @@ async def refused(store: Store, source: Source, artifacts: str, **options: Any) 
     return error.value
 
 
-async def test_a_prefix_becomes_exact_versions_with_the_digest_of_their_bytes(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_a_prefix_becomes_exact_versions_with_the_digest_of_their_bytes(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     for name in NASTY:
         put(store, data_bucket, f"set/{name}", b"old")
         put(store, data_bucket, f"set/{name}", name.encode())
@@ -81,8 +93,13 @@ async def test_a_prefix_becomes_exact_versions_with_the_digest_of_their_bytes(st
     for entry in found:
         assert entry.sha256 == hashlib.sha256(entry.path.encode()).hexdigest()
         assert entry.source is DigestSource.COMPUTED
-        assert entry.version_id == store.s3.head_object(Bucket=data_bucket, Key=entry.key)["VersionId"]
-    assert (built.roots.objects, built.roots.bytes) == (len(NASTY), sum(len(name.encode()) for name in NASTY))
+        assert (
+            entry.version_id == store.s3.head_object(Bucket=data_bucket, Key=entry.key)["VersionId"]
+        )
+    assert (built.roots.objects, built.roots.bytes) == (
+        len(NASTY),
+        sum(len(name.encode()) for name in NASTY),
+    )
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 5])
@@ -93,11 +110,15 @@ async def test_no_key_is_lost_between_the_pages_of_a_listing(
     for name in NASTY:
         put(store, data_bucket, f"set/{name}")
     monkeypatch.setattr(listing, "PAGE", page)
-    listed = [version.key for version in listing.list_versions(store.wire, data_bucket, "set/", Stop())]
+    listed = [
+        version.key for version in listing.list_versions(store.wire, data_bucket, "set/", Stop())
+    ]
     assert listed == [f"set/{name}" for name in sorted(NASTY, key=str.encode)]
 
 
-async def test_pinning_again_gives_the_same_pin_and_one_manifest(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_pinning_again_gives_the_same_pin_and_one_manifest(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 30)
     source = PrefixSource(data_bucket, "set/")
     first = await pin(store, source, locked_bucket)
@@ -105,33 +126,58 @@ async def test_pinning_again_gives_the_same_pin_and_one_manifest(store: Store, d
     assert len(store.s3.list_object_versions(Bucket=locked_bucket)["Versions"]) == 1
 
 
-async def test_the_manifest_is_named_by_its_digest_and_cannot_be_deleted(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_the_manifest_is_named_by_its_digest_and_cannot_be_deleted(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 3)
     until = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=2)
     source = PrefixSource(data_bucket, "set/")
-    where = (await build_pin(store, source, artifacts_bucket=locked_bucket, lock=ManifestLock(retain_until=until))).manifest
-    body = store.s3.get_object(Bucket=locked_bucket, Key=where.key, VersionId=where.version_id)["Body"].read()
+    where = (
+        await build_pin(
+            store, source, artifacts_bucket=locked_bucket, lock=ManifestLock(retain_until=until)
+        )
+    ).manifest
+    body = store.s3.get_object(Bucket=locked_bucket, Key=where.key, VersionId=where.version_id)[
+        "Body"
+    ].read()
     assert where.digest == "sha256:" + hashlib.sha256(gzip.decompress(body)).hexdigest()
     assert where.key == manifest_key(where.digest)
     assert where.bytes == len(body)
     head = store.s3.head_object(Bucket=locked_bucket, Key=where.key, VersionId=where.version_id)
-    assert (head["ObjectLockLegalHoldStatus"], head["ObjectLockMode"], head["ObjectLockRetainUntilDate"]) == ("ON", "COMPLIANCE", until)
+    assert (
+        head["ObjectLockLegalHoldStatus"],
+        head["ObjectLockMode"],
+        head["ObjectLockRetainUntilDate"],
+    ) == ("ON", "COMPLIANCE", until)
     with pytest.raises(store.s3.exceptions.ClientError, match="AccessDenied"):
-        store.s3.delete_object(Bucket=locked_bucket, Key=where.key, VersionId=where.version_id, BypassGovernanceRetention=True)
+        store.s3.delete_object(
+            Bucket=locked_bucket,
+            Key=where.key,
+            VersionId=where.version_id,
+            BypassGovernanceRetention=True,
+        )
 
 
-async def test_a_manifest_that_is_there_already_is_protected_like_a_new_one(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_a_manifest_that_is_there_already_is_protected_like_a_new_one(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 3)
     source = PrefixSource(data_bucket, "set/")
     first = await build_pin(store, source, artifacts_bucket=locked_bucket, lock=None)
     until = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=9)
-    again = await build_pin(store, source, artifacts_bucket=locked_bucket, lock=ManifestLock(retain_until=until))
+    again = await build_pin(
+        store, source, artifacts_bucket=locked_bucket, lock=ManifestLock(retain_until=until)
+    )
     assert again == first
-    head = store.s3.head_object(Bucket=locked_bucket, Key=first.manifest.key, VersionId=first.manifest.version_id)
+    head = store.s3.head_object(
+        Bucket=locked_bucket, Key=first.manifest.key, VersionId=first.manifest.version_id
+    )
     assert (head["ObjectLockLegalHoldStatus"], head["ObjectLockRetainUntilDate"]) == ("ON", until)
 
 
-async def test_junk_under_the_name_of_a_manifest_is_not_taken_for_it(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_junk_under_the_name_of_a_manifest_is_not_taken_for_it(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 3)
     source = PrefixSource(data_bucket, "set/")
     first = await pin(store, source, locked_bucket)
@@ -145,30 +191,52 @@ async def test_junk_under_the_name_of_a_manifest_is_not_taken_for_it(store: Stor
     assert entries_of(store, built)
 
 
-async def test_a_mirror_has_the_same_content_digest_and_another_pin_digest(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_a_mirror_has_the_same_content_digest_and_another_pin_digest(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 5)
     for number in range(5):
         put(store, data_bucket, f"mirror/{number % 7}/{number:06d}", str(number).encode())
     here = await pin(store, PrefixSource(data_bucket, "set/"), locked_bucket)
-    there = await pin(store, PrefixSource(data_bucket, "mirror/"), locked_bucket, expected=here.roots.content)
+    there = await pin(
+        store, PrefixSource(data_bucket, "mirror/"), locked_bucket, expected=here.roots.content
+    )
     assert here.roots.content == there.roots.content
     assert here.roots.pin != there.roots.pin
 
 
-async def test_a_list_of_objects_pins_old_versions_under_paths_of_its_own(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_a_list_of_objects_pins_old_versions_under_paths_of_its_own(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     old = put(store, data_bucket, "k", b"old")
     new = put(store, data_bucket, "k", b"new")
-    source = ObjectsSource((ObjectRef(data_bucket, "k", new), ObjectRef(data_bucket, "k", old, "before")))
+    source = ObjectsSource(
+        (ObjectRef(data_bucket, "k", new), ObjectRef(data_bucket, "k", old, "before"))
+    )
     built = await pin(store, source, locked_bucket)
-    assert [(entry.path, entry.version_id) for entry in entries_of(store, built)] == [("before", old), ("k", new)]
-    assert await verify_pin(store, source, built.manifest, full=True) == Findings(hidden=1, samples=("hidden before",))
+    assert [(entry.path, entry.version_id) for entry in entries_of(store, built)] == [
+        ("before", old),
+        ("k", new),
+    ]
+    assert await verify_pin(store, source, built.manifest, full=True) == Findings(
+        hidden=1, samples=("hidden before",)
+    )
 
 
-async def test_a_manifest_of_somebody_else_is_checked_against_the_bytes(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_a_manifest_of_somebody_else_is_checked_against_the_bytes(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     lines = []
     for name in ("a", "b"):
         version = put(store, data_bucket, f"k/{name}", name.encode())
-        lines.append({"key": f"k/{name}", "path": name, "versionId": version, "sha256": hashlib.sha256(name.encode()).hexdigest()})
+        lines.append(
+            {
+                "key": f"k/{name}",
+                "path": name,
+                "versionId": version,
+                "sha256": hashlib.sha256(name.encode()).hexdigest(),
+            }
+        )
     text = "".join(json.dumps(line) + "\n" for line in lines)
     put(store, data_bucket, "list.jsonl", text.encode())
     source = ManifestSource(data_bucket, "list.jsonl")
@@ -179,18 +247,29 @@ async def test_a_manifest_of_somebody_else_is_checked_against_the_bytes(store: S
     declared = await pin(store, source, locked_bucket, minimum=DigestSource.DECLARED)
     assert {entry.source for entry in entries_of(store, declared)} == {DigestSource.DECLARED}
     assert declared.roots.content == built.roots.content
-    put(store, data_bucket, "list.jsonl", gzip.compress(text.replace(lines[0]["sha256"], "0" * 64).encode()))
+    put(
+        store,
+        data_bucket,
+        "list.jsonl",
+        gzip.compress(text.replace(lines[0]["sha256"], "0" * 64).encode()),
+    )
     assert (await refused(store, source, locked_bucket)).reason == "DigestMismatch"
 
 
-async def test_a_manifest_of_ours_is_a_source_too(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_a_manifest_of_ours_is_a_source_too(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 9)
     built = await pin(store, PrefixSource(data_bucket, "set/"), locked_bucket)
     where = built.manifest
-    assert (await pin(store, ManifestSource(where.bucket, where.key, where.version_id), locked_bucket)).roots == built.roots
+    assert (
+        await pin(store, ManifestSource(where.bucket, where.key, where.version_id), locked_bucket)
+    ).roots == built.roots
 
 
-async def test_the_stores_own_full_checksum_is_used_only_when_it_suffices(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_the_stores_own_full_checksum_is_used_only_when_it_suffices(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     store.s3.put_object(Bucket=data_bucket, Key="set/sum", Body=b"sum", ChecksumAlgorithm="SHA256")
     put(store, data_bucket, "set/none", b"none")
     source = PrefixSource(data_bucket, "set/")
@@ -205,7 +284,9 @@ async def test_the_stores_own_full_checksum_is_used_only_when_it_suffices(store:
     assert strict.roots.pin != relaxed.roots.pin
 
 
-async def test_what_cannot_be_pinned_is_refused_with_the_cure(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_what_cannot_be_pinned_is_refused_with_the_cure(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     put(store, data_bucket, "good/a")
     put(store, data_bucket, "tree/a")
     store.s3.put_object(Bucket=data_bucket, Key="folder/sub/")
@@ -217,8 +298,16 @@ async def test_what_cannot_be_pinned_is_refused_with_the_cure(store: Store, data
         (PrefixSource(data_bucket, "good"), "BadPrefix", "add the slash"),
         (PrefixSource(data_bucket, "folder/"), "KeyRefused", "delete that marker object"),
         (PrefixSource(f"plain-{data_bucket}", "set/"), "VersioningRequired", "enable versioning"),
-        (ObjectsSource((ObjectRef(data_bucket, "good/a", "null"),)), "VersioningRequired", "cannot be pinned"),
-        (ObjectsSource((ObjectRef(data_bucket, "good/a", "0" * 32),)), "ObjectNotFound", "no such object version"),
+        (
+            ObjectsSource((ObjectRef(data_bucket, "good/a", "null"),)),
+            "VersioningRequired",
+            "cannot be pinned",
+        ),
+        (
+            ObjectsSource((ObjectRef(data_bucket, "good/a", "0" * 32),)),
+            "ObjectNotFound",
+            "no such object version",
+        ),
         (ObjectsSource(()), "SourceEmpty", "names no object"),
         (ManifestSource(data_bucket, "nowhere.jsonl"), "ObjectNotFound", "upload it"),
         (ManifestSource(data_bucket, "good/a"), "ManifestInvalid", "cut short"),
@@ -229,22 +318,32 @@ async def test_what_cannot_be_pinned_is_refused_with_the_cure(store: Store, data
         assert cure in error.message, (source, error)
 
 
-async def test_another_digest_than_expected_is_refused_and_nothing_is_written(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_another_digest_than_expected_is_refused_and_nothing_is_written(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 2)
-    error = await refused(store, PrefixSource(data_bucket, "set/"), locked_bucket, expected="sha256:" + "0" * 64)
+    error = await refused(
+        store, PrefixSource(data_bucket, "set/"), locked_bucket, expected="sha256:" + "0" * 64
+    )
     assert error.reason == "DigestMismatch"
     assert "Versions" not in store.s3.list_object_versions(Bucket=locked_bucket)
 
 
-async def test_a_key_that_is_file_and_folder_is_refused(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_a_key_that_is_file_and_folder_is_refused(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     versions = [put(store, data_bucket, f"k{number}") for number in range(3)]
     paths = ("a", "a-b", "a/b")
-    refs = tuple(ObjectRef(data_bucket, f"k{number}", versions[number], paths[number]) for number in range(3))
+    refs = tuple(
+        ObjectRef(data_bucket, f"k{number}", versions[number], paths[number]) for number in range(3)
+    )
     assert "lies below 'a'" in (await refused(store, ObjectsSource(refs), locked_bucket)).message
 
 
 @pytest.mark.parametrize("full", [False, True])
-async def test_each_way_to_lose_an_object_is_told_apart(*, full: bool, store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_each_way_to_lose_an_object_is_told_apart(
+    *, full: bool, store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 8)
     source = PrefixSource(data_bucket, "set/")
     built = await pin(store, source, locked_bucket)
@@ -255,16 +354,28 @@ async def test_each_way_to_lose_an_object_is_told_apart(*, full: bool, store: St
     store.s3.delete_object(Bucket=data_bucket, Key="set/2/000002", VersionId=gone["2/000002"])
     put(store, data_bucket, "set/9/extra")
     assert await verify_pin(store, source, built.manifest, full=full) == Findings(
-        missing=1, hidden=2, extra=1, samples=("hidden 0/000000", "hidden 1/000001", "missing 2/000002", "extra set/9/extra")
+        missing=1,
+        hidden=2,
+        extra=1,
+        samples=("hidden 0/000000", "hidden 1/000001", "missing 2/000002", "extra set/9/extra"),
     )
 
 
 async def through(
-    lie: Callable[[Asked, Liar], Answered | None], stores: Stores, settings: StoreSettings, source: Source, built: BuiltPin
+    lie: Callable[[Asked, Liar], Answered | None],
+    stores: Stores,
+    settings: StoreSettings,
+    source: Source,
+    built: BuiltPin,
 ) -> Findings:
     assert settings.credentials is not None
     with lying(settings.endpoint, settings.credentials, lie) as endpoint:
-        return await verify_pin(stores.open(dataclasses.replace(settings, endpoint=endpoint)), source, built.manifest, full=True)
+        return await verify_pin(
+            stores.open(dataclasses.replace(settings, endpoint=endpoint)),
+            source,
+            built.manifest,
+            full=True,
+        )
 
 
 async def test_bytes_that_rot_below_the_store_are_found_by_reading_them(
@@ -279,10 +390,16 @@ async def test_bytes_that_rot_below_the_store_are_found_by_reading_them(
             return None
         if asked.path.endswith("/000001"):
             return Answered(200, b"2", liar.truth(asked).headers)
-        return Answered(500, b"<Error><Code>InternalError</Code></Error>") if asked.path.endswith("/000002") else None
+        return (
+            Answered(500, b"<Error><Code>InternalError</Code></Error>")
+            if asked.path.endswith("/000002")
+            else None
+        )
 
     findings = await through(rot, stores, settings, source, built)
-    assert findings == Findings(changed=1, unreadable=1, samples=("changed 1/000001", "unreadable 2/000002"))
+    assert findings == Findings(
+        changed=1, unreadable=1, samples=("changed 1/000001", "unreadable 2/000002")
+    )
 
 
 async def test_a_store_that_is_away_is_an_error_and_no_finding(
@@ -293,7 +410,11 @@ async def test_a_store_that_is_away_is_an_error_and_no_finding(
     built = await pin(store, source, locked_bucket)
 
     def busy(asked: Asked, _: Liar) -> Answered | None:
-        return Answered(503, b"<Error><Code>SlowDown</Code></Error>") if data_bucket in asked.path else None
+        return (
+            Answered(503, b"<Error><Code>SlowDown</Code></Error>")
+            if data_bucket in asked.path
+            else None
+        )
 
     with pytest.raises(Unavailable, match="slow down"):
         await through(busy, stores, settings, source, built)
@@ -309,11 +430,19 @@ async def test_a_manifest_that_was_changed_below_the_store_is_found(
     fill(store, data_bucket, 2)
     source = PrefixSource(data_bucket, "set/")
     built = await pin(store, source, locked_bucket)
-    other = await pin(store, ObjectsSource((ObjectRef(data_bucket, "k", put(store, data_bucket, "k")),)), locked_bucket)
+    other = await pin(
+        store,
+        ObjectsSource((ObjectRef(data_bucket, "k", put(store, data_bucket, "k")),)),
+        locked_bucket,
+    )
     body = store.s3.get_object(Bucket=locked_bucket, Key=other.manifest.key)["Body"].read()
 
     def swap(asked: Asked, _: Liar) -> Answered | None:
-        return Answered(200, body) if asked.method == "GET" and asked.path.endswith(built.manifest.key) else None
+        return (
+            Answered(200, body)
+            if asked.method == "GET" and asked.path.endswith(built.manifest.key)
+            else None
+        )
 
     with pytest.raises(InvalidInput) as error:
         await through(swap, stores, settings, source, built)
@@ -330,7 +459,11 @@ async def test_a_user_without_the_right_is_told_so(
     assert error.value.reason == "StoreForbidden"
     wrong = Credentials("glovebox-admin", "wrong-secret-word")
     with pytest.raises(Forbidden, match="check the Secret") as error:
-        await pin(stores.open(dataclasses.replace(settings, credentials=wrong)), PrefixSource(data_bucket, "set/"), locked_bucket)
+        await pin(
+            stores.open(dataclasses.replace(settings, credentials=wrong)),
+            PrefixSource(data_bucket, "set/"),
+            locked_bucket,
+        )
     assert error.value.reason == "StoreCredentialsRefused"
     assert "wrong-secret-word" not in repr(wrong) + error.value.message
 
@@ -374,16 +507,25 @@ async def test_closing_ends_the_jobs_that_run(settings: StoreSettings) -> None:
         await task
 
 
-async def test_progress_is_told_on_the_event_loop(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_progress_is_told_on_the_event_loop(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     fill(store, data_bucket, 250)
     seen: list[tuple[Progress, str]] = []
     source = PrefixSource(data_bucket, "set/")
-    await pin(store, source, locked_bucket, on_progress=lambda progress: seen.append((progress, threading.current_thread().name)))
+    await pin(
+        store,
+        source,
+        locked_bucket,
+        on_progress=lambda progress: seen.append((progress, threading.current_thread().name)),
+    )
     assert [progress.objects for progress, _ in seen] == [100, 200]
     assert {thread for _, thread in seen} == {threading.current_thread().name}
 
 
-async def test_two_thousand_objects_are_pinned_and_verified(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_two_thousand_objects_are_pinned_and_verified(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     await asyncio.to_thread(fill, store, data_bucket, 2000)
     source = PrefixSource(data_bucket, "set/")
     built = await pin(store, source, locked_bucket)
@@ -393,7 +535,9 @@ async def test_two_thousand_objects_are_pinned_and_verified(store: Store, data_b
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_ten_thousand_objects_need_little_memory(store: Store, data_bucket: str, locked_bucket: str) -> None:
+async def test_ten_thousand_objects_need_little_memory(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
     await asyncio.to_thread(fill, store, data_bucket, 10_000)
     source = PrefixSource(data_bucket, "set/")
     store.s3.list_buckets()

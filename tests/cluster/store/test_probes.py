@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glovebox.store import probe_bench
-from glovebox.store.probes import ATTACKS, LOCK_PROVEN, Outcome, Proof, condition_outcome, prove_store
+from glovebox.store.probes import (
+    ATTACKS,
+    LOCK_PROVEN,
+    Outcome,
+    Proof,
+    condition_outcome,
+    prove_store,
+)
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import OPEN_ROLE, ROLE
 
@@ -36,7 +43,9 @@ async def test_a_store_that_holds_passes_every_proof(store: Store, locked_bucket
     assert [proof for proof in proofs if proof.outcome is not Outcome.PASSED] == []
 
 
-async def test_proofs_repeat_on_one_canary_and_do_not_pile_up(store: Store, locked_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proofs_repeat_on_one_canary_and_do_not_pile_up(
+    store: Store, locked_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(probe_bench, "MAX_LEFTOVERS", 3)
     for _ in range(6):
         proofs = await prove_store(store, bucket=locked_bucket, role_arn=ROLE, now=now())
@@ -49,14 +58,18 @@ async def test_proofs_repeat_on_one_canary_and_do_not_pile_up(store: Store, lock
 
 async def test_the_lock_of_the_canary_follows_the_clock(store: Store, locked_bucket: str) -> None:
     for hours in (0, 2):
-        await prove_store(store, bucket=locked_bucket, role_arn=None, now=now() + dt.timedelta(hours=hours))
+        await prove_store(
+            store, bucket=locked_bucket, role_arn=None, now=now() + dt.timedelta(hours=hours)
+        )
     canaries = [
         version
         for version in store.s3.list_object_versions(Bucket=locked_bucket)["Versions"]
         if version["Size"] == len(probe_bench.CANARY_BODY) and version["Key"] == probe_bench.CANARY
     ]
     assert len(canaries) == 1
-    head = store.s3.head_object(Bucket=locked_bucket, Key=probe_bench.CANARY, VersionId=canaries[0]["VersionId"])
+    head = store.s3.head_object(
+        Bucket=locked_bucket, Key=probe_bench.CANARY, VersionId=canaries[0]["VersionId"]
+    )
     assert head["ObjectLockRetainUntilDate"] > now() + dt.timedelta(hours=2, minutes=50)
 
 
@@ -77,26 +90,37 @@ async def test_a_bucket_without_versions_fails_versioning(store: Store) -> None:
 
 async def test_a_bucket_without_a_default_retention_fails_that_proof(store: Store) -> None:
     store.s3.create_bucket(Bucket="no-default", ObjectLockEnabledForBucket=True)
-    assert failed(await prove_store(store, bucket="no-default", role_arn=ROLE, now=now())) == {"LockedByDefault"}
+    assert failed(await prove_store(store, bucket="no-default", role_arn=ROLE, now=now())) == {
+        "LockedByDefault"
+    }
 
 
-async def test_a_store_that_is_away_leaves_everything_unknown(stores: Stores, settings: StoreSettings) -> None:
+async def test_a_store_that_is_away_leaves_everything_unknown(
+    stores: Stores, settings: StoreSettings
+) -> None:
     away = stores.open(type(settings)("http://127.0.0.1:9", credentials=settings.credentials))
     proofs = await prove_store(away, bucket="any", role_arn=ROLE, now=now())
     assert {proof.outcome for proof in proofs} == {Outcome.UNKNOWN}
     assert "does not answer" in proofs[0].message
 
 
-async def test_a_role_that_trusts_everybody_does_not_free_a_session(store: Store, locked_bucket: str) -> None:
+async def test_a_role_that_trusts_everybody_does_not_free_a_session(
+    store: Store, locked_bucket: str
+) -> None:
     """The session policy denies `sts:AssumeRole`, so even this mistake in the role's trust opens nothing."""
-    assert failed(await prove_store(store, bucket=locked_bucket, role_arn=OPEN_ROLE, now=now())) == set()
+    assert (
+        failed(await prove_store(store, bucket=locked_bucket, role_arn=OPEN_ROLE, now=now()))
+        == set()
+    )
 
 
 async def test_an_operator_that_may_not_delete_proves_nothing_by_being_refused(
     stores: Stores, settings: StoreSettings, seaweed: RunningStore, locked_bucket: str
 ) -> None:
     def forbid_deletes(asked: Asked, _: Liar) -> Answered | None:
-        denied = Answered(403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"})
+        denied = Answered(
+            403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"}
+        )
         return denied if asked.method == "DELETE" and "versionId" in asked.query else None
 
     proofs = await proofs_of(forbid_deletes, stores, settings, seaweed, locked_bucket)
@@ -106,7 +130,11 @@ async def test_an_operator_that_may_not_delete_proves_nothing_by_being_refused(
 
 
 async def proofs_of(
-    lie: Callable[[Asked, Liar], Answered | None], stores: Stores, settings: StoreSettings, seaweed: RunningStore, bucket: str
+    lie: Callable[[Asked, Liar], Answered | None],
+    stores: Stores,
+    settings: StoreSettings,
+    seaweed: RunningStore,
+    bucket: str,
 ) -> list[Proof]:
     assert settings.credentials is not None
     with lying(seaweed.endpoint, settings.credentials, lie) as endpoint:
@@ -137,7 +165,11 @@ class Destroyed:
 
 def deletes(asked: Asked) -> bool:
     # A delete marker is another version; only the real one is pinned down by being read back.
-    return asked.method == "DELETE" and "versionId" in asked.query and "x-amz-bypass-governance-retention" not in asked.headers
+    return (
+        asked.method == "DELETE"
+        and "versionId" in asked.query
+        and "x-amz-bypass-governance-retention" not in asked.headers
+    )
 
 
 def bypasses(asked: Asked) -> bool:
@@ -152,7 +184,9 @@ def reads_the_latest(asked: Asked, liar: Liar) -> Answered | None:
 
 
 def ignores_conditions(asked: Asked, liar: Liar) -> Answered | None:
-    conditional = asked.method == "PUT" and "if-none-match" in asked.headers and not asked.from_session
+    conditional = (
+        asked.method == "PUT" and "if-none-match" in asked.headers and not asked.from_session
+    )
     return liar.as_admin(asked.without("if-none-match")) if conditional else None
 
 
@@ -160,7 +194,14 @@ def forgets_default_locks(asked: Asked, liar: Liar) -> Answered | None:
     if asked.method != "HEAD" or not asked.path.endswith("default-lock"):
         return None
     truth = liar.truth(asked)
-    return Answered(truth.status, headers={name: value for name, value in truth.headers.items() if "object-lock" not in name.lower()})
+    return Answered(
+        truth.status,
+        headers={
+            name: value
+            for name, value in truth.headers.items()
+            if "object-lock" not in name.lower()
+        },
+    )
 
 
 class Rewrites:
@@ -178,19 +219,36 @@ class Rewrites:
             and "x-amz-bypass-governance-retention" in asked.headers
         ):
             wanted = re.search(rb"<Mode>(\w+)</Mode>", asked.body)
-            self._rewritten |= wanted is not None and (self._mode is None or wanted[1].decode() == self._mode)
+            self._rewritten |= wanted is not None and (
+                self._mode is None or wanted[1].decode() == self._mode
+            )
             return Answered(200)
         if not (self._rewritten and asked.method == "HEAD" and is_canary(asked)):
             return None
         truth = liar.truth(asked)
-        changed = {"x-amz-object-lock-mode": self._mode, "x-amz-object-lock-retain-until-date": self._until}
-        return Answered(truth.status, headers={name: changed.get(name.lower()) or value for name, value in truth.headers.items()})
+        changed = {
+            "x-amz-object-lock-mode": self._mode,
+            "x-amz-object-lock-retain-until-date": self._until,
+        }
+        return Answered(
+            truth.status,
+            headers={
+                name: changed.get(name.lower()) or value for name, value in truth.headers.items()
+            },
+        )
 
 
 def ignores_locks(asked: Asked, liar: Liar) -> Answered | None:
     if asked.method == "HEAD" and is_canary(asked):
         truth = liar.truth(asked)
-        return Answered(truth.status, headers={name: value for name, value in truth.headers.items() if "object-lock" not in name.lower()})
+        return Answered(
+            truth.status,
+            headers={
+                name: value
+                for name, value in truth.headers.items()
+                if "object-lock" not in name.lower()
+            },
+        )
     return None
 
 
@@ -225,11 +283,23 @@ SESSION_DENIALS = {
 LIES: list[tuple[str, Callable[[Asked, Liar], Answered | None], set[str]]] = [
     ("deletes a locked version", Destroyed(deletes), {"LockSurvivesDelete"}),
     ("lets anybody bypass COMPLIANCE", Destroyed(bypasses), {"LockSurvivesBypass"}),
-    ("shortens COMPLIANCE", Rewrites(until="2026-01-01T00:00:00Z", mode="COMPLIANCE"), {"RetentionNotShortened"}),
+    (
+        "shortens COMPLIANCE",
+        Rewrites(until="2026-01-01T00:00:00Z", mode="COMPLIANCE"),
+        {"RetentionNotShortened"},
+    ),
     ("downgrades COMPLIANCE", Rewrites(mode="GOVERNANCE"), {"RetentionNotDowngraded"}),
-    ("accepts a lock and forgets it", ignores_locks, {"LockedOnRequest", "RetentionNotShortened", "RetentionNotDowngraded"}),
+    (
+        "accepts a lock and forgets it",
+        ignores_locks,
+        {"LockedOnRequest", "RetentionNotShortened", "RetentionNotDowngraded"},
+    ),
     ("forgets the default lock", forgets_default_locks, {"LockedByDefault"}),
-    ("reads the latest for any version", reads_the_latest, {"OverwrittenVersionKept", "LockSurvivesOverwrite"}),
+    (
+        "reads the latest for any version",
+        reads_the_latest,
+        {"OverwrittenVersionKept", "LockSurvivesOverwrite"},
+    ),
     ("says that versioning is off", forgets_versioning, {"VersioningEnabled"}),
     ("ignores If-None-Match", ignores_conditions, {"SecondWriteRefused"}),
     ("forgets session policies", everything_for_sessions, SESSION_DENIALS),
@@ -250,7 +320,12 @@ async def test_a_lie_is_caught_by_the_proof_that_it_concerns(
     told = {proof.name: f"{proof.outcome}: {proof.message}" for proof in proofs}
     assert caught <= failed(proofs), told
     # A destroyed canary spoils what comes after it; nothing else may be accused.
-    assert failed(proofs) - caught <= {"LockSurvivesDelete", "LockSurvivesBypass", "LockSurvivesOverwrite", "SecondWriteRefused"}, told
+    assert failed(proofs) - caught <= {
+        "LockSurvivesDelete",
+        "LockSurvivesBypass",
+        "LockSurvivesOverwrite",
+        "SecondWriteRefused",
+    }, told
 
 
 def test_every_proof_is_seen_to_fail() -> None:

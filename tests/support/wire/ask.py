@@ -1,10 +1,11 @@
 """A program that asks many places at once whether they answer, and prints what became of each as JSON.
 
-It is run as text, in pods, on a node and outside of both; the standard library is all it may need. `silent` is what a dropped packet
-looks like, `refused` means that a packet arrived where nobody listens, `open NAME` that somebody answered.
+It is run as text, in pods, on a node and outside of both; the standard library is all it may need.
+`silent` is what a dropped packet looks like, `refused` means that a packet arrived where nobody
+listens, `open NAME` that somebody answered.
 
-    python - '{"places": {"key": ["tcp", "10.0.0.1", 80, true]}, "seconds": 2, "source": null, "until": 0}' < ask.py
-    python - '{"hold": ["10.0.0.1", 80], "seconds": 60}' < ask.py
+    python - '{"places": {"key": ["tcp", "10.0.0.1", 80, true]}, "seconds": 2, "source": null,
+    "until": 0}' < ask.py python - '{"hold": ["10.0.0.1", 80], "seconds": 60}' < ask.py
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-# A question for the address of `kubernetes.default.svc.cluster.local`: name servers answer this, and our own listeners anything.
+# A question for the address of `kubernetes.default.svc.cluster.local`: name servers answer this,
+# and our own listeners anything.
 QUESTION = b"\x2a\x2a\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01"
 
 
 def ask_tcp(address: str, port: int, source: str | None, seconds: float, *, greets: bool) -> str:
     """Open a connection; read the listener's name where it has one."""
-    with socket.create_connection((address, port), timeout=seconds, source_address=(source, 0) if source else None) as connection:
+    with socket.create_connection(
+        (address, port), timeout=seconds, source_address=(source, 0) if source else None
+    ) as connection:
         return f"open {connection.recv(64).decode()}" if greets else "open"
 
 
@@ -46,7 +50,9 @@ def ask(place: list, source: str | None, seconds: float) -> str:  # type: ignore
     """Return what became of one question."""
     protocol, address, port, greets = place
     try:
-        return (ask_tcp if protocol == "tcp" else ask_udp)(address, port, source, seconds, greets=greets)
+        return (ask_tcp if protocol == "tcp" else ask_udp)(
+            address, port, source, seconds, greets=greets
+        )
     except TimeoutError:
         return "silent"
     except ConnectionRefusedError:
@@ -84,7 +90,12 @@ def main() -> None:
     seen: dict[str, list[str]] = {key: [] for key in places}
     with ThreadPoolExecutor(len(places)) as pool:
         while True:
-            for key, outcome in zip(places, pool.map(lambda key: ask(places[key], order.get("source"), order["seconds"]), places)):  # noqa: B905
+            for key, outcome in zip(  # noqa: B905
+                places,
+                pool.map(
+                    lambda key: ask(places[key], order.get("source"), order["seconds"]), places
+                ),
+            ):
                 seen[key] += [] if outcome in seen[key] else [outcome]
             if time.monotonic() >= end:
                 break

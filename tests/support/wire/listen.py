@@ -1,6 +1,7 @@
 """A program that listens: it answers every caller with its name, so that whoever connected knows whom it reached.
 
-It is run as a file, in pods, on a node and outside of both; the standard library is all it may need.
+It is run as a file, in pods, on a node and outside of both; the standard library is all it may
+need.
 
     python listen.py NAME tcp:0.0.0.0:7000 udp:203.0.113.7:443 ...
 """
@@ -42,7 +43,9 @@ def main(name: str, *places: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for place in places:
         protocol, address, port = place.split(":")
-        kind, serve = (socket.SOCK_STREAM, serve_tcp) if protocol == "tcp" else (socket.SOCK_DGRAM, serve_udp)
+        kind, serve = (
+            (socket.SOCK_STREAM, serve_tcp) if protocol == "tcp" else (socket.SOCK_DGRAM, serve_udp)
+        )
         listener = socket.socket(socket.AF_INET, kind)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, int(port)))

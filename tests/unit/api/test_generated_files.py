@@ -40,7 +40,9 @@ def test_the_committed_crds_are_up_to_date() -> None:
 
 
 def test_no_other_file_lies_beside_the_crds() -> None:
-    assert {path.name for path in (REPOSITORY / "crds").iterdir()} == {f"{kind.plural}.yaml" for kind in KINDS}
+    assert {path.name for path in (REPOSITORY / "crds").iterdir()} == {
+        f"{kind.plural}.yaml" for kind in KINDS
+    }
 
 
 def test_the_committed_reference_is_up_to_date() -> None:
@@ -72,24 +74,41 @@ def test_every_text_list_and_map_is_bounded(kind: Kind) -> None:
     bounds = {"string": ("maxLength", "enum"), "array": ("maxItems",)}
     unbounded = []
     for path, node in nodes(root_schema(kind)):
-        needed = ("maxProperties",) if "additionalProperties" in node else bounds.get(node["type"], ())
-        if needed and node.get("format") != "date-time" and not any(bound in node for bound in needed):
+        needed = (
+            ("maxProperties",) if "additionalProperties" in node else bounds.get(node["type"], ())
+        )
+        if (
+            needed
+            and node.get("format") != "date-time"
+            and not any(bound in node for bound in needed)
+        ):
             unbounded.append(path)
 
-    # The values of label maps are bounded by Kubernetes itself where they are used; no rule reads them.
+    # The values of label maps are bounded by Kubernetes itself where they are used; no rule reads
+    # them.
     assert [path for path in unbounded if not path.lower().endswith("labels.*")] == []
 
 
 @EACH_KIND
 def test_every_list_says_how_it_is_merged(kind: Kind) -> None:
-    lists = {path: node.get(LIST_TYPE) for path, node in nodes(root_schema(kind)) if node["type"] == "array"}
+    lists = {
+        path: node.get(LIST_TYPE)
+        for path, node in nodes(root_schema(kind))
+        if node["type"] == "array"
+    }
 
-    assert {path for path, list_type in lists.items() if list_type not in {"map", "set", "atomic"}} == set()
+    assert {
+        path for path, list_type in lists.items() if list_type not in {"map", "set", "atomic"}
+    } == set()
 
 
 @EACH_KIND
 def test_no_default_stands_inside_a_list(kind: Kind) -> None:
-    assert [path for path, node in nodes(root_schema(kind)) if ("[]" in path or ".*" in path) and "default" in node] == []
+    assert [
+        path
+        for path, node in nodes(root_schema(kind))
+        if ("[]" in path or ".*" in path) and "default" in node
+    ] == []
 
 
 @EACH_KIND
@@ -98,13 +117,22 @@ def test_every_rule_has_a_message_and_a_reason_that_kubectl_shows(kind: Kind) ->
         for made in node.get(VALIDATIONS, ()):
             assert made["message"], path
             # kubectl leaves the message of FieldValueDuplicate out.
-            assert made["reason"] in {"FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"}, path
+            assert made["reason"] in {
+                "FieldValueInvalid",
+                "FieldValueForbidden",
+                "FieldValueRequired",
+            }, path
 
 
 @EACH_KIND
 def test_transition_rules_stand_where_they_cannot_be_skipped(kind: Kind) -> None:
     """A rule with `oldSelf` on an optional field is skipped when the field comes or goes: it belongs on the root or the required spec."""
-    places = {path for path, node in nodes(root_schema(kind)) for made in node.get(VALIDATIONS, ()) if "oldSelf" in made["rule"]}
+    places = {
+        path
+        for path, node in nodes(root_schema(kind))
+        for made in node.get(VALIDATIONS, ())
+        if "oldSelf" in made["rule"]
+    }
 
     assert places <= {"", ".spec"}
     assert root_schema(kind)["required"] == ["spec"]
@@ -113,10 +141,17 @@ def test_transition_rules_stand_where_they_cannot_be_skipped(kind: Kind) -> None
 @EACH_KIND
 def test_every_column_and_selector_names_a_field(kind: Kind) -> None:
     schema = root_schema(kind)
-    paths = [str(column["jsonPath"]) for column in COLUMNS[kind.kind]] + list(SELECTABLE.get(kind.kind, ()))
+    paths = [str(column["jsonPath"]) for column in COLUMNS[kind.kind]] + list(
+        SELECTABLE.get(kind.kind, ())
+    )
     known = {path for path, _ in nodes(schema)}
 
-    assert [path for path in paths if not path.startswith((".metadata.", ".status.conditions[?(@.type==")) and path not in known] == []
+    assert [
+        path
+        for path in paths
+        if not path.startswith((".metadata.", ".status.conditions[?(@.type=="))
+        and path not in known
+    ] == []
     assert '.status.conditions[?(@.type=="Ready")].status' in paths
 
 
@@ -131,4 +166,6 @@ def test_the_same_models_make_the_same_bytes(kind: Kind) -> None:
 def test_texts_that_yaml_1_1_reads_as_something_else_are_quoted() -> None:
     words = ["y", "N", "yes", "off", "null", "1e3", "0x1f", "~", "2026-01-01"]
 
-    assert [line for line in to_yaml(words).splitlines() if not line.startswith(("- '", '- "'))] == []
+    assert [
+        line for line in to_yaml(words).splitlines() if not line.startswith(("- '", '- "'))
+    ] == []

@@ -28,7 +28,9 @@ def _refusals() -> list[Any]:
     return [
         pytest.param(kind.kind, case, id=f"{kind.singular}-{case['case']}")
         for kind in KINDS
-        for case in yaml.safe_load((_CASES / "refusals" / f"{kind.singular}.yaml").read_text(encoding="utf-8"))
+        for case in yaml.safe_load(
+            (_CASES / "refusals" / f"{kind.singular}.yaml").read_text(encoding="utf-8")
+        )
     ]
 
 
@@ -37,7 +39,11 @@ def _accepted() -> list[Any]:
     return [pytest.param(case, id=f"{case['kind']}-{case['case']}") for case in cases]
 
 
-@pytest.mark.parametrize("document", OURS, ids=[f"{document['kind']}-{document['metadata']['name']}" for document in OURS])
+@pytest.mark.parametrize(
+    "document",
+    OURS,
+    ids=[f"{document['kind']}-{document['metadata']['name']}" for document in OURS],
+)
 def test_what_is_read_is_written_again(document: dict[str, Any]) -> None:
     read = BY_NAME[document["kind"]].model.model_validate(document)
     written = read.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -66,8 +72,18 @@ def test_models_and_api_server_accept_the_same(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.kind for kind in KINDS])
 def test_unknown_fields_of_metadata_and_status_are_no_error(kind: Any) -> None:
     unknown = {"later": {"a": [1]}}
-    body = {**flights(kind.kind), "metadata": {"name": "a", "managedFields": [{}], "ownerReferences": None, **unknown}, "later": 1}
-    condition = {"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-01-01T00:00:00Z", **unknown}
+    body = {
+        **flights(kind.kind),
+        "metadata": {"name": "a", "managedFields": [{}], "ownerReferences": None, **unknown},
+        "later": 1,
+    }
+    condition = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Ready",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+        **unknown,
+    }
     body["status"] = {"observedGeneration": 4, "conditions": [condition], **unknown}
 
     read = kind.model.model_validate(body)
@@ -77,13 +93,20 @@ def test_unknown_fields_of_metadata_and_status_are_no_error(kind: Any) -> None:
     assert read.status.condition("Stalled") is None
 
 
-@pytest.mark.parametrize("metadata", [{}, {"finalizers": None, "labels": None, "annotations": None}])
+@pytest.mark.parametrize(
+    "metadata", [{}, {"finalizers": None, "labels": None, "annotations": None}]
+)
 def test_absent_and_null_read_as_empty(metadata: dict[str, Any]) -> None:
     body = {**flights("Experiment"), "metadata": metadata, "status": None}
 
     read = Experiment.model_validate(body)
 
-    assert (read.name, read.metadata.finalizers, read.metadata.labels, read.is_deleting) == ("", (), {}, False)
+    assert (read.name, read.metadata.finalizers, read.metadata.labels, read.is_deleting) == (
+        "",
+        (),
+        {},
+        False,
+    )
     assert read.status.observed_generation == -1
 
 
@@ -95,7 +118,9 @@ def test_a_field_that_nobody_acts_on_is_refused_in_a_spec() -> None:
 def test_an_error_never_shows_the_value() -> None:
     value = "AKIAIOSFODNN7EXAMPLE"
     with pytest.raises(ValidationError) as refusal:
-        Experiment.model_validate(merged(flights("Experiment"), {"spec": {"config": {"parameters": {"store": value}}}}))
+        Experiment.model_validate(
+            merged(flights("Experiment"), {"spec": {"config": {"parameters": {"store": value}}}})
+        )
 
     assert "must not hold a secret" in str(refusal.value)
     assert value not in str(refusal.value)
@@ -103,7 +128,9 @@ def test_an_error_never_shows_the_value() -> None:
 
 def test_drift_of_a_kind_that_is_not_listed_is_repaired() -> None:
     profile = IsolationProfile.model_validate(
-        merged(flights("IsolationProfile"), {"spec": {"drift": [{"kind": "Role", "policy": "Alert"}]}})
+        merged(
+            flights("IsolationProfile"), {"spec": {"drift": [{"kind": "Role", "policy": "Alert"}]}}
+        )
     )
 
     assert profile.spec.drift_policy("Role") == "Alert"
@@ -115,12 +142,21 @@ def test_drift_of_a_kind_that_is_not_listed_is_repaired() -> None:
     [
         pytest.param({}, False, False, id="no window is always open"),
         pytest.param({"notBeforeTime": "2026-01-02T00:00:00Z"}, True, False, id="before its begin"),
-        pytest.param({"notBeforeTime": "2026-01-01T00:00:00Z"}, False, False, id="the begin belongs to it"),
+        pytest.param(
+            {"notBeforeTime": "2026-01-01T00:00:00Z"}, False, False, id="the begin belongs to it"
+        ),
         pytest.param({"notAfterTime": "2026-01-01T00:00:00Z"}, False, True, id="the end does not"),
-        pytest.param({"notAfterTime": "2026-01-01T01:00:01+01:00"}, False, False, id="zones are compared as instants"),
+        pytest.param(
+            {"notAfterTime": "2026-01-01T01:00:01+01:00"},
+            False,
+            False,
+            id="zones are compared as instants",
+        ),
     ],
 )
-def test_a_window_has_a_begin_and_an_end(window: dict[str, str], *, early: bool, over: bool) -> None:
+def test_a_window_has_a_begin_and_an_end(
+    window: dict[str, str], *, early: bool, over: bool
+) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     validity = Validity.model_validate(window)
 
@@ -128,7 +164,9 @@ def test_a_window_has_a_begin_and_an_end(window: dict[str, str], *, early: bool,
 
 
 @given(st.ip_addresses(), st.integers(0, 128))
-def test_only_networks_without_host_bits_outside_of_link_local_pass(address: Any, length: int) -> None:
+def test_only_networks_without_host_bits_outside_of_link_local_pass(
+    address: Any, length: int
+) -> None:
     text = f"{address}/{length}"
     fine = _is_fine(text)
     try:
@@ -146,10 +184,14 @@ def _is_fine(text: str) -> bool:
         return False
     if isinstance(network, ipaddress.IPv4Network):
         return not network.subnet_of(ipaddress.IPv4Network("169.254.0.0/16"))
-    return network.network_address.ipv4_mapped is None and not network.subnet_of(ipaddress.IPv6Network("fe80::/10"))
+    return network.network_address.ipv4_mapped is None and not network.subnet_of(
+        ipaddress.IPv6Network("fe80::/10")
+    )
 
 
-@pytest.mark.parametrize("text", ["0", "2", "500m", "1.5", "4Gi", "10G", "1e9", "1E3", "100n", "3u", "0.5Ti"])
+@pytest.mark.parametrize(
+    "text", ["0", "2", "500m", "1.5", "4Gi", "10G", "1e9", "1E3", "100n", "3u", "0.5Ti"]
+)
 def test_a_quantity_is_what_kubernetes_takes_for_one(text: str) -> None:
     assert TypeAdapter(Quantity).validate_python(text) == text
 
@@ -162,7 +204,10 @@ def test_what_kubernetes_does_not_take_is_no_quantity(text: str) -> None:
 
 def test_reasons_and_condition_types_are_words_that_the_schema_takes() -> None:
     words = {
-        name: value for module in (reasons, conditions) for name, value in vars(module).items() if name.isupper() and isinstance(value, str)
+        name: value
+        for module in (reasons, conditions)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str)
     }
 
     assert all(word.isalnum() and word[0].isupper() for word in words.values())

@@ -5,15 +5,39 @@ from typing import Any
 import orjson
 import pytest
 
-from glovebox.data.delivery import Delivered, failure_message, parse_plan, render_plan, success_message
+from glovebox.data.delivery import (
+    Delivered,
+    failure_message,
+    parse_plan,
+    render_plan,
+    success_message,
+)
 from glovebox.errors import InvalidInput
 
 DIGEST = "sha256:" + "1" * 64
 MANIFEST = {"bucket": "b", "key": "k", "versionId": "v", "digest": DIGEST}
-DATASET = {"name": "train", "digest": DIGEST, "pinDigest": DIGEST, "objects": 9, "bytes": 11, "manifest": MANIFEST, "store": "primary"}
+DATASET = {
+    "name": "train",
+    "digest": DIGEST,
+    "pinDigest": DIGEST,
+    "objects": 9,
+    "bytes": 11,
+    "manifest": MANIFEST,
+    "store": "primary",
+}
 FEATURES = {"name": "base", "digest": DIGEST, "document": {"features": []}}
-STORE = {"name": "primary", "endpoint": "http://172.31.0.254:8333", "region": "us-east-1", "pathStyle": True}
-PLAN: dict[str, Any] = {"format": "glovebox.dev/inputs/v1", "datasets": [DATASET], "features": [FEATURES], "stores": [STORE]}
+STORE = {
+    "name": "primary",
+    "endpoint": "http://172.31.0.254:8333",
+    "region": "us-east-1",
+    "pathStyle": True,
+}
+PLAN: dict[str, Any] = {
+    "format": "glovebox.dev/inputs/v1",
+    "datasets": [DATASET],
+    "features": [FEATURES],
+    "stores": [STORE],
+}
 
 
 def test_a_plan_is_read_as_it_is_written_and_has_one_spelling() -> None:
@@ -22,7 +46,9 @@ def test_a_plan_is_read_as_it_is_written_and_has_one_spelling() -> None:
     assert render_plan(parse_plan(text)) == text
     two = {**PLAN, "datasets": [{**DATASET, "name": "test"}, DATASET]}
     turned = {**PLAN, "datasets": [DATASET, {**DATASET, "name": "test"}]}
-    assert render_plan(parse_plan(orjson.dumps(two))) == render_plan(parse_plan(orjson.dumps(turned)))
+    assert render_plan(parse_plan(orjson.dumps(two))) == render_plan(
+        parse_plan(orjson.dumps(turned))
+    )
 
 
 def changed(part: str, **fields: Any) -> dict[str, Any]:
@@ -36,15 +62,29 @@ def changed(part: str, **fields: Any) -> dict[str, Any]:
         pytest.param({**PLAN, "format": "glovebox.dev/inputs/v2"}, "format", id="a newer format"),
         pytest.param({**PLAN, "extra": 1}, "extra", id="an unknown part"),
         pytest.param(changed("datasets", retries=1), "retries", id="an unknown field"),
-        pytest.param(changed("datasets", name="../train"), "name", id="a name that leads out of the volume"),
-        pytest.param(changed("datasets", name=".glovebox"), "name", id="the name of our own folder"),
-        pytest.param(changed("datasets", digest="1" * 64), "digest", id="a digest without its algorithm"),
+        pytest.param(
+            changed("datasets", name="../train"), "name", id="a name that leads out of the volume"
+        ),
+        pytest.param(
+            changed("datasets", name=".glovebox"), "name", id="the name of our own folder"
+        ),
+        pytest.param(
+            changed("datasets", digest="1" * 64), "digest", id="a digest without its algorithm"
+        ),
         pytest.param(changed("datasets", objects="9"), "objects", id="a number as text"),
         pytest.param(changed("datasets", objects=-1), "objects", id="less than nothing"),
-        pytest.param(changed("datasets", manifest={**MANIFEST, "versionId": ""}), "versionId", id="no version"),
-        pytest.param(changed("datasets", store="other"), "store 'other'", id="a store that is not described"),
+        pytest.param(
+            changed("datasets", manifest={**MANIFEST, "versionId": ""}),
+            "versionId",
+            id="no version",
+        ),
+        pytest.param(
+            changed("datasets", store="other"), "store 'other'", id="a store that is not described"
+        ),
         pytest.param(changed("features", name="train"), "two inputs", id="one name for two inputs"),
-        pytest.param({**PLAN, "stores": [STORE, STORE]}, "two stores", id="one name for two stores"),
+        pytest.param(
+            {**PLAN, "stores": [STORE, STORE]}, "two stores", id="one name for two stores"
+        ),
         pytest.param(changed("stores", endpoint="file:///etc"), "endpoint", id="no HTTP"),
     ],
 )
@@ -57,14 +97,32 @@ def test_a_plan_that_cannot_be_meant_is_refused(plan: dict[str, Any], where: str
 
 def delivered(number: int) -> Delivered:
     return Delivered(
-        name=f"input-{number}", digest=DIGEST, pin_digest=DIGEST, objects=2, bytes=10, seconds=0.12345, fetched=1, kept=1, transferred=5
+        name=f"input-{number}",
+        digest=DIGEST,
+        pin_digest=DIGEST,
+        objects=2,
+        bytes=10,
+        seconds=0.12345,
+        fetched=1,
+        kept=1,
+        transferred=5,
     )
 
 
 def test_a_success_message_fits_and_counts_what_it_omits() -> None:
     few = orjson.loads(success_message((delivered(1),)))
-    assert few == {"reason": "Delivered", "message": "1 inputs, 2 files, 10 bytes", "inputs": [orjson.loads(delivered(1).proof())]} | {
-        "inputs": [{key: value for key, value in orjson.loads(delivered(1).proof()).items() if key != "format"}]
+    assert few == {
+        "reason": "Delivered",
+        "message": "1 inputs, 2 files, 10 bytes",
+        "inputs": [orjson.loads(delivered(1).proof())],
+    } | {
+        "inputs": [
+            {
+                key: value
+                for key, value in orjson.loads(delivered(1).proof()).items()
+                if key != "format"
+            }
+        ]
     }
     text = success_message(tuple(delivered(number) for number in range(64)))
     many = orjson.loads(text)

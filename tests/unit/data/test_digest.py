@@ -72,7 +72,13 @@ def test_lists_and_tuples_are_the_same(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "valid"), [("sha256:" + "0" * 64, True), ("sha256:" + "A" * 64, False), ("sha256:" + "0" * 63, False), ("0" * 64, False)]
+    ("text", "valid"),
+    [
+        ("sha256:" + "0" * 64, True),
+        ("sha256:" + "A" * 64, False),
+        ("sha256:" + "0" * 63, False),
+        ("0" * 64, False),
+    ],
 )
 def test_digests_are_recognised(text: str, *, valid: bool) -> None:
     assert is_digest(text) is valid

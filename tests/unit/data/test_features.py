@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from glovebox.data.features import document_digest, feature_digest, feature_set_digest, feature_set_document, hashed_name, hashed_names
+from glovebox.data.features import (
+    document_digest,
+    feature_digest,
+    feature_set_digest,
+    feature_set_document,
+    hashed_name,
+    hashed_names,
+)
 from glovebox.errors import InvalidInput
 
 DELAY: dict[str, object] = {
@@ -13,7 +20,12 @@ DELAY: dict[str, object] = {
     "inputs": ["flights", "weather"],
     "nullable": False,
 }
-HOUR: dict[str, object] = {"name": "hour", "recipe": {"expression": "hour(time)"}, "dtype": "int8", "inputs": ["flights"]}
+HOUR: dict[str, object] = {
+    "name": "hour",
+    "recipe": {"expression": "hour(time)"},
+    "dtype": "int8",
+    "inputs": ["flights"],
+}
 INPUTS = {"flights": "sha256:" + "1" * 64, "weather": "sha256:" + "2" * 64}
 
 
@@ -23,22 +35,39 @@ def digest(
     schema_version: str = "1",
     validity: dict[str, str | None] | None = None,
 ) -> str:
-    return feature_set_digest(features or [DELAY, HOUR], inputs=inputs or INPUTS, schema_version=schema_version, validity=validity)
+    return feature_set_digest(
+        features or [DELAY, HOUR],
+        inputs=inputs or INPUTS,
+        schema_version=schema_version,
+        validity=validity,
+    )
 
 
 def test_the_digest_never_changes() -> None:
     assert digest() == "sha256:065e63bb9e87fe7d090941941b7336801b52a37333b1065569ca875c9d933077"
-    assert feature_digest(DELAY) == "sha256:1fa288c4713f3073ece646f27ad32e32210e9d50bd28750f9e7e000a02cf8f34"
-    assert hashed_name("team-a", "delay") == "023d7e4e18be0f0e62fda3df32c50b34df34d9ac254823b68e2ffa377113a4df"
+    assert (
+        feature_digest(DELAY)
+        == "sha256:1fa288c4713f3073ece646f27ad32e32210e9d50bd28750f9e7e000a02cf8f34"
+    )
+    assert (
+        hashed_name("team-a", "delay")
+        == "023d7e4e18be0f0e62fda3df32c50b34df34d9ac254823b68e2ffa377113a4df"
+    )
 
 
 SAME = [
     ("order of features", lambda: digest([HOUR, DELAY])),
-    ("order of a feature's inputs", lambda: digest([{**DELAY, "inputs": ["weather", "flights"]}, HOUR])),
+    (
+        "order of a feature's inputs",
+        lambda: digest([{**DELAY, "inputs": ["weather", "flights"]}, HOUR]),
+    ),
     ("order of the set's inputs", lambda: digest(inputs=dict(reversed(INPUTS.items())))),
     ("order of keys", lambda: digest([dict(reversed(DELAY.items())), HOUR])),
     ("a description", lambda: digest([{**DELAY, "description": "late"}, HOUR])),
-    ("a default that is written out", lambda: digest([DELAY, {**HOUR, "nullable": False, "shape": []}])),
+    (
+        "a default that is written out",
+        lambda: digest([DELAY, {**HOUR, "nullable": False, "shape": []}]),
+    ),
     ("an empty window", lambda: digest(validity={"notAfterTime": None})),
 ]
 OTHER = [
@@ -48,7 +77,10 @@ OTHER = [
     ("nullability", lambda: digest([{**DELAY, "nullable": True}, HOUR])),
     ("the name", lambda: digest([{**DELAY, "name": "late"}, HOUR])),
     ("which inputs", lambda: digest([{**DELAY, "inputs": ["flights"]}, HOUR])),
-    ("the data behind an input", lambda: digest(inputs={**INPUTS, "weather": "sha256:" + "3" * 64})),
+    (
+        "the data behind an input",
+        lambda: digest(inputs={**INPUTS, "weather": "sha256:" + "3" * 64}),
+    ),
     ("the version of the schema", lambda: digest(schema_version="2")),
     ("the window", lambda: digest(validity={"notAfterTime": "2027-01-01T00:00:00Z"})),
     ("a feature less", lambda: digest([DELAY])),
@@ -93,13 +125,20 @@ def test_names_are_hashed_under_their_namespace() -> None:
 
 
 def document(**changes: object) -> dict[str, object]:
-    return feature_set_document([HOUR, {**DELAY, "description": "late"}], inputs=INPUTS, schema_version="1") | changes
+    return (
+        feature_set_document(
+            [HOUR, {**DELAY, "description": "late"}], inputs=INPUTS, schema_version="1"
+        )
+        | changes
+    )
 
 
 def test_the_digest_can_be_computed_from_the_document_of_a_run() -> None:
     assert document_digest(document()) == digest()
     window: dict[str, str | None] = {"notBeforeTime": "2026-01-01T00:00:00Z", "notAfterTime": None}
-    with_window = feature_set_document([DELAY, HOUR], inputs=INPUTS, schema_version="1", validity=window)
+    with_window = feature_set_document(
+        [DELAY, HOUR], inputs=INPUTS, schema_version="1", validity=window
+    )
     assert document_digest(with_window) == digest(validity=window)
 
 
@@ -116,7 +155,10 @@ def test_a_document_that_says_something_else_has_another_digest(changed: dict[st
     assert document_digest(changed) != digest()
 
 
-@pytest.mark.parametrize("changed", [document(more=1), document(format="x"), document(features={}), document(features=["x"]), {}])
+@pytest.mark.parametrize(
+    "changed",
+    [document(more=1), document(format="x"), document(features={}), document(features=["x"]), {}],
+)
 def test_what_is_no_document_of_features_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="document"):
         document_digest(changed)

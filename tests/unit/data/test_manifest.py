@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glovebox.data.digest import canonical_json
-from glovebox.data.manifest import DigestSource, Entry, ManifestWriter, decode_entry, encode_entry, read_manifest
+from glovebox.data.manifest import (
+    DigestSource,
+    Entry,
+    ManifestWriter,
+    decode_entry,
+    encode_entry,
+    read_manifest,
+)
 from glovebox.errors import InvalidInput
 
 EMPTY = hashlib.sha256().hexdigest()
@@ -93,21 +100,49 @@ DEFECTS = [
     (lambda: written(ONE, TWO)[0][:-9], "cut short", "the end of the stream is missing"),
     (lambda: written(ONE, TWO)[0] + b"x", "follows the compressed", "something was appended"),
     (lambda: b"\x1f\x8b\x08\x00" + b"\xff" * 30, "damaged", "the stream is damaged"),
-    (lambda: packed(whole().rpartition('{"bytes"')[0]), "without its footer", "the footer was cut off"),
+    (
+        lambda: packed(whole().rpartition('{"bytes"')[0]),
+        "without its footer",
+        "the footer was cut off",
+    ),
     (lambda: packed(whole()[:-1]), "does not end", "the last newline was cut off"),
     (lambda: packed(whole() + "{}\n"), "follows the footer", "a line was appended"),
-    (lambda: packed(whole().partition("\n")[2]), "does not name the format", "the header was cut off"),
+    (
+        lambda: packed(whole().partition("\n")[2]),
+        "does not name the format",
+        "the header was cut off",
+    ),
     (lambda: packed(whole().replace('"size":5', '"size":6')), "was edited", "a size was edited"),
-    (lambda: packed(whole().replace('"size":5', '"size":-1')), "no whole number", "a negative size"),
-    (lambda: packed(whole().replace('"size":5', '"size":5.0')), "no whole number", "a size with a point"),
+    (
+        lambda: packed(whole().replace('"size":5', '"size":-1')),
+        "no whole number",
+        "a negative size",
+    ),
+    (
+        lambda: packed(whole().replace('"size":5', '"size":5.0')),
+        "no whole number",
+        "a size with a point",
+    ),
     (lambda: packed(whole().replace('"size":5', '"sizes":5')), "needs exactly", "an unknown field"),
-    (lambda: packed(whole().replace('"versionId":"v1"', '"versionId":""')), "empty or no string", "an empty version"),
+    (
+        lambda: packed(whole().replace('"versionId":"v1"', '"versionId":""')),
+        "empty or no string",
+        "an empty version",
+    ),
     (lambda: packed(whole().replace(EMPTY, EMPTY.upper())), "hex digits", "upper-case hex"),
     (lambda: packed(whole().replace("declared", "etag")), "is none of", "an unknown source"),
-    (lambda: packed(whole().replace('"path":"a/b.csv"', '"path":"z"').replace("ä\\n", "b")), "sort the entries", "out of order"),
+    (
+        lambda: packed(whole().replace('"path":"a/b.csv"', '"path":"z"').replace("ä\\n", "b")),
+        "sort the entries",
+        "out of order",
+    ),
     (lambda: packed(whole().replace('"v1"', '"v1"}')), "no JSON", "broken JSON"),
     (lambda: packed('["format"]\n'), "does not name the format", "another document"),
-    (lambda: packed(whole().partition("\n")[0] + "\n" + "x" * 70_000), "longer than 65536", "a line without end"),
+    (
+        lambda: packed(whole().partition("\n")[0] + "\n" + "x" * 70_000),
+        "longer than 65536",
+        "a line without end",
+    ),
 ]
 
 
@@ -141,7 +176,9 @@ def test_writing_and_reading_hold_no_entries() -> None:
     writer = ManifestWriter(chunks.append)
     tracemalloc.start()
     for number in range(30_000):
-        writer.add(Entry(f"{number:06d}", 1, EMPTY, "data", f"{number:06d}", "v", DigestSource.COMPUTED))
+        writer.add(
+            Entry(f"{number:06d}", 1, EMPTY, "data", f"{number:06d}", "v", DigestSource.COMPUTED)
+        )
     writer.finish()
     assert sum(1 for _ in read_manifest(chunks, writer.digest)) == 30_000
     peak = tracemalloc.get_traced_memory()[1]

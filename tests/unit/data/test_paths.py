@@ -23,7 +23,8 @@ REFUSED = [
     (["b", "a"], "sort the entries"),
     (["é", "z"], "sort the entries"),
     (["a", "a/b"], "lies below 'a'"),
-    # In byte order `-` and `.` come before `/`, so the folder's content does not follow its file at once.
+    # In byte order `-` and `.` come before `/`, so the folder's content does not follow its file at
+    # once.
     (["a", "a-b", "a.c", "a/b"], "lies below 'a'"),
     (["a", "a-b", "a-b-c", "a-b/c"], "lies below 'a-b'"),
 ]
@@ -62,7 +63,9 @@ segments = st.text(alphabet="ab-./0", min_size=1, max_size=8)
 @given(st.sets(segments, max_size=12))
 def test_exactly_those_sets_are_accepted_in_which_no_file_is_a_folder(paths: set[str]) -> None:
     """The check with its small memory agrees with one that compares every pair."""
-    proper = [path for path in paths if all(segment not in ("", ".", "..") for segment in path.split("/"))]
+    proper = [
+        path for path in paths if all(segment not in ("", ".", "..") for segment in path.split("/"))
+    ]
     conflict = any(other.startswith(f"{path}/") for path in proper for other in proper)
     order = PathOrder()
     try:

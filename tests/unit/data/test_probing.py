@@ -35,15 +35,26 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize(("expected", "seen", "outcome"), RULES, ids=[f"{expected}-{seen}" for expected, seen, _ in RULES])
-def test_each_attempt_beside_a_working_control(expected: Expected, seen: Seen, outcome: str) -> None:
+@pytest.mark.parametrize(
+    ("expected", "seen", "outcome"),
+    RULES,
+    ids=[f"{expected}-{seen}" for expected, seen, _ in RULES],
+)
+def test_each_attempt_beside_a_working_control(
+    expected: Expected, seen: Seen, outcome: str
+) -> None:
     verdict = judge([WORKING, attempt(expected, seen)])
     assert verdict.entries[1].outcome == outcome
     assert verdict.outcome == outcome
 
 
 def test_a_broken_wall_counts_whatever_else_is_not_known() -> None:
-    assert judge([attempt(Expected.REACHABLE, Seen.SILENT), attempt(Expected.BLOCKED, Seen.WORKED)]).outcome is Outcome.FAILED
+    assert (
+        judge(
+            [attempt(Expected.REACHABLE, Seen.SILENT), attempt(Expected.BLOCKED, Seen.WORKED)]
+        ).outcome
+        is Outcome.FAILED
+    )
 
 
 def test_silence_without_a_working_control_proves_nothing() -> None:
@@ -53,11 +64,16 @@ def test_silence_without_a_working_control_proves_nothing() -> None:
 
 
 def test_a_control_counts_for_its_own_group_only() -> None:
-    assert judge([WORKING, attempt(Expected.REFUSED, Seen.REFUSED, Group.S3)]).outcome is Outcome.UNKNOWN
+    assert (
+        judge([WORKING, attempt(Expected.REFUSED, Seen.REFUSED, Group.S3)]).outcome
+        is Outcome.UNKNOWN
+    )
 
 
 def test_a_refusal_from_a_declared_route_is_a_control() -> None:
-    verdict = judge([attempt(Expected.NOT_BLOCKED, Seen.REFUSED), attempt(Expected.BLOCKED, Seen.SILENT)])
+    verdict = judge(
+        [attempt(Expected.NOT_BLOCKED, Seen.REFUSED), attempt(Expected.BLOCKED, Seen.SILENT)]
+    )
     assert verdict.outcome is Outcome.PASSED
 
 

@@ -34,7 +34,8 @@ def shards_of(entries: list[Entry]) -> tuple[Roots, list[Shard]]:
     return builder.finish(), shards
 
 
-# Fixed for ever: a change here changes the digest of every pin. Described in docs/reference/manifest.md.
+# Fixed for ever: a change here changes the digest of every pin. Described in
+# docs/reference/manifest.md.
 GOLDEN = {
     0: (
         "sha256:501074294f3c6418bf7ebd11f564551dcf9124a1e8f64d35c06ff6b44c25fb29",
@@ -79,7 +80,9 @@ datasets = st.dictionaries(paths, st.binary(max_size=3), min_size=2, max_size=12
 
 
 @given(datasets, st.randoms())
-def test_the_order_of_the_input_does_not_matter_once_it_is_sorted(entries: list[Entry], random: Random) -> None:
+def test_the_order_of_the_input_does_not_matter_once_it_is_sorted(
+    entries: list[Entry], random: Random
+) -> None:
     shuffled = random.sample(entries, len(entries))
     assert roots_of(shuffled) == roots_of(entries)
 
@@ -120,14 +123,22 @@ def test_a_size_is_bound_beside_the_bytes(entries: list[Entry]) -> None:
 
 @given(datasets)
 def test_a_mirror_has_the_same_content_root_and_another_pin_root(entries: list[Entry]) -> None:
-    here, there = roots_of(entries), roots_of([dataclasses.replace(each, bucket="mirror") for each in entries])
+    here, there = (
+        roots_of(entries),
+        roots_of([dataclasses.replace(each, bucket="mirror") for each in entries]),
+    )
     assert (here.content, here.objects, here.bytes) == (there.content, there.objects, there.bytes)
     assert here.pin != there.pin
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"bucket": "other"}, {"key": "other"}, {"version_id": "v2"}, {"source": DigestSource.DECLARED}],
+    [
+        {"bucket": "other"},
+        {"key": "other"},
+        {"version_id": "v2"},
+        {"source": DigestSource.DECLARED},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_the_pin_root_binds_where_the_bytes_lie_and_who_says_so(change: dict[str, str]) -> None:
@@ -147,7 +158,10 @@ def test_text_cannot_move_between_neighbouring_fields() -> None:
 @given(st.integers(0, 11_999), st.text(alphabet="xyz", min_size=1, max_size=8))
 def test_one_insertion_or_deletion_touches_at_most_two_shards(position: int, suffix: str) -> None:
     without = set(BASE_SHARDS)
-    inserted = {shard.content for shard in shards_of([*BASE, entry(f"part-{position:07d}-{suffix}", suffix.encode())])[1]}
+    inserted = {
+        shard.content
+        for shard in shards_of([*BASE, entry(f"part-{position:07d}-{suffix}", suffix.encode())])[1]
+    }
     assert len(without - inserted) <= 2
     assert len(inserted - without) <= 2
     deleted = {shard.content for shard in shards_of(BASE[:position] + BASE[position + 1 :])[1]}
@@ -193,11 +207,20 @@ def _documented_root(entries: list[Entry]) -> str:
     kind = text(b"glovebox.dev/content/v1")
     shards: list[list[bytes]] = [[]]
     for each in entries:
-        leaf = sha(b"\x00", kind, text(each.path.encode()), each.size.to_bytes(8, "big"), text(bytes.fromhex(each.sha256)))
+        leaf = sha(
+            b"\x00",
+            kind,
+            text(each.path.encode()),
+            each.size.to_bytes(8, "big"),
+            text(bytes.fromhex(each.sha256)),
+        )
         shards[-1].append(leaf)
         if int.from_bytes(leaf, "big") % 2048 == 0:
             shards.append([])
     full = [shard for shard in shards if shard]
     tops = [sha(b"\x02", kind, len(shard).to_bytes(8, "big"), tree(shard)) for shard in full]
     counts = (len(entries), sum(each.size for each in entries), len(full))
-    return "sha256:" + sha(b"\x03", kind, *(count.to_bytes(8, "big") for count in counts), tree(tops)).hex()
+    return (
+        "sha256:"
+        + sha(b"\x03", kind, *(count.to_bytes(8, "big") for count in counts), tree(tops)).hex()
+    )

@@ -12,19 +12,31 @@ from glovebox.local.demo.stage import find_repository
 from glovebox.local.errors import LocalError
 from glovebox.local.seaweedfs_config import Keys, StoreAccess
 
-ACCESS = StoreAccess("http://127.0.0.1:23456", "eu-north-1", "arn:aws:iam::1:role/runs", Keys("a", "b"), Keys("c", "d"))
+ACCESS = StoreAccess(
+    "http://127.0.0.1:23456",
+    "eu-north-1",
+    "arn:aws:iam::1:role/runs",
+    Keys("a", "b"),
+    Keys("c", "d"),
+)
 
 
 TRAINER = "registry.example/flights/trainer@sha256:" + "7" * 64
 
 
 @pytest.mark.parametrize("trainer", [TRAINER, None], ids=["with a node", "without"])
-def test_only_what_depends_on_this_machine_is_filled_in(tmp_path: Path, trainer: str | None) -> None:
+def test_only_what_depends_on_this_machine_is_filled_in(
+    tmp_path: Path, trainer: str | None
+) -> None:
     source = find_repository() / EXAMPLE
     target = write_example(source, tmp_path / "copy", ACCESS, trainer=trainer)
-    assert sorted(file.name for file in target.iterdir()) == sorted(file.name for file in source.glob("*.yaml"))
+    assert sorted(file.name for file in target.iterdir()) == sorted(
+        file.name for file in source.glob("*.yaml")
+    )
     for file in source.glob("*.yaml"):
-        before, after = (yaml.safe_load_all((folder / file.name).read_text()) for folder in (source, target))
+        before, after = (
+            yaml.safe_load_all((folder / file.name).read_text()) for folder in (source, target)
+        )
         for was, is_now in zip(before, after, strict=True):
             if was["kind"] == "ObjectStore":
                 was["spec"]["endpoint"] = ACCESS.endpoint
@@ -40,12 +52,17 @@ def test_only_what_depends_on_this_machine_is_filled_in(tmp_path: Path, trainer:
 
 def test_comments_are_part_of_the_example(tmp_path: Path) -> None:
     source = find_repository() / EXAMPLE / "objectstore.yaml"
-    target = write_example(source.parent, tmp_path / "copy", ACCESS, trainer=TRAINER) / "objectstore.yaml"
+    target = (
+        write_example(source.parent, tmp_path / "copy", ACCESS, trainer=TRAINER)
+        / "objectstore.yaml"
+    )
     assert target.read_text().count("#") == source.read_text().count("#") > 0
 
 
 @pytest.mark.parametrize(
-    "text", ["spec:\n  region: x\n", "spec:\n  endpoint: x\n  endpoint: y\n"], ids=["a field is missing", "a field is there twice"]
+    "text",
+    ["spec:\n  region: x\n", "spec:\n  endpoint: x\n  endpoint: y\n"],
+    ids=["a field is missing", "a field is there twice"],
 )
 def test_an_example_that_has_changed_its_shape_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "objectstore.yaml").write_text(text)

@@ -49,13 +49,18 @@ def test_steps_are_shown_in_their_order_with_what_they_have_to_show() -> None:
     )
     run.play(played, STAGE, Terminal(console), console)
     words = ["First", "✓ one", "a", "✓ two", "b", "a table", "Then", "✓ three", "c"]
-    positions = [output().index(word) for word in ("First", "✓ one  a", "✓ two  b", "a table", "Then", "✓ three  c")]
+    positions = [
+        output().index(word)
+        for word in ("First", "✓ one  a", "✓ two  b", "a table", "Then", "✓ three  c")
+    ]
     assert positions == sorted(positions), words
 
 
 def test_nothing_is_tried_after_a_failure() -> None:
     console, output = _console()
-    played = (Chapter("Only", (DemoStep("one", _fail(LocalError("x", "y"))), DemoStep("two", _say("b")))),)
+    played = (
+        Chapter("Only", (DemoStep("one", _fail(LocalError("x", "y"))), DemoStep("two", _say("b")))),
+    )
     with pytest.raises(LocalError, match="x failed: y"):
         run.play(played, STAGE, Terminal(console), console)
     assert "✗ one" in output()
@@ -64,8 +69,15 @@ def test_nothing_is_tried_after_a_failure() -> None:
 
 def test_an_answer_that_a_step_did_not_expect_is_a_failure_of_that_step() -> None:
     console, _ = _console()
-    with pytest.raises(LocalError, match=r"Pins failed: KeyError: 'digest'\nThe whole log: operator.log"):
-        run.play((Chapter("Only", (DemoStep("Pins", _fail(KeyError("digest"))),)),), STAGE, Silent(), console)
+    with pytest.raises(
+        LocalError, match=r"Pins failed: KeyError: 'digest'\nThe whole log: operator.log"
+    ):
+        run.play(
+            (Chapter("Only", (DemoStep("Pins", _fail(KeyError("digest"))),)),),
+            STAGE,
+            Silent(),
+            console,
+        )
 
 
 def test_no_two_steps_are_called_the_same() -> None:
@@ -100,16 +112,30 @@ def _environments(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[_En
 CASES: dict[str, tuple[BaseException | None, bool, list[str]]] = {
     "all went well": (None, False, ["up", "down"]),
     "it is to be kept": (None, True, ["up"]),
-    "a failure leaves the logs and no process": (LocalError("x", "y"), False, ["up", "down, logs stay"]),
+    "a failure leaves the logs and no process": (
+        LocalError("x", "y"),
+        False,
+        ["up", "down, logs stay"],
+    ),
     "a failure that is to be kept can be looked at": (LocalError("x", "y"), True, ["up"]),
     "an interruption leaves nothing": (SystemExit(130), False, ["up", "down"]),
-    "an interruption leaves nothing, whatever was asked for": (SystemExit(130), True, ["up", "down"]),
+    "an interruption leaves nothing, whatever was asked for": (
+        SystemExit(130),
+        True,
+        ["up", "down"],
+    ),
     "a mistake of our own leaves nothing": (RuntimeError("bug"), False, ["up", "down"]),
 }
 
 
 @pytest.mark.parametrize(("error", "keep", "calls"), CASES.values(), ids=CASES.keys())
-def test_what_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException | None, keep: bool, calls: list[str]) -> None:  # noqa: FBT001 - a table
+def test_what_stays(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: BaseException | None,
+    keep: bool,  # noqa: FBT001
+    calls: list[str],
+) -> None:
     with _environments(monkeypatch, tmp_path) as environments:
         with suppress(Exception, SystemExit), run.environment_of("demo", Silent(), keep=keep):
             if error:
@@ -117,7 +143,9 @@ def test_what_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Base
         assert environments.calls == calls
 
 
-def test_what_is_left_from_before_is_ended_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_left_from_before_is_ended_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "glovebox" / "demo").mkdir(parents=True)
     with _environments(monkeypatch, tmp_path) as environments:
         with run.environment_of("demo", Silent(), keep=True):

@@ -18,12 +18,16 @@ def _tools(folder: Path, script: str) -> Tools:
 
 
 def test_a_person_asks_by_impersonation(tmp_path: Path) -> None:
-    answer = _tools(tmp_path, 'echo "$@"').try_kubectl("get", "pods", person=Person("dana", ("a", "b")))
+    answer = _tools(tmp_path, 'echo "$@"').try_kubectl(
+        "get", "pods", person=Person("dana", ("a", "b"))
+    )
     assert answer.out == "get pods --as=dana --as-group=a --as-group=b"
     assert answer.command == f"kubectl {answer.out}"
 
 
-def test_nothing_of_the_persons_own_settings_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_persons_own_settings_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KUBECONFIG", "production")
     answer = _tools(tmp_path, 'echo "$KUBECONFIG $HOME $KUBERC"').try_kubectl()
     assert answer.out == f"{tmp_path}/kubeconfig {tmp_path}/home off"

@@ -17,20 +17,38 @@ from glovebox.errors import Refused
 from golden.cases import inputs_from
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-CACHE = {"kind": "IsolationProfile", "spec": {"delivery": {"mode": "Cache", "cache": {"storageClassName": "shared", "minimumSize": "1Mi"}}}}
+CACHE = {
+    "kind": "IsolationProfile",
+    "spec": {
+        "delivery": {"mode": "Cache", "cache": {"storageClassName": "shared", "minimumSize": "1Mi"}}
+    },
+}
 CACHED = {"kind": "Resolved", "deliveryMode": "Cache"}
 # What the cluster says of a volume that is the cache's own, and nothing of another's.
 OF_THE_CACHE: dict[str, Any] = {
     "accessModes": ["ReadWriteOnce"],
     "capacity": {"storage": "10Gi"},
-    "claimRef": {"namespace": "glovebox-system", "name": "glovebox-cache-x", "uid": "u", "resourceVersion": "7"},
+    "claimRef": {
+        "namespace": "glovebox-system",
+        "name": "glovebox-cache-x",
+        "uid": "u",
+        "resourceVersion": "7",
+    },
     "persistentVolumeReclaimPolicy": "Delete",
     "storageClassName": "shared",
     "volumeAttributesClassName": "gold",
     "volumeMode": "Filesystem",
 }
 AFFINITY = {
-    "required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1"]}]}]}
+    "required": {
+        "nodeSelectorTerms": [
+            {
+                "matchExpressions": [
+                    {"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1"]}
+                ]
+            }
+        ]
+    }
 }
 
 
@@ -39,25 +57,47 @@ AFFINITY = {
     [
         (
             {
-                "csi": {"driver": "d.example", "volumeHandle": "v", "fsType": "ext4", "volumeAttributes": {"a": "b"}},
+                "csi": {
+                    "driver": "d.example",
+                    "volumeHandle": "v",
+                    "fsType": "ext4",
+                    "volumeAttributes": {"a": "b"},
+                },
                 "nodeAffinity": AFFINITY,
             },
             {
-                "csi": {"driver": "d.example", "volumeHandle": "v", "fsType": "ext4", "volumeAttributes": {"a": "b"}, "readOnly": True},
+                "csi": {
+                    "driver": "d.example",
+                    "volumeHandle": "v",
+                    "fsType": "ext4",
+                    "volumeAttributes": {"a": "b"},
+                    "readOnly": True,
+                },
                 "nodeAffinity": AFFINITY,
             },
         ),
         (
             {"nfs": {"server": "s", "path": "/p"}, "mountOptions": ["nfsvers=4.1"]},
-            {"nfs": {"server": "s", "path": "/p", "readOnly": True}, "mountOptions": ["nfsvers=4.1"]},
+            {
+                "nfs": {"server": "s", "path": "/p", "readOnly": True},
+                "mountOptions": ["nfsvers=4.1"],
+            },
         ),
-        ({"hostPath": {"path": "/srv/c", "type": "Directory"}}, {"hostPath": {"path": "/srv/c", "type": "Directory"}}),
-        ({"local": {"path": "/mnt/c"}, "nodeAffinity": AFFINITY}, {"local": {"path": "/mnt/c"}, "nodeAffinity": AFFINITY}),
+        (
+            {"hostPath": {"path": "/srv/c", "type": "Directory"}},
+            {"hostPath": {"path": "/srv/c", "type": "Directory"}},
+        ),
+        (
+            {"local": {"path": "/mnt/c"}, "nodeAffinity": AFFINITY},
+            {"local": {"path": "/mnt/c"}, "nodeAffinity": AFFINITY},
+        ),
     ],
     ids=["csi", "nfs", "hostPath", "local"],
 )
-def test_the_source_is_copied_and_the_claim_is_ours(filled: dict[str, Any], source: dict[str, Any]) -> None:
-    (made, _) = input_volumes(inputs_from(CACHE, CACHED))
+def test_the_source_is_copied_and_the_claim_is_ours(
+    filled: dict[str, Any], source: dict[str, Any]
+) -> None:
+    made, _ = input_volumes(inputs_from(CACHE, CACHED))
     assert with_source(made.volume, OF_THE_CACHE | filled)["spec"] == {
         "accessModes": ["ReadOnlyMany"],
         "capacity": {"storage": "10Gi"},
@@ -75,7 +115,11 @@ def test_the_source_is_copied_and_the_claim_is_ours(filled: dict[str, Any], sour
 
 @pytest.mark.parametrize(
     "filled",
-    [{"iscsi": {"targetPortal": "p"}}, {}, {"csi": {"driver": "d", "volumeHandle": "v"}, "volumeMode": "Block"}],
+    [
+        {"iscsi": {"targetPortal": "p"}},
+        {},
+        {"csi": {"driver": "d", "volumeHandle": "v"}, "volumeMode": "Block"},
+    ],
     ids=["another plugin", "none", "a device"],
 )
 def test_what_cannot_be_given_on_is_refused(filled: dict[str, Any]) -> None:
@@ -93,16 +137,25 @@ def test_the_filled_volume_is_not_changed_by_it() -> None:
 def test_a_pin_claims_its_size_and_a_tenth_or_the_least() -> None:
     caches = {volume.name: volume.cache for volume in input_volumes(inputs_from(CACHE, CACHED))}
     assert {name: int(cache.size) for name, cache in caches.items() if cache} == {
-        name: int(size * 11 / 10) + (64 << 20) for name, size in (("train", 11534336), ("test", 3844779))
+        name: int(size * 11 / 10) + (64 << 20)
+        for name, size in (("train", 11534336), ("test", 3844779))
     }
-    large = {"kind": "IsolationProfile", "spec": {"delivery": {"mode": "Cache", "cache": {"storageClassName": "shared"}}}}
-    assert {volume.cache.size for volume in input_volumes(inputs_from(large, CACHED)) if volume.cache} == {"1Gi"}
+    large = {
+        "kind": "IsolationProfile",
+        "spec": {"delivery": {"mode": "Cache", "cache": {"storageClassName": "shared"}}},
+    }
+    assert {
+        volume.cache.size for volume in input_volumes(inputs_from(large, CACHED)) if volume.cache
+    } == {"1Gi"}
 
 
 @pytest.mark.parametrize("mode", ["Cache", "CSI", "Image"])
 def test_no_mode_changes_what_the_experiment_is(mode: str) -> None:
     fetched = desired_objects(inputs_from())
-    assert desired_objects(inputs_from(CACHE, {"kind": "Resolved", "deliveryMode": mode})).digest == fetched.digest
+    assert (
+        desired_objects(inputs_from(CACHE, {"kind": "Resolved", "deliveryMode": mode})).digest
+        == fetched.digest
+    )
 
 
 def test_names_are_short_enough_and_stay_apart() -> None:
@@ -123,11 +176,20 @@ def profile(**delivery: Any) -> IsolationProfile:
         ],
         "delivery": delivery,
     }
-    return IsolationProfile.model_validate({"kind": "IsolationProfile", "metadata": {"name": "standard"}, "spec": spec})
+    return IsolationProfile.model_validate(
+        {"kind": "IsolationProfile", "metadata": {"name": "standard"}, "spec": spec}
+    )
 
 
 def dataset(**changes: Any) -> ResolvedInput:
-    plain = {"name": "train", "kind": "DatasetPin", "pin_name": "rows", "uid": "u", "digest": "d", "pin_digest": "p"}
+    plain = {
+        "name": "train",
+        "kind": "DatasetPin",
+        "pin_name": "rows",
+        "uid": "u",
+        "digest": "d",
+        "pin_digest": "p",
+    }
     return ResolvedInput(**plain | changes)
 
 
@@ -142,11 +204,23 @@ CSI = {"mode": "CSI", "csi": {"driver": "s3.csi.aws.com"}}
         ("CSI", {}, {"bucket": "b"}, "has no `spec.delivery.csi` any more"),
         ("CSI", CSI, {}, "DatasetPin 'rows' is none: pin a prefix"),
         ("Image", {"mode": "Image"}, {}, "DatasetPin 'rows' names none"),
-        ("Image", {"mode": "Image"}, {"image": f"registry.example/data2{BY_DIGEST}"}, "which IsolationProfile standard does not approve"),
-        ("Image", {"mode": "Image"}, {"image": f"old.example/data{BY_DIGEST}"}, "which IsolationProfile standard does not approve"),
+        (
+            "Image",
+            {"mode": "Image"},
+            {"image": f"registry.example/data2{BY_DIGEST}"},
+            "which IsolationProfile standard does not approve",
+        ),
+        (
+            "Image",
+            {"mode": "Image"},
+            {"image": f"old.example/data{BY_DIGEST}"},
+            "which IsolationProfile standard does not approve",
+        ),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_cure(mode: Any, delivery: dict[str, Any], changes: dict[str, Any], words: str) -> None:
+def test_what_does_not_fit_is_refused_with_the_cure(
+    mode: Any, delivery: dict[str, Any], changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(Refused) as refused:
         check_deliverable(mode, profile(**delivery), (dataset(**changes),), NOW)
     assert words in refused.value.message
@@ -161,7 +235,9 @@ def test_what_does_not_fit_is_refused_with_the_cure(mode: Any, delivery: dict[st
         ("Image", {"mode": "Image"}, {"image": f"registry.example/data/flights{BY_DIGEST}"}),
     ],
 )
-def test_what_fits_is_let_through(mode: Any, delivery: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_what_fits_is_let_through(
+    mode: Any, delivery: dict[str, Any], changes: dict[str, Any]
+) -> None:
     check_deliverable(mode, profile(**delivery), (dataset(**changes),), NOW)
 
 

@@ -65,7 +65,9 @@ def test_equal_inputs_give_equal_plans(case: Case) -> None:
 
 
 @CASES
-def test_the_quota_counts_what_the_benchmark_wants_and_leaves_room_for_the_operator(case: Case) -> None:
+def test_the_quota_counts_what_the_benchmark_wants_and_leaves_room_for_the_operator(
+    case: Case,
+) -> None:
     hard = resource_quota(case.inputs())["spec"]["hard"]
     assert hard.keys() >= COUNTED
     assert hard["services.nodeports"] == hard["services.loadbalancers"] == "0"
@@ -80,14 +82,23 @@ def test_the_quota_counts_what_the_benchmark_wants_and_leaves_room_for_the_opera
 
 
 def test_the_number_in_a_spec_is_the_number_that_the_tenant_gets() -> None:
-    offer: dict[str, Any] = {"kind": "IsolationProfile", "spec": {"quota": [{"resource": "configmaps", "default": "3", "maximum": "9"}]}}
-    ask: dict[str, Any] = {"kind": "Experiment", "spec": {"resources": {"quota": {"configmaps": "0"}}}}
+    offer: dict[str, Any] = {
+        "kind": "IsolationProfile",
+        "spec": {"quota": [{"resource": "configmaps", "default": "3", "maximum": "9"}]},
+    }
+    ask: dict[str, Any] = {
+        "kind": "Experiment",
+        "spec": {"resources": {"quota": {"configmaps": "0"}}},
+    }
     assert resource_quota(inputs_from(offer))["spec"]["hard"]["configmaps"] == "9"
     assert resource_quota(inputs_from(offer, ask))["spec"]["hard"]["configmaps"] == "6"
 
 
 def test_the_first_policy_closes_both_directions_for_every_pod() -> None:
-    assert network_policies(inputs_from())[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert network_policies(inputs_from())[0]["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
 
 
 @CASES
@@ -101,25 +112,45 @@ def test_no_policy_opens_all_ports_or_all_peers(case: Case) -> None:
 
 
 def _routed(*cidrs: str) -> ExperimentInputs:
-    routes = [{"name": f"r{index}", "cidr": cidr, "ports": [{"port": 443}]} for index, cidr in enumerate(cidrs)]
+    routes = [
+        {"name": f"r{index}", "cidr": cidr, "ports": [{"port": 443}]}
+        for index, cidr in enumerate(cidrs)
+    ]
     return inputs_from({"kind": "Experiment", "spec": {"network": {"egress": routes}}})
 
 
 def _opens(policy: dict[str, Any], address: str) -> bool:
     target = ip_address(address)
-    blocks = [peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule["to"] if "ipBlock" in peer]
+    blocks = [
+        peer["ipBlock"]
+        for rule in policy["spec"]["egress"]
+        for peer in rule["to"]
+        if "ipBlock" in peer
+    ]
     return any(
-        target in ip_network(block["cidr"]) and not any(target in ip_network(cut) for cut in block.get("except", ())) for block in blocks
+        target in ip_network(block["cidr"])
+        and not any(target in ip_network(cut) for cut in block.get("except", ()))
+        for block in blocks
     )
 
 
-v4_networks = st.builds(lambda base, bits: str(ip_network((base, bits), strict=False)), st.integers(0, 2**32 - 1), st.integers(0, 8))
-v6_networks = st.builds(lambda base, bits: str(ip_network((base, bits), strict=False)), st.integers(2**32, 2**128 - 1), st.integers(0, 9))
+v4_networks = st.builds(
+    lambda base, bits: str(ip_network((base, bits), strict=False)),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 8),
+)
+v6_networks = st.builds(
+    lambda base, bits: str(ip_network((base, bits), strict=False)),
+    st.integers(2**32, 2**128 - 1),
+    st.integers(0, 9),
+)
 
 
 @given(
     st.lists(
-        v4_networks | v6_networks | st.sampled_from(["0.0.0.0/0", "::/0", "169.0.0.0/8", "fd00:ec2::/32", "fe00::/9"]),
+        v4_networks
+        | v6_networks
+        | st.sampled_from(["0.0.0.0/0", "::/0", "169.0.0.0/8", "fd00:ec2::/32", "fe00::/9"]),
         min_size=1,
         max_size=4,
     )
@@ -127,23 +158,53 @@ v6_networks = st.builds(lambda base, bits: str(ip_network((base, bits), strict=F
 def test_no_route_ever_reaches_a_metadata_service(cidrs: list[str]) -> None:
     policy = network_policies(_routed(*cidrs))[-1]
     assert policy["metadata"]["name"] == names.NETWORK_POLICY_ROUTES
-    for address in ("169.254.169.254", "169.254.0.0", "169.254.255.255", "fe80::1", "febf::1", "fd00:ec2::254"):
+    for address in (
+        "169.254.169.254",
+        "169.254.0.0",
+        "169.254.255.255",
+        "fe80::1",
+        "febf::1",
+        "fd00:ec2::254",
+    ):
         assert not _opens(policy, address)
 
 
 def test_what_surrounds_a_metadata_service_stays_reachable() -> None:
     policy = network_policies(_routed("0.0.0.0/0", "::/0"))[-1]
-    for address in ("169.253.255.255", "169.255.0.0", "fd00:ec2::253", "fd00:ec2::255", "fec0::1", "8.8.8.8"):
+    for address in (
+        "169.253.255.255",
+        "169.255.0.0",
+        "fd00:ec2::253",
+        "fd00:ec2::255",
+        "fec0::1",
+        "8.8.8.8",
+    ):
         assert _opens(policy, address)
 
 
 @pytest.mark.parametrize(
     ("spec", "expected", "why"),
     [
-        ({"endpoint": "https://192.0.2.10:8333"}, StoreRoute(8333, ("192.0.2.10/32",)), "address and port of the endpoint"),
-        ({"endpoint": "https://192.0.2.10"}, StoreRoute(443, ("192.0.2.10/32",)), "the port of https"),
-        ({"endpoint": "http://192.0.2.10/"}, StoreRoute(80, ("192.0.2.10/32",)), "the port of http"),
-        ({"endpoint": "http://[2001:db8::5]:8333"}, StoreRoute(8333, ("2001:db8::5/128",)), "an IPv6 address"),
+        (
+            {"endpoint": "https://192.0.2.10:8333"},
+            StoreRoute(8333, ("192.0.2.10/32",)),
+            "address and port of the endpoint",
+        ),
+        (
+            {"endpoint": "https://192.0.2.10"},
+            StoreRoute(443, ("192.0.2.10/32",)),
+            "the port of https",
+        ),
+        (
+            {"endpoint": "http://192.0.2.10/"},
+            StoreRoute(80, ("192.0.2.10/32",)),
+            "the port of http",
+        ),
+        (
+            {"endpoint": "http://[2001:db8::5]:8333"},
+            StoreRoute(8333, ("2001:db8::5/128",)),
+            "an IPv6 address",
+        ),
         (
             {"endpoint": "https://192.0.2.10", "network": {"port": 9000}},
             StoreRoute(9000, ("192.0.2.10/32",)),
@@ -155,7 +216,10 @@ def test_what_surrounds_a_metadata_service_stays_reachable() -> None:
             "networks that are told",
         ),
         (
-            {"endpoint": "http://s3.storage.svc:8333", "network": {"pods": {"namespace": "storage", "labels": {"app": "s3"}}}},
+            {
+                "endpoint": "http://s3.storage.svc:8333",
+                "network": {"pods": {"namespace": "storage", "labels": {"app": "s3"}}},
+            },
             StoreRoute(8333, (), PodRoute("storage", {"app": "s3"})),
             "pods that are told",
         ),
@@ -167,7 +231,8 @@ def test_the_way_to_the_store(spec: dict[str, Any], expected: StoreRoute, why: s
 
 def test_the_state_is_on_the_namespace_alone() -> None:
     open_plan, sealed = (
-        desired_objects(dataclasses.replace(inputs_from(), state=state)) for state in (names.STATE_OPEN, names.STATE_SEALED)
+        desired_objects(dataclasses.replace(inputs_from(), state=state))
+        for state in (names.STATE_OPEN, names.STATE_SEALED)
     )
     assert sealed.namespace["metadata"]["labels"][names.LABEL_STATE] == "Sealed"
     assert sealed.walls == open_plan.walls

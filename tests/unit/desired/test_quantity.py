@@ -60,8 +60,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected", "why"), CANONICAL, ids=[case[0] for case in CANONICAL])
-def test_a_quantity_is_written_as_the_api_server_writes_it(text: str, expected: str, why: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected", "why"), CANONICAL, ids=[case[0] for case in CANONICAL]
+)
+def test_a_quantity_is_written_as_the_api_server_writes_it(
+    text: str, expected: str, why: str
+) -> None:
     assert canonical(text) == expected, why
     assert canonical(expected) == expected, "canonical is a fixed point"
 
@@ -76,7 +80,11 @@ def test_what_is_no_quantity_is_refused(text: str, why: str) -> None:
 def test_the_refusal_names_the_cure() -> None:
     with pytest.raises(InvalidInput) as refusal:
         canonical("4GB")
-    assert refusal.value.message == '\'4GB\' is not a quantity: write a number with an optional suffix, such as "2", "500m", "4Gi"'
+    assert (
+        refusal.value.message
+        == '\'4GB\' is not a quantity: write a number with an optional suffix, such as "2", "500m",'
+        ' "4Gi"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,10 @@ def test_amounts_compare_by_value(left: str, right: str, expected: int, why: str
     assert compare(right, left) == -expected, why
 
 
-@pytest.mark.parametrize(("one", "other"), [("1Gi", "1073741824"), ("1.50", "1500m"), ("1e3", "1k"), ("0", "0Gi"), ("0.0001", "1m")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("1Gi", "1073741824"), ("1.50", "1500m"), ("1e3", "1k"), ("0", "0Gi"), ("0.0001", "1m")],
+)
 def test_every_spelling_of_one_amount_reads_the_same_in_a_digest(one: str, other: str) -> None:
     assert plain(one) == plain(other)
 

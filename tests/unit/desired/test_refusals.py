@@ -37,14 +37,22 @@ def image(reference: str) -> dict[str, Any]:
 
 
 def egress(cidr: str, *ports: int) -> dict[str, Any]:
-    return experiment(network={"egress": [{"name": "api", "cidr": cidr, "ports": [{"port": port} for port in ports]}]})
+    return experiment(
+        network={
+            "egress": [{"name": "api", "cidr": cidr, "ports": [{"port": port} for port in ports]}]
+        }
+    )
 
 
 ROUTES = profile(
     network={
         "routes": [
             {"name": "web", "cidr": "203.0.113.0/24", "ports": [{"port": 443}, {"port": 80}]},
-            {"name": "host", "cidr": "203.0.113.7/32", "ports": [{"port": 8443}, {"port": 53, "protocol": "UDP"}]},
+            {
+                "name": "host",
+                "cidr": "203.0.113.7/32",
+                "ports": [{"port": 8443}, {"port": 53, "protocol": "UDP"}],
+            },
             {"name": "six", "cidr": "2001:db8::/32", "ports": [{"port": 443}]},
         ]
     }
@@ -63,8 +71,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("requests.cpu", "16")],
         "QuotaOutOfRange",
         (
-            "spec.resources.quota['requests.cpu'] asks for 16, more than the 8 that IsolationProfile standard allows: "
-            "ask for at most 8, or choose a profile that allows more"
+            "spec.resources.quota['requests.cpu'] asks for 16, more than the 8 that"
+            " IsolationProfile standard allows: ask for at most 8, or choose a profile that allows"
+            " more"
         ),
     ),
     (
@@ -72,8 +81,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("requests.memory", "40000Mi")],
         "QuotaOutOfRange",
         (
-            "spec.resources.quota['requests.memory'] asks for 40000Mi, more than the 32Gi that IsolationProfile standard allows: "
-            "ask for at most 32Gi, or choose a profile that allows more"
+            "spec.resources.quota['requests.memory'] asks for 40000Mi, more than the 32Gi that"
+            " IsolationProfile standard allows: ask for at most 32Gi, or choose a profile that"
+            " allows more"
         ),
     ),
     (
@@ -81,8 +91,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("requests.cpu", "50m")],
         "QuotaOutOfRange",
         (
-            "spec.resources.quota['requests.cpu'] asks for 50m, less than the 100m that IsolationProfile standard allows: "
-            "ask for at least 100m"
+            "spec.resources.quota['requests.cpu'] asks for 50m, less than the 100m that"
+            " IsolationProfile standard allows: ask for at least 100m"
         ),
     ),
     (
@@ -90,10 +100,10 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("requests.nvidia.com/gpu", "1")],
         "QuotaOutOfRange",
         (
-            "spec.resources.quota['requests.nvidia.com/gpu'] asks for 1, but IsolationProfile standard "
-            "does not offer requests.nvidia.com/gpu: "
-            "leave it out, or choose a profile that offers it "
-            "(this one offers requests.cpu, requests.memory, limits.cpu, limits.memory, pods)"
+            "spec.resources.quota['requests.nvidia.com/gpu'] asks for 1, but IsolationProfile"
+            " standard does not offer requests.nvidia.com/gpu: leave it out, or choose a profile"
+            " that offers it (this one offers requests.cpu, requests.memory, limits.cpu,"
+            " limits.memory, pods)"
         ),
     ),
     (
@@ -101,24 +111,28 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("count/jobs.batch", "1")],
         "QuotaOutOfRange",
         (
-            "spec.resources.quota['count/jobs.batch'] asks for 1, but IsolationProfile standard does not offer count/jobs.batch: "
-            "leave it out, or choose a profile that offers it "
-            "(this one offers requests.cpu, requests.memory, limits.cpu, limits.memory, pods)"
+            "spec.resources.quota['count/jobs.batch'] asks for 1, but IsolationProfile standard"
+            " does not offer count/jobs.batch: leave it out, or choose a profile that offers it"
+            " (this one offers requests.cpu, requests.memory, limits.cpu, limits.memory, pods)"
         ),
     ),
     (
         "half a pod",
         [quota("pods", "2500m")],
         "InvalidSpec",
-        "spec.resources.quota['pods'] asks for 2500m, but pods is counted in pieces: write a whole number",
+        (
+            "spec.resources.quota['pods'] asks for 2500m, but pods is counted in pieces: write a"
+            " whole number"
+        ),
     ),
     (
         "an image from nowhere approved",
         [APPROVALS, image(f"docker.io/library/python{DIGEST}")],
         "ImageNotApproved",
         (
-            "spec.images[trainer].reference comes from docker.io/library/python, which IsolationProfile standard does not approve: "
-            "use an image from an approved repository (registry.example/old, registry.example/team, other.example:5000)"
+            "spec.images[trainer].reference comes from docker.io/library/python, which"
+            " IsolationProfile standard does not approve: use an image from an approved repository"
+            " (registry.example/old, registry.example/team, other.example:5000)"
         ),
     ),
     (
@@ -126,8 +140,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [APPROVALS, image(f"registry.example/team-b/trainer{DIGEST}")],
         "ImageNotApproved",
         (
-            "spec.images[trainer].reference comes from registry.example/team-b/trainer, which IsolationProfile standard does not approve: "
-            "use an image from an approved repository (registry.example/old, registry.example/team, other.example:5000)"
+            "spec.images[trainer].reference comes from registry.example/team-b/trainer, which"
+            " IsolationProfile standard does not approve: use an image from an approved repository"
+            " (registry.example/old, registry.example/team, other.example:5000)"
         ),
     ),
     (
@@ -135,8 +150,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(images=[])],
         "ImageNotApproved",
         (
-            "spec.images[trainer].reference comes from registry.example/trainer, which IsolationProfile standard does not approve: "
-            "use an image from an approved repository (none)"
+            "spec.images[trainer].reference comes from registry.example/trainer, which"
+            " IsolationProfile standard does not approve: use an image from an approved repository"
+            " (none)"
         ),
     ),
     (
@@ -144,8 +160,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [APPROVALS, image(f"registry.example/old/trainer{DIGEST}")],
         "ImageApprovalExpired",
         (
-            "spec.images[trainer].reference comes from registry.example/old/trainer, whose approval by IsolationProfile standard ended at "
-            "2026-11-21T12:00:00Z: use an image that is approved, or ask the platform team to renew the approval"
+            "spec.images[trainer].reference comes from registry.example/old/trainer, whose approval"
+            " by IsolationProfile standard ended at 2026-11-21T12:00:00Z: use an image that is"
+            " approved, or ask the platform team to renew the approval"
         ),
     ),
     (
@@ -153,8 +170,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [ROUTES, egress("198.51.100.0/24", 443)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].cidr 198.51.100.0/24 lies in no route that IsolationProfile standard allows: "
-            "use a network inside one of its routes (web 203.0.113.0/24, host 203.0.113.7/32, six 2001:db8::/32)"
+            "spec.network.egress[api].cidr 198.51.100.0/24 lies in no route that IsolationProfile"
+            " standard allows: use a network inside one of its routes (web 203.0.113.0/24, host"
+            " 203.0.113.7/32, six 2001:db8::/32)"
         ),
     ),
     (
@@ -162,8 +180,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [ROUTES, egress("203.0.112.0/23", 443)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].cidr 203.0.112.0/23 lies in no route that IsolationProfile standard allows: "
-            "use a network inside one of its routes (web 203.0.113.0/24, host 203.0.113.7/32, six 2001:db8::/32)"
+            "spec.network.egress[api].cidr 203.0.112.0/23 lies in no route that IsolationProfile"
+            " standard allows: use a network inside one of its routes (web 203.0.113.0/24, host"
+            " 203.0.113.7/32, six 2001:db8::/32)"
         ),
     ),
     (
@@ -171,8 +190,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [egress("203.0.113.7/32", 443)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].cidr 203.0.113.7/32 lies in no route that IsolationProfile standard allows: "
-            "use a network inside one of its routes (none)"
+            "spec.network.egress[api].cidr 203.0.113.7/32 lies in no route that IsolationProfile"
+            " standard allows: use a network inside one of its routes (none)"
         ),
     ),
     (
@@ -180,8 +199,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [ROUTES, egress("203.0.113.7/32", 443, 8443)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].ports (443/TCP, 8443/TCP) are not all allowed by one route of IsolationProfile standard: "
-            "leave out what is not allowed (route web allows 80/TCP, 443/TCP; route host allows 53/UDP, 8443/TCP)"
+            "spec.network.egress[api].ports (443/TCP, 8443/TCP) are not all allowed by one route of"
+            " IsolationProfile standard: leave out what is not allowed (route web allows 80/TCP,"
+            " 443/TCP; route host allows 53/UDP, 8443/TCP)"
         ),
     ),
     (
@@ -189,8 +209,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [ROUTES, egress("203.0.113.7/32", 53)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].ports (53/TCP) are not all allowed by one route of IsolationProfile standard: "
-            "leave out what is not allowed (route web allows 80/TCP, 443/TCP; route host allows 53/UDP, 8443/TCP)"
+            "spec.network.egress[api].ports (53/TCP) are not all allowed by one route of"
+            " IsolationProfile standard: leave out what is not allowed (route web allows 80/TCP,"
+            " 443/TCP; route host allows 53/UDP, 8443/TCP)"
         ),
     ),
     (
@@ -201,15 +222,18 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].cidr fd00:ec2::254/128 lies in fd00:ec2::254/128, where cloud metadata services answer: "
-            "name the network of the service that is really needed"
+            "spec.network.egress[api].cidr fd00:ec2::254/128 lies in fd00:ec2::254/128, where cloud"
+            " metadata services answer: name the network of the service that is really needed"
         ),
     ),
     (
         "a run of an image that is not pinned",
         [experiment(run={"image": "tester"})],
         "InvalidSpec",
-        "spec.run.image names tester, which spec.images does not have: add it there by digest, or name one of those (trainer)",
+        (
+            "spec.run.image names tester, which spec.images does not have: add it there by digest,"
+            " or name one of those (trainer)"
+        ),
     ),
     (
         "a declaration that fits into no snapshot",
@@ -225,29 +249,36 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [experiment(artifacts={"retention": {"mode": "Governance"}})],
         "RetentionOutOfRange",
         (
-            "spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that IsolationProfile standard demands: "
-            "write Compliance, or leave the mode out"
+            "spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that"
+            " IsolationProfile standard demands: write Compliance, or leave the mode out"
         ),
     ),
     (
         "kept too long",
         [experiment(artifacts={"retention": {"days": 3651}})],
         "RetentionOutOfRange",
-        "spec.artifacts.retention.days is 3651, outside of what IsolationProfile standard allows: write 1 to 3650, or leave it out",
+        (
+            "spec.artifacts.retention.days is 3651, outside of what IsolationProfile standard"
+            " allows: write 1 to 3650, or leave it out"
+        ),
     ),
     (
         "kept too short",
         [profile(retention={"minimumDays": 30}), experiment(artifacts={"retention": {"days": 29}})],
         "RetentionOutOfRange",
-        "spec.artifacts.retention.days is 29, outside of what IsolationProfile standard allows: write 30 to 3650, or leave it out",
+        (
+            "spec.artifacts.retention.days is 29, outside of what IsolationProfile standard allows:"
+            " write 30 to 3650, or leave it out"
+        ),
     ),
     (
         "a store known by name only",
         [store(endpoint="https://s3.example")],
         "StoreAddressUnknown",
         (
-            "the endpoint of ObjectStore primary is the host name s3.example, which a NetworkPolicy cannot open: "
-            "list its networks in the ObjectStore's spec.network.cidrs, or its pods in spec.network.pods"
+            "the endpoint of ObjectStore primary is the host name s3.example, which a NetworkPolicy"
+            " cannot open: list its networks in the ObjectStore's spec.network.cidrs, or its pods"
+            " in spec.network.pods"
         ),
     ),
     (
@@ -255,17 +286,23 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [store(endpoint="http://169.254.1.1:8333")],
         "RouteNotAllowed",
         (
-            "ObjectStore primary is at 169.254.1.1/32, in 169.254.0.0/16, which is never reachable from an experiment: "
-            "give the store another address, or name another store in spec.artifacts.storeRef"
+            "ObjectStore primary is at 169.254.1.1/32, in 169.254.0.0/16, which is never reachable"
+            " from an experiment: give the store another address, or name another store in"
+            " spec.artifacts.storeRef"
         ),
     ),
     (
         "a store that locks for less than the profile's default",
-        [{**store(), "status": {"retention": {"mode": "Compliance", "days": 7}}}, experiment(artifacts={"retention": {"days": 30}})],
+        [
+            {**store(), "status": {"retention": {"mode": "Compliance", "days": 7}}},
+            experiment(artifacts={"retention": {"days": 30}}),
+        ],
         "RetentionOutOfRange",
         (
-            "the bucket of ObjectStore primary locks what is written for 7 days in mode Compliance, but 30 days in mode Compliance are "
-            "asked for: ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
+            "the bucket of ObjectStore primary locks what is written for 7 days in mode Compliance,"
+            " but 30 days in mode Compliance are asked for: ask for less in"
+            " spec.artifacts.retention, or name a store that locks longer in"
+            " spec.artifacts.storeRef"
         ),
     ),
     (
@@ -273,8 +310,10 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [{**store(), "status": {"retention": {"mode": "Governance", "days": 3650}}}],
         "RetentionOutOfRange",
         (
-            "the bucket of ObjectStore primary locks what is written for 3650 days in mode Governance, but 365 days in mode Compliance are "
-            "asked for: ask for less in spec.artifacts.retention, or name a store that locks longer in spec.artifacts.storeRef"
+            "the bucket of ObjectStore primary locks what is written for 3650 days in mode"
+            " Governance, but 365 days in mode Compliance are asked for: ask for less in"
+            " spec.artifacts.retention, or name a store that locks longer in"
+            " spec.artifacts.storeRef"
         ),
     ),
     (
@@ -282,8 +321,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [store(sts=None)],
         "StsNotConfigured",
         (
-            "ObjectStore primary has no spec.sts, so it cannot issue credentials that open this experiment's artifacts alone: "
-            "add spec.sts.roleArn to the ObjectStore, or name another store in spec.artifacts.storeRef"
+            "ObjectStore primary has no spec.sts, so it cannot issue credentials that open this"
+            " experiment's artifacts alone: add spec.sts.roleArn to the ObjectStore, or name"
+            " another store in spec.artifacts.storeRef"
         ),
     ),
     (
@@ -291,8 +331,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"defaultRequestCpu": "2", "defaultCpu": "1"})],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because spec.limits.defaultRequestCpu (2) is more than defaultCpu (1): "
-            "the platform team must correct the profile, or the Experiment choose another one"
+            "IsolationProfile standard cannot be used, because spec.limits.defaultRequestCpu (2) is"
+            " more than defaultCpu (1): the platform team must correct the profile, or the"
+            " Experiment choose another one"
         ),
     ),
     (
@@ -300,8 +341,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"maxMemory": "256Mi"})],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because spec.limits.defaultMemory (512Mi) is more than maxMemory (256Mi): "
-            "the platform team must correct the profile, or the Experiment choose another one"
+            "IsolationProfile standard cannot be used, because spec.limits.defaultMemory (512Mi) is"
+            " more than maxMemory (256Mi): the platform team must correct the profile, or the"
+            " Experiment choose another one"
         ),
     ),
     (
@@ -309,17 +351,23 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(quota=[{"resource": "requests.cpu", "default": "9", "maximum": "8"}])],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because the default 9 of spec.quota[requests.cpu] is more than its maximum 8: "
-            "the platform team must correct the profile, or the Experiment choose another one"
+            "IsolationProfile standard cannot be used, because the default 9 of"
+            " spec.quota[requests.cpu] is more than its maximum 8: the platform team must correct"
+            " the profile, or the Experiment choose another one"
         ),
     ),
     (
         "a profile whose default is below its range",
-        [profile(quota=[{"resource": "requests.cpu", "default": "1", "maximum": "8", "minimum": "2"}])],
+        [
+            profile(
+                quota=[{"resource": "requests.cpu", "default": "1", "maximum": "8", "minimum": "2"}]
+            )
+        ],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because the default 1 of spec.quota[requests.cpu] is less than its minimum 2: "
-            "the platform team must correct the profile, or the Experiment choose another one"
+            "IsolationProfile standard cannot be used, because the default 1 of"
+            " spec.quota[requests.cpu] is less than its minimum 2: the platform team must correct"
+            " the profile, or the Experiment choose another one"
         ),
     ),
     (
@@ -327,17 +375,27 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(quota=[{"resource": "count/jobs.batch", "default": "0.5", "maximum": "8"}])],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because the default 0.5 of spec.quota[count/jobs.batch] is not a whole number: "
-            "the platform team must correct the profile, or the Experiment choose another one"
+            "IsolationProfile standard cannot be used, because the default 0.5 of"
+            " spec.quota[count/jobs.batch] is not a whole number: the platform team must correct"
+            " the profile, or the Experiment choose another one"
         ),
     ),
     (
         "a profile that allows the way to a metadata service",
-        [profile(network={"routes": [{"name": "imds", "cidr": "fd00:ec2::254/128", "ports": [{"port": 80}]}]})],
+        [
+            profile(
+                network={
+                    "routes": [
+                        {"name": "imds", "cidr": "fd00:ec2::254/128", "ports": [{"port": 80}]}
+                    ]
+                }
+            )
+        ],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because spec.network.routes[imds].cidr fd00:ec2::254/128 lies in fd00:ec2::254/128, "
-            "which is never reachable: the platform team must correct the profile, or the Experiment choose another one"
+            "IsolationProfile standard cannot be used, because spec.network.routes[imds].cidr"
+            " fd00:ec2::254/128 lies in fd00:ec2::254/128, which is never reachable: the platform"
+            " team must correct the profile, or the Experiment choose another one"
         ),
     ),
 ]
@@ -348,7 +406,10 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
     ("exactly the minimum", [quota("requests.cpu", "0.1")]),
     ("a whole number in another spelling", [quota("pods", "1e1")]),
     ("half a gigabyte", [quota("requests.memory", "0.5Gi")]),
-    ("an approval that ends in a second", [APPROVALS, image(f"registry.example/team/trainer{DIGEST}")]),
+    (
+        "an approval that ends in a second",
+        [APPROVALS, image(f"registry.example/team/trainer{DIGEST}")],
+    ),
     ("the approved repository itself", [APPROVALS, image(f"registry.example/team{DIGEST}")]),
     ("a registry with a port", [APPROVALS, image(f"other.example:5000/a/b{DIGEST}")]),
     (
@@ -369,14 +430,24 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
     ("the profile's retention", [experiment(artifacts={"retention": None})]),
     (
         "a stronger lock than the profile demands",
-        [profile(retention={"mode": "Governance"}), experiment(artifacts={"retention": {"mode": "Compliance"}})],
+        [
+            profile(retention={"mode": "Governance"}),
+            experiment(artifacts={"retention": {"mode": "Compliance"}}),
+        ],
     ),
-    ("a store with a name whose networks are told", [store(endpoint="https://s3.example", network={"cidrs": ["192.0.2.0/24"]})]),
+    (
+        "a store with a name whose networks are told",
+        [store(endpoint="https://s3.example", network={"cidrs": ["192.0.2.0/24"]})],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("why", "changes", "reason", "message"), REFUSED, ids=[case[0] for case in REFUSED])
-def test_it_is_refused_with_the_field_and_the_cure(why: str, changes: list[dict[str, Any]], reason: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("why", "changes", "reason", "message"), REFUSED, ids=[case[0] for case in REFUSED]
+)
+def test_it_is_refused_with_the_field_and_the_cure(
+    why: str, changes: list[dict[str, Any]], reason: str, message: str
+) -> None:
     inputs = inputs_from(*changes)
     with pytest.raises(Refused) as refusal:
         check(inputs.experiment, inputs.profile, inputs.store, NOW, PLATFORM_IMAGE)
@@ -399,16 +470,25 @@ def test_it_is_accepted(why: str, changes: list[dict[str, Any]]) -> None:
         f"registry.example/trainer{DIGEST[:-1]}",
     ],
 )
-def test_an_image_that_slipped_past_the_api_server_without_a_digest_is_refused(reference: str) -> None:
+def test_an_image_that_slipped_past_the_api_server_without_a_digest_is_refused(
+    reference: str,
+) -> None:
     inputs = inputs_from()
     unpinned = inputs.experiment.spec.images[0].model_copy(update={"reference": reference})
     spec = inputs.experiment.spec.model_copy(update={"images": (unpinned,)})
     with pytest.raises(Refused) as refusal:
-        check(inputs.experiment.model_copy(update={"spec": spec}), inputs.profile, inputs.store, NOW, PLATFORM_IMAGE)
+        check(
+            inputs.experiment.model_copy(update={"spec": spec}),
+            inputs.profile,
+            inputs.store,
+            NOW,
+            PLATFORM_IMAGE,
+        )
     assert refusal.value.reason == "ImageNotPinned"
-    assert refusal.value.message == (
-        f"spec.images[trainer].reference {reference} is not pinned by digest, and a tag can be moved to other content: "
-        "write it as REPOSITORY@sha256:<64 hex digits>, without a tag"
+    assert (
+        refusal.value.message
+        == f"spec.images[trainer].reference {reference} is not pinned by digest, and a tag can be"
+        " moved to other content: write it as REPOSITORY@sha256:<64 hex digits>, without a tag"
     )
 
 

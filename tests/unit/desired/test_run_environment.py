@@ -24,8 +24,12 @@ def test_a_name_becomes_part_of_a_variable(name: str, variable: str) -> None:
 
 
 def test_names_that_would_hide_one_another_are_found() -> None:
-    assert colliding_names(Config(parameters={"learningRate": "1", "learning-rate": "2", "x": "3"})) == ["learning-rate", "learningRate"]
-    assert colliding_names(Config(parameters={"python": "1"}, seeds={"python": 1})) == [], "a seed and a parameter are told apart"
+    assert colliding_names(
+        Config(parameters={"learningRate": "1", "learning-rate": "2", "x": "3"})
+    ) == ["learning-rate", "learningRate"]
+    assert colliding_names(Config(parameters={"python": "1"}, seeds={"python": 1})) == [], (
+        "a seed and a parameter are told apart"
+    )
 
 
 def test_seeds_and_parameters_have_variables_of_their_own() -> None:

@@ -26,7 +26,9 @@ def digest(inputs: ExperimentInputs) -> str:
 
 def changed(inputs: ExperimentInputs, **overlay: Any) -> ExperimentInputs:
     """Return the inputs with an Experiment over whose document the overlay was merged."""
-    document = merged(inputs.experiment.model_dump(mode="json", by_alias=True, exclude_none=True), overlay)
+    document = merged(
+        inputs.experiment.model_dump(mode="json", by_alias=True, exclude_none=True), overlay
+    )
     return dataclasses.replace(inputs, experiment=type(inputs.experiment).model_validate(document))
 
 
@@ -47,13 +49,28 @@ ANOTHER: list[tuple[str, ExperimentInputs]] = [
     ("an input less", dataclasses.replace(RICH, inputs=RICH.inputs[1:])),
     ("another image", changed(RICH, spec={"images": [IMAGE]})),
     ("another parameter", changed(RICH, spec={"config": {"parameters": {"learningRate": "0.06"}}})),
-    ("another spelling of a parameter, which the run sees", changed(RICH, spec={"config": {"parameters": {"learningRate": "0.050"}}})),
+    (
+        "another spelling of a parameter, which the run sees",
+        changed(RICH, spec={"config": {"parameters": {"learningRate": "0.050"}}}),
+    ),
     ("one parameter more", changed(RICH, spec={"config": {"parameters": {"extra": ""}}})),
     ("another seed", changed(RICH, spec={"config": {"seeds": {"numpy": 8}}})),
     ("other determinism", changed(RICH, spec={"config": {"determinism": {"threads": 2}}})),
-    ("another network", changed(RICH, spec={"network": {"egress": [ROUTE | {"cidr": "203.0.113.8/32"}]}})),
-    ("another port", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 444}]}]}})),
-    ("another protocol", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443, "protocol": "UDP"}]}]}})),
+    (
+        "another network",
+        changed(RICH, spec={"network": {"egress": [ROUTE | {"cidr": "203.0.113.8/32"}]}}),
+    ),
+    (
+        "another port",
+        changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 444}]}]}}),
+    ),
+    (
+        "another protocol",
+        changed(
+            RICH,
+            spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443, "protocol": "UDP"}]}]}},
+        ),
+    ),
     ("other resources", changed(RICH, spec={"resources": {"quota": {"requests.cpu": "3"}}})),
     ("another command", changed(RICH, spec={"run": {"command": ["python"]}})),
     ("other arguments", changed(RICH, spec={"run": {"args": ["--fold", "4"]}})),
@@ -68,15 +85,43 @@ SAME: list[tuple[str, ExperimentInputs]] = [
     ("another team", changed(RICH, metadata={"namespace": "team-trains"})),
     ("another name and UID", changed(RICH, metadata={"name": "again", "uid": "9"})),
     ("another purpose", changed(RICH, spec={"purpose": Only(description="x", owner="y")})),
-    ("another life cycle", changed(RICH, spec={"lifecycle": {"desired": "Frozen", "deletionPolicy": "Delete"}, "suspend": True})),
-    ("another namespace and state", dataclasses.replace(RICH, namespace="gbx-other", state="Sealed")),
-    ("the same bytes by another pin, elsewhere in the store", other(uid="9", pin_name="mirror", pin_digest=DIGEST)),
+    (
+        "another life cycle",
+        changed(
+            RICH,
+            spec={"lifecycle": {"desired": "Frozen", "deletionPolicy": "Delete"}, "suspend": True},
+        ),
+    ),
+    (
+        "another namespace and state",
+        dataclasses.replace(RICH, namespace="gbx-other", state="Sealed"),
+    ),
+    (
+        "the same bytes by another pin, elsewhere in the store",
+        other(uid="9", pin_name="mirror", pin_digest=DIGEST),
+    ),
     (
         "another spelling of a quantity",
-        changed(RICH, spec={"resources": {"quota": {"requests.cpu": "2000m", "requests.memory": "4294967296"}}}),
+        changed(
+            RICH,
+            spec={
+                "resources": {"quota": {"requests.cpu": "2000m", "requests.memory": "4294967296"}}
+            },
+        ),
     ),
-    ("a default that is written out", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443, "protocol": "TCP"}]}]}})),
-    ("a port that is named twice", changed(RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443}, {"port": 443}]}]}})),
+    (
+        "a default that is written out",
+        changed(
+            RICH,
+            spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443, "protocol": "TCP"}]}]}},
+        ),
+    ),
+    (
+        "a port that is named twice",
+        changed(
+            RICH, spec={"network": {"egress": [ROUTE | {"ports": [{"port": 443}, {"port": 443}]}]}}
+        ),
+    ),
 ]
 
 
@@ -100,8 +145,12 @@ def test_the_order_of_what_is_a_set_does_not_matter(rng: random.Random) -> None:
         return tuple(rng.sample(items, len(items)))
 
     spec = RICH.experiment.spec
-    config = spec.config.model_copy(update={"parameters": dict(shuffled(tuple(spec.config.parameters.items())))})
-    experiment = RICH.experiment.model_copy(update={"spec": spec.model_copy(update={"images": shuffled(spec.images), "config": config})})
+    config = spec.config.model_copy(
+        update={"parameters": dict(shuffled(tuple(spec.config.parameters.items())))}
+    )
+    experiment = RICH.experiment.model_copy(
+        update={"spec": spec.model_copy(update={"images": shuffled(spec.images), "config": config})}
+    )
     mixed = dataclasses.replace(RICH, experiment=experiment, inputs=shuffled(RICH.inputs))
     assert digest(mixed) == digest(RICH)
     assert snapshot(mixed) == snapshot(RICH)
@@ -110,12 +159,19 @@ def test_the_order_of_what_is_a_set_does_not_matter(rng: random.Random) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
-@given(left=st.dictionaries(texts, texts, max_size=4), right=st.dictionaries(texts, texts, max_size=4))
-def test_digests_are_equal_exactly_when_the_parameters_are(left: dict[str, str], right: dict[str, str]) -> None:
+@given(
+    left=st.dictionaries(texts, texts, max_size=4), right=st.dictionaries(texts, texts, max_size=4)
+)
+def test_digests_are_equal_exactly_when_the_parameters_are(
+    left: dict[str, str], right: dict[str, str]
+) -> None:
     def of(parameters: dict[str, str]) -> str:
         spec = RICH.experiment.spec
         config = spec.config.model_copy(update={"parameters": parameters})
-        return experiment_digest(RICH.experiment.model_copy(update={"spec": spec.model_copy(update={"config": config})}), RICH.inputs)
+        return experiment_digest(
+            RICH.experiment.model_copy(update={"spec": spec.model_copy(update={"config": config})}),
+            RICH.inputs,
+        )
 
     assert (of(left) == of(right)) == (left == right)
 
@@ -124,7 +180,11 @@ def test_digests_are_equal_exactly_when_the_parameters_are(left: dict[str, str],
 def test_whoever_reads_the_snapshot_can_check_its_digest(case: Case) -> None:
     inputs = case.inputs()
     data = snapshot(inputs)["data"]
-    assert data["digest"] == f"sha256:{hashlib.sha256(data['snapshot.json'].encode()).hexdigest()}" == digest(inputs)
+    assert (
+        data["digest"]
+        == f"sha256:{hashlib.sha256(data['snapshot.json'].encode()).hexdigest()}"
+        == digest(inputs)
+    )
     assert json.loads(data["snapshot.json"])["format"] == "glovebox.dev/experiment/v1"
 
 
@@ -134,4 +194,9 @@ def test_the_image_guard_reads_each_reference_once_on_a_line_of_its_own() -> Non
 
 
 def test_an_experiment_without_images_lists_none() -> None:
-    assert snapshot(inputs_from({"kind": "Experiment", "spec": {"images": [], "run": None}}))["data"]["images"] == ""
+    assert (
+        snapshot(inputs_from({"kind": "Experiment", "spec": {"images": [], "run": None}}))["data"][
+            "images"
+        ]
+        == ""
+    )

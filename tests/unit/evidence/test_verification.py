@@ -13,7 +13,13 @@ import pytest
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, encode_artifacts, list_digest
-from glovebox.evidence.envelope import load_private_key, load_public_key, new_key_pair, pre_authentication_encoding, sign
+from glovebox.evidence.envelope import (
+    load_private_key,
+    load_public_key,
+    new_key_pair,
+    pre_authentication_encoding,
+    sign,
+)
 from glovebox.evidence.statement import SealedInput, SealInputs, statement
 from glovebox.evidence.verification import Report, check_bytes, check_versions, verify_evidence
 
@@ -35,7 +41,11 @@ def artifact(name: str, version: str = "v1", **changes: Any) -> Artifact:
     return Artifact.model_validate(fields | changes)
 
 
-ARTIFACTS = [artifact("model.bin", "v2"), artifact("model.bin", is_latest=False, sha256="b" * 64), artifact("metrics.json")]
+ARTIFACTS = [
+    artifact("model.bin", "v2"),
+    artifact("model.bin", is_latest=False, sha256="b" * 64),
+    artifact("metrics.json"),
+]
 
 
 def about(**changes: Any) -> SealInputs:
@@ -58,7 +68,9 @@ def about(**changes: Any) -> SealInputs:
     return SealInputs(**fields | changes)
 
 
-def sealed(artifacts: list[Artifact], pair_private: str = PAIR.private, **changes: Any) -> tuple[bytes, bytes, bytes]:
+def sealed(
+    artifacts: list[Artifact], pair_private: str = PAIR.private, **changes: Any
+) -> tuple[bytes, bytes, bytes]:
     raw = encode_artifacts(PREFIX, artifacts)
     document = statement(about(**changes), artifacts, list_digest(raw))
     return sign(canonical_json(document), load_private_key(pair_private)), raw, SNAPSHOT
@@ -87,7 +99,11 @@ def test_the_subjects_are_what_a_reader_without_versions_sees() -> None:
     ]
     document = json.loads(base64.b64decode(json.loads(sealed(hidden)[0])["payload"]))
     assert "unnamed" not in [entry["name"] for entry in document["subject"]]
-    assert [entry["name"] for entry in document["subject"]] == ["metrics.json", "model.bin", "artifacts.jsonl"]
+    assert [entry["name"] for entry in document["subject"]] == [
+        "metrics.json",
+        "model.bin",
+        "artifacts.jsonl",
+    ]
     assert document["subject"][1]["digest"] == {"sha256": "a" * 64}
 
 
@@ -99,7 +115,11 @@ def _statement_edited() -> tuple[bytes, bytes, bytes]:
     envelope, raw, snapshot = sealed(ARTIFACTS)
     document = json.loads(envelope)
     payload = base64.b64decode(document["payload"]).replace(b"Succeeded", b"Succeedee")
-    return json.dumps(document | {"payload": base64.b64encode(payload).decode()}).encode(), raw, snapshot
+    return (
+        json.dumps(document | {"payload": base64.b64encode(payload).decode()}).encode(),
+        raw,
+        snapshot,
+    )
 
 
 def _type_changed() -> tuple[bytes, bytes, bytes]:
@@ -117,24 +137,50 @@ TAMPERED = {
     "statement edited": (_statement_edited, "SignatureInvalid"),
     "type of the payload changed": (_type_changed, "SignatureInvalid"),
     "no envelope at all": (lambda: (b"{}", *sealed(ARTIFACTS)[1:]), "SignatureInvalid"),
-    "list cut short": (lambda: _list(lambda raw: raw[: raw.rindex(b"\n", 0, -1) + 1]), "ListInvalid"),
+    "list cut short": (
+        lambda: _list(lambda raw: raw[: raw.rindex(b"\n", 0, -1) + 1]),
+        "ListInvalid",
+    ),
     "a line of the list removed": (
-        lambda: _list(lambda raw: b"".join(raw.splitlines(keepends=True)[:1] + raw.splitlines(keepends=True)[2:])),
+        lambda: _list(
+            lambda raw: b"".join(
+                raw.splitlines(keepends=True)[:1] + raw.splitlines(keepends=True)[2:]
+            )
+        ),
         "ListInvalid",
     ),
     "two lines swapped": (
-        lambda: _list(lambda raw: b"".join(line for i in (0, 2, 1, 3, 4) for line in raw.splitlines(keepends=True)[i : i + 1])),
+        lambda: _list(
+            lambda raw: b"".join(
+                line for i in (0, 2, 1, 3, 4) for line in raw.splitlines(keepends=True)[i : i + 1]
+            )
+        ),
         "ListInvalid",
     ),
-    "an artifact renamed": (lambda: _list(lambda raw: raw.replace(b"metrics.json", b"metrics.jso_")), "ListDiffers"),
-    "a digest changed": (lambda: _list(lambda raw: raw.replace(b"b" * 64, b"e" * 64)), "ListDiffers"),
-    "a lock made to look shorter": (lambda: _list(lambda raw: raw.replace(b"2026-11-26", b"2026-11-25")), "ListDiffers"),
-    "an artifact added": (lambda: (sealed(ARTIFACTS)[0], *sealed([*ARTIFACTS, artifact("x")])[1:]), "ListDiffers"),
+    "an artifact renamed": (
+        lambda: _list(lambda raw: raw.replace(b"metrics.json", b"metrics.jso_")),
+        "ListDiffers",
+    ),
+    "a digest changed": (
+        lambda: _list(lambda raw: raw.replace(b"b" * 64, b"e" * 64)),
+        "ListDiffers",
+    ),
+    "a lock made to look shorter": (
+        lambda: _list(lambda raw: raw.replace(b"2026-11-26", b"2026-11-25")),
+        "ListDiffers",
+    ),
+    "an artifact added": (
+        lambda: (sealed(ARTIFACTS)[0], *sealed([*ARTIFACTS, artifact("x")])[1:]),
+        "ListDiffers",
+    ),
     "another experiment's list": (
         lambda: (sealed(ARTIFACTS)[0], encode_artifacts("team/other/u2/", []), SNAPSHOT),
         "ListDiffers",
     ),
-    "snapshot edited": (lambda: (*sealed(ARTIFACTS)[:2], SNAPSHOT.replace(b"standard", b"lax")), "SnapshotDiffers"),
+    "snapshot edited": (
+        lambda: (*sealed(ARTIFACTS)[:2], SNAPSHOT.replace(b"standard", b"lax")),
+        "SnapshotDiffers",
+    ),
 }
 
 
@@ -153,14 +199,22 @@ def test_what_a_store_holds_now_is_compared_version_by_version() -> None:
     ]
     check_versions(report, now)
     check_bytes(report, ARTIFACTS[0], "f" * 64, 7)
-    found = sorted((finding.what, finding.where.removeprefix(PREFIX)) for finding in report.findings)
+    found = sorted(
+        (finding.what, finding.where.removeprefix(PREFIX)) for finding in report.findings
+    )
     words = ("BytesDiffer", "LockShortened", "VersionMissing", "WrittenAfterSeal")
     assert found == [(word, "model.bin") for word in words]
 
 
 def test_a_longer_lock_is_no_finding() -> None:
     report = verified(*sealed(ARTIFACTS))
-    check_versions(report, [entry.model_copy(update={"retain_until_time": "2030-01-01T00:00:00Z"}) for entry in ARTIFACTS])
+    check_versions(
+        report,
+        [
+            entry.model_copy(update={"retain_until_time": "2030-01-01T00:00:00Z"})
+            for entry in ARTIFACTS
+        ],
+    )
     assert report.findings == []
 
 
@@ -170,20 +224,42 @@ def test_openssl_agrees_with_the_signature(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text(PAIR.public)
     (tmp_path / "signature").write_bytes(base64.b64decode(document["signatures"][0]["sig"]))
     (tmp_path / "signed").write_bytes(pre_authentication_encoding(document["payloadType"], payload))
-    command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-in", "signed", "-sigfile", "signature"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    command = [
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-pubin",
+        "-inkey",
+        "key.pem",
+        "-rawin",
+        "-in",
+        "signed",
+        "-sigfile",
+        "signature",
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
     assert "Signature Verified Successfully" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{}\n", b"[]\n[]\n", b'{"format":"glovebox.dev/artifacts/v2","prefix":"p/"}\n{"bytes":0,"versions":0}\n']
+    "raw",
+    [
+        b"",
+        b"{}\n",
+        b"[]\n[]\n",
+        b'{"format":"glovebox.dev/artifacts/v2","prefix":"p/"}\n{"bytes":0,"versions":0}\n',
+    ],
 )
 def test_what_is_no_list_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidInput, match="list of artifacts cannot be read"):
         decode_artifacts(raw)
 
 
-@pytest.mark.parametrize("text", ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", PAIR.private])
+@pytest.mark.parametrize(
+    "text", ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", PAIR.private]
+)
 def test_what_is_no_public_key_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         load_public_key(text)

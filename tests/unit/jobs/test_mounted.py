@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# In the order of bytes a folder sorts behind `-` and `.`: a walk that forgets it finds another root.
-FILES = {"a-b": b"1", "a.csv": b"2", "a/b.csv": b"3\n", "a/c/d": b"", "a0": b"4" * 300_000, "ä y+%": b"5"}
+# In the order of bytes a folder sorts behind `-` and `.`: a walk that forgets it finds another
+# root.
+FILES = {
+    "a-b": b"1",
+    "a.csv": b"2",
+    "a/b.csv": b"3\n",
+    "a/c/d": b"",
+    "a0": b"4" * 300_000,
+    "ä y+%": b"5",
+}
 
 
 @pytest.fixture
@@ -37,7 +45,17 @@ def pinned(files: dict[str, bytes], name: str = "train") -> MountedDataset:
     roots = RootBuilder()
     for path, body in sorted(files.items(), key=lambda item: item[0].encode()):
         # As a pin has them: the places are no part of the content root.
-        roots.add(Entry(path, len(body), hashlib.sha256(body).hexdigest(), "bucket", f"set/{path}", "v1", DigestSource.COMPUTED))
+        roots.add(
+            Entry(
+                path,
+                len(body),
+                hashlib.sha256(body).hexdigest(),
+                "bucket",
+                f"set/{path}",
+                "v1",
+                DigestSource.COMPUTED,
+            )
+        )
     found = roots.finish()
     return MountedDataset(name=name, digest=found.content, objects=found.objects, bytes=found.bytes)
 
@@ -49,7 +67,12 @@ def test_the_pinned_files_pass_without_store_and_credentials(pod: Pod) -> None:
     assert ended.reason == (0, "Delivered"), ended
     proof = pod.proof("train")
     assert proof is not None
-    assert (proof["digest"], proof["kept"], proof["fetched"], proof["transferred"]) == (pinned(FILES).digest, len(FILES), 0, 0)
+    assert (proof["digest"], proof["kept"], proof["fetched"], proof["transferred"]) == (
+        pinned(FILES).digest,
+        len(FILES),
+        0,
+        0,
+    )
     # Where the run's container will mount it.
     assert (pod.inputs / "train").is_dir()
     assert list((pod.inputs / "train").iterdir()) == []
@@ -137,7 +160,9 @@ def gone(top: Path) -> None:
         (gone, "VolumeUnreadable"),
     ],
 )
-def test_anything_else_ends_as_a_fetch_of_wrong_bytes_does(pod: Pod, change: Callable[[Path], None], reason: str) -> None:
+def test_anything_else_ends_as_a_fetch_of_wrong_bytes_does(
+    pod: Pod, change: Callable[[Path], None], reason: str
+) -> None:
     change(pod.base / "datasets" / "train")
     ended = pod.fetch()
     assert ended.reason == (42, reason), ended
@@ -146,7 +171,15 @@ def test_anything_else_ends_as_a_fetch_of_wrong_bytes_does(pod: Pod, change: Cal
 
 
 def test_features_are_delivered_beside_it_and_only_when_it_is_right(pod: Pod) -> None:
-    definitions = [{"name": "late", "recipe": {"expression": "delay > 15"}, "dtype": "bool", "inputs": [], "description": "words"}]
+    definitions = [
+        {
+            "name": "late",
+            "recipe": {"expression": "delay > 15"},
+            "dtype": "bool",
+            "inputs": [],
+            "description": "words",
+        }
+    ]
     digest = feature_set_digest(definitions, inputs={}, schema_version="1")
     document = feature_set_document(definitions, inputs={}, schema_version="1")
     features = FeatureDelivery(name="base", digest=digest, document=document)

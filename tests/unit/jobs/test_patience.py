@@ -23,7 +23,9 @@ class Waits(Stop):
         return self.is_set()
 
 
-def failing(times: int, error: Exception, then: Callable[[], None] = lambda: None) -> Callable[[], str]:
+def failing(
+    times: int, error: Exception, then: Callable[[], None] = lambda: None
+) -> Callable[[], str]:
     left = [times]
 
     def work() -> str:
@@ -38,7 +40,10 @@ def failing(times: int, error: Exception, then: Callable[[], None] = lambda: Non
 
 def test_what_is_unavailable_is_tried_again_ever_more_slowly() -> None:
     stop = Waits()
-    assert Patience(60, lambda: stop.now, stop).attempt(failing(4, Unavailable("Busy", "busy"))) == "done"
+    assert (
+        Patience(60, lambda: stop.now, stop).attempt(failing(4, Unavailable("Busy", "busy")))
+        == "done"
+    )
     assert len(stop.waited) == 4
     assert stop.waited[3] > stop.waited[0]
     assert max(stop.waited) <= 5
@@ -54,7 +59,9 @@ def test_without_progress_it_is_given_up() -> None:
 def test_progress_anywhere_keeps_it_going() -> None:
     stop = Waits()
     patience = Patience(10, lambda: stop.now, stop)
-    assert patience.attempt(failing(100, Unavailable("Busy", "busy"), patience.progressed)) == "done"
+    assert (
+        patience.attempt(failing(100, Unavailable("Busy", "busy"), patience.progressed)) == "done"
+    )
     assert stop.now > 10
 
 
@@ -68,4 +75,6 @@ def test_what_is_wrong_is_not_tried_again() -> None:
 def test_an_end_is_heard_between_two_attempts() -> None:
     stop = Waits()
     with pytest.raises(JobStoppedError):
-        Patience(10, lambda: stop.now, stop).attempt(failing(1, Unavailable("Busy", "busy"), stop.set))
+        Patience(10, lambda: stop.now, stop).attempt(
+            failing(1, Unavailable("Busy", "busy"), stop.set)
+        )

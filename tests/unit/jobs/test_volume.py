@@ -55,7 +55,9 @@ def test_an_empty_folder_is_foreign(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["train", ".glovebox", "train/link", "train/folder/pipe"])
-def test_what_is_neither_file_nor_folder_is_refused_before_anything_is_written(place: str, tmp_path: Path) -> None:
+def test_what_is_neither_file_nor_folder_is_refused_before_anything_is_written(
+    place: str, tmp_path: Path
+) -> None:
     inputs = tmp_path / "inputs"
     (inputs / place).parent.mkdir(parents=True)
     if place.endswith("pipe"):

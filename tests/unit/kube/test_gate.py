@@ -9,7 +9,9 @@ import pytest
 from glovebox.kube.gate import Gate, urgency
 
 
-async def through(gate: Gate, name: str, urgent: int, log: list[str], *, leave: asyncio.Event | None = None) -> None:
+async def through(
+    gate: Gate, name: str, urgent: int, log: list[str], *, leave: asyncio.Event | None = None
+) -> None:
     urgency.set(urgent)
     async with gate:
         log.append(name)
@@ -29,7 +31,10 @@ async def test_the_most_urgent_goes_next_and_equals_keep_their_order() -> None:
     assert log == ["inside", "repair", "new", "newer", "swept"]
 
 
-@pytest.mark.parametrize("after_its_turn", [pytest.param(False, id="while it waits"), pytest.param(True, id="at the moment it is let in")])
+@pytest.mark.parametrize(
+    "after_its_turn",
+    [pytest.param(False, id="while it waits"), pytest.param(True, id="at the moment it is let in")],
+)
 async def test_a_cancelled_waiter_gives_its_place_to_the_next(*, after_its_turn: bool) -> None:
     gate, log, leave = Gate(1), list[str](), asyncio.Event()
     first = asyncio.create_task(through(gate, "first", 1, log, leave=leave))

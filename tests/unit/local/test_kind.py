@@ -82,7 +82,9 @@ def store(state: StateDir) -> StoreContainer:
     return store
 
 
-def test_a_cluster_is_created_once_and_its_kubeconfig_is_the_environments(held: Path, state: StateDir) -> None:
+def test_a_cluster_is_created_once_and_its_kubeconfig_is_the_environments(
+    held: Path, state: StateDir
+) -> None:
     for _ in range(2):
         Kind(state).up(Silent())
     assert noted(held) == [
@@ -103,7 +105,9 @@ def test_what_kind_says_of_its_failure_is_passed_on(held: Path, state: StateDir)
 
 
 @pytest.mark.parametrize("program", ["kind", "docker"])
-def test_without_its_programs_the_cure_is_told_and_nothing_is_kept(held: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_programs_the_cure_is_told_and_nothing_is_kept(
+    held: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (held / program).unlink()
     monkeypatch.setenv("PATH", str(held))
     monkeypatch.setenv("XDG_STATE_HOME", str(held / "states"))
@@ -116,7 +120,9 @@ CTR = "docker exec --interactive glovebox-mine-control-plane ctr --namespace=k8s
 
 
 @pytest.mark.parametrize(
-    "named", ["registry.example/trainer@{}", "glovebox.local/flights/trainer:local"], ids=["containerd 1", "containerd 2"]
+    "named",
+    ["registry.example/trainer@{}", "glovebox.local/flights/trainer:local"],
+    ids=["containerd 1", "containerd 2"],
 )
 def test_an_image_is_built_by_the_engine_and_brought_to_each_node_once(
     held: Path, state: StateDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
@@ -132,12 +138,19 @@ def test_an_image_is_built_by_the_engine_and_brought_to_each_node_once(
     for _ in range(2):
         driver.load_image(built.archive, wanted)
     told = noted(held)
-    assert told[0] == f"docker build --tag=glovebox.local/flights/trainer:local {tmp_path / TRAINER.context}"
-    assert [line for line in told if " import " in line] == [f"{CTR} images import --digests --base-name=registry.example/trainer -"]
+    assert (
+        told[0]
+        == f"docker build --tag=glovebox.local/flights/trainer:local {tmp_path / TRAINER.context}"
+    )
+    assert [line for line in told if " import " in line] == [
+        f"{CTR} images import --digests --base-name=registry.example/trainer -"
+    ]
     assert any(line.startswith(f"{wanted} ") for line in (held / "images").read_text().splitlines())
 
 
-def test_an_image_that_did_not_arrive_is_told(held: Path, state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_did_not_arrive_is_told(
+    held: Path, state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = write_image(held / "image.tar", "registry.example/trainer", {}, entrypoint=["/x"])
     monkeypatch.setenv("DIGEST", "sha256:other")
     monkeypatch.setenv("IMPORTED", "something")
@@ -180,7 +193,9 @@ def test_a_store_without_its_files_does_not_stay(held: Path, store: StoreContain
     assert not store.container.exists
 
 
-def test_a_store_that_ends_by_itself_is_told_with_its_last_words(held: Path, store: StoreContainer) -> None:
+def test_a_store_that_ends_by_itself_is_told_with_its_last_words(
+    held: Path, store: StoreContainer
+) -> None:
     def ends(_: str) -> None:
         (held / "state").write_text("exited")
 

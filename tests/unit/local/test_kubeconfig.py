@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 def _config(name: str, **user: object) -> dict[str, Any]:
     return {
         "current-context": name,
-        "clusters": [{"name": name, "cluster": {"server": f"https://{name}", "certificate-authority": "ca.crt"}}],
+        "clusters": [
+            {
+                "name": name,
+                "cluster": {"server": f"https://{name}", "certificate-authority": "ca.crt"},
+            }
+        ],
         "users": [{"name": name, "user": {"client-certificate": "/abs/me.crt", **user}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "team"}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": "team"}}
+        ],
     }
 
 
@@ -38,16 +45,28 @@ def test_the_current_context_is_taken_with_its_files_found_from_anywhere(tmp_pat
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "one",
-        "clusters": [{"name": "one", "cluster": {"server": "https://one", "certificate-authority": str(tmp_path / "home" / "ca.crt")}}],
+        "clusters": [
+            {
+                "name": "one",
+                "cluster": {
+                    "server": "https://one",
+                    "certificate-authority": str(tmp_path / "home" / "ca.crt"),
+                },
+            }
+        ],
         "users": [{"name": "one", "user": {"client-certificate": "/abs/me.crt", "token": "t"}}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one", "namespace": "team"}}],
+        "contexts": [
+            {"name": "one", "context": {"cluster": "one", "user": "one", "namespace": "team"}}
+        ],
     }
     assert target.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_named_context_is_found_in_the_second_of_several_files(tmp_path: Path) -> None:
     sources = os.pathsep.join(_write(tmp_path / name, _config(name)) for name in ("one", "two"))
-    taken = yaml.safe_load(extract_context(tmp_path / "out", kubeconfig=sources, context="two").read_text())
+    taken = yaml.safe_load(
+        extract_context(tmp_path / "out", kubeconfig=sources, context="two").read_text()
+    )
     assert taken["clusters"][0]["cluster"]["server"] == "https://two"
 
 

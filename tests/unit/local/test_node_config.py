@@ -15,7 +15,14 @@ from glovebox.local.cluster_services import render_services
 from glovebox.local.errors import LocalError
 from glovebox.local.gateway import MAX_NODES, POD_CIDR, node_ip, pod_cidr
 from glovebox.local.images import read_digests, write_image
-from glovebox.local.node_config import DNS_IP, agent_command, cni_config, containerd_config, kubelet_config, proxy_config
+from glovebox.local.node_config import (
+    DNS_IP,
+    agent_command,
+    cni_config,
+    containerd_config,
+    kubelet_config,
+    proxy_config,
+)
 from glovebox.local.packages import PACKAGES, Package, missing_packages, node_obstacle
 
 if TYPE_CHECKING:
@@ -43,8 +50,13 @@ def test_the_kubelet_keeps_to_its_own_cgroup_and_never_deletes_an_image() -> Non
 def test_containerd_is_told_in_toml_where_its_plugins_and_its_pause_image_are() -> None:
     config = tomllib.loads(containerd_config("registry.example/pause@sha256:0"))
     plugins = config["plugins"]
-    assert plugins["io.containerd.cri.v1.images"]["pinned_images"] == {"sandbox": "registry.example/pause@sha256:0"}
-    assert plugins["io.containerd.cri.v1.runtime"]["cni"] == {"bin_dirs": ["/run/node/cni/bin"], "conf_dir": "/run/node/cni/net.d"}
+    assert plugins["io.containerd.cri.v1.images"]["pinned_images"] == {
+        "sandbox": "registry.example/pause@sha256:0"
+    }
+    assert plugins["io.containerd.cri.v1.runtime"]["cni"] == {
+        "bin_dirs": ["/run/node/cni/bin"],
+        "conf_dir": "/run/node/cni/net.d",
+    }
     assert json.loads(cni_config())["plugins"][0]["type"] == "cilium-cni"
 
 
@@ -63,16 +75,25 @@ def test_kube_proxy_leaves_the_kernels_limits_alone() -> None:
 
 def test_every_node_has_its_own_address_and_range() -> None:
     numbers = range(1, MAX_NODES + 1)
-    assert len({node_ip(number) for number in numbers}) == len({pod_cidr(number) for number in numbers}) == MAX_NODES
+    assert (
+        len({node_ip(number) for number in numbers})
+        == len({pod_cidr(number) for number in numbers})
+        == MAX_NODES
+    )
     nodes = [document for document in _services(2) if document["kind"] == "Node"]
-    assert [(node["metadata"]["name"], node["spec"]["podCIDR"]) for node in nodes] == [("n1", pod_cidr(1)), ("n2", pod_cidr(2))]
+    assert [(node["metadata"]["name"], node["spec"]["podCIDR"]) for node in nodes] == [
+        ("n1", pod_cidr(1)),
+        ("n2", pod_cidr(2)),
+    ]
 
 
 def test_dns_is_where_policies_look_for_it() -> None:
     documents = {document["kind"]: document for document in _services()}
     assert documents["Service"]["metadata"]["namespace"] == "kube-system"
     assert documents["Service"]["spec"]["clusterIP"] == DNS_IP
-    assert documents["Deployment"]["spec"]["template"]["metadata"]["labels"] == {"k8s-app": "kube-dns"}
+    assert documents["Deployment"]["spec"]["template"]["metadata"]["labels"] == {
+        "k8s-app": "kube-dns"
+    }
 
 
 def test_nobody_on_a_node_is_an_administrator() -> None:
@@ -86,13 +107,31 @@ def test_nobody_on_a_node_is_an_administrator() -> None:
 def test_the_same_files_make_the_same_image_and_others_another(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_bytes(b"one")
-    first = write_image(tmp_path / "first.tar", "registry.example/x", {"bin/x": program}, entrypoint=["/bin/x"], links={"bin/y": "x"})
-    again = write_image(tmp_path / "again.tar", "registry.example/x", {"bin/x": program}, entrypoint=["/bin/x"], links={"bin/y": "x"})
+    first = write_image(
+        tmp_path / "first.tar",
+        "registry.example/x",
+        {"bin/x": program},
+        entrypoint=["/bin/x"],
+        links={"bin/y": "x"},
+    )
+    again = write_image(
+        tmp_path / "again.tar",
+        "registry.example/x",
+        {"bin/x": program},
+        entrypoint=["/bin/x"],
+        links={"bin/y": "x"},
+    )
     assert first.reference == again.reference
     assert first.archive.read_bytes() == again.archive.read_bytes()
     assert read_digests(first.archive) == [first.reference.partition("@")[2]]
     program.write_bytes(b"two")
-    other = write_image(tmp_path / "other.tar", "registry.example/x", {"bin/x": program}, entrypoint=["/bin/x"], links={"bin/y": "x"})
+    other = write_image(
+        tmp_path / "other.tar",
+        "registry.example/x",
+        {"bin/x": program},
+        entrypoint=["/bin/x"],
+        links={"bin/y": "x"},
+    )
     assert other.reference != first.reference
 
 
@@ -104,7 +143,9 @@ def test_an_archive_that_is_no_image_is_refused(tmp_path: Path) -> None:
         read_digests(empty)
 
 
-def test_what_is_missing_is_named_with_its_package_and_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named_with_its_package_and_the_cure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     absent = Package("no-such-package", "no-such-program", "nothing")
     monkeypatch.setattr(packages, "PACKAGES", (*PACKAGES, absent))
     monkeypatch.setattr("os.geteuid", lambda: 0)

@@ -20,7 +20,13 @@ from glovebox.local.progress import Silent
 NOWHERE = Package("no-such-package", "no-such-program", "is not there")
 
 
-def _machine(monkeypatch: pytest.MonkeyPatch, *, platform: str = "linux", user: int = 0, missing: tuple[Package, ...] = ()) -> None:
+def _machine(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    platform: str = "linux",
+    user: int = 0,
+    missing: tuple[Package, ...] = (),
+) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(packages, "PACKAGES", missing)
@@ -29,12 +35,19 @@ def _machine(monkeypatch: pytest.MonkeyPatch, *, platform: str = "linux", user: 
 MACHINES: list[tuple[dict[str, Any], str]] = [
     ({"platform": "darwin"}, "nodes need Linux: use a virtual machine, or --driver kind"),
     ({"user": 1000}, "run it with sudo"),
-    ({"missing": (NOWHERE,)}, r"lacks: no-such-program \(no-such-package\): `glovebox local packages` brings them"),
+    (
+        {"missing": (NOWHERE,)},
+        r"lacks: no-such-program \(no-such-package\): `glovebox local packages` brings them",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("machine", "words"), MACHINES, ids=["another system", "no root", "a package is missing"])
-def test_an_obstacle_names_its_cure(monkeypatch: pytest.MonkeyPatch, machine: dict[str, Any], words: str) -> None:
+@pytest.mark.parametrize(
+    ("machine", "words"), MACHINES, ids=["another system", "no root", "a package is missing"]
+)
+def test_an_obstacle_names_its_cure(
+    monkeypatch: pytest.MonkeyPatch, machine: dict[str, Any], words: str
+) -> None:
     _machine(monkeypatch, **machine)
     with pytest.raises(LocalError, match=words):
         demand_node()
@@ -56,7 +69,9 @@ def test_a_root_that_may_make_no_namespaces_is_told_apart(monkeypatch: pytest.Mo
 
 def test_without_root_the_command_to_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, user=1000, missing=(NOWHERE,))
-    with pytest.raises(LocalError, match="sudo apt-get install --no-install-recommends no-such-package"):
+    with pytest.raises(
+        LocalError, match="sudo apt-get install --no-install-recommends no-such-package"
+    ):
         install_packages(Silent())
 
 

@@ -76,12 +76,20 @@ def test_readiness_is_waited_for_and_told(stage: Stage) -> None:
     assert told == ["not yet", "nearly"]
 
 
-def test_a_program_that_ends_by_itself_is_told_with_its_last_words_and_its_log(stage: Stage) -> None:
-    part = stage.part(PartSpec("one", ("sh", "-c", "echo address already in use; exit 1"), lambda: "does not answer"))
+def test_a_program_that_ends_by_itself_is_told_with_its_last_words_and_its_log(
+    stage: Stage,
+) -> None:
+    part = stage.part(
+        PartSpec(
+            "one", ("sh", "-c", "echo address already in use; exit 1"), lambda: "does not answer"
+        )
+    )
     with pytest.raises(LocalError) as failed:
         part.start()
-    assert str(failed.value) == (
-        f"Starting one failed: it ended by itself; its last words:\n  address already in use\nThe whole log: {stage.folder}/one.log"
+    assert (
+        str(failed.value)
+        == "Starting one failed: it ended by itself; its last words:\n  address already in"
+        f" use\nThe whole log: {stage.folder}/one.log"
     )
 
 

@@ -48,4 +48,6 @@ def test_private_files_are_closed_from_the_first_byte_and_replaced_whole(tmp_pat
 def test_the_state_directory_is_closed_to_others(tmp_path: Path) -> None:
     state = StateDir(tmp_path / "state")
     state.create()
-    assert {folder.stat().st_mode & 0o777 for folder in (state.root, *state.root.iterdir())} == {0o700}
+    assert {folder.stat().st_mode & 0o777 for folder in (state.root, *state.root.iterdir())} == {
+        0o700
+    }

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready',"
+    " flush=True); time.sleep(60)"
+)
 
 
 @pytest.fixture
@@ -51,7 +54,9 @@ def test_a_record_survives_its_file(tmp_path: Path) -> None:
         ('{"pid": 1}', "of another version"),
     ],
 )
-def test_a_file_without_sense_is_no_record(tmp_path: Path, content: str | None, reason: str) -> None:
+def test_a_file_without_sense_is_no_record(
+    tmp_path: Path, content: str | None, reason: str
+) -> None:
     file = tmp_path / "record.json"
     if content is not None:
         file.write_text(content)
@@ -107,7 +112,9 @@ def test_a_tied_program_is_refused_outside_the_main_thread(tmp_path: Path) -> No
     thread = threading.Thread(target=start)
     thread.start()
     thread.join(timeout=10)
-    assert [str(error) for error in errors] == ["Starting sleep failed: a program that dies with us must be started from the main thread"]
+    assert [str(error) for error in errors] == [
+        "Starting sleep failed: a program that dies with us must be started from the main thread"
+    ]
 
 
 def test_a_tied_program_dies_with_its_parent_even_by_kill_9(tmp_path: Path) -> None:
@@ -118,7 +125,9 @@ def test_a_tied_program_dies_with_its_parent_even_by_kill_9(tmp_path: Path) -> N
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", parent_program, str(tmp_path / "log")], stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", parent_program, str(tmp_path / "log")], stdout=subprocess.PIPE
+    ) as parent:
         assert parent.stdout is not None
         record = _record(int(parent.stdout.readline()))
         parent.kill()

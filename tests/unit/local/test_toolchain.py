@@ -9,7 +9,9 @@ import pytest
 from glovebox.local import toolchain
 
 
-def test_a_machine_without_uv_on_its_path_uses_the_one_that_make_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_uv_on_its_path_uses_the_one_that_make_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     brought = tmp_path / "uv" / "bin" / "uv"
     brought.parent.mkdir(parents=True)
     brought.touch()

@@ -7,22 +7,36 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from glovebox.kube.resources import Key, Resources
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import MOST_OBJECT_SERIES, StateCollector
-from glovebox.observe.resources import Key, Resources
 
 
 def experiment(name: str, ready: str = "True", **status: Any) -> dict[str, Any]:
-    conditions = [{"type": "Ready", "status": ready, "reason": "Provisioned" if ready == "True" else "PinNotFound"}]
+    conditions = [
+        {
+            "type": "Ready",
+            "status": ready,
+            "reason": "Provisioned" if ready == "True" else "PinNotFound",
+        }
+    ]
     return {
         "apiVersion": "glovebox.dev/v1alpha1",
         "kind": "Experiment",
-        "metadata": {"name": name, "namespace": "team", "uid": name, "resourceVersion": "1", "generation": 1},
+        "metadata": {
+            "name": name,
+            "namespace": "team",
+            "uid": name,
+            "resourceVersion": "1",
+            "generation": 1,
+        },
         "status": {"observedGeneration": 1, "conditions": conditions, **status},
     }
 
 
-def scrape(resources: Resources, *drifting: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def scrape(
+    resources: Resources, *drifting: str
+) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     registry = CollectorRegistry()
     EngineMetrics(registry)
     registry.register(
@@ -51,8 +65,17 @@ def test_objects_are_counted_by_what_a_waiting_program_thinks_of_them() -> None:
     assert found["glovebox_objects", (("kind", "Experiment"), ("status", "Current"))] == 2
     assert found["glovebox_objects", (("kind", "Experiment"), ("status", "InProgress"))] == 1
     assert found["glovebox_objects", (("kind", "Experiment"), ("status", "Failed"))] == 0
-    unhealthy = [labels for (name, labels), _ in found.items() if name == "glovebox_object_unhealthy"]
-    assert unhealthy == [(("kind", "Experiment"), ("name", "c"), ("reason", "PinNotFound"), ("resource_namespace", "team"))]
+    unhealthy = [
+        labels for (name, labels), _ in found.items() if name == "glovebox_object_unhealthy"
+    ]
+    assert unhealthy == [
+        (
+            ("kind", "Experiment"),
+            ("name", "c"),
+            ("reason", "PinNotFound"),
+            ("resource_namespace", "team"),
+        )
+    ]
 
 
 def test_per_object_series_are_capped_and_the_cut_is_told() -> None:
@@ -82,8 +105,20 @@ def test_outstanding_drift_is_counted_by_kind() -> None:
 
 def test_every_labelled_counter_starts_at_zero_and_the_number_of_series_is_bounded() -> None:
     found = scrape(Resources())
-    assert found["glovebox_drift_detected_total", (("change", "deleted"), ("managed_kind", "NetworkPolicy"))] == 0
-    assert found["glovebox_reconcile_errors_total", (("controller", "experiment"), ("reason", "forbidden"))] == 0
+    assert (
+        found[
+            "glovebox_drift_detected_total",
+            (("change", "deleted"), ("managed_kind", "NetworkPolicy")),
+        ]
+        == 0
+    )
+    assert (
+        found[
+            "glovebox_reconcile_errors_total",
+            (("controller", "experiment"), ("reason", "forbidden")),
+        ]
+        == 0
+    )
     assert len(found) < 1000
 
 
@@ -92,8 +127,13 @@ def test_experiments_are_counted_by_what_is_proven_of_their_isolation() -> None:
     for name, isolated in (("a", "True"), ("b", "True"), ("c", "False"), ("d", None)):
         made = experiment(name)
         if isolated is not None:
-            made["status"]["conditions"].append({"type": "Isolated", "status": isolated, "reason": "Proven"})
+            made["status"]["conditions"].append(
+                {"type": "Isolated", "status": isolated, "reason": "Proven"}
+            )
         resources.seen(made)
     found = scrape(resources)
-    counts = {status: found["glovebox_experiments_isolated", (("status", status),)] for status in ("True", "False", "Unknown")}
+    counts = {
+        status: found["glovebox_experiments_isolated", (("status", status),)]
+        for status in ("True", "False", "Unknown")
+    }
     assert counts == {"True": 2, "False": 1, "Unknown": 1}

@@ -40,7 +40,11 @@ def test_ready_takes_the_reason_of_the_first_required_condition_that_is_not_true
     draft = Draft(resource(), LASTING, NOW)
     draft.no("Verified", "DigestMismatch", "other bytes")
     ready = render(draft)["conditions"][0]
-    assert (ready["status"], ready["reason"], ready["message"]) == ("False", "DigestMismatch", "other bytes")
+    assert (ready["status"], ready["reason"], ready["message"]) == (
+        "False",
+        "DigestMismatch",
+        "other bytes",
+    )
 
 
 def test_the_transition_time_moves_with_the_answer_and_not_with_the_message() -> None:
@@ -71,14 +75,33 @@ def test_a_second_look_that_finds_the_same_renders_the_same_so_that_nothing_is_w
 @pytest.mark.parametrize(
     ("error", "present", "judged"),
     [
-        pytest.param(InvalidInput("InvalidSpec", "m"), "Stalled", "Failed", id="nothing but a change of the spec can help"),
+        pytest.param(
+            InvalidInput("InvalidSpec", "m"),
+            "Stalled",
+            "Failed",
+            id="nothing but a change of the spec can help",
+        ),
         pytest.param(Refused("QuotaOutOfRange", "m"), "Stalled", "Failed", id="a rule forbids it"),
-        pytest.param(NotReady("PinNotFound", "m"), "Reconciling", "InProgress", id="it waits for another object"),
-        pytest.param(Unavailable("StoreUnavailable", "m"), "Reconciling", "InProgress", id="it is tried again"),
-        pytest.param(Forbidden("Forbidden", "m"), "Reconciling", "InProgress", id="a right may come back"),
+        pytest.param(
+            NotReady("PinNotFound", "m"),
+            "Reconciling",
+            "InProgress",
+            id="it waits for another object",
+        ),
+        pytest.param(
+            Unavailable("StoreUnavailable", "m"),
+            "Reconciling",
+            "InProgress",
+            id="it is tried again",
+        ),
+        pytest.param(
+            Forbidden("Forbidden", "m"), "Reconciling", "InProgress", id="a right may come back"
+        ),
     ],
 )
-def test_each_error_is_shown_as_waiting_programs_expect(error: GloveboxError, present: str, judged: str) -> None:
+def test_each_error_is_shown_as_waiting_programs_expect(
+    error: GloveboxError, present: str, judged: str
+) -> None:
     draft = Draft(resource(), LASTING, NOW)
     draft.failed(error)
     status = render(draft)

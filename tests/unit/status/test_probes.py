@@ -22,11 +22,26 @@ def job(condition: str | None, **more: str) -> dict[str, Any]:
 
 
 def pod(message: str, code: int = 0) -> dict[str, Any]:
-    return {"status": {"containerStatuses": [{"name": "probe", "state": {"terminated": {"exitCode": code, "message": message}}}]}}
+    return {
+        "status": {
+            "containerStatuses": [
+                {"name": "probe", "state": {"terminated": {"exitCode": code, "message": message}}}
+            ]
+        }
+    }
 
 
 def verdict(*outcomes: tuple[str, Outcome]) -> str:
-    return Verdict(tuple(Entry(name, Expected.BLOCKED, outcome, f"about {name}") for name, outcome in outcomes)).message().decode()
+    return (
+        Verdict(
+            tuple(
+                Entry(name, Expected.BLOCKED, outcome, f"about {name}")
+                for name, outcome in outcomes
+            )
+        )
+        .message()
+        .decode()
+    )
 
 
 def test_a_job_that_goes_on_has_no_verdict() -> None:
@@ -42,12 +57,19 @@ def test_a_job_that_goes_on_has_no_verdict() -> None:
         ((("api", Outcome.PASSED), ("s3", Outcome.UNKNOWN)), "Unknown", (), "s3: about s3"),
     ],
 )
-def test_what_failed_is_named(entries: tuple[tuple[str, Outcome], ...], outcome: str, failed: tuple[str, ...], message: str) -> None:
+def test_what_failed_is_named(
+    entries: tuple[tuple[str, Outcome], ...], outcome: str, failed: tuple[str, ...], message: str
+) -> None:
     # Its exit code makes the Job fail where the walls did: the verdict is what it said.
     for end in ("Complete", "Failed"):
         found = probe_ended(job(end), [pod(verdict(*entries), EXIT_CODES[Outcome(outcome)])], NOW)
         assert found
-        assert (found.outcome, found.failed, found.message, found.attempts) == (outcome, failed, message, 2)
+        assert (found.outcome, found.failed, found.message, found.attempts) == (
+            outcome,
+            failed,
+            message,
+            2,
+        )
         assert (found.verified_time, found.policy_digest, found.job_uid) == (NOW, "sha256:p", "u")
 
 
@@ -68,12 +90,26 @@ def edited(text: str, **changes: Any) -> str:
         pytest.param(BAD, 0, id="failed, with the exit code of a proof"),
         pytest.param(edited(BAD, outcome="Passed"), 0, id="passed in words, failed in numbers"),
         pytest.param(edited(GOOD, outcome="Failed"), 3, id="failed in words, passed in numbers"),
-        pytest.param(edited(BAD, outcome="Passed", counts={"passed": 2, "failed": 0, "unknown": 0}), 0, id="a failed line not counted"),
-        pytest.param(edited(GOOD, counts={"passed": 3, "failed": 0, "unknown": 0}), 0, id="more counted than listed"),
-        pytest.param(edited(GOOD, entries=[], counts={"passed": 0, "failed": 0, "unknown": 0}), 0, id="nothing tried"),
+        pytest.param(
+            edited(BAD, outcome="Passed", counts={"passed": 2, "failed": 0, "unknown": 0}),
+            0,
+            id="a failed line not counted",
+        ),
+        pytest.param(
+            edited(GOOD, counts={"passed": 3, "failed": 0, "unknown": 0}),
+            0,
+            id="more counted than listed",
+        ),
+        pytest.param(
+            edited(GOOD, entries=[], counts={"passed": 0, "failed": 0, "unknown": 0}),
+            0,
+            id="nothing tried",
+        ),
     ],
 )
-def test_a_verdict_that_does_not_follow_from_itself_proves_nothing(said: str, code: int | None) -> None:
+def test_a_verdict_that_does_not_follow_from_itself_proves_nothing(
+    said: str, code: int | None
+) -> None:
     ended = pod(said) if code is None else pod(said, code)
     if code is None:
         del ended["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
@@ -82,7 +118,13 @@ def test_a_verdict_that_does_not_follow_from_itself_proves_nothing(said: str, co
     assert (found.outcome, found.failed) == ("Unknown", ())
 
 
-OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "glovebox-probe", "uid": "job-1", "controller": True}
+OWNER = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "name": "glovebox-probe",
+    "uid": "job-1",
+    "controller": True,
+}
 
 
 @pytest.mark.parametrize(
@@ -92,10 +134,16 @@ OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "glovebox-probe", "uid
         pytest.param([], False, id="nobody's"),
         pytest.param([OWNER | {"uid": "job-2"}], False, id="of another Job, under the same name"),
         pytest.param([OWNER | {"controller": False}], False, id="owned, but not controlled"),
-        pytest.param([OWNER | {"name": "forged", "uid": "job-3"}], False, id="another Job's, whatever its labels"),
+        pytest.param(
+            [OWNER | {"name": "forged", "uid": "job-3"}],
+            False,
+            id="another Job's, whatever its labels",
+        ),
     ],
 )
-def test_only_a_pod_that_the_job_controls_speaks_for_it(owners: list[dict[str, Any]], *, made: bool) -> None:
+def test_only_a_pod_that_the_job_controls_speaks_for_it(
+    owners: list[dict[str, Any]], *, made: bool
+) -> None:
     assert is_made_for({"metadata": {"ownerReferences": owners}}, "job-1") is made
     assert is_made_for({"metadata": {}}, "job-1") is False
 
@@ -145,11 +193,25 @@ def test_a_pod_that_no_node_took_says_why() -> None:
     found = probe_ended(job("Failed", reason="DeadlineExceeded"), [waiting], NOW)
     assert found
     assert found.outcome == "Unknown"
-    assert found.message == "the probe did not end within 300 s: no node takes the pod: 0/1 nodes are available"
+    assert (
+        found.message
+        == "the probe did not end within 300 s: no node takes the pod: 0/1 nodes are available"
+    )
 
 
 def test_the_longest_verdict_fits_the_status() -> None:
-    found = probe_ended(job("Failed"), [pod(verdict(*((f"attempt-{number}-{'x' * 60}", Outcome.FAILED) for number in range(60))), 3)], NOW)
+    found = probe_ended(
+        job("Failed"),
+        [
+            pod(
+                verdict(
+                    *((f"attempt-{number}-{'x' * 60}", Outcome.FAILED) for number in range(60))
+                ),
+                3,
+            )
+        ],
+        NOW,
+    )
     assert found
     assert len(found.failed) == 16
     assert len(found.message) <= 1024

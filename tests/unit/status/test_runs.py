@@ -15,23 +15,54 @@ ENDED = "2026-11-25T05:10:00Z"
 
 
 def job(*conditions: dict[str, str], **status: Any) -> dict[str, Any]:
-    return {"metadata": {"uid": "u1", "creationTimestamp": MADE}, "status": {"conditions": list(conditions), **status}}
+    return {
+        "metadata": {"uid": "u1", "creationTimestamp": MADE},
+        "status": {"conditions": list(conditions), **status},
+    }
 
 
 def condition(kind: str, reason: str = "", message: str = "") -> dict[str, str]:
-    return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": ENDED}
+    return {
+        "type": kind,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": ENDED,
+    }
 
 
-def pod(container: str, code: int, *, message: str = "", init: bool = False, reason: str = "", why: str = "") -> dict[str, Any]:
+def pod(
+    container: str,
+    code: int,
+    *,
+    message: str = "",
+    init: bool = False,
+    reason: str = "",
+    why: str = "",
+) -> dict[str, Any]:
     state = {"terminated": {"exitCode": code, "reason": "Error", "message": message}}
-    containers = {"initContainerStatuses" if init else "containerStatuses": [{"name": container, "state": state}]}
+    containers = {
+        "initContainerStatuses" if init else "containerStatuses": [
+            {"name": container, "state": state}
+        ]
+    }
     return {"status": {**containers, "reason": reason, "message": why}}
 
 
 TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str]]] = [
     ("goes on", job(), [], ("", "", "")),
-    ("is about to fail: its pods still end", job(condition("FailureTarget", "PodFailurePolicy")), [], ("", "", "")),
-    ("succeeded", job(condition("Complete"), completionTime=ENDED), [pod("run", 0)], ("Succeeded", "RunSucceeded", "attempt 1")),
+    (
+        "is about to fail: its pods still end",
+        job(condition("FailureTarget", "PodFailurePolicy")),
+        [],
+        ("", "", ""),
+    ),
+    (
+        "succeeded",
+        job(condition("Complete"), completionTime=ENDED),
+        [pod("run", 0)],
+        ("Succeeded", "RunSucceeded", "attempt 1"),
+    ),
     (
         "succeeded at the second attempt",
         job(condition("Complete"), completionTime=ENDED),
@@ -53,8 +84,19 @@ TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str
     (
         "was thrown out by the kubelet, whatever the container says",
         job(condition("Failed", "BackoffLimitExceeded")),
-        [pod("run", 137, reason="Evicted", why="Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.")],
-        ("Failed", "RunFailed", "the pod was evicted from its node: Pod ephemeral local storage usage exceeds"),
+        [
+            pod(
+                "run",
+                137,
+                reason="Evicted",
+                why="Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.",
+            )
+        ],
+        (
+            "Failed",
+            "RunFailed",
+            "the pod was evicted from its node: Pod ephemeral local storage usage exceeds",
+        ),
     ),
     (
         "was thrown out first and failed by itself in the end",
@@ -64,14 +106,23 @@ TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str
     ),
     (
         "took too long",
-        job(condition("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")),
+        job(
+            condition("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+        ),
         [],
         ("Failed", "DeadlineExceeded", "longer than specified deadline"),
     ),
     (
         "was given other bytes",
         job(condition("Failed", "PodFailurePolicy")),
-        [pod("fetch", 42, init=True, message='{"input":"train","reason":"DigestMismatch","message":"`a.csv` differs"}')],
+        [
+            pod(
+                "fetch",
+                42,
+                init=True,
+                message='{"input":"train","reason":"DigestMismatch","message":"`a.csv` differs"}',
+            )
+        ],
         ("Failed", "InputsRefused", "input `train`: DigestMismatch: `a.csv` differs"),
     ),
     (
@@ -84,7 +135,9 @@ TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str
 
 
 @pytest.mark.parametrize(("why", "found", "pods", "expected"), TABLE, ids=[row[0] for row in TABLE])
-def test_the_end_of_a_run(why: str, found: dict[str, Any], pods: list[dict[str, Any]], expected: tuple[str, str, str]) -> None:
+def test_the_end_of_a_run(
+    why: str, found: dict[str, Any], pods: list[dict[str, Any]], expected: tuple[str, str, str]
+) -> None:
     run = job_ended(found, pods)
     assert (run.outcome, run.reason) == expected[:2], why
     assert expected[2] in run.message
@@ -106,14 +159,27 @@ WAITING: list[tuple[list[dict[str, Any]], str]] = [
             {
                 "status": {
                     "phase": "Pending",
-                    "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/0 nodes are available"}],
+                    "conditions": [
+                        {
+                            "type": "PodScheduled",
+                            "status": "False",
+                            "message": "0/0 nodes are available",
+                        }
+                    ],
                 }
             }
         ],
         "no node takes the pod: 0/0 nodes",
     ),
     (
-        [{"status": {"phase": "Pending", "initContainerStatuses": [{"name": "fetch", "state": {"running": {}}}]}}],
+        [
+            {
+                "status": {
+                    "phase": "Pending",
+                    "initContainerStatuses": [{"name": "fetch", "state": {"running": {}}}],
+                }
+            }
+        ],
         "the inputs are being fetched",
     ),
     (
@@ -121,7 +187,14 @@ WAITING: list[tuple[list[dict[str, Any]], str]] = [
             {
                 "status": {
                     "phase": "Pending",
-                    "containerStatuses": [{"name": "run", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}],
+                    "containerStatuses": [
+                        {
+                            "name": "run",
+                            "state": {
+                                "waiting": {"reason": "ErrImagePull", "message": "no such image"}
+                            },
+                        }
+                    ],
                 }
             }
         ],

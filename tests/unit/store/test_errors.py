@@ -23,8 +23,18 @@ def unreadable() -> botocore.ClientError:
 
 
 CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
-    ("denied", client_error({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": META}), Forbidden, "StoreForbidden"),
-    ("denied without a code", client_error({"Error": {}, "ResponseMetadata": META}), Forbidden, "StoreForbidden"),
+    (
+        "denied",
+        client_error({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": META}),
+        Forbidden,
+        "StoreForbidden",
+    ),
+    (
+        "denied without a code",
+        client_error({"Error": {}, "ResponseMetadata": META}),
+        Forbidden,
+        "StoreForbidden",
+    ),
     ("denied without an error", unreadable(), Forbidden, "StoreForbidden"),
     (
         "a head has its status for a code",
@@ -33,18 +43,33 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
         "ObjectNotFound",
     ),
     ("unknown key", AnswerError(403, "InvalidAccessKeyId"), Forbidden, "StoreCredentialsRefused"),
-    ("wrong secret", AnswerError(403, "SignatureDoesNotMatch"), Forbidden, "StoreCredentialsRefused"),
+    (
+        "wrong secret",
+        AnswerError(403, "SignatureDoesNotMatch"),
+        Forbidden,
+        "StoreCredentialsRefused",
+    ),
     ("session over", AnswerError(400, "ExpiredToken"), Forbidden, "StoreCredentialsRefused"),
     ("clocks differ", AnswerError(403, "RequestTimeTooSkewed"), Unavailable, "ClockSkewed"),
     ("no bucket", AnswerError(404, "NoSuchBucket"), Unavailable, "BucketNotFound"),
     ("no version", AnswerError(404, "NoSuchVersion"), InvalidInput, "ObjectNotFound"),
-    ("no lock", AnswerError(404, "ObjectLockConfigurationNotFoundError"), Unavailable, "LockRequired"),
+    (
+        "no lock",
+        AnswerError(404, "ObjectLockConfigurationNotFoundError"),
+        Unavailable,
+        "LockRequired",
+    ),
     ("written before", AnswerError(412, ""), Conflict, "PreconditionFailed"),
     ("too fast", AnswerError(503, "SlowDown"), Unavailable, "StoreBusy"),
     ("broken", AnswerError(500, ""), Unavailable, "StoreFailed"),
     ("bad gateway", AnswerError(502, "Whatever"), Unavailable, "StoreFailed"),
     ("malformed", AnswerError(400, "MalformedXML"), InvalidInput, "StoreRejected"),
-    ("no route", botocore.EndpointConnectionError(endpoint_url="http://x"), Unavailable, "StoreUnreachable"),
+    (
+        "no route",
+        botocore.EndpointConnectionError(endpoint_url="http://x"),
+        Unavailable,
+        "StoreUnreachable",
+    ),
     ("slow", botocore.ReadTimeoutError(endpoint_url="http://x"), Unavailable, "StoreUnreachable"),
     ("reset", urllib3.exceptions.ProtocolError("reset"), Unavailable, "StoreUnreachable"),
     ("refused", ConnectionRefusedError(), Unavailable, "StoreUnreachable"),
@@ -53,8 +78,12 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "kind", "reason"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_an_answer_has_one_meaning(error: Exception, kind: type[GloveboxError], reason: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_an_answer_has_one_meaning(
+    error: Exception, kind: type[GloveboxError], reason: str
+) -> None:
     ours = translate(error, "write the canary")
     assert (type(ours), ours.reason) == (kind, reason)
     assert ours.message.startswith("could not write the canary: ")
@@ -64,7 +93,13 @@ def test_an_answer_has_one_meaning(error: Exception, kind: type[GloveboxError], 
     ("body", "code"),
     [
         (b"<Error><Code>NoSuchKey</Code></Error>", "NoSuchKey"),
-        (b'<ErrorResponse xmlns="https://sts/"><Error><Code>AccessDenied</Code></Error></ErrorResponse>', "AccessDenied"),
+        (
+            (
+                b"<ErrorResponse"
+                b' xmlns="https://sts/"><Error><Code>AccessDenied</Code></Error></ErrorResponse>'
+            ),
+            "AccessDenied",
+        ),
         (b"<Error/>", ""),
         (b"", ""),
         (b"<html><body>no", ""),

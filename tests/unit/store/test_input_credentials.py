@@ -7,14 +7,24 @@ import pytest
 
 from glovebox.errors import InvalidInput
 from glovebox.store.credentials import MAX_POLICY
-from glovebox.store.input_credentials import Readable, input_policy, readable_manifest, readable_objects, readable_prefix
+from glovebox.store.input_credentials import (
+    Readable,
+    input_policy,
+    readable_manifest,
+    readable_objects,
+    readable_prefix,
+)
 from glovebox.store.manifests import ManifestLocation
 from glovebox.store.sources import PrefixSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MANIFEST = readable_manifest(ManifestLocation("artifacts", ".glovebox/manifests/sha256/" + "0" * 64 + ".jsonl.gz", "v", "d", 1))
+MANIFEST = readable_manifest(
+    ManifestLocation(
+        "artifacts", ".glovebox/manifests/sha256/" + "0" * 64 + ".jsonl.gz", "v", "d", 1
+    )
+)
 
 
 def folder(bucket: str, key: str) -> Readable:
@@ -33,20 +43,40 @@ def many(*prefixes: str) -> list[tuple[str, str]]:
     ("objects", "expected"),
     [
         pytest.param([], (), id="none"),
-        pytest.param([("b", "x"), ("b", "a/y")], (key("b", "a/y"), key("b", "x")), id="few are named one by one"),
+        pytest.param(
+            [("b", "x"), ("b", "a/y")],
+            (key("b", "a/y"), key("b", "x")),
+            id="few are named one by one",
+        ),
         pytest.param(many("a/b/"), (folder("b", "a/b/"),), id="many in one folder"),
-        pytest.param(many("a/b/", "a/b/c/"), (folder("b", "a/b/"),), id="a folder and one below it"),
-        pytest.param(many("a/run7/", "a/run70/"), (folder("b", "a/"),), id="names that begin alike are no common folder"),
-        pytest.param([*many("a/"), ("c", "z")], (folder("b", "a/"), key("c", "z")), id="each bucket by itself"),
-        pytest.param([("b", "a/x*"), ("b", "a/y")], (folder("b", "a/"),), id="a key that reads as a pattern"),
+        pytest.param(
+            many("a/b/", "a/b/c/"), (folder("b", "a/b/"),), id="a folder and one below it"
+        ),
+        pytest.param(
+            many("a/run7/", "a/run70/"),
+            (folder("b", "a/"),),
+            id="names that begin alike are no common folder",
+        ),
+        pytest.param(
+            [*many("a/"), ("c", "z")],
+            (folder("b", "a/"), key("c", "z")),
+            id="each bucket by itself",
+        ),
+        pytest.param(
+            [("b", "a/x*"), ("b", "a/y")], (folder("b", "a/"),), id="a key that reads as a pattern"
+        ),
     ],
 )
-def test_listed_objects_are_granted_by_key_or_by_their_folder(objects: Iterable[tuple[str, str]], expected: tuple[Readable, ...]) -> None:
+def test_listed_objects_are_granted_by_key_or_by_their_folder(
+    objects: Iterable[tuple[str, str]], expected: tuple[Readable, ...]
+) -> None:
     assert readable_objects(objects) == expected
 
 
 @pytest.mark.parametrize("objects", [many("a/", "b/"), many(""), [("b", "x*"), ("b", "y")]])
-def test_objects_that_only_their_bucket_holds_together_are_refused(objects: Iterable[tuple[str, str]]) -> None:
+def test_objects_that_only_their_bucket_holds_together_are_refused(
+    objects: Iterable[tuple[str, str]],
+) -> None:
     with pytest.raises(InvalidInput, match="copy them below one prefix") as refused:
         readable_objects(objects)
     assert refused.value.reason == "InputsTooScattered"
@@ -71,10 +101,16 @@ def test_a_policy_reads_and_does_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("readables", "resources"),
     [
-        pytest.param([folder("b", "a/"), folder("b", "a/c/"), key("b", "a/d")], ["b/a/*"], id="what a folder covers is not repeated"),
+        pytest.param(
+            [folder("b", "a/"), folder("b", "a/c/"), key("b", "a/d")],
+            ["b/a/*"],
+            id="what a folder covers is not repeated",
+        ),
         pytest.param([folder("b", ""), folder("b", "a/")], ["b/*"], id="a pin of a whole bucket"),
         pytest.param([folder("b", "a/"), folder("b", "a/")], ["b/a/*"], id="twice the same"),
-        pytest.param([folder("b", "a/"), folder("c", "a/c/")], ["b/a/*", "c/a/c/*"], id="another bucket"),
+        pytest.param(
+            [folder("b", "a/"), folder("c", "a/c/")], ["b/a/*", "c/a/c/*"], id="another bucket"
+        ),
     ],
 )
 def test_a_policy_names_each_place_once(readables: list[Readable], resources: list[str]) -> None:
@@ -89,7 +125,11 @@ def test_a_policy_names_each_place_once(readables: list[Readable], resources: li
         pytest.param([folder("b", "a*/")], "BadPrefix", id="a pattern"),
         pytest.param([folder("b", "${aws:username}/")], "BadPrefix", id="a variable"),
         pytest.param([key("b", "a?")], "BadPrefix", id="a pattern in a key"),
-        pytest.param([folder("b", f"{number}{'x' * 100}/") for number in range(20)], "PolicyTooLong", id="too many"),
+        pytest.param(
+            [folder("b", f"{number}{'x' * 100}/") for number in range(20)],
+            "PolicyTooLong",
+            id="too many",
+        ),
     ],
 )
 def test_what_cannot_be_granted_is_refused(readables: list[Readable], reason: str) -> None:
@@ -100,5 +140,8 @@ def test_what_cannot_be_granted_is_refused(readables: list[Readable], reason: st
 
 def test_a_dozen_inputs_with_their_manifests_fit() -> None:
     inputs = [folder("datasets", f"team-a/flights-{number}/") for number in range(10)]
-    manifests = [key("artifacts", f".glovebox/manifests/sha256/{number:064x}.jsonl.gz") for number in range(6)]
+    manifests = [
+        key("artifacts", f".glovebox/manifests/sha256/{number:064x}.jsonl.gz")
+        for number in range(6)
+    ]
     assert len(input_policy([*inputs, *manifests])) <= MAX_POLICY

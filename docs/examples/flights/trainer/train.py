@@ -1,8 +1,10 @@
 """Learns from the flights of 2013 which will arrive more than 15 minutes late, and says how well it does on later months.
 
-Everything that it depends on comes from the experiment: data and feature definitions as read-only files, parameters and
-seeds as environment variables. It writes `model.joblib` and `metrics.json` to the artifacts of the experiment and
-nothing else; the same inputs, parameters, seeds and number of threads give the same bytes of both.
+Everything that it depends on comes from the experiment: data and feature definitions as read-only
+    files, parameters and
+seeds as environment variables. It writes `model.joblib` and `metrics.json` to the artifacts of the
+experiment and nothing else; the same inputs, parameters, seeds and number of threads give the same
+bytes of both.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ def main(environment: Mapping[str, str]) -> None:
         random_state=seed,
     )
     model.fit(matrix(train, names, categories), train[TARGET])
-    auc = float(roc_auc_score(test[TARGET], model.predict_proba(matrix(test, names, categories))[:, 1]))
+    auc = float(
+        roc_auc_score(test[TARGET], model.predict_proba(matrix(test, names, categories))[:, 1])
+    )
     metrics = {"auc": auc, "iterations": int(model.n_iter_), "rows": rows}
     tell("trained", **metrics)
 
@@ -82,16 +86,25 @@ def required(environment: Mapping[str, str], name: str) -> str:
 def read_features(path: Path) -> dict[str, tuple[ast.expr, str]]:
     """Return expression and type of each feature, by name, as they were pinned."""
     features = json.loads(path.read_text())["features"]
-    return {item["name"]: (ast.parse(item["recipe"]["expression"], mode="eval").body, item["dtype"]) for item in features}
+    return {
+        item["name"]: (ast.parse(item["recipe"]["expression"], mode="eval").body, item["dtype"])
+        for item in features
+    }
 
 
 def read_rows(folder: Path, features: Mapping[str, tuple[ast.expr, str]]) -> dict[str, np.ndarray]:
     """Return one array for each feature over all files below the folder; flights that never arrived are left out."""
-    # Sorted: the order of a folder is no property of the data, and the model depends on the order of the rows.
+    # Sorted: the order of a folder is no property of the data, and the model depends on the order
+    # of the rows.
     files = sorted(folder.rglob("*.parquet"))
     if not files:
         sys.exit(f"{folder} holds no Parquet file: is the input there?")
-    used = {node.id for expression, _ in features.values() for node in ast.walk(expression) if isinstance(node, ast.Name)}
+    used = {
+        node.id
+        for expression, _ in features.values()
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Name)
+    }
     parts: dict[str, list[np.ndarray]] = {name: [] for name in features}
     for file in files:
         table = pq.read_table(file, columns=sorted(used | {ARRIVAL_DELAY}))
@@ -121,7 +134,9 @@ def cast(values: np.ndarray, dtype: str) -> np.ndarray:
     return values.astype(np.str_ if dtype == "string" else dtype)
 
 
-def matrix(rows: Mapping[str, np.ndarray], names: list[str], categories: Mapping[str, np.ndarray]) -> np.ndarray:
+def matrix(
+    rows: Mapping[str, np.ndarray], names: list[str], categories: Mapping[str, np.ndarray]
+) -> np.ndarray:
     """Return the features as numbers, one column each."""
     return np.column_stack([encode(rows[name], categories.get(name)) for name in names])
 
@@ -139,7 +154,9 @@ def put(destination: str, name: str, body: bytes) -> None:
     bucket, _, prefix = destination.removeprefix("s3://").partition("/")
     key = f"{prefix.rstrip('/')}/{name}".lstrip("/")
     digest = hashlib.sha256(body).digest()
-    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=base64.b64encode(digest).decode())
+    boto3.client("s3").put_object(
+        Bucket=bucket, Key=key, Body=body, ChecksumSHA256=base64.b64encode(digest).decode()
+    )
     tell("written", key=key, bytes=len(body), sha256=digest.hex())
 
 

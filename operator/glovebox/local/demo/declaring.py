@@ -27,7 +27,12 @@ def apply_example(stage: Stage, step: Step) -> None:
     Raises:
         LocalError: kubectl failed.
     """
-    folder = write_example(stage.repository / EXAMPLE, stage.folder / "flights", stage.environment.access_for_pods, trainer=stage.trainer)
+    folder = write_example(
+        stage.repository / EXAMPLE,
+        stage.folder / "flights",
+        stage.environment.access_for_pods,
+        trainer=stage.trainer,
+    )
     lines = stage.tools.kubectl("apply", f"--filename={folder}").splitlines()
     step.say(f"{len(lines)} objects")
 
@@ -45,14 +50,26 @@ def write_example(source: Path, target: Path, access: StoreAccess, *, trainer: s
         LocalError: The example has not the fields that are filled in.
     """
     address = urlsplit(access.endpoint)
-    store = {"endpoint": access.endpoint, "region": access.region, "roleArn": access.role_arn, "port": str(address.port)}
+    store = {
+        "endpoint": access.endpoint,
+        "region": access.region,
+        "roleArn": access.role_arn,
+        "port": str(address.port),
+    }
     edits = {
         "objectstore.yaml": {**store, "cidrs": f"[{address.hostname}/32]"},
         "experiment.yaml": {"reference": trainer} if trainer else {},
     }
     for file in sorted(source.glob("*.yaml")):
         text = _filled(file.name, file.read_text(), edits.get(file.name, {}))
-        write_private(target / file.name, text if trainer else re.sub(r"^ +# Started once.*\n +run: .*\n", "", text, flags=re.MULTILINE))
+        write_private(
+            target / file.name,
+            (
+                text
+                if trainer
+                else re.sub(r"^ +# Started once.*\n +run: .*\n", "", text, flags=re.MULTILINE)
+            ),
+        )
     return target
 
 
@@ -61,7 +78,9 @@ def _filled(name: str, text: str, values: Mapping[str, str]) -> str:
     for field, value in values.items():
         text, count = re.subn(rf"^(\s+{field}:) \S+", rf"\g<1> {value}", text, flags=re.MULTILINE)
         if count != 1:
-            raise LocalError("Filling in the example", f"{name} has {count} lines for `{field}`, not 1")
+            raise LocalError(
+                "Filling in the example", f"{name} has {count} lines for `{field}`, not 1"
+            )
     return text
 
 
@@ -76,14 +95,31 @@ def wait_for(resource: str, name: str, *, namespace: str | None = None) -> Any:
 
     def act(stage: Stage, step: Step) -> None:
         items = waited_for(stage, resource, name, namespace=namespace)
-        proven = [entry["type"] for item in items for entry in item["status"]["conditions"] if entry["type"].endswith("Proven")]
-        step.say(f"{len(proven)} proofs" if proven else "" if name != "--all" else ", ".join(item["metadata"]["name"] for item in items))
+        proven = [
+            entry["type"]
+            for item in items
+            for entry in item["status"]["conditions"]
+            if entry["type"].endswith("Proven")
+        ]
+        step.say(
+            f"{len(proven)} proofs"
+            if proven
+            else ""
+            if name != "--all"
+            else ", ".join(item["metadata"]["name"] for item in items)
+        )
 
     return act
 
 
 def waited_for(
-    stage: Stage, resource: str, name: str, *, namespace: str | None, kind: str = "Ready", seconds: int = _WAIT_SECONDS
+    stage: Stage,
+    resource: str,
+    name: str,
+    *,
+    namespace: str | None,
+    kind: str = "Ready",
+    seconds: int = _WAIT_SECONDS,
 ) -> list[dict[str, Any]]:
     """Return objects of which `kubectl wait` has seen that a condition holds.
 
@@ -101,11 +137,19 @@ def waited_for(
     where = [f"--namespace={namespace}"] if namespace else []
     waiting = ("wait", f"--for=condition={kind}", f"--timeout={seconds}s", resource, name, *where)
     answer = stage.tools.try_kubectl(*waiting, timeout=seconds + 30)
-    found = json.loads(stage.tools.kubectl("get", resource, *([] if name == "--all" else [name]), "--output=json", *where))
+    found = json.loads(
+        stage.tools.kubectl(
+            "get", resource, *([] if name == "--all" else [name]), "--output=json", *where
+        )
+    )
     items: list[dict[str, Any]] = found.get("items", [found])
     if answer.code != 0:
-        reports = "\n".join(_report(item) for item in items if condition(item, kind).get("status") != "True")
-        raise LocalError(f"`{answer.command}`", f"it says: {answer.text}\n{reports}", stage.operator.log)
+        reports = "\n".join(
+            _report(item) for item in items if condition(item, kind).get("status") != "True"
+        )
+        raise LocalError(
+            f"`{answer.command}`", f"it says: {answer.text}\n{reports}", stage.operator.log
+        )
     return items
 
 
@@ -117,8 +161,13 @@ def condition(obj: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 def _report(obj: Mapping[str, Any]) -> str:
     entries = (obj.get("status") or {}).get("conditions") or ()
-    lines = [f"  {entry['type']}={entry['status']} {entry['reason']}: {entry.get('message', '')}" for entry in entries]
-    return "\n".join([f"{obj['kind']} {obj['metadata']['name']}:", *(lines or ["  no condition yet"])])
+    lines = [
+        f"  {entry['type']}={entry['status']} {entry['reason']}: {entry.get('message', '')}"
+        for entry in entries
+    ]
+    return "\n".join(
+        [f"{obj['kind']} {obj['metadata']['name']}:", *(lines or ["  no condition yet"])]
+    )
 
 
 WAITS = (

@@ -24,7 +24,9 @@ class Loaded:
     bytes: int
 
 
-def load(access: StoreAccess, files: Iterable[DataFile], say: Callable[[str], None] = lambda _: None) -> Loaded:
+def load(
+    access: StoreAccess, files: Iterable[DataFile], say: Callable[[str], None] = lambda _: None
+) -> Loaded:
     """Put the files into the bucket, which is created with versions; the store checks the SHA-256 of each on arrival.
 
     Args:
@@ -33,9 +35,13 @@ def load(access: StoreAccess, files: Iterable[DataFile], say: Callable[[str], No
         say: Told how far it is.
 
     Raises:
-        LocalError: The store refused, or answered without a version: a pin could not hold on to such an object.
+        LocalError: The store refused, or answered without a version: a pin could not hold on to
+            such an object.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy, and only the demonstration needs it
+    from botocore.exceptions import (  # noqa: PLC0415
+        BotoCoreError,
+        ClientError,
+    )
 
     client = _client(access)
     objects = size = 0
@@ -56,7 +62,9 @@ def _put(client: Any, file: DataFile) -> None:
     checksum = base64.b64encode(hashlib.sha256(file.body).digest()).decode()
     answer = client.put_object(Bucket=BUCKET, Key=file.key, Body=file.body, ChecksumSHA256=checksum)
     if not answer.get("VersionId"):
-        raise LocalError(_STEP, f"the store gave no version to {file.key}, though the bucket keeps versions")
+        raise LocalError(
+            _STEP, f"the store gave no version to {file.key}, though the bucket keeps versions"
+        )
 
 
 def _client(access: StoreAccess) -> Any:

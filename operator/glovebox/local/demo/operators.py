@@ -79,7 +79,9 @@ class OperatorProcess:
         return {
             "enabled": False,
             "identities": [OPERATOR_USER],
-            "subjects": [{"kind": "User", "name": OPERATOR_USER, "apiGroup": "rbac.authorization.k8s.io"}],
+            "subjects": [
+                {"kind": "User", "name": OPERATOR_USER, "apiGroup": "rbac.authorization.k8s.io"}
+            ],
         }
 
     @property
@@ -92,7 +94,10 @@ class OperatorProcess:
         """What a person types to see its metrics and to follow its log."""
         return (
             f"curl http://{LOOPBACK}:{self._port}/metrics",
-            f"{self._program} local logs operator --name {self._environment.state.root.name} --follow",
+            (
+                f"{self._program} local logs operator --name {self._environment.state.root.name}"
+                " --follow"
+            ),
         )
 
     def start(self, step: Step) -> None:
@@ -115,7 +120,9 @@ class OperatorProcess:
             LocalError: It does not answer.
         """
         try:
-            with urllib.request.urlopen(f"http://{LOOPBACK}:{self._port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(
+                f"http://{LOOPBACK}:{self._port}{path}", timeout=10
+            ) as answer:
                 text: str = answer.read().decode()
         except OSError as error:
             raise LocalError(f"Reading {path} of the operator", str(error), self.log) from error
@@ -145,13 +152,18 @@ class OperatorDeployment:
     @property
     def log(self) -> Path:
         """A copy of what its container has logged until now."""
-        self._log.write_text(self._tools.try_kubectl("logs", f"--namespace={OPERATOR_NAMESPACE}", _DEPLOYMENT).text)
+        self._log.write_text(
+            self._tools.try_kubectl("logs", f"--namespace={OPERATOR_NAMESPACE}", _DEPLOYMENT).text
+        )
         return self._log
 
     @property
     def commands(self) -> tuple[str, ...]:
         """What a person types to see its metrics and to follow its log."""
-        return (f"kubectl get --raw {_PAGES}/metrics", f"kubectl logs --namespace {OPERATOR_NAMESPACE} {_DEPLOYMENT} --follow")
+        return (
+            f"kubectl get --raw {_PAGES}/metrics",
+            f"kubectl logs --namespace {OPERATOR_NAMESPACE} {_DEPLOYMENT} --follow",
+        )
 
     def start(self, step: Step) -> None:
         """Wait until the chart's Deployment is rolled out.
@@ -159,7 +171,14 @@ class OperatorDeployment:
         Raises:
             LocalError: It was not in time.
         """
-        self._tools.kubectl("rollout", "status", f"--namespace={OPERATOR_NAMESPACE}", _DEPLOYMENT, "--timeout=90s", timeout=120)
+        self._tools.kubectl(
+            "rollout",
+            "status",
+            f"--namespace={OPERATOR_NAMESPACE}",
+            _DEPLOYMENT,
+            "--timeout=90s",
+            timeout=120,
+        )
         step.say(f"{_DEPLOYMENT} in {OPERATOR_NAMESPACE}")
 
     def page(self, path: str) -> str:

@@ -29,12 +29,32 @@ def install_chart(stage: Stage, step: Step) -> None:
     Raises:
         LocalError: Helm failed.
     """
-    values = {"operator": stage.operator.values, "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]}}
+    values = {
+        "operator": stage.operator.values,
+        "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]},
+    }
     chart = str(stage.repository / "helm" / "glovebox")
-    command = ("upgrade", "--install", "glovebox", chart, f"--namespace={OPERATOR_NAMESPACE}", "--create-namespace", "--wait", "--values=-")
+    command = (
+        "upgrade",
+        "--install",
+        "glovebox",
+        chart,
+        f"--namespace={OPERATOR_NAMESPACE}",
+        "--create-namespace",
+        "--wait",
+        "--values=-",
+    )
     stage.tools.helm(*command, stdin=json.dumps(values), timeout=_HELM_TIMEOUT)
-    policies = stage.tools.get("validatingadmissionpolicies", selector="app.kubernetes.io/name=glovebox")["items"]
-    kinds = [line for line in stage.tools.kubectl("api-resources", "--api-group=glovebox.dev", "--no-headers").splitlines() if line.strip()]
+    policies = stage.tools.get(
+        "validatingadmissionpolicies", selector="app.kubernetes.io/name=glovebox"
+    )["items"]
+    kinds = [
+        line
+        for line in stage.tools.kubectl(
+            "api-resources", "--api-group=glovebox.dev", "--no-headers"
+        ).splitlines()
+        if line.strip()
+    ]
     step.say(f"{len(kinds)} kinds, {len(policies)} guards")
 
 
@@ -58,7 +78,10 @@ def hand_over_keys(stage: Stage, step: Step) -> None:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": CREDENTIALS, "namespace": OPERATOR_NAMESPACE},
-        "stringData": {"accessKeyId": keys.access_key_id, "secretAccessKey": keys.secret_access_key},
+        "stringData": {
+            "accessKeyId": keys.access_key_id,
+            "secretAccessKey": keys.secret_access_key,
+        },
     }
     # On standard input: arguments can be read by every user of the machine.
     stage.tools.kubectl("apply", "--filename=-", stdin=json.dumps(secret))
@@ -77,7 +100,10 @@ def load_data(stage: Stage, step: Step) -> None:
         files.append(file)
         rows += file.rows
     loaded = loading.load(stage.environment.access, files, step.say)
-    step.say(f"{rows:,} records, {loaded.objects} files, {loaded.bytes / 1e6:.1f} MB in s3://{loading.BUCKET}")
+    step.say(
+        f"{rows:,} records, {loaded.objects} files, {loaded.bytes / 1e6:.1f} MB in"
+        f" s3://{loading.BUCKET}"
+    )
 
 
 def wait_for_guards(stage: Stage, step: Step) -> None:
@@ -93,10 +119,15 @@ def wait_for_guards(stage: Stage, step: Step) -> None:
     }
     deadline = time.monotonic() + _GUARD_TIMEOUT
     while True:
-        answer = stage.tools.try_kubectl("create", "--dry-run=server", "--filename=-", person=ADMIN, stdin=json.dumps(decoy))
+        answer = stage.tools.try_kubectl(
+            "create", "--dry-run=server", "--filename=-", person=ADMIN, stdin=json.dumps(decoy)
+        )
         if _GUARD in answer.err:
             step.say("a forged namespace is refused")
             return
         if time.monotonic() > deadline:
-            raise LocalError("Waiting for the guards", f"after {_GUARD_TIMEOUT:.0f} s a forged namespace still gives: {answer.text}")
+            raise LocalError(
+                "Waiting for the guards",
+                f"after {_GUARD_TIMEOUT:.0f} s a forged namespace still gives: {answer.text}",
+            )
         time.sleep(_POLL_INTERVAL)

@@ -34,7 +34,9 @@ def refused_by_the_api_server(file: str) -> Act:
         if answer.code == 0:
             raise LocalError(f"`{shown}`", f"it must be refused, and was not: {answer.text}")
         if "is invalid" not in answer.err and "denied request" not in answer.err:
-            raise LocalError(f"`{shown}`", f"it was refused, but not by a rule of ours: {answer.text}")
+            raise LocalError(
+                f"`{shown}`", f"it was refused, but not by a rule of ours: {answer.text}"
+            )
         step.say("refused by the API server")
         return quote(shown, answer.err.replace(str(stage.repository) + "/", ""))
 
@@ -51,23 +53,41 @@ def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
 
     file = REFUSALS / f"{OVER_QUOTA}.yaml"
     applied = stage.tools.kubectl("apply", "-f", str(stage.repository / file))
-    wait = ("wait", "--for=condition=Stalled", f"--timeout={_WAIT_SECONDS}s", "experiments.glovebox.dev", OVER_QUOTA, f"--namespace={TEAM}")
+    wait = (
+        "wait",
+        "--for=condition=Stalled",
+        f"--timeout={_WAIT_SECONDS}s",
+        "experiments.glovebox.dev",
+        OVER_QUOTA,
+        f"--namespace={TEAM}",
+    )
     waited = stage.tools.try_kubectl(*wait, timeout=_WAIT_SECONDS + 30)
     listed = stage.tools.kubectl("get", "experiment", OVER_QUOTA, f"--namespace={TEAM}")
     experiment = stage.tools.get("experiments.glovebox.dev", OVER_QUOTA, namespace=TEAM)
     ready = condition(experiment, "Ready")
     if waited.code != 0 or ready.get("status") != "False":
-        raise LocalError("Applying an Experiment over quota", f"it must stall, and did not: {json.dumps(experiment.get('status'))}")
-    found = stage.tools.get("namespaces", selector=f"{names.LABEL_EXPERIMENT}={OVER_QUOTA}")["items"]
+        raise LocalError(
+            "Applying an Experiment over quota",
+            f"it must stall, and did not: {json.dumps(experiment.get('status'))}",
+        )
+    found = stage.tools.get("namespaces", selector=f"{names.LABEL_EXPERIMENT}={OVER_QUOTA}")[
+        "items"
+    ]
     if found or (experiment.get("status") or {}).get("namespace"):
-        raise LocalError("Applying an Experiment over quota", f"something was created for it: {[obj['metadata']['name'] for obj in found]}")
+        raise LocalError(
+            "Applying an Experiment over quota",
+            f"something was created for it: {[obj['metadata']['name'] for obj in found]}",
+        )
     stage.tools.kubectl("delete", "-f", str(stage.repository / file), "--timeout=30s")
     step.say("refused by the operator, nothing was created")
     path = '{.status.conditions[?(@.type=="Ready")].message}'
     return Group(
         quote(f"kubectl apply -f {file}", applied),
         quote(f"kubectl get experiment {OVER_QUOTA} --namespace={TEAM}", listed),
-        quote(f"kubectl get experiment {OVER_QUOTA} --namespace={TEAM} --output=jsonpath='{path}'", ready["message"]),
+        quote(
+            f"kubectl get experiment {OVER_QUOTA} --namespace={TEAM} --output=jsonpath='{path}'",
+            ready["message"],
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Fifth chapter: somebody tears down a wall. First the API server refuses; behind the broken glass the operator repairs.
 
-The seconds are measured by a `kubectl get --watch` of our own, from the event that says the policy is deleted to the one
-that says it is there again: not by the operator that is being measured.
+The seconds are measured by a `kubectl get --watch` of our own, from the event that says the policy
+is deleted to the one that says it is there again: not by the operator that is being measured.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def refuse_deletion(stage: Stage, step: Step) -> RenderableType:
     command = ("delete", "networkpolicy", POLICY, f"--namespace={namespace}")
     answer = stage.tools.try_kubectl(*command, person=ADMIN)
     if answer.code == 0 or "denied request" not in answer.err:
-        raise LocalError(f"`{answer.command}`", f"a guard must refuse it, and did not: {answer.text}")
+        raise LocalError(
+            f"`{answer.command}`", f"a guard must refuse it, and did not: {answer.text}"
+        )
     step.say("refused by the API server")
     return quote(answer.command, answer.err)
 
@@ -54,13 +56,17 @@ def break_and_repair(stage: Stage, step: Step) -> RenderableType:
     namespace = stage.sealed_namespace
     with _Watch(stage, namespace) as watch:
         before = watch.next("ADDED")
-        answer = stage.tools.try_kubectl("delete", "networkpolicy", POLICY, f"--namespace={namespace}", person=BREAK_GLASS_ADMIN)
+        answer = stage.tools.try_kubectl(
+            "delete", "networkpolicy", POLICY, f"--namespace={namespace}", person=BREAK_GLASS_ADMIN
+        )
         if answer.code != 0:
             raise LocalError(f"`{answer.command}`", f"it says: {answer.text}")
         deleted = watch.next("DELETED")
         again = watch.next("ADDED")
     if again.uid == before.uid:
-        raise LocalError("Repairing the NetworkPolicy", "the object that came back is the one that was deleted")
+        raise LocalError(
+            "Repairing the NetworkPolicy", "the object that came back is the one that was deleted"
+        )
     seconds = again.seen - deleted.seen
     drift = _recorded(stage, time.monotonic, time.sleep)
     step.say(f"back after {seconds:.3f} s")
@@ -74,9 +80,16 @@ def _recorded(stage: Stage, clock: Callable[[], float], sleep: Callable[[float],
         drift = (stage.experiment.get("status") or {}).get("drift") or {}
         last = drift.get("last") or {}
         if drift.get("repairs") and last.get("name") == POLICY:
-            return f"status.drift: repairs {drift['repairs']}, last: {last['kind']} {last['name']}, {last['change']}"
+            return (
+                f"status.drift: repairs {drift['repairs']}, last: {last['kind']} {last['name']},"
+                f" {last['change']}"
+            )
         if clock() > deadline:
-            raise LocalError("Repairing the NetworkPolicy", f"the Experiment's status does not tell of it: {drift}", stage.operator.log)
+            raise LocalError(
+                "Repairing the NetworkPolicy",
+                f"the Experiment's status does not tell of it: {drift}",
+                stage.operator.log,
+            )
         sleep(0.1)
 
 
@@ -96,7 +109,9 @@ class _Watch:
         self._events: queue.Queue[_Event] = queue.Queue()
 
     def __enter__(self) -> Self:
-        self._child: subprocess.Popen[str] = self._stage.tools.watch("networkpolicy", POLICY, namespace=self._namespace)
+        self._child: subprocess.Popen[str] = self._stage.tools.watch(
+            "networkpolicy", POLICY, namespace=self._namespace
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
@@ -123,7 +138,11 @@ class _Watch:
                 break
             if event.kind == kind:
                 return event
-        raise LocalError("Watching the NetworkPolicy", f"no {kind} within {_TIMEOUT:.0f} s", self._stage.operator.log)
+        raise LocalError(
+            "Watching the NetworkPolicy",
+            f"no {kind} within {_TIMEOUT:.0f} s",
+            self._stage.operator.log,
+        )
 
     def _read(self) -> None:
         for line in self._child.stdout or ():

@@ -1,7 +1,9 @@
 """Plays the demonstration, and leaves nothing behind unless it is told to.
 
-Whatever happens, nothing is hidden: a step that fails is named with its cause and its log, and the exit code is 0 only
-when every step did what it says. After a failure the processes are ended and the logs stay; interrupted, all of it goes.
+Whatever happens, nothing is hidden: a step that fails is named with its cause and its log, and the
+    exit code is 0 only
+when every step did what it says. After a failure the processes are ended and the logs stay;
+interrupted, all of it goes.
 """
 
 from __future__ import annotations
@@ -37,7 +39,14 @@ TRAINER_REPOSITORY = "registry.example/flights/trainer"
 _WIDTH = 100
 
 
-def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bool | None = None, driver: DriverName = "embedded") -> None:
+def run_demo(
+    console: Console,
+    *,
+    name: str = NAME,
+    keep: bool = False,
+    node: bool | None = None,
+    driver: DriverName = "embedded",
+) -> None:
     """Play the whole demonstration; where no node can run it leaves out the run, and says so.
 
     Args:
@@ -57,8 +66,19 @@ def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bo
     if node and obstacle:
         raise LocalError("Starting a node", obstacle)
     with_node = obstacle is None if node is None else node
-    console.print("\n[bold]Glovebox[/] from nothing to a sealed namespace: a real API server, a real store, real data\n", highlight=False)
-    left_out = None if with_node else f"the run, and with it packets, read-only mounts and the seal: {_why_left_out(obstacle)}"
+    console.print(
+        "\n[bold]Glovebox[/] from nothing to a sealed namespace: a real API server, a real store,"
+        " real data\n",
+        highlight=False,
+    )
+    left_out = (
+        None
+        if with_node
+        else (
+            "the run, and with it packets, read-only mounts and the seal:"
+            f" {_why_left_out(obstacle)}"
+        )
+    )
     if left_out:
         console.print(f"Left out here: {left_out}\n", markup=False, highlight=False, soft_wrap=True)
     nodes = int(with_node and driver == "embedded")
@@ -67,12 +87,20 @@ def run_demo(console: Console, *, name: str = NAME, keep: bool = False, node: bo
         play(chapters(run=with_node), stage, progress, console)
         namespace = stage.sealed_namespace
         happened = "All of it happened" if with_node else "All of it but the run happened"
-        console.print(f"[bold green]{happened}[/], in {time.monotonic() - started:.0f} s.", highlight=False)
-        console.print(_farewell(name, namespace, stage.operator.commands) if keep else _invitation(), highlight=False, soft_wrap=True)
+        console.print(
+            f"[bold green]{happened}[/], in {time.monotonic() - started:.0f} s.", highlight=False
+        )
+        console.print(
+            _farewell(name, namespace, stage.operator.commands) if keep else _invitation(),
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @contextmanager
-def environment_of(name: str, progress: Progress, *, keep: bool, driver: DriverName = "embedded", nodes: int = 0) -> Iterator[Environment]:
+def environment_of(
+    name: str, progress: Progress, *, keep: bool, driver: DriverName = "embedded", nodes: int = 0
+) -> Iterator[Environment]:
     """Bring a fresh environment up; at the end of the block take it down, unless it is to be kept.
 
     Raises:
@@ -112,7 +140,11 @@ def open_stage(environment: Environment, progress: Progress, repository: Path) -
     helm = ensure_program(HELM, progress) / "helm"
     folder = environment.state.root / "demo"
     shutil.rmtree(folder, ignore_errors=True)
-    glovebox, trainer = load_images(environment, repository, progress) if environment.driver.runs_pods else (None, None)
+    glovebox, trainer = (
+        load_images(environment, repository, progress)
+        if environment.driver.runs_pods
+        else (None, None)
+    )
     tools = Tools(kubectl, helm, environment.kubeconfig, folder / "home")
     operator: Operator = (
         OperatorDeployment(tools, glovebox, environment.state.logs)
@@ -129,8 +161,11 @@ def load_images(environment: Environment, repository: Path, progress: Progress) 
         LocalError: One could not be built or loaded.
     """
     driver = environment.driver
-    glovebox, trainer = (driver.build_image(source, repository, progress) for source in (GLOVEBOX, TRAINER))
-    # By the name that the example and its profile have for it; there is no registry that could contradict.
+    glovebox, trainer = (
+        driver.build_image(source, repository, progress) for source in (GLOVEBOX, TRAINER)
+    )
+    # By the name that the example and its profile have for it; there is no registry that could
+    # contradict.
     named = f"{TRAINER_REPOSITORY}@{trainer.reference.partition('@')[2]}"
     with progress.step("Loading the images onto the node") as step:
         for image, reference in ((glovebox, glovebox.reference), (trainer, named)):
@@ -140,7 +175,11 @@ def load_images(environment: Environment, repository: Path, progress: Progress) 
 
 
 def _why_left_out(obstacle: str | None) -> str:
-    return f"{obstacle} (`--driver kind` does all of it in containers)" if obstacle else "no node was wanted"
+    return (
+        f"{obstacle} (`--driver kind` does all of it in containers)"
+        if obstacle
+        else "no node was wanted"
+    )
 
 
 def play(chapters: Iterable[Chapter], stage: Stage, progress: Progress, console: Console) -> None:
@@ -168,8 +207,11 @@ def _act(step: DemoStep, stage: Stage, shown: Step) -> RenderableType | None:
     except LocalError:
         raise
     except Exception as error:
-        # What the cluster answered was not what the step expects: the reader shall know which step, not read a trace.
-        raise LocalError(step.title, f"{type(error).__name__}: {error}", stage.operator.log) from error
+        # What the cluster answered was not what the step expects: the reader shall know which step,
+        # not read a trace.
+        raise LocalError(
+            step.title, f"{type(error).__name__}: {error}", stage.operator.log
+        ) from error
 
 
 def make_console() -> Console:
@@ -200,8 +242,8 @@ def _farewell(name: str, namespace: str, commands: Iterable[str]) -> str:
         f"  kubectl describe experiment {EXPERIMENT} --namespace {TEAM}\n"
         f"  kubectl get networkpolicies,resourcequotas,rolebindings --namespace {namespace}\n"
         "  kubectl explain experiment.spec.inputs\n"
-        f"  kubectl auth can-i --list --namespace {namespace} --as dana --as-group glovebox:team:{TEAM}\n"
+        f"  kubectl auth can-i --list --namespace {namespace} --as dana --as-group"
+        f" glovebox:team:{TEAM}\n"
         + "".join(f"  {command}\n" for command in commands)
-        + "\n"
-        "End it:  make down"
+        + "\nEnd it:  make down"
     )

@@ -31,7 +31,8 @@ def wait_for_proof(stage: Stage, step: Step) -> None:
     """Wait until the walls were tried from inside and held; the run waits for that too, as the example's profile requires.
 
     Raises:
-        LocalError: They do not hold, or nothing was proven in time; with what the Experiment's status says.
+        LocalError: They do not hold, or nothing was proven in time; with what the Experiment's
+            status says.
     """
     isolation = _wait(stage, "Isolated", _PROOF_SECONDS)["isolation"]
     step.say(f"{isolation['attempts']} attempts from inside")
@@ -53,7 +54,9 @@ def show_log(stage: Stage, step: Step) -> RenderableType:
     Raises:
         LocalError: kubectl failed, or it said nothing.
     """
-    answer = stage.tools.try_kubectl("logs", f"job/{names.RUN_JOB}", "--container=run", f"--namespace={stage.sealed_namespace}")
+    answer = stage.tools.try_kubectl(
+        "logs", f"job/{names.RUN_JOB}", "--container=run", f"--namespace={stage.sealed_namespace}"
+    )
     lines = answer.out.splitlines()
     if answer.code != 0 or not lines:
         raise LocalError(f"`{answer.command}`", f"it says: {answer.text or 'nothing'}")
@@ -83,15 +86,21 @@ def verify(stage: Stage, step: Step) -> RenderableType:
     key.write_bytes(base64.b64decode(secret["data"]["public.pem"]))
     variables = {**os.environ, **stage.environment.access.variables}
     command = [sys.executable, "-m", "glovebox.cli", "verify", uri, "--key", str(key)]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=_VERIFY_SECONDS, check=False)
+    done = subprocess.run(
+        command, env=variables, capture_output=True, text=True, timeout=_VERIFY_SECONDS, check=False
+    )
     shown = f"glovebox verify {uri} --key {key.name}"
     if done.returncode != 0:
-        raise LocalError(f"`{shown}`", f"exit code {done.returncode}, it says:\n{done.stdout}{done.stderr}")
+        raise LocalError(
+            f"`{shown}`", f"exit code {done.returncode}, it says:\n{done.stdout}{done.stderr}"
+        )
     step.say("the seal holds")
     return quote(shown, done.stdout)
 
 
 def _wait(stage: Stage, kind: str, seconds: int) -> dict[str, Any]:
-    (experiment,) = waited_for(stage, EXPERIMENTS, EXPERIMENT, namespace=TEAM, kind=kind, seconds=seconds)
+    (experiment,) = waited_for(
+        stage, EXPERIMENTS, EXPERIMENT, namespace=TEAM, kind=kind, seconds=seconds
+    )
     status: dict[str, Any] = experiment["status"]
     return status

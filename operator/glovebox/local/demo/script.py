@@ -27,7 +27,10 @@ _PREPARATION = (
         (
             DemoStep(f"kubectl apply -f {EXAMPLE}", declaring.apply_example),
             *(
-                DemoStep(_wait_title(resource, name), declaring.wait_for(resource, name, namespace=namespace))
+                DemoStep(
+                    _wait_title(resource, name),
+                    declaring.wait_for(resource, name, namespace=namespace),
+                )
                 for resource, name, namespace in declaring.WAITS
             ),
         ),

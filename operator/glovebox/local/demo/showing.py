@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from glovebox.local.progress import Step
 
 # What the operator puts into an Experiment's namespace, in the order in which it does.
-PROVISIONED = ("networkpolicies", "resourcequotas", "limitranges", "configmaps", "serviceaccounts", "rolebindings", "secrets")
+PROVISIONED = (
+    "networkpolicies",
+    "resourcequotas",
+    "limitranges",
+    "configmaps",
+    "serviceaccounts",
+    "rolebindings",
+    "secrets",
+)
 _SHORT_DIGEST = len("sha256:") + 12
 
 
@@ -29,11 +37,24 @@ def show_pins(stage: Stage, step: Step) -> Table:
         LocalError: kubectl failed, or a pin that is Ready has no digest.
     """
     table = _table("pin", "kind", "holds", "content digest", "read in full")
-    pins = [*_items(stage, "datasetpins.glovebox.dev"), *_items(stage, "featuresetpins.glovebox.dev")]
+    pins = [
+        *_items(stage, "datasetpins.glovebox.dev"),
+        *_items(stage, "featuresetpins.glovebox.dev"),
+    ]
     for pin in pins:
         status = pin["status"]
-        holds = f"{status['objects']} objects, {_megabytes(status['bytes'])}" if "objects" in status else f"{status['features']} features"
-        table.add_row(pin["metadata"]["name"], pin["kind"], holds, _short(status["digest"]), _clock(status.get("verifiedTime", "")))
+        holds = (
+            f"{status['objects']} objects, {_megabytes(status['bytes'])}"
+            if "objects" in status
+            else f"{status['features']} features"
+        )
+        table.add_row(
+            pin["metadata"]["name"],
+            pin["kind"],
+            holds,
+            _short(status["digest"]),
+            _clock(status.get("verifiedTime", "")),
+        )
     step.say(f"{len(pins)} pins")
     return table
 
@@ -47,7 +68,9 @@ def show_experiment(stage: Stage, step: Step) -> Table:
     experiment = stage.experiment
     status = experiment["status"]
     if not status.get("digest") or not status.get("namespace"):
-        raise LocalError("Reading the Experiment", f"it is Ready without digest or namespace: {status}")
+        raise LocalError(
+            "Reading the Experiment", f"it is Ready without digest or namespace: {status}"
+        )
     table = _table("", "")
     table.add_row("namespace", status["namespace"])
     table.add_row("digest", status["digest"])
@@ -59,7 +82,9 @@ def show_experiment(stage: Stage, step: Step) -> Table:
         table.add_row("credentials end", _clock(artifacts["credentialsExpireTime"]))
     for entry in status["conditions"]:
         table.add_row(entry["type"], _answer(entry))
-    step.say(f"{experiment['metadata']['name']}, {condition(experiment, 'Ready').get('reason', '')}")
+    step.say(
+        f"{experiment['metadata']['name']}, {condition(experiment, 'Ready').get('reason', '')}"
+    )
     return table
 
 
@@ -81,10 +106,16 @@ def show_namespace(stage: Stage, step: Step) -> Table:
     selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     found = stage.tools.get(",".join(PROVISIONED), namespace=namespace, selector=selector)["items"]
     if not found:
-        raise LocalError("Looking into the Experiment's namespace", f"{namespace} holds nothing of the operator's")
+        raise LocalError(
+            "Looking into the Experiment's namespace",
+            f"{namespace} holds nothing of the operator's",
+        )
     order = {name: index for index, name in enumerate(PROVISIONED)}
     table = _table("kind", "name", "says")
-    for obj in sorted(found, key=lambda obj: (order.get(_plural(obj["kind"]), len(order)), obj["metadata"]["name"])):
+    for obj in sorted(
+        found,
+        key=lambda obj: (order.get(_plural(obj["kind"]), len(order)), obj["metadata"]["name"]),
+    ):
         table.add_row(obj["kind"], obj["metadata"]["name"], describe(obj))
     step.say(f"{len(found)} objects in {namespace}")
     return table
@@ -102,20 +133,35 @@ def _describe_quota(obj: Mapping[str, Any]) -> str:
 
 def _describe_limits(obj: Mapping[str, Any]) -> str:
     default = obj["spec"]["limits"][0].get("default", {})
-    return "a container gets " + ", ".join(f"{name} {value}" for name, value in sorted(default.items())) + " unless it says"
+    return (
+        "a container gets "
+        + ", ".join(f"{name} {value}" for name, value in sorted(default.items()))
+        + " unless it says"
+    )
 
 
 def _describe_snapshot(obj: Mapping[str, Any]) -> str:
     digest = obj["data"].get("digest")
-    return ", ".join(["immutable" if obj.get("immutable") else "can be edited", *([_short(digest)] if digest else [])])
+    return ", ".join(
+        [
+            "immutable" if obj.get("immutable") else "can be edited",
+            *([_short(digest)] if digest else []),
+        ]
+    )
 
 
 def _describe_binding(obj: Mapping[str, Any]) -> str:
-    return f"{obj['roleRef']['name']} for " + ", ".join(subject["name"] for subject in obj.get("subjects") or ())
+    return f"{obj['roleRef']['name']} for " + ", ".join(
+        subject["name"] for subject in obj.get("subjects") or ()
+    )
 
 
 def _describe_account(obj: Mapping[str, Any]) -> str:
-    return "no token is mounted" if obj.get("automountServiceAccountToken") is False else "a token is mounted"
+    return (
+        "no token is mounted"
+        if obj.get("automountServiceAccountToken") is False
+        else "a token is mounted"
+    )
 
 
 def _describe_secret(obj: Mapping[str, Any]) -> str:
@@ -128,7 +174,10 @@ def _describe_policy(obj: Mapping[str, Any]) -> str:
     for direction, preposition in (("egress", "to"), ("ingress", "from")):
         for rule in spec.get(direction) or ():
             peers = [_peer(peer) for peer in rule.get(preposition) or ()] or ["anywhere"]
-            ports = ", ".join(f"{port.get('protocol', 'TCP')} {port.get('port', 'any')}" for port in rule.get("ports") or ())
+            ports = ", ".join(
+                f"{port.get('protocol', 'TCP')} {port.get('port', 'any')}"
+                for port in rule.get("ports") or ()
+            )
             ways.append(f"{preposition} {', '.join(peers)}" + (f": {ports}" if ports else ""))
     closed = " and ".join(kind.lower() for kind in spec.get("policyTypes") or ())
     return "; ".join(ways) if ways else f"all {closed} closed"
@@ -166,9 +215,18 @@ def show_metrics(stage: Stage, step: Step) -> Table:
     ready = samples.get("glovebox_experiment_time_to_ready_seconds_sum", 0.0)
     count = samples.get("glovebox_experiment_time_to_ready_seconds_count", 0.0)
     rows = (
-        ("from the Experiment's creation to Ready, its pins included", f"{ready / count:.2f} s" if count else "-"),
-        ("bytes read and hashed to pin the data", _megabytes(samples.get("glovebox_digest_checked_bytes_total", 0.0))),
-        ("requests to the API server so far", f"{samples.get('glovebox_kube_requests_total', 0.0):.0f}"),
+        (
+            "from the Experiment's creation to Ready, its pins included",
+            f"{ready / count:.2f} s" if count else "-",
+        ),
+        (
+            "bytes read and hashed to pin the data",
+            _megabytes(samples.get("glovebox_digest_checked_bytes_total", 0.0)),
+        ),
+        (
+            "requests to the API server so far",
+            f"{samples.get('glovebox_kube_requests_total', 0.0):.0f}",
+        ),
         ("memory of the operator", _megabytes(samples.get("process_resident_memory_bytes", 0.0))),
     )
     table = _table("", "")
@@ -200,7 +258,13 @@ def _plural(kind: str) -> str:
 def _table(*headers: str) -> Table:
     from rich.table import Table  # noqa: PLC0415 - `glovebox --help` must not pay for it
 
-    table = Table(box=None, header_style="bold dim", pad_edge=False, padding=(0, 2, 0, 0), show_header=any(headers))
+    table = Table(
+        box=None,
+        header_style="bold dim",
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_header=any(headers),
+    )
     for header in headers:
         table.add_column(header, overflow="fold")
     return table

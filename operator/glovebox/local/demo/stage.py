@@ -55,7 +55,14 @@ class Stage:
         trainer: The trainer's image by digest, where pods can run.
     """
 
-    def __init__(self, environment: Environment, tools: Tools, repository: Path, operator: Operator, trainer: str | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        tools: Tools,
+        repository: Path,
+        operator: Operator,
+        trainer: str | None = None,
+    ) -> None:
         self.environment = environment
         self.tools = tools
         self.repository = repository
@@ -92,6 +99,11 @@ def find_repository() -> Path:
         LocalError: It was installed from elsewhere.
     """
     folder = Path(__file__).parents[4]
-    if (folder / "helm" / "glovebox" / "Chart.yaml").exists() and (folder / "docs" / "examples" / "flights").is_dir():
+    if (folder / "helm" / "glovebox" / "Chart.yaml").exists() and (
+        folder / "docs" / "examples" / "flights"
+    ).is_dir():
         return folder
-    raise LocalError("Looking for the examples", f"{folder} is no clone of the repository: clone it and run `make demo` there")
+    raise LocalError(
+        "Looking for the examples",
+        f"{folder} is no clone of the repository: clone it and run `make demo` there",
+    )

@@ -57,7 +57,10 @@ class Tools:
         self._kubectl = kubectl
         self._helm = helm
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        caches = {name: str(home / name.lower()) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+        caches = {
+            name: str(home / name.lower())
+            for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+        }
         self._environment = {
             "KUBECONFIG": str(kubeconfig),
             "HOME": str(home),
@@ -66,7 +69,13 @@ class Tools:
             **caches,
         }
 
-    def try_kubectl(self, *arguments: str, person: Person | None = None, stdin: str | None = None, timeout: float = _TIMEOUT) -> Answer:
+    def try_kubectl(
+        self,
+        *arguments: str,
+        person: Person | None = None,
+        stdin: str | None = None,
+        timeout: float = _TIMEOUT,
+    ) -> Answer:
         """Run kubectl and return how it ended, whatever that is.
 
         Args:
@@ -78,9 +87,19 @@ class Tools:
         Raises:
             LocalError: It did not end in time.
         """
-        return self._run([self._kubectl, *arguments, *(person.flags if person else ())], stdin=stdin, timeout=timeout)
+        return self._run(
+            [self._kubectl, *arguments, *(person.flags if person else ())],
+            stdin=stdin,
+            timeout=timeout,
+        )
 
-    def kubectl(self, *arguments: str, person: Person | None = None, stdin: str | None = None, timeout: float = _TIMEOUT) -> str:
+    def kubectl(
+        self,
+        *arguments: str,
+        person: Person | None = None,
+        stdin: str | None = None,
+        timeout: float = _TIMEOUT,
+    ) -> str:
         """Run kubectl and return what it said on standard output.
 
         Raises:
@@ -96,7 +115,14 @@ class Tools:
         """
         return _checked(self._run([self._helm, *arguments], stdin=stdin, timeout=timeout))
 
-    def get(self, resource: str, name: str | None = None, *, namespace: str | None = None, selector: str | None = None) -> dict[str, Any]:
+    def get(
+        self,
+        resource: str,
+        name: str | None = None,
+        *,
+        namespace: str | None = None,
+        selector: str | None = None,
+    ) -> dict[str, Any]:
         """Return an object, or a list of them, as the API server has it.
 
         Raises:
@@ -112,10 +138,23 @@ class Tools:
 
     def watch(self, resource: str, name: str, *, namespace: str) -> subprocess.Popen[str]:
         """Start a kubectl that prints each event of one object as a line of JSON; the caller ends it."""
-        command = [str(self._kubectl), "get", resource, name, f"--namespace={namespace}", "--watch", "--output-watch-events"]
+        command = [
+            str(self._kubectl),
+            "get",
+            resource,
+            name,
+            f"--namespace={namespace}",
+            "--watch",
+            "--output-watch-events",
+        ]
         command.append("--output=jsonpath={.type} {.object.metadata.uid}{'\\n'}")
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self._variables()
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._variables(),
         )
 
     def _run(self, command: Sequence[str | Path], *, stdin: str | None, timeout: float) -> Answer:

@@ -16,7 +16,9 @@ from support.signing import Keys, send, signed_url
 
 
 def _bucket(operation: str, **arguments: Any) -> Callable[[Scene], int]:
-    return lambda scene: status(lambda: getattr(scene.s3, operation)(Bucket=scene.bucket, **arguments))
+    return lambda scene: status(
+        lambda: getattr(scene.s3, operation)(Bucket=scene.bucket, **arguments)
+    )
 
 
 def _everybody(scene: Scene) -> int:
@@ -27,22 +29,42 @@ def _everybody(scene: Scene) -> int:
 
 def _service(service: str, operation: str, **arguments: Any) -> Callable[[Scene], int]:
     """Return the attack that calls another service of the store with the run's credentials."""
-    return lambda scene: status(lambda: getattr(scene.store.client(service, session=scene.own.session), operation)(**arguments))
+    return lambda scene: status(
+        lambda: getattr(scene.store.client(service, session=scene.own.session), operation)(
+            **arguments
+        )
+    )
 
 
 def _assume_again(scene: Scene) -> int:
-    return _service("sts", "assume_role", RoleArn=scene.store.access.role_arn, RoleSessionName="again", DurationSeconds=900)(scene)
+    return _service(
+        "sts",
+        "assume_role",
+        RoleArn=scene.store.access.role_arn,
+        RoleSessionName="again",
+        DurationSeconds=900,
+    )(scene)
 
 
 def _junk_identity(scene: Scene) -> int:
     token = ".".join(_unpadded(part) for part in (b'{"alg":"none"}', b'{"sub":"me"}', b""))
-    arguments = {"RoleArn": scene.store.access.role_arn, "RoleSessionName": "junk", "WebIdentityToken": token}
-    return status(lambda: scene.store.client("sts", session=scene.own.session).assume_role_with_web_identity(**arguments))
+    arguments = {
+        "RoleArn": scene.store.access.role_arn,
+        "RoleSessionName": "junk",
+        "WebIdentityToken": token,
+    }
+    return status(
+        lambda: scene.store.client("sts", session=scene.own.session).assume_role_with_web_identity(
+            **arguments
+        )
+    )
 
 
 def _with(change: Callable[[Keys], Keys]) -> Callable[[Scene], int]:
     """Return the attack that writes to the own prefix with keys that were tampered with."""
-    return lambda scene: scene.send("PUT", f"{scene.own.prefix}token.bin", body=b"attack", keys=change(scene.own.keys))
+    return lambda scene: scene.send(
+        "PUT", f"{scene.own.prefix}token.bin", body=b"attack", keys=change(scene.own.keys)
+    )
 
 
 def _token(change: Callable[[str], str]) -> Callable[[Scene], int]:
@@ -50,14 +72,18 @@ def _token(change: Callable[[str], str]) -> Callable[[Scene], int]:
 
 
 def _claims(
-    change: Callable[[dict[str, Any]], dict[str, Any]], *, key: bytes | None = None, algorithm: str = "HS256"
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    *,
+    key: bytes | None = None,
+    algorithm: str = "HS256",
 ) -> Callable[[str], str]:
     """Return what rewrites the claims of a session's token, and signs it anew if it has a key."""
 
     def rewrite(token: str) -> str:
         header, payload, signature = token.split(".")
         claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
-        # The policy of the session stands in the token itself: only the store's signature keeps it there.
+        # The policy of the session stands in the token itself: only the store's signature keeps it
+        # there.
         assert "PutObject" in claims["spol"]
         header, payload = _part({"alg": algorithm, "typ": "JWT"}), _part(change(claims))
         if key is not None:
@@ -80,10 +106,16 @@ def _without_policy(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def _expired(claims: dict[str, Any]) -> dict[str, Any]:
-    return claims | {"iat": claims["iat"] - 7200, "nbf": claims["nbf"] - 7200, "exp": claims["iat"] - 3600}
+    return claims | {
+        "iat": claims["iat"] - 7200,
+        "nbf": claims["nbf"] - 7200,
+        "exp": claims["iat"] - 3600,
+    }
 
 
-def _signed_by_the_store(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Scene], int]:
+def _signed_by_the_store(
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Callable[[Scene], int]:
     """Return the attack with a token that only the store can sign: how a session's end is tried without waiting for it."""
 
     def make(scene: Scene) -> int:
@@ -118,7 +150,14 @@ def _sent_twice(scene: Scene) -> int:
 def _stale_url(method: str) -> Callable[[Scene], int]:
     def make(scene: Scene) -> int:
         made = datetime.now(UTC) - timedelta(minutes=2)
-        url = signed_url(scene.store.endpoint, scene.own.keys, method, f"/{scene.bucket}/{scene.model}", seconds=60, at=made)
+        url = signed_url(
+            scene.store.endpoint,
+            scene.own.keys,
+            method,
+            f"/{scene.bucket}/{scene.model}",
+            seconds=60,
+            at=made,
+        )
         return send(scene.store.endpoint, method, url, body=b"attack" if method == "PUT" else b"")
 
     return make
@@ -126,13 +165,19 @@ def _stale_url(method: str) -> Callable[[Scene], int]:
 
 def _url_for_another_key(scene: Scene) -> int:
     url = signed_url(scene.store.endpoint, scene.own.keys, "PUT", f"/{scene.bucket}/{scene.model}")
-    return send(scene.store.endpoint, "PUT", url.replace("model.bin", "metrics.json"), body=b"attack")
+    return send(
+        scene.store.endpoint, "PUT", url.replace("model.bin", "metrics.json"), body=b"attack"
+    )
 
 
 def _chunked(trailer: str) -> Callable[[Scene], int]:
     """Return the attack that sends five bytes as a chunk with a checksum behind it that is not theirs."""
     body = f"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{trailer}\r\n\r\n".encode()
-    headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "5", "x-amz-trailer": "x-amz-checksum-crc32"}
+    headers = {
+        "content-encoding": "aws-chunked",
+        "x-amz-decoded-content-length": "5",
+        "x-amz-trailer": "x-amz-checksum-crc32",
+    }
     return _put(body, headers=headers, signed_body="STREAMING-UNSIGNED-PAYLOAD-TRAILER")
 
 
@@ -141,7 +186,9 @@ def _inner(port: str, method: str, path: str) -> Callable[[Scene], int]:
 
     def make(scene: Scene) -> int:
         where = scene.cluster.environment.description.ports[port]
-        target = path.format(bucket=scene.bucket, key=scene.model, version=scene.version_of(scene.model))
+        target = path.format(
+            bucket=scene.bucket, key=scene.model, version=scene.version_of(scene.model)
+        )
         return send(f"http://127.0.0.1:{where}", method, target)
 
     return make
@@ -149,7 +196,10 @@ def _inner(port: str, method: str, path: str) -> Callable[[Scene], int]:
 
 _RULE = {"ID": "gone", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
 _NO_LOCK = {"ObjectLockEnabled": "Enabled"}
-_WEAK_LOCK = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
+_WEAK_LOCK = {
+    "ObjectLockEnabled": "Enabled",
+    "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
+}
 _SITE = {"IndexDocument": {"Suffix": "index.html"}}
 _CORS = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
 _CIPHER = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
@@ -163,14 +213,24 @@ ON_THE_STORE = (
         "no other place to hide results in",
         lambda scene: status(lambda: scene.s3.create_bucket(Bucket="hiding-place")),
     ),
-    Attack("versioning-suspend", 403, "as above", _bucket("put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"})),
+    Attack(
+        "versioning-suspend",
+        403,
+        "as above",
+        _bucket("put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"}),
+    ),
     Attack(
         "lock-remove-default",
         403,
         "what arrives would no longer be locked",
         _bucket("put_object_lock_configuration", ObjectLockConfiguration=_NO_LOCK),
     ),
-    Attack("lock-weaken-default", 403, "as above", _bucket("put_object_lock_configuration", ObjectLockConfiguration=_WEAK_LOCK)),
+    Attack(
+        "lock-weaken-default",
+        403,
+        "as above",
+        _bucket("put_object_lock_configuration", ObjectLockConfiguration=_WEAK_LOCK),
+    ),
     Attack(
         "lifecycle",
         403,
@@ -181,8 +241,18 @@ ON_THE_STORE = (
     Attack("policy", 403, "would open the bucket to everybody", _everybody),
     Attack("policy-delete", 403, "would take away what denies", _bucket("delete_bucket_policy")),
     Attack("bucket-acl", 403, "as above", _bucket("put_bucket_acl", ACL="public-read-write")),
-    Attack("encryption", 403, "settings are the owner's", _bucket("put_bucket_encryption", ServerSideEncryptionConfiguration=_CIPHER)),
-    Attack("notification", 403, "as above", _bucket("put_bucket_notification_configuration", NotificationConfiguration={})),
+    Attack(
+        "encryption",
+        403,
+        "settings are the owner's",
+        _bucket("put_bucket_encryption", ServerSideEncryptionConfiguration=_CIPHER),
+    ),
+    Attack(
+        "notification",
+        403,
+        "as above",
+        _bucket("put_bucket_notification_configuration", NotificationConfiguration={}),
+    ),
     Attack("cors", 403, "as above", _bucket("put_bucket_cors", CORSConfiguration=_CORS)),
     Attack("website", 403, "as above", _bucket("put_bucket_website", WebsiteConfiguration=_SITE)),
     Attack("bucket-tags", 403, "as above", _bucket("put_bucket_tagging", Tagging={"TagSet": []})),
@@ -192,14 +262,31 @@ ON_THE_STORE = (
     Attack("federation-token", 403, "as above", _service("sts", "get_federation_token", Name="me")),
     Attack("session-token", 403, "as above", _service("sts", "get_session_token")),
     Attack("web-identity", 403, "a token that nobody signed", _junk_identity),
-    Attack("who-am-i", 200, "by design: a session may know its own name", _service("sts", "get_caller_identity")),
-    Attack("iam-new-key", 403, "no keys that outlive the session", _service("iam", "create_access_key", UserName="glovebox-operator")),
+    Attack(
+        "who-am-i",
+        200,
+        "by design: a session may know its own name",
+        _service("sts", "get_caller_identity"),
+    ),
+    Attack(
+        "iam-new-key",
+        403,
+        "no keys that outlive the session",
+        _service("iam", "create_access_key", UserName="glovebox-operator"),
+    ),
     Attack("iam-new-user", 403, "as above", _service("iam", "create_user", UserName="me")),
     Attack("iam-policy", 403, "as above", _service("iam", "put_user_policy", **_USER_POLICY)),
     Attack("iam-users", 403, "as above", _service("iam", "list_users")),
-    Attack("token-missing", 403, "the keys of a session are nothing without its token", _token(lambda _: "")),
+    Attack(
+        "token-missing",
+        403,
+        "the keys of a session are nothing without its token",
+        _token(lambda _: ""),
+    ),
     Attack("token-truncated", 403, "as above", _token(lambda token: token[:-20])),
-    Attack("token-garbled", 403, "as above", _token(lambda token: token[:-20] + token[-20:].swapcase())),
+    Attack(
+        "token-garbled", 403, "as above", _token(lambda token: token[:-20] + token[-20:].swapcase())
+    ),
     Attack(
         "token-other",
         403,
@@ -208,15 +295,34 @@ ON_THE_STORE = (
     ),
     Attack("token-without-policy", 403, "the token is signed", _token(_claims(_without_policy))),
     Attack("token-unsigned", 403, "as above", _token(_claims(_without_policy, algorithm="none"))),
-    Attack("token-signed-by-guess", 403, "as above", _token(_claims(_without_policy, key=b"guess"))),
-    Attack("token-expired", 403, "a session ends; tried with a token that the store's own key signed", _signed_by_the_store(_expired)),
-    Attack("token-signed-anew", 200, "the control of the row above", _signed_by_the_store(lambda claims: claims)),
-    Attack("secret-wrong", 403, "who has the token alone has nothing", _with(lambda keys: replace(keys, secret_access_key="guess"))),
+    Attack(
+        "token-signed-by-guess", 403, "as above", _token(_claims(_without_policy, key=b"guess"))
+    ),
+    Attack(
+        "token-expired",
+        403,
+        "a session ends; tried with a token that the store's own key signed",
+        _signed_by_the_store(_expired),
+    ),
+    Attack(
+        "token-signed-anew",
+        200,
+        "the control of the row above",
+        _signed_by_the_store(lambda claims: claims),
+    ),
+    Attack(
+        "secret-wrong",
+        403,
+        "who has the token alone has nothing",
+        _with(lambda keys: replace(keys, secret_access_key="guess")),
+    ),
     Attack(
         "unsigned",
         403,
         "nor who has nothing",
-        lambda scene: send(scene.store.endpoint, "PUT", f"/{scene.bucket}/{scene.model}", body=b"attack"),
+        lambda scene: send(
+            scene.store.endpoint, "PUT", f"/{scene.bucket}/{scene.model}", body=b"attack"
+        ),
     ),
     Attack("old-request", 403, "a signature holds for a quarter of an hour", _old_request),
     Attack(
@@ -225,13 +331,30 @@ ON_THE_STORE = (
         "SeaweedFS does not compare the signed hash of a body: TLS must keep it, or a checksum",
         _put(signed_body=b"what was signed"),
     ),
-    Attack("changed-body-checksum", 400, "a signed checksum is compared", _changed_under_a_checksum),
-    Attack("request-again", 200, "a signed request holds for a quarter of an hour: the same bytes as a further version", _sent_twice),
+    Attack(
+        "changed-body-checksum", 400, "a signed checksum is compared", _changed_under_a_checksum
+    ),
+    Attack(
+        "request-again",
+        200,
+        "a signed request holds for a quarter of an hour: the same bytes as a further version",
+        _sent_twice,
+    ),
     Attack("changed-key", 403, "the path is signed", _url_for_another_key),
     Attack("stale-url-put", 403, "a URL ends when it says", _stale_url("PUT")),
     Attack("stale-url-get", 403, "as above", _stale_url("GET")),
-    Attack("wrong-sha256", 400, "a checksum is compared", _put(headers={"x-amz-checksum-sha256": base64.b64encode(bytes(32)).decode()})),
-    Attack("wrong-md5", 400, "as above", _put(headers={"content-md5": base64.b64encode(bytes(16)).decode()})),
+    Attack(
+        "wrong-sha256",
+        400,
+        "a checksum is compared",
+        _put(headers={"x-amz-checksum-sha256": base64.b64encode(bytes(32)).decode()}),
+    ),
+    Attack(
+        "wrong-md5",
+        400,
+        "as above",
+        _put(headers={"content-md5": base64.b64encode(bytes(16)).decode()}),
+    ),
     Attack("wrong-trailer", 400, "as above, for one that follows its chunks", _chunked("AAAAAA==")),
     Attack("right-trailer", 200, "the control of the row above", _chunked("NhCmhg==")),
     Attack(
@@ -240,7 +363,19 @@ ON_THE_STORE = (
         "the port is there, its HTTP is off",
         _inner("filer", "DELETE", "/buckets/{bucket}/{key}.versions?recursive=true"),
     ),
-    Attack("filer-read", 404, "as above", _inner("filer", "GET", "/buckets/{bucket}/{key}.versions/v_{version}")),
-    Attack("master-delete", 404, "as above", _inner("master", "GET", "/col/delete?collection={bucket}")),
-    Attack("volume-delete", 401, "writes to a volume need a signed token", _inner("volume", "DELETE", "/1,01637037d6")),
+    Attack(
+        "filer-read",
+        404,
+        "as above",
+        _inner("filer", "GET", "/buckets/{bucket}/{key}.versions/v_{version}"),
+    ),
+    Attack(
+        "master-delete", 404, "as above", _inner("master", "GET", "/col/delete?collection={bucket}")
+    ),
+    Attack(
+        "volume-delete",
+        401,
+        "writes to a volume need a signed token",
+        _inner("volume", "DELETE", "/1,01637037d6"),
+    ),
 )

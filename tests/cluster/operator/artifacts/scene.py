@@ -1,6 +1,7 @@
 """Where the attacks take place: two experiments with the credentials that the operator issued, and what they have written.
 
-Whatever an attack is answered, `Scene.lost` tells what is left: it reads as the administrator, by version id, and compares.
+Whatever an attack is answered, `Scene.lost` tells what is left: it reads as the administrator, by
+version id, and compares.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ class Run:
     @property
     def keys(self) -> Keys:
         """What its requests are signed with."""
-        return Keys(self.session["AccessKeyId"], self.session["SecretAccessKey"], self.session["SessionToken"])
+        return Keys(
+            self.session["AccessKeyId"],
+            self.session["SecretAccessKey"],
+            self.session["SessionToken"],
+        )
 
 
 def run_of(team: Team, name: str) -> Run:
@@ -123,7 +128,9 @@ class Scene:
     def send(self, method: str, path: str, *, query: str = "", **how: Any) -> int:
         """Send a request exactly as it is written, signed by the attacker's run; return the status."""
         keys = how.pop("keys", self.own.keys)
-        return send_signed(self.store.endpoint, keys, method, f"/{self.bucket}/{path}", query=query, **how)
+        return send_signed(
+            self.store.endpoint, keys, method, f"/{self.bucket}/{path}", query=query, **how
+        )
 
     def anonymous(self, key: str) -> int:
         """Read a key without any credentials; return the status."""
@@ -135,7 +142,9 @@ class Scene:
         assert head["ObjectLockMode"] == "COMPLIANCE", f"{key} is not locked on arrival"
         until = head["ObjectLockRetainUntilDate"]
         assert until > datetime.now(UTC)
-        self.recorded.append(Recorded(key, version_id, hashlib.sha256(body).hexdigest(), len(body), until))
+        self.recorded.append(
+            Recorded(key, version_id, hashlib.sha256(body).hexdigest(), len(body), until)
+        )
 
     def lost(self, *, every_byte: bool = False) -> list[str]:
         """Return what is no longer as it was recorded, in words; empty when nothing is lost."""
@@ -146,19 +155,34 @@ class Scene:
             where = {"Bucket": self.bucket, "Key": each.key, "VersionId": each.version_id}
             try:
                 head = self.admin.head_object(**where)
-                body = self.admin.get_object(**where)["Body"].read() if every_byte or each.size <= _READ_EACH_TIME else None
+                body = (
+                    self.admin.get_object(**where)["Body"].read()
+                    if every_byte or each.size <= _READ_EACH_TIME
+                    else None
+                )
             except ClientError as error:
                 yield f"{each.key} {each.version_id}: {error}"
                 continue
             if body is not None and hashlib.sha256(body).hexdigest() != each.sha256:
                 yield f"{each.key} {each.version_id}: other bytes"
             if head["ContentLength"] != each.size:
-                yield f"{each.key} {each.version_id}: {head['ContentLength']} bytes instead of {each.size}"
-            if head.get("ObjectLockMode") != "COMPLIANCE" or head["ObjectLockRetainUntilDate"] < each.until:
-                yield f"{each.key} {each.version_id}: {head.get('ObjectLockMode')} until {head.get('ObjectLockRetainUntilDate')}"
+                yield (
+                    f"{each.key} {each.version_id}: {head['ContentLength']} bytes instead of"
+                    f" {each.size}"
+                )
+            if (
+                head.get("ObjectLockMode") != "COMPLIANCE"
+                or head["ObjectLockRetainUntilDate"] < each.until
+            ):
+                yield (
+                    f"{each.key} {each.version_id}: {head.get('ObjectLockMode')} until"
+                    f" {head.get('ObjectLockRetainUntilDate')}"
+                )
 
     def _lost_upload(self) -> Iterator[str]:
-        parts = self.neighbour.list_parts(Bucket=self.bucket, Key=self.pending, UploadId=self.upload_id).get("Parts", [])
+        parts = self.neighbour.list_parts(
+            Bucket=self.bucket, Key=self.pending, UploadId=self.upload_id
+        ).get("Parts", [])
         if [part["Size"] for part in parts] != [5 * MIB]:
             yield f"the neighbour's upload in parts has {parts}"
 
@@ -166,7 +190,9 @@ class Scene:
         """Whether the attacker's credentials still do what they are for: dead ones would make every refusal worthless."""
         key = f"{self.own.prefix}control"
         version_id = self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"control")["VersionId"]
-        read: bytes = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)["Body"].read()
+        read: bytes = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)[
+            "Body"
+        ].read()
         return read == b"control"
 
 
@@ -183,7 +209,9 @@ def write_artifacts(scene: Scene) -> None:
     for key in (".glovebox/manifests/attacked.jsonl", ".glovebox/seals/attacked/seal.json"):
         _put(scene, scene.operator, key, b"evidence")
     upload = scene.neighbour.create_multipart_upload(Bucket=bucket, Key=scene.pending)["UploadId"]
-    scene.neighbour.upload_part(Bucket=bucket, Key=scene.pending, UploadId=upload, PartNumber=1, Body=b"c" * (5 * MIB))
+    scene.neighbour.upload_part(
+        Bucket=bucket, Key=scene.pending, UploadId=upload, PartNumber=1, Body=b"c" * (5 * MIB)
+    )
     scene.upload_id = upload
 
 
@@ -195,10 +223,17 @@ def _put_in_parts(scene: Scene, key: str, bodies: list[bytes]) -> None:
     where = {"Bucket": scene.bucket, "Key": key}
     upload = scene.s3.create_multipart_upload(**where)["UploadId"]
     parts = [
-        {"PartNumber": number, "ETag": scene.s3.upload_part(**where, UploadId=upload, PartNumber=number, Body=body)["ETag"]}
+        {
+            "PartNumber": number,
+            "ETag": scene.s3.upload_part(**where, UploadId=upload, PartNumber=number, Body=body)[
+                "ETag"
+            ],
+        }
         for number, body in enumerate(bodies, start=1)
     ]
-    done = scene.s3.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
+    done = scene.s3.complete_multipart_upload(
+        **where, UploadId=upload, MultipartUpload={"Parts": parts}
+    )
     scene.record(key, done["VersionId"], b"".join(bodies))
 
 

@@ -22,14 +22,23 @@ HEADER = "\n| attack | answer | why |\n|---|---|---|\n"
 
 
 @pytest.mark.parametrize("table", [ATTACKS, BY_ADMINISTRATORS], ids=["runs", "administrators"])
-def test_every_attack_has_a_name_of_its_own(table: tuple[Attack | AdministratorAttack, ...]) -> None:
-    assert [name for name, times in Counter(attack.name for attack in table).items() if times > 1] == []
+def test_every_attack_has_a_name_of_its_own(
+    table: tuple[Attack | AdministratorAttack, ...],
+) -> None:
+    assert [
+        name for name, times in Counter(attack.name for attack in table).items() if times > 1
+    ] == []
 
 
 def test_the_page_tells_every_attack_with_its_answer() -> None:
     tables = (ON_OWN_ARTIFACTS, ON_THE_NEIGHBOUR, ON_THE_STORE, BY_ADMINISTRATORS)
-    expected = [[f"| `{attack.name}` | {attack.answer} | {attack.why} |" for attack in table] for table in tables]
-    assert [part.split("\n\n")[0].splitlines() for part in PAGE.read_text().split(HEADER)[1:]] == expected
+    expected = [
+        [f"| `{attack.name}` | {attack.answer} | {attack.why} |" for attack in table]
+        for table in tables
+    ]
+    assert [
+        part.split("\n\n")[0].splitlines() for part in PAGE.read_text().split(HEADER)[1:]
+    ] == expected
 
 
 def test_what_is_lost_would_be_told(scene: Scene) -> None:
@@ -45,7 +54,9 @@ def test_what_is_lost_would_be_told(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_a_run_destroys_nothing_and_reaches_nothing_that_is_not_its_own(scene: Scene, attack: Attack) -> None:
+def test_a_run_destroys_nothing_and_reaches_nothing_that_is_not_its_own(
+    scene: Scene, attack: Attack
+) -> None:
     assert attack.make(scene) == attack.answer, attack.why
     assert scene.lost() == []
     assert scene.still_writes()
@@ -53,7 +64,9 @@ def test_a_run_destroys_nothing_and_reaches_nothing_that_is_not_its_own(scene: S
 
 @pytest.mark.parametrize("who", ADMINISTRATORS)
 @pytest.mark.parametrize("attack", BY_ADMINISTRATORS, ids=lambda attack: attack.name)
-def test_nobody_deletes_or_shortens_what_is_locked(scene: Scene, attack: AdministratorAttack, who: str) -> None:
+def test_nobody_deletes_or_shortens_what_is_locked(
+    scene: Scene, attack: AdministratorAttack, who: str
+) -> None:
     assert attack.make(scene, getattr(scene, who)) == attack.answer, attack.why
     assert scene.lost() == []
 

@@ -1,0 +1,94 @@
+"""A Secret with credentials of sessions: it tells its own expiry and a digest of its content, so that any operator can judge it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from glovebox import names
+from glovebox.api.experiment import Experiment
+from glovebox.controllers.world import World
+from glovebox.data.digest import digest_of
+from glovebox.desired.difference import fingerprint
+from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.kinds import SECRET
+from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.status.draft import format_time
+from glovebox.store.credentials import SessionCredentials
+
+# Renewed when this share of the life is over.
+ROTATE_AT: Final = 2 / 3
+
+
+def intact_until(secret: Mapping[str, Any]) -> datetime | None:
+    """Return the expiry that a Secret tells, when its content is the one that was issued."""
+    annotations = secret["metadata"].get("annotations") or {}
+    expire = annotations.get(names.ANNOTATION_CREDENTIALS_EXPIRE_TIME)
+    if expire is None or annotations.get(names.ANNOTATION_CONTENT_DIGEST) != digest_of(
+        secret.get("data") or {}
+    ):
+        return None
+    return datetime.fromisoformat(expire)
+
+
+def credentials_file(credentials: SessionCredentials) -> str:
+    """Return a session as the shared credentials file that every AWS SDK reads."""
+    return (
+        f"[default]\naws_access_key_id = {credentials.access_key_id}\naws_secret_access_key ="
+        f" {credentials.secret_access_key}\naws_session_token = {credentials.session_token}\n"
+    )
+
+
+def session_metadata(experiment: Experiment, key: ObjectKey) -> dict[str, Any]:
+    """Return the metadata of a Secret in an experiment's namespace."""
+    labels = {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_EXPERIMENT_UID: experiment.uid}
+    return {"name": key.name, "namespace": key.namespace, "labels": labels}
+
+
+async def write_session(
+    world: World,
+    metadata: Mapping[str, Any],
+    files: Mapping[str, str],
+    expire: datetime,
+    *,
+    watched: bool,
+) -> None:
+    """Write the Secret, whether it is there or not.
+
+    Args:
+        world: The operator's world.
+        metadata: Name, namespace, labels and owners of the Secret.
+        files: Its content, by file name.
+        expire: When the first of the sessions in it ends.
+        watched: Whether the cache follows this Secret.
+    """
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}
+    secret = {
+        "apiVersion": SECRET.api_version,
+        "kind": SECRET.kind,
+        "metadata": {
+            **metadata,
+            "annotations": {
+                names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: format_time(expire),
+                names.ANNOTATION_CONTENT_DIGEST: digest_of(data),
+            },
+        },
+        "type": "Opaque",
+        "data": data,
+    }
+    key = key_of(SECRET, secret)
+    if watched:
+        world.children.want(key, fingerprint(secret))
+    first = (
+        world.client.create if watched and world.children.get(key) is None else world.client.replace
+    )
+    try:
+        answer = await first(SECRET, secret)
+    except AlreadyExists:
+        answer = await world.client.replace(SECRET, secret)
+    except NotFound:
+        answer = await world.client.create(SECRET, secret)
+    if watched:
+        world.children.wrote(SECRET, answer)

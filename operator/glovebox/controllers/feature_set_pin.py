@@ -1,0 +1,148 @@
+"""A FeatureSetPin: definitions with a digest over recipes, types, shapes, validity and the bytes that they are computed from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.feature_set_pin import FeatureInput, FeatureSetPin
+from glovebox.controllers.world import DONE, Result, World
+from glovebox.data.features import feature_set_digest, hashed_names
+from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
+from glovebox.kube.resources import Key
+from glovebox.status.draft import Draft, counted, format_time
+
+KIND = FEATURE_SET_PIN.kind
+LASTING = (types.READY, types.VERIFIED)
+REQUIRED = (types.VERIFIED,)
+READY = (reasons.VERIFIED, "the definitions are complete and their inputs are as pinned")
+
+
+async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
+    """Check the definitions against their inputs, and record the digest once."""
+    pin = FeatureSetPin.model_validate(obj)
+    if pin.is_deleting:
+        return DONE
+    try:
+        return _verify(world, pin, draft)
+    except GloveboxError as error:
+        world.metrics.digest_checks.labels(
+            KIND, "mismatch" if "Mismatch" in error.reason else "error"
+        ).inc()
+        draft.no(types.VERIFIED, error.reason, error.message)
+        raise
+
+
+def _verify(world: World, pin: FeatureSetPin, draft: Draft) -> Result:
+    _complete(pin)
+    inputs = {entry.name: _input_digest(world, pin, entry) for entry in pin.spec.inputs}
+    validity = (
+        pin.spec.validity.model_dump(by_alias=True, mode="json", exclude_none=True)
+        if pin.spec.validity is not None
+        else None
+    )
+    digest = feature_set_digest(
+        [
+            feature.model_dump(by_alias=True, mode="json", exclude_none=True)
+            for feature in pin.spec.features
+        ],
+        inputs=inputs,
+        schema_version=pin.spec.schema_version,
+        validity=validity,
+    )
+    for field, expected in (("spec.digest", pin.spec.digest), ("status.digest", pin.status.digest)):
+        if expected and expected != digest:
+            raise InvalidInput(
+                reasons.DIGEST_MISMATCH,
+                f"`{field}` is {expected}, but the definitions and their inputs have the digest"
+                f" {digest}",
+            )
+    retry = _window(world, pin, draft)
+    if not pin.status.digest:
+        draft.set(verifiedTime=format_time(world.now()))
+        world.metrics.digest_checks.labels(KIND, "match").inc()
+    draft.set(
+        digest=digest,
+        features=len(pin.spec.features),
+        hashedNames=[
+            {"name": name, "hash": value}
+            for name, value in hashed_names(
+                pin.namespace, (f.name for f in pin.spec.features)
+            ).items()
+        ],
+        inputs=[{"name": name, "digest": value} for name, value in inputs.items()],
+    )
+    return retry
+
+
+def _complete(pin: FeatureSetPin) -> None:
+    known = {entry.name for entry in pin.spec.inputs}
+    for feature in pin.spec.features:
+        unknown = sorted(set(feature.inputs) - known)
+        if unknown:
+            raise InvalidInput(
+                reasons.FEATURES_INCOMPLETE,
+                f"feature `{feature.name}` reads '{unknown[0]}', which is not in `spec.inputs`; add"
+                " it there with its pin",
+            )
+
+
+def _input_digest(world: World, pin: FeatureSetPin, entry: FeatureInput) -> str:
+    name = entry.pin_ref.name
+    dataset = world.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
+    if dataset is None:
+        raise NotReady(
+            reasons.INPUT_NOT_FOUND,
+            f"input `{entry.name}`: there is no DatasetPin '{name}' in this namespace",
+        )
+    why = dataset.why_not_ready
+    if why is not None:
+        raise NotReady(
+            reasons.INPUT_NOT_READY,
+            f"input `{entry.name}`: DatasetPin '{name}' is not ready: {why}",
+        )
+    if entry.digest is not None and entry.digest != dataset.status.digest:
+        raise InvalidInput(
+            reasons.INPUT_DIGEST_MISMATCH,
+            f"input `{entry.name}`: expected {entry.digest}, but DatasetPin '{name}' has"
+            f" {dataset.status.digest}",
+        )
+    return dataset.status.digest
+
+
+def _window(world: World, pin: FeatureSetPin, draft: Draft) -> Result:
+    """Answer Verified by the validity window, and say when it turns."""
+    validity = pin.spec.validity
+    now = world.now()
+    if validity is not None and validity.is_early(now) and validity.not_before_time is not None:
+        draft.no(
+            types.VERIFIED,
+            reasons.NOT_YET_VALID,
+            f"the definitions may be used from {format_time(validity.not_before_time)} on",
+        )
+        return Result(retry_seconds=(validity.not_before_time - now).total_seconds())
+    if validity is not None and validity.is_over(now) and validity.not_after_time is not None:
+        draft.no(
+            types.VERIFIED,
+            reasons.EXPIRED,
+            f"the definitions expired at {format_time(validity.not_after_time)}; pin their"
+            " successor",
+        )
+        return DONE
+    draft.yes(
+        types.VERIFIED,
+        reasons.VERIFIED,
+        f"{counted(len(pin.spec.features), 'definition')} over"
+        f" {counted(len(pin.spec.inputs), 'pinned input')} complete",
+    )
+    if validity is not None and validity.not_after_time is not None:
+        return Result(retry_seconds=(validity.not_after_time - now).total_seconds())
+    return DONE
+
+
+def forget(world: World, key: Key) -> None:
+    """Nothing is remembered of a pin."""
+    del world, key

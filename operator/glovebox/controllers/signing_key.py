@@ -1,0 +1,55 @@
+"""The key that seals are signed with: one Secret in the operator's namespace, made when it is first needed, and never changed by us."""
+
+from __future__ import annotations
+
+import base64
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.controllers.world import World
+from glovebox.errors import InvalidInput
+from glovebox.evidence.envelope import load_private_key, new_key_pair
+from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.kinds import SECRET
+
+PRIVATE = "private.pem"
+PUBLIC = "public.pem"
+
+
+async def signing_key(world: World) -> Ed25519PrivateKey:
+    """Return the key; make it where there is none yet.
+
+    Raises:
+        InvalidInput: The Secret holds no Ed25519 key.
+        Unavailable, Forbidden: The API server failed.
+    """
+    namespace = world.settings.namespace
+    try:
+        secret = await world.client.get(SECRET, namespace, names.SIGNING_KEY_SECRET)
+    except NotFound:
+        pair = new_key_pair()
+        files = {PRIVATE: pair.private, PUBLIC: pair.public}
+        made = {
+            "apiVersion": SECRET.api_version,
+            "kind": SECRET.kind,
+            "metadata": {"name": names.SIGNING_KEY_SECRET, "namespace": namespace},
+            "type": "Opaque",
+            # A key that changed under its seals would make them worthless.
+            "immutable": True,
+            "data": {
+                name: base64.b64encode(text.encode()).decode() for name, text in files.items()
+            },
+        }
+        try:
+            secret = await world.client.create(SECRET, made)
+        except AlreadyExists:  # another operator was first, and its key is as good
+            secret = await world.client.get(SECRET, namespace, names.SIGNING_KEY_SECRET)
+    pem = (secret.get("data") or {}).get(PRIVATE)
+    if not pem:
+        raise InvalidInput(
+            reasons.SIGNING_KEY_INVALID,
+            f"Secret '{names.SIGNING_KEY_SECRET}' in '{namespace}' lacks the key {PRIVATE}",
+        )
+    return load_private_key(base64.b64decode(pem).decode())

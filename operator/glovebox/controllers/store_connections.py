@@ -1,0 +1,76 @@
+"""The connection to an ObjectStore, with the credentials of the Secret in the operator's own namespace."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from glovebox.api import reasons
+from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.world import World
+from glovebox.errors import InvalidInput, NotReady
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import SECRET
+from glovebox.store.connection import Credentials, Store, StoreSettings
+
+_KEYS = ("accessKeyId", "secretAccessKey")
+
+
+async def open_store(world: World, store: ObjectStore, *, fresh: bool = False) -> Store:
+    """Return the shared connection to a store.
+
+    Args:
+        world: The operator's world.
+        store: The ObjectStore.
+        fresh: Read the Secret again, even if it was read before.
+
+    Raises:
+        NotReady: The Secret is not there.
+        InvalidInput: The Secret lacks a key.
+    """
+    known = world.store_credentials.get(store.name)
+    reference = store.spec.credentials_secret_ref
+    if reference is None:
+        credentials = None
+    elif known is not None and not fresh:
+        credentials = known
+    else:
+        credentials = await _read(world, reference.name)
+        world.store_credentials[store.name] = credentials
+    return world.stores.open(
+        StoreSettings(
+            endpoint=store.spec.endpoint,
+            region=store.spec.region,
+            path_style=store.spec.path_style,
+            credentials=credentials,
+            sts_endpoint=store.spec.sts.endpoint if store.spec.sts is not None else None,
+        )
+    )
+
+
+async def _read(world: World, name: str) -> Credentials:
+    namespace = world.settings.namespace
+    try:
+        secret = await world.client.get(SECRET, namespace, name)
+    except NotFound:
+        raise NotReady(
+            reasons.STORE_CREDENTIALS_NOT_FOUND,
+            f"`spec.credentialsSecretRef`: there is no Secret '{name}' in the operator's namespace"
+            f" '{namespace}'; create it there with the keys {' and '.join(_KEYS)}",
+        ) from None
+    data = secret.get("data") or {}
+    missing = [key for key in _KEYS if not data.get(key)]
+    if missing:
+        raise InvalidInput(
+            reasons.STORE_CREDENTIALS_NOT_FOUND,
+            f"`spec.credentialsSecretRef`: Secret '{name}' in '{namespace}' lacks the key"
+            f" {' and '.join(missing)}",
+        )
+    try:
+        access, secret_key = (base64.b64decode(data[key]).decode().strip() for key in _KEYS)
+    except (binascii.Error, UnicodeDecodeError):
+        raise InvalidInput(
+            reasons.STORE_CREDENTIALS_NOT_FOUND,
+            f"Secret '{name}' in '{namespace}' holds no readable text",
+        ) from None
+    return Credentials(access, secret_key)

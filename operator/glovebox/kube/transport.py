@@ -1,0 +1,92 @@
+"""The seam below the client: bytes to and from one API server.
+
+`Client` decides what is asked and what an answer means; a transport only carries it. The real one is a pool of aiohttp
+connections; the simulation puts an in-memory API server in its place, so that the client itself is under test as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class TransportError(Exception):
+    """No whole answer came. Whether the request took effect is not known unless `sent` is False.
+
+    Args:
+        message: What happened, for a log line.
+        sent: Whether any byte of the request may have reached the server.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer.
+
+    Attributes:
+        status: The HTTP code.
+        body: As it came.
+        headers: By lower-case name.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stream(Protocol):
+    """An answer that goes on: a watch."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP code."""
+        raise NotImplementedError
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield what comes, in pieces of any size, until the server ends it.
+
+        Raises:
+            TransportError: It broke off, or was silent for too long.
+        """
+        raise NotImplementedError
+
+
+class Transport(Protocol):
+    """Carries requests to one API server as one user."""
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str],
+        body: bytes | None,
+        content_type: str,
+        timeout_seconds: float,
+    ) -> Answer:
+        """Send one request and return the whole answer, whatever its code.
+
+        Raises:
+            TransportError: No whole answer came in time.
+        """
+        raise NotImplementedError
+
+    def stream(
+        self, path: str, *, params: Mapping[str, str], silence_seconds: float
+    ) -> AbstractAsyncContextManager[Stream]:
+        """Open a watch; more than `silence_seconds` without a byte ends it with an error.
+
+        Raises:
+            TransportError: It could not be opened.
+        """
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Let what is in flight end, and close the connections."""
+        raise NotImplementedError

@@ -1,1 +1,0 @@
-"""What the operator knows of the world, kept by watches and corrected by lists."""
