@@ -6,7 +6,8 @@
     |-- NotReady          something it depends on is missing or not ready: waits, and is woken by that thing
     |-- Conflict          somebody else wrote first: read again at once
     |-- Unavailable       the API server or the store did not answer properly: retried with backoff
-    `-- Forbidden         the operator lacks a permission: retried with backoff, and reported
+    |-- Forbidden         the operator lacks a permission: retried with backoff, and reported
+    `-- Rejected          the API server does not take an object of ours: as Forbidden
 
 Messages are read by users through conditions: they say what was attempted, on what, and the cure.
     No message ever
@@ -53,3 +54,7 @@ class Unavailable(GloveboxError):  # noqa: N818 - as InvalidInput
 
 class Forbidden(Unavailable):
     """The operator lacks a permission there; retried with backoff, and reported with the missing right."""
+
+
+class Rejected(Unavailable):
+    """The API server does not take an object as we write it (a platform's policy); as Forbidden."""
