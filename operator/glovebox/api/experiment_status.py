@@ -291,6 +291,13 @@ class ExperimentStatus(Status):
             " no part of the digest: the bytes are the same in every mode. Empty without datasets."
         ),
     )
+    state: Literal["", "Open", "Frozen", "Sealed"] = Field(
+        default="",
+        description=(
+            "What the isolation objects were last made for: `Open` admits pods, `Frozen` and"
+            " `Sealed` do not."
+        ),
+    )
     run: RunStatus | None = Field(default=None, description="What became of the run.")
     isolation: IsolationStatus | None = Field(
         default=None, description="What the probe of isolation found last."

@@ -56,6 +56,7 @@ def render_platform(
             "format": FORMAT,
             "profile": {"name": profile.name, "spec": _effective(profile)},
             "artifacts": store.name,
+            "inputs": sorted({each.name for each in input_stores}),
             "stores": stores,
         }
     ).decode()
@@ -79,7 +80,7 @@ def read_platform(text: str) -> Platform:
             {"metadata": {"name": profile["name"]}, "spec": profile["spec"]}
         ),
         store=stores[recorded["artifacts"]],
-        input_stores=tuple(stores[name] for name in sorted(stores)),
+        input_stores=tuple(stores[name] for name in recorded["inputs"]),
     )
 
 
