@@ -63,7 +63,9 @@ def _row(
     isolates: bool = False,
     additive: bool = False,
 ) -> Managed:
-    return Managed(kind, frozenset(strategies), recreate_for, frozenset(policies), isolates, additive)
+    return Managed(
+        kind, frozenset(strategies), recreate_for, frozenset(policies), isolates, additive
+    )
 
 
 _CHOICE: Final = ("Alert", "Ignore")
@@ -78,9 +80,7 @@ ROWS: Final = (
         isolates=True,
         additive=True,
     ),
-    _row(
-        kinds.RESOURCE_QUOTA, Strategy.KEEP, Strategy.REMOVE, policies=_CHOICE, isolates=True
-    ),
+    _row(kinds.RESOURCE_QUOTA, Strategy.KEEP, Strategy.REMOVE, policies=_CHOICE, isolates=True),
     _row(kinds.LIMIT_RANGE, Strategy.KEEP, Strategy.REMOVE, policies=_CHOICE, isolates=True),
     # The snapshot and the delivery plan are immutable; a cache's plan is created once.
     _row(
@@ -128,6 +128,7 @@ def managed(kind: Kind, strategy: Strategy) -> Managed:
     row = MANAGED.get(kind.kind)
     if row is None or strategy not in row.strategies:
         raise NotManagedError(
-            "InternalError", f"{kind.kind} is not written by '{strategy.value}'; see apply/managed.py"
+            "InternalError",
+            f"{kind.kind} is not written by '{strategy.value}'; see apply/managed.py",
         )
     return row

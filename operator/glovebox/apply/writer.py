@@ -56,9 +56,7 @@ class Writer:
         """Make an object be as intended; see `Applier.ensure`."""
         if owns is None:
             return await self._applier.ensure(intent, established=established, policy=policy)
-        return await self._applier.ensure(
-            intent, established=established, policy=policy, owns=owns
-        )
+        return await self._applier.ensure(intent, established=established, policy=policy, owns=owns)
 
     # ONCE
 
@@ -122,9 +120,7 @@ class Writer:
 
     # PATCH
 
-    async def write_status(
-        self, obj: Mapping[str, Any], status: dict[str, Any]
-    ) -> dict[str, Any]:
+    async def write_status(self, obj: Mapping[str, Any], status: dict[str, Any]) -> dict[str, Any]:
         """Write the status of one of our own kinds on the version that was read; return the object.
 
         Nothing is sent when the status is what the object shows.

@@ -8,8 +8,8 @@ else makes it not Ready.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -18,9 +18,9 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_connections import open_store
 from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
@@ -62,7 +62,9 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         connection = await open_store(ports, store)
         if pin.status.manifest is None:
             obj = await _announce(ports, obj)
-            builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), CONDITIONS, now)
+            builder = StatusBuilder(
+                obj.get("status"), metadata.get("generation", 0), CONDITIONS, now
+            )
             await _build(ports, pin, builder, store, connection)
         else:
             await _check(ports, pin, builder, connection, pin.status.manifest.model_dump())
@@ -149,7 +151,11 @@ def _recorded(built: BuiltPin) -> dict[str, Any]:
 
 
 async def _check(
-    ports: Ports, pin: DatasetPin, builder: StatusBuilder, connection: Store, manifest: dict[str, Any]
+    ports: Ports,
+    pin: DatasetPin,
+    builder: StatusBuilder,
+    connection: Store,
+    manifest: dict[str, Any],
 ) -> None:
     async with ports.metrics.on_store("verify_pin"):
         findings = await verify_pin(

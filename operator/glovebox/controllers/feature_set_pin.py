@@ -36,7 +36,12 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if outcome.verdict is Verdict.REFUSED or outcome.verdict is Verdict.WAITING:
         builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
     summarise(builder, outcome, (types.VERIFIED,), _READY)
-    return Look(obj, builder.render(), retry_seconds=outcome.retry_seconds, error=outcome.error if outcome.is_failed else None)
+    return Look(
+        obj,
+        builder.render(),
+        retry_seconds=outcome.retry_seconds,
+        error=outcome.error if outcome.is_failed else None,
+    )
 
 
 def _check(ports: Ports, obj: Mapping[str, Any], builder: StatusBuilder) -> Outcome:

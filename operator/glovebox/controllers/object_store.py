@@ -7,8 +7,8 @@ stays Ready: what depends on it fails by itself and says so.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -16,14 +16,15 @@ from pydantic import ValidationError
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import BucketRetention, ObjectStore
-from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_connections import open_store
 from glovebox.errors import InvalidInput, NotReady
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.builder import StatusBuilder, counted, format_time
-from glovebox.status.outcome import Outcome as LookOutcome, done, of_error
+from glovebox.status.outcome import Outcome as LookOutcome
+from glovebox.status.outcome import done, of_error
 from glovebox.status.summary import holds_back, summarise
 from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
 from glovebox.store.probes import Outcome, Proof, condition_outcome, prove_store

@@ -51,7 +51,11 @@ class Plan:
     @property
     def images(self) -> frozenset[str]:
         """The references of the images that may run."""
-        frozen = next(obj for obj in self.isolation if obj["kind"] == "ConfigMap" and KEY_DIGEST in obj["data"])
+        frozen = next(
+            obj
+            for obj in self.isolation
+            if obj["kind"] == "ConfigMap" and KEY_DIGEST in obj["data"]
+        )
         return frozenset(frozen["data"][KEY_IMAGES].split())
 
     def objects(self) -> tuple[KubernetesObject, ...]:

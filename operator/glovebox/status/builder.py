@@ -115,7 +115,9 @@ class StatusBuilder:
             "type": name,
             "status": answer,
             "observedGeneration": self._generation,
-            "lastTransitionTime": before["lastTransitionTime"] if unchanged and before else self._now,
+            "lastTransitionTime": before["lastTransitionTime"]
+            if unchanged and before
+            else self._now,
             "reason": reason,
             "message": message,
         }

@@ -208,9 +208,7 @@ def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
         applied,
         f"namespace `{namespace}` with every isolation object is as declared",
     )
-    _mark_objects(
-        builder, types.QUOTA_APPLIED, quota, "ResourceQuota and LimitRange are in force"
-    )
+    _mark_objects(builder, types.QUOTA_APPLIED, quota, "ResourceQuota and LimitRange are in force")
 
 
 def _mark_objects(

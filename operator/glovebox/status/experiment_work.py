@@ -13,9 +13,7 @@ from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, Verdict
 
 
-def mark_run(
-    builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisioned: bool
-) -> None:
+def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisioned: bool) -> None:
     """Answer Succeeded by how far the run is; a delivery that was refused keeps it from starting."""
     facts = run.facts if isinstance(run.facts, RunFacts) else None
     if facts is None:

@@ -116,9 +116,7 @@ def waiting(
     reason: str, message: str, *, facts: Any = None, retry_seconds: float | None = None
 ) -> Outcome:
     """Return the outcome of a phase that waits for something which moves by itself."""
-    return Outcome(
-        Verdict.WAITING, reason, message, facts=facts, retry_seconds=retry_seconds
-    )
+    return Outcome(Verdict.WAITING, reason, message, facts=facts, retry_seconds=retry_seconds)
 
 
 def skipped(because: str) -> Outcome:
@@ -126,9 +124,7 @@ def skipped(because: str) -> Outcome:
     return Outcome(Verdict.SKIPPED, reasons.PENDING, f"waits for phase `{because}`")
 
 
-def of_error(
-    error: Exception, *, facts: Any = None, applied: tuple[Applied, ...] = ()
-) -> Outcome:
+def of_error(error: Exception, *, facts: Any = None, applied: tuple[Applied, ...] = ()) -> Outcome:
     """Return the outcome that an error stands for. An unknown exception is a failure as well."""
     if not isinstance(error, GloveboxError):
         problem = GloveboxError(
@@ -152,5 +148,3 @@ def of_error(
         error=error,
         definite=isinstance(error, Forbidden | Rejected),
     )
-
-

@@ -59,5 +59,3 @@ def summarise(
             builder.mark(types.READY, answer, reason, message)
             return
     builder.mark_true(types.READY, *ready)
-
-

@@ -178,7 +178,10 @@ async def _write(scope: Scope, store: ObjectStore, credentials: SessionCredentia
 
 async def _lock_up(scope: Scope) -> None:
     # What was closed once stays closed: admission sees to it.
-    if scope.experiment.status.state == scope.state and scope.ports.children.get(_key(scope)) is None:
+    if (
+        scope.experiment.status.state == scope.state
+        and scope.ports.children.get(_key(scope)) is None
+    ):
         return
     ended = scope.state == names.STATE_SEALED
     asked = scope.experiment.spec.lifecycle.is_to_be_sealed

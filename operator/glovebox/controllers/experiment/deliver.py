@@ -45,12 +45,12 @@ async def ensure_delivery(scope: Scope, outcomes: Outcomes) -> Outcome:
     if run is not None:
         return done()  # begun, and what it mounts is there
     filling = [
-        why for volume in plan.input_volumes if (why := await _ensure_volume(scope, resolved, volume))
+        why
+        for volume in plan.input_volumes
+        if (why := await _ensure_volume(scope, resolved, volume))
     ]
     if filling:
-        return waiting(
-            reasons.RUN_PENDING, "; ".join(filling), retry_seconds=_LOOK_AGAIN_SECONDS
-        )
+        return waiting(reasons.RUN_PENDING, "; ".join(filling), retry_seconds=_LOOK_AGAIN_SECONDS)
     return done()
 
 

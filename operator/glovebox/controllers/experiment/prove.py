@@ -169,9 +169,7 @@ def _finding(
 def _verdict(verdict: IsolationStatus) -> Finding:
     match verdict.outcome:
         case "Passed":
-            silent = (
-                f"; but of the declared routes, {verdict.message}" if verdict.message else ""
-            )
+            silent = f"; but of the declared routes, {verdict.message}" if verdict.message else ""
             checked = counted(verdict.attempts, "attempt")
             return Finding(
                 types.TRUE,

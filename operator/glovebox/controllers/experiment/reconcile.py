@@ -191,9 +191,7 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     return _look(ports, obj, outcomes)
 
 
-async def _seal_first(
-    ports: Ports, retiring: Retiring, obj: Mapping[str, Any]
-) -> Outcomes | None:
+async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes | None:
     """Seal the results of a run that was begun; None when there is nothing to seal."""
     try:
         experiment = Experiment.model_validate(obj)
@@ -218,5 +216,3 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.failures.forget(key)
     if uid:
         ports.tasks.forget(uid)
-
-

@@ -31,8 +31,8 @@ from glovebox.errors import InvalidInput, NotReady
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.builder import counted
-from glovebox.status.outcome import Outcome, done
 from glovebox.status.experiment_facts import Finding
+from glovebox.status.outcome import Outcome, done
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -182,7 +182,9 @@ def _profile_to_bind(scope: Scope) -> IsolationProfile:
             " correct there",
         ) from None
     if profile is None or profile.is_deleting:
-        offered = sorted(other["metadata"]["name"] for other in resources.of_kind(ISOLATION_PROFILE))
+        offered = sorted(
+            other["metadata"]["name"] for other in resources.of_kind(ISOLATION_PROFILE)
+        )
         choice = (
             f"; offered are: {', '.join(offered[:10])}"
             if offered
@@ -207,9 +209,7 @@ def _store_to_bind(scope: Scope, name: str) -> ObjectStore:
         )
     why = store.why_not_ready
     if why is not None:
-        raise NotReady(
-            reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}"
-        )
+        raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
     return store
 
 

@@ -117,9 +117,7 @@ async def _own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | N
     return live if owns(retiring.namespace_uid, retiring.uid, live) else None
 
 
-async def _apply_policy(
-    ports: Ports, retiring: Retiring, live: dict[str, Any]
-) -> Outcome | None:
+async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) -> Outcome | None:
     """Do what the policy says; return why the Experiment has to wait, None when nothing holds it."""
     namespace = retiring.namespace
     if retiring.policy == "Delete":

@@ -51,9 +51,7 @@ async def follow_run(scope: Scope, outcomes: Outcomes) -> Outcome:
     if live is None:
         why = _why_not_yet(scope, outcomes)
         if why:
-            return waiting(
-                reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why)
-            )
+            return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))
         job = outcomes.need("bind", Plan).run
         if job is None:
             raise LookupError("a run is declared, and the plan holds none")
