@@ -11,33 +11,21 @@ from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.engine.key_queue import Priority
+from glovebox.engine.result import DONE, Result
 from glovebox.kube.client import Client
 from glovebox.kube.resources import Key, Resources
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.settings import Settings
 from glovebox.store.connection import Credentials, Stores
 
+__all__ = ["DONE", "Result", "Wake", "World"]
+
 
 class Wake(Protocol):
     """Makes a key be reconciled."""
 
-    def __call__(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
-        """Put the key into its queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a reconcile ended.
-
-    Attributes:
-        retry_seconds: When to look again even if nothing happens; None waits for the next event or
-            resync.
-    """
-
-    retry_seconds: float | None = None
-
-
-DONE = Result()
+    def __call__(self, key: Key, priority: Priority = Priority.NORMAL, after: float = 0.0) -> None:
+        """Put the key into its queue, now or after some seconds."""
 
 
 @dataclass(slots=True)
