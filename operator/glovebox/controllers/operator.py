@@ -28,12 +28,13 @@ from glovebox.engine.result import Result
 from glovebox.engine.resync import Resync
 from glovebox.engine.workers import WorkClass, Workers
 from glovebox.kube.client import Client, Credentials
-from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, JOB, POD, SECRET
+from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, EVENT, JOB, POD, SECRET
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key, Resources
 from glovebox.kube.workloads import Workloads
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import StateCollector
+from glovebox.metrics.tally import StateTally
 from glovebox.settings import Settings
 from glovebox.store.connection import Stores
 
@@ -107,7 +108,8 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
     GCCollector(registry=registry)
     metrics = EngineMetrics(registry)
     stores = Stores(threads=settings.store_threads)
-    resources = Resources()
+    tally: StateTally[Key] = StateTally()
+    resources = Resources(tally)
 
     async def reconcile_key(key: Key) -> Result:
         return await reconcile(world, key)
@@ -138,6 +140,10 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
 
     workloads = Workloads(follow)
     async with Client(login, metrics.observe_api) as client:
+
+        async def post_event(event: dict[str, Any]) -> None:
+            await client.create(EVENT, event)
+
         world = World(
             settings=settings,
             client=client,
@@ -146,7 +152,9 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             children=children,
             applier=Applier(client, children, time.monotonic),
             metrics=metrics,
-            events=EventRecorder(client, _now, socket.gethostname()),
+            events=EventRecorder(
+                post_event, _now, socket.gethostname(), dropped=metrics.event_dropped
+            ),
             now=_now,
             wake=workers.wake,
             woken=woken,
@@ -160,7 +168,7 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
         )
         registry.register(
             StateCollector(
-                resources,
+                tally,
                 queues=lambda: {
                     name: (len(queue), queue.oldest_seconds())
                     for name, queue in workers.queues.items()
