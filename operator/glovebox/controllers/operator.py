@@ -17,17 +17,24 @@ from glovebox import names
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
+from glovebox.controllers.experiment.caches import free_caches
+from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits
+from glovebox.controllers.reconcile import reconcile
+from glovebox.controllers.resync_sources import sources
 from glovebox.controllers.world import World
 from glovebox.engine.key_queue import Priority
+from glovebox.engine.liveness import Liveness
+from glovebox.engine.result import Result
 from glovebox.engine.resync import Resync
-from glovebox.engine.workers import Workers
+from glovebox.engine.workers import WorkClass, Workers
 from glovebox.kube.client import Client, Credentials
-from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, JOB, POD, SECRET
+from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, EVENT, JOB, POD, SECRET
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key, Resources
 from glovebox.kube.workloads import Workloads
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import StateCollector
+from glovebox.metrics.tally import StateTally
 from glovebox.settings import Settings
 from glovebox.store.connection import Stores
 
@@ -37,9 +44,10 @@ class Operator:
     """The parts that run, and the facts that probes ask for."""
 
     world: World
-    workers: Workers
+    workers: Workers[Key]
     reflectors: tuple[Reflector, ...]
-    resync: Resync
+    resync: Resync[Key]
+    liveness: Liveness
     registry: CollectorRegistry
 
     def told(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
@@ -61,12 +69,15 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             for reflector in self.reflectors:
                 group.create_task(reflector.run())
+            group.create_task(self.liveness.run())
             group.create_task(self._work())
 
     async def _work(self) -> None:
         await self.resync.prime()
+        # Absence means nothing before the cache knows everything.
+        await self.world.children.wait_until_primed()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.workers.run(self.world))
+            group.create_task(self.workers.run())
             group.create_task(self.resync.run())
 
     def ready(self) -> str:
@@ -80,16 +91,12 @@ class Operator:
         return f"not listed yet: {', '.join(missing)}"
 
     def ill(self) -> str:
-        """Return why the process should be started anew, or an empty text.
-
-        Work on experiments is a few requests; ten minutes mean that it hangs. Work on data may take
-        hours.
-        """
-        stuck = self.workers.queues["cluster"].longest_seconds()
-        return f"a reconcile has been running for {stuck:.0f} s" if stuck > _STUCK_SECONDS else ""
+        """Return why the process should be restarted, or an empty text."""
+        return self.liveness.problem()
 
 
-_STUCK_SECONDS = 600.0
+# Seals are few and long; two at a time leave the store to everybody else.
+_SEAL_WORKERS = 2
 
 
 @asynccontextmanager
@@ -101,8 +108,22 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
     GCCollector(registry=registry)
     metrics = EngineMetrics(registry)
     stores = Stores(threads=settings.store_threads)
-    resources = Resources()
-    workers = Workers(settings.workers, settings.data_workers)
+    tally: StateTally[Key] = StateTally()
+    resources = Resources(tally)
+
+    async def reconcile_key(key: Key) -> Result:
+        return await reconcile(world, key)
+
+    workers = Workers(
+        reconcile_key,
+        {
+            CLUSTER: WorkClass(settings.workers + 1, reserved=1),
+            DATA: WorkClass(settings.data_workers),
+            SEAL: WorkClass(_SEAL_WORKERS),
+        },
+        KeyTraits(resources),
+        metrics,
+    )
     woken: dict[Key, float] = {}
 
     def rouse(owner: str) -> None:
@@ -119,6 +140,10 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
 
     workloads = Workloads(follow)
     async with Client(login, metrics.observe_api) as client:
+
+        async def post_event(event: dict[str, Any]) -> None:
+            await client.create(EVENT, event)
+
         world = World(
             settings=settings,
             client=client,
@@ -127,16 +152,23 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             children=children,
             applier=Applier(client, children, time.monotonic),
             metrics=metrics,
-            events=EventRecorder(client, _now, socket.gethostname()),
+            events=EventRecorder(
+                post_event, _now, socket.gethostname(), dropped=metrics.event_dropped
+            ),
             now=_now,
             wake=workers.wake,
             woken=woken,
         )
         reflectors = tuple(_reflectors(client, children, workloads, settings.resync_seconds))
-        resync = Resync(world, workers, settings.resync_seconds)
+        resync = Resync(
+            sources(world),
+            workers.wake,
+            settings.resync_seconds,
+            hooks={"free_caches": lambda: free_caches(world)},
+        )
         registry.register(
             StateCollector(
-                resources,
+                tally,
                 queues=lambda: {
                     name: (len(queue), queue.oldest_seconds())
                     for name, queue in workers.queues.items()
@@ -149,7 +181,7 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             )
         )
         try:
-            yield Operator(world, workers, reflectors, resync, registry)
+            yield Operator(world, workers, reflectors, resync, Liveness(workers.dead), registry)
         finally:
             await world.events.flush()
             await stores.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -59,10 +59,25 @@ class Key:
         return _KINDS[self.kind]
 
 
-class Resources:
-    """All known custom resources, as the API server last told them (without managed fields)."""
+class Observer(Protocol):
+    """Is told each change of the cache."""
 
-    def __init__(self) -> None:
+    def upsert(self, key: Key, obj: Mapping[str, Any]) -> None:
+        """Take note of an object that is new or changed."""
+
+    def delete(self, key: Key) -> None:
+        """Take note that an object is gone."""
+
+
+class Resources:
+    """All known custom resources, as the API server last told them (without managed fields).
+
+    Args:
+        observer: Is told each change.
+    """
+
+    def __init__(self, observer: Observer | None = None) -> None:
+        self._observer = observer
         self._objects: dict[Key, dict[str, Any]] = {}
         self._users: dict[Key, set[Key]] = {}
         self._uses: dict[Key, frozenset[Key]] = {}
@@ -128,7 +143,10 @@ class Resources:
             users.discard(key)
             if not users:
                 del self._users[used]
-        return self._objects.pop(key, None) is not None
+        known = self._objects.pop(key, None) is not None
+        if known and self._observer is not None:
+            self._observer.delete(key)
+        return known
 
     def _keep(self, key: Key, obj: Mapping[str, Any]) -> None:
         metadata = {
@@ -136,6 +154,8 @@ class Resources:
         }
         self._objects[key] = {**obj, "metadata": metadata}
         self._parsed.pop(key, None)
+        if self._observer is not None:
+            self._observer.upsert(key, obj)
         uses = frozenset(_references(key, obj.get("spec") or {}))
         before = self._uses.get(key, frozenset())
         for used in before - uses:
