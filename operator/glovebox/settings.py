@@ -54,6 +54,14 @@ class Settings(BaseModel):
     resync_seconds: float = Field(
         default=600.0, ge=5, description="How often everything is listed and compared again."
     )
+    relist_seconds: float = Field(
+        default=3600.0,
+        ge=5,
+        description=(
+            "How often what is watched is listed all the same: the bound of a gap that nobody"
+            " noticed."
+        ),
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",

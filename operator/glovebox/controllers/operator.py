@@ -17,15 +17,17 @@ from glovebox import names
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
+from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.world import World
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.resync import Resync
 from glovebox.engine.workers import Workers
 from glovebox.kube.client import Client, Credentials
-from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, JOB, POD, SECRET
+from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
 from glovebox.kube.reflector import Reflector
-from glovebox.kube.resources import Key, Resources
-from glovebox.kube.workloads import Workloads
+from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.store import Change
+from glovebox.kube.workloads import WORKLOAD_KINDS, Workloads
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import StateCollector
 from glovebox.settings import Settings
@@ -42,19 +44,12 @@ class Operator:
     resync: Resync
     registry: CollectorRegistry
 
-    def told(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
+    def on_event(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take in an event about one of our own resources, as kopf tells it."""
-        key = Key.of(obj)
         if event_type == "DELETED":
-            known = self.world.resources.get(key)
-            if known is not None and known["metadata"]["uid"] != obj["metadata"]["uid"]:
-                return
-            self.world.resources.gone(key)
-        elif not self.world.resources.seen(obj):
-            return
-        self.world.wake(key)
-        for user in self.world.resources.users_of(key):
-            self.world.wake(user)
+            self.world.resources.deleted(obj)
+        else:
+            self.world.resources.seen(obj)
 
     async def run(self) -> None:
         """Reflect, work and sweep until cancelled."""
@@ -101,23 +96,28 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
     GCCollector(registry=registry)
     metrics = EngineMetrics(registry)
     stores = Stores(threads=settings.store_threads)
-    resources = Resources()
     workers = Workers(settings.workers, settings.data_workers)
+    enqueueing = Enqueueing(workers.wake)
+
+    def resource_changed(change: Change[Key, Stored]) -> None:
+        enqueueing(change, resources.users_of(change.key))
+
+    resources = Resources(resource_changed)
     woken: dict[Key, float] = {}
 
-    def rouse(owner: str) -> None:
+    def enqueue_owner(owner: str) -> None:
         key = Key.parse(owner)
         woken.setdefault(key, time.monotonic())
         workers.wake(key, Priority.REPAIR)
 
-    children = Children(rouse)
+    children = Children(enqueue_owner)
 
-    def follow(namespace: str) -> None:
+    def enqueue_owner_of(namespace: str) -> None:
         owner = children.owner(namespace)
         if owner is not None:
             workers.wake(Key.parse(owner))
 
-    workloads = Workloads(follow)
+    workloads = Workloads(enqueue_owner_of)
     async with Client(login, metrics.observe_api) as client:
         world = World(
             settings=settings,
@@ -132,7 +132,15 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             wake=workers.wake,
             woken=woken,
         )
-        reflectors = tuple(_reflectors(client, children, workloads, settings.resync_seconds))
+        reflectors = tuple(
+            _reflectors(
+                client,
+                children,
+                workloads,
+                settings.relist_seconds,
+                lambda kind: metrics.reflector_failures.labels(kind.kind).inc(),
+            )
+        )
         resync = Resync(world, workers, settings.resync_seconds)
         registry.register(
             StateCollector(
@@ -156,7 +164,11 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
 
 
 def _reflectors(
-    client: Client, children: Children, workloads: Workloads, resync_seconds: float
+    client: Client,
+    children: Children,
+    workloads: Workloads,
+    relist_seconds: float,
+    failed: Callable[[Kind], None],
 ) -> list[Reflector]:
     managed = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     reflectors = []
@@ -167,11 +179,24 @@ def _reflectors(
         else:
             selectors = {} if kind in ADDITIVE_KINDS else {"label_selector": managed}
         reflectors.append(
-            Reflector(client, kind, children, resync_seconds=resync_seconds, **selectors)
+            Reflector(
+                client,
+                children.table(kind),
+                relist_seconds=relist_seconds,
+                failed=failed,
+                label_selector=selectors.get("label_selector", ""),
+                field_selector=selectors.get("field_selector", ""),
+            )
         )
     reflectors += [
-        Reflector(client, kind, workloads, resync_seconds=resync_seconds, label_selector=managed)
-        for kind in (JOB, POD)
+        Reflector(
+            client,
+            workloads.table(kind),
+            relist_seconds=relist_seconds,
+            failed=failed,
+            label_selector=managed,
+        )
+        for kind in WORKLOAD_KINDS
     ]
     return reflectors
 
