@@ -61,6 +61,14 @@ class Settings(BaseModel):
             "How long an error that may pass by itself changes no condition of what stands."
         ),
     )
+    relist_seconds: float = Field(
+        default=3600.0,
+        ge=5,
+        description=(
+            "How often what is watched is listed all the same: the bound of a gap that nobody"
+            " noticed."
+        ),
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",

@@ -16,6 +16,7 @@ from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
 from glovebox.engine.key_queue import Priority
+from glovebox.engine.tasks import TaskRunner
 from glovebox.kube.kinds import Kind
 from glovebox.kube.resources import Key, Resources
 from glovebox.metrics.engine import EngineMetrics
@@ -97,6 +98,7 @@ class Ports:
     clock: Callable[[], float]
     jitter: Callable[[], float]
     wake: Wake
+    tasks: TaskRunner
     failures: Failures
     # When each key was first enqueued for repair since its last reconcile began: what drift repair
     # is measured from.

@@ -74,15 +74,6 @@ async def _write(ports: Ports, key: Key, look: Look) -> None:
     except NotFound:
         return
     _report(ports, look.obj, before, after)
-    if _matters(before) != _matters(after):
-        for user in ports.resources.users_of(key):
-            ports.wake(user)
-
-
-def _matters(status: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return what those who refer to a resource look at."""
-    answers = {entry["type"]: entry["status"] for entry in status.get("conditions") or ()}
-    return (answers, status.get("digest"), status.get("observedGeneration"))
 
 
 def _report(
@@ -101,4 +92,4 @@ def _report(
         )
     stalled, earlier = condition_of(after, types.STALLED), condition_of(before, types.STALLED)
     if stalled is not None and (earlier is None or earlier["reason"] != stalled["reason"]):
-        ports.events.warn(obj, stalled["reason"], stalled["message"], action="Reconcile")
+        ports.events.warning(obj, stalled["reason"], stalled["message"], action="Reconcile")

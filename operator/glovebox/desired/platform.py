@@ -127,7 +127,7 @@ def _store(store: ObjectStore) -> dict[str, Any]:
 
 def _store_identity(store: ObjectStore) -> dict[str, Any]:
     spec = _store(store)
-    kept = {key: spec[key] for key in _STORE if key in spec}
+    kept: dict[str, Any] = {key: spec[key] for key in _STORE if key in spec}
     kept["bucket"] = store.spec.artifacts.bucket
     if store.spec.sts is not None:
         kept["role"] = store.spec.sts.role_arn

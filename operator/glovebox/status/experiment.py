@@ -26,7 +26,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.desired.drift import Applied
 from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
-from glovebox.status.builder import StatusBuilder, format_time
+from glovebox.status.builder import Answer, StatusBuilder, format_time
 from glovebox.status.drift import mark_drift
 from glovebox.status.experiment_facts import (
     CredentialsFacts,
@@ -194,7 +194,7 @@ def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
         _, outcome = problem
         if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):
             return
-        answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
+        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
         builder.mark(types.NAMESPACE_READY, answer, outcome.reason, outcome.message)
         if problem[0] == "isolation":
             builder.mark(types.QUOTA_APPLIED, answer, outcome.reason, outcome.message)
@@ -243,7 +243,7 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
         return
     if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):
         return
-    answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
+    answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
     builder.mark(types.CREDENTIALS_FRESH, answer, outcome.reason, outcome.message)
 
 

@@ -14,7 +14,6 @@ from typing import Any, Final
 from glovebox.api import reasons
 from glovebox.desired.drift import Applied
 from glovebox.errors import (
-    Conflict,
     Forbidden,
     GloveboxError,
     InvalidInput,
@@ -144,7 +143,6 @@ def of_error(error: Exception, *, facts: Any = None, applied: tuple[Applied, ...
         error.message,
         facts,
         applied,
-        retry_seconds=0.05 if isinstance(error, Conflict) else None,
         error=error,
         definite=isinstance(error, Forbidden | Rejected),
     )

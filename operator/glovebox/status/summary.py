@@ -7,7 +7,7 @@ from typing import Any
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.status.builder import StatusBuilder
+from glovebox.status.builder import Answer, StatusBuilder
 from glovebox.status.outcome import Outcome, Verdict
 
 
@@ -49,7 +49,7 @@ def summarise(
             before, why, _ = builder.current(types.READY)
             # Nobody knows any more whether what was Ready still is; what never was, is not.
             never = before == types.FALSE or why == reasons.NOT_LOOKED
-            answer = types.FALSE if never or outcome.definite else types.UNKNOWN
+            answer: Answer = types.FALSE if never or outcome.definite else types.UNKNOWN
             builder.mark(types.READY, answer, outcome.reason, outcome.message)
             builder.mark_true(types.RECONCILING, outcome.reason, outcome.message)
             return

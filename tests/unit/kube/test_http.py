@@ -98,13 +98,12 @@ async def test_a_request_without_an_answer_ends_in_time_and_may_have_had_an_effe
 async def test_a_watch_that_is_silent_for_too_long_is_given_up() -> None:
     async with serving(asyncio.Event()) as server:
         transport = AiohttpTransport(Plain(server))
-        got = []
         async with transport.stream("/silent", params={}, silence_seconds=0.05) as stream:
             assert stream.status == 200
+            chunks = stream.chunks()
+            assert await anext(chunks) == b"{}\n"
             with pytest.raises(TransportError):
-                async for chunk in stream.chunks():
-                    got.append(chunk)
-        assert got == [b"{}\n"]
+                await anext(chunks)
         await transport.close()
 
 

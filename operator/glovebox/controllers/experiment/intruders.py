@@ -39,7 +39,7 @@ async def remove_intruders(scope: Scope, plan: Plan) -> None:
             except Conflict:
                 continue  # gone, or another pod by now
             log.warning("removed a pod that came in through a gap", pod=key.name, why=why)
-            ports.events.warn(
+            ports.events.warning(
                 scope.obj,
                 reasons.PODS_REMOVED,
                 f"pod `{key.name}` came in while the namespace's labels were off and was removed:"

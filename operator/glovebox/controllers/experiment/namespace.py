@@ -36,7 +36,7 @@ async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
         owns=lambda live: check_owner(scope.experiment, live),
     )
     child = scope.ports.children.get(key)
-    if child is None or child.deleting:
+    if child is None or child.leaving:
         raise NotReady(
             reasons.NAMESPACE_TERMINATING,
             f"namespace `{key.name}` is being deleted; it is recreated when it is gone",

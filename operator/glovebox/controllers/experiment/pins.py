@@ -18,7 +18,7 @@ from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
-from glovebox.status.builder import counted, format_time
+from glovebox.status.builder import Answer, counted, format_time
 from glovebox.status.experiment_facts import Finding
 
 Pin = DatasetPin | FeatureSetPin
@@ -163,7 +163,7 @@ def _problem(scope: Scope, reference: _Reference, entry: InputStatus) -> Finding
     # Not Ready, which also falls for what says nothing about the data.
     verified = pin.status.condition(types.VERIFIED)
     if verified is not None and not verified.is_true:
-        answer = types.FALSE if verified.status == types.FALSE else types.UNKNOWN
+        answer: Answer = types.FALSE if verified.status == types.FALSE else types.UNKNOWN
         return Finding(answer, verified.reason, f"{what}: {verified.message}")
     return None
 

@@ -38,7 +38,7 @@ def report(
     if status.get("provisioned") and not before.get("provisioned"):
         made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
         ports.metrics.time_to_ready.observe((ports.now() - made).total_seconds())
-        ports.events.tell(
+        ports.events.normal(
             obj,
             reasons.PROVISIONED,
             f"namespace `{status.get('namespace')}` is provisioned",
@@ -46,14 +46,14 @@ def report(
         )
     run = outcomes.facts("run", RunFacts)
     if run is not None and run.started:
-        ports.events.tell(obj, reasons.RUN_STARTED, "the run's Job was created", action="Run")
+        ports.events.normal(obj, reasons.RUN_STARTED, "the run's Job was created", action="Run")
     if run is not None and run.ended and run.run is not None:
-        tell = ports.events.tell if run.run.outcome == "Succeeded" else ports.events.warn
+        tell = ports.events.normal if run.run.outcome == "Succeeded" else ports.events.warning
         tell(obj, run.run.reason, run.run.message, action="Run")
     seal = outcomes.facts("seal", SealFacts)
     if seal is not None and seal.record is not None:
         message = _message_of(status, types.SEALED)
-        ports.events.tell(obj, reasons.SEALED, message, action="Seal")
+        ports.events.normal(obj, reasons.SEALED, message, action="Seal")
 
 
 def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[Applied]) -> None:
@@ -72,7 +72,7 @@ def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[
         if woken is not None:
             ports.metrics.drift_duration.labels(kind).observe(ports.clock() - woken)
         message = f"{drift.describe()}; restored"
-        ports.events.warn(obj, reasons.DRIFT_REPAIRED, message, action="Repair")
+        ports.events.warning(obj, reasons.DRIFT_REPAIRED, message, action="Repair")
         log.info("drift repaired", what=drift.describe())
     ports.drifting.pop(key, None)
     if outstanding:
@@ -80,7 +80,7 @@ def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[
         one, drift = outstanding[0]
         fight = one.result == "contended"
         reason = reasons.WRITER_FIGHT if fight else reasons.DRIFT_DETECTED
-        ports.events.warn(obj, reason, drift.describe(), action="Compare")
+        ports.events.warning(obj, reason, drift.describe(), action="Compare")
 
 
 def _message_of(status: Mapping[str, Any], condition: str) -> str:
