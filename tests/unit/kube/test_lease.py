@@ -315,7 +315,8 @@ def test_each_change_of_the_holder_is_a_higher_term() -> None:
 
 
 def test_it_is_said_when_a_replica_begins_and_ends_to_lead() -> None:
-    api, said = Api(), []
+    api = Api()
+    said: list[bool] = []
 
     async def main() -> None:
         async with replica(api, "a", changed=said.append) as (_, elector):
