@@ -15,7 +15,7 @@ import inspect
 import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
 import orjson
@@ -411,7 +411,8 @@ class Client:
         logged_in_again = False
         attempt = 0
         while True:
-            async with self._gate:
+            # The election waits for nobody: a crowd of slow requests must not cost the lease.
+            async with nullcontext() if kind == LEASE else self._gate:
                 transport = await self._current()
                 answer = await self._sent(
                     transport, method, kind, path, params or {}, data, content_type, verb
