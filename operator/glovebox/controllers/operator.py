@@ -1,4 +1,4 @@
-"""One operator process put together: connections, caches, reflectors, queues, and what stops them all."""
+"""One operator process put together: connections, caches, reflectors, queues, and their end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.controllers.experiment.caches import free_caches
-from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits
+from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits, priority_of
 from glovebox.controllers.reconcile import reconcile
 from glovebox.controllers.resync_sources import sources
 from glovebox.controllers.world import World
@@ -60,7 +60,7 @@ class Operator:
             self.world.resources.gone(key)
         elif not self.world.resources.seen(obj):
             return
-        self.world.wake(key)
+        self.world.wake(key, priority_of(obj))
         for user in self.world.resources.users_of(key):
             self.world.wake(user)
 

@@ -1,9 +1,10 @@
 """Which tenant's key is next: start-time fair queueing over namespaces, with room for repairs.
 
-Each tenant has a virtual start time. It is charged a guess when a key is handed out and corrected by
-the measured time when the work ends (as API Priority and Fairness does); the lowest start is served
-next. A tenant that had nothing waiting joins at the present: it saves nothing up. What it owes is
-bounded, because one reconcile of minutes must not lock its tenant out while fifty others are busy.
+Each tenant has a virtual start time. It is charged a guess when a key is handed out and corrected
+by the measured time when the work ends (as API Priority and Fairness does); the lowest start is
+served next. A tenant that had nothing waiting joins at the present: it saves nothing up. What it
+owes is bounded, because one reconcile of minutes must not lock its tenant out while fifty others
+are busy.
 
 Repairs of isolation come before all others, in at most half of the workers while others wait, and
 at least one worker can be kept free for them.
