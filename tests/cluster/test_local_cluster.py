@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from glovebox.local.certificates import Authority
+from glovebox_local.certificates import Authority
 from support.api import ApiError, path_of
 from support.sockets import listening_addresses
 from support.waiting import eventually

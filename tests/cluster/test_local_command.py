@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.environment import find_environment
-from glovebox.local.paths import StateDir
-from glovebox.local.processes import ProcessRecord
+from glovebox_local.environment import find_environment
+from glovebox_local.paths import StateDir
+from glovebox_local.processes import ProcessRecord
 from support.waiting import eventually
 
 if TYPE_CHECKING:

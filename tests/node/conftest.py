@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.images import Image
-from glovebox.local.packages import node_obstacle
+from glovebox_local.images import Image
+from glovebox_local.packages import node_obstacle
 from support.cluster import build_before_the_first_test
 from support.node import NodeCluster, ensure_node_programs, running_node_cluster
 from support.operator_process import Operator, Team, declare_platform, running_operator

@@ -14,8 +14,8 @@ from support.operator_process import Operator, Team, experiment_spec, profile_sp
 from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from glovebox.local.images import Image
-    from glovebox.local.part import Part
+    from glovebox_local.images import Image
+    from glovebox_local.part import Part
     from support.node import NodeCluster
 
 RUNS = 20

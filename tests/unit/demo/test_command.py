@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from glovebox.cli.main import app
-from glovebox.local.demo import run
-from glovebox.local.errors import LocalError
-from glovebox.local.processes import INTERRUPTIONS
+from glovebox_local.demo import run
+from glovebox_local.errors import LocalError
+from glovebox_local.processes import INTERRUPTIONS
 
 
 @pytest.fixture(autouse=True)

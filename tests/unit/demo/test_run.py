@@ -12,11 +12,11 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from glovebox.local.demo import run
-from glovebox.local.demo.script import chapters
-from glovebox.local.demo.stage import Chapter, DemoStep, Stage
-from glovebox.local.errors import LocalError
-from glovebox.local.progress import Silent, Step, Terminal
+from glovebox_local.demo import run
+from glovebox_local.demo.script import chapters
+from glovebox_local.demo.stage import Chapter, DemoStep, Stage
+from glovebox_local.errors import LocalError
+from glovebox_local.progress import Silent, Step, Terminal
 
 STAGE = cast("Stage", SimpleNamespace(operator=SimpleNamespace(log=Path("operator.log"))))
 

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from glovebox.cli.main import app
-from glovebox.local import packages
-from glovebox.local.errors import LocalError
-from glovebox.local.packages import PACKAGES, Package, demand_node, install_packages, node_obstacle
-from glovebox.local.progress import Silent
+from glovebox_local import packages
+from glovebox_local.errors import LocalError
+from glovebox_local.packages import PACKAGES, Package, demand_node, install_packages, node_obstacle
+from glovebox_local.progress import Silent
 
 NOWHERE = Package("no-such-package", "no-such-program", "is not there")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local import programs, toolchain
-from glovebox.local.programs import ETCD, HELM, KUBERNETES, Program, program_key
-from glovebox.local.toolchain import find_toolchain, parse_version
+from glovebox_local import programs, toolchain
+from glovebox_local.programs import ETCD, HELM, KUBERNETES, Program, program_key
+from glovebox_local.toolchain import find_toolchain, parse_version
 
 GO = "go1.26.6"
 
