@@ -52,8 +52,7 @@ lint: environment ## Check format, style, types, layers and generated files
 	$(call say,lint-imports: does every room import only what it may?)
 	@$(BIN)/lint-imports --no-cache --no-logo
 	$(call say,crd_export and reference_docs: do CRDs and reference fit the models?)
-	@$(BIN)/python -m glovebox.api.crd_export --check crds
-	@$(BIN)/python -m glovebox.api.crd_export --check helm/glovebox/files/crds
+	@$(BIN)/python -m glovebox.api.crd_export --check
 	@$(BIN)/python -m glovebox.api.reference_docs --check
 
 .PHONY: test
@@ -82,6 +81,5 @@ format: environment ## Format the code and mend what can be mended
 
 .PHONY: generate
 generate: environment ## Write CRDs and reference anew from the models
-	@$(BIN)/python -m glovebox.api.crd_export crds
-	@$(BIN)/python -m glovebox.api.crd_export helm/glovebox/files/crds
+	@$(BIN)/python -m glovebox.api.crd_export
 	@$(BIN)/python -m glovebox.api.reference_docs
