@@ -69,6 +69,10 @@ test-slow: programs ## The tests that take minutes each
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: bare-test
+bare-test: ## What CI runs, in a minimal root file system with empty caches (root; ARGS="make lint", KEEP_CACHES=1)
+	@.ci/bare $(ARGS)
+
 .PHONY: bench
 bench: programs ## Measure provisioning, repair and restart; print the table
 	$(call say,bench/provision: minutes on an idle machine)

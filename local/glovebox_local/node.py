@@ -164,9 +164,18 @@ class Node:
         Raises:
             LocalError: The archive holds another image, or could not be read.
         """
-        load_image(self.name, self._ctr, archive, reference)
+        load_image(self.name, self.ctr, archive, reference)
 
-    def _ctr(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
+    def ctr(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
+        """Ask the node's containerd by the `ctr` that was built with it; return what it says.
+
+        Args:
+            arguments: Those of ctr, such as `tasks`, `list`.
+            stdin: Its standard input.
+
+        Raises:
+            LocalError: It failed.
+        """
         command = [
             str(self._programs["containerd"] / "ctr"),
             f"--address={CONTAINERD_SOCKET}",
@@ -200,7 +209,7 @@ class Node:
 
     def _containerd_missing(self) -> str | None:
         try:
-            self._ctr("--connect-timeout=2s", "version")
+            self.ctr("--connect-timeout=2s", "version")
         except LocalError as error:
             return f"does not answer yet ({error.why.splitlines()[-1]})"
         return None

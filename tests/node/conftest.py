@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     obstacle = node_obstacle()
     for item in items if obstacle else ():
         if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason=obstacle or ""))
+            item.add_marker(pytest.mark.skip(reason=f"NOT TESTED: {obstacle}"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
