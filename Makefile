@@ -39,7 +39,7 @@ demo: $(if $(findstring kind,$(ARGS)),environment,packages) ## Show it all, on a
 
 .PHONY: down
 down: environment ## End what `make demo ARGS=--keep` left running
-	@$(BIN)/glovebox local down --name demo
+	@$(BIN)/glovebox demo --end $(ARGS)
 
 .PHONY: lint
 lint: environment ## Check format, style, types, layers and generated files

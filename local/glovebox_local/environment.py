@@ -220,6 +220,21 @@ class Environment:
         """
         return (*self.driver.containers, *self.store.containers)
 
+    def demand_whole(self) -> None:
+        """Raise unless it was once up: what is asked of it needs its kubeconfig and the store's keys.
+
+        Raises:
+            LocalError: It is only half made.
+        """
+        if self.kubeconfig.exists() and self.state.store.exists():
+            return
+        name = self.state.root.name
+        raise LocalError(
+            f"Looking at the environment {name}",
+            f"it is only half made: `glovebox local up --name {name}` finishes it,"
+            f" `glovebox local down --name {name}` removes it",
+        )
+
     def up(self, progress: Progress | None = None) -> bool:
         """Start what does not run, and wait until all of it does its work.
 

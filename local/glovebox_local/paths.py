@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -10,6 +11,26 @@ from pathlib import Path
 from glovebox_local.errors import LocalError
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
+
+
+def checkout() -> Path | None:
+    """Return the clone of the repository that this program was installed from, if it was."""
+    folder = Path(__file__).resolve().parents[2]
+    chart, example = folder / "helm" / "glovebox" / "Chart.yaml", folder / "docs" / "examples"
+    return folder if chart.exists() and example.is_dir() else None
+
+
+def default_name(base: str, folder: Path | None = None) -> str:
+    """Return the name of an environment that nobody named: in a clone it is that clone's own.
+
+    Args:
+        base: What it is for, such as `demo`.
+        folder: The clone; by default the one that this program was installed from.
+    """
+    where = folder or checkout()
+    if where is None:
+        return base
+    return f"{base}-{hashlib.sha256(str(where).encode()).hexdigest()[:6]}"
 
 
 def cache_dir() -> Path:

@@ -8,12 +8,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glovebox_local.http_check import HealthCheck
+from glovebox_local.ports import LOOPBACK
+from glovebox_local.processes import ProcessRecord
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from glovebox_local.containers import Container
     from glovebox_local.environment import Environment
     from glovebox_local.part import Part
 
 _MIB = 1 << 20
+_PORT_VARIABLE = b"GLOVEBOX_HTTP_PORT="
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,34 @@ def look_at(environment: Environment) -> Status:
             " here."
         )
     parts = tuple(_look_at_part(part) for part in environment.parts)
-    return Status(environment.state.root.name, description.driver, parts + containers, tuple(notes))
+    beside = tuple(_look_beside(environment))
+    name = environment.state.root.name
+    return Status(name, description.driver, parts + containers + beside, tuple(notes))
+
+
+def _look_beside(environment: Environment) -> Iterator[PartStatus]:
+    """Look at what was started beside the environment's own parts: the operator, by its pages."""
+    own = {part.record_file for part in environment.parts}
+    for file in sorted(set(environment.state.run.glob("*.json")) - own):
+        record = ProcessRecord.read(file)
+        if record is None or not record.alive:
+            yield PartStatus(
+                file.stem, "ended", healthy=False, pid=None, seconds=0, memory=0, ports=()
+            )
+            continue
+        port = _page_port(record.pid)
+        missing = HealthCheck(f"http://{LOOPBACK}:{port}/readyz")() if port else None
+        yield _running(file.stem, record, missing, (port,) if port else ())
+
+
+def _page_port(pid: int) -> int | None:
+    # As the operator was told: a record knows the process and nothing of what it is.
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    ports = (entry.partition(b"=")[2] for entry in variables if entry.startswith(_PORT_VARIABLE))
+    return next((int(port) for port in ports if port.isdigit()), None)
 
 
 def _look_at_container(container: Container) -> PartStatus:
@@ -113,16 +147,21 @@ def _look_at_part(part: Part) -> PartStatus:
         return PartStatus(
             part.name, "ended", healthy=False, pid=None, seconds=0, memory=0, ports=part.spec.ports
         )
-    missing = part.spec.ready()
+    return _running(part.name, record, part.spec.ready(), part.spec.ports)
+
+
+def _running(
+    name: str, record: ProcessRecord, missing: str | None, ports: tuple[int, ...]
+) -> PartStatus:
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - record.start_ticks / os.sysconf("SC_CLK_TCK")
     return PartStatus(
-        part.name,
+        name,
         missing or "running",
         healthy=missing is None,
         pid=record.pid,
         seconds=round(age, 1),
         memory=_resident(record.pid),
-        ports=part.spec.ports,
+        ports=ports,
     )
 
 

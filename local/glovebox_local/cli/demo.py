@@ -21,8 +21,13 @@ class DemoDriver(StrEnum):
 
 def demo(
     name: Annotated[
-        str, typer.Option("--name", "-n", help="Name of the local environment that it uses.")
-    ] = "demo",
+        str,
+        typer.Option(
+            "--name",
+            "-n",
+            help="Name of the local environment that it uses; by default one of this clone's own.",
+        ),
+    ] = "",
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave cluster, store and operator running at the end.")
     ] = False,
@@ -45,15 +50,25 @@ def demo(
             )
         ),
     ] = DemoDriver.EMBEDDED,
+    end: Annotated[
+        bool, typer.Option("--end", help="Show nothing: end what --keep has left running.")
+    ] = False,
 ) -> None:
     """Show it all: a cluster, the operator, real data, an Experiment, its run and seal, refusals, a repair. 0 if all of it happened."""
+    from glovebox_local.cli.local import down  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox_local.demo.run import (  # noqa: PLC0415
         make_console,
         program,
         run_demo,
     )
     from glovebox_local.errors import LocalError  # noqa: PLC0415
+    from glovebox_local.paths import default_name  # noqa: PLC0415
     from glovebox_local.processes import INTERRUPTIONS  # noqa: PLC0415
+
+    name = name or default_name("demo")
+    if end:
+        down(name)
+        return
 
     if node is not None and driver is DemoDriver.KIND:
         raise typer.BadParameter(

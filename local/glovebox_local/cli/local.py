@@ -43,14 +43,14 @@ Name = Annotated[
         "--name",
         "-n",
         envvar="GLOVEBOX_LOCAL",
-        help="Which local environment, where there are several.",
+        help="Which local environment; by default the one of this clone.",
     ),
 ]
 
 
 @app.command()
 def up(
-    name: Name = "local",
+    name: Name = "",
     driver: Annotated[
         DriverChoice,
         typer.Option(
@@ -78,11 +78,13 @@ def up(
 ) -> None:
     """Start a cluster and a store; build what they need the first time. Repeat it to start again what died."""
     from glovebox_local.environment import bring_up  # noqa: PLC0415 - see glovebox.cli.main
+    from glovebox_local.paths import default_name  # noqa: PLC0415
     from glovebox_local.progress import terminal  # noqa: PLC0415
 
     if driver is not DriverChoice.CURRENT and (kubeconfig or context):
         raise typer.BadParameter("--kubeconfig and --context go with --driver current")
     wanted = nodes or int(node)
+    name = name or default_name("local")
     if wanted and driver is not DriverChoice.EMBEDDED:
         raise typer.BadParameter("--node and --nodes go with --driver embedded")
     started = time.monotonic()
@@ -94,7 +96,7 @@ def up(
         typer.echo(f"The environment {name} is already running.")
     else:
         typer.echo(f"The environment {name} is ready after {time.monotonic() - started:.1f} s.")
-    chosen = "" if name == "local" else f" --name {name}"
+    chosen = "" if name == default_name("local") else f" --name {name}"
     typer.echo(
         f"  kubeconfig  {environment.kubeconfig}\n  S3          {environment.store.endpoint}"
     )
@@ -105,7 +107,7 @@ def up(
 
 @app.command()
 def down(
-    name: Name = "local",
+    name: Name = "",
     keep_data: Annotated[
         bool,
         typer.Option(
@@ -116,8 +118,10 @@ def down(
 ) -> None:
     """End exactly the processes and containers that `up` started, and remove their data."""
     from glovebox_local.environment import bring_down  # noqa: PLC0415
+    from glovebox_local.paths import default_name  # noqa: PLC0415
     from glovebox_local.progress import terminal  # noqa: PLC0415
 
+    name = name or default_name("local")
     with _reporting():
         ended = bring_down(name, terminal(), keep_data=keep_data)
     kept = "; its data are kept" if keep_data else ""
@@ -130,7 +134,7 @@ def down(
 
 @app.command()
 def status(
-    name: Name = "local",
+    name: Name = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show each process: whether it runs and answers. Exit code 1 unless all of them do."""
@@ -155,7 +159,7 @@ def logs(
             help="One of the names that `status` shows, or `audit`; none: list the files."
         ),
     ] = None,
-    name: Name = "local",
+    name: Name = "",
     lines: Annotated[
         int, typer.Option("--lines", "-l", min=0, help="How many of the last lines.")
     ] = 50,
@@ -164,10 +168,10 @@ def logs(
     ] = False,
 ) -> None:
     """Show the log of one process."""
-    from glovebox_local.paths import StateDir  # noqa: PLC0415
+    from glovebox_local.paths import StateDir, default_name  # noqa: PLC0415
 
     with _reporting():
-        folder = StateDir.named(name).logs
+        folder = StateDir.named(name or default_name("local")).logs
         files = {file.stem: file for file in sorted(folder.glob("*.log"))}
     if part is None:
         typer.echo("\n".join(str(file) for file in files.values()) or f"no logs in {folder}")
@@ -178,12 +182,13 @@ def logs(
 
 
 @app.command()
-def env(name: Name = "local") -> None:
+def env(name: Name = "") -> None:
     r"""Print shell lines that make kubectl, helm and S3 clients use this environment: eval "$(glovebox local env)"."""
     from glovebox_local.programs import bin_dir  # noqa: PLC0415
 
     with _reporting():
         environment = _existing(name)
+        environment.demand_whole()
         access = environment.access
     for variable, value in {"KUBECONFIG": str(environment.kubeconfig), **access.variables}.items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
@@ -199,11 +204,13 @@ def kubeconfig(
     group: Annotated[
         list[str] | None, typer.Option(help="A group of the user's; can be repeated.")
     ] = None,
-    name: Name = "local",
+    name: Name = "",
 ) -> None:
     """Make a kubeconfig for any user in any groups, to see the cluster as they do; print its path."""
     with _reporting():
-        typer.echo(_existing(name).control_plane.kubeconfig_for(user, group or ()))
+        environment = _existing(name)
+        environment.demand_whole()
+        typer.echo(environment.control_plane.kubeconfig_for(user, group or ()))
 
 
 @app.command(
@@ -262,16 +269,17 @@ def packages(
 
 
 @app.command()
-def images(name: Name = "local") -> None:
+def images(name: Name = "") -> None:
     """Build the images of Glovebox and of the flights trainer, load them onto the environment's nodes, and print them by digest."""
     from glovebox_local.demo.stage import find_repository  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox_local.environment import find_environment  # noqa: PLC0415
     from glovebox_local.image_build import GLOVEBOX, TRAINER, ensure_image  # noqa: PLC0415
+    from glovebox_local.paths import default_name  # noqa: PLC0415
     from glovebox_local.progress import terminal  # noqa: PLC0415
 
     with _reporting():
         repository = find_repository()
-        environment = find_environment(name)
+        environment = find_environment(name or default_name("local"))
         build = environment.driver.build_image if environment else ensure_image
         built = [build(source, repository, terminal()) for source in (GLOVEBOX, TRAINER)]
         if environment and environment.driver.runs_pods:
@@ -296,7 +304,7 @@ def load(
             help="The name that pods use, such as registry.example/team/trainer.",
         ),
     ],
-    name: Name = "local",
+    name: Name = "",
 ) -> None:
     """Bring an image of your own onto the nodes; print the name by which a pod starts it."""
     from glovebox_local.images import read_digests  # noqa: PLC0415 - see glovebox.cli.main
@@ -338,7 +346,8 @@ def _run_tool(tool: str, arguments: list[str]) -> None:
     from glovebox_local.progress import terminal  # noqa: PLC0415
 
     with _reporting():
-        environment = _existing(os.environ.get("GLOVEBOX_LOCAL", "local"))
+        environment = _existing(os.environ.get("GLOVEBOX_LOCAL", ""))
+        environment.demand_whole()
         folder = ensure_program(HELM if tool == "helm" else KUBERNETES, terminal())
     os.environ["KUBECONFIG"] = str(environment.kubeconfig)
     os.execv(folder / tool, [tool, *arguments])  # noqa: S606 - becoming that program is the point
@@ -347,11 +356,15 @@ def _run_tool(tool: str, arguments: list[str]) -> None:
 def _existing(name: str) -> Environment:
     from glovebox_local.environment import find_environment  # noqa: PLC0415
     from glovebox_local.errors import LocalError  # noqa: PLC0415
+    from glovebox_local.paths import default_name  # noqa: PLC0415
 
-    environment = find_environment(name)
+    named = name or default_name("local")
+    environment = find_environment(named)
+    chosen = f" --name {name}" if name else ""
     if environment is None:
         raise LocalError(
-            "Looking for the environment", f"there is none called {name}: `glovebox local up`"
+            "Looking for the environment",
+            f"there is none called {named}: `glovebox local up{chosen}`",
         )
     return environment
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from glovebox_local.progress import Step
 
-NAME = "demo"
 TRAINER_REPOSITORY = "registry.example/flights/trainer"
 _WIDTH = 100
 
@@ -42,7 +41,7 @@ _WIDTH = 100
 def run_demo(
     console: Console,
     *,
-    name: str = NAME,
+    name: str,
     keep: bool = False,
     node: bool | None = None,
     driver: DriverName = "embedded",
@@ -245,5 +244,5 @@ def _farewell(name: str, namespace: str, commands: Iterable[str]) -> str:
         f"  kubectl auth can-i --list --namespace {namespace} --as dana --as-group"
         f" glovebox:team:{TEAM}\n"
         + "".join(f"  {command}\n" for command in commands)
-        + "\nEnd it:  make down"
+        + f"\nEnd it:  {program()} local down --name {name}"
     )

@@ -11,6 +11,7 @@ from glovebox_local.demo.operators import Operator
 from glovebox_local.demo.tools import Person, Tools
 from glovebox_local.environment import Environment
 from glovebox_local.errors import LocalError
+from glovebox_local.paths import checkout
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -98,12 +99,11 @@ def find_repository() -> Path:
     Raises:
         LocalError: It was installed from elsewhere.
     """
-    folder = Path(__file__).parents[3]
-    if (folder / "helm" / "glovebox" / "Chart.yaml").exists() and (
-        folder / "docs" / "examples" / "flights"
-    ).is_dir():
-        return folder
-    raise LocalError(
-        "Looking for the examples",
-        f"{folder} is no clone of the repository: clone it and run `make demo` there",
-    )
+    folder = checkout()
+    if folder is None:
+        raise LocalError(
+            "Looking for the examples",
+            "this program was not installed from a clone of the repository: clone it and run"
+            " `make demo` there",
+        )
+    return folder
