@@ -12,7 +12,7 @@ from glovebox_local.kubeconfig import extract_context
 from glovebox_local.nodes import Nodes
 from glovebox_local.packages import demand_node
 from glovebox_local.part import Part
-from glovebox_local.programs import ETCD, KUBERNETES, NODE_PROGRAMS, ensure_program, program_folder
+from glovebox_local.programs import ETCD, KUBERNETES, NODE_PROGRAMS, ensure_programs, program_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,8 +121,7 @@ class Embedded:
         """Build the programs where the cache does not have them; open the gateway."""
         if self.gateway:
             demand_node()
-        for program in self._programs:
-            ensure_program(program, progress)
+        ensure_programs(self._programs, progress)
         if self.gateway:
             self.gateway.up()
 

@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,13 +24,17 @@ from glovebox_local.progress import Silent
 from glovebox_local.toolchain import Toolchain, find_toolchain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from glovebox_local.progress import Progress
 
 _MODULES = Path(__file__).with_name("programs")
 _KUBERNETES = "1.36.3"
 _MAJOR, _MINOR, _ = _KUBERNETES.split(".")
+# From this share on, the time that was spent tells how fast the machine is; a cache that has most
+# of it makes nobody believe in miracles.
+_WELL_BEGUN = 0.1
+_FASTEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,9 @@ class Program:
         tags: Build tags.
         data: What the programs read while they run, copied out of a module that they are built
             from.
-        size: What it is, and what building costs from nothing, for people.
+        title: What it is, for people.
+        seconds: What building costs from nothing on two idle cores; measured once, to say how much
+            is left.
     """
 
     name: str
@@ -66,7 +73,8 @@ class Program:
     also: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     data: tuple[Data, ...] = ()
-    size: str = ""
+    title: str = ""
+    seconds: int = 60
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -111,14 +119,17 @@ KUBERNETES = Program(
         "kube-proxy",
         "kubectl",
     ),
-    size=f"Kubernetes {_KUBERNETES}, the first time about 5 minutes on two cores",
+    title=f"Kubernetes {_KUBERNETES}",
+    seconds=300,
 )
-ETCD = Program(name="etcd", package=".", size="etcd, the first time under a minute on two cores")
+ETCD = Program(name="etcd", package=".", title="etcd", seconds=40)
+# Of the release whose libraries are those of KUBERNETES, with the same versions of them.
 HELM = Program(
     name="helm",
     package="helm.sh/helm/v4/cmd/helm",
-    variables=(("helm.sh/helm/v4/internal/version.version", "v4.3.1"),),
-    size="Helm, the first time about 3 minutes on two cores",
+    variables=(("helm.sh/helm/v4/internal/version.version", "v4.2.3"),),
+    title="Helm",
+    seconds=60,
 )
 _CILIUM = "1.20.2"
 _CILIUM_MODULE = "github.com/cilium/cilium"
@@ -138,13 +149,15 @@ CILIUM = Program(
         Data("bpf", _CILIUM_MODULE, "bpf"),
         Data("crds", _CILIUM_MODULE, "pkg/k8s/apis/cilium.io/client/crds"),
     ),
-    size=f"Cilium {_CILIUM}, the first time about 10 minutes on two cores",
+    title=f"Cilium {_CILIUM}",
+    seconds=480,
 )
 COREDNS = Program(
     name="coredns",
     package=".",
     also=(("pause", "./pause"),),
-    size="CoreDNS, the first time under 2 minutes on two cores",
+    title="CoreDNS",
+    seconds=90,
 )
 _CONTAINERD = "2.3.4"
 _CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
@@ -157,9 +170,11 @@ CONTAINERD = Program(
         (name, f"{_CONTAINERD_MODULE}/cmd/{name}") for name in ("containerd-shim-runc-v2", "ctr")
     ),
     tags=("no_btrfs", "no_devmapper", "no_zfs"),
-    size=f"containerd {_CONTAINERD}, the first time about 2 minutes on two cores",
+    title=f"containerd {_CONTAINERD}",
+    seconds=100,
 )
-# What a cluster with nodes needs beside those of one without.
+# What a cluster and its tools need, and what one with nodes needs beside.
+PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
@@ -213,8 +228,48 @@ def program_folder(program: Program) -> Path:
     )
 
 
-def ensure_program(program: Program, progress: Progress | None = None) -> Path:
+def missing_programs(programs: Iterable[Program]) -> list[Program]:
+    """Return those programs that the cache does not have."""
+    return [program for program in programs if not program_folder(program).exists()]
+
+
+def ensure_programs(programs: Iterable[Program], progress: Progress | None = None) -> None:
+    """Build each program that the cache does not have, in this order; say how much of all is left.
+
+    Raises:
+        LocalError: One could not be built; with the log.
+    """
+    programs = tuple(programs)
+    missing = missing_programs(programs)
+    for program in programs:
+        later = missing[missing.index(program) + 1 :] if program in missing else []
+        ensure_program(program, progress, later=later)
+
+
+def compute_left(program: Program, later: Iterable[Program], *, done: float, spent: float) -> float:
+    """Return the seconds until a program and those after it are built.
+
+    Args:
+        program: What is being built.
+        later: What comes after it.
+        done: How much of it is built, from 0 to 1.
+        spent: Seconds since its building began: how fast this machine is, once it is well begun.
+    """
+    known = done >= _WELL_BEGUN
+    slowness = max(_FASTEST, spent / (program.seconds * done)) if known else 1.0
+    rest = program.seconds * (1 - done) + sum(other.seconds for other in later)
+    return rest * slowness
+
+
+def ensure_program(
+    program: Program, progress: Progress | None = None, *, later: Sequence[Program] = ()
+) -> Path:
     """Return the folder that holds the built program and its links; build it where the cache does not have it.
+
+    Args:
+        program: Which.
+        progress: Shown how far it is.
+        later: What will be built after it: counted in what is left.
 
     Raises:
         LocalError: It could not be built; with the log.
@@ -226,19 +281,43 @@ def ensure_program(program: Program, progress: Progress | None = None) -> Path:
         lock = cache_dir() / "programs" / f".{program.name}.lock"
         waiting = "another program is building it: waiting"
         with (
-            (progress or Silent()).step(f"Building {program.size}") as step,
+            (progress or Silent()).step(f"Building {program.title or program.name}") as step,
             exclusive(lock, step.say, waiting),
         ):
             # Whoever held the lock before us may have built it.
             if not folder.exists():
                 toolchain.fetch(step.say)
-                _build(program, module, toolchain, folder, step.say)
+                _build(program, module, toolchain, folder, _Counter(program, later, step.say))
     _link_for_people(program, folder)
     return folder
 
 
+class _Counter:
+    """Says how far a build is, and how much of all that is to be built is left."""
+
+    def __init__(
+        self, program: Program, later: Sequence[Program], say: Callable[[str], None]
+    ) -> None:
+        self._program = program
+        self._later = later
+        self._started = time.monotonic()
+        self.say = say
+
+    def count(self, compiled: int, total: int) -> None:
+        """Say how many packages are compiled, of at most so many."""
+        done = min(1.0, compiled / total) if total else 0.0
+        left = compute_left(
+            self._program, self._later, done=done, spent=time.monotonic() - self._started
+        )
+        what = f"about {max(1, round(left / 60))} min left"
+        if self._later:
+            names = ", ".join(program.title or program.name for program in self._later)
+            what += f" with {names}"
+        self.say(f"{compiled} of at most {total} packages compiled, {what}")
+
+
 def _build(
-    program: Program, module: Path, toolchain: Toolchain, folder: Path, say: Callable[[str], None]
+    program: Program, module: Path, toolchain: Toolchain, folder: Path, counter: _Counter
 ) -> None:
     log = cache_dir() / "logs" / f"build-{program.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -250,20 +329,20 @@ def _build(
     go = str(toolchain.command)
     try:
         incoming.mkdir(parents=True)
-        say("fetching the sources")
+        counter.say("fetching the sources")
         packages = [package for _, package in program.packages]
         listing = [go, "list", *program.flags[:1], "-deps", *packages]
-        total = len(run_go(listing, module, log, lambda n: say(f"{n} modules fetched")))
+        fetched = run_go(listing, module, log, lambda n: counter.say(f"{n} modules fetched"))
         # Go tells each package that it compiles, and none that its own cache has: so this is an
         # upper bound.
-        counted = f"of at most {total} packages compiled"
+        total = len(fetched)
         for name, package in program.packages:
             output = ["-o", str(incoming / name)]
             run_go(
                 [go, "build", "-v", *program.flags, *output, package],
                 module,
                 log,
-                lambda n: say(f"{n} {counted}"),
+                lambda n: counter.count(n, total),
             )
         for link in program.links:
             (incoming / link).symlink_to(program.name)

@@ -13,7 +13,8 @@ from glovebox_local.environment import Description, Environment
 from glovebox_local.errors import LocalError
 from glovebox_local.nodes import remove_leftovers
 from glovebox_local.paths import StateDir
-from glovebox_local.programs import ETCD, HELM, KUBERNETES, ensure_program, program_folder
+from glovebox_local.programs import HELM, KUBERNETES, PLANE_PROGRAMS, program_folder
+from glovebox_local.programs import ensure_programs as build_programs
 from glovebox_local.progress import terminal
 from support.api import Api, path_of
 
@@ -251,8 +252,7 @@ class Cluster:
 
 def ensure_programs(progress: Progress) -> None:
     """Build what the cluster and its tools need, where the cache does not have it."""
-    for program in (ETCD, KUBERNETES, HELM):
-        ensure_program(program, progress)
+    build_programs(PLANE_PROGRAMS, progress)
 
 
 def build_before_the_first_test(

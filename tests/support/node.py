@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from glovebox_local.image_build import GLOVEBOX, ensure_image
 from glovebox_local.images import Image, write_image
 from glovebox_local.packages import node_obstacle
-from glovebox_local.programs import NODE_PROGRAMS, ensure_program
+from glovebox_local.programs import NODE_PROGRAMS
+from glovebox_local.programs import ensure_programs as build_programs
 from support.api import path_of
 from support.cluster import Cluster, ensure_programs, running_cluster
 from support.waiting import eventually
@@ -53,8 +54,7 @@ REPOSITORY = Path(__file__).parents[2]
 def ensure_node_programs(progress: Progress) -> None:
     """Build what a cluster with nodes needs, and the image of Glovebox, where the cache does not have it."""
     ensure_programs(progress)
-    for program in NODE_PROGRAMS:
-        ensure_program(program, progress)
+    build_programs(NODE_PROGRAMS, progress)
     ensure_image(GLOVEBOX, REPOSITORY, progress)
 
 

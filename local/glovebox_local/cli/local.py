@@ -322,23 +322,24 @@ def build(
     node: Annotated[
         bool,
         typer.Option(
-            "--node", help="Also what nodes need: the first time 10 minutes more on two cores."
+            "--node", help="Also what nodes need: the first time 11 minutes more on two cores."
         ),
     ] = False,
 ) -> None:
     """Build all programs into the cache, so that later steps need not."""
     from glovebox_local.programs import (  # noqa: PLC0415
-        ETCD,
-        HELM,
-        KUBERNETES,
         NODE_PROGRAMS,
-        ensure_program,
+        PLANE_PROGRAMS,
+        ensure_programs,
+        program_folder,
     )
     from glovebox_local.progress import terminal  # noqa: PLC0415
 
     with _reporting():
-        for program in (ETCD, KUBERNETES, HELM, *(NODE_PROGRAMS if node else ())):
-            typer.echo(ensure_program(program, terminal()))
+        programs = (*PLANE_PROGRAMS, *(NODE_PROGRAMS if node else ()))
+        ensure_programs(programs, terminal())
+        for program in programs:
+            typer.echo(program_folder(program))
 
 
 def _run_tool(tool: str, arguments: list[str]) -> None:

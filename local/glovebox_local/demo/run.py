@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glovebox_local.demo.operators import Operator, OperatorDeployment, OperatorProcess
-from glovebox_local.demo.script import chapters
+from glovebox_local.demo.script import PREPARATION, chapters
 from glovebox_local.demo.stage import EXPERIMENT, TEAM, Chapter, DemoStep, Stage, find_repository
 from glovebox_local.demo.tools import Tools
 from glovebox_local.environment import DriverName, Environment, bring_down, bring_up
@@ -26,7 +26,15 @@ from glovebox_local.image_build import GLOVEBOX, TRAINER
 from glovebox_local.packages import node_obstacle
 from glovebox_local.paths import StateDir
 from glovebox_local.processes import deferred_signals
-from glovebox_local.programs import HELM, KUBERNETES, ensure_program
+from glovebox_local.programs import (
+    HELM,
+    KUBERNETES,
+    NODE_PROGRAMS,
+    PLANE_PROGRAMS,
+    ensure_program,
+    ensure_programs,
+    missing_programs,
+)
 from glovebox_local.progress import Progress, Silent, Terminal
 
 if TYPE_CHECKING:
@@ -81,6 +89,10 @@ def run_demo(
     if left_out:
         console.print(f"Left out here: {left_out}\n", markup=False, highlight=False, soft_wrap=True)
     nodes = int(with_node and driver == "embedded")
+    if driver == "embedded":
+        ensure_programs(PLANE_PROGRAMS, progress)
+    if nodes and missing_programs(NODE_PROGRAMS):
+        show_first(name, repository, progress, console, started=started)
     with environment_of(name, progress, keep=keep, driver=driver, nodes=nodes) as environment:
         stage = open_stage(environment, progress, repository)
         play(chapters(run=with_node), stage, progress, console)
@@ -94,6 +106,42 @@ def run_demo(
             highlight=False,
             soft_wrap=True,
         )
+
+
+def show_first(
+    name: str, repository: Path, progress: Progress, console: Console, *, started: float
+) -> None:
+    """Show an Experiment Ready on a control plane alone, which can be looked at while the programs of nodes are built.
+
+    Args:
+        name: Of the environment; it is ended when the programs are there.
+        repository: The clone.
+        progress: Shown what is built.
+        console: Where it is shown.
+        started: When the demonstration began, by the monotonic clock.
+
+    Raises:
+        LocalError: A step failed.
+    """
+    console.print(
+        "First without a node, whose programs take longer to build: what a control plane and a"
+        " store show.\n",
+        highlight=False,
+    )
+    with environment_of(name, progress, keep=False) as environment:
+        stage = open_stage(environment, progress, repository)
+        play(PREPARATION, stage, progress, console)
+        waited = time.monotonic() - started
+        console.print(
+            f"[bold green]The first Experiment is Ready[/], after {int(waited // 60)} min"
+            f" {waited % 60:.0f} s. The programs of a node are built next; then all of it is shown"
+            " again with the run. Until then, in another terminal:\n\n"
+            f'  eval "$({program()} local env --name {name})"\n'
+            f"  kubectl describe experiment {EXPERIMENT} --namespace {TEAM}\n",
+            highlight=False,
+            soft_wrap=True,
+        )
+        ensure_programs(NODE_PROGRAMS, progress)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ def _wait_title(resource: str, name: str, condition: str = "Ready") -> str:
     return f"kubectl wait --for=condition={condition} {resource.partition('.')[0]} {name}"
 
 
-_PREPARATION = (
+# From an empty cluster to an Experiment that is Ready; no node is needed.
+PREPARATION = (
     Chapter(
         "The operator and the data",
         (
@@ -80,4 +81,4 @@ def chapters(*, run: bool) -> tuple[Chapter, ...]:
     Args:
         run: With the run, which needs a node.
     """
-    return (*_PREPARATION, *((_RUN,) if run else ()), *_RESULTS)
+    return (*PREPARATION, *((_RUN,) if run else ()), *_RESULTS)
