@@ -8,6 +8,8 @@ UV := .ci/uv
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 # More arguments for the program behind a target: make demo ARGS=--keep, make test ARGS="-k quota"
 ARGS ?=
+# How many processes share the tests, each with a cluster of its own; 0: this one alone.
+WORKERS ?= 2
 
 say = @echo "==> $(1)"
 
@@ -56,14 +58,14 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python -m glovebox.api.reference_docs --check
 
 .PHONY: test
-test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node, about a quarter of an hour
+test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node
 	$(call say,pytest: everything but what takes minutes)
-	@$(BIN)/pytest -m "not slow" $(ARGS)
+	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
-	@$(BIN)/pytest -m slow $(ARGS)
+	@$(if $(ARGS),,.ci/once slow bench crds helm local operator tests docs/examples pyproject.toml uv.lock Dockerfile --) $(BIN)/pytest -m slow $(ARGS)
 
 .PHONY: test-only
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"
