@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from glovebox.local.operator_process import OPERATOR_NAMESPACE
 from glovebox.store.connection import Credentials
+from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from support.cluster import Cluster
 from support.lying_store import Answered, Asked, Liar, lying
 from support.operator_process import BREAK_GLASS, Team, experiment_spec, store_spec
