@@ -109,19 +109,19 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _column(
             "Lock",
             _of("LockProven", "status"),
-            "Whether object lock was proven to hold.",
+            "Whether the checks of object lock passed.",
             priority=WIDE,
         ),
         _column(
             "Scope",
             _of("CredentialScopeProven", "status"),
-            "Whether the scope of issued credentials was proven.",
+            "Whether the checks of the scope of issued credentials passed.",
             priority=WIDE,
         ),
         _column(
             "Proven",
             ".status.lastVerifiedTime",
-            "Time since all proofs were last tried.",
+            "Time since all conformance checks were last made.",
             column_type="date",
             priority=WIDE,
         ),

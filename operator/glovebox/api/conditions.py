@@ -1,10 +1,9 @@
 """Conditions: the model of one, and the name of every type that Glovebox writes.
 
 The reason words are in `glovebox.api.reasons`. What a condition means for waiting programs
-(kstatus, Argo CD, Flux):
-`Reconciling` and `Stalled` are present only while true and never both; a permanent failure sets
-`Stalled` beside
-`Ready=False`; what could not be proven is `Unknown`, never `True`.
+(kstatus, Argo CD, Flux): `Reconciling` and `Stalled` are present only while true and never both; a
+permanent failure sets `Stalled` beside `Ready=False`; what was not observed is `Unknown`, never
+`True`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ STALLED: Final = "Stalled"
 VERIFIED: Final = "Verified"
 DRIFT_DETECTED: Final = "DriftDetected"
 
-# ObjectStore: one condition per proof.
+# ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
 LOCK_PROVEN: Final = "LockProven"
 CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
@@ -58,33 +57,27 @@ class Condition(BaseModel):
         hide_input_in_errors=True,
     )
 
-    type: str = Field(
-        max_length=316, description="The question that this condition answers, one CamelCase word."
-    )
+    type: str = Field(max_length=316, description="Type of the condition, one CamelCase word.")
     status: Literal["True", "False", "Unknown"] = Field(
-        description=(
-            "The answer: `True`, `False`, or `Unknown` when it could not be found out or proven."
-        )
+        description=("`True`, `False`, or `Unknown` when the operator could not observe it.")
     )
     observed_generation: int | None = Field(
         default=None,
         ge=0,
         json_schema_extra={"format": "int64"},
-        description="The `metadata.generation` that the answer speaks of.",
+        description="The `metadata.generation` for which this was observed.",
     )
     last_transition_time: AwareDatetime = Field(description="When `status` last changed.")
     reason: str = Field(
         min_length=1,
         max_length=1024,
         pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-        description=(
-            "Why, as one CamelCase word; the same word is used in Events, metrics and runbooks."
-        ),
+        description=("Why, as one CamelCase word; the same word is used in Events and metrics."),
     )
     message: str = Field(
         default="",
         max_length=MESSAGE_MAX,
-        description="Why, for a person: what was found, and the next step.",
+        description="Why, for a person: what was observed, and what to do.",
     )
 
     @property

@@ -1,4 +1,4 @@
-"""The texts and numbers that many fields share, as types with their bounds, patterns and teaching messages."""
+"""Types that many fields share, with their bounds, patterns and messages that name the cure."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ VersionId = Annotated[
         lambda text: text not in {"", "null"},
         "self != '' && self != 'null'",
         "must be a real version id: 'null' is what a bucket without versioning reports, and its"
-        " content can be overwritten. Switch on versioning, write the object again, and use the"
-        " version id that this returned",
+        " content can be overwritten. Enable versioning, write the object again, and use the"
+        " version id that is returned",
     ),
 ]
 KeyPrefix = Annotated[

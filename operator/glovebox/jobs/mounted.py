@@ -86,7 +86,7 @@ def _compare(dataset: MountedDataset, top: Path, parallel: int, stop: Stop) -> N
                 " many or too long",
             )
         order.check(path)
-        # The content root covers no place: where the bytes came from is told to nobody here.
+        # The content root covers no place: where the bytes came from is not known here.
         roots.add(Entry(path, length, sha256, "", "", "", DigestSource.COMPUTED))
     if (objects, size) != (dataset.objects, dataset.bytes):
         raise _wrong(dataset, f"{objects} files with {size} bytes")

@@ -1,4 +1,4 @@
-"""Pinning a dataset and looking after it: from a source to roots and a locked manifest, and from a manifest to findings.
+"""Pins a dataset (a source to roots and a locked manifest) and verifies it (to findings).
 
 Both run as one job with bounded memory: listing, reading, hashing and writing are streams in the
     order of the paths, and
@@ -200,7 +200,7 @@ def _entries(store: Store, source: Source, minimum: DigestSource, stop: Stop) ->
         if error.reason == reasons.OBJECT_NOT_FOUND and isinstance(source, PrefixSource):
             raise Unavailable(
                 "SourceChanged",
-                "an object vanished between its listing and its reading; it is tried again:"
+                "an object was deleted between its listing and its reading; the operator retries:"
                 f" {error.message}",
             ) from error
         raise

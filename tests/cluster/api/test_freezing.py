@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "registry.example/flights/trainer@sha256:" + "b" * 64
 PIN_STAYS = (
-    "must stay as it was created: a pin stands for exact content. "
-    "Create a new pin with the changed spec and let it name this one under `spec.supersedes`"
+    "is immutable: a pin identifies exact content. Create a new pin with the changed spec, and name"
+    " this pin in its `spec.supersedes`"
 )
 FIELD_STAYS = (
     "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of"

@@ -122,7 +122,7 @@ def test_an_error_never_shows_the_value() -> None:
             merged(flights("Experiment"), {"spec": {"config": {"parameters": {"store": value}}}})
         )
 
-    assert "must not hold a secret" in str(refusal.value)
+    assert "must not contain a secret" in str(refusal.value)
     assert value not in str(refusal.value)
 
 
