@@ -51,10 +51,12 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/mypy
 	$(call say,lint-imports: does every room import only what it may?)
 	@$(BIN)/lint-imports --no-cache --no-logo
-	$(call say,crd_export and reference_docs: do CRDs and reference fit the models?)
+	$(call say,crd_export and the reference pages: do they fit the models?)
 	@$(BIN)/python -m glovebox.api.crd_export --check crds
 	@$(BIN)/python -m glovebox.api.crd_export --check helm/glovebox/files/crds
 	@$(BIN)/python -m glovebox.api.reference_docs --check
+	@$(BIN)/python -m glovebox.api.condition_docs --check
+	@$(BIN)/python -m glovebox.metrics.reference_docs --check
 
 .PHONY: test
 test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node, about a quarter of an hour
@@ -76,12 +78,14 @@ bench: programs ## Measure provisioning, repair and restart; print the table
 	@$(BIN)/python bench/provision.py $(ARGS)
 
 .PHONY: format
-format: environment ## Format the code and mend what can be mended
+format: environment ## Format the code and fix what can be fixed automatically
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
 .PHONY: generate
-generate: environment ## Write CRDs and reference anew from the models
+generate: environment ## Regenerate CRDs and reference pages
 	@$(BIN)/python -m glovebox.api.crd_export crds
 	@$(BIN)/python -m glovebox.api.crd_export helm/glovebox/files/crds
 	@$(BIN)/python -m glovebox.api.reference_docs
+	@$(BIN)/python -m glovebox.api.condition_docs
+	@$(BIN)/python -m glovebox.metrics.reference_docs

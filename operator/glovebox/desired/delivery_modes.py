@@ -35,8 +35,7 @@ def check_deliverable(
         (mode == "Cache" and settings.cache is None) or (mode == "CSI" and settings.csi is None)
     ):
         what = (
-            f"{by} no longer has `spec.delivery.{mode.lower()}`, which this Experiment was"
-            " bound to"
+            f"{by} no longer has `spec.delivery.{mode.lower()}`, which this Experiment was bound to"
         )
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE, f"{what}: restore it, or recreate the Experiment"

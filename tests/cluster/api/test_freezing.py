@@ -246,7 +246,7 @@ def test_a_pin_cannot_be_changed(
 def test_a_field_of_a_pin_cannot_be_removed(crds: Cluster, make: Callable[..., Json]) -> None:
     path = object_path("DatasetPin", make("DatasetPin", "stays")["metadata"]["name"])
 
-    with pytest.raises(ApiError, match="spec: Forbidden: must stay as it was created"):
+    with pytest.raises(ApiError, match="spec: Forbidden: is immutable"):
         crds.api.patch(path, [{"op": "remove", "path": "/spec/provenance"}], kind="json")
 
 
