@@ -78,8 +78,9 @@ def _is_routable(text: str) -> bool:
     if network is None:
         return True
     return not any(
-        network.version == local.version and network.subnet_of(local) for local in LINK_LOCAL
-    )  # type: ignore[arg-type]
+        network.version == local.version and network.subnet_of(local)  # type: ignore[arg-type]  # the versions are equal
+        for local in LINK_LOCAL
+    )
 
 
 def _is_quantity(text: str) -> bool:

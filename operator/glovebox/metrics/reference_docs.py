@@ -116,7 +116,7 @@ def _counted() -> Iterator[Metric]:
             suffix = "_total" if metric._type == "counter" else ""  # noqa: SLF001 - no public name
             yield Metric(
                 metric._name + suffix,  # noqa: SLF001 - as above
-                metric._type,  # noqa: SLF001 - as above
+                str(metric._type),  # noqa: SLF001 - as above
                 tuple(metric._labelnames),  # noqa: SLF001 - as above
                 metric._documentation,  # noqa: SLF001 - as above
             )
