@@ -57,6 +57,7 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python -m glovebox.api.reference_docs --check
 	@$(BIN)/python -m glovebox.api.condition_docs --check
 	@$(BIN)/python -m glovebox.metrics.reference_docs --check
+	@$(BIN)/python docs/img/draw.py --check
 
 .PHONY: test
 test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node, about a quarter of an hour
@@ -89,3 +90,4 @@ generate: environment ## Regenerate CRDs and reference pages
 	@$(BIN)/python -m glovebox.api.reference_docs
 	@$(BIN)/python -m glovebox.api.condition_docs
 	@$(BIN)/python -m glovebox.metrics.reference_docs
+	@$(BIN)/python docs/img/draw.py
