@@ -40,11 +40,15 @@ EVENTS: Final = (
     EventEntry(
         reasons.RUN_SUCCEEDED, "Normal", "Experiment", "once, when the run ended with exit code 0"
     ),
-    EventEntry(
-        reasons.RUN_FAILED,
-        "Warning",
-        "Experiment",
-        "once, when the run is over and failed; the note has the exit code",
+    *(
+        EventEntry(reason, "Warning", "Experiment", f"once, when the run is over: {why}")
+        for reason, why in (
+            (reasons.RUN_FAILED, "the program failed; the note has the exit code"),
+            (reasons.DEADLINE_EXCEEDED, "it took longer than its deadline"),
+            (reasons.INPUTS_REFUSED, "its inputs were not the pinned ones"),
+            (reasons.RUN_LOST, "its Job was deleted"),
+            (reasons.RUN_STOPPED, "it was stopped on request"),
+        )
     ),
     EventEntry(
         reasons.SEALED, "Normal", "Experiment", "once, when the results were listed and signed"

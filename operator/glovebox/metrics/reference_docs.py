@@ -51,6 +51,10 @@ WATCH: Final = {
         "A rising rate, while conditions are still True: something is about to fail."
     ),
     "glovebox_events_dropped_total": "A rate above 0: Events are missing; conditions are not.",
+    "glovebox_leader": "The sum over replicas is 1. 0 for more than a minute: nobody reconciles.",
+    "glovebox_reflector_failures_total": (
+        "A lasting rate: a kind cannot be watched; see the log for the reason."
+    ),
     "glovebox_kube_requests_total": (
         "Codes 0, 429 and 5xx: the API server is unreachable or overloaded."
     ),
