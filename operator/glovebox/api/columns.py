@@ -22,9 +22,7 @@ def _of(condition: str, field: str) -> str:
     return f'.status.conditions[?(@.type=="{condition}")].{field}'
 
 
-_READY: Final = _column(
-    "Ready", _of("Ready", "status"), "Whether everything holds that the object asks for."
-)
+_READY: Final = _column("Ready", _of("Ready", "status"), "Whether the object can be relied on.")
 _REASON: Final = _column("Reason", _of("Ready", "reason"), "Why it is Ready or not, in one word.")
 _AGE: Final = _column(
     "Age", ".metadata.creationTimestamp", "Time since the object was created.", column_type="date"

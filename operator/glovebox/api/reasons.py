@@ -335,8 +335,10 @@ VERSIONING_REQUIRED: Final = _reason(
 KEY_REFUSED: Final = _reason(
     "KeyRefused",
     "DatasetPin `Verified`",
-    "A key cannot become a path: `..`, a control character, or a folder and a file of one name.",
-    "Rename the object, or pin a list of objects that gives it another `path`.",
+    "A key cannot become a path: it ends in `/` (a folder marker), has an empty, `.` or `..`"
+    " segment, is too long, or names a file where another key has a folder.",
+    "Delete the folder marker or rename the object; or pin a list of objects that gives it"
+    " another `path`. The message names the key.",
 )
 TOO_MANY_OBJECTS: Final = _reason(
     "TooManyObjects",

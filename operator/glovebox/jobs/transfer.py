@@ -188,7 +188,7 @@ class _Landing:
             raise InvalidInput(
                 reasons.DIGEST_MISMATCH,
                 f"s3://{self._entry.bucket}/{self._entry.key} version {self._entry.version_id} has"
-                f" the digest sha256:{found}, pinned is sha256:{self._entry.sha256}; the data"
+                f" the digest sha256:{found}, but sha256:{self._entry.sha256} is pinned; the data"
                 " changed after it was pinned. Pin the data again, or restore the pinned version",
             )
 
@@ -196,8 +196,8 @@ class _Landing:
         entry = self._entry
         return InvalidInput(
             reasons.SIZE_MISMATCH,
-            f"s3://{entry.bucket}/{entry.key} version {entry.version_id} {what} bytes, pinned are"
-            f" {entry.size}",
+            f"s3://{entry.bucket}/{entry.key} version {entry.version_id} {what} bytes, but"
+            f" {entry.size} are pinned",
         )
 
 

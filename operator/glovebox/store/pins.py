@@ -255,7 +255,7 @@ def _below(entries: Iterable[Entry], source: PrefixSource) -> Iterator[Entry]:
         if entry.bucket != source.bucket or entry.key != source.prefix + entry.path:
             raise InvalidInput(
                 reasons.MANIFEST_DIFFERS,
-                f"the manifest holds s3://{entry.bucket}/{entry.key}, which the pin's prefix does"
+                f"the manifest has s3://{entry.bucket}/{entry.key}, which the pin's prefix does"
                 " not cover",
             )
         yield entry
@@ -317,7 +317,7 @@ def _require_versioning(store: Store, bucket: str, known: set[str]) -> None:
 def _require(roots: Roots, expected: str | None, source: Source) -> None:
     if roots.objects == 0:
         where = (
-            f"s3://{source.bucket}/{source.prefix} holds no object"
+            f"s3://{source.bucket}/{source.prefix} has no object"
             if isinstance(source, PrefixSource)
             else "the source names no object"
         )
