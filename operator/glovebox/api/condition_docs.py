@@ -33,8 +33,9 @@ _EVENTS: Final = """\
 # Events
 
 `kubectl describe` shows the Events of an object, `kubectl get events -A` all of them. An Event is a
-courtesy to people: the same one is not repeated within ten minutes, and nothing depends on it. What
-holds now is in the [conditions](conditions.md); each reason is explained there.
+courtesy to people: the same one is not repeated within ten minutes, their number is bounded, and
+nothing depends on them. What holds now is in the [conditions](conditions.md); each reason is
+explained there.
 """
 
 
