@@ -1,4 +1,4 @@
-"""The bucket of artifacts: created with a lock when told to, refused with the cure when it exists without one."""
+"""The bucket of artifacts: created with a lock on request, refused when it has none."""
 
 from __future__ import annotations
 

@@ -161,13 +161,13 @@ def test_equal_experiments_are_found_by_their_digest(
         ("experiment", "An experiment with a sealed namespace of its own."),
         ("experiment.spec.inputs", "Everything that the run reads."),
         ("experiment.spec.images.reference", "It has to be approved by the profile."),
-        ("experiment.spec.lifecycle.deletionPolicy", "Artifacts stay in each case."),
+        ("experiment.spec.lifecycle.deletionPolicy", "Artifacts are kept in each case."),
         ("datasetpin.spec.source", "exactly one of `prefix`, `manifest` and `objects`"),
         ("featuresetpin.spec.features.dtype", "by its Arrow name"),
         ("isolationprofile.spec.retention.minimumDays", "Shortest lock (days)"),
         (
             "objectstore.spec.artifacts.worm",
-            "`Required`: the store is Ready only while object lock is proven to hold.",
+            "`Required`: the store is Ready only while the checks of object lock pass.",
         ),
     ],
 )

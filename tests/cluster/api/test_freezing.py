@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "registry.example/flights/trainer@sha256:" + "b" * 64
 PIN_STAYS = (
-    "must stay as it was created: a pin stands for exact content. "
-    "Create a new pin with the changed spec and let it name this one under `spec.supersedes`"
+    "is immutable: a pin identifies exact content. Create a new pin with the changed spec, and name"
+    " this pin in its `spec.supersedes`"
 )
 FIELD_STAYS = (
     "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of"
@@ -246,7 +246,7 @@ def test_a_pin_cannot_be_changed(
 def test_a_field_of_a_pin_cannot_be_removed(crds: Cluster, make: Callable[..., Json]) -> None:
     path = object_path("DatasetPin", make("DatasetPin", "stays")["metadata"]["name"])
 
-    with pytest.raises(ApiError, match="spec: Forbidden: must stay as it was created"):
+    with pytest.raises(ApiError, match="spec: Forbidden: is immutable"):
         crds.api.patch(path, [{"op": "remove", "path": "/spec/provenance"}], kind="json")
 
 

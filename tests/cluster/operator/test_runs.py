@@ -127,7 +127,7 @@ def test_nothing_starts_and_nothing_is_writable_after_the_seal(team: Team) -> No
         '-p={"spec":{"lifecycle":{"desired":"Frozen"}}}',
         check=False,
     )
-    assert "is sealed, which is closed for good" in frozen.stderr
+    assert "is sealed, which is permanent" in frozen.stderr
 
 
 def test_a_run_that_fails_says_why_and_is_sealed_all_the_same(team: Team) -> None:

@@ -294,7 +294,7 @@ async def test_what_cannot_be_pinned_is_refused_with_the_cure(
     put_plain = store.s3.put_object(Bucket=f"plain-{data_bucket}", Key="set/a", Body=b"x")
     assert put_plain.get("VersionId") in (None, "null")
     cases: list[tuple[Source, str, str]] = [
-        (PrefixSource(data_bucket, "empty/"), "SourceEmpty", "holds no object"),
+        (PrefixSource(data_bucket, "empty/"), "SourceEmpty", "has no object"),
         (PrefixSource(data_bucket, "good"), "BadPrefix", "add the slash"),
         (PrefixSource(data_bucket, "folder/"), "KeyRefused", "delete that marker object"),
         (PrefixSource(f"plain-{data_bucket}", "set/"), "VersioningRequired", "enable versioning"),
