@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 RELEASE = ("glovebox", str(CHART), "--namespace=glovebox-system")
 OURS = "app.kubernetes.io/name=glovebox"
-CLUSTER_WIDE = (
-    "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
-)
+ROLES = "clusterroles,clusterrolebindings"
+GUARDS = "validatingadmissionpolicies,validatingadmissionpolicybindings"
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +67,10 @@ def test_install_upgrade_uninstall(empty: Cluster) -> None:
     )
     assert 'g in ["emergency"]' in policy.stdout
 
-    before = installed(empty, "customresourcedefinitions")
+    before = installed(empty, f"customresourcedefinitions,{GUARDS}")
     empty.helm("uninstall", "glovebox", "--namespace=glovebox-system")
-    assert installed(empty, "customresourcedefinitions") == before
-    assert installed(empty, CLUSTER_WIDE) == []
+    assert installed(empty, f"customresourcedefinitions,{GUARDS}") == before
+    assert installed(empty, ROLES) == []
     assert installed(empty, "deployments,services,serviceaccounts,roles,rolebindings") == []
     assert empty.kubectl(
         "get", "experiments.glovebox.dev", "--namespace=team-flights", "-o", "name"
@@ -79,7 +78,7 @@ def test_install_upgrade_uninstall(empty: Cluster) -> None:
     assert empty.kubectl("get", "namespace", "gbx-flights-kept", "-o", "name").returncode == 0
 
     empty.helm("install", *RELEASE)
-    assert installed(empty, "customresourcedefinitions") == before
+    assert installed(empty, f"customresourcedefinitions,{GUARDS}") == before
     assert empty.kubectl(
         "get", "experiments.glovebox.dev", "--namespace=team-flights", "-o", "name"
     ).stdout.split()

@@ -33,6 +33,14 @@ INPUT_VOLUMES = {
     "hostPaths": ["/srv/cache"],
     "nfsServers": ["nfs.example"],
 }
+# No process of the operator runs; the tests speak in its name.
+OPERATOR_OUTSIDE = {
+    "enabled": False,
+    "identities": [OPERATOR.user],
+    "subjects": [
+        {"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}
+    ],
+}
 GOLDEN = Path(__file__).parents[2] / "golden"
 CHART = Path(__file__).parents[3] / "helm" / "glovebox"
 
@@ -54,13 +62,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """
     with running_cluster(tmp_path_factory.mktemp("guards")) as cluster:
         values = {
-            "operator": {
-                "enabled": False,
-                "identities": [OPERATOR.user],
-                "subjects": [
-                    {"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}
-                ],
-            },
+            "operator": OPERATOR_OUTSIDE,
             "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP], "inputVolumes": INPUT_VOLUMES},
         }
         install = (

@@ -12,11 +12,15 @@ MARK = "glovebox.dev/experiment-uid"
 # namespaces.
 BY_CONDITION = {
     "glovebox-finalizers",
+    "glovebox-in-use",
+    "glovebox-in-use-marks",
     "glovebox-input-volumes",
     "glovebox-namespaces",
     "glovebox-operator-fence-namespaces",
     "glovebox-operator-fence-specs",
     "glovebox-operator-fence-volumes",
+    # It looks at nothing at all; it holds open what another one reads.
+    "glovebox-parameters",
     "glovebox-status",
 }
 
