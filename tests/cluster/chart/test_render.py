@@ -201,6 +201,8 @@ def test_guards_and_roles_use_the_names_of_the_code() -> None:
         names.CREDENTIALS_SECRET,
         names.RUNNER_SERVICE_ACCOUNT,
         names.TENANT_CLUSTER_ROLE,
+        names.FINALIZER_IN_USE,
+        names.ANNOTATION_USERS,
         f"'{names.STATE_OPEN}'",
         f"'{names.STATE_FROZEN}'",
     ):

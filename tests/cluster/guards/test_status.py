@@ -29,7 +29,13 @@ SPEC = (
     "the Glovebox operator may not write what users declare; it keeps its finalizer and the status,"
     " nothing else"
 )
+METADATA = (
+    "of the metadata of what users declare the Glovebox operator may write only labels, annotations"
+    " and finalizers of 'glovebox.dev/'"
+)
 NAMESPACED = ("datasetpins", "experiments", "featuresetpins")
+ALL = (*NAMESPACED, "isolationprofiles", "objectstores")
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "0-0"}
 
 
 @pytest.fixture(scope="module")
@@ -104,24 +110,54 @@ def test_only_the_operator_writes_status(
     expect_denied(by_patch, "glovebox-status", STATUS)
 
 
-def test_the_operator_keeps_a_finalizer_on_experiments_alone(
-    guarded: Kubectl, declared: dict[str, dict[str, Any]]
+@pytest.mark.parametrize("plural", ALL)
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"finalizers": ["glovebox.dev/finalizer"]}, id="the end is the operator's"),
+        pytest.param({"finalizers": ["glovebox.dev/in-use"]}, id="in use"),
+        pytest.param({"annotations": {"glovebox.dev/users": "2"}}, id="by how many"),
+        pytest.param({"labels": {"glovebox.dev/x": "y"}}, id="a label of ours"),
+    ],
+)
+def test_the_operator_leaves_its_own_marks(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str, metadata: dict[str, Any]
 ) -> None:
-    keep = {"metadata": {"finalizers": ["glovebox.dev/finalizer"]}}
-    for plural in NAMESPACED:
-        name = declared[plural]["metadata"]["name"]
-        expect = expect_admitted if plural == "experiments" else expect_no_right
-        expect(patch(guarded, OPERATOR, plural, name, keep))
-        expect_no_right(
-            guarded(
-                OPERATOR,
-                "delete",
-                f"{plural}.glovebox.dev",
-                name,
-                f"--namespace={TEAM}",
-                "--dry-run=server",
-            )
-        )
+    name = declared[plural]["metadata"]["name"]
+    expect_admitted(patch(guarded, OPERATOR, plural, name, {"metadata": metadata}))
+
+
+@pytest.mark.parametrize("plural", ALL)
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"finalizers": ["other.example/f"]}, id="hold it for somebody else"),
+        pytest.param({"annotations": {"other.example/a": "b"}}, id="somebody's annotation"),
+        pytest.param({"labels": {"team": "rivals"}}, id="somebody's label"),
+        pytest.param({"ownerReferences": [OWNER]}, id="an owner that deletes it"),
+    ],
+)
+def test_the_operator_leaves_no_marks_of_others(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str, metadata: dict[str, Any]
+) -> None:
+    name = declared[plural]["metadata"]["name"]
+    expect_denied(
+        patch(guarded, OPERATOR, plural, name, {"metadata": metadata}),
+        "glovebox-operator-fence-specs",
+        METADATA,
+    )
+    author = EXPERIMENTER if plural in NAMESPACED else CLUSTER_ADMIN
+    expect_admitted(patch(guarded, author, plural, name, {"metadata": metadata}))
+
+
+@pytest.mark.parametrize("plural", ALL)
+def test_the_operator_deletes_nothing_that_users_declare(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str
+) -> None:
+    where = [f"--namespace={TEAM}"] if plural in NAMESPACED else []
+    name = declared[plural]["metadata"]["name"]
+    resource = f"{plural}.glovebox.dev"
+    expect_no_right(guarded(OPERATOR, "delete", resource, name, *where, "--dry-run=server"))
 
 
 def test_the_operator_does_not_edit_an_experiment(
@@ -140,9 +176,14 @@ def test_the_operator_does_not_edit_an_experiment(
 def test_platform_kinds_belong_to_the_platform(
     guarded: Kubectl, declared: dict[str, dict[str, Any]]
 ) -> None:
-    for plural in ("isolationprofiles", "objectstores"):
+    changes = {
+        "isolationprofiles": {"description": "for everybody"},
+        "objectstores": {"region": "elsewhere"},
+    }
+    for plural, change in changes.items():
         name = declared[plural]["metadata"]["name"]
-        for actor in (OPERATOR, EXPERIMENTER):
-            expect_no_right(
-                patch(guarded, actor, plural, name, {"metadata": {"labels": {"x": "y"}}})
-            )
+        answer = patch(guarded, OPERATOR, plural, name, {"spec": change})
+        expect_denied(answer, "glovebox-operator-fence-specs", SPEC)
+        expect_no_right(
+            patch(guarded, EXPERIMENTER, plural, name, {"metadata": {"labels": {"x": "y"}}})
+        )
