@@ -87,6 +87,7 @@ ADDITIVE_NAMES: Final = frozenset(
 )
 # In the operator's own namespace.
 SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
+LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 

@@ -54,6 +54,17 @@ class Settings(BaseModel):
     resync_seconds: float = Field(
         default=600.0, ge=5, description="How often everything is listed and compared again."
     )
+    leader_election: bool = Field(
+        default=False,
+        description=(
+            "Whether a replica works only while it holds the Lease `glovebox-operator`. The chart"
+            " turns it on; an operator that runs alone on a machine does without."
+        ),
+    )
+    identity: str = Field(
+        default="",
+        description="Tells replicas apart in the Lease: the pod's name. Empty: one made at random.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
