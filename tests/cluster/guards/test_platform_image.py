@@ -33,7 +33,7 @@ CONTROLLER = BREAK_GLASS
 NOTHING_ELSE = "must not use the platform's image"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def space(experiments: Kubectl) -> Kubectl:
     kubectl = experiments
     prepare(

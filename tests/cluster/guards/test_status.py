@@ -38,7 +38,7 @@ ALL = (*NAMESPACED, "isolationprofiles", "objectstores")
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "0-0"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
     """One resource of each of our kinds, by plural, as the example has them."""
     binding = (

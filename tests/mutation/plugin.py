@@ -1,0 +1,154 @@
+"""Runs the tests that watch each door while the door is away, in one process on servers that stay up.
+
+A door is noticed when a test that passes fails without it and passes again once it is back. So
+neither a change that the API server has not taken up yet nor one that it has not let go of yet can
+be mistaken for an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from mutation.watchers import Listener, Watched, candidates
+
+if TYPE_CHECKING:
+    from mutation.doors import Door
+    from support.cluster import Cluster
+
+# The API server looks for changed policies once a second.
+_TAKE_UP_SECONDS: Final = 1.3
+_RESTORE_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a door: which test noticed, or nobody."""
+
+    door: Door
+    noticed_by: str | None
+
+
+class _OfTheSession:
+    """Stands for the next test, of which only the session is known."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def listchain(self) -> list[pytest.Session]:
+        """Return what must not be torn down."""
+        return [self._session]
+
+
+class Mutator:
+    """The plugin: hands pytest's loop over to the doors.
+
+    Args:
+        find_doors: Returns the doors that a test folder watches, given the cluster it used.
+        wanted: Which doors to take away; for trying one.
+        say: Is told what happens.
+    """
+
+    def __init__(
+        self,
+        find_doors: Callable[[Cluster], list[Door]],
+        wanted: Callable[[Door], bool],
+        say: Callable[[str], None],
+    ) -> None:
+        self.verdicts: list[Verdict] = []
+        self.broken: list[str] = []
+        self._find_doors = find_doors
+        self._wanted = wanted
+        self._say = say
+        self._listener = Listener()
+        self._seen: dict[str, Watched] = {}
+        self._trouble = ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run all tests once to learn what they see, then those that matter once for each door."""
+        items = list(session.items)
+        with self._listener.listening():
+            usable = self._learn(items)
+            cluster = self._listener.current
+            if cluster is None:
+                raise RuntimeError("no test asked a cluster")
+            doors = self._find_doors(cluster)
+            spoken: dict[str, set[str]] = {}
+            for door in doors:
+                if not door.is_spoken:
+                    spoken.setdefault(door.owner, set()).add(door.message)
+                spoken.setdefault(door.owner, set())
+            for number, door in enumerate(filter(self._wanted, doors), 1):
+                began = time.monotonic()
+                noticed = self._take_away(cluster, door, usable, spoken)
+                self.verdicts.append(Verdict(door, noticed))
+                took = f"{time.monotonic() - began:.1f} s"
+                self._say(f"{number:4} {took:>7} {noticed or 'NOBODY NOTICED':<60.60} {door}")
+        session._setupstate.teardown_exact(None)  # noqa: SLF001 - pytest's own loop does it here
+        return True
+
+    def _learn(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        usable = []
+        for item in items:
+            self._listener.now = watched = Watched()
+            began = time.monotonic()
+            passes = self._passes(item)
+            watched.seconds = time.monotonic() - began
+            self._seen[item.nodeid] = watched
+            if passes:
+                usable.append(item)
+            else:
+                self.broken.append(item.nodeid)
+                self._say(f"fails with all doors in place: {item.nodeid}\n{self._trouble[-600:]}")
+        self._say(f"{len(usable)} tests pass with all doors in place")
+        return usable
+
+    def _take_away(
+        self,
+        cluster: Cluster,
+        door: Door,
+        items: list[pytest.Item],
+        spoken: dict[str, set[str]],
+    ) -> str | None:
+        """Return the test that noticed."""
+        original = cluster.api.get(door.path)
+        watching = candidates(door, items, self._seen, spoken)
+        _put(cluster, door.path, {**door.mutant})
+        time.sleep(_TAKE_UP_SECONDS)
+        noticed = None
+        for item in watching:
+            if not self._passes(item):
+                noticed = item
+                break
+        _put(cluster, door.path, original)
+        if noticed is None:
+            time.sleep(_TAKE_UP_SECONDS)
+            return None
+        deadline = time.monotonic() + _RESTORE_SECONDS
+        while not self._passes(noticed):
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"{noticed.nodeid} fails although {door} is back: make it repeatable"
+                )
+            time.sleep(0.2)
+        return noticed.nodeid
+
+    def _passes(self, item: pytest.Item) -> bool:
+        item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - as pytest-rerunfailures does
+        # What lives for the session stays; modules, and what lives for one test, go.
+        reports = runtestprotocol(item, nextitem=_OfTheSession(item.session), log=False)
+        self._trouble = "\n".join(report.longreprtext for report in reports if report.failed)
+        return not any(report.failed for report in reports)
+
+
+def _put(cluster: Cluster, path: str, body: dict[str, object]) -> None:
+    current = cluster.api.get(path)
+    metadata = {**current["metadata"]}
+    metadata.pop("managedFields", None)
+    cluster.api.replace(path, {**current, "metadata": metadata, "spec": body["spec"]})
