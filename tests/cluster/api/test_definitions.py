@@ -229,3 +229,13 @@ def test_the_largest_feature_set_is_accepted(crds: Cluster) -> None:
     crds.api.delete(path)
 
     assert len(made["spec"]["features"]) == 1000
+
+
+def test_an_experiment_that_says_nothing_of_its_end_keeps_its_namespace(
+    make: Callable[..., Json],
+) -> None:
+    """Losing a namespace is for those who ask for it: the default is to close it and keep it."""
+    made = make("Experiment", "quiet", {"spec": {"lifecycle": None}})
+    assert made["spec"]["lifecycle"] == {"desired": "Active", "deletionPolicy": "Freeze"}
+    told = make("Experiment", "told", {"spec": {"lifecycle": {"deletionPolicy": None}}})
+    assert told["spec"]["lifecycle"]["deletionPolicy"] == "Freeze"
