@@ -27,6 +27,7 @@ class Door:
         is_spoken: Whether the message is made by an expression, so that it reads otherwise.
         path: Of the object in the API.
         mutant: The whole object without the door.
+        place: The field of the schema in which a rule stands, such as `spec.images.items.name`.
     """
 
     owner: str
@@ -36,6 +37,7 @@ class Door:
     is_spoken: bool
     path: str
     mutant: Mapping[str, Any]
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.owner} {self.part} {self.name}"
@@ -72,7 +74,7 @@ def doors_of_definition(definition: Json) -> Iterator[Door]:
             spoken = "messageExpression" in rule
             text = rule["message"]
             title = f"{where} {index + 1}: {text}"
-            yield Door(name, "rule", title, text, spoken, f"{DEFINITIONS}/{name}", mutant)
+            yield Door(name, "rule", title, text, spoken, f"{DEFINITIONS}/{name}", mutant, where)
 
 
 _STRUCTURE: Final = frozenset({"properties", RULES})

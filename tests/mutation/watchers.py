@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DENIAL: Final = re.compile(
     r"ValidatingAdmissionPolicy '([\w-]+)' with binding '[\w-]+' denied request: (.*)", re.DOTALL
 )
+_INDEX: Final = re.compile(r"\[\d+\]")
 
 
 @dataclass(slots=True)
@@ -109,8 +110,11 @@ def candidates(
 
 def _rank(door: Door, watched: Watched, spoken: dict[str, set[str]]) -> int | None:
     if door.part == "rule":
-        if any(door.message in text for text in watched.refusals):
+        texts = [text for text in watched.refusals if door.message in text]
+        if any(f"{door.place}:" in _INDEX.sub(".items", text) for text in texts):
             return 0
+        if texts:
+            return 1
         return 1 if door.is_spoken and watched.refusals else None
     by_owner = [message for policy, message in watched.denied if policy == door.owner]
     if door.part == "condition":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from cluster.chart.rendering import CHART, ROOT, only, render, run_helm
+from cluster.chart.values_table import PAGE, page
 from glovebox import names
 from glovebox.settings import PREFIX, Settings
 
@@ -91,6 +93,23 @@ def test_every_value_is_described() -> None:
             assert "additionalProperties" in schema, where
 
     check(yaml.safe_load((CHART / "values.schema.json").read_text()), "values")
+
+
+def test_the_readme_has_every_value() -> None:
+    cure = "run: cd tests && python -m cluster.chart.values_table"
+    assert page(PAGE.read_text()) == PAGE.read_text(), cure
+
+
+def test_every_value_stands_in_values_yaml_with_a_comment() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    bare = [
+        line
+        for before, line in zip(lines, lines[1:], strict=False)
+        if re.fullmatch(r" +[A-Za-z]+: .+", line)
+        and not line.lstrip().startswith(("requests:", "limits:"))
+        and not before.lstrip().startswith("#")
+    ]
+    assert bare == []
 
 
 def test_the_charts_copies_of_the_definitions_are_fresh() -> None:

@@ -198,14 +198,6 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
         pod(first=fetcher(restartPolicy="Always")),
         READ_ONLY,
     ),
-    "a fetcher with a probe that is a program": (
-        pod(first=fetcher(restartPolicy="Always", startupProbe=SHOW_KEYS)),
-        READ_ONLY,
-    ),
-    "a fetcher with a hook that is a program": (
-        pod(first=fetcher(restartPolicy="Always", lifecycle={"postStart": SHOW_KEYS})),
-        READ_ONLY,
-    ),
     "a fetcher whose last words hide a file": (
         pod(first=fetcher(terminationMessagePath="/opt/glovebox/bin/python")),
         READ_ONLY,
@@ -327,6 +319,28 @@ def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(
         if "image" in volume:
             volume["image"]["reference"] = DATA_IMAGE
     expect_admitted(inputs.create(OPERATOR, job))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        pytest.param({"startupProbe": SHOW_KEYS}, "startupProbe", id="a startup probe"),
+        pytest.param({"livenessProbe": SHOW_KEYS}, "livenessProbe", id="a liveness probe"),
+        pytest.param({"readinessProbe": SHOW_KEYS}, "readinessProbe", id="a readiness probe"),
+        pytest.param({"lifecycle": {"postStart": SHOW_KEYS}}, "lifecycle", id="a hook"),
+    ],
+)
+@pytest.mark.parametrize("make", [objects.job, objects.pod])
+def test_no_other_program_runs_in_a_fetcher(
+    inputs: Kubectl, make: Any, change: dict[str, Any], field: str
+) -> None:
+    """Kubernetes refuses them on a container that ends before the next begins; the guard, with `restartPolicy: Always`, on one that goes on."""
+    ending = inputs.create(CLUSTER_ADMIN, make(SPACE, **pod(first=fetcher(**change))))
+    assert ending.code != 0
+    assert f"initContainers[0].{field}: " in ending.err, ending.err
+    staying = pod(first=fetcher(restartPolicy="Always", **change))
+    policy = "glovebox-images" if make is objects.pod else "glovebox-job-images"
+    expect_refused(inputs.create(CLUSTER_ADMIN, make(SPACE, **staying)), policy, READ_ONLY)
 
 
 @pytest.mark.parametrize(
