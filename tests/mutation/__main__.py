@@ -49,7 +49,9 @@ def main() -> int:
     """Run; the exit code is 1 when a door is watched by nobody."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="doors whose name contains this; no page then")
-    parser.add_argument("--part", choices=[name for name, _ in PARTS], help="one part; no page then")
+    parser.add_argument(
+        "--part", choices=[name for name, _ in PARTS], help="one part; no page then"
+    )
     options = parser.parse_args()
     began = time.monotonic()
     verdicts: list[Verdict] = []

@@ -1,4 +1,7 @@
-"""Every door: each validation and match condition of the guards, and each CEL rule of the definitions, with how it is taken away."""
+"""Every door: each validation and match condition of the guards.
+
+And each CEL rule of the definitions, with how it is taken away.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,9 @@ class Door:
     part: str
     name: str
     message: str
-    is_spoken: bool
     path: str
     mutant: Mapping[str, Any]
+    is_spoken: bool = False
     place: str = ""
 
     def __str__(self) -> str:
@@ -54,11 +57,11 @@ def doors_of_policy(policy: Json) -> Iterator[Door]:
         mutant["spec"]["validations"][index]["expression"] = "true"
         spoken = "messageExpression" in validation
         text = validation["message"].strip()
-        yield Door(name, "validation", f"{index + 1}: {text}", text, spoken, path, mutant)
+        yield Door(name, "validation", f"{index + 1}: {text}", text, path, mutant, spoken)
     for index, condition in enumerate(policy["spec"].get("matchConditions", [])):
         mutant = copy.deepcopy(policy)
         mutant["spec"]["matchConditions"][index]["expression"] = "true"
-        yield Door(name, "condition", condition["name"], "", False, path, mutant)
+        yield Door(name, "condition", condition["name"], "", path, mutant)
 
 
 def doors_of_definition(definition: Json) -> Iterator[Door]:
@@ -74,7 +77,7 @@ def doors_of_definition(definition: Json) -> Iterator[Door]:
             spoken = "messageExpression" in rule
             text = rule["message"]
             title = f"{where} {index + 1}: {text}"
-            yield Door(name, "rule", title, text, spoken, f"{DEFINITIONS}/{name}", mutant, where)
+            yield Door(name, "rule", title, text, f"{DEFINITIONS}/{name}", mutant, spoken, where)
 
 
 _STRUCTURE: Final = frozenset({"properties", RULES})
@@ -86,7 +89,10 @@ def _schema(definition: Json) -> Json:
 
 
 def _rule_lists(schema: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every list of rules; a property may have any name, so only schemas are searched."""
+    """Yield the path of every list of rules.
+
+    A property may have any name, so only schemas are searched.
+    """
     if not isinstance(schema, dict):
         return
     if RULES in schema:

@@ -1,4 +1,4 @@
-"""Runs the tests that watch each door while the door is away, in one process on servers that stay up.
+"""Runs the tests that watch each door while it is away, in one process and on the same servers.
 
 A door is noticed when a test that passes fails without it and passes again once it is back. So
 neither a change that the API server has not taken up yet nor one that it has not let go of yet can
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -73,6 +73,14 @@ class Mutator:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all tests once to learn what they see, then those that matter once for each door."""
         items = list(session.items)
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        say = self._say
+
+        def aloud(line: str) -> None:
+            with capture.global_and_fixture_disabled():
+                say(line)
+
+        self._say = aloud
         with self._listener.listening():
             usable = self._learn(items)
             cluster = self._listener.current
@@ -90,7 +98,7 @@ class Mutator:
                 self.verdicts.append(Verdict(door, noticed))
                 took = f"{time.monotonic() - began:.1f} s"
                 self._say(f"{number:4} {took:>7} {noticed or 'NOBODY NOTICED':<60.60} {door}")
-        session._setupstate.teardown_exact(None)  # noqa: SLF001 - pytest's own loop does it here
+        session._setupstate.teardown_exact(None)
         return True
 
     def _learn(self, items: list[pytest.Item]) -> list[pytest.Item]:
@@ -140,9 +148,10 @@ class Mutator:
         return noticed.nodeid
 
     def _passes(self, item: pytest.Item) -> bool:
-        item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - as pytest-rerunfailures does
+        item._initrequest()  # type: ignore[attr-defined]
         # What lives for the session stays; modules, and what lives for one test, go.
-        reports = runtestprotocol(item, nextitem=_OfTheSession(item.session), log=False)
+        following: Any = _OfTheSession(item.session)
+        reports = runtestprotocol(item, nextitem=following, log=False)
         self._trouble = "\n".join(report.longreprtext for report in reports if report.failed)
         return not any(report.failed for report in reports)
 

@@ -34,7 +34,10 @@ class Watched:
 
 
 class Listener:
-    """Hears every answer of kubectl and of the tests' own client, and remembers the clusters that were asked."""
+    """Hears every answer of kubectl and of the tests' own client.
+
+    And remembers the clusters that were asked.
+    """
 
     def __init__(self) -> None:
         self.now = Watched()
@@ -53,7 +56,7 @@ class Listener:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Stand in between while the tests run."""
-        run, request = Cluster._run, Api.request  # noqa: SLF001 - the one place all answers pass
+        run, request = Cluster._run, Api.request
 
         def heard_run(cluster: Cluster, *args: Any, **options: Any) -> Any:
             self.current = cluster
@@ -71,17 +74,19 @@ class Listener:
             self.heard("", admitted=True)
             return answer
 
-        Cluster._run, Api.request = heard_run, heard_request  # type: ignore[method-assign,assignment]  # noqa: SLF001
+        Cluster._run, Api.request = heard_run, heard_request  # type: ignore[method-assign,assignment]
         try:
             yield
         finally:
-            Cluster._run, Api.request = run, request  # type: ignore[method-assign]  # noqa: SLF001
+            Cluster._run, Api.request = run, request  # type: ignore[method-assign]
 
 
 def candidates(
     door: Door, items: list[pytest.Item], seen: dict[str, Watched], spoken: dict[str, set[str]]
 ) -> list[pytest.Item]:
-    """Return the tests that should notice, the likeliest and fastest first, and then their neighbours.
+    """Return the tests that should notice, the likeliest and fastest first.
+
+    And then their neighbours.
 
     Args:
         door: What is taken away.
@@ -110,12 +115,7 @@ def candidates(
 
 def _rank(door: Door, watched: Watched, spoken: dict[str, set[str]]) -> int | None:
     if door.part == "rule":
-        texts = [text for text in watched.refusals if door.message in text]
-        if any(f"{door.place}:" in _INDEX.sub(".items", text) for text in texts):
-            return 0
-        if texts:
-            return 1
-        return 1 if door.is_spoken and watched.refusals else None
+        return _rank_of_rule(door, watched)
     by_owner = [message for policy, message in watched.denied if policy == door.owner]
     if door.part == "condition":
         return 1 if by_owner and watched.admitted else None
@@ -124,3 +124,10 @@ def _rank(door: Door, watched: Watched, spoken: dict[str, set[str]]) -> int | No
     if door.is_spoken and any(message not in spoken[door.owner] for message in by_owner):
         return 1
     return None
+
+
+def _rank_of_rule(door: Door, watched: Watched) -> int | None:
+    texts = [text for text in watched.refusals if door.message in text]
+    if any(f"{door.place}:" in _INDEX.sub(".items", text) for text in texts):
+        return 0
+    return 1 if texts or (door.is_spoken and watched.refusals) else None

@@ -1,4 +1,4 @@
-"""Says on a profile, store or pin that something is bound to it, so that it is not deleted below its users.
+"""Keeps profiles, stores and pins from being deleted below what is bound to them.
 
 A finalizer holds the object, and a guard of the chart refuses the deletion of profiles and stores
 that bear it; the count of users is an annotation, from which the guard's refusal tells how many
@@ -95,7 +95,10 @@ class InUse:
 
 
 def count_in_words(users: int) -> str:
-    """Return a count that changes seldom, because each change of it is a write to an object that many watch."""
+    """Return a count that changes seldom.
+
+    Each change of it is a write to an object that many watch.
+    """
     if users <= _EXACT:
         return str(users)
     return f"more than {10 ** (len(str(users - 1)) - 1)}"
@@ -166,7 +169,10 @@ def _finalizers(obj: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _names_pin(kind: Kind, obj: Mapping[str, Any], pin: Key) -> bool:
-    """Return whether the inputs of a user name the pin; tolerant, because a spec may be older than the schema."""
+    """Return whether the inputs of a user name the pin.
+
+    Tolerant, because a spec may be older than the schema.
+    """
     inputs = (obj.get("spec") or {}).get("inputs") or ()
     if kind.kind == EXPERIMENT.kind:
         field = "datasets" if pin.kind == DATASET_PIN.kind else "features"

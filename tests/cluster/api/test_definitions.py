@@ -1,4 +1,4 @@
-"""What the API server says of the CRDs themselves, and what a person sees of objects through kubectl."""
+"""The CRDs as the API server sees them, and objects as a person sees them in kubectl."""
 
 from __future__ import annotations
 

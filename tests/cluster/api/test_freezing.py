@@ -1,4 +1,7 @@
-"""What cannot be changed any more, by whichever way one tries; and what stays free. No operator runs: the API server alone refuses."""
+"""What cannot be changed any more, by whichever way one tries; and what stays free.
+
+No operator runs: the API server alone refuses.
+"""
 
 from __future__ import annotations
 

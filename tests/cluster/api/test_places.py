@@ -1,4 +1,7 @@
-"""A rule of a scalar stands in the schema once for each place of the scalar: each place refuses a bad value."""
+"""A rule of a scalar stands in the schema once for each place of the scalar.
+
+Each place refuses a bad value.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def cases() -> Iterator[Any]:
 
 
 def put(target: Any, steps: list[str], value: str) -> Any:
-    """Return `target` with the value at a path such as `spec.images[0].name`; what is missing on the way is made."""
+    """Return `target` with the value at a path such as `spec.images[0].name`.
+
+    What is missing on the way is made.
+    """
     if not steps:
         return value
     step, rest = steps[0], steps[1:]

@@ -136,7 +136,11 @@ def test_the_operator_s_pod_is_admitted_where_pod_security_is_restricted(empty: 
     "variant", [pytest.param(path, id=path.stem) for path in sorted((CHART / "ci").glob("*.yaml"))]
 )
 def test_the_api_server_accepts_every_object(empty: Cluster, variant: Path) -> None:
-    """Every field is known and valid. Objects take another name, because those of the release stand already; definitions cannot."""
+    """Every field is known and valid.
+
+    Objects take another name, because those of the release stand already; definitions
+    cannot.
+    """
     elsewhere = {"CustomResourceDefinition", "ServiceMonitor"}
     objects = [
         thing

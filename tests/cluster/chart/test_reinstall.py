@@ -1,4 +1,7 @@
-"""The guards and their parameters outlive an uninstall: what is sealed stays sealed, and after an install runs start again."""
+"""The guards and their parameters outlive an uninstall.
+
+What is sealed stays sealed, and after an install runs start again.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def install(cluster: Cluster, **guards: Any) -> Kubectl:
 
 
 def provision(kubectl: Kubectl, space: str) -> None:
-    """Make what the operator makes for an experiment, and see a pod of it admitted and a foreign image refused."""
+    """Make what the operator makes; see a pod admitted and a foreign image refused."""
     expect_admitted(kubectl.create(OPERATOR, objects.namespace(space), dry_run=False))
     expect_admitted(
         kubectl.create(OPERATOR, objects.together(*objects.walls(space)), dry_run=False)
@@ -85,7 +88,7 @@ def test_what_is_sealed_stays_sealed_without_the_release(own: Cluster) -> None:
 
 
 def test_runs_start_after_the_guards_were_taken_away_and_installed_again(own: Cluster) -> None:
-    """Without the policy that is kept for it, the API server never reads a snapshot again until it is restarted."""
+    """Without the policy that stays, no snapshot is read again until the API server restarts."""
     kubectl = install(own, keep=False)
     provision(kubectl, BEFORE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_every_value_stands_in_values_yaml_with_a_comment() -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     bare = [
         line
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if re.fullmatch(r" +[A-Za-z]+: .+", line)
         and not line.lstrip().startswith(("requests:", "limits:"))
         and not before.lstrip().startswith("#")

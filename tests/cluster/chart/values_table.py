@@ -1,4 +1,7 @@
-"""The table of values in the chart's README: `python -m cluster.chart.values_table`, from the folder `tests`."""
+"""The table of values in the chart's README.
+
+Made by `python -m cluster.chart.values_table`, from the folder `tests`.
+"""
 
 from __future__ import annotations
 

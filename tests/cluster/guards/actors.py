@@ -1,4 +1,7 @@
-"""Who tries what, through kubectl, and how the answer reads. Everybody comes with a certificate of their own."""
+"""Who tries what, through kubectl, and how the answer reads.
+
+Everybody comes with a certificate of their own.
+"""
 
 from __future__ import annotations
 

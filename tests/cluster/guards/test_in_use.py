@@ -1,4 +1,4 @@
-"""What experiments are bound to is not deleted below them, and only the operator says what is in use."""
+"""What experiments use is not deleted below them, and only the operator says what that is."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def busy(guarded: Kubectl) -> Iterator[Kubectl]:
             if plural in PINS:
                 document["metadata"]["namespace"] = TEAM
             expect_admitted(guarded.create(CLUSTER_ADMIN, document, dry_run=False))
-            marks = {"finalizers": [FINALIZER_IN_USE], "annotations": {ANNOTATION_USERS: "3"}}
+            marks: dict[str, Any] = {
+                "finalizers": [FINALIZER_IN_USE],
+                "annotations": {ANNOTATION_USERS: "3"},
+            }
             expect_admitted(patch(guarded, OPERATOR, plural, {"metadata": marks}, dry=False))
             made.add(plural)
     assert made == {*REFUSALS, *PINS}
@@ -108,7 +111,7 @@ def test_breaking_the_glass_deletes_it(busy: Kubectl, plural: str) -> None:
 @pytest.mark.parametrize("plural", REFUSALS)
 def test_without_the_finalizer_it_is_deleted(busy: Kubectl, plural: str) -> None:
     """The finalizer alone decides; a count that is left says nothing."""
-    marks = {"metadata": {"finalizers": None}}
+    marks: dict[str, Any] = {"metadata": {"finalizers": None}}
     expect_admitted(patch(busy, OPERATOR, plural, marks, dry=False))
     resource = f"{plural}.glovebox.dev"
     until(
@@ -159,8 +162,6 @@ def test_everything_else_about_it_stays_free(busy: Kubectl, plural: str) -> None
         ("datasetpins", "spec.storeRef.name=busy"),
     ],
 )
-def test_the_commands_that_the_refusals_name_work(
-    busy: Kubectl, kind: str, selector: str
-) -> None:
+def test_the_commands_that_the_refusals_name_work(busy: Kubectl, kind: str, selector: str) -> None:
     expect_admitted(busy(CLUSTER_ADMIN, "get", kind, "-A", "--field-selector", selector))
     assert f"{kind} -A --field-selector {selector}`" in PROFILE + STORE

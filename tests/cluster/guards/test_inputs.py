@@ -1,4 +1,7 @@
-"""Inputs can only be read: whatever container it is, only the fetcher writes their volume or holds their credentials."""
+"""Inputs can only be read.
+
+Whatever container it is, only the fetcher writes their volume or holds their credentials.
+"""
 
 from __future__ import annotations
 
@@ -226,7 +229,10 @@ NO_INPUT = "an image may be mounted only where it is an input of the experiment"
 def dataset(
     volume: dict[str, Any], *, main: bool = True, first: bool = True, **mount: Any
 ) -> dict[str, Any]:
-    """Return a pod with a dataset's volume; `main` and `first` say whether the run and the fetcher mount it read-only."""
+    """Return a pod with a dataset's volume.
+
+    `main` and `first` say whether the run and the fetcher mount it read-only.
+    """
     name = volume["name"]
 
     def mounts(path: str, *, read_only: bool) -> dict[str, Any]:
@@ -334,7 +340,10 @@ def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(
 def test_no_other_program_runs_in_a_fetcher(
     inputs: Kubectl, make: Any, change: dict[str, Any], field: str
 ) -> None:
-    """Kubernetes refuses them on a container that ends before the next begins; the guard, with `restartPolicy: Always`, on one that goes on."""
+    """Kubernetes refuses them on a container that ends before the next begins.
+
+    The guard, with `restartPolicy: Always`, on one that goes on.
+    """
     ending = inputs.create(CLUSTER_ADMIN, make(SPACE, **pod(first=fetcher(**change))))
     assert ending.code != 0
     assert f"initContainers[0].{field}: " in ending.err, ending.err

@@ -34,7 +34,7 @@ def outside(verb: str, resource: str, space: str = PLAIN) -> str:
 
 
 def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -> None:
-    """To the end: with the guards in place, Kubernetes' own controllers must be able to empty the namespace."""
+    """To the end: Kubernetes' own controllers must be able to empty the namespace."""
     expect_admitted(experiments.create(OPERATOR, objects.namespace(SHORT_LIVED), dry_run=False))
     walls = objects.together(*objects.walls(SHORT_LIVED))
     expect_admitted(experiments.create(OPERATOR, walls, dry_run=False))

@@ -1,4 +1,7 @@
-"""The walls belong to the operator: added, edited, deleted one by one or as a collection, by nobody else."""
+"""The walls belong to the operator.
+
+Added, edited, deleted one by one or as a collection, by nobody else.
+"""
 
 from __future__ import annotations
 
@@ -309,7 +312,10 @@ def test_not_for_the_operator_either(experiments: Kubectl) -> None:
 
 
 def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl) -> None:
-    """Volume drivers may need it. For which pods a kubelet may ask is up to NodeRestriction, not to this guard."""
+    """Volume drivers may need it.
+
+    For which pods a kubelet may ask is up to NodeRestriction, not to this guard.
+    """
     expect_admitted(experiments.create(TENANT, objects.pod(SPACE, "placed"), dry_run=False))
     target = {"apiVersion": "v1", "kind": "Node", "name": KUBELET.user.removeprefix("system:node:")}
     binding = {

@@ -1,4 +1,7 @@
-"""The platform's image runs as the fetcher and as the probe of the isolation, when the operator says so, and as nothing else."""
+"""The platform's image runs as the fetcher and as the probe of the isolation.
+
+When the operator says so, and as nothing else.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What holds for every guard: it fails closed, denies and records, and its expressions fit the API server's types."""
+"""What holds for every guard.
+
+It fails closed, denies and records, and its expressions fit the API server's types.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Status is the operator's memory: others cannot write it, and the operator cannot write what others declare."""
+"""Status is the operator's memory.
+
+Others cannot write it, and the operator cannot write what others declare.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,10 @@ def patch(
 
 
 def write_status(kubectl: Kubectl, actor: Actor, plural: str, name: str) -> Answer:
-    """Replace the status as the operator does; kubectl's own subresource commands would read `/status` first, which nobody needs."""
+    """Replace the status as the operator does.
+
+    Kubectl's own subresource commands would read `/status` first, which nobody needs.
+    """
     space = f"/namespaces/{TEAM}" if plural in NAMESPACED else ""
     path = f"/apis/glovebox.dev/v1alpha1{space}/{plural}/{name}"
     body = {

@@ -1,4 +1,7 @@
-"""Taking the mark off a namespace, which only breaking the glass allows, opens nothing: its name alone closes it."""
+"""Taking the mark off a namespace, which only breaking the glass allows, opens nothing.
+
+Its name alone closes it.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,9 @@ def unmarked(guarded: Kubectl) -> Iterator[Kubectl]:
     )
     yield guarded
     # The label comes back by the operator, by the annotation that is left.
-    back = [f"{key}={value}" for key, value in objects.namespace(SPACE)["metadata"]["labels"].items()]
+    back = [
+        f"{key}={value}" for key, value in objects.namespace(SPACE)["metadata"]["labels"].items()
+    ]
     expect_admitted(guarded(OPERATOR, "label", "namespace", SPACE, *back))
 
 
@@ -152,7 +157,10 @@ def test_it_has_not_become_anybody_s_namespace(
 
 @pytest.mark.parametrize("kind", ["pod", "job"])
 def test_without_the_label_of_pod_security_nothing_starts(guarded: Kubectl, kind: str) -> None:
-    """With the mark still there, the guards of pods hold; they do not look at everything that Pod Security does."""
+    """With the mark still there, the guards of pods hold.
+
+    They do not look at everything that Pod Security does.
+    """
     if not guarded(CLUSTER_ADMIN, "get", "namespace", UNSAFE, "-o", "name").out:
         provision(guarded, UNSAFE)
         expect_admitted(guarded(BREAK_GLASS, "label", "namespace", UNSAFE, f"{ENFORCE}-"))
