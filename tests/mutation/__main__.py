@@ -52,6 +52,7 @@ def main() -> int:
     parser.add_argument(
         "--part", choices=[name for name, _ in PARTS], help="one part; no page then"
     )
+    parser.add_argument("--learnt", type=Path, help="folder that keeps what tests saw")
     options = parser.parse_args()
     began = time.monotonic()
     verdicts: list[Verdict] = []
@@ -59,7 +60,8 @@ def main() -> int:
     for folder, find in PARTS:
         if options.part not in {None, folder}:
             continue
-        mutator = Mutator(find, lambda door: options.only in str(door), _say)
+        learnt = options.learnt and options.learnt / f"{folder}.json"
+        mutator = Mutator(find, lambda door: options.only in str(door), _say, learnt)
         arguments = [str(_TESTS / "cluster" / folder), "-q", "-p", "no:cacheprovider", "--tb=no"]
         pytest.main(arguments, plugins=[mutator])
         verdicts += mutator.verdicts

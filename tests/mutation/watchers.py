@@ -32,6 +32,12 @@ class Watched:
     refusals: set[str] = field(default_factory=set)
     admitted: int = 0
 
+    @classmethod
+    def read(cls, entry: dict[str, Any]) -> Watched:
+        """Return what was kept as JSON."""
+        denied = {(policy, message) for policy, message in entry["denied"]}
+        return cls(entry["seconds"], denied, set(entry["refusals"]), entry["admitted"])
+
 
 class Listener:
     """Hears every answer of kubectl and of the tests' own client.

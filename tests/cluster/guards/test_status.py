@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -23,6 +23,9 @@ from cluster.guards.actors import (
     expect_denied,
     expect_no_right,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "flights"
 TEAM = "team-flights"
@@ -164,6 +167,44 @@ def test_the_operator_deletes_nothing_that_users_declare(
     name = declared[plural]["metadata"]["name"]
     resource = f"{plural}.glovebox.dev"
     expect_no_right(guarded(OPERATOR, "delete", resource, name, *where, "--dry-run=server"))
+
+
+FINALIZER = (
+    "only the Glovebox operator may take off the finalizer 'glovebox.dev/finalizer', when everything"
+    " of the Experiment has ended; keep `metadata.finalizers`, or apply instead of replacing; what"
+    " holds up a deletion is named in the status"
+)
+
+
+@pytest.fixture
+def finished(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """An Experiment with the operator's finalizer."""
+    name = declared["experiments"]["metadata"]["name"]
+    path = f"/apis/glovebox.dev/v1alpha1/namespaces/{TEAM}/experiments/{name}"
+    operator = guarded.api(OPERATOR)
+    operator.patch(path, {"metadata": {"finalizers": ["glovebox.dev/finalizer"]}})
+    yield name
+    operator.patch(path, {"metadata": {"finalizers": None}})
+
+
+@pytest.mark.parametrize(
+    "finalizers", [pytest.param(None, id="none"), pytest.param(["a.example/b"], id="another one")]
+)
+@pytest.mark.parametrize("actor", [EXPERIMENTER, CLUSTER_ADMIN], ids=["experimenter", "admin"])
+def test_nobody_but_the_operator_takes_the_finalizer_off(
+    guarded: Kubectl, finished: str, actor: Actor, finalizers: list[str] | None
+) -> None:
+    change = {"metadata": {"finalizers": finalizers}}
+    answer = patch(guarded, actor, "experiments", finished, change)
+    expect_denied(answer, "glovebox-finalizers", FINALIZER)
+
+
+def test_the_operator_and_breaking_the_glass_take_the_finalizer_off(
+    guarded: Kubectl, finished: str
+) -> None:
+    for actor in (OPERATOR, BREAK_GLASS):
+        change = {"metadata": {"finalizers": None}}
+        expect_admitted(patch(guarded, actor, "experiments", finished, change))
 
 
 def test_the_operator_does_not_edit_an_experiment(
