@@ -56,7 +56,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Kubectl:
-    """The real kubectl against one cluster; what it is asked most goes straight to the API server."""
+    """The real kubectl against one cluster; creations go straight to the API server."""
 
     cluster: Cluster
     _apis: dict[Actor, Api] = field(default_factory=dict, compare=False, repr=False)
@@ -100,7 +100,7 @@ class Kubectl:
             )
         except ApiError as error:
             return Answer(command, 1, "", f"Error from server ({error.reason}): {error.message}")
-        return Answer(command, 0, f"{made['kind'].lower()}/{made['metadata']['name']}", "")
+        return Answer(command, 0, f"{made['kind'].lower()}/{made['metadata'].get('name', '')}", "")
 
     def api(self, actor: Actor) -> Api:
         """Return the API server as an actor sees it, by a certificate of the actor's own."""
