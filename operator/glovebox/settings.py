@@ -77,7 +77,7 @@ class Settings(BaseModel):
         ),
     )
     lease_name: str = Field(
-        default="glovebox",
+        default="glovebox-operator",
         pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         description="The Lease in the operator's namespace.",
     )

@@ -97,15 +97,6 @@ EVENTS: Final = (
         "when another writer changes an object back again and again",
     ),
     EventEntry(
-        reasons.REPAIR_FAILED, "Warning", "Experiment", "when a repair was refused or failed"
-    ),
-    EventEntry(
-        reasons.ISOLATION_INCOMPLETE,
-        "Warning",
-        "Experiment",
-        "when an isolation object is missing and could not be restored at once",
-    ),
-    EventEntry(
         reasons.PODS_REMOVED,
         "Warning",
         "Experiment",

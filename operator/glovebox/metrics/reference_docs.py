@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from glovebox.api import generated
-from glovebox.kube.resources import Resources
 from glovebox.metrics import engine, state
+from glovebox.metrics.tally import StateTally
 
 _MODULE: Final = "glovebox.metrics.reference_docs"
 _INTRODUCTION: Final = f"""\
@@ -134,7 +134,7 @@ def _observed() -> Iterator[Metric]:
         return {}
 
     collector = state.StateCollector(
-        Resources(), queues=nothing, reflectors=nothing, sweeps=nothing, drifting=nothing
+        StateTally(), queues=nothing, reflectors=nothing, sweeps=nothing, drifting=nothing
     )
     for family in collector.collect():
         labels = tuple(getattr(family, "_labelnames", ()))

@@ -1,4 +1,7 @@
-"""What cannot be changed any more, by whichever way one tries; and what stays free. No operator runs: the API server alone refuses."""
+"""What cannot be changed any more, by whichever way one tries; and what stays free.
+
+No operator runs: the API server alone refuses.
+"""
 
 from __future__ import annotations
 
@@ -192,6 +195,62 @@ def test_digest_and_namespace_are_set_once(
         ApiError, match=rf"status\.{field}: Forbidden: must stay as it is once it is set"
     ):
         crds.api.patch(f"{frozen}/status", {"status": status})
+
+
+SEAL = {
+    "uri": "s3://results/.glovebox/seals/team/delay/0b6d4f3e/",
+    "attestationVersion": "v1",
+    "manifestDigest": DIGEST,
+    "objects": 3,
+    "bytes": 42,
+    "sealedTime": "2030-01-01T00:00:00Z",
+}
+
+
+@pytest.fixture
+def sealed(crds: Cluster, frozen: str) -> str:
+    """The path of an Experiment whose results are sealed."""
+    crds.api.patch(f"{frozen}/status", {"status": {"seal": SEAL}})
+    return frozen
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"seal": {"attestationVersion": "v2"}}, id="another statement"),
+        pytest.param({"seal": {"manifestDigest": "sha256:" + "c" * 64}}, id="another list"),
+        pytest.param({"seal": {"findings": ["lost an input"]}}, id="further findings"),
+        pytest.param({"seal": None}, id="seal removed, to make another"),
+    ],
+)
+def test_a_seal_is_made_once(crds: Cluster, sealed: str, status: Any) -> None:
+    with pytest.raises(
+        ApiError, match=r"status\.seal: Forbidden: must stay as it is once it is set"
+    ):
+        crds.api.patch(f"{sealed}/status", {"status": status})
+    assert crds.api.get(sealed)["status"]["seal"] == SEAL
+
+
+def test_a_seal_cannot_go_with_the_whole_status(crds: Cluster, sealed: str) -> None:
+    bare = {key: value for key, value in crds.api.get(sealed).items() if key != "status"}
+    with pytest.raises(ApiError, match=r"status\.seal: Forbidden"):
+        crds.api.replace(f"{sealed}/status", bare)
+
+
+def test_what_is_sealed_cannot_be_frozen_any_more(crds: Cluster, sealed: str) -> None:
+    with pytest.raises(
+        ApiError, match=r"spec\.lifecycle\.desired: Forbidden: cannot be `Frozen` any more"
+    ):
+        crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": "Frozen"}}})
+
+
+@pytest.mark.parametrize("desired", ["Active", "Sealed"])
+def test_what_is_sealed_may_say_so(crds: Cluster, sealed: str, desired: str) -> None:
+    crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": desired}}})
+
+
+def test_before_the_seal_it_can_be_frozen(crds: Cluster, frozen: str) -> None:
+    crds.api.patch(frozen, {"spec": {"lifecycle": {"desired": "Frozen"}}})
 
 
 def test_a_status_beside_the_spec_is_not_written(crds: Cluster, frozen: str) -> None:
