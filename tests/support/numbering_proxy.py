@@ -103,6 +103,7 @@ class NumberingProxy:
         before: Called with each numbered write before it is sent on.
         answered: Called with each numbered write that the server answered.
         down: While set, every request is reset unsent: reads and watches that begin, as well.
+        refused: How many were.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class NumberingProxy:
         self.before: list[Callable[[Write], None]] = []
         self.answered: list[Callable[[Sent], None]] = []
         self.down = threading.Event()
+        self.refused = 0
         self.endpoint = ""
         self._lock = threading.Lock()
         self._session: ClientSession | None = None
@@ -159,6 +161,7 @@ class NumberingProxy:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if self.down.is_set():
+            self.refused += 1
             return _reset(request)
         body = await request.read()
         sent = self._number(request, body)
