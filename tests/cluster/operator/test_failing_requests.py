@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,8 @@ ACCESS = {
 }
 # A look ends before the next one of the same Experiment begins: with three, two have ended.
 LOOKS = 3
+# After the policy went, for all of them together.
+HEALED_SECONDS = 60.0
 
 
 @dataclass
@@ -110,15 +113,26 @@ def cases(cluster: Cluster, platform: Team, operator: Operator) -> dict[str, Cas
             }
             case.access = access_in(team.api, case.namespace)
             case.job.append(_tenants_job(team, case.namespace))
+    deadline = time.monotonic() + HEALED_SECONDS
     for key, case in found.items():
-        try:
-            team.expect("Experiment", key, timeout=60)
-            missing = sorted(ISOLATION - standing(team.api, case.namespace))
-            case.healed = f"missing: {missing}" if missing else ""
-        except AssertionError as error:
-            case.healed = str(error)
+        case.healed = _healed(team, key, case, max(1.0, deadline - time.monotonic()))
         case.job.append(_tenants_job(team, case.namespace))
     return found
+
+
+def _healed(team: Team, key: str, case: Case, seconds: float) -> str:
+    """Wait until a case is Ready with all its isolation; return what is missing."""
+    try:
+        team.expect("Experiment", key, timeout=seconds)
+        eventually(
+            lambda: not ISOLATION - standing(team.api, case.namespace) or None,
+            what="all of isolation stands",
+            timeout=1,
+        )
+    except AssertionError as error:
+        missing = sorted(ISOLATION - standing(team.api, case.namespace))
+        return f"{missing} {error}"
+    return ""
 
 
 def _all_refused(cluster: Cluster, cases: dict[str, Case], times: int) -> bool:
