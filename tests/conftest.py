@@ -5,6 +5,11 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import settings
+
+# An example takes as long as the machine has other things to do.
+settings.register_profile("glovebox", deadline=None)
+settings.load_profile("glovebox")
 
 
 @pytest.fixture(scope="session", autouse=True)

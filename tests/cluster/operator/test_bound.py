@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 RUN = {"image": "trainer", "command": ["python", "-m", "train"]}
 # What happens to what the Experiment refers to, and the reason by which the Experiment tells it.
 CHANGES = {
-    "profile-deleted": "ProfileChanged",
+    "profile-deleted": "ProfileDeleted",
     "profile-edited": "ProfileChanged",
     "profile-broken": "ProfileChanged",
-    "store-deleted": "StoreChanged",
+    "store-deleted": "StoreDeleted",
     "store-edited": "StoreChanged",
     "pin-deleted": "PinDeleted",
     "pin-remade": "PinChanged",
