@@ -38,7 +38,7 @@ PLURALS = {
 
 
 def quiet(*operators: Operator) -> None:
-    """Wait until these have nothing queued and have sent no write for a second."""
+    """Wait until these have nothing due and have sent no write for a second."""
     seen: tuple[float, float] = (-1.0, 0.0)
 
     def look() -> bool | None:
