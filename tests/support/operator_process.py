@@ -152,9 +152,10 @@ class Operator:
         return total
 
     def writes(self) -> float:
-        """Return how many writes it has sent to the API server."""
+        """Return how many writes it has sent to the API server, but for those of leading at all."""
         return sum(
             self.metric("glovebox_kube_requests_total", verb=verb)
+            - self.metric("glovebox_kube_requests_total", verb=verb, resource="leases")
             for verb in ("POST", "PUT", "PATCH", "DELETE", "DELETECOLLECTION")
         )
 
