@@ -134,7 +134,7 @@ class NumberingProxy:
 
     async def open(self) -> web.AppRunner:
         """Listen on a free port of the loopback interface."""
-        connector = TCPConnector(limit=0, **({"ssl": self._tls} if self._tls else {}))
+        connector = TCPConnector(limit=0, ssl=self._tls if self._tls is not None else True)
         self._session = ClientSession(
             connector=connector,
             timeout=ClientTimeout(total=None),

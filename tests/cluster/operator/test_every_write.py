@@ -78,7 +78,7 @@ def run_and_seal(numbered: Numbered, lives: list[Life]) -> None:
     for life in lives:
         pods = f"/api/v1/namespaces/{life.namespace}/pods"
         (pod,) = eventually(
-            lambda pods=pods: api.list(pods, labelSelector="job-name=glovebox-run"),
+            lambda pods=pods: api.list(pods, labelSelector="job-name=glovebox-run"),  # type: ignore[misc]
             what=f"{life.name} runs",
             timeout=60,
         )
@@ -113,7 +113,7 @@ def delete(numbered: Numbered, lives: list[Life]) -> None:
     for life in lives:
         path = numbered.team.path("Experiment", life.name)
         eventually(
-            lambda path=path: api.find(path) is None or None,
+            lambda path=path: api.find(path) is None or None,  # type: ignore[misc]
             what=f"{life.name} is gone",
             timeout=120,
         )
@@ -214,7 +214,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 def live(numbered: Numbered, kind: str, lives: list[Life]) -> None:
     """Let all these experiments live through a kind of life side by side."""
     first, *rest = LIVES[kind]
-    first(numbered, lives, **CHANGES[kind])  # type: ignore[operator]
+    first(numbered, lives, **CHANGES[kind])
     for stage in rest:
         stage(numbered, lives)
 

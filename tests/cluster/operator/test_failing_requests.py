@@ -79,10 +79,10 @@ def cases(cluster: Cluster, platform: Team, operator: Operator) -> dict[str, Cas
     team = Team(cluster, f"no-{uuid.uuid4().hex[:4]}")
     found: dict[str, Case] = {}
     for key in KEYS:
-        *policy, plural, code = key.split("-")
+        *drift_policy, plural, code = key.split("-")
         case = Case(Refusal(team.name, key, plural, int(code)))
-        if policy:
-            case.profile = f"{team.name}-{policy[0]}"
+        if drift_policy:
+            case.profile = f"{team.name}-{drift_policy[0]}"
         found[key] = case
     for policy in ("Alert", "Ignore"):
         drift = [
