@@ -324,6 +324,7 @@ def test_who_is_stopped_in_the_middle_goes_on_with_the_same_key_when_started_aga
         scene = Scene(reconcile)
         scene.workers.wake(KEY, Priority.REPAIR)
         await scene.run(2)
+        assert scene.workers.dead() == []  # nobody has to run
         scene.workers.wake("cluster/t/b")  # followers go on collecting
         await asyncio.sleep(60)
         await scene.run(20)
