@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glovebox.__main__ import log_in
+from glovebox.kube.login import log_in
 from glovebox.controllers.operator import open_operator
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
