@@ -14,7 +14,7 @@ from glovebox.controllers.operator import open_operator
 from glovebox.handlers.watching import watch
 from glovebox.handlers.web import serve
 from glovebox.kube.lease import LeaseLostError
-from glovebox.kube.login import log_in
+from glovebox.kube.login import LoginError, log_in, starting_with
 from glovebox.settings import PREFIX, Settings
 from glovebox.telemetry import set_up_logs
 
@@ -25,13 +25,19 @@ async def run(chosen: Settings) -> None:
     """Run one operator until it is told to stop or its watch of our own kinds ends for good."""
     stop, watches = asyncio.Event(), asyncio.Event()
     _listen(stop)
+    # Once for both, ours and kopf's: a credential plugin may be slow, or ask somebody.
+    try:
+        found = await log_in()
+    except LoginError as error:
+        log.error("logging in failed", error=error.message)  # noqa: TRY400 - the message says it all
+        raise SystemExit(1) from None
     async with (
-        open_operator(chosen, log_in) as parts,
+        open_operator(chosen, starting_with(found)) as parts,
         serve(parts, chosen.http_host, chosen.http_port) as port,
     ):
         log.info("the operator starts", port=port, namespace=chosen.namespace)
         engine = asyncio.create_task(parts.run())
-        watching = asyncio.create_task(watch(parts, watches))
+        watching = asyncio.create_task(watch(parts, watches, starting_with(found)))
         listening = asyncio.create_task(_listen_again(watches, stop))
         stopping = asyncio.create_task(_wait(stop))
         ended, _ = await asyncio.wait(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import kopf
 
 from glovebox.controllers.operator import Operator
 from glovebox.handlers.login import connection_info
 from glovebox.handlers.resources import register, settings
-from glovebox.kube.login import log_in
+from glovebox.kube.login import ApiCredentials
 
 
-async def watch(operator: Operator, watches: asyncio.Event) -> None:
+async def watch(
+    operator: Operator, watches: asyncio.Event, log_in: Callable[[], Awaitable[ApiCredentials]]
+) -> None:
     """Tell the operator of each event of our own kinds; ends only when kopf gives up.
 
     Args:
         operator: Who is told.
         watches: Set when kopf has begun: from then on it has the signals.
+        log_in: Gives credentials; called again when they expire or are refused.
     """
     registry = kopf.OperatorRegistry()
 

@@ -27,16 +27,13 @@ def read(paths: str) -> dict[str, Any]:
         kubernetes.config.ConfigException: It cannot be used as it is.
     """
     from kubernetes.client import Configuration  # noqa: PLC0415 - see above
-    from kubernetes.config.kube_config import (  # noqa: PLC0415
-        ConfigException,
-        KubeConfigLoader,
-        KubeConfigMerger,
-    )
+    from kubernetes.config import ConfigException, kube_config  # noqa: PLC0415
 
-    merged = KubeConfigMerger(paths)
+    reader: Any = kube_config  # it bears no types
+    merged = reader.KubeConfigMerger(paths)
     if merged.config is None:
         raise ConfigException(f"there is no kubeconfig at {paths}: set KUBECONFIG")
-    loader = KubeConfigLoader(config_dict=merged.config, config_base_path=None)
+    loader = reader.KubeConfigLoader(config_dict=merged.config, config_base_path=None)
     found = Configuration()
     # The defaults come from the environment and are none of the kubeconfig's.
     found.ssl_ca_cert = found.cert_file = found.key_file = None

@@ -13,7 +13,7 @@ import ssl
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -102,6 +102,18 @@ async def log_in(
     if "KUBERNETES_SERVICE_HOST" in environment and (service_account / "token").exists():
         return _of_service_account(environment, service_account)
     return await _of_kubeconfig(environment, now)
+
+
+def starting_with(
+    found: ApiCredentials, then: Callable[[], Awaitable[ApiCredentials]] = log_in
+) -> Callable[[], Awaitable[ApiCredentials]]:
+    """Return a login that gives what was found already the first time, and fresh ones later."""
+    known = [found]
+
+    async def login() -> ApiCredentials:
+        return known.pop() if known else await then()
+
+    return login
 
 
 def _of_service_account(environment: Mapping[str, str], folder: Path) -> ApiCredentials:
