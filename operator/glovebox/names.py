@@ -87,6 +87,8 @@ SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 
 EXPERIMENT_NAMESPACE_PREFIX: Final = "gbx-"
+# The chart lets the operator write this Lease alone.
+OPERATOR_LEASE: Final = "glovebox-operator"
 DNS_LABEL_MAX: Final = 63
 LABEL_VALUE_MAX: Final = 63
 _HASH_LENGTH: Final = 10

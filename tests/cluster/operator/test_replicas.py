@@ -69,7 +69,7 @@ def test_one_replica_works_and_the_other_takes_over(
     # Asked to stop, it gives the lease back.
     first.stop()
     stopped = time.monotonic()
-    eventually(lambda: leads(second), timeout=HAND_OVER_SECONDS)
+    eventually(lambda: leads(second), what="the second replica leads", timeout=HAND_OVER_SECONDS)
     assert time.monotonic() - stopped < HAND_OVER_SECONDS
     works(team, "by-the-second")
 
@@ -77,5 +77,5 @@ def test_one_replica_works_and_the_other_takes_over(
     first.start()
     assert not leads(first)
     second.kill()
-    eventually(lambda: leads(first), timeout=TAKE_OVER_SECONDS)
+    eventually(lambda: leads(first), what="the first replica leads", timeout=TAKE_OVER_SECONDS)
     works(team, "by-the-first-again")
