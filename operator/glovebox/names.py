@@ -83,12 +83,11 @@ ADDITIVE_NAMES: Final = frozenset(
 )
 # In the operator's own namespace.
 SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
+LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 
 EXPERIMENT_NAMESPACE_PREFIX: Final = "gbx-"
-# The chart lets the operator write this Lease alone.
-OPERATOR_LEASE: Final = "glovebox-operator"
 DNS_LABEL_MAX: Final = 63
 LABEL_VALUE_MAX: Final = 63
 _HASH_LENGTH: Final = 10
