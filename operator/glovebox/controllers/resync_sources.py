@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 
-from glovebox.controllers.world import World
+from glovebox.controllers.ports import Ports
 from glovebox.engine.resync import Source
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
 from glovebox.kube.resources import Key
 
 
-def sources(world: World) -> list[Source[Key]]:
+def sources(ports: Ports) -> list[Source[Key]]:
     """Return one source for each of our own kinds, named by it."""
-    return [_source(world, kind) for kind in CUSTOM_KINDS]
+    return [_source(ports, kind) for kind in CUSTOM_KINDS]
 
 
-def _source(world: World, kind: Kind) -> Source[Key]:
+def _source(ports: Ports, kind: Kind) -> Source[Key]:
     def known() -> Mapping[Key, str]:
-        return {Key.of(obj): obj["metadata"]["uid"] for obj in world.resources.of_kind(kind)}
+        return {Key.of(obj): obj["metadata"]["uid"] for obj in ports.resources.of_kind(kind)}
 
     async def listed() -> AsyncIterator[tuple[Key, bool]]:
-        async for page in world.client.pages(kind):
-            for item in page.get("items") or ():
-                obj = {"apiVersion": kind.api_version, "kind": kind.kind, **item}
-                yield Key.of(obj), world.resources.seen(obj)
+        listing = ports.resources.table(kind).listing()
+        version = 0
+        async for page in ports.reader.pages(kind):
+            version = int(page["metadata"]["resourceVersion"])
+            for key, news in listing.page(version, page.get("items") or ()).items():
+                yield key, news
+        # What the list did not hold is gone now, by the rules of the store; whoever refers to it is
+        # enqueued by the change.
+        listing.end(version)
 
     def gone(key: Key, uid: str) -> None:
-        now = world.resources.get(key)
-        # Deleted and created again while the list was read: the new object is not in the list.
-        if now is None or now["metadata"]["uid"] != uid:
-            return
-        world.resources.gone(key)
-        world.wake(key)
-        for user in world.resources.users_of(key):
-            world.wake(user)
+        """Do nothing: the end of the list said so."""
 
     return Source(kind.kind, known, listed, gone)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from glovebox.engine.key_queue import Priority
+from glovebox.errors import GloveboxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,13 @@ class Result:
         priority: How urgent that later reconcile is. None goes on as deletion when this reconcile
             was one, and as an ordinary change otherwise: a finished repair is no reason to keep
             everybody else waiting for the next rotation.
+        error: What kept a part of it from being done: it is requeued with backoff, and not later
+            than `retry_seconds`.
     """
 
     retry_seconds: float | None = None
     priority: Priority | None = None
+    error: GloveboxError | None = None
 
 
 DONE: Final = Result()

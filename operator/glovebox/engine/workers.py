@@ -205,7 +205,9 @@ class Workers(Generic[K]):
             reason, message = "internal", "see the log"
             log.exception("a bug: reconciling failed unexpectedly")
         else:
-            return self._succeeded(queue, key, priority, result)
+            if result.error is None:
+                return self._succeeded(queue, key, priority, result)
+            return self._partly(queue, key, priority, controller, result)
         self._metrics.reconcile_failed(controller, reason)
         wait = self._backoff.failed(key, longest=longest)
         queue.add_after(key, wait, priority)
@@ -230,6 +232,39 @@ class Workers(Generic[K]):
                 later = Priority.DELETION if deletion else Priority.NORMAL
             queue.add_after(key, result.retry_seconds, later)
         return outcome
+
+    def _partly(
+        self, queue: KeyQueue[K], key: K, priority: Priority, controller: str, result: Result
+    ) -> str:
+        """Requeue a key of which a part failed: with backoff, and not later than the rest wants."""
+        error = result.error
+        conflict = isinstance(error, Conflict)
+        reason = (
+            "conflict"
+            if conflict
+            else "forbidden"
+            if isinstance(error, Forbidden)
+            else "unavailable"
+            if isinstance(error, Unavailable)
+            else "internal"
+        )
+        self._metrics.reconcile_failed(controller, reason)
+        longest = REPAIR_LONGEST_SECONDS if priority is Priority.REPAIR else LONGEST_SECONDS
+        wait = (
+            self._backoff.failed(key, first=CONFLICT_SECONDS, longest=longest)
+            if conflict
+            else self._backoff.failed(key, longest=longest)
+        )
+        # At once is for what goes well; what fails waits at least as long as its backoff says.
+        due = wait if not result.retry_seconds else min(wait, result.retry_seconds)
+        queue.add_after(key, due, priority)
+        log.warning(
+            "a part of a reconcile failed, trying again",
+            reason=reason,
+            error=error.message if error is not None else "",
+            wait_seconds=round(due, 1),
+        )
+        return "error"
 
     def _last_resort(
         self, queue: KeyQueue[K], key: K, priority: Priority, error: BaseException

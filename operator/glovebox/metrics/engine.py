@@ -14,7 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import glovebox
 from glovebox.api import reasons
-from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, FEATURE_SET_PIN
+from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, FEATURE_SET_PIN, JOB, POD
 
 FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LIFE: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -117,6 +117,15 @@ class EngineMetrics:
             "Requests to the API server.",
             ("verb",),
             buckets=FAST,
+            registry=registry,
+        )
+        self.leader = Gauge(
+            "glovebox_leader", "1 while this replica does the work.", registry=registry
+        )
+        self.reflector_failures = Counter(
+            "glovebox_reflector_failures_total",
+            "Failed lists and broken watches.",
+            ("managed_kind",),
             registry=registry,
         )
         self.store_operations = Counter(
@@ -260,6 +269,7 @@ class EngineMetrics:
             (self.transient, (controllers, TRANSIENT_CLASSES)),
             (self.events_dropped, (EVENT_CAUSES,)),
             (self.stuck, (QUEUES,)),
+            (self.reflector_failures, ([*managed, JOB.kind, POD.kind],)),
             (self.store_operations, (OPERATIONS, outcomes)),
             (self.drift_duration, (managed,)),
             (self.drift_detected, (managed, CHANGES)),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from glovebox.__main__ import log_in
-from glovebox.controllers.operator import operator as open_operator
+from glovebox.kube.login import log_in
+from glovebox.controllers.operator import open_operator
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
 from glovebox.settings import Settings
