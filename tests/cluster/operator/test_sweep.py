@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from glovebox.kube.login import log_in
 from glovebox.controllers.operator import open_operator
 from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.login import log_in
 from glovebox.kube.resources import Key
 from glovebox.settings import Settings
 from support.cluster import Cluster
