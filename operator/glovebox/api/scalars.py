@@ -78,7 +78,8 @@ def _is_routable(text: str) -> bool:
     if network is None:
         return True
     return not any(
-        network.version == local.version and network.subnet_of(local)  # type: ignore[arg-type]  # the versions are equal
+        # The versions are equal, which the type checker cannot see.
+        network.version == local.version and network.subnet_of(local)  # type: ignore[arg-type]
         for local in LINK_LOCAL
     )
 

@@ -338,7 +338,7 @@ def _elector(
     elector = Elector(
         client,
         settings.namespace,
-        settings.lease_name,
+        names.LEADER_LEASE,
         settings.identity or f"{socket.gethostname()}_{uuid4().hex[:10]}",
         changed=lambda leads: metrics.leader.set(float(leads)),
         now=now,

@@ -19,7 +19,7 @@ from cluster.operator.delivering import (
     pin,
     volumes_of,
 )
-from glovebox.__main__ import log_in
+from glovebox.kube.login import log_in
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.operator import open_operator
 from glovebox.settings import Settings
