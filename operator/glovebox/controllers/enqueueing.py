@@ -39,7 +39,10 @@ class Enqueueing:
         self._jitter = jitter
 
     def __call__(self, change: Change[Key, Stored], users: Collection[Key]) -> None:
-        """Enqueue whom a change concerns; the answer to our own write is no news to its object.
+        """Enqueue whom a change concerns.
+
+        The answer to our own write is no news to its object; that it is gone is, whoever says so:
+        what is remembered of it has to be forgotten.
 
         Args:
             change: What became of a resource.
