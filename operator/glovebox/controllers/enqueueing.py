@@ -48,8 +48,8 @@ class Enqueueing:
             change: What became of a resource.
             users: Those who refer to it.
         """
-        if not change.own:
-            after = change.after
+        after = change.after
+        if after is None or not change.own:
             urgency = Priority.NORMAL if after is None else priority_of(after.obj)
             self._enqueue(change.key, urgency)
         if not users or not matters_to_users(change):
