@@ -129,7 +129,8 @@ class Table(Generic[K, R]):
         self._changed = changed
         self._belongs = belongs
         self._records: dict[K, R] = {}
-        self._deleted: dict[K, str] = {}
+        # What we deleted: which object, and the last state of it that was known.
+        self._deleted: dict[K, R] = {}
         # The highest version known by whatever way, answers to our own writes included.
         self._highest = 0
 
@@ -168,7 +169,8 @@ class Table(Generic[K, R]):
         version = version_of(obj)
         self._reach(version)
         key, uid = self._key(obj), _uid(obj)
-        if self._deleted.get(key) == uid:
+        deleted = self._deleted.get(key)
+        if deleted is not None and deleted.uid == uid:
             del self._deleted[key]
         known = self._records.get(key)
         if known is None or known.uid != uid or version < known.resource_version:
@@ -202,7 +204,7 @@ class Table(Generic[K, R]):
         known = self._records.get(key)
         if known is None or uid not in (None, known.uid):
             return None
-        self._deleted[key] = known.uid
+        self._deleted[key] = known
         return self._remove(key, own=True)
 
     # The rules.
@@ -225,8 +227,10 @@ class Table(Generic[K, R]):
             if (before.uid, before.resource_version) == (uid, version):
                 return None
         deleted = self._deleted.get(key)
-        if deleted == uid and not newer and not is_leaving(obj):
-            return None  # from before our own deletion
+        if deleted is not None and deleted.uid == uid and not newer:
+            held = is_leaving(obj) and version > deleted.resource_version
+            if not held:
+                return None  # from before our own deletion
         if deleted is not None:
             del self._deleted[key]
         after = self._records[key] = self._keep(obj)
