@@ -1,4 +1,4 @@
-"""What is said at the end of a run of the tests, and that nothing is skipped where nothing may be."""
+"""What a run of the tests says at its end, and that nothing is skipped where nothing may be."""
 
 from __future__ import annotations
 
