@@ -85,7 +85,7 @@ def test_up_twice_starts_it_once(running: StateDir) -> None:
     started = time.monotonic()
     again = glovebox("up")
     assert "already running" in again.stdout
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60, "it waits for nothing"
     assert _records(running) == before
     assert set(before) == PARTS
 

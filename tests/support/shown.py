@@ -69,7 +69,8 @@ class Outcomes:
 
     def add(self, node_id: str, outcome: str) -> None:
         """Add one case: `passed`, `skipped` or `failed`."""
-        function = node_id.partition("[")[0]
+        # With several workers, xdist writes the group behind the name.
+        function = node_id.partition("[")[0].partition("@")[0]
         if outcome == "passed":
             self.passed[function] += 1
         else:
