@@ -63,7 +63,7 @@ lint: environment ## Check format, style, types, layers and generated files
 .PHONY: test
 test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node
 	$(call say,pytest: everything but what takes minutes)
-	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each

@@ -29,14 +29,10 @@ def pytest_configure() -> None:
         )
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a cluster and its operator, when several workers share the tests."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
-    items.sort(key=lambda item: _rank(_group(item.path)))
+    """Begin with what takes longest, when several workers share the tests."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: _rank(_group(item.path)))
 
 
 def _group(path: Path) -> str:
@@ -53,6 +49,9 @@ def _rank(group: str) -> tuple[int, bool]:
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Let SIGINT be heard, here and in what tests start: a shell that starts us in the background has it ignored."""
+    """Let SIGINT be heard, here and in what tests start.
+
+    A shell that starts us in the background has it ignored.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

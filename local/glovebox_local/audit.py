@@ -53,7 +53,10 @@ AUDIT_POLICY = {
 
 
 def read_audit_log(path: Path) -> list[dict[str, Any]]:
-    """Return the events of an audit log and of its rotated files, oldest first; a line that is not written to its end yet is left out."""
+    """Return the events of an audit log and of its rotated files, oldest first.
+
+    A line that is not written to its end yet is left out.
+    """
     events: list[dict[str, Any]] = []
     for file in [*sorted(path.parent.glob(f"{path.stem}-*{path.suffix}")), path]:
         whole = file.read_text().rpartition("\n")[0] if file.exists() else ""

@@ -1,4 +1,6 @@
-"""Keys and certificates of a local cluster, made on the spot: nothing shared between clusters, nothing downloaded.
+"""Keys and certificates of a local cluster, made on the spot.
+
+Nothing shared between clusters, nothing downloaded.
 
 A user of the Kubernetes API is whoever its client certificate names: the common name is the user,
     the organisations
@@ -131,7 +133,10 @@ class Authority:
 
 
 def signing_keys() -> KeyPair:
-    """Make the keys that sign service account tokens: the public key in the certificate's place, both PEM."""
+    """Make the keys that sign service account tokens.
+
+    The public key in the certificate's place, both PEM.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

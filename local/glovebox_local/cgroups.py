@@ -1,4 +1,6 @@
-"""The cgroups of nodes: made before a kubelet starts, removed with all that it and its pods made below.
+"""The cgroups of nodes.
+
+Made before a kubelet starts, removed with all that it and its pods made below.
 
 The kernel keeps a cgroup for as long as nobody removes its folder, so these are the one thing of a
 node that outlives its processes. A record of each environment's processes lies beside this
@@ -22,7 +24,10 @@ _PATIENCE = 10.0
 
 
 def hierarchies() -> list[Path]:
-    """Return where cgroups are made: one folder for each controller of version 1, or the one of version 2."""
+    """Return where cgroups are made.
+
+    One folder for each controller of version 1, or the one of version 2.
+    """
     if (_ROOT / "cgroup.controllers").exists():
         return [_ROOT]
     return sorted(
@@ -48,7 +53,9 @@ def make_cgroups(name: str) -> None:
 
 
 def remove_cgroups(prefix: str) -> None:
-    """Remove every cgroup whose name begins so, with all below; their processes must be dead or dying.
+    """Remove every cgroup whose name begins so, with all below.
+
+    Their processes must be dead or dying.
 
     Raises:
         LocalError: One is still in use after 10 s.

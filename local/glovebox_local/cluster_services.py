@@ -1,4 +1,7 @@
-"""What every cluster with nodes holds from the start: its nodes, the rights of their programs, and names by DNS."""
+"""What every cluster with nodes holds from the start.
+
+Its nodes, the rights of their programs, and names by DNS.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Containers by the command line of their engine, as kind itself uses it. Nothing here is about nodes of our own."""
+"""Containers by the command line of their engine, as kind itself uses it.
+
+Nothing here is about nodes of our own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A real Kubernetes control plane as four processes: on the loopback interface, or beside nodes in the gateway's network.
+"""A real Kubernetes control plane as four processes.
+
+On the loopback interface, or beside nodes in the gateway's network.
 
 What it does not do: run pods (nodes do), listen anywhere but on 127.0.0.1 of this machine or for
     its own nodes, or
@@ -123,7 +125,9 @@ class ControlPlane:
     def kubeconfig_for(
         self, user: str, groups: Sequence[str] = (), *, path: Path | None = None
     ) -> Path:
-        """Make a kubeconfig with a client certificate for that user in these groups, who has no rights by that alone.
+        """Make a kubeconfig with a client certificate for that user in these groups.
+
+        They have no rights by that alone.
 
         Args:
             user: The user's name; `system:serviceaccount:NAMESPACE:NAME` works too.
@@ -140,7 +144,10 @@ class ControlPlane:
         return write_kubeconfig(path, self._endpoint(), name=self._name, token=token)
 
     def issue_for_node(self, folder: Path, user: str, groups: Sequence[str] = ()) -> None:
-        """Write `<last part of user>.kubeconfig` for a program on a node: it reaches the API server by the gateway's address."""
+        """Write `<last part of user>.kubeconfig` for a program on a node.
+
+        It reaches the API server by the gateway's address.
+        """
         authority = Authority.load(self._state.pki, "ca")
         endpoint = Endpoint(
             f"https://{GATEWAY_IP}:{self._ports['kube-apiserver']}", authority.certificate

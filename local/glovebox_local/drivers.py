@@ -1,4 +1,7 @@
-"""Where the cluster comes from. Whatever a driver does, all that follows goes on from the kubeconfig that it leaves."""
+"""Where the cluster comes from.
+
+Whatever a driver does, all that follows goes on from the kubeconfig that it leaves.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ class Driver(Protocol):
         """
 
     def up(self, progress: Progress) -> None:
-        """Bring the cluster where it is not there yet, and leave the administrator's kubeconfig in the state directory.
+        """Bring the cluster where it is not there yet, and leave the administrator's kubeconfig.
 
         Raises:
             LocalError: A step failed.
@@ -83,7 +86,10 @@ class Driver(Protocol):
 
 
 class Embedded:
-    """A control plane of our own: four processes on this machine, no container engine; and nodes, where they are asked for."""
+    """A control plane of our own: four processes on this machine, no container engine.
+
+    And nodes, where they are asked for.
+    """
 
     containers: tuple[Container, ...] = ()
     build_image = staticmethod(ensure_image)
@@ -165,7 +171,10 @@ class Embedded:
 
 
 class Current:
-    """A cluster that exists already, taken from a kubeconfig. Nothing in it is made or removed here."""
+    """A cluster that exists already, taken from a kubeconfig.
+
+    Nothing in it is made or removed here.
+    """
 
     parts: tuple[Part, ...] = ()
     containers: tuple[Container, ...] = ()

@@ -1,4 +1,6 @@
-"""The local environment as a whole: a cluster by one of the drivers, a store, and the directory that describes both.
+"""The local environment as a whole.
+
+A cluster by one of the drivers, a store, and the directory that describes both.
 
 `up` is the table of contents. It can be repeated: what runs is left alone, what died is started
 again on the same ports with the same data. Interrupted or failed, it ends what it started.
@@ -165,7 +167,7 @@ class Environment:
         return self._gateway
 
     def forward_from_gateway(self, name: str, port: int) -> Part:
-        """Return a part that makes a server on loopback in the gateway answer on the same loopback port of this machine.
+        """Return a part that makes a server in the gateway answer on the same port of this machine.
 
         Raises:
             LocalError: There are no nodes.
@@ -203,7 +205,10 @@ class Environment:
 
     @property
     def access_for_pods(self) -> StoreAccess:
-        """What a client of the store needs where the pods and an operator in the gateway are; without nodes, that is here."""
+        """What a client of the store needs where the pods and an operator in the gateway are.
+
+        Without nodes, that is here.
+        """
         return replace(self.access, endpoint=self.store.endpoint_for_pods or self.access.endpoint)
 
     @property
@@ -221,7 +226,9 @@ class Environment:
         return (*self.driver.containers, *self.store.containers)
 
     def demand_whole(self) -> None:
-        """Raise unless it was once up: what is asked of it needs its kubeconfig and the store's keys.
+        """Raise unless it was once up.
+
+        What is asked of it needs its kubeconfig and the store's keys.
 
         Raises:
             LocalError: It is only half made.
@@ -314,7 +321,9 @@ def bring_up(
     context: str | None = None,
     nodes: int = 0,
 ) -> tuple[Environment, bool]:
-    """Bring the environment of that name up, and make it first where there is none; return it, and whether anything was started.
+    """Bring the environment of that name up, and make it first where there is none.
+
+    Return it, and whether anything was started.
 
     Raises:
         LocalError: A step failed, or the environment exists and is of another kind.

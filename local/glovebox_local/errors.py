@@ -1,4 +1,7 @@
-"""The one error of this room: a step of the local environment failed, and here is what to do about it."""
+"""The one error of this room.
+
+A step of the local environment failed, and here is what to do about it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A forwarder: what is asked on loopback ports of this machine is answered by servers in another network namespace.
+"""A forwarder from loopback ports of this machine to servers in another network namespace.
 
 Run as `python -m glovebox_local.forward RECORD PORT=ADDRESS:PORT ...`: it listens on 127.0.0.1
 here, and then enters the network of the recorded process for good. A socket stays in the network

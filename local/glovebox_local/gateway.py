@@ -1,4 +1,4 @@
-"""The gateway: a network of the environment's own, in which the control plane and the store live beside the nodes.
+"""The gateway: a network in which the control plane and the store live beside the nodes.
 
 A bridge joins the nodes to it. This machine's own network gets no interface, no route and no rule:
 programs here reach the API server and S3 on 127.0.0.1 through a forwarder, and nothing leads from
@@ -77,7 +77,7 @@ class Gateway:
         self.forwarder = self.forward("forwarder", dict.fromkeys(forwarded, GATEWAY_IP), tied=tied)
 
     def forward(self, name: str, hosts: Mapping[int, str], *, tied: bool) -> Part:
-        """Return a part that makes servers in the gateway's network answer on 127.0.0.1 of this machine, on the same ports.
+        """Return a part that makes servers in the gateway's network answer on this machine's ports.
 
         Args:
             name: Of the part.

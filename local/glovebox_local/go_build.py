@@ -1,4 +1,7 @@
-"""Running Go with a log, a time limit and a sign of life; interrupted, its compilers end with it."""
+"""Running Go with a log, a time limit and a sign of life.
+
+Interrupted, its compilers end with it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ _GARBAGE = "400"
 
 
 def run_go(command: list[str], module: Path, log: Path, tell: Callable[[int], None]) -> list[str]:
-    """Run Go; tell how many lines it has said on standard error so far; return the lines of its standard output."""
+    """Run Go; tell how many lines it has said on standard error so far.
+
+    Return the lines of its standard output.
+    """
     environment = {
         name: value
         for name, value in os.environ.items()

@@ -22,7 +22,9 @@ _TIMEOUT = 2.0
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """A GET that answers 200 when the part is ready; calling it returns None then, else what is missing.
+    """A GET that answers 200 when the part is ready.
+
+    Calling it returns None then, else what is missing.
 
     No proxy of the environment's is used: this never leaves the machine.
 

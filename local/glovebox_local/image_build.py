@@ -1,4 +1,6 @@
-"""Images from Dockerfiles, without a registry and without a container engine: built by buildah, kept by their content.
+"""Images from Dockerfiles, without a registry and without a container engine.
+
+Built by buildah, kept by their content.
 
 What a Dockerfile starts from is made here too, of Debian's own packages and of the uv of this
 machine. Every time of day is kept out: the same files on the same base give the same digest.
@@ -80,7 +82,10 @@ TRAINER = ImageSource(
 
 
 def image_key(source: ImageSource, repository: Path) -> str:
-    """Return the SHA-256 (hex) that names a built image: over its Dockerfile, the files that it copies, and its bases."""
+    """Return the SHA-256 (hex) that names a built image.
+
+    Over its Dockerfile, the files that it copies, and its bases.
+    """
     folder = repository / source.context
     digest = hashlib.sha256(f"{platform.machine()} {_SUITE} {' '.join(_BASE_PACKAGES)}".encode())
     for root, names in ((folder, ("Dockerfile", *source.files)), (_BASES, ("python", "uv"))):
@@ -177,10 +182,7 @@ class _Builder:
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(_BASES, work)
         try:
-            packages = (
-                self._folder
-                / f"packages-{_SUITE}-{hashlib.sha256(' '.join(_BASE_PACKAGES).encode()).hexdigest()[:16]}.tar"
-            )
+            packages = self._folder / f"packages-{_SUITE}-{_packages_key()}.tar"
             if not packages.exists():
                 self._say("fetching Debian's packages")
                 incoming = packages.with_name(f".{packages.name}")
@@ -266,3 +268,7 @@ def _files(path: Path) -> list[Path]:
             f"{path} is not there: images are built from a checkout of the repository",
         )
     return found
+
+
+def _packages_key() -> str:
+    return hashlib.sha256(" ".join(_BASE_PACKAGES).encode()).hexdigest()[:16]

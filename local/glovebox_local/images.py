@@ -1,4 +1,6 @@
-"""Container images without a registry and without a container engine: one layer of static programs, as an OCI archive.
+"""Container images without a registry and without a container engine.
+
+One layer of static programs, as an OCI archive.
 
 The same files give the same bytes and so the same digest: what a pod names is what is on the node.
 """

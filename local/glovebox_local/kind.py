@@ -1,4 +1,7 @@
-"""The driver `kind`: cluster and store in containers, for whoever has an engine for them; Linux and root are not needed."""
+"""The driver `kind`: cluster and store in containers, for whoever has an engine for them.
+
+Linux and root are not needed.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def demand_engine() -> None:
 
 
 class Kind:
-    """A cluster made by the `kind` program, with the network policies of kind's own network (0.24 or newer)."""
+    """A cluster made by the `kind` program (0.24 or newer), with its own network policies."""
 
     parts: tuple[Part, ...] = ()
     runs_pods = True

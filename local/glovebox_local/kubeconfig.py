@@ -1,4 +1,4 @@
-"""Kubeconfigs: written for users of our own cluster, and taken out of the user's own for a cluster that exists."""
+"""Kubeconfigs: written for users of our cluster, or taken from the user's own for another."""
 
 from __future__ import annotations
 

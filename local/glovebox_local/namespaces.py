@@ -1,4 +1,6 @@
-"""Linux namespaces: starting a program in new ones or in those of another process, and asking from inside a network.
+"""Linux namespaces.
+
+Starting a program in new ones or in those of another process, and asking from inside a network.
 
 A namespace here has no name on disk: it lives exactly as long as a process in it. Ended by force or
     not, the machine is
@@ -41,7 +43,10 @@ class Namespaces(Protocol):
 
 @dataclass(frozen=True)
 class NewNamespaces:
-    """Namespaces of the program's own; with `pid`, it is the first process there and reaps the others."""
+    """Namespaces of the program's own.
+
+    With `pid`, it is the first process there and reaps the others.
+    """
 
     kinds: tuple[Kind, ...]
 
@@ -91,7 +96,10 @@ class NamespacesOf:
             yield enter
 
     def prefix(self) -> list[str]:
-        """Return what to put before a command so that it runs in that network; it becomes that command, with the same pid."""
+        """Return what to put before a command so that it runs in that network.
+
+        It becomes that command, with the same pid.
+        """
         return ["nsenter", f"--net=/proc/{self.holder()}/ns/net", "--"]
 
     def run(
@@ -132,7 +140,10 @@ class NamespacesOf:
 
 @contextmanager
 def visiting_network(pid: int) -> Iterator[None]:
-    """Have this thread, and no other, in the network of that process: a socket that is made in the block stays there."""
+    """Have this thread, and no other, in the network of that process.
+
+    A socket that is made in the block stays there.
+    """
     with _opened(pid, "net") as there, _opened("thread-self", "net") as here:
         _check(_LIBC.setns(there, _FLAGS["net"]), "setns")
         try:

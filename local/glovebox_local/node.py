@@ -1,4 +1,4 @@
-"""One node: containerd, kubelet, Cilium's agent and kube-proxy in namespaces of their own, on the gateway's bridge.
+"""One node: containerd, kubelet, Cilium's agent and kube-proxy in namespaces of their own.
 
 The first process of the node's process namespace holds all of it. When it ends, however that comes
 about, the kernel ends every process of the node, pods too, and its mounts and network vanish; only
@@ -155,7 +155,7 @@ class Node:
         self.containerd.launch()
 
     def load_image(self, archive: Path, reference: str) -> None:
-        """Bring an image to the node, so that a pod that names it by `reference` starts without a registry.
+        """Bring an image to the node: a pod that names it by `reference` needs no registry.
 
         Args:
             archive: An OCI archive.

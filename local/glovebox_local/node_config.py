@@ -78,7 +78,10 @@ SystemdCgroup = false
 
 
 def cni_config() -> str:
-    """Return the list of CNI plugins: there before containerd starts, which misses what is put there by a rename."""
+    """Return the list of CNI plugins.
+
+    There before containerd starts, which misses what is put there by a rename.
+    """
     plugin = {"type": "cilium-cni", "enable-debug": False, "log-file": f"{INSIDE}/cilium-cni.log"}
     return json.dumps({"cniVersion": "1.0.0", "name": "cilium", "plugins": [plugin]}) + "\n"
 
@@ -171,7 +174,9 @@ def kubelet_command(program: Path, number: int, name: str) -> list[str]:
 
 
 def agent_command(folder: Path) -> list[str]:
-    """Return the command of Cilium's agent: policy by eBPF on native routes, and nothing else of all that it can do.
+    """Return the command of Cilium's agent.
+
+    Policy by eBPF on native routes, and nothing else of all that it can do.
 
     Args:
         folder: Of the built program, with `bpf/`.

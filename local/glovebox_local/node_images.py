@@ -1,4 +1,4 @@
-"""Bringing an image into the containerd of a node, so that a pod that names it by its digest starts without a registry."""
+"""Bringing an image into the containerd of a node: pods then start it without a registry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Ctr(Protocol):
-    """Runs containerd's `ctr` where the node is, for the images of Kubernetes, and returns what it said."""
+    """Runs containerd's `ctr` where the node is, and returns what it said."""
 
     def __call__(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         """Run it.

@@ -1,4 +1,7 @@
-"""All nodes of an environment: from built programs and images to Ready, and what is left of them to nothing."""
+"""All nodes of an environment.
+
+From built programs and images to Ready, and what is left of them to nothing.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,10 @@ class Nodes:
         return tuple(part for node in self.nodes for part in node.parts)
 
     def furnish(self) -> None:
-        """Start what needs no API server yet: the nodes' namespaces and containerd. The certificates must be there."""
+        """Start what needs no API server yet: the nodes' namespaces and containerd.
+
+        The certificates must be there.
+        """
         sweep_dead()
         pause, _ = self._images()
         for node in self.nodes:
@@ -158,7 +164,7 @@ class Nodes:
 
 
 def remove_leftovers(state: StateDir) -> None:
-    """Remove the cgroups of that environment, whose processes must have ended, and those of environments that died."""
+    """Remove the cgroups of that environment and of those that died; no process may be left."""
     tag = tag_of(state)
     remove_cgroups(cgroup_prefix(tag))
     forget_owner(tag)

@@ -1,4 +1,4 @@
-"""The operator as a process on this machine, under an identity of its own, as it would run in its pod."""
+"""The operator as a process on this machine, under an identity of its own, as in its pod."""
 
 from __future__ import annotations
 

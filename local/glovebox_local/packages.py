@@ -1,4 +1,7 @@
-"""What a node needs of the machine: Linux, root, and a few of Debian's packages; what is missing is named with its cure."""
+"""What a node needs of the machine: Linux, root, and a few of Debian's packages.
+
+What is missing is named with its cure.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package, the program (or file) that it brings, what for, and whether nodes need it."""
+    """A Debian package, the program or file that it brings, what for, and if nodes need it."""
 
     name: str
     program: str
@@ -113,7 +116,9 @@ def demand_node() -> None:
 
 
 def install_packages(progress: Progress) -> list[Package]:
-    """Install what is missing with apt-get, without recommendations and without starting a service; return it.
+    """Install what is missing with apt-get, without recommendations and without starting a service.
+
+    Return it.
 
     Raises:
         LocalError: We are not root, there is no apt-get, or it failed.
@@ -162,7 +167,10 @@ def _apt(*arguments: str, step: str) -> None:
 
 @contextmanager
 def _no_services() -> Iterator[None]:
-    """Have packages start no service while the block runs, in the way that Debian has for it: a policy that says no."""
+    """Have packages start no service while the block runs, in the way that Debian has for it.
+
+    A policy that says no.
+    """
     policy = Path("/usr/sbin/policy-rc.d")
     if policy.exists():
         yield

@@ -1,4 +1,6 @@
-"""One long-running program of the local environment: start it, wait until it answers, stop it, start it again.
+"""One long-running program of the local environment.
+
+Start it, wait until it answers, stop it, start it again.
 
 The record of its process lies on disk from the moment it runs, so that a later `glovebox local
 down` finds it even when the program that started it was killed.
@@ -164,12 +166,18 @@ class Part:
         self.wait_ready()
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send a signal to its process (SIGSTOP and SIGCONT for a hang); return whether it was there."""
+        """Send a signal to its process (SIGSTOP and SIGCONT for a hang).
+
+        Return whether it was there.
+        """
         record = self.record
         return record is not None and record.signal(number)
 
     def stop(self) -> None:
-        """End it politely, by force where that does not help, and wait until it has ended; its data stay."""
+        """End it politely, by force where that does not help, and wait until it has ended.
+
+        Its data stay.
+        """
         self._end(self.spec.grace)
 
     def kill(self) -> None:

@@ -1,4 +1,7 @@
-"""Where the local environment keeps things: a cache of built programs, and one state directory for each name."""
+"""Where the local environment keeps things.
+
+A cache of built programs, and one state directory for each name.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ def default_name(base: str, folder: Path | None = None) -> str:
 
 
 def cache_dir() -> Path:
-    """Return the per-user cache: `$GLOVEBOX_CACHE`, or `glovebox` in `$XDG_CACHE_HOME` (`~/.cache`)."""
+    """Return the per-user cache.
+
+    `$GLOVEBOX_CACHE`, or `glovebox` in `$XDG_CACHE_HOME` (`~/.cache`).
+    """
     own = os.environ.get("GLOVEBOX_CACHE")
     if own:
         return Path(own).expanduser().absolute()
@@ -54,7 +60,10 @@ def _xdg(variable: str, default: str) -> Path:
 
 @dataclass(frozen=True)
 class StateDir:
-    """The state directory of one local environment; every file in it is for its user's eyes only."""
+    """The state directory of one local environment.
+
+    Every file in it is for its user's eyes only.
+    """
 
     root: Path
 
@@ -80,7 +89,7 @@ class StateDir:
 
     @property
     def lock(self) -> Path:
-        """Beside the directory and not in it, so that `down` can remove the directory while it holds the lock."""
+        """Beside the directory, so that `down` can remove the directory while it holds the lock."""
         return self.root.with_name(f".{self.root.name}.lock")
 
     @property

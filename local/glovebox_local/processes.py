@@ -54,7 +54,10 @@ class ProcessRecord:
 
     @classmethod
     def of(cls, pid: int) -> ProcessRecord | None:
-        """Return the record of the process that has this pid now; None where there is none, or only its corpse."""
+        """Return the record of the process that has this pid now.
+
+        None where there is none, or only its corpse.
+        """
         try:
             raw = Path(f"/proc/{pid}/stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
@@ -94,7 +97,10 @@ class ProcessRecord:
             return False
 
     def wait(self, timeout: float) -> bool:
-        """Wait until that very process has ended, at most so many seconds; return whether it has."""
+        """Wait until that very process has ended, at most so many seconds.
+
+        Return whether it has.
+        """
         with self._open() as descriptor:
             if descriptor is None:
                 return True
@@ -117,7 +123,7 @@ class ProcessRecord:
 
 
 def is_program(record: ProcessRecord | None, name: str) -> str | None:
-    """Return None when that process runs and has become the program of that name, else what is missing."""
+    """Return None when that process has become the program of that name, else what is missing."""
     if record is None or not record.alive:
         return "it does not run"
     try:
@@ -135,7 +141,7 @@ def start_program(
     tied: bool = False,
     namespaces: Namespaces | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program in the background, in a session of its own, with its output appended to a log.
+    """Start a program in the background, in a session of its own, with its output in a log.
 
     Args:
         command: The program and its arguments.
@@ -190,7 +196,10 @@ def start_program(
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Put off the signals that interrupt us until the block is done; outside the main thread, which gets none, do nothing."""
+    """Put off the signals that interrupt us until the block is done.
+
+    Outside the main thread, which gets none, do nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -209,7 +218,9 @@ def deferred_signals() -> Iterator[None]:
 
 
 def end_processes(records: Sequence[ProcessRecord], *, grace: float) -> None:
-    """End these processes: politely first where `grace` (seconds) is above 0, then by force; return when all have ended.
+    """End these processes: politely first where `grace` (seconds) is above 0, then by force.
+
+    Return when all have ended.
 
     Raises:
         LocalError: One did not end even by force (it hangs in the kernel).

@@ -1,4 +1,6 @@
-"""The programs of the local environment, built from pinned Go modules: once, into the user's cache, for all clusters.
+"""The programs of the local environment, built from pinned Go modules.
+
+Once, into the user's cache, for all clusters.
 
 The key of a built program is the SHA-256 over its module's files, the version of Go and the flags:
 the same key is the same program, so that nothing needs to be compared, and an older program stays
@@ -39,7 +41,10 @@ _FASTEST = 0.1
 
 @dataclass(frozen=True)
 class Data:
-    """A folder that comes with a module: `folder` of `module` lies beside the built programs as `name`."""
+    """A folder that comes with a module.
+
+    `folder` of `module` lies beside the built programs as `name`.
+    """
 
     name: str
     module: str
@@ -264,7 +269,9 @@ def compute_left(program: Program, later: Iterable[Program], *, done: float, spe
 def ensure_program(
     program: Program, progress: Progress | None = None, *, later: Sequence[Program] = ()
 ) -> Path:
-    """Return the folder that holds the built program and its links; build it where the cache does not have it.
+    """Return the folder that holds the built program and its links.
+
+    Build it where the cache does not have it.
 
     Args:
         program: Which.

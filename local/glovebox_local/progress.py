@@ -53,7 +53,10 @@ class Silent:
 
 
 class Terminal:
-    """Shows steps on a console: a spinner that is redrawn where that is possible, plain lines now and then elsewhere."""
+    """Shows steps on a console.
+
+    A spinner that is redrawn where that is possible, plain lines now and then elsewhere.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -150,7 +153,7 @@ def _seconds(started: float) -> str:
 
 
 def terminal() -> Terminal:
-    """Return a display on standard error, so that standard output stays for what a program prints for others."""
+    """Return a display on standard error: standard output is for what others read."""
     from rich.console import Console  # noqa: PLC0415 - as above
 
     return Terminal(Console(file=sys.stderr))

@@ -1,4 +1,6 @@
-"""Running a program that mounts things, so that nothing of it can stay: it lives in namespaces that end with it.
+"""Running a program that mounts things, so that nothing of it can stay.
+
+It lives in namespaces that end with it.
 
 Its mounts are seen by nobody else, and the kernel ends every process that it started when its first
 one ends, also when we are killed ourselves. It shares the network and the files with us: this is

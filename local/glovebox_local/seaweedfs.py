@@ -1,4 +1,7 @@
-"""A real S3 store with object lock and STS on the loopback interface: SeaweedFS, from its PyPI package."""
+"""A real S3 store with object lock and STS on the loopback interface.
+
+SeaweedFS, from its PyPI package.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,7 @@ class SeaweedFS:
         self.part.wait_ready(say)
 
     def remove(self) -> None:
-        """Remove the sockets that the program leaves behind in a folder of its own choice when it is ended by force."""
+        """Remove the sockets that the program leaves behind when it is ended by force."""
         for part in ("master", "volume", "filer", "s3"):
             Path(f"/tmp/seaweedfs-{part}-grpc-{self._ports[f'{part}-grpc']}.sock").unlink(  # noqa: S108
                 missing_ok=True

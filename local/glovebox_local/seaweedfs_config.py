@@ -71,7 +71,7 @@ class StoreAccess:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables by which every S3 tool finds the store, with the loader's keys."""
+        """The variables by which every S3 tool finds the store, with the loader's keys."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,
@@ -145,7 +145,7 @@ class Configuration:
         access.write(self._state.store)
 
     def unanswered(self) -> str | None:
-        """Ask for a signed list of buckets, answered once the users are loaded and data can be read; return what is missing."""
+        """Ask for a signed list of buckets, answered once users are loaded; say what is missing."""
         unsigned = HealthCheck(f"{self.endpoint}/")()
         if unsigned != "answers 403":
             return f"S3 {unsigned}"

@@ -1,4 +1,7 @@
-"""What `glovebox local status` says: each process, whether it answers, and what one should know of the whole."""
+"""What `glovebox local status` says.
+
+Each process, whether it answers, and what one should know of the whole.
+"""
 
 from __future__ import annotations
 

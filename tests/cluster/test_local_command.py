@@ -46,7 +46,7 @@ def glovebox(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDir]:
-    """The state directory of an environment of this module's own, which is down at first and at the end."""
+    """The state directory of this module's environment, which is down before and after."""
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     yield StateDir.named(NAME)
@@ -85,7 +85,7 @@ def test_up_twice_starts_it_once(running: StateDir) -> None:
     started = time.monotonic()
     again = glovebox("up")
     assert "already running" in again.stdout
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60, "it waits for nothing"
     assert _records(running) == before
     assert set(before) == PARTS
 

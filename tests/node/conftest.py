@@ -1,4 +1,7 @@
-"""One cluster with one node for the whole test session; where no node can run, all of this is skipped, and says why."""
+"""One cluster with one node for the whole test session.
+
+Where no node can run, all of this is skipped, and says why.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ def glovebox_image(node_cluster: NodeCluster) -> Image:
 
 @pytest.fixture(scope="session")
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of the node below which an administrator makes volumes for caches; the operator may hand them out."""
+    """A folder of the node below which an administrator makes volumes for caches.
+
+    The operator may hand them out.
+    """
     return tmp_path_factory.mktemp("caches")
 
 
@@ -60,7 +66,10 @@ def operator(
     cache_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
-    """The operator in the gateway, with the chart installed: it reaches the API server and the store as pods do."""
+    """The operator in the gateway, with the chart installed.
+
+    It reaches the API server and the store as pods do.
+    """
     folder = tmp_path_factory.mktemp("operator")
     with running_operator(
         node_cluster.cluster, folder, glovebox_image.reference, host_paths=[str(cache_folder)]

@@ -1,4 +1,7 @@
-"""The operator as the chart deploys it: a pod under its own service account, in the image of the Dockerfile."""
+"""The operator as the chart deploys it.
+
+A pod under its own service account, in the image of the Dockerfile.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 def deployed(
     node_cluster: NodeCluster, platform: Team, operator: Operator, glovebox_image: Image
 ) -> Iterator[None]:
-    """The chart with its Deployment, in place of the process in the gateway: as a platform installs it."""
+    """The chart with its Deployment, in place of the process in the gateway.
+
+    As a platform installs it.
+    """
     del platform
     repository, _, digest = glovebox_image.reference.partition("@")
     values = (

@@ -1,4 +1,7 @@
-"""The demonstration as root starts it: with a node, so that the Experiment runs, is sealed, and is verified from outside."""
+"""The demonstration as root starts it.
+
+With a node, so that the Experiment runs, is sealed, and is verified from outside.
+"""
 
 from __future__ import annotations
 

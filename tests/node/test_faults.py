@@ -1,4 +1,7 @@
-"""kill -9 of the kubelet, the operator and the store while runs run on a real node: one start, one outcome, one seal, every result."""
+"""kill -9 of the kubelet, the operator and the store while runs run on a real node.
+
+One start, one outcome, one seal, every result.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ def test_twenty_runs_under_fire_start_once_and_end_sealed_once_with_every_result
 
 
 def expect_one_life(node_cluster: NodeCluster, team: Team, name: str, outcome: str) -> None:
-    """Look at a run from all sides: its status, its Job, its pod, what its program said, and what lies in the store."""
+    """Look at a run from all sides.
+
+    Its status, its Job, its pod, what its program said, and what lies in the store.
+    """
     status = team.expect("Experiment", name, "Sealed", timeout=120)["status"]
     namespace = status["namespace"]
     said = node_cluster.cluster.kubectl("logs", "-n", namespace, f"job/{RUN_JOB}").stdout

@@ -1,4 +1,7 @@
-"""Datasets from images on a real node: mounted read-only to the bottom, hashed before the run, and never believed."""
+"""Datasets from images on a real node.
+
+Mounted read-only to the bottom, hashed before the run, and never believed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Images from the project's own Dockerfiles: the same tree gives the same digest, and what is inside is what runs."""
+"""Images from the project's own Dockerfiles.
+
+The same tree gives the same digest, and what is inside is what runs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A neighbour that takes all it can get: it is bounded, its status says by what, and others and the operator go on."""
+"""A neighbour that takes all it can get.
+
+It is bounded, its status says by what, and others and the operator go on.
+"""
 
 from __future__ import annotations
 

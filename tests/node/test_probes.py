@@ -1,4 +1,7 @@
-"""The probe in a real pod: on a network that enforces policies it proves isolation, on one that does not it says so."""
+"""The probe in a real pod.
+
+On a network that enforces policies it proves isolation, on one that does not it says so.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A cluster and a store of a test session's own: real processes, which die with the test process however it ends."""
+"""A cluster and a store of a test session's own.
+
+Real processes, which die with the test process however it ends.
+"""
 
 from __future__ import annotations
 
@@ -209,7 +212,10 @@ class Cluster:
         )
 
     def audit(self) -> list[dict[str, Any]]:
-        """Return all audit events so far: who asked what, and for our own kinds the whole request and answer."""
+        """Return all audit events so far.
+
+        Who asked what, and for our own kinds the whole request and answer.
+        """
         return read_audit_log(self.environment.control_plane.audit_log)
 
     def _kubeconfig(self, user: str | None, groups: Sequence[str]) -> Path:
@@ -258,7 +264,7 @@ def ensure_programs(progress: Progress) -> None:
 def build_before_the_first_test(
     session: pytest.Session, folder: Path, build: Callable[[Progress], None]
 ) -> None:
-    """Build where no test's time limit counts and progress can be seen, when any test of a folder is to run."""
+    """Build before the first test of a folder, where no time limit counts and it can be seen."""
     if session.config.option.collectonly or not any(
         folder in item.path.parents for item in session.items
     ):

@@ -1,4 +1,7 @@
-"""A cluster with nodes that run pods, and what tests ask of pods: start one, run something in it, see whether a packet arrives."""
+"""A cluster with nodes that run pods, and what tests ask of pods.
+
+Start one, run something in it, see whether a packet arrives.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def ensure_node_programs(progress: Progress) -> None:
-    """Build what a cluster with nodes needs, and the image of Glovebox, where the cache does not have it."""
+    """Build what a cluster with nodes needs, and the image of Glovebox."""
     ensure_programs(progress)
     build_programs(NODE_PROGRAMS, progress)
     ensure_image(GLOVEBOX, REPOSITORY, progress)
@@ -60,7 +63,9 @@ def ensure_node_programs(progress: Progress) -> None:
 
 @contextmanager
 def running_node_cluster(root: Path, *, nodes: int = 1) -> Iterator[NodeCluster]:
-    """Start a cluster with nodes and a store, with the tests' image on every node; end all of it afterwards.
+    """Start a cluster with nodes and a store, with the tests' image on every node.
+
+    End all of it afterwards.
 
     Ask `node_obstacle` first, and skip loudly. Must be entered in the main thread.
     """
@@ -175,7 +180,10 @@ def pod_of(
     labels: dict[str, str] | None = None,
     node: str | None = None,
 ) -> dict[str, Any]:
-    """Return a pod that fits the restricted Pod Security standard; `/shared` is written by its init container and read-only after."""
+    """Return a pod that fits the restricted Pod Security standard.
+
+    `/shared` is written by its init container and read-only after.
+    """
     unprivileged = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},

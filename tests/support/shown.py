@@ -1,4 +1,6 @@
-"""What a run of the tests has shown, and what it has not: the rows of docs/capabilities.md whose tests did not all pass.
+"""What a run of the tests has shown, and what it has not.
+
+The rows of docs/capabilities.md whose tests did not all pass.
 
 A skipped test is easy to overlook. With GLOVEBOX_REQUIRE_NODE=1 it is a failure.
 """
@@ -38,7 +40,10 @@ class Capability:
 
 
 def read_capabilities(page: str, root: Path = _ROOT) -> list[Capability]:
-    """Return the rows of the page that name tests; a file that is named stands for every test in it."""
+    """Return the rows of the page that name tests.
+
+    A file that is named stands for every test in it.
+    """
     return [
         Capability(name, words.strip(), tuple(_tests(rest, root)))
         for name, words, rest in _ROW.findall(page)
@@ -64,21 +69,28 @@ class Outcomes:
 
     def add(self, node_id: str, outcome: str) -> None:
         """Add one case: `passed`, `skipped` or `failed`."""
-        function = node_id.partition("[")[0]
+        # With several workers, xdist writes the group behind the name.
+        function = node_id.partition("[")[0].partition("@")[0]
         if outcome == "passed":
             self.passed[function] += 1
         else:
             self.not_passed[function] = outcome
 
     def of(self, function: str) -> str:
-        """Return `passed` where every case that ran did, else the reason: `skipped`, `failed`, `not run`."""
+        """Return `passed` where every case that ran did, else the reason.
+
+        `skipped`, `failed`, `not run`.
+        """
         if function in self.not_passed:
             return self.not_passed[function]
         return "passed" if self.passed[function] else "not run"
 
 
 def not_shown(capabilities: list[Capability], outcomes: Outcomes) -> list[str]:
-    """Return a line for each capability that this run did not show whole: what is missing, by file."""
+    """Return a line for each capability that this run did not show whole.
+
+    What is missing, by file.
+    """
     lines = []
     for capability in capabilities:
         missing: dict[str, Counter[str]] = defaultdict(Counter)

@@ -45,7 +45,7 @@ def _uv(*arguments: str) -> str:
 
 @cache
 def _image_packages() -> frozenset[str]:
-    """The packages of the last `uv sync` of the Dockerfile, by what uv itself makes of its options."""
+    """The packages of the last `uv sync` of the Dockerfile, as uv reads its options."""
     (*_, line) = re.findall(r"^RUN uv sync (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     chosen = [word for word in line.split() if word != "--no-editable"]
     exported = _uv("export", *chosen, "--no-hashes", "--no-emit-project", "--quiet")
@@ -107,7 +107,7 @@ def test_the_command_without_its_extra_says_what_to_install() -> None:
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside the local cluster's commands there is one whose module is gone, and one named like ours."""
+    """There is a plug-in whose module is gone, and one that is named like a command of ours."""
     found = dict(plug_ins._found())
     for name in ("broken", "verify"):
         found[name] = EntryPoint(name, "no_such_module:app", plug_ins.GROUP)

@@ -54,7 +54,10 @@ def demo(
         bool, typer.Option("--end", help="Show nothing: end what --keep has left running.")
     ] = False,
 ) -> None:
-    """Show it all: a cluster, the operator, real data, an Experiment, its run and seal, refusals, a repair. 0 if all of it happened."""
+    """Show it all: cluster, operator, data, an Experiment, its run and seal, refusals, a repair.
+
+    Exit code 0: all of it happened.
+    """
     from glovebox_local.cli.local import down  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox_local.demo.run import (  # noqa: PLC0415
         make_console,

@@ -1,4 +1,7 @@
-"""`glovebox local`: a real Kubernetes control plane and a real S3 store on this machine, without a container engine."""
+"""`glovebox local`.
+
+A real Kubernetes control plane and a real S3 store on this machine, without a container engine.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ def up(
     ] = False,
     nodes: Annotated[int, typer.Option("--nodes", min=0, max=9, help="With so many nodes.")] = 0,
 ) -> None:
-    """Start a cluster and a store; build what they need the first time. Repeat it to start again what died."""
+    """Start a cluster and a store; build what they need the first time.
+
+    Repeat it to start again what died.
+    """
     from glovebox_local.environment import bring_up  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox_local.paths import default_name  # noqa: PLC0415
     from glovebox_local.progress import terminal  # noqa: PLC0415
@@ -183,7 +189,10 @@ def logs(
 
 @app.command()
 def env(name: Name = "") -> None:
-    r"""Print shell lines that make kubectl, helm and S3 clients use this environment: eval "$(glovebox local env)"."""
+    r"""Print shell lines that make kubectl, helm and S3 clients use this environment.
+
+    As in `eval "$(glovebox local env)"`.
+    """
     from glovebox_local.programs import bin_dir  # noqa: PLC0415
 
     with _reporting():
@@ -206,7 +215,10 @@ def kubeconfig(
     ] = None,
     name: Name = "",
 ) -> None:
-    """Make a kubeconfig for any user in any groups, to see the cluster as they do; print its path."""
+    """Make a kubeconfig for any user in any groups, to see the cluster as they do.
+
+    Print its path.
+    """
     with _reporting():
         environment = _existing(name)
         environment.demand_whole()
@@ -243,7 +255,10 @@ def packages(
         bool, typer.Option("--check", help="Only list; exit code 1 when something is missing.")
     ] = False,
 ) -> None:
-    """Install the Debian packages that `up --node` needs and this machine lacks: as root, with apt-get, starting no service."""
+    """Install the Debian packages that `up --node` needs and this machine lacks.
+
+    As root, with apt-get, starting no service.
+    """
     from glovebox_local.packages import (  # noqa: PLC0415
         PACKAGES,
         install_packages,
@@ -270,7 +285,10 @@ def packages(
 
 @app.command()
 def images(name: Name = "") -> None:
-    """Build the images of Glovebox and of the flights trainer, load them onto the environment's nodes, and print them by digest."""
+    """Build the images of Glovebox and of the flights trainer, and print them by digest.
+
+    They are loaded onto the nodes of the environment, where there is one.
+    """
     from glovebox_local.demo.stage import find_repository  # noqa: PLC0415 - see glovebox.cli.main
     from glovebox_local.environment import find_environment  # noqa: PLC0415
     from glovebox_local.image_build import GLOVEBOX, TRAINER, ensure_image  # noqa: PLC0415
@@ -372,7 +390,7 @@ def _existing(name: str) -> Environment:
 
 @contextmanager
 def _reporting() -> Iterator[None]:
-    """Turn our own failures into a message and exit code 1, and an interruption into a clean end."""
+    """Turn our failures into a message and exit code 1, and an interruption into a clean end."""
     from glovebox_local.errors import LocalError  # noqa: PLC0415
 
     def interrupted(number: int, _: Any) -> None:

@@ -1,4 +1,7 @@
-"""Second chapter: the example is applied as it stands in the repository, and kubectl waits until each kind is Ready."""
+"""Second chapter.
+
+The example is applied as it stands in the repository, and kubectl waits until each kind is Ready.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,9 @@ def apply_example(stage: Stage, step: Step) -> None:
 
 
 def write_example(source: Path, target: Path, access: StoreAccess, *, trainer: str | None) -> Path:
-    """Copy the example, with what depends on the store and on the nodes filled in; return the copy's folder.
+    """Copy the example, with what depends on the store and on the nodes filled in.
+
+    Return the copy's folder.
 
     Args:
         source: The example.
@@ -85,7 +90,9 @@ def _filled(name: str, text: str, values: Mapping[str, str]) -> str:
 
 
 def wait_for(resource: str, name: str, *, namespace: str | None = None) -> Any:
-    """Return a step that waits for an object with `kubectl wait`; on failure it tells the object's own conditions.
+    """Return a step that waits for an object with `kubectl wait`.
+
+    On failure it tells the object's own conditions.
 
     Args:
         resource: Plural of the kind.

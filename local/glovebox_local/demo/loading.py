@@ -1,4 +1,7 @@
-"""Loading the data into a versioned bucket, as a team's own pipeline would: with the loader's keys, not the operator's."""
+"""Loading the data into a versioned bucket, as a team's own pipeline would.
+
+With the loader's keys, not the operator's.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class Loaded:
 def load(
     access: StoreAccess, files: Iterable[DataFile], say: Callable[[str], None] = lambda _: None
 ) -> Loaded:
-    """Put the files into the bucket, which is created with versions; the store checks the SHA-256 of each on arrival.
+    """Put the files into the bucket, which is created with versions.
+
+    The store checks the SHA-256 of each on arrival.
 
     Args:
         access: The store and the loader's keys.

@@ -1,4 +1,7 @@
-"""How the operator runs in the demonstration: as a process beside a cluster of our own, or as the chart deploys it."""
+"""How the operator runs in the demonstration.
+
+As a process beside a cluster of our own, or as the chart deploys it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ class Operator(Protocol):
 
 
 class OperatorProcess:
-    """A process on this machine under a certificate of its own; its record lies with those of the environment.
+    """A process on this machine under a certificate of its own.
+
+    Its record lies with those of the environment.
 
     Args:
         environment: The cluster and the store.

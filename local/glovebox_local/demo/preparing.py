@@ -24,7 +24,7 @@ _POLL_INTERVAL = 0.2
 
 
 def install_chart(stage: Stage, step: Step) -> None:
-    """Install CRDs, guards and rights by helm, and the operator too where nodes in containers run it.
+    """Install CRDs, guards and rights by helm, and the operator where nodes in containers run it.
 
     Raises:
         LocalError: Helm failed.
@@ -68,7 +68,7 @@ def start_operator(stage: Stage, step: Step) -> None:
 
 
 def hand_over_keys(stage: Stage, step: Step) -> None:
-    """Put the operator's keys of the store into a Secret of its own namespace, as the ObjectStore names it.
+    """Put the operator's keys of the store into the Secret that the ObjectStore names.
 
     Raises:
         LocalError: kubectl failed.
@@ -107,7 +107,9 @@ def load_data(stage: Stage, step: Step) -> None:
 
 
 def wait_for_guards(stage: Stage, step: Step) -> None:
-    """Wait until the API server refuses what the guards forbid: it takes new policies up some seconds after their creation.
+    """Wait until the API server refuses what the guards forbid.
+
+    It takes new policies up some seconds after their creation.
 
     Raises:
         LocalError: They do not act.

@@ -1,4 +1,7 @@
-"""Fourth chapter: three refusals that teach, each in the exact words that a person reads in kubectl."""
+"""Fourth chapter.
+
+Three refusals that teach, each in the exact words that a person reads in kubectl.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,9 @@ def refused_by_the_api_server(file: str) -> Act:
 
 
 def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
-    """Apply an Experiment outside its profile's range; show that the operator says why, and that nothing was created.
+    """Apply an Experiment outside its profile's range.
+
+    Show that the operator says why, and that nothing was created.
 
     Raises:
         LocalError: It was not refused, or something was created for it.
@@ -92,7 +97,10 @@ def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
 
 
 def quote(command: str, text: str) -> RenderableType:
-    """Return a command and what it said; lines that are too long go on below their own beginning."""
+    """Return a command and what it said.
+
+    Lines that are too long go on below their own beginning.
+    """
     from rich.table import Table  # noqa: PLC0415 - `glovebox --help` must not pay for it
     from rich.text import Text  # noqa: PLC0415
 

@@ -1,4 +1,6 @@
-"""Fifth chapter: somebody tears down a wall. First the API server refuses; behind the broken glass the operator repairs.
+"""Fifth chapter: somebody tears down a wall.
+
+First the API server refuses; behind the broken glass the operator repairs.
 
 The seconds are measured by a `kubectl get --watch` of our own, from the event that says the policy
 is deleted to the one that says it is there again: not by the operator that is being measured.
@@ -74,7 +76,10 @@ def break_and_repair(stage: Stage, step: Step) -> RenderableType:
 
 
 def _recorded(stage: Stage, clock: Callable[[], float], sleep: Callable[[float], None]) -> str:
-    """Return how the Experiment's status tells of the repair; the operator writes it right after repairing."""
+    """Return how the Experiment's status tells of the repair.
+
+    The operator writes it right after repairing.
+    """
     deadline = clock() + _RECORD_TIMEOUT
     while True:
         drift = (stage.experiment.get("status") or {}).get("drift") or {}

@@ -111,7 +111,9 @@ def run_demo(
 def show_first(
     name: str, repository: Path, progress: Progress, console: Console, *, started: float
 ) -> None:
-    """Show an Experiment Ready on a control plane alone, which can be looked at while the programs of nodes are built.
+    """Show an Experiment Ready on a control plane alone, then build what nodes need.
+
+    The environment can be looked at until that is built.
 
     Args:
         name: Of the environment; it is ended when the programs are there.
@@ -202,7 +204,7 @@ def open_stage(environment: Environment, progress: Progress, repository: Path) -
 
 
 def load_images(environment: Environment, repository: Path, progress: Progress) -> tuple[str, str]:
-    """Build the images of Glovebox and of the trainer where that is needed, bring them to the nodes, and return them by digest.
+    """Bring the images of Glovebox and of the trainer to the nodes, and return them by digest.
 
     Raises:
         LocalError: One could not be built or loaded.
@@ -262,7 +264,10 @@ def _act(step: DemoStep, stage: Stage, shown: Step) -> RenderableType | None:
 
 
 def make_console() -> Console:
-    """Return a console on standard output; where that is no terminal, as wide as a comfortable one."""
+    """Return a console on standard output.
+
+    Where that is no terminal, as wide as a comfortable one.
+    """
     from rich.console import Console  # noqa: PLC0415 - as above
 
     return Console(width=None if sys.stdout.isatty() else _WIDTH)

@@ -1,4 +1,7 @@
-"""The chapter that needs a node: the Experiment's program trains on the pinned files, and what it wrote is sealed and verified."""
+"""The chapter that needs a node.
+
+The Experiment's program trains on the pinned files, and what it wrote is sealed and verified.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ _VERIFY_SECONDS = 60
 
 
 def wait_for_proof(stage: Stage, step: Step) -> None:
-    """Wait until the walls were tried from inside and held; the run waits for that too, as the example's profile requires.
+    """Wait until the walls were tried from inside and held.
+
+    The run waits for that too, as the example's profile requires.
 
     Raises:
         LocalError: They do not hold, or nothing was proven in time; with what the Experiment's

@@ -1,4 +1,4 @@
-"""The real kubectl and helm against one environment, with nothing of the person's own settings and caches."""
+"""The real kubectl and helm, with nothing of the person's own settings and caches."""
 
 from __future__ import annotations
 
@@ -137,7 +137,10 @@ class Tools:
         return found
 
     def watch(self, resource: str, name: str, *, namespace: str) -> subprocess.Popen[str]:
-        """Start a kubectl that prints each event of one object as a line of JSON; the caller ends it."""
+        """Start a kubectl that prints each event of one object as a line of JSON.
+
+        The caller ends it.
+        """
         command = [
             str(self._kubectl),
             "get",

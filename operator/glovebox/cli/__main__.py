@@ -8,7 +8,10 @@ _LIBRARIES = {"typer", "rich"}
 
 
 def main() -> None:
-    """Run the command line; where its libraries were not installed, say in one line how they are."""
+    """Run the command line.
+
+    Where its libraries were not installed, say in one line how they are.
+    """
     try:
         from glovebox.cli.main import app  # noqa: PLC0415 - it is what may fail
     except ModuleNotFoundError as error:

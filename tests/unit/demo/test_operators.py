@@ -1,4 +1,7 @@
-"""The operator that the chart deploys: what the chart is told, and how its pages and its log are come by."""
+"""The operator that the chart deploys.
+
+What the chart is told, and how its pages and its log are come by.
+"""
 
 from __future__ import annotations
 

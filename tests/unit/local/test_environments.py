@@ -1,4 +1,7 @@
-"""Environments of this user: each clone has its own, and what is only half there is said in a sentence."""
+"""Environments of this user.
+
+Each clone has its own, and what is only half there is said in a sentence.
+"""
 
 from __future__ import annotations
 

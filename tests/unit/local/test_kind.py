@@ -1,4 +1,6 @@
-"""The driver `kind` and its store: which commands they give. No engine is needed: programs of these names note them.
+"""The driver `kind` and its store: which commands they give.
+
+No engine is needed: programs of these names note them.
 
 They answer as `docker` and `kind` do, by what was created before.
 """

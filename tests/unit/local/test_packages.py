@@ -1,4 +1,7 @@
-"""Why a node cannot run here: one sentence, with the cure; and packages that are brought without starting anything."""
+"""Why a node cannot run here: one sentence, with the cure.
+
+And packages that are brought without starting anything.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said at the end of a run of the tests, and that nothing is skipped where nothing may be."""
+"""What a run of the tests says at its end, and that nothing is skipped where nothing may be."""
 
 from __future__ import annotations
 
@@ -123,3 +123,9 @@ def test_expectations_are_not_written_in_continuous_integration() -> None:
     )
     assert done.returncode != 0
     assert "refused where CI is set" in done.stderr
+
+
+def test_the_group_that_workers_write_behind_a_name_does_not_count() -> None:
+    found = Outcomes()
+    found.add("tests/node/test_two.py::test_packets@node", "passed")
+    assert found.of("tests/node/test_two.py::test_packets") == "passed"

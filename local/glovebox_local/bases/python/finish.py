@@ -1,4 +1,7 @@
-"""Runs once inside the base image: does what the packages' own scripts would, and leaves no time of day behind."""
+"""Runs once inside the base image.
+
+Does what the packages' own scripts would, and leaves no time of day behind.
+"""
 
 import compileall
 import os
