@@ -133,7 +133,7 @@ def _rank(door: Door, watched: Watched, spoken: dict[str, set[str]]) -> int | No
 
 
 def _rank_of_rule(door: Door, watched: Watched) -> int | None:
-    texts = [text for text in watched.refusals if door.message in text]
-    if any(f"{door.place}:" in _INDEX.sub(".items", text) for text in texts):
+    there = [text for text in watched.refusals if f"{door.place}:" in _INDEX.sub(".items", text)]
+    if any(door.message in text for text in there) or (door.is_spoken and there):
         return 0
-    return 1 if texts or (door.is_spoken and watched.refusals) else None
+    return 1 if any(door.message in text for text in watched.refusals) else None

@@ -114,6 +114,7 @@ def test_the_image_of_a_running_pod_stays(experiments: Kubectl) -> None:
         "pod/running",
         f"main={objects.OTHER_DIGEST}",
         f"--namespace={objects.NAMESPACE}",
+        "--dry-run=server",
     )
     expect_denied(
         answer,

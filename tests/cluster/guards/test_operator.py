@@ -10,6 +10,7 @@ import yaml
 
 from cluster.guards import objects
 from cluster.guards.actors import (
+    BREAK_GLASS,
     CLUSTER_ADMIN,
     OPERATOR,
     Kubectl,
@@ -349,3 +350,33 @@ def test_it_holds_the_one_lease_by_which_a_replica_leads(experiments: Kubectl) -
         "glovebox-operator-fence",
         outside("create", "leases", OWN_NAMESPACE),
     )
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        pytest.param(objects.role_binding(INSIDE, "more", "edit", "eve"), id="another role"),
+        pytest.param(objects.credentials(INSIDE, "other"), id="another Secret"),
+        pytest.param(objects.job(PLAIN), id="a Job outside of experiments"),
+        pytest.param(
+            objects.credentials(PLAIN, "typed", kind="example.com/other"), id="a Secret with a type"
+        ),
+        pytest.param(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "scratch", "namespace": INSIDE},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            },
+            id="a claim",
+        ),
+    ],
+)
+def test_the_fence_stands_around_the_operator_alone(
+    experiments: Kubectl, thing: objects.Json
+) -> None:
+    expect_admitted(experiments.create(BREAK_GLASS, thing))
+    assert experiments.create(OPERATOR, thing).code != 0

@@ -339,7 +339,7 @@ def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl)
         TOKENS,
     )
     expect_admitted(
-        experiments(TENANT, "delete", "pod", "placed", IN_SPACE, "--force", "--grace-period=0")
+        experiments(TENANT, "delete", "pod", name, IN_SPACE, "--force", "--grace-period=0")
     )
 
 
