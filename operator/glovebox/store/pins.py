@@ -1,4 +1,4 @@
-"""Pinning a dataset and looking after it: from a source to roots and a locked manifest, and from a manifest to findings.
+"""Pins a dataset (a source to roots and a locked manifest) and verifies it (to findings).
 
 Both run as one job with bounded memory: listing, reading, hashing and writing are streams in the
     order of the paths, and
@@ -200,7 +200,7 @@ def _entries(store: Store, source: Source, minimum: DigestSource, stop: Stop) ->
         if error.reason == reasons.OBJECT_NOT_FOUND and isinstance(source, PrefixSource):
             raise Unavailable(
                 "SourceChanged",
-                "an object vanished between its listing and its reading; it is tried again:"
+                "an object was deleted between its listing and its reading; the operator retries:"
                 f" {error.message}",
             ) from error
         raise
@@ -255,7 +255,7 @@ def _below(entries: Iterable[Entry], source: PrefixSource) -> Iterator[Entry]:
         if entry.bucket != source.bucket or entry.key != source.prefix + entry.path:
             raise InvalidInput(
                 reasons.MANIFEST_DIFFERS,
-                f"the manifest holds s3://{entry.bucket}/{entry.key}, which the pin's prefix does"
+                f"the manifest has s3://{entry.bucket}/{entry.key}, which the pin's prefix does"
                 " not cover",
             )
         yield entry
@@ -317,7 +317,7 @@ def _require_versioning(store: Store, bucket: str, known: set[str]) -> None:
 def _require(roots: Roots, expected: str | None, source: Source) -> None:
     if roots.objects == 0:
         where = (
-            f"s3://{source.bucket}/{source.prefix} holds no object"
+            f"s3://{source.bucket}/{source.prefix} has no object"
             if isinstance(source, PrefixSource)
             else "the source names no object"
         )
