@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -166,11 +167,8 @@ def denied_delete(bench: Bench) -> str:
     finally:
         # Taken away again, so that later proofs find what the session wrote.
         for version_id in filter(None, marker):
-            attempt(
-                lambda each=version_id: bench.store.s3.delete_object(
-                    Bucket=bench.bucket, Key=OWN, VersionId=each
-                )
-            )  # type: ignore[misc]
+            delete = functools.partial(bench.store.s3.delete_object, Bucket=bench.bucket, Key=OWN)
+            attempt(functools.partial(delete, VersionId=version_id))
 
 
 def denied_retention(bench: Bench) -> str:
