@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from glovebox.apply.events import EventRecorder
 from glovebox.controllers.world import World
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.resync import Resync
+from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import Workers
 from glovebox.kube.client import Client, Credentials
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, JOB, POD, SECRET
@@ -68,6 +70,7 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run(self.world))
             group.create_task(self.resync.run())
+            group.create_task(self.world.tasks.run())
 
     def ready(self) -> str:
         """Return why the operator is not ready, or an empty text."""
@@ -117,6 +120,10 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
         if owner is not None:
             workers.wake(Key.parse(owner))
 
+    def wake_owner(owner: Hashable) -> None:
+        if isinstance(owner, Key):
+            workers.wake(owner)
+
     workloads = Workloads(follow)
     async with Client(login, metrics.observe_api) as client:
         world = World(
@@ -130,6 +137,12 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             events=EventRecorder(client, _now, socket.gethostname()),
             now=_now,
             wake=workers.wake,
+            tasks=TaskRunner(
+                wake_owner,
+                limits={"data": 2 * settings.data_workers, "seal": 4},
+                now=_now,
+                jitter=random.random,
+            ),
             woken=woken,
         )
         reflectors = tuple(_reflectors(client, children, workloads, settings.resync_seconds))
@@ -151,6 +164,7 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
         try:
             yield Operator(world, workers, reflectors, resync, registry)
         finally:
+            await world.tasks.close()
             await world.events.flush()
             await stores.close()
 

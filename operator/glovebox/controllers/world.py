@@ -11,6 +11,7 @@ from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.engine.key_queue import Priority
+from glovebox.engine.tasks import TaskRunner
 from glovebox.kube.client import Client
 from glovebox.kube.resources import Key, Resources
 from glovebox.metrics.engine import EngineMetrics
@@ -54,6 +55,7 @@ class World:
     events: EventRecorder
     now: Callable[[], datetime]
     wake: Wake
+    tasks: TaskRunner
     # When each key was first woken since its last reconcile began: what drift repair is measured
     # from.
     woken: dict[Key, float] = field(default_factory=dict)

@@ -18,13 +18,12 @@ from glovebox.evidence.verification import Report, verify_evidence
 from glovebox.store.connection import Stop
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
 from glovebox.store.sealing import STATEMENT_NAME, read_evidence, seal_folder
-from glovebox.tasks.context import Progress, TaskContext
+from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import SealedDataset, SealRequest, SealResult, seal_experiment
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
 
 if TYPE_CHECKING:
-
     from glovebox.store.connection import Store, Stores, StoreSettings
 
 PAIR = new_key_pair()
@@ -147,7 +146,8 @@ async def test_no_name_that_a_run_gives_keeps_or_changes_its_seal(
     assert (result.versions, result.findings) == (2, ())
     report = verified(store, locked_bucket)
     assert report.findings == []
-    assert PREFIX + name in {artifact.key for artifact in report.artifacts}
+    # Under the store's own spelling of the name, where it has one.
+    assert len({artifact.key for artifact in report.artifacts} - {PREFIX + "other"}) == 1
 
 
 async def test_the_oldest_statement_is_the_seal_whatever_is_written_over_it(
@@ -243,9 +243,6 @@ async def test_an_input_store_that_is_away_is_waited_for_until_the_moment_given_
     assert "could not be verified again" in result.findings[0]
 
 
-Lie = "Callable[[Asked, Liar], Answered | None]"
-
-
 async def sealed_through(
     lie: Any, stores: Stores, settings: StoreSettings, bucket: str, **options: Any
 ) -> SealResult:
@@ -291,29 +288,25 @@ async def test_a_seal_that_failed_goes_on_with_what_it_had_read(
     for number in range(30):
         put(store, locked_bucket, f"{number:03d}", str(number).encode())
     read: list[str] = []
+    broken = True
 
-    def broken(asked: Asked, _: Liar) -> Answered | None:
+    def breaking(asked: Asked, _: Liar) -> Answered | None:
         if asked.method == "GET" and "versionId" in asked.query and f"/{PREFIX}" in asked.path:
-            if asked.path.endswith("/020"):
+            if broken and asked.path.endswith("/020"):
                 return Answered(503, b"<Error><Code>SlowDown</Code></Error>")
             read.append(asked.path[-3:])
         return None
 
-    eager = TaskContext(checkpoint_seconds=0)
-    with pytest.raises(Unavailable, match="slow down"):
-        await sealed_through(broken, stores, settings, locked_bucket, context=eager)
-    assert "019" in read
-    read.clear()
-
-    def counting(asked: Asked, liar: Liar) -> Answered | None:
-        return None if asked.path.endswith("/020") else broken(asked, liar)
-
-    told: list[Progress] = []
-    result = await sealed_through(
-        counting, stores, settings, locked_bucket, context=TaskContext(told.append)
-    )
+    with lying(settings.endpoint, ADMIN, breaking) as endpoint:
+        through = stores.open(type(settings)(endpoint, credentials=ADMIN))
+        with pytest.raises(Unavailable, match="slow down"):
+            await seal(through, locked_bucket, TaskContext(checkpoint_seconds=0))
+        assert "019" in read
+        read.clear()
+        broken = False
+        result = await seal(through, locked_bucket)
     assert result.versions == 30
-    assert sorted(read) == [f"{number:03d}" for number in range(21, 30)]
+    assert sorted(read) == [f"{number:03d}" for number in range(20, 30)]
     assert verified(store, locked_bucket).findings == []
 
 
