@@ -207,6 +207,30 @@ async def test_deleting_the_owner_ends_the_reads(
     )
 
 
+async def test_rows_that_a_page_of_a_listing_repeats_are_pinned_once(
+    stores: Stores, settings: StoreSettings, store: Store, data_bucket: str, locked_bucket: str
+) -> None:
+    """As versitygw does: the last row of a page is the first of the next."""
+    fill(store, data_bucket, 3)
+
+    def repeated(asked: Asked, liar: Liar) -> Answered | None:
+        for tag in (b"Version", b"Contents"):
+            if ("versions" if tag == b"Version" else "list-type") in asked.query:
+                truth = liar.truth(asked)
+                last = truth.body.rfind(b"<" + tag + b">")
+                if last < 0:
+                    return truth
+                end = truth.body.index(b"</" + tag + b">", last) + len(tag) + 3
+                row = truth.body[last:end]
+                return Answered(200, truth.body[:end] + row + truth.body[end:], truth.headers)
+        return None
+
+    with lying(settings.endpoint, ADMIN, repeated) as endpoint:
+        through = stores.open(type(settings)(endpoint, credentials=ADMIN))
+        wanted = request(through, data_bucket, locked_bucket)
+        assert (await pin_dataset(TaskContext(), wanted)).roots.objects == 3
+
+
 @pytest.mark.parametrize("prefix", ["", ".glovebox/", "other/exp/uid/", "team/", "team/exp/uid/"])
 async def test_a_pin_covers_no_artifacts_but_those_of_its_own_team(
     prefix: str, store: Store, locked_bucket: str
