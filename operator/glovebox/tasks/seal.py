@@ -161,6 +161,8 @@ async def _verified_again(context: TaskContext, dataset: SealedDataset, *, final
     except InvalidInput as error:
         return unable + error.message
     except GloveboxError as error:
+        if not final:
+            raise
         return unable + error.message
     return "" if findings.intact else f"input `{dataset.name}`: {findings.summary()}"
 

@@ -8,7 +8,6 @@ import datetime as dt
 import gzip
 import hashlib
 import json
-import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -531,22 +530,3 @@ async def test_two_thousand_objects_are_pinned_and_verified(
     built = await pin(store, source, locked_bucket)
     assert built.roots.objects == 2000
     assert await verify_pin(store, source, built.manifest) == Findings()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-async def test_ten_thousand_objects_need_little_memory(
-    store: Store, data_bucket: str, locked_bucket: str
-) -> None:
-    await asyncio.to_thread(fill, store, data_bucket, 10_000)
-    source = PrefixSource(data_bucket, "set/")
-    store.s3.list_buckets()
-    before = peak_mebibytes()
-    built = await pin(store, source, locked_bucket)
-    assert built.roots.objects == 10_000
-    assert await verify_pin(store, source, built.manifest, full=True) == Findings()
-    assert peak_mebibytes() - before < 48
-
-
-def peak_mebibytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
