@@ -54,6 +54,38 @@ class Settings(BaseModel):
     resync_seconds: float = Field(
         default=600.0, ge=5, description="How often everything is listed and compared again."
     )
+    grace_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description=(
+            "How long an error that may pass by itself changes no condition of what stands."
+        ),
+    )
+    relist_seconds: float = Field(
+        default=3600.0,
+        ge=5,
+        description=(
+            "How often what is watched is listed all the same: the bound of a gap that nobody"
+            " noticed."
+        ),
+    )
+    leader_election: bool = Field(
+        default=False,
+        description=(
+            "Whether a Lease says which of several replicas works. The chart sets it; one process"
+            " outside of a cluster needs none."
+        ),
+    )
+    lease_name: str = Field(
+        default="glovebox",
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="The Lease in the operator's namespace.",
+    )
+    identity: str = Field(
+        default="",
+        max_length=200,
+        description="Who this replica is in the Lease. Empty: host name and a random suffix.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",

@@ -9,29 +9,33 @@ manifest is.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
-from glovebox.controllers.world import DONE, Result, World
 from glovebox.data.compare import Findings
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.status.builder import StatusBuilder, format_time
 from glovebox.status.dataset_pin import (
-    READY,
+    GRACE_FAILURES,
     PinFacts,
     compute_conditions,
-    describe,
     finding_counts,
 )
-from glovebox.status.draft import Draft, format_time
+from glovebox.status.outcome import of_error
+from glovebox.status.summary import summarise
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
@@ -42,155 +46,169 @@ from glovebox.store.pins import (
     ObjectRef,
     ObjectsSource,
     PrefixSource,
+    Source,
 )
 from glovebox.tasks.pin import HASH, VERIFY, PinRequest, VerifyRequest, pin_dataset, verify_dataset
 
-__all__ = ["KIND", "LASTING", "READY", "REQUIRED", "arrange", "describe", "forget", "source_of"]
-
-KIND = DATASET_PIN.kind
-LASTING = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
-REQUIRED = (types.VERIFIED,)
-WORK_CLASS = "data"
+KIND: Final = DATASET_PIN.kind
+CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
+WORK_CLASS: Final = "data"
 # A store that is not ready wakes its pins when it is; this is for the grace time alone.
-_LOOK_AGAIN_SECONDS = 60.0
-_TRY_AGAIN_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS: Final = 60.0
+_TRY_AGAIN_SECONDS: Final = 5.0
 
 
-async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
+async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Have the pin built, or checked when that is due; record what was found."""
-    pin = DatasetPin.model_validate(obj)
-    if pin.is_deleting:
-        world.tasks.forget(pin.uid)
-        return DONE
-    wait = _seconds_until_due(world, pin)
-    if wait > 0:
-        return Result(retry_seconds=wait)
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        ports.tasks.forget(metadata["uid"])
+        return Look(obj, None)
+    generation = metadata.get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, ports.now())
     try:
-        store = _store(world, pin)
-        connection = await open_store(world, store)
+        pin = DatasetPin.model_validate(obj)
+        source = source_of(pin.spec.source)
+    except (ValidationError, InvalidInput) as error:
+        invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
+        summarise(builder, of_error(invalid), (), ("", ""))
+        return Look(obj, builder.render())
+    wait = _seconds_until_due(ports, pin)
+    if wait > 0:
+        return Look(obj, None, retry_seconds=wait)
+    try:
+        store = _store(ports, pin)
+        connection = await open_store(ports, store)
     except GloveboxError as error:
-        return _blocked(world, pin, draft, error)
-    if pin.status.manifest is None:
-        return _build(world, pin, draft, store, connection)
-    return _check(world, pin, draft, connection, pin.status.manifest.model_dump())
+        retry: float | None = _blocked(ports, pin, builder, error)
+    else:
+        if pin.status.manifest is None:
+            retry = _build(ports, pin, builder, _request(ports, pin, source, store, connection))
+        else:
+            manifest = ManifestLocation(**pin.status.manifest.model_dump())
+            request = VerifyRequest(
+                connection, source, manifest, pin.status.objects, pin.status.bytes
+            )
+            retry = _check(ports, pin, builder, request)
+    return Look(obj, builder.render(), retry_seconds=retry)
 
 
-def _build(
-    world: World, pin: DatasetPin, draft: Draft, store: ObjectStore, connection: Store
-) -> Result:
+def _request(
+    ports: Ports, pin: DatasetPin, source: Source, store: ObjectStore, connection: Store
+) -> PinRequest:
     lock_proven = store.status.condition(types.LOCK_PROVEN)
-    request = PinRequest(
+    return PinRequest(
         uid=pin.uid,
         store=connection,
-        source=source_of(pin.spec.source),
+        source=source,
         artifacts_bucket=store.spec.artifacts.bucket,
         lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
         expected=pin.spec.digest,
-        fence=_fence(world, pin, store),
+        fence=_fence(ports, pin, store),
     )
 
+
+def _build(
+    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: PinRequest
+) -> float | None:
+    """Have the pin hashed; return after how many seconds to look again, None when the task wakes us."""
+
     async def start(context: TaskContext) -> BuiltPin:
-        async with world.metrics.on_store("build_pin"):
-            with _counting_errors(world):
+        async with ports.metrics.on_store("build_pin"):
+            with _counting_errors(ports):
                 return await pin_dataset(context, request)
 
-    state = world.tasks.ensure(
+    state = ports.tasks.ensure(
         _key(pin, HASH), request.basis, start, tenant=pin.namespace, work_class=WORK_CLASS
     )
     built = state.result
     if built is None:
-        _say(draft, _facts(world, pin, state))
-        draft.set(progress=_progress(world, state))
-        return DONE  # woken by the task
-    moment = format_time(world.now())
-    world.metrics.digest_checks.labels(KIND, "match").inc()
-    world.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
-    draft.set(
+        _mark(builder, _facts(ports, pin, state))
+        builder.set(progress=_progress(ports, state))
+        return None
+    moment = format_time(ports.now())
+    ports.metrics.digest_checks.labels(KIND, "match").inc()
+    ports.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
+    builder.set(
         **_recorded(built), verifiedTime=moment, listedTime=moment, findings=None, progress=None
     )
-    _say(
-        draft,
-        PinFacts(
-            world.now(),
-            pinned=True,
-            objects=built.roots.objects,
-            bytes=built.roots.bytes,
-            built=True,
-        ),
+    roots = built.roots
+    _mark(
+        builder,
+        PinFacts(ports.now(), pinned=True, objects=roots.objects, bytes=roots.bytes, built=True),
     )
-    return Result(retry_seconds=pin.spec.verification.list_interval_seconds)
+    return float(pin.spec.verification.list_interval_seconds)
 
 
 def _check(
-    world: World, pin: DatasetPin, draft: Draft, connection: Store, manifest: dict[str, Any]
-) -> Result:
-    world.tasks.drop(_key(pin, HASH))  # recorded
-    request = VerifyRequest(
-        store=connection,
-        source=source_of(pin.spec.source),
-        manifest=ManifestLocation(**manifest),
-        objects=pin.status.objects,
-        bytes=pin.status.bytes,
-    )
+    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: VerifyRequest
+) -> float | None:
+    """Have the pin compared with the store; return as `_build`."""
+    ports.tasks.drop(_key(pin, HASH))  # recorded
 
     async def start(context: TaskContext) -> Findings:
-        async with world.metrics.on_store("verify_pin"):
-            with _counting_errors(world):
+        async with ports.metrics.on_store("verify_pin"):
+            with _counting_errors(ports):
                 return await verify_dataset(context, request)
 
     key = _key(pin, VERIFY)
-    state = world.tasks.ensure(
-        key, manifest["version_id"], start, tenant=pin.namespace, work_class=WORK_CLASS
+    state = ports.tasks.ensure(
+        key, request.manifest.version_id, start, tenant=pin.namespace, work_class=WORK_CLASS
     )
     findings = state.result
     if findings is None:
-        _say(draft, _facts(world, pin, state))
-        draft.set(progress=_progress(world, state))
-        return DONE  # woken by the task
+        _mark(builder, _facts(ports, pin, state))
+        builder.set(progress=_progress(ports, state))
+        return None
     # Recorded now, or looked for again: a listing is cheap.
-    world.tasks.drop(key)
-    world.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
-    draft.set(listedTime=format_time(world.now()), findings=finding_counts(findings), progress=None)
-    facts = PinFacts(world.now(), pinned=True, objects=pin.status.objects or 0, findings=findings)
-    _say(draft, facts)
-    return Result(retry_seconds=pin.spec.verification.list_interval_seconds)
+    ports.tasks.drop(key)
+    ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
+    builder.set(
+        listedTime=format_time(ports.now()), findings=finding_counts(findings), progress=None
+    )
+    _mark(
+        builder,
+        PinFacts(ports.now(), pinned=True, objects=pin.status.objects or 0, findings=findings),
+    )
+    return float(pin.spec.verification.list_interval_seconds)
 
 
-def _blocked(world: World, pin: DatasetPin, draft: Draft, error: GloveboxError) -> Result:
+def _blocked(ports: Ports, pin: DatasetPin, builder: StatusBuilder, error: GloveboxError) -> float:
     """Say what keeps the work from beginning: a store that is missing, not ready, or without credentials."""
-    since = _due_time(pin)
     facts = PinFacts(
-        world.now(),
+        ports.now(),
         pinned=pin.status.manifest is not None,
         error=error,
         # Whoever waits for a store tries nothing: the grace time alone counts.
-        failures=1 << 30,
-        failing_since=since,
+        failures=GRACE_FAILURES,
+        failing_since=_due_time(pin),
     )
-    _say(draft, facts)
+    _mark(builder, facts)
     # Never raised: an API server that does not answer says nothing about the data either.
     waiting = isinstance(error, NotReady | InvalidInput)
-    return Result(retry_seconds=_LOOK_AGAIN_SECONDS if waiting else _TRY_AGAIN_SECONDS)
+    return _LOOK_AGAIN_SECONDS if waiting else _TRY_AGAIN_SECONDS
 
 
-def _facts(world: World, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
-    # An attempt that reports is well; until then what the last one met still stands.
-    is_well = state.phase == "Running" and state.progress.phase != ""
+def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
+    pinned = pin.status.manifest is not None
+    # Hashing takes hours: an attempt that reports is well. A check is over soon: what the last one
+    # met stands until one has ended.
+    is_well = not pinned and state.phase == "Running" and state.progress.phase != ""
     return PinFacts(
-        world.now(),
-        pinned=pin.status.manifest is not None,
+        ports.now(),
+        pinned=pinned,
         error=None if is_well else state.error,
         failures=state.failures,
         failing_since=state.failing_since,
     )
 
 
-def _say(draft: Draft, facts: PinFacts) -> None:
+def _mark(builder: StatusBuilder, facts: PinFacts) -> None:
     for verdict in compute_conditions(facts):
-        draft.say(verdict.type, verdict.status, verdict.reason, verdict.message)
+        builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
 
 
-def _progress(world: World, state: TaskState[Any]) -> dict[str, Any] | None:
+def _progress(ports: Ports, state: TaskState[Any]) -> dict[str, Any] | None:
     """Return `status.progress`, or None before the first report."""
     progress = state.progress
     if state.phase != "Running" or not progress.phase:
@@ -202,7 +220,7 @@ def _progress(world: World, state: TaskState[Any]) -> dict[str, Any] | None:
         "bytes": progress.bytes_done,
         "bytesTotal": progress.bytes_total,
         "bytesPerSecond": round(progress.rate_bytes),
-        "updatedTime": format_time(world.now()),
+        "updatedTime": format_time(ports.now()),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -225,7 +243,7 @@ def _recorded(built: BuiltPin) -> dict[str, Any]:
     }
 
 
-def source_of(source: DatasetSource) -> PrefixSource | ManifestSource | ObjectsSource:
+def source_of(source: DatasetSource) -> Source:
     """Return the source as the store package knows it."""
     if source.prefix is not None:
         return PrefixSource(source.prefix.bucket, source.prefix.prefix)
@@ -246,9 +264,9 @@ def source_of(source: DatasetSource) -> PrefixSource | ManifestSource | ObjectsS
     )
 
 
-def _fence(world: World, pin: DatasetPin, store: ObjectStore) -> Fence:
+def _fence(ports: Ports, pin: DatasetPin, store: ObjectStore) -> Fence:
     """Return what the pin must not cover: other teams' artifacts, wherever that store keeps any."""
-    others = (other.get("spec") or {} for other in world.resources.of_kind(OBJECT_STORE))
+    others = (other.get("spec") or {} for other in ports.resources.of_kind(OBJECT_STORE))
     buckets = {
         str(spec["artifacts"]["bucket"])
         for spec in others
@@ -257,9 +275,9 @@ def _fence(world: World, pin: DatasetPin, store: ObjectStore) -> Fence:
     return Fence(frozenset(buckets | {store.spec.artifacts.bucket}), f"{pin.namespace}/")
 
 
-def _store(world: World, pin: DatasetPin) -> ObjectStore:
+def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
     name = pin.spec.store_ref.name
-    store = world.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
     if store is None:
         raise NotReady(
             reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'"
@@ -280,19 +298,19 @@ def _due_time(pin: DatasetPin) -> datetime | None:
     return pin.status.listed_time + timedelta(seconds=pin.spec.verification.list_interval_seconds)
 
 
-def _seconds_until_due(world: World, pin: DatasetPin) -> float:
+def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:
     due = _due_time(pin)
-    return 0.0 if due is None else (due - world.now()).total_seconds()
+    return 0.0 if due is None else (due - ports.now()).total_seconds()
 
 
 @contextlib.contextmanager
-def _counting_errors(world: World) -> Iterator[None]:
+def _counting_errors(ports: Ports) -> Iterator[None]:
     """Count a check that ends with an error."""
     try:
         yield
     except GloveboxError as error:
         result = "mismatch" if error.reason == reasons.DIGEST_MISMATCH else "error"
-        world.metrics.digest_checks.labels(KIND, result).inc()
+        ports.metrics.digest_checks.labels(KIND, result).inc()
         raise
 
 
@@ -304,6 +322,8 @@ def _metric(findings: Findings) -> str:
     return "unreadable" if findings.unreadable else "match"
 
 
-def forget(world: World, key: Key) -> None:
+def forget(ports: Ports, key: Key, uid: str) -> None:
     """End the work of a pin that is gone; its manifest stays in the store."""
-    world.tasks.forget_owner(key)
+    del uid
+    ports.tasks.forget_owner(key)
+    ports.failures.forget(key)

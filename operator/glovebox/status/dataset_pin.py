@@ -16,7 +16,8 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
-from glovebox.status.draft import counted
+from glovebox.status.builder import counted
+from glovebox.status.findings import FINDINGS, describe
 
 Answer = Literal["True", "False", "Unknown"]
 # A verified pin whose checks fail keeps its conditions for so many tries and so long.
@@ -28,14 +29,6 @@ NO_DRIFT: Final = "the store holds what is pinned"
 # Errors of a check that speak of the pin itself, not of the way to it.
 _DEFINITE: Final = frozenset(
     {reasons.MANIFEST_DIFFERS, reasons.MANIFEST_INVALID, reasons.OBJECT_NOT_FOUND}
-)
-# Which finding is named first, and the word for it.
-_FINDINGS: Final = (
-    ("missing", reasons.OBJECTS_MISSING),
-    ("changed", reasons.OBJECTS_CHANGED),
-    ("unreadable", reasons.OBJECTS_UNREADABLE),
-    ("hidden", reasons.OBJECTS_HIDDEN),
-    ("extra", reasons.OBJECTS_EXTRA),
 )
 
 
@@ -97,23 +90,11 @@ def compute_conditions(facts: PinFacts) -> list[Verdict]:
     return _failing(facts)
 
 
-def describe(findings: Findings) -> tuple[str, str]:
-    """Return the reason word of the gravest finding, and all findings in words."""
-    found = [
-        (name, reason, getattr(findings, name))
-        for name, reason in _FINDINGS
-        if getattr(findings, name)
-    ]
-    counts = ", ".join(f"{count} {name}" for name, _, count in found)
-    samples = ", ".join(findings.samples[:3])
-    return found[0][1], f"{counts} (for example {samples})" if samples else counts
-
-
 def finding_counts(findings: Findings) -> dict[str, object] | None:
     """Return `status.findings`, or None when there is nothing to report."""
     if findings.clean:
         return None
-    counts: dict[str, object] = {name: getattr(findings, name) for name, _ in _FINDINGS}
+    counts: dict[str, object] = {name: getattr(findings, name) for name, _ in FINDINGS}
     return {**counts, "samples": list(findings.samples)}
 
 
@@ -181,5 +162,7 @@ def _failing(facts: PinFacts) -> list[Verdict]:
     message = f"the checks of the pin fail, so it is not known whether the data are there: {error.message}"
     return [
         Verdict(types.VERIFIED, types.UNKNOWN, reasons.CHECKS_FAILING, message),
-        Verdict(types.READY, types.FALSE, reasons.CHECKS_FAILING, message),
+        # Nobody knows whether what was Ready still is.
+        Verdict(types.READY, types.UNKNOWN, reasons.CHECKS_FAILING, message),
+        Verdict(types.RECONCILING, types.TRUE, reasons.CHECKS_FAILING, message),
     ]

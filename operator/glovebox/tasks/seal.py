@@ -67,7 +67,7 @@ class SealRequest:
         prefix: The experiment's own key prefix, ending in `/`.
         folder: Where the evidence goes, ending in `/`; see `store.sealing.seal_folder`.
         snapshot: What the experiment's digest was computed from.
-        about: What the statement says; its `sealed` and `findings` are filled in here.
+        about: What the statement says; `sealed` is filled in here, and `findings` are added to.
         inputs: The datasets to verify again.
         signer: Makes the envelope of a payload.
         locked: Whether the bucket has an object lock.
@@ -190,7 +190,9 @@ async def _seal(
 
     def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
         moment = now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        about = replace(request.about, sealed=moment, findings=(*doubts, *findings))
+        about = replace(
+            request.about, sealed=moment, findings=(*request.about.findings, *doubts, *findings)
+        )
         return request.signer(canonical_json(statement(about, artifacts, digest)))
 
     def job(stop: Stop) -> Sealed:

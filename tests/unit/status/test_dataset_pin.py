@@ -109,7 +109,11 @@ CASES: dict[str, tuple[bool, dict[str, Any], dict[str, str]]] = {
     "after the grace time it is not known any more, and not False": (
         True,
         failing(AWAY, 3, GRACE),
-        {"Verified": "Unknown ChecksFailing", "Ready": "False ChecksFailing"},
+        {
+            "Verified": "Unknown ChecksFailing",
+            "Ready": "Unknown ChecksFailing",
+            "Reconciling": "True ChecksFailing",
+        },
     ),
     "a request that the store rejects says nothing about the data": (
         True,
