@@ -2,9 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+pytest_plugins = ["support.shown"]
+
+# The bound of a test is its time limit; how long one example takes is the machine's affair.
+settings.register_profile("glovebox", deadline=None)
+settings.load_profile("glovebox")
+
+_HERE = Path(__file__).parent
+# What takes longest begins first, so that no worker has it alone at the end.
+_LONGEST = ("cluster/operator", "node", "cluster/guards", "cluster/demo")
+
+
+def pytest_configure() -> None:
+    """Refuse to write expectations where they are to be compared."""
+    if os.environ.get("GLOVEBOX_GOLDEN") == "write" and os.environ.get("CI"):
+        raise pytest.UsageError(
+            "GLOVEBOX_GOLDEN=write makes every comparison pass by writing what is compared: it is"
+            " refused where CI is set"
+        )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a cluster and its operator, when several workers share the tests."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+    items.sort(key=lambda item: _rank(_group(item.path)))
+
+
+def _group(path: Path) -> str:
+    parts = path.relative_to(_HERE).parts
+    if parts[0] == "node":
+        return parts[0]
+    return "/".join(parts[:2]) if parts[0] == "cluster" else "/".join(parts)
+
+
+def _rank(group: str) -> tuple[int, bool]:
+    place = _LONGEST.index(group) if group in _LONGEST else len(_LONGEST)
+    return place, not group.startswith("cluster")
 
 
 @pytest.fixture(scope="session", autouse=True)

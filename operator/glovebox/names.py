@@ -29,6 +29,9 @@ MANAGED_BY: Final = "glovebox"
 LABEL_EXPERIMENT_UID: Final = f"{GROUP}/experiment-uid"
 LABEL_EXPERIMENT: Final = f"{GROUP}/experiment"
 LABEL_TEAM: Final = f"{GROUP}/team"
+# Which replica keeps it once the work is shared out: by team, so that a team stays together.
+LABEL_SHARD: Final = f"{GROUP}/shard"
+SHARDS: Final = 64
 LABEL_PROFILE: Final = f"{GROUP}/profile"
 LABEL_COST_CENTER: Final = f"{GROUP}/cost-center"
 # Open: pods may start. Frozen, Sealed, Retained: the API server admits no pod any more, whether the
@@ -120,6 +123,11 @@ def experiment_namespace(team: str, name: str, uid: str) -> str:
     suffix = short_hash(team, name, uid)
     readable = f"{EXPERIMENT_NAMESPACE_PREFIX}{team}-{name}".replace(".", "-").lower()
     return f"{readable[: DNS_LABEL_MAX - len(suffix) - 1].rstrip('-')}-{suffix}"
+
+
+def shard_of(team: str) -> str:
+    """Return the shard of everything that belongs to a team, "0" to "63"."""
+    return str(int.from_bytes(hashlib.sha256(team.encode()).digest()[:4], "big") % SHARDS)
 
 
 def label_value(text: str) -> str:

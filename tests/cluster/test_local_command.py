@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.environment import find_environment
-from glovebox.local.paths import StateDir
-from glovebox.local.processes import ProcessRecord
+from glovebox_local.environment import find_environment
+from glovebox_local.paths import StateDir
+from glovebox_local.processes import ProcessRecord
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ def test_without_an_environment_every_command_says_what_to_do(state: StateDir) -
     for command in ("status", "env", "kubectl"):
         refused = glovebox(command, check=False)
         assert refused.returncode == 1
-        assert "there is none called command-test: `glovebox local up`" in refused.stderr
+        assert (
+            "there is none called command-test: `glovebox local up --name command-test`"
+            in refused.stderr
+        )
     assert "No part of the environment command-test was running" in glovebox("down").stdout
 
 

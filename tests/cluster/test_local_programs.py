@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local import programs
-from glovebox.local.errors import LocalError
-from glovebox.local.programs import Program, ensure_program
-from glovebox.local.toolchain import find_toolchain
+from glovebox_local import programs
+from glovebox_local.errors import LocalError
+from glovebox_local.programs import Program, ensure_program
+from glovebox_local.toolchain import find_toolchain
 from support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.images import Image
-from glovebox.local.packages import node_obstacle
+from glovebox_local.images import Image
+from glovebox_local.packages import node_obstacle
 from support.cluster import build_before_the_first_test
 from support.node import NodeCluster, ensure_node_programs, running_node_cluster
 from support.operator_process import Operator, Team, declare_platform, running_operator
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     obstacle = node_obstacle()
     for item in items if obstacle else ():
         if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason=obstacle or ""))
+            item.add_marker(pytest.mark.skip(reason=f"NOT TESTED: {obstacle}"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.operator_process import OPERATOR_NAMESPACE
+from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from support.operator_process import CHART, Operator, Team, experiment_spec, install_chart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.cgroups import hierarchies
+from glovebox_local.cgroups import hierarchies
 
 if TYPE_CHECKING:
     from support.node import NodeCluster

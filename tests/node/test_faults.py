@@ -14,8 +14,8 @@ from support.operator_process import Operator, Team, experiment_spec, profile_sp
 from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from glovebox.local.images import Image
-    from glovebox.local.part import Part
+    from glovebox_local.images import Image
+    from glovebox_local.part import Part
     from support.node import NodeCluster
 
 RUNS = 20
@@ -129,17 +129,10 @@ def test_what_a_dead_kubelet_missed_is_told_when_it_is_back(
     container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
     node.kubelet.kill()
     try:
-        running = [
-            "ctr",
-            "--address=/run/containerd/containerd.sock",
-            "--namespace=k8s.io",
-            "tasks",
-            "list",
-        ]
         ended = lambda: (  # noqa: E731
             not any(
                 container in line and "RUNNING" in line
-                for line in node.namespaces.run(running).splitlines()
+                for line in node.ctr("tasks", "list").splitlines()
             )
         )
         eventually(ended, what="the program has ended")

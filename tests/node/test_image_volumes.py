@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.images import write_image
+from glovebox_local.images import write_image
 from node.test_runs import ATTEMPTS, OTHER, ROWS, Run
 from support.operator_process import Team, profile_spec
 

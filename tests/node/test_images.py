@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.image_build import GLOVEBOX, TRAINER, ensure_image, find_uv, image_key
-from glovebox.local.paths import cache_dir
+from glovebox_local.image_build import GLOVEBOX, TRAINER, ensure_image, find_uv, image_key
+from glovebox_local.paths import cache_dir
 from support.node import REPOSITORY
 from support.operator_process import Team, experiment_spec, profile_spec
 
 if TYPE_CHECKING:
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
 
 

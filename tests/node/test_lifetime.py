@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.cgroups import hierarchies, sweep_dead
-from glovebox.local.environment import Description, Environment
-from glovebox.local.paths import StateDir
-from glovebox.local.processes import ProcessRecord
+from glovebox_local.cgroups import hierarchies, sweep_dead
+from glovebox_local.environment import Description, Environment
+from glovebox_local.paths import StateDir
+from glovebox_local.processes import ProcessRecord
 from support.api import path_of
 from support.cluster import Cluster
 from support.node import NodeCluster

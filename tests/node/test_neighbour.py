@@ -18,7 +18,7 @@ from support.noise import (
 )
 
 if TYPE_CHECKING:
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
     from support.operator_process import Operator, Team
 

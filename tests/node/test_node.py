@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glovebox.local.errors import LocalError
-from glovebox.local.http_check import HealthCheck
-from glovebox.local.programs import KUBERNETES, program_folder
+from glovebox_local.errors import LocalError
+from glovebox_local.http_check import HealthCheck
+from glovebox_local.programs import KUBERNETES, program_folder
 from support.api import ApiError, path_of
 from support.waiting import eventually
 

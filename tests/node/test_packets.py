@@ -16,7 +16,7 @@ from support.wire import ASK, listening_command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
     from support.operator_process import Operator, Team
 

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from glovebox.local.audit import read_audit_log
-from glovebox.local.environment import Description, Environment
-from glovebox.local.errors import LocalError
-from glovebox.local.nodes import remove_leftovers
-from glovebox.local.paths import StateDir
-from glovebox.local.programs import ETCD, HELM, KUBERNETES, ensure_program, program_folder
-from glovebox.local.progress import terminal
+from glovebox_local.audit import read_audit_log
+from glovebox_local.environment import Description, Environment
+from glovebox_local.errors import LocalError
+from glovebox_local.nodes import remove_leftovers
+from glovebox_local.paths import StateDir
+from glovebox_local.programs import HELM, KUBERNETES, PLANE_PROGRAMS, program_folder
+from glovebox_local.programs import ensure_programs as build_programs
+from glovebox_local.progress import terminal
 from support.api import Api, path_of
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from glovebox.local.part import Part
-    from glovebox.local.progress import Progress
-    from glovebox.local.seaweedfs_config import Keys, StoreAccess
+    from glovebox_local.part import Part
+    from glovebox_local.progress import Progress
+    from glovebox_local.seaweedfs_config import Keys, StoreAccess
 
 _TIMEOUT = 100.0
 
@@ -251,8 +252,7 @@ class Cluster:
 
 def ensure_programs(progress: Progress) -> None:
     """Build what the cluster and its tools need, where the cache does not have it."""
-    for program in (ETCD, KUBERNETES, HELM):
-        ensure_program(program, progress)
+    build_programs(PLANE_PROGRAMS, progress)
 
 
 def build_before_the_first_test(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glovebox.local.image_build import GLOVEBOX, ensure_image
-from glovebox.local.images import Image, write_image
-from glovebox.local.packages import node_obstacle
-from glovebox.local.programs import NODE_PROGRAMS, ensure_program
+from glovebox_local.image_build import GLOVEBOX, ensure_image
+from glovebox_local.images import Image, write_image
+from glovebox_local.packages import node_obstacle
+from glovebox_local.programs import NODE_PROGRAMS
+from glovebox_local.programs import ensure_programs as build_programs
 from support.api import path_of
 from support.cluster import Cluster, ensure_programs, running_cluster
 from support.waiting import eventually
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from glovebox.local.progress import Progress
+    from glovebox_local.progress import Progress
     from support.api import Api
 
 # The tools that tests call in a pod, all of them busybox.
@@ -52,8 +54,7 @@ REPOSITORY = Path(__file__).parents[2]
 def ensure_node_programs(progress: Progress) -> None:
     """Build what a cluster with nodes needs, and the image of Glovebox, where the cache does not have it."""
     ensure_programs(progress)
-    for program in NODE_PROGRAMS:
-        ensure_program(program, progress)
+    build_programs(NODE_PROGRAMS, progress)
     ensure_image(GLOVEBOX, REPOSITORY, progress)
 
 
@@ -110,10 +111,10 @@ class NodeCluster:
         """Wait until these pods are ready."""
         for name in names:
             eventually(
-                lambda name=name: self._is_ready(namespace, name),
+                partial(self._is_ready, namespace, name),
                 what=f"pod {namespace}/{name} is ready",
                 timeout=60,
-            )  # type: ignore[misc]
+            )
 
     def ip_of(self, namespace: str, name: str) -> str:
         """Return the address of a pod."""

@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from glovebox.local.namespaces import visiting_network
-from glovebox.local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER, operator_part
-from glovebox.local.part import Part
-from glovebox.local.ports import choose_ports
+from glovebox_local.namespaces import visiting_network
+from glovebox_local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER, operator_part
+from glovebox_local.part import Part
+from glovebox_local.ports import choose_ports
 from support.api import path_of
 from support.cluster import Cluster
 from support.waiting import eventually

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.chart.rendering import CHART, ROOT, only, render, run_helm
+from cluster.chart.rendering import CHART, only, render, run_helm
 from glovebox import names
 from glovebox.settings import PREFIX, Settings
 
@@ -91,12 +91,6 @@ def test_every_value_is_described() -> None:
             assert "additionalProperties" in schema, where
 
     check(yaml.safe_load((CHART / "values.schema.json").read_text()), "values")
-
-
-def test_the_charts_copies_of_the_definitions_are_fresh() -> None:
-    made = {path.name: path.read_text() for path in (ROOT / "crds").glob("*.yaml")}
-    kept = {path.name: path.read_text() for path in (CHART / "files" / "crds").glob("*.yaml")}
-    assert kept == made, "run: python -m glovebox.api.crd_export helm/glovebox/files/crds"
 
 
 def test_the_definitions_are_rendered_as_they_were_made() -> None:

@@ -22,8 +22,8 @@ from cluster.operator.delivering import (
 from glovebox.__main__ import log_in
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.operator import open_operator
-from glovebox.local.operator_process import OPERATOR_USER
 from glovebox.settings import Settings
+from glovebox_local.operator_process import OPERATOR_USER
 from support.api import path_of
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod

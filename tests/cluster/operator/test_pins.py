@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from glovebox.local.operator_process import OPERATOR_NAMESPACE
 from glovebox.store.connection import Credentials
+from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from support.cluster import Cluster
 from support.lying_store import Answered, Asked, Liar, lying
 from support.operator_process import BREAK_GLASS, Team, experiment_spec, store_spec
@@ -151,7 +151,7 @@ def test_a_pin_replaced_under_an_experiment_is_told_and_changes_nothing(
     before = team.expect("Experiment", "bound")
     cluster.store.client().put_object(Bucket=data, Key="train/00.parquet", Body=b"other bytes")
     team.api.delete(team.path("DatasetPin", "train"))
-    team.expect("Experiment", "bound", "InputsVerified", "False", "PinNotFound")
+    team.expect("Experiment", "bound", "InputsVerified", "False", "PinDeleted")
     team.declare("DatasetPin", "train", pin_spec(data))
     after = team.expect("Experiment", "bound", "InputsVerified", "False", "PinChanged")
     assert after["status"]["digest"] == before["status"]["digest"]

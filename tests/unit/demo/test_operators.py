@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local.demo.operators import OperatorDeployment
-from glovebox.local.demo.tools import Tools
+from glovebox_local.demo.operators import OperatorDeployment
+from glovebox_local.demo.tools import Tools
 
 DIGEST = "sha256:" + "a" * 64
 

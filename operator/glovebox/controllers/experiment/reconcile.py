@@ -72,6 +72,7 @@ SEAL_FIRST: Final = (
     Phase("bind", bind, needs=("resolve",)),
     Phase("seal", ensure_seal, needs=("bind",)),
 )
+_CATCH_UP_SECONDS: Final = 0.02
 # A request hangs for half a minute at most; a phase that takes longer than this is cut.
 _PHASE_SECONDS: Final = 300.0
 
@@ -86,6 +87,9 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, obj, Outcomes(resolve=of_error(invalid_spec(error))))
     scope = Scope(ports, obj, experiment, ports.now())
     ports.children.claim(scope.namespace, str(scope.key))
+    if not ports.children.caught_up(scope.namespace):
+        # What is known may be older than our own last write: nothing is decided on that.
+        return Look(obj, None, retry_seconds=_CATCH_UP_SECONDS)
     if experiment.spec.suspend:
         return _look(ports, obj, Outcomes(), suspended=True)
     try:
@@ -124,6 +128,9 @@ async def _run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
         outcome = of_error(error)
         if outcome.reason == reasons.INTERNAL_ERROR and not isinstance(error, InvalidInput):
             log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
+    if outcome.reason == reasons.STORE_CREDENTIALS_REFUSED:
+        # The keys of a store may have been rotated: the next look reads them again.
+        scope.ports.store_credentials.clear()
     if outcome.is_failed:
         return outcome.with_failure(*failures.note(scope.key, phase.name))
     failures.clear(scope.key, phase.name)
@@ -142,13 +149,13 @@ def _look(
     )
     status = compute_status(seen)
     key = Key.of(obj)
+    retries = [one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None]
+    if status.get("provisioned") != (obj.get("status") or {}).get("provisioned"):
+        retries.append(0.0)  # runs and the isolation check wait for nothing but this record
     return Look(
         obj=obj,
         status=status,
-        retry_seconds=min(
-            (one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None),
-            default=None,
-        ),
+        retry_seconds=min(retries, default=None),
         error=next((one.error for one in outcomes.values() if one.is_failed), None),
         after=lambda: report.report(ports, key, obj, status, outcomes),
     )
