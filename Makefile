@@ -56,6 +56,9 @@ lint: environment ## Check format, style, types, layers and generated files
 	$(call say,crd_export and reference_docs: do CRDs and reference fit the models?)
 	@$(BIN)/python -m glovebox.api.crd_export --check
 	@$(BIN)/python -m glovebox.api.reference_docs --check
+	@$(BIN)/python -m glovebox.api.condition_docs --check
+	@$(BIN)/python -m glovebox.metrics.reference_docs --check
+	@$(BIN)/python docs/img/draw.py --check
 
 .PHONY: test
 test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node
@@ -81,7 +84,7 @@ bench: programs ## Measure provisioning, repair and restart; print the table
 	@$(BIN)/python bench/provision.py $(ARGS)
 
 .PHONY: format
-format: environment ## Format the code and mend what can be mended
+format: environment ## Format the code and fix what can be fixed automatically
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
@@ -89,3 +92,6 @@ format: environment ## Format the code and mend what can be mended
 generate: environment ## Write CRDs and reference anew from the models
 	@$(BIN)/python -m glovebox.api.crd_export
 	@$(BIN)/python -m glovebox.api.reference_docs
+	@$(BIN)/python -m glovebox.api.condition_docs
+	@$(BIN)/python -m glovebox.metrics.reference_docs
+	@$(BIN)/python docs/img/draw.py

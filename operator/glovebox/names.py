@@ -21,6 +21,10 @@ CATEGORY: Final = "glovebox"
 # The manager of every field that the operator writes, in objects and in status.
 FIELD_MANAGER: Final = "glovebox"
 FINALIZER: Final = f"{GROUP}/finalizer"
+# On profiles, stores and pins while something is bound to them. The guards know both: with the
+# finalizer a profile or store cannot be deleted, and the refusal tells the count.
+FINALIZER_IN_USE: Final = f"{GROUP}/in-use"
+ANNOTATION_USERS: Final = f"{GROUP}/users"
 
 # Labels. `managed-by` selects what our watches see; the guards match namespaces by
 # `experiment-uid`.
@@ -86,6 +90,7 @@ ADDITIVE_NAMES: Final = frozenset(
 )
 # In the operator's own namespace.
 SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
+LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 

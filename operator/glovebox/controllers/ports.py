@@ -25,6 +25,10 @@ from glovebox.store.connection import Credentials, Stores
 from glovebox.store.credentials import SessionCredentials
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Wake(Protocol):
     """Enqueues a key."""
 
@@ -105,6 +109,11 @@ class Ports:
     woken: dict[Key, float] = field(default_factory=dict)
     # Which kinds of an experiment's objects differ now and are not repaired.
     drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+    # The namespace of each Experiment that is kept; what is left here when an Experiment is gone
+    # was never let go.
+    namespaces: dict[Key, str] = field(default_factory=dict)
+    # Called when a namespace may have lost its Experiment.
+    suspect_orphans: Callable[[], None] = _nothing
     # Credentials that were asked for while a namespace was being made.
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
     # Experiments whose namespace was open for a while: pods that came in then are still to be removed.

@@ -319,12 +319,12 @@ def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
     run = seen.facts("run", RunFacts)
     sealed = builder.status_of(types.SEALED) == types.TRUE
     state = _state(seen)
-    if state == names.STATE_SEALED and run is not None and run.run is not None:
-        if run.run.outcome == "Failed":
-            # Nothing that a waiting program should take for health, and nothing that mends itself.
-            builder.mark_false(types.READY, run.run.reason, run.run.message)
-            builder.mark_true(types.STALLED, run.run.reason, run.run.message)
-            return
+    ended = run.run if run is not None else None
+    if state == names.STATE_SEALED and ended is not None and ended.outcome == "Failed":
+        # Nothing that a waiting program should take for health, and nothing that heals by itself.
+        builder.mark_false(types.READY, ended.reason, ended.message)
+        builder.mark_true(types.STALLED, ended.reason, ended.message)
+        return
     refused = _first(seen, Verdict.REFUSED)
     if refused is not None:
         builder.mark_false(types.READY, refused.reason, refused.message)

@@ -1,4 +1,4 @@
-"""The bucket of artifacts: created with a lock when told to, refused with the cure when it exists without one."""
+"""The bucket of artifacts: created with a lock on request, refused when it has none."""
 
 from __future__ import annotations
 
@@ -127,7 +127,11 @@ def _create(store: Store, bucket: str) -> None:
     # us-east-1 is the one region that must not be named.
     where: CreateBucketConfigurationTypeDef = {}
     if region != "us-east-1":
+<<<<<<< HEAD
         where["LocationConstraint"] = region  # type: ignore[typeddict-item]  # any region is text
+=======
+        where["LocationConstraint"] = region  # type: ignore[typeddict-item]  # any text, to us
+>>>>>>> core
     with translated(f"create bucket {bucket} with object lock"):
         if where:
             store.s3.create_bucket(

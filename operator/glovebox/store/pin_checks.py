@@ -95,7 +95,7 @@ def _below(entries: Iterable[Entry], source: PrefixSource) -> Iterator[Entry]:
         if entry.bucket != source.bucket or entry.key != source.prefix + entry.path:
             raise InvalidInput(
                 reasons.MANIFEST_DIFFERS,
-                f"the manifest holds s3://{entry.bucket}/{entry.key}, which the pin's prefix does"
+                f"the manifest has s3://{entry.bucket}/{entry.key}, which the pin's prefix does"
                 " not cover",
             )
         yield entry

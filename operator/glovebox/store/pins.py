@@ -167,7 +167,7 @@ def _entries(
         if error.reason == reasons.OBJECT_NOT_FOUND and isinstance(source, PrefixSource):
             raise Unavailable(
                 "SourceChanged",
-                "an object vanished between its listing and its reading; it is tried again:"
+                "an object was deleted between its listing and its reading; the operator retries:"
                 f" {error.message}",
             ) from error
         raise
@@ -236,7 +236,7 @@ def _require_versioning(store: Store, bucket: str, known: set[str]) -> None:
 def _require(roots: Roots, expected: str | None, source: Source) -> None:
     if roots.objects == 0:
         where = (
-            f"s3://{source.bucket}/{source.prefix} holds no object"
+            f"s3://{source.bucket}/{source.prefix} has no object"
             if isinstance(source, PrefixSource)
             else "the source names no object"
         )

@@ -1,4 +1,7 @@
-"""The place under attack: a cluster with the chart, the running operator, and an experiment of each of two teams."""
+"""The place under attack.
+
+A cluster with the chart, the running operator, and an experiment of each of two teams.
+"""
 
 from __future__ import annotations
 

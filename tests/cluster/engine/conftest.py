@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-import kopf
 import pytest
 
-from glovebox.__main__ import log_in
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.kube.client import Client
+from glovebox.kube.login import ApiCredentials, log_in
 from support.cluster import Cluster
 from support.operator_process import BREAK_GLASS
 
-Login = Callable[[], kopf.ConnectionInfo]
+Login = Callable[[], Awaitable[ApiCredentials]]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cluster.engine.conftest import Login
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.kube.client import Client
@@ -54,11 +55,16 @@ def counted(api: Api, namespace: str) -> dict[str, Any]:
 
 
 async def test_a_right_object_is_not_even_asked_about(
-    client: Client, applier: Applier, namespace: str
+    login: Login, children: Children, namespace: str
 ) -> None:
-    del client
-    assert (await applier.ensure(quota(namespace), established=False)).outcome == "created"
-    assert (await applier.ensure(quota(namespace), established=True)).outcome == "unchanged"
+    asked: list[str] = []
+    async with Client(login, lambda verb, *_: asked.append(verb)) as client:
+        applier = Applier(client, children, time.monotonic)
+        assert (await applier.ensure(quota(namespace), established=False)).outcome == "created"
+        assert asked, "requests are counted"
+        asked.clear()
+        assert (await applier.ensure(quota(namespace), established=True)).outcome == "unchanged"
+    assert asked == []
 
 
 async def test_a_changed_intent_is_an_update_and_no_drift(

@@ -147,7 +147,10 @@ def test_without_a_snapshot_nothing_starts(experiments: Kubectl) -> None:
 
 
 def test_a_deployment_brings_no_other_image_in_either(experiments: Kubectl) -> None:
-    """Its pods are made by a controller, and refused like all others; the refusal is read where deployments tell theirs."""
+    """Its pods are made by a controller, and refused like all others.
+
+    The refusal is read where deployments tell theirs.
+    """
     wish = objects.deployment(objects.NAMESPACE, containers=[objects.container("busybox:1")])
     expect_admitted(experiments.create(NAMESPACE_ADMIN, wish, dry_run=False))
     told = (

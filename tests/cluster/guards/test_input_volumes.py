@@ -1,4 +1,7 @@
-"""Who may make, claim and change the volumes of datasets: the operator alone, and it only what the platform lets it hand out."""
+"""Who may make, claim and change the volumes of datasets.
+
+The operator alone, and it only what the platform lets it hand out.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ ONLY_ITS_NAME = (
 
 
 def golden(case: str, kind: str) -> KubernetesObject:
-    """Return what the code renders, so that these tests cannot speak of other objects than the operator's."""
+    """Return what the code renders.
+
+    So that these tests cannot speak of other objects than the operator's.
+    """
     made = next(
         thing
         for thing in yaml.safe_load_all((GOLDEN / case / "expected.yaml").read_text())

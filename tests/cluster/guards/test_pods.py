@@ -34,7 +34,8 @@ PRIORITY = "`priorityClassName` must be left out: an experiment must not evict o
 RUNTIME = "`runtimeClassName` must be left out"
 TAINTS = (
     "`tolerations` must name no other keys than"
-    ' ["node.kubernetes.io/memory-pressure","node.kubernetes.io/not-ready","node.kubernetes.io/unreachable"]:'
+    ' ["node.kubernetes.io/memory-pressure","node.kubernetes.io/not-ready",'
+    '"node.kubernetes.io/unreachable"]:'
     " tainted nodes are kept for others"
 )
 

@@ -19,12 +19,12 @@ from cluster.operator.delivering import (
     pin,
     volumes_of,
 )
-from glovebox.__main__ import log_in
+from glovebox.kube.login import log_in
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.operator import open_operator
 from glovebox.settings import Settings
 from glovebox_local.operator_process import OPERATOR_USER
-from support.api import path_of
+from support.api import Api, path_of
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
 from support.operator_process import CACHE_FOLDER, PLATFORM_IMAGE, Operator, Team
@@ -156,6 +156,36 @@ def test_a_fetcher_that_is_killed_is_followed_by_another(team: Team) -> None:
         team.api, eventually(second, what="the Job tries again", timeout=60), 0, container="fetch"
     )
     run_pod(team.api, team.expect("Experiment", "stubborn")["status"]["namespace"])
+
+
+def test_a_volume_that_was_given_to_another_claim_is_no_cache_any_more(
+    team: Team, rogue: Api
+) -> None:
+    """Who else wrote to it since, nobody knows."""
+    cache = cached(team, "robbed")
+    volume = path_of("v1", "persistentvolumes", name=f"disk-{cache}")
+    pod = filler(team, cache)
+    eventually(
+        lambda: rogue.get(volume)["spec"]["claimRef"].get("uid"), what="the claim has its volume"
+    )
+    stranger = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": team.name,
+        "name": "stranger",
+        "uid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        "resourceVersion": None,
+    }
+    rogue.patch(volume, {"spec": {"claimRef": stranger}})
+    end_pod(team.api, pod, 0, container="fetch")
+    eventually(
+        lambda: (
+            f"the volume 'disk-{cache}' is not bound to the cache"
+            in team.condition("Experiment", "robbed", "Succeeded")["message"]
+        ),
+        what="the condition says so",
+    )
+    assert volumes_of(team, "robbed") == []
 
 
 def test_a_cache_that_cannot_be_had_says_why_and_is_tried_again_on_request(team: Team) -> None:

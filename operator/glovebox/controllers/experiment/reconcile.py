@@ -87,6 +87,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, obj, Outcomes(resolve=of_error(invalid_spec(error))))
     scope = Scope(ports, obj, experiment, ports.now())
     ports.children.claim(scope.namespace, str(scope.key))
+    ports.namespaces[scope.key] = scope.namespace
     if not ports.children.caught_up(scope.namespace):
         # What is known may be older than our own last write: nothing is decided on that.
         return Look(obj, None, retry_seconds=_CATCH_UP_SECONDS)
@@ -113,9 +114,9 @@ async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Ou
         if outcome.obj is not None:
             scope = scope.with_obj(outcome.obj)
         resolved = outcomes.facts("resolve", Resolved)
-        if phase.name == "bind" and outcome.is_done and resolved is not None:
-            if scope.experiment.status.provisioned is None:
-                prefetch_credentials(scope, resolved)
+        is_new = scope.experiment.status.provisioned is None
+        if phase.name == "bind" and outcome.is_done and resolved is not None and is_new:
+            prefetch_credentials(scope, resolved)
     return scope, outcomes
 
 
@@ -194,6 +195,8 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, obj, outcomes)
     ports.failures.clear(retiring.key, "retire")
     if outcomes["retire"].is_done:
+        ports.namespaces.pop(retiring.key, None)
+    if outcomes["retire"].is_done:
         return Look(obj=obj, status=None)
     return _look(ports, obj, outcomes)
 
@@ -217,6 +220,9 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of an Experiment that is gone; its namespace was released when it was retired."""
+    if ports.namespaces.pop(key, None) is not None:
+        # It went without passing by `retire`: somebody took the finalizer off.
+        ports.suspect_orphans()
     ports.drifting.pop(key, None)
     ports.woken.pop(key, None)
     ports.gaps.discard(key)

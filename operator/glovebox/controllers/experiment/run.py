@@ -49,7 +49,7 @@ async def follow_run(scope: Scope, outcomes: Outcomes) -> Outcome:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
     if live is None:
-        why = _why_not_yet(scope, outcomes)
+        why = _why_not_yet(outcomes)
         if why:
             return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))
         job = outcomes.need("bind", Plan).run
@@ -72,7 +72,7 @@ def _ended(scope: Scope, run: RunStatus) -> Outcome:
     return done(RunFacts(requested=True, run=run, ended=True), retry_seconds=0.0)
 
 
-def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
+def _why_not_yet(outcomes: Outcomes) -> str:
     """Return what the start of the run waits for, or an empty text."""
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None or not found.latched:
