@@ -127,11 +127,7 @@ def _create(store: Store, bucket: str) -> None:
     # us-east-1 is the one region that must not be named.
     where: CreateBucketConfigurationTypeDef = {}
     if region != "us-east-1":
-<<<<<<< HEAD
-        where["LocationConstraint"] = region  # type: ignore[typeddict-item]  # any region is text
-=======
         where["LocationConstraint"] = region  # type: ignore[typeddict-item]  # any text, to us
->>>>>>> core
     with translated(f"create bucket {bucket} with object lock"):
         if where:
             store.s3.create_bucket(
