@@ -284,7 +284,7 @@ class TaskRunner:
             current = asyncio.current_task()
             if current is None or current.cancelling():
                 raise
-            self._failed(task, Unavailable(reasons.INTERNAL_ERROR, "the work was interrupted"))
+            self._failed(task, Unavailable(reasons.INTERRUPTED, "the work was interrupted"))
         except GloveboxError as error:
             self._failed(task, error)
         except Exception:
