@@ -124,6 +124,12 @@ CHECKS_FAILING: Final = _reason(
     " may no longer be true.",
     "Follow the message: usually the store or the API server does not answer.",
 )
+INTERRUPTED: Final = _reason(
+    "Interrupted",
+    "DatasetPin `Verified`; Experiment `Sealed`",
+    "A task on data was interrupted, for example by a restart of the operator.",
+    "Wait; it resumes from its last checkpoint.",
+)
 INTERNAL_ERROR: Final = _reason(
     "InternalError",
     "every kind `Ready`, `Reconciling`",
@@ -394,6 +400,71 @@ FEATURES_INCOMPLETE: Final = _reason(
     "FeatureSetPin `Verified`",
     "A feature reads an input that `spec.inputs` does not have.",
     "Create a new pin with that entry of `spec.inputs`.",
+)
+
+BAD_PREFIX: Final = _reason(
+    "BadPrefix",
+    "DatasetPin `Verified`; Experiment `CredentialsFresh`",
+    "A key prefix is not usable: it must end in `/`, and have no pattern such as `*` or `?`.",
+    "Correct the prefix as the message says.",
+)
+UNORDERED: Final = _reason(
+    "Unordered",
+    "DatasetPin `Verified`",
+    "The entries of a manifest are not in the order of their paths.",
+    "Sort them by the bytes of their paths (`LC_ALL=C sort`), and write the manifest again.",
+)
+
+# Credentials for inputs, and reading by version.
+POLICY_TOO_LONG: Final = _reason(
+    "PolicyTooLong",
+    "Experiment `CredentialsFresh`, `Succeeded`",
+    "A session policy would be longer than AssumeRole takes.",
+    "Keep the inputs of one store below fewer or shorter prefixes; shorten names.",
+)
+INPUTS_TOO_SCATTERED: Final = _reason(
+    "InputsTooScattered",
+    "Experiment `Succeeded`",
+    "The pinned objects share no folder, so only the whole bucket could be granted to a run.",
+    "Copy them below one prefix, and pin that.",
+)
+NOTHING_TO_READ: Final = _reason(
+    "NothingToRead",
+    "Experiment `Succeeded`",
+    "Credentials were asked for without any input to read: a bug.",
+    "Report it with the operator's log.",
+)
+VERSION_IGNORED: Final = _reason(
+    "VersionIgnored",
+    "DatasetPin `Verified`; Experiment `Succeeded`",
+    "The store sent another version than the one that was asked for.",
+    "Use a store that reads by version; nothing in this one can be pinned.",
+)
+
+# What the fetcher reports; in the message of `InputsRefused`.
+PLAN_INVALID: Final = _reason(
+    "PlanInvalid",
+    "Experiment `Succeeded`, in the message",
+    "The plan that the operator gave to the fetcher or to the isolation check cannot be read.",
+    "Report it: operator and image are of different versions, or it is a bug.",
+)
+VOLUME_FAILED: Final = _reason(
+    "VolumeFailed",
+    "Experiment `Succeeded`, in the message",
+    "The volume of the inputs cannot be written.",
+    "Enlarge it (`limits.defaultEphemeralStorage`), or let the fetcher's user own it.",
+)
+VOLUME_UNREADABLE: Final = _reason(
+    "VolumeUnreadable",
+    "Experiment `Succeeded`, in the message",
+    "Mounted files cannot be read by the fetcher's user.",
+    "Make the files readable by everybody.",
+)
+FOREIGN_FILE: Final = _reason(
+    "ForeignFile",
+    "Experiment `Succeeded`, in the message",
+    "The volume has a file or folder that is not pinned; the message names it.",
+    "Use an empty volume, or remove the file from the cache or image.",
 )
 
 # Experiment: refused before anything is created.

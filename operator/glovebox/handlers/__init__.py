@@ -1,7 +1,8 @@
 """The only package that imports kopf: small functions that turn events into changes of the store.
 
-kopf brings the official client into the process wherever that is installed, for types that are never
-used here: 40 MiB and seconds at the start. It is hidden while kopf is imported, and only then.
+kopf brings the official client into the process wherever that is installed, for types that are
+never used here: 40 MiB and seconds at the start. It is hidden while kopf is imported, and only
+then.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class AiohttpTransport:
                 answer.close()
 
     async def close(self) -> None:
-        """Let what is in flight end by itself, then close the connections; at once when cancelled."""
+        """Let what is in flight end by itself, then close; at once when cancelled."""
         try:
             await self._idle.wait()
         finally:

@@ -1,8 +1,9 @@
 """Reads the kubeconfig with the official client, as a program of its own: `python -m` this module.
 
-The official client knows all that a kubeconfig may hold: several files, contexts, credential plugins
-(`exec`), OIDC with refresh. Importing it costs seconds and 40 MiB, so the operator starts it for the
-moment of logging in and reads what it found as JSON, instead of keeping it in its process.
+The official client knows all that a kubeconfig may hold: several files, contexts, credential
+plugins (`exec`), OIDC with refresh. Importing it costs seconds and 40 MiB, so the operator starts
+it for the moment of logging in and reads what it found as JSON, instead of keeping it in its
+process.
 """
 
 from __future__ import annotations

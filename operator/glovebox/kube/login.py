@@ -22,7 +22,7 @@ from glovebox.api import reasons
 from glovebox.errors import Unavailable
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-# New ones are asked for so long before the old ones expire, or at half of their life if it is short.
+# New ones are asked for so long before the old ones expire, or at half of a shorter life.
 EARLY_SECONDS: Final = 60.0
 PLUGIN_SECONDS: Final = 60.0
 

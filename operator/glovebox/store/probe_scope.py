@@ -166,8 +166,8 @@ def denied_delete(bench: Bench) -> str:
     finally:
         # Taken away again, so that later proofs find what the session wrote.
         for version_id in filter(None, marker):
-            delete = functools.partial(bench.store.s3.delete_object, Bucket=bench.bucket, Key=OWN)
-            attempt(functools.partial(delete, VersionId=version_id))
+            remove = functools.partial(bench.store.s3.delete_object, Bucket=bench.bucket, Key=OWN)
+            attempt(functools.partial(remove, VersionId=version_id))
 
 
 def denied_retention(bench: Bench) -> str:

@@ -19,9 +19,9 @@ from cluster.operator.delivering import (
     pin,
     volumes_of,
 )
-from glovebox.kube.login import log_in
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.operator import open_operator
+from glovebox.kube.login import log_in
 from glovebox.settings import Settings
 from glovebox_local.operator_process import OPERATOR_USER
 from support.api import Api, path_of

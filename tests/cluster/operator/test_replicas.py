@@ -57,6 +57,7 @@ def works(team: Team, name: str) -> None:
     team.expect("IsolationProfile", name)
 
 
+@pytest.mark.timeout(400)  # it starts five processes
 def test_one_replica_works_and_the_other_takes_over(
     replicas: tuple[Operator, Operator], team: Team
 ) -> None:

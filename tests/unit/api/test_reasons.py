@@ -12,6 +12,10 @@ from glovebox.api import conditions, reasons
 from glovebox.api.condition_docs import conditions_page, reference_files
 from glovebox.api.event_catalogue import EVENTS
 from glovebox.api.generated import stale_files
+from glovebox.data.delivery import PLAN_INVALID
+from glovebox.jobs.fetch import VOLUME_FAILED
+from glovebox.jobs.mounted import UNREADABLE
+from glovebox.jobs.volume import FOREIGN_FILE
 from support.examples import REPOSITORY
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 OPERATOR = REPOSITORY / "operator" / "glovebox"
 # Methods of the recorder that post an Event; the reason is their second argument.
 _POSTS = {"warn", "warning", "normal", "tell"}
+_ERRORS = {"InvalidInput", "Refused", "NotReady", "Conflict", "Unavailable", "Forbidden"}
 _TYPE = re.compile(r"^[A-Z][A-Za-z]+$")
 
 
@@ -45,6 +50,30 @@ def posted(source: str) -> Iterator[str]:
             and node.args[1].value.id == "reasons"
         ):
             yield node.args[1].attr
+
+
+def literal_reasons(source: str) -> Iterator[str]:
+    """Yield the reasons that errors are raised with as plain texts."""
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in _ERRORS
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield str(node.args[0].value)
+
+
+def test_an_error_with_a_plain_text_for_a_reason_has_a_meaning_too() -> None:
+    words = {
+        word
+        for path in OPERATOR.rglob("*.py")
+        for word in literal_reasons(path.read_text(encoding="utf-8"))
+    } | {PLAN_INVALID, FOREIGN_FILE, VOLUME_FAILED, UNREADABLE}
+
+    assert words - set(reasons.MEANINGS) == set()
+    assert list(literal_reasons("raise InvalidInput('Nowhere', 'x')")) == ["Nowhere"]
 
 
 def test_every_reason_has_a_meaning_and_a_cure() -> None:

@@ -223,3 +223,14 @@ def test_releasing_a_namespace_leaves_nothing_of_it_and_all_of_the_others() -> N
     assert cache.children.wanted(key_of(NETWORK_POLICY, policy(namespace=other))) is not None
     assert cache.children.caught_up(SPACE)
     assert not cache.children.caught_up(other)
+
+
+def test_what_the_watch_has_told_is_not_remembered_for_ever() -> None:
+    cache = Cache()
+    table = cache.children.table(NETWORK_POLICY)
+    for number in range(1, 1_000):
+        obj = policy(number, namespace=f"gbx-team-{number}-0", uid=str(number))
+        cache.wrote(obj)
+        table.seen(obj)
+        table.bookmark(number)
+    assert len(cache.children.expectations) <= 1
