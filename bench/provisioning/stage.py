@@ -175,7 +175,7 @@ class Stage:
             "metadata": {**template["secret"]["metadata"], "namespace": namespace},
         }
         objects: list[Json] = orjson.loads(
-            orjson.dumps([plan.namespace, *plan.walls, secret, *plan.access])
+            orjson.dumps([plan.namespace, *plan.isolation, secret, *plan.access])
         )
         for obj in objects:
             obj["metadata"]["labels"][names.LABEL_MANAGED_BY] = MANAGED_BY

@@ -267,6 +267,48 @@ class PinFindings(TolerantModel):
     )
 
 
+class PinProgress(TolerantModel):
+    """How far the work on the pin has come. Written about every ten seconds."""
+
+    phase: Literal["Listing", "Hashing", "Verifying"] = Field(
+        description=(
+            "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`: comparing"
+            " them with the store."
+        )
+    )
+    objects: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Objects that are done, those of interrupted attempts included.",
+    )
+    objects_total: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Objects to do. Absent while that is not known.",
+    )
+    bytes: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Size of the objects that are done (bytes).",
+    )
+    bytes_total: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Size of all objects (bytes). Absent while that is not known.",
+    )
+    bytes_per_second: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Bytes done per second, recently.",
+    )
+    updated_time: Time = Field(description="When this was written.")
+
+
 class DatasetPinStatus(Status):
     """What was resolved and verified.
 
@@ -316,6 +358,10 @@ class DatasetPinStatus(Status):
     )
     findings: PinFindings | None = Field(
         default=None, description="The findings of the last check. Absent when there are none."
+    )
+    progress: PinProgress | None = Field(
+        default=None,
+        description="How far the work on the pin has come. Absent while there is none.",
     )
 
 

@@ -124,6 +124,12 @@ CHECKS_FAILING: Final = _reason(
     " may no longer be true.",
     "Follow the message: usually the store or the API server does not answer.",
 )
+INTERRUPTED: Final = _reason(
+    "Interrupted",
+    "DatasetPin `Verified`; Experiment `Sealed`",
+    "A task on data was interrupted, for example by a restart of the operator.",
+    "Wait; it resumes from its last checkpoint.",
+)
 INTERNAL_ERROR: Final = _reason(
     "InternalError",
     "every kind `Ready`, `Reconciling`",

@@ -219,7 +219,7 @@ async def operator(
     writer = Writer(client, children, resources, clock)
     tasks = TaskRunner(
         enqueue_owner,
-        limits={DATA: settings.data_workers, SEAL: _SEALS_AT_ONCE},
+        limits={DATA: 2 * settings.data_workers, SEAL: _SEALS_AT_ONCE},
         now=now,
         jitter=jitter,
     )

@@ -170,47 +170,46 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Seal what was begun, then do what the deletion policy says. Nothing of it needs a valid spec."""
     if names.FINALIZER not in (obj["metadata"].get("finalizers") or ()):
         return Look(obj=obj, status=None)
-    outcomes = Outcomes()
     retiring = Retiring.of(obj)
     try:
-        if ports.now() < retiring.deleted + SEAL_WAIT:
-            sealing = await _seal_first(ports, retiring, obj)
-            if sealing is not None:
-                outcomes = sealing
-                if not outcomes.is_done("seal"):
-                    return _look(ports, obj, outcomes)
-                look = _look(ports, obj, outcomes)
-                if look.status != obj.get("status"):
-                    # The seal is recorded before anything is let go.
-                    return look
-        outcomes["retire"] = await retire(ports, retiring, obj)
+        outcomes = await _end(ports, retiring, obj)
     except Conflict as error:
-        return Look(obj=obj, status=None, error=error, retry_seconds=0.05)
+        return Look(obj=obj, status=None, error=error)
     except Exception as error:
         outcome = of_error(error)
         if outcome.reason == reasons.INTERNAL_ERROR:
             log.exception("a bug: deletion failed unexpectedly")
         failing = ports.failures.note(retiring.key, "retire")
-        outcomes["retire"] = outcome.with_failure(*failing)
-        return _look(ports, obj, outcomes)
+        return _look(ports, obj, Outcomes(retire=outcome.with_failure(*failing)))
     ports.failures.clear(retiring.key, "retire")
-    if outcomes["retire"].is_done:
-        ports.namespaces.pop(retiring.key, None)
-    if outcomes["retire"].is_done:
-        return Look(obj=obj, status=None)
-    return _look(ports, obj, outcomes)
+    if not outcomes.is_done("retire"):
+        return _look(ports, obj, outcomes)
+    ports.namespaces.pop(retiring.key, None)
+    return Look(obj=obj, status=None)
 
 
-async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes | None:
-    """Seal the results of a run that was begun; None when there is nothing to seal."""
+async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+    """Return the outcomes of sealing and retiring; `retire` is missing while the seal is not recorded."""
+    outcomes = Outcomes()
+    if ports.now() < retiring.deleted + SEAL_WAIT:
+        outcomes = await _seal_first(ports, retiring, obj)
+        # The seal is recorded before anything is let go.
+        if outcomes and not (obj.get("status") or {}).get("seal"):
+            return outcomes
+    outcomes["retire"] = await retire(ports, retiring, obj)
+    return outcomes
+
+
+async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+    """Seal the results of a run that was begun; nothing is reported when there is nothing to seal."""
     try:
         experiment = Experiment.model_validate(obj)
     except ValidationError:
         log.warning("an Experiment that cannot be read is deleted without a seal")
-        return None
+        return Outcomes()
     status = experiment.status
     if status.run is None or status.seal is not None or not status.digest:
-        return None
+        return Outcomes()
     scope = Scope(ports, obj, experiment, ports.now())
     if status.run.completion_time is None or status.state != names.STATE_SEALED:
         await close(ports, retiring)
