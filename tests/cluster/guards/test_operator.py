@@ -357,6 +357,7 @@ def test_it_holds_the_one_lease_by_which_a_replica_leads(experiments: Kubectl) -
     [
         pytest.param(objects.role_binding(INSIDE, "more", "edit", "eve"), id="another role"),
         pytest.param(objects.credentials(INSIDE, "other"), id="another Secret"),
+        pytest.param(objects.namespace("elsewhere", uid=None), id="a namespace of anybody"),
         pytest.param(objects.job(PLAIN), id="a Job outside of experiments"),
         pytest.param(
             objects.credentials(PLAIN, "typed", kind="example.com/other"), id="a Secret with a type"

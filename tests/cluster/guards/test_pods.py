@@ -17,6 +17,7 @@ from cluster.guards.actors import (
     expect_admitted,
     expect_denied,
 )
+from support.api import ApiError
 
 RUNNER = "`serviceAccountName` must be 'glovebox-runner', the only identity of an experiment's pods"
 TOKEN = (
@@ -189,3 +190,23 @@ def test_kubernetes_and_breaking_the_glass_make_pods_of_jobs(experiments: Kubect
     expect_admitted(experiments.create(BREAK_GLASS, pod))
     path = f"/api/v1/namespaces/{objects.NAMESPACE}/pods"
     experiments.api(CLUSTER_ADMIN).acting_as(JOB_CONTROLLER).create(path, pod, dryRun="All")
+
+
+def test_a_volume_that_a_node_would_mount_over_its_network_is_refused(
+    experiments: Kubectl,
+) -> None:
+    """Pod Security admits it, also where it is restricted."""
+    volumes = [{"name": "far", "csi": {"driver": "nfs.example"}}]
+    answer = experiments.create(TENANT, objects.pod(objects.NAMESPACE, volumes=volumes))
+    assert "'glovebox-pods'" in answer.err
+    assert "`volumes` may be of the kinds" in answer.err
+
+
+def test_a_controller_gives_the_operator_s_mark_to_no_pod_of_others(experiments: Kubectl) -> None:
+    pod = objects.pod(objects.NAMESPACE)
+    pod["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
+    path = f"/api/v1/namespaces/{objects.NAMESPACE}/pods"
+    controller = experiments.api(CLUSTER_ADMIN).acting_as(JOB_CONTROLLER)
+    with pytest.raises(ApiError, match="'glovebox-pods'") as refusal:
+        controller.create(path, pod, dryRun="All")
+    assert refusal.value.message.endswith(MARKED)
