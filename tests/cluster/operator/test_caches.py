@@ -19,9 +19,9 @@ from cluster.operator.delivering import (
     pin,
     volumes_of,
 )
-from glovebox.kube.login import log_in
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.operator import open_operator
+from glovebox.kube.login import log_in
 from glovebox.settings import Settings
 from glovebox_local.operator_process import OPERATOR_USER
 from support.api import Api, path_of
@@ -249,7 +249,7 @@ async def test_a_cache_is_freed_when_its_pin_and_its_last_reader_are_gone(
     async def swept() -> dict[str, Any] | None:
         async with open_operator(Settings(), log_in) as parts:
             await parts.resync.prime()
-            await free_caches(parts.world)
+            await free_caches(parts.ports)
         found = team.api.find(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))
         return None if found is None or found["metadata"].get("deletionTimestamp") else found
 
@@ -282,6 +282,6 @@ async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for(OPERATOR_USER)))
     async with open_operator(Settings(), log_in) as parts:
         await parts.resync.prime()
-        await free_caches(parts.world)
+        await free_caches(parts.ports)
     found = team.api.get(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))
     assert "deletionTimestamp" not in found["metadata"]
