@@ -10,6 +10,7 @@ import pytest
 from cluster.engine.conftest import Login
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
+from glovebox.desired.drift import Drift
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import RESOURCE_QUOTA
 from glovebox.kube.objects import ObjectKey
@@ -107,7 +108,7 @@ async def test_an_immutable_object_is_recreated_by_its_uid(
     assert after["metadata"]["uid"] != before
 
 
-async def test_a_rival_is_named_and_after_five_repairs_left_alone_for_a_while(
+async def test_a_rival_is_named_and_what_isolates_waits_no_longer_than_a_second(
     client: Client, children: Children, namespace: str, api: Api
 ) -> None:
     now = 1000.0
@@ -124,6 +125,7 @@ async def test_a_rival_is_named_and_after_five_repairs_left_alone_for_a_while(
         assert applied.drift.manager.startswith("rival")
     assert outcomes == ["repaired"] * 5 + ["contended"] * 3
     assert applied.retry_seconds is not None
+    assert 0 < applied.retry_seconds <= 1
     now += applied.retry_seconds
     assert (await applier.ensure(quota(namespace), established=True)).result == "repaired"
 
@@ -151,6 +153,26 @@ async def test_removing_spares_an_object_that_took_the_place_of_the_one_that_was
     )
     assert applied.result == "unchanged"
     assert api.find(path(namespace)) is not None
+
+
+async def test_a_foreign_object_that_comes_back_again_and_again_is_removed_at_a_bounded_rate(
+    client: Client, children: Children, namespace: str, api: Api
+) -> None:
+    now = 1000.0
+    applier = Applier(client, children, lambda: now)
+    key = ObjectKey("ResourceQuota", namespace, "glovebox-quota")
+    results = []
+    for _ in range(8):
+        if api.find(path(namespace)) is None:
+            made = api.create(f"/api/v1/namespaces/{namespace}/resourcequotas", quota(namespace))
+            children.table(RESOURCE_QUOTA).seen(made)
+        applied = await applier.remove(RESOURCE_QUOTA, key, drift=Drift(key, "unexpected"))
+        results.append(applied.result)
+    assert results == ["removed"] * 5 + ["contended"] * 3
+    assert applied.retry_seconds is not None
+    now += applied.retry_seconds
+    applied = await applier.remove(RESOURCE_QUOTA, key, drift=Drift(key, "unexpected"))
+    assert applied.result == "removed"
 
 
 @pytest.fixture
