@@ -55,7 +55,8 @@ def check_owner(experiment: Experiment, live: Mapping[str, Any]) -> None:
     """
     metadata = live["metadata"]
     name = metadata["name"]
-    if not owns(experiment.status.namespace_uid, experiment.uid, live):
+    recorded = metadata["uid"] == experiment.status.namespace_uid
+    if not recorded and not _is_labelled_for(experiment.uid, live):
         raise Refused(
             reasons.NAMESPACE_TAKEN,
             f"namespace `{name}` exists and was not made for this Experiment; it is left untouched."
@@ -68,13 +69,22 @@ def check_owner(experiment: Experiment, live: Mapping[str, Any]) -> None:
         )
 
 
-def owns(recorded_uid: str, experiment_uid: str, live: Mapping[str, Any]) -> bool:
-    """Return whether a namespace is the experiment's: the recorded UID, or the label that only the operator may set.
+def may_delete(recorded_uid: str, experiment_uid: str, live: Mapping[str, Any]) -> bool:
+    """Return whether a namespace may be closed or deleted for an experiment that goes.
 
-    The label counts also where another UID is recorded: that namespace was recreated by the operator.
+    The UID that was recorded decides, whatever labels another namespace of that name bears; the
+    label counts only before a UID was recorded.
     """
-    metadata = live["metadata"]
-    if recorded_uid and metadata["uid"] == recorded_uid:
-        return True
-    labels = metadata.get("labels") or {}
+    if recorded_uid:
+        return bool(live["metadata"]["uid"] == recorded_uid)
+    return _is_labelled_for(experiment_uid, live)
+
+
+def _is_labelled_for(experiment_uid: str, live: Mapping[str, Any]) -> bool:
+    """Return whether the operator made a namespace for an experiment: nobody else may set the label.
+
+    For what is kept, this counts also where another UID is recorded: the operator recreated it, and
+    its answer was lost.
+    """
+    labels = live["metadata"].get("labels") or {}
     return bool(labels.get(names.LABEL_EXPERIMENT_UID) == experiment_uid)

@@ -25,7 +25,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.deliver import delete_volumes
 from glovebox.controllers.experiment.freeze import drop_credentials, freeze
-from glovebox.controllers.experiment.namespace import owns
+from glovebox.controllers.experiment.namespace import may_delete
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict
 from glovebox.kube.answers import NotFound
@@ -115,7 +115,7 @@ async def _own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | N
         live = await ports.reader.get(NAMESPACE, None, retiring.namespace)
     except NotFound:
         return None
-    return live if owns(retiring.namespace_uid, retiring.uid, live) else None
+    return live if may_delete(retiring.namespace_uid, retiring.uid, live) else None
 
 
 async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) -> Outcome | None:
