@@ -1,6 +1,6 @@
 """What a run of the tests has shown, and what it has not.
 
-The rows of docs/capabilities.md whose tests did not all pass.
+The entries of docs/capabilities.md whose tests did not all pass.
 
 A skipped test is easy to overlook. With GLOVEBOX_REQUIRE_NODE=1 it is a failure.
 """
@@ -19,14 +19,14 @@ import pytest
 REQUIRE = "GLOVEBOX_REQUIRE_NODE"
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "capabilities.md"
-_ROW = re.compile(r"^\| ([A-Z]\d+) \|([^|]*)\|(.*)$", re.MULTILINE)
+_ENTRY = re.compile(r"^\*\*([A-Z]\d+)\*\* (.*)\n\n((?:- .*\n)+)", re.MULTILINE)
 _NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 _TEST = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Capability:
-    """A row of the page.
+    """An entry of the page.
 
     Args:
         name: Such as `A2`.
@@ -40,19 +40,18 @@ class Capability:
 
 
 def read_capabilities(page: str, root: Path = _ROOT) -> list[Capability]:
-    """Return the rows of the page that name tests.
+    """Return the entries of the page's appendix, which name tests.
 
     A file that is named stands for every test in it.
     """
     return [
-        Capability(name, words.strip(), tuple(_tests(rest, root)))
-        for name, words, rest in _ROW.findall(page)
-        if _NAMED.search(rest)
+        Capability(name, words.strip(), tuple(_tests(tests, root)))
+        for name, words, tests in _ENTRY.findall(page)
     ]
 
 
-def _tests(row: str, root: Path) -> Iterator[str]:
-    for file, function in _NAMED.findall(row):
+def _tests(listed: str, root: Path) -> Iterator[str]:
+    for file, function in _NAMED.findall(listed):
         if function:
             yield f"{file}::{function}"
             continue

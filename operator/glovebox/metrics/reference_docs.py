@@ -34,6 +34,9 @@ usual `_bucket`, `_sum` and `_count`. `reason` is a word of the [conditions page
 WATCH: Final = {
     "glovebox_build": "Join it to see which version an instance runs.",
     "glovebox_objects": "`status=Failed` above 0: somebody has to act. See the objects' conditions.",
+    "glovebox_orphan_namespaces": (
+        "Above 0: somebody took a finalizer off. The namespaces were closed; delete them."
+    ),
     "glovebox_objects_unobserved": "Above 0 for minutes: the operator lags, or does not see a kind.",
     "glovebox_object_unhealthy": "Lists what is behind `glovebox_objects`, with the reason.",
     "glovebox_metrics_series_left_out": "Above 0: `glovebox_object_unhealthy` is not complete.",

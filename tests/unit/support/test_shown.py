@@ -13,9 +13,16 @@ from support.shown import Outcomes, not_shown, read_capabilities
 
 ROOT = Path(__file__).parents[3]
 PAGE = """
-| A1 | a namespace of its own | works | `tests/unit/test_one.py` |
-| A2 | routes closed | works | `tests/node/test_two.py::test_packets` `tests/unit/test_one.py` |
-| A3 | nothing yet | not yet | |
+| A3 | nothing yet | not yet |
+
+**A1** a namespace of its own
+
+- `tests/unit/test_one.py`
+
+**A2** routes closed
+
+- `tests/node/test_two.py::test_packets`
+- `tests/unit/test_one.py`
 """
 
 
