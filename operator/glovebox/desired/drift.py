@@ -34,9 +34,9 @@ class Drift:
     manager: str = ""
 
     def describe(self) -> str:
-        """Return the drift in words."""
+        """Return the drift in words: without the moment, because each new text is a status write."""
         where = f"{self.key.kind} `{self.key.name}`"
-        by = f" by {self.manager}" if self.manager else ""
+        by = f" by {self.manager.partition(' at ')[0]}" if self.manager else ""
         match self.change:
             case "deleted":
                 return f"{where} was deleted"

@@ -48,9 +48,10 @@ def mark_drift(
             if fight
             else "the profile says to alert, not to repair"
         )
-        builder.mark_true(types.DRIFT_DETECTED, reason, f"{_stable(what)}; {why}")
+        builder.mark_true(types.DRIFT_DETECTED, reason, f"{what}; {why}")
         return
-    if repaired and not _is_recent(previous, now):
+    if repaired and not is_fought_over(previous, now):
+        # In a fight the condition stays as it is, instead of changing with every blow.
         last = repaired[-1].drift
         what = last.describe() if last is not None else ""
         builder.mark_false(types.DRIFT_DETECTED, reasons.DRIFT_REPAIRED, f"{what}; restored")
@@ -63,7 +64,7 @@ def _record(
     builder: StatusBuilder, previous: Mapping[str, Any], repaired: list[Applied], now: datetime
 ) -> None:
     before = previous.get("drift") or {}
-    if _is_recent(previous, now):
+    if is_fought_over(previous, now):
         return
     last = repaired[-1].drift
     if last is None:
@@ -84,15 +85,10 @@ def _record(
     )
 
 
-def _is_recent(previous: Mapping[str, Any], now: datetime) -> bool:
+def is_fought_over(previous: Mapping[str, Any], now: datetime) -> bool:
     """Whether many repairs were recorded, the last a moment ago: a fight, which is not recorded blow by blow."""
     drift = previous.get("drift") or {}
     last = drift.get("lastRepairTime")
     if not last or drift.get("repairs", 0) < _FIGHT_REPAIRS:
         return False
     return now < datetime.fromisoformat(last) + timedelta(seconds=RECORD_SECONDS)
-
-
-def _stable(what: str) -> str:
-    """Return a description without the moment of the last write: each new one would be a status write."""
-    return what.partition(" at ")[0]

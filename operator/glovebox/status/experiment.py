@@ -27,7 +27,7 @@ from glovebox.api import reasons
 from glovebox.desired.drift import Applied
 from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
 from glovebox.status.builder import Answer, StatusBuilder, format_time
-from glovebox.status.drift import mark_drift
+from glovebox.status.drift import is_fought_over, mark_drift
 from glovebox.status.experiment_facts import (
     CredentialsFacts,
     Finding,
@@ -202,6 +202,10 @@ def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
     applied = [one for _, outcome in parts for one in outcome.applied]
     quota = [one for one in applied if one.key.kind in {RESOURCE_QUOTA.kind, LIMIT_RANGE.kind}]
     namespace = seen.previous.get("namespace", "")
+    if any(one.result in {"repaired", "removed"} for one in applied) and is_fought_over(
+        seen.previous, seen.now
+    ):
+        return  # restored a moment ago, as a moment before: the conditions do not change with it
     _mark_objects(
         builder,
         types.NAMESPACE_READY,

@@ -46,6 +46,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
+from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status
 from glovebox.status.outcome import Outcome, of_error, skipped
 
@@ -153,6 +154,8 @@ def _look(
     retries = [one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None]
     if status.get("provisioned") != (obj.get("status") or {}).get("provisioned"):
         retries.append(0.0)  # runs and the isolation check wait for nothing but this record
+    if _is_fight(status):
+        retries.append(float(RECORD_SECONDS))  # it may be over by then
     return Look(
         obj=obj,
         status=status,
@@ -160,6 +163,11 @@ def _look(
         error=next((one.error for one in outcomes.values() if one.is_failed), None),
         after=lambda: report.report(ports, key, obj, status, outcomes),
     )
+
+
+def _is_fight(status: Mapping[str, Any]) -> bool:
+    conditions = status.get("conditions") or ()
+    return any(entry["reason"] == reasons.WRITER_FIGHT for entry in conditions)
 
 
 def _retries(outcomes: Outcomes) -> list[Any]:
