@@ -50,8 +50,11 @@ def mark_drift(
         )
         builder.mark_true(types.DRIFT_DETECTED, reason, f"{what}; {why}")
         return
-    if repaired and not is_fought_over(previous, now):
-        # In a fight the condition stays as it is, instead of changing with every blow.
+    if is_fought_over(previous, now) and builder.current(types.DRIFT_DETECTED)[1] == (
+        reasons.WRITER_FIGHT
+    ):
+        return  # restored just now, as a moment before: the condition does not change with it
+    if repaired:
         last = repaired[-1].drift
         what = last.describe() if last is not None else ""
         builder.mark_false(types.DRIFT_DETECTED, reasons.DRIFT_REPAIRED, f"{what}; restored")

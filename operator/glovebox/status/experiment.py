@@ -202,10 +202,10 @@ def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
     applied = [one for _, outcome in parts for one in outcome.applied]
     quota = [one for one in applied if one.key.kind in {RESOURCE_QUOTA.kind, LIMIT_RANGE.kind}]
     namespace = seen.previous.get("namespace", "")
-    if any(one.result in {"repaired", "removed"} for one in applied) and is_fought_over(
-        seen.previous, seen.now
-    ):
-        return  # restored a moment ago, as a moment before: the conditions do not change with it
+    if is_fought_over(seen.previous, seen.now) and all(one.stands for one in applied):
+        fought = builder.current(types.NAMESPACE_READY)[1] == reasons.WRITER_FIGHT
+        if fought or any(one.drift is not None for one in applied):
+            return  # restored just now, as a moment before: conditions do not change with it
     _mark_objects(
         builder,
         types.NAMESPACE_READY,
