@@ -5,12 +5,19 @@
     |   `-- Refused       a rule of the platform forbids it (profile range, unpinned image, squatted name)
     |-- NotReady          something it depends on is missing or not ready: waits, and is woken by that thing
     |-- Conflict          somebody else wrote first: read again at once
-    |-- Unavailable       the API server or the store did not answer properly: retried with backoff
-    `-- Forbidden         the operator lacks a permission: retried with backoff, and reported
+    |   |-- NotFound      the object is not there (any more)
+    |   |-- AlreadyExists an object of that name is there already
+    |   `-- Expired       the version that was asked for is too old: list again
+    `-- Unavailable       the API server or the store did not answer properly: retried with backoff
+        |-- Forbidden     the operator lacks a permission: reported as well
+        `-- Fenced        another replica may be the leader by now: nothing was sent
+
+NotFound, AlreadyExists and Expired are answers that callers expect and catch. One that nobody caught
+means that what was read is not what is there any more, so it is treated as the conflict that it is.
 
 Messages are read by users through conditions: they say what was attempted, on what, and the cure.
-    No message ever
-holds a secret, a credential, or whether something exists in a namespace that did not consent.
+No message ever holds a secret, a credential, or whether something exists in a namespace that did
+not consent.
 """
 
 from __future__ import annotations
@@ -47,9 +54,36 @@ class Conflict(GloveboxError):  # noqa: N818 - as InvalidInput
     """Somebody else wrote first; read again and decide anew."""
 
 
+class NotFound(Conflict):
+    """The object is not there."""
+
+
+class AlreadyExists(Conflict):
+    """An object of that name is there already."""
+
+
+class Expired(Conflict):
+    """The resource version asked for is too old: list again."""
+
+
 class Unavailable(GloveboxError):  # noqa: N818 - as InvalidInput
-    """The API server or the store did not answer properly; retried with backoff."""
+    """The API server or the store did not answer properly; retried with backoff.
+
+    Args:
+        reason: As in GloveboxError.
+        message: As in GloveboxError.
+        effect_unknown: Whether the request may have taken effect although no answer says so: read
+            the object live before deciding anything about it.
+    """
+
+    def __init__(self, reason: str, message: str, *, effect_unknown: bool = False) -> None:
+        super().__init__(reason, message)
+        self.effect_unknown = effect_unknown
 
 
 class Forbidden(Unavailable):
-    """The operator lacks a permission there; retried with backoff, and reported with the missing right."""
+    """The operator lacks a permission there; retried with backoff, reported with the missing right."""
+
+
+class Fenced(Unavailable):
+    """This replica's lease is stale, so another may lead by now: the request was not sent."""

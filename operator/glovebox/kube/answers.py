@@ -1,35 +1,45 @@
-"""What an answer of the API server means: one table from HTTP codes and watch events to our errors."""
+"""What an answer of the API server means: one table from codes and watch events to our errors."""
 
 from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import aiohttp
 import orjson
 
 from glovebox.api import reasons
-from glovebox.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from glovebox.errors import (
+    AlreadyExists,
+    Conflict,
+    Expired,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+)
 from glovebox.kube.kinds import Kind
+from glovebox.kube.transport import Answer
+
+__all__ = ["AlreadyExists", "Expired", "NotFound", "checked_event", "refuse", "retry_after"]
 
 TOO_MANY_REQUESTS = 429
 UNAUTHORIZED = 401
 _GONE = 410
+_SERVER_ERRORS = 500
+_LONGEST_RETRY_AFTER_SECONDS = 30.0
 
 
-class NotFound(Exception):  # noqa: N818 - an answer, not a failure
-    """The object is not there."""
-
-
-class AlreadyExists(Exception):  # noqa: N818 - an answer, not a failure
-    """An object of that name is there already."""
-
-
-class Expired(Exception):  # noqa: N818 - an answer, not a failure
-    """The resource version asked for is too old: list again."""
-
-
-def refuse(verb: str, kind: Kind, path: str, code: int, raw: bytes) -> NoReturn:
+def refuse(
+    verb: str, kind: Kind, path: str, code: int, raw: bytes, *, mutating: bool = False
+) -> NoReturn:
     """Raise the error that an answer stands for.
+
+    Args:
+        verb: What was asked, for the message.
+        kind: Of what.
+        path: Where.
+        code: The HTTP code.
+        raw: The body, a Status where the API server itself answered.
+        mutating: Whether the request would have changed something: what a 5xx did is not known.
 
     Raises:
         NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput, Unavailable: As the
@@ -42,11 +52,11 @@ def refuse(verb: str, kind: Kind, path: str, code: int, raw: bytes) -> NoReturn:
     message = status.get("message") or f"HTTP {code}"
     match code:
         case 404:
-            raise NotFound(path)
+            raise NotFound(reasons.CONFLICT, f"{verb} {path}: it is not there")
         case 410:
-            raise Expired(path)
+            raise Expired(reasons.CONFLICT, f"{verb} {path}: {message}")
         case 409 if status.get("reason") == "AlreadyExists":
-            raise AlreadyExists(path)
+            raise AlreadyExists(reasons.CONFLICT, f"{verb} {path}: it is there already")
         case 409:
             raise Conflict(reasons.CONFLICT, f"{verb} {path}: {message}")
         case 401:
@@ -58,7 +68,11 @@ def refuse(verb: str, kind: Kind, path: str, code: int, raw: bytes) -> NoReturn:
             raise Forbidden(reasons.FORBIDDEN, f"{verb} {kind.plural}: {message}")
         case 400 | 413 | 422:
             raise InvalidInput(reasons.INVALID_SPEC, f"{verb} {path}: {message}")
-    raise Unavailable(reasons.API_UNAVAILABLE, f"{verb} {path}: HTTP {code}: {message}")
+    raise Unavailable(
+        reasons.API_UNAVAILABLE,
+        f"{verb} {path}: HTTP {code}: {message}",
+        effect_unknown=mutating and code >= _SERVER_ERRORS,
+    )
 
 
 def checked_event(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
@@ -72,13 +86,20 @@ def checked_event(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
         return event
     status = event.get("object", {})
     if status.get("code") == _GONE:
-        raise Expired(kind.plural)
+        raise Expired(reasons.CONFLICT, f"watching {kind.plural}: the version is too old")
     raise Unavailable(
         reasons.API_UNAVAILABLE, f"watching {kind.plural}: {status.get('message', 'unknown error')}"
     )
 
 
-def retry_after(answer: aiohttp.ClientResponse, attempt: int) -> float:
-    """Return the seconds that the server asks to wait, at most 30; without a word a growing time."""
-    told = answer.headers.get("Retry-After", "")
-    return min(float(told), 30.0) if told.isdigit() else 0.2 * 2**attempt
+def retry_after(answer: Answer, attempt: int, jitter: float) -> float:
+    """Return the seconds to wait after a 429: what the server asks for, at most 30.
+
+    Args:
+        answer: The refusal; without `Retry-After` the waits double from a fifth of a second.
+        attempt: How many refusals there were before.
+        jitter: From 0 to 1: lengthens the wait by up to a half, so that a crowd comes back spread.
+    """
+    asked = answer.headers.get("retry-after", "")
+    seconds = float(asked) if asked.isdigit() else 0.2 * 2**attempt
+    return min(seconds, _LONGEST_RETRY_AFTER_SECONDS) * (1 + jitter / 2)

@@ -1,28 +1,29 @@
-"""A small asynchronous client of the API server: plain dicts in and out over one bounded pool.
+"""A small asynchronous client of the API server: plain dicts in and out over one bounded transport.
 
-The official client is left out of the operator's process on purpose: it costs four times the CPU a
-request and 60 to 140 MiB of memory (docs/decisions/0002-api-client.md). Credentials come from kopf,
-so that both speak as the same user.
+The official client is left out of the hot path on purpose: it costs four times the CPU a request and
+60 to 140 MiB of memory (docs/decisions/0002-api-client.md).
 
 It refuses to hide anything: each answer that is not a success becomes one of our errors, and only
-    requests that are
-safe to repeat are repeated here (reads, and writes that the server says it did not take: 429).
+what is safe to repeat is repeated here: what the server says it did not do (401 once, after logging
+in again, and 429). An error says whether its request may have taken effect all the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any, NoReturn, Protocol, Self
+import inspect
+import math
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
-import aiohttp
 import orjson
+import structlog
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.errors import Unavailable
+from glovebox.errors import GloveboxError, Unavailable
 from glovebox.kube.answers import (
     TOO_MANY_REQUESTS,
     UNAUTHORIZED,
@@ -33,93 +34,155 @@ from glovebox.kube.answers import (
     retry_after,
 )
 from glovebox.kube.gate import Gate
-from glovebox.kube.kinds import Kind
+from glovebox.kube.http import AiohttpTransport
+from glovebox.kube.kinds import LEASE, Kind
+from glovebox.kube.transport import (
+    REQUESTS_AT_ONCE,
+    Answer,
+    Credentials,
+    Stream,
+    Transport,
+    TransportError,
+)
+
+__all__ = ["Client", "Credentials", "Expiring", "Fence", "Login", "Observer"]
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-# A connection a worker is enough; beyond 32 the API server only answers later (measured).
-POOL_SIZE = 32
 # Eight kinds are listed at once at the start: what they hold then is what the process keeps.
 PAGE_SIZE = 200
 REQUEST_TIMEOUT_SECONDS = 30.0
-# The server ends a watch after this time; silence for longer than the sum means a dead connection.
-WATCH_SECONDS = 290
+# The server ends a watch after this time; bookmarks come each minute, so silence for longer than
+# that means a dead connection.
+WATCH_SECONDS = 300.0
 WATCH_SILENCE_SECONDS = 75.0
 _TOO_MANY_REQUESTS_TRIES = 5
-# Watches hold a connection each, beside the pool for requests.
-WATCHES = 16
+# A 401 that follows a new login so soon is no matter of a token that ran out: the answer stands.
+_LOGIN_PAUSE_SECONDS = 5.0
+_CLOSE_SECONDS = 5.0
+log = structlog.get_logger(__name__)
 
 
-class Credentials(Protocol):
-    """What the client needs to know to connect; kopf's ConnectionInfo has this shape."""
+@runtime_checkable
+class Expiring(Protocol):
+    """Credentials that say themselves when it is time for new ones."""
 
-    @property
-    def server(self) -> str:
-        """The API server's URL."""
-        raise NotImplementedError
-
-    def as_http_headers(self) -> dict[str, str]:
-        """Return the Authorization header, or nothing when a client certificate is used."""
-        raise NotImplementedError
-
-    def as_ssl_context(self) -> ssl.SSLContext:
-        """Return the TLS settings, the client certificate included."""
+    def due(self) -> bool:
+        """Return whether to log in again before the next request."""
         raise NotImplementedError
 
 
+Login = Callable[[], "Credentials | Awaitable[Credentials]"]
 Observer = Callable[[str, str, int, float], None]
+# Returns for how many seconds this replica may still write; raises Fenced when it may not.
+Fence = Callable[[], float]
 
 
 def _nobody(verb: str, plural: str, code: int, seconds: float) -> None:
     """Count nothing."""
 
 
+def _always() -> float:
+    """Let everything pass: there is one process and no election."""
+    return math.inf
+
+
 class Client:
-    """One pool of connections to one API server.
+    """One transport to one API server, and what its answers mean.
 
     Args:
-        login: Gives fresh credentials; called at the start and again when the server answers 401.
-        observe: Told of each answer: verb, plural, HTTP code, seconds.
+        login: Gives fresh credentials, at once or awaited; called at the start, when they say that
+            they are due, and when the server answers 401.
+        observe: Told of each answer: verb, plural, HTTP code (0: none), seconds.
+        transport: Makes what carries the requests of one user.
+        fence: Asked before each mutating request (but those on Leases, by which leadership is won):
+            for how many seconds this replica may still write. A request takes no longer than that.
+        jitter: Returns a number from 0 to 1.
     """
 
-    def __init__(self, login: Callable[[], Credentials], observe: Observer = _nobody) -> None:
+    def __init__(
+        self,
+        login: Login,
+        observe: Observer = _nobody,
+        *,
+        transport: Callable[[Credentials], Transport] = AiohttpTransport,
+        fence: Fence = _always,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self._login = login
         self._observe = observe
-        self._credentials = login()
-        self._session: aiohttp.ClientSession | None = None
-        self._gate = Gate(POOL_SIZE)
+        self._make_transport = transport
+        self._jitter = jitter
+        self.fence = fence
+        self._credentials: Credentials | None = None
+        self._transport: Transport | None = None
+        self._renewed_at = -math.inf
+        self._renewing = asyncio.Lock()
+        self._draining: set[asyncio.Task[None]] = set()
+        self._gate = Gate(REQUESTS_AT_ONCE)
 
     async def __aenter__(self) -> Self:
-        self._session = self._open()
+        self._credentials = await self._log_in()
+        self._transport = self._make_transport(self._credentials)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            self._drain(transport)
+        if self._draining:
+            # Whoever still waits for an answer now has been cancelled, or is a watch.
+            await asyncio.wait(self._draining, timeout=_CLOSE_SECONDS)
+        for task in tuple(self._draining):
+            task.cancel()
+            await asyncio.wait((task,))
 
-    def _open(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            base_url=self._credentials.server,
-            connector=aiohttp.TCPConnector(
-                limit=POOL_SIZE + WATCHES,
-                ssl=self._credentials.as_ssl_context(),
-                keepalive_timeout=60,
-            ),
-            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, sock_connect=5),
-            headers={
-                "Accept": JSON,
-                "User-Agent": "glovebox",
-                **self._credentials.as_http_headers(),
-            },
-        )
+    async def _log_in(self) -> Credentials:
+        found = self._login()
+        return await found if inspect.isawaitable(found) else found
 
-    async def _relogin(self, used: aiohttp.ClientSession | None) -> None:
-        if self._session is not used:
-            return  # another request was first
-        self._credentials = self._login()
-        self._session = self._open()
-        if used is not None:
-            await used.close()
+    async def _current(self) -> Transport:
+        if isinstance(self._credentials, Expiring) and self._credentials.due():
+            try:
+                await self._renew(self._transport)
+            except Unavailable as error:
+                # The old ones may still be good; if not, the 401 says so.
+                log.warning("logging in again failed", error=error.message)
+        if self._transport is None:
+            raise Unavailable(
+                reasons.API_UNAVAILABLE, "the connection to the API server is not open"
+            )
+        return self._transport
+
+    async def _renew(self, used: Transport | None) -> bool:
+        """Log in again unless somebody else did meanwhile; return whether there is a new transport.
+
+        Requests in flight end on the old transport by themselves.
+        """
+        now = asyncio.get_running_loop().time
+        async with self._renewing:
+            if self._transport is not used or used is None:
+                return self._transport is not None
+            if now() < self._renewed_at + _LOGIN_PAUSE_SECONDS:
+                return False
+            self._renewed_at = now()
+            try:
+                credentials = await self._log_in()
+            except GloveboxError:
+                raise
+            except Exception as error:
+                raise Unavailable(
+                    reasons.API_UNAVAILABLE,
+                    f"logging in to the API server again failed: {error}",
+                ) from error
+            self._credentials, self._transport = credentials, self._make_transport(credentials)
+            self._drain(used)
+        return True
+
+    def _drain(self, transport: Transport) -> None:
+        task = asyncio.create_task(transport.close())
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any]:
         """Return an object.
@@ -137,7 +200,13 @@ class Client:
         field_selector: str = "",
         namespace: str | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the pages of a consistent list, at most 200 objects each, so that a large list is never held whole."""
+        """Yield the pages of a consistent list, at most 200 objects each.
+
+        A large list is so never held whole.
+
+        Raises:
+            Expired: Reading the pages took so long that the server forgot the list: begin again.
+        """
         params = {
             "limit": str(PAGE_SIZE),
             "labelSelector": label_selector,
@@ -154,16 +223,24 @@ class Client:
                 return
             params["continue"] = token
 
-    async def create(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
+    async def create(
+        self, kind: Kind, obj: dict[str, Any], *, dry_run: bool = False
+    ) -> dict[str, Any]:
         """Create an object and return what the server made of it.
+
+        Args:
+            kind: What it is.
+            obj: The whole object.
+            dry_run: Only ask whether the server would take it.
 
         Raises:
             AlreadyExists: The name is taken.
         """
         path = kind.path(obj["metadata"].get("namespace"))
-        return await self._request(
-            "POST", kind, path, body=obj, params={"fieldManager": names.FIELD_MANAGER}
-        )
+        params = {"fieldManager": names.FIELD_MANAGER}
+        if dry_run:
+            params["dryRun"] = "All"
+        return await self._request("POST", kind, path, body=obj, params=params)
 
     async def create_or_get(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
         """Create an object; return it, or what has its name already."""
@@ -175,7 +252,7 @@ class Client:
     async def replace(
         self, kind: Kind, obj: dict[str, Any], *, subresource: str | None = None
     ) -> dict[str, Any]:
-        """Replace an object whole; its `resourceVersion`, when given, must still be the current one.
+        """Replace an object whole; a `resourceVersion` in it must still be the current one.
 
         Raises:
             NotFound: It is not there any more.
@@ -208,16 +285,34 @@ class Client:
             "PATCH", kind, path, body=patch, params=params, content_type=MERGE_PATCH
         )
 
-    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str) -> None:
-        """Delete the object with that very UID; one that took its place stays, and one that is gone is fine.
+    async def delete(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str | None = None,
+    ) -> None:
+        """Delete the object with that very UID; what took its place stays, one that is gone is fine.
+
+        Args:
+            kind: What it is.
+            namespace: Where it is.
+            name: Its name.
+            uid: Which one.
+            resource_version: When given, the version that was looked at must be the current one.
 
         Raises:
-            Conflict: Another object has the name now.
+            Conflict: Another object has the name now, or it was written since.
         """
+        preconditions = {"uid": uid}
+        if resource_version is not None:
+            preconditions["resourceVersion"] = resource_version
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": {"uid": uid},
+            "preconditions": preconditions,
             "propagationPolicy": "Background",
         }
         try:
@@ -240,8 +335,11 @@ class Client:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        seconds: float = WATCH_SECONDS,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield watch events until the server ends the stream; a silent connection is given up after 75 seconds.
+        """Yield watch events until the server ends the stream, after about `seconds`.
+
+        A connection that is silent for 75 seconds is given up.
 
         Raises:
             Expired: The resource version is too old (410, as a status or in the stream).
@@ -251,35 +349,39 @@ class Client:
             "watch": "1",
             "resourceVersion": resource_version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(WATCH_SECONDS),
+            "timeoutSeconds": str(round(seconds)),
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
         }
         params = {key: value for key, value in params.items() if value}
-        session = self._session
-        if session is None:
-            raise Unavailable(
-                reasons.API_UNAVAILABLE, "the connection to the API server is not open"
-            )
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=WATCH_SILENCE_SECONDS)
         try:
-            # Objects can be 1.5 MiB on one line, far above aiohttp's line limit: lines are cut
-            # here.
-            async with session.get(kind.path(), params=params, timeout=timeout) as answer:
-                if answer.status != 200:  # noqa: PLR2004 - the one success of a watch
-                    await self._refuse(
-                        "WATCH", kind, kind.path(), answer.status, await answer.read(), session
-                    )
+            async with self._opened(kind, params) as stream:
                 rest = b""
-                async for chunk in answer.content.iter_any():
+                async for chunk in stream.chunks():
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
                         if line:
                             yield checked_event(orjson.loads(line), kind)
-        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
+        except (TransportError, orjson.JSONDecodeError) as error:
             raise Unavailable(
-                reasons.API_UNAVAILABLE, f"watching {kind.plural} broke off: {type(error).__name__}"
+                reasons.API_UNAVAILABLE, f"watching {kind.plural} broke off: {error}"
             ) from error
+
+    @asynccontextmanager
+    async def _opened(self, kind: Kind, params: Mapping[str, str]) -> AsyncIterator[Stream]:
+        """Open a watch that was accepted; logs in again once when the credentials are refused."""
+        path = kind.path()
+        for last in (False, True):
+            transport = await self._current()
+            async with transport.stream(
+                path, params=params, silence_seconds=WATCH_SILENCE_SECONDS
+            ) as stream:
+                if stream.status < 300:  # noqa: PLR2004 - HTTP success
+                    yield stream
+                    return
+                raw = b"".join([chunk async for chunk in stream.chunks()])
+            if last or stream.status != UNAUTHORIZED or not await self._renew(transport):
+                refuse("WATCH", kind, path, stream.status, raw)
 
     async def _request(
         self,
@@ -294,50 +396,84 @@ class Client:
     ) -> dict[str, Any]:
         data = orjson.dumps(body) if body is not None else None
         verb = verb or method
-        for attempt in range(_TOO_MANY_REQUESTS_TRIES):
-            session = self._session
-            if session is None:
-                raise Unavailable(
-                    reasons.API_UNAVAILABLE, "the connection to the API server is not open"
+        mutating = method != "GET"
+        logged_in_again = False
+        attempt = 0
+        while True:
+            async with self._gate:
+                transport = await self._current()
+                answer = await self._sent(
+                    transport, method, kind, path, params or {}, data, content_type, verb
                 )
-            started = time.perf_counter()
-            try:
-                headers = {"Content-Type": content_type}
-                async with (
-                    self._gate,
-                    session.request(
-                        method, path, data=data, params=params, headers=headers
-                    ) as answer,
-                ):
-                    raw = await answer.read()
-                    self._observe(verb, kind.plural, answer.status, time.perf_counter() - started)
-                    if answer.status < 300:  # noqa: PLR2004 - HTTP success
-                        result: dict[str, Any] = orjson.loads(raw)
-                        return result
-                    if answer.status == TOO_MANY_REQUESTS:
-                        await asyncio.sleep(retry_after(answer, attempt))
-                        continue
-                    await self._refuse(verb, kind, path, answer.status, raw, session)
-            except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
-                self._observe(verb, kind.plural, 0, time.perf_counter() - started)
-                raise Unavailable(
-                    reasons.API_UNAVAILABLE, f"{verb} {path}: {type(error).__name__}: {error}"
-                ) from error
+            if answer.status < 300:  # noqa: PLR2004 - HTTP success
+                return _decoded(answer, verb, path, mutating=mutating)
+            # What waits, waits outside of the gate: others may go on meanwhile.
+            if answer.status == TOO_MANY_REQUESTS:
+                attempt += 1
+                if attempt == _TOO_MANY_REQUESTS_TRIES:
+                    self._shed(verb, path)
+                await asyncio.sleep(retry_after(answer, attempt - 1, self._jitter()))
+                continue
+            if answer.status == UNAUTHORIZED and not logged_in_again:
+                logged_in_again = True
+                if await self._renew(transport):
+                    continue
+            refuse(verb, kind, path, answer.status, answer.body, mutating=mutating)
+
+    async def _sent(
+        self,
+        transport: Transport,
+        method: str,
+        kind: Kind,
+        path: str,
+        params: Mapping[str, str],
+        data: bytes | None,
+        content_type: str,
+        verb: str,
+    ) -> Answer:
+        mutating = method != "GET"
+        timeout = REQUEST_TIMEOUT_SECONDS
+        if mutating and kind != LEASE:
+            timeout = min(timeout, self.fence())
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await transport.request(
+                    method,
+                    path,
+                    params=params,
+                    body=data,
+                    content_type=content_type,
+                    timeout_seconds=timeout,
+                )
+        except (TransportError, TimeoutError) as error:
+            self._observe(verb, kind.plural, 0, clock() - started)
+            sent = error.sent if isinstance(error, TransportError) else True
+            what = str(error) or f"no answer within {timeout:.0f} s"
+            raise Unavailable(
+                reasons.API_UNAVAILABLE,
+                f"{verb} {path}: {what}",
+                effect_unknown=mutating and sent,
+            ) from error
+        self._observe(verb, kind.plural, answer.status, clock() - started)
+        return answer
+
+    def _shed(self, verb: str, path: str) -> NoReturn:
         raise Unavailable(
             reasons.API_UNAVAILABLE,
             f"{verb} {path}: the API server is shedding load; tried {_TOO_MANY_REQUESTS_TRIES}"
             " times",
         )
 
-    async def _refuse(
-        self,
-        verb: str,
-        kind: Kind,
-        path: str,
-        code: int,
-        raw: bytes,
-        session: aiohttp.ClientSession,
-    ) -> NoReturn:
-        if code == UNAUTHORIZED:
-            await self._relogin(session)
-        refuse(verb, kind, path, code, raw)
+
+def _decoded(answer: Answer, verb: str, path: str, *, mutating: bool) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = orjson.loads(answer.body)
+    except orjson.JSONDecodeError as error:
+        raise Unavailable(
+            reasons.API_UNAVAILABLE,
+            f"{verb} {path}: the answer was cut off",
+            effect_unknown=mutating,
+        ) from error
+    return result

@@ -36,7 +36,7 @@ class Kind:
     def path(
         self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
     ) -> str:
-        """Return the path of an object, of a namespace's collection, or (without a namespace) of all of them."""
+        """Return the path of an object, of a namespace's collection, or without one of all."""
         parts = [self.prefix]
         if namespace and self.namespaced:
             parts += ["namespaces", namespace]
@@ -70,6 +70,7 @@ JOB = Kind("batch/v1", "Job", "jobs")
 PERSISTENT_VOLUME = Kind("v1", "PersistentVolume", "persistentvolumes", namespaced=False)
 PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 # What an experiment's namespace is made of; each is watched.
 CHILD_KINDS = (

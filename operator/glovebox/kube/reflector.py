@@ -18,7 +18,6 @@ from typing import Any, Protocol
 import structlog
 
 from glovebox.errors import GloveboxError
-from glovebox.kube.answers import Expired, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind
 from glovebox.kube.objects import ObjectKey, key_of
@@ -65,7 +64,7 @@ class Reflector:
         self._client = client
         self._kind = kind
         self._cache = cache
-        self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
+        self._label_selector, self._field_selector = label_selector, field_selector
         self._resync_seconds = resync_seconds
         self.last_list_time = 0.0
         self.last_contact_time = 0.0
@@ -87,7 +86,7 @@ class Reflector:
                     version,
                     until=time.monotonic() + self._resync_seconds * random.uniform(0.8, 1.2),  # noqa: S311
                 )
-            except (GloveboxError, Expired, NotFound) as error:
+            except GloveboxError as error:
                 self.failure = str(error)
                 log.warning(
                     "list or watch failed, trying again",
@@ -101,7 +100,9 @@ class Reflector:
     async def _list(self) -> str:
         seen: set[ObjectKey] = set()
         version = ""
-        async for page in self._client.pages(self._kind, **self._selectors):
+        async for page in self._client.pages(
+            self._kind, label_selector=self._label_selector, field_selector=self._field_selector
+        ):
             for item in page.get("items") or ():
                 seen.add(key_of(self._kind, item))
                 self._cache.seen(self._kind, item)
@@ -124,4 +125,9 @@ class Reflector:
                         self._cache.gone(self._kind, obj)
 
     def _events(self, version: str) -> AsyncIterator[dict[str, Any]]:
-        return self._client.watch(self._kind, version, **self._selectors)
+        return self._client.watch(
+            self._kind,
+            version,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+        )

@@ -1,15 +1,39 @@
 """The seam below the client: bytes to and from one API server.
 
-`Client` decides what is asked and what an answer means; a transport only carries it. The real one is a pool of aiohttp
-connections; the simulation puts an in-memory API server in its place, so that the client itself is under test as well.
+`Client` decides what is asked and what an answer means; a transport only carries it. The real one is
+a pool of aiohttp connections; the simulation puts an in-memory API server in its place, so that the
+client itself is under test as well.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
+
+# A connection a worker is enough; beyond 32 the API server only answers later (measured).
+REQUESTS_AT_ONCE = 32
+# Watches hold a connection each, beside the requests.
+WATCHES_AT_ONCE = 24
+
+
+class Credentials(Protocol):
+    """What a transport needs to know to connect; kopf's ConnectionInfo has this shape."""
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        raise NotImplementedError
+
+    def as_http_headers(self) -> dict[str, str]:
+        """Return the Authorization header, or nothing when a client certificate is used."""
+        raise NotImplementedError
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """Return the TLS settings, the client certificate included."""
+        raise NotImplementedError
 
 
 class TransportError(Exception):
@@ -88,5 +112,5 @@ class Transport(Protocol):
         raise NotImplementedError
 
     async def close(self) -> None:
-        """Let what is in flight end, and close the connections."""
+        """Let what is in flight end by itself, then close the connections; at once when cancelled."""
         raise NotImplementedError
