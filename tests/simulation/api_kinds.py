@@ -27,14 +27,6 @@ class Served:
     is_custom: bool = False
 
 
-LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
-CRD = Kind(
-    "apiextensions.k8s.io/v1",
-    "CustomResourceDefinition",
-    "customresourcedefinitions",
-    namespaced=False,
-)
-
 SERVED = {
     (entry.kind.api_version, entry.kind.plural): entry
     for entry in (
@@ -55,6 +47,6 @@ SERVED = {
         Served(kinds.PERSISTENT_VOLUME, has_status=True),
         Served(kinds.PERSISTENT_VOLUME_CLAIM, has_status=True),
         Served(kinds.EVENT),
-        Served(LEASE),
+        Served(kinds.LEASE),
     )
 }
