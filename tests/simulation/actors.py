@@ -121,7 +121,8 @@ class Actors:
         asked = Asked("serviceaccount-controller", "create", SERVICE_ACCOUNT, name, "default")
         self._try(
             lambda: self._server.create(
-                asked, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+                asked,
+                {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}},
             )
         )
 
@@ -159,9 +160,7 @@ class Actors:
     def _delete(self, kind: Kind, obj: Json, user: str) -> None:
         metadata = obj["metadata"]
         asked = Asked(user, "delete", kind, metadata.get("namespace", ""), metadata["name"])
-        self._try(
-            lambda: self._server.delete(asked, {"preconditions": {"uid": metadata["uid"]}})
-        )
+        self._try(lambda: self._server.delete(asked, {"preconditions": {"uid": metadata["uid"]}}))
 
     def _try(self, act: Callable[[], object]) -> bool:
         try:
@@ -229,7 +228,9 @@ class Actors:
         ended = {**job.get("status", {}), **status, "conditions": [condition]}
         if word == "Complete":
             ended["completionTime"] = moment
-        self._story.tell("jobs", f"{job['metadata']['namespace']}/{job['metadata']['name']}: {word}")
+        self._story.tell(
+            "jobs", f"{job['metadata']['namespace']}/{job['metadata']['name']}: {word}"
+        )
         self._write_status(JOB, job, ended)
 
     def _pods_of(self, job: Json) -> list[Json]:
@@ -237,9 +238,7 @@ class Actors:
         return [
             pod
             for pod in self._server.everything(POD, job["metadata"]["namespace"])
-            if any(
-                entry["uid"] == uid for entry in pod["metadata"].get("ownerReferences") or ()
-            )
+            if any(entry["uid"] == uid for entry in pod["metadata"].get("ownerReferences") or ())
         ]
 
     def _make_pod(self, job: Json) -> bool:
@@ -330,7 +329,9 @@ class Actors:
         )
         live = self._now(kind, obj)
         if live is not None:
-            rest = {key: value for key, value in live["metadata"].items() if key != "resourceVersion"}
+            rest = {
+                key: value for key, value in live["metadata"].items() if key != "resourceVersion"
+            }
             self._try(
                 lambda: self._server.replace(asked, {**live, "metadata": rest, "status": status})
             )

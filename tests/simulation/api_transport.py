@@ -88,7 +88,9 @@ def parse(method: str, path: str, user: str, params: Mapping[str, str]) -> Asked
         Refused: No such path is served.
     """
     parts = [unquote(part) for part in path.strip("/").split("/")]
-    version, rest = (parts[1], parts[2:]) if parts[0] == "api" else ("/".join(parts[1:3]), parts[3:])
+    version, rest = (
+        (parts[1], parts[2:]) if parts[0] == "api" else ("/".join(parts[1:3]), parts[3:])
+    )
     namespace = ""
     is_inside = rest[0] == "namespaces" and len(rest) > 2 and (version, rest[2]) in SERVED
     if is_inside:
@@ -342,9 +344,10 @@ class SimStream:
                 if fault.name == "silent":
                     await asyncio.sleep(self._silence)
                 raise TransportError("the watch broke off (simulated)")
-            if loop.time() >= bookmark_at and self._params.get("allowWatchBookmarks"):
+            if loop.time() >= bookmark_at:
                 bookmark_at = loop.time() + _BOOKMARK_SECONDS
-                yield _line(self._watch.bookmark())
+                if self._params.get("allowWatchBookmarks"):
+                    yield _line(self._watch.bookmark())
             try:
                 async with asyncio.timeout(max(0.0, min(until, bookmark_at) - loop.time())):
                     await self._server.changed()

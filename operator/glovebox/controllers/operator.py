@@ -22,9 +22,11 @@ from glovebox.engine.key_queue import Priority
 from glovebox.engine.resync import Resync
 from glovebox.engine.workers import Workers
 from glovebox.kube.client import Client, Credentials
+from glovebox.kube.http import AiohttpTransport
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, JOB, POD, SECRET
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key, Resources
+from glovebox.kube.transport import Transport
 from glovebox.kube.workloads import Workloads
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import StateCollector
@@ -92,15 +94,34 @@ class Operator:
 _STUCK_SECONDS = 600.0
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @asynccontextmanager
-async def operator(settings: Settings, login: Callable[[], Credentials]) -> AsyncIterator[Operator]:
-    """Open everything that an operator needs, and close it again."""
+async def operator(
+    settings: Settings,
+    login: Callable[[], Credentials],
+    *,
+    transport: Callable[[Credentials], Transport] = AiohttpTransport,
+    stores: Stores | None = None,
+    now: Callable[[], datetime] = _now,
+) -> AsyncIterator[Operator]:
+    """Open everything that an operator needs, and close it again.
+
+    Args:
+        settings: Of the process.
+        login: See `Client`.
+        transport: See `Client`.
+        stores: The object stores; None for real ones. Closed with the operator.
+        now: Time of day, UTC.
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     metrics = EngineMetrics(registry)
-    stores = Stores(threads=settings.store_threads)
+    stores = stores or Stores(threads=settings.store_threads)
     resources = Resources()
     workers = Workers(settings.workers, settings.data_workers)
     woken: dict[Key, float] = {}
@@ -118,7 +139,7 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             workers.wake(Key.parse(owner))
 
     workloads = Workloads(follow)
-    async with Client(login, metrics.observe_api) as client:
+    async with Client(login, metrics.observe_api, transport=transport) as client:
         world = World(
             settings=settings,
             client=client,
@@ -127,8 +148,8 @@ async def operator(settings: Settings, login: Callable[[], Credentials]) -> Asyn
             children=children,
             applier=Applier(client, children, time.monotonic),
             metrics=metrics,
-            events=EventRecorder(client, _now, socket.gethostname()),
-            now=_now,
+            events=EventRecorder(client, now, socket.gethostname()),
+            now=now,
             wake=workers.wake,
             woken=woken,
         )
@@ -174,7 +195,3 @@ def _reflectors(
         for kind in (JOB, POD)
     ]
     return reflectors
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
