@@ -125,6 +125,8 @@ class ApiServer:
         # Each may raise Refused.
         self.admission: list[Callable[[Asked], None]] = []
         self.on_change: list[Callable[[Change], None]] = []
+        # Told of each deletion of one object and its preconditions, before it is looked at.
+        self.on_delete: list[Callable[[Asked, Json], None]] = []
 
     # -- reading
 
@@ -315,6 +317,11 @@ class ApiServer:
         Raises:
             Refused: As the real one does.
         """
+        for listener in self.on_delete:
+            listener(asked, options.get("preconditions") or {})
+        return self._delete(asked, options, dry_run=dry_run)
+
+    def _delete(self, asked: Asked, options: Json, *, dry_run: bool = False) -> Json:
         old = self._found(asked)
         self._require_preconditions(asked, old, options.get("preconditions") or {})
         self._admit(
@@ -364,7 +371,7 @@ class ApiServer:
         self._admit(asked)
         for obj in self.everything(asked.kind, asked.namespace):
             if labels(obj) and fields(obj):
-                self.delete(
+                self._delete(
                     Asked(
                         asked.user,
                         "delete",

@@ -246,7 +246,7 @@ def experiment_spec(*, run: bool = True, pin: str = "", **changes: Any) -> Json:
     if run:
         spec["run"] = {"image": "trainer", "command": ["python", "train.py"]}
     if pin:
-        spec["inputs"] = {"datasets": [{"name": "train", "pinRef": {"name": pin}}]}
+        spec["inputs"] = {"datasets": [{"name": "train", "pinRef": {"name": pin}, "role": "train"}]}
     return {**spec, **changes}
 
 
