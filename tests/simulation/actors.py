@@ -208,7 +208,7 @@ class Actors:
     async def _until_pods_change(self, job: Json) -> bool:
         before = [(pod["metadata"]["uid"], _phase(pod)) for pod in self._pods_of(job)]
         while True:
-            await self._server.changed()
+            await self._server.changed(POD)
             live = self._now(JOB, job)
             if live is None or _dying(live):
                 return False

@@ -121,7 +121,7 @@ class ApiServer:
         self._log: dict[Kind, list[Change]] = {entry.kind: [] for entry in SERVED.values()}
         self._rest_of: dict[str, tuple[int, list[Json]]] = {}
         self._tokens = itertools.count(1)
-        self._changed = asyncio.Event()
+        self._waiting: dict[Kind, list[asyncio.Future[None]]] = {}
         # Each may raise Refused.
         self.admission: list[Callable[[Asked], None]] = []
         self.on_change: list[Callable[[Change], None]] = []
@@ -219,7 +219,8 @@ class ApiServer:
         self._oldest = self.version
         for log in self._log.values():
             log.clear()
-        self._changed.set()
+        for kind in tuple(self._waiting):
+            self._wake(kind)
 
     # -- writing
 
@@ -588,7 +589,7 @@ class ApiServer:
 
     def _publish(self, change: Change) -> None:
         self._log[change.served.kind].append(change)
-        self._changed.set()
+        self._wake(change.served.kind)
         for listener in tuple(self.on_change):
             listener(change)
 
@@ -609,10 +610,21 @@ class ApiServer:
             first -= 1
         return log[first:]
 
-    async def changed(self) -> None:
-        """Wait until anything changes."""
-        self._changed.clear()
-        await self._changed.wait()
+    def _wake(self, kind: Kind) -> None:
+        for future in self._waiting.pop(kind, ()):
+            if not future.done():
+                future.set_result(None)
+
+    async def changed(self, kind: Kind, seconds: float = 3600.0) -> None:
+        """Wait until an object of a kind changes, or so long."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting.setdefault(kind, []).append(future)
+        timer = loop.call_later(max(0.0, seconds), lambda: future.done() or future.set_result(None))
+        try:
+            await future
+        finally:
+            timer.cancel()
 
 
 @dataclass(slots=True)

@@ -348,12 +348,11 @@ class SimStream:
                 bookmark_at = loop.time() + _BOOKMARK_SECONDS
                 if self._params.get("allowWatchBookmarks"):
                     yield _line(self._watch.bookmark())
-            try:
-                async with asyncio.timeout(max(0.0, min(until, bookmark_at) - loop.time())):
-                    await self._server.changed()
-            except TimeoutError:
-                continue
-            await asyncio.sleep(self._transport._way())
+            before = self._server.version
+            wait = min(until, bookmark_at) - loop.time()
+            await self._server.changed(self._asked.kind, wait)
+            if self._server.version != before:
+                await asyncio.sleep(self._transport._way())
 
 
 def _packed(code: int, answer: Any) -> Answer:

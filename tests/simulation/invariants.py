@@ -15,7 +15,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.kube.kinds import EVENT, EXPERIMENT, JOB, LEASE, NAMESPACE, POD, ROLE_BINDING, SECRET
 from simulation.api_server import Asked, Change
-from simulation.process import OPERATOR
+from simulation.process import OPERATOR, RESYNC_SECONDS
 from simulation.promises import POLICIES, QUOTA, Ledger, Standing
 from simulation.world import BUCKET, TEAM, World, condition, is_true
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 # How far a healthy cache is behind, plus one look.
 _LAG_SECONDS: Final = 10.0
 # The same after a gap in a watch that nobody can notice: until the next list of everything.
-_RESYNC_SECONDS: Final = 900.0
+_RESYNC_SECONDS: Final = 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 16
 # What changes on a timer, by kind.
 _TIMES: Final = {

@@ -24,6 +24,8 @@ from simulation.story import Story
 
 Json = dict[str, Any]
 OPERATOR: Final = "system:serviceaccount:glovebox-system:glovebox"
+# Shorter than in life, so that a run needs fewer virtual hours.
+RESYNC_SECONDS: Final = 120.0
 PLATFORM_IMAGE: Final = "registry.example/glovebox@sha256:" + "e" * 64
 
 
@@ -98,7 +100,7 @@ class Process:
         self.operator = None
 
     async def _run(self) -> None:
-        settings = Settings(image=PLATFORM_IMAGE)
+        settings = Settings(image=PLATFORM_IMAGE, resync_seconds=RESYNC_SECONDS)
         try:
             async with operator(
                 settings,

@@ -33,8 +33,10 @@ _REFUSED_KINDS: Final = (
     "jobs",
 )
 # Long enough for a list of everything, all backoffs, and a look after them.
-_RECOVERY_SECONDS: Final = 2_400.0
-_QUIET_SECONDS: Final = 1_300.0
+_RECOVERY_SECONDS: Final = 600.0
+_QUIET_SECONDS: Final = 300.0
+# Long enough for sessions to be renewed.
+_LONG_SECONDS: Final = 3_000.0
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class Scenario:
     deleted_at_the_end: bool = False
     slowest: float = 1.0
     clock_jump: float = 0.0
+    is_long: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> Scenario:
@@ -70,6 +73,7 @@ class Scenario:
             deletion=dice.choice(("Freeze", "Delete", "Retain")),
             deleted_at_the_end=dice.random() < 0.3,
             slowest=dice.choice((0.2, 1.0, 5.0)),
+            is_long=dice.random() < 0.15,
         )
         scenario.plan = _plan(dice)
         if dice.random() < 0.3:
@@ -240,7 +244,7 @@ class Schedule:
         for rule in scenario.plan.rules:
             if rule.ends != _FOR_EVER:
                 await asyncio.sleep(max(0.0, rule.ends - loop.time()))
-        await asyncio.sleep(_RECOVERY_SECONDS)
+        await asyncio.sleep(_LONG_SECONDS if scenario.is_long else _RECOVERY_SECONDS)
         self._people.pay()
         self.promises.standing_conditions(lag=120.0)
         quiet_from = loop.time()
