@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from glovebox.kube.kinds import CONFIG_MAP, JOB, NAMESPACE, POD, SECRET, Kind
+from glovebox.kube.kinds import CONFIG_MAP, JOB, LEASE, NAMESPACE, POD, SECRET, Kind
 from simulation.api_content import (
     Json,
     PatchTestError,
@@ -283,6 +283,14 @@ class ApiServer:
         """
         old = self._found(asked)
         given = obj.get("metadata") or {}
+        served = SERVED[asked.kind.api_version, asked.kind.plural]
+        if (served.is_custom or asked.kind == LEASE) and not given.get("resourceVersion"):
+            raise Refused(
+                422,
+                "Invalid",
+                f'{asked.kind.plural} "{asked.name}" is invalid: metadata.resourceVersion: Invalid'
+                " value: 0: must be specified for an update",
+            )
         if given.get("name") not in (None, asked.name):
             raise Refused(
                 400,
@@ -456,9 +464,6 @@ class ApiServer:
         if not served.has_status:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         new = {key: value for key, value in old.items() if key != "status"}
-        if served.is_custom:
-            # Of a custom resource the whole metadata goes with a status, finalizers included.
-            new["metadata"] = _metadata(old["metadata"], wanted.get("metadata") or {})
         if "status" in wanted:
             new["status"] = wanted["status"]
         return new

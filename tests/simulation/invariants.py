@@ -52,6 +52,7 @@ class Promises:
         only_transient: Whether nothing but short faults happens, so that what stands must go on
             being told so.
         strict_secrets: Whether credentials count as access.
+        drift: The profile's policy for objects that people changed.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Promises:
         gaps: bool,
         only_transient: bool,
         strict_secrets: bool = True,
+        drift: str = "Repair",
     ) -> None:
+        self.drift = drift
         self._world = world
         self._lag = _RESYNC_SECONDS if gaps else _LAG_SECONDS
         self._only_transient = only_transient
@@ -166,17 +169,21 @@ class Promises:
                 yield "NamespaceReady", "the namespace is not there"
             return
         missing = standing.missing(longer_than=lag, now=now)
-        if missing:
-            yield "NamespaceReady", f"not as declared: {', '.join(missing)}"
+        never = [name for name, since in standing.missing_since.items() if not since]
+        # What was Ignored by the profile's word is not told; what never was there always is.
+        told = never if self.drift == "Ignore" else missing
+        if told:
+            yield "NamespaceReady", f"not as declared: {', '.join(told)}"
         if standing.dying_since is not None and now - standing.dying_since > lag:
             yield "NamespaceReady", "the namespace is being deleted"
-        bad = [name for name in missing if name in QUOTA]
+        bad = [name for name in told if name in QUOTA]
         if bad:
             yield "QuotaApplied", f"not as declared: {', '.join(bad)}"
         bad = [name for name in missing if name in POLICIES]
         if bad:
             yield "Isolated", f"not as declared: {', '.join(bad)}"
-        bad = [*missing, *(["it was never complete"] if not standing.complete else [])]
+        bad = [*(missing if self.drift == "Repair" else never)]
+        bad += [] if standing.complete else ["it was never complete"]
         if bad and not is_true(obj, "Sealed"):
             yield "Ready", f"not as declared: {', '.join(bad)}"
 

@@ -195,6 +195,7 @@ class Schedule:
         self.promises = Promises(
             world,
             gaps=bool(plan.watch_rate),
+            drift=scenario.drift,
             only_transient=not (
                 plan.rules
                 or plan.crash
