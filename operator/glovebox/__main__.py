@@ -12,7 +12,7 @@ import kopf
 import structlog
 from pydantic import ValidationError
 
-from glovebox.controllers.operator import operator
+from glovebox.controllers.operator import open_operator
 from glovebox.handlers.resources import register, settings
 from glovebox.handlers.web import serve
 from glovebox.settings import PREFIX, Settings
@@ -51,7 +51,7 @@ async def run(chosen: Settings) -> None:
         return log_in()
 
     async with (
-        operator(chosen, log_in) as parts,
+        open_operator(chosen, log_in) as parts,
         serve(parts, chosen.http_host, chosen.http_port) as port,
     ):
         register(registry, parts)

@@ -10,7 +10,8 @@
     |   `-- Expired       the version that was asked for is too old: list again
     `-- Unavailable       the API server or the store did not answer properly: retried with backoff
         |-- Forbidden     the operator lacks a permission: reported as well
-        `-- Fenced        another replica may be the leader by now: nothing was sent
+        |-- Fenced        another replica may be the leader by now: nothing was sent
+        `-- Rejected      the API server does not take an object of ours: a policy refuses it
 
 NotFound, AlreadyExists and Expired are answers that callers expect and catch. One that nobody caught
 means that what was read is not what is there any more, so it is treated as the conflict that it is.
@@ -87,3 +88,7 @@ class Forbidden(Unavailable):
 
 class Fenced(Unavailable):
     """This replica's lease is stale, so another may lead by now: the request was not sent."""
+
+
+class Rejected(Unavailable):
+    """The API server does not take an object as we write it, by a policy; treated as Forbidden."""

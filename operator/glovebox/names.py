@@ -86,6 +86,7 @@ SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 
+EXPERIMENT_NAMESPACE_PREFIX: Final = "gbx-"
 DNS_LABEL_MAX: Final = 63
 LABEL_VALUE_MAX: Final = 63
 _HASH_LENGTH: Final = 10
@@ -103,6 +104,11 @@ def short_hash(*parts: str) -> str:
     return base64.b32encode(digest.digest()).decode().lower()[:_HASH_LENGTH]
 
 
+def is_experiment_namespace(namespace: str) -> bool:
+    """Return whether a namespace is called as an experiment's is; who owns it is another matter."""
+    return namespace.startswith(EXPERIMENT_NAMESPACE_PREFIX)
+
+
 def experiment_namespace(team: str, name: str, uid: str) -> str:
     """Return the name of an experiment's namespace: `gbx-<team>-<name>-<hash>`, at most 63 characters.
 
@@ -112,7 +118,7 @@ def experiment_namespace(team: str, name: str, uid: str) -> str:
         uid: The Experiment's UID, so that a recreated Experiment never inherits a namespace.
     """
     suffix = short_hash(team, name, uid)
-    readable = f"gbx-{team}-{name}".replace(".", "-").lower()
+    readable = f"{EXPERIMENT_NAMESPACE_PREFIX}{team}-{name}".replace(".", "-").lower()
     return f"{readable[: DNS_LABEL_MAX - len(suffix) - 1].rstrip('-')}-{suffix}"
 
 

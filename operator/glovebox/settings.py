@@ -54,6 +54,21 @@ class Settings(BaseModel):
     resync_seconds: float = Field(
         default=600.0, ge=5, description="How often everything is listed and compared again."
     )
+    grace_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description=(
+            "How long an error that may pass by itself changes no condition of what stands."
+        ),
+    )
+    relist_seconds: float = Field(
+        default=3600.0,
+        ge=5,
+        description=(
+            "How often what is watched is listed all the same: the bound of a gap that nobody"
+            " noticed."
+        ),
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",

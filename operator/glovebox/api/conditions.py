@@ -39,6 +39,7 @@ ARTIFACTS_PROTECTED: Final = "ArtifactsProtected"
 CREDENTIALS_FRESH: Final = "CredentialsFresh"
 SUCCEEDED: Final = "Succeeded"
 SEALED: Final = "Sealed"
+PLATFORM_CHANGED: Final = "PlatformChanged"
 
 TRUE: Final = "True"
 FALSE: Final = "False"

@@ -432,6 +432,7 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
         *(_frozen(name, optional=optional) for name, optional in FROZEN_FIELDS.items()),
         _set_once("digest", "the digest is the experiment's identity"),
         _set_once("namespace", "the namespace was allocated once for this experiment"),
+        _set_once("platform", "the platform's settings were bound once for this experiment"),
         rule(
             "!(has(oldSelf.status) && has(oldSelf.status.seal)) || !has(self.spec.lifecycle) ||"
             " !has(self.spec.lifecycle.desired) || self.spec.lifecycle.desired != 'Frozen'",

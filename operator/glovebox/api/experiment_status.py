@@ -71,6 +71,22 @@ class InputStatus(TolerantModel):
         max_length=512,
         description="The OCI image that it is mounted from (datasets delivered by image).",
     )
+    bucket: str = Field(
+        default="",
+        max_length=63,
+        description="Bucket of a dataset that is a whole prefix; empty for lists of objects.",
+    )
+    prefix: str = Field(
+        default="", max_length=1024, description="Prefix of a dataset that is a whole prefix."
+    )
+
+
+class ProvisionedStatus(TolerantModel):
+    """The latch: when everything was seen in place for the first time, and for what."""
+
+    time: Time = Field(description="When every isolation object and the access were seen in place.")
+    namespace_uid: str = Field(max_length=63, description="UID of the namespace that was complete.")
+    digest: str = Field(max_length=71, description="The `status.digest` that it was complete for.")
 
 
 class RunStatus(TolerantModel):
@@ -242,6 +258,23 @@ class ExperimentStatus(Status):
         json_schema_extra=list_map("name"),
         description="Every input with the digest that was bound.",
     )
+    platform: str = Field(
+        default="",
+        max_length=131072,
+        description=(
+            "The settings of the platform as they were bound, as canonical JSON: what the"
+            " IsolationProfile gave to this experiment, and the ObjectStores of its artifacts and"
+            " inputs. Editing or deleting these later changes nothing here; it is reported in the"
+            " condition `PlatformChanged`."
+        ),
+    )
+    provisioned: ProvisionedStatus | None = Field(
+        default=None,
+        description=(
+            "Set once, after every isolation object and the access were seen in place. Only from"
+            " then on is a difference drift; before, it is work to do, and access stays closed."
+        ),
+    )
     artifacts: ArtifactsStatus | None = Field(default=None, description="Where the results are.")
     platform_image: str = Field(
         default="",
@@ -256,6 +289,13 @@ class ExperimentStatus(Status):
         description=(
             "How datasets come into the run, as the profile said when the snapshot was taken. It is"
             " no part of the digest: the bytes are the same in every mode. Empty without datasets."
+        ),
+    )
+    state: Literal["", "Open", "Frozen", "Sealed"] = Field(
+        default="",
+        description=(
+            "What the isolation objects were last made for: `Open` admits pods, `Frozen` and"
+            " `Sealed` do not."
         ),
     )
     run: RunStatus | None = Field(default=None, description="What became of the run.")

@@ -1,16 +1,18 @@
-"""Makes one object be as intended, with the fewest requests that can do it.
+"""Keeps one object as intended, with the fewest requests that can do it.
 
-An object that the cache knows to be right is not even asked about. A missing one is created by
-POST; a different one is replaced by PUT on the version that was compared; one that cannot be
-changed in place is deleted by its UID and made anew. Objects are owned *whole*, so whatever a rival
-added goes with the replacement (docs/decisions/0003-owned-whole.md).
+An object that the store of objects knows to be right is not even asked about. A missing one is
+created by POST; a different one is replaced by PUT on the version that was compared. Objects are
+owned *whole*, so whatever a rival added goes with the replacement (docs/decisions/0003-owned-whole.md).
+
+Repair deletes nothing that it cannot surely create again. Only where the table of managed objects
+names a field that nobody can change is an object deleted and created again, and only after a
+dry-run POST said that the API server would take it. A refused repair leaves what is there.
 
 What the server answered to our own write is remembered as the accepted form of that intent: a field
-    that a newer API server
-fills in, or that a mutating policy adds, costs one write after a restart and never a fight.
+that a newer API server fills in, or that a mutating policy adds, costs one write after a restart.
 
-It refuses to fight: an object that somebody else keeps changing back is repaired at growing
-    intervals, and the report says who.
+Fights are bounded: an object that somebody else keeps changing back, or keeps adding, is repaired at
+growing intervals. What opens isolation is never left alone for more than a second.
 """
 
 from __future__ import annotations
@@ -18,65 +20,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
 from glovebox.api import reasons
 from glovebox.apply.children import Children
+from glovebox.apply.managed import Managed, Strategy, managed
 from glovebox.desired.difference import difference, fingerprint, writer_of
+from glovebox.desired.drift import Applied, Drift, Result
 from glovebox.desired.replacement import replacement
-from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady
+from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind, kind_of
 from glovebox.kube.objects import ObjectKey, key_of
 
-Change = Literal["modified", "deleted", "unexpected"]
-Outcome = Literal["unchanged", "created", "updated", "repaired", "removed", "alerted", "contended"]
-
-# More repairs of one object than this within the window is a fight: from then on once per growing
-# pause.
-_FIGHT_REPAIRS = 5
-_FIGHT_WINDOW_SECONDS = 60.0
-_FIGHT_LONGEST_PAUSE_SECONDS = 120.0
-_TRIES = 4
+# More repairs of one object than this within the window is a fight.
+_FIGHT_REPAIRS: Final = 5
+_FIGHT_WINDOW_SECONDS: Final = 60.0
+_LONGEST_PAUSE_SECONDS: Final = 120.0
+# Nothing that isolates is left other than declared for longer, whoever fights over it.
+_LONGEST_GAP_SECONDS: Final = 1.0
+_TRIES: Final = 4
 # The controller manager makes it as soon as it sees the namespace, mostly before we do: replacing
-# saves two requests.
-_MADE_BY_OTHERS = {("ServiceAccount", "default")}
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """One difference between what was declared and what was found.
-
-    Attributes:
-        key: The object.
-        change: What happened to it: modified, deleted, or unexpected (a foreign object that adds
-            rights or routes).
-        field: The first field that differs, empty for a whole object.
-        manager: Who wrote that field last and when, as the object's managed fields say; empty when
-            unknown.
-    """
-
-    key: ObjectKey
-    change: Change
-    field: str = ""
-    manager: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What was done to one object, and why.
-
-    Attributes:
-        outcome: What was done.
-        drift: What had been found wrong, if the object had been right before.
-        retry_seconds: When to look again, for a contended object.
-    """
-
-    outcome: Outcome
-    drift: Drift | None = None
-    retry_seconds: float | None = None
+# it at once saves two requests.
+_MADE_BY_OTHERS: Final = {("ServiceAccount", "default")}
 
 
 def _anyone(live: Mapping[str, Any]) -> None:
@@ -84,7 +51,7 @@ def _anyone(live: Mapping[str, Any]) -> None:
 
 
 class Applier:
-    """Writes intents through one client, guided by the cache.
+    """Holds intents through one client, guided by the store of objects.
 
     Args:
         client: The connection.
@@ -96,81 +63,80 @@ class Applier:
         self._client = client
         self._children = children
         self._clock = clock
-        self._accepted: dict[ObjectKey, tuple[bytes, bytes]] = {}
-        self._repairs: dict[ObjectKey, list[float]] = {}
+        # By namespace, so that giving one up costs what is in it and no more.
+        self._accepted: dict[str, dict[ObjectKey, tuple[bytes, bytes]]] = {}
+        self._repairs: dict[str, dict[ObjectKey, list[float]]] = {}
 
     async def ensure(
         self,
         intent: Mapping[str, Any],
         *,
         established: bool,
-        repair: bool = True,
+        policy: str = "Repair",
         owns: Callable[[Mapping[str, Any]], None] = _anyone,
     ) -> Applied:
         """Make an object be as intended.
 
         Args:
             intent: The whole object, fully defaulted.
-            established: Whether it stood once, so that its absence is drift and not the beginning.
-            repair: False only reports a difference (drift policy Alert).
+            established: Whether it stood once, so that a difference is drift and not work to do.
+            policy: What the profile says about drift: Repair, Alert or Ignore. Only drift is
+                alerted or ignored: what was never there is created whatever the policy.
             owns: Raises when a live object of that name must not be touched.
 
         Raises:
             NotReady: Its namespace is being deleted.
             Conflict: Others wrote again and again in between.
-            Forbidden, Unavailable, InvalidInput: As the API server answered.
+            Rejected, Forbidden: The API server does not take the object; what is there stays.
+            Unavailable: No answer.
         """
         kind = kind_of(dict(intent))
+        row = managed(kind, Strategy.KEEP)
         key = key_of(kind, intent)
         content = fingerprint(intent)
         known = self._children.get(key)
-        before = self._accepted.get(key)
+        before = self._accepted.get(key.namespace, {}).get(key)
         changed = before is not None and before[0] != content
-        if known is not None and known.fingerprint in (
-            content,
-            before[1] if before and not changed else content,
-        ):
+        accepted = before[1] if before is not None and not changed else content
+        if known is not None and known.fingerprint in (content, accepted):
             self._accept(key, content, known.fingerprint)
-            return Applied("unchanged")
+            return Applied(key, "unchanged")
         self._children.want(key, content)
+        established = established and not changed
+        if established and policy == "Ignore":
+            return Applied(key, "ignored", Drift(key, "deleted" if known is None else "modified"))
         if known is None and not established:
-            if (kind.kind, key.name) in _MADE_BY_OTHERS:
-                with suppress(NotFound):
-                    return self._done(
-                        kind, content, await self._client.replace(kind, dict(intent)), "created"
-                    )
-            try:
-                return self._done(kind, content, await self._create(kind, intent), "created")
-            except AlreadyExists:
-                pass  # made by another controller (the default ServiceAccount), or by us before a crash
+            created = await self._create_first(kind, key, intent, content)
+            if created is not None:
+                return created
         return await self._converge(
-            kind,
-            key,
-            dict(intent),
-            established=established and not changed,
-            repair=repair,
-            owns=owns,
+            row, key, dict(intent), established=established, alert=policy == "Alert", owns=owns
         )
 
     async def remove(self, kind: Kind, key: ObjectKey, *, drift: Drift | None = None) -> Applied:
-        """Delete an object that should not be there, if it is still the one that was seen."""
+        """Delete an object that should not be there, if it is still the one that was seen.
+
+        Args:
+            kind: Its kind.
+            key: The object.
+            drift: Set for a foreign object: removing it again and again is a fight.
+        """
+        row = managed(kind, Strategy.REMOVE)
         child = self._children.get(key)
         if child is None:
-            return Applied("unchanged")
+            return Applied(key, "unchanged")
+        if drift is not None and (pause := self._fight_pause(row, key)) > 0:
+            return Applied(key, "contended", drift, pause)
         self._children.want(key, None)
-        self._accepted.pop(key, None)
+        self._accepted.get(key.namespace, {}).pop(key, None)
         try:
             await self._client.delete(kind, key.namespace, key.name, uid=child.uid)
         except Conflict:
-            return Applied("unchanged")  # another object by now: the watch tells
+            return Applied(key, "unchanged")  # another object by now: the watch brings it
         self._children.forgot(key)
-        return Applied("removed", drift)
-
-    async def remove_unwatched(self, kind: Kind, key: ObjectKey) -> None:
-        """Delete an object that no watch follows, if it is there: it is asked for first, because deletion needs its UID."""
-        live = await self.read(kind, key)
-        if live is not None:
-            await self._client.delete(kind, key.namespace, key.name, uid=live["metadata"]["uid"])
+        if drift is not None:
+            self._note_repair(key)
+        return Applied(key, "removed", drift)
 
     async def read(self, kind: Kind, key: ObjectKey) -> dict[str, Any] | None:
         """Return an object as it is now, managed fields included, or None."""
@@ -181,70 +147,91 @@ class Applier:
 
     def forget(self, namespace: str) -> None:
         """Forget what was accepted in a namespace that is given up."""
-        for key in [key for key in self._accepted if key.namespace == namespace]:
-            del self._accepted[key]
-            self._repairs.pop(key, None)
+        self._accepted.pop(namespace, None)
+        self._repairs.pop(namespace, None)
+
+    async def _create_first(
+        self, kind: Kind, key: ObjectKey, intent: Mapping[str, Any], content: bytes
+    ) -> Applied | None:
+        """Create what was never there; None when something has its name after all."""
+        if (kind.kind, key.name) in _MADE_BY_OTHERS:
+            with suppress(NotFound, Conflict):
+                answer = await self._client.replace(kind, dict(intent))
+                return self._done(kind, key, content, answer, "created")
+        try:
+            return self._done(kind, key, content, await self._create(kind, intent), "created")
+        except AlreadyExists:
+            return None  # made by another controller, or by us before a crash or a lost answer
 
     async def _converge(
         self,
-        kind: Kind,
+        row: Managed,
         key: ObjectKey,
         intent: dict[str, Any],
         *,
         established: bool,
-        repair: bool,
+        alert: bool,
         owns: Callable[[Mapping[str, Any]], None],
     ) -> Applied:
-        content = fingerprint(intent)
+        kind, content = row.kind, fingerprint(intent)
         for _ in range(_TRIES):
             live = await self.read(kind, key)
             if live is not None:
                 owns(live)
-            drift = _drift(key, intent, live, established=established)
-            if live is not None and fingerprint(live) == content:
-                return self._done(kind, content, live, "unchanged")
-            if drift is not None and not repair:
-                return Applied("alerted", drift)
-            if drift is not None and (pause := self._fight_pause(key)) > 0:
-                return Applied("contended", drift, pause)
+                if fingerprint(live) == content:
+                    return self._done(kind, key, content, live, "unchanged")
+            drift = _drift(key, intent, live) if established else None
+            if drift is not None and alert:
+                return Applied(key, "alerted", drift)
+            if drift is not None and (pause := self._fight_pause(row, key)) > 0:
+                return Applied(key, "contended", drift, pause)
             try:
-                answer = await self._write(kind, key, intent, live)
+                answer = await self._write(row, key, intent, live)
             except (Conflict, NotFound, AlreadyExists):
                 continue  # somebody was faster: compare again
             if drift is not None:
-                self._repairs.setdefault(key, []).append(self._clock())
-            outcome: Outcome = (
-                "repaired" if drift is not None else "created" if live is None else "updated"
+                self._note_repair(key)
+            result: Result = "created" if live is None else "updated"
+            return self._done(
+                kind, key, content, answer, "repaired" if drift is not None else result, drift
             )
-            return self._done(kind, content, answer, outcome, drift)
         raise Conflict(
             reasons.WRITER_FIGHT,
-            f"{kind.kind} `{key.name}` in `{key.namespace}` is being changed by others at this"
-            " moment",
+            f"{kind.kind} `{key.name}` in `{key.namespace}` is being changed by others right now",
         )
 
     async def _write(
-        self, kind: Kind, key: ObjectKey, intent: dict[str, Any], live: dict[str, Any] | None
+        self, row: Managed, key: ObjectKey, intent: dict[str, Any], live: dict[str, Any] | None
     ) -> dict[str, Any]:
         if live is None:
-            return await self._create(kind, intent)
+            return await self._create(row.kind, intent)
+        body = replacement(intent, live)
         try:
-            return await self._client.replace(kind, replacement(intent, live))
-        except InvalidInput:
-            # roleRef and immutable ConfigMaps cannot be changed in place.
-            await self._client.delete(kind, key.namespace, key.name, uid=live["metadata"]["uid"])
-            return await self._create(kind, intent)
+            return await self._client.replace(row.kind, body)
+        except InvalidInput as error:
+            if not _cannot_change_in_place(row, intent, live):
+                raise _rejected(row.kind, key, error) from None
+        try:
+            await self._client.create(row.kind, intent, dry_run=True)
+        except AlreadyExists:
+            pass  # everything before storage said yes: it can surely be created again
+        except InvalidInput as error:
+            raise _rejected(row.kind, key, error) from None
+        await self._client.delete(row.kind, key.namespace, key.name, uid=live["metadata"]["uid"])
+        return await self._create(row.kind, intent)
 
     async def _create(self, kind: Kind, intent: Mapping[str, Any]) -> dict[str, Any]:
         for attempt in range(_TRIES):
             try:
                 return await self._client.create(kind, dict(intent))
+            except InvalidInput as error:
+                raise _rejected(kind, key_of(kind, intent), error) from None
             except Forbidden as error:
                 if "being terminated" in error.message:
                     where = intent["metadata"].get("namespace")
                     raise NotReady(
                         reasons.NAMESPACE_TERMINATING,
-                        f"namespace `{where}` is being deleted; it is made anew when it is gone",
+                        f"namespace `{where}` is being deleted; it is recreated when it is gone",
                     ) from None
                 # A quota is counted behind: one made a moment ago is not counted yet, and lost
                 # races and deletions still are.
@@ -259,42 +246,59 @@ class Applier:
     def _done(
         self,
         kind: Kind,
+        key: ObjectKey,
         content: bytes,
         answer: Mapping[str, Any],
-        outcome: Outcome,
+        result: Result,
         drift: Drift | None = None,
     ) -> Applied:
         child = self._children.wrote(kind, answer)
-        self._accept(key_of(kind, answer), content, child.fingerprint)
-        return Applied(outcome, drift)
+        self._accept(key, content, child.fingerprint)
+        return Applied(key, result, drift)
 
     def _accept(self, key: ObjectKey, content: bytes, answer: bytes) -> None:
-        self._accepted[key] = (content, answer)
+        self._accepted.setdefault(key.namespace, {})[key] = (content, answer)
         self._children.want(key, answer)
 
-    def _fight_pause(self, key: ObjectKey) -> float:
+    def _note_repair(self, key: ObjectKey) -> None:
+        self._repairs.setdefault(key.namespace, {}).setdefault(key, []).append(self._clock())
+
+    def _fight_pause(self, row: Managed, key: ObjectKey) -> float:
         """Return how many seconds to leave a contended object alone; 0 when it may be repaired now."""
         now = self._clock()
-        repairs = [
-            at
-            for at in self._repairs.get(key, [])
-            if now - at < _FIGHT_WINDOW_SECONDS + _FIGHT_LONGEST_PAUSE_SECONDS
-        ]
+        noted = self._repairs.get(key.namespace, {})
+        oldest = now - _FIGHT_WINDOW_SECONDS - _LONGEST_PAUSE_SECONDS
+        repairs = [at for at in noted.get(key, ()) if at > oldest]
         if not repairs:
-            self._repairs.pop(key, None)
+            noted.pop(key, None)
             return 0.0
-        self._repairs[key] = repairs
-        recent = len(repairs) - _FIGHT_REPAIRS
-        if recent < 0:
+        noted[key] = repairs
+        over = len(repairs) - _FIGHT_REPAIRS
+        if over < 0:
             return 0.0
-        return max(0.0, repairs[-1] + min(2.0**recent, _FIGHT_LONGEST_PAUSE_SECONDS) - now)
+        longest = _LONGEST_GAP_SECONDS if row.isolates else _LONGEST_PAUSE_SECONDS
+        return max(0.0, repairs[-1] + min(2.0 ** min(over, 10), longest) - now)
+
+
+def _cannot_change_in_place(
+    row: Managed, intent: Mapping[str, Any], live: Mapping[str, Any]
+) -> bool:
+    """Return whether the difference is in a field that the API server lets nobody change."""
+    paths = [change.path for change in difference(intent, live)]
+    return any(path.startswith(field) for path in paths for field in row.recreate_for)
+
+
+def _rejected(kind: Kind, key: ObjectKey, error: InvalidInput) -> Rejected:
+    return Rejected(
+        reasons.REJECTED,
+        f"the API server does not take {kind.kind} `{key.name}` as the operator writes it:"
+        f" {error.message}; look for a policy of the cluster that refuses it",
+    )
 
 
 def _drift(
-    key: ObjectKey, intent: Mapping[str, Any], live: Mapping[str, Any] | None, *, established: bool
+    key: ObjectKey, intent: Mapping[str, Any], live: Mapping[str, Any] | None
 ) -> Drift | None:
-    if not established:
-        return None
     if live is None:
         return Drift(key, "deleted")
     changes = difference(intent, live)

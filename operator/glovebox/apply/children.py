@@ -1,11 +1,11 @@
-"""The cache of everything inside experiments' namespaces: who it is, and whether it is still as intended.
+"""Everything inside experiments' namespaces: who it is, and whether it is still as intended.
 
 Of each object only its UID, resource version and a fingerprint of the content that we own are kept
-(about 300 bytes), so a thousand experiments fit in a few MiB. The cache decides one thing: whether
-an event is news. An object that looks as the last reconcile wanted it is no news, so our own writes
+(about 300 bytes), so a thousand experiments fit in a few MiB. One thing is decided here: whether a
+change is news. An object that looks as the last reconcile wanted it is no news, so our own writes
 wake nobody; everything else wakes the experiment it belongs to.
 
-Which experiment owns a namespace is told by `claim`, from the Experiment's own status and UID,
+Which experiment owns a namespace is said by `claim`, from the Experiment's own status and UID,
 never by labels.
 """
 
@@ -16,20 +16,35 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from glovebox import names
 from glovebox.desired.difference import fingerprint
+from glovebox.kube.expectations import Expectations
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, NAMESPACE, Kind
 from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.kube.store import Change, Table, is_leaving, version_of
 
-NAMESPACE_PREFIX = "gbx-"
+_ADDITIVE = frozenset(kind.kind for kind in ADDITIVE_KINDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What is remembered of an object."""
+    """What is remembered of an object.
+
+    Attributes:
+        uid: Which object.
+        resource_version: Which state of it.
+        fingerprint: Of the content that we own.
+        leaving: Whether it is being deleted: it does not count as being there any more.
+    """
 
     uid: str
     resource_version: int
     fingerprint: bytes
+    leaving: bool = False
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class Children:
@@ -38,24 +53,36 @@ class Children:
     Args:
         wake: Called with the owner of a namespace when something in it is not as its last reconcile
             wanted it.
+        clock: Monotonic seconds; of the running loop if not given.
     """
 
-    def __init__(self, wake: Callable[[str], None]) -> None:
+    def __init__(
+        self, wake: Callable[[str], None], clock: Callable[[], float] = _loop_time
+    ) -> None:
         self._wake = wake
-        self._by_namespace: dict[str, dict[ObjectKey, Child]] = {}
-        self._wanted: dict[ObjectKey, bytes] = {}
+        self._tables = {kind.kind: self._table(kind) for kind in CHILD_KINDS}
+        self._in_namespace: dict[str, set[ObjectKey]] = {}
+        self._wanted: dict[str, dict[ObjectKey, bytes]] = {}
+        # What its owner was woken for, and has not been seen as wanted since.
+        self._differing: dict[str, set[ObjectKey]] = {}
         self._owners: dict[str, str] = {}
-        self._primed: set[str] = set()
-        self._all_primed = asyncio.Event()
+        self.expectations = Expectations(clock)
+
+    def table(self, kind: Kind) -> Table[ObjectKey, Child]:
+        """Return the objects of one kind, to be fed by list and watch."""
+        return self._tables[kind.kind]
 
     @property
     def primed(self) -> bool:
         """Whether every kind has been listed once; before that, absence means nothing."""
-        return self._all_primed.is_set()
+        return all(table.listed for table in self._tables.values())
 
     async def wait_until_primed(self) -> None:
         """Wait until every kind has been listed once."""
-        await self._all_primed.wait()
+        for table in self._tables.values():
+            await table.first_list.wait()
+
+    # Who owns a namespace, and how it should look.
 
     def claim(self, namespace: str, owner: str) -> None:
         """Say which experiment (its key) is woken by what happens in a namespace."""
@@ -68,107 +95,134 @@ class Children:
     def release(self, namespace: str) -> None:
         """Forget the owner of a namespace and what was wanted there."""
         self._owners.pop(namespace, None)
-        for key in [key for key in self._wanted if key.namespace == namespace]:
-            del self._wanted[key]
+        self._wanted.pop(namespace, None)
+        self._differing.pop(namespace, None)
+        self.expectations.forget(namespace)
 
     def want(self, key: ObjectKey, content: bytes | None) -> None:
         """Say how an object should look from now on (None: it should not be there)."""
-        if content is None:
-            self._wanted.pop(key, None)
-        else:
-            self._wanted[key] = content
+        if content is not None:
+            self._wanted.setdefault(key.namespace, {})[key] = content
+            return
+        wanted = self._wanted.get(key.namespace)
+        if wanted is not None and wanted.pop(key, None) is not None and not wanted:
+            del self._wanted[key.namespace]
 
     def wanted(self, key: ObjectKey) -> bytes | None:
         """Return the fingerprint that an object should have, when a reconcile said so."""
-        return self._wanted.get(key)
+        return self._wanted.get(key.namespace, {}).get(key)
+
+    # What is there.
 
     def get(self, key: ObjectKey) -> Child | None:
         """Return what is known of an object, or None when there is none."""
-        return self._by_namespace.get(key.namespace, {}).get(key)
+        table = self._tables.get(key.kind)
+        return table.get(key) if table is not None else None
 
     def in_namespace(self, namespace: str) -> dict[ObjectKey, Child]:
         """Return all that is known in a namespace, the namespace itself included."""
-        return dict(self._by_namespace.get(namespace, {}))
+        found = ((key, self.get(key)) for key in self._in_namespace.get(namespace, ()))
+        return {key: child for key, child in found if child is not None}
 
     def namespaces(self) -> Iterable[str]:
         """Return the namespaces in which something is known."""
-        return tuple(self._by_namespace)
+        return tuple(self._in_namespace)
+
+    # What we did ourselves.
 
     def wrote(self, kind: Kind, answer: Mapping[str, Any]) -> Child:
-        """Remember the server's answer to a write of ours; the watch will only repeat it."""
-        return self._remember(key_of(kind, answer), answer)
-
-    def forgot(self, key: ObjectKey) -> None:
-        """Remember that an object is gone."""
-        objects = self._by_namespace.get(key.namespace)
-        if objects is None:
-            return
-        objects.pop(key, None)
-        if not objects:
-            del self._by_namespace[key.namespace]
-
-    # What reflectors tell.
-
-    def seen(self, kind: Kind, obj: Mapping[str, Any]) -> None:
-        """Take in an object that was added or changed."""
-        key = key_of(kind, obj)
-        if not key.namespace.startswith(NAMESPACE_PREFIX):
-            return
-        known = self.get(key)
-        if known is not None and _version(obj) < known.resource_version:
-            return  # an event from before our own last write
-        child = self._remember(key, obj)
-        if (
-            known is not None
-            and known.fingerprint == child.fingerprint
-            and known.uid == child.uid
-            and kind is not NAMESPACE
-        ):
-            return
-        wanted = self._wanted.get(key)
-        drifted = child.fingerprint != wanted and (wanted is not None or kind in ADDITIVE_KINDS)
-        leaving = kind is NAMESPACE and obj["metadata"].get("deletionTimestamp")
-        if drifted or leaving:
-            self._rouse(key.namespace)
-
-    def gone(self, kind: Kind, obj: Mapping[str, Any]) -> None:
-        """Take in that an object was deleted, or no longer carries our label."""
-        key = key_of(kind, obj)
-        known = self.get(key)
-        if known is None or known.uid != obj["metadata"]["uid"]:
-            return  # another object of that name is there by now
-        if _version(obj) < known.resource_version:
-            return
-        self.forgot(key)
-        if key in self._wanted or kind is NAMESPACE:
-            self._rouse(key.namespace)
-
-    def listed(self, kind: Kind, seen: set[ObjectKey]) -> None:
-        """Take in that a complete list of a kind held just these: whatever else we remember is gone."""
-        self._primed.add(kind.kind)
-        if len(self._primed) == len(CHILD_KINDS):
-            self._all_primed.set()
-        for namespace in tuple(self._by_namespace):
-            for key in [
-                key
-                for key in self._by_namespace.get(namespace, {})
-                if key.kind == kind.kind and key not in seen
-            ]:
-                self.forgot(key)
-                if key in self._wanted or kind is NAMESPACE:
-                    self._rouse(namespace)
-
-    def _remember(self, key: ObjectKey, obj: Mapping[str, Any]) -> Child:
-        child = Child(obj["metadata"]["uid"], _version(obj), fingerprint(obj))
-        self._by_namespace.setdefault(key.namespace, {})[key] = child
+        """Remember the answer to a write of ours; the watch will only repeat it."""
+        key = key_of(kind, answer)
+        table = self._tables[kind.kind]
+        child = table.record_write(answer)
+        self.expectations.written(key.namespace, table, child.resource_version)
         return child
 
-    def _rouse(self, namespace: str) -> None:
-        owner = self._owners.get(namespace)
-        if owner is not None:
+    def forgot(self, key: ObjectKey) -> None:
+        """Remember that the server took a deletion of ours."""
+        table = self._tables[key.kind]
+        if table.record_delete(key) is not None:
+            self.expectations.deleted(key.namespace, table, key)
+
+    def caught_up(self, namespace: str) -> bool:
+        """Return whether the watches have told everything that we wrote in a namespace.
+
+        Until then what is known there may be older than our own last write: put the decision off.
+        """
+        return self.expectations.caught_up(namespace)
+
+    # What is news.
+
+    def _table(self, kind: Kind) -> Table[ObjectKey, Child]:
+        return Table(
+            kind,
+            key=lambda obj: key_of(kind, obj),
+            keep=_child,
+            changed=self._changed,
+            belongs=lambda key: names.is_experiment_namespace(key.namespace),
+        )
+
+    def _changed(self, change: Change[ObjectKey, Child]) -> None:
+        key = change.key
+        self._index(change)
+        if self._is_news(change) and (owner := self._owners.get(key.namespace)) is not None:
             self._wake(owner)
 
+    def _index(self, change: Change[ObjectKey, Child]) -> None:
+        key = change.key
+        if change.after is not None:
+            self._in_namespace.setdefault(key.namespace, set()).add(key)
+            return
+        keys = self._in_namespace.get(key.namespace)
+        if keys is None:
+            return
+        keys.discard(key)
+        if not keys:
+            del self._in_namespace[key.namespace]
 
-def _version(obj: Mapping[str, Any]) -> int:
-    # Resource versions of one resource are comparable as numbers (KEP-5504).
-    return int(obj["metadata"]["resourceVersion"])
+    def _is_news(self, change: Change[ObjectKey, Child]) -> bool:
+        key, before, after = change.key, change.before, change.after
+        if key.kind == NAMESPACE.kind:
+            return not change.own and self._is_news_of_namespace(key, after)
+        differed = key in self._differing.get(key.namespace, ())
+        if not change.own and _differs(before, after) and self._is_wrong(key, after):
+            self._note(key)
+            return True
+        if change.own or _differs(before, after):
+            self._settle(key)
+        # As wanted again, by another hand: a difference that was only reported is over.
+        return differed and not change.own and _differs(before, after)
+
+    def _is_news_of_namespace(self, key: ObjectKey, after: Child | None) -> bool:
+        """It goes, or is gone, or is not as wanted."""
+        return after is None or after.leaving or self._is_wrong(key, after)
+
+    def _is_wrong(self, key: ObjectKey, after: Child | None) -> bool:
+        wanted = self.wanted(key)
+        if after is None:
+            return wanted is not None
+        if wanted is None:
+            return key.kind in _ADDITIVE
+        return after.fingerprint != wanted
+
+    def _note(self, key: ObjectKey) -> None:
+        if key.namespace in self._owners:
+            self._differing.setdefault(key.namespace, set()).add(key)
+
+    def _settle(self, key: ObjectKey) -> None:
+        differing = self._differing.get(key.namespace)
+        if differing is None:
+            return
+        differing.discard(key)
+        if not differing:
+            del self._differing[key.namespace]
+
+
+def _differs(before: Child | None, after: Child | None) -> bool:
+    if before is None or after is None:
+        return before is not after
+    return (before.uid, before.fingerprint) != (after.uid, after.fingerprint)
+
+
+def _child(obj: Mapping[str, Any]) -> Child:
+    return Child(obj["metadata"]["uid"], version_of(obj), fingerprint(obj), is_leaving(obj))

@@ -8,21 +8,27 @@ else makes it not Ready.
 
 from __future__ import annotations
 
-import random
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
-from glovebox.controllers.world import DONE, Result, World
 from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.draft import Draft, counted, format_time
+from glovebox.status.builder import StatusBuilder, counted, format_time
+from glovebox.status.findings import FINDINGS, describe
+from glovebox.status.outcome import done, of_error
+from glovebox.status.summary import holds_back, summarise
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
@@ -36,57 +42,65 @@ from glovebox.store.pins import (
     verify_pin,
 )
 
-KIND = DATASET_PIN.kind
-LASTING = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
-REQUIRED = (types.VERIFIED,)
-READY = (reasons.VERIFIED, "every object was read and matches the manifest")
-# Which finding is named first, and the word for it.
-_FINDINGS = (
-    ("missing", reasons.OBJECTS_MISSING),
-    ("changed", reasons.OBJECTS_CHANGED),
-    ("unreadable", reasons.OBJECTS_UNREADABLE),
-    ("hidden", reasons.OBJECTS_HIDDEN),
-    ("extra", reasons.OBJECTS_EXTRA),
-)
+KIND: Final = DATASET_PIN.kind
+CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
+_READY: Final = (reasons.VERIFIED, "every object was read and matches the manifest")
 
 
-async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
+async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Build the pin, or check it when that is due."""
-    pin = DatasetPin.model_validate(obj)
-    if pin.is_deleting:
-        return DONE
-    wait = _seconds_until_due(world, pin)
-    if wait > 0:
-        return Result(retry_seconds=wait)
+    if obj["metadata"].get("deletionTimestamp"):
+        return Look(obj, None)
+    metadata, now, key = obj["metadata"], ports.now(), Key.of(obj)
+    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), CONDITIONS, now)
     try:
-        store = _store(world, pin)
-        connection = await open_store(world, store)
+        pin = DatasetPin.model_validate(obj)
+        wait = _seconds_until_due(ports, pin)
+        if wait > 0:
+            return Look(obj, None, retry_seconds=wait)
+        store = _store(ports, pin)
+        connection = await open_store(ports, store)
         if pin.status.manifest is None:
-            await _build(world, pin, obj, draft, store, connection)
+            obj = await _announce(ports, obj)
+            builder = StatusBuilder(
+                obj.get("status"), metadata.get("generation", 0), CONDITIONS, now
+            )
+            await _build(ports, pin, builder, store, connection)
         else:
-            await _check(world, pin, draft, connection, pin.status.manifest.model_dump())
+            await _check(ports, pin, builder, connection, pin.status.manifest.model_dump())
+    except ValidationError as error:
+        outcome = of_error(invalid_spec(error))
     except GloveboxError as error:
-        world.metrics.digest_checks.labels(
-            KIND, "mismatch" if error.reason == reasons.DIGEST_MISMATCH else "error"
-        ).inc()
-        if pin.status.manifest is None:
-            draft.no(types.VERIFIED, error.reason, error.message)
-        raise
-    interval = pin.spec.verification.list_interval_seconds
-    return Result(retry_seconds=interval * random.uniform(0.9, 1.0))  # noqa: S311 - jitter
+        result = "mismatch" if error.reason == reasons.DIGEST_MISMATCH else "error"
+        ports.metrics.digest_checks.labels(KIND, result).inc()
+        outcome = of_error(error)
+    else:
+        outcome = done()
+    if outcome.is_failed:
+        outcome = outcome.with_failure(*ports.failures.note(key, "pin"))
+        if holds_back(obj, outcome, ports.settings.grace_seconds):
+            return Look(obj, None, error=outcome.error)
+    else:
+        ports.failures.clear(key, "pin")
+    if not outcome.is_done and not (obj.get("status") or {}).get("manifest"):
+        builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
+    elif outcome.is_failed:
+        builder.mark_unknown(types.VERIFIED, reasons.CHECKS_FAILING, outcome.message)
+    summarise(builder, outcome, (types.VERIFIED,), _READY)
+    interval = 3600.0 if not outcome.is_done else pin.spec.verification.list_interval_seconds
+    return Look(
+        obj,
+        builder.render(),
+        retry_seconds=interval * (0.9 + ports.jitter() / 10) if outcome.is_done else None,
+        error=outcome.error if outcome.is_failed else None,
+    )
 
 
 async def _build(
-    world: World,
-    pin: DatasetPin,
-    obj: dict[str, Any],
-    draft: Draft,
-    store: ObjectStore,
-    connection: Store,
+    ports: Ports, pin: DatasetPin, builder: StatusBuilder, store: ObjectStore, connection: Store
 ) -> None:
-    await _announce(world, obj, draft)
     lock_proven = store.status.condition(types.LOCK_PROVEN)
-    async with world.metrics.on_store("build_pin"):
+    async with ports.metrics.on_store("build_pin"):
         built = await build_pin(
             connection,
             source_of(pin.spec.source),
@@ -94,29 +108,28 @@ async def _build(
             lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
             expected=pin.spec.digest,
         )
-    moment = format_time(world.now())
-    world.metrics.digest_checks.labels(KIND, "match").inc()
-    world.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
-    draft.set(**_recorded(built), verifiedTime=moment, listedTime=moment, findings=None)
-    draft.yes(
+    moment = format_time(ports.now())
+    ports.metrics.digest_checks.labels(KIND, "match").inc()
+    ports.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
+    builder.set(**_recorded(built), verifiedTime=moment, listedTime=moment, findings=None)
+    builder.mark_true(
         types.VERIFIED,
         reasons.VERIFIED,
         f"{counted(built.roots.objects, 'object')} with {counted(built.roots.bytes, 'byte')} read"
         " and hashed",
     )
-    draft.no(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
+    builder.mark_false(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
 
 
-async def _announce(world: World, obj: dict[str, Any], draft: Draft) -> None:
-    """Say that reading has begun, because it may take long."""
-    interim = Draft(obj, LASTING, world.now())
+async def _announce(ports: Ports, obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Say that reading has begun, because it may take long; return the pin as it is then."""
+    generation = obj["metadata"].get("generation", 0)
+    interim = StatusBuilder(obj.get("status"), generation, CONDITIONS, ports.now())
     message = "every object is being read and hashed; this takes as long as the data is large"
-    interim.unknown(types.VERIFIED, reasons.VERIFYING, message)
-    interim.no(types.READY, reasons.VERIFYING, message)
-    interim.yes(types.RECONCILING, reasons.VERIFYING, message)
-    draft.replaces = await world.write_status(
-        world.resources.get(Key.of(obj)) or obj, interim.render(REQUIRED, READY)
-    )
+    interim.mark_unknown(types.VERIFIED, reasons.VERIFYING, message)
+    interim.mark_false(types.READY, reasons.VERIFYING, message)
+    interim.mark_true(types.RECONCILING, reasons.VERIFYING, message)
+    return await ports.writer.write_status(obj, interim.render())
 
 
 def _recorded(built: BuiltPin) -> dict[str, Any]:
@@ -138,47 +151,39 @@ def _recorded(built: BuiltPin) -> dict[str, Any]:
 
 
 async def _check(
-    world: World, pin: DatasetPin, draft: Draft, connection: Store, manifest: dict[str, Any]
+    ports: Ports,
+    pin: DatasetPin,
+    builder: StatusBuilder,
+    connection: Store,
+    manifest: dict[str, Any],
 ) -> None:
-    async with world.metrics.on_store("verify_pin"):
+    async with ports.metrics.on_store("verify_pin"):
         findings = await verify_pin(
             connection, source_of(pin.spec.source), ManifestLocation(**manifest)
         )
-    draft.set(listedTime=format_time(world.now()))
-    world.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
+    builder.set(listedTime=format_time(ports.now()))
+    ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
     if findings.clean:
-        draft.set(findings=None)
-        draft.yes(
+        builder.set(findings=None)
+        builder.mark_true(
             types.VERIFIED,
             reasons.VERIFIED,
             f"{counted(pin.status.objects or 0, 'object')} in the store as pinned",
         )
-        draft.no(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
+        builder.mark_false(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
         return
     reason, message = describe(findings)
-    counts = {name: getattr(findings, name) for name, _ in _FINDINGS}
-    draft.set(findings={**counts, "samples": list(findings.samples)})
-    draft.yes(types.DRIFT_DETECTED, reason, message)
+    counts = {name: getattr(findings, name) for name, _ in FINDINGS}
+    builder.set(findings={**counts, "samples": list(findings.samples)})
+    builder.mark_true(types.DRIFT_DETECTED, reason, message)
     if findings.intact:
-        draft.yes(
+        builder.mark_true(
             types.VERIFIED,
             reasons.VERIFIED,
             f"all pinned versions are there; beside them: {message}",
         )
     else:
-        draft.no(types.VERIFIED, reason, message)
-
-
-def describe(findings: Findings) -> tuple[str, str]:
-    """Return the reason word of the gravest finding, and all findings in words."""
-    found = [
-        (name, reason, getattr(findings, name))
-        for name, reason in _FINDINGS
-        if getattr(findings, name)
-    ]
-    counts = ", ".join(f"{count} {name}" for name, _, count in found)
-    samples = ", ".join(findings.samples[:3])
-    return found[0][1], f"{counts} (for example {samples})" if samples else counts
+        builder.mark_false(types.VERIFIED, reason, message)
 
 
 def source_of(source: DatasetSource) -> PrefixSource | ManifestSource | ObjectsSource:
@@ -202,9 +207,9 @@ def source_of(source: DatasetSource) -> PrefixSource | ManifestSource | ObjectsS
     )
 
 
-def _store(world: World, pin: DatasetPin) -> ObjectStore:
+def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
     name = pin.spec.store_ref.name
-    store = world.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
     if store is None:
         raise NotReady(
             reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'"
@@ -215,11 +220,11 @@ def _store(world: World, pin: DatasetPin) -> ObjectStore:
     return store
 
 
-def _seconds_until_due(world: World, pin: DatasetPin) -> float:
+def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:
     if pin.status.manifest is None or pin.status.listed_time is None:
         return 0.0
     due = pin.status.listed_time + timedelta(seconds=pin.spec.verification.list_interval_seconds)
-    return (due - world.now()).total_seconds()
+    return (due - ports.now()).total_seconds()
 
 
 def _metric(findings: Findings) -> str:
@@ -230,6 +235,7 @@ def _metric(findings: Findings) -> str:
     return "unreadable" if findings.unreadable else "match"
 
 
-def forget(world: World, key: Key) -> None:
+def forget(ports: Ports, key: Key, uid: str) -> None:
     """Nothing is remembered of a pin; its manifest stays in the store."""
-    del world, key
+    del uid
+    ports.failures.forget(key)

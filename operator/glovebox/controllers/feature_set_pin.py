@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.feature_set_pin import FeatureInput, FeatureSetPin
-from glovebox.controllers.world import DONE, Result, World
+from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.ports import Ports
 from glovebox.data.features import feature_set_digest, hashed_names
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
-from glovebox.status.draft import Draft, counted, format_time
+from glovebox.status.builder import StatusBuilder, counted, format_time
+from glovebox.status.outcome import Outcome, Verdict, done, of_error
+from glovebox.status.summary import summarise
 
-KIND = FEATURE_SET_PIN.kind
-LASTING = (types.READY, types.VERIFIED)
-REQUIRED = (types.VERIFIED,)
-READY = (reasons.VERIFIED, "the definitions are complete and their inputs are as pinned")
+KIND: Final = FEATURE_SET_PIN.kind
+CONDITIONS: Final = (types.READY, types.VERIFIED)
+_READY: Final = (reasons.VERIFIED, "the definitions are complete and their inputs are as pinned")
 
 
-async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
+async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Check the definitions against their inputs, and record the digest once."""
-    pin = FeatureSetPin.model_validate(obj)
-    if pin.is_deleting:
-        return DONE
+    if obj["metadata"].get("deletionTimestamp"):
+        return Look(obj, None)
+    metadata, now = obj["metadata"], ports.now()
+    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), CONDITIONS, now)
+    outcome = _check(ports, obj, builder)
+    if outcome.verdict is Verdict.REFUSED or outcome.verdict is Verdict.WAITING:
+        builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
+    summarise(builder, outcome, (types.VERIFIED,), _READY)
+    return Look(
+        obj,
+        builder.render(),
+        retry_seconds=outcome.retry_seconds,
+        error=outcome.error if outcome.is_failed else None,
+    )
+
+
+def _check(ports: Ports, obj: Mapping[str, Any], builder: StatusBuilder) -> Outcome:
     try:
-        return _verify(world, pin, draft)
+        return _verify(ports, FeatureSetPin.model_validate(obj), builder)
+    except ValidationError as error:
+        return of_error(invalid_spec(error))
     except GloveboxError as error:
-        world.metrics.digest_checks.labels(
-            KIND, "mismatch" if "Mismatch" in error.reason else "error"
-        ).inc()
-        draft.no(types.VERIFIED, error.reason, error.message)
-        raise
+        result = "mismatch" if "Mismatch" in error.reason else "error"
+        ports.metrics.digest_checks.labels(KIND, result).inc()
+        return of_error(error)
 
 
-def _verify(world: World, pin: FeatureSetPin, draft: Draft) -> Result:
+def _verify(ports: Ports, pin: FeatureSetPin, builder: StatusBuilder) -> Outcome:
     _complete(pin)
-    inputs = {entry.name: _input_digest(world, pin, entry) for entry in pin.spec.inputs}
+    inputs = {entry.name: _input_digest(ports, pin, entry) for entry in pin.spec.inputs}
     validity = (
         pin.spec.validity.model_dump(by_alias=True, mode="json", exclude_none=True)
         if pin.spec.validity is not None
@@ -60,11 +79,11 @@ def _verify(world: World, pin: FeatureSetPin, draft: Draft) -> Result:
                 f"`{field}` is {expected}, but the definitions and their inputs have the digest"
                 f" {digest}",
             )
-    retry = _window(world, pin, draft)
+    retry = _window(ports, pin, builder)
     if not pin.status.digest:
-        draft.set(verifiedTime=format_time(world.now()))
-        world.metrics.digest_checks.labels(KIND, "match").inc()
-    draft.set(
+        builder.set(verifiedTime=format_time(ports.now()))
+        ports.metrics.digest_checks.labels(KIND, "match").inc()
+    builder.set(
         digest=digest,
         features=len(pin.spec.features),
         hashedNames=[
@@ -90,9 +109,9 @@ def _complete(pin: FeatureSetPin) -> None:
             )
 
 
-def _input_digest(world: World, pin: FeatureSetPin, entry: FeatureInput) -> str:
+def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
     name = entry.pin_ref.name
-    dataset = world.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
+    dataset = ports.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
     if dataset is None:
         raise NotReady(
             reasons.INPUT_NOT_FOUND,
@@ -113,36 +132,36 @@ def _input_digest(world: World, pin: FeatureSetPin, entry: FeatureInput) -> str:
     return dataset.status.digest
 
 
-def _window(world: World, pin: FeatureSetPin, draft: Draft) -> Result:
+def _window(ports: Ports, pin: FeatureSetPin, builder: StatusBuilder) -> Outcome:
     """Answer Verified by the validity window, and say when it turns."""
     validity = pin.spec.validity
-    now = world.now()
+    now = ports.now()
     if validity is not None and validity.is_early(now) and validity.not_before_time is not None:
-        draft.no(
+        builder.mark_false(
             types.VERIFIED,
             reasons.NOT_YET_VALID,
             f"the definitions may be used from {format_time(validity.not_before_time)} on",
         )
-        return Result(retry_seconds=(validity.not_before_time - now).total_seconds())
+        return done(retry_seconds=(validity.not_before_time - now).total_seconds())
     if validity is not None and validity.is_over(now) and validity.not_after_time is not None:
-        draft.no(
+        builder.mark_false(
             types.VERIFIED,
             reasons.EXPIRED,
             f"the definitions expired at {format_time(validity.not_after_time)}; pin their"
             " successor",
         )
-        return DONE
-    draft.yes(
+        return done()
+    builder.mark_true(
         types.VERIFIED,
         reasons.VERIFIED,
         f"{counted(len(pin.spec.features), 'definition')} over"
         f" {counted(len(pin.spec.inputs), 'pinned input')} complete",
     )
     if validity is not None and validity.not_after_time is not None:
-        return Result(retry_seconds=(validity.not_after_time - now).total_seconds())
-    return DONE
+        return done(retry_seconds=(validity.not_after_time - now).total_seconds())
+    return done()
 
 
-def forget(world: World, key: Key) -> None:
+def forget(ports: Ports, key: Key, uid: str) -> None:
     """Nothing is remembered of a pin."""
-    del world, key
+    del ports, key, uid

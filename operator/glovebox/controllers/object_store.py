@@ -7,56 +7,83 @@ stays Ready: what depends on it fails by itself and says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import BucketRetention, ObjectStore
+from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
-from glovebox.controllers.world import DONE, Result, World
-from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
+from glovebox.errors import InvalidInput, NotReady
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.draft import Draft, counted, format_time
+from glovebox.status.builder import StatusBuilder, counted, format_time
+from glovebox.status.outcome import Outcome as LookOutcome
+from glovebox.status.outcome import done, of_error
+from glovebox.status.summary import holds_back, summarise
 from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
 from glovebox.store.probes import Outcome, Proof, condition_outcome, prove_store
 
-KIND = OBJECT_STORE.kind
-PROVEN = (
+KIND: Final = OBJECT_STORE.kind
+PROVEN: Final = (
     types.VERSIONING_PROVEN,
     types.LOCK_PROVEN,
     types.CONDITIONAL_WRITES_PROVEN,
     types.CREDENTIAL_SCOPE_PROVEN,
 )
-LASTING = (types.READY, *PROVEN)
-REQUIRED: tuple[str, ...] = (types.VERSIONING_PROVEN,)
-READY = (reasons.PROVEN, "the store did what is expected of it")
-# A failed proof is tried again this often: somebody may have mended the store.
-_FAILED_RETRY_SECONDS = 300.0
+CONDITIONS: Final = (types.READY, *PROVEN)
+REQUIRED: Final = (types.VERSIONING_PROVEN,)
+_READY: Final = (reasons.PROVEN, "the store did what is expected of it")
+# A check that failed is made again this often: somebody may have repaired the store.
+_FAILED_RETRY_SECONDS: Final = 300.0
+# A store that merely does not answer is asked again sooner, and growing later.
+_UNANSWERED_RETRY_SECONDS: Final = (5.0, 15.0, 60.0)
 
 
-async def arrange(world: World, obj: dict[str, Any], draft: Draft) -> Result:
-    """Prove the store if it is new, was changed, or is due."""
-    store = ObjectStore.model_validate(obj)
-    if store.is_deleting:
-        return DONE
-    wait = _seconds_until_due(world, store)
-    if wait > 0:
-        return Result(retry_seconds=wait)
+async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
+    """Check the store if it is new, was changed, or is due."""
+    if obj["metadata"].get("deletionTimestamp"):
+        return Look(obj, None)
+    metadata, now = obj["metadata"], ports.now()
+    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), CONDITIONS, now)
+    key = Key.of(obj)
     try:
-        await _prove(world, store, draft)
-    except GloveboxError as error:
-        if isinstance(error, Unavailable) and _still_good(world, store):
-            return Result(retry_seconds=_FAILED_RETRY_SECONDS)
-        draft.failed(error)
-        return Result(retry_seconds=_FAILED_RETRY_SECONDS)
-    return Result(retry_seconds=float(store.spec.verify_interval_seconds))
+        store = ObjectStore.model_validate(obj)
+    except ValidationError as error:
+        summarise(builder, of_error(invalid_spec(error)), REQUIRED, _READY)
+        return Look(obj, builder.render())
+    wait = _seconds_until_due(ports, store)
+    if wait > 0:
+        return Look(obj, None, retry_seconds=wait)
+    try:
+        await _check(ports, store, builder)
+    except Exception as error:
+        ports.store_credentials.pop(store.name, None)
+        outcome = of_error(error).with_failure(*ports.failures.note(key, "check"))
+        if holds_back(obj, outcome, ports.settings.grace_seconds):
+            return Look(obj, None, retry_seconds=_retry(outcome))
+        summarise(builder, outcome, REQUIRED, _READY)
+        return Look(obj, builder.render(), retry_seconds=_retry(outcome))
+    ports.failures.clear(key, "check")
+    summarise(builder, done(), REQUIRED, _READY)
+    return Look(obj, builder.render(), retry_seconds=float(store.spec.verify_interval_seconds))
 
 
-async def _prove(world: World, store: ObjectStore, draft: Draft) -> None:
+def _retry(outcome: LookOutcome) -> float:
+    if not outcome.is_failed:
+        return _FAILED_RETRY_SECONDS
+    tries = min(outcome.attempts, len(_UNANSWERED_RETRY_SECONDS)) - 1
+    return _UNANSWERED_RETRY_SECONDS[max(tries, 0)]
+
+
+async def _check(ports: Ports, store: ObjectStore, builder: StatusBuilder) -> None:
     spec = store.spec
-    connection = await open_store(world, store, fresh=True)
+    connection = await open_store(ports, store, fresh=True)
     retention = spec.artifacts.retention
     await ensure_bucket(
         connection,
@@ -66,17 +93,17 @@ async def _prove(world: World, store: ObjectStore, draft: Draft) -> None:
         retention=_default_lock(retention),
     )
     found = await default_retention(connection, spec.artifacts.bucket)
-    draft.set(
+    builder.set(
         retention=(
             {"mode": found.mode.capitalize(), "days": found.days} if found is not None else None
         )
     )
-    now = world.now()
+    now = ports.now()
     role = spec.sts.role_arn if spec.sts is not None else None
-    async with world.metrics.on_store("prove"):
+    async with ports.metrics.on_store("prove"):
         proofs = await prove_store(connection, bucket=spec.artifacts.bucket, role_arn=role, now=now)
     moment = format_time(now)
-    draft.set(
+    builder.set(
         bucket=spec.artifacts.bucket,
         lastVerifiedTime=moment,
         proofs=[
@@ -90,7 +117,7 @@ async def _prove(world: World, store: ObjectStore, draft: Draft) -> None:
         ],
     )
     for condition in PROVEN:
-        _answer(draft, condition, proofs, has_role=role is not None)
+        _answer(builder, condition, proofs, has_role=role is not None)
     _judge(store, proofs)
     if found is None and spec.artifacts.worm == "Required":
         raise InvalidInput(
@@ -108,9 +135,9 @@ def _default_lock(retention: BucketRetention | None) -> DefaultRetention:
     )
 
 
-def _answer(draft: Draft, condition: str, proofs: list[Proof], *, has_role: bool) -> None:
+def _answer(builder: StatusBuilder, condition: str, proofs: list[Proof], *, has_role: bool) -> None:
     if condition == types.CREDENTIAL_SCOPE_PROVEN and not has_role:
-        draft.unknown(
+        builder.mark_unknown(
             condition,
             reasons.STS_NOT_CONFIGURED,
             "`spec.sts` is not set: credentials for one experiment alone cannot be issued",
@@ -129,11 +156,11 @@ def _answer(draft: Draft, condition: str, proofs: list[Proof], *, has_role: bool
     )
     match outcome:
         case Outcome.PASSED:
-            draft.yes(condition, reasons.PROVEN, message)
+            builder.mark_true(condition, reasons.PROVEN, message)
         case Outcome.FAILED:
-            draft.no(condition, reasons.PROOF_FAILED, message)
+            builder.mark_false(condition, reasons.PROOF_FAILED, message)
         case _:
-            draft.unknown(condition, reasons.PROOF_INCONCLUSIVE, message)
+            builder.mark_unknown(condition, reasons.PROOF_INCONCLUSIVE, message)
 
 
 def _judge(store: ObjectStore, proofs: list[Proof]) -> None:
@@ -154,7 +181,7 @@ def _judge(store: ObjectStore, proofs: list[Proof]) -> None:
             )
 
 
-def _seconds_until_due(world: World, store: ObjectStore) -> float:
+def _seconds_until_due(ports: Ports, store: ObjectStore) -> float:
     status = store.status
     ready = status.condition(types.READY)
     if (
@@ -165,22 +192,11 @@ def _seconds_until_due(world: World, store: ObjectStore) -> float:
     ):
         return 0.0
     due = status.last_verified_time + timedelta(seconds=store.spec.verify_interval_seconds)
-    return (due - world.now()).total_seconds()
+    return (due - ports.now()).total_seconds()
 
 
-def _still_good(world: World, store: ObjectStore) -> bool:
-    ready = store.status.condition(types.READY)
-    verified = store.status.last_verified_time
-    if (
-        ready is None
-        or not ready.is_true
-        or verified is None
-        or store.status.observed_generation != store.metadata.generation
-    ):
-        return False
-    return world.now() < verified + timedelta(seconds=2 * store.spec.verify_interval_seconds)
-
-
-def forget(world: World, key: Key) -> None:
+def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop the credentials of a store that is gone."""
-    world.store_credentials.pop(key.name, None)
+    del uid
+    ports.store_credentials.pop(key.name, None)
+    ports.failures.forget(key)

@@ -1,37 +1,30 @@
-"""Read this first: what happens when a resource is looked at, for every kind.
+"""What happens when a resource is looked at, for every kind: look, write the status, say when to look again.
 
-    read -> draft a status -> arrange (per kind) -> write the status on every way out -> say when to
-    look again
+    read -> look (one module per kind) -> write the status on every way out -> report -> requeue
 
-`arrange` of a kind reads the whole declared and observed state and moves one towards the other; it
-is in a file of its own: experiments.py, dataset_pins.py, feature_set_pins.py, object_stores.py,
-isolation_profiles.py. Killing the process anywhere in here loses nothing: names are derived from
-UIDs, every write is conditional, and the next look starts from what is there.
+Killing the process anywhere in here loses nothing: every write is conditional, and the next look
+starts from what is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
-from pydantic import ValidationError
 
 from glovebox.api import conditions as types
-from glovebox.api import reasons
 from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile, object_store
-from glovebox.controllers.experiment import experiments
-from glovebox.controllers.world import DONE, Result, World
-from glovebox.errors import Conflict, GloveboxError, InvalidInput, NotReady
+from glovebox.controllers.experiment import reconcile as experiment
+from glovebox.controllers.looking import Look
+from glovebox.controllers.ports import Ports
+from glovebox.engine.result import DONE, Result
 from glovebox.kube.answers import NotFound
 from glovebox.kube.resources import Key
-from glovebox.status.draft import Draft
 from glovebox.status.kstatus import condition_of
 
 log = structlog.get_logger(__name__)
-Arrange = Callable[[World, dict[str, Any], Draft], Awaitable[Result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,85 +32,54 @@ class Controller:
     """What is particular about a kind.
 
     Attributes:
-        arrange: Moves the world towards one resource; says what it finds into the draft.
-        forget: Drops what is remembered of a resource that is gone.
-        lasting: The conditions that it always shows.
-        required: Those that must be True for Ready.
-        ready: Reason and message of Ready.
+        reconcile: Looks at one resource once.
+        forget: Drops what is remembered of a resource that is gone (key, and UID if known).
     """
 
-    arrange: Arrange
-    forget: Callable[[World, Key], None]
-    lasting: tuple[str, ...]
-    required: tuple[str, ...]
-    ready: tuple[str, str]
+    reconcile: Callable[[Ports, Mapping[str, Any]], Awaitable[Look]]
+    forget: Callable[[Ports, Key, str], None]
 
 
-CONTROLLERS: dict[str, Controller] = {
-    module.KIND: Controller(
-        module.arrange, module.forget, module.LASTING, module.REQUIRED, module.READY
-    )
-    for module in (experiments, dataset_pin, feature_set_pin, object_store, isolation_profile)
+CONTROLLERS: Final[dict[str, Controller]] = {
+    module.KIND: Controller(module.reconcile, module.forget)
+    for module in (experiment, dataset_pin, feature_set_pin, object_store, isolation_profile)
 }
 
 
-async def reconcile(world: World, key: Key) -> Result:
-    """Move the world towards what one resource declares.
+async def reconcile_key(ports: Ports, key: Key) -> Result:
+    """Look at one resource once.
 
     Raises:
         Conflict: Somebody wrote in between: look again soon.
-        Unavailable: The API server or the store failed: look again with backoff. The status says so
-            already, if it could be written.
+        Unavailable: The API server failed while the status was written.
     """
     controller = CONTROLLERS[key.kind]
-    obj = world.resources.get(key)
+    obj = ports.resources.get(key)
     if obj is None:
-        controller.forget(world, key)
+        controller.forget(ports, key, "")
         return DONE
-    draft = Draft(obj, controller.lasting, world.now())
-    result = DONE
+    look = await controller.reconcile(ports, obj)
+    if look.status is not None:
+        await _write(ports, key, look)
+    look.after()
+    return Result(retry_seconds=look.retry_seconds, error=look.error)
+
+
+async def _write(ports: Ports, key: Key, look: Look) -> None:
+    """Write the status on the version that was looked at, and tell of what is news."""
+    before: Mapping[str, Any] = look.obj.get("status") or {}
+    after = look.status or {}
     try:
-        result = await controller.arrange(world, obj, draft)
-    except ValidationError as error:
-        draft.failed(InvalidInput(reasons.INVALID_SPEC, _first_problem(error)))
-    except GloveboxError as error:
-        draft.failed(error)
+        await ports.writer.write_status(look.obj, after)
     except NotFound:
-        return DONE  # it went away while it was looked at; the watch tells
-    await _write(world, key, obj, draft, controller)
-    if draft.error is not None and not isinstance(draft.error, InvalidInput | NotReady):
-        raise draft.error
-    return result
+        return
+    _report(ports, look.obj, before, after)
 
 
-async def _write(
-    world: World, key: Key, obj: dict[str, Any], draft: Draft, controller: Controller
+def _report(
+    ports: Ports, obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    current = world.resources.get(key)
-    if current is None or current["metadata"]["uid"] != obj["metadata"]["uid"]:
-        return
-    if current["metadata"].get("generation") != obj["metadata"].get("generation"):
-        raise Conflict(reasons.CONFLICT, f"{key} was changed while it was looked at")
-    if (current.get("status") or {}) != draft.replaces:
-        # Only another operator does that, beside this one during an upgrade: what it bound would be
-        # lost.
-        raise Conflict(reasons.CONFLICT, f"the status of {key} was written while it was looked at")
-    if isinstance(draft.error, Conflict):
-        return  # the next look follows at once and will have something to say
-    status = draft.render(controller.required, controller.ready)
-    before = obj.get("status") or {}
-    try:
-        await world.write_status(current, status)
-    except NotFound:
-        return
-    _tell(world, current, before, status)
-
-
-def _tell(world: World, obj: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Measure the first Ready; post an Event when a resource becomes stalled, or stalls for another reason: a person has to act."""
-    if obj["kind"] == experiments.KIND and after.get("digest") and not before.get("digest"):
-        made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
-        world.metrics.time_to_ready.observe((world.now() - made).total_seconds())
+    """Log a change of Ready; post an Event when a resource stalls: a person has to act."""
     ready, was = condition_of(after, types.READY), condition_of(before, types.READY)
     if ready is not None and (
         was is None or (was["status"], was["reason"]) != (ready["status"], ready["reason"])
@@ -128,18 +90,6 @@ def _tell(world: World, obj: dict[str, Any], before: dict[str, Any], after: dict
             reason=ready["reason"],
             message=ready["message"],
         )
-    stalled = condition_of(after, types.STALLED)
-    if stalled is None:
-        return
-    earlier = condition_of(before, types.STALLED)
-    if earlier is None or earlier["reason"] != stalled["reason"]:
-        world.events.warn(obj, stalled["reason"], stalled["message"], action="Reconcile")
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    return (
-        f"`{where}`: {problem['msg']}; correct the field (the installed CRDs may be older than this"
-        " operator: apply the chart's CRDs)"
-    )
+    stalled, earlier = condition_of(after, types.STALLED), condition_of(before, types.STALLED)
+    if stalled is not None and (earlier is None or earlier["reason"] != stalled["reason"]):
+        ports.events.warning(obj, stalled["reason"], stalled["message"], action="Reconcile")

@@ -8,26 +8,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.controllers.world import World
+from glovebox.controllers.ports import Ports
 from glovebox.errors import InvalidInput
 from glovebox.evidence.envelope import load_private_key, new_key_pair
-from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
 
 PRIVATE = "private.pem"
 PUBLIC = "public.pem"
 
 
-async def signing_key(world: World) -> Ed25519PrivateKey:
-    """Return the key; make it where there is none yet.
+async def signing_key(ports: Ports) -> Ed25519PrivateKey:
+    """Return the key; create it where there is none yet.
 
     Raises:
         InvalidInput: The Secret holds no Ed25519 key.
         Unavailable, Forbidden: The API server failed.
     """
-    namespace = world.settings.namespace
+    namespace = ports.settings.namespace
     try:
-        secret = await world.client.get(SECRET, namespace, names.SIGNING_KEY_SECRET)
+        secret = await ports.reader.get(SECRET, namespace, names.SIGNING_KEY_SECRET)
     except NotFound:
         pair = new_key_pair()
         files = {PRIVATE: pair.private, PUBLIC: pair.public}
@@ -42,10 +42,8 @@ async def signing_key(world: World) -> Ed25519PrivateKey:
                 name: base64.b64encode(text.encode()).decode() for name, text in files.items()
             },
         }
-        try:
-            secret = await world.client.create(SECRET, made)
-        except AlreadyExists:  # another operator was first, and its key is as good
-            secret = await world.client.get(SECRET, namespace, names.SIGNING_KEY_SECRET)
+        # Another replica may have been first, and its key is as good.
+        secret = await ports.writer.create_once(SECRET, made)
     pem = (secret.get("data") or {}).get(PRIVATE)
     if not pem:
         raise InvalidInput(

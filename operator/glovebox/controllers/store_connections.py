@@ -7,7 +7,7 @@ import binascii
 
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.world import World
+from glovebox.controllers.ports import Ports
 from glovebox.errors import InvalidInput, NotReady
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
@@ -16,11 +16,11 @@ from glovebox.store.connection import Credentials, Store, StoreSettings
 _KEYS = ("accessKeyId", "secretAccessKey")
 
 
-async def open_store(world: World, store: ObjectStore, *, fresh: bool = False) -> Store:
+async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -> Store:
     """Return the shared connection to a store.
 
     Args:
-        world: The operator's world.
+        ports: The operator's ports.
         store: The ObjectStore.
         fresh: Read the Secret again, even if it was read before.
 
@@ -28,16 +28,16 @@ async def open_store(world: World, store: ObjectStore, *, fresh: bool = False) -
         NotReady: The Secret is not there.
         InvalidInput: The Secret lacks a key.
     """
-    known = world.store_credentials.get(store.name)
+    known = ports.store_credentials.get(store.name)
     reference = store.spec.credentials_secret_ref
     if reference is None:
         credentials = None
     elif known is not None and not fresh:
         credentials = known
     else:
-        credentials = await _read(world, reference.name)
-        world.store_credentials[store.name] = credentials
-    return world.stores.open(
+        credentials = await _read(ports, reference.name)
+        ports.store_credentials[store.name] = credentials
+    return ports.stores.open(
         StoreSettings(
             endpoint=store.spec.endpoint,
             region=store.spec.region,
@@ -48,10 +48,10 @@ async def open_store(world: World, store: ObjectStore, *, fresh: bool = False) -
     )
 
 
-async def _read(world: World, name: str) -> Credentials:
-    namespace = world.settings.namespace
+async def _read(ports: Ports, name: str) -> Credentials:
+    namespace = ports.settings.namespace
     try:
-        secret = await world.client.get(SECRET, namespace, name)
+        secret = await ports.reader.get(SECRET, namespace, name)
     except NotFound:
         raise NotReady(
             reasons.STORE_CREDENTIALS_NOT_FOUND,

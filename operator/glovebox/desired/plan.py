@@ -1,7 +1,7 @@
 """Plan: which objects an experiment gets, in the order in which they may be written. The table of contents of this room.
 
-First the namespace, with its Pod Security labels in the same request; then the walls, in any order
-and at once; last the access, so that nobody can start a pod before the walls stand.
+First the namespace, with its Pod Security labels in the same request; then the isolation objects, in
+any order and at once; last the access, so that nobody can start a pod before all of them are there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from glovebox.desired.network_policy import network_policies
 from glovebox.desired.probe import Probe, probe_of
 from glovebox.desired.quota import limit_range, resource_quota
 from glovebox.desired.run import run_job
-from glovebox.desired.snapshot import KEY_DIGEST, KEY_SNAPSHOT, snapshot
+from glovebox.desired.snapshot import KEY_DIGEST, KEY_IMAGES, KEY_SNAPSHOT, snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,18 @@ class Plan:
 
     Attributes:
         namespace: Written first, and awaited.
-        walls: Written next, in parallel.
-        access: Written last, once every wall stands.
+        isolation: Policies, quota, limits, snapshot and accounts; written next, in parallel.
+        access: Written last, once every isolation object is there.
         digest: The identity of the experiment, as the snapshot holds it.
         run: The Job, created once and never kept; None when no run was asked for.
-        probe: What tries the walls; None where nothing is to.
+        probe: The isolation check; None where nothing is to be checked.
         snapshot: What the digest was computed from, as canonical JSON.
         delivery_mode: How datasets come into the run.
         input_volumes: What the run's datasets are mounted from, created before it and never kept.
     """
 
     namespace: KubernetesObject
-    walls: tuple[KubernetesObject, ...]
+    isolation: tuple[KubernetesObject, ...]
     access: tuple[KubernetesObject, ...]
     digest: str
     run: KubernetesObject | None
@@ -48,9 +48,19 @@ class Plan:
     delivery_mode: DeliveryMode
     input_volumes: tuple[InputVolume, ...]
 
+    @property
+    def images(self) -> frozenset[str]:
+        """The references of the images that may run."""
+        frozen = next(
+            obj
+            for obj in self.isolation
+            if obj["kind"] == "ConfigMap" and KEY_DIGEST in obj["data"]
+        )
+        return frozenset(frozen["data"][KEY_IMAGES].split())
+
     def objects(self) -> tuple[KubernetesObject, ...]:
         """Return all objects in the order of writing."""
-        return (self.namespace, *self.walls, *self.access)
+        return (self.namespace, *self.isolation, *self.access)
 
 
 def desired_objects(inputs: ExperimentInputs) -> Plan:
@@ -64,7 +74,7 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
     policies = network_policies(inputs)
     return Plan(
         namespace=namespace(inputs),
-        walls=(
+        isolation=(
             *policies,
             limit_range(inputs),
             frozen,

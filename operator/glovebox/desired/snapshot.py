@@ -1,15 +1,13 @@
 """Snapshot: what a run depends on, as canonical JSON, with its digest, in one immutable ConfigMap.
 
 The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and
-    under whatever
-name. It covers the content of the inputs and their roles, images, configuration, routes, declared
-resources, the run, the artifacts' store and declared retention, and the name of the profile. It
-does not cover who, why and for how long (name, team, UID, purpose, life cycle), nor the profile's
-own text: the platform may change a default for everybody without changing what an experiment is.
+under whatever name. It covers the content of the inputs and their roles, images, configuration,
+routes, declared resources, the run, the artifacts' store and retention, and what the platform gave:
+the profile as it takes effect and where the stores are (`platform.identity`). It does not cover who,
+why and for how long (name, team, UID, purpose, life cycle), nor how the experiment is operated.
 
-Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is
-    `digest`. Fields that are
-not set are left out, so that a field added later changes no digest of before.
+Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is `digest`.
+Fields that are not set are left out, so that a field added later changes no digest of before.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.network_policy import canonical_network
+from glovebox.desired.platform import identity
 
 FORMAT: Final = "glovebox.dev/experiment/v1"
 # The keys of the ConfigMap; the image guard of the chart reads `images`, one reference per line.
@@ -39,24 +38,26 @@ KEY_PLATFORM_IMAGE: Final = "platformImage"
 KEY_INPUT_IMAGES: Final = "inputImages"
 
 
-def experiment_digest(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> str:
-    """Return the identity of everything the experiment depends on, `sha256:<64 hex>`.
+def dependencies(
+    experiment: Experiment, inputs: Iterable[ResolvedInput], platform: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the digest covers, in plain JSON values.
 
-    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and
-    networks in any spelling.
+    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and networks
+    in any spelling.
+
+    Args:
+        experiment: The Experiment.
+        inputs: Its inputs with the pins that were found for them.
+        platform: What of the platform's settings is part of its identity (`platform.identity`).
 
     Raises:
         InvalidInput: `NotCanonical`, when a value has no single spelling in JSON.
     """
-    return digest_of(dependencies(experiment, inputs))
-
-
-def dependencies(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> dict[str, Any]:
-    """Return what the digest covers, in plain JSON values."""
     spec = experiment.spec
     parts = {
         "format": FORMAT,
-        "profile": spec.profile,
+        "platform": dict(platform),
         "inputs": [
             _input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))
         ],
@@ -76,7 +77,12 @@ def dependencies(experiment: Experiment, inputs: Iterable[ResolvedInput]) -> dic
 
 def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ConfigMap. It is immutable: the API server refuses a change of its data, whoever asks."""
-    covered = dependencies(inputs.experiment, inputs.inputs)
+    stores = {store.name: store for store in (inputs.store, *inputs.input_stores)}
+    covered = dependencies(
+        inputs.experiment,
+        inputs.inputs,
+        identity(inputs.profile, tuple(stores[name] for name in sorted(stores))),
+    )
     mounted = sorted({item.image for item in inputs.mounted if item.image})
     references = sorted(
         {image.reference for image in inputs.experiment.spec.images}
@@ -100,7 +106,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
 def declared_size(experiment: Experiment) -> int:
     """Return how many bytes the snapshot takes before its inputs are known."""
     references = sum(len(image.reference) + 1 for image in experiment.spec.images)
-    return len(canonical_json(dependencies(experiment, ()))) + references
+    return len(canonical_json(dependencies(experiment, (), {}))) + references
 
 
 def _input(item: ResolvedInput) -> dict[str, Any]:

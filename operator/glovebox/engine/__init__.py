@@ -1,1 +1,1 @@
-"""Control flow without kopf: what is done, in which order, how often. Read reconcile.py first."""
+"""Machinery of any operator: queues, workers, backoff, liveness, resync. Knows no kind of resource."""

@@ -22,7 +22,7 @@ def register(registry: kopf.OperatorRegistry, operator: Operator) -> None:
     """Register one handler for each of our kinds."""
 
     async def tell(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 - kopf names it so
-        operator.told(type, dict(body))
+        operator.on_event(type, dict(body))
 
     for kind in CUSTOM_KINDS:
         kopf.on.event(names.GROUP, names.VERSION, kind.plural, registry=registry)(tell)

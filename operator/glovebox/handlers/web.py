@@ -22,8 +22,8 @@ async def serve(operator: Operator, host: str, port: int) -> AsyncIterator[int]:
     """
     app = web.Application()
     app.router.add_get("/metrics", _metrics(operator))
-    app.router.add_get("/healthz", _probe(operator.ill))
-    app.router.add_get("/readyz", _probe(operator.ready))
+    app.router.add_get("/healthz", _probe(operator.unhealthy_reason))
+    app.router.add_get("/readyz", _probe(operator.not_ready_reason))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
@@ -44,7 +44,7 @@ def _metrics(operator: Operator) -> Handler:
     return answer
 
 
-def _probe(problem: Callable[[], str]) -> Handler:
+def _probe(problem: Callable[[], str | None]) -> Handler:
     async def answer(_: web.Request) -> web.StreamResponse:
         why = problem()
         return web.Response(status=503 if why else 200, text=f"{why or 'ok'}\n")

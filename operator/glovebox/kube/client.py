@@ -15,7 +15,7 @@ import inspect
 import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
 import orjson
@@ -336,10 +336,19 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         seconds: float = WATCH_SECONDS,
+        opened: Callable[[], None] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield watch events until the server ends the stream, after about `seconds`.
+        """Yield watch events until the server ends the stream.
 
         A connection that is silent for 75 seconds is given up.
+
+        Args:
+            kind: What to watch, in all namespaces.
+            resource_version: What was known last: everything after it is told.
+            label_selector: Narrows it on the server.
+            field_selector: As label_selector, by field.
+            seconds: When the server shall end it.
+            opened: Called when the server has accepted the watch.
 
         Raises:
             Expired: The resource version is too old (410, as a status or in the stream).
@@ -356,6 +365,8 @@ class Client:
         params = {key: value for key, value in params.items() if value}
         try:
             async with self._opened(kind, params) as stream:
+                if opened is not None:
+                    opened()
                 rest = b""
                 async for chunk in stream.chunks():
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -400,7 +411,8 @@ class Client:
         logged_in_again = False
         attempt = 0
         while True:
-            async with self._gate:
+            # The election waits for nobody: a crowd of slow requests must not cost the lease.
+            async with nullcontext() if kind == LEASE else self._gate:
                 transport = await self._current()
                 answer = await self._sent(
                     transport, method, kind, path, params or {}, data, content_type, verb

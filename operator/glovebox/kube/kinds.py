@@ -48,6 +48,20 @@ class Kind:
         return "/".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where objects of one kind name objects of another.
+
+    Attributes:
+        path: The field below `spec`, with dots; `[]` after a list. It holds a name, or an object
+            with a `name` and perhaps a `namespace` (else it is the one of whoever refers).
+        to: The kind that is named.
+    """
+
+    path: str
+    to: Kind
+
+
 EXPERIMENT = Kind(names.API_VERSION, "Experiment", "experiments")
 DATASET_PIN = Kind(names.API_VERSION, "DatasetPin", "datasetpins")
 FEATURE_SET_PIN = Kind(names.API_VERSION, "FeatureSetPin", "featuresetpins")
@@ -55,7 +69,20 @@ ISOLATION_PROFILE = Kind(
     names.API_VERSION, "IsolationProfile", "isolationprofiles", namespaced=False
 )
 OBJECT_STORE = Kind(names.API_VERSION, "ObjectStore", "objectstores", namespaced=False)
-CUSTOM_KINDS = (EXPERIMENT, DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
+# Our own kinds, and what their specs refer to: whoever refers is woken by a change of it.
+REFERENCES: dict[Kind, tuple[Reference, ...]] = {
+    EXPERIMENT: (
+        Reference("profile", ISOLATION_PROFILE),
+        Reference("artifacts.storeRef", OBJECT_STORE),
+        Reference("inputs.datasets[].pinRef", DATASET_PIN),
+        Reference("inputs.features[].pinRef", FEATURE_SET_PIN),
+    ),
+    DATASET_PIN: (Reference("storeRef", OBJECT_STORE),),
+    FEATURE_SET_PIN: (Reference("inputs[].pinRef", DATASET_PIN),),
+    ISOLATION_PROFILE: (),
+    OBJECT_STORE: (),
+}
+CUSTOM_KINDS = tuple(REFERENCES)
 
 NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")

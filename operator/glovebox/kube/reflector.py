@@ -1,10 +1,15 @@
-"""Keeps one kind's part of the cache true: list in pages, then watch, for ever.
+"""Keeps one table of the store true: list in pages, then watch, for ever.
 
-It refuses to give up and it refuses to take the process down: a kind that answers 403 for a minute
-    is retried with growing
-waits while the others go on. After every gap it lists again and tells the cache what the list did
-*not* hold, so that a deletion missed in the gap is noticed. `resync_seconds` bounds how long even
-an undetected gap can last.
+- A watch that ends is resumed at the last version, at once; one that breaks, or is refused (429, 5xx,
+  no connection), is resumed at the same version after a growing wait. Only a version that is too old
+  (410) leads to a new list.
+- A watch that ended within a second and told nothing counts as broken: no hot loop.
+- About once an hour everything is listed all the same: the bound of any gap that nobody noticed, and
+  of a database that went back in time.
+
+It refuses to give up and it refuses to take the process down: whatever is raised is counted, logged
+and tried again, while the other kinds go on. For how long a kind has been out of reach is known, so
+that readiness can say so.
 """
 
 from __future__ import annotations
@@ -12,122 +17,173 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 
-from glovebox.errors import GloveboxError
+from glovebox.errors import Expired, GloveboxError
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind
-from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.kube.store import Feed
 
-_LONGEST_WAIT_SECONDS = 15.0
+FIRST_WAIT_SECONDS = 0.8
+LONGEST_WAIT_SECONDS = 30.0
+# Without a failure for so long the waits begin from the shortest again.
+CALM_SECONDS = 120.0
+SHORT_WATCH_SECONDS = 1.0
+# A watch lasts from 5 to 10 minutes, so that they do not all end at the same moment.
+WATCH_SECONDS = 300.0
+RELIST_SECONDS = 3600.0
 log = structlog.get_logger(__name__)
 
 
-class Cache(Protocol):
-    """What a reflector feeds."""
+class ShortWatchError(Exception):
+    """A watch ended at once and told nothing: to ask again at once would be a hot loop."""
 
-    def seen(self, kind: Kind, obj: Mapping[str, Any]) -> None:
-        """Take in an object that was added or changed."""
 
-    def gone(self, kind: Kind, obj: Mapping[str, Any]) -> None:
-        """Take in that an object was deleted."""
-
-    def listed(self, kind: Kind, seen: set[ObjectKey]) -> None:
-        """Take in that a complete list held just these."""
+def _nobody(kind: Kind) -> None:
+    """Count nothing."""
 
 
 class Reflector:
-    """Feeds a cache with one kind.
+    """Feeds one table.
 
     Args:
         client: The connection.
-        kind: What to list and watch, in all namespaces.
-        cache: What is told.
+        feed: The table; says what to list and watch, in all namespaces.
         label_selector: Narrows list and watch on the server.
         field_selector: As label_selector, by field.
-        resync_seconds: After this long a watch ends and the list is read again, with 20 % jitter.
+        relist_seconds: After this long everything is listed again, up to 20 % earlier or later.
+        failed: Called with the kind after each failure.
+        jitter: Returns a number from 0 to 1.
+        now: Unix time, for metrics.
     """
 
     def __init__(
         self,
         client: Client,
-        kind: Kind,
-        cache: Cache,
+        feed: Feed,
         *,
         label_selector: str = "",
         field_selector: str = "",
-        resync_seconds: float = 600.0,
+        relist_seconds: float = RELIST_SECONDS,
+        failed: Callable[[Kind], None] = _nobody,
+        jitter: Callable[[], float] = random.random,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
-        self._kind = kind
-        self._cache = cache
+        self._feed = feed
         self._label_selector, self._field_selector = label_selector, field_selector
-        self._resync_seconds = resync_seconds
+        self._relist_seconds = relist_seconds
+        self._failed = failed
+        self._jitter = jitter
+        self._now = now
+        self._version = ""
+        self._relist_at = 0.0
+        self._listed_at = 0.0
+        self._wait = FIRST_WAIT_SECONDS
+        self._last_failure = 0.0
+        self._failing_since: float | None = None
         self.last_list_time = 0.0
         self.last_contact_time = 0.0
-        self.failure: str = ""
+        self.failure = ""
 
     @property
     def kind(self) -> Kind:
         """The kind that this reflector keeps."""
-        return self._kind
+        return self._feed.kind
+
+    def out_of_reach_seconds(self) -> float:
+        """Return for how long every try has failed; 0 while the watch stands."""
+        return 0.0 if self._failing_since is None else _clock() - self._failing_since
 
     async def run(self) -> None:
         """List and watch until cancelled."""
-        wait = 0.5
         while True:
             try:
-                version = await self._list()
-                wait = 0.5
-                await self._follow(
-                    version,
-                    until=time.monotonic() + self._resync_seconds * random.uniform(0.8, 1.2),  # noqa: S311
-                )
-            except GloveboxError as error:
-                self.failure = str(error)
-                log.warning(
-                    "list or watch failed, trying again",
-                    kind=self._kind.kind,
-                    error=self.failure,
-                    wait_seconds=round(wait, 1),
-                )
-                await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-                wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+                if not self._version or _clock() >= self._relist_at:
+                    await self._list()
+                await self._watch()
+            except Expired as error:
+                # Soon after a list it would be a circle of lists.
+                again = _clock() < self._listed_at + CALM_SECONDS
+                self._version = ""
+                if again:
+                    await self._back_off(error)
+            except Exception as error:  # noqa: BLE001 - a broken reflector never ends the process
+                await self._back_off(error)
 
-    async def _list(self) -> str:
-        seen: set[ObjectKey] = set()
+    async def _list(self) -> None:
+        self._version = ""
+        listing = self._feed.listing()
         version = ""
         async for page in self._client.pages(
-            self._kind, label_selector=self._label_selector, field_selector=self._field_selector
+            self.kind, label_selector=self._label_selector, field_selector=self._field_selector
         ):
-            for item in page.get("items") or ():
-                seen.add(key_of(self._kind, item))
-                self._cache.seen(self._kind, item)
             version = page["metadata"]["resourceVersion"]
-        self._cache.listed(self._kind, seen)
-        self.failure = ""
-        self.last_list_time = self.last_contact_time = time.time()
-        return version
+            listing.page(int(version), page.get("items") or ())
+            self._in_contact()
+        listing.end(int(version))
+        self._version = version
+        self.last_list_time = self._now()
+        self._listed_at = _clock()
+        self._relist_at = self._listed_at + self._relist_seconds * (0.8 + 0.4 * self._jitter())
 
-    async def _follow(self, version: str, *, until: float) -> None:
-        while time.monotonic() < until:
-            async for event in self._events(version):
-                self.last_contact_time = time.time()
-                obj = event["object"]
-                version = obj["metadata"]["resourceVersion"]
-                match event["type"]:
-                    case "ADDED" | "MODIFIED":
-                        self._cache.seen(self._kind, obj)
-                    case "DELETED":
-                        self._cache.gone(self._kind, obj)
-
-    def _events(self, version: str) -> AsyncIterator[dict[str, Any]]:
-        return self._client.watch(
-            self._kind,
-            version,
+    async def _watch(self) -> None:
+        started, told = _clock(), False
+        async for event in self._client.watch(
+            self.kind,
+            self._version,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
+            seconds=WATCH_SECONDS * (1 + self._jitter()),
+            opened=self._in_contact,
+        ):
+            told = True
+            self._in_contact()
+            self._take(event)
+        if not told and _clock() < started + SHORT_WATCH_SECONDS:
+            raise ShortWatchError("the watch ended at once and told nothing")
+
+    def _take(self, event: dict[str, Any]) -> None:
+        obj = event["object"]
+        # First: an event that cannot be taken in is not asked for again and again.
+        self._version = obj["metadata"]["resourceVersion"]
+        match event["type"]:
+            case "ADDED" | "MODIFIED":
+                self._feed.seen(obj)
+            case "DELETED":
+                self._feed.gone(obj)
+            case "BOOKMARK":
+                self._feed.bookmark(int(self._version))
+
+    def _in_contact(self) -> None:
+        self.last_contact_time = self._now()
+        self._failing_since = None
+        self.failure = ""
+
+    async def _back_off(self, error: Exception) -> None:
+        now = _clock()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._last_failure > CALM_SECONDS:
+            self._wait = FIRST_WAIT_SECONDS
+        self.failure = f"{type(error).__name__}: {error}"
+        self._failed(self.kind)
+        wait = self._wait * (1 + self._jitter())
+        known = isinstance(error, GloveboxError | ShortWatchError)
+        log.warning(
+            "list or watch failed, trying again" if known else "a bug: list or watch failed",
+            kind=self.kind.kind,
+            error=self.failure,
+            wait_seconds=round(wait, 1),
+            exc_info=None if known else error,
         )
+        self._wait = min(self._wait * 2, LONGEST_WAIT_SECONDS)
+        await asyncio.sleep(wait)
+        self._last_failure = _clock()
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,30 +1,24 @@
-"""The cache of our own custom resources, and who refers to whom.
+"""Our own custom resources as last known, who refers to whom, and whose change matters to whom.
 
-Filled by kopf's events and by the answers to our own writes, corrected by resync. It answers two
-questions: what is declared, and which resources have to look again when another one changes (a pin
-that becomes Ready wakes the Experiments that wait for it, without any polling).
+It answers two questions: what is declared, and which resources have to be reconciled when another
+one changes (a pin that becomes Ready wakes the Experiments that wait for it, without any polling).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from glovebox.kube.kinds import (
-    CUSTOM_KINDS,
-    DATASET_PIN,
-    EXPERIMENT,
-    FEATURE_SET_PIN,
-    ISOLATION_PROFILE,
-    OBJECT_STORE,
-    Kind,
-)
+from glovebox.kube.kinds import CUSTOM_KINDS, REFERENCES, Kind, Reference
+from glovebox.kube.store import Change, Table, is_leaving, version_of
 
 R = TypeVar("R", bound=BaseModel)
 _KINDS = {kind.kind: kind for kind in CUSTOM_KINDS}
+# Of a status these say when or how far, never what: whoever refers to the object does not read them.
+_IRRELEVANT = frozenset({"message", "observedGeneration", "progress"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +53,61 @@ class Key:
         return _KINDS[self.kind]
 
 
-class Resources:
-    """All known custom resources, as the API server last told them (without managed fields)."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One custom resource: the whole object without its managed fields."""
 
-    def __init__(self) -> None:
-        self._objects: dict[Key, dict[str, Any]] = {}
+    uid: str
+    resource_version: int
+    obj: dict[str, Any]
+
+
+def _nobody(change: Change[Key, Stored]) -> None:
+    """Tell nobody."""
+
+
+class Resources:
+    """All known custom resources.
+
+    Args:
+        changed: Called after each change, by whomever it was made.
+    """
+
+    def __init__(self, changed: Callable[[Change[Key, Stored]], None] = _nobody) -> None:
+        self._on_change = changed
+        self._tables = {kind.kind: self._table(kind) for kind in CUSTOM_KINDS}
         self._users: dict[Key, set[Key]] = {}
         self._uses: dict[Key, frozenset[Key]] = {}
-        self._written: dict[Key, str] = {}
         self._parsed: dict[Key, Any] = {}
+
+    def table(self, kind: Kind) -> Table[Key, Stored]:
+        """Return the objects of one kind, to be fed by list and watch."""
+        return self._tables[kind.kind]
+
+    @property
+    def primed(self) -> bool:
+        """Whether every kind has been listed once; before that, absence means nothing."""
+        return all(table.listed for table in self._tables.values())
+
+    async def wait_until_primed(self) -> None:
+        """Wait until every kind has been listed once."""
+        for table in self._tables.values():
+            await table.first_list.wait()
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """Return an object, or None when it is not known; the caller must not change it."""
-        return self._objects.get(key)
+        stored = self._tables[key.kind].get(key)
+        return stored.obj if stored is not None else None
 
     def parsed(self, key: Key, model: type[R]) -> R | None:
-        """Return an object as its model, or None when it is not known. A profile that a thousand Experiments read is parsed once.
+        """Return an object as its model, or None when it is not known.
+
+        A profile that a thousand Experiments read is parsed once.
 
         Raises:
             pydantic.ValidationError: The object is not as the model says.
         """
-        obj = self._objects.get(key)
+        obj = self.get(key)
         if obj is None:
             return None
         known: R | None = self._parsed.get(key)
@@ -89,73 +117,130 @@ class Resources:
 
     def of_kind(self, kind: Kind) -> list[dict[str, Any]]:
         """Return all objects of a kind."""
-        return [obj for key, obj in self._objects.items() if key.kind == kind.kind]
+        return [stored.obj for stored in self._tables[kind.kind].records()]
 
     def all_keys(self) -> Iterable[Key]:
         """Return the keys of everything known."""
-        return tuple(self._objects)
+        return tuple(key for table in self._tables.values() for key in table)
 
     def users_of(self, key: Key) -> frozenset[Key]:
         """Return those whose spec refers to an object, whether it exists or not."""
         return frozenset(self._users.get(key, ()))
 
     def seen(self, obj: Mapping[str, Any]) -> bool:
-        """Take in an object; return whether this is news to a reconciler (not an echo of our own write, not out of date)."""
-        key = Key.of(obj)
-        version = obj["metadata"]["resourceVersion"]
-        known = self._objects.get(key)
-        if (
-            known is not None
-            and known["metadata"]["uid"] == obj["metadata"]["uid"]
-            and int(version) <= int(known["metadata"]["resourceVersion"])
-        ):
-            return False
-        self._keep(key, obj)
-        return bool(self._written.get(key) != version)
+        """Take in an object; return whether this is news: no echo of our own write, not outdated."""
+        return self._tables[obj["kind"]].seen(obj) is not None
+
+    def deleted(self, obj: Mapping[str, Any]) -> bool:
+        """Take in that the watch told of a deletion; return whether this is news."""
+        return self._tables[obj["kind"]].gone(obj) is not None
 
     def wrote(self, obj: Mapping[str, Any]) -> None:
         """Take in the server's answer to a write of ours."""
-        key = Key.of(obj)
-        self._written[key] = obj["metadata"]["resourceVersion"]
-        self._keep(key, obj)
+        self._tables[obj["kind"]].record_write(obj)
 
-    def gone(self, key: Key) -> bool:
-        """Forget an object; return whether it was known."""
-        self._written.pop(key, None)
+    def gone(self, key: Key, uid: str | None = None) -> bool:
+        """Forget an object that we know to be gone, if it is the one with that UID.
+
+        Returns:
+            Whether it was known.
+        """
+        return self._tables[key.kind].record_delete(key, uid) is not None
+
+    def _table(self, kind: Kind) -> Table[Key, Stored]:
+        def key(obj: Mapping[str, Any]) -> Key:
+            metadata = obj["metadata"]
+            return Key(kind.kind, metadata.get("namespace", ""), metadata["name"])
+
+        def keep(obj: Mapping[str, Any]) -> Stored:
+            metadata = {
+                name: value for name, value in obj["metadata"].items() if name != "managedFields"
+            }
+            # An item of a list says neither of itself.
+            whole = {"apiVersion": kind.api_version, "kind": kind.kind, **obj, "metadata": metadata}
+            return Stored(metadata["uid"], version_of(obj), whole)
+
+        return Table(kind, key=key, keep=keep, changed=self._changed)
+
+    def _changed(self, change: Change[Key, Stored]) -> None:
+        key = change.key
         self._parsed.pop(key, None)
-        for used in self._uses.pop(key, frozenset()):
+        spec = (change.after.obj.get("spec") or {}) if change.after is not None else {}
+        self._refer(key, frozenset(references(key, spec)))
+        self._on_change(change)
+
+    def _refer(self, key: Key, uses: frozenset[Key]) -> None:
+        before = self._uses.get(key, frozenset())
+        for used in before - uses:
             users = self._users[used]
             users.discard(key)
             if not users:
                 del self._users[used]
-        return self._objects.pop(key, None) is not None
-
-    def _keep(self, key: Key, obj: Mapping[str, Any]) -> None:
-        metadata = {
-            name: value for name, value in obj["metadata"].items() if name != "managedFields"
-        }
-        self._objects[key] = {**obj, "metadata": metadata}
-        self._parsed.pop(key, None)
-        uses = frozenset(_references(key, obj.get("spec") or {}))
-        before = self._uses.get(key, frozenset())
-        for used in before - uses:
-            self._users[used].discard(key)
         for used in uses - before:
             self._users.setdefault(used, set()).add(key)
-        self._uses[key] = uses
+        if uses:
+            self._uses[key] = uses
+        else:
+            self._uses.pop(key, None)
 
 
-def _references(key: Key, spec: Mapping[str, Any]) -> Iterable[Key]:
+def matters_to_users(change: Change[Key, Stored]) -> bool:
+    """Return whether those who refer to an object have to be reconciled because of a change.
+
+    An annotation, a repeated check with the same result, progress, and times do not matter.
+    """
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return True
+    return _looked_at(before) != _looked_at(after)
+
+
+def references(key: Key, spec: Mapping[str, Any]) -> Iterable[Key]:
     """Yield what a spec refers to; tolerant, because a spec may be older than the schema."""
-    store = spec.get("storeRef") or (spec.get("artifacts") or {}).get("storeRef")
-    if store:
-        yield Key(OBJECT_STORE.kind, "", store["name"])
-    if key.kind == EXPERIMENT.kind:
-        yield Key(ISOLATION_PROFILE.kind, "", spec.get("profile", ""))
-        inputs = spec.get("inputs") or {}
-        for field, kind in (("datasets", DATASET_PIN), ("features", FEATURE_SET_PIN)):
-            for entry in inputs.get(field) or ():
-                yield Key(kind.kind, key.namespace, entry["pinRef"]["name"])
-    if key.kind == FEATURE_SET_PIN.kind:
-        for entry in spec.get("inputs") or ():
-            yield Key(DATASET_PIN.kind, key.namespace, entry["pinRef"]["name"])
+    for reference in REFERENCES[_KINDS[key.kind]]:
+        for value in _values(spec, reference.path.split(".")):
+            yield from _referred(key, reference, value)
+
+
+def _referred(key: Key, reference: Reference, value: Any) -> Iterable[Key]:
+    named = value if isinstance(value, Mapping) else {"name": value}
+    name = named.get("name")
+    if isinstance(name, str) and name:
+        namespace = named.get("namespace") or key.namespace
+        yield Key(reference.to.kind, namespace if reference.to.namespaced else "", name)
+
+
+def _values(value: Any, path: list[str]) -> Iterator[Any]:
+    if not path:
+        yield value
+        return
+    field, rest = path[0].removesuffix("[]"), path[1:]
+    found = value.get(field) if isinstance(value, Mapping) else None
+    if not path[0].endswith("[]"):
+        yield from _values(found, rest)
+        return
+    for entry in found if isinstance(found, list) else ():
+        yield from _values(entry, rest)
+
+
+def _looked_at(stored: Stored) -> Hashable:
+    metadata = stored.obj["metadata"]
+    return (
+        stored.uid,
+        metadata.get("generation"),
+        is_leaving(stored.obj),
+        tuple(metadata.get("finalizers") or ()),
+        _frozen(stored.obj.get("status")),
+    )
+
+
+def _frozen(value: Any) -> Hashable:
+    if isinstance(value, Mapping):
+        return tuple(
+            (name, _frozen(inner))
+            for name, inner in sorted(value.items())
+            if name not in _IRRELEVANT and not name.endswith("Time")
+        )
+    if isinstance(value, list):
+        return tuple(_frozen(inner) for inner in value)
+    return value if isinstance(value, Hashable) else repr(value)

@@ -1,4 +1,4 @@
-"""Counters and histograms of the engine, told as things happen. Every label value is from a short fixed list."""
+"""Counters and histograms of the engine. Every label value is from a short fixed list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.metrics import MetricWrapperBase
 
 import glovebox
-from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, FEATURE_SET_PIN
+from glovebox.api import reasons
+from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, FEATURE_SET_PIN, JOB, POD
 
 FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LIFE: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -26,6 +27,30 @@ CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
 RUNS: Final = ("started", "succeeded", "failed")
 PROBES: Final = ("passed", "failed", "unknown")
 REPAIRS: Final = ("success", "deferred", "alerted")
+QUEUES: Final = ("cluster", "data", "seal")
+EVENT_CAUSES: Final = ("budget", "pending", "refused")
+TRANSIENT_CLASSES: Final = ("api", "store", "forbidden", "conflict", "internal", "other")
+_CLASS_OF_REASON: Final = {
+    reasons.API_UNAVAILABLE: "api",
+    reasons.FORBIDDEN: "forbidden",
+    reasons.STORE_FORBIDDEN: "forbidden",
+    reasons.STORE_CREDENTIALS_REFUSED: "forbidden",
+    reasons.CONFLICT: "conflict",
+    reasons.PRECONDITION_FAILED: "conflict",
+    reasons.INTERNAL_ERROR: "internal",
+    reasons.STORE_UNREACHABLE: "store",
+    reasons.STORE_BUSY: "store",
+    reasons.STORE_FAILED: "store",
+    reasons.STORE_REJECTED: "store",
+    reasons.STORE_NOT_READY: "store",
+    reasons.CLOCK_SKEWED: "store",
+    reasons.OBJECTS_UNREADABLE: "store",
+}
+
+
+def transient_class(reason: str) -> str:
+    """Return the class under which a transient error is counted; one of TRANSIENT_CLASSES."""
+    return _CLASS_OF_REASON.get(reason, "other")
 
 
 class EngineMetrics:
@@ -63,6 +88,24 @@ class EngineMetrics:
             ("controller",),
             registry=registry,
         )
+        self.stuck = Gauge(
+            "glovebox_reconciles_stuck",
+            "Reconciliations that have been running for more than ten minutes.",
+            ("queue",),
+            registry=registry,
+        )
+        self.transient = Counter(
+            "glovebox_transient_errors_total",
+            "Errors that are retried and that no condition reports yet.",
+            ("controller", "class"),
+            registry=registry,
+        )
+        self.events_dropped = Counter(
+            "glovebox_events_dropped_total",
+            "Events that were not posted, by cause.",
+            ("cause",),
+            registry=registry,
+        )
         self.api_requests = Counter(
             "glovebox_kube_requests_total",
             "Requests to the API server; code 0 means no answer.",
@@ -74,6 +117,12 @@ class EngineMetrics:
             "Requests to the API server.",
             ("verb",),
             buckets=FAST,
+            registry=registry,
+        )
+        self.reflector_failures = Counter(
+            "glovebox_reflector_failures_total",
+            "Failed lists and broken watches.",
+            ("managed_kind",),
             registry=registry,
         )
         self.store_operations = Counter(
@@ -167,6 +216,37 @@ class EngineMetrics:
             self.store_operations.labels(operation, result).inc()
             self.store_duration.labels(operation).observe(time.perf_counter() - started)
 
+    def reconcile_started(self, controller: str) -> None:
+        """Count a reconcile as running."""
+        self.in_progress.labels(controller).inc()
+
+    def reconcile_ended(self, controller: str, result: str, seconds: float) -> None:
+        """Count a reconcile as ended; `result` is one of RESULTS."""
+        self.in_progress.labels(controller).dec()
+        self.reconciles.labels(controller, result).inc()
+        self.duration.labels(controller).observe(seconds)
+
+    def reconcile_failed(self, controller: str, reason: str) -> None:
+        """Count a failed reconcile; `reason` is one of REASONS."""
+        self.errors.labels(controller, reason).inc()
+
+    def reconciles_stuck(self, queue: str, number: int) -> None:
+        """Set how many reconciles of a queue have been running for too long."""
+        self.stuck.labels(queue).set(number)
+
+    def problem_counter(self, reason: str, controller: str = "experiment") -> Counter:
+        """Return the counter of a transient error that no condition reports yet.
+
+        Args:
+            reason: The error's reason word, as a condition would say it.
+            controller: The kind in lower case.
+        """
+        return self.transient.labels(controller, transient_class(reason))
+
+    def event_dropped(self, cause: str) -> None:
+        """Count an Event that was not posted; `cause` is one of EVENT_CAUSES."""
+        self.events_dropped.labels(cause).inc()
+
     def observe_api(self, verb: str, resource: str, code: int, seconds: float) -> None:
         """Count one answer of the API server."""
         self.api_requests.labels(verb, resource, str(code)).inc()
@@ -183,6 +263,10 @@ class EngineMetrics:
             (self.duration, (controllers,)),
             (self.reconciles, (controllers, RESULTS)),
             (self.errors, (controllers, REASONS)),
+            (self.transient, (controllers, TRANSIENT_CLASSES)),
+            (self.events_dropped, (EVENT_CAUSES,)),
+            (self.stuck, (QUEUES,)),
+            (self.reflector_failures, ([*managed, JOB.kind, POD.kind],)),
             (self.store_operations, (OPERATIONS, outcomes)),
             (self.drift_duration, (managed,)),
             (self.drift_detected, (managed, CHANGES)),

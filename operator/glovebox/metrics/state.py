@@ -1,30 +1,30 @@
-"""State metrics, computed from the caches at scrape time: nothing to keep in step, nothing left behind by deleted objects."""
+"""State metrics, read from running counts at a scrape: its cost is the number of its series."""
 
 from __future__ import annotations
 
-from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Final, TypeVar
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from glovebox.api import conditions as types
-from glovebox.api import reasons
-from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, EXPERIMENT
-from glovebox.kube.resources import Resources
-from glovebox.status.kstatus import RESULTS, condition_of, kstatus
+from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
+from glovebox.metrics.tally import StateTally
+from glovebox.status.kstatus import RESULTS
+
+K = TypeVar("K", bound=Hashable)
 
 # More unhealthy objects than this get no series of their own: the totals still count them.
 MOST_OBJECT_SERIES: Final = 500
 
 
 class StateCollector(Collector):
-    """Counts the custom resources by what a waiting program would think of them.
+    """Shows the custom resources by what a waiting program would think of them.
 
     Args:
-        resources: The cache of custom resources.
+        tally: The running counts over the cache of custom resources.
         queues: Names and lengths of the work queues: ready keys, and age of the oldest in seconds.
         reflectors: When each child kind was last heard of, as a Unix time.
         sweeps: When each of our own kinds was last listed and compared whole, as a Unix time.
@@ -33,14 +33,14 @@ class StateCollector(Collector):
 
     def __init__(
         self,
-        resources: Resources,
+        tally: StateTally[K],
         *,
         queues: Callable[[], Mapping[str, tuple[int, float]]],
         reflectors: Callable[[], Mapping[str, float]],
         sweeps: Callable[[], Mapping[str, float]],
         drifting: Callable[[], Iterable[str]],
     ) -> None:
-        self._resources = resources
+        self._tally = tally
         self._queues = queues
         self._reflectors = reflectors
         self._sweeps = sweeps
@@ -48,6 +48,12 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Yield the families as they are at this moment."""
+        yield from self._objects()
+        yield from self._experiments()
+        yield from self._pins()
+        yield from self._engine()
+
+    def _objects(self) -> Iterable[GaugeMetricFamily]:
         objects = GaugeMetricFamily(
             "glovebox_objects", "Custom resources by kstatus result.", labels=("kind", "status")
         )
@@ -56,43 +62,23 @@ class StateCollector(Collector):
             "Custom resources whose generation is not observed yet.",
             labels=("kind",),
         )
+        for kind in CUSTOM_KINDS:
+            for result in RESULTS:
+                objects.add_metric((kind.kind, result), self._tally.results[kind.kind, result])
+            unobserved.add_metric((kind.kind,), self._tally.unobserved[kind.kind])
         unhealthy = GaugeMetricFamily(
             "glovebox_object_unhealthy",
             "1 for each object that is not Current.",
             labels=("kind", "resource_namespace", "name", "reason"),
         )
-        dropped = 0
-        series = 0
-        for kind in CUSTOM_KINDS:
-            results: Tally[str] = Tally()
-            stale = 0
-            for obj in self._resources.of_kind(kind):
-                result = kstatus(obj)
-                results[result] += 1
-                stale += obj["metadata"].get("generation", 0) != (obj.get("status") or {}).get(
-                    "observedGeneration", -1
-                )
-                if result == "Current":
-                    continue
-                if series >= MOST_OBJECT_SERIES:
-                    dropped += 1
-                    continue
-                series += 1
-                metadata = obj["metadata"]
-                unhealthy.add_metric(
-                    (kind.kind, metadata.get("namespace", ""), metadata["name"], _reason(obj)), 1
-                )
-            for result in RESULTS:
-                objects.add_metric((kind.kind, result), results[result])
-            unobserved.add_metric((kind.kind,), stale)
-        yield from (objects, unobserved, unhealthy)
-        yield GaugeMetricFamily(
+        for labels in self._tally.unhealthy(MOST_OBJECT_SERIES):
+            unhealthy.add_metric(labels, 1)
+        left_out = GaugeMetricFamily(
             "glovebox_metrics_series_left_out",
             "Per-object series cut by the cap in this scrape.",
-            value=dropped,
+            value=max(0, self._tally.number_unhealthy - MOST_OBJECT_SERIES),
         )
-        yield from self._experiments()
-        yield from self._engine()
+        yield from (objects, unobserved, unhealthy, left_out)
 
     def _experiments(self) -> Iterable[GaugeMetricFamily]:
         isolated = GaugeMetricFamily(
@@ -100,54 +86,40 @@ class StateCollector(Collector):
             "Experiments by what is proven of their isolation.",
             labels=("status",),
         )
-        answers = Tally(_answer(obj, types.ISOLATED) for obj in self._resources.of_kind(EXPERIMENT))
         for answer in (types.TRUE, types.FALSE, types.UNKNOWN):
-            isolated.add_metric((answer,), answers[answer])
-        yield isolated
+            isolated.add_metric((answer,), self._tally.isolated[answer])
         outstanding = GaugeMetricFamily(
             "glovebox_drift_outstanding",
             "Objects that differ and are not repaired.",
             labels=("managed_kind",),
         )
-        drifting = Tally(self._drifting())
+        drifting = Counter(self._drifting())
         for kind in CHILD_KINDS:
             outstanding.add_metric((kind.kind,), drifting[kind.kind])
-        yield outstanding
-        expiries: list[float] = []
-        for obj in self._resources.of_kind(EXPERIMENT):
-            expire = ((obj.get("status") or {}).get("artifacts") or {}).get("credentialsExpireTime")
-            if expire:
-                expiries.append(datetime.fromisoformat(expire).timestamp())
         expiry = GaugeMetricFamily(
             "glovebox_credentials_earliest_expiry_timestamp_seconds",
             "The next credentials to expire.",
             labels=("type",),
         )
-        if expiries:
-            expiry.add_metric(("s3",), min(expiries))
-        yield expiry
+        first = self._tally.expiries.first()
+        if first is not None:
+            expiry.add_metric(("s3",), first)
+        yield from (isolated, outstanding, expiry)
+
+    def _pins(self) -> Iterable[GaugeMetricFamily]:
         mismatches = GaugeMetricFamily(
             "glovebox_digest_mismatches", "Pins whose objects do not match now.", labels=("kind",)
         )
-        drifted = sum(
-            _answer(obj, types.DRIFT_DETECTED) == types.TRUE
-            for obj in self._resources.of_kind(DATASET_PIN)
-        )
-        mismatches.add_metric((DATASET_PIN.kind,), drifted)
-        yield mismatches
+        mismatches.add_metric((DATASET_PIN.kind,), self._tally.mismatches)
         checks = GaugeMetricFamily(
             "glovebox_digest_oldest_check_timestamp_seconds",
             "When the least recently checked pin was checked.",
             labels=("kind",),
         )
-        times = [
-            (obj.get("status") or {}).get("listedTime")
-            for obj in self._resources.of_kind(DATASET_PIN)
-        ]
-        known = [datetime.fromisoformat(time).timestamp() for time in times if time]
-        if known:
-            checks.add_metric((DATASET_PIN.kind,), min(known))
-        yield checks
+        first = self._tally.checks.first()
+        if first is not None:
+            checks.add_metric((DATASET_PIN.kind,), first)
+        yield from (mismatches, checks)
 
     def _engine(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily(
@@ -176,13 +148,3 @@ class StateCollector(Collector):
         for kind, time in self._sweeps().items():
             sweep.add_metric((kind.lower(),), time)
         yield from (depth, oldest, contact, sweep)
-
-
-def _answer(obj: Mapping[str, Any], condition: str) -> str:
-    entry = condition_of(obj.get("status") or {}, condition)
-    return str(entry["status"]) if entry is not None else types.UNKNOWN
-
-
-def _reason(obj: Mapping[str, Any]) -> str:
-    entry = condition_of(obj.get("status") or {}, types.READY)
-    return str(entry["reason"]) if entry is not None else reasons.PENDING

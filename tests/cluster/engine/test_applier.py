@@ -110,7 +110,7 @@ async def test_a_rival_is_named_and_after_five_repairs_left_alone_for_a_while(
     outcomes = []
     for _ in range(8):
         live = api.patch(path(namespace), {"spec": {"hard": {"pods": "99"}}}, fieldManager="rival")
-        children.seen(RESOURCE_QUOTA, live)
+        children.table(RESOURCE_QUOTA).seen(live)
         applied = await applier.ensure(quota(namespace), established=True)
         outcomes.append(applied.outcome)
         assert applied.drift is not None
@@ -127,7 +127,7 @@ async def test_alert_changes_nothing(
 ) -> None:
     await applier.ensure(quota(namespace), established=False)
     live = api.patch(path(namespace), {"spec": {"hard": {"pods": "99"}}}, fieldManager="rival")
-    children.seen(RESOURCE_QUOTA, live)
+    children.table(RESOURCE_QUOTA).seen(live)
     applied = await applier.ensure(quota(namespace), established=True, repair=False)
     assert applied.outcome == "alerted"
     assert api.get(path(namespace))["spec"]["hard"]["pods"] == "99"
@@ -197,7 +197,7 @@ async def test_what_the_platform_adds_to_every_write_is_accepted_and_never_fough
     assert (await applier.ensure(quota(namespace), established=False)).outcome == "created"
     live = counted(api, namespace)
     assert live["metadata"]["labels"]["platform"] == "was-here"
-    children.seen(RESOURCE_QUOTA, live)
+    children.table(RESOURCE_QUOTA).seen(live)
     assert (await applier.ensure(quota(namespace), established=True)).outcome == "unchanged"
     assert (
         api.get(path(namespace))["metadata"]["resourceVersion"]

@@ -93,7 +93,7 @@ async def test_a_reflector_tells_what_is_there_what_comes_and_what_goes(
     root = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
     policy = {"metadata": {"name": "early", "namespace": namespace}, "spec": {"podSelector": {}}}
     api.create(root, policy)
-    task = asyncio.create_task(Reflector(client, NETWORK_POLICY, children).run())
+    task = asyncio.create_task(Reflector(client, children.table(NETWORK_POLICY)).run())
     try:
         await _until(
             lambda: children.get(ObjectKey("NetworkPolicy", namespace, "early")) is not None
@@ -123,7 +123,7 @@ async def test_a_deletion_missed_in_a_gap_is_noticed_by_the_next_list(
     children.want(ObjectKey("NetworkPolicy", namespace, "wall"), b"as intended")
     children.wrote(NETWORK_POLICY, made)
     api.delete(f"{root}/wall")  # nobody watches
-    task = asyncio.create_task(Reflector(client, NETWORK_POLICY, children).run())
+    task = asyncio.create_task(Reflector(client, children.table(NETWORK_POLICY)).run())
     try:
         await _until(lambda: children.get(ObjectKey("NetworkPolicy", namespace, "wall")) is None)
     finally:

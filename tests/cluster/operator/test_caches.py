@@ -21,7 +21,7 @@ from cluster.operator.delivering import (
 )
 from glovebox.__main__ import log_in
 from glovebox.controllers.experiment.caches import free_caches
-from glovebox.controllers.operator import operator as open_operator
+from glovebox.controllers.operator import open_operator
 from glovebox.local.operator_process import OPERATOR_USER
 from glovebox.settings import Settings
 from support.api import path_of

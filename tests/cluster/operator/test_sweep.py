@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glovebox.__main__ import log_in
-from glovebox.controllers.operator import operator as open_operator
+from glovebox.controllers.operator import open_operator
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
 from glovebox.settings import Settings
@@ -38,10 +38,14 @@ async def test_a_deletion_that_no_watch_told_is_noticed_by_the_sweep(
                     "spec": spec,
                 }
             )
-        await parts.resync.sweep(DATASET_PIN)
+        await parts.resync.sweep(DATASET_PIN.kind)
         assert parts.world.resources.get(gone) is None
         queue = parts.workers.queue_of(gone)
-        woken = {(await queue.take())[0] for _ in range(len(queue))}
+        woken = set()
+        for _ in range(len(queue)):
+            key, _priority = await queue.take()
+            woken.add(key)
+            queue.done(key)
         assert {gone, user} <= woken
 
 

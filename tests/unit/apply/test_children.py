@@ -33,39 +33,45 @@ class Cache:
 
     def __init__(self) -> None:
         self.woken: list[str] = []
-        self.children = Children(self.woken.append)
+        self.time = 0.0
+        self.children = Children(self.woken.append, lambda: self.time)
         self.children.claim(SPACE, "Experiment/team/exp")
 
     def wrote(self, obj: dict[str, Any], kind: Kind = NETWORK_POLICY) -> None:
         self.children.want(key_of(kind, obj), fingerprint(obj))
         self.children.wrote(kind, obj)
 
+    def list(self, kind: Kind, version: int, *items: dict[str, Any]) -> None:
+        listing = self.children.table(kind).listing()
+        listing.page(version, items)
+        listing.end(version)
+
 
 def test_the_echo_of_our_own_write_is_no_news_whether_it_comes_before_or_after_the_answer() -> None:
     cache = Cache()
     obj = policy()
     cache.children.want(key_of(NETWORK_POLICY, obj), fingerprint(obj))
-    cache.children.seen(NETWORK_POLICY, obj)
+    cache.children.table(NETWORK_POLICY).seen(obj)
     cache.children.wrote(NETWORK_POLICY, obj)
-    cache.children.seen(NETWORK_POLICY, obj)
+    cache.children.table(NETWORK_POLICY).seen(obj)
     assert cache.woken == []
 
 
 def test_an_edit_wakes_the_owner_once_and_a_status_change_wakes_nobody() -> None:
     cache = Cache()
     cache.wrote(policy(1))
-    cache.children.seen(NETWORK_POLICY, {**policy(2), "status": {"x": 1}})
+    cache.children.table(NETWORK_POLICY).seen({**policy(2), "status": {"x": 1}})
     assert cache.woken == []
-    cache.children.seen(NETWORK_POLICY, policy(3, egress=[{}]))
-    cache.children.seen(NETWORK_POLICY, policy(4, egress=[{}]))
+    cache.children.table(NETWORK_POLICY).seen(policy(3, egress=[{}]))
+    cache.children.table(NETWORK_POLICY).seen(policy(4, egress=[{}]))
     assert cache.woken == ["Experiment/team/exp"]
 
 
 def test_an_event_from_before_our_last_write_is_ignored() -> None:
     cache = Cache()
     cache.wrote(policy(5))
-    cache.children.seen(NETWORK_POLICY, policy(4, egress=[{}]))
-    cache.children.gone(NETWORK_POLICY, policy(4))
+    cache.children.table(NETWORK_POLICY).seen(policy(4, egress=[{}]))
+    cache.children.table(NETWORK_POLICY).gone(policy(4))
     assert cache.woken == []
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
 
@@ -73,16 +79,16 @@ def test_an_event_from_before_our_last_write_is_ignored() -> None:
 def test_a_deletion_wakes_the_owner_and_one_of_an_older_namesake_does_not() -> None:
     cache = Cache()
     cache.wrote(policy(5, uid="new"))
-    cache.children.gone(NETWORK_POLICY, policy(6, uid="old"))
+    cache.children.table(NETWORK_POLICY).gone(policy(6, uid="old"))
     assert cache.woken == []
-    cache.children.gone(NETWORK_POLICY, policy(7, uid="new"))
+    cache.children.table(NETWORK_POLICY).gone(policy(7, uid="new"))
     assert cache.woken == ["Experiment/team/exp"]
 
 
 def test_what_a_complete_list_does_not_hold_is_gone() -> None:
     cache = Cache()
     cache.wrote(policy(5))
-    cache.children.listed(NETWORK_POLICY, set())
+    cache.list(NETWORK_POLICY, 9)
     assert cache.woken == ["Experiment/team/exp"]
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is None
 
@@ -90,46 +96,39 @@ def test_what_a_complete_list_does_not_hold_is_gone() -> None:
 def test_a_list_of_one_kind_says_nothing_of_another() -> None:
     cache = Cache()
     cache.wrote(policy(5))
-    cache.children.listed(CONFIG_MAP, set())
+    cache.list(CONFIG_MAP, 9)
     assert cache.woken == []
 
 
 def test_a_foreign_policy_is_news_and_a_foreign_object_of_another_kind_is_not() -> None:
     cache = Cache()
-    cache.children.seen(NETWORK_POLICY, policy(name="allow-all", uid="x"))
+    cache.children.table(NETWORK_POLICY).seen(policy(name="allow-all", uid="x"))
     assert cache.woken == ["Experiment/team/exp"]
-    cache.children.seen(CONFIG_MAP, {**policy(name="notes", uid="y"), "kind": "ConfigMap"})
+    cache.children.table(CONFIG_MAP).seen({**policy(name="notes", uid="y"), "kind": "ConfigMap"})
     assert len(cache.woken) == 1
 
 
 def test_nothing_outside_of_experiments_namespaces_is_kept() -> None:
     cache = Cache()
-    cache.children.seen(NETWORK_POLICY, policy(namespace="kube-system"))
+    cache.children.table(NETWORK_POLICY).seen(policy(namespace="kube-system"))
     assert list(cache.children.namespaces()) == []
 
 
 def test_a_namespace_that_begins_to_go_wakes_its_owner() -> None:
     cache = Cache()
-    space = {"kind": "Namespace", "metadata": {"name": SPACE, "uid": "n", "resourceVersion": "1"}}
-    cache.wrote(space, NAMESPACE)
-    leaving = {
-        "kind": "Namespace",
-        "metadata": {
-            **space["metadata"],
-            "resourceVersion": "2",
-            "deletionTimestamp": "2026-01-01T00:00:00Z",
-        },
-    }  # type: ignore[dict-item]
-    cache.children.seen(NAMESPACE, leaving)
+    metadata = {"name": SPACE, "uid": "n", "resourceVersion": "1"}
+    cache.wrote({"kind": "Namespace", "metadata": metadata}, NAMESPACE)
+    leaving = {**metadata, "resourceVersion": "2", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    cache.children.table(NAMESPACE).seen({"kind": "Namespace", "metadata": leaving})
     assert cache.woken == ["Experiment/team/exp"]
 
 
 def test_it_is_primed_only_when_every_kind_was_listed() -> None:
     cache = Cache()
     for kind in CHILD_KINDS[:-1]:
-        cache.children.listed(kind, set())
+        cache.list(kind, 9)
     assert not cache.children.primed
-    cache.children.listed(CHILD_KINDS[-1], set())
+    cache.list(CHILD_KINDS[-1], 9)
     assert cache.children.primed
 
 
@@ -137,5 +136,90 @@ def test_a_released_namespace_wakes_nobody() -> None:
     cache = Cache()
     cache.wrote(policy(5))
     cache.children.release(SPACE)
-    cache.children.gone(NETWORK_POLICY, policy(6))
+    cache.children.table(NETWORK_POLICY).gone(policy(6))
     assert cache.woken == []
+
+
+def test_a_reported_difference_that_another_hand_takes_back_wakes_the_owner_again() -> None:
+    """With drift policy Alert nobody repairs: the report must end when the difference does."""
+    cache = Cache()
+    cache.wrote(policy(1))
+    cache.children.table(NETWORK_POLICY).seen(policy(2, egress=[{}]))
+    cache.children.table(NETWORK_POLICY).seen(policy(3))
+    assert len(cache.woken) == 2
+    cache.children.table(NETWORK_POLICY).seen(policy(4))
+    assert len(cache.woken) == 2
+
+
+def test_a_foreign_policy_that_goes_again_wakes_the_owner_again() -> None:
+    cache = Cache()
+    cache.children.table(NETWORK_POLICY).seen(policy(1, name="allow-all", uid="x"))
+    cache.children.table(NETWORK_POLICY).gone(policy(2, name="allow-all", uid="x"))
+    assert len(cache.woken) == 2
+
+
+def test_our_own_repair_wakes_nobody() -> None:
+    cache = Cache()
+    cache.wrote(policy(1))
+    cache.children.table(NETWORK_POLICY).seen(policy(2, egress=[{}]))
+    cache.children.wrote(NETWORK_POLICY, policy(3))
+    cache.children.table(NETWORK_POLICY).seen(policy(3))
+    assert len(cache.woken) == 1
+
+
+def test_our_own_deletion_is_no_news_and_absence_is_expected_until_it_is_told() -> None:
+    cache = Cache()
+    cache.wrote(policy(1))
+    key = key_of(NETWORK_POLICY, policy())
+    cache.children.forgot(key)
+    cache.children.table(NETWORK_POLICY).seen(policy(1))
+    assert cache.children.get(key) is None
+    assert not cache.children.caught_up(SPACE)
+    cache.children.table(NETWORK_POLICY).gone(policy(2))
+    assert cache.children.caught_up(SPACE)
+    assert cache.woken == []
+
+
+def test_the_cache_is_behind_until_the_watch_reached_our_own_write() -> None:
+    cache = Cache()
+    table = cache.children.table(NETWORK_POLICY)
+    cache.wrote(policy(5))
+    assert not cache.children.caught_up(SPACE)
+    table.bookmark(4)
+    assert not cache.children.caught_up(SPACE)
+    table.bookmark(6)
+    assert cache.children.caught_up(SPACE)
+    assert cache.children.caught_up("gbx-another-0")
+
+
+def test_what_the_watch_never_tells_is_waited_for_half_a_minute() -> None:
+    cache = Cache()
+    cache.wrote(policy(5))
+    for seconds, caught_up in ((0.0, False), (29.0, False), (31.0, True)):
+        cache.time = seconds
+        assert cache.children.caught_up(SPACE) is caught_up
+    assert cache.children.expectations.overdue == 1
+
+
+def test_an_object_that_is_being_deleted_says_so() -> None:
+    cache = Cache()
+    cache.wrote(policy(1))
+    leaving = policy(2)
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    cache.children.table(NETWORK_POLICY).seen(leaving)
+    child = cache.children.get(key_of(NETWORK_POLICY, policy()))
+    assert child is not None
+    assert child.leaving
+
+
+def test_releasing_a_namespace_leaves_nothing_of_it_and_all_of_the_others() -> None:
+    cache = Cache()
+    other = "gbx-team-other-0123456789"
+    cache.children.claim(other, "Experiment/team/other")
+    cache.wrote(policy(5))
+    cache.wrote(policy(6, namespace=other))
+    cache.children.release(SPACE)
+    assert cache.children.wanted(key_of(NETWORK_POLICY, policy())) is None
+    assert cache.children.wanted(key_of(NETWORK_POLICY, policy(namespace=other))) is not None
+    assert cache.children.caught_up(SPACE)
+    assert not cache.children.caught_up(other)

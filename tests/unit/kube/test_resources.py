@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pydantic import BaseModel
 
-from glovebox.kube.resources import Key, Resources
+from glovebox.kube.kinds import DATASET_PIN, REFERENCES
+from glovebox.kube.resources import Key, Resources, Stored, matters_to_users, references
+from glovebox.kube.store import Change
 
 
 def resource(
@@ -64,10 +67,98 @@ def test_our_own_write_and_what_is_older_are_no_news() -> None:
     assert resources.seen(experiment(4))
 
 
-def test_a_namesake_with_another_uid_is_news_whatever_its_version() -> None:
+def test_a_pin_of_another_namespace_is_another_pin() -> None:
+    user = experiment()
+    user["spec"]["inputs"]["datasets"][0]["pinRef"]["namespace"] = "data"
     resources = Resources()
-    resources.seen(resource("DatasetPin", "train", 9, uid="old"))
-    assert resources.seen(resource("DatasetPin", "train", 8, uid="new"))
+    resources.seen(user)
+    assert resources.users_of(TRAIN) == frozenset()
+    assert resources.users_of(Key("DatasetPin", "data", "train")) == {EXPERIMENT}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"profile": 7, "inputs": "x", "artifacts": None}, id="other types"),
+        pytest.param({"inputs": {"datasets": {"a": 1}, "features": [None, "x"]}}, id="no lists"),
+        pytest.param({"inputs": {"datasets": [{"pinRef": {}}]}}, id="no name"),
+    ],
+)
+def test_a_spec_older_or_newer_than_the_schema_breaks_nothing(spec: dict[str, Any]) -> None:
+    assert list(references(EXPERIMENT, spec)) == []
+
+
+def test_every_kind_of_ours_says_what_it_refers_to() -> None:
+    found = {kind.kind: [path.path for path in paths] for kind, paths in REFERENCES.items()}
+    assert found == {
+        "Experiment": [
+            "profile",
+            "artifacts.storeRef",
+            "inputs.datasets[].pinRef",
+            "inputs.features[].pinRef",
+        ],
+        "DatasetPin": ["storeRef"],
+        "FeatureSetPin": ["inputs[].pinRef"],
+        "IsolationProfile": [],
+        "ObjectStore": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "matters"),
+    [
+        pytest.param({"annotations": {"a": "b"}}, False, id="an annotation"),
+        pytest.param({"status": {"verifiedTime": "later", "digest": "d"}}, False, id="proven anew"),
+        pytest.param({"status": {"digest": "d", "progress": {"n": 2}}}, False, id="progress"),
+        pytest.param({"status": {"digest": "e"}}, True, id="another digest"),
+        pytest.param({"generation": 2}, True, id="another spec"),
+        pytest.param({"deletionTimestamp": "now"}, True, id="it is being deleted"),
+        pytest.param({"finalizers": []}, True, id="a finalizer was removed"),
+        pytest.param({"uid": "v"}, True, id="another of its name"),
+        pytest.param(
+            {"status": {"digest": "d", "conditions": [{"type": "Ready", "status": "False"}]}},
+            True,
+            id="a condition",
+        ),
+    ],
+)
+def test_users_are_concerned_by_what_they_look_at(change: dict[str, Any], *, matters: bool) -> None:
+    before = resource("DatasetPin", "train", 1)
+    before["metadata"] |= {"generation": 1, "finalizers": ["f"]}
+    before["status"] = {"verifiedTime": "now", "digest": "d"}
+    after = {**before, "metadata": {**before["metadata"], "resourceVersion": "2"}}
+    after["status"] = change.get("status", before["status"])
+    after["metadata"] |= {name: value for name, value in change.items() if name != "status"}
+    changes: list[Change[Key, Stored]] = []
+    resources = Resources(changes.append)
+    resources.seen(before)
+    resources.seen(after)
+    assert matters_to_users(changes[1]) is matters
+
+
+def test_coming_and_going_concerns_the_users() -> None:
+    changes: list[Change[Key, Stored]] = []
+    resources = Resources(changes.append)
+    resources.seen(resource("DatasetPin", "train"))
+    resources.deleted(resource("DatasetPin", "train", 2))
+    assert [matters_to_users(change) for change in changes] == [True, True]
+
+
+def test_an_item_of_a_list_becomes_a_whole_object() -> None:
+    resources = Resources()
+    item = resource("DatasetPin", "train", 3)
+    del item["kind"], item["apiVersion"]
+    listing = resources.table(DATASET_PIN).listing()
+    listing.page(5, [item])
+    listing.end(5)
+    assert resources.get(TRAIN) == resource_without_managed_fields("DatasetPin", "train", 3)
+
+
+def resource_without_managed_fields(kind: str, name: str, version: int) -> dict[str, Any]:
+    made = resource(kind, name, version)
+    del made["metadata"]["managedFields"]
+    return made
 
 
 def test_managed_fields_are_not_kept() -> None:

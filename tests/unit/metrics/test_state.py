@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from glovebox.kube.resources import Key, Resources
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import MOST_OBJECT_SERIES, StateCollector
+from glovebox.metrics.tally import StateTally
 
 
 def experiment(name: str, ready: str = "True", **status: Any) -> dict[str, Any]:
@@ -34,14 +35,19 @@ def experiment(name: str, ready: str = "True", **status: Any) -> dict[str, Any]:
     }
 
 
+def cache() -> tuple[Resources, StateTally[Key]]:
+    tally: StateTally[Key] = StateTally()
+    return Resources(tally), tally
+
+
 def scrape(
-    resources: Resources, *drifting: str
+    tally: StateTally[Key], *drifting: str
 ) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     registry = CollectorRegistry()
     EngineMetrics(registry)
     registry.register(
         StateCollector(
-            resources,
+            tally,
             queues=lambda: {"cluster": (2, 0.5)},
             reflectors=lambda: {"Namespace": 7.0},
             sweeps=dict,
@@ -57,11 +63,11 @@ def scrape(
 
 
 def test_objects_are_counted_by_what_a_waiting_program_thinks_of_them() -> None:
-    resources = Resources()
+    resources, tally = cache()
     for name in ("a", "b"):
         resources.seen(experiment(name))
     resources.seen(experiment("c", ready="False"))
-    found = scrape(resources)
+    found = scrape(tally)
     assert found["glovebox_objects", (("kind", "Experiment"), ("status", "Current"))] == 2
     assert found["glovebox_objects", (("kind", "Experiment"), ("status", "InProgress"))] == 1
     assert found["glovebox_objects", (("kind", "Experiment"), ("status", "Failed"))] == 0
@@ -79,32 +85,32 @@ def test_objects_are_counted_by_what_a_waiting_program_thinks_of_them() -> None:
 
 
 def test_per_object_series_are_capped_and_the_cut_is_told() -> None:
-    resources = Resources()
+    resources, tally = cache()
     for number in range(MOST_OBJECT_SERIES + 10):
         resources.seen(experiment(f"e{number}", ready="False"))
-    found = scrape(resources)
+    found = scrape(tally)
     assert sum(name == "glovebox_object_unhealthy" for name, _ in found) == MOST_OBJECT_SERIES
     assert found["glovebox_metrics_series_left_out", ()] == 10
 
 
 def test_deleted_objects_leave_nothing_but_zeros() -> None:
-    resources = Resources()
+    resources, tally = cache()
     resources.seen(experiment("a", ready="False"))
     resources.gone(Key("Experiment", "team", "a"))
-    found = scrape(resources)
+    found = scrape(tally)
     assert not [name for name, _ in found if name == "glovebox_object_unhealthy"]
     assert found["glovebox_objects", (("kind", "Experiment"), ("status", "InProgress"))] == 0
 
 
 def test_outstanding_drift_is_counted_by_kind() -> None:
-    found = scrape(Resources(), "NetworkPolicy", "NetworkPolicy", "RoleBinding")
+    found = scrape(StateTally(), "NetworkPolicy", "NetworkPolicy", "RoleBinding")
     assert found["glovebox_drift_outstanding", (("managed_kind", "NetworkPolicy"),)] == 2
     assert found["glovebox_drift_outstanding", (("managed_kind", "RoleBinding"),)] == 1
     assert found["glovebox_drift_outstanding", (("managed_kind", "LimitRange"),)] == 0
 
 
 def test_every_labelled_counter_starts_at_zero_and_the_number_of_series_is_bounded() -> None:
-    found = scrape(Resources())
+    found = scrape(StateTally())
     assert (
         found[
             "glovebox_drift_detected_total",
@@ -123,7 +129,7 @@ def test_every_labelled_counter_starts_at_zero_and_the_number_of_series_is_bound
 
 
 def test_experiments_are_counted_by_what_is_proven_of_their_isolation() -> None:
-    resources = Resources()
+    resources, tally = cache()
     for name, isolated in (("a", "True"), ("b", "True"), ("c", "False"), ("d", None)):
         made = experiment(name)
         if isolated is not None:
@@ -131,9 +137,40 @@ def test_experiments_are_counted_by_what_is_proven_of_their_isolation() -> None:
                 {"type": "Isolated", "status": isolated, "reason": "Proven"}
             )
         resources.seen(made)
-    found = scrape(resources)
+    found = scrape(tally)
     counts = {
         status: found["glovebox_experiments_isolated", (("status", status),)]
         for status in ("True", "False", "Unknown")
     }
     assert counts == {"True": 2, "False": 1, "Unknown": 1}
+
+
+def test_a_scrape_costs_no_look_at_any_object() -> None:
+    resources, tally = cache()
+    for number in range(50):
+        made = experiment(f"e{number}")
+        resources.seen(made)
+        # Whoever looked at it now would count it as Failed, or find nothing at all.
+        made["status"].clear()
+        resources.get(Key.of(made)).clear()  # type: ignore[union-attr]
+    found = scrape(tally)
+    assert found["glovebox_objects", (("kind", "Experiment"), ("status", "Current"))] == 50
+
+
+def test_transient_errors_are_counted_by_controller_and_class() -> None:
+    registry = CollectorRegistry()
+    metrics = EngineMetrics(registry)
+    metrics.problem_counter("StoreBusy").inc()
+    metrics.problem_counter("ApiUnavailable", "datasetpin").inc(2)
+    metrics.problem_counter("NobodyKnows").inc()
+    found = {
+        (sample.labels["controller"], sample.labels["class"]): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "glovebox_transient_errors_total" and sample.value
+    }
+    assert found == {
+        ("experiment", "store"): 1,
+        ("datasetpin", "api"): 2,
+        ("experiment", "other"): 1,
+    }

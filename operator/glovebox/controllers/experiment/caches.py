@@ -16,18 +16,18 @@ import structlog
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.api.experiment import Experiment
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.experiment.gather import Surroundings
-from glovebox.controllers.experiment.input_credentials import bound_pins, issue_for
-from glovebox.controllers.experiment.run import pods_of
+from glovebox.controllers.experiment.input_credentials import issue_for
+from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.experiment.session_secret import (
     ROTATE_AT,
     credentials_file,
     intact_until,
     write_session,
 )
-from glovebox.controllers.world import World
+from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.ports import Ports
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
 from glovebox.errors import NotReady, Refused
 from glovebox.kube.answers import NotFound
@@ -54,57 +54,55 @@ class Filling:
 
 
 async def ensure_cache(
-    world: World, experiment: Experiment, surroundings: Surroundings, cache: Cache
+    scope: Scope, resolved: Resolved, cache: Cache
 ) -> Mapping[str, Any] | Filling:
     """Have a cache filled; return the `spec` of the volume that holds it once it is.
 
     Raises:
         Refused: What the store holds is not what is pinned.
-        NotReady: The pin is gone.
+        NotReady: The store is not bound.
         InvalidInput: The store has no STS role.
         Unavailable, Forbidden: The API server or the store failed.
     """
-    claim = await _create(world, PERSISTENT_VOLUME_CLAIM, cache_claim(cache))
+    claim = await _create(scope.ports, PERSISTENT_VOLUME_CLAIM, cache_claim(cache))
     noted = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_PIN_DIGEST)
     if noted != cache.item.pin_digest:
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE,
             f"claim '{cache.name}' in '{cache.namespace}' holds another pin: remove it, and it is"
-            " made anew",
+            " recreated",
         )
     if claim["metadata"].get("deletionTimestamp"):
         return Filling(f"its former cache '{cache.name}' is being deleted")
-    job = await _create(
-        world,
-        JOB,
-        cache_job(cache, world.settings.image or experiment.status.platform_image, claim),
-    )
+    ports = scope.ports
+    image = ports.settings.image or scope.experiment.status.platform_image
+    job = await _create(ports, JOB, cache_job(cache, image, claim))
     if not _belongs(job, claim):
         # Of a claim that is gone: what it filled is gone as well.
-        await world.client.delete(JOB, cache.namespace, cache.name, uid=job["metadata"]["uid"])
-        return Filling(f"the cache '{cache.name}' is made anew")
+        await ports.writer.delete(JOB, _job_key(cache), uid=job["metadata"]["uid"])
+        return Filling(f"the cache '{cache.name}' is being recreated")
     end = job_end(job)
     if end is not None:
         return (
-            await _filled(world, cache, claim)
+            await _filled(ports, cache, claim)
             if end["type"] == "Complete"
-            else await _failed(world, cache, job)
+            else await _failed(ports, cache, job)
         )
-    await _supply(world, experiment, surroundings, cache, claim)
+    await _supply(scope, resolved, cache, claim)
     return Filling(
         f"its cache '{cache.name}' is being filled in '{cache.namespace}'{_unbound(claim)}"
     )
 
 
-async def free_caches(world: World) -> None:
+async def free_caches(ports: Ports) -> None:
     """Delete caches whose pin is gone and that no experiment's volume is a copy of."""
-    namespace = world.settings.namespace
+    namespace = ports.settings.namespace
     pins = {
         (pin["metadata"]["namespace"], (pin.get("status") or {}).get("pinDigest"))
-        for pin in world.resources.of_kind(DATASET_PIN)
+        for pin in ports.resources.of_kind(DATASET_PIN)
     }
     idle = []
-    async for page in world.client.pages(
+    async for page in ports.reader.pages(
         PERSISTENT_VOLUME_CLAIM, namespace=namespace, label_selector=names.LABEL_CACHE
     ):
         for item in page.get("items") or ():
@@ -115,31 +113,30 @@ async def free_caches(world: World) -> None:
             ) not in pins:
                 idle.append(item["metadata"])
     for metadata in idle:
-        async for page in world.client.pages(
+        async for page in ports.reader.pages(
             PERSISTENT_VOLUME, label_selector=f"{names.LABEL_CACHE}={metadata['name']}"
         ):
             if page.get("items"):
                 break
         else:
             log.info("freeing a cache whose pin is gone", cache=metadata["name"])
-            await world.client.delete(
-                PERSISTENT_VOLUME_CLAIM, namespace, metadata["name"], uid=metadata["uid"]
-            )
+            key = ObjectKey(PERSISTENT_VOLUME_CLAIM.kind, namespace, metadata["name"])
+            await ports.writer.delete(PERSISTENT_VOLUME_CLAIM, key, uid=metadata["uid"])
 
 
 async def _filled(
-    world: World, cache: Cache, claim: Mapping[str, Any]
+    ports: Ports, cache: Cache, claim: Mapping[str, Any]
 ) -> Mapping[str, Any] | Filling:
-    await _drop(world, cache)
+    await _drop(ports, cache)
     volume = claim["spec"].get("volumeName")
     if not volume:
         return Filling(f"the cache '{cache.name}' is not bound")
     try:
-        found = await world.client.get(PERSISTENT_VOLUME, None, volume)
+        found = await ports.reader.get(PERSISTENT_VOLUME, None, volume)
     except NotFound:
         return Filling(
             f"the volume '{volume}' of the cache '{cache.name}' is gone; delete the claim, and the"
-            " cache is made anew"
+            " cache is recreated"
         )
     holder = found["spec"].get("claimRef") or {}
     # Who else it may have been given to since, nobody knows.
@@ -149,83 +146,79 @@ async def _filled(
     return spec
 
 
-async def _failed(world: World, cache: Cache, job: Mapping[str, Any]) -> Filling:
-    """Begin anew what failed for reasons that may pass; what was refused stays refused."""
-    await _drop(world, cache)
-    words = refused_words(await pods_of(world, cache.namespace, job["metadata"]["uid"]))
+async def _failed(ports: Ports, cache: Cache, job: Mapping[str, Any]) -> Filling:
+    """Begin again what failed for reasons that may pass; what was refused stays refused."""
+    await _drop(ports, cache)
+    words = refused_words(await pods_of(ports, cache.namespace, job["metadata"]["uid"]))
     if words:
         cure = f"delete the Job '{cache.name}' in '{cache.namespace}' to have it tried again"
         raise Refused(
             reasons.INPUTS_REFUSED,
             f"input `{cache.item.name}` did not come into its cache: {words}; {cure}",
         )
-    await world.client.delete(JOB, cache.namespace, cache.name, uid=job["metadata"]["uid"])
+    await ports.writer.delete(JOB, _job_key(cache), uid=job["metadata"]["uid"])
     return Filling(f"its cache '{cache.name}' could not be filled and is tried again")
 
 
 async def _supply(
-    world: World,
-    experiment: Experiment,
-    surroundings: Surroundings,
+    scope: Scope,
+    resolved: Resolved,
     cache: Cache,
     claim: Mapping[str, Any],
 ) -> None:
     """Give the Job its plan and its credentials, and renew these."""
     store = next(
-        (store for store in surroundings.input_stores if store.name == cache.item.store), None
+        (each for each in resolved.platform.input_stores if each.name == cache.item.store), None
     )
     if store is None:
         raise NotReady(
             reasons.STORE_NOT_FOUND,
             f"input `{cache.item.name}`: there is no ObjectStore '{cache.item.store}'",
         )
-    await _create(world, CONFIG_MAP, cache_plan(cache, store, claim))
-    await _give_credentials(world, experiment, surroundings, cache, store, claim)
+    await _create(scope.ports, CONFIG_MAP, cache_plan(cache, store, claim))
+    await _give_credentials(scope, resolved, cache, store, claim)
 
 
 async def _give_credentials(
-    world: World,
-    experiment: Experiment,
-    surroundings: Surroundings,
+    scope: Scope,
+    resolved: Resolved,
     cache: Cache,
     store: ObjectStore,
     claim: Mapping[str, Any],
 ) -> None:
     key = ObjectKey(SECRET.kind, cache.namespace, cache.name)
-    live = await world.applier.read(SECRET, key)
-    expire = intact_until(live) if live is not None else None
-    duration = surroundings.profile.spec.credentials.duration_seconds
-    if expire is not None and world.now() < expire - timedelta(seconds=duration * (1 - ROTATE_AT)):
-        return
-    pins = [
-        pin
-        for pin in bound_pins(world, experiment, surroundings)
-        if pin.status.pin_digest == cache.item.pin_digest
-    ]
-    session = await issue_for(
-        world, store, pins, f"glovebox-{names.short_hash(cache.name)}", duration
-    )
-    files = {f"{store.name}.credentials": credentials_file(session)}
-    await write_session(
-        world, owned_by_claim(cache, claim), files, session.expire_time, watched=False
-    )
-
-
-async def _drop(world: World, cache: Cache) -> None:
-    """Take away the credentials of a Job that has ended."""
-    await world.applier.remove_unwatched(
-        SECRET, ObjectKey(SECRET.kind, cache.namespace, cache.name)
-    )
-
-
-async def _create(world: World, kind: Kind, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return what is there under that name; make it when nothing is."""
+    ports = scope.ports
     try:
-        return await world.client.get(
-            kind, wanted["metadata"]["namespace"], wanted["metadata"]["name"]
-        )
+        live = await ports.reader.get(SECRET, key.namespace, key.name)
     except NotFound:
-        return await world.client.create_or_get(kind, wanted)
+        live = None
+    expire = intact_until(live) if live is not None else None
+    duration = resolved.platform.profile.spec.credentials.duration_seconds
+    if expire is not None and scope.now < expire - timedelta(seconds=duration * (1 - ROTATE_AT)):
+        return
+    name = f"glovebox-{names.short_hash(cache.name)}"
+    session = await issue_for(ports, store, [cache.item], name, duration)
+    files = {f"{store.name}.credentials": credentials_file(session)}
+    metadata = owned_by_claim(cache, claim)
+    await write_session(ports, metadata, files, session.expire_time, live=live, watched=False)
+
+
+async def _drop(ports: Ports, cache: Cache) -> None:
+    """Take away the credentials of a Job that has ended."""
+    await ports.writer.remove_live(SECRET, ObjectKey(SECRET.kind, cache.namespace, cache.name))
+
+
+def _job_key(cache: Cache) -> ObjectKey:
+    return ObjectKey(JOB.kind, cache.namespace, cache.name)
+
+
+async def _create(ports: Ports, kind: Kind, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what is there under that name; make it when nothing is."""
+    metadata = wanted["metadata"]
+    try:
+        return await ports.reader.get(kind, metadata["namespace"], metadata["name"])
+    except NotFound:
+        return await ports.writer.create_once(kind, wanted)
 
 
 def _unbound(claim: Mapping[str, Any]) -> str:

@@ -1,118 +1,166 @@
-"""The end of an Experiment: what its deletion policy says happens to the namespace, fenced by its UID; then the finalizer goes.
+"""Phase `retire`: what the deletion policy says happens to the namespace, fenced by its UID; then the finalizer goes.
 
     Retain   the namespace stays with its workloads, no longer kept; credentials go
     Freeze   the namespace stays; workloads, access and credentials go
     Delete   the namespace is deleted, and the Experiment waits until it is gone, naming what holds it up
 
+A run that was begun is sealed before anything is let go: the namespace is closed, its pods are ended,
+and what lies under the prefix is listed and signed (`Abandoned` when the run had not ended). That is
+bounded in time: a store that does not answer for an hour is no reason to keep an Experiment.
+
 A namespace that stays is marked Retained: the API server admits no pod there any more, and the
-    platform team may delete it.
-Artifacts stay in the store in every case. A namespace that is not this Experiment's own is never
-touched.
+platform team may delete it. Artifacts stay in the store in every case. A namespace that is not this
+Experiment's own is never touched. Everything here acts on live reads, and needs no valid spec.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from glovebox import names
-from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.experiment import Experiment
 from glovebox.controllers.experiment.deliver import delete_volumes
 from glovebox.controllers.experiment.freeze import drop_credentials, freeze
-from glovebox.controllers.world import DONE, Result, World
+from glovebox.controllers.experiment.namespace import owns
+from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import NAMESPACE, ROLE_BINDING
+from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, ROLE_BINDING
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
-from glovebox.status.draft import Draft
+from glovebox.status.outcome import Outcome, done, waiting
 
-_LOOK_AGAIN_SECONDS = 10.0
-
-
-async def retire(world: World, experiment: Experiment, obj: dict[str, Any], draft: Draft) -> Result:
-    """Carry out the deletion policy and let the Experiment go."""
-    if names.FINALIZER not in experiment.metadata.finalizers:
-        return DONE
-    metadata = experiment.metadata
-    namespace = experiment.status.namespace or names.experiment_namespace(
-        metadata.namespace, metadata.name, metadata.uid
-    )
-    live = await world.applier.read(NAMESPACE, ObjectKey(NAMESPACE.kind, namespace, namespace))
-    if live is not None and _owns(experiment, live):
-        waits = await _carry_out(world, experiment, live, draft)
-        if waits:
-            return Result(retry_seconds=_LOOK_AGAIN_SECONDS)
-    if experiment.status.delivery_mode not in {"", "Fetch"}:
-        await delete_volumes(world, experiment)
-    world.children.release(namespace)
-    world.applier.forget(namespace)
-    await _let_go(world, experiment, obj)
-    return DONE
+_LOOK_AGAIN_SECONDS: Final = 10.0
+# How long a deletion waits for the seal of a run that was begun.
+SEAL_WAIT: Final = timedelta(hours=1)
 
 
-async def _carry_out(
-    world: World, experiment: Experiment, live: dict[str, Any], draft: Draft
-) -> bool:
-    """Do what the policy says; return whether the namespace is still on its way out."""
-    namespace = live["metadata"]["name"]
-    policy = experiment.spec.lifecycle.deletion_policy
-    if policy == "Delete":
-        if not live["metadata"].get("deletionTimestamp"):
-            try:
-                await world.client.delete(NAMESPACE, None, namespace, uid=live["metadata"]["uid"])
-            except Conflict:
-                return True  # changed between reading and deleting: look again
-        blockers = _blockers(live)
-        reason = reasons.DELETION_BLOCKED if blockers else reasons.DELETING
-        draft.no(
-            types.READY,
-            reason,
-            f"namespace `{namespace}` is being deleted"
-            + (f"; held up by: {blockers}" if blockers else ""),
+@dataclass(frozen=True, slots=True)
+class Retiring:
+    """What deletion needs of an Experiment, read without its schema.
+
+    Attributes:
+        namespace: Its own namespace.
+        namespace_uid: The UID that was recorded; empty when none was.
+        policy: Its deletion policy; Freeze when it says nothing that is known.
+        has_volumes: Whether datasets may have been mounted from volumes.
+        deleted: When deletion was asked for.
+    """
+
+    key: Key
+    uid: str
+    namespace: str
+    namespace_uid: str
+    policy: str
+    has_volumes: bool
+    deleted: datetime
+
+    @classmethod
+    def of(cls, obj: Mapping[str, Any]) -> Retiring:
+        """Read an Experiment that is being deleted, however old or new its fields are."""
+        metadata = obj["metadata"]
+        status = obj.get("status") or {}
+        spec = obj.get("spec") or {}
+        policy = (spec.get("lifecycle") or {}).get("deletionPolicy")
+        team, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
+        return cls(
+            key=Key(EXPERIMENT.kind, team, name),
+            uid=uid,
+            namespace=status.get("namespace") or names.experiment_namespace(team, name, uid),
+            namespace_uid=status.get("namespaceUid") or "",
+            policy=policy if policy in {"Retain", "Delete"} else "Freeze",
+            has_volumes=status.get("deliveryMode") not in {None, "", "Fetch"},
+            deleted=datetime.fromisoformat(metadata["deletionTimestamp"]),
         )
-        draft.yes(types.RECONCILING, reason, "")
-        return True
-    # Closed to new pods, and from now on for the platform team to delete: nobody else is left who
-    # could.
-    patch = {
-        "metadata": {
-            "labels": {names.LABEL_STATE: names.STATE_RETAINED},
-            "resourceVersion": live["metadata"]["resourceVersion"],
-        }
-    }
-    await world.client.merge(NAMESPACE, None, namespace, patch)
-    if policy == "Retain":
-        await drop_credentials(world, namespace)
-        return False
-    await world.applier.remove(
-        ROLE_BINDING, ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
-    )
-    await freeze(world, namespace)
-    return False
 
 
-async def _let_go(world: World, experiment: Experiment, obj: dict[str, Any]) -> None:
-    rest = [
-        finalizer for finalizer in experiment.metadata.finalizers if finalizer != names.FINALIZER
-    ]
-    with suppress(NotFound):
-        await world.write_finalizers(obj, rest)
+async def close(ports: Ports, retiring: Retiring) -> None:
+    """Close the namespace of a run that is to be sealed before it goes: no pods, no credentials, no access.
+
+    Raises:
+        GloveboxError: The API server failed; calling again is safe.
+    """
+    live = await _own_namespace(ports, retiring)
+    if live is None or live["metadata"].get("deletionTimestamp"):
+        return
+    await ports.writer.set_state_label(live, names.STATE_SEALED)
+    await _take_access(ports, retiring.namespace)
+    await freeze(ports, retiring.namespace)
+
+
+async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome:
+    """Carry out the deletion policy and take the finalizer off.
+
+    Raises:
+        GloveboxError: The API server failed; calling again is safe.
+    """
+    live = await _own_namespace(ports, retiring)
+    if live is not None:
+        outcome = await _apply_policy(ports, retiring, live)
+        if outcome is not None:
+            return outcome
+    if retiring.has_volumes:
+        await delete_volumes(ports, retiring.uid)
+    ports.writer.forget(retiring.namespace)
+    await _remove_finalizer(ports, retiring, obj)
+    return done()
+
+
+async def _own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
+    try:
+        live = await ports.reader.get(NAMESPACE, None, retiring.namespace)
+    except NotFound:
+        return None
+    return live if owns(retiring.namespace_uid, retiring.uid, live) else None
+
+
+async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) -> Outcome | None:
+    """Do what the policy says; return why the Experiment has to wait, None when nothing holds it."""
+    namespace = retiring.namespace
+    if retiring.policy == "Delete":
+        if not live["metadata"].get("deletionTimestamp"):
+            key = ObjectKey(NAMESPACE.kind, namespace, namespace)
+            try:
+                await ports.writer.delete(NAMESPACE, key, uid=live["metadata"]["uid"])
+            except Conflict:
+                pass  # changed between reading and deleting: look again
+        blockers = _blockers(live)
+        message = f"namespace `{namespace}` is being deleted"
+        return waiting(
+            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,
+            message + (f"; held up by: {blockers}" if blockers else ""),
+            retry_seconds=_LOOK_AGAIN_SECONDS,
+        )
+    # Closed to new pods, and from now on for the platform team to delete: nobody else is left.
+    await ports.writer.set_state_label(live, names.STATE_RETAINED)
+    if retiring.policy == "Retain":
+        await drop_credentials(ports, namespace)
+        return None
+    await _take_access(ports, namespace)
+    await freeze(ports, namespace)
+    return None
+
+
+async def _take_access(ports: Ports, namespace: str) -> None:
+    # By live reads: whoever lets go for good must not rely on a list that may be older.
+    key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
+    await ports.writer.remove_live(ROLE_BINDING, key)
+    await drop_credentials(ports, namespace)
+
+
+async def _remove_finalizer(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> None:
+    finalizers = obj["metadata"].get("finalizers") or []
+    rest = [finalizer for finalizer in finalizers if finalizer != names.FINALIZER]
+    try:
+        await ports.writer.write_finalizers(obj, rest)
+    except NotFound:
+        rest = []
     if not rest:
-        world.resources.gone(Key.of(obj))
-    deleted = experiment.metadata.deletion_timestamp
-    if deleted is not None:
-        world.metrics.deletion.observe((world.now() - deleted).total_seconds())
-
-
-def _owns(experiment: Experiment, live: dict[str, Any]) -> bool:
-    """The UID that was recorded decides; before it was recorded, the label that only the operator may set."""
-    metadata = live["metadata"]
-    if experiment.status.namespace_uid:
-        return bool(metadata["uid"] == experiment.status.namespace_uid)
-    return bool((metadata.get("labels") or {}).get(names.LABEL_EXPERIMENT_UID) == experiment.uid)
+        ports.resources.gone(retiring.key)
+    ports.metrics.deletion.observe((ports.now() - retiring.deleted).total_seconds())
 
 
 def _blockers(live: dict[str, Any]) -> str:

@@ -9,13 +9,11 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.experiment import Experiment
-from glovebox.controllers.world import World
+from glovebox.controllers.ports import Ports
 from glovebox.data.digest import digest_of
-from glovebox.desired.difference import fingerprint
-from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.kinds import SECRET
-from glovebox.kube.objects import ObjectKey, key_of
-from glovebox.status.draft import format_time
+from glovebox.kube.objects import ObjectKey
+from glovebox.status.builder import format_time
 from glovebox.store.credentials import SessionCredentials
 
 # Renewed when this share of the life is over.
@@ -48,21 +46,23 @@ def session_metadata(experiment: Experiment, key: ObjectKey) -> dict[str, Any]:
 
 
 async def write_session(
-    world: World,
+    ports: Ports,
     metadata: Mapping[str, Any],
     files: Mapping[str, str],
     expire: datetime,
     *,
+    live: Mapping[str, Any] | None,
     watched: bool,
 ) -> None:
-    """Write the Secret, whether it is there or not.
+    """Write the Secret in the place of the one that was read.
 
     Args:
-        world: The operator's world.
+        ports: The outside world.
         metadata: Name, namespace, labels and owners of the Secret.
         files: Its content, by file name.
         expire: When the first of the sessions in it ends.
-        watched: Whether the cache follows this Secret.
+        live: What was read under its name; None when nothing was there.
+        watched: Whether the store of objects follows this Secret.
     """
     data = {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}
     secret = {
@@ -78,17 +78,4 @@ async def write_session(
         "type": "Opaque",
         "data": data,
     }
-    key = key_of(SECRET, secret)
-    if watched:
-        world.children.want(key, fingerprint(secret))
-    first = (
-        world.client.create if watched and world.children.get(key) is None else world.client.replace
-    )
-    try:
-        answer = await first(SECRET, secret)
-    except AlreadyExists:
-        answer = await world.client.replace(SECRET, secret)
-    except NotFound:
-        answer = await world.client.create(SECRET, secret)
-    if watched:
-        world.children.wrote(SECRET, answer)
+    await ports.writer.rotate(secret, live, watched=watched)

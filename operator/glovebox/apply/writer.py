@@ -1,0 +1,243 @@
+"""The one door: every write to the cluster goes through here, by the table of managed objects.
+
+Everything else holds a `Reader`. Each write is conditional (on a version, on a UID, or on a name
+that only one identity can give), so that a process that died, that was answered late, or that is no
+longer the leader loses to whatever was written meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.apply.applier import Applier
+from glovebox.apply.children import Children
+from glovebox.apply.managed import Strategy, managed
+from glovebox.desired.difference import fingerprint
+from glovebox.desired.drift import Applied, Drift
+from glovebox.errors import Conflict, InvalidInput, Rejected
+from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.client import Client
+from glovebox.kube.kinds import EVENT, NAMESPACE, SECRET, Kind
+from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.kube.resources import Key, Resources
+
+
+class Writer:
+    """Writes what the table allows, and keeps the stores of objects up to date with the answers.
+
+    Args:
+        client: The connection.
+        children: The store of the objects in experiments' namespaces.
+        resources: The store of our own kinds.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, client: Client, children: Children, resources: Resources, clock: Callable[[], float]
+    ) -> None:
+        self._client = client
+        self._children = children
+        self._resources = resources
+        self._applier = Applier(client, children, clock)
+
+    # KEEP
+
+    async def ensure(
+        self,
+        intent: Mapping[str, Any],
+        *,
+        established: bool,
+        policy: str = "Repair",
+        owns: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> Applied:
+        """Make an object be as intended; see `Applier.ensure`."""
+        if owns is None:
+            return await self._applier.ensure(intent, established=established, policy=policy)
+        return await self._applier.ensure(intent, established=established, policy=policy, owns=owns)
+
+    # ONCE
+
+    async def create_once(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
+        """Create an object under its fixed name; return it, or what has its name already.
+
+        Raises:
+            Rejected: The API server does not take it.
+        """
+        managed(kind, Strategy.ONCE)
+        try:
+            return await self._client.create_or_get(kind, obj)
+        except InvalidInput as error:
+            raise Rejected(
+                reasons.REJECTED,
+                f"the API server does not take {kind.kind} `{obj['metadata']['name']}`:"
+                f" {error.message}",
+            ) from None
+
+    # ROTATE
+
+    async def rotate(
+        self, secret: Mapping[str, Any], live: Mapping[str, Any] | None, *, watched: bool
+    ) -> None:
+        """Write a Secret of ours in the place of the one that was read.
+
+        Args:
+            secret: The whole Secret.
+            live: What was read under its name (at least its metadata); None when nothing was there.
+            watched: Whether the store of objects follows this Secret.
+
+        Raises:
+            Conflict: Somebody wrote in between, or a Secret of somebody else has the name.
+        """
+        managed(SECRET, Strategy.ROTATE)
+        body = dict(secret)
+        key = key_of(SECRET, body)
+        if watched:
+            self._children.want(key, fingerprint(body))
+        answer = await self._rotate(body, live)
+        if watched:
+            self._children.wrote(SECRET, answer)
+
+    async def _rotate(
+        self, secret: dict[str, Any], live: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        metadata = secret["metadata"]
+        if live is None:
+            try:
+                return await self._client.create(SECRET, secret)
+            except AlreadyExists:
+                live = await self._client.get(SECRET, metadata["namespace"], metadata["name"])
+        found = live["metadata"]
+        on_version = {key: found[key] for key in ("uid", "resourceVersion")}
+        try:
+            return await self._client.replace(
+                SECRET, {**secret, "metadata": {**metadata, **on_version}}
+            )
+        except NotFound:
+            return await self._client.create(SECRET, secret)
+
+    # PATCH
+
+    async def write_status(self, obj: Mapping[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+        """Write the status of one of our own kinds on the version that was read; return the object.
+
+        Nothing is sent when the status is what the object shows.
+
+        Raises:
+            Conflict: The object changed since it was read: look again.
+            NotFound: It is gone.
+        """
+        if status == obj.get("status"):
+            return dict(obj)
+        key = Key.of(obj)
+        managed(key.resource, Strategy.PATCH)
+        # The whole object goes along: finalizers left out of it would be removed, even by the
+        # status subresource.
+        body = {**obj, "status": status}
+        answer = await self._client.replace(key.resource, body, subresource="status")
+        self._resources.wrote(answer)
+        return answer
+
+    async def write_finalizers(
+        self,
+        obj: Mapping[str, Any],
+        finalizers: list[str],
+        *,
+        annotations: Mapping[str, str | None] | None = None,
+    ) -> dict[str, Any]:
+        """Set the finalizers of one of our own kinds, on the version that was read.
+
+        Args:
+            obj: The object as it was read.
+            finalizers: All of them, foreign ones included.
+            annotations: Annotations of ours to set with them; None removes one.
+
+        Raises:
+            Conflict: The object changed since it was read.
+            NotFound: It is gone.
+        """
+        key = Key.of(obj)
+        managed(key.resource, Strategy.PATCH)
+        metadata: dict[str, Any] = {
+            "finalizers": finalizers,
+            "resourceVersion": obj["metadata"]["resourceVersion"],
+        }
+        if annotations:
+            metadata["annotations"] = dict(annotations)
+        answer = await self._client.merge(
+            key.resource, key.namespace, key.name, {"metadata": metadata}
+        )
+        self._resources.wrote(answer)
+        return answer
+
+    async def set_state_label(self, namespace: Mapping[str, Any], state: str) -> None:
+        """Set the state label of a namespace on the version that was read.
+
+        Raises:
+            Conflict: It changed since it was read.
+        """
+        managed(NAMESPACE, Strategy.PATCH)
+        metadata = namespace["metadata"]
+        if (metadata.get("labels") or {}).get(names.LABEL_STATE) == state:
+            return
+        patch = {
+            "metadata": {
+                "labels": {names.LABEL_STATE: state},
+                "resourceVersion": metadata["resourceVersion"],
+            }
+        }
+        await self._client.merge(NAMESPACE, None, metadata["name"], patch)
+
+    # REMOVE
+
+    async def remove(self, kind: Kind, key: ObjectKey, *, drift: Drift | None = None) -> Applied:
+        """Delete an object that the store of objects knows; see `Applier.remove`."""
+        return await self._applier.remove(kind, key, drift=drift)
+
+    async def remove_live(self, kind: Kind, key: ObjectKey) -> bool:
+        """Delete whatever has this name now, by the UID that a live read finds; return whether any.
+
+        For last acts, which must not rely on a cache, and for what no watch follows.
+        """
+        managed(kind, Strategy.REMOVE)
+        live = await self._applier.read(kind, key)
+        if live is None:
+            return False
+        await self._delete_seen(kind, key, live["metadata"]["uid"])
+        return True
+
+    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
+        """Delete the object with that very UID; one that took its place stays.
+
+        Raises:
+            Conflict: Another object has the name now.
+        """
+        managed(kind, Strategy.REMOVE)
+        await self._client.delete(kind, key.namespace, key.name, uid=uid)
+
+    async def delete_all(self, kind: Kind, namespace: str, *, label_selector: str = "") -> None:
+        """Delete every object of a kind in one namespace, or those with certain labels."""
+        managed(kind, Strategy.REMOVE)
+        await self._client.delete_all(kind, namespace, label_selector=label_selector)
+
+    async def _delete_seen(self, kind: Kind, key: ObjectKey, uid: str) -> None:
+        self._children.want(key, None)
+        try:
+            await self._client.delete(kind, key.namespace, key.name, uid=uid)
+        except Conflict:
+            return  # another object by now
+        self._children.forgot(key)
+
+    # Beside the work
+
+    async def post_event(self, event: dict[str, Any]) -> None:
+        """Create an Event."""
+        managed(EVENT, Strategy.ONCE)
+        await self._client.create(EVENT, event)
+
+    def forget(self, namespace: str) -> None:
+        """Forget what was written in a namespace that is given up."""
+        self._children.release(namespace)
+        self._applier.forget(namespace)

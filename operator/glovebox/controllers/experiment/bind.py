@@ -1,0 +1,80 @@
+"""Phase `bind`: the identity of the experiment, recorded before anything is created.
+
+The digest, the inputs and the platform's settings are written to the status in a request of their
+own; from then on the API server freezes the spec. It is never a by-product of something that failed:
+either the record is there and everything later starts from it, or nothing was created.
+"""
+
+from __future__ import annotations
+
+from glovebox.api import reasons
+from glovebox.api.delivery_mode import DeliveryMode
+from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.plan import Plan, desired_objects
+from glovebox.errors import InvalidInput
+from glovebox.status.experiment import compute_bound_status
+from glovebox.status.outcome import Outcome, done
+
+
+async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Return the plan; record its digest where none is recorded yet.
+
+    Raises:
+        InvalidInput: `SnapshotDiffers`: what is declared is not what was bound.
+        Conflict: Somebody wrote in between.
+    """
+    resolved = outcomes.need("resolve", Resolved)
+    plan = render_plan(scope, resolved)
+    status = scope.experiment.status
+    if status.digest:
+        if plan.digest != status.digest:
+            raise InvalidInput(
+                reasons.SNAPSHOT_DIFFERS,
+                f"what is declared has the digest {plan.digest}, the snapshot {status.digest}: a"
+                " frozen field was changed past the API server's rules; restore it, or create a"
+                " new Experiment",
+            )
+        return done(plan)
+    fields = {
+        "digest": plan.digest,
+        "namespace": scope.namespace,
+        "platform": resolved.platform_text,
+        "platformImage": scope.ports.settings.image or None,
+        "deliveryMode": _mode(scope, resolved) if resolved.datasets else None,
+        "inputs": [
+            entry.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+            for entry in resolved.bound
+        ],
+    }
+    bound = compute_bound_status(scope.obj, fields, resolved.inputs_verified, scope.now)
+    answer = await scope.ports.writer.write_status(scope.obj, bound)
+    return done(plan, obj=answer)
+
+
+def render_plan(scope: Scope, resolved: Resolved) -> Plan:
+    """Return everything that must exist for this experiment."""
+    status = scope.experiment.status
+    image = status.platform_image if status.digest else scope.ports.settings.image
+    return desired_objects(
+        ExperimentInputs(
+            experiment=scope.experiment,
+            profile=resolved.platform.profile,
+            store=resolved.platform.store,
+            inputs=resolved.inputs,
+            namespace=scope.namespace,
+            state=scope.state,
+            platform_image=image,
+            input_stores=resolved.platform.input_stores,
+            delivery_mode=_mode(scope, resolved),
+            operator_namespace=scope.ports.settings.namespace,
+        )
+    )
+
+
+def _mode(scope: Scope, resolved: Resolved) -> DeliveryMode:
+    status = scope.experiment.status
+    if status.digest:
+        return status.delivery_mode or "Fetch"
+    return resolved.platform.profile.spec.delivery.mode

@@ -1,0 +1,21 @@
+"""Phase `gate`: what is refused before anything exists. Nothing here matters once the snapshot is taken."""
+
+from __future__ import annotations
+
+from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.desired import refusals
+from glovebox.desired.delivery_modes import check_deliverable
+from glovebox.status.outcome import Outcome, done
+
+
+async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Refuse what the profile, the store or the platform does not allow."""
+    resolved = outcomes.need("resolve", Resolved)
+    if scope.is_bound or resolved.profile is None or resolved.store is None:
+        return done()
+    image = scope.ports.settings.image
+    refusals.check(scope.experiment, resolved.profile, resolved.store, scope.now, image)
+    mode = resolved.profile.spec.delivery.mode
+    check_deliverable(mode, resolved.profile, resolved.datasets, scope.now)
+    return done()

@@ -1,0 +1,119 @@
+"""Phase `isolation`: policies, quota, limits, snapshot and accounts, side by side; foreign policies out.
+
+Drift policies apply only to a namespace that was recorded as complete. Before that every difference
+is simply work to do, whatever the profile says, and a foreign policy is removed without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from glovebox import names
+from glovebox.apply.managed import MANAGED
+from glovebox.controllers.experiment.intruders import remove_intruders
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.desired.drift import Applied, Drift
+from glovebox.desired.plan import Plan
+from glovebox.errors import GloveboxError
+from glovebox.kube.kinds import CONFIG_MAP, NAMESPACE, ROLE_BINDING, SECRET, kind_of
+from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.status.experiment_facts import NamespaceFacts
+from glovebox.status.outcome import Outcome, done, of_error
+
+
+async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Make every isolation object as declared; each is seen to, whatever becomes of the others."""
+    plan = outcomes.need("bind", Plan)
+    found = outcomes.need("namespace", NamespaceFacts)
+    results = await ensure_all(scope, plan.isolation, established=found.established)
+    applied, failures = split(results)
+    declared = {key_of(kind_of(dict(obj)), obj) for obj in plan.isolation}
+    # Not rendered any more once a feature pin is gone; what was delivered from it stays.
+    declared.add(ObjectKey(CONFIG_MAP.kind, scope.namespace, names.INPUTS_CONFIG_MAP))
+    elsewhere = {NAMESPACE.kind, SECRET.kind, ROLE_BINDING.kind}
+    removed, problems = split(
+        await remove_undeclared(scope, declared, elsewhere, established=found.established)
+    )
+    applied, failures = (*applied, *removed), (*failures, *problems)
+    if failures:
+        return of_error(failures[0], applied=applied)
+    if any(one.result == "repaired" for one in outcomes["namespace"].applied):
+        scope.ports.gaps.add(scope.key)
+    if scope.key in scope.ports.gaps:
+        # The labels that keep such pods out were off for a while.
+        await remove_intruders(scope, plan)
+        scope.ports.gaps.discard(scope.key)
+    return done(True, applied=applied)
+
+
+async def ensure_all(
+    scope: Scope, intents: Iterable[Mapping[str, Any]], *, established: bool
+) -> list[Applied | BaseException]:
+    """Make objects as declared, side by side; an error of one is returned in its place."""
+    policies = scope.drift_policies
+    return await asyncio.gather(
+        *(
+            scope.ports.writer.ensure(
+                intent, established=established, policy=policies.get(intent["kind"], "Repair")
+            )
+            for intent in intents
+        ),
+        return_exceptions=True,
+    )
+
+
+async def remove_undeclared(
+    scope: Scope, declared: set[ObjectKey], elsewhere: set[str], *, established: bool
+) -> list[Applied | BaseException]:
+    """Remove foreign objects that add rights or routes, and objects of ours that are not wanted any more.
+
+    Args:
+        scope: The look.
+        declared: What is to be there.
+        elsewhere: Kinds that another phase sees to.
+        established: Whether a foreign object is drift, so that the profile's policy counts.
+    """
+    children, writer = scope.ports.children, scope.ports.writer
+    policies = scope.drift_policies
+    removed: list[Applied | BaseException] = []
+    for key in children.in_namespace(scope.namespace):
+        row = MANAGED.get(key.kind)
+        if key in declared or key.kind in elsewhere or row is None:
+            continue
+        ours = children.wanted(key) is not None or key.name in names.ADDITIVE_NAMES
+        if not ours and not row.additive:
+            continue
+        drift = Drift(key, "unexpected") if not ours and established else None
+        policy = policies.get(key.kind, "Repair")
+        if drift is not None and policy != "Repair":
+            removed.append(Applied(key, "alerted" if policy == "Alert" else "ignored", drift))
+            continue
+        try:
+            removed.append(await writer.remove(row.kind, key, drift=drift))
+        except GloveboxError as error:
+            removed.append(error)
+    return removed
+
+
+def split(
+    results: Iterable[Applied | BaseException],
+) -> tuple[tuple[Applied, ...], tuple[Exception, ...]]:
+    """Tell what was done from what failed.
+
+    Raises:
+        BaseException: What is no Exception (cancellation) goes on.
+    """
+    applied: list[Applied] = []
+    failures: list[Exception] = []
+    for each in results:
+        if isinstance(each, Applied):
+            applied.append(each)
+        elif isinstance(each, Exception):
+            failures.append(each)
+        else:
+            raise each
+    # A refusal says more than a lost connection.
+    failures.sort(key=lambda error: type(error).__name__ == "Unavailable")
+    return tuple(applied), tuple(failures)

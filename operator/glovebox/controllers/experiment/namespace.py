@@ -1,0 +1,80 @@
+"""Phase `namespace`: the experiment's own namespace, and whether it was recorded as complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.desired.plan import Plan
+from glovebox.errors import NotReady, Refused
+from glovebox.kube.kinds import NAMESPACE
+from glovebox.kube.objects import key_of
+from glovebox.status.experiment_facts import NamespaceFacts
+from glovebox.status.outcome import Outcome, done
+
+
+async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Create the namespace, or hold the one of that name that is this experiment's own.
+
+    Raises:
+        Refused: Somebody else's namespace has the name; it is left untouched.
+        NotReady: It is being deleted.
+    """
+    plan = outcomes.need("bind", Plan)
+    key = key_of(NAMESPACE, plan.namespace)
+    status = scope.experiment.status
+    # Freezing, going on and sealing change objects on purpose: what differs then is no drift.
+    same_state = status.state == scope.state
+    latched = status.provisioned is not None and scope.is_latched(status.namespace_uid)
+    applied = await scope.ports.writer.ensure(
+        plan.namespace,
+        established=latched and same_state,
+        owns=lambda live: check_owner(scope.experiment, live),
+    )
+    child = scope.ports.children.get(key)
+    if child is None or child.leaving:
+        raise NotReady(
+            reasons.NAMESPACE_TERMINATING,
+            f"namespace `{key.name}` is being deleted; it is recreated when it is gone",
+        )
+    latched = scope.is_latched(child.uid)
+    facts = NamespaceFacts(child.uid, latched=latched, established=latched and same_state)
+    return done(facts, applied=(applied,))
+
+
+def check_owner(experiment: Experiment, live: Mapping[str, Any]) -> None:
+    """Refuse a namespace that is not this experiment's own.
+
+    Raises:
+        Refused: `NamespaceTaken`.
+        NotReady: It is being deleted.
+    """
+    metadata = live["metadata"]
+    name = metadata["name"]
+    if not owns(experiment.status.namespace_uid, experiment.uid, live):
+        raise Refused(
+            reasons.NAMESPACE_TAKEN,
+            f"namespace `{name}` exists and was not made for this Experiment; it is left untouched."
+            " Rename or remove that namespace, or give the Experiment another name",
+        )
+    if metadata.get("deletionTimestamp"):
+        raise NotReady(
+            reasons.NAMESPACE_TERMINATING,
+            f"namespace `{name}` is being deleted; it is recreated when it is gone",
+        )
+
+
+def owns(recorded_uid: str, experiment_uid: str, live: Mapping[str, Any]) -> bool:
+    """Return whether a namespace is the experiment's: the recorded UID, or the label that only the operator may set.
+
+    The label counts also where another UID is recorded: that namespace was recreated by the operator.
+    """
+    metadata = live["metadata"]
+    if recorded_uid and metadata["uid"] == recorded_uid:
+        return True
+    labels = metadata.get("labels") or {}
+    return bool(labels.get(names.LABEL_EXPERIMENT_UID) == experiment_uid)

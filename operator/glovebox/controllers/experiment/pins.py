@@ -1,0 +1,239 @@
+"""The inputs of an Experiment: bound once to the pins that were found, and only compared afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.experiment_status import InputManifest, InputStatus
+from glovebox.api.feature_set_pin import FeatureSetPin
+from glovebox.api.references import PinRef
+from glovebox.controllers.experiment.scope import Scope
+from glovebox.data.features import feature_set_document
+from glovebox.desired.inputs import PinKind, ResolvedInput
+from glovebox.errors import InvalidInput, NotReady, Refused
+from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
+from glovebox.kube.resources import Key
+from glovebox.status.builder import Answer, counted, format_time
+from glovebox.status.experiment_facts import Finding
+
+Pin = DatasetPin | FeatureSetPin
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    name: str
+    kind: PinKind
+    pin_ref: PinRef
+    role: str | None
+
+
+def bind_inputs(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
+    """Return every input with the pin that it names, which must be there and ready.
+
+    Args:
+        scope: The look.
+        with_images: Whether datasets are mounted from the images that their pins name.
+
+    Raises:
+        NotReady: A pin is missing, not ready, or not valid yet; its change wakes the Experiment.
+        Refused: A reference goes to another namespace without a grant, or a pin has expired.
+    """
+    return tuple(_bind(scope, each, with_images=with_images) for each in _references(scope))
+
+
+def compare_inputs(scope: Scope) -> Finding:
+    """Return what InputsVerified says of the inputs that were bound: the first that is not what it was."""
+    by_name = {reference.name: reference for reference in _references(scope)}
+    entries = scope.experiment.status.inputs
+    problems = (
+        _problem(scope, by_name[entry.name], entry) for entry in entries if entry.name in by_name
+    )
+    first = next((problem for problem in problems if problem is not None), None)
+    if first is not None:
+        return first
+    count = counted(len(entries), "input")
+    message = f"{count} pinned and verified" if entries else "no inputs are declared"
+    return Finding(types.TRUE, reasons.VERIFIED, message)
+
+
+def resolved_inputs(scope: Scope, bound: tuple[InputStatus, ...]) -> tuple[ResolvedInput, ...]:
+    """Return the bound inputs with what the desired state needs of them."""
+    roles = {reference.name: reference.role for reference in _references(scope)}
+    return tuple(_resolved(scope, entry, roles.get(entry.name)) for entry in bound)
+
+
+def _references(scope: Scope) -> list[_Reference]:
+    inputs = scope.experiment.spec.inputs
+    datasets = [
+        _Reference(entry.name, "DatasetPin", entry.pin_ref, entry.role) for entry in inputs.datasets
+    ]
+    return datasets + [
+        _Reference(entry.name, "FeatureSetPin", entry.pin_ref, None) for entry in inputs.features
+    ]
+
+
+def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputStatus:
+    what = f"input `{reference.name}`: {reference.kind} '{reference.pin_ref.name}'"
+    pin = _pin(scope, reference)
+    # A pin that is being deleted is held by those who use it already; nobody new may begin to.
+    if pin is None or pin.is_deleting:
+        raise NotReady(
+            reasons.PIN_NOT_FOUND,
+            f"input `{reference.name}`: there is no {reference.kind} '{reference.pin_ref.name}' in"
+            " this namespace",
+        )
+    why = pin.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.PIN_NOT_READY, f"{what} is not ready: {why}")
+    validity = pin.spec.validity
+    if validity is not None and validity.is_early(scope.now) and validity.not_before_time:
+        raise NotReady(
+            reasons.NOT_YET_VALID,
+            f"{what} may be used from {format_time(validity.not_before_time)} on",
+        )
+    if validity is not None and validity.is_over(scope.now) and validity.not_after_time:
+        raise Refused(
+            reasons.EXPIRED,
+            f"{what} expired at {format_time(validity.not_after_time)}; use its successor",
+        )
+    return _entry(reference, pin, with_images=with_images)
+
+
+def _entry(reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus:
+    common = {
+        "name": reference.name,
+        "kind": reference.kind,
+        "pin_ref": pin.name,
+        "uid": pin.uid,
+        "digest": pin.status.digest,
+        "verified_time": pin.status.verified_time,
+    }
+    if isinstance(pin, FeatureSetPin):
+        return InputStatus.model_validate(common)
+    status, source = pin.status, pin.spec.source.prefix
+    manifest = status.manifest
+    return InputStatus.model_validate(
+        common
+        | {
+            "pin_digest": status.pin_digest,
+            "objects": status.objects,
+            "bytes": status.bytes,
+            "manifest": (
+                InputManifest(**manifest.model_dump(exclude={"bytes"})) if manifest else None
+            ),
+            "store_ref": pin.spec.store_ref.name,
+            "image": (pin.spec.image or "") if with_images else "",
+            "bucket": source.bucket if source is not None else "",
+            "prefix": source.prefix if source is not None else "",
+        }
+    )
+
+
+def _problem(scope: Scope, reference: _Reference, entry: InputStatus) -> Finding | None:
+    what = f"input `{entry.name}`: {entry.kind} '{entry.pin_ref}'"
+    try:
+        pin = _pin(scope, reference)
+    except ValidationError:
+        return Finding(types.UNKNOWN, reasons.PIN_NOT_READY, f"{what} is not valid any more")
+    if pin is None:
+        return Finding(
+            types.FALSE,
+            reasons.PIN_DELETED,
+            f"{what} was deleted; the snapshot keeps its digest {entry.digest}, and nobody verifies"
+            " the data any more",
+        )
+    if pin.uid != entry.uid:
+        return Finding(
+            types.FALSE,
+            reasons.PIN_CHANGED,
+            f"{what} was deleted and recreated; the experiment stays bound to {entry.digest}",
+        )
+    if pin.status.digest and pin.status.digest != entry.digest:
+        return Finding(
+            types.FALSE,
+            reasons.PIN_CHANGED,
+            f"{what} now has the digest {pin.status.digest}; the experiment is bound to"
+            f" {entry.digest}",
+        )
+    # Not Ready, which also falls for what says nothing about the data.
+    verified = pin.status.condition(types.VERIFIED)
+    if verified is not None and not verified.is_true:
+        answer: Answer = types.FALSE if verified.status == types.FALSE else types.UNKNOWN
+        return Finding(answer, verified.reason, f"{what}: {verified.message}")
+    return None
+
+
+def _pin(scope: Scope, reference: _Reference) -> Pin | None:
+    own = scope.experiment.namespace
+    namespace = reference.pin_ref.namespace or own
+    if namespace != own:
+        # Said before looking: whether the pin exists is nobody's business without a grant.
+        raise Refused(
+            reasons.NOT_GRANTED,
+            f"input `{reference.name}`: not granted. `pinRef.namespace` names another namespace,"
+            f" and grants across namespaces are not supported yet: pin the data in '{own}', and"
+            " leave `pinRef.namespace` out",
+        )
+    resources, name = scope.ports.resources, reference.pin_ref.name
+    if reference.kind == "DatasetPin":
+        return resources.parsed(Key(DATASET_PIN.kind, namespace, name), DatasetPin)
+    return resources.parsed(Key(FEATURE_SET_PIN.kind, namespace, name), FeatureSetPin)
+
+
+def _resolved(scope: Scope, entry: InputStatus, role: str | None) -> ResolvedInput:
+    if entry.kind not in {"DatasetPin", "FeatureSetPin"}:
+        raise InvalidInput(
+            reasons.INTERNAL_ERROR,
+            f"`status.inputs`: unknown kind '{entry.kind}' of input `{entry.name}`",
+        )
+    kind: PinKind = "DatasetPin" if entry.kind == "DatasetPin" else "FeatureSetPin"
+    return ResolvedInput(
+        name=entry.name,
+        kind=kind,
+        pin_name=entry.pin_ref,
+        uid=entry.uid,
+        digest=entry.digest,
+        pin_digest=entry.pin_digest,
+        objects=entry.objects or 0,
+        bytes=entry.bytes or 0,
+        role=role,
+        store=entry.store_ref,
+        manifest=entry.manifest,
+        bucket=entry.bucket,
+        prefix=entry.prefix,
+        image=entry.image,
+        document=_document(scope, entry) if kind == "FeatureSetPin" else None,
+    )
+
+
+def _document(scope: Scope, entry: InputStatus) -> dict[str, object] | None:
+    """Return the definitions behind a feature input, from the very pin that was bound.
+
+    None when the pin is gone: what was delivered from it stays in the experiment's namespace.
+    """
+    key = Key(FEATURE_SET_PIN.kind, scope.experiment.namespace, entry.pin_ref)
+    try:
+        pin = scope.ports.resources.parsed(key, FeatureSetPin)
+    except ValidationError:
+        return None
+    if pin is None or pin.uid != entry.uid:
+        return None
+    spec = pin.spec
+    return feature_set_document(
+        [
+            feature.model_dump(by_alias=True, mode="json", exclude_none=True)
+            for feature in spec.features
+        ],
+        inputs={entry.name: entry.digest for entry in pin.status.inputs},
+        schema_version=spec.schema_version,
+        validity=(
+            spec.validity.model_dump(by_alias=True, mode="json", exclude_none=True)
+            if spec.validity is not None
+            else None
+        ),
+    )

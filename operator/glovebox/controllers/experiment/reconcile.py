@@ -1,0 +1,218 @@
+"""Read this first: what happens to an Experiment, in which order.
+
+    claim -> resolve -> gate -> bind -> namespace -> isolation -> credentials -> access
+          -> prove -> deliver -> run -> seal                  and, when it is deleted: seal -> retire
+
+Each phase returns an outcome and never raises through another one. A phase runs when those that it
+needs are done, and nothing else keeps it from running: a run is followed, credentials are renewed and
+results are sealed whatever a profile, a store or a pin has become. The status is computed from the
+outcomes alone (`status/experiment.py`), on every way out. Killing the process anywhere in here loses
+nothing: names are derived from UIDs, every write is conditional, and the next look starts from what
+is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.controllers.experiment import report
+from glovebox.controllers.experiment.access import ensure_access
+from glovebox.controllers.experiment.artifact_credentials import (
+    ensure_credentials,
+    prefetch_credentials,
+)
+from glovebox.controllers.experiment.bind import bind
+from glovebox.controllers.experiment.claim import claim
+from glovebox.controllers.experiment.deliver import ensure_delivery
+from glovebox.controllers.experiment.gate import check_gate
+from glovebox.controllers.experiment.isolation import ensure_isolation
+from glovebox.controllers.experiment.namespace import ensure_namespace
+from glovebox.controllers.experiment.prove import prove_isolation
+from glovebox.controllers.experiment.resolve import Resolved, resolve
+from glovebox.controllers.experiment.retire import SEAL_WAIT, Retiring, close, retire
+from glovebox.controllers.experiment.run import follow_run
+from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
+from glovebox.controllers.experiment.seal import ensure_seal
+from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.ports import Ports
+from glovebox.errors import Conflict, InvalidInput
+from glovebox.kube.kinds import EXPERIMENT
+from glovebox.kube.resources import Key
+from glovebox.status.experiment import Seen, compute_status
+from glovebox.status.outcome import Outcome, of_error, skipped
+
+KIND: Final = EXPERIMENT.kind
+log = structlog.get_logger(__name__)
+
+PHASES: Final = (
+    Phase("claim", claim),
+    Phase("resolve", resolve, needs=("claim",)),
+    Phase("gate", check_gate, needs=("resolve",)),
+    Phase("bind", bind, needs=("gate",)),
+    Phase("namespace", ensure_namespace, needs=("bind",)),
+    Phase("isolation", ensure_isolation, needs=("namespace",)),
+    Phase("credentials", ensure_credentials, needs=("namespace",)),
+    Phase("access", ensure_access, needs=("namespace",)),
+    Phase("prove", prove_isolation, needs=("namespace",)),
+    Phase("deliver", ensure_delivery, needs=("namespace",)),
+    Phase("run", follow_run, needs=("claim",)),
+    Phase("seal", ensure_seal, needs=("bind", "run")),
+)
+# A run that was begun is sealed before its Experiment goes, as far as it had come.
+SEAL_FIRST: Final = (
+    Phase("resolve", resolve),
+    Phase("bind", bind, needs=("resolve",)),
+    Phase("seal", ensure_seal, needs=("bind",)),
+)
+# A request hangs for half a minute at most; a phase that takes longer than this is cut.
+_PHASE_SECONDS: Final = 300.0
+
+
+async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
+    """Look at one Experiment once: run its phases, and return the status that it should show."""
+    if obj["metadata"].get("deletionTimestamp"):
+        return await _reconcile_deletion(ports, obj)
+    try:
+        experiment = Experiment.model_validate(obj)
+    except ValidationError as error:
+        return _look(ports, obj, Outcomes(resolve=of_error(invalid_spec(error))))
+    scope = Scope(ports, obj, experiment, ports.now())
+    ports.children.claim(scope.namespace, str(scope.key))
+    if experiment.spec.suspend:
+        return _look(ports, obj, Outcomes(), suspended=True)
+    try:
+        scope, outcomes = await run_phases(scope, PHASES)
+    finally:
+        for cleanup in scope.cleanups:
+            cleanup()
+    return _look(ports, scope.obj, outcomes)
+
+
+async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Outcomes]:
+    """Run phases in order; each gets the outcomes of those before it, and none keeps a later one from running."""
+    outcomes = Outcomes()
+    for phase in phases:
+        missing = next((need for need in phase.needs if not outcomes.is_done(need)), None)
+        if missing is not None:
+            outcomes[phase.name] = skipped(missing)
+            continue
+        outcome = await _run_one(scope, phase, outcomes)
+        outcomes[phase.name] = outcome
+        if outcome.obj is not None:
+            scope = scope.with_obj(outcome.obj)
+        resolved = outcomes.facts("resolve", Resolved)
+        if phase.name == "bind" and outcome.is_done and resolved is not None:
+            if scope.experiment.status.provisioned is None:
+                prefetch_credentials(scope, resolved)
+    return scope, outcomes
+
+
+async def _run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
+    failures = scope.ports.failures
+    try:
+        async with asyncio.timeout(_PHASE_SECONDS):
+            outcome = await phase.run(scope, outcomes)
+    except Exception as error:
+        outcome = of_error(error)
+        if outcome.reason == reasons.INTERNAL_ERROR and not isinstance(error, InvalidInput):
+            log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
+    if outcome.is_failed:
+        return outcome.with_failure(*failures.note(scope.key, phase.name))
+    failures.clear(scope.key, phase.name)
+    return outcome
+
+
+def _look(
+    ports: Ports, obj: Mapping[str, Any], outcomes: Outcomes, *, suspended: bool = False
+) -> Look:
+    seen = Seen(
+        obj=obj,
+        outcomes=outcomes,
+        now=ports.now(),
+        suspended=suspended,
+        grace_seconds=ports.settings.grace_seconds,
+    )
+    status = compute_status(seen)
+    key = Key.of(obj)
+    return Look(
+        obj=obj,
+        status=status,
+        retry_seconds=min(
+            (one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None),
+            default=None,
+        ),
+        error=next((one.error for one in outcomes.values() if one.is_failed), None),
+        after=lambda: report.report(ports, key, obj, status, outcomes),
+    )
+
+
+def _retries(outcomes: Outcomes) -> list[Any]:
+    return [*outcomes.values(), *(one for each in outcomes.values() for one in each.applied)]
+
+
+async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
+    """Seal what was begun, then do what the deletion policy says. Nothing of it needs a valid spec."""
+    if names.FINALIZER not in (obj["metadata"].get("finalizers") or ()):
+        return Look(obj=obj, status=None)
+    outcomes = Outcomes()
+    retiring = Retiring.of(obj)
+    try:
+        if ports.now() < retiring.deleted + SEAL_WAIT:
+            sealing = await _seal_first(ports, retiring, obj)
+            if sealing is not None:
+                outcomes = sealing
+                if not outcomes.is_done("seal"):
+                    return _look(ports, obj, outcomes)
+                look = _look(ports, obj, outcomes)
+                if look.status != obj.get("status"):
+                    # The seal is recorded before anything is let go.
+                    return look
+        outcomes["retire"] = await retire(ports, retiring, obj)
+    except Conflict as error:
+        return Look(obj=obj, status=None, error=error, retry_seconds=0.05)
+    except Exception as error:
+        outcome = of_error(error)
+        if outcome.reason == reasons.INTERNAL_ERROR:
+            log.exception("a bug: deletion failed unexpectedly")
+        failing = ports.failures.note(retiring.key, "retire")
+        outcomes["retire"] = outcome.with_failure(*failing)
+        return _look(ports, obj, outcomes)
+    ports.failures.clear(retiring.key, "retire")
+    if outcomes["retire"].is_done:
+        return Look(obj=obj, status=None)
+    return _look(ports, obj, outcomes)
+
+
+async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes | None:
+    """Seal the results of a run that was begun; None when there is nothing to seal."""
+    try:
+        experiment = Experiment.model_validate(obj)
+    except ValidationError:
+        log.warning("an Experiment that cannot be read is deleted without a seal")
+        return None
+    status = experiment.status
+    if status.run is None or status.seal is not None or not status.digest:
+        return None
+    scope = Scope(ports, obj, experiment, ports.now())
+    if status.run.completion_time is None or status.state != names.STATE_SEALED:
+        await close(ports, retiring)
+    _, outcomes = await run_phases(scope, SEAL_FIRST)
+    return outcomes
+
+
+def forget(ports: Ports, key: Key, uid: str) -> None:
+    """Drop what is remembered of an Experiment that is gone; its namespace was released when it was retired."""
+    ports.drifting.pop(key, None)
+    ports.woken.pop(key, None)
+    ports.gaps.discard(key)
+    ports.failures.forget(key)
+    if uid:
+        ports.tasks.forget(uid)

@@ -1,0 +1,88 @@
+"""What becomes known of a look beside its status: Events for people, metrics, and a line in the log when something is news."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.controllers.experiment.scope import Outcomes
+from glovebox.controllers.ports import Ports
+from glovebox.desired.drift import Applied, Drift
+from glovebox.kube.resources import Key
+from glovebox.status.experiment_facts import RunFacts, SealFacts
+
+log = structlog.get_logger(__name__)
+_RESULTS: Final = {
+    "repaired": "success",
+    "removed": "success",
+    "contended": "deferred",
+    "alerted": "alerted",
+}
+
+
+def report(
+    ports: Ports,
+    key: Key,
+    obj: Mapping[str, Any],
+    status: Mapping[str, Any],
+    outcomes: Outcomes,
+) -> None:
+    """Report what one look did, after its status was written."""
+    _report_drift(ports, key, obj, [one for each in outcomes.values() for one in each.applied])
+    before = obj.get("status") or {}
+    if status.get("provisioned") and not before.get("provisioned"):
+        made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
+        ports.metrics.time_to_ready.observe((ports.now() - made).total_seconds())
+        ports.events.normal(
+            obj,
+            reasons.PROVISIONED,
+            f"namespace `{status.get('namespace')}` is provisioned",
+            action="Provision",
+        )
+    run = outcomes.facts("run", RunFacts)
+    if run is not None and run.started:
+        ports.events.normal(obj, reasons.RUN_STARTED, "the run's Job was created", action="Run")
+    if run is not None and run.ended and run.run is not None:
+        tell = ports.events.normal if run.run.outcome == "Succeeded" else ports.events.warning
+        tell(obj, run.run.reason, run.run.message, action="Run")
+    seal = outcomes.facts("seal", SealFacts)
+    if seal is not None and seal.record is not None:
+        message = _message_of(status, types.SEALED)
+        ports.events.normal(obj, reasons.SEALED, message, action="Seal")
+
+
+def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[Applied]) -> None:
+    woken = ports.woken.pop(key, None)
+    drifted = [
+        (one, one.drift) for one in applied if one.drift is not None and one.result in _RESULTS
+    ]
+    outstanding: list[tuple[Applied, Drift]] = []
+    for one, drift in drifted:
+        kind, result = drift.key.kind, _RESULTS[one.result]
+        ports.metrics.drift_detected.labels(kind, drift.change).inc()
+        ports.metrics.drift_repairs.labels(kind, result).inc()
+        if result != "success":
+            outstanding.append((one, drift))
+            continue
+        if woken is not None:
+            ports.metrics.drift_duration.labels(kind).observe(ports.clock() - woken)
+        message = f"{drift.describe()}; restored"
+        ports.events.warning(obj, reasons.DRIFT_REPAIRED, message, action="Repair")
+        log.info("drift repaired", what=drift.describe())
+    ports.drifting.pop(key, None)
+    if outstanding:
+        ports.drifting[key] = tuple(drift.key.kind for _, drift in outstanding)
+        one, drift = outstanding[0]
+        fight = one.result == "contended"
+        reason = reasons.WRITER_FIGHT if fight else reasons.DRIFT_DETECTED
+        ports.events.warning(obj, reason, drift.describe(), action="Compare")
+
+
+def _message_of(status: Mapping[str, Any], condition: str) -> str:
+    entries = status.get("conditions") or ()
+    return next((str(entry["message"]) for entry in entries if entry["type"] == condition), "")

@@ -1,0 +1,243 @@
+"""Phase `resolve`: read what an Experiment refers to, and compare it with what was bound.
+
+Before the snapshot everything must be there and ready: profile, store, pins. Afterwards nothing of
+it is needed: the platform's settings and the inputs are those that were bound, and the live objects
+are only compared with them, so that a change is reported and never acted on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.experiment_status import InputStatus
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.pins import bind_inputs, compare_inputs, resolved_inputs
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.desired.inputs import ResolvedInput
+from glovebox.desired.platform import (
+    Platform,
+    profile_changes,
+    read_platform,
+    render_platform,
+    store_changes,
+)
+from glovebox.errors import InvalidInput, NotReady
+from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
+from glovebox.kube.resources import Key
+from glovebox.status.builder import counted
+from glovebox.status.experiment_facts import Finding
+from glovebox.status.outcome import Outcome, done
+
+R = TypeVar("R", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What an Experiment refers to.
+
+    Attributes:
+        platform: The platform's settings, bound or about to be.
+        platform_text: The same as it is recorded.
+        bound: Its inputs as they are recorded in its status.
+        inputs: The same with what the desired state needs of them.
+        profile: The live profile with its catalogue; None when it is gone or not valid.
+        store: The live store of the artifacts; None when it is gone or not valid.
+        inputs_verified: What the condition InputsVerified says.
+        artifacts_protected: What the condition ArtifactsProtected says.
+        platform_changed: What the condition PlatformChanged says.
+    """
+
+    platform: Platform
+    platform_text: str
+    bound: tuple[InputStatus, ...]
+    inputs: tuple[ResolvedInput, ...]
+    profile: IsolationProfile | None
+    store: ObjectStore | None
+    inputs_verified: Finding
+    artifacts_protected: Finding
+    platform_changed: Finding
+
+    @property
+    def datasets(self) -> tuple[ResolvedInput, ...]:
+        """The inputs that are datasets."""
+        return tuple(item for item in self.inputs if item.kind == "DatasetPin")
+
+
+async def resolve(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Return what the Experiment refers to."""
+    del outcomes
+    return done(_bound(scope) if scope.is_bound else _unbound(scope))
+
+
+def _unbound(scope: Scope) -> Resolved:
+    profile = _profile_to_bind(scope)
+    store = _store_to_bind(scope, scope.experiment.spec.artifacts.store_ref.name)
+    bound = bind_inputs(scope, with_images=profile.spec.delivery.mode == "Image")
+    names = sorted({entry.store_ref for entry in bound if entry.store_ref})
+    input_stores = tuple(_store_to_bind(scope, name) for name in names)
+    text = render_platform(profile, store, input_stores)
+    count = counted(len(bound), "input")
+    verified = f"{count} pinned and verified" if bound else "no inputs are declared"
+    return Resolved(
+        platform=read_platform(text),
+        platform_text=text,
+        bound=bound,
+        inputs=resolved_inputs(scope, bound),
+        profile=profile,
+        store=store,
+        inputs_verified=Finding(types.TRUE, reasons.VERIFIED, verified),
+        artifacts_protected=_lock_of(store),
+        platform_changed=_AS_BOUND,
+    )
+
+
+def _bound(scope: Scope) -> Resolved:
+    status = scope.experiment.status
+    try:
+        platform = read_platform(status.platform)
+    except (ValidationError, ValueError, KeyError) as error:
+        raise InvalidInput(
+            reasons.INTERNAL_ERROR,
+            "`status.platform` cannot be read by this version of the operator"
+            f" ({type(error).__name__}): run the version that bound the Experiment",
+        ) from None
+    profile = _live(scope, ISOLATION_PROFILE.kind, platform.profile.name, IsolationProfile)
+    store = _live(scope, OBJECT_STORE.kind, platform.store.name, ObjectStore)
+    return Resolved(
+        platform=platform,
+        platform_text=status.platform,
+        bound=status.inputs,
+        inputs=resolved_inputs(scope, status.inputs),
+        profile=profile,
+        store=store,
+        inputs_verified=compare_inputs(scope),
+        artifacts_protected=_lock_of(store) if store is not None else _nobody_checks(platform),
+        platform_changed=_platform_changed(scope, platform, profile),
+    )
+
+
+_AS_BOUND = Finding(
+    types.FALSE, reasons.PLATFORM_AS_BOUND, "profile and stores are as they were bound"
+)
+
+
+def _platform_changed(
+    scope: Scope, platform: Platform, profile: IsolationProfile | None
+) -> Finding:
+    name = platform.profile.name
+    keeps = "this experiment keeps the settings that were bound"
+    if profile is None:
+        return Finding(
+            types.TRUE,
+            reasons.PROFILE_DELETED,
+            f"IsolationProfile '{name}' is gone or not valid; {keeps}",
+        )
+    changed = profile_changes(platform.profile, profile)
+    if changed:
+        return Finding(
+            types.TRUE,
+            reasons.PROFILE_CHANGED,
+            f"IsolationProfile '{name}' differs in `{'`, `'.join(changed)}`; {keeps}",
+        )
+    stores = {store.name: store for store in (platform.store, *platform.input_stores)}
+    for bound in stores.values():
+        live = _live(scope, OBJECT_STORE.kind, bound.name, ObjectStore)
+        if live is None:
+            return Finding(
+                types.TRUE,
+                reasons.STORE_DELETED,
+                f"ObjectStore '{bound.name}' is gone or not valid; {keeps}",
+            )
+        if changed := store_changes(bound, live):
+            return Finding(
+                types.TRUE,
+                reasons.STORE_CHANGED,
+                f"ObjectStore '{bound.name}' differs in `{'`, `'.join(changed)}`; {keeps}",
+            )
+    return _AS_BOUND
+
+
+def _live(scope: Scope, kind: str, name: str, model: type[R]) -> R | None:
+    try:
+        return scope.ports.resources.parsed(Key(kind, "", name), model)
+    except ValidationError:
+        return None
+
+
+def _profile_to_bind(scope: Scope) -> IsolationProfile:
+    name = scope.experiment.spec.profile
+    resources = scope.ports.resources
+    try:
+        profile = resources.parsed(Key(ISOLATION_PROFILE.kind, "", name), IsolationProfile)
+    except ValidationError:
+        raise NotReady(
+            reasons.PROFILE_INVALID,
+            f"`spec.profile`: IsolationProfile '{name}' is not valid; its own status says what to"
+            " correct there",
+        ) from None
+    if profile is None or profile.is_deleting:
+        offered = sorted(
+            other["metadata"]["name"] for other in resources.of_kind(ISOLATION_PROFILE)
+        )
+        choice = (
+            f"; offered are: {', '.join(offered[:10])}"
+            if offered
+            else "; the platform offers none yet"
+        )
+        raise NotReady(
+            reasons.PROFILE_NOT_FOUND,
+            f"`spec.profile`: there is no IsolationProfile '{name}'{choice}",
+        )
+    return profile
+
+
+def _store_to_bind(scope: Scope, name: str) -> ObjectStore:
+    try:
+        store = scope.ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    except ValidationError:
+        store = None
+    if store is None or store.is_deleting:
+        raise NotReady(
+            reasons.STORE_NOT_FOUND,
+            f"`spec.artifacts.storeRef`: there is no ObjectStore '{name}'",
+        )
+    why = store.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
+    return store
+
+
+def _lock_of(store: ObjectStore) -> Finding:
+    lock = store.status.condition(types.LOCK_PROVEN)
+    if lock is not None and lock.is_true:
+        return Finding(
+            types.TRUE,
+            reasons.PROVEN,
+            f"bucket `{store.spec.artifacts.bucket}` locks what is written: {lock.message}",
+        )
+    if lock is not None and lock.status == types.UNKNOWN:
+        return Finding(
+            types.UNKNOWN,
+            reasons.PROOF_OUTDATED,
+            f"the lock of ObjectStore '{store.name}' is not proven at present: {lock.message}",
+        )
+    return Finding(
+        types.FALSE,
+        reasons.PROOF_FAILED,
+        f"the lock of ObjectStore '{store.name}' is not proven: results could be rewritten",
+    )
+
+
+def _nobody_checks(platform: Platform) -> Finding:
+    return Finding(
+        types.UNKNOWN,
+        reasons.STORE_DELETED,
+        f"ObjectStore '{platform.store.name}' is gone, so nobody checks the lock of bucket"
+        f" `{platform.store.spec.artifacts.bucket}` any more; declare it again",
+    )

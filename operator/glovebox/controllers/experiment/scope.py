@@ -1,0 +1,138 @@
+"""What one look at an Experiment may see and use, and the outcomes that its phases left so far."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from glovebox import names
+from glovebox.api.experiment import Experiment
+from glovebox.controllers.ports import Ports
+from glovebox.desired.platform import read_platform
+from glovebox.kube.kinds import EXPERIMENT
+from glovebox.kube.resources import Key
+from glovebox.status.outcome import Outcome
+
+T = TypeVar("T")
+
+
+class Outcomes(dict[str, Outcome]):
+    """What the phases reported, by phase."""
+
+    def facts(self, phase: str, kind: type[T]) -> T | None:
+        """Return what a phase left for later ones, or None when it did not come to it."""
+        outcome = self.get(phase)
+        return outcome.facts if outcome is not None and isinstance(outcome.facts, kind) else None
+
+    def need(self, phase: str, kind: type[T]) -> T:
+        """Return what a phase left that this one depends on (`Phase.needs` sees to it)."""
+        found = self.facts(phase, kind)
+        if found is None:
+            raise LookupError(f"phase `{phase}` left no {kind.__name__}")
+        return found
+
+    def is_done(self, phase: str) -> bool:
+        """Whether a phase reached its end in this look."""
+        outcome = self.get(phase)
+        return outcome is not None and outcome.is_done
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One look: the Experiment as it was read, and the ports to the outside world.
+
+    Attributes:
+        ports: What may be used.
+        obj: The Experiment as the API server holds it.
+        experiment: The same, parsed.
+        now: When the look began.
+        cleanups: Called when the look ends, however it ends.
+    """
+
+    ports: Ports
+    obj: Mapping[str, Any]
+    experiment: Experiment
+    now: datetime
+    cleanups: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """The Experiment's key."""
+        return Key(EXPERIMENT.kind, self.experiment.namespace, self.experiment.name)
+
+    @property
+    def namespace(self) -> str:
+        """The experiment's own namespace: the recorded one, else the one that its UID gives."""
+        return namespace_of(self.experiment)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the snapshot is recorded: everything comes from what was bound, from then on."""
+        return bool(self.experiment.status.digest)
+
+    @property
+    def state(self) -> str:
+        """Whether the namespace is to be open, frozen, or closed for good."""
+        return state_of(self.experiment)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether pods may start."""
+        return self.state == names.STATE_OPEN
+
+    @property
+    def drift_policies(self) -> Mapping[str, str]:
+        """The drift policies of the bound profile, by kind; a kind that is missing is repaired."""
+        text = self.experiment.status.platform
+        if not text:
+            return {}
+        return {rule.kind: rule.policy for rule in read_platform(text).profile.spec.drift}
+
+    def is_latched(self, namespace_uid: str) -> bool:
+        """Whether this very namespace was recorded as complete for this very digest."""
+        status = self.experiment.status
+        latch = status.provisioned
+        return (
+            latch is not None
+            and latch.digest == status.digest
+            and latch.namespace_uid == namespace_uid
+        )
+
+    def with_obj(self, obj: Mapping[str, Any]) -> Scope:
+        """Return this look after a write to the Experiment."""
+        return replace(self, obj=obj, experiment=Experiment.model_validate(obj))
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One step of a reconcile.
+
+    Attributes:
+        name: As conditions, logs and metrics call it.
+        run: What it does.
+        needs: The phases that must be done before; nothing else keeps it from running.
+    """
+
+    name: str
+    run: Callable[[Scope, Outcomes], Awaitable[Outcome]]
+    needs: tuple[str, ...] = ()
+
+
+def state_of(experiment: Experiment) -> str:
+    """Return whether the namespace is open, frozen, or closed for good: by its run's end, on request, or by the seal."""
+    status = experiment.status
+    over = status.run is not None and status.run.completion_time is not None
+    lifecycle = experiment.spec.lifecycle
+    if status.seal is not None or lifecycle.is_to_be_sealed or (over and not lifecycle.is_frozen):
+        return names.STATE_SEALED
+    return names.STATE_FROZEN if lifecycle.is_frozen else names.STATE_OPEN
+
+
+def namespace_of(experiment: Experiment) -> str:
+    """Return the namespace of an experiment: the recorded one, else the one that its UID gives."""
+    metadata = experiment.metadata
+    return experiment.status.namespace or names.experiment_namespace(
+        metadata.namespace, metadata.name, metadata.uid
+    )

@@ -1,0 +1,113 @@
+"""What controllers may use of the outside world, each by a narrow port.
+
+`reader` and the stores of objects only look; `writer` is the one door to the cluster; everything
+that depends on time or chance is handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from glovebox.apply.children import Children
+from glovebox.apply.events import EventRecorder
+from glovebox.apply.writer import Writer
+from glovebox.engine.key_queue import Priority
+from glovebox.engine.tasks import TaskRunner
+from glovebox.kube.kinds import Kind
+from glovebox.kube.resources import Key, Resources
+from glovebox.metrics.engine import EngineMetrics
+from glovebox.settings import Settings
+from glovebox.store.connection import Credentials, Stores
+from glovebox.store.credentials import SessionCredentials
+
+
+class Wake(Protocol):
+    """Enqueues a key."""
+
+    def __call__(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
+        """Put the key into its queue."""
+
+
+class Reader(Protocol):
+    """Looks at the cluster; there is no way to write through it."""
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any]:
+        """Return an object as it is now.
+
+        Raises:
+            NotFound: It is not there.
+        """
+
+    def pages(
+        self,
+        kind: Kind,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        namespace: str | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the pages of a consistent list."""
+
+
+class Failures:
+    """Remembers since when something has been failing, and how often in a row; forgotten by a restart.
+
+    Args:
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._failing: dict[Key, dict[str, tuple[float, int]]] = {}
+
+    def note(self, key: Key, what: str) -> tuple[float, int]:
+        """Count one failure; return for how many seconds it has been failing, and how often."""
+        of_key = self._failing.setdefault(key, {})
+        since, attempts = of_key.get(what, (self._clock(), 0))
+        of_key[what] = (since, attempts + 1)
+        return self._clock() - since, attempts + 1
+
+    def clear(self, key: Key, what: str) -> None:
+        """Say that it works again."""
+        of_key = self._failing.get(key)
+        if of_key is not None and of_key.pop(what, None) is not None and not of_key:
+            del self._failing[key]
+
+    def forget(self, key: Key) -> None:
+        """Forget a resource that is gone."""
+        self._failing.pop(key, None)
+
+
+@dataclass(slots=True)
+class Ports:
+    """The outside world of one operator process, as controllers see it."""
+
+    settings: Settings
+    reader: Reader
+    writer: Writer
+    resources: Resources
+    children: Children
+    stores: Stores
+    metrics: EngineMetrics
+    events: EventRecorder
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    jitter: Callable[[], float]
+    wake: Wake
+    tasks: TaskRunner
+    failures: Failures
+    # When each key was first enqueued for repair since its last reconcile began: what drift repair
+    # is measured from.
+    woken: dict[Key, float] = field(default_factory=dict)
+    # Which kinds of an experiment's objects differ now and are not repaired.
+    drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+    # Credentials that were asked for while a namespace was being made.
+    prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
+    # Experiments whose namespace was open for a while: pods that came in then are still to be removed.
+    gaps: set[Key] = field(default_factory=set)
+    # Credentials of ObjectStores by name, as last read from their Secrets.
+    store_credentials: dict[str, Credentials] = field(default_factory=dict)

@@ -1,0 +1,67 @@
+"""What was found and done about one managed object: values that travel from `apply/` to `status/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from glovebox.kube.objects import ObjectKey
+
+Change = Literal["modified", "deleted", "unexpected"]
+Result = Literal[
+    "unchanged", "created", "updated", "repaired", "removed", "alerted", "ignored", "contended"
+]
+# What leaves the object other than it was declared.
+OUTSTANDING: Final = frozenset({"alerted", "ignored", "contended"})
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference between what was declared and what was found.
+
+    Attributes:
+        key: The object.
+        change: What happened to it: modified, deleted, or unexpected (a foreign object that adds
+            rights or routes).
+        field: The first field that differs, empty for a whole object.
+        manager: Who wrote that field last and when, as the object's managed fields say; empty when
+            unknown.
+    """
+
+    key: ObjectKey
+    change: Change
+    field: str = ""
+    manager: str = ""
+
+    def describe(self) -> str:
+        """Return the drift in words."""
+        where = f"{self.key.kind} `{self.key.name}`"
+        by = f" by {self.manager}" if self.manager else ""
+        match self.change:
+            case "deleted":
+                return f"{where} was deleted"
+            case "unexpected":
+                return f"{where} was added{by}"
+        return f"{where} was changed{by} (`{self.field}`)"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was done to one object, and why.
+
+    Attributes:
+        key: The object.
+        result: What was done.
+        drift: What had been found wrong, if the object had been right before.
+        retry_seconds: When to look again, for a contended object.
+    """
+
+    key: ObjectKey
+    result: Result
+    drift: Drift | None = None
+    retry_seconds: float | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the object is as declared now."""
+        return self.result not in OUTSTANDING

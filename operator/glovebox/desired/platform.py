@@ -1,0 +1,139 @@
+"""What the platform gave to an experiment, bound once: the profile as it takes effect, and the stores.
+
+An Experiment is rendered from this and from nothing else, before it is bound and ever after. Editing
+or deleting a profile or a store later changes no bound experiment; `changes` says what differs.
+
+Two parts of it are told apart. What makes the experiment what it is (quota, limits, Pod Security,
+DNS, access, retention, deadline, where the stores are) is part of the digest. How it is operated
+(drift policies, the isolation check, life of credentials, delivery) is bound too, and changes no
+identity: the same experiment, delivered in another way, is the same experiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.object_store import ObjectStore
+from glovebox.data.digest import canonical_json
+
+FORMAT: Final = "glovebox.dev/platform/v1"
+# A catalogue for those who choose: nothing of it reaches a namespace.
+_CATALOGUE: Final = frozenset({"description", "images"})
+# How an experiment is operated; bound, but no part of what it is.
+_OPERATION: Final = frozenset({"credentials", "delivery", "drift", "probe"})
+# What makes a store another one. When it is checked again does not.
+_STORE: Final = ("endpoint", "region", "pathStyle", "network")
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The bound settings.
+
+    Attributes:
+        profile: The IsolationProfile without its catalogue: quota entries say what is given.
+        store: The ObjectStore of the artifacts.
+        input_stores: The ObjectStores that hold datasets, by name.
+    """
+
+    profile: IsolationProfile
+    store: ObjectStore
+    input_stores: tuple[ObjectStore, ...]
+
+
+def render_platform(
+    profile: IsolationProfile, store: ObjectStore, input_stores: tuple[ObjectStore, ...]
+) -> str:
+    """Return the settings as canonical JSON, as they are recorded in `status.platform`."""
+    stores = {each.name: _store(each) for each in (store, *input_stores)}
+    return canonical_json(
+        {
+            "format": FORMAT,
+            "profile": {"name": profile.name, "spec": _effective(profile)},
+            "artifacts": store.name,
+            "inputs": sorted({each.name for each in input_stores}),
+            "stores": stores,
+        }
+    ).decode()
+
+
+@lru_cache(maxsize=1024)
+def read_platform(text: str) -> Platform:
+    """Return recorded settings; a thousand experiments under one profile are parsed once.
+
+    Raises:
+        pydantic.ValidationError, ValueError, KeyError: The text was not written by `render_platform`.
+    """
+    recorded = orjson.loads(text)
+    stores = {
+        name: ObjectStore.model_validate({"metadata": {"name": name}, "spec": spec})
+        for name, spec in recorded["stores"].items()
+    }
+    profile = recorded["profile"]
+    return Platform(
+        profile=IsolationProfile.model_validate(
+            {"metadata": {"name": profile["name"]}, "spec": profile["spec"]}
+        ),
+        store=stores[recorded["artifacts"]],
+        input_stores=tuple(stores[name] for name in recorded["inputs"]),
+    )
+
+
+def identity(profile: IsolationProfile, stores: tuple[ObjectStore, ...]) -> dict[str, Any]:
+    """Return what of the settings is part of an experiment's digest, in plain JSON values."""
+    spec = {key: part for key, part in _effective(profile).items() if key not in _OPERATION}
+    return {
+        "profile": {"name": profile.name, **spec},
+        "stores": {store.name: _store_identity(store) for store in stores},
+    }
+
+
+def profile_changes(bound: IsolationProfile, now: IsolationProfile) -> tuple[str, ...]:
+    """Return the fields of a profile's spec that take effect and differ from what was bound."""
+    return _differing(_effective(bound), _effective(now))
+
+
+def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
+    """Return the fields of a store that differ from what was bound."""
+    return _differing(_store_identity(bound), _store_identity(now))
+
+
+def _effective(profile: IsolationProfile) -> dict[str, Any]:
+    spec: dict[str, Any] = profile.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    spec = {key: part for key, part in spec.items() if key not in _CATALOGUE}
+    # Ranges and offers are for new experiments; what this one gets is the default.
+    spec["quota"] = [
+        {"resource": entry["resource"], "default": entry["default"], "maximum": entry["default"]}
+        for entry in spec["quota"]
+    ]
+    spec["network"] = {"dns": spec["network"]["dns"]}
+    retention = spec["retention"]
+    days = retention["defaultDays"]
+    spec["retention"] = {**retention, "minimumDays": days, "maximumDays": days}
+    deadline = spec["run"]["defaultDeadlineSeconds"]
+    spec["run"] = {"defaultDeadlineSeconds": deadline, "maximumDeadlineSeconds": deadline}
+    return spec
+
+
+def _store(store: ObjectStore) -> dict[str, Any]:
+    spec: dict[str, Any] = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return spec
+
+
+def _store_identity(store: ObjectStore) -> dict[str, Any]:
+    spec = _store(store)
+    kept: dict[str, Any] = {key: spec[key] for key in _STORE if key in spec}
+    kept["bucket"] = store.spec.artifacts.bucket
+    if store.spec.sts is not None:
+        kept["role"] = store.spec.sts.role_arn
+        kept["stsEndpoint"] = store.spec.sts.endpoint or store.spec.endpoint
+    return kept
+
+
+def _differing(bound: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(key for key in {*bound, *now} if bound.get(key) != now.get(key)))

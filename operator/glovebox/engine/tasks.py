@@ -1,0 +1,383 @@
+"""Runs long work on data beside the reconciles: bounded, fair between tenants, cancellable, retried, with progress.
+
+A reconcile asks for a task with `ensure` and gets the state as it is now; it never waits. The owner
+is woken when the task ends, when a failed one may be tried again, and now and then while it
+progresses. One task exists for each key; another basis (other inputs) replaces it. No tenant holds
+more than half of a class, so that two large datasets of one team never keep a small one of another
+team waiting. Whatever a task raises becomes its state, and never ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import structlog
+
+from glovebox.api import reasons
+from glovebox.engine.backoff import Backoff
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
+from glovebox.tasks.context import Checkpoint, Progress, TaskContext
+
+__all__ = ["Checkpoint", "Progress", "TaskContext", "TaskKey", "TaskRunner", "TaskState"]
+
+T = TypeVar("T")
+TaskPhase = Literal["Waiting", "Running", "Done", "Failed"]
+log = structlog.get_logger(__name__)
+
+# How often an owner is woken by progress alone.
+PROGRESS_SECONDS: Final = 10.0
+# What the data themselves refuse is looked at again seldom: somebody has to change them first.
+REFUSED_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """Which task: of which owner (its reconcile key and UID), and which of its tasks."""
+
+    owner: Hashable
+    uid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState(Generic[T]):
+    """A task as it stands now.
+
+    Attributes:
+        phase: `Waiting` for a free place, `Running`, `Done`, or `Failed` until it is tried again.
+        progress: How far it has come.
+        result: Of a task that is done.
+        error: Why the latest attempt failed; stays while the next one runs.
+        started_time: When the first attempt began.
+        attempts: How many attempts began.
+        failures: How many attempts failed.
+        failing_since: When the first of them failed.
+        retry_seconds: How long a failed task rests before `ensure` starts it again; the owner is
+            woken then.
+    """
+
+    phase: TaskPhase
+    progress: Progress
+    result: T | None
+    error: GloveboxError | None
+    started_time: datetime | None
+    attempts: int
+    failures: int = 0
+    failing_since: datetime | None = None
+    retry_seconds: float | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    key: TaskKey
+    basis: str
+    start: Callable[[TaskContext], Awaitable[Any]]
+    tenant: str
+    work_class: str
+    checkpoint: Checkpoint | None
+    phase: TaskPhase = "Waiting"
+    progress: Progress = field(default_factory=Progress)
+    result: Any = None
+    error: GloveboxError | None = None
+    started_time: datetime | None = None
+    attempts: int = 0
+    failures: int = 0
+    failing_since: datetime | None = None
+    due: float = 0.0
+    context: TaskContext | None = None
+    running: asyncio.Task[None] | None = None
+    retry: asyncio.TimerHandle | None = None
+    # What the owner was last woken with: moment, and bytes for the rate.
+    woken_at: float = 0.0
+    woken_bytes: int | None = None
+    reported_at: float = 0.0
+    announced: bool = False
+
+
+class TaskRunner:
+    """The tasks of one operator process.
+
+    Args:
+        wake: Makes an owner be reconciled.
+        limits: How many tasks of each work class run at once; a class that is not named gets
+            `default_limit`.
+        now: The time of day, for states.
+        jitter: Returns a number from 0 to 1, for example `random.random`.
+        default_limit: See `limits`.
+    """
+
+    def __init__(
+        self,
+        wake: Callable[[Hashable], None],
+        *,
+        limits: Mapping[str, int],
+        now: Callable[[], datetime],
+        jitter: Callable[[], float],
+        default_limit: int = 4,
+    ) -> None:
+        self._wake = wake
+        self._limits = dict(limits)
+        self._default_limit = default_limit
+        self._now = now
+        self._jitter = jitter
+        self._backoff = Backoff(jitter)
+        self._tasks: dict[TaskKey, _Task] = {}
+        self._owners: dict[Hashable, dict[TaskKey, _Task]] = {}
+        self._waiting: dict[str, dict[str, deque[_Task]]] = defaultdict(dict)
+        self._busy: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._ending: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._open = False
+
+    def ensure(
+        self,
+        key: TaskKey,
+        basis: str,
+        start: Callable[[TaskContext], Awaitable[T]],
+        *,
+        tenant: str,
+        work_class: str,
+        checkpoint: Checkpoint | None = None,
+    ) -> TaskState[T]:
+        """Have a task, and return its state as it is now. Never blocks.
+
+        It is started when it is absent, when it failed and may be tried again, and when it was made
+        for another basis (that one is cancelled). What is done stays done until `forget`.
+
+        Args:
+            key: Which task. Tasks of the same owner under another UID are dropped.
+            basis: Whatever its result depends on, as a text.
+            start: Does the work; called in a task of its own.
+            tenant: Between whom places are shared fairly.
+            work_class: Whose places it takes.
+            checkpoint: Handed to the work.
+        """
+        self._drop(other for other in self._of_owner(key.owner) if other.key.uid != key.uid)
+        task = self._tasks.get(key)
+        if task is not None and task.basis != basis:
+            self._drop([task])
+            task = None
+        if task is None:
+            task = _Task(key, basis, start, tenant, work_class, checkpoint)
+            self._tasks[key] = self._owners.setdefault(key.owner, {})[key] = task
+            self._enqueue(task)
+        elif task.phase == "Waiting" or (task.phase == "Failed" and task.retry is None):
+            # The newest closure: connections and credentials may be others by now.
+            task.start, task.checkpoint = start, checkpoint
+            if task.phase == "Failed":
+                self._enqueue(task)
+        return self._state(task)
+
+    def get(self, key: TaskKey) -> TaskState[Any] | None:
+        """Return the state of a task, or None when there is none."""
+        task = self._tasks.get(key)
+        return self._state(task) if task is not None else None
+
+    def forget(self, uid: str) -> None:
+        """Cancel and drop all tasks of an owner, by its UID."""
+        self._drop(task for task in self._tasks.values() if task.key.uid == uid)
+
+    def forget_owner(self, owner: Hashable) -> None:
+        """Cancel and drop all tasks of an owner, by its reconcile key: for an owner that is gone already."""
+        self._drop(self._of_owner(owner))
+
+    def counts(self) -> dict[tuple[str, TaskPhase], int]:
+        """Return how many tasks of each class are in each phase, for metrics."""
+        found: dict[tuple[str, TaskPhase], int] = defaultdict(int)
+        for task in self._tasks.values():
+            found[task.work_class, task.phase] += 1
+        return dict(found)
+
+    def silent_seconds(self) -> float:
+        """Return how long the most silent running task has reported nothing; 0 when none runs."""
+        running = [task.reported_at for task in self._tasks.values() if task.phase == "Running"]
+        return asyncio.get_running_loop().time() - min(running) if running else 0.0
+
+    async def run(self) -> None:
+        """Give places to waiting tasks until cancelled; then cancel what runs, and wait for it.
+
+        A process that may not work any more (another one leads) cancels this; tasks that were
+        cancelled so begin again, from their check-points, with the next `ensure`.
+        """
+        self._open = True
+        try:
+            while True:
+                self._news.clear()
+                self._fill()
+                await self._news.wait()
+        finally:
+            self._open = False
+            await self.close()
+
+    async def close(self) -> None:
+        """Cancel and drop everything, and wait until it has ended."""
+        self._drop(self._tasks.values())
+        while self._ending:
+            await asyncio.wait(tuple(self._ending))
+
+    def _of_owner(self, owner: Hashable) -> list[_Task]:
+        return list(self._owners.get(owner, {}).values())
+
+    def _enqueue(self, task: _Task) -> None:
+        task.phase = "Waiting"
+        self._waiting[task.work_class].setdefault(task.tenant, deque()).append(task)
+        self._news.set()
+
+    def _fill(self) -> None:
+        for work_class in self._waiting:
+            while (task := self._next(work_class)) is not None:
+                self._start(task)
+
+    def _next(self, work_class: str) -> _Task | None:
+        """Return whose turn it is in a class: a task of the tenant who holds the fewest places, the longest waiting among equals."""
+        limit = max(1, self._limits.get(work_class, self._default_limit))
+        busy, waiting = self._busy[work_class], self._waiting[work_class]
+        if sum(busy.values()) >= limit:
+            return None
+        share = max(1, limit // 2)
+        allowed = [tenant for tenant in waiting if busy[tenant] < share]
+        if not allowed:
+            return None
+        tenant = min(allowed, key=lambda name: busy[name])
+        # Behind the others from now on: tenants take turns.
+        tasks = waiting.pop(tenant)
+        task = tasks.popleft()
+        if tasks:
+            waiting[tenant] = tasks
+        return task
+
+    def _start(self, task: _Task) -> None:
+        loop = asyncio.get_running_loop()
+        task.phase, task.attempts = "Running", task.attempts + 1
+        task.started_time = task.started_time or self._now()
+        task.woken_at = task.reported_at = loop.time()
+        task.woken_bytes = None
+        task.announced = False
+
+        def report(progress: Progress) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is interested
+                loop.call_soon_threadsafe(self._reported, task, progress)
+
+        task.context = TaskContext(report=report, checkpoint=task.checkpoint)
+        self._busy[task.work_class][task.tenant] += 1
+        task.running = loop.create_task(self._execute(task, task.context))
+        self._ending.add(task.running)
+        task.running.add_done_callback(lambda done: self._ended(task, done))
+
+    async def _execute(self, task: _Task, context: TaskContext) -> None:
+        try:
+            result = await task.start(context)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is None or current.cancelling():
+                raise
+            self._failed(task, Unavailable(reasons.INTERNAL_ERROR, "the work was interrupted"))
+        except GloveboxError as error:
+            self._failed(task, error)
+        except Exception:
+            log.exception("a bug: a task failed unexpectedly", task=task.key.name)
+            message = f"the operator could not {task.key.name}: a bug, see the operator's log"
+            self._failed(task, Unavailable(reasons.INTERNAL_ERROR, message))
+        else:
+            if self._tasks.get(task.key) is task:
+                task.phase, task.result, task.error = "Done", result, None
+                self._backoff.succeeded(task)
+                self._tell(task)
+
+    def _failed(self, task: _Task, error: GloveboxError) -> None:
+        if self._tasks.get(task.key) is not task:
+            return  # cancelled, and failed on its way out
+        loop = asyncio.get_running_loop()
+        wait = self._backoff.failed(task)
+        if isinstance(error, InvalidInput):
+            wait = REFUSED_SECONDS * (0.75 + self._jitter() / 2)
+        task.phase, task.error, task.due = "Failed", error, loop.time() + wait
+        task.failures += 1
+        task.failing_since = task.failing_since or self._now()
+        task.retry = loop.call_at(task.due, self._ripen, task)
+        log.warning(
+            "a task failed",
+            task=task.key.name,
+            reason=error.reason,
+            error=error.message,
+            wait_seconds=round(wait, 1),
+        )
+        self._tell(task)
+
+    def _ripen(self, task: _Task) -> None:
+        """Let `ensure` start a failed task again. Said by the timer alone: clocks and timers round differently."""
+        task.retry = None
+        self._tell(task)
+
+    def _ended(self, task: _Task, done: asyncio.Task[None]) -> None:
+        self._ending.discard(done)
+        busy = self._busy[task.work_class]
+        busy[task.tenant] -= 1
+        if not busy[task.tenant]:
+            del busy[task.tenant]
+        self._news.set()
+        if not done.cancelled() and done.exception() is not None:
+            log.error("a task's end failed", exc_info=done.exception())
+
+    def _reported(self, task: _Task, progress: Progress) -> None:
+        if task.phase != "Running" or self._tasks.get(task.key) is not task:
+            return
+        now = asyncio.get_running_loop().time()
+        task.reported_at = now
+        if task.woken_bytes is None:  # what earlier attempts did is no speed of this one
+            task.woken_bytes = progress.bytes_done
+        passed = now - task.woken_at
+        rate = task.progress.rate_bytes
+        if passed >= PROGRESS_SECONDS or (passed >= 1.0 and not task.announced):
+            rate = max(0.0, (progress.bytes_done - task.woken_bytes) / passed)
+        task.progress = replace(progress, rate_bytes=progress.rate_bytes or rate)
+        if passed >= PROGRESS_SECONDS:
+            task.woken_at, task.woken_bytes, task.announced = now, progress.bytes_done, True
+            self._tell(task)
+
+    def _tell(self, task: _Task) -> None:
+        if self._tasks.get(task.key) is task:
+            self._wake(task.key.owner)
+
+    def _drop(self, tasks: Iterable[_Task]) -> None:
+        for task in list(tasks):
+            self._tasks.pop(task.key, None)
+            siblings = self._owners.get(task.key.owner, {})
+            siblings.pop(task.key, None)
+            if not siblings:
+                self._owners.pop(task.key.owner, None)
+            self._backoff.succeeded(task)
+            if task.retry is not None:
+                task.retry.cancel()
+                task.retry = None
+            line = self._waiting[task.work_class].get(task.tenant)
+            if line is not None and task in line:
+                line.remove(task)
+                if not line:
+                    del self._waiting[task.work_class][task.tenant]
+            if task.context is not None:
+                task.context.stop.set()
+            if task.running is not None and not task.running.done():
+                task.running.cancel()
+
+    def _state(self, task: _Task) -> TaskState[Any]:
+        resting = task.phase == "Failed"
+        return TaskState(
+            phase=task.phase,
+            progress=task.progress,
+            result=task.result,
+            error=task.error,
+            started_time=task.started_time,
+            attempts=task.attempts,
+            failures=task.failures,
+            failing_since=task.failing_since,
+            retry_seconds=(
+                max(0.0, task.due - asyncio.get_running_loop().time()) if resting else None
+            ),
+        )

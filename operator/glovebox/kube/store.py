@@ -1,0 +1,299 @@
+"""One store for all kinds, with one set of rules for what is newer.
+
+A table holds one kind. It is fed by list and watch and by the answers to our own writes, in whatever
+order they come, and these rules decide:
+
+- Resource versions of one kind are compared as integers. What is older than what is known under a
+  name is dropped, whether it is the same object or an earlier one of that name; another UID with a
+  higher version replaces.
+- A deletion counts only for the UID that is known.
+- A complete list replaces: what it does not hold is gone, unless it was written after the list was
+  taken.
+- A list that is older than what was known before it was asked for means that the API server went
+  back in time (its database was restored): from then on the list is the truth, whatever its versions.
+- What we deleted is forgotten at once, and what the watch still tells of it from before is dropped,
+  until its absence is confirmed: by an event, a list, or another UID under its name. If it shows up
+  with a deletion timestamp it is still there, held by a finalizer.
+
+A table keeps of an object only what its `keep` makes of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+
+from glovebox.kube.kinds import Kind
+
+log = structlog.get_logger(__name__)
+
+
+class Record(Protocol):
+    """The least that is kept of any object."""
+
+    @property
+    def uid(self) -> str:
+        """Which object it is, whatever its name."""
+        raise NotImplementedError
+
+    @property
+    def resource_version(self) -> int:
+        """Which state of it."""
+        raise NotImplementedError
+
+
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[K, R]):
+    """What became of one name.
+
+    Attributes:
+        key: The name.
+        before: What was known, if anything.
+        after: What is known now; None when it is gone.
+        own: Whether the change is the answer to a write of ours.
+    """
+
+    key: K
+    before: R | None
+    after: R | None
+    own: bool = False
+
+
+class Feed(Protocol):
+    """What a reflector fills: a table, seen from the watch."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind to list and watch."""
+        raise NotImplementedError
+
+    def listing(self) -> Listing[Any, Any]:
+        """Begin to take in a complete list; call it before the list is asked for."""
+        raise NotImplementedError
+
+    def seen(self, obj: Mapping[str, Any]) -> object:
+        """Take in an object that was added or changed."""
+        raise NotImplementedError
+
+    def gone(self, obj: Mapping[str, Any]) -> object:
+        """Take in that an object was deleted."""
+        raise NotImplementedError
+
+    def bookmark(self, version: int) -> None:
+        """Take in that everything up to a version has been told."""
+        raise NotImplementedError
+
+
+def _everything(_: object) -> bool:
+    return True
+
+
+class Table(Generic[K, R]):
+    """The objects of one kind.
+
+    Args:
+        kind: Which.
+        key: The name under which an object is remembered.
+        keep: What is remembered of it.
+        changed: Called after each change, unless somebody only repeated what was known.
+        belongs: Whether an object of that name is of interest at all.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        key: Callable[[Mapping[str, Any]], K],
+        keep: Callable[[Mapping[str, Any]], R],
+        changed: Callable[[Change[K, R]], None],
+        belongs: Callable[[K], bool] = _everything,
+    ) -> None:
+        self.kind = kind
+        # How often the API server went back in time.
+        self.epoch = 0
+        # Set by the first complete list: before it, absence means nothing.
+        self.first_list = asyncio.Event()
+        # Up to which version list and watch have told everything.
+        self.reached = 0
+        self._key = key
+        self._keep = keep
+        self._changed = changed
+        self._belongs = belongs
+        self._records: dict[K, R] = {}
+        self._deleted: dict[K, str] = {}
+        # The highest version known by whatever way, answers to our own writes included.
+        self._highest = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._records)
+
+    def get(self, key: K) -> R | None:
+        """Return what is known under a name, or None."""
+        return self._records.get(key)
+
+    @property
+    def listed(self) -> bool:
+        """Whether there was a complete list."""
+        return self.first_list.is_set()
+
+    def records(self) -> Iterable[R]:
+        """Return everything that is known."""
+        return tuple(self._records.values())
+
+    def deleting(self, key: K) -> bool:
+        """Whether the absence of an object that we deleted is not confirmed yet."""
+        return key in self._deleted
+
+    # What list and watch tell.
+
+    def seen(self, obj: Mapping[str, Any]) -> Change[K, R] | None:
+        """Take in an object that was added or changed; return the change, if it was one."""
+        self._reach(version_of(obj))
+        return self._take(obj)
+
+    def gone(self, obj: Mapping[str, Any]) -> Change[K, R] | None:
+        """Take in that an object was deleted (or no longer matches the selector)."""
+        version = version_of(obj)
+        self._reach(version)
+        key, uid = self._key(obj), _uid(obj)
+        if self._deleted.get(key) == uid:
+            del self._deleted[key]
+        known = self._records.get(key)
+        if known is None or known.uid != uid or version < known.resource_version:
+            return None
+        return self._remove(key)
+
+    def bookmark(self, version: int) -> None:
+        """Take in that everything up to a version has been told."""
+        self._reach(version)
+
+    def listing(self) -> Listing[K, R]:
+        """Begin to take in a complete list; call it before the list is asked for."""
+        return Listing(self)
+
+    # What we did ourselves.
+
+    def record_write(self, answer: Mapping[str, Any]) -> R:
+        """Remember the answer to a write of ours; the watch will only repeat it.
+
+        Returns:
+            What is kept of the answer, even if something newer is known by now.
+        """
+        self._highest = max(self._highest, version_of(answer))
+        change = self._take(answer, own=True)
+        if change is not None and change.after is not None:
+            return change.after
+        return self._keep(answer)
+
+    def record_delete(self, key: K, uid: str | None = None) -> Change[K, R] | None:
+        """Remember that the server took a deletion of ours, of the object with that UID."""
+        known = self._records.get(key)
+        if known is None or uid not in (None, known.uid):
+            return None
+        self._deleted[key] = known.uid
+        return self._remove(key, own=True)
+
+    # The rules.
+
+    def _take(
+        self, obj: Mapping[str, Any], *, own: bool = False, newer: bool = False
+    ) -> Change[K, R] | None:
+        """Take in an object; `newer` says that its version counts for nothing: a list after a restore."""
+        key = self._key(obj)
+        if not self._belongs(key):
+            return None
+        uid, version = _uid(obj), version_of(obj)
+        before = self._records.get(key)
+        if before is not None:
+            if not newer and version <= before.resource_version:
+                return None
+            if (before.uid, before.resource_version) == (uid, version):
+                return None
+        deleted = self._deleted.get(key)
+        if deleted == uid and not newer and not is_leaving(obj):
+            return None  # from before our own deletion
+        if deleted is not None:
+            del self._deleted[key]
+        after = self._records[key] = self._keep(obj)
+        change = Change(key, before, after, own)
+        self._changed(change)
+        return change
+
+    def _remove(self, key: K, *, own: bool = False) -> Change[K, R]:
+        change: Change[K, R] = Change(key, self._records.pop(key), None, own)
+        self._changed(change)
+        return change
+
+    def _reach(self, version: int) -> None:
+        self.reached = max(self.reached, version)
+        self._highest = max(self._highest, version)
+
+
+class Listing(Generic[K, R]):
+    """One complete list as it comes in, page by page. What it says stands even if it is never ended."""
+
+    def __init__(self, table: Table[K, R]) -> None:
+        self._table = table
+        self._known_before = table._highest  # noqa: SLF001 - the other half of the table
+        self._seen: set[K] = set()
+        self._restored = False
+
+    def page(self, version: int, items: Iterable[Mapping[str, Any]]) -> None:
+        """Take in one page.
+
+        Args:
+            version: The version of the whole list, which each page bears.
+            items: Its objects.
+        """
+        self._restored = version < self._known_before
+        for item in items:
+            self._seen.add(self._table._key(item))  # noqa: SLF001
+            self._table._take(item, newer=self._restored)  # noqa: SLF001
+
+    def end(self, version: int) -> bool:
+        """Take in that the list is complete; return whether the API server went back in time."""
+        table = self._table
+        for key in [key for key in table._deleted if key not in self._seen]:  # noqa: SLF001
+            del table._deleted[key]  # noqa: SLF001
+        for key in [key for key in table if key not in self._seen]:
+            if self._restored or table._records[key].resource_version <= version:  # noqa: SLF001
+                table._remove(key)  # noqa: SLF001
+        if self._restored:
+            table.epoch += 1
+            table.reached = table._highest = version  # noqa: SLF001
+            log.error(
+                "the API server went back in time: everything known of this kind was replaced",
+                kind=table.kind.kind,
+                version=version,
+                known_before=self._known_before,
+            )
+        else:
+            table._reach(version)  # noqa: SLF001
+        table.first_list.set()
+        return self._restored
+
+
+def version_of(obj: Mapping[str, Any]) -> int:
+    """Return an object's resource version as the integer that it is."""
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def is_leaving(obj: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted."""
+    return obj["metadata"].get("deletionTimestamp") is not None
+
+
+def _uid(obj: Mapping[str, Any]) -> str:
+    uid: str = obj["metadata"]["uid"]
+    return uid

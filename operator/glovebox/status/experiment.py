@@ -1,0 +1,422 @@
+"""The conditions of an Experiment: outcomes of phases in, status out. Pure.
+
+    InputsVerified, ArtifactsProtected, PlatformChanged   <- resolve
+    NamespaceReady, QuotaApplied                          <- namespace, isolation, access
+    CredentialsFresh                                      <- credentials
+    Isolated                                              <- prove
+    Succeeded                                             <- run (gate and deliver where they refuse)
+    Sealed                                                <- seal
+    DriftDetected                                         <- what was applied
+    Ready                                                 <- all of these
+
+What stands is judged by what was seen. A failure that may pass by itself changes no condition of an
+experiment that is provisioned before the grace time; a definite answer (a refusal, a missing object)
+counts at once. Before it is provisioned everything counts at once: nothing stands that could flap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from glovebox import names
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.desired.drift import Applied
+from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
+from glovebox.status.builder import Answer, StatusBuilder, format_time
+from glovebox.status.drift import mark_drift
+from glovebox.status.experiment_facts import (
+    CredentialsFacts,
+    Finding,
+    NamespaceFacts,
+    ProofFacts,
+    RunFacts,
+    SealFacts,
+)
+from glovebox.status.experiment_work import mark_run, mark_seal, record_run
+from glovebox.status.outcome import GRACE_SECONDS, Outcome, Verdict, skipped
+
+CONDITIONS: Final = (
+    types.READY,
+    types.INPUTS_VERIFIED,
+    types.NAMESPACE_READY,
+    types.ISOLATED,
+    types.QUOTA_APPLIED,
+    types.ARTIFACTS_PROTECTED,
+    types.CREDENTIALS_FRESH,
+    types.PLATFORM_CHANGED,
+    types.DRIFT_DETECTED,
+    types.SUCCEEDED,
+    types.SEALED,
+)
+# What has to be True for Ready.
+REQUIRED: Final = (
+    types.INPUTS_VERIFIED,
+    types.NAMESPACE_READY,
+    types.QUOTA_APPLIED,
+    types.ARTIFACTS_PROTECTED,
+    types.CREDENTIALS_FRESH,
+)
+# Phases without which nothing is provisioned, in order.
+_BUILDING: Final = (
+    "claim",
+    "resolve",
+    "gate",
+    "bind",
+    "namespace",
+    "isolation",
+    "credentials",
+    "access",
+)
+# Which condition shows a refusal, beside Ready.
+_SHOWN_BY: Final = {
+    reasons.QUOTA_OUT_OF_RANGE: types.QUOTA_APPLIED,
+    reasons.NAMESPACE_TAKEN: types.NAMESPACE_READY,
+    reasons.RETENTION_OUT_OF_RANGE: types.ARTIFACTS_PROTECTED,
+    reasons.RUN_OUT_OF_RANGE: types.SUCCEEDED,
+    reasons.DELIVERY_UNAVAILABLE: types.SUCCEEDED,
+    reasons.INPUTS_REFUSED: types.SUCCEEDED,
+    reasons.STORE_NOT_FOUND: types.ARTIFACTS_PROTECTED,
+    reasons.STORE_NOT_READY: types.ARTIFACTS_PROTECTED,
+}
+_INPUT_REASONS: Final = frozenset(
+    {
+        reasons.PIN_NOT_FOUND,
+        reasons.PIN_NOT_READY,
+        reasons.NOT_YET_VALID,
+        reasons.EXPIRED,
+        reasons.NOT_GRANTED,
+    }
+)
+# What is known to be other than declared and not restored yet is held back this long, no longer.
+_REPAIR_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look, as far as its status depends on it.
+
+    Attributes:
+        obj: The Experiment as the API server holds it.
+        outcomes: What the phases reported, by phase.
+        now: The present time.
+        suspended: Whether nothing was done because `spec.suspend` is true.
+        grace_seconds: How long a failure that may pass is held back.
+    """
+
+    obj: Mapping[str, Any]
+    outcomes: Mapping[str, Outcome]
+    now: datetime
+    suspended: bool = False
+    grace_seconds: float = GRACE_SECONDS
+    _skipped: Outcome = field(default_factory=lambda: skipped("resolve"))
+
+    def outcome(self, phase: str) -> Outcome:
+        """Return what a phase reported; a phase that did not run was skipped."""
+        return self.outcomes.get(phase, self._skipped)
+
+    def facts(self, phase: str, kind: type) -> Any:
+        """Return what a phase left, or None."""
+        facts = self.outcome(phase).facts
+        return facts if isinstance(facts, kind) else None
+
+    @property
+    def previous(self) -> Mapping[str, Any]:
+        """The status that is shown now."""
+        return self.obj.get("status") or {}
+
+    @property
+    def is_provisioned(self) -> bool:
+        """Whether the namespace was recorded as complete, and nothing in this look says that it is another."""
+        latch = self.previous.get("provisioned")
+        if not latch or latch.get("digest") != self.previous.get("digest"):
+            return False
+        found = self.facts("namespace", NamespaceFacts)
+        return found is None or bool(latch.get("namespaceUid") == found.uid)
+
+
+def compute_bound_status(
+    obj: Mapping[str, Any], fields: Mapping[str, Any], inputs: Finding, now: datetime
+) -> dict[str, Any]:
+    """Return the status that records what was bound, before anything is created."""
+    builder = StatusBuilder(obj.get("status"), _generation(obj), CONDITIONS, now)
+    builder.set(**fields)
+    _mark(builder, types.INPUTS_VERIFIED, inputs)
+    message = "the snapshot is recorded; the namespace is being created"
+    builder.mark_false(types.READY, reasons.PROVISIONING, message)
+    builder.mark_true(types.RECONCILING, reasons.PROVISIONING, message)
+    return builder.render()
+
+
+def compute_status(seen: Seen) -> dict[str, Any]:
+    """Return the status that one look comes to."""
+    builder = StatusBuilder(seen.previous, _generation(seen.obj), CONDITIONS, seen.now)
+    if seen.suspended:
+        message = "`spec.suspend` is true: nothing is provisioned or repaired until it is false"
+        builder.mark_false(types.READY, reasons.SUSPENDED, message)
+        return builder.render()
+    if "retire" in seen.outcomes:
+        return _retiring(builder, seen)
+    _mark_references(builder, seen)
+    _mark_namespace(builder, seen)
+    _mark_credentials(builder, seen)
+    _mark_isolated(builder, seen)
+    mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=seen.is_provisioned)
+    mark_seal(builder, seen.outcome("seal"))
+    applied = tuple(one for outcome in seen.outcomes.values() for one in outcome.applied)
+    looked = all(seen.outcome(phase).is_done for phase in ("namespace", "isolation", "access"))
+    mark_drift(builder, seen.previous, applied, seen.now, complete=looked)
+    _mark_refusals(builder, seen)
+    _set_fields(builder, seen)
+    _mark_ready(builder, seen)
+    return builder.render()
+
+
+def _mark_references(builder: StatusBuilder, seen: Seen) -> None:
+    outcome = seen.outcome("resolve")
+    facts = outcome.facts
+    if outcome.is_done and facts is not None:
+        _mark(builder, types.INPUTS_VERIFIED, facts.inputs_verified)
+        _mark(builder, types.ARTIFACTS_PROTECTED, facts.artifacts_protected)
+        _mark(builder, types.PLATFORM_CHANGED, facts.platform_changed)
+    elif outcome.reason in _INPUT_REASONS:
+        builder.mark_false(types.INPUTS_VERIFIED, outcome.reason, outcome.message)
+
+
+def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
+    """NamespaceReady and QuotaApplied say what was seen: True only when every declared object is as declared."""
+    parts = [(name, seen.outcome(name)) for name in ("namespace", "isolation", "access")]
+    problem = next((each for each in parts if not each[1].is_done), None)
+    if problem is not None:
+        _, outcome = problem
+        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):
+            return
+        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
+        builder.mark(types.NAMESPACE_READY, answer, outcome.reason, outcome.message)
+        if problem[0] == "isolation":
+            builder.mark(types.QUOTA_APPLIED, answer, outcome.reason, outcome.message)
+        return
+    applied = [one for _, outcome in parts for one in outcome.applied]
+    quota = [one for one in applied if one.key.kind in {RESOURCE_QUOTA.kind, LIMIT_RANGE.kind}]
+    namespace = seen.previous.get("namespace", "")
+    _mark_objects(
+        builder,
+        types.NAMESPACE_READY,
+        applied,
+        f"namespace `{namespace}` with every isolation object is as declared",
+    )
+    _mark_objects(builder, types.QUOTA_APPLIED, quota, "ResourceQuota and LimitRange are in force")
+
+
+def _mark_objects(
+    builder: StatusBuilder, condition: str, applied: list[Applied], as_declared: str
+) -> None:
+    differing = [one for one in applied if not one.stands and one.drift is not None]
+    if not differing:
+        builder.mark_true(condition, reasons.PROVISIONED, as_declared)
+        return
+    first = min(differing, key=lambda one: one.result == "ignored")
+    what = first.drift.describe() if first.drift is not None else ""
+    match first.result:
+        case "ignored":
+            message = f"{what}; the profile says to ignore it"
+            builder.mark_unknown(condition, reasons.DRIFT_IGNORED, message)
+        case "contended":
+            message = f"{what}; it is being changed again and again"
+            builder.mark_false(condition, reasons.WRITER_FIGHT, message)
+        case _:
+            message = f"{what}; the profile says to alert, not to repair"
+            builder.mark_false(condition, reasons.DRIFT_DETECTED, message)
+
+
+def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
+    outcome, facts = seen.outcome("credentials"), seen.facts("credentials", CredentialsFacts)
+    if outcome.is_done and facts is not None:
+        artifacts = {"uri": facts.uri, "storeRef": facts.store}
+        if facts.expire_time is not None:
+            artifacts["credentialsExpireTime"] = format_time(facts.expire_time)
+        builder.set(artifacts=artifacts)
+        _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, _state(seen)))
+        return
+    if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):
+        return
+    answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
+    builder.mark(types.CREDENTIALS_FRESH, answer, outcome.reason, outcome.message)
+
+
+def _credentials(facts: CredentialsFacts, state: str) -> Finding:
+    if facts.problem:
+        return Finding(types.TRUE, reasons.CREDENTIALS_ISSUED, facts.problem)
+    if facts.expire_time is not None:
+        message = f"for `{facts.uri}` alone, renewed before they expire"
+        return Finding(types.TRUE, reasons.CREDENTIALS_ISSUED, message)
+    if state == names.STATE_SEALED:
+        # What is closed for good needs none: that is as it should be.
+        message = "the experiment is closed: its credentials were taken away"
+        return Finding(types.TRUE, reasons.SEALED, message)
+    message = "`spec.lifecycle.desired` is Frozen: no credentials are issued"
+    return Finding(types.FALSE, reasons.FROZEN, message)
+
+
+def _mark_isolated(builder: StatusBuilder, seen: Seen) -> None:
+    facts = seen.facts("prove", ProofFacts)
+    if facts is None:
+        return
+    _mark(builder, types.ISOLATED, facts.finding)
+    if facts.recorded is not None:
+        entry = facts.recorded.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+        time = format_time(facts.recorded.verified_time)
+        builder.set(isolation=entry | {"verifiedTime": time})
+
+
+def _mark_refusals(builder: StatusBuilder, seen: Seen) -> None:
+    for outcome in seen.outcomes.values():
+        condition = _SHOWN_BY.get(outcome.reason)
+        if condition is not None and outcome.verdict in {Verdict.REFUSED, Verdict.WAITING}:
+            builder.mark_false(condition, outcome.reason, outcome.message)
+
+
+def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
+    found = seen.facts("namespace", NamespaceFacts)
+    if found is not None:
+        builder.set(namespaceUid=found.uid)
+    run = seen.facts("run", RunFacts)
+    if run is not None and run.run is not None:
+        builder.set(run=record_run(run.run))
+    seal = seen.facts("seal", SealFacts)
+    if seal is not None and seal.record is not None:
+        builder.set(seal=dict(seal.record))
+    if not all(seen.outcome(phase).is_done for phase in _BUILDING) or found is None:
+        return
+    builder.set(state=_state(seen))
+    applied = [one for phase in _BUILDING for one in seen.outcome(phase).applied]
+    if not seen.is_provisioned and all(one.stands for one in applied):
+        # The latch: everything was seen in place, in this namespace, for this digest.
+        builder.set(
+            provisioned={
+                "time": format_time(seen.now),
+                "namespaceUid": found.uid,
+                "digest": seen.previous.get("digest"),
+            }
+        )
+
+
+def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
+    """Ready is about what stands; Reconciling and Stalled are there only while they are true, and never both."""
+    run = seen.facts("run", RunFacts)
+    sealed = builder.status_of(types.SEALED) == types.TRUE
+    state = _state(seen)
+    if state == names.STATE_SEALED and run is not None and run.run is not None:
+        if run.run.outcome == "Failed":
+            # Nothing that a waiting program should take for health, and nothing that mends itself.
+            builder.mark_false(types.READY, run.run.reason, run.run.message)
+            builder.mark_true(types.STALLED, run.run.reason, run.run.message)
+            return
+    refused = _first(seen, Verdict.REFUSED)
+    if refused is not None:
+        builder.mark_false(types.READY, refused.reason, refused.message)
+        builder.mark_true(types.STALLED, refused.reason, refused.message)
+        return
+    if not seen.is_provisioned and not _completes(seen):
+        outcome = _first_unfinished(seen)
+        reason = outcome.reason or reasons.PROVISIONING
+        builder.mark_false(types.READY, reason, outcome.message)
+        builder.mark_true(types.RECONCILING, reason, outcome.message)
+        return
+    lasting = _lasting_failure(seen)
+    if lasting is not None:
+        builder.mark_true(types.RECONCILING, lasting.reason, lasting.message)
+    if state == names.STATE_FROZEN:
+        message = (
+            "frozen on request: no pod may start, nothing was deleted but workloads and credentials"
+        )
+        builder.mark_false(types.READY, reasons.FROZEN, message)
+        return
+    if state == names.STATE_SEALED and sealed:
+        builder.mark_true(types.READY, reasons.SEALED, "the results are sealed")
+        return
+    for condition in REQUIRED:
+        answer, reason, message = builder.current(condition)
+        if answer == types.TRUE or reason == reasons.DRIFT_IGNORED:
+            continue
+        builder.mark(types.READY, answer, reason, message)
+        return
+    message = "the experiment's namespace is provisioned"
+    builder.mark_true(types.READY, reasons.PROVISIONED, message)
+
+
+def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
+    outcome = seen.outcome("retire")
+    mark_seal(builder, seen.outcome("seal"))
+    builder.mark_false(types.READY, outcome.reason, outcome.message)
+    builder.mark_true(types.RECONCILING, outcome.reason, outcome.message)
+    return builder.render()
+
+
+def _completes(seen: Seen) -> bool:
+    """Whether this look saw everything in place for the first time."""
+    applied = [one for phase in _BUILDING for one in seen.outcome(phase).applied]
+    return all(seen.outcome(phase).is_done for phase in _BUILDING) and all(
+        one.stands for one in applied
+    )
+
+
+def _first(seen: Seen, verdict: Verdict) -> Outcome | None:
+    return next((each for each in seen.outcomes.values() if each.verdict is verdict), None)
+
+
+def _first_unfinished(seen: Seen) -> Outcome:
+    outcomes = [seen.outcome(phase) for phase in _BUILDING]
+    unfinished = [each for each in outcomes if not each.is_done]
+    # What failed says more than what waits for it.
+    by_weight = sorted(unfinished, key=lambda each: each.verdict is Verdict.SKIPPED)
+    if by_weight:
+        return by_weight[0]
+    return Outcome(Verdict.WAITING, reasons.PROVISIONING, "not every object is as declared yet")
+
+
+def _lasting_failure(seen: Seen) -> Outcome | None:
+    return next(
+        (
+            each
+            for each in seen.outcomes.values()
+            if each.is_lasting(seen.grace_seconds) or (each.is_failed and each.definite)
+        ),
+        None,
+    )
+
+
+def _is_held_back(seen: Seen, outcome: Outcome) -> bool:
+    """Whether a failure may pass before anybody needs to know: what stands keeps its conditions."""
+    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:
+        return False
+    if outcome is seen.outcome("isolation") and any(not one.stands for one in outcome.applied):
+        return outcome.failing_seconds < _REPAIR_SECONDS
+    return not outcome.is_lasting(seen.grace_seconds)
+
+
+def _is_unanswered(seen: Seen, outcome: Outcome) -> bool:
+    """Whether a failure only means that nobody knows any more: what was seen last has expired."""
+    return seen.is_provisioned and outcome.is_failed and not outcome.definite
+
+
+def _state(seen: Seen) -> str:
+    """Return what the namespace is for, by the status and spec that were looked at."""
+    status, spec = seen.previous, seen.obj.get("spec") or {}
+    desired = (spec.get("lifecycle") or {}).get("desired", "Active")
+    over = bool((status.get("run") or {}).get("completionTime"))
+    if status.get("seal") or desired == "Sealed" or (over and desired != "Frozen"):
+        return names.STATE_SEALED
+    return names.STATE_FROZEN if desired == "Frozen" else names.STATE_OPEN
+
+
+def _mark(builder: StatusBuilder, condition: str, finding: Finding) -> None:
+    builder.mark(condition, finding.answer, finding.reason, finding.message)
+
+
+def _generation(obj: Mapping[str, Any]) -> int:
+    generation: int = obj["metadata"].get("generation", 0)
+    return generation

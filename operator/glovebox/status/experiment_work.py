@@ -1,0 +1,72 @@
+"""The conditions Succeeded and Sealed of an Experiment. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glovebox import names
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.experiment_status import RunStatus
+from glovebox.status.builder import StatusBuilder, counted, format_time
+from glovebox.status.experiment_facts import RunFacts, SealFacts
+from glovebox.status.outcome import Outcome, Verdict
+
+
+def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisioned: bool) -> None:
+    """Answer Succeeded by how far the run is; a delivery that was refused keeps it from starting."""
+    facts = run.facts if isinstance(run.facts, RunFacts) else None
+    if facts is None:
+        if run.verdict is Verdict.REFUSED or (run.is_failed and run.definite):
+            builder.mark_unknown(types.SUCCEEDED, run.reason, run.message)
+        return
+    if not facts.requested:
+        message = "`spec.run` is not set: the namespace is for interactive use"
+        builder.mark_unknown(types.SUCCEEDED, reasons.RUN_NOT_REQUESTED, message)
+        return
+    if facts.run is None:
+        stopped = provisioned and run.is_done
+        reason = reasons.RUN_STOPPED if stopped else reasons.RUN_PENDING
+        message = deliver.message if deliver.verdict is Verdict.WAITING else facts.pending
+        builder.mark_unknown(types.SUCCEEDED, reason, message or facts.pending)
+        return
+    match facts.run.outcome:
+        case "Succeeded":
+            builder.mark_true(types.SUCCEEDED, reasons.RUN_SUCCEEDED, facts.run.message)
+        case "Failed":
+            builder.mark_false(types.SUCCEEDED, facts.run.reason, facts.run.message)
+        case _ if facts.pending:
+            builder.mark_unknown(types.SUCCEEDED, reasons.RUN_PENDING, facts.pending)
+        case _:
+            message = f"Job `{names.RUN_JOB}` is running"
+            builder.mark_unknown(types.SUCCEEDED, reasons.RUNNING, message)
+
+
+def mark_seal(builder: StatusBuilder, seal: Outcome) -> None:
+    """Answer Sealed: True only with a seal that the store holds."""
+    facts = seal.facts if isinstance(seal.facts, SealFacts) else None
+    if facts is not None:
+        words = (
+            f"{counted(facts.versions, 'object version')} with {counted(facts.size, 'byte')} listed,"
+            " signed and locked"
+        )
+        doubts = "; ".join(facts.findings[:3])
+        message = f"{words}; not vouched for: {doubts}" if doubts else words
+        builder.mark_true(types.SEALED, reasons.SEALED, message)
+        return
+    if builder.status_of(types.SEALED) == types.TRUE:
+        return  # made once, and never taken back
+    if seal.verdict is Verdict.SKIPPED:
+        message = "results are locked as they are written, and sealed when the run is over"
+        builder.mark_false(types.SEALED, reasons.NOT_SEALED, message)
+        return
+    builder.mark_false(types.SEALED, seal.reason, seal.message)
+
+
+def record_run(run: RunStatus) -> dict[str, Any]:
+    """Return a run as the status records it."""
+    entry = run.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
+    for field in ("startTime", "completionTime"):
+        if field in entry:
+            entry[field] = format_time(entry[field])
+    return entry

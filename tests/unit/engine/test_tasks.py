@@ -1,0 +1,294 @@
+"""Long work: started once, told about, tried again, replaced, cancelled, and shared fairly between tenants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from datetime import UTC, datetime
+
+import pytest
+
+from glovebox.engine.tasks import (
+    PROGRESS_SECONDS,
+    REFUSED_SECONDS,
+    Progress,
+    TaskContext,
+    TaskKey,
+    TaskRunner,
+    TaskState,
+)
+from glovebox.errors import InvalidInput, Unavailable
+
+Work = Callable[[TaskContext], Awaitable[str]]
+
+
+class Clock:
+    """The loop's time, moved by the test."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Bench:
+    """A runner, its clock, whom it woke, and work that ends when the test says so."""
+
+    def __init__(self, clock: Clock, **limits: int) -> None:
+        self.clock = clock
+        self.woken: list[Hashable] = []
+        self.runner = TaskRunner(
+            self.woken.append,
+            limits=limits or {"data": 2},
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            jitter=lambda: 0.5,
+        )
+        self.ends: dict[str, asyncio.Future[str]] = {}
+        self.contexts: dict[str, TaskContext] = {}
+        self.begun: list[str] = []
+
+    def work(self, name: str) -> Work:
+        async def run(context: TaskContext) -> str:
+            self.begun.append(name)
+            self.contexts[name] = context
+            self.ends[name] = asyncio.get_running_loop().create_future()
+            return await self.ends[name]
+
+        return run
+
+    def ensure(
+        self, name: str, basis: str = "v1", *, uid: str = "", tenant: str = "team"
+    ) -> TaskState[str]:
+        key = TaskKey(name, uid or f"uid-{name}", "hash")
+        return self.runner.ensure(key, basis, self.work(name), tenant=tenant, work_class="data")
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+        await settle()
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
+    return clock
+
+
+@pytest.fixture
+async def bench(clock: Clock) -> AsyncIterator[Bench]:
+    bench = Bench(clock)
+    running = asyncio.create_task(bench.runner.run())
+    yield bench
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_asking_never_waits_and_starts_the_work_once(bench: Bench) -> None:
+    assert bench.ensure("a").phase == "Waiting"
+    await settle()
+    assert bench.ensure("a").phase == "Running"
+    bench.ends["a"].set_result("hashed")
+    await settle()
+    assert bench.woken == ["a"]
+    state = bench.ensure("a")
+    assert (state.phase, state.result, state.attempts) == ("Done", "hashed", 1)
+    await settle()
+    assert bench.begun == ["a"]
+
+
+async def test_another_basis_cancels_the_old_work_and_starts_anew(bench: Bench) -> None:
+    bench.ensure("a", "v1")
+    await settle()
+    old = bench.contexts["a"]
+    assert bench.ensure("a", "v2").phase == "Waiting"
+    assert old.stop.is_set()
+    await settle()
+    assert bench.begun == ["a", "a"]
+    bench.ends["a"].set_result("second")
+    await settle()
+    assert bench.ensure("a", "v2").result == "second"
+
+
+async def test_forgetting_an_owner_ends_its_work_and_wakes_nobody(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    bench.runner.forget("uid-a")
+    await settle()
+    assert bench.contexts["a"].stop.is_set()
+    assert bench.ends["a"].cancelled()
+    assert bench.runner.get(TaskKey("a", "uid-a", "hash")) is None
+    assert bench.woken == []
+
+
+async def test_an_owner_that_was_made_again_under_its_name_starts_afresh(bench: Bench) -> None:
+    bench.ensure("a", uid="first")
+    await settle()
+    old = bench.contexts["a"]
+    bench.ensure("a", uid="second")
+    await settle()
+    assert old.stop.is_set()
+    assert bench.runner.get(TaskKey("a", "first", "hash")) is None
+
+
+async def test_a_failed_task_rests_wakes_its_owner_and_is_tried_again(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    bench.ends["a"].set_exception(Unavailable("StoreUnreachable", "no answer"))
+    await settle()
+    state = bench.ensure("a")
+    assert state.phase == "Failed"
+    assert state.error is not None
+    assert (state.error.reason, state.failures) == ("StoreUnreachable", 1)
+    assert state.retry_seconds == pytest.approx(0.375)
+    await settle()
+    assert bench.begun == ["a"]
+    bench.woken.clear()
+    await bench.pass_time(0.4)
+    assert bench.woken == ["a"]
+    again = bench.ensure("a")
+    assert again.phase == "Waiting"
+    assert again.error is not None
+    await settle()
+    bench.ends["a"].set_result("at last")
+    await settle()
+    done = bench.ensure("a")
+    assert (done.phase, done.error, done.attempts) == ("Done", None, 2)
+
+
+async def test_what_the_data_refuse_is_tried_seldom(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    bench.ends["a"].set_exception(InvalidInput("SourceEmpty", "nothing there"))
+    await settle()
+    assert bench.ensure("a").retry_seconds == REFUSED_SECONDS
+
+
+async def test_an_unexpected_error_becomes_a_state_and_ends_nothing(bench: Bench) -> None:
+    bench.ensure("a")
+    bench.ensure("b", tenant="other")
+    await settle()
+    bench.ends["a"].set_exception(ZeroDivisionError("a secret"))
+    await settle()
+    state = bench.ensure("a")
+    assert state.error is not None
+    assert (state.phase, state.error.reason) == ("Failed", "InternalError")
+    assert "secret" not in state.error.message
+    bench.ends["b"].set_result("fine")
+    await settle()
+    assert bench.ensure("b", tenant="other").phase == "Done"
+
+
+async def test_work_that_was_interrupted_from_below_is_a_failure_and_no_end(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    bench.ends["a"].cancel()
+    await settle()
+    assert bench.ensure("a").phase == "Failed"
+
+
+async def test_progress_wakes_at_most_every_ten_seconds(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    report = bench.contexts["a"].report
+    for done in range(1, 101):
+        report(Progress(objects_done=done, bytes_done=done * 100))
+        await bench.pass_time(0.25)
+    assert len(bench.woken) == 100 * 0.25 // PROGRESS_SECONDS
+    progress = bench.ensure("a").progress
+    assert (progress.objects_done, progress.bytes_done) == (100, 10_000)
+    assert progress.rate_bytes == pytest.approx(400, rel=0.05)
+
+
+async def test_what_earlier_attempts_did_is_no_speed_of_this_one(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    report = bench.contexts["a"].report
+    report(Progress(bytes_done=1_000_000))
+    await settle()
+    await bench.pass_time(10)
+    report(Progress(bytes_done=1_000_100))
+    await settle()
+    assert bench.ensure("a").progress.rate_bytes == pytest.approx(10)
+
+
+async def test_progress_may_be_told_from_a_thread(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    await asyncio.to_thread(bench.contexts["a"].report, Progress(objects_done=7))
+    await settle()
+    assert bench.ensure("a").progress.objects_done == 7
+
+
+async def test_one_tenant_never_holds_more_than_half_and_others_take_turns(clock: Clock) -> None:
+    bench = Bench(clock, data=4)
+    running = asyncio.create_task(bench.runner.run())
+    for number in range(5):
+        bench.ensure(f"big-{number}", tenant="greedy")
+    await settle()
+    assert bench.begun == ["big-0", "big-1"]
+    bench.ensure("small", tenant="modest")
+    bench.ensure("tiny", tenant="frugal")
+    bench.ensure("late", tenant="frugal")
+    await settle()
+    assert bench.begun == ["big-0", "big-1", "small", "tiny"]
+    bench.ends["big-0"].set_result("")
+    await settle()
+    assert bench.begun[4:] == ["big-2"]  # each holds one place; greedy has waited longer
+    bench.ends["big-1"].set_result("")
+    await settle()
+    assert bench.begun[5:] == ["late"]  # now it is frugal's turn, though big-3 came first
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_losing_the_lead_cancels_what_runs_and_waits_for_it(bench: Bench) -> None:
+    ended: list[str] = []
+
+    async def slow(context: TaskContext) -> str:
+        del context
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("ended")
+        return ""
+
+    key = TaskKey("a", "uid", "seal")
+    bench.runner.ensure(key, "v1", slow, tenant="team", work_class="data")
+    await settle()
+    await bench.runner.close()
+    assert ended == ["ended"]
+    assert bench.runner.get(key) is None
+    assert bench.woken == []
+
+
+async def test_a_waiting_task_that_is_forgotten_never_starts(clock: Clock) -> None:
+    bench = Bench(clock, data=1)
+    running = asyncio.create_task(bench.runner.run())
+    bench.ensure("a")
+    bench.ensure("b")
+    await settle()
+    bench.runner.forget("uid-b")
+    bench.ends["a"].set_result("")
+    await settle()
+    assert bench.begun == ["a"]
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_silence_of_a_running_task_is_measured(bench: Bench) -> None:
+    assert bench.runner.silent_seconds() == 0
+    bench.ensure("a")
+    await bench.pass_time(0)
+    await bench.pass_time(30)
+    assert bench.runner.silent_seconds() == 30
+    bench.contexts["a"].report(Progress(objects_done=1))
+    await settle()
+    assert bench.runner.silent_seconds() == 0
+    assert bench.runner.counts() == {("data", "Running"): 1}

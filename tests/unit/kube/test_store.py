@@ -1,0 +1,218 @@
+"""The rules for what is newer, the same for every kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from glovebox.kube.kinds import CONFIG_MAP
+from glovebox.kube.store import Change, Table, version_of
+
+
+@dataclass(frozen=True)
+class Kept:
+    uid: str
+    resource_version: int
+
+
+def obj(version: int, *, uid: str = "u", name: str = "a", leaving: bool = False) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "uid": uid, "resourceVersion": str(version)}
+    if leaving:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return {"metadata": metadata}
+
+
+class Told:
+    """A table, and what it told."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change[str, Kept]] = []
+        self.table: Table[str, Kept] = Table(
+            CONFIG_MAP,
+            key=lambda item: str(item["metadata"]["name"]),
+            keep=lambda item: Kept(item["metadata"]["uid"], version_of(item)),
+            changed=self.changes.append,
+            belongs=lambda key: key != "foreign",
+        )
+
+    @property
+    def known(self) -> dict[str, tuple[str, int]]:
+        kept = {key: self.table.get(key) for key in self.table}
+        return {key: (value.uid, value.resource_version) for key, value in kept.items() if value}
+
+    def list(self, version: int, *items: dict[str, Any]) -> bool:
+        listing = self.table.listing()
+        listing.page(version, items)
+        return listing.end(version)
+
+
+@pytest.mark.parametrize(
+    ("then", "known"),
+    [
+        pytest.param(obj(6), ("u", 6), id="newer"),
+        pytest.param(obj(5), ("u", 5), id="the same again"),
+        pytest.param(obj(4), ("u", 5), id="older"),
+        pytest.param(obj(10), ("u", 10), id="numbers, not texts"),
+        pytest.param(obj(6, uid="new"), ("new", 6), id="another object of that name"),
+        pytest.param(obj(4, uid="old"), ("u", 5), id="an earlier object of that name"),
+    ],
+)
+def test_what_an_event_changes(then: dict[str, Any], known: tuple[str, int]) -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.seen(then)
+    assert told.known == {"a": known}
+    assert len(told.changes) == (1 if known == ("u", 5) else 2)
+
+
+@pytest.mark.parametrize(
+    ("then", "gone"),
+    [
+        pytest.param(obj(6), True, id="it"),
+        pytest.param(obj(6, uid="old"), False, id="an earlier one of that name"),
+        pytest.param(
+            obj(4), False, id="before what is known of it: it left a selector and came back"
+        ),
+    ],
+)
+def test_what_a_deletion_removes(then: dict[str, Any], *, gone: bool) -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.gone(then)
+    assert (told.known == {}) is gone
+
+
+def test_the_echo_of_our_own_write_is_no_change() -> None:
+    told = Told()
+    told.table.record_write(obj(5))
+    told.table.seen(obj(5))
+    assert [(change.own, change.after) for change in told.changes] == [(True, Kept("u", 5))]
+
+
+def test_an_answer_that_comes_after_a_newer_event_changes_nothing_and_is_still_returned() -> None:
+    told = Told()
+    told.table.seen(obj(6))
+    assert told.table.record_write(obj(5)) == Kept("u", 5)
+    assert told.known == {"a": ("u", 6)}
+
+
+def test_what_does_not_belong_is_not_kept() -> None:
+    told = Told()
+    told.table.seen(obj(5, name="foreign"))
+    assert told.known == {}
+    assert told.table.reached == 5
+
+
+# Lists.
+
+
+def test_what_a_list_does_not_hold_is_gone() -> None:
+    told = Told()
+    told.table.seen(obj(3))
+    told.table.seen(obj(4, name="b"))
+    told.list(9, obj(4, name="b"))
+    assert told.known == {"b": ("u", 4)}
+    assert told.changes[-1] == Change("a", Kept("u", 3), None)
+
+
+def test_what_we_wrote_after_a_list_was_taken_survives_it() -> None:
+    told = Told()
+    listing = told.table.listing()
+    told.table.record_write(obj(10))
+    listing.page(9, [])
+    assert not listing.end(9)
+    assert told.known == {"a": ("u", 10)}
+
+
+def test_what_we_wrote_while_a_list_was_read_is_not_set_back_by_its_pages() -> None:
+    told = Told()
+    told.table.seen(obj(4))
+    listing = told.table.listing()
+    told.table.record_write(obj(10))
+    listing.page(9, [obj(4)])
+    listing.end(9)
+    assert told.known == {"a": ("u", 10)}
+
+
+def test_what_a_list_holds_under_another_uid_is_replaced_and_not_gone() -> None:
+    told = Told()
+    told.table.seen(obj(3))
+    told.list(9, obj(8, uid="new"))
+    assert told.known == {"a": ("new", 8)}
+    assert [change.after for change in told.changes] == [Kept("u", 3), Kept("new", 8)]
+
+
+def test_a_list_from_before_what_was_known_replaces_everything() -> None:
+    """An etcd restore: the versions begin again lower, and every one of them is true."""
+    told = Told()
+    told.table.seen(obj(50))
+    told.table.seen(obj(51, name="b"))
+    told.table.record_write(obj(60, name="c"))
+    assert told.list(20, obj(10), obj(11, name="d"))
+    assert told.known == {"a": ("u", 10), "d": ("u", 11)}
+    assert (told.table.epoch, told.table.reached) == (1, 20)
+    told.table.seen(obj(21))
+    assert told.known["a"] == ("u", 21)
+    assert not told.list(22, obj(21))
+
+
+def test_a_restore_is_found_again_when_its_list_broke_off() -> None:
+    told = Told()
+    told.table.seen(obj(50))
+    told.table.listing().page(20, [obj(10)])
+    assert told.list(20, obj(10))
+    assert told.known == {"a": ("u", 10)}
+
+
+def test_before_the_first_whole_list_absence_means_nothing() -> None:
+    told = Told()
+    listing = told.table.listing()
+    listing.page(9, [obj(1)])
+    assert not told.table.listed
+    listing.end(9)
+    assert told.table.listed
+
+
+# Our own deletions.
+
+
+def test_what_we_deleted_is_gone_and_older_events_do_not_bring_it_back() -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.record_delete("a")
+    told.table.seen(obj(6))
+    assert told.known == {}
+    assert told.table.deleting("a")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(lambda told: told.table.gone(obj(7)), id="its event"),
+        pytest.param(lambda told: told.list(9), id="a list"),
+        pytest.param(lambda told: told.table.seen(obj(8, uid="new")), id="another one"),
+    ],
+)
+def test_a_deletion_is_confirmed_by(how: Any) -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.record_delete("a")
+    how(told)
+    assert not told.table.deleting("a")
+
+
+def test_what_a_finalizer_holds_is_still_there() -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.record_delete("a")
+    told.table.seen(obj(6, leaving=True))
+    assert told.known == {"a": ("u", 6)}
+
+
+def test_a_deletion_of_an_object_that_was_replaced_meanwhile_removes_nothing() -> None:
+    told = Told()
+    told.table.seen(obj(5, uid="new"))
+    told.table.record_delete("a", "old")
+    assert told.known == {"a": ("new", 5)}
