@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from glovebox.controllers.operator import Operator, operator
+from glovebox.controllers.operator import Operator, operator, process_registry
+from glovebox.kube.client import Client
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
 from glovebox.kube.transport import TransportError
 from glovebox.settings import Settings
@@ -101,14 +102,22 @@ class Process:
 
     async def _run(self) -> None:
         settings = Settings(image=PLATFORM_IMAGE, resync_seconds=RESYNC_SECONDS)
+        registry, metrics = process_registry()
         try:
-            async with operator(
-                settings,
-                Login,
-                transport=lambda _: self._transport(self._faults),
-                stores=SimStores(self._store),
-                now=self._clock.now,
-            ) as running:
+            async with (
+                Client(
+                    Login, metrics.observe_api, transport=lambda _: self._transport(self._faults)
+                ) as client,
+                operator(
+                    settings,
+                    client,
+                    metrics,
+                    registry,
+                    stores=SimStores(self._store),
+                    now=self._clock.now,
+                    jitter=self._chance.random,
+                ) as running,
+            ):
                 self.operator = running
                 async with asyncio.TaskGroup() as group:
                     for kind in CUSTOM_KINDS:
@@ -135,14 +144,13 @@ class Process:
     async def _feed(self, running: Operator, kind: Kind) -> None:
         """Do what kopf does: list, watch, and list again after a gap; deletions in a gap are never told."""
         transport = self._transport(NoFaults())
-        tell = getattr(running, "on_event", None) or running.told  # type: ignore[attr-defined]
         while True:
             answer = await transport.request(
                 "GET", kind.path(), params={}, body=None, content_type="", timeout_seconds=30
             )
             page = orjson.loads(answer.body)
             for item in page["items"]:
-                tell(None, item)
+                running.on_event(None, item)
             params = {
                 "resourceVersion": page["metadata"]["resourceVersion"],
                 "timeoutSeconds": "600",
@@ -154,7 +162,7 @@ class Process:
                     async for event in _events(stream.chunks()):
                         if event["type"] == "ERROR":
                             break
-                        tell(event["type"], event["object"])
+                        running.on_event(event["type"], event["object"])
 
 
 async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Json]:
