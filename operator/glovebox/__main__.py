@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from glovebox.controllers.operator import open_operator
 from glovebox.handlers.resources import register, settings
 from glovebox.handlers.web import serve
+from glovebox.kube.lease import LeaseLostError
 from glovebox.settings import PREFIX, Settings
 from glovebox.telemetry import set_up_logs
 
@@ -76,8 +77,22 @@ async def run(chosen: Settings) -> None:
             task.cancel()
             await asyncio.wait((task,), timeout=5)
         for task in ended:
-            task.result()
+            _raise(task)
         log.info("the operator stops")
+
+
+def _raise(task: asyncio.Task[None]) -> None:
+    """Raise what ended a task; a lost lease is a way to stop and no bug.
+
+    Raises:
+        SystemExit: Another replica leads now. This process begins anew, as a follower.
+    """
+    try:
+        task.result()
+    except BaseExceptionGroup as group:
+        if group.split(LeaseLostError)[1] is not None:
+            raise
+        raise SystemExit(1) from None
 
 
 def _listen(stop: asyncio.Event) -> None:

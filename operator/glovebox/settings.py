@@ -69,6 +69,23 @@ class Settings(BaseModel):
             " noticed."
         ),
     )
+    leader_election: bool = Field(
+        default=False,
+        description=(
+            "Whether a Lease says which of several replicas works. The chart sets it; one process"
+            " outside of a cluster needs none."
+        ),
+    )
+    lease_name: str = Field(
+        default="glovebox",
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="The Lease in the operator's namespace.",
+    )
+    identity: str = Field(
+        default="",
+        max_length=200,
+        description="Who this replica is in the Lease. Empty: host name and a random suffix.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",

@@ -139,9 +139,9 @@ class Children:
         return child
 
     def forgot(self, key: ObjectKey) -> None:
-        """Remember that the server took a deletion of ours."""
-        table = self._tables[key.kind]
-        if table.record_delete(key) is not None:
+        """Remember that the server took a deletion of ours; of a kind nobody watches, nothing."""
+        table = self._tables.get(key.kind)
+        if table is not None and table.record_delete(key) is not None:
             self.expectations.deleted(key.namespace, table, key)
 
     def caught_up(self, namespace: str) -> bool:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
@@ -31,6 +32,7 @@ from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import WorkClass, Workers
 from glovebox.kube.client import Client, Login
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
+from glovebox.kube.lease import Elector
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key, Resources, Stored
 from glovebox.kube.store import Change
@@ -43,11 +45,16 @@ from glovebox.store.connection import Stores
 
 # Tasks on data that run at once; each reads with many threads.
 _SEALS_AT_ONCE: Final = 4
+# A kind that could not be watched for so long is no hiccup: the replica is not ready.
+OUT_OF_REACH_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
 class Operator:
-    """The parts that run, and the facts that probes ask for."""
+    """The parts that run, and the facts that probes ask for.
+
+    Without an elector this process is the only one and always works.
+    """
 
     ports: Ports
     workers: Workers[Key]
@@ -56,6 +63,7 @@ class Operator:
     tasks: TaskRunner
     liveness: Liveness
     registry: CollectorRegistry
+    elector: Elector | None = None
 
     def on_event(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take in an event about one of our own resources, as kopf tells it."""
@@ -65,29 +73,60 @@ class Operator:
             self.ports.resources.seen(obj)
 
     async def run(self) -> None:
-        """Reflect, work and resync until cancelled."""
+        """Watch until cancelled, and work while this replica leads.
+
+        Raises:
+            LeaseLostError: In a group: another replica may lead, so this process must end.
+        """
         async with asyncio.TaskGroup() as group:
             for reflector in self.reflectors:
                 group.create_task(reflector.run())
             group.create_task(self.liveness.run())
-            group.create_task(self._work())
+            group.create_task(self._follow())
 
-    async def _work(self) -> None:
+    async def _follow(self) -> None:
         await self.resync.prime()
         # Absence means nothing before the stores of objects know everything.
         await self.ports.children.wait_until_primed()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.resync.run())
+            group.create_task(self._lead())
+
+    async def _lead(self) -> None:
+        elector = self.elector
+        if elector is None:
+            self.ports.metrics.leader.set(1)
+            await self._work()
+            return
+        await elector.acquire()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(elector.hold())
+                group.create_task(self._work())
+        finally:
+            # Only when all work has ended: the next replica begins as soon as it is given back.
+            await self.ports.events.flush()
+            await elector.release()
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run())
             group.create_task(self.tasks.run())
-            group.create_task(self.resync.run())
 
     def not_ready_reason(self) -> str | None:
-        """Return why the operator is not ready, or None."""
+        """Return why the operator is not ready, or None; a warm follower is ready."""
         missing = [
             reflector.kind.kind for reflector in self.reflectors if not reflector.last_list_time
         ]
         missing += [] if self.resync.primed else ["our own kinds"]
-        return f"not listed yet: {', '.join(missing)}" if missing else None
+        if missing:
+            return f"not listed yet: {', '.join(missing)}"
+        lost = [
+            f"{reflector.kind.kind} ({reflector.failure})"
+            for reflector in self.reflectors
+            if reflector.out_of_reach_seconds() > OUT_OF_REACH_SECONDS
+        ]
+        return f"cannot be watched: {', '.join(lost)}" if lost else None
 
     def unhealthy_reason(self) -> str | None:
         """Return why the process should be restarted, or None."""
@@ -195,11 +234,12 @@ async def operator(
             lambda kind: metrics.reflector_failures.labels(kind.kind).inc(),
         )
     )
+    elector = _elector(settings, client, metrics, now, jitter)
     resync = Resync(
         sources(ports),
         workers.wake,
         settings.resync_seconds,
-        hooks={"free_caches": lambda: free_caches(ports)},
+        hooks={"free_caches": lambda: _free_caches(ports, elector)},
         jitter=jitter,
     )
     registry.register(
@@ -216,7 +256,16 @@ async def operator(
         )
     )
     try:
-        yield Operator(ports, workers, reflectors, resync, tasks, Liveness(workers.dead), registry)
+        yield Operator(
+            ports,
+            workers,
+            reflectors,
+            resync,
+            tasks,
+            Liveness(workers.dead),
+            registry,
+            elector,
+        )
     finally:
         await tasks.close()
         await ports.events.flush()
@@ -254,6 +303,34 @@ def process_registry() -> tuple[CollectorRegistry, EngineMetrics]:
 def utc_now() -> datetime:
     """Return the present time."""
     return datetime.now(UTC)
+
+
+def _elector(
+    settings: Settings,
+    client: Client,
+    metrics: EngineMetrics,
+    now: Callable[[], datetime],
+    jitter: Callable[[], float],
+) -> Elector | None:
+    if not settings.leader_election:
+        return None
+    elector = Elector(
+        client,
+        settings.namespace,
+        settings.lease_name,
+        settings.identity or f"{socket.gethostname()}_{uuid4().hex[:10]}",
+        changed=lambda leads: metrics.leader.set(float(leads)),
+        now=now,
+        jitter=jitter,
+    )
+    client.fence = elector.remaining_seconds
+    return elector
+
+
+async def _free_caches(ports: Ports, elector: Elector | None) -> None:
+    # A follower compares its lists as well, and leaves the rest to the leader.
+    if elector is None or elector.leads:
+        await free_caches(ports)
 
 
 def _reflectors(

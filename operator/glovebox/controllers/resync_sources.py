@@ -20,15 +20,17 @@ def _source(ports: Ports, kind: Kind) -> Source[Key]:
         return {Key.of(obj): obj["metadata"]["uid"] for obj in ports.resources.of_kind(kind)}
 
     async def listed() -> AsyncIterator[tuple[Key, bool]]:
+        listing = ports.resources.table(kind).listing()
+        version = 0
         async for page in ports.reader.pages(kind):
-            for item in page.get("items") or ():
-                obj = {"apiVersion": kind.api_version, "kind": kind.kind, **item}
-                yield Key.of(obj), ports.resources.seen(obj)
+            version = int(page["metadata"]["resourceVersion"])
+            for key, news in listing.page(version, page.get("items") or ()).items():
+                yield key, news
+        # What the list did not hold is gone now, by the rules of the store; whoever refers to it is
+        # enqueued by the change.
+        listing.end(version)
 
     def gone(key: Key, uid: str) -> None:
-        now = ports.resources.get(key)
-        # Deleted and created again while the list was read: the new object is not in the list.
-        if now is not None and now["metadata"]["uid"] == uid:
-            ports.resources.gone(key)
+        """Do nothing: the end of the list said so."""
 
     return Source(kind.kind, known, listed, gone)

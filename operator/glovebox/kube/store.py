@@ -249,17 +249,20 @@ class Listing(Generic[K, R]):
         self._seen: set[K] = set()
         self._restored = False
 
-    def page(self, version: int, items: Iterable[Mapping[str, Any]]) -> None:
-        """Take in one page.
+    def page(self, version: int, items: Iterable[Mapping[str, Any]]) -> dict[K, bool]:
+        """Take in one page; return its names, and whether each was news.
 
         Args:
             version: The version of the whole list, which each page bears.
             items: Its objects.
         """
         self._restored = version < self._known_before
+        news: dict[K, bool] = {}
         for item in items:
-            self._seen.add(self._table._key(item))  # noqa: SLF001
-            self._table._take(item, newer=self._restored)  # noqa: SLF001
+            key = self._table._key(item)  # noqa: SLF001
+            self._seen.add(key)
+            news[key] = self._table._take(item, newer=self._restored) is not None  # noqa: SLF001
+        return news
 
     def end(self, version: int) -> bool:
         """Take in that the list is complete; return whether the API server went back in time."""

@@ -119,6 +119,9 @@ class EngineMetrics:
             buckets=FAST,
             registry=registry,
         )
+        self.leader = Gauge(
+            "glovebox_leader", "1 while this replica does the work.", registry=registry
+        )
         self.reflector_failures = Counter(
             "glovebox_reflector_failures_total",
             "Failed lists and broken watches.",
