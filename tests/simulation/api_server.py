@@ -122,6 +122,8 @@ class ApiServer:
         self._rest_of: dict[str, tuple[int, list[Json]]] = {}
         self._tokens = itertools.count(1)
         self._waiting: dict[Kind, list[asyncio.Future[None]]] = {}
+        # Which process sent what is being done.
+        self.acting = ""
         # Each may raise Refused.
         self.admission: list[Callable[[Asked], None]] = []
         self.on_change: list[Callable[[Change], None]] = []

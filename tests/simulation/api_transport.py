@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -167,7 +168,6 @@ class SimTransport:
     ) -> None:
         self._server, self._user, self._process = server, user, process
         self._story, self._faults, self._chance = story, faults, chance
-        self._late: set[asyncio.TimerHandle] = set()
         # A process that was killed sends nothing any more, and hears nothing.
         self.is_dead = False
 
@@ -201,6 +201,7 @@ class SimTransport:
             self._story.faults[f"{fault.name} {fault.code or ''}".strip()] += 1
 
         def effect(word: str = "") -> tuple[int, Any]:
+            self._server.acting = self._process
             code, answer = answered(self._server, asked, params, content, content_type)
             plain = "reads " if asked.verb in READS and code < 300 and not word else ""
             why = f": {answer.get('message', '')}" if code >= 300 else ""
@@ -217,7 +218,8 @@ class SimTransport:
             case "late":
                 self._story.tell(self._process, f"{asked} -> is LATE by {fault.seconds:.1f} s")
                 loop = asyncio.get_running_loop()
-                loop.call_later(timeout_seconds + fault.seconds, effect, " (LATE)")
+                late = timeout_seconds + fault.seconds
+                loop.call_later(late, effect, " (LATE)", context=contextvars.Context())
                 await asyncio.sleep(timeout_seconds)
                 raise TransportError("no answer in time (simulated)")
             case "refused":
@@ -226,18 +228,29 @@ class SimTransport:
                 return _packed(fault.code, _refusal(asked, fault.code).status)
             case "slow":
                 await asyncio.sleep(min(fault.seconds, timeout_seconds / 2))
-        await asyncio.sleep(self._way())
-        if fault.name == "unanswered":
-            effect(" but the ANSWER IS LOST")
-            await asyncio.sleep(self._way())
-            await self._alive()
-            raise TransportError("the connection was reset (simulated)")
+        lost = fault.name == "unanswered"
+        code, answer = await self._sent(effect, " but the ANSWER IS LOST" if lost else "")
         await self._alive()
-        code, answer = effect()
+        if lost:
+            await asyncio.sleep(self._way())
+            raise TransportError("the connection was reset (simulated)")
         packed = _packed(code, answer)
         await asyncio.sleep(self._way())
         await self._alive()
         return packed
+
+    async def _sent(self, effect: Callable[[str], tuple[int, Any]], word: str) -> tuple[int, Any]:
+        """Let a request arrive: what was sent arrives, whatever becomes of the process."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[int, Any]] = loop.create_future()
+
+        def arrive() -> None:
+            found = effect(word)
+            if not answer.done():
+                answer.set_result(found)
+
+        loop.call_later(self._way(), arrive, context=contextvars.Context())
+        return await answer
 
     @asynccontextmanager
     async def stream(

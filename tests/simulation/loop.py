@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import heapq
 import random
 import time
@@ -19,6 +20,8 @@ from unittest import mock
 START: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 # Far from zero: a program that takes 0 for "never" would otherwise seem to work.
 _FIRST_SECOND: Final = 1_000.0
+# Which simulated process a callback belongs to; inherited by everything that the process starts.
+PROCESS: Final[contextvars.ContextVar[str]] = contextvars.ContextVar("process", default="")
 
 
 class DeadlockError(AssertionError):
@@ -46,6 +49,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._chance = chance
         self._most = most_callbacks
         self._at_this_moment = 0
+        # What belongs to processes that are stopped, until they go on.
+        self._stopped: dict[str, list[asyncio.Handle]] = {}
         self.failures: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.failures.append(context))
 
@@ -77,6 +82,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.call_later(self._a_moment(), work)
         return answer
 
+    def stop_process(self, name: str) -> None:
+        """Stop a process as SIGSTOP does: nothing of it runs, and its timers go off when it goes on."""
+        self._stopped.setdefault(name, [])
+
+    def continue_process(self, name: str) -> None:
+        """Let a process go on."""
+        self._ready.extend(self._stopped.pop(name, ()))
+
+    def _is_stopped(self, handle: asyncio.Handle) -> bool:
+        if not self._stopped:
+            return False
+        held = self._stopped.get(handle._context.get(PROCESS, ""))
+        if held is None:
+            return False
+        held.append(handle)
+        return True
+
     def _a_moment(self) -> float:
         return 0.005 if self._chance is None else self._chance.uniform(0.001, 0.02)
 
@@ -99,7 +121,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._ready.extend(due)
         for _ in range(len(self._ready)):
             handle = self._ready.popleft()
-            if not handle._cancelled:
+            if not handle._cancelled and not self._is_stopped(handle):
                 self._at_this_moment += 1
                 handle._run()
         if self._at_this_moment > self._most:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import random
 import ssl
 from collections.abc import AsyncIterator
@@ -14,11 +15,12 @@ import orjson
 from glovebox.controllers.operator import Operator, operator, process_registry
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
+from glovebox.kube.lease import LeaseLostError
 from glovebox.kube.transport import TransportError
 from glovebox.settings import Settings
 from simulation.api_server import ApiServer
 from simulation.api_transport import Faults, NoFaults, SimTransport
-from simulation.loop import WallClock
+from simulation.loop import PROCESS, WallClock
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStores
 from simulation.story import Story
@@ -55,6 +57,7 @@ class Process:
         faults: Of its requests.
         chance: Of the time that they take.
         clock: The time of day on its machine.
+        elects: Whether it is one of several, of which one leads.
     """
 
     def __init__(
@@ -66,10 +69,13 @@ class Process:
         faults: Faults,
         chance: random.Random,
         clock: WallClock,
+        *,
+        elects: bool = False,
     ) -> None:
         self.name = name
         self._server, self._store, self._story = server, store, story
         self._faults, self._chance, self._clock = faults, chance, clock
+        self._elects = elects
         self._transports: list[SimTransport] = []
         self._task: asyncio.Task[None] | None = None
         self.operator: Operator | None = None
@@ -86,7 +92,16 @@ class Process:
         """Start it."""
         self.starts += 1
         self._story.tell(self.name, f"STARTS ({self.starts})")
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
+        context = contextvars.copy_context()
+        context.run(PROCESS.set, self.name)
+        self._task = asyncio.get_running_loop().create_task(
+            self._run(), name=self.name, context=context
+        )
+
+    @property
+    def identity(self) -> str:
+        """What it calls itself in the Lease."""
+        return f"{self.name}-{self.starts}"
 
     async def kill(self) -> None:
         """End it as kill -9 does: nothing that it has not sent yet is sent, no answer arrives."""
@@ -101,7 +116,13 @@ class Process:
         self.operator = None
 
     async def _run(self) -> None:
-        settings = Settings(image=PLATFORM_IMAGE, resync_seconds=RESYNC_SECONDS)
+        settings = Settings(
+            image=PLATFORM_IMAGE,
+            resync_seconds=RESYNC_SECONDS,
+            relist_seconds=RESYNC_SECONDS,
+            leader_election=self._elects,
+            identity=self.identity,
+        )
         registry, metrics = process_registry()
         try:
             async with (
@@ -125,9 +146,29 @@ class Process:
                     group.create_task(running.run())
         except asyncio.CancelledError:
             raise
+        except BaseExceptionGroup as group:
+            _, others = group.split(LeaseLostError)
+            if others is not None:
+                self._died(others)
+                return
+            # As it must: the kubelet starts it again.
+            self._story.tell(self.name, "ENDS: it lost the lease")
+            for transport in self._transports:
+                transport.is_dead = True
+            self._transports.clear()
+            asyncio.get_running_loop().call_later(
+                self._chance.uniform(0.5, 5), self._start_again, context=contextvars.Context()
+            )
         except BaseException as error:  # noqa: BLE001 - reported by an invariant
-            self.died_of = error
-            self._story.tell(self.name, f"DIES: {_causes(error)}")
+            self._died(error)
+
+    def _start_again(self) -> None:
+        if self._task is not None:
+            self.start()
+
+    def _died(self, error: BaseException) -> None:
+        self.died_of = error
+        self._story.tell(self.name, f"DIES: {_causes(error)}")
 
     def _transport(self, faults: Faults) -> SimTransport:
         made = SimTransport(

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from simulation.loop import START, DeadlockError, RunawayError, virtual_loop
+from simulation.loop import PROCESS, START, DeadlockError, RunawayError, virtual_loop
 
 
 def test_an_hour_goes_by_at_once_for_every_clock() -> None:
@@ -92,3 +92,28 @@ def test_the_wall_clock_jumps_and_the_monotonic_one_does_not() -> None:
         clock.jump(-7200)
         assert loop.time() == before
         assert (START - clock.now()).total_seconds() == 7200
+
+
+def test_a_stopped_process_does_nothing_and_is_late_when_it_goes_on() -> None:
+    said: list[tuple[str, float]] = []
+
+    async def tick(name: str) -> None:
+        PROCESS.set(name)
+        for _ in range(4):
+            await asyncio.sleep(1)
+            said.append((name, time.monotonic()))
+
+    async def program() -> None:
+        begin = time.monotonic()
+        both = asyncio.gather(tick("a"), tick("b"))
+        await asyncio.sleep(1.5)
+        loop.stop_process("a")
+        await asyncio.sleep(10)
+        loop.continue_process("a")
+        await both
+        said[:] = [(name, round(at - begin, 3)) for name, at in said]
+
+    with virtual_loop(1) as (loop, _):
+        loop.run_until_complete(program())
+    assert [at for name, at in said if name == "b"] == [1, 2, 3, 4]
+    assert [at for name, at in said if name == "a"] == [1, 11.5, 12.5, 13.5]

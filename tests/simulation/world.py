@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from glovebox.api.crd_export import __doc__ as _  # noqa: F401 - the schemas are read from crds/
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
@@ -74,10 +73,17 @@ class World:
         )
         self.processes: list[Process] = []
 
-    def process(self, name: str = "operator") -> Process:
+    def process(self, name: str = "operator", *, elects: bool = False) -> Process:
         """Return a new operator process, not started yet."""
         made = Process(
-            name, self.server, self.store, self.story, self.faults, self.chance, self.clock
+            name,
+            self.server,
+            self.store,
+            self.story,
+            self.faults,
+            self.chance,
+            self.clock,
+            elects=elects,
         )
         self.processes.append(made)
         return made
