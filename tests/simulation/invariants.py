@@ -13,10 +13,21 @@ from datetime import datetime
 from typing import Any, Final
 
 from glovebox import names
-from glovebox.kube.kinds import EVENT, EXPERIMENT, JOB, LEASE, NAMESPACE, POD, ROLE_BINDING, SECRET
+from glovebox.kube.kinds import (
+    CONFIG_MAP,
+    EVENT,
+    EXPERIMENT,
+    JOB,
+    LEASE,
+    NAMESPACE,
+    POD,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE_ACCOUNT,
+)
 from simulation.api_server import Asked, Change
 from simulation.process import OPERATOR, RESYNC_SECONDS
-from simulation.promises import POLICIES, QUOTA, Ledger, Standing
+from simulation.promises import ISOLATION, POLICIES, QUOTA, Ledger, Standing
 from simulation.world import BUCKET, TEAM, World, condition, is_true
 
 Json = dict[str, Any]
@@ -25,6 +36,7 @@ _LAG_SECONDS: Final = 10.0
 # The same after a gap in a watch that nobody can notice: until the next list of everything.
 _RESYNC_SECONDS: Final = 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 16
+_ON_ITS_WAY: Final = 0.1
 # What changes on a timer, by kind.
 _TIMES: Final = {
     "Experiment": ("artifacts",),
@@ -75,6 +87,7 @@ class Promises:
         self.seals: Counter[str] = Counter()
         self.status_writes: Counter[str] = Counter()
         self.writes: list[tuple[float, Change]] = []
+        self._leader = ("", 0.0)
         self._foreign: dict[str, str] = {}
         self._experiments: dict[str, Json] = {}
         world.server.on_change.append(self._see)
@@ -95,6 +108,9 @@ class Promises:
             self.never_access_before_isolation(change)
             self.never_touches_what_others_made(change)
             self.never_runs_twice(change)
+            self.never_repairs_by_deletion(change)
+            self.never_lets_go_too_early(change)
+            self.never_written_by_who_does_not_lead(change, now)
             if change.served.kind == EXPERIMENT and change.new is not None:
                 self._see_status(change, now)
         self.ledger.see(change, now)
@@ -238,6 +254,55 @@ class Promises:
                     f"{kind.kind} {namespace}/{name} in a namespace that {maker} made",
                 )
 
+    def never_repairs_by_deletion(self, change: Change) -> None:
+        """What isolates is never deleted by the operator while its namespace is there to stay."""
+        namespace, name = change.key
+        standing = self.ledger.namespaces.get(namespace)
+        if change.new is not None or standing is None or standing.dying_since is not None:
+            return
+        # A snapshot cannot be changed in place; who may add what it holds is not decided by it.
+        if (change.served.kind, name) in ISOLATION and change.served.kind != CONFIG_MAP:
+            self._break(
+                "8b repair deletes nothing", f"{change.served.kind.kind} {namespace}/{name}"
+            )
+
+    def never_lets_go_too_early(self, change: Change) -> None:
+        """An Experiment is let go only when what its deletion policy says has been done."""
+        if change.served.kind != EXPERIMENT or change.new is not None:
+            return
+        obj, server = change.last, self._world.server
+        policy = (obj["spec"].get("lifecycle") or {}).get("deletionPolicy", "Freeze")
+        for namespace, standing in self.ledger.namespaces.items():
+            if standing.experiment != obj["metadata"]["uid"] or standing.made_by != OPERATOR:
+                continue
+            if policy == "Delete":
+                self._break("6 nothing left behind", f"let go while {namespace} is still there")
+            if server.peek(SECRET, namespace, names.CREDENTIALS_SECRET) is not None:
+                self._break("6 nothing left behind", f"let go with credentials in {namespace}")
+            binding = server.peek(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+            if policy == "Freeze" and binding is not None:
+                self._break("6 nothing left behind", f"let go with access to {namespace}")
+
+    def never_written_by_who_does_not_lead(self, change: Change, now: float) -> None:
+        """Once a replica has taken the lease, no other one writes anything."""
+        server = self._world.server
+        if change.served.kind == LEASE:
+            holder = change.last["spec"].get("holderIdentity") or ""
+            if holder != self._leader[0]:
+                self._leader = (holder, now)
+            return
+        holder, since = self._leader
+        acting = next((each for each in self._world.processes if each.name == server.acting), None)
+        # A request that was on its way when the lease changed hands is within the margin.
+        if not holder or acting is None or change.served.kind == EVENT or now - since < _ON_ITS_WAY:
+            return
+        if acting.identity != holder:
+            self._break(
+                "3b only the leader writes",
+                f"{acting.identity} wrote {change.served.kind.plural} {change.key} while {holder}"
+                " leads",
+            )
+
     def never_deletes_without_uid(self, asked: Asked, preconditions: Json) -> None:
         """What took the place of an object in the meantime is never deleted in its stead."""
         if asked.user == OPERATOR and asked.verb == "delete" and not preconditions.get("uid"):
@@ -377,6 +442,9 @@ class Promises:
                 self._break("4 one run", f"{name} ran {self.runs[obj['metadata']['uid']]} times")
             if status.get("observedGeneration") != obj["metadata"]["generation"]:
                 self._break("7 the same end", f"{name}: its newest generation was not looked at")
+            account = self._world.server.peek(SERVICE_ACCOUNT, status["namespace"], "default")
+            if account is None or account.get("automountServiceAccountToken") is not False:
+                self._break("7 the same end", f"{name}: the default account is not as declared")
             self._check_credentials(obj)
 
     def _check_credentials(self, obj: Json) -> None:

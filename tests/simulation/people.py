@@ -11,6 +11,7 @@ from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
     ISOLATION_PROFILE,
+    JOB,
     LIMIT_RANGE,
     NAMESPACE,
     NETWORK_POLICY,
@@ -79,8 +80,17 @@ class People:
             "deletes the store for a while": lambda: self._lend(
                 OBJECT_STORE, None, "primary", store_spec()
             ),
+            "deletes the run's Job": lambda: self._delete_child(JOB, names.RUN_JOB),
             "deletes the pin": lambda: self._lend(DATASET_PIN, TEAM, "set", pin_spec()),
         }
+
+    def squat(self, made: Json) -> None:
+        """Take the name that the namespace of an Experiment is going to have."""
+        metadata = made["metadata"]
+        name = names.experiment_namespace(metadata["namespace"], metadata["name"], metadata["uid"])
+        self._world.story.tell("a person", f"squats {name}")
+        asked = Asked(ADMINISTRATOR, "create", NAMESPACE, "", name)
+        self._world.server.create(asked, {"metadata": {"name": name}})
 
     def pay(self) -> None:
         """Put back what was taken away for a while."""

@@ -8,13 +8,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE
 from simulation.api_transport import Fault
 from simulation.faults import REFUSALS, TRANSIENT, Plan, Rule, SeededFaults
 from simulation.invariants import BrokenPromise, Promises
 from simulation.loop import DeadlockError, RunawayError, virtual_loop
 from simulation.object_store import NoAnswerError, S3Error
 from simulation.people import MENDABLE, People
+from simulation.process import Process
 from simulation.story import Story
 from simulation.world import IMAGE, World, experiment_spec, pin_spec
 
@@ -33,8 +34,8 @@ _REFUSED_KINDS: Final = (
     "jobs",
 )
 # Long enough for a list of everything, all backoffs, and a look after them.
-_RECOVERY_SECONDS: Final = 600.0
-_QUIET_SECONDS: Final = 300.0
+_RECOVERY_SECONDS: Final = 420.0
+_QUIET_SECONDS: Final = 200.0
 # Long enough for sessions to be renewed.
 _LONG_SECONDS: Final = 3_000.0
 
@@ -58,6 +59,10 @@ class Scenario:
     slowest: float = 1.0
     clock_jump: float = 0.0
     is_long: bool = False
+    replicas: int = 1
+    # Seconds for which the leader is stopped as by SIGSTOP, and when.
+    stops: tuple[tuple[float, float], ...] = ()
+    is_squatted: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> Scenario:
@@ -76,10 +81,31 @@ class Scenario:
             is_long=dice.random() < 0.15,
         )
         scenario.plan = _plan(dice)
+        if dice.random() < 0.08:
+            # Repairs that a policy refuses.
+            scenario.deeds, scenario.drift = dice.randint(2, 5), "Repair"
+            scenario.plan.rules.append(
+                Rule(
+                    dice.choice(("networkpolicies", "resourcequotas")),
+                    ("update", "patch"),
+                    422,
+                    1_000.0 + dice.uniform(0, 20),
+                    1_000.0 + dice.uniform(60, 200),
+                )
+            )
         if dice.random() < 0.3:
             scenario.store_rate = dice.choice((0.02, 0.1))
-        if dice.random() < 0.4:
+        if not scenario.deeds and dice.random() < 0.4:
             scenario.deeds = dice.randint(1, 5)
+        if dice.random() < 0.25:
+            scenario.replicas = 2
+            scenario.stops = tuple(
+                (dice.uniform(0.0, 60.0), dice.uniform(1.0, 40.0))
+                for _ in range(dice.randint(1, 3))
+            )
+            scenario.meddling_seconds = 90.0
+        if dice.random() < 0.04:
+            scenario.is_squatted = True
         if dice.random() < 0.1:
             scenario.clock_jump = dice.choice((-3600.0, -30.0, 30.0, 1200.0))
         return scenario
@@ -94,6 +120,8 @@ class Scenario:
             f"deletion {self.deletion}",
             *([f"{self.deeds} deeds"] if self.deeds else []),
             *([f"store fails {self.store_rate:.0%}"] if self.store_rate else []),
+            *([f"{self.replicas} replicas"] if self.replicas > 1 else []),
+            *(["squatted"] if self.is_squatted else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
         ]
@@ -203,6 +231,8 @@ class Schedule:
                 or scenario.clock_jump
                 or plan.watch_rate
                 or plan.cut
+                or scenario.replicas > 1
+                or scenario.is_squatted
                 or scenario.deleted_at_the_end
                 or set(plan.codes) - set(TRANSIENT)
             ),
@@ -227,12 +257,17 @@ class Schedule:
         world.prepare(profile=self._profile)
         if scenario.store_rate:
             world.store.fault = self._store_fault
-        process = world.process()
-        process.start()
+        elects = scenario.replicas > 1
+        for number in range(scenario.replicas):
+            world.process(f"operator-{number}" if elects else "operator", elects=elects).start()
+        stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
         if scenario.has_pin:
             world.declare(DATASET_PIN, "set", pin_spec())
-        world.declare(EXPERIMENT, "x", self._spec)
+        made = world.declare(EXPERIMENT, "x", self._spec)
+        if scenario.is_squatted:
+            self._people.squat(made)
         await self._meddle()
+        await stopping
         if scenario.clock_jump:
             world.story.tell("the clock", f"jumps by {scenario.clock_jump:.0f} s")
             world.clock.jump(scenario.clock_jump)
@@ -257,7 +292,8 @@ class Schedule:
             expects_ready=self._expects_ready(),
         )
         world.actors.stop()
-        await process.kill()
+        for process in world.processes:
+            await process.kill()
 
     def _refused_for_ever(self) -> bool:
         return any(
@@ -273,7 +309,7 @@ class Schedule:
         mendable = set(self._done) <= MENDABLE
         # What is not repaired by policy stays as people left it.
         untouched = self._scenario.drift == "Repair" or not self._done
-        return mendable and untouched and not policy_open
+        return mendable and untouched and not policy_open and not self._scenario.is_squatted
 
     async def _meddle(self) -> None:
         scenario = self._scenario
@@ -285,8 +321,26 @@ class Schedule:
             name = self._people.act()
             self._done[name] += 1
 
+    async def _stop_leaders(self) -> None:
+        loop, elapsed = self._world.loop, 0.0
+        for at, seconds in sorted(self._scenario.stops):
+            await asyncio.sleep(max(0.0, at - elapsed))
+            leader = self._leader()
+            self._world.story.tell(leader.name, f"IS STOPPED for {seconds:.1f} s")
+            loop.stop_process(leader.name)
+            await asyncio.sleep(seconds)
+            self._world.story.tell(leader.name, "GOES ON")
+            loop.continue_process(leader.name)
+            elapsed = max(at, elapsed) + seconds
+
+    def _leader(self) -> Process:
+        lease = self._world.server.peek(LEASE, "glovebox-system", "glovebox")
+        holder = ((lease or {}).get("spec") or {}).get("holderIdentity")
+        processes = self._world.processes
+        return next((each for each in processes if each.identity == holder), processes[0])
+
     def _crash(self) -> None:
-        process = self._world.processes[0]
+        process = self._leader()
 
         async def restart() -> None:
             await process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -31,19 +32,35 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many")
     parser.add_argument("--first", type=int, default=1, help="the first one")
     parser.add_argument("--stories", type=int, default=1, help="how many failures are told whole")
-    parser.add_argument("--reads", action="store_true", help="tell reads as well (with one seed)")
+    parser.add_argument(
+        "--until-broken", action="store_true", help="stop at the first seed that fails"
+    )
     options = parser.parse_args()
     silence()
     if seed := os.environ.get("GLOVEBOX_SEED"):
         result = run(Scenario.drawn(int(seed)))
         print(result.told(last=None))
         return bool(result.broken)
-    return report(range(options.first, options.first + options.seeds), options.stories)
+    seeds = range(options.first, options.first + options.seeds)
+    if options.until_broken:
+        return first_broken(seeds)
+    return report(seeds, options.stories)
+
+
+def first_broken(seeds: range) -> int:
+    """Print the first seed that fails and its first broken promise, as one line of JSON; return 1 for that."""
+    for seed in seeds:
+        result = run(Scenario.drawn(seed))
+        if result.broken:
+            found = {"seed": seed, "promise": result.broken[0].promise}
+            print(json.dumps(found | {"what": str(result.broken[0])[:300]}))
+            return 1
+    return 0
 
 
 def report(seeds: range, stories: int) -> int:
     """Run seeds and print what came of them."""
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     faults: Counter[str] = Counter()
     failed: dict[str, list[Result]] = defaultdict(list)
     requests, virtual = 0, 0.0
@@ -55,8 +72,10 @@ def report(seeds: range, stories: int) -> int:
         for broken in result.broken:
             failed[broken.promise].append(result)
     seconds = time.perf_counter() - started
+    busy = time.process_time() - cpu
     print(
-        f"{len(seeds)} seeds in {seconds:.1f} s ({len(seeds) / seconds:.1f} a second),"
+        f"{len(seeds)} seeds in {seconds:.1f} s ({busy:.1f} s of one core,"
+        f" {len(seeds) / busy:.1f} seeds a second of it),"
         f" {requests} requests, {virtual / 3600:.0f} virtual hours,"
         f" {sum(faults.values())} faults: {dict(faults.most_common())}"
     )

@@ -19,17 +19,7 @@ SLOW_SEEDS = 10_000
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs nothing.
 _BATCH = 20
 # Promises that the code of today is known to break; docs/explanation/failure-modes.md says why.
-KNOWN: frozenset[str] = frozenset(
-    {
-        "1 no access before isolation",
-        "3 no condition True that is not so",
-        "7 a quiet cluster costs no write",
-        "7 the same end",
-        "8 every refusal is told",
-        "9 no hiccup in Ready",
-        "6 nothing left behind",
-    }
-)
+KNOWN: frozenset[str] = frozenset()
 
 
 @pytest.fixture(autouse=True)
