@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with the resource, its UID and generation where a reconcile speaks."""
+"""Logs: one JSON object a line; those of a reconcile name the resource, its UID and generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events for what a person looks for: refusals, drift, failures of data, the steps of an Experiment.
+"""Events for what a person looks for: refusals, drift, failures of data, steps of Experiments.
 
 An Event is a courtesy: it is posted beside the work with the lowest urgency, bounded in number, and
 its failure is counted and forgotten. The same news about the same object is not repeated within ten
@@ -50,7 +50,7 @@ class EventRecorder:
         post: Creates one Event; may raise anything.
         now: Wall clock, UTC: what an Event shows.
         instance: Which operator process reports.
-        dropped: Is told the cause (`budget`, `pending`, `refused`) of each Event that is not posted.
+        dropped: Takes the cause (`budget`, `pending`, `refused`) of each Event not posted.
         monotonic: Seconds, for what expires; the running loop's when it is left out.
     """
 

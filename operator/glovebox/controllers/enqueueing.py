@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable, Collection
 
+from glovebox.controllers.key_traits import priority_of
 from glovebox.engine.key_queue import Priority
 from glovebox.kube.resources import Key, Stored, matters_to_users
 from glovebox.kube.store import Change
@@ -45,7 +46,9 @@ class Enqueueing:
             users: Those who refer to it.
         """
         if not change.own:
-            self._enqueue(change.key, Priority.NORMAL)
+            after = change.after
+            urgency = Priority.NORMAL if after is None else priority_of(after.obj)
+            self._enqueue(change.key, urgency)
         if not users or not matters_to_users(change):
             return
         if len(users) <= CROWD:

@@ -1,11 +1,12 @@
-"""What the engine has to know of the keys of our kinds: work class, tenant, log context, outcome."""
+"""What the engine has to know of our kinds' keys: work class, tenant, log context, outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from glovebox.api import conditions as types
+from glovebox.engine.key_queue import Priority
 from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE
 from glovebox.kube.resources import Key, Resources
 from glovebox.status.kstatus import condition_of
@@ -15,6 +16,12 @@ CLUSTER: Final = "cluster"
 DATA: Final = "data"
 SEAL: Final = "seal"
 _CLUSTER_KINDS: Final = frozenset({EXPERIMENT.kind, ISOLATION_PROFILE.kind})
+
+
+def priority_of(obj: Mapping[str, Any]) -> Priority:
+    """Return how urgent a change of an object is: who asked for an end waits for it."""
+    deleting = obj["metadata"].get("deletionTimestamp") is not None
+    return Priority.DELETION if deleting else Priority.NORMAL
 
 
 class KeyTraits:
@@ -50,7 +57,7 @@ class KeyTraits:
         }
 
     def outcome(self, key: Key) -> str | None:
-        """Return `stalled`, `success` or `waiting` by what the status shows; None when it is gone."""
+        """Return `stalled`, `success` or `waiting` as the status shows; None when it is gone."""
         obj = self._resources.get(key)
         if obj is None:
             return None

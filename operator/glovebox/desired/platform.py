@@ -21,6 +21,7 @@ import orjson
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.data.digest import canonical_json
+from glovebox.desired import quantity
 
 FORMAT: Final = "glovebox.dev/platform/v1"
 # A catalogue for those who choose: nothing of it reaches a namespace.
@@ -88,7 +89,7 @@ def identity(profile: IsolationProfile, stores: tuple[ObjectStore, ...]) -> dict
     """Return what of the settings is part of an experiment's digest, in plain JSON values."""
     spec = {key: part for key, part in _effective(profile).items() if key not in _OPERATION}
     return {
-        "profile": {"name": profile.name, **spec},
+        "profile": spec,
         "stores": {store.name: _store_identity(store) for store in stores},
     }
 
@@ -107,9 +108,10 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
     spec: dict[str, Any] = profile.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     spec = {key: part for key, part in spec.items() if key not in _CATALOGUE}
     # Ranges and offers are for new experiments; what this one gets is the default.
+    given = {entry["resource"]: quantity.canonical(entry["default"]) for entry in spec["quota"]}
     spec["quota"] = [
-        {"resource": entry["resource"], "default": entry["default"], "maximum": entry["default"]}
-        for entry in spec["quota"]
+        {"resource": resource, "default": amount, "maximum": amount}
+        for resource, amount in sorted(given.items())
     ]
     spec["network"] = {"dns": spec["network"]["dns"]}
     retention = spec["retention"]

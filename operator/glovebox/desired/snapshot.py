@@ -57,6 +57,7 @@ def dependencies(
     spec = experiment.spec
     parts = {
         "format": FORMAT,
+        "profile": spec.profile,
         "platform": dict(platform),
         "inputs": [
             _input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))

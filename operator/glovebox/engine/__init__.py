@@ -1,1 +1,1 @@
-"""Machinery of any operator: queues, workers, backoff, liveness, resync. Knows no kind of resource."""
+"""Machinery of any operator: queues, workers, backoff, liveness, resync. Knows no kind."""

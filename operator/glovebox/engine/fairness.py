@@ -1,9 +1,10 @@
 """Which tenant's key is next: start-time fair queueing over namespaces, with room for repairs.
 
-Each tenant has a virtual start time. It is charged a guess when a key is handed out and corrected by
-the measured time when the work ends (as API Priority and Fairness does); the lowest start is served
-next. A tenant that had nothing waiting joins at the present: it saves nothing up. What it owes is
-bounded, because one reconcile of minutes must not lock its tenant out while fifty others are busy.
+Each tenant has a virtual start time. It is charged a guess when a key is handed out and corrected
+by the measured time when the work ends (as API Priority and Fairness does); the lowest start is
+served next. A tenant that had nothing waiting joins at the present: it saves nothing up. What it
+owes is bounded, because one reconcile of minutes must not lock its tenant out while fifty others
+are busy.
 
 Repairs of isolation come before all others, in at most half of the workers while others wait, and
 at least one worker can be kept free for them.
@@ -21,9 +22,8 @@ K = TypeVar("K", bound=Hashable)
 
 # More than this a tenant never owes, in seconds of one worker.
 MOST_DEBT_SECONDS: Final = 10.0
-_FIRST_GUESS_SECONDS: Final = 0.05
-# Weight of the newest measurement in the guess.
-_LEARNING: Final = 0.1
+# Charged for what has only begun; what it really took is known at its end.
+_GUESS_SECONDS: Final = 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -48,13 +48,11 @@ class Chosen(Generic[K]):
 
     Attributes:
         repair: Whether it counts against the room for repairs.
-        charged: The guess, in seconds.
     """
 
     key: K
     tenant: Tenant[K]
     repair: bool
-    charged: float
 
 
 class FairShare(Generic[K]):
@@ -73,7 +71,6 @@ class FairShare(Generic[K]):
         self._reserved = reserved
         self._half = max(1, workers // 2)
         self._now = 0.0
-        self._guess = _FIRST_GUESS_SECONDS
         self._tenants: dict[str, Tenant[K]] = {}
         self._with_repairs: LazyHeap[Tenant[K]] = LazyHeap()
         self._with_others: LazyHeap[Tenant[K]] = LazyHeap()
@@ -140,9 +137,8 @@ class FairShare(Generic[K]):
             self._repairs_out -= 1
         else:
             self._others_out -= 1
-        self._guess += _LEARNING * (seconds - self._guess)
         self._move_on(seconds)
-        owed = tenant.start + seconds - chosen.charged
+        owed = tenant.start + seconds - _GUESS_SECONDS
         tenant.start = min(owed, self._now + MOST_DEBT_SECONDS)
         self._settle(tenant)
         self._forgive()
@@ -178,9 +174,9 @@ class FairShare(Generic[K]):
             self._repairs_out += 1
         else:
             self._others_out += 1
-        tenant.start += self._guess
+        tenant.start += _GUESS_SECONDS
         self._rank(tenant)
-        return Chosen(key, tenant, repair, self._guess)
+        return Chosen(key, tenant, repair)
 
     def _rank(self, tenant: Tenant[K]) -> None:
         for keys, tenants in (

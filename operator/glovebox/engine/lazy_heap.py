@@ -38,12 +38,12 @@ class LazyHeap(Generic[T]):
         order = next(self._orders)
         self._current[item] = (rank, order)
         heapq.heappush(self._entries, (rank, order, item))
-        self._compact()
+        if len(self._entries) > 2 * len(self._current) + _SMALL:
+            self._compact()
 
     def remove(self, item: T) -> None:
         """Take an item out, if it is there."""
         self._current.pop(item, None)
-        self._compact()
 
     def first(self) -> T | None:
         """Return the item of the lowest rank, or None when there is none."""
@@ -64,7 +64,5 @@ class LazyHeap(Generic[T]):
         self._current.clear()
 
     def _compact(self) -> None:
-        if len(self._entries) <= 2 * len(self._current) + _SMALL:
-            return
         self._entries = [(rank, order, item) for item, (rank, order) in self._current.items()]
         heapq.heapify(self._entries)

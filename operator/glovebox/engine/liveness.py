@@ -1,7 +1,7 @@
 """Whether the process is alive: its event loop beats and all its workers run.
 
-The length of a reconcile is no question of liveness. A restart would only begin the same work again;
-a reconcile that is stuck is a metric and a log line.
+The length of a reconcile is no question of liveness. A restart would only begin the same work
+again; a reconcile that is stuck is a metric and a log line.
 """
 
 from __future__ import annotations

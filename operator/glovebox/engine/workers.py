@@ -1,8 +1,8 @@
-"""Takes keys from the queues and reconciles them: retries, backoff, counting, one log line a failure.
+"""Takes keys from the queues and reconciles them: retries, backoff, counting, logging of failures.
 
-Nothing that a reconcile raises ends a worker, also not from inside the handling of an error. What is
-not an answer of the API server or of a store is a bug: it is counted, logged with its traceback, and
-retried like any failure.
+Nothing that a reconcile raises ends a worker, also not from inside the handling of an error. What
+is not an answer of the API server or of a store is a bug: it is counted, logged with its traceback,
+and retried like any failure.
 """
 
 from __future__ import annotations

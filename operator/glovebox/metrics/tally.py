@@ -1,8 +1,8 @@
 """Running counts over all custom resources, kept by each change: nothing is scanned at a scrape.
 
-An observer of the cache: `upsert` and `delete` cost the same however many objects there are. What is
-counted of an object is one small value; a change takes the old value out and puts the new one in, so
-counts cannot drift, and an object that is gone leaves nothing behind.
+An observer of the cache: `upsert` and `delete` cost the same however many objects there are. What
+is counted of an object is one small value; a change takes the old value out and puts the new one
+in, so counts cannot drift, and an object that is gone leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def test_the_namespace_is_first_and_access_is_last(case: Case) -> None:
     plan = desired_objects(case.inputs())
     assert plan.namespace["kind"] == "Namespace"
     assert [obj["kind"] for obj in plan.access] == ["RoleBinding"]
-    assert "RoleBinding" not in {obj["kind"] for obj in plan.walls}
-    assert plan.objects() == (plan.namespace, *plan.walls, *plan.access)
+    assert "RoleBinding" not in {obj["kind"] for obj in plan.isolation}
+    assert plan.objects() == (plan.namespace, *plan.isolation, *plan.access)
 
 
 @CASES
@@ -235,5 +235,5 @@ def test_the_state_is_on_the_namespace_alone() -> None:
         for state in (names.STATE_OPEN, names.STATE_SEALED)
     )
     assert sealed.namespace["metadata"]["labels"][names.LABEL_STATE] == "Sealed"
-    assert sealed.walls == open_plan.walls
+    assert sealed.isolation == open_plan.isolation
     assert sealed.access == open_plan.access

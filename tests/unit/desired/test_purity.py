@@ -18,6 +18,7 @@ ALLOWED: Final = {
     "datetime",
     "decimal",
     "enum",
+    "functools",
     "glovebox",
     "hashlib",
     "ipaddress",

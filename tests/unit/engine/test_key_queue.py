@@ -74,6 +74,7 @@ async def test_a_waiting_key_moves_up_but_never_down() -> None:
     q.add("t/a", Priority.RESYNC)
     await serve(q, "t/a", "t/other")
     assert len(q) == 0
+    await nothing_to_take(q)
 
 
 @pytest.mark.parametrize(

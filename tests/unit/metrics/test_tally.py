@@ -1,4 +1,4 @@
-"""Running counts equal a count from scratch, whatever came and went, and cost the same at any size."""
+"""Running counts equal a count from scratch, whatever came and went."""
 
 from __future__ import annotations
 

@@ -50,6 +50,13 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
     }
     bound = compute_bound_status(scope.obj, fields, resolved.inputs_verified, scope.now)
     answer = await scope.ports.writer.write_status(scope.obj, bound)
+    if (answer.get("status") or {}).get("platform") != resolved.platform_text:
+        # A field that the API server does not know is dropped without a word.
+        raise InvalidInput(
+            reasons.INTERNAL_ERROR,
+            "the installed CRD of Experiment is older than this operator and does not keep"
+            " `status.platform`: apply the chart's CRDs, then create a new Experiment",
+        )
     return done(plan, obj=answer)
 
 
