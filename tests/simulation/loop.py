@@ -60,6 +60,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """Run the call on the loop itself, a moment from now; its answer takes a moment as well."""
+        del executor
         answer: asyncio.Future[Any] = self.create_future()
 
         def work() -> None:
@@ -172,7 +173,7 @@ def virtual_time(loop: VirtualLoop, clock: WallClock, seed: int) -> Iterator[Non
         with (
             mock.patch.object(time, "monotonic", loop.time),
             mock.patch.object(time, "perf_counter", loop.time),
-            mock.patch.object(time, "time", lambda: clock.now().timestamp()),
+            mock.patch.object(time, "time", lambda: clock.now().timestamp()),  # noqa: PT008 - it moves
         ):
             yield
     finally:
@@ -182,7 +183,7 @@ def virtual_time(loop: VirtualLoop, clock: WallClock, seed: int) -> Iterator[Non
 @contextlib.contextmanager
 def virtual_loop(seed: int) -> Iterator[tuple[VirtualLoop, WallClock]]:
     """Give a loop and a clock for one run, and close what is left on it afterwards."""
-    loop = VirtualLoop(random.Random(seed))
+    loop = VirtualLoop(random.Random(seed))  # noqa: S311 - a simulation
     clock = WallClock(loop)
     with virtual_time(loop, clock, seed):
         try:

@@ -1,5 +1,7 @@
 """The stand-in for the store, as the operator's own code calls it: boto3's clients, the signed requests, and `Stores`."""
 
+# ruff: noqa: N803 - the names are those of boto3
+
 from __future__ import annotations
 
 import itertools
@@ -61,7 +63,7 @@ class SimS3:
         except NoAnswerError:
             raise botocore.EndpointConnectionError(endpoint_url="http://store.invalid") from None
 
-    def create_bucket(self, *, Bucket: str, **options: Any) -> dict[str, Any]:  # noqa: N803
+    def create_bucket(self, *, Bucket: str, **options: Any) -> dict[str, Any]:
         """See boto3."""
         can_lock = bool(options.get("ObjectLockEnabledForBucket"))
         self._do(
@@ -70,17 +72,17 @@ class SimS3:
         )
         return {}
 
-    def get_bucket_versioning(self, *, Bucket: str) -> dict[str, Any]:  # noqa: N803
+    def get_bucket_versioning(self, *, Bucket: str) -> dict[str, Any]:
         """See boto3."""
         found = self._do("GetBucketVersioning", lambda: self._server.bucket(Bucket))
         return {"Status": "Enabled"} if found.versioned else {}
 
-    def put_bucket_versioning(self, *, Bucket: str, VersioningConfiguration: Any) -> None:  # noqa: N803
+    def put_bucket_versioning(self, *, Bucket: str, VersioningConfiguration: Any) -> None:
         """See boto3."""
         found = self._do("PutBucketVersioning", lambda: self._server.bucket(Bucket))
         found.versioned = VersioningConfiguration["Status"] == "Enabled"
 
-    def get_object_lock_configuration(self, *, Bucket: str) -> dict[str, Any]:  # noqa: N803
+    def get_object_lock_configuration(self, *, Bucket: str) -> dict[str, Any]:
         """See boto3."""
         found = self._do("GetObjectLockConfiguration", lambda: self._server.bucket(Bucket))
         if not found.can_lock:
@@ -94,7 +96,7 @@ class SimS3:
             answer["Rule"] = {"DefaultRetention": {"Mode": mode, "Days": days}}
         return {"ObjectLockConfiguration": answer}
 
-    def put_object_lock_configuration(self, *, Bucket: str, ObjectLockConfiguration: Any) -> None:  # noqa: N803
+    def put_object_lock_configuration(self, *, Bucket: str, ObjectLockConfiguration: Any) -> None:
         """See boto3."""
         found = self._do("PutObjectLockConfiguration", lambda: self._server.bucket(Bucket))
         rule = ObjectLockConfiguration.get("Rule", {}).get("DefaultRetention")
@@ -103,7 +105,7 @@ class SimS3:
 
     def put_object(
         self, *, Bucket: str, Key: str, Body: Any = b"", **options: Any
-    ) -> dict[str, Any]:  # noqa: N803
+    ) -> dict[str, Any]:
         """See boto3."""
         body = Body if isinstance(Body, bytes) else Body.read()
         wants_sum = options.get("ChecksumAlgorithm") == "SHA256" or "ChecksumSHA256" in options
@@ -125,14 +127,14 @@ class SimS3:
             made.hold = True
         return {"VersionId": made.version_id, "ETag": made.etag}
 
-    def head_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:  # noqa: N803
+    def head_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:
         """See boto3."""
         found: Version = self._do(
             "HeadObject", lambda: self._server.get(self._who, Bucket, Key, VersionId)
         )
         return _described(found)
 
-    def get_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:
         """See boto3."""
         found: Version = self._do(
             "GetObject", lambda: self._server.get(self._who, Bucket, Key, VersionId)
@@ -141,7 +143,7 @@ class SimS3:
 
     def copy_object(
         self, *, Bucket: str, Key: str, CopySource: Any, **options: Any
-    ) -> dict[str, Any]:  # noqa: N803
+    ) -> dict[str, Any]:
         """See boto3."""
 
         def copy() -> Version:
@@ -154,7 +156,7 @@ class SimS3:
 
     def delete_object(
         self, *, Bucket: str, Key: str, VersionId: str = "", **options: Any
-    ) -> dict[str, Any]:  # noqa: N803
+    ) -> dict[str, Any]:
         """See boto3."""
         bypass = bool(options.get("BypassGovernanceRetention"))
         marker = self._do(
@@ -166,10 +168,10 @@ class SimS3:
     def put_object_retention(
         self,
         *,
-        Bucket: str,  # noqa: N803
-        Key: str,  # noqa: N803
-        Retention: Any,  # noqa: N803
-        VersionId: str = "",  # noqa: N803
+        Bucket: str,
+        Key: str,
+        Retention: Any,
+        VersionId: str = "",
         **options: Any,
     ) -> None:
         """See boto3."""
@@ -189,7 +191,7 @@ class SimS3:
 
     def put_object_legal_hold(
         self, *, Bucket: str, Key: str, LegalHold: Any, VersionId: str = ""
-    ) -> None:  # noqa: N803
+    ) -> None:
         """See boto3."""
         is_on = LegalHold["Status"] == "ON"
         self._do(
@@ -197,14 +199,14 @@ class SimS3:
             lambda: self._server.hold(self._who, Bucket, Key, VersionId, on=is_on),
         )
 
-    def list_objects_v2(self, *, Bucket: str, Prefix: str = "", **options: Any) -> dict[str, Any]:  # noqa: N803
+    def list_objects_v2(self, *, Bucket: str, Prefix: str = "", **options: Any) -> dict[str, Any]:
         """See boto3."""
         found = self._do("ListObjectsV2", lambda: self._server.current(self._who, Bucket, Prefix))
         most = options.get("MaxKeys", 1000)
         rows = [{"Key": each.key, "Size": len(each.body)} for each in found[:most]]
         return {"Contents": rows, "KeyCount": len(rows), "IsTruncated": len(found) > most}
 
-    def create_multipart_upload(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def create_multipart_upload(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:
         """See boto3."""
         made = self._do(
             "CreateMultipartUpload", lambda: self._server.begin_upload(self._who, Bucket, Key)
@@ -214,11 +216,11 @@ class SimS3:
     def upload_part(
         self,
         *,
-        Bucket: str,  # noqa: N803
-        Key: str,  # noqa: N803
-        UploadId: str,  # noqa: N803
-        PartNumber: int,  # noqa: N803
-        Body: Any,  # noqa: N803
+        Bucket: str,
+        Key: str,
+        UploadId: str,
+        PartNumber: int,
+        Body: Any,
         **_: Any,
     ) -> dict[str, Any]:
         """See boto3."""
@@ -232,9 +234,9 @@ class SimS3:
     def complete_multipart_upload(
         self,
         *,
-        Bucket: str,  # noqa: N803
-        Key: str,  # noqa: N803
-        UploadId: str,  # noqa: N803
+        Bucket: str,
+        Key: str,
+        UploadId: str,
         **options: Any,
     ) -> dict[str, Any]:
         """See boto3."""
@@ -247,7 +249,7 @@ class SimS3:
         )
         return {"VersionId": made.version_id, "ETag": made.etag}
 
-    def abort_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str) -> None:  # noqa: N803
+    def abort_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str) -> None:
         """See boto3."""
         self._do(
             "AbortMultipartUpload",
@@ -274,7 +276,7 @@ class _Pages:
     def __init__(self, s3: SimS3) -> None:
         self._s3 = s3
 
-    def paginate(self, *, Bucket: str, Prefix: str = "", **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+    def paginate(self, *, Bucket: str, Prefix: str = "", **_: Any) -> Iterator[dict[str, Any]]:
         yield self._s3._uploads(Bucket, Prefix)
 
 
@@ -287,9 +289,9 @@ class SimSts:
     def assume_role(
         self,
         *,
-        RoleArn: str,  # noqa: N803
-        DurationSeconds: int,  # noqa: N803
-        Policy: str | None = None,  # noqa: N803
+        RoleArn: str,
+        DurationSeconds: int,
+        Policy: str | None = None,
         **_: Any,
     ) -> dict[str, Any]:
         """See boto3."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -186,6 +187,15 @@ class Result:
 
 def run(scenario: Scenario) -> Result:
     """Run one scenario on a loop of its own."""
+    # Nothing of one run outlives it; looking for garbage in its midst costs a sixth of the time.
+    gc.disable()
+    try:
+        return _run(scenario)
+    finally:
+        gc.enable()
+
+
+def _run(scenario: Scenario) -> Result:
     with virtual_loop(scenario.seed) as (loop, clock):
         world = World(scenario.seed, loop, clock, slowest=scenario.slowest)
         schedule = Schedule(scenario, world)

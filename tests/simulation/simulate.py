@@ -1,5 +1,7 @@
 """Run seeds: `python tests/simulation/simulate.py --seeds 200`; GLOVEBOX_SEED=7 replays one and prints its story."""
 
+# ruff: noqa: T201 - a program that prints
+
 from __future__ import annotations
 
 import argparse
@@ -13,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import structlog  # noqa: E402 - after the path
+import structlog
 
-from simulation.schedules import Result, Scenario, run  # noqa: E402 - likewise
+from simulation.schedules import Result, Scenario, run
 
 
 def silence() -> None:

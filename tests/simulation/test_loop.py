@@ -67,7 +67,7 @@ def test_a_deadlock_names_who_waits() -> None:
 
 def test_a_program_that_spins_without_time_going_by_is_stopped() -> None:
     async def spins() -> None:
-        while True:
+        while True:  # noqa: ASYNC110 - that is what it is for
             await asyncio.sleep(0)
 
     with virtual_loop(1) as (loop, _), pytest.raises(RunawayError):

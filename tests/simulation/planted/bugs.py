@@ -76,10 +76,8 @@ BUGS: Final = (
         also=(
             (
                 "engine/workers.py",
-                "            except Exception as error:  # noqa: BLE001 - a bug in handling errors ends no worker\n"
-                "                self._last_resort(queue, key, priority, error)\n",
-                "            except ZeroDivisionError as error:\n"
-                "                self._last_resort(queue, key, priority, error)\n",
+                "            except Exception as error:  # noqa: BLE001 - a bug in handling",
+                "            except ZeroDivisionError as error:  # a bug in handling",
             ),
         ),
     ),
