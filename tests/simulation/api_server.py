@@ -627,7 +627,12 @@ class ApiServer:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._waiting.setdefault(kind, []).append(future)
-        timer = loop.call_later(max(0.0, seconds), lambda: future.done() or future.set_result(None))
+
+        def give_up() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        timer = loop.call_later(max(0.0, seconds), give_up)
         try:
             await future
         finally:

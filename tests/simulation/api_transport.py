@@ -195,7 +195,7 @@ class SimTransport:
             return _packed(refusal.code, refusal.status)
         content = orjson.loads(body) if body else None
         if asked.verb == "create":
-            name = (content.get("metadata") or {}).get("name", "")
+            name = ((content or {}).get("metadata") or {}).get("name", "")
             asked = Asked(asked.user, asked.verb, asked.kind, asked.namespace, name)
         self._story.requests += 1
         fault = self._faults.request(asked)

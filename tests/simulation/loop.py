@@ -12,6 +12,7 @@ import contextvars
 import heapq
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -41,6 +42,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         most_callbacks: That may run at one moment before it is called a runaway.
     """
 
+    # What BaseEventLoop keeps, and its stub does not tell.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[Any]
+    _stopping: bool
+
     def __init__(
         self, chance: random.Random | None = None, *, most_callbacks: int = 100_000
     ) -> None:
@@ -58,7 +64,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Return the virtual time in seconds; it never goes back."""
         return self._virtual
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]  # the stub wants type variables of its own
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> Any:
         """Run the call on the loop itself, a moment from now; its answer takes a moment as well."""
         del executor
         answer: asyncio.Future[Any] = self.create_future()
@@ -94,7 +102,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _is_stopped(self, handle: asyncio.Handle) -> bool:
         if not self._stopped:
             return False
-        held = self._stopped.get(handle._context.get(PROCESS, ""))
+        context: contextvars.Context = handle._context  # type: ignore[attr-defined]
+        held = self._stopped.get(context.get(PROCESS, ""))
         if held is None:
             return False
         held.append(handle)

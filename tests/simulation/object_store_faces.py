@@ -35,13 +35,11 @@ def identity_of(credentials: Credentials | None) -> Identity:
 
 
 def _client_error(operation: str, error: S3Error) -> botocore.ClientError:
-    return botocore.ClientError(
-        {
-            "Error": {"Code": error.code, "Message": error.code},
-            "ResponseMetadata": {"HTTPStatusCode": error.status},
-        },  # type: ignore[typeddict-item]
-        operation,
-    )
+    response: Any = {
+        "Error": {"Code": error.code, "Message": error.code},
+        "ResponseMetadata": {"HTTPStatusCode": error.status},
+    }
+    return botocore.ClientError(response, operation)
 
 
 class SimS3:
@@ -359,7 +357,8 @@ class SimWire:
         headers: Mapping[str, str] | None = None,
     ) -> SimResponse:
         """See `Wire.get`."""
-        return self._do(lambda: self._get(bucket, key, query, headers or {}))
+        found: SimResponse = self._do(lambda: self._get(bucket, key, query, headers or {}))
+        return found
 
     def head(
         self,

@@ -64,6 +64,8 @@ class Scenario:
     # Seconds for which the leader is stopped as by SIGSTOP, and when.
     stops: tuple[tuple[float, float], ...] = ()
     is_squatted: bool = False
+    # How many requests of a seal go wrong.
+    seal_faults: int = 0
 
     @classmethod
     def drawn(cls, seed: int) -> Scenario:
@@ -105,6 +107,11 @@ class Scenario:
                 for _ in range(dice.randint(1, 3))
             )
             scenario.meddling_seconds = 90.0
+        if scenario.has_run:
+            scenario.seal_faults = dice.choice((0, 0, 1, 2))
+        if scenario.plan.watch_rate > 0.5:
+            # Gaps matter only where something happens in them.
+            scenario.deeds = max(scenario.deeds, 3)
         if dice.random() < 0.04:
             scenario.is_squatted = True
         if dice.random() < 0.1:
@@ -122,6 +129,7 @@ class Scenario:
             *([f"{self.deeds} deeds"] if self.deeds else []),
             *([f"store fails {self.store_rate:.0%}"] if self.store_rate else []),
             *([f"{self.replicas} replicas"] if self.replicas > 1 else []),
+            *([f"{self.seal_faults} faults of the seal"] if self.seal_faults else []),
             *(["squatted"] if self.is_squatted else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
@@ -148,7 +156,7 @@ def _plan(dice: random.Random) -> Plan:
         case "crash":
             plan.crash = tuple(sorted(dice.sample(range(20, 160), dice.randint(1, 3))))
         case "watch":
-            plan.watch_rate = 0.5
+            plan.watch_rate, plan.ends = 0.7, begin + 90
         case "all":
             plan.rate, plan.watch_rate = 0.05, 0.2
             plan.crash = (dice.randint(20, 200),)
@@ -265,7 +273,7 @@ class Schedule:
         """Play it to its end."""
         world, scenario, loop = self._world, self._scenario, self._world.loop
         world.prepare(profile=self._profile)
-        if scenario.store_rate:
+        if scenario.store_rate or scenario.seal_faults:
             world.store.fault = self._store_fault
         elects = scenario.replicas > 1
         for number in range(scenario.replicas):
@@ -364,9 +372,13 @@ class Schedule:
         task.add_done_callback(self._restarts.discard)
 
     def _store_fault(self, action: str, bucket: str, key: str) -> Any:
-        if self._world.loop.time() >= self._scenario.plan.ends:
-            return None
-        if self._dice.random() >= self._scenario.store_rate:
+        is_seal = action == "s3:PutObject" and "/seals/" in key and self._scenario.seal_faults > 0
+        if is_seal:
+            self._scenario.seal_faults -= 1
+        elif (
+            self._world.loop.time() >= self._scenario.plan.ends
+            or self._dice.random() >= self._scenario.store_rate
+        ):
             return None
         name = self._dice.choice(("refused", "lost", "unanswered"))
         self._world.story.tell("the store", f"{action} {bucket}/{key[:60]}: {name.upper()}")

@@ -38,7 +38,7 @@ def made(api: Any, namespace: str, name: str = "a", **more: Any) -> Json:
 
 
 def experiment(api: Any, namespace: str, name: str = "x", **metadata: Any) -> Json:
-    body = {
+    body: Json = {
         "apiVersion": "glovebox.dev/v1alpha1",
         "kind": "Experiment",
         "metadata": {"name": name, **metadata},
@@ -316,7 +316,7 @@ def test_every_namespace_gets_a_default_account(api: Any, namespace: str) -> Non
 
 
 def test_our_kinds_get_their_defaults_and_lose_what_is_unknown(api: Any, namespace: str) -> None:
-    body = {
+    body: Json = {
         "metadata": {"name": "x"},
         "spec": {**experiment_spec(), "unheard": 1},
         "status": {"digest": "mine"},

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from glovebox.data.manifest import DigestSource
 from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSettings
 from glovebox.store.credentials import assume_for_prefix
 from glovebox.store.errors import AnswerError, answer_of
 from glovebox.store.listing import head_current, head_version, list_versions
-from glovebox.store.reading import DigestSource, digest_version
+from glovebox.store.reading import digest_version
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStores
 from simulation.world import LOADER, OPERATOR_KEY, ROLE
@@ -151,7 +152,7 @@ def test_a_lock_holds_against_everybody(place: Place) -> None:
             Bucket=place.bucket, Key="a", VersionId=version, **options
         )
         assert refusal(place_delete).status == 403
-    shorter = {"Mode": "COMPLIANCE", "RetainUntilDate": until - timedelta(minutes=30)}
+    shorter: Any = {"Mode": "COMPLIANCE", "RetainUntilDate": until - timedelta(minutes=30)}
     assert (
         refusal(
             lambda: place.store.s3.put_object_retention(

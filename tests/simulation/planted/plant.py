@@ -69,11 +69,13 @@ def main() -> int:
     """Plant all, or those whose name holds a word; return how many were not found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("word", nargs="?", default="", help="only bugs whose name holds it")
-    parser.add_argument("--from", dest="begin", type=int, default=1, help="begin with this one")
+    parser.add_argument("--only", type=int, nargs="*", help="only those of these numbers")
     options = parser.parse_args()
     missed = 0
     print(f"{'bug':<58} {'seed':>5} of {'most':>4}  {'seconds':>7}  promise")
-    for bug in BUGS[options.begin - 1 :]:
+    chosen = options.only or range(1, len(BUGS) + 1)
+    for number in chosen:
+        bug = BUGS[number - 1]
         if options.word not in bug.name:
             continue
         started = time.monotonic()
