@@ -114,6 +114,8 @@ class SeededFaults:
         self.requests = self.writes = 0
         # What was hit: verb, kind and fault.
         self.hit: Counter[tuple[str, str, str]] = Counter()
+        # Set when nothing is to go wrong any more, whatever the plan says.
+        self.over = False
         self.last_fault_at = 0.0
         self.refused: Counter[str] = Counter()
 
@@ -126,13 +128,13 @@ class SeededFaults:
         if fault.name:
             self.last_fault_at = self._time()
             self.hit[asked.verb, asked.kind.plural, f"{fault.name} {fault.code or ''}"] += 1
-        if self.requests in self.plan.crash:
+        if self.requests in self.plan.crash and not self.over:
             self._crash()
         return fault
 
     def _fault(self, asked: Asked, *, is_write: bool) -> Fault:
         now = self._time()
-        if is_write and self.writes in self.plan.cut:
+        if is_write and self.writes in self.plan.cut and not self.over:
             return self.plan.cut[self.writes]
         for rule in self.plan.rules:
             if (

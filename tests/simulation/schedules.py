@@ -300,6 +300,7 @@ class Schedule:
                 await asyncio.sleep(max(0.0, rule.ends - loop.time()))
         await asyncio.sleep(_LONG_SECONDS if scenario.is_long else _RECOVERY_SECONDS)
         self._people.pay()
+        self.faults.over = True
         self.promises.standing_conditions(lag=120.0)
         quiet_from = loop.time()
         await asyncio.sleep(_QUIET_SECONDS)

@@ -81,15 +81,16 @@ def report(seeds: range, stories: int) -> int:
         f" {requests} requests, {virtual / 3600:.0f} virtual hours,"
         f" {sum(faults.values())} faults: {dict(faults.most_common())}"
     )
-    told = 0
+    told: set[int] = set()
     for promise, results in sorted(failed.items()):
         numbers = ", ".join(str(each.scenario.seed) for each in results[:12])
         print(f"BROKEN {promise}: {len(results)} seeds: {numbers}")
         first = next(each for each in results[0].broken if each.promise == promise)
         print(f"    seed {results[0].scenario.seed}: {first}")
     for results in failed.values():
-        if told < stories:
-            told += 1
+        seed = results[0].scenario.seed
+        if len(told) < stories and seed not in told:
+            told.add(seed)
             print(f"\n{results[0].told()}\nreplay: GLOVEBOX_SEED={results[0].scenario.seed}")
     return bool(failed)
 
