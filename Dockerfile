@@ -15,10 +15,11 @@ ARG SSL_CERT_FILE
 WORKDIR /src
 # What others wrote changes rarely: its layer is kept while our own code changes.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --locked --no-default-groups --no-install-project
+# --frozen, because the lock also knows the local cluster, which is no part of the product and not here.
+RUN uv sync --frozen --package glovebox --no-default-groups --no-install-workspace
 COPY README.md LICENSE ./
 COPY operator ./operator
-RUN uv sync --locked --no-default-groups --no-editable
+RUN uv sync --frozen --package glovebox --no-default-groups --no-editable
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="glovebox" \

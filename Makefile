@@ -8,6 +8,8 @@ UV := .ci/uv
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 # More arguments for the program behind a target: make demo ARGS=--keep, make test ARGS="-k quota"
 ARGS ?=
+# How many processes share the tests, each with a cluster of its own; 0: this one alone.
+WORKERS ?= 2
 
 say = @echo "==> $(1)"
 
@@ -39,7 +41,7 @@ demo: $(if $(findstring kind,$(ARGS)),environment,packages) ## Show it all, on a
 
 .PHONY: down
 down: environment ## End what `make demo ARGS=--keep` left running
-	@$(BIN)/glovebox local down --name demo
+	@$(BIN)/glovebox demo --end $(ARGS)
 
 .PHONY: lint
 lint: environment ## Check format, style, types, layers and generated files
@@ -52,23 +54,29 @@ lint: environment ## Check format, style, types, layers and generated files
 	$(call say,lint-imports: does every room import only what it may?)
 	@$(BIN)/lint-imports --no-cache --no-logo
 	$(call say,crd_export and reference_docs: do CRDs and reference fit the models?)
-	@$(BIN)/python -m glovebox.api.crd_export --check crds
-	@$(BIN)/python -m glovebox.api.crd_export --check helm/glovebox/files/crds
+	@$(BIN)/python -m glovebox.api.crd_export --check
 	@$(BIN)/python -m glovebox.api.reference_docs --check
+	@$(BIN)/python -m glovebox.api.condition_docs --check
+	@$(BIN)/python -m glovebox.metrics.reference_docs --check
+	@$(BIN)/python docs/img/draw.py --check
 
 .PHONY: test
-test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node, about a quarter of an hour
+test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node
 	$(call say,pytest: everything but what takes minutes)
-	@$(BIN)/pytest -m "not slow" $(ARGS)
+	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
-	@$(BIN)/pytest -m slow $(ARGS)
+	@$(if $(ARGS),,.ci/once slow bench crds helm local operator tests docs/examples pyproject.toml uv.lock Dockerfile --) $(BIN)/pytest -m slow $(ARGS)
 
 .PHONY: test-only
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"
 	@$(BIN)/pytest $(ARGS)
+
+.PHONY: bare-test
+bare-test: ## What CI runs, in a minimal root file system with empty caches (root; ARGS="make lint", KEEP_CACHES=1)
+	@.ci/bare $(ARGS)
 
 .PHONY: bench
 bench: programs ## Measure provisioning, repair and restart; print the table
@@ -76,12 +84,14 @@ bench: programs ## Measure provisioning, repair and restart; print the table
 	@$(BIN)/python bench/provision.py $(ARGS)
 
 .PHONY: format
-format: environment ## Format the code and mend what can be mended
+format: environment ## Format the code and fix what can be fixed automatically
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
 .PHONY: generate
 generate: environment ## Write CRDs and reference anew from the models
-	@$(BIN)/python -m glovebox.api.crd_export crds
-	@$(BIN)/python -m glovebox.api.crd_export helm/glovebox/files/crds
+	@$(BIN)/python -m glovebox.api.crd_export
 	@$(BIN)/python -m glovebox.api.reference_docs
+	@$(BIN)/python -m glovebox.api.condition_docs
+	@$(BIN)/python -m glovebox.metrics.reference_docs
+	@$(BIN)/python docs/img/draw.py

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from glovebox.local.packages import node_obstacle
-from glovebox.local.progress import terminal
+from glovebox_local.packages import node_obstacle
+from glovebox_local.progress import terminal
 from support.api import path_of
 from support.node import NodeCluster, ensure_node_programs, pod_of, running_node_cluster
 from support.operator_process import Team, declare_platform, experiment_spec, running_operator

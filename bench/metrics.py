@@ -22,7 +22,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from glovebox.engine.key_queue import KeyQueue, Priority
 from glovebox.kube.kinds import EXPERIMENT
-from glovebox.kube.resources import Key, Resources
+from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.store import Change
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import StateCollector
 from glovebox.metrics.tally import StateTally
@@ -77,7 +78,14 @@ def main() -> None:
 def measure(number: int) -> Figures:
     """Fill a cache with so many Experiments and measure it."""
     tally: StateTally[Key] = StateTally()
-    resources = Resources(tally)
+
+    def on_change(change: Change[Key, Stored]) -> None:
+        if change.after is not None:
+            tally.upsert(change.key, change.after.obj)
+        else:
+            tally.delete(change.key)
+
+    resources = Resources(on_change)
     registry = CollectorRegistry()
     EngineMetrics(registry)
     registry.register(
@@ -95,7 +103,6 @@ def measure(number: int) -> Figures:
     with timed() as parse:
         for text in texts:
             orjson.loads(text)
-    # Deleted ones come back: the cache stays as large as it is, whatever the number.
     keys = [Key.of(obj) for obj in changed[:DELETED]]
     with timed() as deletion:
         for key in keys:

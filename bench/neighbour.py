@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from glovebox.local.packages import demand_node
+from glovebox_local.packages import demand_node
 from support.api import path_of
 from support.node import running_node_cluster
 from support.noise import (

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+pytest_plugins = ["support.shown"]
+
+# The bound of a test is its time limit; how long one example takes is the machine's affair.
+settings.register_profile("glovebox", deadline=None)
+settings.load_profile("glovebox")
+
+_HERE = Path(__file__).parent
+# What takes longest begins first, so that no worker has it alone at the end.
+_LONGEST = ("cluster/operator", "node", "cluster/guards", "cluster/demo")
+
+
+def pytest_configure() -> None:
+    """Refuse to write expectations where they are to be compared."""
+    if os.environ.get("GLOVEBOX_GOLDEN") == "write" and os.environ.get("CI"):
+        raise pytest.UsageError(
+            "GLOVEBOX_GOLDEN=write makes every comparison pass by writing what is compared: it is"
+            " refused where CI is set"
+        )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, when several workers share the tests."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: _rank(_group(item.path)))
+
+
+def _group(path: Path) -> str:
+    parts = path.relative_to(_HERE).parts
+    if parts[0] == "node":
+        return parts[0]
+    return "/".join(parts[:2]) if parts[0] == "cluster" else "/".join(parts)
+
+
+def _rank(group: str) -> tuple[int, bool]:
+    place = _LONGEST.index(group) if group in _LONGEST else len(_LONGEST)
+    return place, not group.startswith("cluster")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Let SIGINT be heard, here and in what tests start: a shell that starts us in the background has it ignored."""
+    """Let SIGINT be heard, here and in what tests start.
+
+    A shell that starts us in the background has it ignored.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

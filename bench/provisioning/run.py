@@ -14,7 +14,7 @@ from bench.provisioning.machine import Usage, cpu_seconds, describe, memory_mib
 from bench.provisioning.raw import Json
 from bench.provisioning.stage import CEILING_TEAM, Stage, staged
 
-from glovebox.local.progress import terminal
+from glovebox_local.progress import terminal
 from support.cluster import ensure_programs
 
 # A ceiling of so many experiments is steady enough; thousands would only fill the cluster.

@@ -26,8 +26,8 @@ from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import desired_objects
-from glovebox.local.operator_process import OPERATOR_USER
-from glovebox.local.part import Part
+from glovebox_local.operator_process import OPERATOR_USER
+from glovebox_local.part import Part
 from support.cluster import Cluster, running_cluster
 from support.operator_process import (
     BREAK_GLASS,
@@ -175,7 +175,7 @@ class Stage:
             "metadata": {**template["secret"]["metadata"], "namespace": namespace},
         }
         objects: list[Json] = orjson.loads(
-            orjson.dumps([plan.namespace, *plan.walls, secret, *plan.access])
+            orjson.dumps([plan.namespace, *plan.isolation, secret, *plan.access])
         )
         for obj in objects:
             obj["metadata"]["labels"][names.LABEL_MANAGED_BY] = MANAGED_BY

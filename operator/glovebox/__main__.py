@@ -3,70 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
 
-import kopf
 import structlog
 from pydantic import ValidationError
 
 from glovebox.controllers.operator import open_operator
-from glovebox.handlers.resources import register, settings
+from glovebox.handlers.watching import watch
 from glovebox.handlers.web import serve
 from glovebox.kube.lease import LeaseLostError
+from glovebox.kube.login import LoginError, log_in, starting_with
 from glovebox.settings import PREFIX, Settings
 from glovebox.telemetry import set_up_logs
 
 log = structlog.get_logger("glovebox")
 
 
-def log_in() -> kopf.ConnectionInfo:
-    """Return fresh credentials: of the pod's service account in a cluster, else of the kubeconfig.
-
-    Raises:
-        kopf.LoginError: There are neither.
-    """
-    quiet = logging.getLogger("kopf.login")
-    how = settings()
-    found = kopf.login_with_service_account(
-        settings=how, logger=quiet
-    ) or kopf.login_with_kubeconfig(settings=how, logger=quiet)
-    if not isinstance(found, kopf.ConnectionInfo):
-        raise kopf.LoginError(
-            "there is neither a service account nor a kubeconfig: set KUBECONFIG, or run in a"
-            " cluster"
-        )
-    return found
-
-
 async def run(chosen: Settings) -> None:
     """Run one operator until it is told to stop or its watch of our own kinds ends for good."""
     stop, watches = asyncio.Event(), asyncio.Event()
     _listen(stop)
-    registry = kopf.OperatorRegistry()
-
-    @kopf.on.login(registry=registry)
-    async def login(**_: object) -> kopf.ConnectionInfo:
-        return log_in()
-
+    # Once for both, ours and kopf's: a credential plugin may be slow, or ask somebody.
+    try:
+        found = await log_in()
+    except LoginError as error:
+        log.error("logging in failed", error=error.message)  # noqa: TRY400 - the message says it all
+        raise SystemExit(1) from None
     async with (
-        open_operator(chosen, log_in) as parts,
+        open_operator(chosen, starting_with(found)) as parts,
         serve(parts, chosen.http_host, chosen.http_port) as port,
     ):
-        register(registry, parts)
         log.info("the operator starts", port=port, namespace=chosen.namespace)
         engine = asyncio.create_task(parts.run())
-        watching = asyncio.create_task(
-            kopf.operator(
-                registry=registry,
-                settings=settings(),
-                standalone=True,
-                clusterwide=True,
-                ready_flag=watches,
-            )
-        )
+        watching = asyncio.create_task(watch(parts, watches, starting_with(found)))
         listening = asyncio.create_task(_listen_again(watches, stop))
         stopping = asyncio.create_task(_wait(stop))
         ended, _ = await asyncio.wait(
@@ -101,7 +72,10 @@ def _listen(stop: asyncio.Event) -> None:
 
 
 async def _listen_again(watches: asyncio.Event, stop: asyncio.Event) -> None:
-    """Take the signals back from kopf, which took them at its start: its own way out waits five seconds for tasks of ours."""
+    """Take the signals back from kopf, which took them at its start.
+
+    Its own way out waits five seconds for tasks of ours.
+    """
     await watches.wait()
     _listen(stop)
 

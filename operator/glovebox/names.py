@@ -21,6 +21,10 @@ CATEGORY: Final = "glovebox"
 # The manager of every field that the operator writes, in objects and in status.
 FIELD_MANAGER: Final = "glovebox"
 FINALIZER: Final = f"{GROUP}/finalizer"
+# On profiles, stores and pins while something is bound to them. The guards know both: with the
+# finalizer a profile or store cannot be deleted, and the refusal tells the count.
+FINALIZER_IN_USE: Final = f"{GROUP}/in-use"
+ANNOTATION_USERS: Final = f"{GROUP}/users"
 
 # Labels. `managed-by` selects what our watches see; the guards match namespaces by
 # `experiment-uid`.
@@ -29,6 +33,9 @@ MANAGED_BY: Final = "glovebox"
 LABEL_EXPERIMENT_UID: Final = f"{GROUP}/experiment-uid"
 LABEL_EXPERIMENT: Final = f"{GROUP}/experiment"
 LABEL_TEAM: Final = f"{GROUP}/team"
+# Which replica keeps it once the work is shared out: by team, so that a team stays together.
+LABEL_SHARD: Final = f"{GROUP}/shard"
+SHARDS: Final = 64
 LABEL_PROFILE: Final = f"{GROUP}/profile"
 LABEL_COST_CENTER: Final = f"{GROUP}/cost-center"
 # Open: pods may start. Frozen, Sealed, Retained: the API server admits no pod any more, whether the
@@ -83,6 +90,7 @@ ADDITIVE_NAMES: Final = frozenset(
 )
 # In the operator's own namespace.
 SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
+LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 
@@ -120,6 +128,11 @@ def experiment_namespace(team: str, name: str, uid: str) -> str:
     suffix = short_hash(team, name, uid)
     readable = f"{EXPERIMENT_NAMESPACE_PREFIX}{team}-{name}".replace(".", "-").lower()
     return f"{readable[: DNS_LABEL_MAX - len(suffix) - 1].rstrip('-')}-{suffix}"
+
+
+def shard_of(team: str) -> str:
+    """Return the shard of everything that belongs to a team, "0" to "63"."""
+    return str(int.from_bytes(hashlib.sha256(team.encode()).digest()[:4], "big") % SHARDS)
 
 
 def label_value(text: str) -> str:

@@ -72,19 +72,13 @@ class Settings(BaseModel):
     leader_election: bool = Field(
         default=False,
         description=(
-            "Whether a Lease says which of several replicas works. The chart sets it; one process"
-            " outside of a cluster needs none."
+            "Whether a replica works only while it holds the Lease `glovebox-operator`. The chart"
+            " turns it on; an operator that runs alone on a machine does without."
         ),
-    )
-    lease_name: str = Field(
-        default="glovebox",
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        description="The Lease in the operator's namespace.",
     )
     identity: str = Field(
         default="",
-        max_length=200,
-        description="Who this replica is in the Lease. Empty: host name and a random suffix.",
+        description="Tells replicas apart in the Lease: the pod's name. Empty: one made at random.",
     )
     log_level: str = Field(
         default="INFO",

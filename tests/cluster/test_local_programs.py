@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local import programs
-from glovebox.local.errors import LocalError
-from glovebox.local.programs import Program, ensure_program
-from glovebox.local.toolchain import find_toolchain
+from glovebox_local import programs
+from glovebox_local.errors import LocalError
+from glovebox_local.programs import Program, ensure_program
+from glovebox_local.toolchain import find_toolchain
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TINY = Program(
     package=".",
     variables=(("main.word", "stamped"),),
     links=("kubectl",),
-    size="a tiny program",
+    title="a tiny program",
 )
 SOURCE = (
     'package main\n\nimport "os"\n\nvar word = "unset"\n\nfunc main() { os.Stdout.WriteString(word'
@@ -102,7 +102,7 @@ def test_a_program_that_does_not_compile_leaves_its_log_and_nothing_else(
 
 @pytest.fixture
 def cold(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Variables for a build that finds nothing compiled, so that it can be interrupted in the middle."""
+    """Variables for a build that finds nothing compiled, and can be interrupted in the middle."""
     # The Go that the session uses: another cache would have to fetch it first, on a machine
     # without.
     path = f"{find_toolchain('1.26').command.parent}:{os.environ['PATH']}"

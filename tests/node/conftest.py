@@ -1,4 +1,7 @@
-"""One cluster with one node for the whole test session; where no node can run, all of this is skipped, and says why."""
+"""One cluster with one node for the whole test session.
+
+Where no node can run, all of this is skipped, and says why.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.images import Image
-from glovebox.local.packages import node_obstacle
+from glovebox_local.images import Image
+from glovebox_local.packages import node_obstacle
 from support.cluster import build_before_the_first_test
 from support.node import NodeCluster, ensure_node_programs, running_node_cluster
 from support.operator_process import Operator, Team, declare_platform, running_operator
@@ -25,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     obstacle = node_obstacle()
     for item in items if obstacle else ():
         if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason=obstacle or ""))
+            item.add_marker(pytest.mark.skip(reason=f"NOT TESTED: {obstacle}"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -49,7 +52,10 @@ def glovebox_image(node_cluster: NodeCluster) -> Image:
 
 @pytest.fixture(scope="session")
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of the node below which an administrator makes volumes for caches; the operator may hand them out."""
+    """A folder of the node below which an administrator makes volumes for caches.
+
+    The operator may hand them out.
+    """
     return tmp_path_factory.mktemp("caches")
 
 
@@ -60,7 +66,10 @@ def operator(
     cache_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
-    """The operator in the gateway, with the chart installed: it reaches the API server and the store as pods do."""
+    """The operator in the gateway, with the chart installed.
+
+    It reaches the API server and the store as pods do.
+    """
     folder = tmp_path_factory.mktemp("operator")
     with running_operator(
         node_cluster.cluster, folder, glovebox_image.reference, host_paths=[str(cache_folder)]

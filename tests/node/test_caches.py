@@ -1,4 +1,6 @@
-"""A cache on a real node: filled once, read by many, writable by nobody, and never trusted without looking.
+"""A cache on a real node.
+
+Filled once, read by many, writable by nobody, and never trusted without looking.
 
 The volume is a folder of the node, which an administrator made: the one kind of volume that a node
     without a driver has.
@@ -27,7 +29,10 @@ FETCH_USER = 65532
 
 @pytest.fixture
 def disk(node_cluster: NodeCluster, platform: Team, team: Team, cache_folder: Path) -> Path:
-    """The folder behind the one volume of this team's class; its profile `<team>` delivers from there."""
+    """The folder behind the one volume of this team's class.
+
+    Its profile `<team>` delivers from there.
+    """
     folder = cache_folder / team.name
     folder.mkdir()
     # The kubelet hands no folder of the node over to a pod's group: whoever makes the volume has

@@ -1,4 +1,7 @@
-"""The operator as the chart deploys it: a pod under its own service account, in the image of the Dockerfile."""
+"""The operator as the chart deploys it.
+
+A pod under its own service account, in the image of the Dockerfile.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.operator_process import OPERATOR_NAMESPACE
+from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from support.operator_process import CHART, Operator, Team, experiment_spec, install_chart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
 
 
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 def deployed(
     node_cluster: NodeCluster, platform: Team, operator: Operator, glovebox_image: Image
 ) -> Iterator[None]:
-    """The chart with its Deployment, in place of the process in the gateway: as a platform installs it."""
+    """The chart with its Deployment, in place of the process in the gateway.
+
+    As a platform installs it.
+    """
     del platform
     repository, _, digest = glovebox_image.reference.partition("@")
     values = (

@@ -1,4 +1,7 @@
-"""The demonstration as root starts it: with a node, so that the Experiment runs, is sealed, and is verified from outside."""
+"""The demonstration as root starts it.
+
+With a node, so that the Experiment runs, is sealed, and is verified from outside.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.cgroups import hierarchies
+from glovebox_local.cgroups import hierarchies
 
 if TYPE_CHECKING:
     from support.node import NodeCluster

@@ -1,4 +1,7 @@
-"""kill -9 of the kubelet, the operator and the store while runs run on a real node: one start, one outcome, one seal, every result."""
+"""kill -9 of the kubelet, the operator and the store while runs run on a real node.
+
+One start, one outcome, one seal, every result.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from support.operator_process import Operator, Team, experiment_spec, profile_sp
 from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from glovebox.local.images import Image
-    from glovebox.local.part import Part
+    from glovebox_local.images import Image
+    from glovebox_local.part import Part
     from support.node import NodeCluster
 
 RUNS = 20
@@ -76,7 +79,10 @@ def test_twenty_runs_under_fire_start_once_and_end_sealed_once_with_every_result
 
 
 def expect_one_life(node_cluster: NodeCluster, team: Team, name: str, outcome: str) -> None:
-    """Look at a run from all sides: its status, its Job, its pod, what its program said, and what lies in the store."""
+    """Look at a run from all sides.
+
+    Its status, its Job, its pod, what its program said, and what lies in the store.
+    """
     status = team.expect("Experiment", name, "Sealed", timeout=120)["status"]
     namespace = status["namespace"]
     said = node_cluster.cluster.kubectl("logs", "-n", namespace, f"job/{RUN_JOB}").stdout
@@ -129,17 +135,10 @@ def test_what_a_dead_kubelet_missed_is_told_when_it_is_back(
     container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
     node.kubelet.kill()
     try:
-        running = [
-            "ctr",
-            "--address=/run/containerd/containerd.sock",
-            "--namespace=k8s.io",
-            "tasks",
-            "list",
-        ]
         ended = lambda: (  # noqa: E731
             not any(
                 container in line and "RUNNING" in line
-                for line in node.namespaces.run(running).splitlines()
+                for line in node.ctr("tasks", "list").splitlines()
             )
         )
         eventually(ended, what="the program has ended")

@@ -1,4 +1,7 @@
-"""Datasets from images on a real node: mounted read-only to the bottom, hashed before the run, and never believed."""
+"""Datasets from images on a real node.
+
+Mounted read-only to the bottom, hashed before the run, and never believed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.images import write_image
+from glovebox_local.images import write_image
 from node.test_runs import ATTEMPTS, OTHER, ROWS, Run
 from support.operator_process import Team, profile_spec
 

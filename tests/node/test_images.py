@@ -1,4 +1,7 @@
-"""Images from the project's own Dockerfiles: the same tree gives the same digest, and what is inside is what runs."""
+"""Images from the project's own Dockerfiles.
+
+The same tree gives the same digest, and what is inside is what runs.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.image_build import GLOVEBOX, TRAINER, ensure_image, find_uv, image_key
-from glovebox.local.paths import cache_dir
+from glovebox_local.image_build import GLOVEBOX, TRAINER, ensure_image, find_uv, image_key
+from glovebox_local.paths import cache_dir
 from support.node import REPOSITORY
 from support.operator_process import Team, experiment_spec, profile_spec
 
 if TYPE_CHECKING:
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
 
 

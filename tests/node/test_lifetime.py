@@ -1,4 +1,7 @@
-"""Two nodes beside another environment; and an end that leaves nothing on the machine, whoever was killed before."""
+"""Two nodes beside another environment.
+
+And an end that leaves nothing on the machine, whoever was killed before.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.cgroups import hierarchies, sweep_dead
-from glovebox.local.environment import Description, Environment
-from glovebox.local.paths import StateDir
-from glovebox.local.processes import ProcessRecord
+from glovebox_local.cgroups import hierarchies, sweep_dead
+from glovebox_local.environment import Description, Environment
+from glovebox_local.paths import StateDir
+from glovebox_local.processes import ProcessRecord
 from support.api import path_of
 from support.cluster import Cluster
 from support.node import NodeCluster
@@ -75,7 +78,10 @@ class Traces:
 
 
 def _inhabitants(environment: Environment) -> list[ProcessRecord]:
-    """Return the processes of an environment: the recorded ones, all that live in its nodes, and those of its pods."""
+    """Return the processes of an environment.
+
+    The recorded ones, all that live in its nodes, and those of its pods.
+    """
     worlds = {Path(f"/proc/{node.holder.pid}/ns/pid").readlink() for node in environment.nodes}
     found = {record for part in environment.parts if (record := part.record)}
     for process in Path("/proc").glob("[0-9]*"):

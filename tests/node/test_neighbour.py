@@ -1,4 +1,7 @@
-"""A neighbour that takes all it can get: it is bounded, its status says by what, and others and the operator go on."""
+"""A neighbour that takes all it can get.
+
+It is bounded, its status says by what, and others and the operator go on.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from support.noise import (
 )
 
 if TYPE_CHECKING:
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
     from support.operator_process import Operator, Team
 

@@ -1,4 +1,7 @@
-"""A node of the local cluster: it runs pods under their restrictions, gives them names, and enforces network policies."""
+"""A node of the local cluster.
+
+It runs pods under their restrictions, gives them names, and enforces network policies.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glovebox.local.errors import LocalError
-from glovebox.local.http_check import HealthCheck
-from glovebox.local.programs import KUBERNETES, program_folder
+from glovebox_local.errors import LocalError
+from glovebox_local.http_check import HealthCheck
+from glovebox_local.programs import KUBERNETES, program_folder
 from support.api import ApiError, path_of
 from support.waiting import eventually
 
@@ -28,7 +31,7 @@ def _policy(name: str, **spec: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def scene(node_cluster: NodeCluster) -> NodeCluster:
-    """Namespace `scene` (restricted) with a server behind a service, a good client and a bad one."""
+    """Namespace `scene` (restricted): a server behind a service, a good client, a bad one."""
     node_cluster.api.create_namespace("scene", {"pod-security.kubernetes.io/enforce": "restricted"})
     node_cluster.create_pod("scene", "server", SERVE, labels={"app": "web"})
     node_cluster.create_pod("scene", "good", labels={"role": "good"})

@@ -1,4 +1,7 @@
-"""Real packets against the walls: the whole table of what reaches what, and again after everything that could open one."""
+"""Real packets against the walls.
+
+The whole table of what reaches what, and again after everything that could open one.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from support.wire import ASK, listening_command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glovebox.local.images import Image
+    from glovebox_local.images import Image
     from support.node import NodeCluster
     from support.operator_process import Operator, Team
 
@@ -146,7 +149,7 @@ def test_a_foreign_policy_that_opens_everything_is_gone_at_once(scene: Scene) ->
 
 
 def test_no_pod_is_born_outside_the_walls(scene: Scene) -> None:
-    """The first pod that admission lets a tenant start, and a run, ask from their first instruction on."""
+    """A run, and the first pod that admission lets a tenant start, ask from the first moment."""
     places = {
         key: scene.places[key].question
         for key, is_open in VERDICTS["C's run"].items()

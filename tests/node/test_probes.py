@@ -1,4 +1,7 @@
-"""The probe in a real pod: on a network that enforces policies it proves isolation, on one that does not it says so."""
+"""The probe in a real pod.
+
+On a network that enforces policies it proves isolation, on one that does not it says so.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glovebox.local.operator_process import OPERATOR_USER
+from glovebox_local.operator_process import OPERATOR_USER
 from support.api import path_of
 from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec, profile_spec
 from support.waiting import eventually

@@ -1,4 +1,7 @@
-"""Runs of experiments on a real node: pinned inputs that only can be read, user code, artifacts, the seal."""
+"""Runs of experiments on a real node.
+
+Pinned inputs that only can be read, user code, artifacts, the seal.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,10 @@ def missing(asked: Asked, liar: Liar) -> Answered:
 
 @pytest.fixture(scope="module")
 def faulty_store(node_cluster: NodeCluster, platform: Team) -> Iterator[dict[str, Any]]:
-    """The store `faulty`: the real one behind a proxy that lies about reads as soon as it is given a lie."""
+    """The store `faulty`.
+
+    The real one behind a proxy that lies about reads as soon as it is given a lie.
+    """
     told: dict[str, Any] = {}
 
     def lie(asked: Asked, liar: Liar) -> Answered | None:

@@ -1,4 +1,7 @@
-"""A cluster and a store of a test session's own: real processes, which die with the test process however it ends."""
+"""A cluster and a store of a test session's own.
+
+Real processes, which die with the test process however it ends.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from glovebox.local.audit import read_audit_log
-from glovebox.local.environment import Description, Environment
-from glovebox.local.errors import LocalError
-from glovebox.local.nodes import remove_leftovers
-from glovebox.local.paths import StateDir
-from glovebox.local.programs import ETCD, HELM, KUBERNETES, ensure_program, program_folder
-from glovebox.local.progress import terminal
+from glovebox_local.audit import read_audit_log
+from glovebox_local.environment import Description, Environment
+from glovebox_local.errors import LocalError
+from glovebox_local.nodes import remove_leftovers
+from glovebox_local.paths import StateDir
+from glovebox_local.programs import HELM, KUBERNETES, PLANE_PROGRAMS, program_folder
+from glovebox_local.programs import ensure_programs as build_programs
+from glovebox_local.progress import terminal
 from support.api import Api, path_of
 
 if TYPE_CHECKING:
@@ -23,9 +27,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from glovebox.local.part import Part
-    from glovebox.local.progress import Progress
-    from glovebox.local.seaweedfs_config import Keys, StoreAccess
+    from glovebox_local.part import Part
+    from glovebox_local.progress import Progress
+    from glovebox_local.seaweedfs_config import Keys, StoreAccess
 
 _TIMEOUT = 100.0
 
@@ -208,7 +212,10 @@ class Cluster:
         )
 
     def audit(self) -> list[dict[str, Any]]:
-        """Return all audit events so far: who asked what, and for our own kinds the whole request and answer."""
+        """Return all audit events so far.
+
+        Who asked what, and for our own kinds the whole request and answer.
+        """
         return read_audit_log(self.environment.control_plane.audit_log)
 
     def _kubeconfig(self, user: str | None, groups: Sequence[str]) -> Path:
@@ -251,14 +258,13 @@ class Cluster:
 
 def ensure_programs(progress: Progress) -> None:
     """Build what the cluster and its tools need, where the cache does not have it."""
-    for program in (ETCD, KUBERNETES, HELM):
-        ensure_program(program, progress)
+    build_programs(PLANE_PROGRAMS, progress)
 
 
 def build_before_the_first_test(
     session: pytest.Session, folder: Path, build: Callable[[Progress], None]
 ) -> None:
-    """Build where no test's time limit counts and progress can be seen, when any test of a folder is to run."""
+    """Build before the first test of a folder, where no time limit counts and it can be seen."""
     if session.config.option.collectonly or not any(
         folder in item.path.parents for item in session.items
     ):

@@ -18,14 +18,14 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 
-from glovebox.local.gateway import GATEWAY_IP
-from glovebox.local.namespaces import visiting_network
+from glovebox_local.gateway import GATEWAY_IP
+from glovebox_local.namespaces import visiting_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from glovebox.local.namespaces import NamespacesOf
     from glovebox.store.connection import Credentials
+    from glovebox_local.namespaces import NamespacesOf
 
 _HOP = {
     "host",

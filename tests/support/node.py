@@ -1,16 +1,21 @@
-"""A cluster with nodes that run pods, and what tests ask of pods: start one, run something in it, see whether a packet arrives."""
+"""A cluster with nodes that run pods, and what tests ask of pods.
+
+Start one, run something in it, see whether a packet arrives.
+"""
 
 from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glovebox.local.image_build import GLOVEBOX, ensure_image
-from glovebox.local.images import Image, write_image
-from glovebox.local.packages import node_obstacle
-from glovebox.local.programs import NODE_PROGRAMS, ensure_program
+from glovebox_local.image_build import GLOVEBOX, ensure_image
+from glovebox_local.images import Image, write_image
+from glovebox_local.packages import node_obstacle
+from glovebox_local.programs import NODE_PROGRAMS
+from glovebox_local.programs import ensure_programs as build_programs
 from support.api import path_of
 from support.cluster import Cluster, ensure_programs, running_cluster
 from support.waiting import eventually
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from glovebox.local.progress import Progress
+    from glovebox_local.progress import Progress
     from support.api import Api
 
 # The tools that tests call in a pod, all of them busybox.
@@ -50,16 +55,17 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def ensure_node_programs(progress: Progress) -> None:
-    """Build what a cluster with nodes needs, and the image of Glovebox, where the cache does not have it."""
+    """Build what a cluster with nodes needs, and the image of Glovebox."""
     ensure_programs(progress)
-    for program in NODE_PROGRAMS:
-        ensure_program(program, progress)
+    build_programs(NODE_PROGRAMS, progress)
     ensure_image(GLOVEBOX, REPOSITORY, progress)
 
 
 @contextmanager
 def running_node_cluster(root: Path, *, nodes: int = 1) -> Iterator[NodeCluster]:
-    """Start a cluster with nodes and a store, with the tests' image on every node; end all of it afterwards.
+    """Start a cluster with nodes and a store, with the tests' image on every node.
+
+    End all of it afterwards.
 
     Ask `node_obstacle` first, and skip loudly. Must be entered in the main thread.
     """
@@ -110,10 +116,10 @@ class NodeCluster:
         """Wait until these pods are ready."""
         for name in names:
             eventually(
-                lambda name=name: self._is_ready(namespace, name),
+                partial(self._is_ready, namespace, name),
                 what=f"pod {namespace}/{name} is ready",
                 timeout=60,
-            )  # type: ignore[misc]
+            )
 
     def ip_of(self, namespace: str, name: str) -> str:
         """Return the address of a pod."""
@@ -174,7 +180,10 @@ def pod_of(
     labels: dict[str, str] | None = None,
     node: str | None = None,
 ) -> dict[str, Any]:
-    """Return a pod that fits the restricted Pod Security standard; `/shared` is written by its init container and read-only after."""
+    """Return a pod that fits the restricted Pod Security standard.
+
+    `/shared` is written by its init container and read-only after.
+    """
     unprivileged = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},

@@ -5,15 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from glovebox.local.namespaces import visiting_network
-from glovebox.local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER, operator_part
-from glovebox.local.part import Part
-from glovebox.local.ports import choose_ports
+from glovebox_local.namespaces import visiting_network
+from glovebox_local.operator_process import OPERATOR_NAMESPACE, OPERATOR_USER, operator_part
+from glovebox_local.part import Part
+from glovebox_local.ports import choose_ports
 from support.api import path_of
 from support.cluster import Cluster
 from support.waiting import eventually
@@ -34,6 +35,22 @@ PLURALS = {
     "IsolationProfile": "isolationprofiles",
     "ObjectStore": "objectstores",
 }
+
+
+def quiet(*operators: Operator) -> None:
+    """Wait until these have nothing due and have sent no write for a second."""
+    seen: tuple[float, float] = (-1.0, 0.0)
+
+    def look() -> bool | None:
+        nonlocal seen
+        writes = sum(operator.writes() for operator in operators)
+        if writes != seen[0] or any(
+            operator.metric("glovebox_queue_depth") for operator in operators
+        ):
+            seen = writes, time.monotonic()
+        return time.monotonic() - seen[1] > 1 or None
+
+    eventually(look, what="the operator is quiet", timeout=60)
 
 
 def install_chart(cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER,)) -> None:
@@ -135,9 +152,10 @@ class Operator:
         return total
 
     def writes(self) -> float:
-        """Return how many writes it has sent to the API server."""
+        """Return how many writes it has sent to the API server, but for those of leading at all."""
         return sum(
             self.metric("glovebox_kube_requests_total", verb=verb)
+            - self.metric("glovebox_kube_requests_total", verb=verb, resource="leases")
             for verb in ("POST", "PUT", "PATCH", "DELETE", "DELETECOLLECTION")
         )
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glovebox.local.processes import start_program
-from glovebox.local.seaweedfs import find_weed
 from glovebox.store.connection import Credentials
+from glovebox_local.processes import start_program
+from glovebox_local.seaweedfs import find_weed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

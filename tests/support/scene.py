@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from glovebox.local.errors import LocalError
-from glovebox.local.part import Part, PartSpec
-from glovebox.local.programs import KUBERNETES, program_folder
+from glovebox_local.errors import LocalError
+from glovebox_local.part import Part, PartSpec
+from glovebox_local.programs import KUBERNETES, program_folder
 from support.api import Api, path_of
 from support.operator_process import BREAK_GLASS, Team, experiment_spec, profile_spec
 from support.waiting import eventually
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-    from glovebox.local.namespaces import NamespacesOf
+    from glovebox_local.namespaces import NamespacesOf
     from support.node import NodeCluster
 
 PLAIN = "plain"

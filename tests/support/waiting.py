@@ -12,6 +12,18 @@ T = TypeVar("T")
 _INTERVAL = 0.05
 
 
+def lasting(look: Callable[[], object], *, what: str, seconds: float) -> None:
+    """Fail as soon as `look` is false within so many seconds: for what must *not* happen.
+
+    Prefer an event after which it would have happened; this is for where there is none.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = look()
+        assert value, f"did not last: {what}; {end - time.monotonic():.1f} s before the end"
+        time.sleep(_INTERVAL * 4)
+
+
 def eventually(look: Callable[[], T | None], *, what: str, timeout: float = 15.0) -> T:
     """Return the first truthy value that `look` returns; fail with `what` and the last value after `timeout` seconds.
 

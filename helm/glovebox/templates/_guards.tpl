@@ -10,6 +10,25 @@ namespaceSelector:
     - {key: glovebox.dev/experiment-uid, operator: Exists}
 {{- end }}
 
+{{- define "glovebox.guard.otherNamespaces" -}}
+namespaceSelector:
+  matchExpressions:
+    - {key: glovebox.dev/experiment-uid, operator: DoesNotExist}
+{{- end }}
+
+{{/*
+Labels of a guard, and whether it outlives the release: what is sealed stays sealed when the operator is taken away.
+*/}}
+{{- define "glovebox.guard.metadata" -}}
+labels:
+  {{- include "glovebox.labels" . | nindent 2 }}
+  app.kubernetes.io/component: guard
+{{- if .Values.guards.keep }}
+annotations:
+  helm.sh/resource-policy: keep
+{{- end }}
+{{- end }}
+
 {{- define "glovebox.guard.binding" -}}
 {{- $context := index . 0 -}}
 {{- $name := index . 1 -}}
@@ -18,8 +37,7 @@ apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
 metadata:
   name: {{ $name }}
-  labels:
-    {{- include "glovebox.labels" $context | nindent 4 }}
+  {{- include "glovebox.guard.metadata" $context | nindent 2 }}
 spec:
   policyName: {{ $name }}
   validationActions: [Deny, Audit]

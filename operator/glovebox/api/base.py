@@ -66,15 +66,15 @@ class Metadata(TolerantModel):
 
 
 class Status(TolerantModel):
-    """What every status holds: the generation that it speaks of, and the conditions."""
+    """What every status holds: the observed generation, and the conditions."""
 
     observed_generation: int = Field(
         default=-1,
         ge=-1,
         json_schema_extra={"format": "int64"},
         description=(
-            "The `metadata.generation` that this status speaks of. It is -1 until the operator has"
-            " looked for the first time, so that a fresh object never looks healthy."
+            "The `metadata.generation` that this status was computed for. It is -1 until the first"
+            " reconciliation, so that a new object never looks healthy."
         ),
     )
     conditions: tuple[Condition, ...] = Field(
@@ -82,8 +82,8 @@ class Status(TolerantModel):
         max_length=32,
         json_schema_extra=list_map("type"),
         description=(
-            "What is known of this object, one entry per question. `Ready` sums up; `Reconciling`"
-            " and `Stalled` are there only while true."
+            "Observations of this object, one entry per type. `Ready` summarises; `Reconciling` and"
+            " `Stalled` are present only while true."
         ),
     )
 
@@ -133,15 +133,15 @@ class Resource(TolerantModel, Generic[SpecT, StatusT]):
 
     @property
     def uid(self) -> str:
-        """The object's UID: the only identity that survives deleting and creating anew under one name."""
+        """The object's UID: a recreated object of the same name has another one."""
         return self.metadata.uid
 
     @property
     def why_not_ready(self) -> str | None:
-        """What keeps others from relying on this object, in a few words; None when it is Ready in its newest form."""
+        """Why others must not rely on this object; None when its newest generation is Ready."""
         ready = self.status.condition(READY)
         if ready is None or self.status.observed_generation != self.metadata.generation:
-            return "it was not looked at yet"
+            return "it was not reconciled yet"
         return None if ready.is_true else ready.message or ready.reason
 
     @property

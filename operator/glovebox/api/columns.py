@@ -22,9 +22,7 @@ def _of(condition: str, field: str) -> str:
     return f'.status.conditions[?(@.type=="{condition}")].{field}'
 
 
-_READY: Final = _column(
-    "Ready", _of("Ready", "status"), "Whether everything holds that the object asks for."
-)
+_READY: Final = _column("Ready", _of("Ready", "status"), "Whether the object can be relied on.")
 _REASON: Final = _column("Reason", _of("Ready", "reason"), "Why it is Ready or not, in one word.")
 _AGE: Final = _column(
     "Age", ".metadata.creationTimestamp", "Time since the object was created.", column_type="date"
@@ -109,19 +107,19 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _column(
             "Lock",
             _of("LockProven", "status"),
-            "Whether object lock was proven to hold.",
+            "Whether the checks of object lock passed.",
             priority=WIDE,
         ),
         _column(
             "Scope",
             _of("CredentialScopeProven", "status"),
-            "Whether the scope of issued credentials was proven.",
+            "Whether the checks of the scope of issued credentials passed.",
             priority=WIDE,
         ),
         _column(
             "Proven",
             ".status.lastVerifiedTime",
-            "Time since all proofs were last tried.",
+            "Time since all conformance checks were last made.",
             column_type="date",
             priority=WIDE,
         ),

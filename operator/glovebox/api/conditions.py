@@ -1,15 +1,15 @@
 """Conditions: the model of one, and the name of every type that Glovebox writes.
 
 The reason words are in `glovebox.api.reasons`. What a condition means for waiting programs
-(kstatus, Argo CD, Flux):
-`Reconciling` and `Stalled` are present only while true and never both; a permanent failure sets
-`Stalled` beside
-`Ready=False`; what could not be proven is `Unknown`, never `True`.
+(kstatus, Argo CD, Flux): `Reconciling` and `Stalled` are present only while true and never both; a
+permanent failure sets `Stalled` beside `Ready=False`; what was not observed is `Unknown`, never
+`True`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -24,7 +24,7 @@ STALLED: Final = "Stalled"
 VERIFIED: Final = "Verified"
 DRIFT_DETECTED: Final = "DriftDetected"
 
-# ObjectStore: one condition per proof.
+# ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
 LOCK_PROVEN: Final = "LockProven"
 CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
@@ -40,6 +40,134 @@ CREDENTIALS_FRESH: Final = "CredentialsFresh"
 SUCCEEDED: Final = "Succeeded"
 SEALED: Final = "Sealed"
 PLATFORM_CHANGED: Final = "PlatformChanged"
+
+
+@dataclass(frozen=True, slots=True)
+class TypeMeaning:
+    """What a condition type answers, for the reference page.
+
+    Attributes:
+        kinds: The kinds that have it.
+        true: What `True` says.
+        false: What `False` says.
+        unknown: What `Unknown` says; empty where it does not occur.
+    """
+
+    kinds: str
+    true: str
+    false: str
+    unknown: str = ""
+
+
+# By type, in the order of the reference page; a test refuses a type without an entry.
+TYPE_MEANINGS: Final = {
+    READY: TypeMeaning(
+        "every kind",
+        "the object can be relied on; for an Experiment, its namespace is provisioned",
+        "it cannot; the reason names the first condition that keeps it from being Ready",
+        "not observed yet, or not observable for longer than the grace time",
+    ),
+    RECONCILING: TypeMeaning(
+        "every kind",
+        "the operator is working on the object, or waits for something",
+        "does not occur: the condition is absent then",
+    ),
+    STALLED: TypeMeaning(
+        "every kind",
+        "the operator cannot continue until a person changes something",
+        "does not occur: the condition is absent then",
+    ),
+    VERIFIED: TypeMeaning(
+        "DatasetPin, FeatureSetPin",
+        "everything that is pinned was found as it was pinned",
+        "something differs, is missing, or could not be read",
+        "being read for the first time",
+    ),
+    DRIFT_DETECTED: TypeMeaning(
+        "DatasetPin, Experiment",
+        "something differs from what is declared or pinned",
+        "nothing differs, or the difference was repaired",
+        "not compared yet",
+    ),
+    VERSIONING_PROVEN: TypeMeaning(
+        "ObjectStore",
+        "overwritten versions keep their bytes",
+        "a version lost its bytes, or versioning is off",
+        "the check could not be made",
+    ),
+    LOCK_PROVEN: TypeMeaning(
+        "ObjectStore",
+        "locked versions survived every attempt to delete, overwrite, shorten or bypass",
+        "an attempt succeeded, or the bucket has no lock",
+        "the check could not be made",
+    ),
+    CONDITIONAL_WRITES_PROVEN: TypeMeaning(
+        "ObjectStore",
+        "a second write with `If-None-Match: *` is refused",
+        "the second write replaced the object",
+        "the check could not be made",
+    ),
+    CREDENTIAL_SCOPE_PROVEN: TypeMeaning(
+        "ObjectStore",
+        "issued credentials work below their own prefix and nowhere else",
+        "issued credentials could do more than they may",
+        "the check could not be made, or `spec.sts` is not set",
+    ),
+    INPUTS_VERIFIED: TypeMeaning(
+        "Experiment",
+        "every input is bound, and its pin is still as it was bound",
+        "a pin is missing, not Ready, or no longer what was bound",
+        "not observed yet, or the pin could not be checked for longer than the grace time",
+    ),
+    NAMESPACE_READY: TypeMeaning(
+        "Experiment",
+        "the namespace and every declared object in it were seen in place",
+        "an object is missing, differs, or was refused",
+        "not observed yet, or the API server does not answer",
+    ),
+    ISOLATED: TypeMeaning(
+        "Experiment",
+        "the isolation check passed for the network policies of now",
+        "the check found an open route, or an isolation object is missing",
+        "not checked, outdated, or the check proved nothing",
+    ),
+    QUOTA_APPLIED: TypeMeaning(
+        "Experiment",
+        "ResourceQuota and LimitRange were seen in place",
+        "one is missing, differs, or was refused",
+        "not observed yet",
+    ),
+    ARTIFACTS_PROTECTED: TypeMeaning(
+        "Experiment",
+        "the store's object lock passed its checks",
+        "it did not, or the retention cannot be kept",
+        "the store was not checked yet",
+    ),
+    CREDENTIALS_FRESH: TypeMeaning(
+        "Experiment",
+        "the run's credentials are valid and renewed in time; after the seal: they were removed",
+        "none are issued",
+        "not issued yet, or the store could not be asked for longer than the grace time",
+    ),
+    SUCCEEDED: TypeMeaning(
+        "Experiment",
+        "the run ended with exit code 0",
+        "the run is over and failed",
+        "no run, not started, or running",
+    ),
+    SEALED: TypeMeaning(
+        "Experiment",
+        "the results are listed, signed and locked",
+        "not yet, or sealing failed and is retried",
+        "not observed yet",
+    ),
+    PLATFORM_CHANGED: TypeMeaning(
+        "Experiment",
+        "profile or store were edited or deleted after they were bound; the bound settings hold",
+        "profile and stores are as bound",
+        "not compared yet",
+    ),
+}
 
 TRUE: Final = "True"
 FALSE: Final = "False"
@@ -59,33 +187,27 @@ class Condition(BaseModel):
         hide_input_in_errors=True,
     )
 
-    type: str = Field(
-        max_length=316, description="The question that this condition answers, one CamelCase word."
-    )
+    type: str = Field(max_length=316, description="Type of the condition, one CamelCase word.")
     status: Literal["True", "False", "Unknown"] = Field(
-        description=(
-            "The answer: `True`, `False`, or `Unknown` when it could not be found out or proven."
-        )
+        description=("`True`, `False`, or `Unknown` when the operator could not observe it.")
     )
     observed_generation: int | None = Field(
         default=None,
         ge=0,
         json_schema_extra={"format": "int64"},
-        description="The `metadata.generation` that the answer speaks of.",
+        description="The `metadata.generation` for which this was observed.",
     )
     last_transition_time: AwareDatetime = Field(description="When `status` last changed.")
     reason: str = Field(
         min_length=1,
         max_length=1024,
         pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-        description=(
-            "Why, as one CamelCase word; the same word is used in Events, metrics and runbooks."
-        ),
+        description=("Why, as one CamelCase word; the same word is used in Events and metrics."),
     )
     message: str = Field(
         default="",
         max_length=MESSAGE_MAX,
-        description="Why, for a person: what was found, and the next step.",
+        description="Why, for a person: what was observed, and what to do.",
     )
 
     @property

@@ -127,4 +127,9 @@ def crd_files(directory: Path) -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(generated.main(crd_files, Path("crds"), module="glovebox.api.crd_export"))
+    # The folder `crds/` holds links to these: the chart is packaged and must have the files themselves.
+    sys.exit(
+        generated.main(
+            crd_files, Path("helm/glovebox/files/crds"), module="glovebox.api.crd_export"
+        )
+    )

@@ -1,8 +1,7 @@
 """DatasetPin: these exact object versions in this store are the dataset.
 
-The spec cannot be changed: a new state of the data is a new pin that `supersedes` the old one. Only
-    what is read from the
-store counts; nothing that the spec claims about content is believed without reading it.
+The spec is immutable: a new state of the data is a new pin that `supersedes` the old one. Only
+what is read from the store counts; no claim of the spec about content is trusted unread.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ from glovebox.api.validity import Validity
 
 PIN_FROZEN = rule(
     "self == oldSelf",
-    "must stay as it was created: a pin stands for exact content. Create a new pin with the changed"
-    " spec and let it name this one under `spec.supersedes`",
+    "is immutable: a pin identifies exact content. Create a new pin with the changed spec, and name"
+    " this pin in its `spec.supersedes`",
     reason=FORBIDDEN,
 )
 NOT_ITS_OWN_SUCCESSOR = rule(
@@ -107,7 +106,7 @@ class DatasetSource(Model):
 
 
 class ProvenanceCode(Model):
-    """The program that made the data."""
+    """The program that produced the data."""
 
     repository: str = Field(
         min_length=1, max_length=512, description="URL of the source repository."
@@ -126,17 +125,19 @@ class Provenance(Model):
         default=(),
         max_length=64,
         json_schema_extra=list_set(),
-        description="Names of the DatasetPins, in the same namespace, that the data was made from.",
+        description="Names of the DatasetPins, in the same namespace, that the data was derived from.",
     )
-    code: ProvenanceCode | None = Field(default=None, description="The program that made the data.")
+    code: ProvenanceCode | None = Field(
+        default=None, description="The program that produced the data."
+    )
     image: ImageReference | None = Field(
-        default=None, description="The container image that made the data, by digest."
+        default=None, description="The container image that produced the data, by digest."
     )
     authors: tuple[Word, ...] = Field(
         default=(),
         max_length=64,
         json_schema_extra=list_set(),
-        description="The people or teams who made the data.",
+        description="The people or teams who produced the data.",
     )
 
 
@@ -149,14 +150,14 @@ class Verification(Model):
         le=31536000,
         json_schema_extra={"format": "int32"},
         description=(
-            "Seconds between two checks by listing: every pinned version still there, not hidden,"
-            " of the same size and ETag. Content is not read again."
+            "Seconds between two checks by listing: whether every pinned version still exists, is"
+            " not hidden, and has the same size and ETag. Content is not read again."
         ),
     )
 
 
 class DatasetPinSpec(Model):
-    """What is pinned. It cannot be changed."""
+    """What is pinned. Immutable."""
 
     model_config = ConfigDict(json_schema_extra=rules(PIN_FROZEN))
 
@@ -176,11 +177,11 @@ class DatasetPinSpec(Model):
         default=None,
         description=(
             "Expected content root (`sha256:` and 64 hex digits). Other content is refused. When"
-            " absent: what is found is pinned, and reported in `status.digest`."
+            " absent: the observed content is pinned, and its root reported in `status.digest`."
         ),
     )
     description: Text = Field(default="", description="What the dataset is, in words.")
-    owner: Word = Field(default="", description="Person or team that answers for the dataset.")
+    owner: Word = Field(default="", description="Person or team responsible for the dataset.")
     license: Word = Field(
         default="",
         description=(
@@ -190,8 +191,7 @@ class DatasetPinSpec(Model):
     classification: Literal["Public", "Internal", "Confidential", "Restricted"] | None = Field(
         default=None,
         description=(
-            "How confidential the data is. Recorded and shown; it grants and denies nothing by"
-            " itself."
+            "How confidential the data is. Recorded and shown; it does not grant or deny anything."
         ),
     )
     provenance: Provenance | None = Field(default=None, description="Where the data came from.")
@@ -224,7 +224,7 @@ class PinManifest(TolerantModel):
 
 
 class PinFindings(TolerantModel):
-    """What the last check found wrong, counted."""
+    """The findings of the last check, counted."""
 
     changed: int = Field(
         default=0,
@@ -236,15 +236,15 @@ class PinFindings(TolerantModel):
         default=0,
         ge=0,
         json_schema_extra={"format": "int64"},
-        description="Pinned versions that are gone.",
+        description="Pinned versions that no longer exist.",
     )
     hidden: int = Field(
         default=0,
         ge=0,
         json_schema_extra={"format": "int64"},
         description=(
-            "Pinned versions behind a delete marker or a newer version: still readable by version,"
-            " no longer what a listing shows."
+            "Pinned versions behind a delete marker or a newer version: still readable by version"
+            " id, but not what a plain listing shows."
         ),
     )
     extra: int = Field(
@@ -267,8 +267,53 @@ class PinFindings(TolerantModel):
     )
 
 
+class PinProgress(TolerantModel):
+    """How far the work on the pin has come. Written about every ten seconds."""
+
+    phase: Literal["Listing", "Hashing", "Verifying"] = Field(
+        description=(
+            "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`: comparing"
+            " them with the store."
+        )
+    )
+    objects: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Objects that are done, those of interrupted attempts included.",
+    )
+    objects_total: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Objects to do. Absent while that is not known.",
+    )
+    bytes: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Size of the objects that are done (bytes).",
+    )
+    bytes_total: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Size of all objects (bytes). Absent while that is not known.",
+    )
+    bytes_per_second: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Bytes done per second, recently.",
+    )
+    updated_time: Time = Field(description="When this was written.")
+
+
 class DatasetPinStatus(Status):
-    """What was resolved and verified. Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`."""
+    """What was resolved and verified.
+
+    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`.
+    """
 
     digest: str = Field(
         default="",
@@ -312,14 +357,18 @@ class DatasetPinStatus(Status):
         default=None, description="When the pin was last checked by listing."
     )
     findings: PinFindings | None = Field(
-        default=None, description="What the last check found wrong. Absent when nothing was."
+        default=None, description="The findings of the last check. Absent when there are none."
+    )
+    progress: PinProgress | None = Field(
+        default=None,
+        description="How far the work on the pin has come. Absent while there is none.",
     )
 
 
 class DatasetPin(Resource[DatasetPinSpec, DatasetPinStatus]):
     """A dataset pin says that exactly these object versions are the dataset.
 
-    It cannot be changed; a new state of the data is a new pin.
+    It is immutable; a new state of the data is a new pin.
     """
 
     KIND: ClassVar[str] = "DatasetPin"

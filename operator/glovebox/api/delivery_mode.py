@@ -1,4 +1,4 @@
-"""How pinned datasets come into the pods of experiments: one mode per profile, with the settings that this mode needs and no others.
+"""How pinned datasets are delivered into pods: one mode per profile, with its settings only.
 
 In every mode the bytes are compared with the pin before any code of the team runs. Feature
 definitions are delivered with the plan, whatever the mode.
@@ -25,7 +25,7 @@ class CacheDelivery(Model):
         description=(
             "StorageClass of the cache volumes. Its volumes must be mountable by many nodes at once"
             " (ReadOnlyMany), or every pod must run on one node. Empty: volumes that an"
-            " administrator has made, without a class."
+            " administrator created, without a class."
         ),
     )
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(
@@ -38,14 +38,14 @@ class CacheDelivery(Model):
     minimum_size: Quantity = Field(
         default="1Gi",
         description=(
-            "The least that is claimed (bytes). A pin that is larger claims its own size and a"
-            " tenth more."
+            "Smallest volume that is claimed (bytes). A larger pin claims its own size and a tenth"
+            " more."
         ),
     )
 
 
 class CsiDelivery(Model):
-    """A CSI driver that shows a prefix of a bucket as a folder. Where `$(bucket)` and `$(prefix)` stand, those of the pin are put."""
+    """A CSI driver that mounts a prefix; `$(bucket)` and `$(prefix)` are replaced by the pin's."""
 
     driver: Annotated[
         str,
@@ -74,7 +74,7 @@ class CsiDelivery(Model):
 
 
 class Delivery(Model):
-    """How pinned datasets come into pods."""
+    """How pinned datasets are delivered into pods."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -102,8 +102,8 @@ class Delivery(Model):
     mode: DeliveryMode = Field(
         default="Fetch",
         description=(
-            "`Fetch`: each pod gets a copy of its own, by version, hashed while it is written."
-            " `Cache`: one volume per pin is filled once and then only read. `CSI`: a driver shows"
+            "`Fetch`: each pod downloads its own copy, by version, hashed while it is written."
+            " `Cache`: one volume per pin is filled once and then only read. `CSI`: a driver mounts"
             " the pin's prefix. `Image`: the OCI image that the pin names in `spec.image`. In all"
             " but `Fetch` an init container hashes everything before the run starts."
         ),

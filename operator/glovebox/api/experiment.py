@@ -1,9 +1,9 @@
-"""Experiment: inputs with roles, images by digest, parameters, routes, resources, the run, the artifacts, the life cycle.
+"""Experiment: inputs, images, parameters, routes, resources, run, artifacts and life cycle.
 
 Everything that enters the digest can be edited until the snapshot is taken (`status.digest` is set)
 and never afterwards; the API server itself refuses it. `purpose`, `lifecycle` and `suspend` are no
-part of the digest and stay free. What the operator allocates (the namespace, the prefix) stands in
-status, because nothing that a tenant writes is trusted for it.
+part of the digest and stay free. What the operator allocates (the namespace, the prefix) is
+recorded in status, because nothing that a tenant writes is trusted for it.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def _set_once(name: str, why: str) -> Extra:
 
 
 class Purpose(Model):
-    """Why the experiment exists. No part of the digest."""
+    """Why the experiment exists. Not part of the digest."""
 
     description: Text = Field(
         min_length=1, description="What the experiment is to find out, in words."
     )
-    owner: Word = Field(min_length=1, description="Person or team that answers for it.")
+    owner: Word = Field(min_length=1, description="Person or team responsible for it.")
     ticket: Word = Field(default="", description="The ticket that it belongs to.")
     cost_center: Word = Field(
         default="", description="Who pays; becomes a label of the namespace for cost reports."
@@ -101,8 +101,8 @@ class DatasetInput(Model):
     pin_ref: PinRef = Field(description="The DatasetPin.")
     role: Role = Field(
         description=(
-            "What the run uses the data for. The same data under two roles is how results come out"
-            " too good."
+            "What the run uses the data for. Using one dataset in two roles leaks data between"
+            " training and evaluation."
         )
     )
 
@@ -168,7 +168,7 @@ Seed = Annotated[int, Field(ge=0, le=9007199254740991, json_schema_extra={"forma
 
 
 class Config(Model):
-    """Everything that steers the run. Readable by everybody who may read the experiment: never a place for secrets."""
+    """Settings of the run. Everybody who may read the experiment reads them: no secrets here."""
 
     parameters: Annotated[dict[str, ParameterValue], NO_SECRET_NAMES, NO_SECRET_VALUES] = Field(
         default={},
@@ -207,7 +207,7 @@ class EgressRoute(Model):
 
 
 class ExperimentNetwork(Model):
-    """What the run reaches beside DNS, the store and its own pods."""
+    """What the run may reach besides DNS, the store and its own pods."""
 
     egress: tuple[EgressRoute, ...] = Field(
         default=(),
@@ -259,7 +259,7 @@ class Run(Model):
     ) = Field(
         default=None,
         description=(
-            "Seconds after which the run is ended, retries included. When absent: the profile's"
+            "Seconds after which the run is stopped, retries included. When absent: the profile's"
             " default."
         ),
     )
@@ -268,7 +268,7 @@ class Run(Model):
         ge=0,
         le=100,
         json_schema_extra={"format": "int32"},
-        description="How often a failed run is tried again.",
+        description="How often a failed run is retried.",
     )
     cpu: Quantity | None = Field(
         default=None,
@@ -319,22 +319,22 @@ class Artifacts(Model):
 
 
 class Lifecycle(Model):
-    """What is to become of the experiment. No part of the digest, and always free to edit."""
+    """The desired life cycle of the experiment. Not part of the digest; always free to edit."""
 
     desired: Literal["Active", "Frozen", "Sealed"] = Field(
         default="Active",
         description=(
-            "`Active`: pods may run, and a finished run is sealed. `Frozen`: running pods are ended"
-            " and no new one is admitted; everything else stays. `Sealed`: as `Frozen`, and the"
-            " results are listed, signed and closed for good."
+            "`Active`: pods may run, and a finished run is sealed. `Frozen`: running pods are"
+            " stopped and no new pod is admitted; everything else stays. `Sealed`: as `Frozen`, and"
+            " the results are listed, signed and closed permanently."
         ),
     )
     deletion_policy: Literal["Retain", "Freeze", "Delete"] = Field(
         default="Freeze",
         description=(
-            "What happens to the namespace when the Experiment is deleted. `Retain`: it stays as it"
-            " is, no longer managed. `Freeze`: it stays, and no pod is admitted any more. `Delete`:"
-            " it goes. Artifacts stay in each case."
+            "What happens to the namespace when the Experiment is deleted. `Retain`: it is kept and"
+            " no longer managed. `Freeze`: it is kept and admits no more pods. `Delete`: it is"
+            " deleted. Artifacts are kept in each case."
         ),
     )
 
@@ -345,7 +345,7 @@ class Lifecycle(Model):
 
     @property
     def is_to_be_sealed(self) -> bool:
-        """Whether the results are to be closed now, whatever became of the run."""
+        """Whether the results are to be closed now, whatever the outcome of the run."""
         return self.desired == "Sealed"
 
 
@@ -390,7 +390,7 @@ class ExperimentSpec(Model):
     network: ExperimentNetwork = Field(
         default=ExperimentNetwork(),
         description=(
-            "What the run reaches beside DNS, the store and its own pods. Frozen once"
+            "What the run may reach besides DNS, the store and its own pods. Frozen once"
             " `status.digest` is set."
         ),
     )
@@ -409,13 +409,13 @@ class ExperimentSpec(Model):
         description="Where results go. Frozen once `status.digest` is set."
     )
     lifecycle: Lifecycle = Field(
-        default=Lifecycle(), description="What is to become of the experiment. Free to edit."
+        default=Lifecycle(), description="The desired life cycle of the experiment. Free to edit."
     )
     suspend: bool = Field(
         default=False,
         description=(
-            "Whether the operator leaves the experiment alone: no change, no repair, and a"
-            " condition says so. What stands goes on standing. Free to edit."
+            "Whether reconciliation is paused: the operator changes and repairs nothing, and the"
+            " condition `Ready` says so. Objects that exist are kept. Free to edit."
         ),
     )
 
@@ -423,8 +423,8 @@ class ExperimentSpec(Model):
 class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
     """An experiment with a sealed namespace of its own.
 
-    Its inputs are pinned and can only be read, its routes cannot be left, its quotas not exceeded,
-    and its results not rewritten.
+    Its inputs are pinned and read-only, its network routes and quotas are fixed, and its results
+    cannot be overwritten.
     """
 
     KIND: ClassVar[str] = "Experiment"
@@ -436,8 +436,8 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
         rule(
             "!(has(oldSelf.status) && has(oldSelf.status.seal)) || !has(self.spec.lifecycle) ||"
             " !has(self.spec.lifecycle.desired) || self.spec.lifecycle.desired != 'Frozen'",
-            "cannot be `Frozen` any more: the experiment is sealed, which is closed for good. Leave"
-            " it as it is",
+            "cannot become `Frozen`: the experiment is sealed, which is permanent. Keep the current"
+            " value",
             field_path=".spec.lifecycle.desired",
             reason=FORBIDDEN,
         ),
@@ -451,5 +451,5 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
     )
 
     status: ExperimentStatus = Field(
-        default=ExperimentStatus(), description="What the experiment became."
+        default=ExperimentStatus(), description="The observed state of the experiment."
     )

@@ -1,7 +1,7 @@
 """FeatureSetPin: these feature definitions, over these datasets, valid in this window.
 
 It pins definitions (recipe, dtype, shape, inputs), not values; materialised values are a dataset
-with a DatasetPin of their own. The spec cannot be changed: a new state of the definitions is a new
+with a DatasetPin of their own. The spec is immutable: a new state of the definitions is a new
 pin that `supersedes` the old one.
 """
 
@@ -124,14 +124,14 @@ class FeatureInput(Model):
     digest: Digest | None = Field(
         default=None,
         description=(
-            "Expected content root of the DatasetPin. Another one is refused. When absent: what is"
-            " found is recorded in `status.inputs`."
+            "Expected content root of the DatasetPin. Any other is refused. When absent: the"
+            " observed root is recorded in `status.inputs`."
         ),
     )
 
 
 class FeatureSetPinSpec(Model):
-    """What is pinned. It cannot be changed."""
+    """What is pinned. Immutable."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -167,12 +167,12 @@ class FeatureSetPinSpec(Model):
     digest: Digest | None = Field(
         default=None,
         description=(
-            "Expected digest of the definitions. Another one is refused. When absent: what is found"
-            " is reported in `status.digest`."
+            "Expected digest of the definitions. Any other is refused. When absent: the observed"
+            " digest is reported in `status.digest`."
         ),
     )
     description: Text = Field(default="", description="What the features are for, in words.")
-    owner: Word = Field(default="", description="Person or team that answers for the definitions.")
+    owner: Word = Field(default="", description="Person or team responsible for the definitions.")
     validity: Validity | None = Field(
         default=None, description="When new Experiments may use the pin. When absent: always."
     )
@@ -217,7 +217,7 @@ class FeatureSetPinStatus(Status):
         default=(),
         max_length=32,
         json_schema_extra=list_map("name"),
-        description="Each dataset with the content root that was found.",
+        description="Each dataset with its observed content root.",
     )
     verified_time: Time | None = Field(
         default=None, description="When the definitions and their inputs were last checked."
@@ -225,9 +225,9 @@ class FeatureSetPinStatus(Status):
 
 
 class FeatureSetPin(Resource[FeatureSetPinSpec, FeatureSetPinStatus]):
-    """A feature set pin says that exactly these definitions (recipe, type, shape, inputs) are the features.
+    """A feature set pin pins feature definitions: recipe, type, shape and inputs.
 
-    It cannot be changed; a new state of the definitions is a new pin.
+    It is immutable; a new state of the definitions is a new pin.
     """
 
     KIND: ClassVar[str] = "FeatureSetPin"

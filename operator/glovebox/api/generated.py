@@ -22,7 +22,7 @@ def main(make: Callable[[Path], Mapping[Path, str]], target: Path, *, module: st
 
     Args:
         make: Returns the wanted files below the target.
-        target: Where the files stand when the command line does not say.
+        target: Where the files are when the command line does not say.
         module: Name of the calling module, for the cure in the message.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}")
@@ -31,7 +31,7 @@ def main(make: Callable[[Path], Mapping[Path, str]], target: Path, *, module: st
         nargs="?",
         type=Path,
         default=target,
-        help=f"where the files stand (default: {target})",
+        help=f"where the files are (default: {target})",
     )
     parser.add_argument(
         "--check",

@@ -1,7 +1,7 @@
 """IsolationProfile: the platform's catalogue entry that an Experiment chooses.
 
 It says how far an Experiment may go (quota ranges, approved images, allowed routes, retention) and
-what it gets when it says nothing. It grants nothing by itself and holds no secrets.
+its defaults. It grants nothing by itself and holds no secrets.
 """
 
 from __future__ import annotations
@@ -64,22 +64,22 @@ class QuotaRange(Model):
         description="The resource as ResourceQuota names it, such as `requests.cpu` or `pods`."
     )
     default: Quantity = Field(
-        description="What an Experiment gets that does not ask for this resource."
+        description="What an Experiment gets when it does not request this resource."
     )
     maximum: Quantity = Field(
         description=(
-            "The most that an Experiment may ask for. Asking for more is refused before anything is"
-            " created."
+            "The most that an Experiment may request. A larger request is refused before anything"
+            " is created."
         )
     )
     minimum: Quantity | None = Field(
         default=None,
-        description="The least that an Experiment may ask for. When absent: no lower bound.",
+        description="The least that an Experiment may request. When absent: no lower bound.",
     )
 
 
 class Limits(Model):
-    """The LimitRange for containers: what a container gets that says nothing, and the most that one container may ask for."""
+    """The LimitRange for containers: their defaults, and the most that one may request."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -103,43 +103,41 @@ class Limits(Model):
     )
 
     default_cpu: Quantity = Field(
-        default="500m", description="CPU limit (cores) of a container that names none."
+        default="500m", description="CPU limit (cores) of a container that sets none."
     )
     default_memory: Quantity = Field(
-        default="512Mi", description="Memory limit (bytes) of a container that names none."
+        default="512Mi", description="Memory limit (bytes) of a container that sets none."
     )
     default_request_cpu: Quantity = Field(
-        default="100m", description="CPU request (cores) of a container that names none."
+        default="100m", description="CPU request (cores) of a container that sets none."
     )
     default_request_memory: Quantity = Field(
-        default="128Mi", description="Memory request (bytes) of a container that names none."
+        default="128Mi", description="Memory request (bytes) of a container that sets none."
     )
     default_ephemeral_storage: Quantity = Field(
         default="10Gi",
         description=(
-            "Most of the node's disk (bytes: `/tmp`, other emptyDir volumes, logs) that a container"
-            " may fill that names no limit; the pod that fills more is evicted. Pinned inputs are"
-            " added on top of it."
+            "Limit of local disk (bytes: `/tmp`, other emptyDir volumes, logs) of a container that"
+            " sets none; a pod that uses more is evicted. The size of pinned inputs is added on"
+            " top."
         ),
     )
     default_request_ephemeral_storage: Quantity = Field(
         default="256Mi",
-        description=(
-            "The node's disk (bytes) that is set aside for a container that names no request."
-        ),
+        description=("Request for local disk (bytes) of a container that sets none."),
     )
     max_cpu: Quantity | None = Field(
         default=None,
         description=(
-            "Most CPU (cores) that one container may ask for. When absent: only the quota"
-            " bounds it."
+            "Most CPU (cores) that one container may request. When absent: only the quota limits"
+            " it."
         ),
     )
     max_memory: Quantity | None = Field(
         default=None,
         description=(
-            "Most memory (bytes) that one container may ask for. When absent: only the quota"
-            " bounds it."
+            "Most memory (bytes) that one container may request. When absent: only the quota"
+            " limits it."
         ),
     )
 
@@ -157,8 +155,8 @@ class ApprovedImages(Model):
     expire_time: Time | None = Field(
         default=None,
         description=(
-            "When the approval ends. From then on new Experiments are refused these images;"
-            " snapshots that were taken before stay valid. When absent: it does not end."
+            "When the approval ends. From then on new Experiments with these images are refused;"
+            " snapshots taken before stay valid. When absent: it does not end."
         ),
     )
 
@@ -195,7 +193,7 @@ class AllowedRoute(Model):
 
 
 class ProfileNetwork(Model):
-    """What may be reached from an Experiment. Everything else is closed, in both directions."""
+    """What experiments may reach. Everything else is closed, in both directions."""
 
     dns: Dns = Field(default=Dns(), description="Where the cluster's DNS runs.")
     routes: tuple[AllowedRoute, ...] = Field(
@@ -232,19 +230,19 @@ class Subject(Model):
         )
     )
 
-    kind: Literal["Group", "User", "ServiceAccount"] = Field(description="What the name names.")
+    kind: Literal["Group", "User", "ServiceAccount"] = Field(description="Kind of the subject.")
     name: str = Field(
         min_length=1,
         max_length=253,
         description=(
-            "Name of the subject. `$(team)` in it stands for the namespace of the Experiment."
+            "Name of the subject. `$(team)` in it is replaced by the namespace of the Experiment."
         ),
     )
     namespace: str | None = Field(
         default=None,
         max_length=63,
         description=(
-            "Namespace of the service account; `$(team)` in it stands for the namespace of the"
+            "Namespace of the service account; `$(team)` in it is replaced by the namespace of the"
             " Experiment. Only for `kind: ServiceAccount`."
         ),
     )
@@ -286,19 +284,19 @@ class RetentionRange(Model):
     mode: RetentionMode = Field(
         default="Compliance",
         description=(
-            "Weakest lock that an Experiment may choose, and the one it gets by default."
+            "Weakest lock that an Experiment may choose, and its default."
             " `Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special"
             " permission of the store can."
         ),
     )
     minimum_days: Days = Field(
-        default=1, description="Shortest lock (days) that an Experiment may ask for."
+        default=1, description="Shortest lock (days) that an Experiment may request."
     )
     maximum_days: Days = Field(
-        default=3650, description="Longest lock (days) that an Experiment may ask for."
+        default=3650, description="Longest lock (days) that an Experiment may request."
     )
     default_days: Days = Field(
-        default=365, description="Lock (days) of an Experiment that asks for nothing."
+        default=365, description="Lock (days) of an Experiment that requests none."
     )
 
 
@@ -315,7 +313,7 @@ class CredentialRules(Model):
 
 
 class RunRules(Model):
-    """How far a run may go."""
+    """Limits for runs."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -332,33 +330,33 @@ class RunRules(Model):
         ge=0,
         le=100,
         json_schema_extra={"format": "int32"},
-        description="Most retries that an Experiment may ask for.",
+        description="Most retries that an Experiment may request.",
     )
     default_deadline_seconds: int = Field(
         default=86400,
         ge=1,
         le=31536000,
         json_schema_extra={"format": "int64"},
-        description="Deadline (seconds, retries included) of a run that names none.",
+        description="Deadline (seconds, retries included) of a run that sets none.",
     )
     maximum_deadline_seconds: int = Field(
         default=604800,
         ge=1,
         le=31536000,
         json_schema_extra={"format": "int64"},
-        description="Longest deadline (seconds) that an Experiment may ask for.",
+        description="Longest deadline (seconds) that an Experiment may request.",
     )
 
 
 class ProbeRules(Model):
-    """Whether isolation is tried from inside."""
+    """Whether and when isolation is checked from inside."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
                 "!self.requiredForRuns || self.schedule != 'Never'",
-                "must not be true with `schedule: Never`: a run would wait for a proof that nobody"
-                " gives; choose Once or Daily",
+                "must not be true with `schedule: Never`: runs would wait for an isolation check"
+                " that never happens. Set `schedule` to Once or Daily",
                 field_path=".requiredForRuns",
             )
         )
@@ -367,28 +365,28 @@ class ProbeRules(Model):
     schedule: Literal["Once", "Daily", "Never"] = Field(
         default="Once",
         description=(
-            "When a pod of Glovebox's own tries the walls of an experiment's namespace from inside:"
-            " `Once` they stand (and again when the NetworkPolicies change), `Daily`, or `Never`."
-            " What it found is the condition `Isolated`."
+            "When a Glovebox pod checks the isolation of an experiment's namespace from inside:"
+            " `Once` after provisioning (and again when the NetworkPolicies change), `Daily`, or"
+            " `Never`. The result is the condition `Isolated`."
         ),
     )
     required_for_runs: bool = Field(
         default=False,
         description=(
-            "Whether a run starts only when isolation was proven. It takes some seconds longer"
-            " then."
+            "Whether a run starts only after the isolation check passed. This delays the start by"
+            " some seconds."
         ),
     )
 
 
 class DriftRule(Model):
-    """What is done about a difference in objects of one kind."""
+    """What the operator does about drift in objects of one kind."""
 
     kind: DriftKind = Field(description="Kind of the managed object.")
     policy: DriftPolicy = Field(
         description=(
-            "`Repair`: put it right at once and record it. `Alert`: leave it, and report it in a"
-            " condition, an Event and a metric. `Ignore`: neither."
+            "`Repair`: restore the object at once and record it. `Alert`: leave it, and report it in"
+            " a condition, an Event and a metric. `Ignore`: neither."
         )
     )
 
@@ -404,12 +402,12 @@ class IsolationProfileSpec(Model):
         max_length=32,
         json_schema_extra=list_map("resource"),
         description=(
-            "The resources that experiments may use, each with a range. A resource that is not"
-            " listed here may not be asked for."
+            "The resources that experiments may use, each with a range. A request for a resource"
+            " that is not listed is refused."
         ),
     )
     limits: Limits = Field(
-        default=Limits(), description="What single containers get and may ask for (LimitRange)."
+        default=Limits(), description="Defaults and limits of single containers (LimitRange)."
     )
     images: tuple[ApprovedImages, ...] = Field(
         default=(),
@@ -421,7 +419,7 @@ class IsolationProfileSpec(Model):
         ),
     )
     network: ProfileNetwork = Field(
-        default=ProfileNetwork(), description="What may be reached from an experiment."
+        default=ProfileNetwork(), description="What experiments may reach over the network."
     )
     pod_security: Literal["Restricted", "Baseline"] = Field(
         default="Restricted",
@@ -439,41 +437,41 @@ class IsolationProfileSpec(Model):
         default=CredentialRules(),
         description="The credentials with which a run writes its artifacts.",
     )
-    run: RunRules = Field(default=RunRules(), description="How far runs may go.")
+    run: RunRules = Field(default=RunRules(), description="Limits for runs: retries and deadlines.")
     delivery: Delivery = Field(
-        default=Delivery(), description="How pinned datasets come into pods."
+        default=Delivery(), description="How pinned datasets are delivered into pods."
     )
     probe: ProbeRules = Field(
-        default=ProbeRules(), description="Whether isolation is tried from inside."
+        default=ProbeRules(), description="Whether and when isolation is checked from inside."
     )
     drift: tuple[DriftRule, ...] = Field(
         default=(),
         max_length=16,
         json_schema_extra=list_map("kind"),
         description=(
-            "What is done about objects that somebody changed, added or deleted, by kind. A kind"
-            " that is not listed is repaired."
+            "What the operator does when somebody changes, adds or deletes managed objects, by"
+            " kind. A kind that is not listed is repaired."
         ),
     )
 
     def drift_policy(self, kind: str) -> DriftPolicy:
-        """Return what is to be done about drift in objects of that kind; `Repair` when nothing was said."""
+        """Return the drift policy of that kind of objects; `Repair` when none is set."""
         return next((entry.policy for entry in self.drift if entry.kind == kind), "Repair")
 
 
 class IsolationProfileStatus(Status):
-    """What the operator found out about the profile. Conditions: `Ready`, `Stalled`."""
+    """The observed state of the profile. Conditions: `Ready`, `Stalled`."""
 
 
 class IsolationProfile(Resource[IsolationProfileSpec, IsolationProfileStatus]):
     """An isolation profile is the platform's catalogue entry that an Experiment chooses.
 
     It sets quota ranges, approved images, allowed routes, the Pod Security level, access,
-    retention, and what is done about drift.
+    retention and drift policies.
     """
 
     KIND: ClassVar[str] = "IsolationProfile"
 
     status: IsolationProfileStatus = Field(
-        default=IsolationProfileStatus(), description="What the operator found out."
+        default=IsolationProfileStatus(), description="The observed state of the profile."
     )

@@ -1,8 +1,8 @@
-"""ObjectStore: an S3 endpoint, and in its status what was proven of it.
+"""ObjectStore: an S3 endpoint, and in its status the results of the store conformance checks.
 
-The spec says how to reach the store and what is demanded of it. Nothing in it is believed: the
-operator tries versioning, locks, conditional writes and the scope of credentials, and repeats that
-on an interval.
+The spec says how to reach the store and what is required of it. Nothing in it is trusted: the
+operator checks versioning, locks, conditional writes and the scope of credentials, and repeats
+that on an interval.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ class ArtifactBucket(Model):
     worm: Literal["Required", "BestEffort"] = Field(
         default="Required",
         description=(
-            "`Required`: the store is Ready only while object lock is proven to hold. `BestEffort`:"
-            " it is Ready without, and a condition says what is missing."
+            "`Required`: the store is Ready only while the checks of object lock pass. `BestEffort`:"
+            " it is Ready without, and the condition `LockProven` says what is missing."
         ),
     )
     retention: BucketRetention | None = Field(
         default=None,
         description=(
-            "Default lock that a bucket made by the operator gets. When absent: Compliance for 1"
-            " day. A bucket that exists keeps the default that it has; without one it is refused"
-            " while `worm` is Required, because runs cannot lock what they write themselves."
+            "Default lock of a bucket that the operator creates. When absent: Compliance for 1 day."
+            " An existing bucket keeps its own default; without one it is refused while `worm` is"
+            " Required, because runs cannot lock what they write."
         ),
     )
 
@@ -132,15 +132,15 @@ class StoreNetwork(Model):
 
 
 class ObjectStoreSpec(Model):
-    """How to reach the store, and what is demanded of it."""
+    """How to reach the store, and what is required of it."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
                 "self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
                 " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
-                "must say with `network.cidrs` or `network.pods` where the store is when `endpoint`"
-                " has a host name: NetworkPolicies know addresses, not names",
+                "must set `network.cidrs` or `network.pods` when `endpoint` has a host name:"
+                " NetworkPolicies work on addresses, not on names",
                 field_path=".network",
                 reason=REQUIRED,
             )
@@ -163,7 +163,7 @@ class ObjectStoreSpec(Model):
     path_style: bool = Field(
         default=True,
         description=(
-            "Whether the bucket stands in the path (`true`, most stores outside of AWS) or in the"
+            "Whether the bucket is part of the path (`true`, most stores outside of AWS) or of the"
             " host name (`false`)."
         ),
     )
@@ -180,8 +180,8 @@ class ObjectStoreSpec(Model):
     sts: Sts | None = Field(
         default=None,
         description=(
-            "How short-lived credentials for runs are issued. When absent: none can be, and"
-            " Experiments that use this store say so in a condition."
+            "How short-lived credentials for runs are issued. When absent: none can be issued, and"
+            " Experiments that use this store are refused with `StsNotConfigured`."
         ),
     )
     network: StoreNetwork | None = Field(
@@ -196,58 +196,60 @@ class ObjectStoreSpec(Model):
         ge=60,
         le=31536000,
         json_schema_extra={"format": "int32"},
-        description="Seconds after which everything that was proven is proven anew.",
+        description="Seconds between two runs of the store conformance checks.",
     )
 
 
 class Proof(TolerantModel):
-    """One thing that was tried on the store."""
+    """The result of one store conformance check."""
 
-    name: str = Field(
-        max_length=63, description="What was tried, such as `versioning` or `lock-delete`."
-    )
+    name: str = Field(max_length=63, description="Name of the check, such as `LockSurvivesDelete`.")
     outcome: Literal["Passed", "Failed", "Unknown"] = Field(
-        description="`Passed`, `Failed`, or `Unknown` when it could not be tried."
+        description="`Passed`, `Failed`, or `Unknown` when the check could not be made."
     )
     message: str = Field(
         default="", max_length=4096, description="What was done, and what the store answered."
     )
-    verified_time: Time | None = Field(default=None, description="When it was tried last.")
+    verified_time: Time | None = Field(default=None, description="When the check was last made.")
 
 
 class ObjectStoreStatus(Status):
-    """What was proven. Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`, `CredentialScopeProven`."""
+    """The results of the store conformance checks.
+
+    Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
+    `CredentialScopeProven`.
+    """
 
     bucket: str = Field(
-        default="", max_length=63, description="The artifact bucket that the proofs were made on."
+        default="", max_length=63, description="The artifact bucket that was checked."
     )
     retention: BucketRetention | None = Field(
         default=None,
         description=(
-            "Default lock of the bucket as it was found: how long everything that a run writes is"
-            " kept."
+            "Default lock of the bucket as observed: how long everything that a run writes is"
+            " locked."
         ),
     )
     proofs: tuple[Proof, ...] = Field(
         default=(),
         max_length=64,
         json_schema_extra=list_map("name"),
-        description="Every single proof with its outcome and time.",
+        description="Every store conformance check with its outcome and time.",
     )
     last_verified_time: Time | None = Field(
-        default=None, description="When all proofs were last tried."
+        default=None, description="When all checks were last made."
     )
 
 
 class ObjectStore(Resource[ObjectStoreSpec, ObjectStoreStatus]):
     """An object store is an S3 endpoint with a bucket for artifacts.
 
-    Its status reports what was proven of it: versioning, object lock, conditional writes and the
-        scope of issued credentials.
+    Its status reports which store conformance checks passed: versioning, object lock, conditional
+    writes and the scope of issued credentials.
     """
 
     KIND: ClassVar[str] = "ObjectStore"
 
     status: ObjectStoreStatus = Field(
-        default=ObjectStoreStatus(), description="What was proven of the store."
+        default=ObjectStoreStatus(), description="The results of the store conformance checks."
     )

@@ -1,9 +1,8 @@
-"""What a parameter may not be: a secret. By the sound of its name, and by the shape of its value.
+"""Refuses secrets in parameters: by name, and by the shape of the value.
 
-Parameters are hashed, recorded and shown to everybody who may read the experiment. The patterns err
-on the side of machine
-learning: `maxTokens`, `tokenizer` and `pad_token` are words of the trade, `authToken` and
-    `hf_token` are not.
+Parameters are hashed, recorded and shown to everybody who may read the experiment. The patterns
+allow the words of machine learning: `maxTokens`, `tokenizer` and `pad_token` pass, `authToken` and
+`hf_token` do not.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ SUSPICIOUS_VALUE: Final = (
 )
 _CURE: Final = (
     "parameters are part of the experiment's identity, recorded and readable by everybody who may"
-    " read it. Take it out, and replace it where it is valid; credentials for the store are given"
-    " to the run by Glovebox itself"
+    " read it. Remove it, and revoke it where it is valid; Glovebox itself gives the run its"
+    " credentials for the store"
 )
 _NAME_MESSAGE: Final = (
-    "must not hold a secret, and a name among them sounds like one (such as password, token,"
+    "must not contain a secret, and a name among them sounds like one (such as password, token,"
     f" secret, apiKey): {_CURE}"
 )
 _VALUE_MESSAGE: Final = (
-    "must not hold a secret, and a value among them has the shape of one (access key, private key,"
+    "must not contain a secret, and a value among them has the shape of one (access key, private key,"
     f" token, or a password in a URL): {_CURE}"
 )
 
@@ -45,14 +44,14 @@ def _no_value_looks_secret(parameters: dict[str, str]) -> bool:
     return not any(re.search(SUSPICIOUS_VALUE, value) for value in parameters.values())
 
 
-# Both rules stand on the map: a rule on the single value would have the API server print that value
+# Both rules apply to the map: a rule on the single value would have the API server print that value
 # in its refusal.
 NO_SECRET_NAMES: Final = Checked(
     accepts=_no_name_sounds_secret,
     expression=f"self.all(name, !name.matches(r'{SUSPICIOUS_NAME}'))",
     message=_NAME_MESSAGE,
     message_expression=(
-        '"must not hold a secret, and the name \'" + self.filter(name,'
+        '"must not contain a secret, and the name \'" + self.filter(name,'
         f" name.matches(r'{SUSPICIOUS_NAME}'))[0]"
         f' + "\' sounds like one: {_CURE}"'
     ),
@@ -62,7 +61,7 @@ NO_SECRET_VALUES: Final = Checked(
     expression=f"self.all(name, !self[name].matches(r'{SUSPICIOUS_VALUE}'))",
     message=_VALUE_MESSAGE,
     message_expression=(
-        '"must not hold a secret, and the value of \'" + self.filter(name,'
+        '"must not contain a secret, and the value of \'" + self.filter(name,'
         f" self[name].matches(r'{SUSPICIOUS_VALUE}'))[0]"
         " + \"' has the shape of one (access key, private key, token, or a password in a URL):"
         f' {_CURE}"'

@@ -1,133 +1,791 @@
-"""Every reason word, in one place: the same in conditions, Events, metrics, alerts and runbooks.
+"""Every reason word, with its meaning and its cure: the same in conditions, Events and metrics.
 
 A reason is stable: programs and alerts compare it. The message beside it may change at any time.
+The texts here become `docs/reference/conditions.md` (`glovebox.api.condition_docs`); a test refuses
+a reason without one.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOTHING: Final = "Nothing to do."
+_WAIT: Final = "Wait; the operator continues by itself."
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a reason says.
+
+    Attributes:
+        on: Where it appears: kinds and condition types, or `Event`.
+        means: What was observed.
+        cure: What a person does about it.
+    """
+
+    on: str
+    means: str
+    cure: str
+
+
+_meanings: dict[str, Meaning] = {}
+# By reason word, in the order of this file.
+MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(_meanings)
+
+
+def _reason(word: str, on: str, means: str, cure: str = _NOTHING) -> str:
+    _meanings[word] = Meaning(on, means, cure)
+    return word
+
 
 # Every kind.
-READY: Final = "Ready"
-PENDING: Final = "Pending"
-SUSPENDED: Final = "Suspended"
-DELETING: Final = "Deleting"
-DELETION_BLOCKED: Final = "DeletionBlocked"
-INVALID_SPEC: Final = "InvalidSpec"
-API_UNAVAILABLE: Final = "ApiUnavailable"
-FORBIDDEN: Final = "Forbidden"
-CONFLICT: Final = "Conflict"
-INTERNAL_ERROR: Final = "InternalError"
-NOT_LOOKED: Final = "NotLooked"
-PROGRESSING: Final = "Progressing"
-IN_USE: Final = "InUse"
-REJECTED: Final = "Rejected"
+READY: Final = _reason(
+    "Ready",
+    "IsolationProfile `Ready`",
+    "The profile can be used.",
+)
+PENDING: Final = _reason(
+    "Pending",
+    "every kind `Reconciling`, and conditions before their first observation",
+    "The object waits for something it depends on; the message names it.",
+    "Look at the object that the message names.",
+)
+NOT_LOOKED: Final = _reason(
+    "NotLooked",
+    "every kind, any condition",
+    "The condition was not observed yet for any generation of this object.",
+    "Wait for the first reconciliation. If it lasts, check that the operator runs and leads.",
+)
+SUSPENDED: Final = _reason(
+    "Suspended",
+    "Experiment `Ready`",
+    "`spec.suspend` is true: nothing is provisioned or repaired. Objects that exist are kept.",
+    "Set `spec.suspend` to false to continue.",
+)
+DELETING: Final = _reason(
+    "Deleting",
+    "every kind `Ready`, `Reconciling`",
+    "The object is being deleted, and the operator does what its deletion policy says.",
+    _WAIT,
+)
+DELETION_BLOCKED: Final = _reason(
+    "DeletionBlocked",
+    "Experiment `Ready`, `Reconciling`",
+    "The namespace cannot be removed yet; the message names the objects that hold it.",
+    "Remove the finalizers or pods that the message names, or restore what should remove them.",
+)
+IN_USE: Final = _reason(
+    "InUse",
+    "IsolationProfile, ObjectStore, pins `Ready`",
+    "Deletion was requested, but Experiments use the object; the message counts them.",
+    "Delete or seal those Experiments first; the message has the command that lists them.",
+)
+INVALID_SPEC: Final = _reason(
+    "InvalidSpec",
+    "every kind `Ready`, `Stalled`",
+    "A field is not valid, or two fields contradict each other.",
+    "Correct the field that the message names. If the field is right, apply the chart's CRDs:"
+    " the installed ones may be older than the operator.",
+)
+API_UNAVAILABLE: Final = _reason(
+    "ApiUnavailable",
+    "every kind `Ready`, `Reconciling`",
+    "The API server did not answer, or answered with an error, for longer than the grace time.",
+    "The operator retries with backoff. If it lasts, check the API server and the network.",
+)
+FORBIDDEN: Final = _reason(
+    "Forbidden",
+    "every kind `Ready`, `Reconciling`",
+    "The operator lacks a permission; the message names it.",
+    "Restore the chart's ClusterRole and bindings (`helm upgrade`).",
+)
+REJECTED: Final = _reason(
+    "Rejected",
+    "Experiment `Ready`, `NamespaceReady`, `QuotaApplied`",
+    "The API server does not accept an object of the experiment; usually another policy of the"
+    " cluster refuses it.",
+    "Read the policy's text in the message, and exempt `glovebox` objects from that policy.",
+)
+CONFLICT: Final = _reason(
+    "Conflict",
+    "every kind `Reconciling`",
+    "Somebody changed the object while it was reconciled.",
+    _WAIT,
+)
+CHECKS_FAILING: Final = _reason(
+    "ChecksFailing",
+    "every kind, conditions about the outside world",
+    "A periodic check has been failing for longer than the grace time; what it last observed"
+    " may no longer be true.",
+    "Follow the message: usually the store or the API server does not answer.",
+)
+INTERRUPTED: Final = _reason(
+    "Interrupted",
+    "DatasetPin `Verified`; Experiment `Sealed`",
+    "A task on data was interrupted, for example by a restart of the operator.",
+    "Wait; it resumes from its last checkpoint.",
+)
+INTERNAL_ERROR: Final = _reason(
+    "InternalError",
+    "every kind `Ready`, `Reconciling`",
+    "The operator met an error that it has no name for: a bug.",
+    "Report it with the operator's log. The operator retries with backoff.",
+)
 
-# The object store, and what was proven of it.
-STORE_NOT_FOUND: Final = "StoreNotFound"
-STORE_NOT_READY: Final = "StoreNotReady"
-STORE_FORBIDDEN: Final = "StoreForbidden"
-STORE_CREDENTIALS_NOT_FOUND: Final = "StoreCredentialsNotFound"
-STORE_CREDENTIALS_REFUSED: Final = "StoreCredentialsRefused"
-STORE_ADDRESS_UNKNOWN: Final = "StoreAddressUnknown"
-BUCKET_NOT_FOUND: Final = "BucketNotFound"
-PROVEN: Final = "Proven"
-PROOF_FAILED: Final = "ProofFailed"
-PROOF_INCONCLUSIVE: Final = "ProofInconclusive"
-STS_NOT_CONFIGURED: Final = "StsNotConfigured"
-
-LOCK_REQUIRED: Final = "LockRequired"
-STORE_UNREACHABLE: Final = "StoreUnreachable"
-STORE_BUSY: Final = "StoreBusy"
-STORE_FAILED: Final = "StoreFailed"
-STORE_REJECTED: Final = "StoreRejected"
-CLOCK_SKEWED: Final = "ClockSkewed"
-OBJECT_NOT_FOUND: Final = "ObjectNotFound"
-PRECONDITION_FAILED: Final = "PreconditionFailed"
+# The object store and its conformance checks.
+STORE_NOT_FOUND: Final = _reason(
+    "StoreNotFound",
+    "Experiment `ArtifactsProtected`, `InputsVerified`; DatasetPin `Verified`",
+    "There is no ObjectStore of that name.",
+    "Correct the name in `storeRef`, or create the ObjectStore.",
+)
+STORE_NOT_READY: Final = _reason(
+    "StoreNotReady",
+    "Experiment `ArtifactsProtected`; DatasetPin `Verified`",
+    "The ObjectStore is not Ready; the message has its own.",
+    "Look at the ObjectStore: `kubectl describe objectstore NAME`.",
+)
+STORE_FORBIDDEN: Final = _reason(
+    "StoreForbidden",
+    "ObjectStore, DatasetPin, Experiment",
+    "The store denies the operator an action; the message names it.",
+    "Grant the operator's user that action. The install guide has the whole policy.",
+)
+STORE_CREDENTIALS_NOT_FOUND: Final = _reason(
+    "StoreCredentialsNotFound",
+    "ObjectStore `Ready`",
+    "The Secret of `spec.credentialsSecretRef` does not exist in the operator's namespace, or"
+    " lacks a key.",
+    "Create the Secret there, with the keys `accessKeyId` and `secretAccessKey`.",
+)
+STORE_CREDENTIALS_REFUSED: Final = _reason(
+    "StoreCredentialsRefused",
+    "ObjectStore, DatasetPin, Experiment",
+    "The store does not accept the operator's credentials.",
+    "Renew the keys in the Secret of the ObjectStore.",
+)
+STORE_ADDRESS_UNKNOWN: Final = _reason(
+    "StoreAddressUnknown",
+    "Experiment `Ready`",
+    "The endpoint is a host name, and NetworkPolicies cannot open host names.",
+    "Set `spec.network.cidrs` or `spec.network.pods` of the ObjectStore.",
+)
+BUCKET_NOT_FOUND: Final = _reason(
+    "BucketNotFound",
+    "ObjectStore, DatasetPin",
+    "The bucket does not exist.",
+    "Create the bucket, or correct its name. `spec.artifacts.create` lets the operator create it.",
+)
+PROVEN: Final = _reason(
+    "Proven",
+    "ObjectStore `Ready`, `*Proven`; Experiment `ArtifactsProtected`, `Isolated`",
+    "Every check passed.",
+)
+PROOF_FAILED: Final = _reason(
+    "ProofFailed",
+    "ObjectStore `Ready`, `*Proven`; Experiment `ArtifactsProtected`",
+    "The store did something in a conformance check that it must not do; the message says what.",
+    "Correct the store or the role as the message says, or use another store. All results are"
+    " in `status.proofs`.",
+)
+PROOF_INCONCLUSIVE: Final = _reason(
+    "ProofInconclusive",
+    "ObjectStore `Ready`, `*Proven`",
+    "A conformance check could not be made.",
+    "Usually the operator lacks a permission at the store; the message names it.",
+)
+PROOF_OUTDATED: Final = _reason(
+    "ProofOutdated",
+    "Experiment `Isolated`; ObjectStore `*Proven`",
+    "The last check was made for other policies or settings, or too long ago.",
+    "Wait for the next check.",
+)
+STS_NOT_CONFIGURED: Final = _reason(
+    "StsNotConfigured",
+    "Experiment `Ready`; ObjectStore `CredentialScopeProven`",
+    "The ObjectStore has no `spec.sts`, so no credentials for one prefix can be issued.",
+    "Set `spec.sts.roleArn` of the ObjectStore, or use another store.",
+)
+LOCK_REQUIRED: Final = _reason(
+    "LockRequired",
+    "ObjectStore `Ready`, `LockProven`",
+    "The bucket has no object lock, or no default retention.",
+    "Use a bucket that was created with object lock, and set its default retention.",
+)
+STORE_UNREACHABLE: Final = _reason(
+    "StoreUnreachable",
+    "ObjectStore, DatasetPin, Experiment",
+    "The store does not answer.",
+    "Check the endpoint and the network between it and the operator. The operator retries.",
+)
+STORE_BUSY: Final = _reason(
+    "StoreBusy",
+    "ObjectStore, DatasetPin, Experiment",
+    "The store asks to slow down.",
+    _WAIT,
+)
+STORE_FAILED: Final = _reason(
+    "StoreFailed",
+    "ObjectStore, DatasetPin, Experiment",
+    "The store answered with an error of its own.",
+    "The operator retries. If it lasts, see the store's log.",
+)
+STORE_REJECTED: Final = _reason(
+    "StoreRejected",
+    "ObjectStore, DatasetPin, Experiment",
+    "The store does not accept a request as written.",
+    "Check region, addressing (`spec.pathStyle`) and endpoint of the ObjectStore.",
+)
+CLOCK_SKEWED: Final = _reason(
+    "ClockSkewed",
+    "ObjectStore, DatasetPin, Experiment",
+    "The clocks of the operator and of the store differ too much for signed requests.",
+    "Synchronise the clocks.",
+)
+OBJECT_NOT_FOUND: Final = _reason(
+    "ObjectNotFound",
+    "DatasetPin `Verified`",
+    "An object version does not exist: it was deleted or never written.",
+    "Correct the source of the pin, or restore the version.",
+)
+PRECONDITION_FAILED: Final = _reason(
+    "PreconditionFailed",
+    "DatasetPin, Experiment `Sealed`",
+    "Somebody else wrote the object in the store first.",
+    "Wait; the operator reads it again. If it lasts, find the other writer.",
+)
 
 # Pins.
-MANIFEST_DIFFERS: Final = "ManifestDiffers"
-SIZE_MISMATCH: Final = "SizeMismatch"
-NOT_CANONICAL: Final = "NotCanonical"
-VERIFIED: Final = "Verified"
-VERIFYING: Final = "Verifying"
-DIGEST_MISMATCH: Final = "DigestMismatch"
-SOURCE_EMPTY: Final = "SourceEmpty"
-VERSIONING_REQUIRED: Final = "VersioningRequired"
-KEY_REFUSED: Final = "KeyRefused"
-TOO_MANY_OBJECTS: Final = "TooManyObjects"
-MANIFEST_INVALID: Final = "ManifestInvalid"
-OBJECTS_CHANGED: Final = "ObjectsChanged"
-OBJECTS_MISSING: Final = "ObjectsMissing"
-OBJECTS_HIDDEN: Final = "ObjectsHidden"
-OBJECTS_EXTRA: Final = "ObjectsExtra"
-OBJECTS_UNREADABLE: Final = "ObjectsUnreadable"
-NOT_YET_VALID: Final = "NotYetValid"
-EXPIRED: Final = "Expired"
-INPUT_NOT_FOUND: Final = "InputNotFound"
-INPUT_NOT_READY: Final = "InputNotReady"
-INPUT_DIGEST_MISMATCH: Final = "InputDigestMismatch"
-FEATURES_INCOMPLETE: Final = "FeaturesIncomplete"
+MANIFEST_DIFFERS: Final = _reason(
+    "ManifestDiffers",
+    "DatasetPin `Verified`; Experiment `Succeeded`",
+    "The manifest in the store does not have the digest that was recorded.",
+    "Find out who replaced it; it is locked in a conforming store. Pin the data again.",
+)
+SIZE_MISMATCH: Final = _reason(
+    "SizeMismatch",
+    "DatasetPin `Verified`; Experiment `Succeeded`",
+    "An object has another size than the one that was listed or pinned.",
+    "Pin the data again, or restore the pinned version.",
+)
+NOT_CANONICAL: Final = _reason(
+    "NotCanonical",
+    "DatasetPin `Verified`",
+    "The manifest is not in canonical form.",
+    "Write it as the manifest reference says, or pin a prefix.",
+)
+VERIFIED: Final = _reason(
+    "Verified",
+    "pins `Ready`, `Verified`; Experiment `InputsVerified`",
+    "Everything that is pinned was found as it was pinned.",
+)
+VERIFYING: Final = _reason(
+    "Verifying",
+    "DatasetPin `Verified`, `Ready`, `Reconciling`",
+    "The content is being read and hashed; this takes as long as the data is large.",
+    _WAIT,
+)
+DIGEST_MISMATCH: Final = _reason(
+    "DigestMismatch",
+    "pins `Verified`; Experiment `Succeeded`",
+    "The content has another digest than the expected one.",
+    "Correct the expected digest, or pin the content that was meant.",
+)
+SOURCE_EMPTY: Final = _reason(
+    "SourceEmpty",
+    "DatasetPin `Verified`",
+    "The source has no objects.",
+    "Correct bucket and prefix, or write the data first.",
+)
+SOURCE_CHANGED: Final = _reason(
+    "SourceChanged",
+    "DatasetPin `Verified`",
+    "An object was deleted between listing and reading.",
+    "Wait; the operator lists again. Do not write below the prefix while it is pinned.",
+)
+VERSIONING_REQUIRED: Final = _reason(
+    "VersioningRequired",
+    "DatasetPin `Verified`",
+    "The bucket does not keep versions, so its objects can be overwritten.",
+    "Enable versioning of the bucket, and write the objects again.",
+)
+KEY_REFUSED: Final = _reason(
+    "KeyRefused",
+    "DatasetPin `Verified`",
+    "A key cannot become a path: it ends in `/` (a folder marker), has an empty, `.` or `..`"
+    " segment, is too long, or names a file where another key has a folder.",
+    "Delete the folder marker or rename the object; or pin a list of objects that gives it"
+    " another `path`. The message names the key.",
+)
+TOO_MANY_OBJECTS: Final = _reason(
+    "TooManyObjects",
+    "DatasetPin `Verified`",
+    "The source has more objects than a pin may have.",
+    "Pin smaller prefixes, or pack the files.",
+)
+MANIFEST_INVALID: Final = _reason(
+    "ManifestInvalid",
+    "DatasetPin `Verified`; Experiment `Succeeded`",
+    "The manifest cannot be read.",
+    "Write it as the manifest reference says, or pin a prefix.",
+)
+OBJECTS_CHANGED: Final = _reason(
+    "ObjectsChanged",
+    "DatasetPin `Verified`, `DriftDetected`",
+    "Pinned versions have other bytes than the pinned ones.",
+    "Treat it as an incident of the store. Pin the data again if the new bytes are right.",
+)
+OBJECTS_MISSING: Final = _reason(
+    "ObjectsMissing",
+    "DatasetPin `Verified`, `DriftDetected`",
+    "Pinned versions no longer exist.",
+    "Restore them, or pin what is left. `status.findings.samples` names some.",
+)
+OBJECTS_HIDDEN: Final = _reason(
+    "ObjectsHidden",
+    "DatasetPin `DriftDetected`",
+    "Pinned versions are behind a delete marker or a newer version. They can still be read by"
+    " version id, so the pin stays Ready.",
+    "Nothing for existing Experiments. Pin the newer state of the data if it is wanted.",
+)
+OBJECTS_EXTRA: Final = _reason(
+    "ObjectsExtra",
+    "DatasetPin `DriftDetected`",
+    "There are objects below the prefix that the pin does not have. Runs do not see them.",
+    "Pin the prefix again if they belong to the dataset.",
+)
+OBJECTS_UNREADABLE: Final = _reason(
+    "ObjectsUnreadable",
+    "DatasetPin `Verified`, `DriftDetected`",
+    "Pinned versions could not be read.",
+    "Check the permissions of the operator's user, and the store's log.",
+)
+NOT_YET_VALID: Final = _reason(
+    "NotYetValid",
+    "FeatureSetPin `Verified`; Experiment `InputsVerified`",
+    "The validity window of the pin has not begun.",
+    "Wait until it begins, or use another pin.",
+)
+EXPIRED: Final = _reason(
+    "Expired",
+    "FeatureSetPin `Verified`; Experiment `InputsVerified`",
+    "The validity window of the pin has ended.",
+    "Use the pin that supersedes it.",
+)
+INPUT_NOT_FOUND: Final = _reason(
+    "InputNotFound",
+    "FeatureSetPin `Verified`",
+    "A DatasetPin that the definitions read does not exist in this namespace.",
+    "Create the DatasetPin, or correct the name in `spec.inputs`.",
+)
+INPUT_NOT_READY: Final = _reason(
+    "InputNotReady",
+    "FeatureSetPin `Verified`",
+    "A DatasetPin that the definitions read is not Ready.",
+    "Look at that DatasetPin.",
+)
+INPUT_DIGEST_MISMATCH: Final = _reason(
+    "InputDigestMismatch",
+    "FeatureSetPin `Verified`",
+    "A DatasetPin has another content root than the definitions expect.",
+    "Correct `spec.inputs[].digest` in a new pin, or name the right DatasetPin.",
+)
+FEATURES_INCOMPLETE: Final = _reason(
+    "FeaturesIncomplete",
+    "FeatureSetPin `Verified`",
+    "A feature reads an input that `spec.inputs` does not have.",
+    "Create a new pin with that entry of `spec.inputs`.",
+)
+
+BAD_PREFIX: Final = _reason(
+    "BadPrefix",
+    "DatasetPin `Verified`; Experiment `CredentialsFresh`",
+    "A key prefix is not usable: it must end in `/`, and have no pattern such as `*` or `?`.",
+    "Correct the prefix as the message says.",
+)
+UNORDERED: Final = _reason(
+    "Unordered",
+    "DatasetPin `Verified`",
+    "The entries of a manifest are not in the order of their paths.",
+    "Sort them by the bytes of their paths (`LC_ALL=C sort`), and write the manifest again.",
+)
+
+# Credentials for inputs, and reading by version.
+POLICY_TOO_LONG: Final = _reason(
+    "PolicyTooLong",
+    "Experiment `CredentialsFresh`, `Succeeded`",
+    "A session policy would be longer than AssumeRole takes.",
+    "Keep the inputs of one store below fewer or shorter prefixes; shorten names.",
+)
+INPUTS_TOO_SCATTERED: Final = _reason(
+    "InputsTooScattered",
+    "Experiment `Succeeded`",
+    "The pinned objects share no folder, so only the whole bucket could be granted to a run.",
+    "Copy them below one prefix, and pin that.",
+)
+NOTHING_TO_READ: Final = _reason(
+    "NothingToRead",
+    "Experiment `Succeeded`",
+    "Credentials were asked for without any input to read: a bug.",
+    "Report it with the operator's log.",
+)
+VERSION_IGNORED: Final = _reason(
+    "VersionIgnored",
+    "DatasetPin `Verified`; Experiment `Succeeded`",
+    "The store sent another version than the one that was asked for.",
+    "Use a store that reads by version; nothing in this one can be pinned.",
+)
+
+# What the fetcher reports; in the message of `InputsRefused`.
+PLAN_INVALID: Final = _reason(
+    "PlanInvalid",
+    "Experiment `Succeeded`, in the message",
+    "The plan that the operator gave to the fetcher or to the isolation check cannot be read.",
+    "Report it: operator and image are of different versions, or it is a bug.",
+)
+VOLUME_FAILED: Final = _reason(
+    "VolumeFailed",
+    "Experiment `Succeeded`, in the message",
+    "The volume of the inputs cannot be written.",
+    "Enlarge it (`limits.defaultEphemeralStorage`), or let the fetcher's user own it.",
+)
+VOLUME_UNREADABLE: Final = _reason(
+    "VolumeUnreadable",
+    "Experiment `Succeeded`, in the message",
+    "Mounted files cannot be read by the fetcher's user.",
+    "Make the files readable by everybody.",
+)
+FOREIGN_FILE: Final = _reason(
+    "ForeignFile",
+    "Experiment `Succeeded`, in the message",
+    "The volume has a file or folder that is not pinned; the message names it.",
+    "Use an empty volume, or remove the file from the cache or image.",
+)
 
 # Experiment: refused before anything is created.
-PROFILE_NOT_FOUND: Final = "ProfileNotFound"
-PROFILE_INVALID: Final = "ProfileInvalid"
-QUOTA_OUT_OF_RANGE: Final = "QuotaOutOfRange"
-IMAGE_NOT_PINNED: Final = "ImageNotPinned"
-IMAGE_NOT_APPROVED: Final = "ImageNotApproved"
-IMAGE_APPROVAL_EXPIRED: Final = "ImageApprovalExpired"
-ROUTE_NOT_ALLOWED: Final = "RouteNotAllowed"
-RETENTION_OUT_OF_RANGE: Final = "RetentionOutOfRange"
-NOT_GRANTED: Final = "NotGranted"
-NAMESPACE_TAKEN: Final = "NamespaceTaken"
+PROFILE_NOT_FOUND: Final = _reason(
+    "ProfileNotFound",
+    "Experiment `Ready`",
+    "There is no IsolationProfile of that name.",
+    "Choose one of `kubectl get isolationprofiles`.",
+)
+PROFILE_INVALID: Final = _reason(
+    "ProfileInvalid",
+    "IsolationProfile `Ready`, `Stalled`; Experiment `Ready`",
+    "The IsolationProfile contradicts itself; the message names the fields.",
+    "Correct the profile, or choose another one.",
+)
+QUOTA_OUT_OF_RANGE: Final = _reason(
+    "QuotaOutOfRange",
+    "Experiment `QuotaApplied`, `Ready`",
+    "`spec.resources.quota` asks for more or less than the profile allows.",
+    "Ask for an amount in the range that the message names, or choose another profile.",
+)
+IMAGE_NOT_PINNED: Final = _reason(
+    "ImageNotPinned",
+    "Experiment `Ready`",
+    "An image is named by tag, which can be moved to other content.",
+    "Write it as `REPOSITORY@sha256:DIGEST`; `crane digest IMAGE:TAG` prints the digest.",
+)
+IMAGE_NOT_APPROVED: Final = _reason(
+    "ImageNotApproved",
+    "Experiment `Ready`",
+    "The profile does not approve the repository of an image.",
+    "Publish the image in an approved repository, or have the repository approved.",
+)
+IMAGE_APPROVAL_EXPIRED: Final = _reason(
+    "ImageApprovalExpired",
+    "Experiment `Ready`",
+    "The approval of the image's repository has ended.",
+    "Use an approved image, or ask the platform team to renew the approval.",
+)
+ROUTE_NOT_ALLOWED: Final = _reason(
+    "RouteNotAllowed",
+    "Experiment `Ready`",
+    "A declared route is in no route that the profile allows, or leads to a metadata service.",
+    "Declare a network and ports inside one of the profile's routes.",
+)
+RETENTION_OUT_OF_RANGE: Final = _reason(
+    "RetentionOutOfRange",
+    "Experiment `ArtifactsProtected`, `Ready`",
+    "The requested retention is outside of the profile's range, or longer than the bucket locks.",
+    "Change `spec.artifacts.retention`, or name a store that locks longer.",
+)
+NOT_GRANTED: Final = _reason(
+    "NotGranted",
+    "Experiment `InputsVerified`, `Ready`",
+    "A pin in another namespace was named without that namespace's consent. The reason is the"
+    " same whether the pin exists or not.",
+    "Use a pin in the Experiment's own namespace.",
+)
+NAMESPACE_TAKEN: Final = _reason(
+    "NamespaceTaken",
+    "Experiment `NamespaceReady`, `Ready`",
+    "A namespace of the allocated name exists and belongs to somebody else. It is not touched.",
+    "Find out who created it. Remove it, or recreate the Experiment: it gets another name.",
+)
 
-# Experiment: waiting, working, done.
-PIN_NOT_FOUND: Final = "PinNotFound"
-PIN_NOT_READY: Final = "PinNotReady"
-PIN_CHANGED: Final = "PinChanged"
-PIN_DELETED: Final = "PinDeleted"
-PROFILE_CHANGED: Final = "ProfileChanged"
-PROFILE_DELETED: Final = "ProfileDeleted"
-STORE_CHANGED: Final = "StoreChanged"
-STORE_DELETED: Final = "StoreDeleted"
-PLATFORM_AS_BOUND: Final = "PlatformAsBound"
-CHECKS_FAILING: Final = "ChecksFailing"
-PROOF_OUTDATED: Final = "ProofOutdated"
-PROVISIONING: Final = "Provisioning"
-PROVISIONED: Final = "Provisioned"
-ISOLATION_INCOMPLETE: Final = "IsolationIncomplete"
-PODS_REMOVED: Final = "PodsRemoved"
-ORPHAN_FOUND: Final = "OrphanFound"
-ABANDONED: Final = "Abandoned"
-RUN_STARTED: Final = "RunStarted"
-NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
-SNAPSHOT_DIFFERS: Final = "SnapshotDiffers"
-NOT_PROVEN: Final = "NotProven"
-PROBING: Final = "Probing"
-PROBE_FAILED: Final = "ProbeFailed"
-CREDENTIALS_ISSUED: Final = "CredentialsIssued"
-FROZEN: Final = "Frozen"
+# Experiment: waiting, provisioning, bound.
+PIN_NOT_FOUND: Final = _reason(
+    "PinNotFound",
+    "Experiment `InputsVerified`, `Ready`",
+    "There is no pin of that name.",
+    "Correct the name in `spec.inputs`, or create the pin.",
+)
+PIN_NOT_READY: Final = _reason(
+    "PinNotReady",
+    "Experiment `InputsVerified`, `Ready`",
+    "A pin is not Ready; the message has its own.",
+    "Look at the pin.",
+)
+PIN_CHANGED: Final = _reason(
+    "PinChanged",
+    "Experiment `InputsVerified`",
+    "A bound pin is no longer what was bound: it was recreated, or its content was found changed.",
+    "The Experiment keeps the bound digest. Create a new Experiment for the new content.",
+)
+PIN_DELETED: Final = _reason(
+    "PinDeleted",
+    "Experiment `InputsVerified`",
+    "A bound pin was deleted. The Experiment goes on with what was bound.",
+    "Nothing for this Experiment; the seal reports that the input could not be verified again.",
+)
+PROFILE_CHANGED: Final = _reason(
+    "ProfileChanged",
+    "Experiment `PlatformChanged`; Event",
+    "The IsolationProfile was edited after it was bound. The bound settings stay in force.",
+    "Nothing. Create a new Experiment to use the new settings.",
+)
+PROFILE_DELETED: Final = _reason(
+    "ProfileDeleted",
+    "Experiment `PlatformChanged`; Event",
+    "The IsolationProfile was deleted after it was bound. The bound settings stay in force.",
+)
+STORE_CHANGED: Final = _reason(
+    "StoreChanged",
+    "Experiment `PlatformChanged`; Event",
+    "An ObjectStore was edited after it was bound. The bound settings stay in force.",
+    "Check that the bound endpoint and bucket still exist: results are written there.",
+)
+STORE_DELETED: Final = _reason(
+    "StoreDeleted",
+    "Experiment `PlatformChanged`; Event",
+    "An ObjectStore was deleted after it was bound. The bound settings stay in force.",
+    "Check that the bound endpoint, bucket and credentials still exist.",
+)
+PLATFORM_AS_BOUND: Final = _reason(
+    "PlatformAsBound",
+    "Experiment `PlatformChanged`",
+    "Profile and stores are as they were bound.",
+)
+PROVISIONING: Final = _reason(
+    "Provisioning",
+    "Experiment `NamespaceReady`, `QuotaApplied`, `Ready`, `Reconciling`",
+    "The namespace and its isolation objects are being created. Access is still closed.",
+    _WAIT,
+)
+PROVISIONED: Final = _reason(
+    "Provisioned",
+    "Experiment `Ready`, `NamespaceReady`, `QuotaApplied`; Event",
+    "Every declared object was seen in place.",
+)
+ISOLATION_INCOMPLETE: Final = _reason(
+    "IsolationIncomplete",
+    "Experiment `NamespaceReady`, `Isolated`, `Ready`; Event",
+    "An isolation object (network policy, quota, limit range, Pod Security label) is missing or"
+    " differs, and could not be restored yet.",
+    "See the message for what refuses the repair; usually another policy of the cluster.",
+)
+NAMESPACE_TERMINATING: Final = _reason(
+    "NamespaceTerminating",
+    "Experiment `NamespaceReady`, `Ready`",
+    "The experiment's namespace is being deleted.",
+    "Find out who deleted it. It is recreated when it is gone.",
+)
+SNAPSHOT_DIFFERS: Final = _reason(
+    "SnapshotDiffers",
+    "Experiment `Ready`, `Stalled`",
+    "The declaration has another digest than the snapshot: a frozen field was changed despite"
+    " the API server's rules.",
+    "Restore the field, or create a new Experiment. Check that the CRDs are complete.",
+)
+NOT_PROVEN: Final = _reason(
+    "NotProven",
+    "Experiment `Isolated`",
+    "Isolation was not checked, or the check proved nothing.",
+    "See the message: the profile may not ask for the check, or the operator has no image for it.",
+)
+PROBING: Final = _reason(
+    "Probing",
+    "Experiment `Isolated`",
+    "The isolation check is running.",
+    _WAIT,
+)
+PROBE_FAILED: Final = _reason(
+    "ProbeFailed",
+    "Experiment `Isolated`",
+    "The isolation check found an open route; the message names it.",
+    "Usually the network plugin does not enforce NetworkPolicies. See the explanation of the"
+    " isolation check.",
+)
+CREDENTIALS_ISSUED: Final = _reason(
+    "CredentialsIssued",
+    "Experiment `CredentialsFresh`",
+    "The run's credentials are valid and are renewed before they expire.",
+)
+FROZEN: Final = _reason(
+    "Frozen",
+    "Experiment `Ready`, `CredentialsFresh`",
+    "`spec.lifecycle.desired` is Frozen: no pod may start, and credentials were removed.",
+    "Set it to Active to continue.",
+)
+ORPHAN_FOUND: Final = _reason(
+    "OrphanFound",
+    "Event",
+    "A namespace or object of an experiment was found whose Experiment no longer exists. Access"
+    " to it was closed.",
+    "Keep what you need from it, then delete it. Find out who removed the finalizer.",
+)
 
 # The run and the seal.
-RUN_NOT_REQUESTED: Final = "RunNotRequested"
-RUN_OUT_OF_RANGE: Final = "RunOutOfRange"
-DELIVERY_UNAVAILABLE: Final = "DeliveryUnavailable"
-RUN_PENDING: Final = "RunPending"
-RUNNING: Final = "Running"
-RUN_SUCCEEDED: Final = "RunSucceeded"
-RUN_FAILED: Final = "RunFailed"
-RUN_LOST: Final = "RunLost"
-RUN_STOPPED: Final = "RunStopped"
-INPUTS_REFUSED: Final = "InputsRefused"
-DEADLINE_EXCEEDED: Final = "DeadlineExceeded"
-NOT_SEALED: Final = "NotSealed"
-SEALING: Final = "Sealing"
-SEALED: Final = "Sealed"
-SIGNING_KEY_INVALID: Final = "SigningKeyInvalid"
+RUN_NOT_REQUESTED: Final = _reason(
+    "RunNotRequested",
+    "Experiment `Succeeded`",
+    "`spec.run` is not set: the namespace is for interactive use.",
+)
+RUN_OUT_OF_RANGE: Final = _reason(
+    "RunOutOfRange",
+    "Experiment `Succeeded`, `Ready`",
+    "`spec.run` asks for more retries or a longer deadline than the profile allows.",
+    "Ask for what the message names, or choose another profile.",
+)
+DELIVERY_UNAVAILABLE: Final = _reason(
+    "DeliveryUnavailable",
+    "Experiment `Succeeded`, `Ready`",
+    "The inputs cannot be delivered: the mode does not work for a pin, or the operator has no"
+    " image of its own.",
+    "Follow the message: choose another profile, change the pin, or set the chart's"
+    " `operator.image.digest`.",
+)
+RUN_PENDING: Final = _reason(
+    "RunPending",
+    "Experiment `Succeeded`",
+    "The run has not started; the message says what it waits for.",
+    "Follow the message: the isolation check, the delivery of inputs, quota, a node or an image.",
+)
+RUN_STARTED: Final = _reason(
+    "RunStarted",
+    "Event",
+    "The run's Job was created.",
+)
+RUNNING: Final = _reason(
+    "Running",
+    "Experiment `Succeeded`",
+    "The run is running.",
+)
+RUN_SUCCEEDED: Final = _reason(
+    "RunSucceeded",
+    "Experiment `Succeeded`; Event",
+    "The run ended with exit code 0.",
+)
+RUN_FAILED: Final = _reason(
+    "RunFailed",
+    "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
+    "The program failed; the message has its exit code and last words.",
+    "Read the log, correct the program, and create a new Experiment.",
+)
+RUN_LOST: Final = _reason(
+    "RunLost",
+    "Experiment `Succeeded`, `Ready`, `Stalled`",
+    "The run's Job was deleted while it ran. A run is never started twice.",
+    "Create a new Experiment. Find out who deleted the Job.",
+)
+RUN_STOPPED: Final = _reason(
+    "RunStopped",
+    "Experiment `Succeeded`",
+    "The run was stopped on request (Frozen or Sealed), or never started for that reason.",
+    "Create a new Experiment to run it again.",
+)
+INPUTS_REFUSED: Final = _reason(
+    "InputsRefused",
+    "Experiment `Succeeded`, `Ready`, `Stalled`",
+    "The delivered data is not what was pinned, or could not be delivered. The program never"
+    " started.",
+    "Look at the DatasetPin's condition `Verified`; pin the data again, or restore it.",
+)
+DEADLINE_EXCEEDED: Final = _reason(
+    "DeadlineExceeded",
+    "Experiment `Succeeded`, `Ready`, `Stalled`",
+    "The run took longer than `spec.run.activeDeadlineSeconds`.",
+    "Create a new Experiment with a longer deadline.",
+)
+NOT_SEALED: Final = _reason(
+    "NotSealed",
+    "Experiment `Sealed`",
+    "The results are locked as they are written, and are sealed when the run is over.",
+    "Wait, or set `spec.lifecycle.desired` to Sealed.",
+)
+SEALING: Final = _reason(
+    "Sealing",
+    "Experiment `Sealed`",
+    "Pods are ending, or the results are being listed.",
+    _WAIT,
+)
+SEALED: Final = _reason(
+    "Sealed",
+    "Experiment `Sealed`, `Ready`, `CredentialsFresh`; Event",
+    "The results are listed, signed and locked. The experiment is closed permanently.",
+    "Verify them with `glovebox verify`. Findings, if any, are in the message.",
+)
+ABANDONED: Final = _reason(
+    "Abandoned",
+    "Experiment `Sealed`; Event",
+    "The Experiment was deleted before its run ended; what was there has been sealed.",
+)
+SIGNING_KEY_INVALID: Final = _reason(
+    "SigningKeyInvalid",
+    "Experiment `Sealed`",
+    "The Secret with the signing key cannot be used.",
+    "Restore the Secret from a backup. A new key cannot vouch for older seals.",
+)
 
 # Drift.
-NO_DRIFT: Final = "NoDrift"
-DRIFT_DETECTED: Final = "DriftDetected"
-DRIFT_REPAIRED: Final = "DriftRepaired"
-DRIFT_IGNORED: Final = "DriftIgnored"
-WRITER_FIGHT: Final = "WriterFight"
+NO_DRIFT: Final = _reason(
+    "NoDrift",
+    "Experiment, DatasetPin `DriftDetected`",
+    "Everything is as declared.",
+)
+DRIFT_DETECTED: Final = _reason(
+    "DriftDetected",
+    "Experiment `DriftDetected`; Event",
+    "An object differs, and the profile says to alert and not to repair.",
+    "Restore the object, or find its writer; the message names object, field and writer.",
+)
+DRIFT_REPAIRED: Final = _reason(
+    "DriftRepaired",
+    "Experiment `DriftDetected`; Event",
+    "An object was changed, deleted or added, and was restored.",
+    "Find out why that writer changes it; the message names object, field and writer.",
+)
+DRIFT_IGNORED: Final = _reason(
+    "DriftIgnored",
+    "Experiment `DriftDetected`",
+    "An object differs, and the profile says to ignore its kind.",
+)
+WRITER_FIGHT: Final = _reason(
+    "WriterFight",
+    "Experiment `DriftDetected`; Event",
+    "Another writer changes an object back again and again; repairs are spaced out.",
+    "Stop that writer (often a policy engine), or exempt `gbx-` namespaces from it.",
+)
+PODS_REMOVED: Final = _reason(
+    "PodsRemoved",
+    "Event",
+    "Pods that were admitted while an isolation object was missing were removed.",
+    "Find out who changed the isolation object; the Event before this one names the writer.",
+)

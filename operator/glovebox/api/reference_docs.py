@@ -104,7 +104,7 @@ def _facts(schema: Schema, *, required: bool | None) -> str:
     if "pattern" in schema:
         facts.append(f"pattern `{schema['pattern']}`")
     if schema.get(LIST_TYPE) == "map":
-        facts.append(f"entries told apart by {_code_list(schema[LIST_MAP_KEYS])}")
+        facts.append(f"map keys {_code_list(schema[LIST_MAP_KEYS])}")
     if schema.get(LIST_TYPE) == "set":
         facts.append("entries all different")
     return " · ".join(facts)

@@ -1,4 +1,4 @@
-"""References from one resource to another: by name, and the UID and digest are recorded in status when they are bound."""
+"""References from one resource to another by name; binding records UID and digest in status."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class LocalPinRef(Model):
 
 
 class PinRef(Model):
-    """Names a pin, in the same namespace or, with that namespace's consent, in another one."""
+    """Names a pin, in the same namespace or, with its consent, in another one."""
 
     name: ObjectName = Field(description="Name of the pin.")
     namespace: DnsLabel | None = Field(
         default=None,
         description=(
             "Namespace of the pin. When absent: the namespace of the Experiment. Another namespace"
-            " has to consent; a reference without consent is answered with `NotGranted`, whether"
-            " the pin exists or not."
+            " has to consent; a reference without consent is refused with `NotGranted`, whether the"
+            " pin exists or not."
         ),
     )
 

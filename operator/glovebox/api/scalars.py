@@ -1,4 +1,4 @@
-"""The texts and numbers that many fields share, as types with their bounds, patterns and teaching messages."""
+"""Types that many fields share, with their bounds, patterns and messages that name the cure."""
 
 from __future__ import annotations
 
@@ -78,8 +78,10 @@ def _is_routable(text: str) -> bool:
     if network is None:
         return True
     return not any(
-        network.version == local.version and network.subnet_of(local) for local in LINK_LOCAL
-    )  # type: ignore[arg-type]
+        # The versions are equal, which the type checker cannot see.
+        network.version == local.version and network.subnet_of(local)  # type: ignore[arg-type]
+        for local in LINK_LOCAL
+    )
 
 
 def _is_quantity(text: str) -> bool:
@@ -136,8 +138,8 @@ VersionId = Annotated[
         lambda text: text not in {"", "null"},
         "self != '' && self != 'null'",
         "must be a real version id: 'null' is what a bucket without versioning reports, and its"
-        " content can be overwritten. Switch on versioning, write the object again, and use the"
-        " version id that this returned",
+        " content can be overwritten. Enable versioning, write the object again, and use the"
+        " version id that is returned",
     ),
 ]
 KeyPrefix = Annotated[

@@ -1,4 +1,4 @@
-"""What Kubernetes wants to know beside JSON Schema: list types and CEL rules, carried by the models themselves.
+"""What Kubernetes adds to JSON Schema: list types and CEL rules, carried by the models.
 
 A rule that has to hold in the API server and offline alike is written once: `Taught` checks a text
     in Python and becomes a
@@ -47,12 +47,12 @@ def rule(
     Args:
         expression: CEL over `self` (and `oldSelf` for a transition rule).
         message: What must hold, and the cure; shown by kubectl as it is.
-        field_path: The field to blame, relative to where the rule stands; without it kubectl prints
+        field_path: The field at fault, relative to where the rule is; without it kubectl prints
             the whole value.
         reason: One of the reasons that the API server knows. Its "duplicate" is left out: kubectl
             drops the message of that one.
         message_expression: CEL that makes the message, for example to name the key at fault;
-            `message` stands in when it fails.
+            `message` is used when it fails.
     """
     made: Extra = {"rule": expression, "message": message, "reason": reason}
     if message_expression:
@@ -68,7 +68,7 @@ def rules(*made: Extra) -> Extra:
 
 
 def list_map(*keys: str) -> Extra:
-    """Return the extension for a list whose items are told apart by these fields; the API server refuses duplicates."""
+    """Return the extension for a list with these key fields; duplicates are refused."""
     return {LIST_TYPE: "map", LIST_MAP_KEYS: list(keys)}
 
 
@@ -86,7 +86,7 @@ def frozen_since(guard: str, path: str, *, optional: bool) -> str:
     """Return the CEL of "this field cannot change any more once `guard` holds for the old object", for a rule at the root.
 
     A transition rule on an optional field itself is skipped when the field is added or removed, so
-    the rule stands on a parent that is always there and compares presence too.
+    the rule is on a parent that is always there and compares presence too.
 
     Args:
         guard: CEL over `oldSelf` that says whether freezing has begun.

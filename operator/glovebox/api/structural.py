@@ -102,7 +102,7 @@ def _convert(raw: Schema, definitions: dict[str, Schema], *, path: str, defaults
 
 
 def _inline(raw: Schema, definitions: dict[str, Schema], path: str) -> Schema:
-    """Replace a reference, a one-armed union with null, or an allOf of one by what it means; what stands beside it wins."""
+    """Replace a reference, a one-armed union with null, or an allOf of one by what it means; keys beside it win."""
     node = dict(raw)
     arms = [arm for arm in node.get("anyOf", node.get("allOf", ())) if arm.get("type") != "null"]
     if len(arms) > 1:
@@ -131,7 +131,7 @@ def _add_default(made: Schema, default: Any, path: str) -> None:
     """Add a default that says something: not null and not empty.
 
     For an object it is what its fields' defaults make, written out: the API server judges a default
-    by the CEL rules before it fills in what stands further below.
+    by the CEL rules before it fills in what is further below.
     """
     if default in (None, "", [], {}):
         return

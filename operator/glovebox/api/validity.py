@@ -29,10 +29,10 @@ class Validity(Model):
     )
 
     not_before_time: Time | None = Field(
-        default=None, description="From when on the pin may be used. When absent: at once."
+        default=None, description="From when on the pin may be used. When absent: immediately."
     )
     not_after_time: Time | None = Field(
-        default=None, description="Until when the pin may be used. When absent: for ever."
+        default=None, description="Until when the pin may be used. When absent: without end."
     )
 
     def is_early(self, now: datetime) -> bool:

@@ -81,9 +81,6 @@ class EventRecorder:
         """Report a step that a person may want to see."""
         self._record(obj, "Normal", reason, note, action)
 
-    # The steps of the Experiment still call it by this name.
-    warn = warning
-
     async def flush(self) -> None:
         """Wait until what is pending was posted or given up."""
         await asyncio.gather(*self._pending, return_exceptions=True)

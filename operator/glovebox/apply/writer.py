@@ -17,7 +17,7 @@ from glovebox.apply.children import Children
 from glovebox.apply.managed import Strategy, managed
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
-from glovebox.errors import Conflict, InvalidInput, Rejected
+from glovebox.errors import InvalidInput, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import EVENT, NAMESPACE, SECRET, Kind

@@ -1,7 +1,25 @@
-"""`python -m glovebox.cli`: the command where its script is not on PATH."""
+"""`glovebox`, and `python -m glovebox.cli` where its script is not on PATH."""
 
 from __future__ import annotations
 
-from glovebox.cli.main import app
+import sys
 
-app()
+_LIBRARIES = {"typer", "rich"}
+
+
+def main() -> None:
+    """Run the command line.
+
+    Where its libraries were not installed, say in one line how they are.
+    """
+    try:
+        from glovebox.cli.main import app  # noqa: PLC0415 - it is what may fail
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _LIBRARIES:
+            raise
+        sys.exit("glovebox: the command line needs more libraries: pip install 'glovebox[cli]'")
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,25 +1,24 @@
 """The command `glovebox`: one sub-command for each subject, each in a module of its own.
 
 Modules that a sub-command needs are imported when it runs, so that `glovebox --help` and completion
-answer at once.
+answer at once. Other distributions add commands of theirs: see `plug_ins`.
 """
 
 from __future__ import annotations
 
 import typer
 
-from glovebox.cli import demo, local
 from glovebox.cli import verify as verify_command
+from glovebox.cli.plug_ins import WithPlugIns
 
 app = typer.Typer(
     name="glovebox",
+    cls=WithPlugIns,
     help="Sealed namespaces for machine-learning experiments.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # local variables hold keys
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(local.app, name="local")
-app.command("demo")(demo.demo)
 app.command("verify")(verify_command.verify)
 
 

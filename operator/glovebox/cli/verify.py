@@ -1,4 +1,7 @@
-"""`glovebox verify`: checks the seal of an experiment from outside, with a public key and nothing of the cluster."""
+"""`glovebox verify`.
+
+Checks the seal of an experiment from outside, with a public key and nothing of the cluster.
+"""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
 """A DatasetPin: resolved once to exact object versions, read whole once, then checked by listing on an interval.
 
-The manifest with every entry lies in the store, locked; the resource keeps roots, counts and where
-the manifest is. What a check finds is told apart: changed, missing, hidden, extra, unreadable. A
-hidden or extra object harms no read by version id, so the pin stays Ready and says it; anything
-else makes it not Ready.
+The work is done by tasks (`tasks/pin.py`); a reconcile asks for them and records what they found,
+and never waits for data. What the conditions say is decided in `status/dataset_pin.py`. The
+manifest with every entry lies in the store, locked; the resource keeps roots, counts and where the
+manifest is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -22,114 +23,206 @@ from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
 from glovebox.data.compare import Findings
+from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.builder import StatusBuilder, counted, format_time
-from glovebox.status.findings import FINDINGS, describe
-from glovebox.status.outcome import done, of_error
-from glovebox.status.summary import holds_back, summarise
+from glovebox.status.builder import StatusBuilder, format_time
+from glovebox.status.dataset_pin import (
+    GRACE_FAILURES,
+    PinFacts,
+    compute_conditions,
+    finding_counts,
+)
+from glovebox.status.outcome import of_error
+from glovebox.status.summary import summarise
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
+    Fence,
     ManifestLocation,
     ManifestLock,
     ManifestSource,
     ObjectRef,
     ObjectsSource,
     PrefixSource,
-    build_pin,
-    verify_pin,
+    Source,
 )
+from glovebox.tasks.pin import HASH, VERIFY, PinRequest, VerifyRequest, pin_dataset, verify_dataset
 
 KIND: Final = DATASET_PIN.kind
 CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
-_READY: Final = (reasons.VERIFIED, "every object was read and matches the manifest")
+WORK_CLASS: Final = "data"
+# A store that is not ready wakes its pins when it is; this is for the grace time alone.
+_LOOK_AGAIN_SECONDS: Final = 60.0
+_TRY_AGAIN_SECONDS: Final = 5.0
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Build the pin, or check it when that is due."""
-    if obj["metadata"].get("deletionTimestamp"):
+    """Have the pin built, or checked when that is due; record what was found."""
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        ports.tasks.forget(metadata["uid"])
         return Look(obj, None)
-    metadata, now, key = obj["metadata"], ports.now(), Key.of(obj)
-    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), CONDITIONS, now)
+    generation = metadata.get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, ports.now())
     try:
         pin = DatasetPin.model_validate(obj)
-        wait = _seconds_until_due(ports, pin)
-        if wait > 0:
-            return Look(obj, None, retry_seconds=wait)
+        source = source_of(pin.spec.source)
+    except (ValidationError, InvalidInput) as error:
+        invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
+        summarise(builder, of_error(invalid), (), ("", ""))
+        return Look(obj, builder.render())
+    wait = _seconds_until_due(ports, pin)
+    if wait > 0:
+        return Look(obj, None, retry_seconds=wait)
+    try:
         store = _store(ports, pin)
         connection = await open_store(ports, store)
-        if pin.status.manifest is None:
-            obj = await _announce(ports, obj)
-            builder = StatusBuilder(
-                obj.get("status"), metadata.get("generation", 0), CONDITIONS, now
-            )
-            await _build(ports, pin, builder, store, connection)
-        else:
-            await _check(ports, pin, builder, connection, pin.status.manifest.model_dump())
-    except ValidationError as error:
-        outcome = of_error(invalid_spec(error))
     except GloveboxError as error:
-        result = "mismatch" if error.reason == reasons.DIGEST_MISMATCH else "error"
-        ports.metrics.digest_checks.labels(KIND, result).inc()
-        outcome = of_error(error)
+        retry: float | None = _blocked(ports, pin, builder, error)
     else:
-        outcome = done()
-    if outcome.is_failed:
-        outcome = outcome.with_failure(*ports.failures.note(key, "pin"))
-        if holds_back(obj, outcome, ports.settings.grace_seconds):
-            return Look(obj, None, error=outcome.error)
-    else:
-        ports.failures.clear(key, "pin")
-    if not outcome.is_done and not (obj.get("status") or {}).get("manifest"):
-        builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
-    elif outcome.is_failed:
-        builder.mark_unknown(types.VERIFIED, reasons.CHECKS_FAILING, outcome.message)
-    summarise(builder, outcome, (types.VERIFIED,), _READY)
-    interval = 3600.0 if not outcome.is_done else pin.spec.verification.list_interval_seconds
-    return Look(
-        obj,
-        builder.render(),
-        retry_seconds=interval * (0.9 + ports.jitter() / 10) if outcome.is_done else None,
-        error=outcome.error if outcome.is_failed else None,
+        if pin.status.manifest is None:
+            retry = _build(ports, pin, builder, _request(ports, pin, source, store, connection))
+        else:
+            manifest = ManifestLocation(**pin.status.manifest.model_dump())
+            request = VerifyRequest(
+                connection, source, manifest, pin.status.objects, pin.status.bytes
+            )
+            retry = _check(ports, pin, builder, request)
+    return Look(obj, builder.render(), retry_seconds=retry)
+
+
+def _request(
+    ports: Ports, pin: DatasetPin, source: Source, store: ObjectStore, connection: Store
+) -> PinRequest:
+    lock_proven = store.status.condition(types.LOCK_PROVEN)
+    return PinRequest(
+        uid=pin.uid,
+        store=connection,
+        source=source,
+        artifacts_bucket=store.spec.artifacts.bucket,
+        lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
+        expected=pin.spec.digest,
+        fence=_fence(ports, pin, store),
     )
 
 
-async def _build(
-    ports: Ports, pin: DatasetPin, builder: StatusBuilder, store: ObjectStore, connection: Store
-) -> None:
-    lock_proven = store.status.condition(types.LOCK_PROVEN)
-    async with ports.metrics.on_store("build_pin"):
-        built = await build_pin(
-            connection,
-            source_of(pin.spec.source),
-            artifacts_bucket=store.spec.artifacts.bucket,
-            lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
-            expected=pin.spec.digest,
-        )
+def _build(
+    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: PinRequest
+) -> float | None:
+    """Have the pin hashed; return after how many seconds to look again, None when the task wakes us."""
+
+    async def start(context: TaskContext) -> BuiltPin:
+        async with ports.metrics.on_store("build_pin"):
+            with _counting_errors(ports):
+                return await pin_dataset(context, request)
+
+    state = ports.tasks.ensure(
+        _key(pin, HASH), request.basis, start, tenant=pin.namespace, work_class=WORK_CLASS
+    )
+    built = state.result
+    if built is None:
+        _mark(builder, _facts(ports, pin, state))
+        builder.set(progress=_progress(ports, state))
+        return None
     moment = format_time(ports.now())
     ports.metrics.digest_checks.labels(KIND, "match").inc()
     ports.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
-    builder.set(**_recorded(built), verifiedTime=moment, listedTime=moment, findings=None)
-    builder.mark_true(
-        types.VERIFIED,
-        reasons.VERIFIED,
-        f"{counted(built.roots.objects, 'object')} with {counted(built.roots.bytes, 'byte')} read"
-        " and hashed",
+    builder.set(
+        **_recorded(built), verifiedTime=moment, listedTime=moment, findings=None, progress=None
     )
-    builder.mark_false(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
+    roots = built.roots
+    _mark(
+        builder,
+        PinFacts(ports.now(), pinned=True, objects=roots.objects, bytes=roots.bytes, built=True),
+    )
+    return float(pin.spec.verification.list_interval_seconds)
 
 
-async def _announce(ports: Ports, obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Say that reading has begun, because it may take long; return the pin as it is then."""
-    generation = obj["metadata"].get("generation", 0)
-    interim = StatusBuilder(obj.get("status"), generation, CONDITIONS, ports.now())
-    message = "every object is being read and hashed; this takes as long as the data is large"
-    interim.mark_unknown(types.VERIFIED, reasons.VERIFYING, message)
-    interim.mark_false(types.READY, reasons.VERIFYING, message)
-    interim.mark_true(types.RECONCILING, reasons.VERIFYING, message)
-    return await ports.writer.write_status(obj, interim.render())
+def _check(
+    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: VerifyRequest
+) -> float | None:
+    """Have the pin compared with the store; return as `_build`."""
+    ports.tasks.drop(_key(pin, HASH))  # recorded
+
+    async def start(context: TaskContext) -> Findings:
+        async with ports.metrics.on_store("verify_pin"):
+            with _counting_errors(ports):
+                return await verify_dataset(context, request)
+
+    key = _key(pin, VERIFY)
+    state = ports.tasks.ensure(
+        key, request.manifest.version_id, start, tenant=pin.namespace, work_class=WORK_CLASS
+    )
+    findings = state.result
+    if findings is None:
+        _mark(builder, _facts(ports, pin, state))
+        builder.set(progress=_progress(ports, state))
+        return None
+    # Recorded now, or looked for again: a listing is cheap.
+    ports.tasks.drop(key)
+    ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
+    builder.set(
+        listedTime=format_time(ports.now()), findings=finding_counts(findings), progress=None
+    )
+    _mark(
+        builder,
+        PinFacts(ports.now(), pinned=True, objects=pin.status.objects or 0, findings=findings),
+    )
+    return float(pin.spec.verification.list_interval_seconds)
+
+
+def _blocked(ports: Ports, pin: DatasetPin, builder: StatusBuilder, error: GloveboxError) -> float:
+    """Say what keeps the work from beginning: a store that is missing, not ready, or without credentials."""
+    facts = PinFacts(
+        ports.now(),
+        pinned=pin.status.manifest is not None,
+        error=error,
+        # Whoever waits for a store tries nothing: the grace time alone counts.
+        failures=GRACE_FAILURES,
+        failing_since=_due_time(pin),
+    )
+    _mark(builder, facts)
+    # Never raised: an API server that does not answer says nothing about the data either.
+    waiting = isinstance(error, NotReady | InvalidInput)
+    return _LOOK_AGAIN_SECONDS if waiting else _TRY_AGAIN_SECONDS
+
+
+def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
+    pinned = pin.status.manifest is not None
+    # Hashing takes hours: an attempt that reports is well. A check is over soon: what the last one
+    # met stands until one has ended.
+    is_well = not pinned and state.phase == "Running" and state.progress.phase != ""
+    return PinFacts(
+        ports.now(),
+        pinned=pinned,
+        error=None if is_well else state.error,
+        failures=state.failures,
+        failing_since=state.failing_since,
+    )
+
+
+def _mark(builder: StatusBuilder, facts: PinFacts) -> None:
+    for verdict in compute_conditions(facts):
+        builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
+
+
+def _progress(ports: Ports, state: TaskState[Any]) -> dict[str, Any] | None:
+    """Return `status.progress`, or None before the first report."""
+    progress = state.progress
+    if state.phase != "Running" or not progress.phase:
+        return None
+    found = {
+        "phase": progress.phase,
+        "objects": progress.objects_done,
+        "objectsTotal": progress.objects_total,
+        "bytes": progress.bytes_done,
+        "bytesTotal": progress.bytes_total,
+        "bytesPerSecond": round(progress.rate_bytes),
+        "updatedTime": format_time(ports.now()),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _recorded(built: BuiltPin) -> dict[str, Any]:
@@ -150,44 +243,8 @@ def _recorded(built: BuiltPin) -> dict[str, Any]:
     }
 
 
-async def _check(
-    ports: Ports,
-    pin: DatasetPin,
-    builder: StatusBuilder,
-    connection: Store,
-    manifest: dict[str, Any],
-) -> None:
-    async with ports.metrics.on_store("verify_pin"):
-        findings = await verify_pin(
-            connection, source_of(pin.spec.source), ManifestLocation(**manifest)
-        )
-    builder.set(listedTime=format_time(ports.now()))
-    ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
-    if findings.clean:
-        builder.set(findings=None)
-        builder.mark_true(
-            types.VERIFIED,
-            reasons.VERIFIED,
-            f"{counted(pin.status.objects or 0, 'object')} in the store as pinned",
-        )
-        builder.mark_false(types.DRIFT_DETECTED, reasons.NO_DRIFT, "the store holds what is pinned")
-        return
-    reason, message = describe(findings)
-    counts = {name: getattr(findings, name) for name, _ in FINDINGS}
-    builder.set(findings={**counts, "samples": list(findings.samples)})
-    builder.mark_true(types.DRIFT_DETECTED, reason, message)
-    if findings.intact:
-        builder.mark_true(
-            types.VERIFIED,
-            reasons.VERIFIED,
-            f"all pinned versions are there; beside them: {message}",
-        )
-    else:
-        builder.mark_false(types.VERIFIED, reason, message)
-
-
-def source_of(source: DatasetSource) -> PrefixSource | ManifestSource | ObjectsSource:
-    """Return the source as the store room knows it."""
+def source_of(source: DatasetSource) -> Source:
+    """Return the source as the store package knows it."""
     if source.prefix is not None:
         return PrefixSource(source.prefix.bucket, source.prefix.prefix)
     if source.manifest is not None:
@@ -207,6 +264,17 @@ def source_of(source: DatasetSource) -> PrefixSource | ManifestSource | ObjectsS
     )
 
 
+def _fence(ports: Ports, pin: DatasetPin, store: ObjectStore) -> Fence:
+    """Return what the pin must not cover: other teams' artifacts, wherever that store keeps any."""
+    others = (other.get("spec") or {} for other in ports.resources.of_kind(OBJECT_STORE))
+    buckets = {
+        str(spec["artifacts"]["bucket"])
+        for spec in others
+        if spec.get("endpoint") == store.spec.endpoint and "bucket" in (spec.get("artifacts") or {})
+    }
+    return Fence(frozenset(buckets | {store.spec.artifacts.bucket}), f"{pin.namespace}/")
+
+
 def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
     name = pin.spec.store_ref.name
     store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
@@ -220,11 +288,30 @@ def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
     return store
 
 
-def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:
+def _key(pin: DatasetPin, name: str) -> TaskKey:
+    return TaskKey(Key(KIND, pin.namespace, pin.name), pin.uid, name)
+
+
+def _due_time(pin: DatasetPin) -> datetime | None:
     if pin.status.manifest is None or pin.status.listed_time is None:
-        return 0.0
-    due = pin.status.listed_time + timedelta(seconds=pin.spec.verification.list_interval_seconds)
-    return (due - ports.now()).total_seconds()
+        return None
+    return pin.status.listed_time + timedelta(seconds=pin.spec.verification.list_interval_seconds)
+
+
+def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:
+    due = _due_time(pin)
+    return 0.0 if due is None else (due - ports.now()).total_seconds()
+
+
+@contextlib.contextmanager
+def _counting_errors(ports: Ports) -> Iterator[None]:
+    """Count a check that ends with an error."""
+    try:
+        yield
+    except GloveboxError as error:
+        result = "mismatch" if error.reason == reasons.DIGEST_MISMATCH else "error"
+        ports.metrics.digest_checks.labels(KIND, result).inc()
+        raise
 
 
 def _metric(findings: Findings) -> str:
@@ -236,6 +323,7 @@ def _metric(findings: Findings) -> str:
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
-    """Nothing is remembered of a pin; its manifest stays in the store."""
+    """End the work of a pin that is gone; its manifest stays in the store."""
     del uid
+    ports.tasks.forget_owner(key)
     ports.failures.forget(key)

@@ -39,14 +39,17 @@ class Enqueueing:
         self._jitter = jitter
 
     def __call__(self, change: Change[Key, Stored], users: Collection[Key]) -> None:
-        """Enqueue whom a change concerns; the answer to our own write is no news to its object.
+        """Enqueue whom a change concerns.
+
+        The answer to our own write is no news to its object; that it is gone is, whoever says so:
+        what is remembered of it has to be forgotten.
 
         Args:
             change: What became of a resource.
             users: Those who refer to it.
         """
-        if not change.own:
-            after = change.after
+        after = change.after
+        if after is None or not change.own:
             urgency = Priority.NORMAL if after is None else priority_of(after.obj)
             self._enqueue(change.key, urgency)
         if not users or not matters_to_users(change):

@@ -19,7 +19,7 @@ from glovebox.api.object_store import BucketRetention, ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
-from glovebox.errors import InvalidInput, NotReady
+from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.builder import StatusBuilder, counted, format_time
@@ -62,7 +62,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return Look(obj, None, retry_seconds=wait)
     try:
         await _check(ports, store, builder)
-    except Exception as error:
+    except GloveboxError as error:
         ports.store_credentials.pop(store.name, None)
         outcome = of_error(error).with_failure(*ports.failures.note(key, "check"))
         if holds_back(obj, outcome, ports.settings.grace_seconds):

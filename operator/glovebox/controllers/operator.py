@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Mapping,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
+import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from glovebox import names
@@ -21,6 +30,7 @@ from glovebox.apply.writer import Writer
 from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits
+from glovebox.controllers.orphans import sweep_orphans
 from glovebox.controllers.ports import Failures, Ports
 from glovebox.controllers.reconcile import reconcile_key
 from glovebox.controllers.resync_sources import sources
@@ -30,11 +40,12 @@ from glovebox.engine.result import Result
 from glovebox.engine.resync import Resync
 from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import WorkClass, Workers
+from glovebox.errors import GloveboxError
 from glovebox.kube.client import Client, Login
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
 from glovebox.kube.lease import Elector
 from glovebox.kube.reflector import Reflector
-from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.resources import Key, Resources, Stored, references
 from glovebox.kube.store import Change
 from glovebox.kube.workloads import WORKLOAD_KINDS, Workloads
 from glovebox.metrics.engine import EngineMetrics
@@ -45,6 +56,9 @@ from glovebox.store.connection import Stores
 
 # Tasks on data that run at once; each reads with many threads.
 _SEALS_AT_ONCE: Final = 4
+# Several Experiments may lose their finalizers at once.
+_SUSPECT_SECONDS: Final = 1.0
+log = structlog.get_logger(__name__)
 # A kind that could not be watched for so long is no hiccup: the replica is not ready.
 OUT_OF_REACH_SECONDS: Final = 60.0
 
@@ -167,6 +181,9 @@ async def operator(
         else:
             tally.delete(change.key)
         enqueueing(change, resources.users_of(change.key))
+        for used in references_of(change):
+            # Who uses a profile, a store or a pin is shown by it, and keeps it from going.
+            workers.wake(used, Priority.RESYNC)
 
     resources = Resources(resource_changed)
     workers: Workers[Key] = Workers(
@@ -202,7 +219,7 @@ async def operator(
     writer = Writer(client, children, resources, clock)
     tasks = TaskRunner(
         enqueue_owner,
-        limits={DATA: settings.data_workers, SEAL: _SEALS_AT_ONCE},
+        limits={DATA: 2 * settings.data_workers, SEAL: _SEALS_AT_ONCE},
         now=now,
         jitter=jitter,
     )
@@ -234,12 +251,16 @@ async def operator(
             lambda kind: metrics.reflector_failures.labels(kind.kind).inc(),
         )
     )
+    ports.suspect_orphans = _debounced(lambda: _sweep_orphans(ports))
     elector = _elector(settings, client, metrics, now, jitter)
     resync = Resync(
         sources(ports),
         workers.wake,
         settings.resync_seconds,
-        hooks={"free_caches": lambda: _free_caches(ports, elector)},
+        hooks={
+            "free_caches": lambda: _while_leading(free_caches, ports, elector),
+            "orphans": lambda: _while_leading(sweep_orphans, ports, elector),
+        },
         jitter=jitter,
     )
     registry.register(
@@ -317,7 +338,7 @@ def _elector(
     elector = Elector(
         client,
         settings.namespace,
-        settings.lease_name,
+        names.LEADER_LEASE,
         settings.identity or f"{socket.gethostname()}_{uuid4().hex[:10]}",
         changed=lambda leads: metrics.leader.set(float(leads)),
         now=now,
@@ -327,10 +348,46 @@ def _elector(
     return elector
 
 
-async def _free_caches(ports: Ports, elector: Elector | None) -> None:
+async def _while_leading(
+    work: Callable[[Ports], Awaitable[None]], ports: Ports, elector: Elector | None
+) -> None:
     # A follower compares its lists as well, and leaves the rest to the leader.
     if elector is None or elector.leads:
-        await free_caches(ports)
+        await work(ports)
+
+
+async def _sweep_orphans(ports: Ports) -> None:
+    try:
+        await sweep_orphans(ports)
+    except GloveboxError as error:
+        log.warning("orphans could not be looked for; the next resync does", error=error.message)
+
+
+def _debounced(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Return what begins a piece of work a moment later, once for many calls."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def soon() -> None:
+        await asyncio.sleep(_SUSPECT_SECONDS)
+        await work()
+
+    def begin() -> None:
+        if running:
+            return
+        task = asyncio.create_task(soon())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    return begin
+
+
+def references_of(change: Change[Key, Stored]) -> Iterable[Key]:
+    """Return what gained or lost a user by a change."""
+    before, after = (
+        frozenset(references(change.key, state.obj.get("spec") or {})) if state else frozenset()
+        for state in (change.before, change.after)
+    )
+    return before ^ after
 
 
 def _reflectors(

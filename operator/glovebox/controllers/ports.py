@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
+from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskRunner
 from glovebox.kube.kinds import Kind
@@ -23,6 +24,10 @@ from glovebox.metrics.engine import EngineMetrics
 from glovebox.settings import Settings
 from glovebox.store.connection import Credentials, Stores
 from glovebox.store.credentials import SessionCredentials
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class Wake(Protocol):
@@ -105,6 +110,13 @@ class Ports:
     woken: dict[Key, float] = field(default_factory=dict)
     # Which kinds of an experiment's objects differ now and are not repaired.
     drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+    # The namespace of each Experiment that is kept; what is left here when an Experiment is gone
+    # was never let go.
+    namespaces: dict[Key, str] = field(default_factory=dict)
+    # Called when a namespace may have lost its Experiment.
+    suspect_orphans: Callable[[], None] = _nothing
+    # Plans that were rendered last, by what they were rendered from.
+    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
     # Experiments whose namespace was open for a while: pods that came in then are still to be removed.

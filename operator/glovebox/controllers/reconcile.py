@@ -15,13 +15,18 @@ from typing import Any, Final
 import structlog
 
 from glovebox.api import conditions as types
+from glovebox.api import reasons
 from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile, object_store
 from glovebox.controllers.experiment import reconcile as experiment
+from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use
 from glovebox.controllers.looking import Look
 from glovebox.controllers.ports import Ports
 from glovebox.engine.result import DONE, Result
+from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.status.builder import StatusBuilder
 from glovebox.status.kstatus import condition_of
 
 log = structlog.get_logger(__name__)
@@ -45,6 +50,11 @@ CONTROLLERS: Final[dict[str, Controller]] = {
     for module in (experiment, dataset_pin, feature_set_pin, object_store, isolation_profile)
 }
 
+# What others refer to, and what is kept from going under them.
+HELD: Final = frozenset(
+    kind.kind for kind in (DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
+)
+
 
 async def reconcile_key(ports: Ports, key: Key) -> Result:
     """Look at one resource once.
@@ -58,14 +68,49 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     if obj is None:
         controller.forget(ports, key, "")
         return DONE
+    held, problem = "", None
+    if key.kind in HELD:
+        users = ports.resources.users_of(key)
+        try:
+            in_use = await ensure_in_use(ports.reader, ports.writer, obj, users=len(users))
+        except NotFound:
+            return DONE
+        except GloveboxError as error:
+            problem = error  # no reason to leave the rest undone
+        else:
+            obj = dict(in_use.obj)
+            held = _held_by(in_use, users)
     look = await controller.reconcile(ports, obj)
+    if obj["metadata"].get("deletionTimestamp") and held:
+        look = Look(obj, _waits_for_users(ports, obj, held))
     if look.status is not None:
-        await _write(ports, key, look)
+        await _write(ports, look)
     look.after()
-    return Result(retry_seconds=look.retry_seconds, error=look.error)
+    return Result(retry_seconds=look.retry_seconds, error=look.error or problem)
 
 
-async def _write(ports: Ports, key: Key, look: Look) -> None:
+def _held_by(in_use: InUse, users: frozenset[Key]) -> str:
+    """Return in words who keeps a resource from going, or an empty text."""
+    if not in_use.users or not in_use.is_held:
+        return ""
+    some = ", ".join(sorted(str(user) for user in users)[:3])
+    return f"in use by {count_in_words(in_use.users)}" + (f", among them {some}" if some else "")
+
+
+def _waits_for_users(ports: Ports, obj: Mapping[str, Any], held: str) -> dict[str, Any]:
+    """Return the status of a resource whose deletion waits for those who use it."""
+    types_of = [entry["type"] for entry in (obj.get("status") or {}).get("conditions") or ()]
+    passing = {types.READY, types.RECONCILING, types.STALLED}
+    shown = (types.READY, *(each for each in types_of if each not in passing))
+    metadata = obj["metadata"]
+    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), shown, ports.now())
+    message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
+    builder.mark_false(types.READY, reasons.IN_USE, message)
+    builder.mark_true(types.RECONCILING, reasons.IN_USE, message)
+    return builder.render()
+
+
+async def _write(ports: Ports, look: Look) -> None:
     """Write the status on the version that was looked at, and tell of what is news."""
     before: Mapping[str, Any] = look.obj.get("status") or {}
     after = look.status or {}

@@ -1,4 +1,4 @@
-"""What became of pinned objects: a manifest against what the store lists now, as one pass over two sorted streams."""
+"""A manifest against what the store lists now, in one pass over two sorted streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's inputs are and what became of their delivery: the plan that the fetcher is given, and the proof that it leaves.
+"""A run's inputs and their delivery: the fetcher's plan, and the record that it leaves.
 
 The plan is pure data: the desired state renders it, the program inside the pod parses it, and both
     use this page. It holds no

@@ -51,7 +51,7 @@ def digest_of(value: object) -> str:
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether the text is a digest as Glovebox writes it: `sha256:` and 64 lower-case hex digits."""
+    """Whether the text is a digest: `sha256:` and 64 lower-case hex digits."""
     return _DIGEST.fullmatch(text) is not None
 
 

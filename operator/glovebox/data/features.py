@@ -3,7 +3,7 @@
 The digest covers everything that changes a value or the permission to use it (recipe, type, shape,
 nullability, inputs with the digests of the data behind them, schema version, validity window) and
 nothing that only describes it (description, owner). Order of features, of inputs and of keys never
-matters. Names are hashed under their namespace for uses where the name itself must not be told.
+matters. Names are hashed under their namespace for uses where the name itself must not be shown.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _defect(path: str, raw: bytes) -> str | None:
         "ends in '/': it names a folder; delete that marker object or narrow the prefix": (
             path.endswith("/")
         ),
-        "holds a NUL character; rename the object": "\0" in path,
+        "has a NUL character; rename the object": "\0" in path,
         f"is longer than {MAX_PATH_BYTES} bytes": len(raw) > MAX_PATH_BYTES,
         "has an empty, '.' or '..' segment; rename the object": any(
             segment in ("", ".", "..") for segment in segments

@@ -1,4 +1,4 @@
-"""What is tried from inside a run's pod, and what its outcome proves: the plan of the probe, the rules, the verdict.
+"""The isolation check: its plan, the rules, and the verdict.
 
 An attempt that fails proves nothing by itself: in a pod without any network every forbidden address
     is silent, and with wrong keys every
@@ -48,7 +48,7 @@ class Expected(StrEnum):
 
 
 class Seen(StrEnum):
-    """What became of an attempt.
+    """The result of an attempt.
 
     `Worked`; `Refused` by whoever should; `WeaklyRefused`, for a reason that does not hold against
     everybody; `Unreachable`, said so by the network; `Silent`, nothing came back in time;
@@ -119,7 +119,7 @@ Prefix = Annotated[str, Field(max_length=900, pattern=r"^[^/].*/$")]
 
 
 class Connection(_Strict):
-    """A TCP connection that is tried.
+    """A TCP connection to attempt.
 
     Attributes:
         id: Its name in the verdict.
@@ -166,12 +166,12 @@ class DnsQuery(_Strict):
 
 
 class S3Attempts(_Strict):
-    """What is tried with the run's own credentials; nothing is written where it would stay.
+    """Requests with the run's own credentials; nothing is written where it would stay.
 
     Attributes:
         endpoint: Of the store.
         region: To sign for.
-        path_style: Where the bucket's name stands.
+        path_style: Whether the bucket is part of the path.
         credentials: AWS shared credentials file.
         bucket: The bucket of artifacts.
         prefix: The run's own, ending in `/`. Listing it is the control.
@@ -194,7 +194,7 @@ class S3Attempts(_Strict):
 
 
 class ProbePlan(_Strict):
-    """Everything that one probe tries."""
+    """Everything that one isolation check attempts."""
 
     format: Literal["glovebox.dev/probe-plan/v1"]
     connect_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
@@ -218,13 +218,13 @@ class ProbePlan(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One attempt and what became of it.
+    """One attempt and its result.
 
     Attributes:
         id: Names it.
         group: Whose controls count for it.
         expected: What isolation demands.
-        seen: What became of it.
+        seen: The result.
         detail: In words.
     """
 
@@ -340,7 +340,7 @@ def _judged(each: Observation, *, alive: bool) -> Entry:
         return Entry(each.id, each.expected, Outcome.UNKNOWN, each.detail)
     is_control = each.expected in _CONTROLS
     if is_control:
-        # One that does not work says nothing about the walls: nobody may be there.
+        # One that does not work says nothing about isolation: nobody may listen there.
         outcome = Outcome.PASSED if _works(each) else Outcome.UNKNOWN
     else:
         outcome = _OUTCOMES[each.expected].get(each.seen, Outcome.FAILED)

@@ -1,6 +1,6 @@
-"""Who may act in an experiment's namespace: two ServiceAccounts without any right, and one RoleBinding, written last.
+"""Who may act in an experiment's namespace: two ServiceAccounts without rights, one RoleBinding.
 
-No pod can start before somebody may start it, so the binding comes when the walls stand. The role
+The RoleBinding is written last: nobody can start a pod before the isolation objects exist. The role
 itself is the chart's ClusterRole; a binding gives it inside this namespace only. The ServiceAccount
 `default` is taken over too: a pod that names no account must not find a token.
 """

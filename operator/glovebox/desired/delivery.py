@@ -1,4 +1,4 @@
-"""The plan of inputs: one ConfigMap that tells the fetcher which versions to bring, by which digests to know them, and from where."""
+"""The plan of inputs: one ConfigMap with the versions, digests and sources for the fetcher."""
 
 from __future__ import annotations
 

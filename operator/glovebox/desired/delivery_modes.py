@@ -1,4 +1,4 @@
-"""Whether the profile's way of delivery fits these datasets: what takes the pins to see, so that no CRD rule can say it."""
+"""Whether the profile's delivery mode works for these datasets; it needs the pins to see."""
 
 from __future__ import annotations
 
@@ -35,17 +35,16 @@ def check_deliverable(
         (mode == "Cache" and settings.cache is None) or (mode == "CSI" and settings.csi is None)
     ):
         what = (
-            f"{by} has no `spec.delivery.{mode.lower()}` any more, which this Experiment was"
-            " bound to"
+            f"{by} no longer has `spec.delivery.{mode.lower()}`, which this Experiment was bound to"
         )
         raise Refused(
-            reasons.DELIVERY_UNAVAILABLE, f"{what}: restore it, or create the Experiment anew"
+            reasons.DELIVERY_UNAVAILABLE, f"{what}: restore it, or recreate the Experiment"
         )
     for item in datasets:
         if mode == "CSI" and not item.bucket:
             what = (
-                f"input `{item.name}`: {by} delivers by a CSI driver, which shows a whole prefix,"
-                f" and DatasetPin '{item.pin_name}' is none"
+                f"input `{item.name}`: {by} delivers by a CSI driver, which mounts a whole prefix,"
+                f" and DatasetPin '{item.pin_name}' does not pin one"
             )
             raise Refused(
                 reasons.DELIVERY_UNAVAILABLE,
@@ -77,5 +76,6 @@ def _check_image(profile: IsolationProfile, item: ResolvedInput, now: datetime) 
         f" which {by} does not approve"
     )
     raise Refused(
-        reasons.IMAGE_NOT_APPROVED, f"{what}: publish it in an approved repository and pin it anew"
+        reasons.IMAGE_NOT_APPROVED,
+        f"{what}: publish it in an approved repository and create a new pin",
     )

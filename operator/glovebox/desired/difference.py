@@ -120,7 +120,7 @@ def content(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_foreign_annotation(key: str) -> bool:
-    """Tell whether an annotation is another tool's note, which is left alone."""
+    """Whether an annotation is another tool's note, which is left alone."""
     return not key.startswith(_ANNOTATION_PREFIX)
 
 
@@ -163,7 +163,7 @@ def _item(items: list[Any], index: int) -> object:
 
 
 def join(path: str, key: str) -> str:
-    """Return the path of a key below a path; keys that are no plain word stand in brackets."""
+    """Return the path of a key below a path; keys that are no plain word are in brackets."""
     if not key.isidentifier():
         return f"{path}['{key}']"
     return f"{path}.{key}" if path else key

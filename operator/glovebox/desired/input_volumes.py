@@ -36,7 +36,7 @@ _ASKED: Final = "1"
 
 @dataclass(frozen=True, slots=True)
 class InputVolume:
-    """What stands behind one dataset of a run.
+    """The volume behind one dataset of a run.
 
     Attributes:
         name: The input.
@@ -74,8 +74,8 @@ def with_source(volume: KubernetesObject, filled: Mapping[str, Any]) -> Kubernet
     if plugin is None or filled.get("volumeMode", "Filesystem") != "Filesystem":
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE,
-            f"the cache's volume is none of {', '.join(_PLUGINS)} with a file system, so it cannot"
-            " be given to experiments: name another StorageClass in `spec.delivery.cache` of the"
+            f"the cache's volume is not one of {', '.join(_PLUGINS)} with a file system, so it"
+            " cannot be given to experiments: name another StorageClass in `spec.delivery.cache` of the"
             " IsolationProfile",
         )
     source = dict(filled[plugin]) | ({"readOnly": True} if _PLUGINS[plugin] else {})

@@ -18,6 +18,7 @@ def owned_labels(inputs: ExperimentInputs) -> dict[str, str]:
         names.LABEL_EXPERIMENT_UID: experiment.uid,
         names.LABEL_EXPERIMENT: names.label_value(experiment.name),
         names.LABEL_TEAM: names.label_value(experiment.namespace),
+        names.LABEL_SHARD: names.shard_of(experiment.namespace),
     }
 
 

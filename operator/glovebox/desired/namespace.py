@@ -1,8 +1,8 @@
 """Namespace: the experiment's own, with Pod Security labels and ownership in its very first request.
 
 The Pod Security version is pinned: a newer cluster may know stricter rules, and those must not
-    change under a
-running experiment. An older cluster, which does not know this version yet, uses its newest.
+change under a running experiment. An older cluster, which does not know this version yet, uses its
+newest.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""NetworkPolicies: closed in both directions, then exactly the doors that an experiment needs.
+"""NetworkPolicies: closed in both directions, then exactly the routes that an experiment needs.
 
-Policies only add up, so the first denies everything and each other opens one thing: the cluster's
-    DNS, the object
-store's S3 port, the experiment's own pods, and the declared routes. Link-local addresses, where
+Policies are additive, so the first denies everything and each other opens one thing: the cluster's
+DNS, the object store's S3 port, the experiment's own pods, and the declared routes. Link-local addresses, where
 clouds hand out the node's credentials, are cut out of every network that is opened; a network
 inside them never gets here (`refusals.py`). A cluster whose network plugin does not enforce
 NetworkPolicies gains nothing from these objects.
@@ -131,7 +130,7 @@ def canonical_network(cidr: str) -> Network:
 
 
 def contains(outer: Network, inner: Network) -> bool:
-    """Tell whether the inner network lies wholly inside the outer one."""
+    """Whether the inner network is wholly inside the outer one."""
     if isinstance(outer, IPv4Network):
         return isinstance(inner, IPv4Network) and inner.subnet_of(outer)
     return isinstance(inner, IPv6Network) and inner.subnet_of(outer)

@@ -11,7 +11,7 @@ FETCH_CONTAINER: Final = "fetch"
 # The guards know a fetcher by this command and the platform's image.
 FETCH_COMMAND: Final = ("python", "-m", "glovebox.jobs.fetch")
 FETCH_USER: Final = 65532
-# Of a run and of the probe, which stands where a run stands.
+# Of a run and of the probe, which takes the place of a run.
 RUN_USER: Final = 65533
 PLAN_FOLDER: Final = "/etc/glovebox/inputs"
 CREDENTIALS_FOLDER: Final = "/var/run/glovebox/inputs"
@@ -44,7 +44,7 @@ def pod_frame() -> dict[str, Any]:
 
 
 def failure_rules(*, fetches: bool) -> list[dict[str, Any]]:
-    """Return the rules of a Job: what a fetcher found that trying again cannot mend ends it at once."""
+    """Return the rules of a Job: a fetcher's finding that no retry can cure ends it at once."""
     codes = {
         "containerName": FETCH_CONTAINER,
         "operator": "In",

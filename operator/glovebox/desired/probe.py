@@ -1,8 +1,8 @@
-"""The probe: one Job with a pod like the run's own, in Glovebox's image, that tries the walls from inside.
+"""The isolation check: one Job with a pod like the run's own, in Glovebox's image.
 
 It has the labels that the NetworkPolicies select, the account, the credentials and the mounts of a
-run, but no inputs of its own: an empty volume stands in their place, mounted as they are. What it
-tries is known beforehand and travels in its environment.
+run, but no inputs of its own: an empty volume takes their place, mounted as they are. What it
+checks is known beforehand and travels in its environment.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PROBE_CONTAINER: Final = "probe"
 PROBE_COMMAND: Final = ("python", "-m", "glovebox.jobs.probe")
 PROBE_REQUESTS: Final = {"cpu": "50m", "memory": "96Mi"}
 PROBE_LIMITS: Final = {"cpu": "500m", "memory": "256Mi"}
-# Beyond this a pod that no node takes is given up, and isolation is not proven.
+# Beyond this a pod that no node takes is given up, and the isolation check proves nothing.
 PROBE_DEADLINE_SECONDS: Final = 300
 # What every store of ours holds beside the experiments' own prefixes: manifests and seals.
 _OTHER_PREFIX: Final = ".glovebox/"
@@ -46,13 +46,13 @@ _MOST_ROUTES: Final = 16
 
 
 def is_probed(inputs: ExperimentInputs) -> bool:
-    """Return whether the walls of this experiment are to be tried, and can be."""
+    """Whether the isolation of this experiment is to be checked, and can be."""
     return bool(inputs.platform_image) and inputs.profile.spec.probe.schedule != "Never"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The probe of an experiment, known by the walls that it tries. The Job is made when it is asked for, which is seldom.
+    """The isolation check of one experiment; its Job is rendered when it is asked for.
 
     Attributes:
         inputs: Of an experiment that `is_probed`.
@@ -74,7 +74,7 @@ class Probe:
             "kind": "Job",
             "metadata": {**metadata, "annotations": annotations},
             "spec": {
-                # Its exit code is a verdict and no failure that another try would mend.
+                # Its exit code is a verdict, and no failure that a retry would cure.
                 "backoffLimit": 0,
                 "activeDeadlineSeconds": PROBE_DEADLINE_SECONDS,
                 "completions": 1,
@@ -88,7 +88,7 @@ class Probe:
 
 
 def probe_of(inputs: ExperimentInputs, policies: Iterable[KubernetesObject]) -> Probe | None:
-    """Return the probe, or None where the walls are not to be tried.
+    """Return the isolation check, or None where there is to be none.
 
     Args:
         inputs: Of the experiment.
@@ -100,7 +100,7 @@ def probe_of(inputs: ExperimentInputs, policies: Iterable[KubernetesObject]) -> 
 
 
 def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
-    """Return what is tried."""
+    """Return what is checked."""
     spec = inputs.store.spec
     experiment = inputs.experiment
     return ProbePlan(

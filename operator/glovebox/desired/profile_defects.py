@@ -1,8 +1,8 @@
-"""What is wrong with an IsolationProfile in itself: it could be chosen by nobody.
+"""Defects of an IsolationProfile in itself: no Experiment can use it.
 
-The API server finds most of this when the profile is written (CEL rules of the CRD); a profile from
-before a rule, or one that is rendered offline, is found here. The profile's own status says so, and
-an Experiment that names it is refused with the same words.
+The API server finds most of this when the profile is written (CEL rules of the CRD); a profile that
+is older than a rule, or one that is rendered offline, is checked here. The profile's own status
+reports the defect, and an Experiment that names it is refused with the same message.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def check_profile(profile: IsolationProfile) -> None:
     """
     defect = next(_defects(profile), None)
     if defect is not None:
-        cure = "the platform team must correct the profile, or the Experiment choose another one"
+        cure = "correct the profile, or choose another one in the Experiment's spec.profile"
         raise Refused(
             reasons.PROFILE_INVALID,
             f"IsolationProfile {profile.name} cannot be used, because {defect}: {cure}",
@@ -39,7 +39,7 @@ def check_profile(profile: IsolationProfile) -> None:
 
 
 def comes_in_pieces(resource: str) -> bool:
-    """Tell whether a resource of a quota is counted in whole numbers only."""
+    """Whether a resource of a quota is counted in whole numbers only."""
     return _DIVISIBLE.fullmatch(resource) is None
 
 
@@ -74,7 +74,7 @@ def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
 
 
 def _quota_incoherent(profile: IsolationProfile) -> Iterator[str]:
-    """Find a default outside of its own range, and half a pod."""
+    """Find a default outside of its own range, and a fraction of a pod."""
     for entry in profile.spec.quota:
         where = f"the default {entry.default} of spec.quota[{entry.resource}]"
         if quantity.compare(entry.default, entry.maximum) > 0:
@@ -86,10 +86,10 @@ def _quota_incoherent(profile: IsolationProfile) -> Iterator[str]:
 
 
 def _route_never_reachable(profile: IsolationProfile) -> Iterator[str]:
-    """Find a route that would open the way to a metadata service."""
+    """Find a route that includes a metadata service."""
     for route in profile.spec.network.routes:
         if forbidden := never_reachable(canonical_network(route.cidr)):
             yield (
-                f"spec.network.routes[{route.name}].cidr {route.cidr} lies in {forbidden}, which is"
-                " never reachable"
+                f"spec.network.routes[{route.name}].cidr {route.cidr} is in {forbidden}, which must"
+                " never be reachable"
             )

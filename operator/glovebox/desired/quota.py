@@ -1,10 +1,9 @@
-"""ResourceQuota and LimitRange: what an experiment may use, and what a container gets that does not say.
+"""ResourceQuota and LimitRange: what an experiment may use, and the defaults of containers.
 
-Both always exist: a quota on `limits.memory` without a LimitRange turns away every pod that names
-    no limit. The quota
-always counts the kinds of objects of the multi-tenancy benchmark (MTB-PL1-CC-FNS-2), also where the
-profile is silent. What the operator itself keeps in the namespace is added on top, so that the
-number in a spec is the number the tenant gets. A frozen or sealed experiment keeps its quota: the
+Both always exist: a quota on `limits.memory` without a LimitRange refuses every pod that sets no
+limit. The quota always counts the kinds of objects of the multi-tenancy benchmark
+(MTB-PL1-CC-FNS-2), also where the profile does not. What the operator itself keeps in the namespace
+is added on top, so that the number in a spec is the number the tenant gets. A frozen or sealed experiment keeps its quota: the
 guards already admit no pod there.
 """
 
@@ -33,7 +32,7 @@ OBJECT_COUNTS: Final[Mapping[str, str]] = {
     "replicationcontrollers": "0",
     "resourcequotas": "0",
     "secrets": "10",
-    # A pod that calls itself by one can open its own wall (docs/explanation/isolation.md): only a
+    # A pod that calls itself by one can open its own route (docs/explanation/isolation.md): only a
     # profile offers them.
     "services": "0",
     "services.loadbalancers": "0",
@@ -42,7 +41,7 @@ OBJECT_COUNTS: Final[Mapping[str, str]] = {
 
 # Twice what the operator and Kubernetes (`kube-root-ca.crt`, ServiceAccount `default`) keep there.
 # Once is too little: an object that was deleted a moment ago still counts, and so does a creation
-# that lost a race, until the quota is counted anew. Repair must not wait for that. The quota itself
+# that lost a race, until the quota is recounted. Repair must not wait for that. The quota itself
 # is never counted while it is missing.
 RESERVED: Final[Mapping[str, int]] = {
     "configmaps": 6,

@@ -1,13 +1,13 @@
-"""What is turned away before anything is created, and in which words.
+"""What is refused before anything is created, and with which message.
 
 Each check is named after the defect that it finds; the first defect found is raised. Every message
 names the field and the cure. These are rules about an Experiment that is to begin: once its
-snapshot is taken it goes on, although a profile became stricter or an approval ran out, so `check`
-belongs before the snapshot and not after it.
+snapshot is taken it continues although a profile became stricter or an approval expired, so
+`check` belongs before the snapshot and not after it.
 
-What a single object cannot say right is refused by the API server already (formats, ranges,
-immutability); here is what takes two objects to see: the Experiment against its profile and its
-store.
+The API server refuses what is wrong in one object (formats, ranges, immutability). Here are the
+rules that need two objects, the Experiment and its profile or store, and those that CEL cannot
+express.
 """
 
 from __future__ import annotations
@@ -106,13 +106,13 @@ def quota_out_of_range(case: _Case) -> None:
 
 
 def quota_not_whole(case: _Case) -> None:
-    """Refuse half a pod. The API server would too, but only once the namespace exists."""
+    """Refuse a fraction of a pod. The API server would too, but after the namespace exists."""
     for resource, amount in sorted(case.experiment.spec.resources.quota.items()):
         if comes_in_pieces(resource) and quantity.parse(amount) % 1:
             asks = f"spec.resources.quota['{resource}'] asks for {amount}"
             raise Refused(
                 reasons.INVALID_SPEC,
-                f"{asks}, but {resource} is counted in pieces: write a whole number",
+                f"{asks}, but {resource} is counted in whole numbers: write a whole number",
             )
 
 
@@ -158,7 +158,7 @@ def image_not_approved(case: _Case) -> None:
 
 
 def route_never_reachable(case: _Case) -> None:
-    """Refuse a way to a metadata service, which would hand out the credentials of the node."""
+    """Refuse a route to a metadata service, which would hand out the credentials of the node."""
     for route in case.experiment.spec.network.egress:
         if forbidden := never_reachable(canonical_network(route.cidr)):
             what = (
@@ -172,7 +172,7 @@ def route_never_reachable(case: _Case) -> None:
 
 
 def route_not_allowed(case: _Case) -> None:
-    """Refuse a way out that no single route of the profile contains, with all of its ports."""
+    """Refuse a route that no single route of the profile contains, with all of its ports."""
     routes = case.profile.spec.network.routes
     by = f"IsolationProfile {case.profile.name}"
     for route in case.experiment.spec.network.egress:
@@ -189,16 +189,14 @@ def route_not_allowed(case: _Case) -> None:
             )
             raise Refused(
                 reasons.ROUTE_NOT_ALLOWED,
-                f"{where}.cidr {route.cidr} lies in no route that {by} allows: {cure}",
+                f"{where}.cidr {route.cidr} is in no route that {by} allows: {cure}",
             )
         if not any(_ports(route) <= _ports(allowed) for allowed in containing):
             cure = "; ".join(
                 f"route {allowed.name} allows {_port_words(allowed)}" for allowed in containing
             )
             what = f"{where}.ports ({_port_words(route)}) are not all allowed by one route of {by}"
-            raise Refused(
-                reasons.ROUTE_NOT_ALLOWED, f"{what}: leave out what is not allowed ({cure})"
-            )
+            raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{what}: remove the other ports ({cure})")
 
 
 def run_image_unknown(case: _Case) -> None:
@@ -214,7 +212,7 @@ def run_image_unknown(case: _Case) -> None:
 
 
 def run_out_of_range(case: _Case) -> None:
-    """Refuse more retries or a longer deadline than the platform agreed to."""
+    """Refuse more retries or a longer deadline than the profile allows."""
     run = case.experiment.spec.run
     if run is None:
         return
@@ -247,8 +245,8 @@ def run_without_delivery(case: _Case) -> None:
         and not case.platform_image
     ):
         what = (
-            "spec.run needs its inputs delivered, and the operator has no image of its own to do it"
-            " with"
+            "spec.run has inputs to deliver, and the operator is not configured with the Glovebox"
+            " image that delivers them"
         )
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE,
@@ -257,11 +255,11 @@ def run_without_delivery(case: _Case) -> None:
 
 
 def variables_collide(case: _Case) -> None:
-    """Refuse names of which one would hide the other in the run's environment."""
+    """Refuse names that become the same environment variable of the run."""
     names = colliding_names(case.experiment.spec.config)
     if names:
         what = (
-            f"spec.config holds {_listed(names)}, which would be one and the same environment"
+            f"spec.config has {_listed(names)}, which would become one and the same environment"
             " variable of the run"
         )
         raise Refused(
@@ -286,7 +284,7 @@ def snapshot_too_large(case: _Case) -> None:
 
 
 def retention_out_of_range(case: _Case) -> None:
-    """Refuse to keep artifacts for less or more than the platform agreed to, or under a weaker lock."""
+    """Refuse a retention outside of the profile's range, or with a weaker lock."""
     asked = case.experiment.spec.artifacts.retention
     if asked is None:
         return
@@ -295,7 +293,7 @@ def retention_out_of_range(case: _Case) -> None:
     if asked.mode == "Governance" and allowed.mode == "Compliance":
         what = (
             "spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that"
-            f" {by} demands"
+            f" {by} requires"
         )
         raise Refused(
             reasons.RETENTION_OUT_OF_RANGE, f"{what}: write Compliance, or leave the mode out"
@@ -309,7 +307,7 @@ def retention_out_of_range(case: _Case) -> None:
 
 
 def store_locks_too_short(case: _Case) -> None:
-    """Refuse a store whose bucket locks for less than what is asked: runs cannot lock what they write themselves."""
+    """Refuse a bucket whose default lock is shorter than requested: runs cannot set locks."""
     found = case.store.status.retention
     if found is None:
         return
@@ -322,18 +320,18 @@ def store_locks_too_short(case: _Case) -> None:
         f" in mode {found.mode}"
     )
     cure = (
-        "ask for less in spec.artifacts.retention, or name a store that locks longer in"
+        "request less in spec.artifacts.retention, or name a store that locks longer in"
         " spec.artifacts.storeRef"
     )
     if days > found.days or (mode == "Compliance" and found.mode == "Governance"):
         raise Refused(
             reasons.RETENTION_OUT_OF_RANGE,
-            f"{where}, but {days} days in mode {mode} are asked for: {cure}",
+            f"{where}, but {days} days in mode {mode} are requested: {cure}",
         )
 
 
 def store_unreachable(case: _Case) -> None:
-    """Refuse a store towards which no policy can open a way."""
+    """Refuse a store that no NetworkPolicy can open a route to."""
     for cidr in store_route(case.store).cidrs:
         if forbidden := never_reachable(canonical_network(cidr)):
             what = (
@@ -348,7 +346,7 @@ def store_unreachable(case: _Case) -> None:
 
 
 def store_without_sts(case: _Case) -> None:
-    """Refuse a store that can give no credentials for one prefix alone: a shared key would open every experiment's."""
+    """Refuse a store that cannot issue credentials for one prefix alone."""
     if case.store.spec.sts is None:
         what = (
             f"ObjectStore {case.store.name} has no spec.sts, so it cannot issue credentials that"
@@ -385,7 +383,7 @@ def _has_inputs(experiment: Experiment) -> bool:
 
 
 def within(repository: str, approved: str) -> bool:
-    """Tell whether a repository is the approved one or lies below it."""
+    """Whether a repository is the approved one or is below it."""
     # Whole path parts only: `registry.example/team` does not approve `registry.example/team-b`.
     return repository == approved or repository.startswith(f"{approved}/")
 

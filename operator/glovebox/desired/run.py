@@ -10,7 +10,7 @@ Where datasets are volumes of their own (`input_volumes.py`) the fetcher compare
 pins instead, holds no credential for them, and mounts them read-only like everybody.
 
 A fetcher that finds other bytes than the pinned ones ends with an exit code that fails the Job at
-    once: trying again would find the same.
+    once: a retry would find the same.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Writer:
 
 
 def writer_of(live: Mapping[str, Any], path: str) -> Writer | None:
-    """Return who last wrote the field, or None when the object does not tell.
+    """Return who last wrote the field, or None when the object does not say.
 
     Nobody owns a field that is gone. Then the answer is the last one, other than the operator, who
     wrote to the object not before the operator did; when there is no such writer, nobody is

@@ -79,11 +79,6 @@ class FairShare(Generic[K]):
         self._others_out = 0
 
     @property
-    def half(self) -> int:
-        """How many workers one tenant, or all repairs, may use while others wait."""
-        return self._half
-
-    @property
     def tenants(self) -> int:
         """How many tenants are remembered."""
         return len(self._tenants)
@@ -102,15 +97,6 @@ class FairShare(Generic[K]):
         else:
             tenant.others.put(key, rank)
         self._rank(tenant)
-
-    def remove(self, key: K, tenant_name: str) -> None:
-        """Take back a key that is ready no more."""
-        tenant = self._tenants.get(tenant_name)
-        if tenant is None:
-            return
-        tenant.repairs.remove(key)
-        tenant.others.remove(key)
-        self._settle(tenant)
 
     def choose(self) -> Chosen[K] | None:
         """Hand out the next key, or None when nothing may start now."""
@@ -200,19 +186,14 @@ class FairShare(Generic[K]):
     def _move_on(self, seconds: float) -> None:
         """Move the present on by what each active tenant would have got of this time.
 
-        Never past a tenant that waits: work of hours is noticed when it ends, and must not put all
-        who waited meanwhile before everybody who comes next.
+        Never while somebody waits: then it moves with who is served next. Work of hours is noticed
+        when it ends, and must not put all who waited meanwhile before everybody who comes next.
         """
-        moved = self._now + seconds / max(1, len(self._tenants) - len(self._in_debt))
-        first = self._with_others.first()
-        self._now = moved if first is None else max(self._now, min(moved, first.start))
+        if not len(self._with_others):
+            self._now += seconds / max(1, len(self._tenants) - len(self._in_debt))
 
     def _forgive(self) -> None:
         """Forget idle tenants whose debt is paid by now."""
-        while (start := self._in_debt.first_rank()) is not None and start <= self._now:
-            tenant = self._in_debt.first()
-            if tenant is None:
-                return
+        while (tenant := self._in_debt.first()) is not None and tenant.start <= self._now:
             self._in_debt.remove(tenant)
-            if not tenant.waiting and not tenant.running:
-                del self._tenants[tenant.name]
+            del self._tenants[tenant.name]

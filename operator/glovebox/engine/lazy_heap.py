@@ -27,9 +27,6 @@ class LazyHeap(Generic[T]):
     def __len__(self) -> int:
         return len(self._current)
 
-    def __contains__(self, item: T) -> bool:
-        return item in self._current
-
     def put(self, item: T, rank: float) -> None:
         """Add an item, or give it another rank; with the same rank it keeps its place."""
         current = self._current.get(item)
@@ -53,10 +50,6 @@ class LazyHeap(Generic[T]):
                 return item
             heapq.heappop(self._entries)
         return None
-
-    def first_rank(self) -> float | None:
-        """Return the lowest rank, or None when there is no item."""
-        return None if self.first() is None else self._entries[0][0]
 
     def clear(self) -> None:
         """Take everything out."""

@@ -51,7 +51,7 @@ class TaskState(Generic[T]):
 
     Attributes:
         phase: `Waiting` for a free place, `Running`, `Done`, or `Failed` until it is tried again.
-        progress: How far it has come.
+        progress: How far the latest attempt has come; all zero until it reports.
         result: Of a task that is done.
         error: Why the latest attempt failed; stays while the next one runs.
         started_time: When the first attempt began.
@@ -179,6 +179,12 @@ class TaskRunner:
         task = self._tasks.get(key)
         return self._state(task) if task is not None else None
 
+    def drop(self, key: TaskKey) -> None:
+        """Cancel and drop one task: its result was recorded, or nobody wants it."""
+        task = self._tasks.get(key)
+        if task is not None:
+            self._drop([task])
+
     def forget(self, uid: str) -> None:
         """Cancel and drop all tasks of an owner, by its UID."""
         self._drop(task for task in self._tasks.values() if task.key.uid == uid)
@@ -259,6 +265,7 @@ class TaskRunner:
         task.woken_at = task.reported_at = loop.time()
         task.woken_bytes = None
         task.announced = False
+        task.progress = Progress()
 
         def report(progress: Progress) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is interested
@@ -277,7 +284,7 @@ class TaskRunner:
             current = asyncio.current_task()
             if current is None or current.cancelling():
                 raise
-            self._failed(task, Unavailable(reasons.INTERNAL_ERROR, "the work was interrupted"))
+            self._failed(task, Unavailable(reasons.INTERRUPTED, "the work was interrupted"))
         except GloveboxError as error:
             self._failed(task, error)
         except Exception:

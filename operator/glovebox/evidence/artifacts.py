@@ -8,8 +8,8 @@ version, so that the same artifacts give the same bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -56,13 +56,99 @@ class Artifact(BaseModel):
         return not self.delete_marker and not self.sha256
 
 
+class ArtifactListWriter:
+    """Writes a list line by line, in memory that does not grow; the artifacts come in the order of the list.
+
+    Args:
+        write: Takes the bytes as they come.
+        prefix: What the list is of.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], prefix: str) -> None:
+        self._write = write
+        self._hash = hashlib.sha256()
+        self.versions = self.bytes = 0
+        self._line({"format": FORMAT, "prefix": prefix})
+
+    def add(self, artifact: Artifact) -> None:
+        """Append an artifact."""
+        self.versions += 1
+        self.bytes += artifact.size
+        self._line(artifact.model_dump(by_alias=True))
+
+    def finish(self) -> str:
+        """Write the last line; return the list's digest. The writer is spent."""
+        self._line({"bytes": self.bytes, "versions": self.versions})
+        return DIGEST_PREFIX + self._hash.hexdigest()
+
+    def _line(self, document: dict[str, object]) -> None:
+        line = canonical_json(document) + b"\n"
+        self._hash.update(line)
+        self._write(line)
+
+
+def artifact_order(artifact: Artifact) -> tuple[bytes, str]:
+    """Return the place of an artifact in a list: by the key's UTF-8 bytes, then by version."""
+    return artifact.key.encode(), artifact.version_id
+
+
 def encode_artifacts(prefix: str, artifacts: Iterable[Artifact]) -> bytes:
     """Return the list of what lies below a prefix."""
-    ordered = sorted(artifacts, key=lambda artifact: (artifact.key.encode(), artifact.version_id))
-    lines: list[dict[str, object]] = [{"format": FORMAT, "prefix": prefix}]
-    lines += [artifact.model_dump(by_alias=True) for artifact in ordered]
-    lines.append({"bytes": sum(artifact.size for artifact in ordered), "versions": len(ordered)})
-    return b"".join(canonical_json(line) + b"\n" for line in lines)
+    raw = bytearray()
+    writer = ArtifactListWriter(raw.extend, prefix)
+    for artifact in sorted(artifacts, key=artifact_order):
+        writer.add(artifact)
+    writer.finish()
+    return bytes(raw)
+
+
+def read_artifact_list(lines: Iterable[bytes]) -> Iterator[Artifact]:
+    """Yield the artifacts of a list, whole lines in; the list is proven only when the iterator ends.
+
+    Raises:
+        InvalidInput: It is no such list, was cut short, or its counts or its order are not as they
+            were written.
+    """
+    footer: dict[str, Any] | None = None
+    last: tuple[bytes, str] | None = None
+    versions = size = 0
+    for number, line in enumerate(lines):
+        document = _line_of(line)
+        if number == 0:
+            if document.get("format") != FORMAT or "prefix" not in document:
+                raise _malformed(f"its first line does not name the format {FORMAT}")
+            continue
+        if footer is not None:
+            raise _malformed("something follows its last line")
+        if "versions" in document:
+            footer = document
+            continue
+        artifact = _artifact_of(document)
+        if last is not None and artifact_order(artifact) <= last:
+            raise _malformed("its lines are not in order")
+        last = artifact_order(artifact)
+        versions += 1
+        size += artifact.size
+        yield artifact
+    if footer != {"bytes": size, "versions": versions}:
+        raise _malformed("it is no list of artifacts, or was cut short")
+
+
+def _line_of(line: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise _malformed("it is no list of artifacts, or was cut short") from error
+    if not isinstance(document, dict):
+        raise _malformed("it is no list of artifacts, or was cut short")
+    return document
+
+
+def _artifact_of(document: dict[str, Any]) -> Artifact:
+    try:
+        return Artifact.model_validate(document)
+    except ValidationError as error:
+        raise _malformed("it is no list of artifacts, or was cut short") from error
 
 
 def decode_artifacts(raw: bytes) -> tuple[str, list[Artifact]]:
@@ -71,16 +157,12 @@ def decode_artifacts(raw: bytes) -> tuple[str, list[Artifact]]:
     Raises:
         InvalidInput: It is no such list, or not as it was written.
     """
-    try:
-        header, *entries, footer = [orjson.loads(line) for line in raw.splitlines()]
-        prefix = str(header["prefix"])
-        artifacts = [Artifact.model_validate(entry) for entry in entries]
-        counted = int(footer["versions"])
-    except (ValueError, TypeError, KeyError, ValidationError) as error:
-        raise _malformed("it is no list of artifacts, or was cut short") from error
-    if header.get("format") != FORMAT:
-        raise _malformed(f"its first line does not name the format {FORMAT}")
-    if counted != len(artifacts) or encode_artifacts(prefix, artifacts) != raw:
+    lines = raw.splitlines(keepends=True)
+    artifacts = list(read_artifact_list(lines))
+    if not lines:
+        raise _malformed("it is empty")
+    prefix = str(_line_of(lines[0])["prefix"])
+    if encode_artifacts(prefix, artifacts) != raw:
         raise _malformed("its lines are not as they were written: counts, order or spelling differ")
     return prefix, artifacts
 

@@ -1,6 +1,10 @@
 """The statement: which artifacts came of which inputs, images and settings. An in-toto Statement v1 with a SLSA provenance v1 predicate.
 
-Its subjects are the artifacts as a reader without versions sees them, and the list of all versions.
+Its subjects are the artifacts as a reader without versions sees them, by name, and the list of all
+versions, by URI: whatever name a run gives to an object, it can never stand for the list. A run
+with very many artifacts has the list alone as its subject, which holds the digest of each; so a
+statement stays small whatever a run writes.
+
 What the run depended on is told twice: in `externalParameters`, which is the snapshot word for
 word, and in `resolvedDependencies`, where each has its digest.
 """
@@ -21,7 +25,13 @@ PREDICATE_TYPE: Final = "https://slsa.dev/provenance/v1"
 BUILD_TYPE: Final = "https://glovebox.dev/experiment-run/v1"
 BUILDER: Final = "https://glovebox.dev/operator"
 LIST_NAME: Final = "artifacts.jsonl"
+# The subject that is the list. It has no name: names belong to the run.
+LIST_URI: Final = "https://glovebox.dev/artifacts/v1"
+# With more artifacts than this, none is named beside the list.
+SUBJECTS_MAX: Final = 10_000
 SNAPSHOT_NAME: Final = "snapshot.json"
+# The name of a byproduct that says what the seal cannot vouch for.
+FINDING: Final = "finding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,7 @@ class SealInputs:
         finished: When it was over.
         sealed: When the seal was made.
         version: Of the operator.
+        findings: What the seal cannot vouch for, in words.
     """
 
     experiment: str
@@ -69,6 +80,7 @@ class SealInputs:
     finished: str
     sealed: str
     version: str
+    findings: tuple[str, ...] = ()
 
 
 def statement(
@@ -81,7 +93,7 @@ def statement(
         "_type": STATEMENT_TYPE,
         "subject": [
             *subjects(prefix, artifacts),
-            {"name": LIST_NAME, "digest": _digest(artifact_list_digest)},
+            {"uri": LIST_URI, "digest": _digest(artifact_list_digest)},
         ],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
@@ -114,6 +126,10 @@ def statement(
                             "sealedOn": about.sealed,
                         },
                     },
+                    *(
+                        {"name": FINDING, "annotations": {"message": finding}}
+                        for finding in about.findings
+                    ),
                 ],
             },
         },
@@ -121,10 +137,26 @@ def statement(
 
 
 def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
-    """Return the artifacts that a reader without versions sees, named by their path below the prefix."""
-    current = (artifact for artifact in artifacts if artifact.is_latest and artifact.sha256)
-    named = sorted((artifact.key.removeprefix(prefix), artifact.sha256) for artifact in current)
-    return [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in named]
+    """Return the artifacts that a reader without versions sees, named by their path below the prefix; none when there are more than `SUBJECTS_MAX`."""
+    named: list[tuple[str, str]] = []
+    for artifact in artifacts:
+        if artifact.is_latest and artifact.sha256:
+            named.append((artifact.key.removeprefix(prefix), artifact.sha256))
+            if len(named) > SUBJECTS_MAX:
+                return []
+    return [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sorted(named)]
+
+
+def list_digest_of(document: Mapping[str, Any]) -> str | None:
+    """Return the hex digest of the list that a statement has as its subject, or None."""
+    return next(
+        (
+            str(entry["digest"]["sha256"])
+            for entry in document["subject"]
+            if entry.get("uri") == LIST_URI and "name" not in entry
+        ),
+        None,
+    )
 
 
 def _dependencies(about: SealInputs) -> Iterable[Mapping[str, Any]]:

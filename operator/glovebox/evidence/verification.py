@@ -26,6 +26,7 @@ from glovebox.evidence.statement import (
     PREDICATE_TYPE,
     SNAPSHOT_NAME,
     STATEMENT_TYPE,
+    list_digest_of,
     subjects,
 )
 
@@ -92,13 +93,15 @@ def stated_list_digest(envelope: bytes) -> str:
     """
     try:
         document = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
-        digest = next(
-            entry["digest"]["sha256"] for entry in document["subject"] if entry["name"] == LIST_NAME
-        )
-    except (ValueError, TypeError, KeyError, StopIteration) as error:
+        digest = list_digest_of(document)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID, "the signed statement cannot be read"
+        ) from error
+    if digest is None:
         raise InvalidInput(
             reasons.MANIFEST_INVALID, "the signed statement names no list of artifacts"
-        ) from error
+        )
     return f"{DIGEST_PREFIX}{digest}"
 
 
@@ -148,9 +151,10 @@ def _check_subjects(
     stated = {
         str(entry["name"]): str(entry["digest"].get("sha256"))
         for entry in document.get("subject") or ()
+        if "name" in entry
     }
     digest = list_digest(artifact_list).removeprefix(DIGEST_PREFIX)
-    if stated.pop(LIST_NAME, None) != digest:
+    if list_digest_of(document) != digest:
         report.note(
             "ListDiffers",
             LIST_NAME,

@@ -1,4 +1,7 @@
-"""kopf's part: it watches our five kinds and tells each event. No annotations, no finalizers, no patches of its own."""
+"""kopf's part: it watches our kinds and passes each event on.
+
+It has no annotations, no finalizers and no patches of its own.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 5
     chosen.networking.error_backoffs = _ERROR_BACKOFFS
-    chosen.watching.chunk_size = PAGE_SIZE  # a thousand Experiments in one answer are what the peak of memory would be made of
+    # A thousand Experiments in one answer are what the peak of memory would be made of.
+    chosen.watching.chunk_size = PAGE_SIZE
     chosen.queueing.idle_timeout = 0.5  # a task per object goes away soon after its last event
     return chosen

@@ -1,4 +1,6 @@
-"""kopf's memories, switched off: it copies every event to compare it with what it handled last, which `on.event` never asks for.
+"""kopf's memories, switched off.
+
+It copies every event to compare it with what it handled last, which `on.event` never asks for.
 
 The copies cost a third of the main thread's time in a burst (measured); nothing is kept, nothing is
 written.

@@ -1,4 +1,7 @@
-"""/metrics, /healthz and /readyz, from our own facts: kopf's endpoint says yes whatever its watches do."""
+"""/metrics, /healthz and /readyz, from our own facts.
+
+kopf's endpoint says yes whatever its watches do.
+"""
 
 from __future__ import annotations
 

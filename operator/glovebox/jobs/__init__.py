@@ -1,1 +1,1 @@
-"""What runs inside pods: the delivery of inputs, and the proof of isolation. Programs of their own; they know no engine."""
+"""Programs inside pods: the delivery of inputs, and the isolation check; they know no engine."""

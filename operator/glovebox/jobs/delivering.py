@@ -88,7 +88,7 @@ def _features(features: FeatureDelivery, volume: Volume) -> Delivered:
         if found != features.digest:
             raise InvalidInput(
                 reasons.DIGEST_MISMATCH,
-                f"the definitions have the digest {found}, pinned is {features.digest}",
+                f"the definitions have the digest {found}, but {features.digest} is pinned",
             )
         content = canonical_json(features.document)
         volume.write(features.name, FEATURES_FILE, content)
@@ -173,7 +173,7 @@ def _require_pinned(dataset: DatasetDelivery, manifest: IO[bytes]) -> None:
         if is_now != pinned:
             raise InvalidInput(
                 reasons.MANIFEST_DIFFERS,
-                f"the {what} of the manifest is {is_now}, pinned is {pinned}",
+                f"the {what} of the manifest is {is_now}, but {pinned} is pinned",
             )
 
 

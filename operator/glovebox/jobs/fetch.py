@@ -5,12 +5,12 @@ byte, before anybody else sees them. The Job that fills a cache runs the same pr
 
 It ends in one of these ways, with one line of JSON as its termination message:
 
-    0   everything is in place, hashed, read-only, and proven in `<inputs>/.glovebox/<name>.json`
-    42  something is not as it is pinned; trying again cannot help, and no input counts as delivered
+    0   everything is in place, hashed, read-only, and recorded in `<inputs>/.glovebox/<name>.json`
+    42  something differs from its pin; a retry cannot help, and no input counts as delivered
     64  the plan or a setting is not valid
     74  the volume cannot be written (full, read-only)
-    75  the store could not be reached or refused us for too long; trying again may help, and goes on where this ended
-    143 it was told to end
+    75  the store was unreachable or refused for too long; a retry resumes where this ended
+    143 it was asked to stop
 
 It holds credentials that can only read, and shows none of them.
 """
@@ -92,7 +92,7 @@ def main() -> int:
     except Exception as error:
         write_termination_message(
             failure_message(
-                INTERNAL_ERROR, f"the fetcher broke ({type(error).__name__}); see its log"
+                INTERNAL_ERROR, f"the fetcher failed ({type(error).__name__}); see its log"
             )
         )
         raise

@@ -86,7 +86,7 @@ def _compare(dataset: MountedDataset, top: Path, parallel: int, stop: Stop) -> N
                 " many or too long",
             )
         order.check(path)
-        # The content root covers no place: where the bytes came from is told to nobody here.
+        # The content root covers no place: where the bytes came from is not known here.
         roots.add(Entry(path, length, sha256, "", "", "", DigestSource.COMPUTED))
     if (objects, size) != (dataset.objects, dataset.bytes):
         raise _wrong(dataset, f"{objects} files with {size} bytes")
@@ -94,7 +94,7 @@ def _compare(dataset: MountedDataset, top: Path, parallel: int, stop: Stop) -> N
     if found != dataset.digest:
         raise InvalidInput(
             reasons.DIGEST_MISMATCH,
-            f"the mounted files have the content root {found}, pinned is {dataset.digest}: a name"
+            f"the mounted files have the content root {found}, but {dataset.digest} is pinned: a name"
             " or a byte differs from the pin; nothing of it may be used until the volume holds the"
             " pinned bytes again",
         )
@@ -160,7 +160,7 @@ def _text(path: bytes) -> str:
 def _wrong(dataset: MountedDataset, found: str) -> InvalidInput:
     return InvalidInput(
         reasons.SIZE_MISMATCH,
-        f"the volume holds {found}; pinned are {dataset.objects} files with {dataset.bytes} bytes",
+        f"the volume has {found}, but {dataset.objects} files with {dataset.bytes} bytes are pinned",
     )
 
 

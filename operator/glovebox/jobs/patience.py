@@ -1,4 +1,4 @@
-"""When something is tried again, and when it is given up: by the time that passed without any progress.
+"""When to retry, and when to give up: by the time that passed without any progress.
 
 A total time limit would punish big datasets; a number of attempts would punish short outages. As
 long as bytes arrive anywhere, nothing is given up; the run as a whole has its own deadline, which

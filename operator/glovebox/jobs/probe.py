@@ -1,6 +1,6 @@
-"""Proves the isolation of an experiment from inside: `python -m glovebox.jobs.probe`, in a pod like the run's own.
+"""Checks isolation from inside: `python -m glovebox.jobs.probe`, in a pod like the run's own.
 
-It tries what must fail and what must work, all at once, and ends with a verdict
+It attempts what must fail and what must work, all at once, and ends with a verdict
 (`glovebox.dev/probe/v1`) as its termination message:
 
     0   everything is as it must be
@@ -56,7 +56,7 @@ class _Attempt:
 
     Attributes:
         silent: What is known of it when no answer comes.
-        work: Tries it.
+        work: Makes the attempt.
     """
 
     silent: Observation
@@ -64,7 +64,7 @@ class _Attempt:
 
 
 def main() -> int:
-    """Probe, and say what was proven."""
+    """Run the isolation check, and report its verdict."""
     try:
         plan = parse_probe_plan(os.environ.get(PLAN, "").encode())
     except InvalidInput as error:
@@ -136,7 +136,7 @@ def _answer(attempt: _Attempt, answers: queue.SimpleQueue[Observation]) -> None:
                 silent.group,
                 silent.expected,
                 Seen.UNTRIED,
-                f"broke ({type(error).__name__})",
+                f"failed unexpectedly ({type(error).__name__})",
             )
         )
 

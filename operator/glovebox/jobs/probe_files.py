@@ -41,7 +41,7 @@ def probe_mount(path: str) -> Iterator[Observation]:
 
 
 def probe_process() -> Iterator[Observation]:
-    """Look at the rights of this process as the kernel tells them, and try to mount."""
+    """Check the rights of this process as the kernel reports them, and attempt to mount."""
     status = dict(
         line.split(":\t", 1)
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
@@ -88,7 +88,7 @@ def _writes(path: str) -> Observation:
         "mkdir": lambda: _mkdir(name),
         "symlink": lambda: _symlink(name),
         # The kernel asks the mount before it looks for the name, so that nothing needs to be there.
-        "rename": lambda: os.rename(name, f"{name}-2"),  # noqa: PTH104 - the bare system call is what is tried
+        "rename": lambda: os.rename(name, f"{name}-2"),  # noqa: PTH104 - the bare system call is what is checked
         "delete": lambda: os.unlink(name),  # noqa: PTH108 - as above
         "chmod": lambda: os.chmod(path, os.stat(path).st_mode & 0o7777),  # noqa: PTH101, PTH116 - as above
     }
@@ -187,7 +187,7 @@ def _create(name: str) -> None:
 
 
 def _mkdir(name: str) -> None:
-    os.mkdir(name)  # noqa: PTH102 - the bare system call is what is tried
+    os.mkdir(name)  # noqa: PTH102 - the bare system call is what is checked
     Path(name).rmdir()
 
 

@@ -1,4 +1,4 @@
-"""Connections and questions that are tried from inside a pod, each within a bound of time, and what came back.
+"""Connections and DNS queries from inside a pod, each bounded in time, and their results.
 
 Nothing but a question to the DNS is ever sent: that a connection is accepted says all.
 """
@@ -123,7 +123,7 @@ def _meaning(error: OSError) -> tuple[Seen, str]:
     return (
         (Seen.UNREACHABLE, f"unreachable ({word})")
         if error.errno in _UNREACHABLE
-        else (Seen.UNTRIED, f"could not be tried ({word})")
+        else (Seen.UNTRIED, f"the attempt could not be made ({word})")
     )
 
 

@@ -1,7 +1,7 @@
-"""What the run's own credentials must not be able to do in the store, tried; and the listing that they must be able to do.
+"""Checks what the run's own credentials must and must not be able to do in the store.
 
 Only attempts that should be refused, so that nothing is written into a prefix where everything is
-kept for ever. The name that is tried is random: where a wall is missing, nobody's object is
+kept for ever. The name in use is random: where a limit is missing, nobody's object is
 touched, and the trace says who left it.
 """
 
@@ -27,7 +27,7 @@ _LOOKED: Final = frozenset({reasons.OBJECT_NOT_FOUND, reasons.PRECONDITION_FAILE
 
 
 def s3_attempts(plan: S3Attempts) -> Mapping[str, tuple[Expected, Callable[[], Observation]]]:
-    """Return what is tried, by id."""
+    """Return the attempts, by id."""
 
     @functools.cache
     def store() -> Store:

@@ -114,7 +114,7 @@ class _Landing:
             self._require_bytes()
 
     def _take_up(self) -> bool:
-        """Hash what an earlier attempt left; tell whether it left anything."""
+        """Hash what an earlier attempt left; return whether it left anything."""
         left = os.fstat(self._descriptor).st_size
         if left > self._entry.size:
             self._begin_anew()
@@ -188,21 +188,21 @@ class _Landing:
             raise InvalidInput(
                 reasons.DIGEST_MISMATCH,
                 f"s3://{self._entry.bucket}/{self._entry.key} version {self._entry.version_id} has"
-                f" the digest sha256:{found}, pinned is sha256:{self._entry.sha256}; the data"
-                " changed under the pin, or the pin was never true",
+                f" the digest sha256:{found}, but sha256:{self._entry.sha256} is pinned; the data"
+                " changed after it was pinned. Pin the data again, or restore the pinned version",
             )
 
     def _wrong_size(self, what: str) -> GloveboxError:
         entry = self._entry
         return InvalidInput(
             reasons.SIZE_MISMATCH,
-            f"s3://{entry.bucket}/{entry.key} version {entry.version_id} {what} bytes, pinned are"
-            f" {entry.size}",
+            f"s3://{entry.bucket}/{entry.key} version {entry.version_id} {what} bytes, but"
+            f" {entry.size} are pinned",
         )
 
 
 def _is_there(target: str, entry: Entry, stop: Stop) -> bool:
-    """Tell whether the file is complete already; one with other bytes is taken away."""
+    """Whether the file is complete already; one with other bytes is removed."""
     try:
         descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):

@@ -26,7 +26,7 @@ DOCUMENTS: Final = (STATEMENT_NAME, LIST_NAME, SNAPSHOT_NAME)
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A report, how many bytes of artifacts were read for it, and in words what was looked at."""
+    """A report, how many bytes of artifacts were read for it, and in words what was checked."""
 
     report: Report
     bytes_read: int
@@ -45,7 +45,7 @@ def verify_folder(folder: Path, public_key: str) -> Verified:
     return Verified(
         _verify(documents, public_key, str(folder)),
         0,
-        "the artifacts themselves were not looked at",
+        "the artifacts themselves were not checked",
     )
 
 

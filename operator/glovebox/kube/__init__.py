@@ -1,1 +1,1 @@
-"""The connection to the API server: one bounded pool, plain JSON, errors translated in one table."""
+"""The API server: client, list-and-watch stores of objects, login, and leader election."""

@@ -1,7 +1,7 @@
 """A small asynchronous client of the API server: plain dicts in and out over one bounded transport.
 
-The official client is left out of the hot path on purpose: it costs four times the CPU a request and
-60 to 140 MiB of memory (docs/decisions/0002-api-client.md).
+The official client is left out of the hot path on purpose: it costs four times the CPU a request
+and 60 to 140 MiB of memory (docs/decisions/0002-api-client.md).
 
 It refuses to hide anything: each answer that is not a success becomes one of our errors, and only
 what is safe to repeat is repeated here: what the server says it did not do (401 once, after logging
@@ -294,7 +294,9 @@ class Client:
         uid: str,
         resource_version: str | None = None,
     ) -> None:
-        """Delete the object with that very UID; what took its place stays, one that is gone is fine.
+        """Delete the object with that very UID; what took its place stays.
+
+        One that is gone already is fine.
 
         Args:
             kind: What it is.

@@ -52,8 +52,10 @@ class Expectations:
 
     def written(self, owner: Hashable, table: Table[Any, Any], version: int) -> None:
         """Expect that a version of a kind is reached."""
-        expected = self._of(owner, table)
-        expected.version = max(expected.version, version)
+        self._tidy()
+        if table.reached < version:
+            expected = self._of(owner, table)
+            expected.version = max(expected.version, version)
 
     def deleted(self, owner: Hashable, table: Table[Any, Any], key: Hashable) -> None:
         """Expect that the absence of an object is confirmed."""
@@ -75,6 +77,19 @@ class Expectations:
     def forget(self, owner: Hashable) -> None:
         """Drop what is expected for an owner that is gone."""
         self._owners.pop(owner, None)
+
+    def _tidy(self) -> None:
+        """Drop what is met of the oldest owner, so that only who is behind is remembered."""
+        owner = next(iter(self._owners), None)
+        if owner is None:
+            return
+        kinds = self._owners.pop(owner)
+        left = {name: expected for name, expected in kinds.items() if not expected.met()}
+        if left:
+            self._owners[owner] = left
+
+    def __len__(self) -> int:
+        return len(self._owners)
 
     def _of(self, owner: Hashable, table: Table[Any, Any]) -> _Expected:
         kinds = self._owners.setdefault(owner, {})

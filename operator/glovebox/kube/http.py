@@ -45,7 +45,10 @@ class AiohttpTransport:
                 "User-Agent": "glovebox",
                 **credentials.as_http_headers(),
             },
+            proxy=getattr(credentials, "proxy", None),
         )
+        # Where the certificate bears another name than the URL.
+        self._server_name: str | None = getattr(credentials, "server_name", None)
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -72,7 +75,13 @@ class AiohttpTransport:
         try:
             with self._counted():
                 async with self._session.request(
-                    method, path, params=params, data=body, headers=headers, timeout=timeout
+                    method,
+                    path,
+                    params=params,
+                    data=body,
+                    headers=headers,
+                    timeout=timeout,
+                    server_hostname=self._server_name,
                 ) as answer:
                     return Answer(answer.status, await answer.read(), _lower(answer))
         except _BROKEN as error:
@@ -92,7 +101,9 @@ class AiohttpTransport:
         )
         with self._counted():
             try:
-                answer = await self._session.get(path, params=params, timeout=timeout)
+                answer = await self._session.get(
+                    path, params=params, timeout=timeout, server_hostname=self._server_name
+                )
             except _BROKEN as error:
                 raise _translated(error) from error
             try:
@@ -102,7 +113,7 @@ class AiohttpTransport:
                 answer.close()
 
     async def close(self) -> None:
-        """Let what is in flight end by itself, then close the connections; at once when cancelled."""
+        """Let what is in flight end by itself, then close; at once when cancelled."""
         try:
             await self._idle.wait()
         finally:

@@ -1,21 +1,21 @@
 """Which of several replicas leads: a Lease in the operator's namespace, with a fence.
 
-No library fits (docs/decisions/0012-leader-election.md): the asyncio electors of the official client
-count deadlines by the wall clock, send requests without a timeout, and leave the work running when
-they fail.
+No library fits (docs/decisions/0012-leader-election.md): the asyncio electors of the official
+client count deadlines by the wall clock, send requests without a timeout, and leave the work
+running when they fail.
 
-- Times are those of the event loop's monotonic clock alone. How old a rival's record is, is measured
-  here: from when it was last seen to change. Clocks of other machines do not matter.
-- The lease is held until `lease - margin` after the *start* of the last renewal that is known to have
-  succeeded. `remaining_seconds` is the fence: the client asks it before each write, and a write takes
-  no longer than what is left. So a replica that was paused, or cut off, writes nothing once another
-  one may lead.
+- Times are those of the event loop's monotonic clock alone. How old a rival's record is, is
+  measured here: from when it was last seen to change. Clocks of other machines do not matter.
+- The lease is held until `lease - margin` after the *start* of the last renewal that is known to
+  have succeeded. `remaining_seconds` is the fence: the client asks it before each write, and a
+  write takes no longer than what is left. So a replica that was paused, or cut off, writes nothing
+  once another one may lead.
 - Each change of the holder is a new term (`leaseTransitions`).
 - The lease is given back only after the work has ended; the next replica takes it within seconds.
 
-What it does not protect against: a process that stops between the fence and the kernel's send, and a
-machine whose monotonic clock stops. There the API server decides: every write but a creation names
-the version or UID it was made for, and creations have names derived from UIDs.
+What it does not protect against: a process that stops between the fence and the kernel's send, and
+a machine whose monotonic clock stops. There the API server decides: every write but a creation
+names the version or UID it was made for, and creations have names derived from UIDs.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Keeps one table of the store true: list in pages, then watch, for ever.
 
-- A watch that ends is resumed at the last version, at once; one that breaks, or is refused (429, 5xx,
-  no connection), is resumed at the same version after a growing wait. Only a version that is too old
-  (410) leads to a new list.
+- A watch that ends is resumed at the last version, at once; one that breaks, or is refused (429,
+  5xx, no connection), is resumed at the same version after a growing wait. Only a version that is
+  too old (410) leads to a new list.
 - A watch that ended within a second and told nothing counts as broken: no hot loop.
-- About once an hour everything is listed all the same: the bound of any gap that nobody noticed, and
-  of a database that went back in time.
+- About once an hour everything is listed all the same: the bound of any gap that nobody noticed,
+  and of a database that went back in time.
 
 It refuses to give up and it refuses to take the process down: whatever is raised is counted, logged
 and tried again, while the other kinds go on. For how long a kind has been out of reach is known, so

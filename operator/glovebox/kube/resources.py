@@ -17,7 +17,7 @@ from glovebox.kube.store import Change, Table, is_leaving, version_of
 
 R = TypeVar("R", bound=BaseModel)
 _KINDS = {kind.kind: kind for kind in CUSTOM_KINDS}
-# Of a status these say when or how far, never what: whoever refers to the object does not read them.
+# Of a status these say when or how far, never what: nobody who refers to the object reads them.
 _IRRELEVANT = frozenset({"message", "observedGeneration", "progress"})
 
 
@@ -128,7 +128,7 @@ class Resources:
         return frozenset(self._users.get(key, ()))
 
     def seen(self, obj: Mapping[str, Any]) -> bool:
-        """Take in an object; return whether this is news: no echo of our own write, not outdated."""
+        """Take in an object; return whether it is news: no echo of our own write, not old."""
         return self._tables[obj["kind"]].seen(obj) is not None
 
     def deleted(self, obj: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """One store for all kinds, with one set of rules for what is newer.
 
-A table holds one kind. It is fed by list and watch and by the answers to our own writes, in whatever
-order they come, and these rules decide:
+A table holds one kind. It is fed by list and watch and by the answers to our own writes, in
+whatever order they come, and these rules decide:
 
 - Resource versions of one kind are compared as integers. What is older than what is known under a
   name is dropped, whether it is the same object or an earlier one of that name; another UID with a
@@ -10,10 +10,11 @@ order they come, and these rules decide:
 - A complete list replaces: what it does not hold is gone, unless it was written after the list was
   taken.
 - A list that is older than what was known before it was asked for means that the API server went
-  back in time (its database was restored): from then on the list is the truth, whatever its versions.
-- What we deleted is forgotten at once, and what the watch still tells of it from before is dropped,
-  until its absence is confirmed: by an event, a list, or another UID under its name. If it shows up
-  with a deletion timestamp it is still there, held by a finalizer.
+  back in time (its database was restored): from then on the list is the truth, whatever its
+  versions.
+- What we deleted is forgotten at once, and what the watch still tells of it from before is
+  dropped, until its absence is confirmed: by an event, a list, or another UID under its name. If
+  it shows up with a deletion timestamp it is still there, held by a finalizer.
 
 A table keeps of an object only what its `keep` makes of it.
 """
@@ -128,7 +129,8 @@ class Table(Generic[K, R]):
         self._changed = changed
         self._belongs = belongs
         self._records: dict[K, R] = {}
-        self._deleted: dict[K, str] = {}
+        # What we deleted: which object, and the last state of it that was known.
+        self._deleted: dict[K, R] = {}
         # The highest version known by whatever way, answers to our own writes included.
         self._highest = 0
 
@@ -167,7 +169,8 @@ class Table(Generic[K, R]):
         version = version_of(obj)
         self._reach(version)
         key, uid = self._key(obj), _uid(obj)
-        if self._deleted.get(key) == uid:
+        deleted = self._deleted.get(key)
+        if deleted is not None and deleted.uid == uid:
             del self._deleted[key]
         known = self._records.get(key)
         if known is None or known.uid != uid or version < known.resource_version:
@@ -201,7 +204,7 @@ class Table(Generic[K, R]):
         known = self._records.get(key)
         if known is None or uid not in (None, known.uid):
             return None
-        self._deleted[key] = known.uid
+        self._deleted[key] = known
         return self._remove(key, own=True)
 
     # The rules.
@@ -209,7 +212,10 @@ class Table(Generic[K, R]):
     def _take(
         self, obj: Mapping[str, Any], *, own: bool = False, newer: bool = False
     ) -> Change[K, R] | None:
-        """Take in an object; `newer` says that its version counts for nothing: a list after a restore."""
+        """Take in an object.
+
+        `newer` says that its version counts for nothing: it is of a list after a restore.
+        """
         key = self._key(obj)
         if not self._belongs(key):
             return None
@@ -221,8 +227,10 @@ class Table(Generic[K, R]):
             if (before.uid, before.resource_version) == (uid, version):
                 return None
         deleted = self._deleted.get(key)
-        if deleted == uid and not newer and not is_leaving(obj):
-            return None  # from before our own deletion
+        if deleted is not None and deleted.uid == uid and not newer:
+            held = is_leaving(obj) and version > deleted.resource_version
+            if not held:
+                return None  # from before our own deletion
         if deleted is not None:
             del self._deleted[key]
         after = self._records[key] = self._keep(obj)
@@ -241,7 +249,7 @@ class Table(Generic[K, R]):
 
 
 class Listing(Generic[K, R]):
-    """One complete list as it comes in, page by page. What it says stands even if it is never ended."""
+    """One complete list as it comes in, page by page; what it says stands even without its end."""
 
     def __init__(self, table: Table[K, R]) -> None:
         self._table = table

@@ -1,8 +1,8 @@
 """The seam below the client: bytes to and from one API server.
 
-`Client` decides what is asked and what an answer means; a transport only carries it. The real one is
-a pool of aiohttp connections; the simulation puts an in-memory API server in its place, so that the
-client itself is under test as well.
+`Client` decides what is asked and what an answer means; a transport only carries it. The real one
+is a pool of aiohttp connections; the simulation puts an in-memory API server in its place, so that
+the client itself is under test as well.
 """
 
 from __future__ import annotations
@@ -112,5 +112,5 @@ class Transport(Protocol):
         raise NotImplementedError
 
     async def close(self) -> None:
-        """Let what is in flight end by itself, then close the connections; at once when cancelled."""
+        """Let what is in flight end by itself, then close; at once when cancelled."""
         raise NotImplementedError

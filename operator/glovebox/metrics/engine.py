@@ -205,6 +205,11 @@ class EngineMetrics:
             ("kind",),
             registry=registry,
         )
+        self.orphans = Gauge(
+            "glovebox_orphan_namespaces",
+            "Open namespaces whose Experiment is gone, as the last sweep found them.",
+            registry=registry,
+        )
         self._start_at_zero()
 
     @asynccontextmanager

@@ -218,8 +218,14 @@ def _mark_objects(
     if not differing:
         builder.mark_true(condition, reasons.PROVISIONED, as_declared)
         return
-    first = min(differing, key=lambda one: one.result == "ignored")
+    missing = next((one for one in differing if _is_missing(one)), None)
+    first = missing or min(differing, key=lambda one: one.result == "ignored")
     what = first.drift.describe() if first.drift is not None else ""
+    if missing is not None:
+        # Alert and Ignore are about differences; what is not there isolates nothing.
+        message = f"{what}, and the profile says not to repair it"
+        builder.mark_false(condition, reasons.ISOLATION_INCOMPLETE, message)
+        return
     match first.result:
         case "ignored":
             message = f"{what}; the profile says to ignore it"
@@ -230,6 +236,10 @@ def _mark_objects(
         case _:
             message = f"{what}; the profile says to alert, not to repair"
             builder.mark_false(condition, reasons.DRIFT_DETECTED, message)
+
+
+def _is_missing(one: Applied) -> bool:
+    return one.drift is not None and one.drift.change == "deleted" and one.result != "contended"
 
 
 def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
@@ -309,12 +319,12 @@ def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
     run = seen.facts("run", RunFacts)
     sealed = builder.status_of(types.SEALED) == types.TRUE
     state = _state(seen)
-    if state == names.STATE_SEALED and run is not None and run.run is not None:
-        if run.run.outcome == "Failed":
-            # Nothing that a waiting program should take for health, and nothing that mends itself.
-            builder.mark_false(types.READY, run.run.reason, run.run.message)
-            builder.mark_true(types.STALLED, run.run.reason, run.run.message)
-            return
+    ended = run.run if run is not None else None
+    if state == names.STATE_SEALED and ended is not None and ended.outcome == "Failed":
+        # Nothing that a waiting program should take for health, and nothing that heals by itself.
+        builder.mark_false(types.READY, ended.reason, ended.message)
+        builder.mark_true(types.STALLED, ended.reason, ended.message)
+        return
     refused = _first(seen, Verdict.REFUSED)
     if refused is not None:
         builder.mark_false(types.READY, refused.reason, refused.message)
@@ -340,7 +350,8 @@ def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
         return
     for condition in REQUIRED:
         answer, reason, message = builder.current(condition)
-        if answer == types.TRUE or reason == reasons.DRIFT_IGNORED:
+        # The platform chose to live with these; the condition itself says what differs.
+        if answer == types.TRUE or reason in {reasons.DRIFT_IGNORED, reasons.DRIFT_DETECTED}:
             continue
         builder.mark(types.READY, answer, reason, message)
         return

@@ -1,4 +1,4 @@
-"""The bucket of artifacts: created with a lock when told to, refused with the cure when it exists without one."""
+"""The bucket of artifacts: created with a lock on request, refused when it has none."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def _exists(store: Store, bucket: str) -> bool:
 def _create(store: Store, bucket: str) -> None:
     region = store.settings.region
     # us-east-1 is the one region that must not be named.
-    where: CreateBucketConfigurationTypeDef = (
-        {} if region == "us-east-1" else {"LocationConstraint": region}
-    )  # type: ignore[typeddict-item]  # any region is text to us
+    where: CreateBucketConfigurationTypeDef = {}
+    if region != "us-east-1":
+        where["LocationConstraint"] = region  # type: ignore[typeddict-item]  # any text, to us
     with translated(f"create bucket {bucket} with object lock"):
         if where:
             store.s3.create_bucket(

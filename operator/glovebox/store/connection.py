@@ -162,9 +162,14 @@ class Store:
 
         return await self.run(translating)
 
-    async def run_job(self, job: Callable[[Stop], T]) -> T:
-        """Run a long blocking job; when the caller is cancelled the job is told through its `Stop` and left behind."""
-        stop = Stop()
+    async def run_job(self, job: Callable[[Stop], T], stop: Stop | None = None) -> T:
+        """Run a long blocking job; when the caller is cancelled, its `Stop` is set and it is left behind.
+
+        Args:
+            job: What to run in a thread of the pool.
+            stop: Given to the job; one of its own when absent.
+        """
+        stop = stop if stop is not None else Stop()
         running = asyncio.get_running_loop().run_in_executor(self._pools.jobs, job, stop)
         self._pools.running.add(stop)
 
@@ -208,10 +213,11 @@ class Stores:
 
     Args:
         threads: Bound of the pools for short requests and for reads, together.
-        jobs: Bound of the listings and pins that run at once.
+        jobs: Bound of the listings, pins and seals that run at once; they mostly wait for reads, and
+            the runner of tasks bounds them more closely.
     """
 
-    def __init__(self, threads: int = 16, jobs: int = 4) -> None:
+    def __init__(self, threads: int = 16, jobs: int = 16) -> None:
         half = max(1, threads // 2)
         self._pools = Pools(control=half, jobs=jobs, reads=half)
         self._open: dict[StoreSettings, Store] = {}

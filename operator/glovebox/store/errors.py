@@ -1,7 +1,7 @@
 """One table from what a store or its client answers to the errors of Glovebox.
 
 Stores answer with codes of their own, with bodies that no client can parse, or not at all; here,
-and nowhere else, all of that becomes a class (which tells the reconciler what to do), a reason word
+and nowhere else, all of that becomes a class (which decides what the reconciler does), a reason word
 and a sentence with the cure. Neither keys nor tokens ever enter a message: only codes and statuses
 of the answer do.
 """
@@ -56,12 +56,12 @@ _FORBIDDEN: Final = _Meaning(
     "the store denies it; grant the operator's user this action there",
 )
 _BUSY: Final = _Meaning(
-    Unavailable, reasons.STORE_BUSY, "the store asks to slow down; it is tried again"
+    Unavailable, reasons.STORE_BUSY, "the store asks to slow down; the operator retries"
 )
 _FAILED: Final = _Meaning(
     Unavailable,
     reasons.STORE_FAILED,
-    "the store failed; it is tried again, see the store's log when it lasts",
+    "the store failed; the operator retries. See the store's log if it lasts",
 )
 _NO_OBJECT: Final = _Meaning(
     InvalidInput,

@@ -23,7 +23,7 @@ from glovebox.store.errors import NOT_FOUND_STATUS, AnswerError, translated
 from glovebox.store.sorting import externally_sorted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from glovebox.store.connection import Stop
     from glovebox.store.wire import Wire
@@ -39,16 +39,33 @@ class Current:
     size: int
 
 
-def list_versions(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator[ListedVersion]:
+def list_versions(
+    wire: Wire,
+    bucket: str,
+    prefix: str,
+    stop: Stop,
+    on_page: Callable[[list[ListedVersion]], None] | None = None,
+) -> Iterator[ListedVersion]:
     """Yield all versions and delete markers below a prefix, in the order of the key's UTF-8 bytes, newest first.
 
-    Blocks: for jobs. Two listings are held on disk beyond 20,000 entries each.
+    Blocks: for jobs. Two listings are held on disk beyond 20,000 entries each. A version that the
+    store lists twice (some repeat the last row of a page on the next one) is yielded once.
+
+    Args:
+        wire: Of the store.
+        bucket: To list.
+        prefix: Of the keys.
+        stop: Looked at between pages.
+        on_page: Called with each page of versions as it arrives; all of them arrive before the
+            first version is yielded.
 
     Raises:
         GloveboxError: The store does not answer, denies it, or lists without end.
     """
     with translated(f"list the versions below s3://{bucket}/{prefix}"):
-        versions = externally_sorted(_version_pages(wire, bucket, prefix, stop), key=_bytes_of)
+        versions = externally_sorted(
+            _version_pages(wire, bucket, prefix, stop, on_page), key=_bytes_of
+        )
         current = externally_sorted(_current_pages(wire, bucket, prefix, stop), key=_bytes_of)
         yield from _settled(wire, bucket, versions, current)
 
@@ -84,16 +101,25 @@ def _settled(
     """Yield the versions, adding those keys that only the listing of current objects knows."""
     pending = next(current, None)
     group: list[ListedVersion] = []
+    ids: set[tuple[str, bool]] = set()
     for version in versions:
         if group and version.key != group[0].key:
             pending = yield from _emit(wire, bucket, group, pending, current)
-            group = []
-        group.append(version)
+            group, ids = [], set()
+        identity = (version.version_id, version.is_delete_marker)
+        if identity not in ids:
+            ids.add(identity)
+            group.append(version)
     if group:
         pending = yield from _emit(wire, bucket, group, pending, current)
     while pending is not None:
         yield from _asked(wire, bucket, pending.key)
-        pending = next(current, None)
+        pending = _after(pending, current)
+
+
+def _after(pending: Current, current: Iterator[Current]) -> Current | None:
+    """Return the next current key; rows that repeat the last one are passed over."""
+    return next((row for row in current if row.key != pending.key), None)
 
 
 def _emit(
@@ -107,11 +133,11 @@ def _emit(
     key = group[0].key.encode()
     while pending is not None and pending.key.encode() < key:
         yield from _asked(wire, bucket, pending.key)
-        pending = next(current, None)
+        pending = _after(pending, current)
     if pending is not None and pending.key == group[0].key:
         if not any(version.is_latest for version in group):
             yield from _asked(wire, bucket, pending.key)
-        pending = next(current, None)
+        pending = _after(pending, current)
     yield from group
     return pending
 
@@ -122,22 +148,29 @@ def _asked(wire: Wire, bucket: str, key: str) -> Iterator[ListedVersion]:
         yield found
 
 
-def _version_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator[ListedVersion]:
+def _version_pages(
+    wire: Wire,
+    bucket: str,
+    prefix: str,
+    stop: Stop,
+    on_page: Callable[[list[ListedVersion]], None] | None,
+) -> Iterator[ListedVersion]:
     query = {"versions": "", "prefix": prefix, "max-keys": str(PAGE)}
-    markers = ("", "")
+    pages = _Pages(bucket, prefix)
     while True:
         page = _page(wire, bucket, query, stop)
         rows = [
             _version(element) for element in page if _tag(element) in ("Version", "DeleteMarker")
         ]
+        if on_page is not None:
+            on_page(rows)
         # Some stores write all markers after all versions: bring the page into the order of its
         # keys.
         yield from sorted(rows, key=lambda row: (row.key.encode(), not row.is_latest))
         if _text(page, "IsTruncated") != "true":
             return
-        following = (_text(page, "NextKeyMarker"), _text(page, "NextVersionIdMarker"))
-        _must_advance(bucket, prefix, advanced=following != markers and bool(following[0]))
-        markers = following
+        markers = (_text(page, "NextKeyMarker"), _text(page, "NextVersionIdMarker"))
+        pages.advance(*markers)
         query |= {"key-marker": markers[0]}
         query.pop("version-id-marker", None)
         if markers[1]:
@@ -146,7 +179,7 @@ def _version_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator
 
 def _current_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator[Current]:
     query = {"list-type": "2", "prefix": prefix, "max-keys": str(PAGE)}
-    token = ""
+    pages = _Pages(bucket, prefix)
     while True:
         page = _page(wire, bucket, query, stop)
         for element in page:
@@ -154,9 +187,8 @@ def _current_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator
                 yield Current(_text(element, "Key"), int(_text(element, "Size") or 0))
         if _text(page, "IsTruncated") != "true":
             return
-        following = _text(page, "NextContinuationToken")
-        _must_advance(bucket, prefix, advanced=bool(following) and following != token)
-        token = query["continuation-token"] = following
+        query["continuation-token"] = _text(page, "NextContinuationToken")
+        pages.advance(query["continuation-token"])
 
 
 def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Element:
@@ -174,12 +206,25 @@ def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Elem
         ) from error
 
 
-def _must_advance(bucket: str, prefix: str, *, advanced: bool) -> None:
-    if not advanced:
-        raise Unavailable(
-            reasons.STORE_FAILED,
-            f"could not list s3://{bucket}/{prefix}: the store's pages repeat without end",
-        )
+class _Pages:
+    """Ends a listing whose pages come again: a store must not keep a worker for ever."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._where = f"s3://{bucket}/{prefix}"
+        self._seen: set[tuple[str, ...]] = set()
+
+    def advance(self, *marker: str) -> None:
+        """Take the marker of the next page.
+
+        Raises:
+            Unavailable: There is none, or it was there before.
+        """
+        if not marker[0] or marker in self._seen:
+            raise Unavailable(
+                reasons.STORE_FAILED,
+                f"could not list {self._where}: the store's pages repeat without end",
+            )
+        self._seen.add(marker)
 
 
 def _version(element: ET.Element) -> ListedVersion:

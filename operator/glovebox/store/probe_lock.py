@@ -97,7 +97,7 @@ def survives_delete(bench: Bench) -> str:
     if marker == canary or not marker:
         _require_bytes(bench, "a delete that names no version destroyed a locked version")
         raise NotProvableError(
-            "the store gave no version to a delete marker, so it cannot be told whether the"
+            "the store gave no version to a delete marker, so it is unknown whether the"
             " operator may delete versions"
         )
     control = attempt(lambda: s3.delete_object(Bucket=bench.bucket, Key=CANARY, VersionId=marker))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -44,14 +45,13 @@ def may_use_own_prefix(bench: Bench) -> str:
     # 412: written by an earlier proof. The right was checked before the condition.
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
         raise DisprovenError(
-            f"a session was not let write below its own prefix (the store said {refusal});"
+            f"a session may not write below its own prefix (the store said {refusal});"
             f" {_CHECK_ROLE}"
         )
     read = attempt(lambda: session.s3.get_object(Bucket=bench.bucket, Key=OWN))
     if read is not None:
         raise DisprovenError(
-            f"a session was not let read below its own prefix (the store said {read});"
-            f" {_CHECK_ROLE}"
+            f"a session may not read below its own prefix (the store said {read}); {_CHECK_ROLE}"
         )
     return "a session writes and reads below its own prefix"
 
@@ -128,7 +128,7 @@ def denied_weaker_lock(bench: Bench) -> str:
     # From the store's own clock alone; a default is a day at least.
     if mode is None or end is None or end - head["LastModified"] < _NO_DEFAULT:  # type: ignore[redundant-expr]  # absent where nothing is retained
         raise DisprovenError(
-            f"a session was let write with a lock of its own choice: mode {mode} until {end},"
+            f"a session could write with a lock of its own choice: mode {mode} until {end},"
             " weaker than the bucket's default; deny s3:PutObjectRetention to the role of"
             " spec.sts.roleArn, or do not issue credentials with this store"
         )
@@ -147,7 +147,7 @@ def denied_hidden_key(bench: Bench) -> str:
     """The session cannot write into the folder that a store keeps versions in, where no list would tell of it."""
     return _denied(
         bench,
-        "write where no list would tell of it (canary.versions/)",
+        "write where no listing would show it (canary.versions/)",
         lambda: _put(bench, HIDDEN),
     )
 
@@ -166,11 +166,8 @@ def denied_delete(bench: Bench) -> str:
     finally:
         # Taken away again, so that later proofs find what the session wrote.
         for version_id in filter(None, marker):
-            attempt(
-                lambda each=version_id: bench.store.s3.delete_object(
-                    Bucket=bench.bucket, Key=OWN, VersionId=each
-                )
-            )  # type: ignore[misc]
+            remove = functools.partial(bench.store.s3.delete_object, Bucket=bench.bucket, Key=OWN)
+            attempt(functools.partial(remove, VersionId=version_id))
 
 
 def denied_retention(bench: Bench) -> str:
@@ -196,7 +193,7 @@ def denied_hold(bench: Bench) -> str:
     """The session cannot change a legal hold."""
     return _denied(
         bench,
-        "take off a legal hold",
+        "remove a legal hold",
         lambda: bench.session.s3.put_object_legal_hold(
             Bucket=bench.bucket, Key=OWN, LegalHold={"Status": "OFF"}
         ),
@@ -234,7 +231,7 @@ def _denied(bench: Bench, what: str, attack: Callable[[], object]) -> str:
     # 412 and 404 come from behind the gate: the right was there.
     if refusal is None or refusal.status in (PRECONDITION_STATUS, 404):
         raise DisprovenError(
-            f"a session was let {what}; the store does not honour session policies, so do not issue"
+            f"a session could {what}; the store does not honour session policies, so do not issue"
             " credentials with it"
         )
     return _judged(what, refusal)

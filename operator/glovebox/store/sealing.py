@@ -1,41 +1,59 @@
-"""Closes the results of an experiment: lists and hashes every version below its prefix, and writes the evidence under a lock.
+"""The results of an experiment as they lie in the store: listed and hashed as a stream, and their evidence written once.
 
-The signed statement is written last and only if none is there: it is the seal. Whoever finds one
-    takes it as it is,
-so that a crash between any two requests, or a second operator, gives one seal. What arrives while
-the bytes are read is not lost: the listing is repeated until it holds nothing new. Uploads in parts
-that are still open are ended, so that none of them can complete behind the seal.
+The signed statement is the seal. It is written last and only if none is there; the oldest version
+of it counts, whatever is written over it later, so that a crash between any two requests, or a
+second operator, gives one seal. What arrives while the bytes are read is not lost: the listing is
+repeated until two in a row give the same list. Uploads in parts that are still open are ended, so
+that none of them can complete behind the seal.
+
+Nothing that a run wrote keeps its seal from being made: a version that is listed and cannot be read
+(a key that no list can spell, bytes under a key of the run's own) is listed as just that.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
-from collections.abc import Callable, Iterator
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
-from glovebox.data.manifest import DigestSource
-from glovebox.errors import GloveboxError, Unavailable
-from glovebox.evidence.artifacts import Artifact, decode_artifacts, encode_artifacts, list_digest
+from glovebox.data.manifest import DigestSource, Entry, split_lines
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
+from glovebox.evidence.artifacts import (
+    Artifact,
+    ArtifactListWriter,
+    artifact_order,
+    read_artifact_list,
+)
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME
 from glovebox.evidence.verification import stated_list_digest
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
-from glovebox.store.manifests import object_chunks
-from glovebox.store.reading import digest_version, in_order
+from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
+from glovebox.store.reading import CHUNK, digest_version, in_order
+from glovebox.store.recalling import nothing, recalled
+from glovebox.store.sorting import externally_sorted
 
 if TYPE_CHECKING:
     from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
+    from glovebox.store.recalling import Recall
 
 PREFIX: Final = ".glovebox/seals/"
 STATEMENT_NAME: Final = "attestation.dsse.json"
 _ROUNDS: Final = 10
 _FINDINGS_MAX: Final = 16
-# Makes the signed statement out of the artifacts and the bytes of their list.
-Signing = Callable[[list[Artifact], bytes], bytes]
+# What a store may say of one object although it works: it is believed when another object can be
+# read.
+_OF_ONE_OBJECT: Final = frozenset({reasons.STORE_FORBIDDEN, reasons.STORE_FAILED})
+# Makes the signed statement out of the artifacts, the digest of their list, and what is wrong with
+# them.
+Signing = Callable[[Iterable[Artifact], str, tuple[str, ...]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,7 @@ class Sealed:
         bytes: Their size.
         retain_until_time: The earliest end of a lock among them, RFC 3339; empty when nothing is
             locked.
-        findings: What the seal cannot vouch for.
+        findings: What the artifacts themselves do not hold: no lock, not readable.
     """
 
     uri: str
@@ -64,15 +82,46 @@ class Sealed:
     findings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What a seal recalls from earlier attempts, and whom it tells; all called in the job's thread.
+
+    Attributes:
+        recall: Yields what earlier attempts hashed.
+        on_hashed: Called with each version that was hashed just now.
+        on_page: Called with each page of the first listing.
+        on_artifact: Called with each artifact of the first listing.
+    """
+
+    recall: Recall = nothing
+    on_hashed: Callable[[Entry], None] = lambda entry: None  # noqa: ARG005
+    on_page: Callable[[list[ListedVersion]], None] | None = None
+    on_artifact: Callable[[Artifact], None] = lambda artifact: None  # noqa: ARG005
+
+
 def seal_folder(uid: str) -> str:
     """Return the key prefix of an experiment's evidence; a run's credentials never cover it."""
     return f"{PREFIX}{uid}/"
 
 
-async def seal_artifacts(
-    store: Store, *, bucket: str, prefix: str, folder: str, snapshot: bytes, signing: Signing
+def list_key(folder: str, digest: str) -> str:
+    """Return the key of the list with that digest."""
+    return f"{folder}artifacts.{digest.removeprefix(DIGEST_PREFIX)}.jsonl"
+
+
+def write_seal(
+    store: Store,
+    *,
+    bucket: str,
+    prefix: str,
+    folder: str,
+    snapshot: bytes,
+    signing: Signing,
+    stop: Stop,
+    watching: Watching | None = None,
+    final: bool = True,
 ) -> Sealed:
-    """Seal what lies below a prefix; the seal that is there already is returned unchanged.
+    """Seal what lies below a prefix; the seal that is there already is returned unchanged. Blocks.
 
     Args:
         store: Of the bucket.
@@ -81,39 +130,86 @@ async def seal_artifacts(
         folder: Where the evidence goes, ending in `/`.
         snapshot: What the experiment's digest was computed from.
         signing: Makes the signed statement.
+        stop: Looked at between requests.
+        watching: See there.
+        final: Whether an object that the store denies or fails to give, while it gives others, is
+            listed as unreadable; else it is an error, for a later attempt.
 
     Raises:
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
+    existing = read_seal(store, bucket, folder, stop)
+    if existing is not None:
+        return existing
+    _end_uploads(store, bucket, prefix)
+    # The snapshot is the same for every attempt, and the list has its digest in its name: what is
+    # there already is as good. Being written first, the snapshot shows whether this bucket can be
+    # read at all.
+    _put_new(store, bucket, folder + SNAPSHOT_NAME, snapshot)
+    reading = _Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=final)
+    with _settled_list(reading, prefix, watching or Watching()) as found:
+        summary = _summary(found)
+        _put_new(store, bucket, list_key(folder, summary.digest), found)
+        found.seek(0)
+        artifacts = read_artifact_list(_lines(found))
+        envelope = signing(artifacts, summary.digest, summary.findings)
+    _put_new(store, bucket, folder + STATEMENT_NAME, envelope)
+    made = read_seal(store, bucket, folder, stop)
+    if made is None:
+        raise Unavailable(
+            reasons.STORE_FAILED,
+            f"the seal s3://{bucket}/{folder} was written and cannot be read back",
+        )
+    return made
 
-    def job(stop: Stop) -> Sealed:
-        existing = _existing(store, bucket, folder, stop)
-        if existing is not None:
-            return existing
-        _end_uploads(store, bucket, prefix)
-        artifacts = _settled_artifacts(store, bucket, prefix, stop)
-        raw = encode_artifacts(prefix, artifacts)
-        # The list has its digest in its name, and the snapshot is the same for every attempt: what
-        # is there already is as good.
-        _put_new(store, bucket, list_key(folder, list_digest(raw)), raw)
-        _put_new(store, bucket, folder + SNAPSHOT_NAME, snapshot)
-        _put_new(store, bucket, folder + STATEMENT_NAME, signing(artifacts, raw))
-        made = _existing(store, bucket, folder, stop)
-        if made is None:
-            raise Unavailable(
-                reasons.STORE_FAILED,
-                f"the seal s3://{bucket}/{folder} was written and cannot be read back",
-            )
-        return made
 
-    return await store.run_job(job)
+def read_seal(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | None:
+    """Return the seal that lies in a folder, or None. Blocks.
+
+    Raises:
+        InvalidInput: What is there is no seal: its statement or its list cannot be read, or they do
+            not belong together.
+    """
+    version = _first_version(store, bucket, folder + STATEMENT_NAME, stop)
+    if version is None:
+        return None
+    envelope = b"".join(object_chunks(store, bucket, folder + STATEMENT_NAME, version, stop))
+    digest = stated_list_digest(envelope)
+    key = list_key(folder, digest)
+    listed = _first_version(store, bucket, key, stop)
+    if listed is None:
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID,
+            f"the seal s3://{bucket}/{folder} names a list of artifacts that is not there: {digest}",
+        )
+    summary = _Summary()
+    summary.read(split_lines(spooled_chunks(store, bucket, key, listed, stop)))
+    if summary.digest != digest:
+        raise InvalidInput(
+            reasons.MANIFEST_DIFFERS,
+            f"s3://{bucket}/{key} has the digest {summary.digest}: it was edited",
+        )
+    return Sealed(
+        uri=f"s3://{bucket}/{folder}",
+        version_id=version,
+        envelope=envelope,
+        list_digest=digest,
+        versions=summary.versions,
+        bytes=summary.bytes,
+        retain_until_time=summary.retain_until_time,
+        findings=summary.findings,
+    )
 
 
 def read_artifacts(
     store: Store, bucket: str, prefix: str, stop: Stop, *, hashed: bool = True
 ) -> Iterator[Artifact]:
     """Yield every version below a prefix as it is now, with its lock; `hashed` reads and hashes the bytes as well. Blocks."""
-    work = functools.partial(_artifact, store, bucket, stop, hashed=hashed)
+    reading = _Reading(store, bucket, "", stop, final=False, hashed=hashed)
+
+    def work(row: ListedVersion) -> Artifact:
+        return reading.artifact(row, ())[0]
+
     for _, artifact in in_order(store, work, list_versions(store.wire, bucket, prefix, stop), stop):
         yield artifact
 
@@ -135,29 +231,264 @@ def read_evidence(store: Store, bucket: str, folder: str, stop: Stop) -> dict[st
     return found
 
 
-def list_key(folder: str, digest: str) -> str:
-    """Return the key of the list with that digest."""
-    return f"{folder}artifacts.{digest.removeprefix(DIGEST_PREFIX)}.jsonl"
+class _Reading:
+    """Reads single versions; decides what an object that cannot be read means."""
+
+    def __init__(
+        self,
+        store: Store,
+        bucket: str,
+        control: str,
+        stop: Stop,
+        *,
+        final: bool,
+        hashed: bool = True,
+    ) -> None:
+        self.store = store
+        self.bucket = bucket
+        self.stop = stop
+        self._control = control
+        self._final = final
+        self._hashed = hashed
+
+    def artifact(self, row: ListedVersion, known: tuple[Entry, ...]) -> tuple[Artifact, bool]:
+        """Return what a listed version is, and whether its bytes were hashed just now."""
+        plain = Artifact(
+            key=row.key,
+            version_id=row.version_id,
+            size=0 if row.is_delete_marker else row.size,
+            sha256="",
+            is_latest=row.is_latest,
+            delete_marker=row.is_delete_marker,
+        )
+        if row.is_delete_marker:
+            return plain, False
+        try:
+            return self._read(row, plain, known)
+        except GloveboxError as error:
+            if not self._is_of_this_object(error):
+                raise
+            return plain, False
+
+    def _read(
+        self, row: ListedVersion, plain: Artifact, known: tuple[Entry, ...]
+    ) -> tuple[Artifact, bool]:
+        wire, bucket = self.store.wire, self.bucket
+        with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
+            headers = wire.head(bucket, row.key, {"versionId": row.version_id})
+        mode = headers.get("x-amz-object-lock-mode", "").capitalize()
+        until = headers.get("x-amz-object-lock-retain-until-date", "") if mode else ""
+        found = plain.model_copy(
+            update={
+                "lock_mode": mode if mode in ("Compliance", "Governance") else "",
+                "retain_until_time": until,
+            }
+        )
+        if not self._hashed:
+            return found, False
+        earlier = next(
+            (
+                each
+                for each in known
+                if (each.bucket, each.key, each.version_id) == (bucket, row.key, row.version_id)
+            ),
+            None,
+        )
+        if earlier is not None:
+            return found.model_copy(update={"sha256": earlier.sha256, "size": earlier.size}), False
+        read = digest_version(
+            wire,
+            bucket,
+            row.key,
+            row.version_id,
+            minimum=DigestSource.COMPUTED,
+            stop=self.stop,
+        )
+        return found.model_copy(update={"sha256": read.sha256, "size": read.size}), True
+
+    def _is_of_this_object(self, error: GloveboxError) -> bool:
+        """Tell whether the error speaks of this one version: a run must not be able to keep its own seal from being made with it.
+
+        An answer to a HEAD has no words: a refusal of the operator looks like one of the object. So
+        another object has to be readable at that moment.
+        """
+        definite = isinstance(error, InvalidInput)
+        return (definite or (self._final and error.reason in _OF_ONE_OBJECT)) and self._can_read()
+
+    def _can_read(self) -> bool:
+        if not self._control:
+            return True
+        try:
+            with translated(f"read s3://{self.bucket}/{self._control}"):
+                self.store.wire.get(self.bucket, self._control, {}).drain_conn()
+        except GloveboxError:
+            return False
+        return True
 
 
-def _existing(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | None:
-    version = _first_version(store, bucket, folder + STATEMENT_NAME, stop)
-    if version is None:
-        return None
-    documents = read_evidence(store, bucket, folder, stop)
-    raw = documents[LIST_NAME]
-    _, artifacts = decode_artifacts(raw)
-    ends = [artifact.retain_until_time for artifact in artifacts if artifact.retain_until_time]
-    return Sealed(
-        uri=f"s3://{bucket}/{folder}",
-        version_id=version,
-        envelope=documents[STATEMENT_NAME],
-        list_digest=list_digest(raw),
-        versions=len(artifacts),
-        bytes=sum(artifact.size for artifact in artifacts),
-        retain_until_time=min(ends, default=""),
-        findings=tuple(_findings(artifacts))[:_FINDINGS_MAX],
+def _settled_list(reading: _Reading, prefix: str, watching: Watching) -> IO[bytes]:
+    """Return the list of artifacts as a file, once two listings in a row gave the same one."""
+    previous: IO[bytes] | None = None
+    digest = ""
+    try:
+        for number in range(_ROUNDS + 1):
+            now: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - handed to the caller
+                SPOOL_BYTES, prefix="glovebox-seal-"
+            )
+            try:
+                found = _write_list(now, reading, prefix, previous, watching, first=number == 0)
+            except BaseException:
+                now.close()
+                raise
+            if previous is not None:
+                previous.close()
+            previous = now
+            if found == digest:
+                previous = None
+                return now
+            digest = found
+    finally:
+        if previous is not None:
+            previous.close()
+    raise Unavailable(
+        reasons.SEALING,
+        f"s3://{reading.bucket}/{prefix} is still being written to; it is sealed once that has"
+        " ended",
     )
+
+
+def _write_list(
+    file: IO[bytes],
+    reading: _Reading,
+    prefix: str,
+    previous: IO[bytes] | None,
+    watching: Watching,
+    *,
+    first: bool,
+) -> str:
+    """List once, taking from the list before what is in it; return the digest of the list."""
+    store, stop = reading.store, reading.stop
+    listed = list_versions(
+        store.wire, reading.bucket, prefix, stop, watching.on_page if first else None
+    )
+    rows = externally_sorted(listed, key=lambda row: (row.key.encode(), row.version_id))
+    if previous is not None:
+        previous.seek(0)
+    before = read_artifact_list(_lines(previous)) if previous is not None else iter(())
+    known = watching.recall(stop) if first else iter(())
+    items = recalled(_beside(rows, before), known, lambda item: item[0].key)
+
+    def work(
+        item: tuple[tuple[ListedVersion, Artifact | None], tuple[Entry, ...]],
+    ) -> tuple[Artifact, bool]:
+        (row, earlier), entries = item
+        if earlier is not None and earlier.delete_marker == row.is_delete_marker:
+            return earlier.model_copy(update={"is_latest": row.is_latest}), False
+        return reading.artifact(row, entries)
+
+    writer = ArtifactListWriter(file.write, prefix)
+    for _, (artifact, fresh) in in_order(store, work, items, stop):
+        writer.add(artifact)
+        if fresh:
+            watching.on_hashed(_entry(reading.bucket, artifact))
+        if first:
+            watching.on_artifact(artifact)
+    return writer.finish()
+
+
+def _beside(
+    rows: Iterator[ListedVersion], before: Iterator[Artifact]
+) -> Iterator[tuple[ListedVersion, Artifact | None]]:
+    """Yield each listed version once, with what the list before says of it; both in the order of a list."""
+    earlier = next(before, None)
+    last: tuple[bytes, str] | None = None
+    for row in rows:
+        place = (row.key.encode(), row.version_id)
+        if place == last:
+            continue
+        last = place
+        while earlier is not None and artifact_order(earlier) < place:
+            earlier = next(before, None)
+        same = earlier is not None and artifact_order(earlier) == place
+        yield row, earlier if same else None
+
+
+def _entry(bucket: str, artifact: Artifact) -> Entry:
+    return Entry(
+        path=artifact.key,
+        size=artifact.size,
+        sha256=artifact.sha256,
+        bucket=bucket,
+        key=artifact.key,
+        version_id=artifact.version_id,
+        source=DigestSource.COMPUTED,
+    )
+
+
+class _Summary:
+    """What is told of a list, gathered line by line."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._found: list[str] = []
+        self._more = 0
+        self.versions = self.bytes = 0
+        self.retain_until_time = ""
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Take a whole list."""
+
+        def hashing() -> Iterator[bytes]:
+            for line in lines:
+                self._hash.update(line)
+                yield line
+
+        for artifact in read_artifact_list(hashing()):
+            self.versions += 1
+            self.bytes += artifact.size
+            until = artifact.retain_until_time
+            if until and (not self.retain_until_time or until < self.retain_until_time):
+                self.retain_until_time = until
+            finding = _finding(artifact)
+            if finding and len(self._found) < _FINDINGS_MAX - 1:
+                self._found.append(finding)
+            elif finding:
+                self._more += 1
+
+    @property
+    def digest(self) -> str:
+        return DIGEST_PREFIX + self._hash.hexdigest()
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        more = (f"and {self._more:,} more versions like these",) if self._more else ()
+        return (*self._found, *more)
+
+
+def _summary(file: IO[bytes]) -> _Summary:
+    """Return what is told of the list in a file; the file is at its start again."""
+    file.seek(0)
+    summary = _Summary()
+    summary.read(_lines(file))
+    file.seek(0)
+    return summary
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    return split_lines(iter(lambda: file.read(CHUNK), b""))
+
+
+def _finding(artifact: Artifact) -> str:
+    if artifact.is_unreadable:
+        return (
+            f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read under"
+            " that name"
+        )
+    if not artifact.delete_marker and not artifact.lock_mode:
+        return (
+            f"`{artifact.key}`: no lock protects version {artifact.version_id}; it can be deleted"
+        )
+    return ""
 
 
 def _oldest(store: Store, bucket: str, key: str, stop: Stop) -> bytes | None:
@@ -169,108 +500,55 @@ def _oldest(store: Store, bucket: str, key: str, stop: Stop) -> bytes | None:
 
 def _first_version(store: Store, bucket: str, key: str, stop: Stop) -> str | None:
     """Return the oldest version of a key: what was written over a seal later is no seal."""
-    versions = [
-        row
-        for row in list_versions(store.wire, bucket, key, stop)
-        if row.key == key and not row.is_delete_marker
-    ]
-    return versions[-1].version_id if versions else None
-
-
-def _settled_artifacts(store: Store, bucket: str, prefix: str, stop: Stop) -> list[Artifact]:
-    for _ in range(_ROUNDS):
-        artifacts = list(read_artifacts(store, bucket, prefix, stop))
-        listed = {
-            (row.key, row.version_id) for row in list_versions(store.wire, bucket, prefix, stop)
-        }
-        if listed == {(artifact.key, artifact.version_id) for artifact in artifacts}:
-            return artifacts
-    raise Unavailable(
-        reasons.SEALING,
-        f"s3://{bucket}/{prefix} is still being written to; it is sealed once that has ended",
-    )
-
-
-def _artifact(
-    store: Store, bucket: str, stop: Stop, row: ListedVersion, *, hashed: bool
-) -> Artifact:
-    if row.is_delete_marker:
-        return Artifact(
-            key=row.key,
-            version_id=row.version_id,
-            size=0,
-            sha256="",
-            is_latest=row.is_latest,
-            delete_marker=True,
-        )
-    query = {"versionId": row.version_id}
-    try:
-        with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
-            headers = store.wire.head(bucket, row.key, query)
-    except GloveboxError as error:
-        if error.reason != reasons.OBJECT_NOT_FOUND:
-            raise
-        # Listed under a name that finds nothing: a run must not be able to keep its own seal from
-        # being made with such a key.
-        return Artifact(
-            key=row.key,
-            version_id=row.version_id,
-            size=row.size,
-            sha256="",
-            is_latest=row.is_latest,
-        )
-    sha256, size = "", row.size
-    if hashed:
-        read = digest_version(
-            store.wire, bucket, row.key, row.version_id, minimum=DigestSource.COMPUTED, stop=stop
-        )
-        sha256, size = read.sha256, read.size
-    mode = headers.get("x-amz-object-lock-mode", "").capitalize()
-    return Artifact(
-        key=row.key,
-        version_id=row.version_id,
-        size=size,
-        sha256=sha256,
-        is_latest=row.is_latest,
-        lock_mode=(
-            "Compliance" if mode == "Compliance" else "Governance" if mode == "Governance" else ""
-        ),
-        retain_until_time=headers.get("x-amz-object-lock-retain-until-date", "") if mode else "",
-    )
-
-
-def _findings(artifacts: list[Artifact]) -> Iterator[str]:
-    for artifact in artifacts:
-        if artifact.is_unreadable:
-            yield (
-                f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read"
-                " under that name"
-            )
-        elif not artifact.delete_marker and not artifact.lock_mode:
-            yield (
-                f"`{artifact.key}`: no lock protects version {artifact.version_id}; it can be"
-                " deleted"
-            )
+    oldest: str | None = None
+    for row in list_versions(store.wire, bucket, key, stop):
+        if row.key == key and not row.is_delete_marker:
+            oldest = row.version_id
+    return oldest
 
 
 def _end_uploads(store: Store, bucket: str, prefix: str) -> None:
+    """End all uploads in parts below a prefix.
+
+    All of the bucket are listed: some stores take the prefix of this listing for a whole key.
+    """
     with translated(f"end open uploads below s3://{bucket}/{prefix}"):
-        pages = store.s3.get_paginator("list_multipart_uploads").paginate(
-            Bucket=bucket, Prefix=prefix
-        )
-        for page in pages:
+        for page in store.s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
             for upload in page.get("Uploads") or ():
-                store.s3.abort_multipart_upload(
-                    Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                )
+                if upload["Key"].startswith(prefix):
+                    _end_upload(store, bucket, upload["Key"], upload["UploadId"])
 
 
-def _put_new(store: Store, bucket: str, key: str, body: bytes) -> None:
+def _end_upload(store: Store, bucket: str, key: str, upload: str) -> None:
+    try:
+        with translated(f"end the upload of s3://{bucket}/{key}"):
+            store.s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
+    except GloveboxError as error:
+        # It ended by itself meanwhile; what it wrote is in the listing that follows.
+        if error.reason != reasons.OBJECT_NOT_FOUND:
+            raise
+
+
+def _put_new(store: Store, bucket: str, key: str, body: bytes | IO[bytes]) -> None:
     """Write an object unless one of that name is there."""
+    digest, size = hashlib.sha256(), 0
+    chunks = [body] if isinstance(body, bytes) else iter(functools.partial(body.read, CHUNK), b"")
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+    if not isinstance(body, bytes):
+        body.seek(0)
     try:
         with translated(f"write s3://{bucket}/{key}"):
             store.s3.put_object(
-                Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256", IfNoneMatch="*"
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                ContentLength=size,
+                # Computed here: a checksum that the client computes is sent as a trailer over TLS,
+                # which some stores answer with 411.
+                ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+                IfNoneMatch="*",
             )
     except GloveboxError as error:
         if error.reason != reasons.PRECONDITION_FAILED:

@@ -10,7 +10,7 @@ import heapq
 import itertools
 import pickle
 import tempfile
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ _BLOCK: Final = 500
 
 
 def externally_sorted(
-    items: Iterable[T], key: Callable[[T], bytes], *, run: int = RUN
+    items: Iterable[T], key: Callable[[T], Any], *, run: int = RUN
 ) -> Iterator[T]:
     """Yield the items in ascending order of their key, equal keys in the order they came.
 

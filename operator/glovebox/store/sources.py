@@ -17,14 +17,15 @@ import orjson
 from glovebox.api import reasons
 from glovebox.data.manifest import FORMAT, decompressed, read_manifest, split_lines
 from glovebox.data.paths import checked_path
-from glovebox.errors import InvalidInput
+from glovebox.errors import InvalidInput, Refused
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, list_versions
 from glovebox.store.manifests import spooled_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
 
 MAX_OBJECTS: Final = 1000
@@ -87,6 +88,33 @@ Source = PrefixSource | ManifestSource | ObjectsSource
 
 
 @dataclass(frozen=True, slots=True)
+class Fence:
+    """Keeps a pin out of what is not its team's: buckets of artifacts hold the results of all teams, and the evidence.
+
+    Args:
+        buckets: The buckets of artifacts in this store.
+        own: The team's own key prefix in them; it ends in `/`.
+    """
+
+    buckets: frozenset[str]
+    own: str
+
+    def check(self, bucket: str, key: str) -> None:
+        """Accept an object, or all below a prefix.
+
+        Raises:
+            Refused: `NotGranted`.
+        """
+        if bucket in self.buckets and not key.startswith(self.own):
+            raise Refused(
+                reasons.NOT_GRANTED,
+                f"s3://{bucket}/{key} is not this team's: bucket {bucket} holds the artifacts of all"
+                f" teams, and a pin may cover only those below {self.own!r}; pin the data where"
+                " their owner keeps them",
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """An object version that shall become an entry, and what is already said of it; size and digest may be unknown."""
 
@@ -98,31 +126,63 @@ class Candidate:
     declared: str | None = None
 
 
-def candidates(store: Store, source: Source, stop: Stop) -> Iterator[Candidate]:
+def candidates(
+    store: Store,
+    source: Source,
+    stop: Stop,
+    fence: Fence | None = None,
+    on_page: Callable[[list[ListedVersion]], None] | None = None,
+) -> Iterator[Candidate]:
     """Yield the candidates of a source in the order of their paths. Blocks.
+
+    Args:
+        store: Where the objects are.
+        source: What to look for.
+        stop: Looked at between requests.
+        fence: Which objects are refused.
+        on_page: Called with each page of a listing, before the first candidate.
 
     Raises:
         InvalidInput: The source cannot be pinned as it is: `KeyRefused`, `VersioningRequired`,
-            `BadPrefix`, `ManifestInvalid`, ...
+            `BadPrefix`, `ManifestInvalid`, `NotGranted`, ...
         GloveboxError: The store does not answer or denies it.
     """
+    if fence is not None and isinstance(source, PrefixSource):
+        fence.check(source.bucket, source.prefix)
+    for candidate in _found(store, source, stop, on_page):
+        if fence is not None:
+            fence.check(candidate.bucket, candidate.key)
+        yield candidate
+
+
+def _found(
+    store: Store,
+    source: Source,
+    stop: Stop,
+    on_page: Callable[[list[ListedVersion]], None] | None,
+) -> Iterator[Candidate]:
     match source:
         case PrefixSource():
-            yield from _of_prefix(store, source, stop)
+            yield from _of_prefix(store, source, stop, on_page)
         case ManifestSource():
             yield from map(_checked, _of_manifest(store, source, stop))
         case ObjectsSource():
             yield from map(_checked, _of_objects(source))
 
 
-def _of_prefix(store: Store, source: PrefixSource, stop: Stop) -> Iterator[Candidate]:
+def _of_prefix(
+    store: Store,
+    source: PrefixSource,
+    stop: Stop,
+    on_page: Callable[[list[ListedVersion]], None] | None,
+) -> Iterator[Candidate]:
     if source.prefix and not source.prefix.endswith("/"):
         raise InvalidInput(
             "BadPrefix",
             f"prefix {source.prefix!r} does not end in '/': it would also cover {source.prefix}2/;"
             " add the slash",
         )
-    for version in list_versions(store.wire, source.bucket, source.prefix, stop):
+    for version in list_versions(store.wire, source.bucket, source.prefix, stop, on_page):
         if not version.is_latest or version.is_delete_marker:
             continue
         path = version.key.removeprefix(source.prefix)

@@ -74,8 +74,10 @@ class TaskContext:
         report: Takes the progress; safe to call from any thread, as often as one likes.
         stop: Set when nobody waits for the task any more.
         checkpoint: Where to keep what is done; None leaves the choice to the task.
+        checkpoint_seconds: How much work a restart may lose.
     """
 
     report: Callable[[Progress], None] = _unheard
     stop: Stop = field(default_factory=Stop)
     checkpoint: Checkpoint | None = None
+    checkpoint_seconds: float = 60.0

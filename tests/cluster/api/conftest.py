@@ -1,4 +1,7 @@
-"""A cluster of its own with nothing but the CRDs: no operator, so that what holds here is held by the API server alone."""
+"""A cluster of its own with nothing but the CRDs.
+
+No operator, so that what holds here is held by the API server alone.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ def object_path(kind: str, name: str) -> str:
 
 @pytest.fixture
 def make(crds: Cluster) -> Iterator[Callable[..., Json]]:
-    """Creates an object of docs/examples/flights under another name, with changes; deleted after the test."""
+    """Creates an object of docs/examples/flights under another name, with changes.
+
+    Deleted after the test.
+    """
     made: list[str] = []
 
     def create(kind: str, name: str, change: dict[str, Any] | None = None) -> Json:

@@ -1,4 +1,4 @@
-"""What the API server says of the CRDs themselves, and what a person sees of objects through kubectl."""
+"""The CRDs as the API server sees them, and objects as a person sees them in kubectl."""
 
 from __future__ import annotations
 
@@ -161,13 +161,13 @@ def test_equal_experiments_are_found_by_their_digest(
         ("experiment", "An experiment with a sealed namespace of its own."),
         ("experiment.spec.inputs", "Everything that the run reads."),
         ("experiment.spec.images.reference", "It has to be approved by the profile."),
-        ("experiment.spec.lifecycle.deletionPolicy", "Artifacts stay in each case."),
+        ("experiment.spec.lifecycle.deletionPolicy", "Artifacts are kept in each case."),
         ("datasetpin.spec.source", "exactly one of `prefix`, `manifest` and `objects`"),
         ("featuresetpin.spec.features.dtype", "by its Arrow name"),
         ("isolationprofile.spec.retention.minimumDays", "Shortest lock (days)"),
         (
             "objectstore.spec.artifacts.worm",
-            "`Required`: the store is Ready only while object lock is proven to hold.",
+            "`Required`: the store is Ready only while the checks of object lock pass.",
         ),
     ],
 )
@@ -229,3 +229,13 @@ def test_the_largest_feature_set_is_accepted(crds: Cluster) -> None:
     crds.api.delete(path)
 
     assert len(made["spec"]["features"]) == 1000
+
+
+def test_an_experiment_that_says_nothing_of_its_end_keeps_its_namespace(
+    make: Callable[..., Json],
+) -> None:
+    """Losing a namespace is for those who ask for it: the default is to close it and keep it."""
+    made = make("Experiment", "quiet", {"spec": {"lifecycle": None}})
+    assert made["spec"]["lifecycle"] == {"desired": "Active", "deletionPolicy": "Freeze"}
+    told = make("Experiment", "told", {"spec": {"lifecycle": {"deletionPolicy": None}}})
+    assert told["spec"]["lifecycle"]["deletionPolicy"] == "Freeze"

@@ -1,4 +1,7 @@
-"""What cannot be changed any more, by whichever way one tries; and what stays free. No operator runs: the API server alone refuses."""
+"""What cannot be changed any more, by whichever way one tries; and what stays free.
+
+No operator runs: the API server alone refuses.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "registry.example/flights/trainer@sha256:" + "b" * 64
 PIN_STAYS = (
-    "must stay as it was created: a pin stands for exact content. "
-    "Create a new pin with the changed spec and let it name this one under `spec.supersedes`"
+    "is immutable: a pin identifies exact content. Create a new pin with the changed spec, and name"
+    " this pin in its `spec.supersedes`"
 )
 FIELD_STAYS = (
     "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of"
@@ -194,6 +197,62 @@ def test_digest_and_namespace_are_set_once(
         crds.api.patch(f"{frozen}/status", {"status": status})
 
 
+SEAL = {
+    "uri": "s3://results/.glovebox/seals/team/delay/0b6d4f3e/",
+    "attestationVersion": "v1",
+    "manifestDigest": DIGEST,
+    "objects": 3,
+    "bytes": 42,
+    "sealedTime": "2030-01-01T00:00:00Z",
+}
+
+
+@pytest.fixture
+def sealed(crds: Cluster, frozen: str) -> str:
+    """The path of an Experiment whose results are sealed."""
+    crds.api.patch(f"{frozen}/status", {"status": {"seal": SEAL}})
+    return frozen
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"seal": {"attestationVersion": "v2"}}, id="another statement"),
+        pytest.param({"seal": {"manifestDigest": "sha256:" + "c" * 64}}, id="another list"),
+        pytest.param({"seal": {"findings": ["lost an input"]}}, id="further findings"),
+        pytest.param({"seal": None}, id="seal removed, to make another"),
+    ],
+)
+def test_a_seal_is_made_once(crds: Cluster, sealed: str, status: Any) -> None:
+    with pytest.raises(
+        ApiError, match=r"status\.seal: Forbidden: must stay as it is once it is set"
+    ):
+        crds.api.patch(f"{sealed}/status", {"status": status})
+    assert crds.api.get(sealed)["status"]["seal"] == SEAL
+
+
+def test_a_seal_cannot_go_with_the_whole_status(crds: Cluster, sealed: str) -> None:
+    bare = {key: value for key, value in crds.api.get(sealed).items() if key != "status"}
+    with pytest.raises(ApiError, match=r"status\.seal: Forbidden"):
+        crds.api.replace(f"{sealed}/status", bare)
+
+
+def test_what_is_sealed_cannot_be_frozen_any_more(crds: Cluster, sealed: str) -> None:
+    with pytest.raises(
+        ApiError, match=r"spec\.lifecycle\.desired: Forbidden: cannot be `Frozen` any more"
+    ):
+        crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": "Frozen"}}})
+
+
+@pytest.mark.parametrize("desired", ["Active", "Sealed"])
+def test_what_is_sealed_may_say_so(crds: Cluster, sealed: str, desired: str) -> None:
+    crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": desired}}})
+
+
+def test_before_the_seal_it_can_be_frozen(crds: Cluster, frozen: str) -> None:
+    crds.api.patch(frozen, {"spec": {"lifecycle": {"desired": "Frozen"}}})
+
+
 def test_a_status_beside_the_spec_is_not_written(crds: Cluster, frozen: str) -> None:
     crds.api.patch(
         frozen, {"spec": {"suspend": True}, "status": {"digest": None, "namespace": None}}
@@ -246,7 +305,7 @@ def test_a_pin_cannot_be_changed(
 def test_a_field_of_a_pin_cannot_be_removed(crds: Cluster, make: Callable[..., Json]) -> None:
     path = object_path("DatasetPin", make("DatasetPin", "stays")["metadata"]["name"])
 
-    with pytest.raises(ApiError, match="spec: Forbidden: must stay as it was created"):
+    with pytest.raises(ApiError, match="spec: Forbidden: is immutable"):
         crds.api.patch(path, [{"op": "remove", "path": "/spec/provenance"}], kind="json")
 
 

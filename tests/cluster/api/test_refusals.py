@@ -1,4 +1,4 @@
-"""Every rule of the schema, with the whole text that a person reads in kubectl; and what lies beside the rule and is fine."""
+"""Every rule with the whole text that kubectl shows, and what lies beside it and is fine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One attack: who tries what, who must refuse it with which words, and a harmless twin that must be admitted.
+"""One attack: who tries what, who must refuse it in which words, and a twin that is admitted.
 
 A suite that only looks for "refused" passes for the wrong reason: a typing error is refused too.
 The twin is the same request in a harmless form, or the same request by somebody who may. All
@@ -92,7 +92,7 @@ def send(api: Api, actor: Actor, request: Request) -> ApiError | None:
 
 
 def refused_by(error: ApiError) -> str:
-    """Return who refused: RBAC, a guard, Pod Security, a quota, or else the reason that the API server gives."""
+    """Return who refused: RBAC, a guard, Pod Security, a quota, or the API server's reason."""
     for pattern, name in _BY:
         if found := pattern.search(error.message):
             return name.format(*found.groups())

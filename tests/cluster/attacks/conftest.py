@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A cluster of its own: what other tests install, bind or leave behind would stand in the lists of rights."""
+    """A cluster of its own.
+
+    What other tests install, bind or leave behind would stand in the lists of rights.
+    """
     with (
         running_cluster(tmp_path_factory.mktemp("attacked")) as cluster,
         running_operator(cluster, tmp_path_factory.mktemp("operator"), PLATFORM_IMAGE),

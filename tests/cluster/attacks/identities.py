@@ -1,4 +1,7 @@
-"""Who attacks, and where. Everybody is played by impersonation, so that the API server judges them and nobody else."""
+"""Who attacks, and where.
+
+Everybody is played by impersonation, so that the API server judges them and nobody else.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ RUNNER_ACCOUNT: Final = "glovebox-runner"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who sends requests; an empty user is the administrator of the cluster, without impersonation."""
+    """Somebody who sends requests.
+
+    An empty user is the administrator of the cluster, without impersonation.
+    """
 
     user: str
     group: str = ""

@@ -27,7 +27,10 @@ CURE: Final = (
 
 
 def read(identity: Identity, places: Mapping[str, str], questions: Iterable[Cell]) -> set[Cell]:
-    """Return the cells that the list of an identity allows; rights everywhere are opened over the questions about namespaces."""
+    """Return the cells that the list of an identity allows.
+
+    Rights everywhere are opened over the questions about namespaces.
+    """
     path = FOLDER / f"{identity.name}.yaml"
     document = yaml.safe_load(path.read_text()) if path.exists() else {}
     listed = {
@@ -64,7 +67,10 @@ def differences(actual: set[Cell], expected: set[Cell], places: Mapping[str, str
 
 
 def _wider(cell: Cell) -> Iterator[Cell]:
-    """Return the cells whose yes goes without saying for this one as well: without its name, in every namespace, or both."""
+    """Return the cells whose yes goes without saying for this one as well.
+
+    Without its name, in every namespace, or both.
+    """
     for namespace in {cell.namespace, ""}:
         for name in {cell.name, _name(cell), ""}:
             # A namespace as seen from inside is always asked about by its name.

@@ -1,4 +1,6 @@
-"""Attacks by what a pod asks for: every control of the Pod Security Standards in every kind of container, and ways around them.
+"""Attacks by what a pod asks for.
+
+Every control of the Pod Security Standards in every kind of container, and ways around them.
 
 The tenant may create pods, so nothing but admission stands here.
 """
@@ -362,7 +364,10 @@ def _with(changes: Json) -> Json:
 
 
 def _debugging(namespace: str) -> Iterator[Attempt]:
-    """Return the same controls in a debug container, by a cluster admin: a tenant has no right to one at all."""
+    """Return the same controls in a debug container, by a cluster admin.
+
+    A tenant has no right to one at all.
+    """
     path = f"{path_of('v1', 'pods', namespace=namespace, name=STANDING)}/ephemeralcontainers"
     safe = objects.container(name="debug")
     twin = change(path, {"spec": {"ephemeralContainers": [safe]}})
@@ -406,7 +411,10 @@ def _harmless_volumes() -> list[Json]:
 
 
 def _adopted() -> dict[str, dict[str, Any]]:
-    """Return what makes the Job controller take a pod for one of the run's: its end would be the run's end."""
+    """Return what makes the Job controller take a pod for one of the run's.
+
+    Its end would be the run's end.
+    """
     owner = {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -1,4 +1,6 @@
-"""Attacks on what is not one's own: walls, namespaces, other teams, identities, nodes, and the guards themselves.
+"""Attacks on what is not one's own.
+
+Walls, namespaces, other teams, identities, nodes, and the guards themselves.
 
 The matrix of rights says who may not even try. These requests show that the answer is the same when
 they are really made.
@@ -394,7 +396,10 @@ def _on_the_platform() -> Iterator[Attempt]:
 
 
 def _by_the_teams_admin(own: str) -> Iterator[Attempt]:
-    """The admin of the team's namespace: everything there is theirs, but neither the experiment nor what it is made of."""
+    """The admin of the team's namespace.
+
+    Everything there is theirs, but neither the experiment nor what it is made of.
+    """
     status = path_of(_GLOVEBOX, "experiments", namespace=TEAM, name="delay") + "/status"
     forged = change(status, {"status": {"observedGeneration": 99}})
     for actor in (NAMESPACE_ADMIN, EXPERIMENTER):

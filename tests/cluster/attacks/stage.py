@@ -1,4 +1,7 @@
-"""The place under attack: a cluster with the chart, the running operator, and an experiment of each of two teams."""
+"""The place under attack.
+
+A cluster with the chart, the running operator, and an experiment of each of two teams.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from cluster.attacks.identities import (
     Actor,
     account,
 )
-from glovebox.local.operator_process import OPERATOR_NAMESPACE
+from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from support.api import Api, ApiError, path_of
 from support.cluster import Cluster
 from support.operator_process import Team, experiment_spec, profile_spec, store_spec

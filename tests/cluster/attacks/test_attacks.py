@@ -1,4 +1,7 @@
-"""Attacks as real requests: each is refused by whom it should be, and its harmless twin is admitted."""
+"""Attacks as real requests.
+
+Each is refused by whom it should be, and its harmless twin is admitted.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ def test_the_attack_is_refused_and_its_twin_admitted(
 
 
 def test_the_job_controller_adopts_a_pod_that_looks_like_its_own(stage: Stage) -> None:
-    """Why forged labels are refused: without the guard, which breaking the glass passes, the forged pod counts as the Job's."""
+    """Why forged labels are refused.
+
+    Without the guard, which breaking the glass passes, the forged pod counts as the Job's.
+    """
     tenant = TENANT.of(stage.api)
     job = tenant.create(path_of("batch/v1", "jobs", namespace=stage.own), objects.job(stage.own))
     forged = objects.pod(stage.own, "forged")
@@ -78,7 +84,7 @@ def test_the_job_controller_adopts_a_pod_that_looks_like_its_own(stage: Stage) -
 
 
 def test_no_field_of_a_team_s_own_resources_names_a_secret(stage: Stage) -> None:
-    """An operator with rights on Secrets that obeys such a field reads them for whoever writes it (CVE-2026-39961)."""
+    """An operator that obeys such a field reads Secrets for its writer (CVE-2026-39961)."""
     definitions = stage.api.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
     ours = {
         made["spec"]["names"]["kind"]: made

@@ -1,4 +1,4 @@
-"""Everything that the API server serves x every verb x who x where is asked, and must be exactly what the committed lists say."""
+"""Resource x verb x who x where: exactly what the committed lists say."""
 
 from __future__ import annotations
 

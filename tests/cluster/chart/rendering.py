@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from glovebox.local.programs import HELM, program_folder
+from glovebox_local.programs import HELM, program_folder
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "helm" / "glovebox"

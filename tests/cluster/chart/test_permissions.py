@@ -13,7 +13,10 @@ ROLES = {"ClusterRole", "Role"}
 
 
 def granted(role: Manifest) -> dict[str, str]:
-    """Return what a role grants: verbs by resource, where a resource is `group/resource` and perhaps the only names."""
+    """Return what a role grants.
+
+    Verbs by resource, where a resource is `group/resource` and perhaps the only names.
+    """
     table: dict[str, str] = {}
     for rule in role["rules"]:
         for group in rule["apiGroups"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import yaml
 
 from cluster.chart.rendering import CHART, ROOT, only, render, run_helm
+from cluster.chart.values_table import PAGE, page
 from glovebox import names
 from glovebox.settings import PREFIX, Settings
 
@@ -35,9 +38,9 @@ def test_every_object_says_that_it_is_ours(variant: Path) -> None:
     ("values", "complaint"),
     [
         pytest.param(
-            {"operator": {"replicas": 2}},
-            "at '/operator': additional properties 'replicas' not allowed",
-            id="two operators at once",
+            {"operator": {"replicas": 0}},
+            "at '/operator/replicas': minimum: got 0, want 1",
+            id="no operator, and no word of it",
         ),
         pytest.param(
             {"gards": {}},
@@ -93,6 +96,23 @@ def test_every_value_is_described() -> None:
     check(yaml.safe_load((CHART / "values.schema.json").read_text()), "values")
 
 
+def test_the_readme_has_every_value() -> None:
+    cure = "run: cd tests && python -m cluster.chart.values_table"
+    assert page(PAGE.read_text()) == PAGE.read_text(), cure
+
+
+def test_every_value_stands_in_values_yaml_with_a_comment() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    bare = [
+        line
+        for before, line in pairwise(lines)
+        if re.fullmatch(r" +[A-Za-z]+: .+", line)
+        and not line.lstrip().startswith(("requests:", "limits:"))
+        and not before.lstrip().startswith("#")
+    ]
+    assert bare == []
+
+
 def test_the_charts_copies_of_the_definitions_are_fresh() -> None:
     made = {path.name: path.read_text() for path in (ROOT / "crds").glob("*.yaml")}
     kept = {path.name: path.read_text() for path in (CHART / "files" / "crds").glob("*.yaml")}
@@ -134,7 +154,7 @@ def test_the_definitions_can_be_left_to_others() -> None:
 def test_without_an_operator_everything_else_is_there() -> None:
     with_operator, without = render(), render({"operator": {"enabled": False}})
     missing = [thing["kind"] for thing in with_operator if thing not in without]
-    assert sorted(missing) == ["Deployment", "Service"]
+    assert sorted(missing) == ["Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service"]
 
 
 def test_the_guards_take_the_release_s_service_account_for_the_operator() -> None:
@@ -162,7 +182,7 @@ def test_the_image_is_named_by_digest_where_one_is_given() -> None:
 def test_the_operator_s_settings_are_those_of_the_program() -> None:
     container = only(render(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     plain = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
-    assert Settings.from_environment(plain) == Settings()
+    assert Settings.from_environment(plain) == Settings(leader_election=True)
     assert {entry["name"] for entry in container["env"]} <= {
         PREFIX + field.upper() for field in Settings.model_fields
     }
@@ -172,9 +192,65 @@ def test_the_operator_s_settings_are_those_of_the_program() -> None:
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
 
-def test_only_one_operator_runs_at_a_time() -> None:
+def test_a_replica_is_there_before_another_one_goes() -> None:
     spec = only(render(), "Deployment")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+    assert only(render(), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+
+def test_replicas_are_told_apart_by_their_pods_names() -> None:
+    container = only(render(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    env = {entry["name"]: entry for entry in container["env"]}
+    assert env[f"{PREFIX}LEADER_ELECTION"]["value"] == "true"
+    assert env[f"{PREFIX}IDENTITY"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
+def test_a_single_replica_holds_up_no_drain() -> None:
+    single = render({"operator": {"replicas": 1}})
+    assert not [thing for thing in single if thing["kind"] == "PodDisruptionBudget"]
+
+
+def test_replicas_spread_unless_told_otherwise() -> None:
+    def spread(values: dict[str, Any]) -> list[str]:
+        spec = only(render({"operator": values}), "Deployment")["spec"]["template"]["spec"]
+        return [entry["topologyKey"] for entry in spec["topologySpreadConstraints"]]
+
+    own = {"topologyKey": "rack", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    assert spread({}) == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert spread({"topologySpreadConstraints": [own]}) == ["rack"]
+
+
+def test_the_operator_reaches_its_servers_and_nobody_else() -> None:
+    def ports(values: dict[str, Any]) -> list[set[int]]:
+        spec = only(render({"networkPolicy": values}), "NetworkPolicy")["spec"]
+        return [{port["port"] for port in rule["ports"]} for rule in spec["egress"]]
+
+    assert ports({}) == [{53}, {443, 6443}, {80, 443, 8333, 9000}]
+    narrow = {
+        "apiServer": {"ports": [6443], "cidrs": ["192.0.2.1/32"]},
+        "stores": {"ports": [9000], "cidrs": ["192.0.2.2/32"]},
+        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
+    }
+    assert ports(narrow) == [{53}, {6443}, {9000}]
+    spec = only(render({"networkPolicy": narrow}), "NetworkPolicy")["spec"]
+    assert [rule.get("to") for rule in spec["egress"]] == [
+        None,
+        [{"ipBlock": {"cidr": "192.0.2.1/32"}}],
+        [{"ipBlock": {"cidr": "192.0.2.2/32"}}],
+    ]
+    assert spec["ingress"][0]["from"] == narrow["metricsFrom"]
+    off = render({"networkPolicy": {"enabled": False}})
+    assert not [thing for thing in off if thing["kind"] == "NetworkPolicy"]
+
+
+def test_the_operator_may_fill_no_disk() -> None:
+    container = only(render(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    for part in ("requests", "limits"):
+        assert "ephemeral-storage" in container["resources"][part]
 
 
 def test_a_selector_never_names_a_version() -> None:
@@ -201,6 +277,9 @@ def test_guards_and_roles_use_the_names_of_the_code() -> None:
         names.CREDENTIALS_SECRET,
         names.RUNNER_SERVICE_ACCOUNT,
         names.TENANT_CLUSTER_ROLE,
+        names.LEADER_LEASE,
+        names.FINALIZER_IN_USE,
+        names.ANNOTATION_USERS,
         f"'{names.STATE_OPEN}'",
         f"'{names.STATE_FROZEN}'",
     ):

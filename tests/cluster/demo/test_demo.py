@@ -1,4 +1,7 @@
-"""The demonstration as a person without root starts it: a program of its own, to its end or to an interruption."""
+"""The demonstration as a person without root starts it.
+
+A program of its own, to its end or to an interruption.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ class _Demo:
             time.sleep(0.02)
 
     def processes(self) -> list[str]:
-        """Return every process that knows of this demonstration's folder, other than itself and us."""
+        """Return every process that knows of this demonstration's folder, but for itself and us."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             if int(entry.name) in {os.getpid(), self.process.pid}:

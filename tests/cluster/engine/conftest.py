@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-import kopf
 import pytest
 
-from glovebox.__main__ import log_in
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.kube.client import Client
+from glovebox.kube.login import ApiCredentials, log_in
 from support.cluster import Cluster
 from support.operator_process import BREAK_GLASS
 
-Login = Callable[[], kopf.ConnectionInfo]
+Login = Callable[[], Awaitable[ApiCredentials]]
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ async def client(login: Login) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def namespace(cluster: Cluster) -> str:
-    """A namespace as an experiment's would be called, but without its labels: the guards leave it alone."""
+    """A namespace called as an experiment's, but without its labels: the guards leave it alone."""
     name = f"gbx-engine-{uuid.uuid4().hex[:8]}"
     # Where the chart was installed before, only the operator may take such a name.
     cluster.api_as("breaker", ["system:masters", BREAK_GLASS]).create_namespace(name)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from cluster.engine.conftest import Login
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
+from glovebox.desired.drift import Drift
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import RESOURCE_QUOTA
 from glovebox.kube.objects import ObjectKey
@@ -54,11 +56,16 @@ def counted(api: Api, namespace: str) -> dict[str, Any]:
 
 
 async def test_a_right_object_is_not_even_asked_about(
-    client: Client, applier: Applier, namespace: str
+    login: Login, children: Children, namespace: str
 ) -> None:
-    del client
-    assert (await applier.ensure(quota(namespace), established=False)).outcome == "created"
-    assert (await applier.ensure(quota(namespace), established=True)).outcome == "unchanged"
+    asked: list[str] = []
+    async with Client(login, lambda verb, *_: asked.append(verb)) as client:
+        applier = Applier(client, children, time.monotonic)
+        assert (await applier.ensure(quota(namespace), established=False)).result == "created"
+        assert asked, "requests are counted"
+        asked.clear()
+        assert (await applier.ensure(quota(namespace), established=True)).result == "unchanged"
+    assert asked == []
 
 
 async def test_a_changed_intent_is_an_update_and_no_drift(
@@ -66,7 +73,7 @@ async def test_a_changed_intent_is_an_update_and_no_drift(
 ) -> None:
     await applier.ensure(quota(namespace), established=False)
     applied = await applier.ensure(quota(namespace, services="2"), established=True)
-    assert (applied.outcome, applied.drift) == ("updated", None)
+    assert (applied.result, applied.drift) == ("updated", None)
     assert api.get(path(namespace))["spec"]["hard"] == {"pods": "3", "services": "2"}
 
 
@@ -84,24 +91,24 @@ async def test_what_an_earlier_process_made_is_taken_over_without_a_write(
     await applier.ensure(quota(namespace), established=False)
     before = counted(api, namespace)["metadata"]["resourceVersion"]
     fresh = Applier(client, Children(lambda _: None), time.monotonic)
-    assert (await fresh.ensure(quota(namespace), established=True)).outcome == "unchanged"
-    assert (await fresh.ensure(quota(namespace), established=False)).outcome == "unchanged"
+    assert (await fresh.ensure(quota(namespace), established=True)).result == "unchanged"
+    assert (await fresh.ensure(quota(namespace), established=False)).result == "unchanged"
     assert api.get(path(namespace))["metadata"]["resourceVersion"] == before
 
 
-async def test_an_immutable_object_is_made_anew_by_its_uid(
+async def test_an_immutable_object_is_recreated_by_its_uid(
     applier: Applier, namespace: str, api: Api
 ) -> None:
     await applier.ensure(snapshot(namespace, "one"), established=False)
     where = f"/api/v1/namespaces/{namespace}/configmaps/glovebox-snapshot"
     before = api.get(where)["metadata"]["uid"]
-    assert (await applier.ensure(snapshot(namespace, "two"), established=True)).outcome == "updated"
+    assert (await applier.ensure(snapshot(namespace, "two"), established=True)).result == "updated"
     after = api.get(where)
     assert after["data"] == {"text": "two"}
     assert after["metadata"]["uid"] != before
 
 
-async def test_a_rival_is_named_and_after_five_repairs_left_alone_for_a_while(
+async def test_a_rival_is_named_and_what_isolates_waits_no_longer_than_a_second(
     client: Client, children: Children, namespace: str, api: Api
 ) -> None:
     now = 1000.0
@@ -112,14 +119,15 @@ async def test_a_rival_is_named_and_after_five_repairs_left_alone_for_a_while(
         live = api.patch(path(namespace), {"spec": {"hard": {"pods": "99"}}}, fieldManager="rival")
         children.table(RESOURCE_QUOTA).seen(live)
         applied = await applier.ensure(quota(namespace), established=True)
-        outcomes.append(applied.outcome)
+        outcomes.append(applied.result)
         assert applied.drift is not None
         assert applied.drift.field == "spec.hard.pods"
         assert applied.drift.manager.startswith("rival")
     assert outcomes == ["repaired"] * 5 + ["contended"] * 3
     assert applied.retry_seconds is not None
+    assert 0 < applied.retry_seconds <= 1
     now += applied.retry_seconds
-    assert (await applier.ensure(quota(namespace), established=True)).outcome == "repaired"
+    assert (await applier.ensure(quota(namespace), established=True)).result == "repaired"
 
 
 async def test_alert_changes_nothing(
@@ -128,8 +136,8 @@ async def test_alert_changes_nothing(
     await applier.ensure(quota(namespace), established=False)
     live = api.patch(path(namespace), {"spec": {"hard": {"pods": "99"}}}, fieldManager="rival")
     children.table(RESOURCE_QUOTA).seen(live)
-    applied = await applier.ensure(quota(namespace), established=True, repair=False)
-    assert applied.outcome == "alerted"
+    applied = await applier.ensure(quota(namespace), established=True, policy="Alert")
+    assert applied.result == "alerted"
     assert api.get(path(namespace))["spec"]["hard"]["pods"] == "99"
 
 
@@ -143,8 +151,28 @@ async def test_removing_spares_an_object_that_took_the_place_of_the_one_that_was
     applied = await applier.remove(
         RESOURCE_QUOTA, ObjectKey("ResourceQuota", namespace, "glovebox-quota")
     )
-    assert applied.outcome == "unchanged"
+    assert applied.result == "unchanged"
     assert api.find(path(namespace)) is not None
+
+
+async def test_a_foreign_object_that_comes_back_again_and_again_is_removed_at_a_bounded_rate(
+    client: Client, children: Children, namespace: str, api: Api
+) -> None:
+    now = 1000.0
+    applier = Applier(client, children, lambda: now)
+    key = ObjectKey("ResourceQuota", namespace, "glovebox-quota")
+    results = []
+    for _ in range(8):
+        if api.find(path(namespace)) is None:
+            made = api.create(f"/api/v1/namespaces/{namespace}/resourcequotas", quota(namespace))
+            children.table(RESOURCE_QUOTA).seen(made)
+        applied = await applier.remove(RESOURCE_QUOTA, key, drift=Drift(key, "unexpected"))
+        results.append(applied.result)
+    assert results == ["removed"] * 5 + ["contended"] * 3
+    assert applied.retry_seconds is not None
+    now += applied.retry_seconds
+    applied = await applier.remove(RESOURCE_QUOTA, key, drift=Drift(key, "unexpected"))
+    assert applied.result == "removed"
 
 
 @pytest.fixture
@@ -194,11 +222,11 @@ def mutating_policy(cluster: Cluster, namespace: str) -> None:
 async def test_what_the_platform_adds_to_every_write_is_accepted_and_never_fought(
     applier: Applier, children: Children, namespace: str, api: Api
 ) -> None:
-    assert (await applier.ensure(quota(namespace), established=False)).outcome == "created"
+    assert (await applier.ensure(quota(namespace), established=False)).result == "created"
     live = counted(api, namespace)
     assert live["metadata"]["labels"]["platform"] == "was-here"
     children.table(RESOURCE_QUOTA).seen(live)
-    assert (await applier.ensure(quota(namespace), established=True)).outcome == "unchanged"
+    assert (await applier.ensure(quota(namespace), established=True)).result == "unchanged"
     assert (
         api.get(path(namespace))["metadata"]["resourceVersion"]
         == live["metadata"]["resourceVersion"]

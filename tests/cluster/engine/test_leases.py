@@ -1,4 +1,4 @@
-"""The election on the real API server: one leads, it is handed over in time, the loser writes nothing."""
+"""The election on the real API server: one leads, hands over in time, and writes nothing after."""
 
 from __future__ import annotations
 

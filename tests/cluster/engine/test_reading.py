@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
-import kopf
 import pytest
 
 from glovebox.apply.children import Children
@@ -14,6 +14,7 @@ from glovebox.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, NETWORK_POLICY
+from glovebox.kube.login import ApiCredentials, log_in
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.reflector import Reflector
 from support.api import Api
@@ -47,20 +48,15 @@ async def test_each_refusal_of_the_api_server_is_an_error_of_ours(
     await client.delete(CONFIG_MAP, namespace, "glovebox-a", uid=made["metadata"]["uid"])
     await client.delete(CONFIG_MAP, namespace, "glovebox-a", uid=made["metadata"]["uid"])
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for("nobody")))
-    from glovebox.__main__ import log_in  # noqa: PLC0415 - after the environment was set
-
     async with Client(log_in) as stranger:
         with pytest.raises(Forbidden, match="nobody"):
             await stranger.get(CONFIG_MAP, namespace, "x")
 
 
 async def test_no_answer_is_told_apart_from_a_no(
-    login: Callable[[], kopf.ConnectionInfo], namespace: str
+    login: Callable[[], Awaitable[ApiCredentials]], namespace: str
 ) -> None:
-    known = login()
-    nowhere = kopf.ConnectionInfo(
-        server="https://127.0.0.1:9", ca_path=known.ca_path, ca_data=known.ca_data
-    )
+    nowhere = replace(await login(), server="https://127.0.0.1:9")
     async with Client(lambda: nowhere) as lost:
         with pytest.raises(Unavailable):
             await lost.get(CONFIG_MAP, namespace, "x")

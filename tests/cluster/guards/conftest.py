@@ -1,4 +1,4 @@
-"""The chart without its operator, and namespaces of experiments made by hand in the operator's name."""
+"""The chart without its operator, and experiments' namespaces made in the operator's name."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ INPUT_VOLUMES = {
     "hostPaths": ["/srv/cache"],
     "nfsServers": ["nfs.example"],
 }
+# No process of the operator runs; the tests speak in its name.
+OPERATOR_OUTSIDE = {
+    "enabled": False,
+    "identities": [OPERATOR.user],
+    "subjects": [{"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}],
+}
 GOLDEN = Path(__file__).parents[2] / "golden"
 CHART = Path(__file__).parents[3] / "helm" / "glovebox"
 
@@ -54,13 +60,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """
     with running_cluster(tmp_path_factory.mktemp("guards")) as cluster:
         values = {
-            "operator": {
-                "enabled": False,
-                "identities": [OPERATOR.user],
-                "subjects": [
-                    {"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}
-                ],
-            },
+            "operator": OPERATOR_OUTSIDE,
             "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP], "inputVolumes": INPUT_VOLUMES},
         }
         install = (
@@ -78,7 +78,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
 
 
 def wait_for_guards(kubectl: Kubectl) -> None:
-    """Wait until the guards act: all of them become active together, a few seconds after their creation."""
+    """Wait until the guards act.
+
+    All of them become active together, a few seconds after their creation.
+    """
     decoy = objects.namespace("decoy")
     until(
         lambda: kubectl.create(CLUSTER_ADMIN, decoy),
@@ -92,7 +95,10 @@ def wait_for_guards(kubectl: Kubectl) -> None:
 
 @pytest.fixture(scope="session")
 def experiments(guarded: Kubectl) -> Kubectl:
-    """Kubectl, with experiments behind the guards (open, frozen, sealed, and one without a snapshot) and a plain namespace."""
+    """Kubectl, with namespaces behind the guards and a plain one.
+
+    An open, a frozen and a sealed experiment, and one without a snapshot.
+    """
     kubectl = guarded
     for space, state in (
         (objects.NAMESPACE, "Open"),

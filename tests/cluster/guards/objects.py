@@ -1,4 +1,7 @@
-"""An experiment's namespace and what stands in it, written out by hand: the guards are tried without the operator."""
+"""An experiment's namespace and what stands in it, written out by hand.
+
+The guards are tried without the operator.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +155,7 @@ def container(image: str = IMAGE, name: str = "main") -> Json:
 
 
 def pod_spec(**changes: Any) -> Json:
-    """Return the spec of a pod that every guard and Pod Security accept, with some fields changed."""
+    """Return a pod's spec that all guards and Pod Security accept, with fields changed."""
     return {
         "serviceAccountName": "glovebox-runner",
         "restartPolicy": "Never",

@@ -114,6 +114,7 @@ def test_the_image_of_a_running_pod_stays(experiments: Kubectl) -> None:
         "pod/running",
         f"main={objects.OTHER_DIGEST}",
         f"--namespace={objects.NAMESPACE}",
+        "--dry-run=server",
     )
     expect_denied(
         answer,
@@ -147,7 +148,10 @@ def test_without_a_snapshot_nothing_starts(experiments: Kubectl) -> None:
 
 
 def test_a_deployment_brings_no_other_image_in_either(experiments: Kubectl) -> None:
-    """Its pods are made by a controller, and refused like all others; the refusal is read where deployments tell theirs."""
+    """Its pods are made by a controller, and refused like all others.
+
+    The refusal is read where deployments tell theirs.
+    """
     wish = objects.deployment(objects.NAMESPACE, containers=[objects.container("busybox:1")])
     expect_admitted(experiments.create(NAMESPACE_ADMIN, wish, dry_run=False))
     told = (

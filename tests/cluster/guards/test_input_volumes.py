@@ -1,10 +1,14 @@
-"""Who may make, claim and change the volumes of datasets: the operator alone, and it only what the platform lets it hand out."""
+"""Who may make, claim and change the volumes of datasets.
+
+The operator alone, and it only what the platform lets it hand out.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -57,7 +61,10 @@ ONLY_ITS_NAME = (
 
 
 def golden(case: str, kind: str) -> KubernetesObject:
-    """Return what the code renders, so that these tests cannot speak of other objects than the operator's."""
+    """Return what the code renders.
+
+    So that these tests cannot speak of other objects than the operator's.
+    """
     made = next(
         thing
         for thing in yaml.safe_load_all((GOLDEN / case / "expected.yaml").read_text())
@@ -332,23 +339,24 @@ def test_not_even_the_controller_that_claims_for_a_pod(experiments: Kubectl) -> 
 
 def test_the_claim_that_the_operator_made_stays_as_it_is(experiments: Kubectl) -> None:
     claim = golden("input_volumes/cache", "PersistentVolumeClaim")
-    claim["metadata"]["name"] = "glovebox-input-kept"
+    name = f"glovebox-input-kept-{uuid4().hex[:8]}"
+    claim["metadata"]["name"] = name
     expect_admitted(experiments.create(OPERATOR, claim, dry_run=False))
 
     def attempt(actor: Actor, *command: str) -> Answer:
         return experiments(actor, *command, f"--namespace={objects.NAMESPACE}", "--dry-run=server")
 
     expect_denied(
-        attempt(CLUSTER_ADMIN, "delete", "pvc", "glovebox-input-kept"),
+        attempt(CLUSTER_ADMIN, "delete", "pvc", name),
         "glovebox-input-claims",
         ONLY_OURS,
     )
     expect_denied(
-        attempt(CLUSTER_ADMIN, "label", "pvc", "glovebox-input-kept", "a=b"),
+        attempt(CLUSTER_ADMIN, "label", "pvc", name, "a=b"),
         "glovebox-input-claims",
         ONLY_OURS,
     )
-    expect_admitted(attempt(BREAK_GLASS, "delete", "pvc", "glovebox-input-kept"))
+    expect_admitted(attempt(BREAK_GLASS, "delete", "pvc", name))
 
 
 def test_nobody_changes_a_volume_of_an_input(experiments: Kubectl) -> None:

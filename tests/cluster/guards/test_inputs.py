@@ -1,4 +1,7 @@
-"""Inputs can only be read: whatever container it is, only the fetcher writes their volume or holds their credentials."""
+"""Inputs can only be read.
+
+Whatever container it is, only the fetcher writes their volume or holds their credentials.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ READ_ONLY = "must mount the volume 'glovebox-inputs' with `readOnly: true`"
 FETCHER_ALONE = "must not use Secret 'glovebox-inputs-credentials', which is for the fetcher alone"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def inputs(experiments: Kubectl) -> Kubectl:
     kubectl = experiments
     walls = [thing for thing in objects.walls(SPACE) if thing["kind"] != "ConfigMap"]
@@ -198,14 +201,6 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
         pod(first=fetcher(restartPolicy="Always")),
         READ_ONLY,
     ),
-    "a fetcher with a probe that is a program": (
-        pod(first=fetcher(restartPolicy="Always", startupProbe=SHOW_KEYS)),
-        READ_ONLY,
-    ),
-    "a fetcher with a hook that is a program": (
-        pod(first=fetcher(restartPolicy="Always", lifecycle={"postStart": SHOW_KEYS})),
-        READ_ONLY,
-    ),
     "a fetcher whose last words hide a file": (
         pod(first=fetcher(terminationMessagePath="/opt/glovebox/bin/python")),
         READ_ONLY,
@@ -234,7 +229,10 @@ NO_INPUT = "an image may be mounted only where it is an input of the experiment"
 def dataset(
     volume: dict[str, Any], *, main: bool = True, first: bool = True, **mount: Any
 ) -> dict[str, Any]:
-    """Return a pod with a dataset's volume; `main` and `first` say whether the run and the fetcher mount it read-only."""
+    """Return a pod with a dataset's volume.
+
+    `main` and `first` say whether the run and the fetcher mount it read-only.
+    """
     name = volume["name"]
 
     def mounts(path: str, *, read_only: bool) -> dict[str, Any]:
@@ -327,6 +325,31 @@ def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(
         if "image" in volume:
             volume["image"]["reference"] = DATA_IMAGE
     expect_admitted(inputs.create(OPERATOR, job))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        pytest.param({"startupProbe": SHOW_KEYS}, "startupProbe", id="a startup probe"),
+        pytest.param({"livenessProbe": SHOW_KEYS}, "livenessProbe", id="a liveness probe"),
+        pytest.param({"readinessProbe": SHOW_KEYS}, "readinessProbe", id="a readiness probe"),
+        pytest.param({"lifecycle": {"postStart": SHOW_KEYS}}, "lifecycle", id="a hook"),
+    ],
+)
+@pytest.mark.parametrize("make", [objects.job, objects.pod])
+def test_no_other_program_runs_in_a_fetcher(
+    inputs: Kubectl, make: Any, change: dict[str, Any], field: str
+) -> None:
+    """Kubernetes refuses them on a container that ends before the next begins.
+
+    The guard, with `restartPolicy: Always`, on one that goes on.
+    """
+    ending = inputs.create(CLUSTER_ADMIN, make(SPACE, **pod(first=fetcher(**change))))
+    assert ending.code != 0
+    assert f"initContainers[0].{field}: " in ending.err, ending.err
+    staying = pod(first=fetcher(restartPolicy="Always", **change))
+    policy = "glovebox-images" if make is objects.pod else "glovebox-job-images"
+    expect_refused(inputs.create(CLUSTER_ADMIN, make(SPACE, **staying)), policy, READ_ONLY)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Labels that the guards hang on can be neither removed nor forged, through any endpoint of a namespace."""
+"""Labels that the guards hang on can be neither removed nor forged, by any endpoint."""
 
 from __future__ import annotations
 

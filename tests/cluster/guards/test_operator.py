@@ -10,6 +10,7 @@ import yaml
 
 from cluster.guards import objects
 from cluster.guards.actors import (
+    BREAK_GLASS,
     CLUSTER_ADMIN,
     OPERATOR,
     Kubectl,
@@ -23,6 +24,7 @@ PLANS = Path(__file__).parents[2] / "golden" / "plan"
 SHORT_LIVED = "gbx-flights-short-abcdefghij"
 PLAIN = objects.PLAIN_NAMESPACE
 INSIDE = objects.NAMESPACE
+OWN_NAMESPACE = "glovebox-system"
 
 
 def outside(verb: str, resource: str, space: str = PLAIN) -> str:
@@ -33,7 +35,7 @@ def outside(verb: str, resource: str, space: str = PLAIN) -> str:
 
 
 def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -> None:
-    """To the end: with the guards in place, Kubernetes' own controllers must be able to empty the namespace."""
+    """To the end: Kubernetes' own controllers must be able to empty the namespace."""
     expect_admitted(experiments.create(OPERATOR, objects.namespace(SHORT_LIVED), dry_run=False))
     walls = objects.together(*objects.walls(SHORT_LIVED))
     expect_admitted(experiments.create(OPERATOR, walls, dry_run=False))
@@ -328,3 +330,54 @@ def test_outside_of_experiments_it_makes_one_secret_the_signing_key(experiments:
 )
 def test_it_has_no_right_to(experiments: Kubectl, arguments: tuple[str, ...]) -> None:
     expect_no_right(experiments(OPERATOR, *arguments))
+
+
+def lease(space: str, name: str) -> objects.Json:
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name, "namespace": space},
+        "spec": {"holderIdentity": "a", "leaseDurationSeconds": 15},
+    }
+
+
+def test_it_holds_the_one_lease_by_which_a_replica_leads(experiments: Kubectl) -> None:
+    expect_admitted(experiments.create(OPERATOR, lease(OWN_NAMESPACE, "glovebox-operator")))
+    for space in (PLAIN, "kube-system"):
+        expect_no_right(experiments.create(OPERATOR, lease(space, "glovebox-operator")))
+    expect_denied(
+        experiments.create(OPERATOR, lease(OWN_NAMESPACE, "of-somebody")),
+        "glovebox-operator-fence",
+        outside("create", "leases", OWN_NAMESPACE),
+    )
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        pytest.param(objects.role_binding(INSIDE, "more", "edit", "eve"), id="another role"),
+        pytest.param(objects.credentials(INSIDE, "other"), id="another Secret"),
+        pytest.param(objects.namespace("elsewhere", uid=None), id="a namespace of anybody"),
+        pytest.param(objects.job(PLAIN), id="a Job outside of experiments"),
+        pytest.param(
+            objects.credentials(PLAIN, "typed", kind="example.com/other"), id="a Secret with a type"
+        ),
+        pytest.param(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "scratch", "namespace": INSIDE},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            },
+            id="a claim",
+        ),
+    ],
+)
+def test_the_fence_stands_around_the_operator_alone(
+    experiments: Kubectl, thing: objects.Json
+) -> None:
+    expect_admitted(experiments.create(BREAK_GLASS, thing))
+    assert experiments.create(OPERATOR, thing).code != 0

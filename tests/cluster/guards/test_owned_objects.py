@@ -1,9 +1,13 @@
-"""The walls belong to the operator: added, edited, deleted one by one or as a collection, by nobody else."""
+"""The walls belong to the operator.
+
+Added, edited, deleted one by one or as a collection, by nobody else.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -309,20 +313,22 @@ def test_not_for_the_operator_either(experiments: Kubectl) -> None:
 
 
 def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl) -> None:
-    """Volume drivers may need it. For which pods a kubelet may ask is up to NodeRestriction, not to this guard."""
-    expect_admitted(experiments.create(TENANT, objects.pod(SPACE, "placed"), dry_run=False))
+    """Volume drivers may need it.
+
+    For which pods a kubelet may ask is up to NodeRestriction, not to this guard.
+    """
+    name = f"placed-{uuid4().hex[:8]}"
+    expect_admitted(experiments.create(TENANT, objects.pod(SPACE, name), dry_run=False))
     target = {"apiVersion": "v1", "kind": "Node", "name": KUBELET.user.removeprefix("system:node:")}
     binding = {
         "apiVersion": "v1",
         "kind": "Binding",
-        "metadata": {"name": "placed", "namespace": SPACE},
+        "metadata": {"name": name, "namespace": SPACE},
         "target": target,
     }
     expect_admitted(experiments.create(CLUSTER_ADMIN, binding, dry_run=False))
-    uid = experiments(
-        TENANT, "get", "pod", "placed", IN_SPACE, "-o", "jsonpath={.metadata.uid}"
-    ).out
-    bound = ("--bound-object-kind=Pod", "--bound-object-name=placed", f"--bound-object-uid={uid}")
+    uid = experiments(TENANT, "get", "pod", name, IN_SPACE, "-o", "jsonpath={.metadata.uid}").out
+    bound = ("--bound-object-kind=Pod", f"--bound-object-name={name}", f"--bound-object-uid={uid}")
     until(
         lambda: experiments(KUBELET, "create", "token", "glovebox-runner", IN_SPACE, *bound),
         lambda answer: answer.code == 0,
@@ -333,7 +339,7 @@ def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl)
         TOKENS,
     )
     expect_admitted(
-        experiments(TENANT, "delete", "pod", "placed", IN_SPACE, "--force", "--grace-period=0")
+        experiments(TENANT, "delete", "pod", name, IN_SPACE, "--force", "--grace-period=0")
     )
 
 

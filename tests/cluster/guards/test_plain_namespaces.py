@@ -1,4 +1,7 @@
-"""Namespaces without an experiment's mark are nobody's concern: each thing that is refused inside is admitted there."""
+"""Namespaces without an experiment's mark are nobody's concern.
+
+Each thing that is refused inside is admitted there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The platform's image runs as the fetcher and as the probe of the isolation, when the operator says so, and as nothing else."""
+"""The platform's image runs as the fetcher and as the probe of the isolation.
+
+When the operator says so, and as nothing else.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ CONTROLLER = BREAK_GLASS
 NOTHING_ELSE = "must not use the platform's image"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def space(experiments: Kubectl) -> Kubectl:
     kubectl = experiments
     prepare(

@@ -8,6 +8,7 @@ import pytest
 
 from cluster.guards import objects
 from cluster.guards.actors import (
+    BREAK_GLASS,
     CLUSTER_ADMIN,
     EVERYBODY,
     TENANT,
@@ -16,6 +17,7 @@ from cluster.guards.actors import (
     expect_admitted,
     expect_denied,
 )
+from support.api import ApiError
 
 RUNNER = "`serviceAccountName` must be 'glovebox-runner', the only identity of an experiment's pods"
 TOKEN = (
@@ -34,7 +36,8 @@ PRIORITY = "`priorityClassName` must be left out: an experiment must not evict o
 RUNTIME = "`runtimeClassName` must be left out"
 TAINTS = (
     "`tolerations` must name no other keys than"
-    ' ["node.kubernetes.io/memory-pressure","node.kubernetes.io/not-ready","node.kubernetes.io/unreachable"]:'
+    ' ["node.kubernetes.io/memory-pressure","node.kubernetes.io/not-ready",'
+    '"node.kubernetes.io/unreachable"]:'
     " tainted nodes are kept for others"
 )
 
@@ -136,6 +139,7 @@ def test_a_running_pod_gains_no_toleration(experiments: Kubectl) -> None:
         f"--namespace={objects.NAMESPACE}",
         "--type=json",
         f"--patch={more}",
+        "--dry-run=server",
     )
     expect_denied(answer, "glovebox-pod-changes", TAINTS)
 
@@ -152,3 +156,57 @@ def test_the_tolerations_that_kubernetes_adds_pass(experiments: Kubectl) -> None
     )
     expect_admitted(answer)
     assert answer.out.split() == ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+
+
+MARK = "app.kubernetes.io/managed-by=glovebox"
+MARKED = (
+    "label `app.kubernetes.io/managed-by: glovebox` must be left out: it marks what the operator"
+    " makes, which nobody else may stop"
+)
+BY_HAND = (
+    "a pod made by hand may not carry the labels or the owner by which a Job knows its pods; leave"
+    " out `controller-uid`, `job-name`, and `ownerReferences` to a Job, or create a Job"
+)
+OF_A_JOB = {"batch.kubernetes.io/job-name": "train", "job-name": "train"}
+JOB_CONTROLLER = "system:serviceaccount:kube-system:job-controller"
+
+
+def test_a_running_pod_does_not_become_the_operator_s(experiments: Kubectl) -> None:
+    where = ("pod/running", f"--namespace={objects.NAMESPACE}", "--dry-run=server")
+    answer = experiments(BREAK_GLASS, "label", *where, MARK)
+    expect_denied(answer, "glovebox-pod-changes", MARKED)
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_a_pod_made_by_hand_does_not_look_like_a_job_s(experiments: Kubectl, actor: Actor) -> None:
+    forged = objects.pod(objects.NAMESPACE)
+    forged["metadata"]["labels"] = OF_A_JOB
+    expect_denied(experiments.create(actor, forged), "glovebox-pod-owners", BY_HAND)
+
+
+def test_kubernetes_and_breaking_the_glass_make_pods_of_jobs(experiments: Kubectl) -> None:
+    pod = objects.pod(objects.NAMESPACE)
+    pod["metadata"]["labels"] = OF_A_JOB
+    expect_admitted(experiments.create(BREAK_GLASS, pod))
+    path = f"/api/v1/namespaces/{objects.NAMESPACE}/pods"
+    experiments.api(CLUSTER_ADMIN).acting_as(JOB_CONTROLLER).create(path, pod, dryRun="All")
+
+
+def test_a_volume_that_a_node_would_mount_over_its_network_is_refused(
+    experiments: Kubectl,
+) -> None:
+    """Pod Security admits it, also where it is restricted."""
+    volumes = [{"name": "far", "csi": {"driver": "nfs.example"}}]
+    answer = experiments.create(TENANT, objects.pod(objects.NAMESPACE, volumes=volumes))
+    assert "'glovebox-pods'" in answer.err
+    assert "`volumes` may be of the kinds" in answer.err
+
+
+def test_a_controller_gives_the_operator_s_mark_to_no_pod_of_others(experiments: Kubectl) -> None:
+    pod = objects.pod(objects.NAMESPACE)
+    pod["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
+    path = f"/api/v1/namespaces/{objects.NAMESPACE}/pods"
+    controller = experiments.api(CLUSTER_ADMIN).acting_as(JOB_CONTROLLER)
+    with pytest.raises(ApiError, match="'glovebox-pods'") as refusal:
+        controller.create(path, pod, dryRun="All")
+    assert refusal.value.message.endswith(MARKED)

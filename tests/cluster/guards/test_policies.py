@@ -1,4 +1,7 @@
-"""What holds for every guard: it fails closed, denies and records, and its expressions fit the API server's types."""
+"""What holds for every guard.
+
+It fails closed, denies and records, and its expressions fit the API server's types.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,15 @@ MARK = "glovebox.dev/experiment-uid"
 # namespaces.
 BY_CONDITION = {
     "glovebox-finalizers",
+    "glovebox-in-use",
+    "glovebox-in-use-marks",
     "glovebox-input-volumes",
     "glovebox-namespaces",
     "glovebox-operator-fence-namespaces",
     "glovebox-operator-fence-specs",
     "glovebox-operator-fence-volumes",
+    # It looks at nothing at all; it holds open what another one reads.
+    "glovebox-parameters",
     "glovebox-status",
 }
 

@@ -1,4 +1,7 @@
-"""What RBAC itself gives, as the API server sums it up, beyond what every authenticated user has."""
+"""What RBAC itself gives, as the API server sums it up.
+
+Beyond what every authenticated user has.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,13 @@
-"""Status is the operator's memory: others cannot write it, and the operator cannot write what others declare."""
+"""Status is the operator's memory.
+
+Others cannot write it, and the operator cannot write what others declare.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -21,6 +24,9 @@ from cluster.guards.actors import (
     expect_no_right,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "flights"
 TEAM = "team-flights"
 EXPERIMENTER = Actor("erin")
@@ -29,10 +35,16 @@ SPEC = (
     "the Glovebox operator may not write what users declare; it keeps its finalizer and the status,"
     " nothing else"
 )
+METADATA = (
+    "of the metadata of what users declare the Glovebox operator may write only labels, annotations"
+    " and finalizers of 'glovebox.dev/'"
+)
 NAMESPACED = ("datasetpins", "experiments", "featuresetpins")
+ALL = (*NAMESPACED, "isolationprofiles", "objectstores")
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "0-0"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
     """One resource of each of our kinds, by plural, as the example has them."""
     binding = (
@@ -74,7 +86,10 @@ def patch(
 
 
 def write_status(kubectl: Kubectl, actor: Actor, plural: str, name: str) -> Answer:
-    """Replace the status as the operator does; kubectl's own subresource commands would read `/status` first, which nobody needs."""
+    """Replace the status as the operator does.
+
+    Kubectl's own subresource commands would read `/status` first, which nobody needs.
+    """
     space = f"/namespaces/{TEAM}" if plural in NAMESPACED else ""
     path = f"/apis/glovebox.dev/v1alpha1{space}/{plural}/{name}"
     body = {
@@ -104,24 +119,92 @@ def test_only_the_operator_writes_status(
     expect_denied(by_patch, "glovebox-status", STATUS)
 
 
-def test_the_operator_keeps_a_finalizer_on_experiments_alone(
-    guarded: Kubectl, declared: dict[str, dict[str, Any]]
+@pytest.mark.parametrize("plural", ALL)
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"finalizers": ["glovebox.dev/finalizer"]}, id="the end is the operator's"),
+        pytest.param({"finalizers": ["glovebox.dev/in-use"]}, id="in use"),
+        pytest.param({"annotations": {"glovebox.dev/users": "2"}}, id="by how many"),
+        pytest.param({"labels": {"glovebox.dev/x": "y"}}, id="a label of ours"),
+    ],
+)
+def test_the_operator_leaves_its_own_marks(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str, metadata: dict[str, Any]
 ) -> None:
-    keep = {"metadata": {"finalizers": ["glovebox.dev/finalizer"]}}
-    for plural in NAMESPACED:
-        name = declared[plural]["metadata"]["name"]
-        expect = expect_admitted if plural == "experiments" else expect_no_right
-        expect(patch(guarded, OPERATOR, plural, name, keep))
-        expect_no_right(
-            guarded(
-                OPERATOR,
-                "delete",
-                f"{plural}.glovebox.dev",
-                name,
-                f"--namespace={TEAM}",
-                "--dry-run=server",
-            )
-        )
+    name = declared[plural]["metadata"]["name"]
+    expect_admitted(patch(guarded, OPERATOR, plural, name, {"metadata": metadata}))
+
+
+@pytest.mark.parametrize("plural", ALL)
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"finalizers": ["other.example/f"]}, id="hold it for somebody else"),
+        pytest.param({"annotations": {"other.example/a": "b"}}, id="somebody's annotation"),
+        pytest.param({"labels": {"team": "rivals"}}, id="somebody's label"),
+        pytest.param({"ownerReferences": [OWNER]}, id="an owner that deletes it"),
+    ],
+)
+def test_the_operator_leaves_no_marks_of_others(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str, metadata: dict[str, Any]
+) -> None:
+    name = declared[plural]["metadata"]["name"]
+    expect_denied(
+        patch(guarded, OPERATOR, plural, name, {"metadata": metadata}),
+        "glovebox-operator-fence-specs",
+        METADATA,
+    )
+    author = EXPERIMENTER if plural in NAMESPACED else CLUSTER_ADMIN
+    expect_admitted(patch(guarded, author, plural, name, {"metadata": metadata}))
+
+
+@pytest.mark.parametrize("plural", ALL)
+def test_the_operator_deletes_nothing_that_users_declare(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]], plural: str
+) -> None:
+    where = [f"--namespace={TEAM}"] if plural in NAMESPACED else []
+    name = declared[plural]["metadata"]["name"]
+    resource = f"{plural}.glovebox.dev"
+    expect_no_right(guarded(OPERATOR, "delete", resource, name, *where, "--dry-run=server"))
+
+
+FINALIZER = (
+    "only the Glovebox operator may take off the finalizer 'glovebox.dev/finalizer', when"
+    " everything of the Experiment has ended; keep `metadata.finalizers`, or apply instead of replacing; what"
+    " holds up a deletion is named in the status"
+)
+
+
+@pytest.fixture
+def finished(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """An Experiment with the operator's finalizer."""
+    name = declared["experiments"]["metadata"]["name"]
+    path = f"/apis/glovebox.dev/v1alpha1/namespaces/{TEAM}/experiments/{name}"
+    operator = guarded.api(OPERATOR)
+    operator.patch(path, {"metadata": {"finalizers": ["glovebox.dev/finalizer"]}})
+    yield name
+    operator.patch(path, {"metadata": {"finalizers": None}})
+
+
+@pytest.mark.parametrize(
+    "finalizers", [pytest.param(None, id="none"), pytest.param(["a.example/b"], id="another one")]
+)
+@pytest.mark.parametrize("actor", [EXPERIMENTER, CLUSTER_ADMIN], ids=["experimenter", "admin"])
+def test_nobody_but_the_operator_takes_the_finalizer_off(
+    guarded: Kubectl, finished: str, actor: Actor, finalizers: list[str] | None
+) -> None:
+    change = {"metadata": {"finalizers": finalizers}}
+    answer = patch(guarded, actor, "experiments", finished, change)
+    expect_denied(answer, "glovebox-finalizers", FINALIZER)
+
+
+def test_the_operator_and_breaking_the_glass_take_the_finalizer_off(
+    guarded: Kubectl, finished: str
+) -> None:
+    for actor in (OPERATOR, BREAK_GLASS):
+        change = {"metadata": {"finalizers": None}}
+        expect_admitted(patch(guarded, actor, "experiments", finished, change))
 
 
 def test_the_operator_does_not_edit_an_experiment(
@@ -140,9 +223,14 @@ def test_the_operator_does_not_edit_an_experiment(
 def test_platform_kinds_belong_to_the_platform(
     guarded: Kubectl, declared: dict[str, dict[str, Any]]
 ) -> None:
-    for plural in ("isolationprofiles", "objectstores"):
+    changes = {
+        "isolationprofiles": {"description": "for everybody"},
+        "objectstores": {"region": "elsewhere"},
+    }
+    for plural, change in changes.items():
         name = declared[plural]["metadata"]["name"]
-        for actor in (OPERATOR, EXPERIMENTER):
-            expect_no_right(
-                patch(guarded, actor, plural, name, {"metadata": {"labels": {"x": "y"}}})
-            )
+        answer = patch(guarded, OPERATOR, plural, name, {"spec": change})
+        expect_denied(answer, "glovebox-operator-fence-specs", SPEC)
+        expect_no_right(
+            patch(guarded, EXPERIMENTER, plural, name, {"metadata": {"labels": {"x": "y"}}})
+        )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glovebox.store.credentials import issue_credentials
+from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN, ROLE
 from support.sealed_pod import can_seal, sealed
 
@@ -301,6 +302,31 @@ def test_a_store_that_is_away_proves_nothing(place: Path) -> None:
     proven = here(place, s3_plan(place, "http://127.0.0.1:9", "some-bucket", ADMIN))
     assert proven.code == 4
     assert set(proven.outcomes("s3:").values()) == {"Unknown"}
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        pytest.param("InternalError", 500, id="it breaks"),
+        pytest.param("SlowDown", 503, id="it is busy"),
+        pytest.param("InvalidRequest", 400, id="it does not understand"),
+    ],
+)
+def test_a_store_that_answers_the_control_and_fails_the_rest_proves_nothing_of_the_rest(
+    data_bucket: str, place: Path, seaweed: RunningStore, code: str, status: int
+) -> None:
+    """An error is no refusal: it says nothing about what would have been allowed."""
+
+    def fails(asked: Asked, _: Liar) -> Answered | None:
+        control = asked.method == "GET" and asked.query.get("prefix") == "team-a/run7/uid/"
+        return None if control else Answered(status, f"<Error><Code>{code}</Code></Error>".encode())
+
+    with lying(seaweed.endpoint, ADMIN, fails) as endpoint:
+        proven = here(place, s3_plan(place, endpoint, data_bucket, ADMIN))
+    outcomes = proven.outcomes("s3:")
+    assert outcomes.pop("s3:list-own") == "Passed"
+    assert set(outcomes.values()) == {"Unknown"}, proven
+    assert proven.code == 4
 
 
 def test_a_plan_that_is_none_is_a_usage_error(place: Path) -> None:

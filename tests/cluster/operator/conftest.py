@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.api import Api
 from support.cluster import Cluster
+from support.numbered_operator import Numbered, numbered_operator
 from support.operator_process import (
+    BREAK_GLASS,
     CSI_DRIVER,
     PLATFORM_IMAGE,
     Operator,
@@ -52,6 +55,22 @@ def profiles(platform: Team) -> Team:
         platform.declare("IsolationProfile", name, profile_spec(delivery=delivery))
         platform.expect("IsolationProfile", name)
     return platform
+
+
+@pytest.fixture(scope="module")
+def numbered(
+    cluster: Cluster, platform: Team, operator: Operator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Numbered]:
+    """An operator behind proxies that number its writes; nothing else reconciles meanwhile."""
+    folder = tmp_path_factory.mktemp("numbered")
+    with numbered_operator(cluster, platform, operator, folder) as running:
+        yield running
+
+
+@pytest.fixture
+def rogue(cluster: Cluster) -> Api:
+    """Somebody whom the guards let through: the group for emergencies."""
+    return cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from cluster.operator.delivering import (
     pin,
     volumes_of,
 )
-from glovebox.__main__ import log_in
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.operator import open_operator
-from glovebox.local.operator_process import OPERATOR_USER
+from glovebox.kube.login import log_in
 from glovebox.settings import Settings
-from support.api import path_of
+from glovebox_local.operator_process import OPERATOR_USER
+from support.api import Api, path_of
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
 from support.operator_process import CACHE_FOLDER, PLATFORM_IMAGE, Operator, Team
@@ -158,6 +158,36 @@ def test_a_fetcher_that_is_killed_is_followed_by_another(team: Team) -> None:
     run_pod(team.api, team.expect("Experiment", "stubborn")["status"]["namespace"])
 
 
+def test_a_volume_that_was_given_to_another_claim_is_no_cache_any_more(
+    team: Team, rogue: Api
+) -> None:
+    """Who else wrote to it since, nobody knows."""
+    cache = cached(team, "robbed")
+    volume = path_of("v1", "persistentvolumes", name=f"disk-{cache}")
+    pod = filler(team, cache)
+    eventually(
+        lambda: rogue.get(volume)["spec"]["claimRef"].get("uid"), what="the claim has its volume"
+    )
+    stranger = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": team.name,
+        "name": "stranger",
+        "uid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        "resourceVersion": None,
+    }
+    rogue.patch(volume, {"spec": {"claimRef": stranger}})
+    end_pod(team.api, pod, 0, container="fetch")
+    eventually(
+        lambda: (
+            f"the volume 'disk-{cache}' is not bound to the cache"
+            in team.condition("Experiment", "robbed", "Succeeded")["message"]
+        ),
+        what="the condition says so",
+    )
+    assert volumes_of(team, "robbed") == []
+
+
 def test_a_cache_that_cannot_be_had_says_why_and_is_tried_again_on_request(team: Team) -> None:
     cache = cached(team, "lied")
     said = '{"reason":"DigestMismatch","message":"the data changed under the pin","input":"data"}'
@@ -219,7 +249,7 @@ async def test_a_cache_is_freed_when_its_pin_and_its_last_reader_are_gone(
     async def swept() -> dict[str, Any] | None:
         async with open_operator(Settings(), log_in) as parts:
             await parts.resync.prime()
-            await free_caches(parts.world)
+            await free_caches(parts.ports)
         found = team.api.find(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))
         return None if found is None or found["metadata"].get("deletionTimestamp") else found
 
@@ -252,6 +282,6 @@ async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for(OPERATOR_USER)))
     async with open_operator(Settings(), log_in) as parts:
         await parts.resync.prime()
-        await free_caches(parts.world)
+        await free_caches(parts.ports)
     found = team.api.get(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))
     assert "deletionTimestamp" not in found["metadata"]

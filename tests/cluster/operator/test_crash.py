@@ -10,8 +10,10 @@ import pytest
 
 from glovebox import names
 from glovebox.desired.snapshot import KEY_PLATFORM_IMAGE
+from glovebox_local.operator_process import OPERATOR_USER
 from support.cluster import Cluster
-from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec
+from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec, quiet
+from support.waiting import lasting
 
 ROUNDS = 20
 
@@ -66,9 +68,11 @@ def repeated_creations(cluster: Cluster, spaces: set[str]) -> dict[tuple[str, st
             or event.get("responseStatus", {}).get("code") != 201
         ):
             continue
-        if event["user"]["username"] != "glovebox-operator" or about["resource"] == "secrets":
+        if event["user"]["username"] != OPERATOR_USER or about["resource"] == "secrets":
             continue
         created[about["resource"], space, about.get("name", "")] += 1
+    counted = {space for _, space, _ in created}
+    assert counted == spaces, "the log tells of every namespace; else nothing was counted"
     return {what: count for what, count in created.items() if count > 1}
 
 
@@ -93,10 +97,13 @@ def test_two_operators_at_once_arrive_at_the_same_and_do_not_fight(
             team.declare("Experiment", name, experiment_spec("standard", "primary"))
         for name in made:
             team.expect("Experiment", name)
-        time.sleep(3)
+        quiet(operator, second)
         before = operator.writes() + second.writes()
-        time.sleep(10)
-        assert operator.writes() + second.writes() == before
+        lasting(
+            lambda: operator.writes() + second.writes() == before,
+            what="two of them write nothing more",
+            seconds=10,
+        )
     finally:
         second.stop()
     statuses = [team.read("Experiment", name)["status"] for name in made]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from support.api import Api
 from support.cluster import Cluster
 from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec
 from support.waiting import eventually
@@ -79,13 +82,20 @@ def test_a_namesake_gets_a_namespace_and_a_prefix_of_its_own(team: Team) -> None
     assert second["status"]["digest"] == first["status"]["digest"]
 
 
+@pytest.mark.parametrize(
+    "labelled",
+    [
+        pytest.param(True, id="by one that looks like ours: only the UID tells"),
+        pytest.param(False, id="by one without our labels"),
+    ],
+)
 def test_a_namespace_that_was_replaced_is_not_deleted(
-    cluster: Cluster, team: Team, operator: Operator
+    team: Team, rogue: Api, operator: Operator, *, labelled: bool
 ) -> None:
     """The UID fence: the name is the same, the namespace is another one."""
     made = ready(team, "fenced", "Delete")
     namespace = made["status"]["namespace"]
-    rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+    labels = team.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]["labels"]
     operator.stop()
     try:
         rogue.delete(f"/api/v1/namespaces/{namespace}")
@@ -94,7 +104,7 @@ def test_a_namespace_that_was_replaced_is_not_deleted(
             what="the namespace is gone",
             timeout=40,
         )
-        rogue.create_namespace(namespace)
+        rogue.create_namespace(namespace, labels if labelled else None)
         team.api.delete(team.path("Experiment", "fenced"))
     finally:
         operator.start()
@@ -105,6 +115,7 @@ def test_a_namespace_that_was_replaced_is_not_deleted(
     )
     live = team.api.get(f"/api/v1/namespaces/{namespace}")
     assert "deletionTimestamp" not in live["metadata"]
+    rogue.delete(f"/api/v1/namespaces/{namespace}")
 
 
 def test_what_holds_up_a_deletion_is_named(cluster: Cluster, team: Team) -> None:

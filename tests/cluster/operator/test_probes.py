@@ -9,9 +9,8 @@ import pytest
 
 from glovebox.data.probing import Entry, Expected, Outcome, Verdict
 from support.api import Api
-from support.cluster import Cluster
 from support.kubelet import end_pod
-from support.operator_process import BREAK_GLASS, Operator, Team, experiment_spec, profile_spec
+from support.operator_process import Operator, Team, experiment_spec, profile_spec
 from support.waiting import eventually
 
 JOB = "glovebox-probe"
@@ -124,10 +123,9 @@ def test_after_a_crash_there_is_one_verdict(team: Team, probed: str, operator: O
     assert not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}")
 
 
-def test_a_wall_that_was_torn_down_and_repaired_needs_no_new_probe_and_other_routes_do(
-    team: Team, probed: str, cluster: Cluster
-) -> None:
-    namespace = declared(team, probed)
+def proven(team: Team, profile: str) -> str:
+    """Return the namespace of an Experiment whose isolation was proven."""
+    namespace = declared(team, profile)
     end_pod(
         team.api,
         probe_pod(team.api, namespace),
@@ -137,7 +135,14 @@ def test_a_wall_that_was_torn_down_and_repaired_needs_no_new_probe_and_other_rou
     )
     team.expect("Experiment", "tried", "Isolated", "True")
     no_job(team, namespace)
-    rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+    return namespace
+
+
+def test_a_policy_that_was_deleted_and_restored_needs_no_new_probe(
+    team: Team, probed: str, rogue: Api
+) -> None:
+    namespace = proven(team, probed)
+    verified = team.read("Experiment", "tried")["status"]["isolation"]["verifiedTime"]
     path = (
         f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/glovebox-default-deny"
     )
@@ -145,9 +150,35 @@ def test_a_wall_that_was_torn_down_and_repaired_needs_no_new_probe_and_other_rou
     rogue.delete(path)
     eventually(
         lambda: (found := team.api.find(path)) and found["metadata"]["uid"] != was,
-        what="the wall is back",
+        what="the policy is back",
+    )
+    # The status is written at the end of the look that restored it, in which a probe would begin.
+    made = eventually(
+        lambda: found if "drift" in (found := team.read("Experiment", "tried"))["status"] else None,
+        what="the drift is recorded",
     )
     assert not team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{JOB}")
+    assert made["status"]["isolation"]["verifiedTime"] == verified
+
+
+def test_a_verdict_for_other_policies_counts_no_more_and_is_sought_anew(
+    team: Team, probed: str, rogue: Api
+) -> None:
+    namespace = proven(team, probed)
+    recorded = team.read("Experiment", "tried")["status"]["isolation"]
+    other = {"policyDigest": "sha256:" + "0" * 64}
+    rogue.patch(
+        f"{team.path('Experiment', 'tried')}/status", {"status": {"isolation": recorded | other}}
+    )
+    pod = probe_pod(team.api, namespace)
+    eventually(
+        lambda: team.condition("Experiment", "tried", "Isolated")["status"] != "True" or None,
+        what="the verdict counts no more",
+        timeout=5,
+    )
+    end_pod(team.api, pod, 0, container="probe", message=words(api=Outcome.PASSED))
+    again = team.expect("Experiment", "tried", "Isolated", "True")
+    assert again["status"]["isolation"]["policyDigest"] == recorded["policyDigest"]
 
 
 def test_a_closed_experiment_does_not_wait_for_its_probe(team: Team, probed: str) -> None:

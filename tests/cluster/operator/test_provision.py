@@ -86,7 +86,7 @@ def test_what_waiting_programs_see_is_honest(team: Team) -> None:
     answers = {
         entry["type"]: (entry["status"], entry["reason"]) for entry in made["status"]["conditions"]
     }
-    assert answers["Isolated"] == ("Unknown", "NotProven"), "nothing has tried the walls"
+    assert answers["Isolated"] == ("Unknown", "NotProven"), "nothing has checked isolation"
     assert answers["Succeeded"] == ("Unknown", "RunPending"), "no node is there to run it"
     assert answers["Sealed"][0] == "False"
     assert {"Reconciling", "Stalled"}.isdisjoint(answers)
@@ -115,22 +115,28 @@ def test_the_credentials_write_under_the_own_prefix_and_nowhere_else(team: Team)
 def test_a_steady_experiment_costs_no_write(team: Team, operator: Operator) -> None:
     team.declare("Experiment", "steady", experiment_spec("standard", "primary"))
     team.expect("Experiment", "steady")
-    idle = eventually(
-        lambda: operator.metric("glovebox_queue_depth") == 0 or None, what="queues are empty"
-    )
-    assert idle
+    eventually(lambda: settled(operator), what="nothing is queued or being worked on")
     before = operator.writes()
+    looked = operator.metric("glovebox_reconcile_total", controller="experiment")
     team.api.patch(
         team.path("Experiment", "steady"), {"metadata": {"annotations": {"note": "look again"}}}
     )
-    looked = operator.metric("glovebox_reconcile_total", controller="experiment")
     eventually(
         lambda: (
-            operator.metric("glovebox_reconcile_total", controller="experiment") >= looked or None
+            operator.metric("glovebox_reconcile_total", controller="experiment") > looked or None
         ),
         what="it was looked at",
     )
+    eventually(lambda: settled(operator), what="nothing is queued or being worked on")
     assert operator.writes() == before
+
+
+def settled(operator: Operator) -> bool | None:
+    """Return whether nothing waits, runs, or was written between two looks at the metrics."""
+    written = operator.writes()
+    quiet = operator.metric("glovebox_queue_depth") == 0
+    idle = operator.metric("glovebox_reconcile_in_progress", controller="experiment") == 0
+    return (quiet and idle and operator.writes() == written) or None
 
 
 def test_a_squatted_namespace_is_refused_and_left_untouched(cluster: Cluster, team: Team) -> None:
@@ -152,4 +158,5 @@ def test_a_squatted_namespace_is_refused_and_left_untouched(cluster: Cluster, te
     )
     after = team.api.get(f"/api/v1/namespaces/{name}")
     assert after["metadata"]["resourceVersion"] == squatter["metadata"]["resourceVersion"]
-    assert "namespace" not in refused["status"]
+    assert "namespaceUid" not in refused["status"], "it was never this Experiment's"
+    assert "provisioned" not in refused["status"]

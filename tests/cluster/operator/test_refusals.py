@@ -47,7 +47,7 @@ def namespaces_of(team: Team, name: str) -> list[str]:
                 }
             },
             "RouteNotAllowed",
-            "spec.network.egress[out].cidr 198.51.100.0/24 lies in no route that IsolationProfile"
+            "spec.network.egress[out].cidr 198.51.100.0/24 is in no route that IsolationProfile"
             " standard allows: use a network inside one of its routes (apis 203.0.113.0/24)",
             id="a route that the profile does not allow",
         ),

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.envelope import load_public_key
@@ -58,6 +60,16 @@ def evidence(cluster: Cluster, made: dict[str, Any]) -> dict[str, bytes]:
 def public_key(cluster: Cluster) -> str:
     secret = cluster.api.get("/api/v1/namespaces/glovebox-system/secrets/glovebox-signing-key")
     return b64decode(secret["data"]["public.pem"]).decode()
+
+
+def other_key() -> str:
+    """Return a public key under which nothing was ever signed."""
+    return (
+        Ed25519PrivateKey.generate()
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
 
 
 def test_a_run_that_succeeds_ends_sealed_with_evidence_that_verifies(
@@ -127,7 +139,7 @@ def test_nothing_starts_and_nothing_is_writable_after_the_seal(team: Team) -> No
         '-p={"spec":{"lifecycle":{"desired":"Frozen"}}}',
         check=False,
     )
-    assert "is sealed, which is closed for good" in frozen.stderr
+    assert "is sealed, which is permanent" in frozen.stderr
 
 
 def test_a_run_that_fails_says_why_and_is_sealed_all_the_same(team: Team) -> None:
@@ -262,6 +274,36 @@ def test_what_no_list_can_name_is_told_by_the_seal_and_does_not_hold_it_up(
     assert not any("model.bin" in finding for finding in sealed["findings"])
 
 
+def test_an_input_that_vanished_before_the_seal_is_told_by_it_and_does_not_hold_it_up(
+    cluster: Cluster, team: Team
+) -> None:
+    bucket = f"gone-{team.name}"
+    s3 = cluster.store.client()
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for name, key in (("rows", "train/a.csv"), ("kept", "kept/b.csv")):
+        version = s3.put_object(Bucket=bucket, Key=key, Body=b"1,2\n")["VersionId"]
+        prefix = {"prefix": {"bucket": bucket, "prefix": key.partition("/")[0] + "/"}}
+        team.declare("DatasetPin", name, {"storeRef": {"name": "primary"}, "source": prefix})
+        team.expect("DatasetPin", name)
+        if name == "rows":
+            lost = {"Bucket": bucket, "Key": key, "VersionId": version}
+    inputs = {
+        "datasets": [
+            {"name": "train", "pinRef": {"name": "rows"}, "role": "train"},
+            {"name": "test", "pinRef": {"name": "kept"}, "role": "test"},
+        ]
+    }
+    made = started(team, "bereft", inputs=inputs)
+    s3.delete_object(**lost)
+    end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
+    sealed = team.expect("Experiment", "bereft", "Sealed")["status"]["seal"]
+    (finding,) = sealed["findings"]
+    assert "`train`" in finding
+    assert "missing" in finding
+    assert "not vouched for" in team.condition("Experiment", "bereft", "Sealed")["message"]
+
+
 def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(
     cluster: Cluster, team: Team, tmp_path: Path
 ) -> None:
@@ -301,6 +343,14 @@ def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(
     cluster.store.client().put_object(Bucket=bucket, Key=f"{prefix}model.bin", Body=b"forged")
     code, answer = verify(uri)
     assert (code, [finding["what"] for finding in answer["findings"]]) == (1, ["WrittenAfterSeal"])
+    own = key.read_text()
+    key.write_text(other_key())
+    code, answer = verify(uri)
+    assert (code, [finding["what"] for finding in answer["findings"]]) == (
+        1,
+        ["SignatureInvalid"],
+    ), "evidence that nobody vouches for is not followed any further"
+    key.write_text(own)
     statement = tmp_path / "bundle" / "attestation.dsse.json"
     statement.write_bytes(statement.read_bytes().replace(b'"sig":"', b'"sig":"AAAA'))
     code, answer = verify(str(tmp_path / "bundle"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from glovebox.__main__ import log_in
 from glovebox.controllers.operator import open_operator
 from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.login import log_in
 from glovebox.kube.resources import Key
 from glovebox.settings import Settings
 from support.cluster import Cluster
@@ -30,7 +30,7 @@ async def test_a_deletion_that_no_watch_told_is_noticed_by_the_sweep(
                 "uid": key.name,
                 "resourceVersion": "1",
             }
-            parts.world.resources.seen(
+            parts.ports.resources.seen(
                 {
                     "apiVersion": "glovebox.dev/v1alpha1",
                     "kind": key.kind,
@@ -39,7 +39,7 @@ async def test_a_deletion_that_no_watch_told_is_noticed_by_the_sweep(
                 }
             )
         await parts.resync.sweep(DATASET_PIN.kind)
-        assert parts.world.resources.get(gone) is None
+        assert parts.ports.resources.get(gone) is None
         queue = parts.workers.queue_of(gone)
         woken = set()
         for _ in range(len(queue)):
@@ -55,7 +55,7 @@ async def test_work_begins_only_when_every_kind_is_known(
     del team
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
     async with open_operator(Settings(), log_in) as parts:
-        assert "our own kinds" in parts.ready()
+        assert "our own kinds" in (parts.not_ready_reason() or "")
         await parts.resync.prime()
-        assert parts.world.resources.get(Key("IsolationProfile", "", "standard")) is not None
-        assert "our own kinds" not in parts.ready()
+        assert parts.ports.resources.get(Key("IsolationProfile", "", "standard")) is not None
+        assert "our own kinds" not in (parts.not_ready_reason() or "")

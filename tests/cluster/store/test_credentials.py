@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -41,10 +41,10 @@ async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(
     part = run.upload_part(
         Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, PartNumber=1, Body=b"x" * 100
     )
-    parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+    parts: Any = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
     run.complete_multipart_upload(
         Bucket=locked_bucket, Key=f"{PREFIX}big", UploadId=upload, MultipartUpload=parts
-    )  # type: ignore[arg-type]
+    )
     assert [
         found["Key"]
         for found in run.list_objects_v2(Bucket=locked_bucket, Prefix=PREFIX)["Contents"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Schema = dict[str, Any]
+CHART_CRDS = REPOSITORY / "helm" / "glovebox" / "files" / "crds"
 EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=[kind.kind for kind in KINDS])
 # Given by Kubernetes, with its own bounds.
 _GIVEN = {".apiVersion", ".kind", ".metadata"}
@@ -36,13 +37,21 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 
 def test_the_committed_crds_are_up_to_date() -> None:
-    assert stale_files(crd_files(REPOSITORY / "crds")) == []
+    assert stale_files(crd_files(CHART_CRDS)) == []
 
 
-def test_no_other_file_lies_beside_the_crds() -> None:
-    assert {path.name for path in (REPOSITORY / "crds").iterdir()} == {
+@pytest.mark.parametrize("folder", ["crds", "helm/glovebox/files/crds"])
+def test_no_other_file_lies_beside_the_crds(folder: str) -> None:
+    assert {path.name for path in (REPOSITORY / folder).iterdir()} == {
         f"{kind.plural}.yaml" for kind in KINDS
     }
+
+
+def test_there_is_one_copy_of_the_crds() -> None:
+    for link in (REPOSITORY / "crds").iterdir():
+        assert link.is_symlink()
+        assert link.resolve() == CHART_CRDS / link.name
+        assert not link.readlink().is_absolute()
 
 
 def test_the_committed_reference_is_up_to_date() -> None:

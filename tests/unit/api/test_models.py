@@ -122,7 +122,7 @@ def test_an_error_never_shows_the_value() -> None:
             merged(flights("Experiment"), {"spec": {"config": {"parameters": {"store": value}}}})
         )
 
-    assert "must not hold a secret" in str(refusal.value)
+    assert "must not contain a secret" in str(refusal.value)
     assert value not in str(refusal.value)
 
 
@@ -207,13 +207,17 @@ def test_reasons_and_condition_types_are_words_that_the_schema_takes() -> None:
         name: value
         for module in (reasons, conditions)
         for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, str)
+        if name.isupper() and name[0] != "_" and isinstance(value, str)
     }
 
     assert all(word.isalnum() and word[0].isupper() for word in words.values())
 
 
 def test_every_reason_says_one_thing() -> None:
-    words = [value for name, value in vars(reasons).items() if name.isupper()]
+    words = [
+        value
+        for name, value in vars(reasons).items()
+        if name.isupper() and name[0] != "_" and isinstance(value, str)
+    ]
 
     assert sorted(words) == sorted(set(words))

@@ -242,3 +242,14 @@ def test_what_was_in_a_namespace_of_the_same_name_before_counts_for_nothing() ->
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is None
     cache.wrote(policy(10, uid="u2"))
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
+
+
+def test_what_the_watch_has_told_is_not_remembered_for_ever() -> None:
+    cache = Cache()
+    table = cache.children.table(NETWORK_POLICY)
+    for number in range(1, 1_000):
+        obj = policy(number, namespace=f"gbx-team-{number}-0", uid=str(number))
+        cache.wrote(obj)
+        table.seen(obj)
+        table.bookmark(number)
+    assert len(cache.children.expectations) <= 1

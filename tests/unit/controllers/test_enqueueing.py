@@ -43,6 +43,12 @@ def test_our_own_write_enqueues_those_who_refer_to_it_and_not_the_object() -> No
     assert done == [(users(1)[0], Priority.NORMAL)]
 
 
+def test_an_object_that_we_removed_ourselves_is_reconciled_once_more_to_be_forgotten() -> None:
+    done: Enqueued = []
+    Enqueueing(lambda *it: done.append(it))(Change(PIN, stored(1), None, own=True), ())
+    assert done == [(PIN, Priority.NORMAL)]
+
+
 def test_a_crowd_is_enqueued_with_the_lowest_priority_and_spread_over_time() -> None:
     done: list[tuple[float, Key, Priority]] = []
     crowd = users(2_000)

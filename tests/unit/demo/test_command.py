@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from glovebox.cli.main import app
-from glovebox.local.demo import run
-from glovebox.local.errors import LocalError
-from glovebox.local.processes import INTERRUPTIONS
+from glovebox_local.demo import run
+from glovebox_local.errors import LocalError
+from glovebox_local.paths import default_name
+from glovebox_local.processes import INTERRUPTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +46,12 @@ def test_the_options_reach_the_demonstration(monkeypatch: pytest.MonkeyPatch) ->
     assert CliRunner().invoke(app, ["demo"]).exit_code == 0
     assert CliRunner().invoke(app, ["demo", "--keep", "--name", "mine", "--no-node"]).exit_code == 0
     assert CliRunner().invoke(app, ["demo", "--driver", "kind"]).exit_code == 0
+    own = default_name("demo")
+    assert own != "demo"
     assert told == [
-        {"name": "demo", "keep": False, "node": None, "driver": "embedded"},
+        {"name": own, "keep": False, "node": None, "driver": "embedded"},
         {"name": "mine", "keep": True, "node": False, "driver": "embedded"},
-        {"name": "demo", "keep": False, "node": None, "driver": "kind"},
+        {"name": own, "keep": False, "node": None, "driver": "kind"},
     ]
 
 

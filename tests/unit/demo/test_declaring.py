@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from glovebox.local.demo.declaring import EXAMPLE, condition, write_example
-from glovebox.local.demo.stage import find_repository
-from glovebox.local.errors import LocalError
-from glovebox.local.seaweedfs_config import Keys, StoreAccess
+from glovebox_local.demo.declaring import EXAMPLE, condition, write_example
+from glovebox_local.demo.stage import find_repository
+from glovebox_local.errors import LocalError
+from glovebox_local.seaweedfs_config import Keys, StoreAccess
 
 ACCESS = StoreAccess(
     "http://127.0.0.1:23456",

@@ -7,9 +7,9 @@ import io
 
 import pytest
 
-from glovebox.local.demo import flights
-from glovebox.local.demo.flights import FLIGHTS, DataFile, read_files
-from glovebox.local.errors import LocalError
+from glovebox_local.demo import flights
+from glovebox_local.demo.flights import FLIGHTS, DataFile, read_files
+from glovebox_local.errors import LocalError
 
 
 @pytest.fixture(scope="module")

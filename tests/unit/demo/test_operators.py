@@ -1,4 +1,7 @@
-"""The operator that the chart deploys: what the chart is told, and how its pages and its log are come by."""
+"""The operator that the chart deploys.
+
+What the chart is told, and how its pages and its log are come by.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local.demo.operators import OperatorDeployment
-from glovebox.local.demo.tools import Tools
+from glovebox_local.demo.operators import OperatorDeployment
+from glovebox_local.demo.tools import Tools
 
 DIGEST = "sha256:" + "a" * 64
 

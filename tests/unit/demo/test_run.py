@@ -12,11 +12,11 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from glovebox.local.demo import run
-from glovebox.local.demo.script import chapters
-from glovebox.local.demo.stage import Chapter, DemoStep, Stage
-from glovebox.local.errors import LocalError
-from glovebox.local.progress import Silent, Step, Terminal
+from glovebox_local.demo import run
+from glovebox_local.demo.script import chapters
+from glovebox_local.demo.stage import Chapter, DemoStep, Stage
+from glovebox_local.errors import LocalError
+from glovebox_local.progress import Silent, Step, Terminal
 
 STAGE = cast("Stage", SimpleNamespace(operator=SimpleNamespace(log=Path("operator.log"))))
 
@@ -151,3 +151,59 @@ def test_what_is_left_from_before_is_ended_first(
         with run.environment_of("demo", Silent(), keep=True):
             pass
         assert environments.calls == ["down", "up"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "node", "calls"),
+    [
+        pytest.param(
+            ["coredns"],
+            True,
+            ["build 3", "up without", "play 2", "build 3", "down", "up with 1", "play 6", "down"],
+            id="programs of nodes are missing: an Experiment is Ready before they are built",
+        ),
+        pytest.param(
+            [],
+            True,
+            ["build 3", "up with 1", "play 6", "down"],
+            id="all is built: nothing is shown twice",
+        ),
+        pytest.param(
+            ["coredns"],
+            False,
+            ["build 3", "up without", "play 5", "down"],
+            id="no node is wanted: its programs are not built",
+        ),
+    ],
+)
+def test_the_control_plane_comes_first_and_node_programs_after(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    missing: list[str],
+    node: bool,  # noqa: FBT001 - a column of the table
+    calls: list[str],
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    def up(_: str, *__: object, nodes: int = 0) -> tuple[object, bool]:
+        seen.append(f"up with {nodes}" if nodes else "up without")
+        return object(), True
+
+    def down(*_: object, **__: object) -> int:
+        seen.append("down")
+        return 0
+
+    stage = SimpleNamespace(sealed_namespace="gbx-x", operator=SimpleNamespace(commands=()))
+    monkeypatch.setattr(run, "node_obstacle", lambda: None)
+    monkeypatch.setattr(run, "missing_programs", lambda _: missing)
+    monkeypatch.setattr(run, "ensure_programs", lambda them, _: seen.append(f"build {len(them)}"))
+    monkeypatch.setattr(run, "bring_up", up)
+    monkeypatch.setattr(run, "bring_down", down)
+    monkeypatch.setattr(run, "open_stage", lambda *_: stage)
+    monkeypatch.setattr(run, "play", lambda them, *_: seen.append(f"play {len(them)}"))
+    console = Console(file=io.StringIO(), width=100)
+    run.run_demo(console, name="mine", node=node)
+    assert seen == calls
+    if "play 2" in calls:
+        assert "The first Experiment is Ready, after 0 min" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.local.demo.showing import describe, parse_metrics
+from glovebox_local.demo.showing import describe, parse_metrics
 
 DNS = {
     "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},

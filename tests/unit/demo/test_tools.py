@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local.demo.tools import Person, Tools
-from glovebox.local.errors import LocalError
+from glovebox_local.demo.tools import Person, Tools
+from glovebox_local.errors import LocalError
 
 
 def _tools(folder: Path, script: str) -> Tools:

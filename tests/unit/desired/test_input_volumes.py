@@ -200,9 +200,9 @@ CSI = {"mode": "CSI", "csi": {"driver": "s3.csi.aws.com"}}
 @pytest.mark.parametrize(
     ("mode", "delivery", "changes", "words"),
     [
-        ("Cache", {}, {}, "has no `spec.delivery.cache` any more"),
-        ("CSI", {}, {"bucket": "b"}, "has no `spec.delivery.csi` any more"),
-        ("CSI", CSI, {}, "DatasetPin 'rows' is none: pin a prefix"),
+        ("Cache", {}, {}, "no longer has `spec.delivery.cache`"),
+        ("CSI", {}, {"bucket": "b"}, "no longer has `spec.delivery.csi`"),
+        ("CSI", CSI, {}, "DatasetPin 'rows' does not pin one: pin a prefix"),
         ("Image", {"mode": "Image"}, {}, "DatasetPin 'rows' names none"),
         (
             "Image",

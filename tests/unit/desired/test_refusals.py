@@ -121,8 +121,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("pods", "2500m")],
         "InvalidSpec",
         (
-            "spec.resources.quota['pods'] asks for 2500m, but pods is counted in pieces: write a"
-            " whole number"
+            "spec.resources.quota['pods'] asks for 2500m, but pods is counted in whole numbers:"
+            " write a whole number"
         ),
     ),
     (
@@ -170,7 +170,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [ROUTES, egress("198.51.100.0/24", 443)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].cidr 198.51.100.0/24 lies in no route that IsolationProfile"
+            "spec.network.egress[api].cidr 198.51.100.0/24 is in no route that IsolationProfile"
             " standard allows: use a network inside one of its routes (web 203.0.113.0/24, host"
             " 203.0.113.7/32, six 2001:db8::/32)"
         ),
@@ -180,7 +180,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [ROUTES, egress("203.0.112.0/23", 443)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].cidr 203.0.112.0/23 lies in no route that IsolationProfile"
+            "spec.network.egress[api].cidr 203.0.112.0/23 is in no route that IsolationProfile"
             " standard allows: use a network inside one of its routes (web 203.0.113.0/24, host"
             " 203.0.113.7/32, six 2001:db8::/32)"
         ),
@@ -190,7 +190,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [egress("203.0.113.7/32", 443)],
         "RouteNotAllowed",
         (
-            "spec.network.egress[api].cidr 203.0.113.7/32 lies in no route that IsolationProfile"
+            "spec.network.egress[api].cidr 203.0.113.7/32 is in no route that IsolationProfile"
             " standard allows: use a network inside one of its routes (none)"
         ),
     ),
@@ -200,7 +200,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RouteNotAllowed",
         (
             "spec.network.egress[api].ports (443/TCP, 8443/TCP) are not all allowed by one route of"
-            " IsolationProfile standard: leave out what is not allowed (route web allows 80/TCP,"
+            " IsolationProfile standard: remove the other ports (route web allows 80/TCP,"
             " 443/TCP; route host allows 53/UDP, 8443/TCP)"
         ),
     ),
@@ -210,7 +210,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RouteNotAllowed",
         (
             "spec.network.egress[api].ports (53/TCP) are not all allowed by one route of"
-            " IsolationProfile standard: leave out what is not allowed (route web allows 80/TCP,"
+            " IsolationProfile standard: remove the other ports (route web allows 80/TCP,"
             " 443/TCP; route host allows 53/UDP, 8443/TCP)"
         ),
     ),
@@ -250,7 +250,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RetentionOutOfRange",
         (
             "spec.artifacts.retention.mode is Governance, a weaker lock than the Compliance that"
-            " IsolationProfile standard demands: write Compliance, or leave the mode out"
+            " IsolationProfile standard requires: write Compliance, or leave the mode out"
         ),
     ),
     (
@@ -299,8 +299,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ],
         "RetentionOutOfRange",
         (
-            "the bucket of ObjectStore primary locks what is written for 7 days in mode Compliance,"
-            " but 30 days in mode Compliance are asked for: ask for less in"
+            "the bucket of ObjectStore primary locks what is written for 7 days in mode"
+            " Compliance, but 30 days in mode Compliance are requested: request less in"
             " spec.artifacts.retention, or name a store that locks longer in"
             " spec.artifacts.storeRef"
         ),
@@ -311,7 +311,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RetentionOutOfRange",
         (
             "the bucket of ObjectStore primary locks what is written for 3650 days in mode"
-            " Governance, but 365 days in mode Compliance are asked for: ask for less in"
+            " Governance, but 365 days in mode Compliance are requested: request less in"
             " spec.artifacts.retention, or name a store that locks longer in"
             " spec.artifacts.storeRef"
         ),
@@ -331,9 +331,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"defaultRequestCpu": "2", "defaultCpu": "1"})],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because spec.limits.defaultRequestCpu (2) is"
-            " more than defaultCpu (1): the platform team must correct the profile, or the"
-            " Experiment choose another one"
+            "IsolationProfile standard cannot be used, because spec.limits.defaultRequestCpu (2)"
+            " is more than defaultCpu (1): correct the profile, or choose another one in the"
+            " Experiment's spec.profile"
         ),
     ),
     (
@@ -341,9 +341,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"maxMemory": "256Mi"})],
         "ProfileInvalid",
         (
-            "IsolationProfile standard cannot be used, because spec.limits.defaultMemory (512Mi) is"
-            " more than maxMemory (256Mi): the platform team must correct the profile, or the"
-            " Experiment choose another one"
+            "IsolationProfile standard cannot be used, because spec.limits.defaultMemory (512Mi)"
+            " is more than maxMemory (256Mi): correct the profile, or choose another one in the"
+            " Experiment's spec.profile"
         ),
     ),
     (
@@ -352,8 +352,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "ProfileInvalid",
         (
             "IsolationProfile standard cannot be used, because the default 9 of"
-            " spec.quota[requests.cpu] is more than its maximum 8: the platform team must correct"
-            " the profile, or the Experiment choose another one"
+            " spec.quota[requests.cpu] is more than its maximum 8: correct the profile, or choose"
+            " another one in the Experiment's spec.profile"
         ),
     ),
     (
@@ -366,8 +366,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "ProfileInvalid",
         (
             "IsolationProfile standard cannot be used, because the default 1 of"
-            " spec.quota[requests.cpu] is less than its minimum 2: the platform team must correct"
-            " the profile, or the Experiment choose another one"
+            " spec.quota[requests.cpu] is less than its minimum 2: correct the profile, or choose"
+            " another one in the Experiment's spec.profile"
         ),
     ),
     (
@@ -376,8 +376,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "ProfileInvalid",
         (
             "IsolationProfile standard cannot be used, because the default 0.5 of"
-            " spec.quota[count/jobs.batch] is not a whole number: the platform team must correct"
-            " the profile, or the Experiment choose another one"
+            " spec.quota[count/jobs.batch] is not a whole number: correct the profile, or choose"
+            " another one in the Experiment's spec.profile"
         ),
     ),
     (
@@ -394,8 +394,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "ProfileInvalid",
         (
             "IsolationProfile standard cannot be used, because spec.network.routes[imds].cidr"
-            " fd00:ec2::254/128 lies in fd00:ec2::254/128, which is never reachable: the platform"
-            " team must correct the profile, or the Experiment choose another one"
+            " fd00:ec2::254/128 is in fd00:ec2::254/128, which must never be reachable: correct the"
+            " profile, or choose another one in the Experiment's spec.profile"
         ),
     ),
 ]

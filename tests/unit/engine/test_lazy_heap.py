@@ -29,7 +29,6 @@ def test_the_first_is_the_lowest_rank_and_of_equal_ranks_the_earliest(
         expected = min(model, key=lambda one: model[one], default=None)
         assert heap.first() == expected
         assert len(heap) == len(model)
-        assert heap.first_rank() == (None if expected is None else model[expected])
 
 
 def test_what_is_only_written_to_stays_small() -> None:

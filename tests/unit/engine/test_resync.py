@@ -68,7 +68,9 @@ def test_news_is_enqueued_at_once_and_the_rest_spread_over_half_of_the_interval(
         assert resync.last_success_times == {"Pin": now()}
         return scene
 
-    assert run(test()).enqueued == [
+    scene = run(test())
+    assert scene.gone_reported == []
+    assert scene.enqueued == [
         ("known", Priority.RESYNC, 25.0),
         ("new", Priority.NORMAL, 0.0),
     ]

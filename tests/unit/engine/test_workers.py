@@ -268,9 +268,25 @@ def test_a_later_reconcile_is_as_urgent_as_its_result_says(
     assert [level for _, _, level in scene.begun] == [woken, later]
 
 
+def test_a_success_ends_the_count_of_failures() -> None:
+    async def test() -> list[float]:
+        failure = Unavailable("U", "m")
+        scene = Scene(raising(failure, failure, None, failure))
+        scene.workers.wake(KEY)
+        scene.start()
+        await asyncio.sleep(10)
+        scene.workers.wake(KEY)
+        await asyncio.sleep(10)
+        await scene.stop()
+        return scene.times()
+
+    assert run(test()) == [0, 0.5, 1.5, 10, 10.5]
+
+
 def test_a_key_that_is_gone_is_forgotten_with_its_timer() -> None:
     async def test() -> int:
-        async def reconcile(_: str) -> Result:
+        async def reconcile(key: str) -> Result:
+            scene.workers.wake(key, after=3.0)
             return Result(5.0)
 
         scene = Scene(reconcile)
@@ -308,6 +324,7 @@ def test_who_is_stopped_in_the_middle_goes_on_with_the_same_key_when_started_aga
         scene = Scene(reconcile)
         scene.workers.wake(KEY, Priority.REPAIR)
         await scene.run(2)
+        assert scene.workers.dead() == []  # nobody has to run
         scene.workers.wake("cluster/t/b")  # followers go on collecting
         await asyncio.sleep(60)
         await scene.run(20)

@@ -1,4 +1,4 @@
-"""Watches that end, break, expire, or end at once; lists that fail: nothing is lost, nothing hot."""
+"""Watches that end, break, expire or end at once; lists that fail: nothing lost, nothing hot."""
 
 from __future__ import annotations
 

@@ -63,6 +63,19 @@ def test_credentials_that_stay_refused_are_an_error_and_not_a_loop() -> None:
     assert [asked.user for asked in wire.asked] == ["user1", "user2"]
 
 
+def test_requests_that_stay_refused_do_not_log_in_one_by_one() -> None:
+    """A credential plugin may be slow, or ask somebody: it is run again after a pause, not at once."""
+    wire = Wire(lambda _: answered(401))
+
+    async def one_by_one(client: Client) -> None:
+        for _ in range(10):
+            with pytest.raises(Unavailable):
+                await get(client)
+
+    use(wire, one_by_one)
+    assert {asked.user for asked in wire.asked} == {"user1", "user2"}
+
+
 def test_many_refusals_at_once_lead_to_one_login() -> None:
     wire = Wire(refuses("user1"))
     use(wire, lambda client: asyncio.gather(*(get(client) for _ in range(20))))

@@ -211,6 +211,17 @@ def test_what_a_finalizer_holds_is_still_there() -> None:
     assert told.known == {"a": ("u", 6)}
 
 
+def test_what_was_leaving_before_we_let_it_go_does_not_come_back() -> None:
+    """We remove the last finalizer: an event of the deletion that led to it may still be on its way."""
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.record_write(obj(7, leaving=True))
+    told.table.record_delete("a")
+    told.table.seen(obj(6, leaving=True))
+    told.table.seen(obj(7, leaving=True))
+    assert told.known == {}
+
+
 def test_a_deletion_of_an_object_that_was_replaced_meanwhile_removes_nothing() -> None:
     told = Told()
     told.table.seen(obj(5, uid="new"))

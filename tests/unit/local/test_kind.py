@@ -1,4 +1,6 @@
-"""The driver `kind` and its store: which commands they give. No engine is needed: programs of these names note them.
+"""The driver `kind` and its store: which commands they give.
+
+No engine is needed: programs of these names note them.
 
 They answer as `docker` and `kind` do, by what was created before.
 """
@@ -11,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local.environment import bring_up
-from glovebox.local.errors import LocalError
-from glovebox.local.image_build import TRAINER
-from glovebox.local.images import write_image
-from glovebox.local.kind import Kind
-from glovebox.local.paths import StateDir
-from glovebox.local.ports import choose_ports
-from glovebox.local.progress import Silent
-from glovebox.local.seaweedfs_config import PORTS, Configuration
-from glovebox.local.store_container import StoreContainer
+from glovebox_local.environment import bring_up
+from glovebox_local.errors import LocalError
+from glovebox_local.image_build import TRAINER
+from glovebox_local.images import write_image
+from glovebox_local.kind import Kind
+from glovebox_local.paths import StateDir
+from glovebox_local.ports import choose_ports
+from glovebox_local.progress import Silent
+from glovebox_local.seaweedfs_config import PORTS, Configuration
+from glovebox_local.store_container import StoreContainer
 
 KIND = """#!/bin/sh
 echo "kind $*" >> "$NOTED"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from glovebox.local.errors import LocalError
-from glovebox.local.kubeconfig import extract_context
+from glovebox_local.errors import LocalError
+from glovebox_local.kubeconfig import extract_context
 
 if TYPE_CHECKING:
     from pathlib import Path

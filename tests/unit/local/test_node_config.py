@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from glovebox.local import packages
-from glovebox.local.cluster_services import render_services
-from glovebox.local.errors import LocalError
-from glovebox.local.gateway import MAX_NODES, POD_CIDR, node_ip, pod_cidr
-from glovebox.local.images import read_digests, write_image
-from glovebox.local.node_config import (
+from glovebox_local import packages
+from glovebox_local.cluster_services import render_services
+from glovebox_local.errors import LocalError
+from glovebox_local.gateway import MAX_NODES, POD_CIDR, node_ip, pod_cidr
+from glovebox_local.images import read_digests, write_image
+from glovebox_local.node_config import (
     DNS_IP,
     agent_command,
     cni_config,
@@ -23,7 +23,7 @@ from glovebox.local.node_config import (
     kubelet_config,
     proxy_config,
 )
-from glovebox.local.packages import PACKAGES, Package, missing_packages, node_obstacle
+from glovebox_local.packages import PACKAGES, Package, missing_packages, node_obstacle
 
 if TYPE_CHECKING:
     from pathlib import Path

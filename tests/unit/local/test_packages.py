@@ -1,4 +1,7 @@
-"""Why a node cannot run here: one sentence, with the cure; and packages that are brought without starting anything."""
+"""Why a node cannot run here: one sentence, with the cure.
+
+And packages that are brought without starting anything.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from glovebox.cli.main import app
-from glovebox.local import packages
-from glovebox.local.errors import LocalError
-from glovebox.local.packages import PACKAGES, Package, demand_node, install_packages, node_obstacle
-from glovebox.local.progress import Silent
+from glovebox_local import packages
+from glovebox_local.errors import LocalError
+from glovebox_local.packages import PACKAGES, Package, demand_node, install_packages, node_obstacle
+from glovebox_local.progress import Silent
 
 NOWHERE = Package("no-such-package", "no-such-program", "is not there")
 
@@ -62,7 +65,7 @@ def test_a_root_that_may_make_no_namespaces_is_told_apart(monkeypatch: pytest.Mo
     finally:
         packages._namespace_obstacle.cache_clear()
     if not Path("/sys/kernel/btf/vmlinux").exists():
-        pytest.skip("this kernel has no BTF, which is found first")
+        pytest.skip("NOT TESTED: this kernel has no BTF, which is found first")
     assert obstacle
     assert "this machine refuses them" in obstacle
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.errors import LocalError
-from glovebox.local.part import Part, PartSpec
+from glovebox_local.errors import LocalError
+from glovebox_local.part import Part, PartSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

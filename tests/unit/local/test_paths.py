@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local.errors import LocalError
-from glovebox.local.paths import StateDir, cache_dir, state_root, write_private
+from glovebox_local.errors import LocalError
+from glovebox_local.paths import StateDir, cache_dir, state_root, write_private
 
 
 @pytest.mark.parametrize("name", ["local", "a", "team-1", "a" * 32])

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from glovebox.local.errors import LocalError
-from glovebox.local.ports import LOOPBACK, choose_ports, is_free
+from glovebox_local.errors import LocalError
+from glovebox_local.ports import LOOPBACK, choose_ports, is_free
 
 
 def test_every_name_gets_a_port_of_its_own() -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.local.errors import LocalError
-from glovebox.local.processes import ProcessRecord, deferred_signals, end_processes, start_program
+from glovebox_local.errors import LocalError
+from glovebox_local.processes import ProcessRecord, deferred_signals, end_processes, start_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_a_tied_program_is_refused_outside_the_main_thread(tmp_path: Path) -> No
 def test_a_tied_program_dies_with_its_parent_even_by_kill_9(tmp_path: Path) -> None:
     parent_program = (
         "import sys, time, pathlib\n"
-        "from glovebox.local.processes import start_program\n"
+        "from glovebox_local.processes import start_program\n"
         "child = start_program(['sleep', '60'], log=pathlib.Path(sys.argv[1]), tied=True)\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local import programs, toolchain
-from glovebox.local.programs import ETCD, HELM, KUBERNETES, Program, program_key
-from glovebox.local.toolchain import find_toolchain, parse_version
+from glovebox_local import programs, toolchain
+from glovebox_local.programs import ETCD, HELM, KUBERNETES, Program, program_key
+from glovebox_local.toolchain import find_toolchain, parse_version
 
 GO = "go1.26.6"
 
@@ -112,3 +112,33 @@ def test_the_machines_go_is_used_only_when_it_is_new_enough(
     assert found.packaged is packaged, reason
     assert found.version == (f"go{toolchain.PACKAGED_GO}" if packaged else version)
     assert not (tmp_path / "cache").exists(), "looking must not fetch"
+
+
+ONE = Program(name="one", package=".", seconds=100)
+TWO = Program(name="two", package=".", seconds=300)
+
+
+@pytest.mark.parametrize(
+    ("done", "spent", "later", "left", "reason"),
+    [
+        (0.0, 0.0, (), 100, "nothing is known yet: what it cost elsewhere"),
+        (0.05, 50.0, (TWO,), 395, "too early to tell how fast the machine is"),
+        (0.5, 50.0, (), 50, "as fast as where it was measured"),
+        (0.5, 50.0, (TWO,), 350, "what comes later counts"),
+        (0.5, 100.0, (TWO,), 700, "half as fast, and so will be what comes later"),
+        (0.5, 1.0, (TWO,), 35, "a cache had it: no less than a tenth is promised"),
+        (1.0, 100.0, (), 0, "done"),
+    ],
+)
+def test_what_is_left_follows_from_how_fast_it_goes(
+    done: float, spent: float, later: tuple[Program, ...], left: float, reason: str
+) -> None:
+    assert programs.compute_left(ONE, later, done=done, spent=spent) == pytest.approx(left), reason
+
+
+def test_a_build_says_how_much_of_all_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    now = iter([0.0, 60.0])
+    monkeypatch.setattr("glovebox_local.programs.time.monotonic", lambda: next(now))
+    programs._Counter(ONE, (TWO,), told.append).count(50, 100)
+    assert told == ["50 of at most 100 packages compiled, about 7 min left with two"]

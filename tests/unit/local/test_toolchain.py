@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.local import toolchain
+from glovebox_local import toolchain
 
 
 def test_a_machine_without_uv_on_its_path_uses_the_one_that_make_brought(

@@ -7,7 +7,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from glovebox.kube.resources import Key, Resources
+from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.store import Change
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import MOST_OBJECT_SERIES, StateCollector
 from glovebox.metrics.tally import StateTally
@@ -37,7 +38,14 @@ def experiment(name: str, ready: str = "True", **status: Any) -> dict[str, Any]:
 
 def cache() -> tuple[Resources, StateTally[Key]]:
     tally: StateTally[Key] = StateTally()
-    return Resources(tally), tally
+
+    def changed(change: Change[Key, Stored]) -> None:
+        if change.after is not None:
+            tally.upsert(change.key, change.after.obj)
+        else:
+            tally.delete(change.key)
+
+    return Resources(changed), tally
 
 
 def scrape(

@@ -7,6 +7,8 @@ either the record is there and everything later starts from it, or nothing was c
 
 from __future__ import annotations
 
+from typing import Final
+
 from glovebox.api import reasons
 from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.controllers.experiment.resolve import Resolved
@@ -16,6 +18,9 @@ from glovebox.desired.plan import Plan, desired_objects
 from glovebox.errors import InvalidInput
 from glovebox.status.experiment import compute_bound_status
 from glovebox.status.outcome import Outcome, done
+
+# Plans are some ten kilobytes each.
+_REMEMBERED: Final = 256
 
 
 async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -61,7 +66,30 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 def render_plan(scope: Scope, resolved: Resolved) -> Plan:
-    """Return everything that must exist for this experiment."""
+    """Return everything that must exist for this experiment; remembered by what it is rendered from."""
+    plans, key = scope.ports.plans, (scope.experiment.uid, *_versions(scope, resolved))
+    plan = plans.pop(key, None) or _render(scope, resolved)
+    plans[key] = plan  # the newest are last
+    while len(plans) > _REMEMBERED:
+        del plans[next(iter(plans))]
+    return plan
+
+
+def _versions(scope: Scope, resolved: Resolved) -> tuple[object, ...]:
+    experiment = scope.experiment
+    return (
+        experiment.metadata.generation,
+        scope.state,
+        scope.namespace,
+        experiment.status.digest,
+        experiment.status.platform_image or scope.ports.settings.image,
+        resolved.platform_text,
+        resolved.bound,
+        tuple(item.document is None for item in resolved.inputs),
+    )
+
+
+def _render(scope: Scope, resolved: Resolved) -> Plan:
     status = scope.experiment.status
     image = status.platform_image if status.digest else scope.ports.settings.image
     return desired_objects(

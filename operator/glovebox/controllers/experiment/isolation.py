@@ -45,7 +45,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         # The labels that keep such pods out were off for a while.
         await remove_intruders(scope, plan)
         scope.ports.gaps.discard(scope.key)
-    return done(True, applied=applied)
+    return done(applied=applied)
 
 
 async def ensure_all(

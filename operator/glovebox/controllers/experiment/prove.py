@@ -7,6 +7,7 @@ the policies it was reached on, and only while none of them differs.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -50,10 +51,8 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     key = ObjectKey(JOB.kind, scope.namespace, names.PROBE_JOB)
     record: IsolationStatus | None = None
     if recorded is not None and recorded.job_uid:
-        try:
+        with suppress(Conflict):  # another Job has the name by now; the recorded one is gone
             await scope.ports.writer.delete(JOB, key, uid=recorded.job_uid)
-        except Conflict:
-            pass  # another Job has the name by now; the recorded one is gone
         record = recorded = recorded.model_copy(update={"job_uid": ""})
     finding = _finding(outcomes, recorded, plan, profile)
     if plan.probe is None:

@@ -72,6 +72,7 @@ SEAL_FIRST: Final = (
     Phase("bind", bind, needs=("resolve",)),
     Phase("seal", ensure_seal, needs=("bind",)),
 )
+_CATCH_UP_SECONDS: Final = 0.02
 # A request hangs for half a minute at most; a phase that takes longer than this is cut.
 _PHASE_SECONDS: Final = 300.0
 
@@ -86,6 +87,10 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, obj, Outcomes(resolve=of_error(invalid_spec(error))))
     scope = Scope(ports, obj, experiment, ports.now())
     ports.children.claim(scope.namespace, str(scope.key))
+    ports.namespaces[scope.key] = scope.namespace
+    if not ports.children.caught_up(scope.namespace):
+        # What is known may be older than our own last write: nothing is decided on that.
+        return Look(obj, None, retry_seconds=_CATCH_UP_SECONDS)
     if experiment.spec.suspend:
         return _look(ports, obj, Outcomes(), suspended=True)
     try:
@@ -109,9 +114,9 @@ async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Ou
         if outcome.obj is not None:
             scope = scope.with_obj(outcome.obj)
         resolved = outcomes.facts("resolve", Resolved)
-        if phase.name == "bind" and outcome.is_done and resolved is not None:
-            if scope.experiment.status.provisioned is None:
-                prefetch_credentials(scope, resolved)
+        is_new = scope.experiment.status.provisioned is None
+        if phase.name == "bind" and outcome.is_done and resolved is not None and is_new:
+            prefetch_credentials(scope, resolved)
     return scope, outcomes
 
 
@@ -124,6 +129,9 @@ async def _run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
         outcome = of_error(error)
         if outcome.reason == reasons.INTERNAL_ERROR and not isinstance(error, InvalidInput):
             log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
+    if outcome.reason == reasons.STORE_CREDENTIALS_REFUSED:
+        # The keys of a store may have been rotated: the next look reads them again.
+        scope.ports.store_credentials.clear()
     if outcome.is_failed:
         return outcome.with_failure(*failures.note(scope.key, phase.name))
     failures.clear(scope.key, phase.name)
@@ -142,13 +150,13 @@ def _look(
     )
     status = compute_status(seen)
     key = Key.of(obj)
+    retries = [one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None]
+    if status.get("provisioned") != (obj.get("status") or {}).get("provisioned"):
+        retries.append(0.0)  # runs and the isolation check wait for nothing but this record
     return Look(
         obj=obj,
         status=status,
-        retry_seconds=min(
-            (one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None),
-            default=None,
-        ),
+        retry_seconds=min(retries, default=None),
         error=next((one.error for one in outcomes.values() if one.is_failed), None),
         after=lambda: report.report(ports, key, obj, status, outcomes),
     )
@@ -162,45 +170,46 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Seal what was begun, then do what the deletion policy says. Nothing of it needs a valid spec."""
     if names.FINALIZER not in (obj["metadata"].get("finalizers") or ()):
         return Look(obj=obj, status=None)
-    outcomes = Outcomes()
     retiring = Retiring.of(obj)
     try:
-        if ports.now() < retiring.deleted + SEAL_WAIT:
-            sealing = await _seal_first(ports, retiring, obj)
-            if sealing is not None:
-                outcomes = sealing
-                if not outcomes.is_done("seal"):
-                    return _look(ports, obj, outcomes)
-                look = _look(ports, obj, outcomes)
-                if look.status != obj.get("status"):
-                    # The seal is recorded before anything is let go.
-                    return look
-        outcomes["retire"] = await retire(ports, retiring, obj)
+        outcomes = await _end(ports, retiring, obj)
     except Conflict as error:
-        return Look(obj=obj, status=None, error=error, retry_seconds=0.05)
+        return Look(obj=obj, status=None, error=error)
     except Exception as error:
         outcome = of_error(error)
         if outcome.reason == reasons.INTERNAL_ERROR:
             log.exception("a bug: deletion failed unexpectedly")
         failing = ports.failures.note(retiring.key, "retire")
-        outcomes["retire"] = outcome.with_failure(*failing)
-        return _look(ports, obj, outcomes)
+        return _look(ports, obj, Outcomes(retire=outcome.with_failure(*failing)))
     ports.failures.clear(retiring.key, "retire")
-    if outcomes["retire"].is_done:
-        return Look(obj=obj, status=None)
-    return _look(ports, obj, outcomes)
+    if not outcomes.is_done("retire"):
+        return _look(ports, obj, outcomes)
+    ports.namespaces.pop(retiring.key, None)
+    return Look(obj=obj, status=None)
 
 
-async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes | None:
-    """Seal the results of a run that was begun; None when there is nothing to seal."""
+async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+    """Return the outcomes of sealing and retiring; `retire` is missing while the seal is not recorded."""
+    outcomes = Outcomes()
+    if ports.now() < retiring.deleted + SEAL_WAIT:
+        outcomes = await _seal_first(ports, retiring, obj)
+        # The seal is recorded before anything is let go.
+        if outcomes and not (obj.get("status") or {}).get("seal"):
+            return outcomes
+    outcomes["retire"] = await retire(ports, retiring, obj)
+    return outcomes
+
+
+async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+    """Seal the results of a run that was begun; nothing is reported when there is nothing to seal."""
     try:
         experiment = Experiment.model_validate(obj)
     except ValidationError:
         log.warning("an Experiment that cannot be read is deleted without a seal")
-        return None
+        return Outcomes()
     status = experiment.status
     if status.run is None or status.seal is not None or not status.digest:
-        return None
+        return Outcomes()
     scope = Scope(ports, obj, experiment, ports.now())
     if status.run.completion_time is None or status.state != names.STATE_SEALED:
         await close(ports, retiring)
@@ -210,6 +219,9 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of an Experiment that is gone; its namespace was released when it was retired."""
+    if ports.namespaces.pop(key, None) is not None:
+        # It went without passing by `retire`: somebody took the finalizer off.
+        ports.suspect_orphans()
     ports.drifting.pop(key, None)
     ports.woken.pop(key, None)
     ports.gaps.discard(key)

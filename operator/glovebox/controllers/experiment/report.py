@@ -15,6 +15,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.desired.drift import Applied, Drift
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import RunFacts, SealFacts
+from glovebox.status.kstatus import condition_of
 
 log = structlog.get_logger(__name__)
 _RESULTS: Final = {
@@ -54,6 +55,34 @@ def report(
     if seal is not None and seal.record is not None:
         message = _message_of(status, types.SEALED)
         ports.events.normal(obj, reasons.SEALED, message, action="Seal")
+        if not (before.get("run") or {}).get("completionTime") and before.get("run"):
+            left = "the Experiment was deleted before its run ended; what was there was sealed"
+            ports.events.warning(obj, reasons.ABANDONED, left, action="Seal")
+    _report_references(ports, obj, before, status)
+
+
+# What is bound goes on as it was; that it changed outside is news all the same.
+_NEWS: Final = {
+    reasons.PROFILE_CHANGED: types.PLATFORM_CHANGED,
+    reasons.PROFILE_DELETED: types.PLATFORM_CHANGED,
+    reasons.STORE_CHANGED: types.PLATFORM_CHANGED,
+    reasons.STORE_DELETED: types.PLATFORM_CHANGED,
+    reasons.PIN_DELETED: types.INPUTS_VERIFIED,
+}
+_EDITS: Final = frozenset({reasons.PROFILE_CHANGED, reasons.STORE_CHANGED})
+
+
+def _report_references(
+    ports: Ports, obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    for condition in (types.PLATFORM_CHANGED, types.INPUTS_VERIFIED):
+        now, was = condition_of(after, condition), condition_of(before, condition)
+        if now is None or _NEWS.get(now["reason"]) != condition:
+            continue
+        if was is not None and was["reason"] == now["reason"]:
+            continue
+        post = ports.events.normal if now["reason"] in _EDITS else ports.events.warning
+        post(obj, now["reason"], now["message"], action="Compare")
 
 
 def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[Applied]) -> None:

@@ -16,6 +16,7 @@ Experiment's own is never touched. Everything here acts on live reads, and needs
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -123,10 +124,8 @@ async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) 
     if retiring.policy == "Delete":
         if not live["metadata"].get("deletionTimestamp"):
             key = ObjectKey(NAMESPACE.kind, namespace, namespace)
-            try:
+            with suppress(Conflict):  # changed between reading and deleting: look again
                 await ports.writer.delete(NAMESPACE, key, uid=live["metadata"]["uid"])
-            except Conflict:
-                pass  # changed between reading and deleting: look again
         blockers = _blockers(live)
         message = f"namespace `{namespace}` is being deleted"
         return waiting(

@@ -10,6 +10,9 @@ A run that has begun is followed whatever becomes of everything else; only the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
@@ -25,7 +28,9 @@ from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import job_ended, job_lost, why_waiting
 
 
-async def follow_run(scope: Scope, outcomes: Outcomes) -> Outcome:
+async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
+    scope: Scope, outcomes: Outcomes
+) -> Outcome:
     """Start the run when everything is ready for it, and record how far it is.
 
     Raises:
@@ -37,28 +42,34 @@ async def follow_run(scope: Scope, outcomes: Outcomes) -> Outcome:
     recorded = scope.experiment.status.run
     if recorded is not None and recorded.completion_time is not None:
         return done(RunFacts(requested=True, run=recorded))
-    ports, namespace = scope.ports, scope.namespace
-    try:
-        live = await ports.reader.get(JOB, namespace, names.RUN_JOB)
-    except NotFound:
-        live = None
-    started = False
-    if live is None and recorded is not None and recorded.job_uid:
+    live = await _job(scope)
+    if live is not None:
+        return await _follow(scope, live, started=False)
+    if recorded is not None and recorded.job_uid:
         return _ended(scope, job_lost(recorded, scope.now, stopped=not scope.is_open))
-    if live is None and not scope.is_open:
+    if not scope.is_open:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
-    if live is None:
-        why = _why_not_yet(scope, outcomes)
-        if why:
-            return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))
-        job = outcomes.need("bind", Plan).run
-        if job is None:
-            raise LookupError("a run is declared, and the plan holds none")
-        live = await ports.writer.create_once(JOB, job)  # another replica may have been first
-        started = True
-        ports.metrics.runs.labels("started").inc()
-    pods = await pods_of(ports, namespace, live["metadata"]["uid"])
+    why = _why_not_yet(outcomes)
+    if why:
+        return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))
+    job = outcomes.need("bind", Plan).run
+    if job is None:
+        raise LookupError("a run is declared, and the plan holds none")
+    live = await scope.ports.writer.create_once(JOB, job)  # another replica may have been first
+    scope.ports.metrics.runs.labels("started").inc()
+    return await _follow(scope, live, started=True)
+
+
+async def _job(scope: Scope) -> dict[str, Any] | None:
+    try:
+        return await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
+    except NotFound:
+        return None
+
+
+async def _follow(scope: Scope, live: Mapping[str, Any], *, started: bool) -> Outcome:
+    pods = await pods_of(scope.ports, scope.namespace, live["metadata"]["uid"])
     run = job_ended(live, pods)
     if run.completion_time is not None:
         return _ended(scope, run)
@@ -72,7 +83,7 @@ def _ended(scope: Scope, run: RunStatus) -> Outcome:
     return done(RunFacts(requested=True, run=run, ended=True), retry_seconds=0.0)
 
 
-def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
+def _why_not_yet(outcomes: Outcomes) -> str:
     """Return what the start of the run waits for, or an empty text."""
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None or not found.latched:

@@ -8,6 +8,8 @@ again is a finding in the statement, and never a reason to wait.
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,29 +21,27 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.signing_key import signing_key
 from glovebox.controllers.store_connections import open_store
-from glovebox.data.digest import canonical_json
-from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.plan import Plan
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
-from glovebox.evidence.artifacts import Artifact, list_digest
-from glovebox.evidence.envelope import key_id, sign
-from glovebox.evidence.statement import SealedInput, SealInputs, statement
-from glovebox.kube.kinds import DATASET_PIN, POD
+from glovebox.evidence.envelope import sign
+from glovebox.evidence.statement import SealedInput, SealInputs
+from glovebox.kube.kinds import POD
 from glovebox.status.builder import counted, format_time
 from glovebox.status.experiment_facts import RunFacts, SealFacts
-from glovebox.status.findings import describe
 from glovebox.status.outcome import Outcome, done, of_error, waiting
-from glovebox.store.connection import Store
-from glovebox.store.pins import ManifestLocation, verify_pin
-from glovebox.store.sealing import Sealed, seal_artifacts, seal_folder
+from glovebox.store.pins import ManifestLocation
+from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource
 from glovebox.tasks.context import TaskContext
+from glovebox.tasks.seal import SEAL, SealedDataset, SealRequest, SealResult, seal_experiment
 
 _NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"
 _LOOK_AGAIN_SECONDS: Final = 1.0
 # A pod on a node that died never says that it ended. The seal is made all the same, and says so.
 PODS_WAIT: Final = timedelta(minutes=10)
+# So long a store of inputs may be away before that is a finding of the seal.
+INPUTS_WAIT: Final = timedelta(minutes=15)
 WORK_CLASS: Final = "seal"
 
 
@@ -63,7 +63,8 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
     run = run_facts.run if run_facts is not None else scope.experiment.status.run
     # What still runs may still write: the list would not be the last word.
     running = await _running(scope)
-    if running and not _waited_long_enough(scope, run):
+    ended = _ended(scope, run)
+    if running and (ended is None or scope.now <= ended + PODS_WAIT):
         return waiting(
             reasons.SEALING,
             f"{counted(len(running), 'pod')} still to end ({running[0]}); then the results are"
@@ -77,40 +78,35 @@ async def _seal(
     scope: Scope, outcomes: Outcomes, run: RunStatus | None, running: list[str]
 ) -> Outcome:
     ports, experiment = scope.ports, scope.experiment
-    doubts = tuple(f"pod `{name}` had not ended when the seal was made" for name in running)
-    key = await signing_key(ports)
     resolved, plan = outcomes.need("resolve", Resolved), outcomes.need("bind", Plan)
-    connection = await open_store(ports, resolved.platform.store)
-    inputs = [
-        (item, await open_store(ports, store))
-        for item in resolved.datasets
-        for store in resolved.platform.input_stores
-        if store.name == item.store
-    ]
-    bucket = resolved.platform.store.spec.artifacts.bucket
+    key = await signing_key(ports)
+    store = resolved.platform.store
+    bucket = store.spec.artifacts.bucket
     prefix = names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid)
+    doubts = tuple(f"pod `{name}` had not ended when the seal was made" for name in running)
     facts = _statement_facts(scope, resolved, plan, run, f"s3://{bucket}/{prefix}")
+    ended = _ended(scope, run)
+    request = SealRequest(
+        uid=experiment.uid,
+        store=await open_store(ports, store),
+        bucket=bucket,
+        prefix=prefix,
+        folder=seal_folder(experiment.uid),
+        snapshot=plan.snapshot.encode(),
+        about=replace(facts, findings=doubts),
+        inputs=await _datasets(scope, resolved),
+        signer=functools.partial(sign, key=key),
+        locked=store.spec.artifacts.worm == "Required",
+        patient_until=ended + INPUTS_WAIT if ended is not None else None,
+    )
 
-    def signing(artifacts: list[Artifact], raw: bytes) -> bytes:
-        return sign(canonical_json(statement(facts, artifacts, list_digest(raw))), key)
-
-    async def start(context: TaskContext) -> tuple[Sealed, tuple[str, ...]]:
-        del context
-        found = [await _verified_again(item, store) for item, store in inputs]
+    async def start(context: TaskContext) -> SealResult:
         async with ports.metrics.on_store("seal"):
-            sealed = await seal_artifacts(
-                connection,
-                bucket=bucket,
-                prefix=prefix,
-                folder=seal_folder(experiment.uid),
-                snapshot=plan.snapshot.encode(),
-                signing=signing,
-            )
-        return sealed, (*(finding for finding in found if finding), *doubts)
+            return await seal_experiment(context, request, now=ports.now)
 
     task = ports.tasks.ensure(
-        TaskKey(scope.key, experiment.uid, "seal"),
-        plan.digest,
+        TaskKey(scope.key, experiment.uid, SEAL),
+        request.basis,
         start,
         tenant=experiment.namespace,
         work_class=WORK_CLASS,
@@ -119,32 +115,55 @@ async def _seal(
         ports.metrics.seals.labels("error").inc()
         return of_error(task.error)
     if task.result is None:
-        return waiting(
-            reasons.SEALING, "the results are being listed, hashed and signed", retry_seconds=10.0
-        )
+        return waiting(reasons.SEALING, "the results are being listed, hashed and signed")
     ports.metrics.seals.labels("success").inc()
-    ports.tasks.forget(experiment.uid)
-    sealed, found = task.result
-    findings = (*found, *sealed.findings)
+    return _sealed(task.result)
+
+
+def _sealed(result: SealResult) -> Outcome:
     record: dict[str, Any] = {
-        "uri": sealed.uri,
-        "attestationVersion": sealed.version_id,
-        "manifestDigest": sealed.list_digest,
-        "objects": sealed.versions,
-        "bytes": sealed.bytes,
-        "retainUntilTime": sealed.retain_until_time or None,
-        "keyId": key_id(key.public_key()),
-        "sealedTime": format_time(scope.now),
-        "findings": [finding[:1024] for finding in findings[:16]],
+        "uri": result.uri,
+        "attestationVersion": result.attestation_version,
+        "manifestDigest": result.list_digest,
+        "objects": result.versions,
+        "bytes": result.bytes,
+        "retainUntilTime": result.retain_until_time or None,
+        "keyId": result.key_id,
+        "sealedTime": result.sealed_time,
+        "findings": list(result.findings),
     }
     record = {name: value for name, value in record.items() if value not in (None, [])}
-    return done(SealFacts(record, sealed.versions, sealed.bytes, findings))
+    return done(SealFacts(record, result.versions, result.bytes, result.findings))
 
 
-def _waited_long_enough(scope: Scope, run: RunStatus | None) -> bool:
+async def _datasets(scope: Scope, resolved: Resolved) -> tuple[SealedDataset, ...]:
+    """Return the datasets that are verified once more, from what was bound."""
+    stores = {store.name: store for store in resolved.platform.input_stores}
+    found = []
+    for item in resolved.datasets:
+        store = stores.get(item.store)
+        if item.manifest is None or store is None:
+            found.append(SealedDataset(item.name, lost="its store was not bound"))
+            continue
+        manifest = ManifestLocation(**item.manifest.model_dump(), bytes=0)
+        source: PrefixSource | ManifestSource = (
+            PrefixSource(item.bucket, item.prefix)
+            if item.bucket
+            else ManifestSource(manifest.bucket, manifest.key, manifest.version_id)
+        )
+        try:
+            connection = await open_store(scope.ports, store)
+        except GloveboxError as error:
+            found.append(SealedDataset(item.name, lost=error.message))
+            continue
+        found.append(SealedDataset(item.name, connection, source, manifest))
+    return tuple(found)
+
+
+def _ended(scope: Scope, run: RunStatus | None) -> datetime | None:
+    """Return since when the results wait for their seal."""
     ended = run.completion_time if run is not None else None
-    since = ended or scope.experiment.metadata.deletion_timestamp
-    return since is not None and scope.now > since + PODS_WAIT
+    return ended or scope.experiment.metadata.deletion_timestamp
 
 
 async def _running(scope: Scope) -> list[str]:
@@ -155,23 +174,6 @@ async def _running(scope: Scope) -> list[str]:
     ):
         found += [item["metadata"]["name"] for item in page.get("items") or ()]
     return found
-
-
-async def _verified_again(item: ResolvedInput, store: Store) -> str:
-    """Ask the store for every pinned version of an input once more; return what is wrong with it."""
-    if item.kind != DATASET_PIN.kind or item.manifest is None:
-        return ""
-    manifest = ManifestLocation(**item.manifest.model_dump(), bytes=0)
-    source: PrefixSource | ManifestSource = (
-        PrefixSource(item.bucket, item.prefix)
-        if item.bucket
-        else ManifestSource(manifest.bucket, manifest.key, manifest.version_id)
-    )
-    try:
-        findings = await verify_pin(store, source, manifest)
-    except GloveboxError as error:
-        return f"input `{item.name}`: it could not be verified again: {error.message}"
-    return "" if findings.intact else f"input `{item.name}`: {describe(findings)[1]}"
 
 
 def _statement_facts(

@@ -179,6 +179,18 @@ class Scene:
                     f" {head.get('ObjectLockRetainUntilDate')}"
                 )
 
+    def markers(self) -> set[tuple[str, str]]:
+        """Return the delete markers over what was recorded: they hide it from who reads without a version."""
+        # Over the covered one the administrator lays markers, as a part of attacks.
+        recorded = {each.key for each in self.recorded if not each.key.endswith("covered.bin")}
+        pages = self.admin.get_paginator("list_object_versions").paginate(Bucket=self.bucket)
+        return {
+            (marker["Key"], marker["VersionId"])
+            for page in pages
+            for marker in page.get("DeleteMarkers", [])
+            if marker["Key"] in recorded
+        }
+
     def _lost_upload(self) -> Iterator[str]:
         parts = self.neighbour.list_parts(
             Bucket=self.bucket, Key=self.pending, UploadId=self.upload_id
@@ -261,5 +273,7 @@ def status(call: Callable[[], Any]) -> int:
     except ClientError as error:
         return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
     if answer.get("Errors"):
+        if answer.get("Deleted"):
+            return 207  # some of the batch went
         return 403 if {error["Code"] for error in answer["Errors"]} == {"AccessDenied"} else 400
     return int(answer["ResponseMetadata"]["HTTPStatusCode"])

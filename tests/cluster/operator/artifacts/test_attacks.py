@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from cluster.operator.artifacts.by_administrators import BY_ADMINISTRATORS, Admi
 from cluster.operator.artifacts.on_own_artifacts import ON_OWN_ARTIFACTS
 from cluster.operator.artifacts.on_the_neighbour import ON_THE_NEIGHBOUR
 from cluster.operator.artifacts.on_the_store import ON_THE_STORE
-from cluster.operator.artifacts.scene import Attack, Scene
+from cluster.operator.artifacts.scene import Attack, Scene, status
 
 ATTACKS = (*ON_OWN_ARTIFACTS, *ON_THE_NEIGHBOUR, *ON_THE_STORE)
 ADMINISTRATORS = ("operator", "admin")
@@ -53,12 +54,29 @@ def test_what_is_lost_would_be_told(scene: Scene) -> None:
     assert len(replace(scene, recorded=lies).lost()) == len(lies)
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param({"Errors": [{"Code": "AccessDenied"}]}, 403, id="every key was refused"),
+        pytest.param(
+            {"Errors": [{"Code": "AccessDenied"}], "Deleted": [{"Key": "a"}]}, 207, id="one went"
+        ),
+        pytest.param({"Errors": [{"Code": "InternalError"}]}, 400, id="nothing was refused"),
+    ],
+)
+def test_a_batch_of_which_some_went_is_no_refusal(answer: dict[str, Any], expected: int) -> None:
+    whole = {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
+    assert status(lambda: whole) == expected
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_a_run_destroys_nothing_and_reaches_nothing_that_is_not_its_own(
     scene: Scene, attack: Attack
 ) -> None:
+    markers = scene.markers()
     assert attack.make(scene) == attack.answer, attack.why
     assert scene.lost() == []
+    assert scene.markers() == markers, "nor does it hide anything"
     assert scene.still_writes()
 
 

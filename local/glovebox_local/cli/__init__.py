@@ -1,0 +1,1 @@
+"""The commands `glovebox local` and `glovebox demo`, plugged into the operator's `glovebox`."""

@@ -1,0 +1,111 @@
+"""Every Event that the operator posts: reason, type, and when; becomes `docs/reference/events.md`.
+
+A test compares this table with the calls in the code. The meaning and the cure of a reason are in
+`glovebox.api.reasons`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from glovebox.api import reasons
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """One kind of Event.
+
+    Attributes:
+        reason: The reason word.
+        severity: The Event's type.
+        regarding: The kind of object that `kubectl describe` shows it on.
+        when: When it is posted.
+    """
+
+    reason: str
+    severity: Literal["Normal", "Warning"]
+    regarding: str
+    when: str
+
+
+EVENTS: Final = (
+    EventEntry(
+        reasons.PROVISIONED,
+        "Normal",
+        "Experiment",
+        "once, when every isolation object and the access were seen in place",
+    ),
+    EventEntry(reasons.RUN_STARTED, "Normal", "Experiment", "once, when the run's Job was created"),
+    EventEntry(
+        reasons.RUN_SUCCEEDED, "Normal", "Experiment", "once, when the run ended with exit code 0"
+    ),
+    *(
+        EventEntry(reason, "Warning", "Experiment", f"once, when the run is over: {why}")
+        for reason, why in (
+            (reasons.RUN_FAILED, "the program failed; the note has the exit code"),
+            (reasons.DEADLINE_EXCEEDED, "it took longer than its deadline"),
+            (reasons.INPUTS_REFUSED, "its inputs were not the pinned ones"),
+            (reasons.RUN_LOST, "its Job was deleted"),
+            (reasons.RUN_STOPPED, "it was stopped on request"),
+        )
+    ),
+    EventEntry(
+        reasons.SEALED, "Normal", "Experiment", "once, when the results were listed and signed"
+    ),
+    EventEntry(
+        reasons.ABANDONED,
+        "Warning",
+        "Experiment",
+        "when an Experiment is deleted before its run ended, and what was there was sealed",
+    ),
+    EventEntry(
+        reasons.PROFILE_CHANGED,
+        "Normal",
+        "Experiment",
+        "when the bound IsolationProfile was edited",
+    ),
+    EventEntry(
+        reasons.PROFILE_DELETED,
+        "Warning",
+        "Experiment",
+        "when the bound IsolationProfile was deleted",
+    ),
+    EventEntry(
+        reasons.STORE_CHANGED, "Normal", "Experiment", "when a bound ObjectStore was edited"
+    ),
+    EventEntry(
+        reasons.STORE_DELETED, "Warning", "Experiment", "when a bound ObjectStore was deleted"
+    ),
+    EventEntry(reasons.PIN_DELETED, "Warning", "Experiment", "when a bound pin was deleted"),
+    EventEntry(
+        reasons.DRIFT_REPAIRED,
+        "Warning",
+        "Experiment",
+        "when an object that somebody changed, deleted or added was restored",
+    ),
+    EventEntry(
+        reasons.DRIFT_DETECTED,
+        "Warning",
+        "Experiment",
+        "when an object differs and the drift policy of its kind is `Alert`",
+    ),
+    EventEntry(
+        reasons.WRITER_FIGHT,
+        "Warning",
+        "Experiment",
+        "when another writer changes an object back again and again",
+    ),
+    EventEntry(
+        reasons.PODS_REMOVED,
+        "Warning",
+        "Experiment",
+        "when pods that were admitted during such a gap were removed",
+    ),
+    EventEntry(
+        reasons.ORPHAN_FOUND,
+        "Warning",
+        "Namespace",
+        "when a namespace of an Experiment that no longer exists was found and closed",
+    ),
+)

@@ -1,0 +1,160 @@
+"""The reference of metrics: `python -m glovebox.metrics.reference_docs [--check]`.
+
+Name, type, labels and help are read from the collectors themselves; what a person should make of a
+metric is in the table here. A test refuses a metric without an entry.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from glovebox.api import generated
+from glovebox.metrics import engine, state
+from glovebox.metrics.tally import StateTally
+
+_MODULE: Final = "glovebox.metrics.reference_docs"
+_INTRODUCTION: Final = f"""\
+<!-- Made by `python -m {_MODULE}` from the collectors. Do not edit. -->
+# Metrics
+
+The operator serves Prometheus metrics at `/metrics` on its health port; the chart brings a
+ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list, but for
+`glovebox_object_unhealthy`, which is cut at {state.MOST_OBJECT_SERIES} series. A histogram has the
+usual `_bucket`, `_sum` and `_count`. `reason` is a word of the [conditions page](conditions.md).
+"""
+
+# What to make of each metric, by name.
+WATCH: Final = {
+    "glovebox_build": "Join it to see which version an instance runs.",
+    "glovebox_objects": "`status=Failed` above 0: somebody has to act. See the objects' conditions.",
+    "glovebox_objects_unobserved": "Above 0 for minutes: the operator lags, or does not see a kind.",
+    "glovebox_object_unhealthy": "Lists what is behind `glovebox_objects`, with the reason.",
+    "glovebox_metrics_series_left_out": "Above 0: `glovebox_object_unhealthy` is not complete.",
+    "glovebox_experiments_isolated": (
+        "`status=False` above 0: the network plugin does not keep an experiment isolated."
+    ),
+    "glovebox_reconcile_total": "The rate by result shows what the operator does.",
+    "glovebox_reconcile_errors_total": (
+        "A lasting rate: see the operator's log. `internal` is a bug."
+    ),
+    "glovebox_reconcile_duration_seconds": "A rising p95: a slow API server or store.",
+    "glovebox_reconcile_in_progress": "At the number of workers for long: the operator is saturated.",
+    "glovebox_reconciles_stuck": "Above 0: one reconciliation hangs; see the log for its key.",
+    "glovebox_transient_errors_total": (
+        "A rising rate, while conditions are still True: something is about to fail."
+    ),
+    "glovebox_events_dropped_total": "A rate above 0: Events are missing; conditions are not.",
+    "glovebox_leader": "The sum over replicas is 1. 0 for more than a minute: nobody reconciles.",
+    "glovebox_reflector_failures_total": (
+        "A lasting rate: a kind cannot be watched; see the log for the reason."
+    ),
+    "glovebox_kube_requests_total": (
+        "Codes 0, 429 and 5xx: the API server is unreachable or overloaded."
+    ),
+    "glovebox_kube_request_duration_seconds": "The API server's latency as the operator sees it.",
+    "glovebox_object_store_operations_total": "`result=error` with a lasting rate: see the store.",
+    "glovebox_object_store_operation_duration_seconds": "Grows with the data for pins and seals.",
+    "glovebox_drift_detected_total": "A lasting rate: somebody or something changes managed objects.",
+    "glovebox_drift_repairs_total": (
+        "`deferred`: another writer changes the object back. `alerted`: left by policy."
+    ),
+    "glovebox_drift_repair_duration_seconds": "How long an isolation object was not as declared.",
+    "glovebox_drift_outstanding": "Above 0: something differs now. Isolation may be incomplete.",
+    "glovebox_experiment_time_to_ready_seconds": "What users wait for.",
+    "glovebox_experiment_deletion_seconds": "Long tails: finalizers or pods that hold a namespace.",
+    "glovebox_credential_rotations_total": (
+        "`result=error`: runs lose their credentials when the current ones expire."
+    ),
+    "glovebox_credentials_earliest_expiry_timestamp_seconds": (
+        "In the past, or less than five minutes ahead: rotation does not work."
+    ),
+    "glovebox_runs_total": "Runs started and how they ended.",
+    "glovebox_probes_total": "`failed`: an isolation check found an open route.",
+    "glovebox_seals_total": "`result=error` with a lasting rate: results stay unsealed.",
+    "glovebox_digest_checks_total": "`mismatch` or `missing`: pinned data changed in the store.",
+    "glovebox_digest_checked_bytes_total": "The rate is the hashing throughput.",
+    "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",
+    "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",
+    "glovebox_queue_depth": "Growing: the operator does not keep up.",
+    "glovebox_queue_oldest_seconds": "Above a minute: work is starved.",
+    "glovebox_watch_last_contact_timestamp_seconds": (
+        "Older than some minutes: the operator is blind for this kind."
+    ),
+    "glovebox_sweep_last_success_timestamp_seconds": (
+        "Older than half an hour: missed deletions are not noticed."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric as it is served."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+def metrics() -> list[Metric]:
+    """Return every metric of the operator, by name."""
+    return sorted((*_counted(), *_observed()), key=lambda metric: metric.name)
+
+
+def metrics_page() -> str:
+    """Return the page as Markdown."""
+    return "\n".join((_INTRODUCTION, *_lines(metrics())))
+
+
+def _counted() -> Iterator[Metric]:
+    """Yield what is counted while it happens."""
+    for metric in vars(engine.EngineMetrics(CollectorRegistry())).values():
+        if isinstance(metric, MetricWrapperBase):
+            suffix = "_total" if metric._type == "counter" else ""  # noqa: SLF001 - no public name
+            yield Metric(
+                metric._name + suffix,  # noqa: SLF001 - as above
+                str(metric._type),  # noqa: SLF001 - as above
+                tuple(metric._labelnames),  # noqa: SLF001 - as above
+                metric._documentation,  # noqa: SLF001 - as above
+            )
+    yield Metric("glovebox_build", "info", ("version", "python"), "The running build.")
+
+
+def _observed() -> Iterator[Metric]:
+    """Yield what is computed when Prometheus asks."""
+
+    def nothing() -> dict[str, Any]:
+        return {}
+
+    collector = state.StateCollector(
+        StateTally(), queues=nothing, reflectors=nothing, sweeps=nothing, drifting=nothing
+    )
+    for family in collector.collect():
+        labels = tuple(getattr(family, "_labelnames", ()))
+        yield Metric(family.name, family.type, labels, family.documentation)
+
+
+def _lines(every: Iterable[Metric]) -> Iterator[str]:
+    yield "| metric | type | labels | meaning | what to watch |"
+    yield "|---|---|---|---|---|"
+    for metric in every:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "-"
+        watch = WATCH.get(metric.name, "")
+        yield f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} | {watch} |"
+    yield ""
+
+
+def reference_files(folder: Path) -> dict[Path, str]:
+    """Return the text of the page, by its path."""
+    return {folder / "metrics.md": metrics_page()}
+
+
+if __name__ == "__main__":
+    sys.exit(generated.main(reference_files, Path("docs/reference"), module=_MODULE))

@@ -1,0 +1,168 @@
+"""What the conditions of a DatasetPin say: facts in, conditions out, nothing else.
+
+The rule behind all of it: what was verified stays verified until the store gives a definite answer
+against it. A store that does not answer says nothing about the data, so it changes no condition
+before a grace time, and then only to Unknown. What is not returned stays as it is, with its reason
+and its generation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.data.compare import Findings
+from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.status.builder import counted
+from glovebox.status.findings import FINDINGS, describe
+
+Answer = Literal["True", "False", "Unknown"]
+# A verified pin whose checks fail keeps its conditions for so many tries and so long.
+GRACE_FAILURES: Final = 3
+GRACE: Final = timedelta(minutes=5)
+READY: Final = (reasons.VERIFIED, "every object was read and matches the manifest")
+VERIFYING: Final = "every object is being read and hashed; `status.progress` says how far it is"
+NO_DRIFT: Final = "the store holds what is pinned"
+# Errors of a check that speak of the pin itself, not of the way to it.
+_DEFINITE: Final = frozenset(
+    {reasons.MANIFEST_DIFFERS, reasons.MANIFEST_INVALID, reasons.OBJECT_NOT_FOUND}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PinFacts:
+    """What is known of a pin at one moment.
+
+    Attributes:
+        now: The moment.
+        pinned: Whether a manifest is recorded: every byte was read once.
+        objects: How many objects are pinned, or were just now.
+        bytes: Their size.
+        built: Whether the pin was made just now.
+        findings: What a check found just now; None when none ended.
+        error: Why the latest attempt failed; None when it did not, or has begun again and is well.
+        failures: How many attempts failed in a row.
+        failing_since: When the first of them failed.
+    """
+
+    now: datetime
+    pinned: bool
+    objects: int = 0
+    bytes: int = 0
+    built: bool = False
+    findings: Findings | None = None
+    error: GloveboxError | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One condition as it shall be."""
+
+    type: str
+    status: Answer
+    reason: str
+    message: str
+
+
+def compute_conditions(facts: PinFacts) -> list[Verdict]:
+    """Return the conditions that these facts settle; all others stay as they are."""
+    if facts.built:
+        return [
+            Verdict(
+                types.VERIFIED,
+                types.TRUE,
+                reasons.VERIFIED,
+                f"{counted(facts.objects, 'object')} with {counted(facts.bytes, 'byte')} read and"
+                " hashed",
+            ),
+            Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),
+            *_ready(),
+        ]
+    if not facts.pinned:
+        return _unpinned(facts.error)
+    if facts.findings is not None:
+        return _checked(facts)
+    return _failing(facts)
+
+
+def finding_counts(findings: Findings) -> dict[str, object] | None:
+    """Return `status.findings`, or None when there is nothing to report."""
+    if findings.clean:
+        return None
+    counts: dict[str, object] = {name: getattr(findings, name) for name, _ in FINDINGS}
+    return {**counts, "samples": list(findings.samples)}
+
+
+def _ready() -> list[Verdict]:
+    return [Verdict(types.READY, types.TRUE, *READY)]
+
+
+def _unpinned(error: GloveboxError | None) -> list[Verdict]:
+    if error is None:
+        return [
+            Verdict(types.VERIFIED, types.UNKNOWN, reasons.VERIFYING, VERIFYING),
+            Verdict(types.READY, types.FALSE, reasons.VERIFYING, VERIFYING),
+            Verdict(types.RECONCILING, types.TRUE, reasons.VERIFYING, VERIFYING),
+        ]
+    reason, message = error.reason, error.message
+    verified: Answer
+    if isinstance(error, InvalidInput):
+        verified, also = types.FALSE, Verdict(types.STALLED, types.TRUE, reason, message)
+    else:
+        why = reasons.PENDING if isinstance(error, NotReady) else reason
+        verified, also = types.UNKNOWN, Verdict(types.RECONCILING, types.TRUE, why, message)
+    return [
+        Verdict(types.VERIFIED, verified, reason, message),
+        Verdict(types.READY, types.FALSE, reason, message),
+        also,
+    ]
+
+
+def _checked(facts: PinFacts) -> list[Verdict]:
+    findings = facts.findings
+    assert findings is not None  # noqa: S101 - told by the caller
+    if findings.clean:
+        message = f"{counted(facts.objects, 'object')} in the store as pinned"
+        return [
+            Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),
+            Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),
+            *_ready(),
+        ]
+    reason, message = describe(findings)
+    drift = Verdict(types.DRIFT_DETECTED, types.TRUE, reason, message)
+    if findings.intact:
+        # What lies over or beside a pinned version harms no read by version id.
+        beside = f"all pinned versions are there; beside them: {message}"
+        return [Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, beside), drift, *_ready()]
+    return [
+        Verdict(types.VERIFIED, types.FALSE, reason, message),
+        drift,
+        Verdict(types.READY, types.FALSE, reason, message),
+    ]
+
+
+def _failing(facts: PinFacts) -> list[Verdict]:
+    error = facts.error
+    if error is None:
+        return []
+    if error.reason in _DEFINITE:
+        return [
+            Verdict(types.VERIFIED, types.FALSE, error.reason, error.message),
+            Verdict(types.READY, types.FALSE, error.reason, error.message),
+        ]
+    since = facts.failing_since
+    if since is None or facts.now - since < GRACE or facts.failures < GRACE_FAILURES:
+        return []
+    # No count and no moment: an unchanging answer is written once.
+    message = f"the checks of the pin fail, so it is not known whether the data are there: {error.message}"
+    return [
+        Verdict(types.VERIFIED, types.UNKNOWN, reasons.CHECKS_FAILING, message),
+        # Nobody knows whether what was Ready still is.
+        Verdict(types.READY, types.UNKNOWN, reasons.CHECKS_FAILING, message),
+        Verdict(types.RECONCILING, types.TRUE, reasons.CHECKS_FAILING, message),
+    ]

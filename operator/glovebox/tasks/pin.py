@@ -1,0 +1,172 @@
+"""Tasks of a DatasetPin: resolve and hash it once, and compare it with the store by listing.
+
+Both stream in memory that does not grow with the dataset. Hashing goes on where an earlier attempt
+was, after a failure as after a restart of the process: the digests of versions that were read lie
+at a check-point.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from glovebox.data.compare import Findings
+from glovebox.data.digest import digest_of
+from glovebox.data.manifest import DigestSource
+from glovebox.errors import GloveboxError
+from glovebox.store import telling
+from glovebox.store.connection import Stop, Store
+from glovebox.store.pins import (
+    BuiltPin,
+    Fence,
+    ManifestLocation,
+    ManifestLock,
+    Source,
+    build_pin,
+    verify_pin,
+)
+from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
+from glovebox.tasks.context import Progress, TaskContext
+from glovebox.tasks.journal import HashJournal, flushed_on_error
+
+HASH: str = "hash"
+VERIFY: str = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class PinRequest:
+    """A dataset to hash.
+
+    Attributes:
+        uid: Of the DatasetPin; its check-points lie under it.
+        store: Where the data are, and the bucket of artifacts.
+        source: What to pin.
+        artifacts_bucket: Where manifest and check-points go.
+        lock: How the manifest is protected; None on a bucket without object lock.
+        expected: Content root that the data must have.
+        minimum: The weakest source of a digest to accept.
+        fence: Which objects must not be pinned.
+    """
+
+    uid: str
+    store: Store
+    source: Source
+    artifacts_bucket: str
+    lock: ManifestLock | None
+    expected: str | None = None
+    minimum: DigestSource = DigestSource.COMPUTED
+    fence: Fence | None = None
+
+    @property
+    def basis(self) -> str:
+        """Whatever the result depends on: another one makes another task, with check-points of its own."""
+        return digest_of(
+            {
+                "artifacts": self.artifacts_bucket,
+                "endpoint": self.store.settings.endpoint,
+                "expected": self.expected,
+                "minimum": self.minimum.value,
+                "source": repr(self.source),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """A pin to compare with the store.
+
+    Attributes:
+        store: Where the data and the manifest are.
+        source: As the pin was made.
+        manifest: As the pin was made.
+        objects: How many objects are pinned, for the progress.
+        bytes: Their size.
+        full: Read and hash every byte as well.
+    """
+
+    store: Store
+    source: Source
+    manifest: ManifestLocation
+    objects: int | None = None
+    bytes: int | None = None
+    full: bool = False
+
+
+async def pin_dataset(context: TaskContext, request: PinRequest) -> BuiltPin:
+    """Resolve and hash a dataset and store its manifest; going on where an earlier attempt was.
+
+    Raises:
+        GloveboxError: As `build_pin`. What was hashed until then is kept.
+    """
+    checkpoint = context.checkpoint or StoredCheckpoint(
+        request.store,
+        request.artifacts_bucket,
+        checkpoint_prefix(request.uid, HASH, request.basis),
+        locked=request.lock is not None,
+        stop=context.stop,
+    )
+    journal = HashJournal(checkpoint, every_seconds=context.checkpoint_seconds)
+
+    def tell(now: telling.Progress) -> None:
+        # The listing is whole before the first object is hashed.
+        total = max(now.listed, now.objects) if now.listed and now.objects else None
+        context.report(
+            Progress(
+                objects_done=now.objects,
+                objects_total=total,
+                bytes_done=now.bytes,
+                bytes_total=max(now.listed_bytes, now.bytes) if total is not None else None,
+                checkpoint=journal.place,
+                phase="Hashing" if now.objects else "Listing",
+            )
+        )
+
+    store = request.store
+    try:
+        built = await build_pin(
+            store,
+            request.source,
+            artifacts_bucket=request.artifacts_bucket,
+            lock=request.lock,
+            expected=request.expected,
+            minimum=request.minimum,
+            on_progress=tell,
+            fence=request.fence,
+            recall=journal.entries,
+            on_hashed=journal.add,
+            stop=context.stop,
+        )
+    except GloveboxError as error:
+        await store.run(functools.partial(flushed_on_error, journal, error))
+        raise
+    await store.run_job(lambda _: journal.clear(), Stop())
+    return built
+
+
+async def verify_dataset(context: TaskContext, request: VerifyRequest) -> Findings:
+    """Compare a pin with what the store holds now.
+
+    Raises:
+        GloveboxError: As `verify_pin`: the store as a whole does not answer, or the manifest is not
+            what it was. An object that is lost or changed is a finding.
+    """
+
+    def tell(now: telling.Progress) -> None:
+        context.report(
+            Progress(
+                objects_done=now.objects,
+                objects_total=request.objects,
+                bytes_done=now.bytes,
+                bytes_total=request.bytes,
+                phase="Verifying",
+            )
+        )
+
+    return await verify_pin(
+        request.store,
+        request.source,
+        request.manifest,
+        full=request.full,
+        on_progress=tell,
+        stop=context.stop,
+    )

@@ -1,0 +1,88 @@
+"""A verified pin whose store does not answer: nothing that was verified is taken back, and nothing is written over and over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glovebox.store.connection import Credentials
+from support.cluster import Cluster
+from support.lying_store import Answered, Asked, Liar, lying
+from support.operator_process import BREAK_GLASS, Team, experiment_spec, store_spec
+from support.waiting import eventually
+
+
+class Flaky:
+    """A store that answers nothing about the data while it is away; artifacts and proofs go on."""
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self.away = False
+        self.refused = 0
+
+    def __call__(self, asked: Asked, _: Liar) -> Answered | None:
+        if not self.away or not asked.path.startswith(f"/{self.bucket}"):
+            return None
+        self.refused += 1
+        return Answered(503, b"<Error><Code>SlowDown</Code></Error>")
+
+
+def conditions(team: Team, kind: str, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = team.read(kind, name)["status"]["conditions"]
+    return found
+
+
+def answers(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    return {each["type"]: (each["status"], each["lastTransitionTime"]) for each in found}
+
+
+def test_a_store_that_does_not_answer_a_check_changes_no_condition_and_is_asked_again(
+    cluster: Cluster, platform: Team, team: Team
+) -> None:
+    data, store = f"{team.name}-data", f"{team.name}-flaky"
+    s3 = cluster.store.client()
+    s3.create_bucket(Bucket=data)
+    s3.put_bucket_versioning(Bucket=data, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=data, Key="train/a", Body=b"a")
+    keys = cluster.store.access.loader
+    admin = Credentials(keys.access_key_id, keys.secret_access_key)
+    flaky = Flaky(data)
+    with lying(cluster.store.endpoint, admin, flaky) as endpoint:
+        spec = store_spec(cluster, "glovebox-artifacts", endpoint=endpoint)
+        del spec["sts"]  # nothing runs with it, and the proxy's user may not assume roles
+        platform.declare("ObjectStore", store, spec)
+        platform.expect("ObjectStore", store, timeout=60)
+        source = {"prefix": {"bucket": data, "prefix": "train/"}}
+        declared = {
+            "storeRef": {"name": store},
+            "source": source,
+            "verification": {"listIntervalSeconds": 60},
+        }
+        team.declare("DatasetPin", "train", declared)
+        team.expect("DatasetPin", "train")
+        inputs = {"datasets": [{"name": "train", "role": "train", "pinRef": {"name": "train"}}]}
+        team.declare("Experiment", "bound", experiment_spec("standard", "primary", inputs=inputs))
+        team.expect("Experiment", "bound")
+        verified = conditions(team, "DatasetPin", "train")
+        flaky.away = True
+        rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+        rogue.patch(
+            f"{team.path('DatasetPin', 'train')}/status",
+            {"status": {"listedTime": "2020-01-01T00:00:00Z"}},
+        )
+        patched = team.read("DatasetPin", "train")["metadata"]["resourceVersion"]
+        bound = team.read("Experiment", "bound")["metadata"]["resourceVersion"]
+        # Four requests to a try: this is the third at least.
+        eventually(lambda: flaky.refused >= 12, what="three tries", timeout=60)
+        assert conditions(team, "DatasetPin", "train") == verified
+        assert team.read("DatasetPin", "train")["metadata"]["resourceVersion"] == patched
+        assert team.read("Experiment", "bound")["metadata"]["resourceVersion"] == bound
+        flaky.away = False
+        eventually(
+            lambda: team.read("DatasetPin", "train")["status"]["listedTime"] > "2021",
+            what="a check that ended",
+            timeout=60,
+        )
+        assert answers(conditions(team, "DatasetPin", "train")) == answers(verified)
+        # The bucket and everything in it stay for the session; nothing refers to this store more.
+        team.api.delete(team.path("Experiment", "bound"))
+        team.api.delete(team.path("DatasetPin", "train"))

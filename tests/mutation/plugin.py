@@ -1,0 +1,194 @@
+"""Runs the tests that watch each door while it is away, in one process and on the same servers.
+
+A door is noticed when a test that passes fails without it and passes again once it is back. So
+neither a change that the API server has not taken up yet nor one that it has not let go of yet can
+be mistaken for an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from mutation.watchers import Listener, Watched, candidates
+from support.api import ApiError
+
+if TYPE_CHECKING:
+    from mutation.doors import Door
+    from support.cluster import Cluster
+
+# The API server looks for changed policies once a second.
+_TAKE_UP_SECONDS: Final = 1.3
+_RESTORE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a door: which test noticed, or nobody."""
+
+    door: Door
+    noticed_by: str | None
+
+
+class _OfTheSession:
+    """Stands for the next test, of which only the session is known."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def listchain(self) -> list[pytest.Session]:
+        """Return what must not be torn down."""
+        return [self._session]
+
+
+class Mutator:
+    """The plugin: hands pytest's loop over to the doors.
+
+    Args:
+        find_doors: Returns the doors that a test folder watches, given the cluster it used.
+        wanted: Which doors to take away; for trying one.
+        say: Is told what happens.
+        learnt: A file in which to keep what the tests saw, so that another run need not learn it
+            again; None always learns.
+    """
+
+    def __init__(
+        self,
+        find_doors: Callable[[Cluster], list[Door]],
+        wanted: Callable[[Door], bool],
+        say: Callable[[str], None],
+        learnt: Path | None = None,
+    ) -> None:
+        self.verdicts: list[Verdict] = []
+        self.broken: list[str] = []
+        self._find_doors = find_doors
+        self._wanted = wanted
+        self._say = say
+        self._learnt = learnt
+        self._listener = Listener()
+        self._seen: dict[str, Watched] = {}
+        self._trouble = ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run all tests once to learn what they see, then those that matter once for each door."""
+        items = list(session.items)
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        say = self._say
+
+        def aloud(line: str) -> None:
+            with capture.global_and_fixture_disabled():
+                say(line)
+
+        self._say = aloud
+        with self._listener.listening():
+            usable = self._learn(items)
+            cluster = self._listener.current
+            if cluster is None:
+                raise RuntimeError("no test asked a cluster")
+            doors = self._find_doors(cluster)
+            spoken: dict[str, set[str]] = {}
+            for door in doors:
+                if not door.is_spoken:
+                    spoken.setdefault(door.owner, set()).add(door.message)
+                spoken.setdefault(door.owner, set())
+            for number, door in enumerate(filter(self._wanted, doors), 1):
+                began = time.monotonic()
+                noticed = self._take_away(cluster, door, usable, spoken)
+                self.verdicts.append(Verdict(door, noticed))
+                took = f"{time.monotonic() - began:.1f} s"
+                self._say(f"{number:4} {took:>7} {noticed or 'NOBODY NOTICED':<60.60} {door}")
+        session._setupstate.teardown_exact(None)
+        return True
+
+    def _learn(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        if self._learnt is not None and self._learnt.exists():
+            known = json.loads(self._learnt.read_text())
+            self._seen = {name: Watched.read(entry) for name, entry in known.items()}
+        usable = [item for item in items if item.nodeid in self._seen]
+        for item in items:
+            if item in usable:
+                continue
+            self._listener.now = watched = Watched()
+            began = time.monotonic()
+            passes = self._passes(item)
+            watched.seconds = time.monotonic() - began
+            if passes:
+                self._seen[item.nodeid] = watched
+                usable.append(item)
+            else:
+                self.broken.append(item.nodeid)
+                self._say(f"fails with all doors in place: {item.nodeid}\n{self._trouble[-600:]}")
+        # The first request tells which cluster it is.
+        self._passes(usable[0])
+        if self._learnt is not None:
+            passing = {item.nodeid: asdict(self._seen[item.nodeid]) for item in usable}
+            self._learnt.write_text(json.dumps(passing, default=sorted))
+        self._say(f"{len(usable)} tests pass with all doors in place")
+        return usable
+
+    def _take_away(
+        self,
+        cluster: Cluster,
+        door: Door,
+        items: list[pytest.Item],
+        spoken: dict[str, set[str]],
+    ) -> str | None:
+        """Return the test that noticed."""
+        original = cluster.api.get(door.path)
+        watching = candidates(door, items, self._seen, spoken)
+        while True:
+            _put(cluster, door.path, {**door.mutant})
+            time.sleep(_TAKE_UP_SECONDS)
+            noticed = next((item for item in watching if self._notices(item)), None)
+            _put(cluster, door.path, original)
+            if noticed is None or self._passes_again(noticed):
+                time.sleep(0 if noticed else _TAKE_UP_SECONDS)
+                return noticed.nodeid if noticed else None
+            # Not an answer: it failed for another reason than the door.
+            self._say(f"fails although {door} is back: {noticed.nodeid}\n{self._trouble[-600:]}")
+            self.broken.append(noticed.nodeid)
+            items.remove(noticed)
+            watching.remove(noticed)
+
+    def _notices(self, item: pytest.Item) -> bool:
+        """Return whether a test fails; one that cannot be run twice says nothing."""
+        return not self._passes(item) and "already exists" not in self._trouble
+
+    def _passes_again(self, item: pytest.Item) -> bool:
+        deadline = time.monotonic() + _RESTORE_SECONDS
+        while not self._passes(item):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
+
+    def _passes(self, item: pytest.Item) -> bool:
+        item._initrequest()  # type: ignore[attr-defined]
+        # What lives for the session stays; modules, and what lives for one test, go.
+        following: Any = _OfTheSession(item.session)
+        reports = runtestprotocol(item, nextitem=following, log=False)
+        self._trouble = "\n".join(report.longreprtext for report in reports if report.failed)
+        return not any(report.failed for report in reports)
+
+
+def _put(cluster: Cluster, path: str, body: dict[str, Any]) -> None:
+    """Replace the spec; the API server itself writes to policies and definitions in between."""
+    for _ in range(20):
+        current = cluster.api.get(path)
+        try:
+            cluster.api.replace(path, {**current, "spec": body["spec"]})
+        except ApiError as error:
+            if error.code != HTTPStatus.CONFLICT:
+                raise
+        else:
+            return
+    raise RuntimeError(f"{path} changes all the time")

@@ -1,0 +1,139 @@
+"""Which tests watch which door, learnt from what the API server answered while they ran."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from support.api import Api, ApiError
+from support.cluster import Cluster
+
+if TYPE_CHECKING:
+    import pytest
+
+    from mutation.doors import Door
+
+_DENIAL: Final = re.compile(
+    r"ValidatingAdmissionPolicy '([\w-]+)' with binding '[\w-]+' denied request: (.*)", re.DOTALL
+)
+_INDEX: Final = re.compile(r"\[\d+\]")
+
+
+@dataclass(slots=True)
+class Watched:
+    """What one test saw when nothing was mutated."""
+
+    seconds: float = 0.0
+    denied: set[tuple[str, str]] = field(default_factory=set)
+    refusals: set[str] = field(default_factory=set)
+    admitted: int = 0
+
+    @classmethod
+    def read(cls, entry: dict[str, Any]) -> Watched:
+        """Return what was kept as JSON."""
+        denied = {(policy, message) for policy, message in entry["denied"]}
+        return cls(entry["seconds"], denied, set(entry["refusals"]), entry["admitted"])
+
+
+class Listener:
+    """Hears every answer of kubectl and of the tests' own client.
+
+    And remembers the clusters that were asked.
+    """
+
+    def __init__(self) -> None:
+        self.now = Watched()
+        self.clusters: dict[str, Cluster] = {}
+        self.current: Cluster | None = None
+
+    def heard(self, text: str, *, admitted: bool) -> None:
+        """Note one answer."""
+        if admitted:
+            self.now.admitted += 1
+            return
+        self.now.refusals.add(text)
+        if found := _DENIAL.search(text):
+            self.now.denied.add((found[1], found[2].strip()))
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Stand in between while the tests run."""
+        run, request = Cluster._run, Api.request
+
+        def heard_run(cluster: Cluster, *args: Any, **options: Any) -> Any:
+            self.current = cluster
+            check = options.pop("check")
+            done = run(cluster, *args, check=False, **options)
+            self.heard(done.stderr, admitted=done.returncode == 0)
+            return run(cluster, *args, check=True, **options) if check and done.returncode else done
+
+        def heard_request(api: Api, *args: Any, **options: Any) -> Any:
+            try:
+                answer = request(api, *args, **options)
+            except ApiError as error:
+                self.heard(error.message, admitted=False)
+                raise
+            self.heard("", admitted=True)
+            return answer
+
+        Cluster._run, Api.request = heard_run, heard_request  # type: ignore[method-assign,assignment]
+        try:
+            yield
+        finally:
+            Cluster._run, Api.request = run, request  # type: ignore[method-assign]
+
+
+def candidates(
+    door: Door, items: list[pytest.Item], seen: dict[str, Watched], spoken: dict[str, set[str]]
+) -> list[pytest.Item]:
+    """Return the tests that should notice, the likeliest and fastest first.
+
+    And then their neighbours.
+
+    Args:
+        door: What is taken away.
+        items: All tests.
+        seen: What each saw, by its id.
+        spoken: The fixed messages of each policy: what is denied in other words is denied by a
+            validation that makes its message.
+    """
+    ranked: dict[int, list[pytest.Item]] = defaultdict(list)
+    files = {
+        item.path
+        for item in items
+        if any(policy == door.owner for policy, _ in seen[item.nodeid].denied)
+    }
+    for item in items:
+        rank = _rank(door, seen[item.nodeid], spoken)
+        if rank is None and item.path in files and seen[item.nodeid].admitted:
+            rank = 2
+        ranked[9 if rank is None else rank].append(item)
+    return [
+        item
+        for rank in (0, 1, 2)
+        for item in sorted(ranked[rank], key=lambda item: seen[item.nodeid].seconds)
+    ]
+
+
+def _rank(door: Door, watched: Watched, spoken: dict[str, set[str]]) -> int | None:
+    if door.part == "rule":
+        return _rank_of_rule(door, watched)
+    by_owner = [message for policy, message in watched.denied if policy == door.owner]
+    if door.part == "condition":
+        return 1 if by_owner and watched.admitted else None
+    if door.message in by_owner:
+        return 0
+    if door.is_spoken and any(message not in spoken[door.owner] for message in by_owner):
+        return 1
+    return None
+
+
+def _rank_of_rule(door: Door, watched: Watched) -> int | None:
+    there = [text for text in watched.refusals if f"{door.place}:" in _INDEX.sub(".items", text)]
+    if any(door.message in text for text in there) or (door.is_spoken and there):
+        return 0
+    return 1 if any(door.message in text for text in watched.refusals) else None

@@ -1,0 +1,42 @@
+"""Pins and verifies a prefix in a process of its own, and prints by how many MiB its peak of memory grew: `{"objects", "grown"}`.
+
+python pin_and_verify.py '{"endpoint", "keys", "data", "artifacts"}'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+from typing import Any
+
+from glovebox.data.compare import Findings
+from glovebox.store.connection import Credentials, Stores, StoreSettings
+from glovebox.store.manifests import ManifestLock
+from glovebox.store.pins import build_pin, verify_pin
+from glovebox.store.sources import PrefixSource
+
+
+def peak_mebibytes() -> float:
+    """Return the most memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def main(order: dict[str, Any]) -> None:
+    """Do it."""
+    stores = Stores(threads=16)
+    settings = StoreSettings(endpoint=order["endpoint"], credentials=Credentials(*order["keys"]))
+    store = stores.open(settings)
+    store.s3.list_buckets()
+    before = peak_mebibytes()
+    source = PrefixSource(order["data"], "set/")
+    built = await build_pin(store, source, artifacts_bucket=order["artifacts"], lock=ManifestLock())
+    assert await verify_pin(store, source, built.manifest, full=True) == Findings()
+    grown = peak_mebibytes() - before
+    await stores.close()
+    print(json.dumps({"objects": built.roots.objects, "grown": grown}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))

@@ -1,0 +1,234 @@
+"""When an object says that it is in use, and when it is let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from glovebox.controllers.in_use import compute_marks, count_in_words, ensure_in_use
+from glovebox.errors import Unavailable
+from glovebox.kube.kinds import Kind
+from glovebox.names import ANNOTATION_USERS, FINALIZER_IN_USE
+
+FOREIGN = "other.example/f"
+Json = dict[str, Any]
+
+
+def thing(
+    kind: str = "IsolationProfile",
+    *,
+    finalizers: tuple[str, ...] = (),
+    users: str | None = None,
+    dying: bool = False,
+) -> Json:
+    metadata: Json = {"name": "busy", "finalizers": list(finalizers)}
+    if kind.endswith("Pin"):
+        metadata["namespace"] = "team"
+    if users is not None:
+        metadata["annotations"] = {ANNOTATION_USERS: users}
+    if dying:
+        metadata["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+    return {"kind": kind, "metadata": metadata, "spec": {}}
+
+
+class Cluster:
+    """Answers lists from what stands, and keeps what was written."""
+
+    def __init__(self, *standing: tuple[str, Json], fails: bool = False) -> None:
+        self.standing = standing
+        self.fails = fails
+        self.listed: list[tuple[str, str, str | None]] = []
+        self.written: list[tuple[list[str], Mapping[str, str | None] | None]] = []
+
+    async def pages(
+        self, kind: Kind, *, field_selector: str = "", namespace: str | None = None
+    ) -> AsyncIterator[Json]:
+        self.listed.append((kind.kind, field_selector, namespace))
+        if self.fails:
+            raise Unavailable("ApiUnavailable", "no answer")
+        yield {"items": [spec for known, spec in self.standing if known == kind.kind]}
+
+    async def write_finalizers(
+        self,
+        obj: Mapping[str, Any],
+        finalizers: list[str],
+        *,
+        annotations: Mapping[str, str | None] | None = None,
+    ) -> Json:
+        self.written.append((finalizers, annotations))
+        return {**obj, "metadata": {**obj["metadata"], "finalizers": finalizers}}
+
+
+def experiment(**inputs: str) -> tuple[str, Json]:
+    given = {field: [{"pinRef": {"name": name}}] for field, name in inputs.items()}
+    return "Experiment", {"spec": {"inputs": given}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "users", "finalizers", "told"),
+    [
+        pytest.param(thing(), 1, (FINALIZER_IN_USE,), "1", id="the first user"),
+        pytest.param(
+            thing(finalizers=(FOREIGN,)), 2, (FOREIGN, FINALIZER_IN_USE), "2", id="foreign stays"
+        ),
+        pytest.param(
+            thing(finalizers=(FINALIZER_IN_USE,), users="1"),
+            2,
+            (FINALIZER_IN_USE,),
+            "2",
+            id="one more",
+        ),
+        pytest.param(
+            thing(finalizers=(FOREIGN, FINALIZER_IN_USE), users="1"),
+            0,
+            (FOREIGN,),
+            None,
+            id="the last one is gone",
+        ),
+        pytest.param(thing(users="1"), 0, (), None, id="a count that was left"),
+        pytest.param(
+            thing(finalizers=(FINALIZER_IN_USE,)), 1, (FINALIZER_IN_USE,), "1", id="no count yet"
+        ),
+        pytest.param(thing(users="1"), 1, (FINALIZER_IN_USE,), "1", id="finalizer taken away"),
+        pytest.param(
+            thing(finalizers=(FOREIGN,), users="1", dying=True),
+            2,
+            (FOREIGN,),
+            "2",
+            id="what is being deleted takes no finalizer",
+        ),
+    ],
+)
+def test_marks_follow_the_users(
+    obj: Json, users: int, finalizers: tuple[str, ...], told: str | None
+) -> None:
+    marks = compute_marks(obj, users)
+
+    assert marks is not None
+    assert (marks.finalizers, marks.annotations) == (finalizers, {ANNOTATION_USERS: told})
+
+
+@pytest.mark.parametrize(
+    ("obj", "users"),
+    [
+        pytest.param(thing(), 0, id="nobody uses it"),
+        pytest.param(thing(finalizers=(FINALIZER_IN_USE,), users="3"), 3, id="as many as before"),
+        pytest.param(
+            thing(finalizers=(FINALIZER_IN_USE,), users="more than 100"), 999, id="about as many"
+        ),
+        pytest.param(thing(users="3", dying=True), 3, id="no finalizer for what is being deleted"),
+    ],
+)
+def test_right_marks_cost_no_write(obj: Json, users: int) -> None:
+    assert compute_marks(obj, users) is None
+
+
+@pytest.mark.parametrize(
+    ("users", "words"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (10, "10"),
+        (11, "more than 10"),
+        (100, "more than 10"),
+        (101, "more than 100"),
+        (1000, "more than 100"),
+        (5000, "more than 1000"),
+    ],
+)
+def test_a_large_count_is_told_roughly(users: int, words: str) -> None:
+    assert count_in_words(users) == words
+
+
+def test_what_is_used_is_marked_without_a_list() -> None:
+    cluster = Cluster()
+
+    found = asyncio.run(ensure_in_use(cluster, cluster, thing(), users=2))
+
+    assert (found.users, found.written, found.is_held) == (2, True, True)
+    assert cluster.written == [([FINALIZER_IN_USE], {ANNOTATION_USERS: "2"})]
+    assert cluster.listed == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("IsolationProfile", [("Experiment", "spec.profile=busy", None)]),
+        (
+            "ObjectStore",
+            [
+                ("Experiment", "spec.artifacts.storeRef.name=busy", None),
+                ("DatasetPin", "spec.storeRef.name=busy", None),
+            ],
+        ),
+        ("DatasetPin", [("Experiment", "", "team"), ("FeatureSetPin", "", "team")]),
+        ("FeatureSetPin", [("Experiment", "", "team")]),
+    ],
+)
+def test_it_is_let_go_after_a_live_list_of_everybody_who_could_use_it(
+    kind: str, asked: list[tuple[str, str, str | None]]
+) -> None:
+    cluster = Cluster()
+    marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="1")
+
+    found = asyncio.run(ensure_in_use(cluster, cluster, marked, users=0))
+
+    assert cluster.listed == asked
+    assert cluster.written == [([], {ANNOTATION_USERS: None})]
+    assert not found.is_held
+
+
+@pytest.mark.parametrize(
+    ("kind", "user"),
+    [
+        ("IsolationProfile", experiment()),
+        ("ObjectStore", ("DatasetPin", {"spec": {}})),
+        ("DatasetPin", experiment(datasets="busy")),
+        ("DatasetPin", ("FeatureSetPin", {"spec": {"inputs": [{"pinRef": {"name": "busy"}}]}})),
+        ("FeatureSetPin", experiment(features="busy")),
+    ],
+)
+def test_a_user_that_the_index_did_not_know_keeps_it(kind: str, user: tuple[str, Json]) -> None:
+    cluster = Cluster(user)
+    marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="2")
+
+    found = asyncio.run(ensure_in_use(cluster, cluster, marked, users=0))
+
+    assert (found.users, found.is_held) == (1, True)
+    assert cluster.written == [([FINALIZER_IN_USE], {ANNOTATION_USERS: "1"})]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bystander"),
+    [
+        ("DatasetPin", experiment(datasets="other")),
+        ("DatasetPin", experiment(features="busy")),
+        ("FeatureSetPin", experiment(datasets="busy")),
+    ],
+)
+def test_who_names_something_else_does_not_keep_it(kind: str, bystander: tuple[str, Json]) -> None:
+    cluster = Cluster(bystander)
+    marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="1")
+
+    assert asyncio.run(ensure_in_use(cluster, cluster, marked, users=0)).users == 0
+
+
+def test_without_an_answer_nothing_is_let_go() -> None:
+    cluster = Cluster(fails=True)
+    marked = thing(finalizers=(FINALIZER_IN_USE,), users="1")
+
+    with pytest.raises(Unavailable):
+        asyncio.run(ensure_in_use(cluster, cluster, marked, users=0))
+
+    assert cluster.written == []
+
+
+def test_what_nobody_uses_and_nothing_marks_costs_no_request() -> None:
+    cluster = Cluster()
+
+    found = asyncio.run(ensure_in_use(cluster, cluster, thing(), users=0))
+
+    assert (found.users, found.written, cluster.listed, cluster.written) == (0, False, [], [])

@@ -1,0 +1,102 @@
+"""What of the platform's settings is bound, what of it is identity, and what an edit later is called."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.plan import desired_objects
+from glovebox.desired.platform import (
+    identity,
+    profile_changes,
+    read_platform,
+    render_platform,
+    store_changes,
+)
+from golden.cases import Case, discover, inputs_from
+
+
+def bound(inputs: ExperimentInputs) -> ExperimentInputs:
+    """Return the inputs with the platform as it is read back from what was recorded."""
+    platform = read_platform(render_platform(inputs.profile, inputs.store, inputs.input_stores))
+    return dataclasses.replace(
+        inputs,
+        profile=platform.profile,
+        store=platform.store,
+        input_stores=platform.input_stores,
+    )
+
+
+@pytest.mark.parametrize("case", discover(), ids=lambda case: case.name)
+def test_the_same_objects_come_from_what_was_recorded(case: Case) -> None:
+    inputs = case.inputs()
+    recorded, live = desired_objects(bound(inputs)), desired_objects(inputs)
+    assert dataclasses.replace(recorded, probe=None) == dataclasses.replace(live, probe=None)
+    jobs = [plan.probe.job() if plan.probe is not None else None for plan in (recorded, live)]
+    assert jobs[0] == jobs[1]
+
+
+def test_what_is_recorded_reads_back_to_the_same_record() -> None:
+    inputs = bound(inputs_from())
+    again = bound(inputs)
+    assert (again.profile, again.store, again.input_stores) == (
+        inputs.profile,
+        inputs.store,
+        inputs.input_stores,
+    )
+
+
+def profile(**spec: Any) -> IsolationProfile:
+    return inputs_from({"kind": "IsolationProfile", "spec": spec}).profile
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes", "is_identity", "why"),
+    [
+        ({"podSecurity": "Baseline"}, ("podSecurity",), True, "other pods are admitted"),
+        ({"limits": {"maxCpu": "4"}}, ("limits",), True, "containers get something else"),
+        ({"retention": {"defaultDays": 30}}, ("retention",), True, "results are kept shorter"),
+        ({"drift": [{"kind": "LimitRange", "policy": "Alert"}]}, ("drift",), False, "operation"),
+        ({"probe": {"schedule": "Never"}}, ("probe",), False, "operation"),
+        ({"credentials": {"durationSeconds": 900}}, ("credentials",), False, "operation"),
+        ({"description": "other words"}, (), False, "words for those who choose"),
+        ({"images": [{"repository": "elsewhere.example"}]}, (), False, "an offer to new ones"),
+    ],
+)
+def test_an_edit_of_a_profile(
+    spec: dict[str, Any],
+    changes: tuple[str, ...],
+    is_identity: bool,  # noqa: FBT001 - a table
+    why: str,
+) -> None:
+    before, after = inputs_from(), profile(**spec)
+    recorded = bound(before).profile
+    assert profile_changes(recorded, after) == changes, why
+    stores = (before.store,)
+    same = identity(before.profile, stores) == identity(after, stores)
+    assert same is not is_identity, why
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes"),
+    [
+        ({"endpoint": "https://192.0.2.99:8333"}, ("endpoint", "stsEndpoint")),
+        ({"artifacts": {"bucket": "elsewhere"}}, ("bucket",)),
+        ({"region": "eu-west-1"}, ("region",)),
+        ({"verifyIntervalSeconds": 3600}, ()),
+    ],
+)
+def test_an_edit_of_a_store(spec: dict[str, Any], changes: tuple[str, ...]) -> None:
+    before = inputs_from()
+    after = inputs_from({"kind": "ObjectStore", "spec": spec}).store
+    assert store_changes(before.store, after) == changes
+
+
+def test_quantities_in_another_spelling_are_no_change() -> None:
+    other = [{"resource": "requests.cpu", "default": "1000m", "maximum": "8"}]
+    same = [{"resource": "requests.cpu", "default": "1", "maximum": "4"}]
+    assert profile_changes(profile(quota=same), profile(quota=other)) == ()

@@ -1,0 +1,243 @@
+"""The conditions of an Experiment, from outcomes alone: what stands, what failed, what is held back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from glovebox.desired.drift import Applied, Drift, Result
+from glovebox.errors import Conflict, Forbidden, NotReady, Refused, Rejected, Unavailable
+from glovebox.kube.objects import ObjectKey
+from glovebox.status.experiment import Seen, compute_status
+from glovebox.status.experiment_facts import CredentialsFacts, Finding, NamespaceFacts, RunFacts
+from glovebox.status.kstatus import kstatus
+from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DIGEST = "sha256:" + "1" * 64
+GRACE = 300.0
+BUILDING = ("claim", "resolve", "gate", "bind", "namespace", "isolation", "credentials", "access")
+TRUE = Finding("True", "Verified", "as it should be")
+AS_BOUND = Finding("False", "PlatformAsBound")
+
+
+@dataclasses.dataclass(frozen=True)
+class References:
+    inputs_verified: Finding = TRUE
+    artifacts_protected: Finding = TRUE
+    platform_changed: Finding = AS_BOUND
+
+
+def applied(result: Result, kind: str = "NetworkPolicy", change: Any = "modified") -> Applied:
+    key = ObjectKey(kind, "gbx-x", "glovebox-default-deny")
+    return Applied(key, result, Drift(key, change) if result != "unchanged" else None)
+
+
+def good(**changes: Outcome) -> dict[str, Outcome]:
+    """Return the outcomes of a look at which everything was in place, with some exchanged."""
+    found: dict[str, Outcome] = {
+        "claim": done(),
+        "resolve": done(References()),
+        "gate": done(),
+        "bind": done(),
+        "namespace": done(NamespaceFacts("uid-1", latched=True, established=True)),
+        "isolation": done(),
+        "credentials": done(CredentialsFacts("s3://b/p/", "primary", NOW)),
+        "access": done(),
+        "prove": done(),
+        "deliver": done(),
+        "run": done(RunFacts(requested=False)),
+        "seal": waiting("NotSealed", "sealed when the run is over"),
+    }
+    return found | changes
+
+
+def experiment(status: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {"metadata": {"generation": 2}, "spec": {}, "status": dict(status or {})}
+
+
+def look(
+    outcomes: Mapping[str, Outcome], status: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    before = {"digest": DIGEST, "namespace": "gbx-x"} | dict(status or {})
+    return compute_status(Seen(experiment(before), outcomes, NOW, grace_seconds=GRACE))
+
+
+def answers(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
+
+
+def provisioned() -> dict[str, Any]:
+    """Return the status of an Experiment that stands."""
+    status = look(good())
+    assert status["provisioned"]["namespaceUid"] == "uid-1"
+    return look(good(), status)
+
+
+def failing(error: Exception, seconds: float, attempts: int) -> Outcome:
+    return of_error(error).with_failure(seconds, attempts)
+
+
+def test_a_look_that_saw_everything_in_place_is_ready_and_sets_the_latch() -> None:
+    status = look(good())
+    assert answers(status)["Ready"] == ("True", "Provisioned")
+    assert status["provisioned"] == {
+        "time": "2026-01-02T03:04:05Z",
+        "namespaceUid": "uid-1",
+        "digest": DIGEST,
+    }
+    assert status["state"] == "Open"
+
+
+@pytest.mark.parametrize("phase", BUILDING)
+def test_no_phase_of_building_may_be_missing_for_the_latch_or_for_ready(phase: str) -> None:
+    status = look(good(**{phase: failing(Unavailable("ApiUnavailable", "lost"), 0, 1)}))
+    assert "provisioned" not in status, "nobody saw everything in place"
+    assert answers(status)["Ready"][0] == "False"
+    assert answers(status)["Reconciling"][0] == "True"
+
+
+@pytest.mark.parametrize("result", ["alerted", "ignored", "contended"])
+def test_an_object_that_is_left_other_than_declared_sets_no_latch(result: Result) -> None:
+    status = look(good(isolation=done(applied=(applied(result),))))
+    assert "provisioned" not in status
+
+
+@pytest.mark.parametrize(
+    ("latch", "why"),
+    [
+        ({"namespaceUid": "uid-2", "digest": DIGEST}, "another namespace of that name"),
+        ({"namespaceUid": "uid-1", "digest": "sha256:other"}, "another digest"),
+    ],
+)
+def test_the_latch_counts_for_its_namespace_and_digest_alone(
+    latch: dict[str, Any], why: str
+) -> None:
+    broken = good(isolation=failing(Unavailable("ApiUnavailable", "lost"), 0, 1))
+    status = look(broken, provisioned() | {"provisioned": latch})
+    assert answers(status)["Ready"][0] == "False", why
+
+
+TRANSIENT = [
+    Unavailable("ApiUnavailable", "the connection was lost"),
+    Conflict("Conflict", "somebody wrote"),
+]
+PHASES = ("resolve", "namespace", "isolation", "credentials", "access", "run", "seal")
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_failure_that_may_pass_changes_nothing_of_what_stands(
+    phase: str, error: Exception
+) -> None:
+    before = provisioned()
+    after = look(good(**{phase: failing(error, 100, 50)}), before)
+    changed = {
+        kind: answer for kind, answer in answers(after).items() if answers(before)[kind] != answer
+    }
+    changed.pop("Sealed", None)  # never was True
+    assert changed == {}
+    assert kstatus(experiment(after) | {"metadata": {"generation": 2}}) == "Current"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "attempts", "held", "why"),
+    [
+        (299, 50, True, "not long enough"),
+        (1000, 2, True, "not tried often enough to know"),
+        (300, 3, False, "both"),
+    ],
+)
+def test_a_failure_is_held_back_for_the_grace_time_and_three_tries(
+    seconds: float,
+    attempts: int,
+    held: bool,  # noqa: FBT001 - a table
+    why: str,
+) -> None:
+    error = Unavailable("ApiUnavailable", "no answer")
+    after = look(good(credentials=failing(error, seconds, attempts)), provisioned())
+    expected = ("True", "CredentialsIssued") if held else ("Unknown", "ApiUnavailable")
+    assert answers(after)["CredentialsFresh"] == expected, why
+    assert ("Reconciling" in answers(after)) is not held, why
+
+
+@pytest.mark.parametrize(
+    "error", [Forbidden("Forbidden", "no right"), Rejected("Rejected", "a policy")]
+)
+def test_a_refusal_is_an_answer_and_counts_at_once(error: Exception) -> None:
+    after = look(good(isolation=failing(error, 0, 1)), provisioned())
+    assert answers(after)["NamespaceReady"][0] == "False"
+    assert answers(after)["Ready"][0] == "False"
+    assert answers(after)["QuotaApplied"][0] == "False"
+
+
+def test_quota_and_namespace_are_not_true_while_isolation_was_not_seen() -> None:
+    status = look(good(isolation=failing(Forbidden("Forbidden", "no right"), 0, 1)))
+    assert answers(status)["QuotaApplied"][0] == "False"
+    assert answers(status)["NamespaceReady"][0] == "False"
+
+
+@pytest.mark.parametrize(
+    ("result", "change", "namespace", "ready", "why"),
+    [
+        ("repaired", "modified", "True", "True", "as declared again"),
+        ("alerted", "modified", "False", "True", "the platform chose to be told only"),
+        ("ignored", "modified", "Unknown", "True", "the platform chose not to be told"),
+        ("alerted", "deleted", "False", "False", "what is not there isolates nothing"),
+        ("ignored", "deleted", "False", "False", "what is not there isolates nothing"),
+        ("contended", "modified", "False", "False", "somebody keeps it other than declared"),
+    ],
+)
+def test_drift_of_what_stands(
+    result: Result, change: str, namespace: str, ready: str, why: str
+) -> None:
+    drifted = good(isolation=done(applied=(applied(result, change=change),)))
+    status = look(drifted, provisioned())
+    assert answers(status)["NamespaceReady"][0] == namespace, why
+    assert answers(status)["Ready"][0] == ready, why
+
+
+def test_a_refused_declaration_is_stalled_and_names_its_condition() -> None:
+    refused = of_error(Refused("QuotaOutOfRange", "spec.resources.quota: too much"))
+    rest = {phase: skipped("gate") for phase in BUILDING[3:]}
+    status = look(good(gate=refused, **rest), {"digest": ""})
+    assert answers(status)["Ready"] == ("False", "QuotaOutOfRange")
+    assert answers(status)["Stalled"] == ("True", "QuotaOutOfRange")
+    assert answers(status)["QuotaApplied"] == ("False", "QuotaOutOfRange")
+    assert "Reconciling" not in answers(status), "never both"
+
+
+def test_waiting_for_a_pin_is_progress_and_no_failure() -> None:
+    missing = of_error(NotReady("PinNotFound", "input `train`: there is no DatasetPin"))
+    rest = {phase: skipped("resolve") for phase in BUILDING[2:]}
+    status = look(good(resolve=missing, **rest), {"digest": ""})
+    assert answers(status)["InputsVerified"] == ("False", "PinNotFound")
+    assert answers(status)["Reconciling"] == ("True", "PinNotFound")
+    assert "Stalled" not in answers(status)
+
+
+def test_a_suspended_experiment_keeps_what_was_said_of_the_generation_before() -> None:
+    before = provisioned()
+    suspended = Seen(experiment(before) | {"metadata": {"generation": 9}}, {}, NOW, suspended=True)
+    status = compute_status(suspended)
+    by_type = {each["type"]: each for each in status["conditions"]}
+    assert by_type["Ready"]["observedGeneration"] == 9
+    assert by_type["NamespaceReady"]["observedGeneration"] == 2, "nobody looked at it since"
+
+
+def test_the_same_look_again_is_the_same_status() -> None:
+    assert look(good(), provisioned()) == provisioned()
+
+
+def test_profile_store_and_pins_that_changed_are_reported_and_change_nothing_else() -> None:
+    before = provisioned()
+    changed = dataclasses.replace(
+        References(), platform_changed=Finding("True", "ProfileChanged", "`limits` differ")
+    )
+    after = look(good(resolve=done(changed)), before)
+    assert answers(after)["PlatformChanged"] == ("True", "ProfileChanged")
+    assert answers(after)["Ready"] == ("True", "Provisioned")
