@@ -34,7 +34,7 @@ Json = dict[str, Any]
 # How far a healthy cache is behind, plus one look.
 _LAG_SECONDS: Final = 10.0
 # The same after a gap in a watch that nobody can notice: until the next list of everything.
-_RESYNC_SECONDS: Final = 2 * RESYNC_SECONDS
+_RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 16
 _ON_ITS_WAY: Final = 0.1
 # What changes on a timer, by kind.

@@ -37,6 +37,8 @@ _REFUSED_KINDS: Final = (
 # Long enough for a list of everything, all backoffs, and a look after them.
 _RECOVERY_SECONDS: Final = 420.0
 _QUIET_SECONDS: Final = 200.0
+# A gap that nobody can notice lasts until the watch has ended and everything is listed again.
+_GAP_SECONDS: Final = 1_000.0
 # Long enough for sessions to be renewed.
 _LONG_SECONDS: Final = 3_000.0
 
@@ -298,7 +300,8 @@ class Schedule:
         for rule in scenario.plan.rules:
             if rule.ends != _FOR_EVER:
                 await asyncio.sleep(max(0.0, rule.ends - loop.time()))
-        await asyncio.sleep(_LONG_SECONDS if scenario.is_long else _RECOVERY_SECONDS)
+        recovery = _GAP_SECONDS if scenario.plan.watch_rate else _RECOVERY_SECONDS
+        await asyncio.sleep(_LONG_SECONDS if scenario.is_long else recovery)
         self._people.pay()
         self.faults.over = True
         self.promises.standing_conditions(lag=120.0)

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
+from glovebox import names
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
@@ -72,6 +73,7 @@ class World:
             slowest=slowest,
         )
         self.processes: list[Process] = []
+        self.server.admission.append(_in_use)
 
     def process(self, name: str = "operator", *, elects: bool = False) -> Process:
         """Return a new operator process, not started yet."""
@@ -167,6 +169,15 @@ class World:
             if self.loop.time() > end:
                 raise AssertionError(f"not within {seconds:.0f} s: {what}")
             await asyncio.sleep(0.25)
+
+
+def _in_use(asked: Asked) -> None:
+    """Refuse the deletion of a profile or store in use, as the chart's guard does."""
+    held = asked.verb == "delete" and asked.kind in (ISOLATION_PROFILE, OBJECT_STORE)
+    if held and names.FINALIZER_IN_USE in (
+        (asked.old or {}).get("metadata", {}).get("finalizers") or ()
+    ):
+        raise Refused(403, "Forbidden", f"{asked.kind.kind} {asked.name} is in use (guard)")
 
 
 def condition(obj: Json | None, name: str) -> Json:
