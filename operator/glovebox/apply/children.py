@@ -66,6 +66,8 @@ class Children:
         # What its owner was woken for, and has not been seen as wanted since.
         self._differing: dict[str, set[ObjectKey]] = {}
         self._owners: dict[str, str] = {}
+        # Of each namespace, the UID that was known last, also after it was deleted.
+        self._uids: dict[str, str] = {}
         self.expectations = Expectations(clock)
 
     def table(self, kind: Kind) -> Table[ObjectKey, Child]:
@@ -95,6 +97,7 @@ class Children:
     def release(self, namespace: str) -> None:
         """Forget the owner of a namespace and what was wanted there."""
         self._owners.pop(namespace, None)
+        self._uids.pop(namespace, None)
         self._wanted.pop(namespace, None)
         self._differing.pop(namespace, None)
         self.expectations.forget(namespace)
@@ -165,8 +168,23 @@ class Children:
     def _changed(self, change: Change[ObjectKey, Child]) -> None:
         key = change.key
         self._index(change)
+        if key.kind == NAMESPACE.kind and change.after is not None:
+            self._drop_former(key.namespace, change.after)
         if self._is_news(change) and (owner := self._owners.get(key.namespace)) is not None:
             self._wake(owner)
+
+    def _drop_former(self, namespace: str, child: Child) -> None:
+        """Forget what was known of a namespace that was deleted, when one of its name is there.
+
+        The watches of other kinds may be behind: what they told last was in the former namespace,
+        and whoever believed it would take isolation for complete where there is none.
+        """
+        before, self._uids[namespace] = self._uids.get(namespace), child.uid
+        if before in {None, child.uid}:
+            return
+        for key, known in self.in_namespace(namespace).items():
+            if key.kind != NAMESPACE.kind and known.resource_version < child.resource_version:
+                self._tables[key.kind].record_delete(key, known.uid)
 
     def _index(self, change: Change[ObjectKey, Child]) -> None:
         key = change.key

@@ -17,7 +17,7 @@ from glovebox.apply.children import Children
 from glovebox.apply.managed import Strategy, managed
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
-from glovebox.errors import Conflict, InvalidInput, Rejected
+from glovebox.errors import InvalidInput, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import EVENT, NAMESPACE, SECRET, Kind
@@ -224,10 +224,8 @@ class Writer:
 
     async def _delete_seen(self, kind: Kind, key: ObjectKey, uid: str) -> None:
         self._children.want(key, None)
-        try:
-            await self._client.delete(kind, key.namespace, key.name, uid=uid)
-        except Conflict:
-            return  # another object by now
+        # A conflict goes on to the caller: whoever takes something away for good looks again.
+        await self._client.delete(kind, key.namespace, key.name, uid=uid)
         self._children.forgot(key)
 
     # Beside the work

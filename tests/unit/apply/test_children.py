@@ -225,6 +225,25 @@ def test_releasing_a_namespace_leaves_nothing_of_it_and_all_of_the_others() -> N
     assert not cache.children.caught_up(other)
 
 
+def test_what_was_in_a_namespace_of_the_same_name_before_counts_for_nothing() -> None:
+    def namespace(version: int, uid: str) -> dict[str, Any]:
+        metadata = {"name": SPACE, "uid": uid, "resourceVersion": str(version)}
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+    cache = Cache()
+    cache.wrote(namespace(1, "first"), NAMESPACE)
+    cache.wrote(policy(2))
+    # The watch of policies is silent while the namespace is deleted and created again.
+    cache.children.table(NAMESPACE).gone(namespace(8, "first"))
+    cache.wrote(namespace(9, "second"), NAMESPACE)
+    assert cache.children.get(key_of(NETWORK_POLICY, policy())) is None
+    # What it still tells of the former one does not bring it back.
+    cache.children.table(NETWORK_POLICY).seen(policy(3))
+    assert cache.children.get(key_of(NETWORK_POLICY, policy())) is None
+    cache.wrote(policy(10, uid="u2"))
+    assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
+
+
 def test_what_the_watch_has_told_is_not_remembered_for_ever() -> None:
     cache = Cache()
     table = cache.children.table(NETWORK_POLICY)

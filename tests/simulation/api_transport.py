@@ -1,0 +1,419 @@
+"""Carries the client's requests to the stand-in, and lets happen on the way what happens to requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
+
+import orjson
+
+from glovebox.kube.transport import Answer, TransportError
+from simulation.api_kinds import SERVED
+from simulation.api_server import ApiServer, Asked, Refused
+from simulation.story import Story
+
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+READS: Final = ("get", "list", "watch")
+_BOOKMARK_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to one request.
+
+    Attributes:
+        name: `refused`, `lost` (it never arrives), `unanswered` (it takes effect, the answer is
+            lost), `late` (it takes effect after the client gave up), `slow` (it takes `seconds`
+            and is answered); empty: nothing.
+        code: Of a refusal.
+        seconds: Of what is late or slow.
+    """
+
+    name: str = ""
+    code: int = 0
+    seconds: float = 0.0
+
+
+NOTHING: Final = Fault()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFault:
+    """What happens to one watch.
+
+    Attributes:
+        name: `gap` (an event is never shown), `twice` (an event is shown again), `breaks`,
+            `silent`, `expired` (410 in the stream), `refused` (410 as a status), `ends` (at once);
+            empty: nothing.
+        after: How many events go well before.
+    """
+
+    name: str = ""
+    after: int = 0
+
+
+class Faults(Protocol):
+    """Decides about each request."""
+
+    def request(self, asked: Asked) -> Fault:
+        """Return what happens to a request."""
+        raise NotImplementedError
+
+    def stream(self, asked: Asked) -> StreamFault:
+        """Return what happens to a watch."""
+        raise NotImplementedError
+
+
+class NoFaults:
+    """Everything goes well."""
+
+    def request(self, asked: Asked) -> Fault:
+        """Let it pass."""
+        del asked
+        return NOTHING
+
+    def stream(self, asked: Asked) -> StreamFault:
+        """Let it pass."""
+        del asked
+        return StreamFault()
+
+
+def parse(method: str, path: str, user: str, params: Mapping[str, str]) -> Asked:
+    """Return what a request asks for.
+
+    Raises:
+        Refused: No such path is served.
+    """
+    parts = [unquote(part) for part in path.strip("/").split("/")]
+    version, rest = (
+        (parts[1], parts[2:]) if parts[0] == "api" else ("/".join(parts[1:3]), parts[3:])
+    )
+    namespace = ""
+    is_inside = rest[0] == "namespaces" and len(rest) > 2 and (version, rest[2]) in SERVED
+    if is_inside:
+        namespace, rest = rest[1], rest[2:]
+    served = SERVED.get((version, rest[0]))
+    if served is None:
+        raise Refused(404, "NotFound", "the server could not find the requested resource")
+    name, subresource = (rest[1] if len(rest) > 1 else ""), (rest[2] if len(rest) > 2 else "")
+    if method == "GET":
+        verb = "watch" if params.get("watch") else "get" if name else "list"
+    else:
+        verb = "deletecollection" if method == "DELETE" and not name else _VERBS[method]
+    return Asked(user, verb, served.kind, namespace, name, subresource)
+
+
+def answered(  # noqa: PLR0911 - one return a verb
+    server: ApiServer,
+    asked: Asked,
+    params: Mapping[str, str],
+    body: Any,
+    content_type: str,
+) -> tuple[int, Any]:
+    """Let the stand-in do what was asked; return code and body of the answer."""
+    dry_run = params.get("dryRun") == "All"
+    selectors = {
+        "label_selector": params.get("labelSelector", ""),
+        "field_selector": params.get("fieldSelector", ""),
+    }
+    try:
+        match asked.verb:
+            case "get":
+                return 200, server.get(asked)
+            case "list":
+                return 200, server.list(
+                    asked,
+                    limit=int(params.get("limit", "0")),
+                    token=params.get("continue", ""),
+                    **selectors,
+                )
+            case "create":
+                return 201, server.create(asked, body, dry_run=dry_run)
+            case "update":
+                return 200, server.replace(asked, body, dry_run=dry_run)
+            case "patch":
+                return 200, server.patch(asked, body, content_type, dry_run=dry_run)
+            case "delete":
+                return 200, server.delete(asked, body or {}, dry_run=dry_run)
+        return 200, server.delete_collection(asked, **selectors)
+    except Refused as refusal:
+        return refusal.code, refusal.status
+
+
+class SimTransport:
+    """Carries the requests of one process.
+
+    Args:
+        server: The stand-in.
+        user: Who asks.
+        process: The process's name in the story.
+        story: Told of each request.
+        faults: Decides about each request.
+        chance: Gives the time that each request takes.
+    """
+
+    def __init__(
+        self,
+        server: ApiServer,
+        *,
+        user: str,
+        process: str,
+        story: Story,
+        faults: Faults,
+        chance: random.Random,
+    ) -> None:
+        self._server, self._user, self._process = server, user, process
+        self._story, self._faults, self._chance = story, faults, chance
+        # A process that was killed sends nothing any more, and hears nothing.
+        self.is_dead = False
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str],
+        body: bytes | None,
+        content_type: str,
+        timeout_seconds: float,
+    ) -> Answer:
+        """Send one request and return the whole answer, whatever its code.
+
+        Raises:
+            TransportError: No whole answer came in time.
+        """
+        await self._alive()
+        try:
+            asked = parse(method, path, self._user, params)
+        except Refused as refusal:
+            return _packed(refusal.code, refusal.status)
+        content = orjson.loads(body) if body else None
+        if asked.verb == "create":
+            name = ((content or {}).get("metadata") or {}).get("name", "")
+            asked = Asked(asked.user, asked.verb, asked.kind, asked.namespace, name)
+        self._story.requests += 1
+        fault = self._faults.request(asked)
+        if fault.name:
+            self._story.faults[f"{fault.name} {fault.code or ''}".strip()] += 1
+
+        def effect(word: str = "") -> tuple[int, Any]:
+            self._server.acting = self._process
+            code, answer = answered(self._server, asked, params, content, content_type)
+            plain = "reads " if asked.verb in READS and code < 300 and not word else ""
+            why = f": {answer.get('message', '')}" if code >= 300 else ""
+            self._story.tell(
+                self._process, f"{plain}{asked}{_version(content)} -> {code}{word}{why}"
+            )
+            return code, answer
+
+        match fault.name:
+            case "lost":
+                self._story.tell(self._process, f"{asked} -> LOST before it arrived")
+                await asyncio.sleep(min(fault.seconds, timeout_seconds))
+                raise TransportError("the connection was reset (simulated)")
+            case "late":
+                self._story.tell(self._process, f"{asked} -> is LATE by {fault.seconds:.1f} s")
+                loop = asyncio.get_running_loop()
+                late = timeout_seconds + fault.seconds
+                loop.call_later(late, effect, " (LATE)", context=contextvars.Context())
+                await asyncio.sleep(timeout_seconds)
+                raise TransportError("no answer in time (simulated)")
+            case "refused":
+                await asyncio.sleep(self._way())
+                self._story.tell(self._process, f"{asked} -> REFUSED {fault.code}")
+                return _packed(fault.code, _refusal(asked, fault.code).status)
+            case "slow":
+                await asyncio.sleep(min(fault.seconds, timeout_seconds / 2))
+        lost = fault.name == "unanswered"
+        code, answer = await self._sent(effect, " but the ANSWER IS LOST" if lost else "")
+        await self._alive()
+        if lost:
+            await asyncio.sleep(self._way())
+            raise TransportError("the connection was reset (simulated)")
+        packed = _packed(code, answer)
+        await asyncio.sleep(self._way())
+        await self._alive()
+        return packed
+
+    async def _sent(self, effect: Callable[[str], tuple[int, Any]], word: str) -> tuple[int, Any]:
+        """Let a request arrive: what was sent arrives, whatever becomes of the process."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[int, Any]] = loop.create_future()
+
+        def arrive() -> None:
+            found = effect(word)
+            if not answer.done():
+                answer.set_result(found)
+
+        loop.call_later(self._way(), arrive, context=contextvars.Context())
+        return await answer
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], silence_seconds: float
+    ) -> AsyncIterator[SimStream]:
+        """Open a watch; more than `silence_seconds` without a byte ends it with an error.
+
+        Raises:
+            TransportError: It could not be opened.
+        """
+        await self._alive()
+        asked = parse("GET", path, self._user, {**params, "watch": "1"})
+        self._story.requests += 1
+        fault = self._faults.stream(asked)
+        await asyncio.sleep(self._way())
+        if fault.name:
+            self._story.faults[f"watch {fault.name}"] += 1
+            self._story.tell(
+                self._process, f"{asked}: its watch {fault.name.upper()} after {fault.after}"
+            )
+        yield SimStream(self, self._server, asked, params, fault, silence_seconds)
+
+    async def close(self) -> None:
+        """There are no connections."""
+
+    def _way(self) -> float:
+        return self._chance.uniform(0.0005, 0.004)
+
+    async def _alive(self) -> None:
+        if self.is_dead:
+            await asyncio.get_running_loop().create_future()
+
+
+class SimStream:
+    """One watch."""
+
+    def __init__(
+        self,
+        transport: SimTransport,
+        server: ApiServer,
+        asked: Asked,
+        params: Mapping[str, str],
+        fault: StreamFault,
+        silence_seconds: float,
+    ) -> None:
+        self._transport, self._server, self._asked = transport, server, asked
+        self._params, self._fault, self._silence = params, fault, silence_seconds
+        self._refusal: Refused | None = None
+        if fault.name == "refused":
+            self._refusal = Refused(410, "Expired", "too old resource version (simulated)")
+        else:
+            try:
+                self._watch = server.watch(
+                    asked,
+                    params.get("resourceVersion", ""),
+                    label_selector=params.get("labelSelector", ""),
+                    field_selector=params.get("fieldSelector", ""),
+                )
+            except Refused as refusal:
+                self._refusal = refusal
+
+    @property
+    def status(self) -> int:
+        """The HTTP code."""
+        return self._refusal.code if self._refusal is not None else 200
+
+    async def chunks(self) -> AsyncIterator[bytes]:  # noqa: C901, PLR0912 - one branch a fault
+        """Yield the events, each on a line.
+
+        Raises:
+            TransportError: It broke off, or was silent for too long.
+        """
+        if self._refusal is not None:
+            yield orjson.dumps(self._refusal.status)
+            return
+        loop = asyncio.get_running_loop()
+        until = loop.time() + float(self._params.get("timeoutSeconds", "300"))
+        shown, fault = 0, self._fault
+        bookmark_at = loop.time() + _BOOKMARK_SECONDS
+        while loop.time() < until:
+            await self._transport._alive()
+            try:
+                events = list(self._watch.pending())
+            except Refused as refusal:
+                yield _line({"type": "ERROR", "object": refusal.status})
+                return
+            for event in events:
+                due = bool(fault.name) and shown >= fault.after
+                shown += 1
+                if due and fault.name == "gap":
+                    fault = StreamFault()
+                    continue
+                if due and fault.name == "twice":
+                    fault = StreamFault()
+                    yield _line(event)
+                yield _line(event)
+            if fault.name in ("breaks", "silent", "expired", "ends") and shown >= fault.after:
+                if fault.name == "ends":
+                    return
+                if fault.name == "expired":
+                    status = Refused(410, "Expired", "too old resource version (simulated)").status
+                    yield _line({"type": "ERROR", "object": status})
+                    return
+                if fault.name == "silent":
+                    await asyncio.sleep(self._silence)
+                raise TransportError("the watch broke off (simulated)")
+            if loop.time() >= bookmark_at:
+                bookmark_at = loop.time() + _BOOKMARK_SECONDS
+                if self._params.get("allowWatchBookmarks"):
+                    yield _line(self._watch.bookmark())
+            before = self._server.version
+            wait = min(until, bookmark_at) - loop.time()
+            await self._server.changed(self._asked.kind, wait)
+            if self._server.version != before:
+                await asyncio.sleep(self._transport._way())
+
+
+def _packed(code: int, answer: Any) -> Answer:
+    headers = {}
+    seconds = (answer.get("details") or {}).get("retryAfterSeconds") if code >= 300 else None
+    if seconds is not None:
+        headers["retry-after"] = str(seconds)
+    return Answer(code, orjson.dumps(answer), headers)
+
+
+def _line(event: Any) -> bytes:
+    return orjson.dumps(event) + b"\n"
+
+
+def _version(body: Any) -> str:
+    if not isinstance(body, dict):
+        return ""
+    version = (body.get("metadata") or {}).get("resourceVersion")
+    return f" at {version}" if version else ""
+
+
+def _refusal(asked: Asked, code: int) -> Refused:  # noqa: PLR0911 - one return a code
+    what = f'{asked.kind.plural} "{asked.name}"'
+    match code:
+        case 401:
+            return Refused(401, "Unauthorized", "Unauthorized")
+        case 403:
+            return Refused(403, "Forbidden", f"{what} is forbidden: not now (simulated)")
+        case 409:
+            return Refused(
+                409,
+                "Conflict",
+                f"Operation cannot be fulfilled on {what}: the object has been modified; please"
+                " apply your changes to the latest version and try again (simulated)",
+            )
+        case 422:
+            return Refused(
+                422,
+                "Invalid",
+                f"{what} is forbidden: ValidatingAdmissionPolicy 'platform' denied request: not"
+                " now (simulated)",
+            )
+        case 429:
+            return Refused(
+                429, "TooManyRequests", "please try again later (simulated)", retry_after=1
+            )
+        case 503:
+            return Refused(503, "ServiceUnavailable", "the server is shutting down (simulated)")
+    return Refused(code, "InternalError", "an error on the server (simulated)")

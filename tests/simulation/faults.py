@@ -1,0 +1,170 @@
+"""Which request meets which fault: all of it drawn from the seed, most of it far more frequent than in life."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from simulation.api_server import Asked
+from simulation.api_transport import NOTHING, READS, Fault, StreamFault
+
+REFUSALS: Final = (403, 409, 422, 429, 500, 503)
+# A refusal of these codes is no statement about the object, and goes away by itself.
+TRANSIENT: Final = (409, 429, 500, 503)
+_WATCHES: Final = ("gap", "twice", "breaks", "silent", "expired", "refused", "ends")
+
+
+@dataclass(slots=True)
+class Rule:
+    """A policy of the platform, or a right that is missing: refuses some of the operator's writes for a while.
+
+    Attributes:
+        plural: Of the kind that it refuses.
+        verbs: Which writes.
+        code: How it refuses.
+        begins: From which second on.
+        ends: Until which second; infinite: for ever.
+        times: At most so many refusals.
+    """
+
+    plural: str
+    verbs: tuple[str, ...]
+    code: int
+    begins: float
+    ends: float
+    times: int = 1_000_000
+
+    def __str__(self) -> str:
+        return (
+            f"{'/'.join(self.verbs)} of {self.plural} get {self.code} from second"
+            f" {self.begins - 1000:.0f} to {self.ends - 1000:.0f}"
+        )
+
+
+@dataclass(slots=True)
+class Plan:
+    """All faults of one run.
+
+    Attributes:
+        rate: The chance of each request to meet a fault, until `ends`.
+        write_rate: The same, of writes.
+        watch_rate: The chance of each watch.
+        ends: When all of this is over.
+        rules: What is refused by rule.
+        cut: A fault for the write of that number.
+        crash: Kills the process at requests of these numbers.
+        names: The faults that are drawn.
+    """
+
+    rate: float = 0.0
+    write_rate: float = 0.0
+    watch_rate: float = 0.0
+    ends: float = 0.0
+    rules: list[Rule] = field(default_factory=list)
+    cut: dict[int, Fault] = field(default_factory=dict)
+    crash: tuple[int, ...] = ()
+    names: tuple[str, ...] = ("refused", "lost", "unanswered", "late", "slow")
+    codes: tuple[int, ...] = REFUSALS
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing goes wrong at all."""
+        return not (
+            self.rate or self.write_rate or self.watch_rate or self.rules or self.cut or self.crash
+        )
+
+    def __str__(self) -> str:
+        said = [
+            f"{value:.0%} of {name}"
+            for name, value in (
+                ("requests", self.rate),
+                ("writes", self.write_rate),
+                ("watches", self.watch_rate),
+            )
+            if value
+        ]
+        said += [str(rule) for rule in self.rules]
+        said += [f"write {number}: {fault.name} {fault.code}" for number, fault in self.cut.items()]
+        said += [f"killed at request {number}" for number in self.crash]
+        return "; ".join(said) or "none"
+
+
+class SeededFaults:
+    """Decides by a plan.
+
+    Args:
+        plan: What goes wrong.
+        chance: The dice.
+        time: Virtual seconds.
+        crash: Called when the process is to die, in the middle of its request.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        chance: random.Random,
+        time: Callable[[], float],
+        crash: Callable[[], None],
+    ) -> None:
+        self.plan = plan
+        self._chance, self._time, self._crash = chance, time, crash
+        self.requests = self.writes = 0
+        # What was hit: verb, kind and fault.
+        self.hit: Counter[tuple[str, str, str]] = Counter()
+        # Set when nothing is to go wrong any more, whatever the plan says.
+        self.over = False
+        self.last_fault_at = 0.0
+        self.refused: Counter[str] = Counter()
+
+    def request(self, asked: Asked) -> Fault:
+        """Return what happens to a request."""
+        self.requests += 1
+        is_write = asked.verb not in READS
+        self.writes += is_write
+        fault = self._fault(asked, is_write=is_write)
+        if fault.name:
+            self.last_fault_at = self._time()
+            self.hit[asked.verb, asked.kind.plural, f"{fault.name} {fault.code or ''}"] += 1
+        if self.requests in self.plan.crash and not self.over:
+            self._crash()
+        return fault
+
+    def _fault(self, asked: Asked, *, is_write: bool) -> Fault:
+        now = self._time()
+        if is_write and self.writes in self.plan.cut and not self.over:
+            return self.plan.cut[self.writes]
+        for rule in self.plan.rules:
+            if (
+                rule.plural == asked.kind.plural
+                and asked.verb in rule.verbs
+                and rule.begins <= now < rule.ends
+                and rule.times > 0
+            ):
+                rule.times -= 1
+                self.refused[rule.plural] += 1
+                return Fault("refused", rule.code)
+        if now >= self.plan.ends:
+            return NOTHING
+        rate = max(self.plan.rate, self.plan.write_rate if is_write else 0.0)
+        if self._chance.random() >= rate:
+            return NOTHING
+        name = self._chance.choice(self.plan.names)
+        if name == "late" and not is_write:
+            name = "lost"
+        if name == "refused":
+            codes = self.plan.codes if is_write else (403, 429, 500, 503)
+            allowed = [code for code in codes if code in self.plan.codes]
+            return Fault("refused", self._chance.choice(allowed or [500]))
+        return Fault(name, seconds=self._chance.uniform(0.1, 20.0))
+
+    def stream(self, asked: Asked) -> StreamFault:
+        """Return what happens to a watch."""
+        if self._time() >= self.plan.ends or self._chance.random() >= self.plan.watch_rate:
+            return StreamFault()
+        name = self._chance.choice(_WATCHES)
+        self.last_fault_at = self._time()
+        self.hit["watch", asked.kind.plural, name] += 1
+        return StreamFault(name, self._chance.randrange(0, 6))

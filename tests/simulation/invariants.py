@@ -1,0 +1,498 @@
+"""What Glovebox promises, as it is checked after every request and at the end of every run.
+
+Each promise is one function below. Those that begin with `never_` are checked at every change of the server; those that
+begin with `in_the_end_` once faults have stopped and everybody had time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from glovebox import names
+from glovebox.kube.kinds import (
+    CONFIG_MAP,
+    EVENT,
+    EXPERIMENT,
+    JOB,
+    LEASE,
+    NAMESPACE,
+    POD,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE_ACCOUNT,
+)
+from simulation.api_server import Asked, Change
+from simulation.process import OPERATOR, RESYNC_SECONDS
+from simulation.promises import ISOLATION, POLICIES, QUOTA, Ledger, Standing
+from simulation.world import BUCKET, TEAM, World, condition, is_true
+
+Json = dict[str, Any]
+# How far a healthy cache is behind, plus one look.
+_LAG_SECONDS: Final = 10.0
+# The same after a gap in a watch that nobody can notice: until the next list of everything.
+_RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
+_MOST_STATUS_WRITES: Final = 16
+_ON_ITS_WAY: Final = 0.1
+# What changes on a timer, by kind.
+_TIMES: Final = {
+    "Experiment": ("artifacts",),
+    "DatasetPin": ("listedTime", "verifiedTime"),
+    "ObjectStore": ("lastVerifiedTime", "proofs"),
+}
+_ACCESS: Final = ((ROLE_BINDING, names.TENANT_ROLE_BINDING), (JOB, names.RUN_JOB))
+_SECRETS: Final = ((SECRET, names.CREDENTIALS_SECRET),)
+
+
+class BrokenPromise(AssertionError):  # noqa: N818 - it is what it says
+    """A promise was broken: which one, and by what."""
+
+    def __init__(self, promise: str, what: str) -> None:
+        super().__init__(f"{promise}: {what}")
+        self.promise = promise
+
+
+class Promises:
+    """All promises about one world.
+
+    Args:
+        world: Which.
+        gaps: Whether watches may have unnoticed gaps.
+        only_transient: Whether nothing but short faults happens, so that what stands must go on
+            being told so.
+        strict_secrets: Whether credentials count as access.
+        drift: The profile's policy for objects that people changed.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        gaps: bool,
+        only_transient: bool,
+        strict_secrets: bool = True,
+        drift: str = "Repair",
+    ) -> None:
+        self.drift = drift
+        self._world = world
+        self._lag = _RESYNC_SECONDS if gaps else _LAG_SECONDS
+        self._only_transient = only_transient
+        self._access = (*_ACCESS, *(_SECRETS if strict_secrets else ()))
+        self.ledger = Ledger(world.server, OPERATOR)
+        self.broken: list[BrokenPromise] = []
+        self.runs: Counter[str] = Counter()
+        self.seals: Counter[str] = Counter()
+        self.status_writes: Counter[str] = Counter()
+        self.writes: list[tuple[float, Change]] = []
+        self._leader = ("", 0.0)
+        self._foreign: dict[str, str] = {}
+        self._experiments: dict[str, Json] = {}
+        world.server.on_change.append(self._see)
+        world.server.on_delete.append(self.never_deletes_without_uid)
+        world.store.on_write.append(self._stored)
+
+    def _break(self, promise: str, what: str) -> None:
+        if any(each.promise == promise for each in self.broken):
+            return  # the first one tells the story
+        self._world.story.tell("PROMISE", f"{promise} IS BROKEN: {what}")
+        self.broken.append(BrokenPromise(promise, what))
+
+    def _see(self, change: Change) -> None:
+        now = self._world.loop.time()
+        self._remember_makers(change)
+        if change.user == OPERATOR:
+            self.writes.append((now, change))
+            self.never_access_before_isolation(change)
+            self.never_touches_what_others_made(change)
+            self.never_runs_twice(change)
+            self.never_repairs_by_deletion(change)
+            self.never_lets_go_too_early(change)
+            self.never_written_by_who_does_not_lead(change, now)
+            if change.served.kind == EXPERIMENT and change.new is not None:
+                self._see_status(change, now)
+        self.ledger.see(change, now)
+        if change.served.kind == EXPERIMENT:
+            self._experiments[change.last["metadata"]["uid"]] = change.last
+
+    def _see_status(self, change: Change, now: float) -> None:
+        assert change.new is not None
+        before = (change.old or {}).get("status") or {}
+        after = change.new.get("status") or {}
+        if before == after:
+            return
+        self.status_writes[change.last["metadata"]["uid"]] += 1
+        self.never_true_of_what_is_not_so(change.new, now)
+        self.never_provisioned_before_it_is(before, change.new)
+        self.never_not_ready_by_a_hiccup(change)
+        self.never_reconciling_and_stalled(change.new)
+
+    # -- at every change
+
+    def never_access_before_isolation(self, change: Change) -> None:
+        """Nobody gets in before every isolation object has stood, once, in that very namespace."""
+        namespace, name = change.key
+        if change.old is not None or (change.served.kind, name) not in self._access:
+            return
+        standing = self.ledger.namespaces.get(namespace)
+        if standing is not None and not standing.complete:
+            self._break(
+                "1 no access before isolation",
+                f"{change.served.kind.kind} {name} was created in {namespace} while these were"
+                f" missing: {', '.join(standing.missing_since) or 'none'}",
+            )
+
+    def never_provisioned_before_it_is(self, before: Json, obj: Json) -> None:
+        """`status.provisioned` is set once, after everything stood, and for that namespace and digest alone."""
+        latch = obj["status"].get("provisioned")
+        if before.get("provisioned") and not latch:
+            self._break("2 the latch", f"it was taken away: {before['provisioned']}")
+        if not latch or latch == before.get("provisioned"):
+            return
+        standing = self.ledger.namespaces.get(obj["status"].get("namespace", ""))
+        if standing is None or not standing.complete:
+            missing = standing.missing_since if standing is not None else "the namespace"
+            self._break("2 the latch", f"set while these were never there: {missing}")
+            return
+        if latch.get("namespaceUid") not in (None, standing.uid):
+            self._break("2 the latch", f"names another namespace than {standing.uid}: {latch}")
+        if latch.get("digest") not in (None, obj["status"].get("digest")):
+            self._break("2 the latch", f"names another digest: {latch}")
+
+    def never_true_of_what_is_not_so(self, obj: Json, now: float, *, lag: float = 0.0) -> None:
+        """No condition says True of what has not been so for longer than the operator can be behind."""
+        lag = lag or self._lag
+        namespace = obj["status"].get("namespace", "")
+        standing = self.ledger.namespaces.get(namespace)
+        for name, problem in self._contradictions(obj, standing, now, lag):
+            if is_true(obj, name):
+                entry = condition(obj, name)
+                self._break(
+                    "3 no condition True that is not so",
+                    f"{name}={entry['status']} ({entry.get('message', '')}) although {problem}",
+                )
+
+    def _contradictions(
+        self, obj: Json, standing: Standing | None, now: float, lag: float
+    ) -> Iterator[tuple[str, str]]:
+        if obj["metadata"].get("deletionTimestamp"):
+            return
+        if standing is None:
+            gone_at = self.ledger.gone_at.get(obj["status"].get("namespace", ""), now)
+            if now - gone_at > lag:
+                yield "NamespaceReady", "the namespace is not there"
+            return
+        missing = standing.missing(longer_than=lag, now=now)
+        never = [name for name, since in standing.missing_since.items() if not since]
+        # What was Ignored by the profile's word is not told; what never was there always is.
+        told = never if self.drift == "Ignore" else missing
+        if told:
+            yield "NamespaceReady", f"not as declared: {', '.join(told)}"
+        if standing.dying_since is not None and now - standing.dying_since > lag:
+            yield "NamespaceReady", "the namespace is being deleted"
+        bad = [name for name in told if name in QUOTA]
+        if bad:
+            yield "QuotaApplied", f"not as declared: {', '.join(bad)}"
+        bad = [name for name in missing if name in POLICIES]
+        if bad:
+            yield "Isolated", f"not as declared: {', '.join(bad)}"
+        bad = [*(missing if self.drift == "Repair" else never)]
+        bad += [] if standing.complete else ["it was never complete"]
+        if bad and not is_true(obj, "Sealed"):
+            yield "Ready", f"not as declared: {', '.join(bad)}"
+
+    def never_not_ready_by_a_hiccup(self, change: Change) -> None:
+        """A fault shorter than the grace changes no condition of what stands."""
+        if not self._only_transient or change.old is None or change.new is None:
+            return
+        before, after = condition(change.old, "Ready"), condition(change.new, "Ready")
+        if before.get("status") != "True" or change.new["metadata"].get("deletionTimestamp"):
+            return
+        if after.get("status") != "True" and after.get("reason") not in ("RunFailed", "Sealed"):
+            self._break(
+                "9 no hiccup in Ready",
+                f"Ready went from True to {after.get('status')}: {after.get('reason')}"
+                f" {after.get('message')}",
+            )
+        if is_true(change.new, "Reconciling"):
+            self._break(
+                "9 no hiccup in Ready",
+                f"Reconciling on what stands: {condition(change.new, 'Reconciling')['message']}",
+            )
+
+    def never_reconciling_and_stalled(self, obj: Json) -> None:
+        """Something moves by itself, or a person has to act: never both."""
+        if is_true(obj, "Reconciling") and is_true(obj, "Stalled"):
+            self._break(
+                "5 not both Reconciling and Stalled", str(condition(obj, "Stalled")["message"])
+            )
+
+    def never_runs_twice(self, change: Change) -> None:
+        """One run for each Experiment, ever."""
+        namespace, name = change.key
+        if change.served.kind != JOB or name != names.RUN_JOB or change.old is not None:
+            return
+        standing = self.ledger.namespaces.get(namespace)
+        uid = standing.experiment if standing is not None else namespace
+        self.runs[uid] += 1
+        if self.runs[uid] > 1:
+            self._break("4 one run", f"a second run Job was created in {namespace}")
+
+    def never_touches_what_others_made(self, change: Change) -> None:
+        """Only what is the operator's own is written: namespaces that it made, and what is in them."""
+        kind, (namespace, name) = change.served.kind, change.key
+        if change.served.is_custom or kind in (EVENT, LEASE) or namespace == "glovebox-system":
+            return
+        where = name if kind == NAMESPACE else namespace
+        if kind.namespaced or kind == NAMESPACE:
+            maker = self._foreign.get(where)
+            if maker is not None and maker != OPERATOR:
+                self._break(
+                    "5 nothing of others is touched",
+                    f"{kind.kind} {namespace}/{name} in a namespace that {maker} made",
+                )
+
+    def never_repairs_by_deletion(self, change: Change) -> None:
+        """What isolates is never deleted by the operator while its namespace is there to stay."""
+        namespace, name = change.key
+        standing = self.ledger.namespaces.get(namespace)
+        if change.new is not None or standing is None or standing.dying_since is not None:
+            return
+        # A snapshot cannot be changed in place; who may add what it holds is not decided by it.
+        if (change.served.kind, name) in ISOLATION and change.served.kind != CONFIG_MAP:
+            self._break(
+                "8b repair deletes nothing", f"{change.served.kind.kind} {namespace}/{name}"
+            )
+
+    def never_lets_go_too_early(self, change: Change) -> None:
+        """An Experiment is let go only when what its deletion policy says has been done."""
+        if change.served.kind != EXPERIMENT or change.new is not None:
+            return
+        obj, server = change.last, self._world.server
+        policy = (obj["spec"].get("lifecycle") or {}).get("deletionPolicy", "Freeze")
+        for namespace, standing in self.ledger.namespaces.items():
+            if standing.experiment != obj["metadata"]["uid"] or standing.made_by != OPERATOR:
+                continue
+            if policy == "Delete":
+                self._break("6 nothing left behind", f"let go while {namespace} is still there")
+            if server.peek(SECRET, namespace, names.CREDENTIALS_SECRET) is not None:
+                self._break("6 nothing left behind", f"let go with credentials in {namespace}")
+            binding = server.peek(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+            if policy == "Freeze" and binding is not None:
+                self._break("6 nothing left behind", f"let go with access to {namespace}")
+
+    def never_written_by_who_does_not_lead(self, change: Change, now: float) -> None:
+        """Once a replica has taken the lease, no other one writes anything."""
+        server = self._world.server
+        if change.served.kind == LEASE:
+            holder = change.last["spec"].get("holderIdentity") or ""
+            if holder != self._leader[0]:
+                self._leader = (holder, now)
+            return
+        holder, since = self._leader
+        acting = next((each for each in self._world.processes if each.name == server.acting), None)
+        # A request that was on its way when the lease changed hands is within the margin.
+        if not holder or acting is None or change.served.kind == EVENT or now - since < _ON_ITS_WAY:
+            return
+        if acting.identity != holder:
+            self._break(
+                "3b only the leader writes",
+                f"{acting.identity} wrote {change.served.kind.plural} {change.key} while {holder}"
+                " leads",
+            )
+
+    def never_deletes_without_uid(self, asked: Asked, preconditions: Json) -> None:
+        """What took the place of an object in the meantime is never deleted in its stead."""
+        if asked.user == OPERATOR and asked.verb == "delete" and not preconditions.get("uid"):
+            self._break("10 each DELETE bears a UID", str(asked))
+
+    def _stored(self, bucket: str, key: str, version: str) -> None:
+        """One seal for each Experiment, ever."""
+        if bucket == BUCKET and key.endswith("attestation.dsse.json"):
+            self.seals[key] += 1
+            if self.seals[key] > 1:
+                self._break("4 one seal", f"{key} was written again as {version}")
+
+    def _remember_makers(self, change: Change) -> None:
+        if change.served.kind == NAMESPACE:
+            name = change.key[1]
+            if change.old is None:
+                self._foreign[name] = change.user
+            elif change.new is None:
+                # Its last writes may still be on their way.
+                self._foreign.pop(name, None)
+
+    # -- now and then, while nothing is wrong with the operator
+
+    def standing_conditions(self, lag: float) -> None:
+        """Check what is shown against what is, for longer than any look takes."""
+        now = self._world.loop.time()
+        for obj in self._world.server.everything(EXPERIMENT):
+            if obj.get("status", {}).get("conditions"):
+                self.never_true_of_what_is_not_so(obj, now, lag=lag)
+
+    # -- at the end
+
+    def in_the_end(
+        self, *, quiet_from: float, calm: bool, refused_for_ever: bool, expects_ready: bool
+    ) -> None:
+        """Check what must hold once faults have stopped and everybody had time."""
+        self.in_the_end_nothing_is_left_behind()
+        self.in_the_end_it_is_quiet(quiet_from)
+        self.in_the_end_nobody_died()
+        if refused_for_ever:
+            self.in_the_end_refusals_are_told()
+        elif expects_ready:
+            self.in_the_end_all_is_well()
+        if calm:
+            self.in_the_end_writes_are_few()
+
+    def in_the_end_nothing_is_left_behind(self) -> None:
+        """An Experiment that was deleted goes, and access and credentials go with it; with `Delete` all goes."""
+        server = self._world.server
+        alive = {obj["metadata"]["uid"] for obj in server.everything(EXPERIMENT)}
+        for obj in server.everything(EXPERIMENT):
+            if obj["metadata"].get("deletionTimestamp"):
+                self._break(
+                    "6 nothing left behind",
+                    f"Experiment {obj['metadata']['name']} is still being deleted:"
+                    f" {condition(obj, 'Ready').get('message')}",
+                )
+        for namespace, standing in self.ledger.namespaces.items():
+            if standing.experiment in alive or standing.made_by != OPERATOR:
+                continue
+            last = self._experiments.get(standing.experiment)
+            policy = (
+                ((last or {}).get("spec") or {})
+                .get("lifecycle", {})
+                .get("deletionPolicy", "Freeze")
+            )
+            if policy == "Delete":
+                self._break("6 nothing left behind", f"namespace {namespace}, policy Delete")
+            secret = server.peek(SECRET, namespace, names.CREDENTIALS_SECRET)
+            if secret is not None:
+                self._break("6 nothing left behind", f"credentials in {namespace}")
+            binding = server.peek(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+            if policy == "Freeze" and binding is not None:
+                self._break("6 nothing left behind", f"access to {namespace}, policy Freeze")
+            running = [
+                pod["metadata"]["name"]
+                for pod in server.everything(POD, namespace)
+                if (pod.get("status") or {}).get("phase") in ("Pending", "Running")
+            ]
+            if policy == "Freeze" and running:
+                self._break("6 nothing left behind", f"pods in {namespace}: {running}")
+
+    def in_the_end_it_is_quiet(self, since: float) -> None:
+        """A quiet cluster costs no write, but for sessions that are renewed."""
+        late = [
+            change
+            for at, change in self.writes
+            if at >= since and not _is_renewal(change) and change.served.kind != EVENT
+        ]
+        if late:
+            said = Counter(
+                f"{change.served.kind.plural} {'/'.join(change.key)}" for change in late
+            ).most_common(3)
+            self._break("7 a quiet cluster costs no write", f"{len(late)} writes: {said}")
+
+    def in_the_end_nobody_died(self) -> None:
+        """No process ends by itself, and no look ends with a bug."""
+        for process in self._world.processes:
+            if process.died_of is not None:
+                self._break("12 the process goes on", repr(process.died_of))
+        if self._world.loop.failures:
+            self._break("12 the process goes on", str(self._world.loop.failures[0])[:500])
+
+    def in_the_end_refusals_are_told(self) -> None:
+        """A policy that refuses for ever is seen in a condition of each Experiment that it keeps from standing."""
+        for obj in self._world.server.everything(EXPERIMENT):
+            said = " ".join(
+                f"{entry.get('message', '')} {entry['reason']}"
+                for entry in (obj.get("status") or {}).get("conditions") or ()
+                if entry["status"] != "True" or entry["type"] in ("Stalled", "Reconciling")
+            )
+            standing = self.ledger.namespaces.get((obj.get("status") or {}).get("namespace", ""))
+            incomplete = standing is None or not standing.complete
+            if incomplete and is_true(obj, "Ready"):
+                self._break("8 every refusal is told", "Ready=True without isolation")
+            if incomplete and "not now" not in said and "Forbidden" not in said:
+                self._break("8 every refusal is told", f"nobody says why: {said[:300]}")
+
+    def in_the_end_all_is_well(self) -> None:
+        """Whatever happened on the way, what is declared stands: the same end as without any fault."""
+        for obj in self._world.server.everything(EXPERIMENT):
+            if obj["metadata"].get("deletionTimestamp"):
+                continue
+            name, status = obj["metadata"]["name"], obj.get("status") or {}
+            standing = self.ledger.namespaces.get(status.get("namespace", ""))
+            if standing is None:
+                self._break("7 the same end", f"{name} has no namespace: {_said(obj)}")
+                continue
+            wrong = standing.missing(longer_than=0.0, now=self._world.loop.time() + 1)
+            if wrong:
+                self._break("7 the same end", f"{name}: not as declared: {wrong}")
+            has_run = bool(obj["spec"].get("run"))
+            wanted = "Sealed" if has_run else "Ready"
+            if not is_true(obj, wanted):
+                self._break("7 the same end", f"{name} is not {wanted}: {_said(obj)}")
+            if has_run and self.runs[obj["metadata"]["uid"]] != 1:
+                self._break("4 one run", f"{name} ran {self.runs[obj['metadata']['uid']]} times")
+            if status.get("observedGeneration") != obj["metadata"]["generation"]:
+                self._break("7 the same end", f"{name}: its newest generation was not looked at")
+            account = self._world.server.peek(SERVICE_ACCOUNT, status["namespace"], "default")
+            if account is None or account.get("automountServiceAccountToken") is not False:
+                self._break("7 the same end", f"{name}: the default account is not as declared")
+            self._check_credentials(obj)
+
+    def _check_credentials(self, obj: Json) -> None:
+        status = obj["status"]
+        secret = self._world.server.peek(SECRET, status["namespace"], names.CREDENTIALS_SECRET)
+        if is_true(obj, "Sealed"):
+            if secret is not None:
+                self._break("7 the same end", "credentials in a sealed namespace")
+            return
+        if secret is None:
+            self._break("7 the same end", "no credentials in an open namespace")
+            return
+        told = secret["metadata"]["annotations"][names.ANNOTATION_CREDENTIALS_EXPIRE_TIME]
+        if datetime.fromisoformat(told) < self._world.clock.now():
+            self._break("7 the same end", f"the credentials expired at {told}")
+
+    def in_the_end_writes_are_few(self) -> None:
+        """An Experiment costs a bounded number of status writes when nothing goes wrong."""
+        for uid, count in self.status_writes.items():
+            if count > _MOST_STATUS_WRITES:
+                self._break("11 few writes", f"{count} status writes for {uid}")
+
+
+def _is_renewal(change: Change) -> bool:
+    """Return whether a write renews a session or a lease, or records that something was looked at again."""
+    if change.served.kind in (SECRET, LEASE):
+        return True
+    if not change.served.is_custom or change.old is None or change.new is None:
+        return False
+    before, after = (
+        {
+            key: value
+            for key, value in (obj.get("status") or {}).items()
+            if key not in _TIMES.get(change.served.kind.kind, ())
+        }
+        for obj in (change.old, change.new)
+    )
+    return before == after
+
+
+def _said(obj: Json) -> str:
+    entries = (obj.get("status") or {}).get("conditions") or ()
+    lines = (
+        f"{entry['type']}={entry['status']} {entry['reason']}: {entry.get('message', '')}"
+        for entry in entries
+        if entry["status"] != "True" or entry["type"] in ("Stalled", "Reconciling")
+    )
+    return " | ".join(itertools.islice(lines, 4)) or "nothing said"
+
+
+__all__ = ["TEAM", "BrokenPromise", "Promises"]

@@ -1,0 +1,222 @@
+"""An asyncio event loop on virtual time: nothing waits, and the same seed gives the same order.
+
+There is no selector and there are no threads: when no callback is ready, time jumps to the next timer. A program in
+which nothing is ready and nothing is due can never go on; that is an error which says what everybody was waiting for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import heapq
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from unittest import mock
+
+START: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+# Far from zero: a program that takes 0 for "never" would otherwise seem to work.
+_FIRST_SECOND: Final = 1_000.0
+# Which simulated process a callback belongs to; inherited by everything that the process starts.
+PROCESS: Final[contextvars.ContextVar[str]] = contextvars.ContextVar("process", default="")
+
+
+class DeadlockError(AssertionError):
+    """Nothing is ready and nothing is due."""
+
+
+class RunawayError(AssertionError):
+    """More callbacks ran without any time going by than any sane program needs."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Runs callbacks in order and jumps from timer to timer.
+
+    Args:
+        chance: Decides the order of timers that are due at the same moment, and how long a call
+            in an executor takes; None keeps the order of their making.
+        most_callbacks: That may run at one moment before it is called a runaway.
+    """
+
+    # What BaseEventLoop keeps, and its stub does not tell.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[Any]
+    _stopping: bool
+
+    def __init__(
+        self, chance: random.Random | None = None, *, most_callbacks: int = 100_000
+    ) -> None:
+        super().__init__()
+        self._virtual = _FIRST_SECOND
+        self._chance = chance
+        self._most = most_callbacks
+        self._at_this_moment = 0
+        # What belongs to processes that are stopped, until they go on.
+        self._stopped: dict[str, list[asyncio.Handle]] = {}
+        self.failures: list[dict[str, Any]] = []
+        self.set_exception_handler(lambda _, context: self.failures.append(context))
+
+    def time(self) -> float:
+        """Return the virtual time in seconds; it never goes back."""
+        return self._virtual
+
+    def run_in_executor(  # type: ignore[override]  # the stub wants type variables of its own
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> Any:
+        """Run the call on the loop itself, a moment from now; its answer takes a moment as well."""
+        del executor
+        answer: asyncio.Future[Any] = self.create_future()
+
+        def work() -> None:
+            if answer.cancelled():
+                return
+            try:
+                result, error = func(*args), None
+            except Exception as failure:  # noqa: BLE001 - handed to whoever awaits it
+                result, error = None, failure
+            self.call_later(self._a_moment(), finish, result, error)
+
+        def finish(result: Any, error: Exception | None) -> None:
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+        self.call_later(self._a_moment(), work)
+        return answer
+
+    def stop_process(self, name: str) -> None:
+        """Stop a process as SIGSTOP does: nothing of it runs, and its timers go off when it goes on."""
+        self._stopped.setdefault(name, [])
+
+    def continue_process(self, name: str) -> None:
+        """Let a process go on."""
+        self._ready.extend(self._stopped.pop(name, ()))
+
+    def _is_stopped(self, handle: asyncio.Handle) -> bool:
+        if not self._stopped:
+            return False
+        context: contextvars.Context = handle._context  # type: ignore[attr-defined]
+        held = self._stopped.get(context.get(PROCESS, ""))
+        if held is None:
+            return False
+        held.append(handle)
+        return True
+
+    def _a_moment(self) -> float:
+        return 0.005 if self._chance is None else self._chance.uniform(0.001, 0.02)
+
+    def _run_once(self) -> None:
+        self._drop_cancelled()
+        if not self._ready and not self._stopping:
+            if not self._scheduled:
+                raise DeadlockError(_story(self))
+            if self._scheduled[0]._when > self._virtual:
+                self._virtual = self._scheduled[0]._when
+                self._at_this_moment = 0
+        due = []
+        while self._scheduled and self._scheduled[0]._when <= self._virtual:
+            handle = heapq.heappop(self._scheduled)
+            handle._scheduled = False
+            if not handle._cancelled:
+                due.append(handle)
+        if self._chance is not None:
+            self._chance.shuffle(due)
+        self._ready.extend(due)
+        for _ in range(len(self._ready)):
+            handle = self._ready.popleft()
+            if not handle._cancelled and not self._is_stopped(handle):
+                self._at_this_moment += 1
+                handle._run()
+        if self._at_this_moment > self._most:
+            raise RunawayError(
+                f"{self._at_this_moment} callbacks ran at second {self._virtual:.3f}:\n"
+                + _story(self)
+            )
+
+    def _drop_cancelled(self) -> None:
+        while self._scheduled and self._scheduled[0]._cancelled:
+            heapq.heappop(self._scheduled)._scheduled = False
+
+    # What BaseEventLoop leaves to loops with a selector.
+
+    def _process_events(self, event_list: object) -> None:
+        """There are none."""
+
+    def _write_to_self(self) -> None:
+        """Nobody sleeps who had to be woken."""
+
+
+class WallClock:
+    """The time of day of a simulated machine: goes with the loop, and may be set forwards or back.
+
+    Args:
+        loop: Whose time it follows.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._offset = 0.0
+
+    def now(self) -> datetime:
+        """Return the time of day, UTC."""
+        return START + timedelta(seconds=self._loop.time() - _FIRST_SECOND + self._offset)
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock forwards, or back with a negative number."""
+        self._offset += seconds
+
+
+@contextlib.contextmanager
+def virtual_time(loop: VirtualLoop, clock: WallClock, seed: int) -> Iterator[None]:
+    """Let `time` and `random` of the whole process follow the simulation inside the block."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        with (
+            mock.patch.object(time, "monotonic", loop.time),
+            mock.patch.object(time, "perf_counter", loop.time),
+            mock.patch.object(time, "time", lambda: clock.now().timestamp()),  # noqa: PT008 - it moves
+        ):
+            yield
+    finally:
+        random.setstate(state)
+
+
+@contextlib.contextmanager
+def virtual_loop(seed: int) -> Iterator[tuple[VirtualLoop, WallClock]]:
+    """Give a loop and a clock for one run, and close what is left on it afterwards."""
+    loop = VirtualLoop(random.Random(seed))  # noqa: S311 - a simulation
+    clock = WallClock(loop)
+    with virtual_time(loop, clock, seed):
+        try:
+            yield loop, clock
+        finally:
+            _end(loop)
+
+
+def _end(loop: VirtualLoop) -> None:
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop._at_this_moment = 0
+    with contextlib.suppress(DeadlockError):
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def _story(loop: asyncio.AbstractEventLoop) -> str:
+    lines = [f"at second {loop.time():.3f} nothing is ready and nothing is due; these wait:"]
+    for task in asyncio.all_tasks(loop):
+        stack = task.get_stack(limit=1)
+        where = f"{stack[-1].f_code.co_filename}:{stack[-1].f_lineno}" if stack else "nowhere"
+        lines.append(f"  {task.get_name()} in {where}")
+    return "\n".join(lines)

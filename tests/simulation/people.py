@@ -1,0 +1,197 @@
+"""What people do while the operator works: edits, deletions, break-glass, profiles and pins that go away and come back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from glovebox import names
+from glovebox.kube.kinds import (
+    DATASET_PIN,
+    EXPERIMENT,
+    ISOLATION_PROFILE,
+    JOB,
+    LIMIT_RANGE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    OBJECT_STORE,
+    RESOURCE_QUOTA,
+    ROLE_BINDING,
+    SECRET,
+)
+from simulation.api_server import ADMINISTRATOR, Asked, Refused
+from simulation.world import TEAM, World, experiment_spec, pin_spec, profile_spec, store_spec
+
+Json = dict[str, Any]
+
+
+class People:
+    """Everybody who is not the operator.
+
+    Args:
+        world: Where.
+        chance: The dice.
+        spec: Of the Experiment, for who declares it again.
+        profile: Changes of the profile, likewise.
+    """
+
+    def __init__(self, world: World, chance: random.Random, spec: Json, profile: Json) -> None:
+        self._world, self._chance = world, chance
+        self._spec, self._profile = spec, profile
+        # What is to be put back before the end.
+        self.debts: list[Callable[[], None]] = []
+
+    def act(self) -> str:
+        """Do one thing; return its name."""
+        name, act = self._chance.choice(list(self.deeds().items()))
+        act()
+        return name
+
+    def deeds(self) -> dict[str, Callable[[], None]]:
+        """Return all that they do, by name."""
+        return {
+            "edits a policy": lambda: self._edit_child(
+                NETWORK_POLICY, names.NETWORK_POLICY_DEFAULT_DENY, {"spec": {"ingress": [{}]}}
+            ),
+            "deletes a policy": lambda: self._delete_child(
+                NETWORK_POLICY, names.NETWORK_POLICY_DEFAULT_DENY
+            ),
+            "raises the quota": lambda: self._edit_child(
+                RESOURCE_QUOTA, names.RESOURCE_QUOTA, {"spec": {"hard": {"pods": "999"}}}
+            ),
+            "deletes the limits": lambda: self._delete_child(LIMIT_RANGE, names.LIMIT_RANGE),
+            "deletes the access": lambda: self._delete_child(
+                ROLE_BINDING, names.TENANT_ROLE_BINDING
+            ),
+            "deletes the credentials": lambda: self._delete_child(SECRET, names.CREDENTIALS_SECRET),
+            "takes the labels off the namespace": self._unlabel,
+            "adds a policy of their own": self._add_policy,
+            "deletes the namespace": self._delete_namespace,
+            "edits the purpose": self._edit_purpose,
+            "freezes and goes on": self._freeze,
+            "deletes the Experiment": lambda: self._ignore(
+                self._world.remove(EXPERIMENT, TEAM, "x")
+            ),
+            "deletes and declares it again": self._recreate,
+            "deletes the profile for a while": lambda: self._lend(
+                ISOLATION_PROFILE, None, "standard", profile_spec(**self._profile)
+            ),
+            "deletes the store for a while": lambda: self._lend(
+                OBJECT_STORE, None, "primary", store_spec()
+            ),
+            "deletes the run's Job": lambda: self._delete_child(JOB, names.RUN_JOB),
+            "deletes the pin": lambda: self._lend(DATASET_PIN, TEAM, "set", pin_spec()),
+        }
+
+    def squat(self, made: Json) -> None:
+        """Take the name that the namespace of an Experiment is going to have."""
+        metadata = made["metadata"]
+        name = names.experiment_namespace(metadata["namespace"], metadata["name"], metadata["uid"])
+        self._world.story.tell("a person", f"squats {name}")
+        asked = Asked(ADMINISTRATOR, "create", NAMESPACE, "", name)
+        self._world.server.create(asked, {"metadata": {"name": name}})
+
+    def pay(self) -> None:
+        """Put back what was taken away for a while."""
+        for debt in self.debts:
+            debt()
+        self.debts.clear()
+
+    def _ignore(self, _: object) -> None:
+        return
+
+    def _namespace(self) -> str:
+        found = self._world.experiment() or {}
+        return str((found.get("status") or {}).get("namespace", ""))
+
+    def _edit_child(self, kind: Any, name: str, patch: Json) -> None:
+        if self._world.server.peek(kind, self._namespace(), name) is not None:
+            self._world.edit(kind, self._namespace(), name, patch)
+
+    def _delete_child(self, kind: Any, name: str) -> None:
+        if self._world.server.peek(kind, self._namespace(), name) is not None:
+            self._world.remove(kind, self._namespace(), name)
+
+    def _unlabel(self) -> None:
+        if self._world.server.peek(NAMESPACE, None, self._namespace()) is not None:
+            labels = {"pod-security.kubernetes.io/enforce": None}
+            self._world.edit(NAMESPACE, None, self._namespace(), {"metadata": {"labels": labels}})
+
+    def _add_policy(self) -> None:
+        namespace = self._namespace()
+        asked = Asked(ADMINISTRATOR, "create", NETWORK_POLICY, namespace, "allow-all")
+        self._world.story.tell("a person", f"adds a NetworkPolicy to {namespace}")
+        body = {
+            "metadata": {"name": "allow-all"},
+            "spec": {"podSelector": {}, "ingress": [{}], "policyTypes": ["Ingress"]},
+        }
+        try:
+            self._world.server.create(asked, body)
+        except Refused as refusal:
+            self._world.story.tell("a person", f"is refused: {refusal}")
+
+    def _delete_namespace(self) -> None:
+        if self._world.server.peek(NAMESPACE, None, self._namespace()) is not None:
+            self._world.remove(NAMESPACE, None, self._namespace())
+
+    def _edit_purpose(self) -> None:
+        purpose = {"description": f"edited {self._chance.random():.6f}"}
+        if self._world.experiment() is not None:
+            self._world.edit(EXPERIMENT, TEAM, "x", {"spec": {"purpose": purpose}})
+
+    def _freeze(self) -> None:
+        if self._world.experiment() is None:
+            return
+        if self._world.edit(EXPERIMENT, TEAM, "x", _desired("Frozen")):
+            self.debts.append(
+                lambda: self._ignore(
+                    self._world.experiment()
+                    and self._world.edit(EXPERIMENT, TEAM, "x", _desired("Active"))
+                )
+            )
+
+    def _recreate(self) -> None:
+        if self._world.experiment() is None:
+            return
+        self._world.remove(EXPERIMENT, TEAM, "x")
+        self.debts.append(self._declare_again)
+
+    def _declare_again(self) -> None:
+        if self._world.experiment() is None:
+            self._world.declare(EXPERIMENT, "x", self._spec)
+
+    def _lend(self, kind: Any, namespace: str | None, name: str, spec: Json) -> None:
+        if self._world.server.peek(kind, namespace, name) is None:
+            return
+        self._world.remove(kind, namespace, name)
+
+        def put_back() -> None:
+            if self._world.server.peek(kind, namespace, name) is None:
+                self._world.declare(kind, name, spec)
+
+        self.debts.append(put_back)
+
+
+def _desired(state: str) -> Json:
+    return {"spec": {"lifecycle": {"desired": state}}}
+
+
+# What leaves an Experiment that can be brought to its end again.
+MENDABLE: Final = frozenset(
+    {
+        "edits a policy",
+        "deletes a policy",
+        "raises the quota",
+        "deletes the limits",
+        "deletes the access",
+        "deletes the credentials",
+        "takes the labels off the namespace",
+        "adds a policy of their own",
+        "edits the purpose",
+        "deletes the profile for a while",
+        "deletes the store for a while",
+    }
+)
+
+__all__ = ["MENDABLE", "People", "experiment_spec"]

@@ -1,0 +1,190 @@
+"""Bugs to plant, each class once: a text in one file of the product, and what it becomes.
+
+A text that is not there any more makes the program fail: whoever changes such a place says anew how it could go wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One bug.
+
+    Attributes:
+        name: What is wrong with it, in a few words.
+        file: Below `operator/glovebox/`.
+        old: The text that goes.
+        new: What comes in its place.
+        seeds: Within so many seeds it has to be found.
+        also: Further replacements (file, old, new) that belong to it.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    seeds: int = 200
+    also: tuple[tuple[str, str, str], ...] = ()
+
+
+BUGS: Final = (
+    Bug(
+        "access is opened before isolation is complete",
+        "controllers/experiment/access.py",
+        'complete = outcomes.is_done("isolation")',
+        "complete = True",
+    ),
+    Bug(
+        "the latch is set before everything was seen in place",
+        "status/experiment.py",
+        "    if not all(seen.outcome(phase).is_done for phase in _BUILDING) or found is None:\n",
+        "    if found is None:\n",
+    ),
+    Bug(
+        "deletions name no UID",
+        "kube/client.py",
+        '        preconditions = {"uid": uid}\n',
+        '        preconditions = {} if uid else {"uid": uid}\n',
+    ),
+    Bug(
+        "whose namespace it is, is not checked",
+        "controllers/experiment/namespace.py",
+        "    if not owns(experiment.status.namespace_uid, experiment.uid, live):\n",
+        "    if False and not owns(experiment.status.namespace_uid, experiment.uid, live):\n",
+    ),
+    Bug(
+        "a list keeps what is not in it",
+        "kube/store.py",
+        "            if self._restored or table._records[key].resource_version <= version:",
+        "            if self._restored:",
+        seeds=400,
+    ),
+    Bug(
+        "what has the name already is taken for what was wanted",
+        "apply/applier.py",
+        "            return None  # made by another controller, or by us before a crash or a lost answer\n",
+        '            return Applied(key, "unchanged")\n',
+    ),
+    Bug(
+        "a failure in the handling of failures ends the workers",
+        "engine/workers.py",
+        "            wait = self._backoff.failed(key, first=CONFLICT_SECONDS, longest=longest)\n",
+        "            wait = CONFLICT_SECONDS * 2.0 ** (1024 + self._backoff.failures(key))\n",
+        also=(
+            (
+                "engine/workers.py",
+                "            except Exception as error:  # noqa: BLE001 - a bug in handling",
+                "            except ZeroDivisionError as error:  # a bug in handling",
+            ),
+        ),
+    ),
+    Bug(
+        "a conflict is taken for success",
+        "apply/writer.py",
+        '        answer = await self._client.replace(key.resource, body, subresource="status")\n',
+        "        try:\n"
+        '            answer = await self._client.replace(key.resource, body, subresource="status")\n'
+        "        except Conflict:\n"
+        "            return dict(obj)\n",
+    ),
+    Bug(
+        "the finalizer goes before the deletion is through",
+        "controllers/experiment/retire.py",
+        "        return waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
+        "        return None if not blockers else waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
+    ),
+    Bug(
+        "an older state replaces a newer one",
+        "kube/store.py",
+        "            if not newer and version <= before.resource_version:\n",
+        "            if False and version <= before.resource_version:\n",
+    ),
+    Bug(
+        "a condition is True before the thing is there",
+        "status/experiment.py",
+        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
+        "        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE\n"
+        "        builder.mark(types.NAMESPACE_READY,",
+        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
+        "        answer: Answer = types.TRUE\n"
+        "        builder.mark(types.NAMESPACE_READY,",
+    ),
+    Bug(
+        "a seal is made twice",
+        "store/sealing.py",
+        'ChecksumAlgorithm="SHA256", IfNoneMatch="*"',
+        'ChecksumAlgorithm="SHA256"',
+        also=(
+            (
+                "store/sealing.py",
+                "        if existing is not None:\n            return existing\n",
+                "        if existing is None and stop is None:\n            return existing\n",
+            ),
+        ),
+    ),
+    Bug(
+        "a run that is gone is run again",
+        "controllers/experiment/run.py",
+        "    if live is None and recorded is not None and recorded.job_uid:\n",
+        "    if False and recorded is not None:\n",
+    ),
+    Bug(
+        "nobody minds the lease",
+        "kube/lease.py",
+        "        if not self.leads:\n            raise Fenced(",
+        "        if self._timing is None:\n            raise Fenced(",
+        also=(
+            (
+                "kube/lease.py",
+                "        return self._held_until - _clock()\n",
+                "        return 30.0\n",
+            ),
+        ),
+    ),
+    Bug(
+        "a version that is too old is asked for again and again",
+        "kube/reflector.py",
+        "                again = _clock() < self._listed_at + CALM_SECONDS\n"
+        '                self._version = ""\n',
+        "                again = True\n",
+        seeds=400,
+    ),
+    Bug(
+        "a gap in a watch is never noticed",
+        "kube/reflector.py",
+        "                if not self._version or _clock() >= self._relist_at:\n",
+        "                if not self._version:\n",
+        seeds=800,
+    ),
+    Bug(
+        "a namespace of others is deleted",
+        "controllers/experiment/retire.py",
+        "    return live if owns(retiring.namespace_uid, retiring.uid, live) else None\n",
+        "    return live\n",
+        seeds=400,
+    ),
+    Bug(
+        "a refused quota is reported as applied",
+        "controllers/experiment/isolation.py",
+        "    if failures:\n        return of_error(failures[0], applied=applied)\n",
+        '    failures = tuple(each for each in failures if "resourcequotas" not in str(each))\n'
+        "    if failures:\n        return of_error(failures[0], applied=applied)\n",
+        seeds=400,
+    ),
+    Bug(
+        "a repair deletes what it cannot change",
+        "apply/applier.py",
+        "            if not _cannot_change_in_place(row, intent, live):\n",
+        "            if error is None:\n",
+        seeds=400,
+    ),
+    Bug(
+        "one lost answer makes an Experiment not Ready",
+        "status/experiment.py",
+        "    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:\n        return False\n",
+        "    if outcome.is_failed:\n        return False\n",
+    ),
+)

@@ -1,0 +1,218 @@
+"""One operator process in the simulation: the real composition, fed with our own kinds as kopf would feed it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import random
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+
+from glovebox.controllers.operator import Operator, operator, process_registry
+from glovebox.kube.client import Client
+from glovebox.kube.kinds import CUSTOM_KINDS, Kind
+from glovebox.kube.lease import LeaseLostError
+from glovebox.kube.transport import TransportError
+from glovebox.settings import Settings
+from simulation.api_server import ApiServer
+from simulation.api_transport import Faults, NoFaults, SimTransport
+from simulation.loop import PROCESS, WallClock
+from simulation.object_store import ObjectStoreServer
+from simulation.object_store_faces import SimStores
+from simulation.story import Story
+
+Json = dict[str, Any]
+OPERATOR: Final = "system:serviceaccount:glovebox-system:glovebox"
+# Shorter than in life, so that a run needs fewer virtual hours.
+RESYNC_SECONDS: Final = 120.0
+PLATFORM_IMAGE: Final = "registry.example/glovebox@sha256:" + "e" * 64
+
+
+class Login:
+    """Credentials that open nothing."""
+
+    server = "https://api.invalid"
+
+    def as_http_headers(self) -> dict[str, str]:
+        """There are none."""
+        return {}
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """Never asked for."""
+        raise NotImplementedError
+
+
+class Process:
+    """One operator process, which can be started, killed and started again.
+
+    Args:
+        name: In the story.
+        server: The stand-in for the API server.
+        store: The stand-in for the store.
+        story: Told of what happens.
+        faults: Of its requests.
+        chance: Of the time that they take.
+        clock: The time of day on its machine.
+        elects: Whether it is one of several, of which one leads.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        server: ApiServer,
+        store: ObjectStoreServer,
+        story: Story,
+        faults: Faults,
+        chance: random.Random,
+        clock: WallClock,
+        *,
+        elects: bool = False,
+    ) -> None:
+        self.name = name
+        self._server, self._store, self._story = server, store, story
+        self._faults, self._chance, self._clock = faults, chance, clock
+        self._elects = elects
+        self._transports: list[SimTransport] = []
+        self._task: asyncio.Task[None] | None = None
+        self.operator: Operator | None = None
+        self.starts = 0
+        # What ended it although nobody killed it.
+        self.died_of: BaseException | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Start it."""
+        self.starts += 1
+        self._story.tell(self.name, f"STARTS ({self.starts})")
+        context = contextvars.copy_context()
+        context.run(PROCESS.set, self.name)
+        self._task = asyncio.get_running_loop().create_task(
+            self._run(), name=self.name, context=context
+        )
+
+    @property
+    def identity(self) -> str:
+        """What it calls itself in the Lease."""
+        return f"{self.name}-{self.starts}"
+
+    async def kill(self) -> None:
+        """End it as kill -9 does: nothing that it has not sent yet is sent, no answer arrives."""
+        self._story.tell(self.name, "IS KILLED")
+        for transport in self._transports:
+            transport.is_dead = True
+        self._transports.clear()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,), timeout=60)
+        self.operator = None
+
+    async def _run(self) -> None:
+        settings = Settings(
+            image=PLATFORM_IMAGE,
+            resync_seconds=RESYNC_SECONDS,
+            relist_seconds=RESYNC_SECONDS,
+            leader_election=self._elects,
+            identity=self.identity,
+        )
+        registry, metrics = process_registry()
+        try:
+            async with (
+                Client(
+                    Login, metrics.observe_api, transport=lambda _: self._transport(self._faults)
+                ) as client,
+                operator(
+                    settings,
+                    client,
+                    metrics,
+                    registry,
+                    stores=SimStores(self._store),
+                    now=self._clock.now,
+                    jitter=self._chance.random,
+                ) as running,
+            ):
+                self.operator = running
+                async with asyncio.TaskGroup() as group:
+                    for kind in CUSTOM_KINDS:
+                        group.create_task(self._feed(running, kind))
+                    group.create_task(running.run())
+        except asyncio.CancelledError:
+            raise
+        except BaseExceptionGroup as group:
+            _, others = group.split(LeaseLostError)
+            if others is not None:
+                self._died(others)
+                return
+            # As it must: the kubelet starts it again.
+            self._story.tell(self.name, "ENDS: it lost the lease")
+            for transport in self._transports:
+                transport.is_dead = True
+            self._transports.clear()
+            asyncio.get_running_loop().call_later(
+                self._chance.uniform(0.5, 5), self._start_again, context=contextvars.Context()
+            )
+        except BaseException as error:  # noqa: BLE001 - reported by an invariant
+            self._died(error)
+
+    def _start_again(self) -> None:
+        if self._task is not None:
+            self.start()
+
+    def _died(self, error: BaseException) -> None:
+        self.died_of = error
+        self._story.tell(self.name, f"DIES: {_causes(error)}")
+
+    def _transport(self, faults: Faults) -> SimTransport:
+        made = SimTransport(
+            self._server,
+            user=OPERATOR,
+            process=self.name,
+            story=self._story,
+            faults=faults,
+            chance=self._chance,
+        )
+        self._transports.append(made)
+        return made
+
+    async def _feed(self, running: Operator, kind: Kind) -> None:
+        """Do what kopf does: list, watch, and list again after a gap; deletions in a gap are never told."""
+        transport = self._transport(NoFaults())
+        while True:
+            answer = await transport.request(
+                "GET", kind.path(), params={}, body=None, content_type="", timeout_seconds=30
+            )
+            page = orjson.loads(answer.body)
+            for item in page["items"]:
+                running.on_event(None, item)
+            params = {
+                "resourceVersion": page["metadata"]["resourceVersion"],
+                "timeoutSeconds": "600",
+            }
+            with contextlib.suppress(TransportError):
+                async with transport.stream(
+                    kind.path(), params=params, silence_seconds=3600
+                ) as stream:
+                    async for event in _events(stream.chunks()):
+                        if event["type"] == "ERROR":
+                            break
+                        running.on_event(event["type"], event["object"])
+
+
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Json]:
+    async for chunk in chunks:
+        for line in chunk.splitlines():
+            yield orjson.loads(line)
+
+
+def _causes(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_causes(each) for each in error.exceptions)
+    return f"{type(error).__name__}: {error}"

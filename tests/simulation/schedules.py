@@ -1,0 +1,410 @@
+"""One run of one seed: what is declared, what goes wrong, who meddles; and whether the promises held."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE
+from simulation.api_transport import Fault
+from simulation.faults import REFUSALS, TRANSIENT, Plan, Rule, SeededFaults
+from simulation.invariants import BrokenPromise, Promises
+from simulation.loop import DeadlockError, RunawayError, virtual_loop
+from simulation.object_store import NoAnswerError, S3Error
+from simulation.people import MENDABLE, People
+from simulation.process import Process
+from simulation.story import Story
+from simulation.world import IMAGE, World, experiment_spec, pin_spec
+
+Json = dict[str, Any]
+_FOR_EVER: Final = float("inf")
+# Kinds that a platform's policies refuse, with the verb that brings them into being.
+_REFUSED_KINDS: Final = (
+    "networkpolicies",
+    "resourcequotas",
+    "limitranges",
+    "configmaps",
+    "serviceaccounts",
+    "rolebindings",
+    "secrets",
+    "namespaces",
+    "jobs",
+)
+# Long enough for a list of everything, all backoffs, and a look after them.
+_RECOVERY_SECONDS: Final = 420.0
+_QUIET_SECONDS: Final = 200.0
+# A gap that nobody can notice lasts until the watch has ended and everything is listed again.
+_GAP_SECONDS: Final = 1_000.0
+# Long enough for sessions to be renewed.
+_LONG_SECONDS: Final = 3_000.0
+
+
+@dataclass(slots=True)
+class Scenario:
+    """What is declared, and what happens to it; all drawn from the seed, unless said otherwise."""
+
+    seed: int
+    has_run: bool = True
+    run_succeeds: bool = True
+    has_pin: bool = False
+    probe_required: bool = False
+    drift: str = "Repair"
+    deletion: str = "Freeze"
+    plan: Plan = field(default_factory=Plan)
+    store_rate: float = 0.0
+    deeds: int = 0
+    meddling_seconds: float = 60.0
+    deleted_at_the_end: bool = False
+    slowest: float = 1.0
+    clock_jump: float = 0.0
+    is_long: bool = False
+    replicas: int = 1
+    # Seconds for which the leader is stopped as by SIGSTOP, and when.
+    stops: tuple[tuple[float, float], ...] = ()
+    is_squatted: bool = False
+    # How many requests of a seal go wrong.
+    seal_faults: int = 0
+
+    @classmethod
+    def drawn(cls, seed: int) -> Scenario:
+        """Return the scenario of a seed."""
+        dice = random.Random(f"scenario {seed}")  # noqa: S311 - a simulation
+        scenario = cls(
+            seed,
+            has_run=dice.random() < 0.75,
+            run_succeeds=dice.random() < 0.85,
+            has_pin=dice.random() < 0.3,
+            probe_required=dice.random() < 0.3,
+            drift=dice.choice(("Repair", "Repair", "Alert", "Ignore")),
+            deletion=dice.choice(("Freeze", "Delete", "Retain")),
+            deleted_at_the_end=dice.random() < 0.3,
+            slowest=dice.choice((0.2, 1.0, 5.0)),
+            is_long=dice.random() < 0.15,
+        )
+        scenario.plan = _plan(dice)
+        if dice.random() < 0.08:
+            # Repairs that a policy refuses.
+            scenario.deeds, scenario.drift = dice.randint(2, 5), "Repair"
+            scenario.plan.rules.append(
+                Rule(
+                    dice.choice(("networkpolicies", "resourcequotas")),
+                    ("update", "patch"),
+                    422,
+                    1_000.0 + dice.uniform(0, 20),
+                    1_000.0 + dice.uniform(60, 200),
+                )
+            )
+        if dice.random() < 0.3:
+            scenario.store_rate = dice.choice((0.02, 0.1))
+        if not scenario.deeds and dice.random() < 0.4:
+            scenario.deeds = dice.randint(1, 5)
+        if dice.random() < 0.25:
+            scenario.replicas = 2
+            scenario.stops = tuple(
+                (dice.uniform(0.0, 60.0), dice.uniform(1.0, 40.0))
+                for _ in range(dice.randint(1, 3))
+            )
+            scenario.meddling_seconds = 90.0
+        if scenario.has_run:
+            scenario.seal_faults = dice.choice((0, 0, 1, 2))
+        if scenario.plan.watch_rate > 0.5:
+            # Gaps matter only where something happens in them.
+            scenario.deeds = max(scenario.deeds, 3)
+        if dice.random() < 0.04:
+            scenario.is_squatted = True
+        if dice.random() < 0.1:
+            scenario.clock_jump = dice.choice((-3600.0, -30.0, 30.0, 1200.0))
+        return scenario
+
+    def __str__(self) -> str:
+        said = [
+            "run" if self.has_run else "interactive",
+            *(["run fails"] if self.has_run and not self.run_succeeds else []),
+            *(["pin"] if self.has_pin else []),
+            *(["probe required"] if self.probe_required else []),
+            f"drift {self.drift}",
+            f"deletion {self.deletion}",
+            *([f"{self.deeds} deeds"] if self.deeds else []),
+            *([f"store fails {self.store_rate:.0%}"] if self.store_rate else []),
+            *([f"{self.replicas} replicas"] if self.replicas > 1 else []),
+            *([f"{self.seal_faults} faults of the seal"] if self.seal_faults else []),
+            *(["squatted"] if self.is_squatted else []),
+            *(["deleted at the end"] if self.deleted_at_the_end else []),
+            *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
+        ]
+        return f"{', '.join(said)}; faults: {self.plan}"
+
+
+def _plan(dice: random.Random) -> Plan:
+    begin = 1_000.0
+    plan = Plan(ends=begin + dice.choice((5.0, 30.0, 90.0)))
+    match dice.choice(
+        ("cut", "cut", "flaky", "storm", "policy", "policy", "crash", "watch", "all")
+    ):
+        case "cut":
+            number = dice.randint(1, 40)
+            name = dice.choice(("refused", "lost", "unanswered", "late"))
+            plan.cut[number] = Fault(name, dice.choice(REFUSALS), dice.uniform(0.1, 40.0))
+        case "flaky":
+            plan.rate, plan.codes = dice.choice((0.02, 0.1)), TRANSIENT
+        case "storm":
+            plan.write_rate, plan.ends = 0.4, begin + dice.uniform(2, 20)
+        case "policy":
+            plan.rules.append(_rule(dice, begin))
+        case "crash":
+            plan.crash = tuple(sorted(dice.sample(range(20, 160), dice.randint(1, 3))))
+        case "watch":
+            plan.watch_rate, plan.ends = 0.7, begin + 90
+        case "all":
+            plan.rate, plan.watch_rate = 0.05, 0.2
+            plan.crash = (dice.randint(20, 200),)
+            if dice.random() < 0.5:
+                plan.rules.append(_rule(dice, begin))
+    return plan
+
+
+def _rule(dice: random.Random, begin: float) -> Rule:
+    verbs = dice.choice((("create",), ("create", "update", "patch"), ("update", "patch")))
+    start = begin + dice.choice((0.0, 0.0, 1.0, 20.0))
+    ends = dice.choice((start + 2, start + 20, start + 400, _FOR_EVER))
+    times = dice.choice((1, 2, 1_000_000, 1_000_000))
+    return Rule(
+        dice.choice(_REFUSED_KINDS), verbs, dice.choice((403, 422, 500)), start, ends, times
+    )
+
+
+@dataclass(slots=True)
+class Result:
+    """How a run went."""
+
+    scenario: Scenario
+    story: Story
+    broken: list[BrokenPromise]
+    hit: Counter[tuple[str, str, str]]
+    requests: int
+    virtual_seconds: float
+
+    def told(self, *, last: int | None = 400) -> str:
+        """Return the story for a person."""
+        head = f"seed {self.scenario.seed}: {self.scenario}"
+        broken = "\n".join(f"  {each}" for each in self.broken) or "  all promises held"
+        return f"{head}\n{self.story.told(last=last)}\n{broken}"
+
+
+def run(scenario: Scenario) -> Result:
+    """Run one scenario on a loop of its own."""
+    # Nothing of one run outlives it; looking for garbage in its midst costs a sixth of the time.
+    gc.disable()
+    try:
+        return _run(scenario)
+    finally:
+        gc.enable()
+
+
+def _run(scenario: Scenario) -> Result:
+    with virtual_loop(scenario.seed) as (loop, clock):
+        world = World(scenario.seed, loop, clock, slowest=scenario.slowest)
+        schedule = Schedule(scenario, world)
+        try:
+            loop.run_until_complete(schedule.run())
+        except (AssertionError, DeadlockError, RunawayError) as error:
+            schedule.promises.broken.append(BrokenPromise("0 the schedule", str(error)[:2000]))
+        return Result(
+            scenario,
+            world.story,
+            schedule.promises.broken,
+            schedule.faults.hit,
+            world.story.requests,
+            loop.time() - 1_000.0,
+        )
+
+
+class Schedule:
+    """Plays one scenario in a world."""
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        self._scenario, self._world = scenario, world
+        seed = scenario.seed
+        self._dice = random.Random(f"schedule {seed}")  # noqa: S311 - a simulation
+        self.faults = SeededFaults(
+            scenario.plan,
+            random.Random(f"faults {seed}"),  # noqa: S311 - a simulation
+            world.loop.time,
+            self._crash,
+        )
+        world.faults = self.faults
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._done: Counter[str] = Counter()
+        plan = scenario.plan
+        self.promises = Promises(
+            world,
+            gaps=bool(plan.watch_rate),
+            drift=scenario.drift,
+            only_transient=not (
+                plan.rules
+                or plan.crash
+                or scenario.deeds
+                or scenario.clock_jump
+                or plan.watch_rate
+                or plan.cut
+                or scenario.replicas > 1
+                or scenario.is_squatted
+                or scenario.deleted_at_the_end
+                or set(plan.codes) - set(TRANSIENT)
+            ),
+        )
+        self._profile: Json = {
+            "probe": {"schedule": "Once", "requiredForRuns": scenario.probe_required},
+            "drift": [
+                {"kind": kind, "policy": scenario.drift}
+                for kind in ("NetworkPolicy", "ResourceQuota", "LimitRange")
+            ],
+        }
+        lifecycle = {"deletionPolicy": scenario.deletion}
+        pin = "set" if scenario.has_pin else ""
+        self._spec = experiment_spec(run=scenario.has_run, pin=pin, lifecycle=lifecycle)
+        self._people = People(world, self._dice, self._spec, self._profile)
+        world.actors.run_ends = lambda _: (self._dice.uniform(1, 30), scenario.run_succeeds)
+        world.actors.run_writes = self._write_results
+
+    async def run(self) -> None:
+        """Play it to its end."""
+        world, scenario, loop = self._world, self._scenario, self._world.loop
+        world.prepare(profile=self._profile)
+        if scenario.store_rate or scenario.seal_faults:
+            world.store.fault = self._store_fault
+        elects = scenario.replicas > 1
+        for number in range(scenario.replicas):
+            world.process(f"operator-{number}" if elects else "operator", elects=elects).start()
+        stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
+        if scenario.has_pin:
+            world.declare(DATASET_PIN, "set", pin_spec())
+        made = world.declare(EXPERIMENT, "x", self._spec)
+        if scenario.is_squatted:
+            self._people.squat(made)
+        await self._meddle()
+        await stopping
+        if scenario.clock_jump:
+            world.story.tell("the clock", f"jumps by {scenario.clock_jump:.0f} s")
+            world.clock.jump(scenario.clock_jump)
+        await asyncio.sleep(max(0.0, scenario.plan.ends - loop.time()))
+        self._people.pay()
+        if scenario.deleted_at_the_end:
+            await asyncio.sleep(self._dice.uniform(0, 120))
+            world.remove(EXPERIMENT, "team-a", "x")
+        world.story.tell("the schedule", "nothing goes wrong any more")
+        for rule in scenario.plan.rules:
+            if rule.ends != _FOR_EVER:
+                await asyncio.sleep(max(0.0, rule.ends - loop.time()))
+        recovery = _GAP_SECONDS if scenario.plan.watch_rate else _RECOVERY_SECONDS
+        await asyncio.sleep(_LONG_SECONDS if scenario.is_long else recovery)
+        self._people.pay()
+        self.faults.over = True
+        self.promises.standing_conditions(lag=120.0)
+        quiet_from = loop.time()
+        await asyncio.sleep(_QUIET_SECONDS)
+        self.promises.in_the_end(
+            quiet_from=quiet_from,
+            calm=scenario.plan.is_calm and not scenario.deeds and not scenario.store_rate,
+            refused_for_ever=self._refused_for_ever(),
+            expects_ready=self._expects_ready(),
+        )
+        world.actors.stop()
+        for process in world.processes:
+            await process.kill()
+
+    def _refused_for_ever(self) -> bool:
+        return any(
+            rule.ends == _FOR_EVER and rule.times > 0 and self.faults.refused[rule.plural]
+            for rule in self._scenario.plan.rules
+        )
+
+    def _expects_ready(self) -> bool:
+        """Return whether nothing was done that a good end cannot follow."""
+        policy_open = any(
+            rule.ends == _FOR_EVER and rule.times > 0 for rule in self._scenario.plan.rules
+        )
+        mendable = set(self._done) <= MENDABLE
+        # What is not repaired by policy stays as people left it.
+        untouched = self._scenario.drift == "Repair" or not self._done
+        return mendable and untouched and not policy_open and not self._scenario.is_squatted
+
+    async def _meddle(self) -> None:
+        scenario = self._scenario
+        moments = sorted(
+            self._dice.uniform(0, scenario.meddling_seconds) for _ in range(scenario.deeds)
+        )
+        for moment in moments:
+            await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
+            name = self._people.act()
+            self._done[name] += 1
+
+    async def _stop_leaders(self) -> None:
+        loop, elapsed = self._world.loop, 0.0
+        for at, seconds in sorted(self._scenario.stops):
+            await asyncio.sleep(max(0.0, at - elapsed))
+            leader = self._leader()
+            self._world.story.tell(leader.name, f"IS STOPPED for {seconds:.1f} s")
+            loop.stop_process(leader.name)
+            await asyncio.sleep(seconds)
+            self._world.story.tell(leader.name, "GOES ON")
+            loop.continue_process(leader.name)
+            elapsed = max(at, elapsed) + seconds
+
+    def _leader(self) -> Process:
+        lease = self._world.server.peek(LEASE, "glovebox-system", "glovebox")
+        holder = ((lease or {}).get("spec") or {}).get("holderIdentity")
+        processes = self._world.processes
+        return next((each for each in processes if each.identity == holder), processes[0])
+
+    def _crash(self) -> None:
+        process = self._leader()
+
+        async def restart() -> None:
+            await process.kill()
+            await asyncio.sleep(self._dice.uniform(0.1, 20.0))
+            process.start()
+
+        for transport in process._transports:
+            transport.is_dead = True
+        task = asyncio.get_running_loop().create_task(restart())
+        self._restarts.add(task)
+        task.add_done_callback(self._restarts.discard)
+
+    def _store_fault(self, action: str, bucket: str, key: str) -> Any:
+        is_seal = action == "s3:PutObject" and "/seals/" in key and self._scenario.seal_faults > 0
+        if is_seal:
+            self._scenario.seal_faults -= 1
+        elif (
+            self._world.loop.time() >= self._scenario.plan.ends
+            or self._dice.random() >= self._scenario.store_rate
+        ):
+            return None
+        name = self._dice.choice(("refused", "lost", "unanswered"))
+        self._world.story.tell("the store", f"{action} {bucket}/{key[:60]}: {name.upper()}")
+        self._world.story.faults[f"store {name}"] += 1
+        if name == "refused":
+            raise S3Error(503, "SlowDown")
+        if name == "lost":
+            raise NoAnswerError
+
+        def unanswered() -> None:
+            raise NoAnswerError
+
+        return unanswered
+
+    def _write_results(self, pod: Json) -> None:
+        assert pod["spec"]["containers"][0]["image"] == IMAGE
+        store = self._world.store
+        bucket = store.buckets.get("gbx-artifacts")
+        if bucket is None:
+            return
+        found = self._world.experiment()
+        uri = (((found or {}).get("status") or {}).get("artifacts") or {}).get("uri", "")
+        if uri:
+            prefix = uri.removeprefix("s3://gbx-artifacts/")
+            store._store(bucket, f"{prefix}model.bin", b"weights", "", None, "")

@@ -1,0 +1,99 @@
+"""Run seeds: `python tests/simulation/simulate.py --seeds 200`; GLOVEBOX_SEED=7 replays one and prints its story."""
+
+# ruff: noqa: T201 - a program that prints
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import structlog
+
+from simulation.schedules import Result, Scenario, run
+
+
+def silence() -> None:
+    """Let nobody log: the story is the log."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        cache_logger_on_first_use=False,
+    )
+
+
+def main() -> int:
+    """Run the seeds that were asked for; return 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many")
+    parser.add_argument("--first", type=int, default=1, help="the first one")
+    parser.add_argument("--stories", type=int, default=1, help="how many failures are told whole")
+    parser.add_argument(
+        "--until-broken", action="store_true", help="stop at the first seed that fails"
+    )
+    options = parser.parse_args()
+    silence()
+    if seed := os.environ.get("GLOVEBOX_SEED"):
+        result = run(Scenario.drawn(int(seed)))
+        print(result.told(last=None))
+        return bool(result.broken)
+    seeds = range(options.first, options.first + options.seeds)
+    if options.until_broken:
+        return first_broken(seeds)
+    return report(seeds, options.stories)
+
+
+def first_broken(seeds: range) -> int:
+    """Print the first seed that fails and its first broken promise, as one line of JSON; return 1 for that."""
+    for seed in seeds:
+        result = run(Scenario.drawn(seed))
+        if result.broken:
+            found = {"seed": seed, "promise": result.broken[0].promise}
+            print(json.dumps(found | {"what": str(result.broken[0])[:300]}))
+            return 1
+    return 0
+
+
+def report(seeds: range, stories: int) -> int:
+    """Run seeds and print what came of them."""
+    started, cpu = time.perf_counter(), time.process_time()
+    faults: Counter[str] = Counter()
+    failed: dict[str, list[Result]] = defaultdict(list)
+    requests, virtual = 0, 0.0
+    for seed in seeds:
+        result = run(Scenario.drawn(seed))
+        faults.update(result.story.faults)
+        requests += result.requests
+        virtual += result.virtual_seconds
+        for broken in result.broken:
+            failed[broken.promise].append(result)
+    seconds = time.perf_counter() - started
+    busy = time.process_time() - cpu
+    print(
+        f"{len(seeds)} seeds in {seconds:.1f} s ({busy:.1f} s of one core,"
+        f" {len(seeds) / busy:.1f} seeds a second of it),"
+        f" {requests} requests, {virtual / 3600:.0f} virtual hours,"
+        f" {sum(faults.values())} faults: {dict(faults.most_common())}"
+    )
+    told: set[int] = set()
+    for promise, results in sorted(failed.items()):
+        numbers = ", ".join(str(each.scenario.seed) for each in results[:12])
+        print(f"BROKEN {promise}: {len(results)} seeds: {numbers}")
+        first = next(each for each in results[0].broken if each.promise == promise)
+        print(f"    seed {results[0].scenario.seed}: {first}")
+    for results in failed.values():
+        seed = results[0].scenario.seed
+        if len(told) < stories and seed not in told:
+            told.add(seed)
+            print(f"\n{results[0].told()}\nreplay: GLOVEBOX_SEED={results[0].scenario.seed}")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Each write of one life of an Experiment, cut in turn: refused, lost, unanswered, late, or the process killed in its midst."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from simulation.api_transport import Fault
+from simulation.faults import Plan
+from simulation.schedules import Result, Scenario, run
+from simulation.simulate import silence
+
+# More writes than one life has, from the first finalizer to the last.
+WRITES = 48
+REQUESTS = 260
+FAULTS = {
+    "403": Fault("refused", 403),
+    "409": Fault("refused", 409),
+    "422": Fault("refused", 422),
+    "500": Fault("refused", 500),
+    "lost": Fault("lost", seconds=5.0),
+    "unanswered": Fault("unanswered"),
+    "late": Fault("late", seconds=1.0),
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    silence()
+    yield
+    structlog.reset_defaults()
+
+
+def life(plan: Plan, deletion: str) -> Result:
+    """Play one life: a run that is sealed, and then the deletion."""
+    plan.ends = 1_030.0
+    return run(Scenario(5, deletion=deletion, plan=plan, deleted_at_the_end=True, slowest=0.2))
+
+
+def require(results: Iterator[Result]) -> None:
+    broken = [result for result in results if result.broken]
+    if broken:
+        others = "\n".join(f"{each.scenario}: {each.broken[0]}" for each in broken[1:12])
+        pytest.fail(
+            f"{broken[0].told(last=60)}\nand {len(broken) - 1} more:\n{others}", pytrace=False
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deletion", ["Freeze", "Delete", "Retain"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_write_that_fails_is_made_good(fault: str, deletion: str) -> None:
+    require(life(Plan(cut={number: FAULTS[fault]}), deletion) for number in range(1, WRITES + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("deletion", ["Freeze", "Delete"])
+def test_a_process_that_is_killed_at_any_request_loses_nothing(deletion: str) -> None:
+    require(life(Plan(crash=(number,)), deletion) for number in range(1, REQUESTS + 1, 2))

@@ -1,0 +1,71 @@
+"""Seeds: whatever goes wrong on the way, the promises of `invariants.py` hold. A failing seed prints its story.
+
+GLOVEBOX_SEED=7 replays one seed; `make simulate` runs many and prints a table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from simulation.schedules import Scenario, run
+from simulation.simulate import silence
+
+SEEDS = 200
+SLOW_SEEDS = 10_000
+# Seeds of one test: few enough that one failure is found fast, many enough that pytest costs nothing.
+_BATCH = 20
+# Promises that the code of today is known to break; docs/explanation/failure-modes.md says why.
+KNOWN: frozenset[str] = frozenset()
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    silence()
+    yield
+    structlog.reset_defaults()
+
+
+def _require_all(seeds: range) -> None:
+    for seed in seeds:
+        result = run(Scenario.drawn(seed))
+        if [each for each in result.broken if each.promise not in KNOWN]:
+            pytest.fail(f"{result.told(last=120)}\nreplay: GLOVEBOX_SEED={seed}", pytrace=False)
+
+
+def _batches(first: int, last: int) -> list[range]:
+    return [range(begin, min(begin + _BATCH, last)) for begin in range(first, last, _BATCH)]
+
+
+if "GLOVEBOX_SEED" in os.environ:
+
+    def test_the_promises_hold_in_one_seed() -> None:
+        seed = int(os.environ["GLOVEBOX_SEED"])
+        _require_all(range(seed, seed + 1))
+
+else:
+
+    @pytest.mark.parametrize("seeds", _batches(1, SEEDS + 1), ids=str)
+    def test_the_promises_hold(seeds: range) -> None:
+        _require_all(seeds)
+
+    @pytest.mark.slow
+    @pytest.mark.timeout(900)
+    @pytest.mark.parametrize("seeds", _batches(SEEDS + 1, SLOW_SEEDS + 1), ids=str)
+    def test_the_promises_hold_in_many_more_seeds(seeds: range) -> None:
+        _require_all(seeds)
+
+
+@pytest.mark.parametrize("seed", [3, 17, 42])
+def test_a_seed_tells_the_same_story_each_time(seed: int) -> None:
+    first, second = run(Scenario.drawn(seed)), run(Scenario.drawn(seed))
+    assert first.story.told(reads=True) == second.story.told(reads=True)
+
+
+def test_without_any_fault_every_promise_holds() -> None:
+    for has_run in (True, False):
+        result = run(Scenario(1, has_run=has_run, has_pin=True, slowest=0.2))
+        assert not [each for each in result.broken if each.promise not in KNOWN], result.told()

@@ -1,0 +1,270 @@
+"""A whole simulated world: cluster, store, one or more operator processes, a team and a platform, all of one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from glovebox import names
+from glovebox.kube.kinds import (
+    DATASET_PIN,
+    EXPERIMENT,
+    ISOLATION_PROFILE,
+    NAMESPACE,
+    OBJECT_STORE,
+    SECRET,
+    Kind,
+)
+from simulation.actors import Actors
+from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
+from simulation.api_transport import Faults, NoFaults
+from simulation.loop import VirtualLoop, WallClock
+from simulation.object_store import Identity, ObjectStoreServer
+from simulation.process import Process
+from simulation.story import Story
+
+Json = dict[str, Any]
+TEAM: Final = "team-a"
+ROLE: Final = "arn:aws:iam::role/glovebox-runs"
+IMAGE: Final = "registry.example/trainer@sha256:" + "a" * 64
+BUCKET: Final = "gbx-artifacts"
+SOURCE: Final = "data"
+OPERATOR_KEY: Final = "AKIAOPERATOR"
+LOADER: Final = Identity("AKIALOADER")
+
+
+class World:
+    """Everything of one run.
+
+    Args:
+        seed: Decides everything that is left to chance.
+        loop: Its time.
+        clock: Its time of day.
+        faults: Of the operator's requests.
+        slowest: Most seconds that another controller takes for a step.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        loop: VirtualLoop,
+        clock: WallClock,
+        *,
+        faults: Faults | None = None,
+        slowest: float = 1.0,
+    ) -> None:
+        self.seed, self.loop, self.clock = seed, loop, clock
+        self.chance = random.Random(f"world {seed}")  # noqa: S311 - a simulation
+        numbers = itertools.count(1)
+        self.story = Story(loop.time)
+        self.server = ApiServer(clock.now, lambda: f"00000000-0000-4000-8000-{next(numbers):012d}")
+        self.store = ObjectStoreServer(clock.now, ROLE)
+        self.store.users |= {OPERATOR_KEY, LOADER.access_key_id}
+        self.faults = faults or NoFaults()
+        self.actors = Actors(
+            self.server,
+            self.story,
+            random.Random(f"actors {seed}"),  # noqa: S311 - a simulation
+            lambda: clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            slowest=slowest,
+        )
+        self.processes: list[Process] = []
+        self.server.admission.append(_in_use)
+
+    def process(self, name: str = "operator", *, elects: bool = False) -> Process:
+        """Return a new operator process, not started yet."""
+        made = Process(
+            name,
+            self.server,
+            self.store,
+            self.story,
+            self.faults,
+            self.chance,
+            self.clock,
+            elects=elects,
+        )
+        self.processes.append(made)
+        return made
+
+    # -- people
+
+    def declare(self, kind: Kind, name: str, spec: Json, *, namespace: str | None = TEAM) -> Json:
+        """Create one of our resources as a person does."""
+        namespace = namespace if kind.namespaced else None
+        asked = Asked(ADMINISTRATOR, "create", kind, namespace or "", name)
+        made = self.server.create(asked, {"metadata": {"name": name}, "spec": spec})
+        self.story.tell("a person", f"declares {kind.kind} {name}")
+        return made
+
+    def edit(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        patch: Json,
+        *,
+        subresource: str = "",
+        user: str = ADMINISTRATOR,
+    ) -> bool:
+        """Change an object by a merge patch; return whether the server took it."""
+        asked = Asked(user, "patch", kind, namespace or "", name, subresource)
+        self.story.tell("a person", f"edits {asked}: {str(patch)[:120]}")
+        return self._try(lambda: self.server.patch(asked, patch, "application/merge-patch+json"))
+
+    def remove(self, kind: Kind, namespace: str | None, name: str) -> bool:
+        """Delete an object as a person does; return whether the server took it."""
+        asked = Asked(ADMINISTRATOR, "delete", kind, namespace or "", name)
+        self.story.tell("a person", f"deletes {kind.plural} {namespace or ''}/{name}")
+        return self._try(lambda: self.server.delete(asked, {}))
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        try:
+            act()
+        except Refused as refusal:
+            self.story.tell("a person", f"is refused: {refusal}")
+            return False
+        return True
+
+    def prepare(self, *, profile: Json | None = None) -> None:
+        """Make what a platform has before any Experiment: namespaces, keys, a bucket with data, profile and store."""
+        for name in ("glovebox-system", TEAM, "kube-system", "default"):
+            self.server.create(
+                Asked(ADMINISTRATOR, "create", NAMESPACE, "", name), {"metadata": {"name": name}}
+            )
+        keys = {"accessKeyId": OPERATOR_KEY, "secretAccessKey": "simulated"}
+        self.server.create(
+            Asked(ADMINISTRATOR, "create", SECRET, "glovebox-system", "store-keys"),
+            {
+                "metadata": {"name": "store-keys"},
+                "type": "Opaque",
+                "data": {
+                    name: base64.b64encode(value.encode()).decode() for name, value in keys.items()
+                },
+            },
+        )
+        self.store.create_bucket(LOADER, SOURCE, can_lock=True)
+        for number in range(3):
+            self.store.put(LOADER, SOURCE, f"set/part-{number}", f"rows {number}\n".encode() * 9)
+        self.declare(ISOLATION_PROFILE, "standard", profile_spec(**(profile or {})))
+        self.declare(OBJECT_STORE, "primary", store_spec())
+
+    # -- looking
+
+    def experiment(self, name: str = "x") -> Json | None:
+        """Return an Experiment as it is."""
+        return self.server.peek(EXPERIMENT, TEAM, name)
+
+    async def until(self, what: str, holds: Callable[[], bool], seconds: float = 600.0) -> None:
+        """Wait until something holds.
+
+        Raises:
+            AssertionError: It does not within that many virtual seconds.
+        """
+        end = self.loop.time() + seconds
+        while not holds():
+            if self.loop.time() > end:
+                raise AssertionError(f"not within {seconds:.0f} s: {what}")
+            await asyncio.sleep(0.25)
+
+
+def _in_use(asked: Asked) -> None:
+    """Refuse the deletion of a profile or store in use, as the chart's guard does."""
+    held = asked.verb == "delete" and asked.kind in (ISOLATION_PROFILE, OBJECT_STORE)
+    if held and names.FINALIZER_IN_USE in (
+        (asked.old or {}).get("metadata", {}).get("finalizers") or ()
+    ):
+        raise Refused(403, "Forbidden", f"{asked.kind.kind} {asked.name} is in use (guard)")
+
+
+def condition(obj: Json | None, name: str) -> Json:
+    """Return a condition, or an empty dictionary."""
+    entries = ((obj or {}).get("status") or {}).get("conditions") or ()
+    return next((entry for entry in entries if entry["type"] == name), {})
+
+
+def is_true(obj: Json | None, name: str) -> bool:
+    """Return whether a condition of an object is True."""
+    return condition(obj, name).get("status") == "True"
+
+
+def profile_spec(**changes: Any) -> Json:
+    """Return a plain IsolationProfile."""
+    return {
+        "description": "for the simulation",
+        "quota": [
+            {"resource": "requests.cpu", "default": "1", "maximum": "4"},
+            {"resource": "requests.memory", "default": "1Gi", "maximum": "8Gi"},
+            {"resource": "pods", "default": "10", "maximum": "20"},
+        ],
+        "limits": {
+            "defaultCpu": "500m",
+            "defaultMemory": "512Mi",
+            "defaultRequestCpu": "100m",
+            "defaultRequestMemory": "128Mi",
+            "maxCpu": "2",
+            "maxMemory": "4Gi",
+        },
+        "images": [{"repository": "registry.example/trainer"}],
+        "network": {"dns": {"namespace": "kube-system", "podLabels": {"k8s-app": "kube-dns"}}},
+        "access": {"subjects": [{"kind": "Group", "name": "glovebox:team:$(team)"}]},
+        "retention": {
+            "mode": "Governance",
+            "minimumDays": 1,
+            "defaultDays": 1,
+            "maximumDays": 30,
+        },
+        **changes,
+    }
+
+
+def store_spec() -> Json:
+    """Return an ObjectStore."""
+    return {
+        "endpoint": "http://192.0.2.10:8333",
+        "region": "us-east-1",
+        "pathStyle": True,
+        "credentialsSecretRef": {"name": "store-keys"},
+        "artifacts": {
+            "bucket": BUCKET,
+            "create": True,
+            "worm": "Required",
+            "retention": {"mode": "Governance", "days": 1},
+        },
+        "sts": {"roleArn": ROLE},
+        "network": {"cidrs": ["192.0.2.10/32"], "port": 8333},
+    }
+
+
+def pin_spec() -> Json:
+    """Return a DatasetPin over the prepared data."""
+    return {
+        "storeRef": {"name": "primary"},
+        "source": {"prefix": {"bucket": SOURCE, "prefix": "set/"}},
+        "description": "for the simulation",
+        "owner": TEAM,
+        "license": "CC0-1.0",
+        "classification": "Public",
+        "provenance": {"authors": ["somebody"]},
+    }
+
+
+def experiment_spec(*, run: bool = True, pin: str = "", **changes: Any) -> Json:
+    """Return an Experiment."""
+    spec: Json = {
+        "profile": "standard",
+        "purpose": {"description": "simulated", "owner": TEAM},
+        "images": [{"name": "trainer", "reference": IMAGE}],
+        "artifacts": {"storeRef": {"name": "primary"}},
+    }
+    if run:
+        spec["run"] = {"image": "trainer", "command": ["python", "train.py"]}
+    if pin:
+        spec["inputs"] = {"datasets": [{"name": "train", "pinRef": {"name": pin}, "role": "train"}]}
+    return {**spec, **changes}
+
+
+__all__ = ["BUCKET", "DATASET_PIN", "IMAGE", "TEAM", "World"]
