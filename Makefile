@@ -74,6 +74,18 @@ test-slow: programs ## The tests that take minutes each
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: simulate
+simulate: environment ## The operator's real code under seeded faults, in virtual time (SEEDS=10000, or GLOVEBOX_SEED=7 for one story)
+	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),10000)
+
+.PHONY: plant
+plant: environment ## Plant a bug of each class and see by which seed the simulation finds it
+	@$(BIN)/python tests/simulation/planted/plant.py $(ARGS)
+
+.PHONY: mutate
+mutate: programs ## Take every door (guards, CEL rules) away in turn and see whether a test notices
+	@cd tests && $(abspath $(BIN))/python -m mutation $(ARGS)
+
 .PHONY: bare-test
 bare-test: ## What CI runs, in a minimal root file system with empty caches (root; ARGS="make lint", KEEP_CACHES=1)
 	@.ci/bare $(ARGS)
