@@ -343,6 +343,10 @@ def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
     lasting = _lasting_failure(seen)
     if lasting is not None:
         builder.mark_true(types.RECONCILING, lasting.reason, lasting.message)
+    refusal = _refusal_of_the_start(seen)
+    if refusal is not None:
+        builder.mark_false(types.READY, refusal.reason, refusal.message)
+        return
     if state == names.STATE_FROZEN:
         message = (
             "frozen on request: no pod may start, nothing was deleted but workloads and credentials"
@@ -399,6 +403,18 @@ def _lasting_failure(seen: Seen) -> Outcome | None:
             each
             for each in seen.outcomes.values()
             if each.is_lasting(seen.grace_seconds) or (each.is_failed and each.definite)
+        ),
+        None,
+    )
+
+
+def _refusal_of_the_start(seen: Seen) -> Outcome | None:
+    """Return what the API server does not take of what the run needs to start."""
+    return next(
+        (
+            outcome
+            for outcome in (seen.outcome("deliver"), seen.outcome("run"))
+            if outcome.is_failed and outcome.definite
         ),
         None,
     )

@@ -262,6 +262,11 @@ async def test_a_cache_is_freed_when_its_pin_and_its_last_reader_are_gone(
         what="the experiment is gone",
         timeout=60,
     )
+    eventually(
+        lambda: team.api.find(team.path("DatasetPin", "rows")) is None or None,
+        what="nobody uses the pin any more, so it goes",
+        timeout=60,
+    )
     assert await swept() is None
     # What belongs to the claim goes with it, by the garbage collector.
     eventually(lambda: jobs(team, cache) == [], what="the Job is gone with it", timeout=60)

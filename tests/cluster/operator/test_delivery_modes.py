@@ -70,7 +70,7 @@ def test_a_driver_shows_prefixes_only(team: Team, profiles: Team) -> None:
         "Experiment", "listed", experiment_spec("driven", "primary", run=RUN, inputs=inputs)
     )
     refused = team.expect("Experiment", "listed", status="False", reason="DeliveryUnavailable")
-    assert "shows a whole prefix" in team.condition("Experiment", "listed", "Ready")["message"]
+    assert "mounts a whole prefix" in team.condition("Experiment", "listed", "Ready")["message"]
     assert "namespace" not in refused["status"]
 
 
@@ -95,9 +95,10 @@ def test_an_image_is_mounted_by_its_digest_and_listed_for_the_guards(
     declare(team, "fetched", "standard")
     same = team.expect("Experiment", "fetched")
     assert same["status"]["inputs"][0]["digest"] == made["status"]["inputs"][0]["digest"]
-    # Bound: the pin may go.
+    # Bound: what is asked of the pin from now on changes nothing. It is held for its users.
     team.api.delete(team.path("DatasetPin", "rows"))
-    team.expect("Experiment", "imaged", "InputsVerified", "False", "PinNotFound")
+    team.expect("DatasetPin", "rows", "Ready", "False", "InUse")
+    assert team.condition("Experiment", "imaged", "InputsVerified")["status"] == "True"
     assert team.condition("Experiment", "imaged", "DriftDetected")["status"] == "False"
 
 

@@ -241,3 +241,12 @@ def test_profile_store_and_pins_that_changed_are_reported_and_change_nothing_els
     after = look(good(resolve=done(changed)), before)
     assert answers(after)["PlatformChanged"] == ("True", "ProfileChanged")
     assert answers(after)["Ready"] == ("True", "Provisioned")
+
+
+@pytest.mark.parametrize("phase", ["deliver", "run"])
+def test_a_run_whose_start_is_refused_is_not_ready(phase: str) -> None:
+    refused = failing(Forbidden("Forbidden", "the fence does not allow this driver"), 0, 1)
+    after = look(good(**{phase: refused}), provisioned())
+    assert answers(after)["Ready"] == ("False", "Forbidden")
+    assert answers(after)["Reconciling"] == ("True", "Forbidden")
+    assert answers(after)["NamespaceReady"][0] == "True", "what stands, stands"
