@@ -340,6 +340,12 @@ def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
         builder.mark_false(types.READY, reason, outcome.message)
         builder.mark_true(types.RECONCILING, reason, outcome.message)
         return
+    _mark_ready_of_what_stands(builder, seen, state, sealed=sealed)
+
+
+def _mark_ready_of_what_stands(
+    builder: StatusBuilder, seen: Seen, state: str, *, sealed: bool
+) -> None:
     lasting = _lasting_failure(seen)
     if lasting is not None:
         builder.mark_true(types.RECONCILING, lasting.reason, lasting.message)
