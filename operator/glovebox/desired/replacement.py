@@ -1,4 +1,4 @@
-"""The body with which a drifted object is put right: the intent, and what is tolerated of the live object.
+"""The body that repairs a drifted object: the intent, and what is tolerated of the live object.
 
 Replacing takes away all that is not declared, also fields that another manager's forced apply took
 over. What
@@ -16,7 +16,10 @@ from glovebox.desired.metadata import KubernetesObject
 
 
 def replacement(intent: Mapping[str, Any], live: Mapping[str, Any]) -> KubernetesObject:
-    """Return the body of a PUT, which fails with a conflict when the object is another or newer than the one that was read."""
+    """Return the body of a PUT.
+
+    It fails with a conflict when the object is another, or newer, than the one that was read.
+    """
     old = live["metadata"]
     metadata = {**intent["metadata"], "uid": old["uid"], "resourceVersion": old["resourceVersion"]}
     foreign = {

@@ -41,7 +41,10 @@ class KeyPair:
 
 
 def new_key_pair() -> KeyPair:
-    """Make a new pair. The one place in this room that needs randomness: whoever seals calls it once in a cluster's life."""
+    """Create a new key pair.
+
+    The one place in this package that needs randomness: called once in the life of a cluster.
+    """
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return KeyPair(

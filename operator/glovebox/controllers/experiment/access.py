@@ -1,8 +1,8 @@
-"""Phase `access`: the tenants' RoleBinding, written last, and closed whenever isolation is not complete yet.
+"""Phase `access`: the tenants' RoleBinding, written last, closed while isolation is incomplete.
 
 Until the namespace was recorded as complete, access is closed whatever fails, in whatever order, on
-whatever look: what an earlier look had opened is taken away again. Afterwards it stays as it is while
-a difference is repaired; it is not opened anew before the repair is through.
+whatever look: what an earlier look had opened is taken away again. Afterwards it stays as it is
+while a difference is repaired; it is not opened anew before the repair is through.
 """
 
 from __future__ import annotations
