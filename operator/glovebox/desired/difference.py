@@ -4,13 +4,12 @@ Managed objects are owned whole: a key that somebody added is a difference as mu
 somebody changed. Not compared is only what is no content of ours:
 
 - what the API server sets: `status` and all of `metadata` but name, namespace, labels, annotations,
-  ownerReferences
-  and finalizers; of a Namespace also `spec.finalizers` and the label `kubernetes.io/metadata.name`;
+  ownerReferences and finalizers; of a Namespace also `spec.finalizers` and the label
+  `kubernetes.io/metadata.name`;
 - foreign annotations (tools leave their notes there; nothing we rely on reads them);
 - foreign finalizers of a Namespace: other controllers clean up behind a namespace, and removing
-  their claim would
-  break them. On any other object a foreign finalizer is a difference, because it can hold up our
-  deletion;
+  their claim would break them. On any other object a foreign finalizer is a difference, because it
+  can hold up our deletion;
 - `apiVersion` and `kind`, which are the address of an object and missing from items of a list.
 
 Intents carry no defaults to guess: they are written as the API server stores them, so plain

@@ -1,9 +1,8 @@
 """The body that repairs a drifted object: the intent, and what is tolerated of the live object.
 
 Replacing takes away all that is not declared, also fields that another manager's forced apply took
-over. What
-`difference` tolerates would be taken away as well, although nothing was wrong with it; so it is
-carried over.
+over. What `difference` tolerates would be taken away as well, although nothing was wrong with it;
+so it is carried over.
 """
 
 from __future__ import annotations

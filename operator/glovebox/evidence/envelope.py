@@ -1,9 +1,8 @@
 """DSSE: a signature over a payload and its type, so that neither can be taken for something else.
 
 The format is DSSE v1 (secure-systems-lab/dsse), as in-toto uses it; the signature is Ed25519. It is
-thirty lines over
-`cryptography`, which we need anyway: the libraries that do the same bring a metadata system of
-their own with them.
+thirty lines over `cryptography`, which we need anyway: the libraries that do the same bring a
+metadata system of their own with them.
 """
 
 from __future__ import annotations

@@ -52,8 +52,7 @@ class ManifestSource:
     """The object versions that a manifest in the store names.
 
     One of ours (compressed or not), or JSON Lines with `key`, `versionId` and optionally `bucket`,
-    `path`, `size` and
-    `sha256`, in the order of their paths.
+    `path`, `size` and `sha256`, in the order of their paths.
 
     Args:
         bucket: Of the manifest; objects without a bucket of their own are in it too.
