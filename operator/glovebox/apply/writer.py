@@ -133,8 +133,7 @@ class Writer:
             return dict(obj)
         key = Key.of(obj)
         managed(key.resource, Strategy.PATCH)
-        # The whole object goes along: finalizers left out of it would be removed, even by the
-        # status subresource.
+        # Only the status of it counts; the version makes it lose to whoever wrote in between.
         body = {**obj, "status": status}
         answer = await self._client.replace(key.resource, body, subresource="status")
         self._resources.wrote(answer)

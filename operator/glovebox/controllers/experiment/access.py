@@ -53,9 +53,15 @@ async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 async def close_access(scope: Scope) -> None:
-    """Take binding and credentials away, if they are known to be there."""
-    writer, namespace = scope.ports.writer, scope.namespace
-    await writer.remove(
-        ROLE_BINDING, ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
-    )
-    await writer.remove(SECRET, ObjectKey(SECRET.kind, namespace, names.CREDENTIALS_SECRET))
+    """Take binding and credentials away, if they are known to be there.
+
+    Whatever bears their names now is removed.
+    """
+    children, writer, namespace = scope.ports.children, scope.ports.writer, scope.namespace
+    for kind, name in (
+        (ROLE_BINDING, names.TENANT_ROLE_BINDING),
+        (SECRET, names.CREDENTIALS_SECRET),
+    ):
+        key = ObjectKey(kind.kind, namespace, name)
+        if children.get(key) is not None:
+            await writer.remove_live(kind, key)
