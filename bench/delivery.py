@@ -1,4 +1,4 @@
-"""Measures the fetcher against the raw work in the same run: a plain copy from the same store, and hashing the same files.
+"""Measures the fetcher against a plain copy from the same store and hashing of the same files.
 
     python bench/delivery.py --objects 1000 --size 4096 --big 4 --big-mebibytes 128
 
@@ -112,7 +112,7 @@ def seed(store: Store, prefix: str, count: int, size: int) -> None:
 
 
 def plain_copy(store: Store, prefix: str, count: int, target: Path) -> float:
-    """Copy every object to a file with the same client and as many threads, and nothing around it."""
+    """Copy every object to a file with the same client and as many threads; nothing around it."""
     target.mkdir()
 
     def copy(number: int) -> None:
@@ -139,7 +139,10 @@ def sha256sum(folder: Path) -> float:
 
 
 def hashlib_sum(folder: Path) -> float:
-    """Hash the files as the fetcher hashes, in threads: coreutils may lack the processor's own instructions."""
+    """Hash the files as the fetcher does, in threads.
+
+    coreutils may lack the processor's own instructions.
+    """
 
     def digest(path: Path) -> str:
         with path.open("rb", buffering=0) as file:

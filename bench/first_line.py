@@ -1,4 +1,4 @@
-"""Measures how long it takes from the declaration of an experiment to the first line of its user code, on a real node.
+"""Measures the time from an experiment's declaration to its code's first line, on a real node.
 
     python bench/first_line.py --rounds 10 --objects 20
 
@@ -126,7 +126,10 @@ def experiment(node: NodeCluster, team: Team, name: str, **changes: Any) -> floa
 
 
 def bare(node: NodeCluster, number: int) -> float:
-    """Create a Job of one container without init containers and return how long its first line took (seconds)."""
+    """Create a Job of one container; return how long its first line took (seconds).
+
+    It has no init containers.
+    """
     name = f"job-{number}"
     spec = pod_of(node.image.reference, name, SCRIPT)["spec"]
     spec |= {"initContainers": [], "restartPolicy": "Never"}

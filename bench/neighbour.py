@@ -1,4 +1,6 @@
-"""Measures what a noisy neighbour costs on a node: a quiet run's fixed work, and the way of a declaration to Ready, alone and beside it.
+"""Measures what a noisy neighbour costs on a node.
+
+Both alone and beside it: a quiet run's fixed work, and the way of a declaration to Ready.
 
     python bench/neighbour.py [--rounds 5]
 
@@ -139,7 +141,7 @@ def fixed_work(noisy: Noisy, name: str, **run: str) -> float:
 
 
 def provision(noisy: Noisy, name: str) -> float:
-    """Return how long (seconds) it takes from the declaration of an experiment without a run until it is seen Ready."""
+    """Return the seconds from declaring an experiment without a run until it is seen Ready."""
     quiet = noisy.quiet
     begun = time.monotonic()
     quiet.declare(

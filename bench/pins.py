@@ -1,4 +1,4 @@
-"""Measures pinning and verifying against the raw work in the same run: hashing in memory, and bare reads from the same store.
+"""Measures pinning and verifying against hashing in memory and bare reads in the same run.
 
     python bench/pins.py --objects 2000 --size 4096 --big 4 --big-mebibytes 64
 
@@ -67,13 +67,13 @@ async def measure(endpoint: str, options: argparse.Namespace) -> None:
         timed("  raw: sha256 in memory", lambda: hash_in_memory(count, size), count, mebibytes)  # noqa: B023 - called at once
         timed(
             "  raw: GET by key + sha256, 8 threads",
-            lambda: bare_reads(store, prefix, count),  # noqa: B023
+            lambda: bare_reads(store, prefix, count),  # noqa: B023 - called at once
             count,
             mebibytes,
         )
         timed(
             "  list all versions",
-            lambda: sum(1 for _ in list_versions(store.wire, DATA, prefix, Stop())),  # noqa: B023
+            lambda: sum(1 for _ in list_versions(store.wire, DATA, prefix, Stop())),  # noqa: B023 - called at once
             count,
             mebibytes,
         )

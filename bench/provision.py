@@ -1,10 +1,11 @@
-"""How fast Experiments become Ready, what that costs, and how fast drift is repaired: measured on a cluster of its own.
+"""How fast Experiments become Ready, at what cost, and how fast drift is repaired.
+
+Measured on a cluster of its own.
 
     python bench/provision.py [--sizes 1,200,1000] [--store both|real|instant] [--out FILE]
 
 Every rate stands beside the raw ceiling of the same minutes: the same objects, created by a bare
-    client with no operator. It
-prints what it measured and never fails because of a figure.
+client with no operator. It prints what it measured and never fails because of a figure.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def main() -> None:
     """Read the arguments, measure, print the table."""
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     # Importable only now.
-    from bench.provisioning.report import markdown  # noqa: PLC0415
-    from bench.provisioning.run import measure  # noqa: PLC0415
+    from bench.provisioning.report import markdown  # noqa: PLC0415 - as said above
+    from bench.provisioning.run import measure  # noqa: PLC0415 - as said above
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -24,7 +24,7 @@ def is_ready(obj: Json) -> bool:
 
 
 class ReadyWatch:
-    """Knows when each of some Experiments was first seen Ready; others of their namespace are not looked at."""
+    """Knows when each of some Experiments was first seen Ready; no others of their namespace."""
 
     def __init__(self, raw: Raw, experiments: list[Json]) -> None:
         self._raw = raw
@@ -98,7 +98,7 @@ async def burst(user: Raw, watcher: Raw, experiments: list[Json], *, wait_second
 async def one_by_one(
     user: Raw, watcher: Raw, experiments: list[Json], *, pause: float, wait_seconds: float
 ) -> Json:
-    """Create one after the other, each when the one before is Ready and the cluster had a moment of rest."""
+    """Create one after the other: each when the last is Ready and the cluster had a rest."""
     namespace = experiments[0]["metadata"]["namespace"]
     watch = ReadyWatch(watcher, experiments)
     await watch.start()

@@ -1,4 +1,4 @@
-"""The raw ceiling: the same requests that an Experiment costs, sent by a bare client that decides nothing."""
+"""The raw ceiling: the requests that an Experiment costs, sent by a client that decides nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ async def create_objects(operator: Raw, objects: list[Json]) -> None:
 
 
 async def create(operator: Raw, obj: Json) -> None:
-    """Create an object, or replace the one that is there: Kubernetes makes a ServiceAccount `default` by itself, now sooner, now later."""
+    """Create an object, or replace the one that is there.
+
+    Kubernetes makes a ServiceAccount `default` by itself, now sooner, now later.
+    """
     try:
         await operator.send("POST", post_path(obj), obj)
     except RefusedError as error:
@@ -40,7 +43,7 @@ async def create(operator: Raw, obj: Json) -> None:
 
 
 async def create_all(operator: Raw, user: Raw, one: Json) -> None:
-    """Do all that an Experiment costs: its own creation, the finalizer, the objects, and the status."""
+    """Do all that an Experiment costs: its creation, the finalizer, the objects, the status."""
     made = await user.send(
         "POST", EXPERIMENT.path(one["experiment"]["metadata"]["namespace"]), one["experiment"]
     )

@@ -59,7 +59,7 @@ class Sights:
         self._seen.pop((obj["metadata"]["namespace"], obj["metadata"]["name"]), None)
 
     async def restored(self, before: Json, version: int, wait_seconds: float) -> float | None:
-        """Return when an object was first seen as it was, after that version; None when it was not in time."""
+        """Return when an object was first seen restored, after that version; None: not in time."""
         metadata = before["metadata"]
         key = (metadata["namespace"], metadata["name"])
 
@@ -100,7 +100,9 @@ async def repairs(
     wait_seconds: float,
     while_pid: int | None = None,
 ) -> Json:
-    """Delete a NetworkPolicy or edit a quota, at random, one after the other; measured from sending the damage to seeing the repair.
+    """Delete a NetworkPolicy or edit a quota, at random, one after the other.
+
+    Measured from sending the damage to seeing the repair.
 
     Args:
         raw: Who does the damage.

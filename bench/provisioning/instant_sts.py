@@ -1,4 +1,4 @@
-"""An STS for measurements alone: first it passes everything on to the real one, then it answers AssumeRole at once.
+"""An STS for measurements: first it passes all on to the real one, then answers at once.
 
 The ObjectStore's proofs need a real STS, so they get it. Once the store is Ready, `SIGUSR1` makes
 this server answer with a canned document: what is left of the store's part is then the operator's

@@ -1,4 +1,6 @@
-"""The load generator, a process of its own so that it disturbs what is measured as little as can be: one task in, one result out.
+"""The load generator: one task in, one result out.
+
+A process of its own, so that it disturbs what is measured as little as can be.
 
 The task is JSON in the file that is its argument, the result JSON on standard output; its processor
 time goes along.

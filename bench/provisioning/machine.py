@@ -50,7 +50,10 @@ class Usage:
     machine: float
 
     def foreign_cores(self, own: float = 0.0) -> float:
-        """Return how many processors others used: all that neither these processes nor `own` seconds explain."""
+        """Return how many processors others used.
+
+        All that neither these processes nor `own` seconds explain.
+        """
         return (
             max(0.0, self.machine - sum(self.cpu.values()) - own) / self.seconds
             if self.seconds

@@ -1,4 +1,4 @@
-"""A bare client of the API server: aiohttp and orjson, one pool, nothing in between. What the ceiling is measured with."""
+"""A bare client of the API server, to measure the ceiling: aiohttp and orjson, one pool."""
 
 from __future__ import annotations
 

@@ -10,18 +10,26 @@ from bench.provisioning.run import Findings, Round, Steady
 
 _INTRODUCTION = """# Performance
 
-What `make bench` (`bench/provision.py`) measured in its last full run. The control plane, the store, the operator and the load
-generator shared the cores named below, so absolute figures say little about another machine; the ratios to the ceiling of the same
+What `make bench` (`bench/provision.py`) measured in its last full run. The \
+control plane, the store, the operator and the load
+generator shared the cores named below, so absolute figures say little about another machine; \
+the ratios to the ceiling of the same
 minutes do.
 
-- **Ceiling**: the objects of one Experiment, created by a bare client on 32 connections with no operator running, right before and
-  right after each burst; the mean of both. *Objects* counts the {objects} objects alone; *whole* adds what any operator has to write
+- **Ceiling**: the objects of one Experiment, created by a bare client on 32 connections with \
+no operator running, right before and
+  right after each burst; the mean of both. *Objects* counts the {objects} objects alone; *whole* \
+adds what any operator has to write
   to the Experiment itself (its creation, a finalizer, the status).
-- **At once**: from the first POST of an Experiment until the last one is seen `Ready=True` by a watch. **Alone**: one after the
+- **At once**: from the first POST of an Experiment until the last one is seen `Ready=True` \
+by a watch. **Alone**: one after the
   other, each from its POST until it is seen Ready.
-- **STS**: *real* asks the local store for credentials; *instant* asks a stand-in that answers at once, which leaves the store out.
-- **CPU** is processor time in ms for each Experiment; *foreign* is what other programs on the machine used, in cores.
-- **Repair**: from sending the deletion of a NetworkPolicy, or the edit of a quota, until a watch shows the object as it was.
+- **STS**: *real* asks the local store for credentials; *instant* asks a stand-in that \
+answers at once, which leaves the store out.
+- **CPU** is processor time in ms for each Experiment; *foreign* is what other \
+programs on the machine used, in cores.
+- **Repair**: from sending the deletion of a NetworkPolicy, or the edit of a quota, until a watch \
+shows the object as it was.
 """
 
 

@@ -1,4 +1,7 @@
-"""The order of the measurements: ceiling, burst, ceiling; and at the largest size memory, idleness, drift and a restart."""
+"""The order of the measurements: ceiling, burst, ceiling.
+
+At the largest size also memory, idleness, drift and a restart.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ class Round:
     server_memory: tuple[float, float]
 
     def ceiling(self, name: str) -> float:
-        """Return the mean rate of a ceiling, experiments a second; for one alone, its median in milliseconds."""
+        """Return a ceiling's mean rate, experiments a second; for one alone, its median in ms."""
         if self.size == 1:
             return float(statistics.mean(one["times"]["p50"] for one in self.ceilings[name]))
         return float(statistics.mean(one["rate"] for one in self.ceilings[name]))

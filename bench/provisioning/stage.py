@@ -1,4 +1,4 @@
-"""What is measured on: a cluster, a store and an operator of our own, one proven ObjectStore, and the way to load them."""
+"""What is measured on: a cluster, store and operator of our own, one ObjectStore, and the load."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class Stage:
         }
 
     def learn(self) -> None:
-        """Let the operator make one experiment, and keep what came of it as the template of the ceiling."""
+        """Let the operator provision one experiment; keep it as the template of the ceiling."""
         team = Team(self.cluster, TEAM)
         Team(self.cluster, CEILING_TEAM)
         made = team.declare("Experiment", "template", experiment_spec("standard", "primary"))
@@ -236,7 +236,10 @@ class Stage:
         return found
 
     def settle(self, *, quiet: float = 1.0, timeout: float = 120.0) -> float:
-        """Wait until the operator has not looked at anything for so long; return when it last did (monotonic seconds)."""
+        """Wait until the operator reconciled nothing for so long; return the time of its last.
+
+        The time is in monotonic seconds.
+        """
         deadline = time.monotonic() + timeout
         last, since = -1.0, time.monotonic()
         while time.monotonic() < deadline:

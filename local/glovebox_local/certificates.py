@@ -3,9 +3,8 @@
 Nothing shared between clusters, nothing downloaded.
 
 A user of the Kubernetes API is whoever its client certificate names: the common name is the user,
-    the organisations
-are the groups. So an authority's key makes anybody an administrator, and lies in a file for its
-owner's eyes only.
+the organisations are the groups. So an authority's key makes anybody an administrator, and lies in
+a file for its owner's eyes only.
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
 On the loopback interface, or beside nodes in the gateway's network.
 
 What it does not do: run pods (nodes do), listen anywhere but on 127.0.0.1 of this machine or for
-    its own nodes, or
-answer anybody without a certificate. etcd has an authority of its own: a certificate of the
-cluster's authority, which any tenant has, opens nothing there.
+its own nodes, or answer anybody without a certificate. etcd has an authority of its own: a
+certificate of the cluster's authority, which any tenant has, opens nothing there.
 """
 
 from __future__ import annotations

@@ -152,9 +152,8 @@ class Environment:
         """The network in which the control plane and the store of an environment with nodes live.
 
         A program that is started there reaches the API server by the kubeconfig's own address, and
-        S3 by
-        `store_endpoint_for_pods`: give it to a `PartSpec`, put its `prefix()` before a command, or
-        use its `run`.
+        S3 by `store_endpoint_for_pods`: give it to a `PartSpec`, put its `prefix()` before a
+        command, or use its `run`.
 
         Raises:
             LocalError: There are no nodes.
@@ -362,8 +361,7 @@ def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
     """Take the environment of that name down; return how many processes and containers were ended.
 
     It needs nothing but the records of the processes: an environment that is half made, or was made
-        by another version
-    of this program, goes too.
+    by another version of this program, goes too.
 
     Raises:
         LocalError: Something could not be ended or removed.

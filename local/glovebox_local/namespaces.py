@@ -3,9 +3,8 @@
 Starting a program in new ones or in those of another process, and asking from inside a network.
 
 A namespace here has no name on disk: it lives exactly as long as a process in it. Ended by force or
-    not, the machine is
-left without a trace of it, and the end of a process namespace's first process ends all others, by
-the kernel's own hand.
+not, the machine is left without a trace of it, and the end of a process namespace's first process
+ends all others, by the kernel's own hand.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ def containerd_config(pause_image: str) -> str:
 imports = []
 root = "{INSIDE}/containerd"
 state = "/run/containerd"
-disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp"]
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", \
+"io.containerd.tracing.processor.v1.otlp"]
 [plugins."io.containerd.server.v1.grpc"]
 address = "{CONTAINERD_SOCKET}"
 [plugins."io.containerd.grpc.v1.cri"]

@@ -90,7 +90,7 @@ def node_obstacle() -> str | None:
 def _namespace_obstacle() -> str | None:
     # Root in a container may not: only trying tells.
     tried = subprocess.run(
-        [*_TRY, "mount", "-t", "tmpfs", "tmpfs", "/tmp"],  # noqa: S108
+        [*_TRY, "mount", "-t", "tmpfs", "tmpfs", "/tmp"],  # noqa: S108 - in a namespace of its own
         capture_output=True,
         text=True,
         check=False,

@@ -40,8 +40,8 @@ def choose_ports(
     """Choose a different free port for each name.
 
     Below the range that the kernel takes outgoing ports from: a port that is free now would else be
-        some client's the
-    moment after. At random, so that two environments that start at once hardly meet.
+    some client's the moment after. At random, so that two environments that start at once hardly
+    meet.
 
     Args:
         names: What the ports are for; the keys of the result.

@@ -94,10 +94,10 @@ class Terminal:
 
 class _Spinner:
     def __init__(self, console: Console, title: str) -> None:
-        from rich.progress import (  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415 - only a terminal needs it
             Progress as Bar,
         )
-        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - as above
 
         self.detail = ""
         self._bar = Bar(

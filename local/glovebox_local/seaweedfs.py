@@ -102,9 +102,9 @@ class SeaweedFS:
     def remove(self) -> None:
         """Remove the sockets that the program leaves behind when it is ended by force."""
         for part in ("master", "volume", "filer", "s3"):
-            Path(f"/tmp/seaweedfs-{part}-grpc-{self._ports[f'{part}-grpc']}.sock").unlink(  # noqa: S108
-                missing_ok=True
-            )
+            port = self._ports[f"{part}-grpc"]
+            socket = f"/tmp/seaweedfs-{part}-grpc-{port}.sock"  # noqa: S108 - the program's choice
+            Path(socket).unlink(missing_ok=True)
 
     def _missing(self) -> str | None:
         network = self._gateway.holder if self._gateway else None

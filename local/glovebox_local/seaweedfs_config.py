@@ -149,10 +149,9 @@ class Configuration:
         unsigned = HealthCheck(f"{self.endpoint}/")()
         if unsigned != "answers 403":
             return f"S3 {unsigned}"
-        # Heavy, and only needed once the store runs.
-        from botocore.auth import S3SigV4Auth  # noqa: PLC0415
-        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-        from botocore.credentials import Credentials  # noqa: PLC0415
+        from botocore.auth import S3SigV4Auth  # noqa: PLC0415 - heavy, and only needed here
+        from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - as above
+        from botocore.credentials import Credentials  # noqa: PLC0415 - as above
 
         access = self.access
         request = AWSRequest("GET", f"{access.endpoint}/")
@@ -251,9 +250,8 @@ def iam(signing_key: str) -> dict[str, Any]:
     """Return the role and its trust, as `-s3.iam.config` reads them.
 
     The role allows whatever its session policy allows: the operator always passes one. It trusts
-        the operator's user
-    alone: were it open to anybody, a session could assume it again without its policy, and be free
-        of it.
+    the operator's user alone: were it open to anybody, a session could assume it again without its
+    policy, and be free of it.
     """
     trust = {
         "Version": "2012-10-17",

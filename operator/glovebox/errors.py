@@ -1,9 +1,9 @@
 """The error tree. Each class says how the reconciler treats it.
 
     GloveboxError
-    |-- InvalidInput      the declared state cannot work as written: Stalled, not retried until it changes
-    |   `-- Refused       a rule of the platform forbids it (profile range, unpinned image, squatted name)
-    |-- NotReady          something it depends on is missing or not ready: waits, and is woken by that thing
+    |-- InvalidInput      what is declared cannot work: Stalled, not retried until it changes
+    |   `-- Refused       a rule of the platform forbids it (range, unpinned image, taken name)
+    |-- NotReady          a dependency is missing or not ready: waits, and is woken by it
     |-- Conflict          somebody else wrote first: read again at once
     |   |-- NotFound      the object is not there (any more)
     |   |-- AlreadyExists an object of that name is there already
@@ -13,8 +13,9 @@
         |-- Fenced        another replica may be the leader by now: nothing was sent
         `-- Rejected      the API server does not take an object of ours: a policy refuses it
 
-NotFound, AlreadyExists and Expired are answers that callers expect and catch. One that nobody caught
-means that what was read is not what is there any more, so it is treated as the conflict that it is.
+NotFound, AlreadyExists and Expired are answers that callers expect and catch. One that nobody
+caught means that what was read is not what is there any more, so it is treated as the conflict that
+it is.
 
 Messages are read by users through conditions: they say what was attempted, on what, and the cure.
 No message ever holds a secret, a credential, or whether something exists in a namespace that did
@@ -83,7 +84,7 @@ class Unavailable(GloveboxError):  # noqa: N818 - as InvalidInput
 
 
 class Forbidden(Unavailable):
-    """The operator lacks a permission there; retried with backoff, reported with the missing right."""
+    """The operator lacks a permission; retried with backoff, reported with the missing right."""
 
 
 class Fenced(Unavailable):

@@ -1,4 +1,4 @@
-"""Every label, annotation, finalizer, field manager and generated name, as constants and pure functions.
+"""Every label, annotation, finalizer, field manager and generated name: constants and functions.
 
 Nothing here decides anything; it only says how things are called, so that a name is changed in one
 place. Generated names are injective: a hash of the whole identity is part of each name that had to
@@ -103,7 +103,7 @@ _NOT_IN_LABEL_VALUE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def short_hash(*parts: str) -> str:
-    """Return 10 lower-case base32 characters (50 bits) of the SHA-256 over the length-prefixed parts."""
+    """Return 10 lower-case base32 characters (50 bits) of the SHA-256 of length-prefixed parts."""
     digest = hashlib.sha256()
     for part in parts:
         raw = part.encode()
@@ -118,7 +118,7 @@ def is_experiment_namespace(namespace: str) -> bool:
 
 
 def experiment_namespace(team: str, name: str, uid: str) -> str:
-    """Return the name of an experiment's namespace: `gbx-<team>-<name>-<hash>`, at most 63 characters.
+    """Return an experiment's namespace: `gbx-<team>-<name>-<hash>`, at most 63 characters.
 
     Args:
         team: The namespace of the Experiment.
@@ -136,7 +136,7 @@ def shard_of(team: str) -> str:
 
 
 def label_value(text: str) -> str:
-    """Return the text when it is a valid label value, else a readable form of it that ends in a hash of the whole."""
+    """Return the text if it is a valid label value, else a readable form that ends in its hash."""
     if len(text) <= LABEL_VALUE_MAX and _LABEL_VALUE.fullmatch(text):
         return text
     suffix = short_hash(text)
@@ -159,7 +159,7 @@ def input_claim(name: str) -> str:
 
 
 def input_volume(uid: str, name: str) -> str:
-    """Return the name of the cluster-wide volume behind an input of the Experiment with that UID."""
+    """Return the name of the cluster-wide volume of an input of the Experiment with that UID."""
     return f"{INPUT_PREFIX}{short_hash(uid, name)}"
 
 
@@ -167,11 +167,11 @@ def cache(team: str, store: str, pin_digest: str, storage_class: str) -> str:
     """Return the name of the cache of a pin.
 
     The team is part of it: a pin may be declared over bytes that nobody read, and must not open the
-        cache of those who have them.
+    cache of those who have them.
     """
     return f"{CACHE_PREFIX}{short_hash(team, store, pin_digest, storage_class)}"
 
 
 def artifact_prefix(team: str, name: str, uid: str) -> str:
-    """Return the key prefix of an experiment's artifacts; it ends in `/` so that `run7/` never covers `run70/`."""
+    """Return the key prefix of artifacts; its last `/` keeps `run7/` from covering `run70/`."""
     return f"{team}/{name}/{uid}/"

@@ -19,7 +19,7 @@ class Settings(BaseModel):
         description="The operator's own namespace: store credentials are read here.",
     )
     http_host: str = Field(
-        default="0.0.0.0",  # noqa: S104
+        default="0.0.0.0",  # noqa: S104 - a pod, probed by the node
         description="Address for /metrics, /healthz and /readyz; probes come from the node.",
     )
     http_port: int = Field(

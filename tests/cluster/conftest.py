@@ -1,4 +1,4 @@
-"""One real cluster and one real store for the whole test session, started when the first test asks for them."""
+"""One real cluster and one real store for the whole session, started by the first test to ask."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_a_locked_version_survives_its_administrator(s3: Any) -> None:
                 Bucket=BUCKET,
                 Key="locked",
                 VersionId=version,
-                BypassGovernanceRetention=bypass,  # noqa: B023
+                BypassGovernanceRetention=bypass,  # noqa: B023 - called at once
             )
         )
     assert s3.get_object(Bucket=BUCKET, Key="locked", VersionId=version)["Body"].read() == b"kept"

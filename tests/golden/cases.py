@@ -162,7 +162,7 @@ def _resolved(item: dict[str, Any]) -> ResolvedInput:
 
 
 def merged(base: Any, overlay: Any) -> Any:
-    """Return the base with the overlay over it; only mappings are merged, and not those marked `!only`."""
+    """Return the base with the overlay over it; merges only mappings not marked `!only`."""
     if isinstance(overlay, Only):
         return dict(overlay)
     if not isinstance(base, dict) or not isinstance(overlay, dict):

@@ -3,7 +3,7 @@
 Filled once, read by many, writable by nobody, and never trusted without looking.
 
 The volume is a folder of the node, which an administrator made: the one kind of volume that a node
-    without a driver has.
+without a driver has.
 """
 
 from __future__ import annotations

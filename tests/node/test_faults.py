@@ -32,8 +32,10 @@ import boto3
 from botocore.config import Config
 print("started", flush=True)
 bucket, _, prefix = os.environ["GLOVEBOX_ARTIFACTS_URI"].removeprefix("s3://").partition("/")
-config = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=2, read_timeout=5)
-boto3.client("s3", config=config).put_object(Bucket=bucket, Key=prefix + "model.bin", Body=sys.argv[1].encode())
+config = Config(retries={"mode": "standard", "total_max_attempts": 10}, \
+connect_timeout=2, read_timeout=5)
+boto3.client("s3", config=config).put_object(Bucket=bucket, \
+Key=prefix + "model.bin", Body=sys.argv[1].encode())
 time.sleep(1)
 sys.exit(int(sys.argv[2]))
 """
@@ -135,7 +137,7 @@ def test_what_a_dead_kubelet_missed_is_told_when_it_is_back(
     container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
     node.kubelet.kill()
     try:
-        ended = lambda: (  # noqa: E731
+        ended = lambda: (  # noqa: E731 - one question
             not any(
                 container in line and "RUNNING" in line
                 for line in node.ctr("tasks", "list").splitlines()

@@ -26,7 +26,8 @@ OTHER = ROWS[::-1]
 # Every way to write that a shell has. Where the file mode does not already refuse, the file system
 # has to; both walls stand.
 ATTEMPTS = """
-refused() { wall="$1"; shift; "$@" 2>/tmp/why && exit 21; grep -q "$wall" /tmp/why || { cat /tmp/why; exit 22; }; }
+refused() { wall="$1"; shift; "$@" 2>/tmp/why && exit 21; \
+grep -q "$wall" /tmp/why || { cat /tmp/why; exit 22; }; }
 refused 'Read-only file system' touch /inputs/new
 refused 'Read-only file system' mkdir /inputs/train/folder
 refused 'Read-only file system' rm -f /inputs/train/rows.csv

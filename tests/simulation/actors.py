@@ -1,7 +1,10 @@
-"""The other controllers of a cluster, as small actors that may be slow: namespaces, garbage, service accounts, Jobs, kubelet.
+"""The other controllers of a cluster, as small actors that may be slow.
 
-Each looks at what changed, waits a while, and then acts on the state as it is at that moment, through the stand-in's own
-verbs. They know nothing of Glovebox, but for the kubelet, which must say how a run's and a probe's containers end.
+Namespaces, garbage, service accounts, Jobs, kubelet.
+
+Each looks at what changed, waits a while, and then acts on the state as it is at that moment,
+through the stand-in's own verbs. They know nothing of Glovebox, but for the kubelet, which must say
+how a run's and a probe's containers end.
 """
 
 from __future__ import annotations

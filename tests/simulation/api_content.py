@@ -1,4 +1,4 @@
-"""What an API server does with the content of objects: selectors, patches, defaults and rules of our own kinds. Pure."""
+"""What an API server does with objects: selectors, patches, defaults, rules of our kinds. Pure."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ def _apply(holder: Any, last: str, operation: Json) -> None:
 
 
 def label_matcher(selector: str) -> Callable[[Json], bool]:
-    """Return whether an object's labels match a selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`."""
+    """Return whether an object's labels match a selector.
+
+    `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`.
+    """
     tests = [_label_test(term) for term in _terms(selector)]
     return lambda obj: all(test(obj["metadata"].get("labels") or {}) for test in tests)
 
@@ -110,7 +113,7 @@ def _label_test(term: str) -> Callable[[Mapping[str, str]], bool]:
 
 
 def field_matcher(selector: str) -> Callable[[Json], bool]:
-    """Return whether an object's fields match a selector: `metadata.name=a`, `status.phase!=Failed`."""
+    """Return whether fields match a selector: `metadata.name=a`, `status.phase!=Failed`."""
     tests: list[Callable[[Json], bool]] = []
     for term in _terms(selector):
         path, operator, value = (
@@ -166,7 +169,7 @@ class CustomKind:
     rules: tuple[FieldRule, ...]
 
     def defaulted(self, obj: Json) -> Json:
-        """Return an object with the defaults of its schema, and without what the schema does not know."""
+        """Return an object with its schema's defaults, without what the schema does not know."""
         top = {key: obj[key] for key in ("apiVersion", "kind", "metadata") if key in obj}
         rest = {key: value for key, value in obj.items() if key not in top}
         filled = _defaulted(rest, self.schema)
@@ -217,7 +220,10 @@ def custom_kinds() -> dict[str, CustomKind]:
 
 
 def _rules(schema: Json, where: tuple[str, ...]) -> Iterator[FieldRule]:
-    """Yield the rules of the two shapes that matter here: `self == oldSelf`, and "must stay" once something is set."""
+    """Yield the rules of the two shapes that matter here.
+
+    `self == oldSelf`, and "must stay" once something is set.
+    """
     for entry in schema.get("x-kubernetes-validations") or ():
         rule, message = entry["rule"], entry.get("message", entry["rule"])
         if rule.strip() == "self == oldSelf":

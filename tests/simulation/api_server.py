@@ -1,7 +1,10 @@
-"""A stand-in for kube-apiserver: objects, versions, deletion, lists and watches, as far as the operator relies on them.
+"""A stand-in for kube-apiserver: objects, versions, deletion, lists and watches.
 
-`conformance/test_api_server.py` holds it to the real one. Objects are never changed in place: what was handed out stays
-as it was. Everything is synchronous; who asks, and what goes wrong on the way, is the business of `api_transport.py`.
+It goes as far as the operator relies on them.
+
+`conformance/test_api_server.py` holds it to the real one. Objects are never changed in place: what
+was handed out stays as it was. Everything is synchronous; who asks, and what goes wrong on the way,
+is the business of `api_transport.py`.
 """
 
 from __future__ import annotations

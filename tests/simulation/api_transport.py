@@ -1,4 +1,4 @@
-"""Carries the client's requests to the stand-in, and lets happen on the way what happens to requests."""
+"""Carries the client's requests to the stand-in, with what happens to requests on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which request meets which fault: all of it drawn from the seed, most of it far more frequent than in life."""
+"""Which request meets which fault: drawn from the seed, far more frequent than in life."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WATCHES: Final = ("gap", "twice", "breaks", "silent", "expired", "refused", "en
 
 @dataclass(slots=True)
 class Rule:
-    """A policy of the platform, or a right that is missing: refuses some of the operator's writes for a while.
+    """A policy or a missing right: refuses some of the operator's writes for a while.
 
     Attributes:
         plural: Of the kind that it refuses.

@@ -1,7 +1,7 @@
 """What Glovebox promises, as it is checked after every request and at the end of every run.
 
-Each promise is one function below. Those that begin with `never_` are checked at every change of the server; those that
-begin with `in_the_end_` once faults have stopped and everybody had time.
+Each promise is one function below. Those that begin with `never_` are checked at every change of
+the server; those that begin with `in_the_end_` once faults have stopped and everybody had time.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Promises:
             )
 
     def never_provisioned_before_it_is(self, before: Json, obj: Json) -> None:
-        """`status.provisioned` is set once, after everything stood, and for that namespace and digest alone."""
+        """`status.provisioned` is set once, after all stood, for that namespace and digest."""
         latch = obj["status"].get("provisioned")
         if before.get("provisioned") and not latch:
             self._break("2 the latch", f"it was taken away: {before['provisioned']}")
@@ -162,7 +162,7 @@ class Promises:
             self._break("2 the latch", f"names another digest: {latch}")
 
     def never_true_of_what_is_not_so(self, obj: Json, now: float, *, lag: float = 0.0) -> None:
-        """No condition says True of what has not been so for longer than the operator can be behind."""
+        """No condition says True of what has not been so for longer than the operator may lag."""
         lag = lag or self._lag
         namespace = obj["status"].get("namespace", "")
         standing = self.ledger.namespaces.get(namespace)
@@ -241,7 +241,7 @@ class Promises:
             self._break("4 one run", f"a second run Job was created in {namespace}")
 
     def never_touches_what_others_made(self, change: Change) -> None:
-        """Only what is the operator's own is written: namespaces that it made, and what is in them."""
+        """Only what is the operator's own is written: namespaces it made, and what is in them."""
         kind, (namespace, name) = change.served.kind, change.key
         if change.served.is_custom or kind in (EVENT, LEASE) or namespace == "glovebox-system":
             return
@@ -350,7 +350,7 @@ class Promises:
             self.in_the_end_writes_are_few()
 
     def in_the_end_nothing_is_left_behind(self) -> None:
-        """An Experiment that was deleted goes, and access and credentials go with it; with `Delete` all goes."""
+        """A deleted Experiment goes, with access and credentials; with `Delete` all goes."""
         server = self._world.server
         alive = {obj["metadata"]["uid"] for obj in server.everything(EXPERIMENT)}
         for obj in server.everything(EXPERIMENT):
@@ -407,7 +407,7 @@ class Promises:
             self._break("12 the process goes on", str(self._world.loop.failures[0])[:500])
 
     def in_the_end_refusals_are_told(self) -> None:
-        """A policy that refuses for ever is seen in a condition of each Experiment that it keeps from standing."""
+        """A policy that refuses for ever is seen in a condition of each Experiment it blocks."""
         for obj in self._world.server.everything(EXPERIMENT):
             said = " ".join(
                 f"{entry.get('message', '')} {entry['reason']}"
@@ -422,7 +422,7 @@ class Promises:
                 self._break("8 every refusal is told", f"nobody says why: {said[:300]}")
 
     def in_the_end_all_is_well(self) -> None:
-        """Whatever happened on the way, what is declared stands: the same end as without any fault."""
+        """Whatever happened, what is declared stands: the same end as without any fault."""
         for obj in self._world.server.everything(EXPERIMENT):
             if obj["metadata"].get("deletionTimestamp"):
                 continue
@@ -469,7 +469,7 @@ class Promises:
 
 
 def _is_renewal(change: Change) -> bool:
-    """Return whether a write renews a session or a lease, or records that something was looked at again."""
+    """Return whether a write renews a session or lease, or records another check."""
     if change.served.kind in (SECRET, LEASE):
         return True
     if not change.served.is_custom or change.old is None or change.new is None:

@@ -1,7 +1,8 @@
 """An asyncio event loop on virtual time: nothing waits, and the same seed gives the same order.
 
-There is no selector and there are no threads: when no callback is ready, time jumps to the next timer. A program in
-which nothing is ready and nothing is due can never go on; that is an error which says what everybody was waiting for.
+There is no selector and there are no threads: when no callback is ready, time jumps to the next
+timer. A program in which nothing is ready and nothing is due can never go on; that is an error
+which says what everybody was waiting for.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return answer
 
     def stop_process(self, name: str) -> None:
-        """Stop a process as SIGSTOP does: nothing of it runs, and its timers go off when it goes on."""
+        """Stop a process as SIGSTOP does: its timers go off when it goes on."""
         self._stopped.setdefault(name, [])
 
     def continue_process(self, name: str) -> None:

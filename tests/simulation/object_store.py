@@ -1,7 +1,10 @@
-"""A stand-in for the store: buckets, versions, locks, conditional writes, sessions and uploads, as far as they are relied on.
+"""A stand-in for the store, as far as the operator relies on it.
 
-`conformance/test_object_store.py` holds it to the real one. `object_store_faces.py` gives it the faces that the operator's
-own code calls (`Store.s3`, `.sts`, `.wire`). One request is one call here: whatever goes wrong, goes wrong between calls.
+Buckets, versions, locks, conditional writes, sessions and uploads.
+
+`conformance/test_object_store.py` holds it to the real one. `object_store_faces.py` gives it the
+faces that the operator's own code calls (`Store.s3`, `.sts`, `.wire`). One request is one call
+here: whatever goes wrong, goes wrong between calls.
 """
 
 from __future__ import annotations
@@ -104,8 +107,9 @@ class ObjectStoreServer:
         self.buckets: dict[str, Bucket] = {}
         self.users: set[str] = set()
         self.sessions: dict[str, Session] = {}
-        # Called with action, bucket and key before each request; may raise S3Error or NoAnswerError.
-        # What it returns is called after the request took effect, and may raise as well.
+        # Called with action, bucket and key before each request; may raise S3Error or
+        # NoAnswerError. What it returns is called after the request took effect, and may raise as
+        # well.
         self.fault: Callable[[str, str, str], Callable[[], None] | None] = lambda *_: None
         self.on_write: list[Callable[[str, str, str], None]] = []
 
@@ -321,7 +325,10 @@ class ObjectStoreServer:
     # -- lists
 
     def versions(self, who: Identity, bucket: str, prefix: str) -> list[tuple[Version, bool]]:
-        """Return all versions and markers below a prefix, by key, newest first, and whether each is the latest."""
+        """Return all versions and markers below a prefix, by key, newest first.
+
+        Each comes with whether it is the latest.
+        """
         after = self._begin("s3:ListBucketVersions", bucket, prefix)
         self.allow(who, "s3:ListBucketVersions", bucket, prefix=prefix)
         found = [

@@ -1,4 +1,4 @@
-"""The stand-in for the store, as the operator's own code calls it: boto3's clients, the signed requests, and `Stores`."""
+"""The stand-in store as the operator calls it: boto3 clients, signed requests, and `Stores`."""
 
 # ruff: noqa: N803 - the names are those of boto3
 

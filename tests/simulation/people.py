@@ -1,4 +1,4 @@
-"""What people do while the operator works: edits, deletions, break-glass, profiles and pins that go away and come back."""
+"""What people do while the operator works: edits, deletions, break-glass, lost dependencies."""
 
 from __future__ import annotations
 

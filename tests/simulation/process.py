@@ -1,4 +1,4 @@
-"""One operator process in the simulation: the real composition, fed with our own kinds as kopf would feed it."""
+"""One operator process in the simulation: the real composition, fed as kopf would feed it."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Process:
         return made
 
     async def _feed(self, running: Operator, kind: Kind) -> None:
-        """Do what kopf does: list, watch, and list again after a gap; deletions in a gap are never told."""
+        """Do what kopf does: list, watch, list after a gap; a gap's deletions are never told."""
         transport = self._transport(NoFaults())
         while True:
             answer = await transport.request(

@@ -1,4 +1,4 @@
-"""The objects by which the invariants judge: what isolates, what gives access, and since when each is there or missing."""
+"""The objects by which the invariants judge: what isolates, what gives access, and since when."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from glovebox.kube.kinds import (
 from simulation.api_server import ApiServer, Change
 
 Json = dict[str, Any]
-# What has to stand before anybody gets in. The names are the product's own; that each of them is there is not.
+# What has to stand before anybody gets in. The names are the product's own; that each of them is
+# there is not.
 ISOLATION: Final[tuple[tuple[Kind, str], ...]] = (
     (NETWORK_POLICY, names.NETWORK_POLICY_DEFAULT_DENY),
     (NETWORK_POLICY, names.NETWORK_POLICY_DNS),

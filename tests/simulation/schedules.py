@@ -1,4 +1,4 @@
-"""One run of one seed: what is declared, what goes wrong, who meddles; and whether the promises held."""
+"""One run of one seed: what is declared, what goes wrong, who meddles, and what was broken."""
 
 from __future__ import annotations
 

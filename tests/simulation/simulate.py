@@ -1,4 +1,7 @@
-"""Run seeds: `python tests/simulation/simulate.py --seeds 200`; GLOVEBOX_SEED=7 replays one and prints its story."""
+"""Run seeds: `python tests/simulation/simulate.py --seeds 200`.
+
+GLOVEBOX_SEED=7 replays one and prints its story.
+"""
 
 # ruff: noqa: T201 - a program that prints
 
@@ -50,7 +53,7 @@ def main() -> int:
 
 
 def first_broken(seeds: range) -> int:
-    """Print the first seed that fails and its first broken promise, as one line of JSON; return 1 for that."""
+    """Print the first failing seed and broken promise, as one line of JSON; return 1 for that."""
     for seed in seeds:
         result = run(Scenario.drawn(seed))
         if result.broken:

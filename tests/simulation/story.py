@@ -1,4 +1,4 @@
-"""What happened in one run of the simulation, in order: requests, what became of them, faults, people, restarts."""
+"""What happened in one run, in order: requests and their outcome, faults, people, restarts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Story:
         self.lines.append((self.time(), who, what))
 
     def told(self, *, last: int | None = None, reads: bool = False) -> str:
-        """Return the story, or its last lines; reads that went well are left out unless asked for."""
+        """Return the story, or its last lines; without reads that went well unless asked."""
         lines = [line for line in self.lines if reads or not line[2].startswith("reads ")]
         shown = lines if last is None else lines[-last:]
         text = [f"{at - 1000:10.3f}  {who:<12} {what}" for at, who, what in shown]

@@ -1,4 +1,7 @@
-"""Each write of one life of an Experiment, cut in turn: refused, lost, unanswered, late, or the process killed in its midst."""
+"""Each write of one life of an Experiment, cut in turn.
+
+Refused, lost, unanswered, late, or the process killed in its midst.
+"""
 
 from __future__ import annotations
 

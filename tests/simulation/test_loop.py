@@ -1,4 +1,4 @@
-"""The loop itself: time jumps, order follows the seed, nothing sleeps, a deadlock tells who waits."""
+"""The loop itself: time jumps, order follows the seed, nothing sleeps, deadlocks are reported."""
 
 from __future__ import annotations
 

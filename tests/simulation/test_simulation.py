@@ -1,4 +1,4 @@
-"""Seeds: whatever goes wrong on the way, the promises of `invariants.py` hold. A failing seed prints its story.
+"""Seeds: whatever goes wrong on the way, the promises of `invariants.py` hold.
 
 GLOVEBOX_SEED=7 replays one seed; `make simulate` runs many and prints a table.
 """
@@ -17,7 +17,8 @@ from simulation.simulate import silence
 SEEDS = 200
 # `make simulate` plays 10,000, which takes the better part of an hour of one core.
 SLOW_SEEDS = 1_000
-# Seeds of one test: few enough that one failure is found fast, many enough that pytest costs nothing.
+# Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
+# nothing.
 _BATCH = 20
 # Promises that the code of today is known to break; docs/explanation/failure-modes.md says why.
 KNOWN: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""A whole simulated world: cluster, store, one or more operator processes, a team and a platform, all of one seed."""
+"""A simulated world of one seed: cluster, store, operator processes, a team and a platform."""
 
 from __future__ import annotations
 
@@ -130,7 +130,10 @@ class World:
         return True
 
     def prepare(self, *, profile: Json | None = None) -> None:
-        """Make what a platform has before any Experiment: namespaces, keys, a bucket with data, profile and store."""
+        """Make what a platform has before any Experiment.
+
+        Namespaces, keys, a bucket with data, profile and store.
+        """
         for name in ("glovebox-system", TEAM, "kube-system", "default"):
             self.server.create(
                 Asked(ADMINISTRATOR, "create", NAMESPACE, "", name), {"metadata": {"name": name}}

@@ -1,4 +1,4 @@
-"""A small client for tests: JSON to and from paths of the API server, as whichever user, with nothing in between."""
+"""A small client for tests: JSON to and from paths of the API server, as whichever user."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _PATCHES = {
 
 
 class ApiError(AssertionError):
-    """The API server refused; an AssertionError, so that a refusal that a test did not expect reads as its failure."""
+    """The API server refused.
+
+    An AssertionError, so that a refusal that a test did not expect reads as its failure.
+    """
 
     def __init__(self, method: str, path: str, code: int, status: Json) -> None:
         self.code = code
@@ -71,7 +74,10 @@ class Api:
             self._context.load_cert_chain(pair)
 
     def acting_as(self, user: str, group: str = "") -> Self:
-        """Return the API server as somebody else sees it, by impersonation; the groups of everybody are added by the server."""
+        """Return the API server as somebody else sees it, by impersonation.
+
+        The groups of everybody are added by the server.
+        """
         other = copy.copy(self)
         other.headers = {**self.headers, "Impersonate-User": user} | (
             {"Impersonate-Group": group} if group else {}
@@ -79,7 +85,7 @@ class Api:
         return other
 
     def connect(self) -> http.client.HTTPSConnection:
-        """Return a connection of the caller's own, for who sends many requests; `headers` go with each."""
+        """Return a connection of the caller's own, for many requests; each gets `headers`."""
         return http.client.HTTPSConnection(
             self._address.hostname or "", self._address.port, timeout=60, context=self._context
         )
@@ -151,11 +157,14 @@ class Api:
         return dict(self.request("PUT", path, body, **query))
 
     def patch(self, path: str, body: Any, *, kind: str = "merge", **query: Any) -> Json:
-        """Change an object; `kind` is merge, json, strategic or apply (which wants `fieldManager`)."""
+        """Change an object by merge, json, strategic or apply (which wants `fieldManager`)."""
         return dict(self.request("PATCH", path, body, content_type=_PATCHES[kind], **query))
 
     def delete(self, path: str, **options: object) -> Json:
-        """Delete an object; options as in DeleteOptions: `gracePeriodSeconds=0`, `preconditions={"uid": ...}`."""
+        """Delete an object; options as in DeleteOptions.
+
+        `gracePeriodSeconds=0`, `preconditions={"uid": ...}`.
+        """
         return dict(self.request("DELETE", path, options or None))
 
     def create_namespace(self, name: str, labels: Json | None = None) -> Json:

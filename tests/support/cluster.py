@@ -82,7 +82,7 @@ class Store:
             session: Instead: the `Credentials` of an AssumeRole answer.
         """
         import boto3  # noqa: PLC0415 - heavy, and not every test needs it
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415 - as above
 
         static = keys or self.access.loader
         identity = (
@@ -250,7 +250,7 @@ class Cluster:
         if check and done.returncode != 0:
             shown = " ".join(command[1:])
             raise AssertionError(
-                f"{os.path.basename(command[0])} {shown} gave"  # noqa: PTH119
+                f"{os.path.basename(command[0])} {shown} gave"  # noqa: PTH119 - bytes or text
                 f" {done.returncode}:\n{done.stdout}{done.stderr}"
             )
         return done

@@ -1,4 +1,4 @@
-"""A TCP proxy before a real store that loses connections, holds them, or is away, exactly when a test says so."""
+"""A TCP proxy before a real store that loses or holds connections, or is away, when told."""
 
 from __future__ import annotations
 

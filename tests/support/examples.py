@@ -1,4 +1,4 @@
-"""The objects of docs/examples/flights, and changes to them: the valid starting point of tables of good and bad objects."""
+"""The objects of docs/examples/flights: the starting point of tables of good and bad objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFUSALS: Final = REPOSITORY / "docs" / "examples" / "refusals"
 
 
 def documents(folder: Path) -> list[Json]:
-    """Return all objects of the YAML files of a folder, in the order in which kubectl applies them."""
+    """Return all objects of a folder's YAML files, in the order of `kubectl apply`."""
     return [
         document
         for path in sorted(folder.glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""The real fetcher as a process of its own, as a pod would start it: not root, with a plan, credentials and one volume."""
+"""The real fetcher as a process, as in a pod: not root, with a plan, credentials and a volume."""
 
 from __future__ import annotations
 
@@ -154,7 +154,10 @@ class Pod:
 
 
 def as_pod_user() -> list[str]:
-    """Return how to run a program without the rights of root, when we are root; it may still read where Python is installed."""
+    """Return how to run a program without root's rights, when we are root.
+
+    It may still read where Python is installed.
+    """
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         return []
     user = [

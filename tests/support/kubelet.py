@@ -1,4 +1,7 @@
-"""Writes what a kubelet would write about a pod, on a cluster that has none: the Job controller does all the rest, for real."""
+"""Writes what a kubelet would about a pod, on a cluster without one.
+
+The Job controller does all the rest, for real.
+"""
 
 from __future__ import annotations
 

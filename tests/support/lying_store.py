@@ -102,7 +102,10 @@ class Liar:
         return made_up if made_up is not None else self.truth(asked)
 
     def truth(self, asked: Asked) -> Answered:
-        """Let the store answer, to the administrator; a session's own request passes with its signature as it is."""
+        """Let the store answer, to the administrator.
+
+        A session's own request passes with its signature as it is.
+        """
         if asked.from_session:
             return self._send(asked.method, asked.target, asked.headers, asked.body)
         return self.as_admin(asked)

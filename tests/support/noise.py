@@ -1,4 +1,7 @@
-"""A noisy neighbour and a quiet one: programs (Python for `python -c` in a pod), experiments, and who hammers the API server."""
+"""A noisy neighbour and a quiet one.
+
+Programs (Python for `python -c` in a pod), experiments, and who hammers the API server.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,7 @@ class Noisy:
 
 
 class hammering:  # noqa: N801 - reads as a sentence
-    """Ask the API server as somebody of a team, from several threads without a rest, for as long as the block takes."""
+    """Ask the API server as a team's user, from threads without a rest, while the block runs."""
 
     def __init__(self, noisy: Noisy, team: Team, namespace: str, threads: int = 6) -> None:
         self._api = noisy.node.cluster.api_as("eve", [f"glovebox:team:{team.name}"])

@@ -1,4 +1,4 @@
-"""An operator that reaches API server and store through proxies which number its writes, and judge each."""
+"""An operator behind proxies to API server and store, which number and judge its writes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Doors:
 
 @dataclass
 class Numbered:
-    """The operator, its proxies, and a team, a profile and a store (both called `platform`) of their own."""
+    """The operator, its proxies, and a team, profile and store (both `platform`) of their own."""
 
     cluster: Cluster
     team: Team
@@ -148,7 +148,7 @@ def numbered_operator(
 
 
 def _object_of(write: Write) -> tuple[str, str, str] | None:
-    """Return namespace, plural and name of what a write is about; a namespace itself has no name."""
+    """Return namespace, plural and name that a write is about; a namespace has no name."""
     if write.method == "POST" and write.path == "/api/v1/namespaces":
         return _name_in(write.body), "namespaces", ""
     found = _PATH.search(write.path)

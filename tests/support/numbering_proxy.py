@@ -1,4 +1,6 @@
-"""An HTTP proxy before the real API server or store that numbers the writes of each subject and cuts the one it was told to.
+"""An HTTP proxy that numbers the writes of each subject and cuts the one it was told to.
+
+It stands before the real API server or store.
 
 A *subject* is whatever a test keys by: here the Experiment on whose behalf a write is sent. So one
 operator process can live through many cut plans at once, one for each Experiment.
@@ -287,7 +289,7 @@ def kubeconfig_through(proxy: NumberingProxy, path: Path) -> Path:
 
 
 def experiment_in(team: str) -> Callable[[str, str, bytes], str | None]:
-    """Return how to tell, of requests to the API server, on behalf of which Experiment of a team they are.
+    """Return how to tell for which Experiment of a team requests to the API server are.
 
     Events are nobody's: they are told once and never again, and nothing depends on them.
     """
@@ -309,7 +311,7 @@ def experiment_in(team: str) -> Callable[[str, str, bytes], str | None]:
 
 
 def artifacts_in(team: str) -> Callable[[str, str, bytes], str | None]:
-    """Return how to tell, of requests to the store, on behalf of which Experiment of a team they are."""
+    """Return how to tell for which Experiment of a team requests to the store are."""
     prefix = re.compile(rf"\b{re.escape(team)}/([a-z0-9-]+)/({_UID})/")
     bare = re.compile(_UID)
     # A seal goes by the UID alone; the first session, which comes before, names both.

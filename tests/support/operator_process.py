@@ -1,4 +1,4 @@
-"""An operator under test: a real process with the chart's rights, its metrics, and the resources that tests give it."""
+"""An operator under test: a process with the chart's rights, its metrics, and its resources."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def install_chart(cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER
     """
     if not cluster.api.find(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}"):
         cluster.api.create_namespace(OPERATOR_NAMESPACE)
+    input_volumes = {"hostPaths": list(host_paths), "csiDrivers": [CSI_DRIVER]}
     cluster.helm(
         "upgrade",
         "--install",
@@ -78,12 +79,12 @@ def install_chart(cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER
         "--set",
         f"guards.breakGlassGroups={{{BREAK_GLASS}}}",
         "--set-json",
-        f"guards.inputVolumes={json.dumps({'hostPaths': list(host_paths), 'csiDrivers': [CSI_DRIVER]})}",
+        f"guards.inputVolumes={json.dumps(input_volumes)}",
     )
 
 
 class Operator:
-    """One operator process: on this machine's loopback interface, or in the gateway of a cluster with nodes."""
+    """One operator process: on this machine's loopback, or in the gateway of a node cluster."""
 
     def __init__(
         self,
@@ -164,7 +165,9 @@ class Operator:
 def running_operator(
     cluster: Cluster, folder: Path, image: str, *, host_paths: Sequence[str] = (CACHE_FOLDER,)
 ) -> Iterator[Operator]:
-    """Install the chart, hand over the store's keys and run an operator. Whoever kills it starts it again.
+    """Install the chart, hand over the store's keys, run an operator.
+
+    Whoever kills it starts it again.
 
     Args:
         cluster: Where.
@@ -183,7 +186,10 @@ def running_operator(
 
 
 def declare_platform(cluster: Cluster, **profile: Any) -> Team:
-    """Declare the profile `standard`, with these changes, and the store `primary`; return who did when both are Ready."""
+    """Declare the profile `standard`, with these changes, and the store `primary`.
+
+    Returns who did when both are Ready.
+    """
     team = Team(cluster, "platform")
     team.declare("IsolationProfile", "standard", profile_spec(**profile))
     team.declare("ObjectStore", "primary", store_spec(cluster, "glovebox-artifacts"))
@@ -236,7 +242,10 @@ class Team:
         reason: str | None = None,
         timeout: float = 30.0,
     ) -> dict[str, Any]:
-        """Wait until a condition of the newest generation has that status (and reason); return the whole resource."""
+        """Wait for a condition of the newest generation and its status; return the resource.
+
+        A reason may be asked for as well.
+        """
 
         def look() -> dict[str, Any] | None:
             obj = self.api.find(self.path(kind, name))

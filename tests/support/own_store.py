@@ -1,4 +1,4 @@
-"""A SeaweedFS without a cluster, with users and roles that the local cluster rightly does not have."""
+"""A SeaweedFS without a cluster, with users and roles that the local one rightly lacks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RunningStore:
 
 @contextlib.contextmanager
 def running_seaweed(base: Path) -> Iterator[RunningStore]:
-    """Start `weed server` on free loopback ports, wait for its S3 port, and end it with everything it started."""
+    """Start `weed server` on free loopback ports, wait for S3, and end all that it started."""
     ports = free_ports(10)
     (base / "s3.json").write_text(json.dumps(_identities()))
     (base / "iam.json").write_text(json.dumps(_iam()))

@@ -1,4 +1,4 @@
-"""Pins and verifies a prefix in a process of its own, and prints by how many MiB its peak of memory grew: `{"objects", "grown"}`.
+"""Pins and verifies a prefix in a process of its own; prints `{"objects", "grown"}` (MiB of peak).
 
 python pin_and_verify.py '{"endpoint", "keys", "data", "artifacts"}'
 """
@@ -35,7 +35,7 @@ async def main(order: dict[str, Any]) -> None:
     assert await verify_pin(store, source, built.manifest, full=True) == Findings()
     grown = peak_mebibytes() - before
     await stores.close()
-    print(json.dumps({"objects": built.roots.objects, "grown": grown}))  # noqa: T201
+    print(json.dumps({"objects": built.roots.objects, "grown": grown}))  # noqa: T201 - its answer
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A platform's own admission policy that refuses what the operator writes: what such a policy does by mistake."""
+"""A platform's own admission policy that by mistake refuses what the operator writes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Refusal:
 
 @contextlib.contextmanager
 def refusing(api: Api, refusals: Sequence[Refusal]) -> Iterator[None]:
-    """Refuse all these for as long as the block takes; it begins when the API server really refuses."""
+    """Refuse all these while the block runs, which begins when the API server refuses."""
     try:
         for refusal in refusals:
             _install(api, refusal)
@@ -93,7 +93,8 @@ def refusing(api: Api, refusals: Sequence[Refusal]) -> Iterator[None]:
 def _install(api: Api, refusal: Refusal) -> None:
     inside = f"gbx-{refusal.team}-{refusal.experiment}-"
     condition = (
-        f"request.userInfo.username == '{OPERATOR_USER}' && request.namespace.startsWith('{inside}')"
+        f"request.userInfo.username == '{OPERATOR_USER}'"
+        f" && request.namespace.startsWith('{inside}')"
         f" || request.namespace == '{refusal.team}' && request.name == '{refusal.name}'"
     )
     rule = {

@@ -59,7 +59,10 @@ class Who:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cell:
-    """One question. `resource` is `group/resource[/subresource]`, the core group is `core`; an empty namespace means the whole cluster.
+    """One question.
+
+    `resource` is `group/resource[/subresource]`, the core group is `core`; an empty namespace means
+    the whole cluster.
 
     For a path that is no resource, `resource` is `paths` and `name` the path.
     """
@@ -72,7 +75,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the server offers: verbs of resources that live in namespaces, of those that do not, paths, and names that any role mentions."""
+    """What the server offers: verbs of namespaced and other resources, paths, names in roles.
+
+    The names are those that any role mentions.
+    """
 
     namespaced: Verbs
     cluster: Verbs
@@ -80,7 +86,10 @@ class Offer:
     named: frozenset[tuple[str, str, str]]
 
     def cells(self, namespace: str) -> Iterator[Cell]:
-        """Return every question about a namespace, or with `""` about the whole cluster: cluster-wide kinds, and all namespaces at once."""
+        """Return every question about a namespace, or with `""` about the whole cluster.
+
+        The latter: cluster-wide kinds, and all namespaces at once.
+        """
         # Somebody may be given rights on a namespace from inside it, so the namespace itself is
         # asked about there too.
         own = {
@@ -101,7 +110,7 @@ class Offer:
 
 
 def discover(api: Api) -> Offer:
-    """Return every resource and subresource of every version of every group, and the authorizer's own things."""
+    """Return all resources and subresources of all versions, and the authorizer's own."""
     namespaced: dict[str, set[str]] = {}
     cluster: dict[str, set[str]] = {}
     for root in ("/api", "/apis"):

@@ -1,4 +1,4 @@
-"""Experiments of two teams, a plain namespace and an outside world on a real node: who may call, and who would answer.
+"""Experiments, a plain namespace and an outside world on a real node: who calls, who answers.
 
 The outside world is in the gateway's network: it answers on addresses for documentation, and on the
 one where clouds keep a node's credentials. Everybody who listens says a name of their own, so a
@@ -80,7 +80,7 @@ class Scene:
 
     @cached_property
     def rescue_kubeconfig(self) -> Path:
-        """The kubeconfig of an administrator who broke the glass, signed once: several threads use it."""
+        """The kubeconfig of an administrator who broke the glass, signed once for all threads."""
         return self.node.cluster.kubeconfig_for("rescuer", ["system:masters", BREAK_GLASS])
 
     @cached_property
@@ -181,7 +181,10 @@ class Scene:
     def pod(
         self, name: str, command: Sequence[str], *, runner: bool = True, **metadata: Any
     ) -> dict[str, Any]:
-        """Return a pod with that command: one of an experiment, or else one with root's rights in its container."""
+        """Return a pod with that command.
+
+        One of an experiment, or else one with root's rights in its container.
+        """
         restricted = {
             "runAsNonRoot": True,
             "allowPrivilegeEscalation": False,
@@ -204,7 +207,7 @@ class Scene:
         return {"metadata": {"name": name, **metadata}, "spec": {**spec, **account}}
 
     def plain_pods(self) -> None:
-        """Start the pod without walls, with services, and with the labels of the cluster's name servers."""
+        """Start the pod without policies, with services, and the labels of name servers."""
         self.api.create_namespace(PLAIN)
         places = (*_EVERY, "tcp:0.0.0.0:443", "tcp:0.0.0.0:53", "udp:0.0.0.0:53")
         labels = {"k8s-app": "kube-dns", "role": "plain"}
@@ -216,7 +219,7 @@ class Scene:
         self.await_listening(PLAIN, "plain")
 
     def open_world(self) -> None:
-        """Let the world outside answer, on its own addresses and on a port of the store's host and of the node."""
+        """Let the world outside answer, on its own addresses and on a port of store and node."""
         environment = self.node.cluster.environment
         for address in _OUTSIDE:
             environment.gateway.run(["ip", "address", "add", f"{address}/32", "dev", "lan"])
@@ -330,7 +333,7 @@ class Scene:
     def ask(
         self, source: str, destinations: Iterable[str], *, until: float = 0
     ) -> dict[str, list[str]]:
-        """Let a source ask all these destinations at once; return every outcome that it saw of each.
+        """Let a source ask all destinations at once; return every outcome it saw of each.
 
         Args:
             source: As the table calls it, or a pod as `namespace/name`.
@@ -375,7 +378,10 @@ class Scene:
 
     @contextmanager
     def held(self, source: str, destination: str) -> Iterator[IO[str]]:
-        """Hold a connection that is in use all the time; what this gives says `cut` as soon as nothing comes back any more."""
+        """Hold a connection that is in use all the time.
+
+        What this gives says `cut` as soon as nothing comes back any more.
+        """
         place = self.places[destination]
         order = json.dumps({"hold": [place.address, place.port], "seconds": 60})
         if source == "the node":

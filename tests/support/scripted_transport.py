@@ -1,4 +1,4 @@
-"""A transport that answers as a test says: each request is a value, each answer a function of it."""
+"""A transport that answers as a test says: each request is a value, each answer a function."""
 
 from __future__ import annotations
 

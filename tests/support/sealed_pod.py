@@ -1,6 +1,8 @@
-"""A place like a pod, made of namespaces: own network, own mounts, no rights. Run by `sealed`, as root, inside `unshare -m -n`.
+"""A place like a pod, made of namespaces: own network, own mounts, no rights.
 
-    10.99.0.1          this pod's own address; 8333 accepts, 8444 accepts as well, 53 answers questions; nothing else listens
+Run by `sealed`, as root, inside `unshare -m -n`.
+
+    10.99.0.1          this pod's own address; 8333 and 8444 accept, 53 answers questions
     10.99.0.2 ...      nobody: packets vanish
     10.98.0.0/24       the kernel says that it is prohibited
     everything else    no route
@@ -73,7 +75,7 @@ def sealed(
 
 
 def _needed(folder: Path) -> list[str]:
-    """Return where Python and our own code are installed: a user without rights may not get there otherwise."""
+    """Return where Python and our code lie: a user without rights may not get there."""
     return sorted({sys.base_prefix, sys.prefix, str(Path(__file__).parents[2]), str(folder)})
 
 
@@ -103,7 +105,7 @@ def _without_rights() -> list[str]:
 
 
 def _make_reachable(needed: list[Path], folder: Path) -> None:
-    """Put an open, empty folder over each closed one on the way, with only what is needed bound into it."""
+    """Put an open, empty folder over each closed one on the way; bind in what is needed."""
     closed_ones = {
         parent for path in needed for parent in path.parents if not parent.stat().st_mode & 0o001
     }
@@ -126,7 +128,7 @@ def _make_reachable(needed: list[Path], folder: Path) -> None:
 
 
 def _anywhere_else(closed: Path) -> str:
-    """Return a folder for mount points that does not lie below the one that is about to be covered."""
+    """Return a folder for mount points that does not lie below the one to be covered."""
     return next(
         each
         for each in ("/tmp", "/var/tmp", "/run")  # noqa: S108 - an empty folder

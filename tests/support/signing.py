@@ -1,4 +1,4 @@
-"""Requests to a store exactly as they are written: paths that no client would send, old signatures, bodies that were swapped."""
+"""Requests to a store exactly as written: paths no client sends, old signatures, swapped bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store in memory for what a real one is too slow for: any number of small objects, made up as they are asked for.
+"""A store in memory for what a real one is too slow for: any number of small made-up objects.
 
 What is written to it goes to files, so that the memory of a process that pins or seals a million
 objects is that of the code under test. It knows no locks and no errors: those are tested on real

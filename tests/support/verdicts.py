@@ -1,4 +1,7 @@
-"""The table of what reaches what, as people read it: taken from the page about isolation, not from the code that it judges."""
+"""The table of what reaches what, as people read it.
+
+Taken from the page about isolation, not from the code that it judges.
+"""
 
 from __future__ import annotations
 

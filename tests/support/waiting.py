@@ -25,7 +25,7 @@ def lasting(look: Callable[[], object], *, what: str, seconds: float) -> None:
 
 
 def eventually(look: Callable[[], T | None], *, what: str, timeout: float = 15.0) -> T:
-    """Return the first truthy value that `look` returns; fail with `what` and the last value after `timeout` seconds.
+    """Return the first truthy value of `look`; fail with `what` and the last after `timeout`.
 
     An AssertionError from `look` counts as "not yet", so that a look can be a row of asserts that
     returns True.

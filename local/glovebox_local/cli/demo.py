@@ -58,15 +58,15 @@ def demo(
 
     Exit code 0: all of it happened.
     """
-    from glovebox_local.cli.local import down  # noqa: PLC0415 - see glovebox.cli.main
-    from glovebox_local.demo.run import (  # noqa: PLC0415
+    from glovebox_local.cli.local import down
+    from glovebox_local.demo.run import (
         make_console,
         program,
         run_demo,
     )
-    from glovebox_local.errors import LocalError  # noqa: PLC0415
-    from glovebox_local.paths import default_name  # noqa: PLC0415
-    from glovebox_local.processes import INTERRUPTIONS  # noqa: PLC0415
+    from glovebox_local.errors import LocalError
+    from glovebox_local.paths import default_name
+    from glovebox_local.processes import INTERRUPTIONS
 
     name = name or default_name("demo")
     if end:

@@ -83,9 +83,9 @@ def up(
 
     Repeat it to start again what died.
     """
-    from glovebox_local.environment import bring_up  # noqa: PLC0415 - see glovebox.cli.main
-    from glovebox_local.paths import default_name  # noqa: PLC0415
-    from glovebox_local.progress import terminal  # noqa: PLC0415
+    from glovebox_local.environment import bring_up
+    from glovebox_local.paths import default_name
+    from glovebox_local.progress import terminal
 
     if driver is not DriverChoice.CURRENT and (kubeconfig or context):
         raise typer.BadParameter("--kubeconfig and --context go with --driver current")
@@ -123,9 +123,9 @@ def down(
     ] = False,
 ) -> None:
     """End exactly the processes and containers that `up` started, and remove their data."""
-    from glovebox_local.environment import bring_down  # noqa: PLC0415
-    from glovebox_local.paths import default_name  # noqa: PLC0415
-    from glovebox_local.progress import terminal  # noqa: PLC0415
+    from glovebox_local.environment import bring_down
+    from glovebox_local.paths import default_name
+    from glovebox_local.progress import terminal
 
     name = name or default_name("local")
     with _reporting():
@@ -144,7 +144,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show each process: whether it runs and answers. Exit code 1 unless all of them do."""
-    from glovebox_local.status import look_at  # noqa: PLC0415
+    from glovebox_local.status import look_at
 
     with _reporting():
         environment = _existing(name)
@@ -174,7 +174,7 @@ def logs(
     ] = False,
 ) -> None:
     """Show the log of one process."""
-    from glovebox_local.paths import StateDir, default_name  # noqa: PLC0415
+    from glovebox_local.paths import StateDir, default_name
 
     with _reporting():
         folder = StateDir.named(name or default_name("local")).logs
@@ -193,7 +193,7 @@ def env(name: Name = "") -> None:
 
     As in `eval "$(glovebox local env)"`.
     """
-    from glovebox_local.programs import bin_dir  # noqa: PLC0415
+    from glovebox_local.programs import bin_dir
 
     with _reporting():
         environment = _existing(name)
@@ -259,12 +259,12 @@ def packages(
 
     As root, with apt-get, starting no service.
     """
-    from glovebox_local.packages import (  # noqa: PLC0415
+    from glovebox_local.packages import (
         PACKAGES,
         install_packages,
         missing_packages,
     )
-    from glovebox_local.progress import terminal  # noqa: PLC0415
+    from glovebox_local.progress import terminal
 
     if check:
         missing = missing_packages()
@@ -289,11 +289,11 @@ def images(name: Name = "") -> None:
 
     They are loaded onto the nodes of the environment, where there is one.
     """
-    from glovebox_local.demo.stage import find_repository  # noqa: PLC0415 - see glovebox.cli.main
-    from glovebox_local.environment import find_environment  # noqa: PLC0415
-    from glovebox_local.image_build import GLOVEBOX, TRAINER, ensure_image  # noqa: PLC0415
-    from glovebox_local.paths import default_name  # noqa: PLC0415
-    from glovebox_local.progress import terminal  # noqa: PLC0415
+    from glovebox_local.demo.stage import find_repository
+    from glovebox_local.environment import find_environment
+    from glovebox_local.image_build import GLOVEBOX, TRAINER, ensure_image
+    from glovebox_local.paths import default_name
+    from glovebox_local.progress import terminal
 
     with _reporting():
         repository = find_repository()
@@ -325,7 +325,7 @@ def load(
     name: Name = "",
 ) -> None:
     """Bring an image of your own onto the nodes; print the name by which a pod starts it."""
-    from glovebox_local.images import read_digests  # noqa: PLC0415 - see glovebox.cli.main
+    from glovebox_local.images import read_digests
 
     with _reporting():
         driver = _existing(name).driver
@@ -345,13 +345,13 @@ def build(
     ] = False,
 ) -> None:
     """Build all programs into the cache, so that later steps need not."""
-    from glovebox_local.programs import (  # noqa: PLC0415
+    from glovebox_local.programs import (
         NODE_PROGRAMS,
         PLANE_PROGRAMS,
         ensure_programs,
         program_folder,
     )
-    from glovebox_local.progress import terminal  # noqa: PLC0415
+    from glovebox_local.progress import terminal
 
     with _reporting():
         programs = (*PLANE_PROGRAMS, *(NODE_PROGRAMS if node else ()))
@@ -361,8 +361,8 @@ def build(
 
 
 def _run_tool(tool: str, arguments: list[str]) -> None:
-    from glovebox_local.programs import HELM, KUBERNETES, ensure_program  # noqa: PLC0415
-    from glovebox_local.progress import terminal  # noqa: PLC0415
+    from glovebox_local.programs import HELM, KUBERNETES, ensure_program
+    from glovebox_local.progress import terminal
 
     with _reporting():
         environment = _existing(os.environ.get("GLOVEBOX_LOCAL", ""))
@@ -373,9 +373,9 @@ def _run_tool(tool: str, arguments: list[str]) -> None:
 
 
 def _existing(name: str) -> Environment:
-    from glovebox_local.environment import find_environment  # noqa: PLC0415
-    from glovebox_local.errors import LocalError  # noqa: PLC0415
-    from glovebox_local.paths import default_name  # noqa: PLC0415
+    from glovebox_local.environment import find_environment
+    from glovebox_local.errors import LocalError
+    from glovebox_local.paths import default_name
 
     named = name or default_name("local")
     environment = find_environment(named)
@@ -391,7 +391,7 @@ def _existing(name: str) -> Environment:
 @contextmanager
 def _reporting() -> Iterator[None]:
     """Turn our failures into a message and exit code 1, and an interruption into a clean end."""
-    from glovebox_local.errors import LocalError  # noqa: PLC0415
+    from glovebox_local.errors import LocalError
 
     def interrupted(number: int, _: Any) -> None:
         raise SystemExit(128 + number)
@@ -411,8 +411,8 @@ def _reporting() -> Iterator[None]:
 
 
 def _show(found: Status) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(
         "part",

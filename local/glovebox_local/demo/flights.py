@@ -81,7 +81,7 @@ def read_files(say: Callable[[str], None] = lambda _: None) -> Iterator[DataFile
 
 
 def _read(name: str) -> Any:
-    from pyarrow import (  # noqa: PLC0415
+    from pyarrow import (  # noqa: PLC0415 - heavy, and only the demonstration needs it
         csv,
         float32,
         int16,

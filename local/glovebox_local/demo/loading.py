@@ -43,7 +43,7 @@ def load(
         LocalError: The store refused, or answered without a version: a pin could not hold on to
             such an object.
     """
-    from botocore.exceptions import (  # noqa: PLC0415
+    from botocore.exceptions import (  # noqa: PLC0415 - heavy, and only the demonstration needs it
         BotoCoreError,
         ClientError,
     )
@@ -74,7 +74,7 @@ def _put(client: Any, file: DataFile) -> None:
 
 def _client(access: StoreAccess) -> Any:
     import boto3  # noqa: PLC0415 - heavy, and only the demonstration needs it
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - as above
 
     return boto3.client(
         "s3",

@@ -102,7 +102,7 @@ def quote(command: str, text: str) -> RenderableType:
     Lines that are too long go on below their own beginning.
     """
     from rich.table import Table  # noqa: PLC0415 - `glovebox --help` must not pay for it
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - as above
 
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_row("$", Text(command, style="bold"))

@@ -1,9 +1,8 @@
 """Plays the demonstration, and leaves nothing behind unless it is told to.
 
 Whatever happens, nothing is hidden: a step that fails is named with its cause and its log, and the
-    exit code is 0 only
-when every step did what it says. After a failure the processes are ended and the logs stay;
-interrupted, all of it goes.
+exit code is 0 only when every step did what it says. After a failure the processes are ended and
+the logs stay; interrupted, all of it goes.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Custom resources as pydantic models: the single source of types, defaults, documentation and validation."""
+"""Custom resources as pydantic models: the one source of types, defaults, docs and validation."""

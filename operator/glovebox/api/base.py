@@ -1,10 +1,9 @@
-"""What all models share: strict input, camelCase in YAML, frozen values, and the frame of a whole object.
+"""What all models share: strict input, camelCase in YAML, frozen values, the frame of an object.
 
 Specs refuse unknown fields: a field that nobody acts on must never look accepted. Metadata and
-    status ignore them: other
-programs, and newer versions of this one, may add to what the API server returns, and reading it
-must go on working. Errors name the field and never show the value, which may be a secret in the
-wrong place.
+status ignore them: other programs, and newer versions of this one, may add to what the API server
+returns, and reading it must go on working. Errors name the field and never show the value, which
+may be a secret in the wrong place.
 """
 
 from __future__ import annotations
@@ -44,7 +43,10 @@ class TolerantModel(BaseModel):
 
 
 class Metadata(TolerantModel):
-    """The part of an object's metadata that Glovebox reads. A missing part means the object never was in a cluster."""
+    """The part of an object's metadata that Glovebox reads.
+
+    A missing part means the object never was in a cluster.
+    """
 
     name: str = ""
     namespace: str = ""

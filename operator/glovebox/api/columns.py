@@ -1,4 +1,7 @@
-"""What `kubectl get` shows of each kind, and by which fields one may select. Columns marked wide show with `-o wide`."""
+"""What `kubectl get` shows of each kind, and by which fields one may select.
+
+Columns marked wide show with `-o wide`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions, made from the models: `python -m glovebox.api.crd_export [--check] [DIR]`.
+"""Write the CRDs from the models: `python -m glovebox.api.crd_export [--check] [DIR]`.
 
 One file per kind. The same models always give the same bytes, so that a stale file is found by
 comparing.
@@ -127,7 +127,8 @@ def crd_files(directory: Path) -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    # The folder `crds/` holds links to these: the chart is packaged and must have the files themselves.
+    # The folder `crds/` holds links to these: the chart is packaged and must have the files
+    # themselves.
     sys.exit(
         generated.main(
             crd_files, Path("helm/glovebox/files/crds"), module="glovebox.api.crd_export"

@@ -125,7 +125,9 @@ class Provenance(Model):
         default=(),
         max_length=64,
         json_schema_extra=list_set(),
-        description="Names of the DatasetPins, in the same namespace, that the data was derived from.",
+        description=(
+            "Names of the DatasetPins, in the same namespace, that the data was derived from."
+        ),
     )
     code: ProvenanceCode | None = Field(
         default=None, description="The program that produced the data."
@@ -272,8 +274,8 @@ class PinProgress(TolerantModel):
 
     phase: Literal["Listing", "Hashing", "Verifying"] = Field(
         description=(
-            "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`: comparing"
-            " them with the store."
+            "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
+            " comparing them with the store."
         )
     )
     objects: int = Field(

@@ -1,4 +1,4 @@
-"""What an Experiment became: its namespace, its digest, the inputs that were bound, where results are, and what drifted."""
+"""What an Experiment became: its namespace, digest, bound inputs, results and drift."""
 
 from __future__ import annotations
 
@@ -232,7 +232,11 @@ class DriftStatus(TolerantModel):
 
 
 class ExperimentStatus(Status):
-    """What the experiment became. Conditions: `Ready`, `InputsVerified`, `NamespaceReady`, `Isolated`, `QuotaApplied`, `Sealed`, ..."""
+    """What the experiment became.
+
+    Conditions: `Ready`, `InputsVerified`, `NamespaceReady`, `Isolated`, `QuotaApplied`, `Sealed`,
+    ...
+    """
 
     namespace: str = Field(
         default="",

@@ -20,9 +20,11 @@ from glovebox.api.validity import Validity
 
 # The names that `pyarrow.type_for_alias` knows.
 DType = Literal[
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64", "string", "binary",
-    "date32", "date64", "time32[s]", "time32[ms]", "time64[us]", "time64[ns]", "timestamp[s]", "timestamp[ms]", "timestamp[us]",
-    "timestamp[ns]", "duration[s]", "duration[ms]", "duration[us]", "duration[ns]",
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "float32", "float64", "string", "binary", "date32", "date64",
+    "time32[s]", "time32[ms]", "time64[us]", "time64[ns]",
+    "timestamp[s]", "timestamp[ms]", "timestamp[us]", "timestamp[ns]",
+    "duration[s]", "duration[ms]", "duration[us]", "duration[ns]",
 ]  # fmt: skip
 FeatureName = Annotated[
     str,

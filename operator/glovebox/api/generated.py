@@ -18,7 +18,7 @@ def stale_files(wanted: Mapping[Path, str]) -> list[Path]:
 
 
 def main(make: Callable[[Path], Mapping[Path, str]], target: Path, *, module: str) -> int:
-    """Run the command line of a generator: write the files, or with `--check` compare and name the stale ones.
+    """Run a generator's command line: write the files, or with `--check` name the stale ones.
 
     Args:
         make: Returns the wanted files below the target.

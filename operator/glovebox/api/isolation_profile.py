@@ -385,8 +385,8 @@ class DriftRule(Model):
     kind: DriftKind = Field(description="Kind of the managed object.")
     policy: DriftPolicy = Field(
         description=(
-            "`Repair`: restore the object at once and record it. `Alert`: leave it, and report it in"
-            " a condition, an Event and a metric. `Ignore`: neither."
+            "`Repair`: restore the object at once and record it. `Alert`: leave it, and report it"
+            " in a condition, an Event and a metric. `Ignore`: neither."
         )
     )
 

@@ -59,8 +59,9 @@ class ArtifactBucket(Model):
     worm: Literal["Required", "BestEffort"] = Field(
         default="Required",
         description=(
-            "`Required`: the store is Ready only while the checks of object lock pass. `BestEffort`:"
-            " it is Ready without, and the condition `LockProven` says what is missing."
+            "`Required`: the store is Ready only while the checks of object lock pass."
+            " `BestEffort`: it is Ready without, and the condition `LockProven` says what is"
+            " missing."
         ),
     )
     retention: BucketRetention | None = Field(

@@ -31,8 +31,8 @@ _NAME_MESSAGE: Final = (
     f" secret, apiKey): {_CURE}"
 )
 _VALUE_MESSAGE: Final = (
-    "must not contain a secret, and a value among them has the shape of one (access key, private key,"
-    f" token, or a password in a URL): {_CURE}"
+    "must not contain a secret, and a value among them has the shape of one (access key, private"
+    f" key, token, or a password in a URL): {_CURE}"
 )
 
 

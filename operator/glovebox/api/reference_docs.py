@@ -1,4 +1,6 @@
-"""The reference of all fields, made from the CRDs: `python -m glovebox.api.reference_docs [--check] [FILE]`.
+"""The reference of all fields, from the CRDs: `python -m glovebox.api.reference_docs`.
+
+Arguments: `[--check] [FILE]`.
 
 It says what `kubectl explain` says, and what that leaves out: bounds, defaults, rules and columns.
 One anchor per field.
@@ -20,11 +22,14 @@ from glovebox.api.schema import LIST_MAP_KEYS, LIST_TYPE, VALIDATIONS
 from glovebox.api.structural import Schema
 
 _INTRODUCTION: Final = f"""\
-<!-- Made by `python -m glovebox.api.reference_docs` from the models in operator/glovebox/api. Do not edit. -->
+<!-- Made by `python -m glovebox.api.reference_docs` from the models in \
+operator/glovebox/api. Do not edit. -->
 # Fields of all kinds
 
-Group and version: `{names.API_VERSION}`. All kinds are in the category `{names.CATEGORY}`: `kubectl get {names.CATEGORY} -A` lists them.
-`kubectl explain experiment.spec.inputs` shows the same texts on the command line. A rule is enforced by the API server itself, whether
+Group and version: `{names.API_VERSION}`. All kinds are in the category `{names.CATEGORY}`: \
+`kubectl get {names.CATEGORY} -A` lists them.
+`kubectl explain experiment.spec.inputs` shows the same texts on the command line. A rule is \
+enforced by the API server itself, whether
 the operator runs or not.
 """
 _BOUNDS: Final = (
@@ -128,7 +133,8 @@ def _rule_lines(schema: Schema, path: str) -> Iterator[str]:
 
 
 def _anchor(kind: Kind, path: str) -> str:
-    return f"{kind.singular}-{path.replace('[]', '').replace('.*', '-entry').replace('.', '-').lower()}"
+    words = path.replace("[]", "").replace(".*", "-entry").replace(".", "-").lower()
+    return f"{kind.singular}-{words}"
 
 
 def _code_list(words: Iterator[str] | tuple[str, ...] | list[str]) -> str:

@@ -17,7 +17,10 @@ BUCKET: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 REPOSITORY: Final = (
     r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$"
 )
-IMAGE_BY_DIGEST: Final = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+@sha256:[0-9a-f]{64}$"
+IMAGE_BY_DIGEST: Final = (
+    r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?"
+    r"(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+@sha256:[0-9a-f]{64}$"
+)
 URL: Final = (
     r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?/?$"
 )
@@ -69,7 +72,7 @@ def _is_cidr(text: str) -> bool:
     network = _network(text)
     # Kubernetes refuses IPv4 addresses written as IPv6: they would pass by rules for IPv4.
     return network is not None and not (
-        network.version == 6 and network.network_address.ipv4_mapped  # noqa: PLR2004
+        network.version == 6 and network.network_address.ipv4_mapped  # noqa: PLR2004 - IPv6
     )
 
 

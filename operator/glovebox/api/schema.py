@@ -1,9 +1,8 @@
 """What Kubernetes adds to JSON Schema: list types and CEL rules, carried by the models.
 
 A rule that has to hold in the API server and offline alike is written once: `Taught` checks a text
-    in Python and becomes a
-CEL rule in the CRD, with the same message. Rules over several fields, and over the object before
-the change, exist in CEL alone.
+in Python and becomes a CEL rule in the CRD, with the same message. Rules over several fields, and
+over the object before the change, exist in CEL alone.
 """
 
 from __future__ import annotations
@@ -78,12 +77,14 @@ def list_set() -> Extra:
 
 
 def list_atomic() -> Extra:
-    """Return the extension for a list that is one value: order counts, and a writer replaces it whole."""
+    """Return the extension for a list that is one value: ordered, and replaced as a whole."""
     return {LIST_TYPE: "atomic"}
 
 
 def frozen_since(guard: str, path: str, *, optional: bool) -> str:
-    """Return the CEL of "this field cannot change any more once `guard` holds for the old object", for a rule at the root.
+    """Return the CEL of a field that cannot change once `guard` holds for the old object.
+
+    It is meant for a rule at the root.
 
     A transition rule on an optional field itself is skipped when the field is added or removed, so
     the rule is on a parent that is always there and compares presence too.
@@ -103,7 +104,10 @@ def frozen_since(guard: str, path: str, *, optional: bool) -> str:
 
 @dataclass(frozen=True)
 class Checked(Generic[T]):
-    """Annotated metadata: a check of a value that holds in Python and, as CEL, in the API server, with one message."""
+    """Annotated metadata: a check that holds in Python and, as CEL, in the API server.
+
+    Both give the same message.
+    """
 
     accepts: Callable[[T], bool]
     expression: str
@@ -132,7 +136,9 @@ class Checked(Generic[T]):
 
 
 def taught(pattern: str, message: str) -> Checked[str]:
-    """Return a check by regular expression whose message teaches; a bare `pattern` would print only the expression.
+    """Return a check by regular expression whose message teaches.
+
+    A bare `pattern` would print only the expression.
 
     Args:
         pattern: Anchored at both ends, without single quotes, in the common subset of RE2 and

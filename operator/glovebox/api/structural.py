@@ -1,9 +1,8 @@
 """From the JSON schema that pydantic writes to the structural schema that Kubernetes accepts.
 
 Kubernetes wants every type said once and inline: no references, no null, no unions, no
-    `additionalProperties: false` beside
-properties. What cannot be said that way is refused here with its path, instead of by an API server
-later.
+`additionalProperties: false` beside properties. What cannot be said that way is refused here with
+its path, instead of by an API server later.
 """
 
 from __future__ import annotations
@@ -102,7 +101,10 @@ def _convert(raw: Schema, definitions: dict[str, Schema], *, path: str, defaults
 
 
 def _inline(raw: Schema, definitions: dict[str, Schema], path: str) -> Schema:
-    """Replace a reference, a one-armed union with null, or an allOf of one by what it means; keys beside it win."""
+    """Replace a reference, a union with null, or an allOf of one by what it means.
+
+    Keys beside it win.
+    """
     node = dict(raw)
     arms = [arm for arm in node.get("anyOf", node.get("allOf", ())) if arm.get("type") != "null"]
     if len(arms) > 1:

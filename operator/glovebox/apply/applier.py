@@ -2,7 +2,8 @@
 
 An object that the store of objects knows to be right is not even asked about. A missing one is
 created by POST; a different one is replaced by PUT on the version that was compared. Objects are
-owned *whole*, so whatever a rival added goes with the replacement (docs/decisions/0003-owned-whole.md).
+owned *whole*, so whatever a rival added goes with the replacement
+(docs/decisions/0003-owned-whole.md).
 
 Repair deletes nothing that it cannot surely create again. Only where the table of managed objects
 names a field that nobody can change is an object deleted and created again, and only after a
@@ -11,8 +12,8 @@ dry-run POST said that the API server would take it. A refused repair leaves wha
 What the server answered to our own write is remembered as the accepted form of that intent: a field
 that a newer API server fills in, or that a mutating policy adds, costs one write after a restart.
 
-Fights are bounded: an object that somebody else keeps changing back, or keeps adding, is repaired at
-growing intervals. What opens isolation is never left alone for more than a second.
+Fights are bounded: an object that somebody else keeps changing back, or keeps adding, is repaired
+at growing intervals. What opens isolation is never left alone for more than a second.
 """
 
 from __future__ import annotations
@@ -264,7 +265,7 @@ class Applier:
         self._repairs.setdefault(key.namespace, {}).setdefault(key, []).append(self._clock())
 
     def _fight_pause(self, row: Managed, key: ObjectKey) -> float:
-        """Return how many seconds to leave a contended object alone; 0 when it may be repaired now."""
+        """Return how many seconds to leave a contended object alone; 0 to repair it now."""
         now = self._clock()
         noted = self._repairs.get(key.namespace, {})
         oldest = now - _FIGHT_WINDOW_SECONDS - _LONGEST_PAUSE_SECONDS

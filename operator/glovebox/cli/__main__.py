@@ -13,7 +13,7 @@ def main() -> None:
     Where its libraries were not installed, say in one line how they are.
     """
     try:
-        from glovebox.cli.main import app  # noqa: PLC0415 - it is what may fail
+        from glovebox.cli.main import app  # it is what may fail
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _LIBRARIES:
             raise

@@ -25,6 +25,6 @@ app.command("verify")(verify_command.verify)
 @app.command("version")
 def show_version() -> None:
     """Print the version of this program."""
-    from importlib.metadata import version  # noqa: PLC0415 - as said above
+    from importlib.metadata import version
 
     typer.echo(version("glovebox"))

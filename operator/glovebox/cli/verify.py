@@ -55,10 +55,10 @@ def verify(
     """Verify a seal. Exit code 0: it holds. 1: something does not. 2: it could not be verified.
 
     The store is found as every S3 tool finds it: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID
-        and so on.
+    and so on.
     """
-    from glovebox.errors import GloveboxError  # noqa: PLC0415 - see glovebox.cli.main
-    from glovebox.jobs.verifying import verify_folder, verify_store  # noqa: PLC0415
+    from glovebox.errors import GloveboxError
+    from glovebox.jobs.verifying import verify_folder, verify_store
 
     try:
         pem = key.read_text()

@@ -1,4 +1,4 @@
-"""A DatasetPin: resolved once to exact object versions, read whole once, then checked by listing on an interval.
+"""A DatasetPin: resolved once to object versions, read whole once, then checked by listing.
 
 The work is done by tasks (`tasks/pin.py`); a reconcile asks for them and records what they found,
 and never waits for data. What the conditions say is decided in `status/dataset_pin.py`. The
@@ -111,7 +111,7 @@ def _request(
 def _build(
     ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: PinRequest
 ) -> float | None:
-    """Have the pin hashed; return after how many seconds to look again, None when the task wakes us."""
+    """Have the pin hashed; return the seconds until a requeue, None when the task wakes us."""
 
     async def start(context: TaskContext) -> BuiltPin:
         async with ports.metrics.on_store("build_pin"):
@@ -174,7 +174,7 @@ def _check(
 
 
 def _blocked(ports: Ports, pin: DatasetPin, builder: StatusBuilder, error: GloveboxError) -> float:
-    """Say what keeps the work from beginning: a store that is missing, not ready, or without credentials."""
+    """Raise what keeps the work from beginning: no store, not ready, or without credentials."""
     facts = PinFacts(
         ports.now(),
         pinned=pin.status.manifest is not None,

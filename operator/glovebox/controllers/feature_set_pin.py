@@ -1,4 +1,7 @@
-"""A FeatureSetPin: definitions with a digest over recipes, types, shapes, validity and the bytes that they are computed from."""
+"""A FeatureSetPin: feature definitions and their digest.
+
+The digest covers recipes, types, shapes, validity, and the bytes that features are computed from.
+"""
 
 from __future__ import annotations
 

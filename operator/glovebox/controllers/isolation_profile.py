@@ -1,4 +1,4 @@
-"""An IsolationProfile: nothing is made of it, it is only read; Ready says that the operator understands it."""
+"""An IsolationProfile: only read; Ready says that the operator understands it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _READY: Final = (reasons.READY, "Experiments may choose this profile")
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Check what the API server's rules cannot: that defaults lie in their ranges and limits agree."""
+    """Check what the API server's rules cannot: defaults lie in their ranges and limits agree."""
     if obj["metadata"].get("deletionTimestamp"):
         return Look(obj, None)
     metadata = obj["metadata"]

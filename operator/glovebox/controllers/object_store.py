@@ -164,7 +164,10 @@ def _answer(builder: StatusBuilder, condition: str, proofs: list[Proof], *, has_
 
 
 def _judge(store: ObjectStore, proofs: list[Proof]) -> None:
-    """Raise what keeps the store from being Ready: with `worm: Required` everything, else only missing versioning."""
+    """Raise what keeps the store from being Ready.
+
+    With `worm: Required` that is everything, else only missing versioning.
+    """
     strict = store.spec.artifacts.worm == "Required"
     counted = [proof for proof in proofs if strict or proof.condition == types.VERSIONING_PROVEN]
     for proof in counted:

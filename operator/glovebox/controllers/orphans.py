@@ -1,12 +1,13 @@
 """Namespaces of ours whose Experiment is gone: found by comparing live lists, closed, and reported.
 
-It happens when somebody takes a finalizer off under break-glass, or deletes the CRD. Such a namespace
-would stay open, with credentials, and nobody would repair or seal it. Closing takes away what opens
-it (pods, access, credentials) and nothing else; the platform team may delete it from then on.
+It happens when somebody takes a finalizer off under break-glass, or deletes the CRD. Such a
+namespace would stay open, with credentials, and nobody would repair or seal it. Closing takes away
+what opens it (pods, access, credentials) and nothing else; the platform team may delete it from
+then on.
 
-Namespaces are listed first and Experiments second, so that a namespace which is being created is never
-taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong than the
-cluster: nothing is closed then, and the log and a metric say so.
+Namespaces are listed first and Experiments second, so that a namespace which is being created is
+never taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong
+than the cluster: nothing is closed then, and the log and a metric say so.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Reader(Protocol):
 
 
 class Failures:
-    """Remembers since when something has been failing, and how often in a row; forgotten by a restart.
+    """Remembers since when something fails, and how often in a row; forgotten by a restart.
 
     Args:
         clock: Monotonic seconds.
@@ -119,7 +119,8 @@ class Ports:
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
-    # Experiments whose namespace was open for a while: pods that came in then are still to be removed.
+    # Experiments whose namespace was open for a while: pods that came in then are still to be
+    # removed.
     gaps: set[Key] = field(default_factory=set)
     # Credentials of ObjectStores by name, as last read from their Secrets.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What happens when a resource is looked at, for every kind: look, write the status, say when to look again.
+"""How a resource of any kind is reconciled: read it, write the status, say when to requeue.
 
     read -> look (one module per kind) -> write the status on every way out -> report -> requeue
 

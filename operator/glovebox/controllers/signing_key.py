@@ -1,4 +1,7 @@
-"""The key that seals are signed with: one Secret in the operator's namespace, made when it is first needed, and never changed by us."""
+"""The key that seals are signed with: one Secret in the operator's namespace.
+
+It is created when it is first needed, and never changed by the operator.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The connection to an ObjectStore, with the credentials of the Secret in the operator's own namespace."""
+"""The connection to an ObjectStore, with credentials from the operator's own namespace."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pure domain of data: manifests, roots, comparisons and digests. No client, no clock, no randomness."""
+"""Pure domain of data: manifests, roots, comparisons, digests. No client, clock or randomness."""

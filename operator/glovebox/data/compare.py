@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from glovebox.data.manifest import Entry
 
 MAX_SAMPLES: Final = 20
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,10 @@ class Findings:
 
     @property
     def intact(self) -> bool:
-        """Whether every pinned byte can still be had; hidden and extra objects do not harm a read by version id."""
+        """Whether every pinned byte can still be had.
+
+        Hidden and extra objects do not harm a read by version id.
+        """
         return self.changed == self.missing == self.unreadable == 0
 
     @property
@@ -61,7 +65,7 @@ class Findings:
         if not counts:
             return "no difference"
         shown = (
-            f" ({', '.join(self.samples[:3])}{', ...' if len(self.samples) > 3 else ''})"  # noqa: PLR2004
+            f" ({', '.join(self.samples[:_SHOWN])}{', ...' if len(self.samples) > _SHOWN else ''})"
             if self.samples
             else ""
         )
@@ -128,7 +132,9 @@ class Match:
 
 
 def merge(entries: Iterable[Entry], listing: Iterable[ListedVersion]) -> Iterator[Match]:
-    """Pair the entries of one bucket with the versions of their keys; both in ascending order of the key's UTF-8 bytes.
+    """Pair the entries of one bucket with the versions of their keys.
+
+    Both are in ascending order of the key's UTF-8 bytes.
 
     Holds one key's versions at a time.
     """
@@ -148,7 +154,7 @@ def merge(entries: Iterable[Entry], listing: Iterable[ListedVersion]) -> Iterato
 
 
 def compare(entries: Iterable[Entry], listing: Iterable[ListedVersion]) -> Findings:
-    """Return how the listing differs from the manifest; both in the order of the key's UTF-8 bytes."""
+    """Return how the listing differs from the manifest; both in the order of the keys' bytes."""
     tally = Tally()
     for match in merge(entries, listing):
         kind = match.finding

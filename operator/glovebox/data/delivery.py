@@ -1,9 +1,8 @@
 """A run's inputs and their delivery: the fetcher's plan, and the record that it leaves.
 
 The plan is pure data: the desired state renders it, the program inside the pod parses it, and both
-    use this page. It holds no
-secret and no time. Everything that it does not know is refused, so that an old fetcher never
-delivers half of a newer plan.
+use this page. It holds no secret and no time. Everything that it does not know is refused, so that
+an old fetcher never delivers half of a newer plan.
 """
 
 from __future__ import annotations
@@ -39,7 +38,10 @@ Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class _Strict(BaseModel):
-    """Unknown fields and foreign types are refused, values never change; names are written as the API writes them."""
+    """Refuses unknown fields and foreign types; names are written as the API writes them.
+
+    Values never change.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=True
@@ -83,7 +85,7 @@ class DatasetDelivery(_Named):
 
 
 class MountedDataset(_Named):
-    """A dataset that is there already: a volume whose files are compared with the pin by the content root alone.
+    """A dataset that is there already: a volume, compared with the pin by the content root alone.
 
     The root covers every name, size and SHA-256 and no place, so that neither the manifest nor a
     store is needed.
@@ -172,7 +174,10 @@ def parse_plan(text: bytes) -> DeliveryPlan:
 
 
 def render_plan(plan: DeliveryPlan) -> bytes:
-    """Return the one spelling of a plan: canonical JSON, everything ordered by name, so that equal plans make equal objects."""
+    """Return the one spelling of a plan: equal plans make equal objects.
+
+    It is canonical JSON, with everything ordered by name.
+    """
     document = plan.model_dump(by_alias=True, mode="json")
     for part in ("datasets", "features", "stores", "mounted"):
         document[part] = sorted(document[part], key=lambda each: str(each["name"]))
@@ -221,7 +226,10 @@ class Delivered(BaseModel):
 
 
 def success_message(delivered: tuple[Delivered, ...]) -> bytes:
-    """Return the termination message of a complete delivery; what does not fit in 4,096 bytes is counted, not listed."""
+    """Return the termination message of a complete delivery.
+
+    What does not fit in 4,096 bytes is counted, not listed.
+    """
     said = (
         f"{len(delivered)} inputs, {sum(each.objects for each in delivered)} files,"
         f" {sum(each.bytes for each in delivered)} bytes"
@@ -240,7 +248,10 @@ def success_message(delivered: tuple[Delivered, ...]) -> bytes:
 def failure_message(
     reason: str, message: str, *, name: str | None = None, path: str | None = None
 ) -> bytes:
-    """Return the termination message of a failure: one line of JSON, at most 4,096 bytes, long texts cut in the middle."""
+    """Return the termination message of a failure: one line of JSON, at most 4,096 bytes.
+
+    Long texts are cut in the middle.
+    """
     fields: Mapping[str, str | None] = {
         "reason": reason,
         "message": message,

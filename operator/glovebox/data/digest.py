@@ -5,9 +5,8 @@ programs which agree on the value agree on the digest. Data itself is never hash
 `roots`.
 
 Refuses what has no single spelling in JSON: floats, NaN, integers beyond 2^53 - 1, keys that are
-    not strings,
-text that is not Unicode. Keys are ordered by their UTF-8 bytes. The format is written down in
-docs/reference/manifest.md and held by golden vectors.
+not strings, text that is not Unicode. Keys are ordered by their UTF-8 bytes. The format is written
+down in docs/reference/manifest.md and held by golden vectors.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _DOCUMENT_FIELDS: Final = frozenset({"features", "format", "inputs", "schemaVers
 
 
 def feature_digest(feature: Mapping[str, object]) -> str:
-    """Return `sha256:<hex>` of one feature, its `description` left out and its inputs taken as a set.
+    """Return `sha256:<hex>` of one feature, without `description`, its inputs taken as a set.
 
     Args:
         feature: The feature as JSON with the API's field names. `inputs` may be absent.
@@ -101,7 +101,9 @@ def feature_set_document(
     schema_version: str,
     validity: Mapping[str, str | None] | None = None,
 ) -> dict[str, object]:
-    """Return what a run is given of a feature set: all definitions in full, and everything that its digest covers.
+    """Return what a run is given of a feature set.
+
+    That is all definitions in full, and everything that its digest covers.
 
     Args: as in `feature_set_digest`, which `document_digest` computes from the result again.
     """
@@ -150,7 +152,7 @@ def document_digest(document: Mapping[str, object]) -> str:
 
 
 def hashed_name(namespace: str, name: str) -> str:
-    """Return 64 hex digits for a feature's name: the same in one namespace, unrelated in any other."""
+    """Return 64 hex digits for a feature's name: the same only within one namespace."""
     digest = hashlib.sha256()
     for part in (_NAME, namespace.encode(), name.encode()):
         digest.update(len(part).to_bytes(4, "big"))

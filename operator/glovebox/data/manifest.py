@@ -1,11 +1,10 @@
 """The manifest of a pin: which object versions it holds, one line each, as a stream.
 
 JSON Lines: a header that names the format, one line for each object in the order of its path's
-    bytes, and a footer
-with the roots, so that a manifest that was cut short, extended or edited is never mistaken for a
-whole one. The lines are canonical: one manifest has one spelling, and its digest is the SHA-256 of
-the lines before compression, so that another version of zlib never changes a name. The roots never
-depend on this text, only on the values (see `roots`).
+bytes, and a footer with the roots, so that a manifest that was cut short, extended or edited is
+never mistaken for a whole one. The lines are canonical: one manifest has one spelling, and its
+digest is the SHA-256 of the lines before compression, so that another version of zlib never changes
+a name. The roots never depend on this text, only on the values (see `roots`).
 """
 
 from __future__ import annotations
@@ -48,13 +47,13 @@ class DigestSource(StrEnum):
 
     @property
     def strength(self) -> int:
-        """0 for what somebody said, 1 for what the store computed when it was written, 2 for bytes that we read."""
+        """0 for what somebody said, 1 for what the store computed on writing, 2 for bytes read."""
         return list(DigestSource).index(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a dataset: its place in the dataset, its bytes, and the one version that holds them.
+    """One object of a dataset: its path, its bytes, and the one version that holds them.
 
     Args:
         path: Relative to the root of the dataset; its file name when delivered.
@@ -90,7 +89,7 @@ def encode_entry(entry: Entry) -> bytes:
 
 
 def decode_entry(line: bytes) -> Entry:
-    """Return the entry of a line, or refuse a line with any field missing, unknown, or of another type.
+    """Return the entry of a line; refuse a missing or unknown field, or one of another type.
 
     Raises:
         InvalidInput: With the defect.
@@ -122,7 +121,9 @@ def decode_entry(line: bytes) -> Entry:
 
 
 class ManifestWriter:
-    """Turns entries, given in the order of their paths, into a compressed manifest and its roots, in constant memory.
+    """Turns entries in the order of their paths into a compressed manifest and its roots.
+
+    It works in constant memory.
 
     Args:
         write: Takes the compressed bytes as they come.
@@ -157,7 +158,7 @@ class ManifestWriter:
 
     @property
     def digest(self) -> str:
-        """`sha256:<hex>` of all lines so far, before compression; of the manifest once it is finished."""
+        """`sha256:<hex>` of all lines so far, uncompressed; once finished, of the manifest."""
         return DIGEST_PREFIX + self._digest.hexdigest()
 
     def _line(self, line: bytes) -> None:
@@ -228,7 +229,10 @@ def encode_footer(roots: Roots) -> bytes:
 
 
 def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of one gzip member, bounded pieces at a time; refuse damage, truncation and what follows it."""
+    """Yield the bytes of one gzip member in bounded pieces.
+
+    Damage, truncation and anything that follows it are refused.
+    """
     gzip = zlib.decompressobj(_GZIP)
     try:
         for chunk in chunks:
@@ -247,7 +251,7 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield whole lines with their newline; refuse a last line without one, and a line beyond 64 KiB."""
+    """Yield whole lines with their newline; refuse one without it, or beyond 64 KiB."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""Which paths a dataset may hold, checked one by one in order, with memory that does not grow with the dataset.
+"""Which paths a dataset may hold, checked one by one in order, in constant memory.
 
 A pinned object becomes a file under its path, so a path that cannot be a file next to all the
 others is refused before anything is pinned: that is kinder than a volume that cannot be filled a
@@ -19,11 +19,10 @@ MAX_NAME_BYTES: Final = 255
 
 
 class PathOrder:
-    """Accepts the paths of one dataset in ascending order of their UTF-8 bytes and refuses what cannot be a file tree.
+    """Accepts the ascending paths (UTF-8 bytes) of one dataset; refuses what is no file tree.
 
     Keeps only those earlier paths that are a textual prefix of the latest one: in byte order
-        nothing else can still
-    turn out to be both a file and a folder.
+    nothing else can still turn out to be both a file and a folder.
     """
 
     def __init__(self) -> None:

@@ -1,11 +1,9 @@
 """The isolation check: its plan, the rules, and the verdict.
 
 An attempt that fails proves nothing by itself: in a pod without any network every forbidden address
-    is silent, and with wrong keys every
-request is denied. So each group of attempts has controls that must work, and without a working
-control its silence is
-`Unknown`, never `Passed`. What worked although it is forbidden is `Failed`, whatever the controls
-say.
+is silent, and with wrong keys every request is denied. So each group of attempts has controls that
+must work, and without a working control its silence is `Unknown`, never `Passed`. What worked
+although it is forbidden is `Failed`, whatever the controls say.
 """
 
 from __future__ import annotations
@@ -76,7 +74,10 @@ EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.UNKNOWN: 4}
 
 
 class Group(StrEnum):
-    """Attempts that share their controls; files and the process need none: the kernel itself answers."""
+    """Attempts that share their controls.
+
+    Files and the process need none: the kernel itself answers.
+    """
 
     NETWORK = "network"
     S3 = "s3"
@@ -253,14 +254,17 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """`Failed` when anything failed; else `Unknown` when anything is, or nothing was tried; else `Passed`."""
+        """`Failed` if anything failed; else `Unknown` if anything is or none ran; else `Passed`."""
         found = {entry.outcome for entry in self.entries}
         if Outcome.FAILED in found:
             return Outcome.FAILED
         return Outcome.UNKNOWN if Outcome.UNKNOWN in found or not found else Outcome.PASSED
 
     def message(self) -> bytes:
-        """Return one line of JSON in at most 4,096 bytes: what failed first; what does not fit loses its words, then its line."""
+        """Return one line of JSON in at most 4,096 bytes, what failed first.
+
+        What does not fit loses its words, then its line.
+        """
         ranked = sorted(self.entries, key=lambda entry: _RANK[entry.outcome])
         for limit, brief in ((_MAX_DETAIL, _MAX_DETAIL), (_MAX_DETAIL, 0), (40, 0)):
             shown = [

@@ -1,4 +1,4 @@
-"""The two identities of a dataset, computed from its entries as a stream with memory that does not grow.
+"""The two identities of a dataset, computed from its entries as a stream in constant memory.
 
 The *content root* answers "are these the same data?": it binds each path, size and SHA-256, and
 nothing about where the bytes lie, so a mirror in another bucket has the same one. The *pin root*
@@ -6,12 +6,12 @@ answers "are these exactly those object versions?": it binds bucket, key, versio
 of the digest too.
 
 Both are Merkle trees in the manner of RFC 6962: leaves, nodes, shards and roots are hashed under
-    tags of their own, every
-text is length-prefixed, and counts are bound at the top, so that no two different datasets share a
-preimage. Shards end where the content says so (a leaf whose hash ends in eleven zero bits), and
-nowhere else: a lower or upper bound on their size would let one insertion move the cuts of many
-shards that follow; without bounds it touches at most two. docs/reference/manifest.md is precise
-enough to compute them in another language; golden vectors hold it.
+tags of their own, every text is length-prefixed, and counts are bound at the top, so that no two
+different datasets share a preimage. Shards end where the content says so (a leaf whose hash ends in
+eleven zero bits), and nowhere else: a lower or upper bound on their size would let one insertion
+move the cuts of many shards that follow; without bounds it touches at most two.
+docs/reference/manifest.md is precise enough to compute them in another language; golden vectors
+hold it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ class Roots:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A run of consecutive entries with roots of its own: where a difference is, without comparing every entry."""
+    """A run of consecutive entries with roots of its own.
+
+    It tells where a difference is without comparing every entry.
+    """
 
     index: int
     first_path: str
@@ -71,7 +74,7 @@ class Shard:
 
 
 class RootBuilder:
-    """Takes the entries of a dataset in the order of their paths' UTF-8 bytes and computes both roots.
+    """Computes both roots from a dataset's entries in the order of their paths' UTF-8 bytes.
 
     The order is the caller's duty (`PathOrder` checks it). Holds one hash per level of each tree.
 
@@ -136,7 +139,7 @@ def content_leaf(entry: Entry) -> bytes:
 
 
 def pin_leaf(entry: Entry) -> bytes:
-    """Return the hash that binds what the content leaf binds, and bucket, key, version and source of the digest."""
+    """Return the hash of an entry's content leaf, bucket, key, version and source of the digest."""
     return _hash(
         _LEAF,
         _prefixed(_PIN),
@@ -151,7 +154,10 @@ def pin_leaf(entry: Entry) -> bytes:
 
 
 class _Tree:
-    """A binary Merkle tree fed from the left; keeps the roots of its complete subtrees only (RFC 6962, section 2.1)."""
+    """A binary Merkle tree (RFC 6962, section 2.1) fed from the left.
+
+    It keeps the roots of its complete subtrees only.
+    """
 
     def __init__(self) -> None:
         self.size = 0

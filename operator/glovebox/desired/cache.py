@@ -1,4 +1,6 @@
-"""The cache of a pin: one claim in the operator's namespace, filled once by a Job there, and never written again.
+"""The cache of a pin: one claim in the operator's namespace, filled once by a Job there.
+
+It is never written again.
 
 The Job runs the fetcher with a plan of one dataset; its credentials lie in a Secret that nobody
 else mounts and that goes when the volume is full. Only a Job that completed makes a cache that is
@@ -6,7 +8,7 @@ served: the fetcher proves every byte before it ends well, and takes up what a k
 plan and Secret are owned by the claim, so that nothing of it outlives the volume.
 
 Caches belong to a team: another team's pin of the same digest fills one of its own (see
-    `names.cache`).
+`names.cache`).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     """Return the ConfigMap; nothing where there is nothing to deliver, or nobody to do it.
 
     A feature set whose pin is gone cannot be written down any more: then there is no plan either,
-        and one that stands is left.
+    and one that stands is left.
     """
     wanted = sorted(inputs.inputs, key=lambda item: item.name)
     fetched, mounted = inputs.fetched, inputs.mounted

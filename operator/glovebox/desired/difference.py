@@ -1,21 +1,19 @@
-"""What differs between an intent and the live object, field by field, and a fingerprint of the same content.
+"""What differs between an intent and the live object, and a fingerprint of the same content.
 
 Managed objects are owned whole: a key that somebody added is a difference as much as a value that
-    somebody changed.
-Not compared is only what is no content of ours:
+somebody changed. Not compared is only what is no content of ours:
 
 - what the API server sets: `status` and all of `metadata` but name, namespace, labels, annotations,
-  ownerReferences
-  and finalizers; of a Namespace also `spec.finalizers` and the label `kubernetes.io/metadata.name`;
+  ownerReferences and finalizers; of a Namespace also `spec.finalizers` and the label
+  `kubernetes.io/metadata.name`;
 - foreign annotations (tools leave their notes there; nothing we rely on reads them);
 - foreign finalizers of a Namespace: other controllers clean up behind a namespace, and removing
-  their claim would
-  break them. On any other object a foreign finalizer is a difference, because it can hold up our
-  deletion;
+  their claim would break them. On any other object a foreign finalizer is a difference, because it
+  can hold up our deletion;
 - `apiVersion` and `kind`, which are the address of an object and missing from items of a list.
 
 Intents carry no defaults to guess: they are written as the API server stores them, so plain
-    equality is enough.
+equality is enough.
 """
 
 from __future__ import annotations
@@ -88,7 +86,7 @@ class FieldChange:
 
 
 def difference(intent: Mapping[str, Any], live: Mapping[str, Any]) -> list[FieldChange]:
-    """Return every field in which the live object is not what was declared; empty when nothing is to be done."""
+    """Return every field in which the live object is not as declared; empty when none is."""
     changes: list[FieldChange] = []
     _compare("", content(intent), content(live), changes)
     if intent.get("kind") == "Secret":
@@ -97,14 +95,14 @@ def difference(intent: Mapping[str, Any], live: Mapping[str, Any]) -> list[Field
 
 
 def fingerprint(obj: Mapping[str, Any]) -> bytes:
-    """Return 16 bytes over exactly what `difference` compares: equal if and only if there is no difference."""
+    """Return 16 bytes over what `difference` compares: equal exactly when nothing differs."""
     return blake2b(
         orjson.dumps(content(obj), option=orjson.OPT_SORT_KEYS), digest_size=_FINGERPRINT_BYTES
     ).digest()
 
 
 def content(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of an object that is owned: what is compared, and what a fingerprint covers."""
+    """Return the part of an object that is owned: what is compared and fingerprinted."""
     metadata = obj.get("metadata") or {}
     # Of what is managed only Namespaces have no namespace; items of a list do not say their kind.
     is_namespace = not metadata.get("namespace")

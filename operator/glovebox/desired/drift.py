@@ -1,4 +1,4 @@
-"""What was found and done about one managed object: values that travel from `apply/` to `status/`."""
+"""What was found and done about one managed object: values from `apply/` to `status/`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Drift:
     manager: str = ""
 
     def describe(self) -> str:
-        """Return the drift in words: without the moment, because each new text is a status write."""
+        """Return the drift in words, without its time: each new text is a status write."""
         where = f"{self.key.kind} `{self.key.name}`"
         by = f" by {self.manager.partition(' at ')[0]}" if self.manager else ""
         match self.change:

@@ -1,7 +1,7 @@
-"""Datasets that are volumes of their own: a cluster-wide PersistentVolume for each, bound beforehand to one claim, or an OCI image.
+"""Datasets that are volumes of their own: a PersistentVolume bound to one claim, or an OCI image.
 
-    Cache   a copy of the source of the volume that was filled once (`cache.py`), whatever plugin made it
-    CSI     a driver of the profile's, with bucket and prefix of the pin put into its attributes and mount options
+    Cache   the source of the volume that was filled once (`cache.py`), of whatever plugin
+    CSI     a driver of the profile's; its attributes and options name the pin's bucket and prefix
     Image   the image that the pin names, by digest; no object of ours
 
 A volume says read-only wherever it can: in its access mode, in its source where the plugin knows
@@ -53,7 +53,10 @@ class InputVolume:
 
 
 def input_volumes(inputs: ExperimentInputs) -> tuple[InputVolume, ...]:
-    """Return the volumes and claims of the datasets that are mounted; none for images, which pods name themselves."""
+    """Return the volumes and claims of mounted datasets.
+
+    Images have none: pods name them themselves.
+    """
     if inputs.delivery_mode == "Image":
         return ()
     return tuple(_input_volume(inputs, item) for item in inputs.mounted)
@@ -75,8 +78,8 @@ def with_source(volume: KubernetesObject, filled: Mapping[str, Any]) -> Kubernet
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE,
             f"the cache's volume is not one of {', '.join(_PLUGINS)} with a file system, so it"
-            " cannot be given to experiments: name another StorageClass in `spec.delivery.cache` of the"
-            " IsolationProfile",
+            " cannot be given to experiments: name another StorageClass in `spec.delivery.cache` of"
+            " the IsolationProfile",
         )
     source = dict(filled[plugin]) | ({"readOnly": True} if _PLUGINS[plugin] else {})
     kept = {field: filled[field] for field in _KEPT if field in filled}
@@ -149,7 +152,7 @@ def _input_volume(inputs: ExperimentInputs, item: ResolvedInput) -> InputVolume:
 
 
 def _driver(inputs: ExperimentInputs, item: ResolvedInput, handle: str) -> dict[str, Any]:
-    """Return source and options of a driver's volume; nothing when the profile has no driver any more."""
+    """Return source and options of a driver's volume; nothing when the profile has no driver."""
     settings = inputs.profile.spec.delivery.csi
     if settings is None:
         return {}

@@ -68,7 +68,10 @@ class PodRoute:
 
 @dataclass(frozen=True, slots=True)
 class StoreRoute:
-    """What a NetworkPolicy must open towards the object store: one TCP port on networks, on pods, or on both."""
+    """What a NetworkPolicy must open towards the object store.
+
+    It is one TCP port on networks, on pods, or on both.
+    """
 
     port: int
     cidrs: tuple[str, ...] = ()
@@ -118,7 +121,10 @@ class ExperimentInputs:
 
     @property
     def fetched(self) -> tuple[ResolvedInput, ...]:
-        """What is written into the run's own volume: features, and datasets unless they are mounted; by name."""
+        """What is written into the run's own volume, by name.
+
+        Features, and datasets unless they are mounted.
+        """
         return tuple(
             sorted(
                 (item for item in self.inputs if item not in self.mounted),

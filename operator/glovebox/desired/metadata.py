@@ -11,7 +11,7 @@ KubernetesObject: TypeAlias = dict[str, Any]
 
 
 def owned_labels(inputs: ExperimentInputs) -> dict[str, str]:
-    """Return the labels of every managed object. They say whose it is; no label of a user is ever copied."""
+    """Return the labels of every managed object: whose it is; no user's label is ever copied."""
     experiment = inputs.experiment.metadata
     return {
         names.LABEL_MANAGED_BY: names.MANAGED_BY,

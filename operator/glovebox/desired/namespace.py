@@ -1,4 +1,4 @@
-"""Namespace: the experiment's own, with Pod Security labels and ownership in its very first request.
+"""Namespace: the experiment's own, with Pod Security labels and ownership in its first request.
 
 The Pod Security version is pinned: a newer cluster may know stricter rules, and those must not
 change under a running experiment. An older cluster, which does not know this version yet, uses its
@@ -18,7 +18,10 @@ _POD_SECURITY_MODES: Final = ("enforce", "audit", "warn")
 
 
 def namespace(inputs: ExperimentInputs) -> KubernetesObject:
-    """Return the Namespace. Its state label is what the API server's guards read, whether the operator runs or not."""
+    """Return the Namespace.
+
+    Its state label is what the API server's guards read, whether the operator runs or not.
+    """
     experiment = inputs.experiment
     labels = owned_labels(inputs) | _pod_security(inputs.profile.spec.pod_security)
     labels[names.LABEL_PROFILE] = names.label_value(experiment.spec.profile)

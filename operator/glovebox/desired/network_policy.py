@@ -1,10 +1,10 @@
 """NetworkPolicies: closed in both directions, then exactly the routes that an experiment needs.
 
 Policies are additive, so the first denies everything and each other opens one thing: the cluster's
-DNS, the object store's S3 port, the experiment's own pods, and the declared routes. Link-local addresses, where
-clouds hand out the node's credentials, are cut out of every network that is opened; a network
-inside them never gets here (`refusals.py`). A cluster whose network plugin does not enforce
-NetworkPolicies gains nothing from these objects.
+DNS, the object store's S3 port, the experiment's own pods, and the declared routes. Link-local
+addresses, where clouds hand out the node's credentials, are cut out of every network that is
+opened; a network inside them never gets here (`refusals.py`). A cluster whose network plugin does
+not enforce NetworkPolicies gains nothing from these objects.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMESPACE_NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
-    """Return the policies of an experiment. The one for routes exists only when routes are declared.
+    """Return the policies of an experiment; the one for routes only when routes are declared.
 
     Raises:
         Refused: `StoreAddressUnknown`, as `store_route`.
@@ -85,7 +85,7 @@ def _store_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:
 
 
 def store_route(store: ObjectStore) -> StoreRoute:
-    """Return what must be opened towards the store: what its `spec.network` says, else the address in its endpoint.
+    """Return what to open towards the store: its `spec.network`, else its endpoint's address.
 
     Raises:
         Refused: `StoreAddressUnknown`, when the endpoint is a host name and `spec.network` names no

@@ -1,7 +1,8 @@
-"""Plan: which objects an experiment gets, in the order in which they may be written. The table of contents of this room.
+"""Plan: which objects an experiment gets, in the order in which they may be written.
 
-First the namespace, with its Pod Security labels in the same request; then the isolation objects, in
-any order and at once; last the access, so that nobody can start a pod before all of them are there.
+First the namespace, with its Pod Security labels in the same request; then the isolation objects,
+in any order and at once; last the access, so that nobody can start a pod before all of them are
+there.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Plan:
 
 
 def desired_objects(inputs: ExperimentInputs) -> Plan:
-    """Return everything that must exist for an experiment; equal inputs give equal objects, to the byte.
+    """Return all that must exist for an experiment; equal inputs give equal objects, to the byte.
 
     Raises:
         Refused: `StoreAddressUnknown`; `refusals.check` finds it, and all else, before.

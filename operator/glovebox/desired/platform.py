@@ -1,7 +1,8 @@
-"""What the platform gave to an experiment, bound once: the profile as it takes effect, and the stores.
+"""What the platform gave to an experiment, bound once: the effective profile, and the stores.
 
-An Experiment is rendered from this and from nothing else, before it is bound and ever after. Editing
-or deleting a profile or a store later changes no bound experiment; `changes` says what differs.
+An Experiment is rendered from this and from nothing else, before it is bound and ever after.
+Editing or deleting a profile or a store later changes no bound experiment; `changes` says what
+differs.
 
 Two parts of it are told apart. What makes the experiment what it is (quota, limits, Pod Security,
 DNS, access, retention, deadline, where the stores are) is part of the digest. How it is operated
@@ -68,7 +69,8 @@ def read_platform(text: str) -> Platform:
     """Return recorded settings; a thousand experiments under one profile are parsed once.
 
     Raises:
-        pydantic.ValidationError, ValueError, KeyError: The text was not written by `render_platform`.
+        pydantic.ValidationError, ValueError, KeyError: The text was not written by
+            `render_platform`.
     """
     recorded = orjson.loads(text)
     stores = {

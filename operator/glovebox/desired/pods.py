@@ -1,4 +1,4 @@
-"""What the pods that fetch, check, run and probe have in common: users, folders, frame, and what ends a Job at once."""
+"""What pods that fetch, check, run and probe share: users, folders, frame, a Job's end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DATASETS_FOLDER: Final = "/datasets"
 
 
 def container_security(user: int) -> dict[str, Any]:
-    """Return the security context of a container: nothing that Pod Security `restricted` forbids, and a read-only root."""
+    """Return a container's security context: Pod Security `restricted`, and a read-only root."""
     return {
         "runAsUser": user,
         "runAsGroup": user,

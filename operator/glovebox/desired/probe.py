@@ -136,7 +136,10 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
 
 
 def _far_away(inputs: ExperimentInputs) -> tuple[Connection, ...]:
-    """Return the first well-known address that nothing of this experiment opens: what is declared is no breach."""
+    """Return the first well-known address that nothing of this experiment opens.
+
+    What is declared is no breach.
+    """
     opened = [canonical_network(route.cidr) for route in inputs.experiment.spec.network.egress]
     for store in (inputs.store, *inputs.input_stores):
         opened += [canonical_network(cidr) for cidr in store_route(store).cidrs]
@@ -147,7 +150,10 @@ def _far_away(inputs: ExperimentInputs) -> tuple[Connection, ...]:
 
 
 def _declared(inputs: ExperimentInputs) -> tuple[Connection, ...]:
-    """Return the declared routes to a single address, which must not be closed; in a whole network nobody knows who answers."""
+    """Return the declared routes to a single address, which must not be closed.
+
+    In a whole network nobody knows who answers.
+    """
     found: dict[str, Connection] = {}
     for route in sorted(inputs.experiment.spec.network.egress, key=lambda route: route.name):
         network = canonical_network(route.cidr)
@@ -182,7 +188,7 @@ def _store_control(endpoint: str) -> tuple[Connection, ...]:
 
 
 def _resources(inputs: ExperimentInputs) -> dict[str, dict[str, str]]:
-    """Return what the probe asks for, within what a container may have here: the LimitRange would refuse more."""
+    """Return what the probe requests, within the LimitRange, which would refuse more."""
     limits = inputs.profile.spec.limits
     most = {"cpu": limits.max_cpu, "memory": limits.max_memory}
 

@@ -50,7 +50,7 @@ def _defects(profile: IsolationProfile) -> Iterator[str]:
 
 
 def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
-    """Find limits that the API server would not take as a LimitRange: request <= default <= maximum."""
+    """Find limits that no LimitRange may have: it needs request <= default <= maximum."""
     limits = profile.spec.limits
     for resource, request, default, maximum in (
         ("Cpu", limits.default_request_cpu, limits.default_cpu, limits.max_cpu),

@@ -1,4 +1,4 @@
-"""Kubernetes quantities ("1500m", "4Gi", "1e3"): parse, compare, and write them as the API server does.
+"""Kubernetes quantities ("1500m", "4Gi", "1e3"), written as the API server writes them.
 
 An intent that spells a quantity otherwise than the API server would look like drift for ever, and
 two spellings of one amount must not give an experiment two digests. `canonical` is a fixed point of
@@ -7,8 +7,7 @@ Amounts are rounded up to a thousandth, as resource lists are. Source: k8s.io/ap
 `pkg/api/resource/quantity.go`, k8s.io/kubernetes `SetDefaults_ResourceList`.
 
 Two things of the API server are refused here on purpose: amounts beyond 63 bits (it stores "1000E"
-    as "1") and bare
-punctuation ("."), which it takes for zero.
+as "1") and bare punctuation ("."), which it takes for zero.
 """
 
 from __future__ import annotations
@@ -73,13 +72,15 @@ def parse(text: str) -> Decimal:
 
 
 def compare(left: str, right: str) -> int:
-    """Return -1, 0 or 1 as the left amount is smaller than, equal to or larger than the right one."""
+    """Return -1, 0 or 1: the left amount is smaller than, equal to or larger than the right."""
     one, other = parse(left), parse(right)
     return (one > other) - (one < other)
 
 
 def canonical(text: str) -> str:
-    """Return the quantity as the API server writes it: "1.5" as "1500m", "4096Mi" as "4Gi", "1.5e3" as "1500".
+    """Return the quantity as the API server writes it.
+
+    "1.5" becomes "1500m", "4096Mi" becomes "4Gi", "1.5e3" becomes "1500".
 
     Raises:
         InvalidInput: As `parse`.
@@ -95,7 +96,7 @@ def canonical(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return the amount that is stored, as a number without suffix: the same text for every spelling of one amount."""
+    """Return the stored amount as a number without suffix: one text for all its spellings."""
     with localcontext(_EXACT):
         value = parse(text).quantize(_MILLI, rounding=ROUND_UP)
         return f"{value.normalize():f}" if value else "0"

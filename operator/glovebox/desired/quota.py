@@ -3,8 +3,8 @@
 Both always exist: a quota on `limits.memory` without a LimitRange refuses every pod that sets no
 limit. The quota always counts the kinds of objects of the multi-tenancy benchmark
 (MTB-PL1-CC-FNS-2), also where the profile does not. What the operator itself keeps in the namespace
-is added on top, so that the number in a spec is the number the tenant gets. A frozen or sealed experiment keeps its quota: the
-guards already admit no pod there.
+is added on top, so that the number in a spec is the number the tenant gets. A frozen or sealed
+experiment keeps its quota: the guards already admit no pod there.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ RESERVED: Final[Mapping[str, int]] = {
 
 
 def effective_quota(experiment: Experiment, profile: IsolationProfile) -> dict[str, str]:
-    """Return what the tenant gets, by resource: the Experiment's word, else the profile's, else the object counts' default."""
+    """Return what the tenant gets, by resource.
+
+    The Experiment's word counts, else the profile's, else the default of the object counts.
+    """
     offered = {entry.resource: entry.default for entry in profile.spec.quota}
     return dict(OBJECT_COUNTS) | offered | dict(experiment.spec.resources.quota)
 
@@ -115,7 +118,10 @@ def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
 
 
 def _claims(inputs: ExperimentInputs) -> Mapping[str, int]:
-    """Return what the claims of mounted datasets need; by size they need next to nothing, see `input_volumes`."""
+    """Return what the claims of mounted datasets need.
+
+    By size they need next to nothing, see `input_volumes`.
+    """
     claims = 2 * len(inputs.mounted) if inputs.delivery_mode != "Image" else 0
     return {
         "persistentvolumeclaims": claims,

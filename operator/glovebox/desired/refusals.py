@@ -77,7 +77,7 @@ def check(
 
 
 def quota_out_of_range(case: _Case) -> None:
-    """Refuse a resource that the profile does not offer, and an amount outside of the profile's range."""
+    """Refuse a resource that the profile does not offer, and an amount outside its range."""
     offered = {entry.resource: entry for entry in case.profile.spec.quota}
     by = f"IsolationProfile {case.profile.name}"
     for resource, amount in sorted(case.experiment.spec.resources.quota.items()):
@@ -131,7 +131,7 @@ def image_not_pinned(case: _Case) -> None:
 
 
 def image_not_approved(case: _Case) -> None:
-    """Refuse an image from a repository that the profile does not name, or whose approval has ended."""
+    """Refuse an image whose repository the profile does not name, or whose approval ended."""
     approvals = case.profile.spec.images
     by = f"IsolationProfile {case.profile.name}"
     for image in case.experiment.spec.images:

@@ -1,9 +1,8 @@
-"""The body with which a drifted object is put right: the intent, and what is tolerated of the live object.
+"""The body that repairs a drifted object: the intent, and what is tolerated of the live object.
 
 Replacing takes away all that is not declared, also fields that another manager's forced apply took
-over. What
-`difference` tolerates would be taken away as well, although nothing was wrong with it; so it is
-carried over.
+over. What `difference` tolerates would be taken away as well, although nothing was wrong with it;
+so it is carried over.
 """
 
 from __future__ import annotations
@@ -16,7 +15,10 @@ from glovebox.desired.metadata import KubernetesObject
 
 
 def replacement(intent: Mapping[str, Any], live: Mapping[str, Any]) -> KubernetesObject:
-    """Return the body of a PUT, which fails with a conflict when the object is another or newer than the one that was read."""
+    """Return the body of a PUT.
+
+    It fails with a conflict when the object is another, or newer, than the one that was read.
+    """
     old = live["metadata"]
     metadata = {**intent["metadata"], "uid": old["uid"], "resourceVersion": old["resourceVersion"]}
     foreign = {

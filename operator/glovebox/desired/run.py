@@ -1,4 +1,4 @@
-"""The run: one Job from `spec.run`, with everything mounted that the snapshot names and nothing else.
+"""The run: one Job from `spec.run`, with all that the snapshot names mounted, and nothing else.
 
 The pod has two steps. The fetcher, in the Glovebox image, fills the volume of inputs and is the
 only container that holds a credential for them; then the team's image runs, with that volume
@@ -10,7 +10,7 @@ Where datasets are volumes of their own (`input_volumes.py`) the fetcher compare
 pins instead, holds no credential for them, and mounts them read-only like everybody.
 
 A fetcher that finds other bytes than the pinned ones ends with an exit code that fails the Job at
-    once: a retry would find the same.
+once: a retry would find the same.
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
 
 
 def mounts(inputs: ExperimentInputs) -> list[dict[str, Any]]:
-    """Return what a run sees: the inputs, read-only down to the last submount, its snapshot, its credentials, and /tmp."""
+    """Return what a run sees: inputs, snapshot, credentials and /tmp.
+
+    The inputs are read-only down to the last submount.
+    """
     entries: list[dict[str, Any]] = [
         {"name": "snapshot", "mountPath": SNAPSHOT_FOLDER, "readOnly": True},
         {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},

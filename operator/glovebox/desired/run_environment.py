@@ -1,4 +1,4 @@
-"""The environment of a run: where things are, and its seeds, parameters and threads, all from the snapshot.
+"""The environment of a run, from the snapshot: folders, seeds, parameters and threads.
 
 Names are `GLOVEBOX_SEED_<NAME>` and `GLOVEBOX_PARAM_<NAME>`, in upper snake case (`learningRate`
 becomes `LEARNING_RATE`). The whole truth is the snapshot itself, at `$GLOVEBOX_SNAPSHOT`; the
@@ -61,7 +61,7 @@ def declared_variables(config: Config) -> dict[str, str]:
 
 
 def colliding_names(config: Config) -> list[str]:
-    """Return the seeds and parameters whose variables would have one name, so that one would hide the other."""
+    """Return the seeds and parameters that share a variable, so that one would hide the other."""
     for group in (config.seeds, config.parameters):
         counted = Counter(upper_snake(name) for name in group)
         collisions = [name for name in group if counted[upper_snake(name)] > 1]
@@ -71,6 +71,9 @@ def colliding_names(config: Config) -> list[str]:
 
 
 def upper_snake(name: str) -> str:
-    """Return a name as part of a variable's: `learningRate` and `learning-rate` both become `LEARNING_RATE`."""
+    """Return a name as part of a variable's.
+
+    `learningRate` and `learning-rate` both become `LEARNING_RATE`.
+    """
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return re.sub(r"[^A-Za-z0-9]+", "_", parted).strip("_").upper()

@@ -3,11 +3,13 @@
 The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and
 under whatever name. It covers the content of the inputs and their roles, images, configuration,
 routes, declared resources, the run, the artifacts' store and retention, and what the platform gave:
-the profile as it takes effect and where the stores are (`platform.identity`). It does not cover who,
-why and for how long (name, team, UID, purpose, life cycle), nor how the experiment is operated.
+the profile as it takes effect and where the stores are (`platform.identity`). It does not cover
+who, why and for how long (name, team, UID, purpose, life cycle), nor how the experiment is
+operated.
 
-Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is `digest`.
-Fields that are not set are left out, so that a field added later changes no digest of before.
+Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is
+`digest`. Fields that are not set are left out, so that a field added later changes no digest of
+before.
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ def dependencies(
 ) -> dict[str, Any]:
     """Return what the digest covers, in plain JSON values.
 
-    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and networks
-    in any spelling.
+    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and
+    networks in any spelling.
 
     Args:
         experiment: The Experiment.
@@ -77,7 +79,10 @@ def dependencies(
 
 
 def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
-    """Return the ConfigMap. It is immutable: the API server refuses a change of its data, whoever asks."""
+    """Return the ConfigMap.
+
+    It is immutable: the API server refuses a change of its data, whoever asks.
+    """
     stores = {store.name: store for store in (inputs.store, *inputs.input_stores)}
     covered = dependencies(
         inputs.experiment,

@@ -78,7 +78,10 @@ def _entries(live: Mapping[str, Any]) -> Iterator[tuple[Writer, Mapping[str, Any
 
 
 def _last_stranger(live: Mapping[str, Any]) -> Writer | None:
-    """Return the latest writer that is not the operator and not earlier than it. Controllers that write status do not count."""
+    """Return the latest writer that is not the operator and not earlier than it.
+
+    Controllers that write status do not count.
+    """
     writers = [writer for writer, _ in _entries(live) if not writer.subresource]
     own = max(
         (writer.time or "" for writer in writers if writer.manager == names.FIELD_MANAGER),

@@ -1,4 +1,4 @@
-"""Runs long work on data beside the reconciles: bounded, fair between tenants, cancellable, retried, with progress.
+"""Runs long work on data beside the reconciles: bounded, fair, cancellable, retried.
 
 A reconcile asks for a task with `ensure` and gets the state as it is now; it never waits. The owner
 is woken when the task ends, when a failed one may be tried again, and now and then while it
@@ -190,7 +190,7 @@ class TaskRunner:
         self._drop(task for task in self._tasks.values() if task.key.uid == uid)
 
     def forget_owner(self, owner: Hashable) -> None:
-        """Cancel and drop all tasks of an owner, by its reconcile key: for an owner that is gone already."""
+        """Cancel and drop all tasks of an owner that is gone already, by its reconcile key."""
         self._drop(self._of_owner(owner))
 
     def counts(self) -> dict[tuple[str, TaskPhase], int]:
@@ -241,7 +241,10 @@ class TaskRunner:
                 self._start(task)
 
     def _next(self, work_class: str) -> _Task | None:
-        """Return whose turn it is in a class: a task of the tenant who holds the fewest places, the longest waiting among equals."""
+        """Return whose turn it is in a class.
+
+        The tenant with the fewest running tasks comes first, then the task that waits longest.
+        """
         limit = max(1, self._limits.get(work_class, self._default_limit))
         busy, waiting = self._busy[work_class], self._waiting[work_class]
         if sum(busy.values()) >= limit:
@@ -318,7 +321,10 @@ class TaskRunner:
         self._tell(task)
 
     def _ripen(self, task: _Task) -> None:
-        """Let `ensure` start a failed task again. Said by the timer alone: clocks and timers round differently."""
+        """Let `ensure` start a failed task again.
+
+        The timer alone says so: clocks and timers round differently.
+        """
         task.retry = None
         self._tell(task)
 

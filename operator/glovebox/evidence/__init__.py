@@ -1,1 +1,4 @@
-"""The evidence of an experiment: the list of its artifacts, the signed statement over it, and the verification of both. Pure."""
+"""The evidence of an experiment: artifacts' list, signed statement, verification of both.
+
+All of it is pure.
+"""

@@ -1,4 +1,6 @@
-"""The list of artifacts: every object version below an experiment's prefix, delete markers included, as canonical JSON Lines.
+"""The list of artifacts: every object version below an experiment's prefix.
+
+It includes delete markers, and is written as canonical JSON Lines.
 
 The first line names the format, the last one counts; a list that was cut short, extended or edited
 is refused, and its digest is the SHA-256 of all of its bytes. Lines stand in the order of key and
@@ -57,7 +59,7 @@ class Artifact(BaseModel):
 
 
 class ArtifactListWriter:
-    """Writes a list line by line, in memory that does not grow; the artifacts come in the order of the list.
+    """Writes a list line by line, in constant memory; artifacts come in the order of the list.
 
     Args:
         write: Takes the bytes as they come.
@@ -103,7 +105,7 @@ def encode_artifacts(prefix: str, artifacts: Iterable[Artifact]) -> bytes:
 
 
 def read_artifact_list(lines: Iterable[bytes]) -> Iterator[Artifact]:
-    """Yield the artifacts of a list, whole lines in; the list is proven only when the iterator ends.
+    """Yield the artifacts of a list, in whole lines; it is proven only when the iterator ends.
 
     Raises:
         InvalidInput: It is no such list, was cut short, or its counts or its order are not as they

@@ -1,9 +1,8 @@
 """DSSE: a signature over a payload and its type, so that neither can be taken for something else.
 
 The format is DSSE v1 (secure-systems-lab/dsse), as in-toto uses it; the signature is Ed25519. It is
-thirty lines over
-`cryptography`, which we need anyway: the libraries that do the same bring a metadata system of
-their own with them.
+thirty lines over `cryptography`, which we need anyway: the libraries that do the same bring a
+metadata system of their own with them.
 """
 
 from __future__ import annotations
@@ -41,7 +40,10 @@ class KeyPair:
 
 
 def new_key_pair() -> KeyPair:
-    """Make a new pair. The one place in this room that needs randomness: whoever seals calls it once in a cluster's life."""
+    """Create a new key pair.
+
+    The one place in this package that needs randomness: called once in the life of a cluster.
+    """
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return KeyPair(

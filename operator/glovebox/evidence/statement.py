@@ -1,4 +1,6 @@
-"""The statement: which artifacts came of which inputs, images and settings. An in-toto Statement v1 with a SLSA provenance v1 predicate.
+"""The statement: which artifacts came of which inputs, images and settings.
+
+An in-toto Statement v1 with a SLSA provenance v1 predicate.
 
 Its subjects are the artifacts as a reader without versions sees them, by name, and the list of all
 versions, by URI: whatever name a run gives to an object, it can never stand for the list. A run
@@ -36,7 +38,10 @@ FINDING: Final = "finding"
 
 @dataclass(frozen=True, slots=True)
 class SealedInput:
-    """An input as it is told: name, kind, digest of its content, and where its exact versions are listed (empty for features)."""
+    """An input as the statement names it: name, kind, digest, and where its versions are listed.
+
+    The last is empty for features.
+    """
 
     name: str
     kind: str
@@ -137,7 +142,10 @@ def statement(
 
 
 def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
-    """Return the artifacts that a reader without versions sees, named by their path below the prefix; none when there are more than `SUBJECTS_MAX`."""
+    """Return the artifacts that a reader without versions sees, by path below the prefix.
+
+    There are none when they are more than `SUBJECTS_MAX`.
+    """
     named: list[tuple[str, str]] = []
     for artifact in artifacts:
         if artifact.is_latest and artifact.sha256:

@@ -1,4 +1,6 @@
-"""Verifies a seal without the cluster: the signature, and that statement, list, snapshot and bytes say the same.
+"""Verifies a seal without the cluster: its signature, and that all its parts say the same.
+
+The parts are statement, list, snapshot and bytes.
 
 It answers with findings, each with what differs and where; no findings means that everything that
 was looked at holds. What was not looked at (bytes that are not in the bundle) is counted, never
@@ -86,7 +88,7 @@ def verify_evidence(
 
 
 def stated_list_digest(envelope: bytes) -> str:
-    """Return the digest of the list that a statement speaks of, believing nothing: it only says where to look.
+    """Return the digest of the list that a statement names; unverified: only where to look.
 
     Raises:
         InvalidInput: The envelope cannot be read.
@@ -117,7 +119,10 @@ def check_bytes(report: Report, artifact: Artifact, sha256: str, size: int) -> N
 
 
 def check_versions(report: Report, found: Iterable[Artifact]) -> None:
-    """Compare what a store holds now with the list: a version that is gone, one that came later, a lock that ends earlier."""
+    """Compare what a store holds now with the list.
+
+    Reported are a version that is gone, one that came later, and a lock that ends earlier.
+    """
     now = {(artifact.key, artifact.version_id): artifact for artifact in found}
     sealed = {(artifact.key, artifact.version_id): artifact for artifact in report.artifacts}
     for identity, artifact in sealed.items():

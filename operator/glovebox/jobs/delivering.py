@@ -1,4 +1,4 @@
-"""One input after the other, from its plan to its files: manifest first, then bytes, then a look at what lies there.
+"""Delivers one input after the other: its manifest first, then bytes, then a check of the files.
 
 A manifest is proven (digest, both roots, counts) before the first of its files is fetched, and kept
 in a nameless file meanwhile, so that neither a million entries nor their order take memory.
@@ -66,7 +66,9 @@ class Delivery:
 
 
 def deliver(plan: DeliveryPlan, delivery: Delivery) -> Iterator[Delivered]:
-    """Yield each input once its files are in place. The proofs are written by whoever has seen all of them. Blocks.
+    """Yield each input once its files are in place. Blocks.
+
+    The proofs are written by whoever has seen all of them.
 
     Raises:
         DeliveryError: With the input and the file.

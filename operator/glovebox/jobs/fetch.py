@@ -1,4 +1,6 @@
-"""Delivers the pinned inputs of one run into its volume: `python -m glovebox.jobs.fetch`, the init container of the run's pod.
+"""Delivers the pinned inputs of a run into its volume: `python -m glovebox.jobs.fetch`.
+
+It is the init container of the run's pod.
 
 Datasets that come as volumes of their own are not fetched but compared with their pins, byte by
 byte, before anybody else sees them. The Job that fills a cache runs the same program.

@@ -1,4 +1,4 @@
-"""Compares a mounted dataset with its pin: every name, size and SHA-256, by the content root that they make together.
+"""Compares a mounted dataset with its pin, by the content root over names, sizes and SHA-256.
 
 No manifest and no credential is needed for that, so it holds for a cache, a driver's view of a
 bucket and an image alike, and for whatever wrote into them behind our back. The volume is only
@@ -94,21 +94,23 @@ def _compare(dataset: MountedDataset, top: Path, parallel: int, stop: Stop) -> N
     if found != dataset.digest:
         raise InvalidInput(
             reasons.DIGEST_MISMATCH,
-            f"the mounted files have the content root {found}, but {dataset.digest} is pinned: a name"
-            " or a byte differs from the pin; nothing of it may be used until the volume holds the"
-            " pinned bytes again",
+            f"the mounted files have the content root {found}, but {dataset.digest} is pinned:"
+            " a name or a byte differs from the pin; nothing of it may be used until the volume"
+            " holds the pinned bytes again",
         )
 
 
 def _hashed_in_order(top: Path, parallel: int, stop: Stop) -> Iterator[tuple[str, str, int]]:
-    """Yield path, SHA-256 and size of every file in the order of the paths' bytes, with some of them hashed at once."""
+    """Yield path, SHA-256 and size of every file, in the order of the paths' bytes.
+
+    Some of them are hashed at once.
+    """
     with ThreadPoolExecutor(parallel) as pool:
         running: deque[tuple[str, Future[tuple[str, int]]]] = deque()
         try:
             for path in _files(os.fsencode(top), b""):
-                running.append(
-                    (_text(path), pool.submit(_hash, os.path.join(os.fsencode(top), path), stop))  # noqa: PTH118
-                )
+                file = os.path.join(os.fsencode(top), path)  # noqa: PTH118 - bytes
+                running.append((_text(path), pool.submit(_hash, file, stop)))
                 if len(running) >= _WINDOW:
                     done, future = running.popleft()
                     yield (done, *future.result())
@@ -120,7 +122,10 @@ def _hashed_in_order(top: Path, parallel: int, stop: Stop) -> Iterator[tuple[str
 
 
 def _files(top: bytes, folder: bytes) -> Iterator[bytes]:
-    """Yield the files below a folder in the order of their whole paths' bytes: a folder sorts as its name and a slash."""
+    """Yield the files below a folder, ordered by the bytes of their whole paths.
+
+    A folder sorts as its name and a slash.
+    """
     with os.scandir(os.path.join(top, folder)) as found:  # noqa: PTH118 - bytes
         entries = sorted(
             (entry.name + b"/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)
@@ -160,7 +165,8 @@ def _text(path: bytes) -> str:
 def _wrong(dataset: MountedDataset, found: str) -> InvalidInput:
     return InvalidInput(
         reasons.SIZE_MISMATCH,
-        f"the volume has {found}, but {dataset.objects} files with {dataset.bytes} bytes are pinned",
+        f"the volume has {found}, but {dataset.objects} files with {dataset.bytes} bytes are"
+        " pinned",
     )
 
 

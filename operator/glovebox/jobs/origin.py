@@ -1,4 +1,4 @@
-"""A store as the fetcher sees it: with credentials in a file that is replaced in place while we read.
+"""A store as the fetcher sees it, with credentials in a file that is replaced while we read.
 
 The file is an AWS shared credentials file with the profile `default`. It is read again when the
 store refuses what we sent, and only then: a refusal with credentials that are newer than the
@@ -54,7 +54,7 @@ class Origin:
             return self._store
 
     def ask(self, work: Callable[[Store], T]) -> T:
-        """Do some work with the store; once more when it was refused and newer credentials lie there by now."""
+        """Do some work with the store; once more when refused and newer credentials are there."""
         used = self.store
         try:
             return work(used)

@@ -42,7 +42,7 @@ class Patience:
         self._last = self._clock()
 
     def attempt(self, work: Callable[[], T]) -> T:
-        """Do some work, again after a growing delay while it is `Unavailable`, until nothing arrived for too long.
+        """Do some work, with backoff while `Unavailable`, until nothing arrived for too long.
 
         Raises:
             Unavailable: The last one.

@@ -1,8 +1,9 @@
-"""Attempts to change what a pod must not be able to change: mounts of inputs, and its own rights. Nothing is harmed where they work.
+"""Attempts to change what a pod must not be able to change: input mounts, and its own rights.
+
+Nothing is harmed where they work.
 
 A write has to fail with EROFS: the mount itself refuses it, for every user and whatever the modes
-    of the files say. EACCES or EPERM
-only say that this user may not; the next one might.
+of the files say. EACCES or EPERM only say that this user may not; the next one might.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ _FILTERED: Final = "2"
 
 
 def probe_mount(path: str) -> Iterator[Observation]:
-    """Try to write in a mount, and in every mount below it: a read-only mount does not reach into those unless it is recursive."""
+    """Try to write in a mount, and in every mount below it.
+
+    A read-only mount does not cover those unless it is recursive.
+    """
     if not Path(path).is_dir():
         yield Observation(
             f"mount:{path}", Group.FILES, Expected.REFUSED, Seen.UNTRIED, "there is no such folder"

@@ -12,7 +12,10 @@ _DEFAULT: Final = "/dev/termination-log"
 
 
 def write_termination_message(message: bytes) -> None:
-    """Write the message to the container's termination log; outside a container there is none, and nothing is missed."""
+    """Write the message to the container's termination log.
+
+    Outside a container there is none, and nothing is missed.
+    """
     path = Path(os.environ.get(TERMINATION_LOG, _DEFAULT))
     if TERMINATION_LOG not in os.environ and not path.exists():
         return

@@ -1,9 +1,8 @@
-"""One object version on its way to its file: read by version, hashed while it is written, continued where it broke off.
+"""One object version on its way to its file: read by version, hashed while written, resumed.
 
 The bytes are never read back to be hashed, with two exceptions: what an earlier attempt of the pod
-    left, complete or in part,
-is hashed before it counts. Bytes that turn out wrong are asked for once more from the first one on;
-wrong again, they are a fact.
+left, complete or in part, is hashed before it counts. Bytes that turn out wrong are asked for once
+more from the first one on; wrong again, they are a fact.
 """
 
 from __future__ import annotations

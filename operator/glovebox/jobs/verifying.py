@@ -1,4 +1,7 @@
-"""Verifies a seal with what an auditor has: a folder or a store to read, and a public key. Changes nothing, and asks no cluster."""
+"""Verifies a seal with what an auditor has: a folder or a store, and a public key.
+
+It changes nothing, and asks no cluster.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""The volume that inputs are delivered into: where files wait, how they come to their place, and what may lie there in the end.
+"""The volume that inputs are delivered into: where files wait, move to, and what may remain.
 
     <inputs>/<name>/<path>                 a delivered file, 0444, in folders of 0555
     <inputs>/.glovebox/<name>.json         the proof, written last
-    <inputs>/.glovebox/partial/<hash>      bytes on their way; the hash names the exact object version
+    <inputs>/.glovebox/partial/<hash>      bytes on their way; the hash names the object version
 
 Nobody else may write here while we do: what is neither a file nor a folder is refused before
-    anything is written, so that no
-link leads out of the volume. Files are not synced one by one: whatever a later attempt finds is
-hashed again before it counts.
+anything is written, so that no link leads out of the volume. Files are not synced one by one:
+whatever a later attempt finds is hashed again before it counts.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class Volume:
         self._partial = self._own / "partial"
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Make the volume writable for us again, take away old proofs, and refuse what leads out of it.
+        """Make the volume writable again, remove old proofs, and refuse what leads out of it.
 
         Raises:
             InvalidInput: `ForeignFile`: there is a link, a device or a socket.
@@ -62,7 +61,10 @@ class Volume:
             (self._root / name).mkdir(exist_ok=True)
 
     def file(self, name: str, path: str) -> str:
-        """Return where a file of an input goes; a string, because a thousand of them are made each second."""
+        """Return where a file of an input goes.
+
+        A string, because a thousand of them are made each second.
+        """
         return f"{self._root}/{name}/{path}"
 
     def partial(self, entry: Entry) -> str:
@@ -73,7 +75,10 @@ class Volume:
         return f"{self._partial}/{identity.hexdigest()}"
 
     def scratch(self) -> IO[bytes]:
-        """Return a file without a name, gone when it is closed; the container's own file system is read-only."""
+        """Return a file without a name, gone when it is closed.
+
+        The container's own file system is read-only.
+        """
         return tempfile.TemporaryFile(dir=self._own)
 
     def place(self, descriptor: int, partial: str, target: str) -> None:
@@ -96,7 +101,7 @@ class Volume:
             self.place(descriptor, partial, target)
 
     def seal(self, name: str, objects: int, paths: Iterable[str]) -> None:
-        """Make the folders of an input read-only, after making sure that nothing but its files is there.
+        """Make an input's folders read-only, after checking that only its files are there.
 
         Args:
             name: The input.

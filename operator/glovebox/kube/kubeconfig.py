@@ -28,7 +28,7 @@ def read(paths: str) -> dict[str, Any]:
         kubernetes.config.ConfigException: It cannot be used as it is.
     """
     from kubernetes.client import Configuration  # noqa: PLC0415 - see above
-    from kubernetes.config import ConfigException, kube_config  # noqa: PLC0415
+    from kubernetes.config import ConfigException, kube_config  # noqa: PLC0415 - as above
 
     reader: Any = kube_config  # it bears no types
     merged = reader.KubeConfigMerger(paths)

@@ -158,7 +158,7 @@ class Elector:
         held, self._held = self._held, None
         if held is None:
             return
-        self._changed(False)  # noqa: FBT003
+        self._changed(False)  # noqa: FBT003 - leads or not
         spec = {**held["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
 
         async def give_back() -> bool:
@@ -170,7 +170,7 @@ class Elector:
 
     def _lose(self, why: str) -> NoReturn:
         self._held = None
-        self._changed(False)  # noqa: FBT003
+        self._changed(False)  # noqa: FBT003 - leads or not
         log.error("this replica leads no longer", identity=self.identity, term=self.term, why=why)
         raise LeaseLostError(why)
 

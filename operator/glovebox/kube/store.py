@@ -267,22 +267,22 @@ class Listing(Generic[K, R]):
         self._restored = version < self._known_before
         news: dict[K, bool] = {}
         for item in items:
-            key = self._table._key(item)  # noqa: SLF001
+            key = self._table._key(item)  # noqa: SLF001 - as above
             self._seen.add(key)
-            news[key] = self._table._take(item, newer=self._restored) is not None  # noqa: SLF001
+            news[key] = self._table._take(item, newer=self._restored) is not None  # noqa: SLF001 - as above
         return news
 
     def end(self, version: int) -> bool:
         """Take in that the list is complete; return whether the API server went back in time."""
         table = self._table
-        for key in [key for key in table._deleted if key not in self._seen]:  # noqa: SLF001
-            del table._deleted[key]  # noqa: SLF001
+        for key in [key for key in table._deleted if key not in self._seen]:  # noqa: SLF001 - as above
+            del table._deleted[key]  # noqa: SLF001 - as above
         for key in [key for key in table if key not in self._seen]:
-            if self._restored or table._records[key].resource_version <= version:  # noqa: SLF001
-                table._remove(key)  # noqa: SLF001
+            if self._restored or table._records[key].resource_version <= version:  # noqa: SLF001 - as above
+                table._remove(key)  # noqa: SLF001 - as above
         if self._restored:
             table.epoch += 1
-            table.reached = table._highest = version  # noqa: SLF001
+            table.reached = table._highest = version  # noqa: SLF001 - as above
             log.error(
                 "the API server went back in time: everything known of this kind was replaced",
                 kind=table.kind.kind,
@@ -290,7 +290,7 @@ class Listing(Generic[K, R]):
                 known_before=self._known_before,
             )
         else:
-            table._reach(version)  # noqa: SLF001
+            table._reach(version)  # noqa: SLF001 - as above
         table.first_list.set()
         return self._restored
 

@@ -25,7 +25,8 @@ _INTRODUCTION: Final = f"""\
 # Metrics
 
 The operator serves Prometheus metrics at `/metrics` on its health port; the chart brings a
-ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list, but for
+ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list, \
+but for
 `glovebox_object_unhealthy`, which is cut at {state.MOST_OBJECT_SERIES} series. A histogram has the
 usual `_bucket`, `_sum` and `_count`. `reason` is a word of the [conditions page](conditions.md).
 """
@@ -33,11 +34,15 @@ usual `_bucket`, `_sum` and `_count`. `reason` is a word of the [conditions page
 # What to make of each metric, by name.
 WATCH: Final = {
     "glovebox_build": "Join it to see which version an instance runs.",
-    "glovebox_objects": "`status=Failed` above 0: somebody has to act. See the objects' conditions.",
+    "glovebox_objects": (
+        "`status=Failed` above 0: somebody has to act. See the objects' conditions."
+    ),
     "glovebox_orphan_namespaces": (
         "Above 0: somebody took a finalizer off. The namespaces were closed; delete them."
     ),
-    "glovebox_objects_unobserved": "Above 0 for minutes: the operator lags, or does not see a kind.",
+    "glovebox_objects_unobserved": (
+        "Above 0 for minutes: the operator lags, or does not see a kind."
+    ),
     "glovebox_object_unhealthy": "Lists what is behind `glovebox_objects`, with the reason.",
     "glovebox_metrics_series_left_out": "Above 0: `glovebox_object_unhealthy` is not complete.",
     "glovebox_experiments_isolated": (
@@ -48,7 +53,9 @@ WATCH: Final = {
         "A lasting rate: see the operator's log. `internal` is a bug."
     ),
     "glovebox_reconcile_duration_seconds": "A rising p95: a slow API server or store.",
-    "glovebox_reconcile_in_progress": "At the number of workers for long: the operator is saturated.",
+    "glovebox_reconcile_in_progress": (
+        "At the number of workers for long: the operator is saturated."
+    ),
     "glovebox_reconciles_stuck": "Above 0: one reconciliation hangs; see the log for its key.",
     "glovebox_transient_errors_total": (
         "A rising rate, while conditions are still True: something is about to fail."
@@ -64,7 +71,9 @@ WATCH: Final = {
     "glovebox_kube_request_duration_seconds": "The API server's latency as the operator sees it.",
     "glovebox_object_store_operations_total": "`result=error` with a lasting rate: see the store.",
     "glovebox_object_store_operation_duration_seconds": "Grows with the data for pins and seals.",
-    "glovebox_drift_detected_total": "A lasting rate: somebody or something changes managed objects.",
+    "glovebox_drift_detected_total": (
+        "A lasting rate: somebody or something changes managed objects."
+    ),
     "glovebox_drift_repairs_total": (
         "`deferred`: another writer changes the object back. `alerted`: left by policy."
     ),

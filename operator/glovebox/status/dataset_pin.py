@@ -159,7 +159,10 @@ def _failing(facts: PinFacts) -> list[Verdict]:
     if since is None or facts.now - since < GRACE or facts.failures < GRACE_FAILURES:
         return []
     # No count and no moment: an unchanging answer is written once.
-    message = f"the checks of the pin fail, so it is not known whether the data are there: {error.message}"
+    message = (
+        "the checks of the pin fail, so it is not known whether the data are there:"
+        f" {error.message}"
+    )
     return [
         Verdict(types.VERIFIED, types.UNKNOWN, reasons.CHECKS_FAILING, message),
         # Nobody knows whether what was Ready still is.

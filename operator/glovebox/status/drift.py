@@ -89,7 +89,7 @@ def _record(
 
 
 def is_fought_over(previous: Mapping[str, Any], now: datetime) -> bool:
-    """Whether many repairs were recorded, the last a moment ago: a fight, which is not recorded blow by blow."""
+    """Whether many repairs were recorded, the last just now: a fight, not recorded each time."""
     drift = previous.get("drift") or {}
     last = drift.get("lastRepairTime")
     if not last or drift.get("repairs", 0) < _FIGHT_REPAIRS:

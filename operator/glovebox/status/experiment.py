@@ -1,17 +1,18 @@
 """The conditions of an Experiment: outcomes of phases in, status out. Pure.
 
-    InputsVerified, ArtifactsProtected, PlatformChanged   <- resolve
-    NamespaceReady, QuotaApplied                          <- namespace, isolation, access
-    CredentialsFresh                                      <- credentials
-    Isolated                                              <- prove
-    Succeeded                                             <- run (gate and deliver where they refuse)
-    Sealed                                                <- seal
-    DriftDetected                                         <- what was applied
-    Ready                                                 <- all of these
+    InputsVerified, ArtifactsProtected, PlatformChanged  <- resolve
+    NamespaceReady, QuotaApplied                         <- namespace, isolation, access
+    CredentialsFresh                                     <- credentials
+    Isolated                                             <- prove
+    Succeeded                                            <- run (gate and deliver where they refuse)
+    Sealed                                               <- seal
+    DriftDetected                                        <- what was applied
+    Ready                                                <- all of these
 
 What stands is judged by what was seen. A failure that may pass by itself changes no condition of an
-experiment that is provisioned before the grace time; a definite answer (a refusal, a missing object)
-counts at once. Before it is provisioned everything counts at once: nothing stands that could flap.
+experiment that is provisioned before the grace time; a definite answer (a refusal, a missing
+object) counts at once. Before it is provisioned everything counts at once: nothing stands that
+could flap.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Seen:
 
     @property
     def is_provisioned(self) -> bool:
-        """Whether the namespace was recorded as complete, and nothing in this look says that it is another."""
+        """Whether the namespace was recorded as complete, and nothing here says it is another."""
         latch = self.previous.get("provisioned")
         if not latch or latch.get("digest") != self.previous.get("digest"):
             return False
@@ -187,7 +188,7 @@ def _mark_references(builder: StatusBuilder, seen: Seen) -> None:
 
 
 def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
-    """NamespaceReady and QuotaApplied say what was seen: True only when every declared object is as declared."""
+    """NamespaceReady and QuotaApplied: True only when every declared object is as declared."""
     parts = [(name, seen.outcome(name)) for name in ("namespace", "isolation", "access")]
     problem = next((each for each in parts if not each[1].is_done), None)
     if problem is not None:
@@ -319,7 +320,10 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
 
 
 def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
-    """Ready is about what stands; Reconciling and Stalled are there only while they are true, and never both."""
+    """Ready is about what stands.
+
+    Reconciling and Stalled are there only while they are true, and never both.
+    """
     run = seen.facts("run", RunFacts)
     sealed = builder.status_of(types.SEALED) == types.TRUE
     state = _state(seen)

@@ -14,7 +14,7 @@ from glovebox.status.outcome import Outcome, Verdict
 
 
 def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisioned: bool) -> None:
-    """Answer Succeeded by how far the run is; a delivery that was refused keeps it from starting."""
+    """Return Succeeded by how far the run is; a refused delivery keeps it from starting."""
     facts = run.facts if isinstance(run.facts, RunFacts) else None
     if facts is None:
         if run.verdict is Verdict.REFUSED or (run.is_failed and run.definite):
@@ -47,8 +47,8 @@ def mark_seal(builder: StatusBuilder, seal: Outcome) -> None:
     facts = seal.facts if isinstance(seal.facts, SealFacts) else None
     if facts is not None:
         words = (
-            f"{counted(facts.versions, 'object version')} with {counted(facts.size, 'byte')} listed,"
-            " signed and locked"
+            f"{counted(facts.versions, 'object version')} with {counted(facts.size, 'byte')}"
+            " listed, signed and locked"
         )
         doubts = "; ".join(facts.findings[:3])
         message = f"{words}; not vouched for: {doubts}" if doubts else words

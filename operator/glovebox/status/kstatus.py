@@ -1,4 +1,4 @@
-"""How programs that wait judge an object: the rules of kstatus, which Flux, Helm and `kubectl wait` tools follow."""
+"""How programs that wait judge an object: the rules of kstatus (Flux, Helm, `kubectl wait`)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ RESULTS: Final[tuple[KstatusResult, ...]] = ("Current", "InProgress", "Failed", 
 
 
 def condition_of(status: Mapping[str, Any], condition: str) -> Mapping[str, Any] | None:
-    """Return one condition of a status as the API server holds it, or None when it was never written."""
+    """Return one condition of a status as the API server holds it, None if never written."""
     return next(
         (entry for entry in status.get("conditions") or () if entry["type"] == condition), None
     )
 
 
 def kstatus(obj: Mapping[str, Any]) -> KstatusResult:
-    """Return the judgement of kstatus (sigs.k8s.io/cli-utils, pkg/kstatus) on a custom resource of ours."""
+    """Return the judgement of kstatus on a custom resource of ours.
+
+    The rules are those of sigs.k8s.io/cli-utils, pkg/kstatus.
+    """
     metadata = obj["metadata"]
     if metadata.get("deletionTimestamp"):
         return "Terminating"

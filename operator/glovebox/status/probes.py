@@ -1,4 +1,7 @@
-"""What the probe's Job and its pod say about isolation. Pure; and whatever is not understood proves nothing."""
+"""What the probe's Job and its pod say about isolation; what is not understood proves nothing.
+
+All of it is pure.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _follows(verdict: Mapping[str, Any], exit_code: int | None) -> bool:
-    """Return whether the outcome follows from what is counted and listed, and the program ended as it does with this outcome."""
+    """Return whether the outcome agrees with what is counted and listed, and with the exit code."""
     counts, listed = verdict["counts"], [entry["outcome"] for entry in verdict["entries"]]
     outcome = (
         "Failed"

@@ -19,7 +19,7 @@ _JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
 
 
 def job_end(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the condition by which a Job is over, `Complete` or `Failed`; None while it goes on."""
+    """Return the condition by which a Job is over: `Complete`, `Failed`, or None until then."""
     conditions = (job.get("status") or {}).get("conditions") or ()
     return next(
         (
@@ -32,7 +32,10 @@ def job_end(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunStatus:
-    """Return the run as its Job and the Job's pods (oldest first) show it; without an outcome while it goes on."""
+    """Return the run as its Job and the Job's pods (oldest first) show it.
+
+    It has no outcome while it goes on.
+    """
     status = job.get("status") or {}
     attempts = len(pods) or int(status.get("failed", 0)) + int(status.get("succeeded", 0))
     begun = RunStatus(
@@ -84,7 +87,7 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
 
 
 def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
-    """Return what a fetcher found that trying again cannot mend; an empty text when none of these pods ended so."""
+    """Return what a fetcher found that a retry cannot mend; empty when no pod ended so."""
     for pod in reversed(pods):
         found = _failure(pod)
         if found is not None and found[1].get("exitCode") in {EXIT_DIFFERS, EXIT_INVALID}:
@@ -96,10 +99,10 @@ def is_made_for(pod: Mapping[str, Any], job_uid: str) -> bool:
     """Return whether the Job of that UID controls a pod.
 
     Labels alone do not tell: a Job of the team with a selector of its own has its pods made with
-        whatever labels its template says, and
-    what such a pod ends with would be taken for the verdict of a probe or the end of a run. Who
-    owns a pod is written by the controller that made it, and a pod that somebody makes by hand can
-    be given an owner, but not our label: admission keeps that for the operator.
+    whatever labels its template says, and what such a pod ends with would be taken for the verdict
+    of a probe or the end of a run. Who owns a pod is written by the controller that made it, and a
+    pod that somebody makes by hand can be given an owner, but not our label: admission keeps that
+    for the operator.
     """
     owners = pod["metadata"].get("ownerReferences") or ()
     return any(owner.get("controller") and owner.get("uid") == job_uid for owner in owners)
@@ -164,7 +167,10 @@ def _failure(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
 
 
 def _eviction(pod: Mapping[str, Any]) -> str:
-    """Return why a kubelet threw a pod out, or an empty text; the containers themselves say only that they were killed."""
+    """Return why a kubelet evicted a pod, or an empty text.
+
+    The containers themselves say only that they were killed.
+    """
     status = pod.get("status") or {}
     if status.get("reason") != "Evicted":
         return ""

@@ -12,7 +12,7 @@ from glovebox.status.outcome import Outcome, Verdict
 
 
 def holds_back(obj: Mapping[str, Any], outcome: Outcome, grace_seconds: float) -> bool:
-    """Whether a failure may pass before anybody needs to know: the resource was Ready, for this generation."""
+    """Whether a failure may pass unreported yet: the resource was Ready, for this generation."""
     status = obj.get("status") or {}
     if not outcome.is_failed or outcome.definite or outcome.is_lasting(grace_seconds):
         return False
@@ -33,7 +33,8 @@ def summarise(
     Args:
         builder: The status, with the other conditions marked.
         outcome: How the reconcile ended.
-        required: The conditions that must all be True; the first that is not gives Ready its reason.
+        required: The conditions that must all be True; the first that is not gives Ready its
+            reason.
         ready: Reason and message of Ready when all is well.
     """
     match outcome.verdict:

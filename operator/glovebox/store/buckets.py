@@ -32,10 +32,12 @@ class DefaultRetention:
 async def ensure_bucket(
     store: Store, bucket: str, *, create: bool, lock_required: bool, retention: DefaultRetention
 ) -> bool:
-    """Make sure that the bucket is there, versioned, and locked where that is required; return whether it was created.
+    """Ensure that the bucket exists, versioned, and locked where required.
+
+    Returns whether it was created.
 
     Safe to repeat at any point: a bucket that was created, but not yet given its default retention,
-        is completed.
+    is completed.
 
     Args:
         store: Opened with the operator's credentials.
@@ -54,7 +56,7 @@ async def ensure_bucket(
 
 
 async def default_retention(store: Store, bucket: str) -> DefaultRetention | None:
-    """Return the bucket's default retention; None when it has no lock, or a lock without a default."""
+    """Return the bucket's default retention; None without a lock, or without a default."""
     return (await store.run(read_lock, store, bucket))[1]
 
 

@@ -1,9 +1,8 @@
-"""Connections to object stores: settings, clients built once and shared, and the pools that keep waiting off the event loop.
+"""Connections to object stores: settings, shared clients, and bounded pools for blocking work.
 
 Three pools of named threads, each bounded: *control* for single short requests, *jobs* for whole
-    listings and pins, *reads*
-for the bytes of objects. A job waits for reads, and a read waits for nobody, so the pools cannot
-block one another.
+listings and pins, *reads* for the bytes of objects. A job waits for reads, and a read waits for
+nobody, so the pools cannot block one another.
 """
 
 from __future__ import annotations
@@ -106,7 +105,10 @@ class Store:
 
     @functools.cached_property
     def s3(self) -> S3Client:
-        """The S3 client for rare calls (locks, policies); bulk work goes by `wire`. Safe to share between threads."""
+        """The S3 client for rare calls (locks, policies); safe to share between threads.
+
+        Bulk work goes by `wire`.
+        """
         with self._building:
             return self._session.client(
                 "s3", endpoint_url=self.settings.endpoint, config=_config(self.settings)
@@ -131,7 +133,7 @@ class Store:
         )
 
     def with_credentials(self, credentials: Credentials) -> Store:
-        """Return the same store as another user or session sees it; not kept, close it by forgetting it."""
+        """Return the store as another user or session sees it; not kept: forgetting closes it."""
         settings = self.settings
         changed = StoreSettings(
             settings.endpoint,
@@ -163,7 +165,7 @@ class Store:
         return await self.run(translating)
 
     async def run_job(self, job: Callable[[Stop], T], stop: Stop | None = None) -> T:
-        """Run a long blocking job; when the caller is cancelled, its `Stop` is set and it is left behind.
+        """Run a long blocking job; a cancelled caller sets its `Stop` and leaves it behind.
 
         Args:
             job: What to run in a thread of the pool.
@@ -209,12 +211,12 @@ class Pools:
 
 
 class Stores:
-    """All stores of a process: opened once for each setting, so that clients and connections are shared.
+    """All stores of a process, opened once for each setting: clients and connections are shared.
 
     Args:
         threads: Bound of the pools for short requests and for reads, together.
-        jobs: Bound of the listings, pins and seals that run at once; they mostly wait for reads, and
-            the runner of tasks bounds them more closely.
+        jobs: Bound of the listings, pins and seals that run at once; they mostly wait for reads,
+            and the runner of tasks bounds them more closely.
     """
 
     def __init__(self, threads: int = 16, jobs: int = 16) -> None:
@@ -223,7 +225,7 @@ class Stores:
         self._open: dict[StoreSettings, Store] = {}
 
     def open(self, settings: StoreSettings) -> Store:
-        """Return the store of these settings. Costs nothing: clients are built with their first use."""
+        """Return the store of these settings; costs nothing: clients are built on first use."""
         store = self._open.get(settings)
         if store is None:
             store = self._open[settings] = Store(settings, self._pools)
@@ -241,7 +243,10 @@ class Stores:
 
 @functools.cache
 def _loader() -> botocore.loaders.Loader:
-    """Return the reader of the SDK's service descriptions; shared, because parsing them is most of what a client costs."""
+    """Return the reader of the SDK's service descriptions.
+
+    It is shared, because parsing them is most of what a client costs.
+    """
     return botocore.loaders.create_loader()
 
 

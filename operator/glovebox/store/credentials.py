@@ -1,4 +1,4 @@
-"""Short-lived credentials for one experiment: AssumeRole with a session policy for one prefix, and nothing that undoes.
+"""Short-lived credentials for one experiment: AssumeRole with a session policy for one prefix.
 
 The session may write and read below its own prefix and list it. It may not delete, change retention
 or holds, bypass a lock, touch any other prefix, or assume a role again. What it writes is locked by

@@ -1,9 +1,9 @@
 """One table from what a store or its client answers to the errors of Glovebox.
 
 Stores answer with codes of their own, with bodies that no client can parse, or not at all; here,
-and nowhere else, all of that becomes a class (which decides what the reconciler does), a reason word
-and a sentence with the cure. Neither keys nor tokens ever enter a message: only codes and statuses
-of the answer do.
+and nowhere else, all of that becomes a class (which decides what the reconciler does), a reason
+word and a sentence with the cure. Neither keys nor tokens ever enter a message: only codes and
+statuses of the answer do.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def translate(error: Exception, doing: str) -> GloveboxError:
 
 
 def answer_of(error: Exception) -> AnswerError | None:
-    """Return status and code of an answer, whatever the client made of it; None when there was no answer.
+    """Return status and code of an answer, whichever client gave it; None without an answer.
 
     A body without `Error` or without `Code`, which some stores send with a 403, gives an empty
     code.
@@ -214,7 +214,7 @@ def answer_of(error: Exception) -> AnswerError | None:
 
 
 def parse_error(status: int, body: bytes) -> AnswerError:
-    """Return the error in the body of an answer; a body that cannot be read leaves the code empty."""
+    """Return the error in the body of an answer; the code is empty if it cannot be read."""
     try:
         root = ET.fromstring(body)  # noqa: S314 - expat bounds entity expansion, and the caller bounds the size
     except ET.ParseError:

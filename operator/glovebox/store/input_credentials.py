@@ -1,4 +1,6 @@
-"""Short-lived credentials that can read the inputs of one run, by version, and nothing else: no write, no listing, no other prefix.
+"""Short-lived credentials that can read the inputs of one run, by version, and nothing else.
+
+They allow no write, no listing, and no other prefix.
 
 A session policy takes 2,048 characters, so that it cannot name every object of a dataset. What is
 few is named key by key; what is many is covered by the longest folder that holds all of it, never
@@ -58,7 +60,7 @@ class Readable:
 
 
 def readable_prefix(source: PrefixSource) -> Readable:
-    """Return what a pin of a prefix needs: that prefix, or the whole bucket when the pin is the whole bucket."""
+    """Return what a pin of a prefix needs: that prefix, or the whole bucket if it pins that."""
     return Readable(source.bucket, source.prefix, is_prefix=True)
 
 
@@ -68,7 +70,9 @@ def readable_manifest(manifest: ManifestLocation) -> Readable:
 
 
 def readable_objects(objects: Iterable[tuple[str, str]]) -> tuple[Readable, ...]:
-    """Return what a pin of listed objects needs, in constant memory: for each bucket up to four keys, or their longest common folder.
+    """Return what a pin of listed objects needs, in constant memory.
+
+    For each bucket that is up to four keys, or their longest common folder.
 
     Args:
         objects: Bucket and key of each, in any order.

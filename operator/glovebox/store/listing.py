@@ -1,4 +1,4 @@
-"""Every version below a prefix, complete and in the byte order of the keys, as a stream with bounded memory.
+"""Every version below a prefix, complete, in the byte order of keys, as a bounded stream.
 
 A version listing is not believed alone. Seen on a store with real locks: keys that share a
 beginning with a folder (`a-b` beside `a/b`) vanish from a paged ListObjectVersions, while
@@ -6,8 +6,7 @@ ListObjectsV2 of the same bucket holds them, unsorted. So both are asked, both a
 a key that only the second knows is settled by asking for that key itself.
 
 Keys are asked for as plain XML text: with `encoding-type=url` stores disagree on whether `+` is a
-    space. A key with a control
-character cannot be listed that way, and is refused with the listing.
+space. A key with a control character cannot be listed that way, and is refused with the listing.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def list_versions(
     stop: Stop,
     on_page: Callable[[list[ListedVersion]], None] | None = None,
 ) -> Iterator[ListedVersion]:
-    """Yield all versions and delete markers below a prefix, in the order of the key's UTF-8 bytes, newest first.
+    """Yield all versions and delete markers below a prefix, by the key's UTF-8 bytes, newest first.
 
     Blocks: for jobs. Two listings are held on disk beyond 20,000 entries each. A version that the
     store lists twice (some repeat the last row of a page on the next one) is yielded once.
@@ -71,12 +70,15 @@ def list_versions(
 
 
 def head_current(wire: Wire, bucket: str, key: str) -> ListedVersion | None:
-    """Return the current version of a key, or None when there is none (never written, deleted, or under a marker)."""
+    """Return the current version of a key, or None.
+
+    None when it was never written, was deleted, or lies under a marker.
+    """
     return _head(wire, bucket, key, {})
 
 
 def head_version(wire: Wire, bucket: str, key: str, version_id: str) -> ListedVersion | None:
-    """Return one version of a key, or None when it does not exist. `is_latest` is not known and False."""
+    """Return one version of a key, or None if there is none; `is_latest` is always False."""
     return _head(wire, bucket, key, {"versionId": version_id})
 
 
@@ -129,7 +131,10 @@ def _emit(
     pending: Current | None,
     current: Iterator[Current],
 ) -> Generator[ListedVersion, None, Current | None]:
-    """Yield what is known of one key, and before it the keys that the version listing lost; return the next current key."""
+    """Yield all of one key, and before it the keys that the version listing lost.
+
+    Returns the next current key.
+    """
     key = group[0].key.encode()
     while pending is not None and pending.key.encode() < key:
         yield from _asked(wire, bucket, pending.key)

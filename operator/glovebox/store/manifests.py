@@ -1,4 +1,4 @@
-"""Manifests as objects: written once under their own digest, locked, and read back by version id."""
+"""Manifests as objects: written once under their digest, locked, and read by version id."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def manifest_key(digest: str) -> str:
 def store_manifest(
     store: Store, bucket: str, file: IO[bytes], digest: str, lock: ManifestLock | None, stop: Stop
 ) -> ManifestLocation:
-    """Write a manifest unless it is there already, in which case the one that is there is verified and protected. Blocks.
+    """Write a manifest unless it is there; then verify and protect that one. Blocks.
 
     Args:
         store: Of the bucket.
@@ -101,7 +101,7 @@ def store_manifest(
 
 
 def fetch_manifest(store: Store, location: ManifestLocation, stop: Stop) -> Iterator[Entry]:
-    """Yield the entries of a stored manifest; what was yielded is proven only when the iterator ends. Blocks.
+    """Yield the entries of a stored manifest; proven only when the iterator ends. Blocks.
 
     Raises:
         GloveboxError: It is gone (`ObjectNotFound`), differs from its digest (`ManifestDiffers`),
@@ -131,7 +131,7 @@ def object_chunks(
 def spooled_chunks(
     store: Store, bucket: str, key: str, version_id: str, stop: Stop
 ) -> Iterator[bytes]:
-    """Yield what `object_chunks` yields, once all of it has arrived: for readers that take hours over it.
+    """Yield what `object_chunks` yields, once all has arrived: for readers that take hours.
 
     A store ends a connection that rests, and a verification rests between two entries for as long
     as an object takes to read.
@@ -209,7 +209,7 @@ def _holds(store: Store, bucket: str, key: str, version_id: str, digest: str, st
 
 
 def _protect(store: Store, found: ManifestLocation, lock: ManifestLock) -> None:
-    """Give an existing manifest the hold and, where it ends earlier, the retention that is asked for."""
+    """Give an existing manifest the hold, and the retention where its own ends earlier."""
     where: dict[str, Any] = {
         "Bucket": found.bucket,
         "Key": found.key,
@@ -228,7 +228,7 @@ def _protect(store: Store, found: ManifestLocation, lock: ManifestLock) -> None:
 
 
 def _checksum(file: IO[bytes]) -> tuple[str, int]:
-    """Return the SHA-256 of the file as S3 wants it, and its size; the file is at its start again."""
+    """Return the SHA-256 of the file as S3 wants it, and its size; rewinds the file."""
     digest, size = hashlib.sha256(), 0
     while chunk := file.read(CHUNK):
         digest.update(chunk)

@@ -1,4 +1,4 @@
-"""Looking after a pin: its manifest against what the store holds now, told apart by kind, as one stream.
+"""Checks a pin: its manifest against what the store holds now, told apart by kind, as a stream.
 
 A loss is only ever reported after that very version was asked for; a store that as a whole does not
 answer is an error, never a finding.
@@ -82,7 +82,10 @@ async def verify_pin(
 
 
 def _matches(store: Store, source: Source, entries: Iterable[Entry], stop: Stop) -> Iterator[Match]:
-    """Pair each entry with what the listing says of it; without a listing, every entry awaits confirmation."""
+    """Pair each entry with what the listing says of it.
+
+    Without a listing, every entry awaits confirmation.
+    """
     if isinstance(source, PrefixSource):
         return merge(
             _below(entries, source), list_versions(store.wire, source.bucket, source.prefix, stop)
@@ -102,7 +105,10 @@ def _below(entries: Iterable[Entry], source: PrefixSource) -> Iterator[Entry]:
 
 
 def _judge(store: Store, full: bool, stop: Stop, match: Match) -> str | None:  # noqa: FBT001 - bound by `partial` alone
-    """Return the kind of difference of one pinned object, or None; asks the store only where the listing does not settle it."""
+    """Return the kind of difference of one pinned object, or None.
+
+    It asks the store only where the listing does not settle it.
+    """
     kind = match.finding
     entry = match.entry
     if entry is None:

@@ -85,7 +85,7 @@ async def build_pin(
     on_hashed: Callable[[Entry], None] | None = None,
     stop: Stop | None = None,
 ) -> BuiltPin:
-    """Resolve a source to exact versions, hash every object, and store the manifest. Repeating it gives the same pin.
+    """Resolve a source to versions, hash every object, store the manifest; safe to repeat.
 
     Args:
         store: Where the data are.
@@ -102,8 +102,9 @@ async def build_pin(
         stop: Ends it; one of its own when absent.
 
     Raises:
-        InvalidInput: The data cannot be pinned as they are: `VersioningRequired`, `KeyRefused`, `BadPrefix`, `Unordered`, `SourceEmpty`,
-            `TooManyObjects`, `ObjectNotFound`, `ManifestInvalid`, `DigestMismatch`.
+        InvalidInput: The data cannot be pinned as they are: `VersioningRequired`, `KeyRefused`,
+            `BadPrefix`, `Unordered`, `SourceEmpty`, `TooManyObjects`, `ObjectNotFound`,
+            `ManifestInvalid`, `DigestMismatch`.
         GloveboxError: The store does not answer, denies it, or changed under our feet.
     """
     told = Telling(on_progress)
@@ -142,7 +143,7 @@ def _entries(
     found: Callable[[], Iterator[Candidate]],
     recall: Recall,
 ) -> Iterator[tuple[Entry, bool]]:
-    """Yield the hashed entries of a source in the order of their paths, and whether each was hashed just now."""
+    """Yield the hashed entries of a source by path, and whether each was hashed just now."""
     known: set[str] = set()
 
     def versioned() -> Iterator[Candidate]:

@@ -1,10 +1,9 @@
-"""The workbench of the proofs: one locked canary that is used again and again, and attempts whose answers are told apart.
+"""The workbench of the proofs: one locked canary, used again, and attempts told apart by answer.
 
 Nothing piles up in a bucket that refuses deletion: the canary is one object version whose retention
-    is extended by the
-hour, never written anew while it lives; what an attack writes over it is locked for two minutes and
-swept by a later proof; objects written by sessions are written with `If-None-Match: *`, so they
-exist once.
+is extended by the hour, never written anew while it lives; what an attack writes over it is locked
+for two minutes and swept by a later proof; objects written by sessions are written with
+`If-None-Match: *`, so they exist once.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ class Bench:
 
     @functools.cached_property
     def canary(self) -> str:
-        """The version id of the canary, locked in COMPLIANCE for about an hour where the bucket can lock.
+        """The version id of the canary, locked in COMPLIANCE for about an hour where possible.
 
         Raises:
             DisprovenError: The bucket gives no version, or does not let the lock be extended.
@@ -132,7 +131,7 @@ class Bench:
         return Retained(head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate"))
 
     def overwrite(self) -> None:
-        """Write something else over the canary, once a run, unless enough such versions are there already."""
+        """Write something else over the canary, once a run, unless enough such versions exist."""
         if self._overwritten or self._leftovers >= MAX_LEFTOVERS:
             return
         self.put(CANARY, OVERWRITE_BODY)
@@ -177,7 +176,10 @@ class Bench:
         return version_id
 
     def _extend(self, version_id: str) -> None:
-        """Lock the canary for an hour from now; also the control that shows that we may change retention at all."""
+        """Lock the canary for an hour.
+
+        It is also the control that shows that we may change retention at all.
+        """
         until = self.now + CANARY_LOCK
         before = self.retained(CANARY, version_id)
         if before.mode == "COMPLIANCE" and before.until is not None and before.until >= until:

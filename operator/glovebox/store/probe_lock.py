@@ -1,4 +1,7 @@
-"""The attacks on versions, locks and conditional writes. Each judges by what is left, not by what the store says."""
+"""The attacks on versions, locks and conditional writes.
+
+Each judges by what is left, not by what the store says.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def locked_on_request(bench: Bench) -> str:
 
 
 def locked_by_default(bench: Bench) -> str:
-    """What is written without naming a lock is locked by the bucket: sessions of runs cannot name one."""
+    """What is written without a lock is locked by the bucket: sessions of runs cannot name one."""
     _require_lock(bench)
     rule = bench.lock[1]
     if rule is None:
@@ -89,7 +92,10 @@ def locked_by_default(bench: Bench) -> str:
 
 
 def survives_delete(bench: Bench) -> str:
-    """A locked version cannot be deleted. First shows that the operator may delete versions at all: else a refusal says nothing."""
+    """A locked version cannot be deleted.
+
+    First shows that the operator may delete versions at all: else a refusal says nothing.
+    """
     _require_lock(bench)
     s3, canary = bench.store.s3, bench.canary
     with translated(f"put a delete marker over the canary in bucket {bench.bucket}"):
@@ -151,7 +157,10 @@ def keeps_its_end(bench: Bench) -> str:
 
 
 def keeps_its_mode(bench: Bench) -> str:
-    """COMPLIANCE cannot be turned into GOVERNANCE, which can be bypassed: the attack that a plain delete does not find."""
+    """COMPLIANCE cannot be turned into GOVERNANCE, which can be bypassed.
+
+    It is the attack that a plain delete does not find.
+    """
     _require_lock(bench)
     canary = bench.canary
     before = bench.retained(CANARY, canary)

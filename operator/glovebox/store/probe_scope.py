@@ -1,4 +1,4 @@
-"""The attempts of a run's session: what it must be able to do in its own prefix, and everything that it must be denied."""
+"""The attempts of a run's session: what it can do in its prefix, and all it must be denied."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NO_DEFAULT: Final = timedelta(hours=12)
 
 
 def may_use_own_prefix(bench: Bench) -> str:
-    """The session writes and reads below its own prefix; without this, every denial below would say nothing."""
+    """The session writes and reads below its own prefix; else every denial says nothing."""
     session = bench.session
     refusal = attempt(
         lambda: session.s3.put_object(Bucket=bench.bucket, Key=OWN, Body=_BODY, IfNoneMatch="*")
@@ -91,7 +91,10 @@ def denied_foreign_list(bench: Bench) -> str:
 
 
 def denied_foreign_copy(bench: Bench) -> str:
-    """The session cannot copy into its prefix what lies outside it. The condition never holds, so nothing would be written."""
+    """The session cannot copy into its prefix what lies outside it.
+
+    The condition never holds, so nothing would be written.
+    """
     _ = bench.session  # when no session can be had at all, that is the finding
     with translated(f"look at the canary in bucket {bench.bucket}"):
         etag = bench.store.s3.head_object(Bucket=bench.bucket, Key=CANARY)["ETag"]
@@ -106,7 +109,10 @@ def denied_foreign_copy(bench: Bench) -> str:
 
 
 def denied_weaker_lock(bench: Bench) -> str:
-    """The session cannot ask for a weaker lock than the bucket's default; judged by the lock that is there, if it was let write."""
+    """The session cannot ask for a weaker lock than the bucket's default.
+
+    It is judged by the lock that is there, if the write was let through.
+    """
     _ = bench.session  # as above
     until = bench.now + _WEAK_LOCK
     refusal = attempt(
@@ -139,12 +145,15 @@ def denied_weaker_lock(bench: Bench) -> str:
 
 
 def denied_folder_key(bench: Bench) -> str:
-    """The session cannot write a key that ends in `/`: there are stores that give such a key neither version nor lock."""
+    """The session cannot write a key that ends in `/`.
+
+    There are stores that give such a key neither version nor lock.
+    """
     return _denied(bench, "write a key that ends in '/'", lambda: _put(bench, FOLDER))
 
 
 def denied_hidden_key(bench: Bench) -> str:
-    """The session cannot write into the folder that a store keeps versions in, where no list would tell of it."""
+    """The session cannot write where a store keeps versions: no list would show it."""
     return _denied(
         bench,
         "write where no listing would show it (canary.versions/)",
@@ -153,7 +162,7 @@ def denied_hidden_key(bench: Bench) -> str:
 
 
 def denied_delete(bench: Bench) -> str:
-    """The session cannot delete what it wrote, not even by a delete marker, which no lock prevents."""
+    """The session cannot delete what it wrote, not even by a marker, which no lock prevents."""
     marker: list[str] = []
 
     def attack() -> None:

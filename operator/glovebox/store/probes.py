@@ -1,4 +1,4 @@
-"""What is proven of a store before it is trusted: a table of attacks, each with an outcome that a person can read.
+"""What is proven of a store before it is trusted: a table of attacks, each with its outcome.
 
 A store that only *says* that it locks, versions, or scopes credentials is the most expensive kind.
 So each claim is attacked, on canaries below `.glovebox/probe/`, and judged by what is left. An
@@ -55,7 +55,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """A row of the table: the function returns what it saw, or raises `DisprovenError` or `NotProvableError`."""
+    """A row of the table: its function returns what it saw, or raises.
+
+    It raises `DisprovenError` or `NotProvableError`.
+    """
 
     name: str
     condition: str
@@ -92,7 +95,7 @@ ATTACKS: Final = (
 async def prove_store(
     store: Store, *, bucket: str, role_arn: str | None, now: datetime
 ) -> list[Proof]:
-    """Make all attacks on a bucket, one after the other; never raises for what the store does or does not answer.
+    """Make all attacks on a bucket in turn; never raises for what the store answers or not.
 
     Args:
         store: Opened with the operator's credentials.
@@ -112,7 +115,10 @@ async def prove_store(
 
 
 def condition_outcome(proofs: Iterable[Proof], condition: str) -> Outcome:
-    """Return Failed when one proof of the condition failed, else Unknown when one is unknown or there is none, else Passed."""
+    """Return the outcome of a condition's proofs: Failed, Unknown or Passed.
+
+    Failed when one failed, else Unknown when one is unknown or there is none, else Passed.
+    """
     outcomes = {proof.outcome for proof in proofs if proof.condition == condition}
     if Outcome.FAILED in outcomes:
         return Outcome.FAILED

@@ -50,7 +50,9 @@ class Hashed:
 def digest_version(
     wire: Wire, bucket: str, key: str, version_id: str, *, minimum: DigestSource, stop: Stop
 ) -> Hashed:
-    """Return the SHA-256 of one version: of the bytes, or the store's own when `minimum` is content with it. Blocks.
+    """Return the SHA-256 of one version. Blocks.
+
+    It is of the bytes, or the store's own when `minimum` is content with it.
 
     Raises:
         GloveboxError: There is no such version, it cannot be read, or fewer bytes arrive than the
@@ -67,7 +69,7 @@ def digest_version(
 def in_order(
     store: Store, work: Callable[[A], B], items: Iterable[A], stop: Stop, window: int = WINDOW
 ) -> Iterator[tuple[A, B]]:
-    """Yield each item with its result in the order of the items, with at most `window` of them under way.
+    """Yield each item with its result, in order, with at most `window` of them under way.
 
     The first error ends the iteration; what is under way is told to stop.
     """
@@ -88,7 +90,10 @@ def in_order(
 
 
 def _stored_checksum(wire: Wire, bucket: str, key: str, version_id: str) -> Hashed | None:
-    """Return the store's SHA-256 when it covers the whole object; a composite one (`...-3`) is no digest of the bytes."""
+    """Return the store's SHA-256 when it covers the whole object.
+
+    A composite one (`...-3`) is no digest of the bytes.
+    """
     headers = wire.head(bucket, key, {"versionId": version_id}, {"x-amz-checksum-mode": "ENABLED"})
     value, kind = headers.get("x-amz-checksum-sha256"), headers.get("x-amz-checksum-type")
     if not value or "-" in value or kind not in (None, "FULL_OBJECT"):

@@ -29,7 +29,7 @@ def nothing(stop: Stop) -> Iterator[Entry]:
 def recalled(
     items: Iterable[A], known: Iterator[Entry], path: Callable[[A], str]
 ) -> Iterator[tuple[A, tuple[Entry, ...]]]:
-    """Yield each item with the known entries of its path; both in the order of the paths' UTF-8 bytes.
+    """Yield each item with the known entries of its path; both ordered by the paths' bytes.
 
     Args:
         items: To be hashed.

@@ -1,4 +1,4 @@
-"""The results of an experiment as they lie in the store: listed and hashed as a stream, and their evidence written once.
+"""An experiment's results in the store: listed and hashed as a stream; evidence written once.
 
 The signed statement is the seal. It is written last and only if none is there; the oldest version
 of it counts, whatever is written over it later, so that a crash between any two requests, or a
@@ -94,9 +94,9 @@ class Watching:
     """
 
     recall: Recall = nothing
-    on_hashed: Callable[[Entry], None] = lambda entry: None  # noqa: ARG005
+    on_hashed: Callable[[Entry], None] = lambda entry: None  # noqa: ARG005 - nobody listens
     on_page: Callable[[list[ListedVersion]], None] | None = None
-    on_artifact: Callable[[Artifact], None] = lambda artifact: None  # noqa: ARG005
+    on_artifact: Callable[[Artifact], None] = lambda artifact: None  # noqa: ARG005 - nobody listens
 
 
 def seal_folder(uid: str) -> str:
@@ -180,7 +180,8 @@ def read_seal(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | No
     if listed is None:
         raise InvalidInput(
             reasons.MANIFEST_INVALID,
-            f"the seal s3://{bucket}/{folder} names a list of artifacts that is not there: {digest}",
+            f"the seal s3://{bucket}/{folder} names a list of artifacts that is not there:"
+            f" {digest}",
         )
     summary = _Summary()
     summary.read(split_lines(spooled_chunks(store, bucket, key, listed, stop)))
@@ -204,7 +205,10 @@ def read_seal(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | No
 def read_artifacts(
     store: Store, bucket: str, prefix: str, stop: Stop, *, hashed: bool = True
 ) -> Iterator[Artifact]:
-    """Yield every version below a prefix as it is now, with its lock; `hashed` reads and hashes the bytes as well. Blocks."""
+    """Yield every version below a prefix as it is now, with its lock. Blocks.
+
+    `hashed` reads and hashes the bytes as well.
+    """
     reading = _Reading(store, bucket, "", stop, final=False, hashed=hashed)
 
     def work(row: ListedVersion) -> Artifact:
@@ -215,7 +219,10 @@ def read_artifacts(
 
 
 def read_evidence(store: Store, bucket: str, folder: str, stop: Stop) -> dict[str, bytes]:
-    """Return the documents of a seal that are there, by name: the statement, the list that it names by digest, the snapshot. Blocks."""
+    """Return the documents of a seal that are there, by name. Blocks.
+
+    The statement, the list that it names by digest, and the snapshot.
+    """
     found: dict[str, bytes] = {}
     statement = _oldest(store, bucket, folder + STATEMENT_NAME, stop)
     if statement is None:
@@ -307,7 +314,9 @@ class _Reading:
         return found.model_copy(update={"sha256": read.sha256, "size": read.size}), True
 
     def _is_of_this_object(self, error: GloveboxError) -> bool:
-        """Tell whether the error speaks of this one version: a run must not be able to keep its own seal from being made with it.
+        """Return whether the error speaks of this one version.
+
+        A run must not be able to keep its own seal from being made with it.
 
         An answer to a HEAD has no words: a refusal of the operator looks like one of the object. So
         another object has to be readable at that moment.
@@ -399,7 +408,7 @@ def _write_list(
 def _beside(
     rows: Iterator[ListedVersion], before: Iterator[Artifact]
 ) -> Iterator[tuple[ListedVersion, Artifact | None]]:
-    """Yield each listed version once, with what the list before says of it; both in the order of a list."""
+    """Yield each listed version once, with what the earlier list says of it; both in order."""
     earlier = next(before, None)
     last: tuple[bytes, str] | None = None
     for row in rows:

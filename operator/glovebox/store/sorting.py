@@ -1,4 +1,4 @@
-"""Sorting a stream of any length with bounded memory: runs that fit are sorted and spilled to one unnamed temporary file.
+"""Sorts a stream of any length in bounded memory, by sorted runs in one unnamed temporary file.
 
 Needed because a store may list keys in an order of its own (see `listing`), and a comparison needs
 byte order.

@@ -1,8 +1,7 @@
 """Where the objects of a pin come from: a prefix, a manifest that somebody else wrote, or a list.
 
 Each source yields candidates in the order of their paths: which version of which key becomes which
-    path. Nothing is read here
-but listings and the manifest itself.
+path. Nothing is read here but listings and the manifest itself.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _LINE_FIELDS: Final = frozenset({"bucket", "key", "path", "sha256", "size", "sou
 
 @dataclass(frozen=True, slots=True)
 class PrefixSource:
-    """Every object that a prefix holds now, in its current version; paths are relative to the prefix.
+    """Every object that a prefix holds now, in its current version; paths relative to it.
 
     Args:
         bucket: Versioned.
@@ -53,8 +52,7 @@ class ManifestSource:
     """The object versions that a manifest in the store names.
 
     One of ours (compressed or not), or JSON Lines with `key`, `versionId` and optionally `bucket`,
-    `path`, `size` and
-    `sha256`, in the order of their paths.
+    `path`, `size` and `sha256`, in the order of their paths.
 
     Args:
         bucket: Of the manifest; objects without a bucket of their own are in it too.
@@ -89,7 +87,9 @@ Source = PrefixSource | ManifestSource | ObjectsSource
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Keeps a pin out of what is not its team's: buckets of artifacts hold the results of all teams, and the evidence.
+    """Keeps a pin out of what is not its team's.
+
+    Buckets of artifacts hold the results of all teams, and the evidence.
 
     Args:
         buckets: The buckets of artifacts in this store.
@@ -108,15 +108,18 @@ class Fence:
         if bucket in self.buckets and not key.startswith(self.own):
             raise Refused(
                 reasons.NOT_GRANTED,
-                f"s3://{bucket}/{key} is not this team's: bucket {bucket} holds the artifacts of all"
-                f" teams, and a pin may cover only those below {self.own!r}; pin the data where"
+                f"s3://{bucket}/{key} is not this team's: bucket {bucket} holds the artifacts of"
+                f" all teams, and a pin may cover only those below {self.own!r}; pin the data where"
                 " their owner keeps them",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An object version that shall become an entry, and what is already said of it; size and digest may be unknown."""
+    """An object version that shall become an entry, and what is said of it already.
+
+    Size and digest may be unknown.
+    """
 
     path: str
     bucket: str

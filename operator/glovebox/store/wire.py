@@ -1,4 +1,4 @@
-"""Signed S3 requests of our own, for what is asked thousands of times: version lists, heads, and reads by version.
+"""Signed S3 requests of our own, for the frequent ones: version lists, heads, reads by version.
 
 Parsing a listing with the SDK costs seven times the processor time of doing it with ElementTree,
 and each small read four times that of a bare request. This module signs with the SDK's own signer
@@ -75,7 +75,9 @@ class Wire:
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """Start a GET, with headers such as `Range`; the caller reads the body and calls `release_conn`, or closes it.
+        """Start a GET, with headers such as `Range`.
+
+        The caller reads the body and calls `release_conn`, or closes it.
 
         Raises:
             AnswerError: The store answered, but with no success.

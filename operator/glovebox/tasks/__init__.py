@@ -1,1 +1,1 @@
-"""Long work on data, one module each: streaming, bounded in memory, check-pointed, cancellable, with progress."""
+"""Long work on data, a module each: streaming, bounded in memory, check-pointed, cancellable."""

@@ -1,4 +1,4 @@
-"""Check-points in the bucket of artifacts: written by a task as it goes, read by the next attempt in whatever process.
+"""Check-points in the bucket of artifacts: written by a task, read by the next attempt at it.
 
 They lie under the operator's own prefix, which no run's credentials and no pin cover. Where the
 bucket has a lock, each segment gets the shortest one, so that it can be deleted when the task is

@@ -1,4 +1,4 @@
-"""What a task is given by whoever runs it: a way to report progress, a stop, and a place for check-points.
+"""What a task is given by its runner: how to report progress, a stop, and check-points.
 
 The same for a task inside the operator, in a Job, and in a test. Nothing here knows what the work
 is.
@@ -38,7 +38,9 @@ class Progress:
 
 
 class Checkpoint(Protocol):
-    """Keeps what a task has done so far, as segments of bytes that the task alone understands. All of it blocks.
+    """Keeps what a task has done so far, as segments of bytes that it alone understands.
+
+    All of it blocks.
 
     Segments hold facts ("this version has that digest"), never positions: a segment that is lost,
     repeated or out of order costs work and nothing else.

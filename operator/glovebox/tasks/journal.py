@@ -1,4 +1,4 @@
-"""What a task has hashed so far: kept in segments at a check-point, read back in the order of the paths.
+"""What a task has hashed so far: segments at a check-point, read back in the order of the paths.
 
 Nothing is written before the first interval is over, so that short tasks leave nothing behind. A
 journal only ever saves work: an entry counts for the very version that it names and for nothing
@@ -96,7 +96,7 @@ class HashJournal:
 
 
 def flushed_on_error(journal: HashJournal, error: GloveboxError) -> None:
-    """Keep what an attempt hashed before it failed, if that is still possible; the error is what counts."""
+    """Keep what an attempt hashed before it failed, if possible; the error is what counts."""
     try:
         journal.flush()
     except GloveboxError as second:

@@ -59,7 +59,7 @@ class PinRequest:
 
     @property
     def basis(self) -> str:
-        """Whatever the result depends on: another one makes another task, with check-points of its own."""
+        """What the result depends on; another makes another task, with its own check-points."""
         return digest_of(
             {
                 "artifacts": self.artifacts_bucket,

@@ -1,4 +1,4 @@
-"""The task that seals an experiment: inputs verified again, artifacts listed and hashed as a stream, evidence signed and written once.
+"""The task that seals an experiment: inputs verified, artifacts listed and hashed, evidence signed.
 
 Made once, whoever asks how often: the seal that is in the store already is the result. Bounded in
 memory by the largest page, whatever a run wrote; a restart goes on with the digests of the versions
@@ -147,14 +147,14 @@ async def seal_experiment(
 
 
 async def _verified_again(context: TaskContext, dataset: SealedDataset, *, final: bool) -> str:
-    """Ask for every pinned version of an input once more; return what is wrong with it, or an empty text."""
+    """Ask again for every pinned version of an input; return what is wrong, or an empty text."""
     context.report(Progress(phase="VerifyingInputs"))
     unable = f"input `{dataset.name}`: could not be verified again: "
     if dataset.lost or None in (dataset.store, dataset.source, dataset.manifest):
         return unable + (dataset.lost or "its pin or its store is gone")
     assert dataset.store is not None  # noqa: S101 - told by the line above
-    assert dataset.source is not None  # noqa: S101
-    assert dataset.manifest is not None  # noqa: S101
+    assert dataset.source is not None  # noqa: S101 - as above
+    assert dataset.manifest is not None  # noqa: S101 - as above
     try:
         # A stop of its own: a failure here must not stop what follows.
         findings = await verify_pin(dataset.store, dataset.source, dataset.manifest, stop=Stop())
@@ -237,7 +237,10 @@ def _tell(context: TaskContext, journal: HashJournal, now: Counted) -> None:
 
 
 def _result(sealed: Sealed) -> SealResult:
-    """Return what the status says of a seal, out of its own documents: it may be of an earlier attempt, or of another operator."""
+    """Return what the status says of a seal, out of its own documents.
+
+    It may be of an earlier attempt, or of another operator.
+    """
     try:
         envelope: dict[str, Any] = orjson.loads(sealed.envelope)
         document: dict[str, Any] = orjson.loads(base64.b64decode(envelope["payload"]))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster of its own: another test's guards and operator would take our namespaces for theirs."""
+    """A cluster of its own: other guards and operators would take our namespaces for theirs."""
     with running_cluster(tmp_path_factory.mktemp("desired")) as cluster:
         yield cluster
 

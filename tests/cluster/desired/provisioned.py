@@ -47,14 +47,14 @@ class Provisioned:
         return self.api.get(path(intent))
 
     def listed(self, intent: KubernetesObject) -> dict[str, Any]:
-        """Return the live object as an item of a list, which says neither its kind nor its version."""
+        """Return the live object as an item of a list, which names neither kind nor version."""
         items = self.api.list(collection(intent))
         return next(
             item for item in items if item["metadata"]["name"] == intent["metadata"]["name"]
         )
 
     def repair(self, intent: KubernetesObject) -> dict[str, Any]:
-        """Put an object right as the operator does: when a controller wrote in between, with what it wrote."""
+        """Repair an object as the operator does, keeping what a controller wrote in between."""
         for _ in range(_TRIES):
             try:
                 return self.api.replace(

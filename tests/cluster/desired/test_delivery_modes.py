@@ -1,7 +1,7 @@
-"""What each way of delivery renders is what a real API server takes: volumes, claims, caches, and the pod of the run itself.
+"""What each way of delivery renders is what a real API server takes: volumes, caches and pods.
 
 No driver and no image is mounted here: whether one does what its volume asks for only a node with
-    it can show.
+it can show.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def attempt(cluster: Cluster, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def lost(wanted: Any, made: Any, path: str = "") -> list[str]:
-    """Return where the answer does not hold what was asked for; what the server fills in is no loss."""
+    """Return where the answer lacks what was asked for; what the server fills in is no loss."""
     if isinstance(wanted, dict):
         return [
             each

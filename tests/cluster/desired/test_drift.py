@@ -1,4 +1,4 @@
-"""Whatever somebody does to a managed object is found, with the field and the writer, and goes with one replacement."""
+"""Any change of a managed object is found, with field and writer, and goes with one replacement."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_an_annotation_in_our_name_is_drift_and_goes(provision: Provision) -> No
 def test_a_default_account_that_kubernetes_made_first_is_put_right_although_nobody_is_named(
     provision: Provision,
 ) -> None:
-    """Of an object that was created without any field of its own the API server records no writers until somebody applies."""
+    """The API server records no writers of an object without fields until somebody applies."""
     experiment = provision(inputs_from())
     intent = experiment.intent("ServiceAccount", "default")
     experiment.api.delete(path(intent))

@@ -1,4 +1,4 @@
-"""Intents are complete: the API server gives every one of them back as it was written, nothing filled in, nothing respelled.
+"""Intents are complete: the API server gives each back as written, nothing added or respelled.
 
 This is what makes plain equality, and one hash, enough to know drift.
 """
@@ -19,7 +19,7 @@ VARIETY: Final = 40
 
 
 def expect_untouched(experiment: Provisioned) -> None:
-    """Every object is as declared: in the answer to its writing, read alone, and as an item of a list."""
+    """Every object is as declared: in the answer to its write, read alone, and in a list."""
     for intent, answer in experiment.answers:
         for live in (answer, experiment.live(intent), experiment.listed(intent)):
             assert difference(intent, live) == []
@@ -134,7 +134,8 @@ def any_experiment(rng: random.Random) -> list[dict[str, Any]]:
 
 
 def _amount(rng: random.Random) -> str:
-    return f"{rng.choice([0, 1, 2, 10, 1024, 4096, 1.5, 0.25, 1000])}{rng.choice(['', 'k', 'M', 'G', 'Ki', 'Mi', 'Gi', 'm', 'e3'])}"
+    number = rng.choice([0, 1, 2, 10, 1024, 4096, 1.5, 0.25, 1000])
+    return f"{number}{rng.choice(['', 'k', 'M', 'G', 'Ki', 'Mi', 'Gi', 'm', 'e3'])}"
 
 
 def _small(rng: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""One object made as intended: created, repaired, recreated where it cannot be changed, and never fought over."""
+"""One object made as intended: created, repaired, recreated if it must be, never fought over."""
 
 from __future__ import annotations
 

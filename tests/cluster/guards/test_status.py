@@ -171,8 +171,8 @@ def test_the_operator_deletes_nothing_that_users_declare(
 
 FINALIZER = (
     "only the Glovebox operator may take off the finalizer 'glovebox.dev/finalizer', when"
-    " everything of the Experiment has ended; keep `metadata.finalizers`, or apply instead of replacing; what"
-    " holds up a deletion is named in the status"
+    " everything of the Experiment has ended; keep `metadata.finalizers`, or apply instead of"
+    " replacing; what holds up a deletion is named in the status"
 )
 
 

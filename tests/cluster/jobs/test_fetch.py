@@ -1,4 +1,7 @@
-"""The fetcher as a real process before a real store: what arrives, what is refused, and what survives a broken line or a kill."""
+"""The fetcher as a real process before a real store.
+
+What arrives, what is refused, and what survives a broken line or a kill.
+"""
 
 from __future__ import annotations
 

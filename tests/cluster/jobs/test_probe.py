@@ -1,4 +1,4 @@
-"""The probe as a real process: in namespaces of its own before real sockets and mounts, and before a real store."""
+"""The probe as a real process, in namespaces of its own, before real sockets, mounts and store."""
 
 from __future__ import annotations
 

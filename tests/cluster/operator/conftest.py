@@ -1,4 +1,4 @@
-"""One operator process for the tests of this folder, with the chart installed and a proven store."""
+"""One operator process for the tests of this folder, with the chart and a proven store."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def platform(cluster: Cluster, operator: Operator) -> Team:
 
 @pytest.fixture(scope="session")
 def profiles(platform: Team) -> Team:
-    """One profile for each mode. The cache's is of volumes that an administrator makes, without a class."""
+    """One profile for each mode.
+
+    The cache's is of volumes that an administrator makes, without a class.
+    """
     csi = {
         "driver": CSI_DRIVER,
         "volumeAttributes": {"bucketName": "$(bucket)"},

@@ -1,4 +1,7 @@
-"""Pins, experiments and caches as tests of delivery speak of them: what a team declares, and what an administrator and a kubelet add."""
+"""Pins, experiments and caches as tests of delivery speak of them.
+
+What a team declares, and what an administrator and a kubelet add.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,10 @@ def give_volume(team: Team, cache: str) -> str:
 
 
 def cached(team: Team, experiment: str) -> str:
-    """Declare a pin, and an Experiment that reads it from a cache that has a volume; return the cache's name."""
+    """Declare a pin, and an Experiment that reads it from a cache; return the cache's name.
+
+    The cache has a volume.
+    """
     pin(team)
     declare(team, experiment, "cached")
     cache = cache_of(team)

@@ -1,4 +1,4 @@
-"""A bound Experiment goes on, whatever becomes of the profile, the store and the pin that it was bound to."""
+"""A bound Experiment goes on, whatever becomes of the profile, store and pin it was bound to."""
 
 from __future__ import annotations
 

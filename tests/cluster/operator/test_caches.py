@@ -1,4 +1,4 @@
-"""Datasets from caches: the real operator, API server, Job controller and binder; a kubelet's part is played."""
+"""Datasets from caches: real operator, API server, Job controller, binder; played kubelet."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_a_claim_without_a_volume_says_so(team: Team) -> None:
 
 
 def test_two_teams_never_share_a_cache(cluster: Cluster, team: Team) -> None:
-    """A pin may be declared over bytes that nobody read: the same digest is no proof of having them."""
+    """A pin may be declared over bytes nobody read: its digest is no proof of having them."""
     pinned = pin(team)
     other = Team(cluster, f"{team.name}-b")
     source = pinned["spec"]["source"]

@@ -1,4 +1,4 @@
-"""kill -9 of the operator at random moments of provisioning: it converges, with no duplicate and no leak."""
+"""kill -9 of the operator at random moments of provisioning: it converges; no duplicate or leak."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def test_twenty_kills_at_random_moments_leave_no_duplicate_and_no_leak(
 
 
 def repeated_creations(cluster: Cluster, spaces: set[str]) -> dict[tuple[str, str, str], int]:
-    """Return what the audit log says was created more than once by the operator, Secrets aside: those may be issued again."""
+    """Return what the operator created more than once, by the audit log.
+
+    Secrets are left out: those may be issued again.
+    """
     created: Counter[tuple[str, str, str]] = Counter()
     for event in cluster.audit():
         about = event.get("objectRef") or {}

@@ -1,4 +1,4 @@
-"""Deletion does what the policy says, touches nothing that is not this Experiment's own, and ends."""
+"""Deletion does what the policy says, touches only what is this Experiment's own, and ends."""
 
 from __future__ import annotations
 

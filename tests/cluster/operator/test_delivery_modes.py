@@ -1,4 +1,7 @@
-"""Datasets that a driver or an image brings: the real operator and API server; no driver runs, and a kubelet's part is played."""
+"""Datasets that a driver or an image brings, with the real operator and API server.
+
+No driver runs, and a kubelet's part is played.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every managed object edited, deleted or joined by a foreign one is put right at once, and the record says what and who."""
+"""Every managed object edited, deleted or joined by a foreign one is repaired and recorded."""
 
 from __future__ import annotations
 

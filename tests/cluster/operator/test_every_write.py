@@ -1,8 +1,8 @@
-"""Each write of a life is cut in turn, before the real API server and the real store: it ends as if nothing had happened.
+"""Each write of a life is cut in turn, before real servers: it ends as if nothing had happened.
 
-A life: provision, run, seal, delete; or provision, freeze, go on, delete and keep the namespace. The
-proxies see every request of the operator, so they also judge, on each request, what must hold at
-any moment: nobody gets in before isolation stands.
+A life: provision, run, seal, delete; or provision, freeze, go on, delete and keep the namespace.
+The proxies see every request of the operator, so they also judge, on each request, what must hold
+at any moment: nobody gets in before isolation stands.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def evidence_of(numbered: Numbered, life: Life) -> list[str]:
 
 
 def creations(cluster: Cluster, spaces: set[str]) -> dict[str, Counter[tuple[str, str]]]:
-    """Return for each namespace how often the operator created each of its objects, as the audit log says."""
+    """Return how often the operator created each object, by namespace, by the audit log."""
     made: dict[str, Counter[tuple[str, str]]] = {space: Counter() for space in spaces}
     for event in cluster.audit():
         about = event.get("objectRef") or {}

@@ -1,4 +1,4 @@
-"""What the API server refuses for good or for a while: nobody gets in, nothing is torn down, and it heals by itself."""
+"""What the API server refuses: nobody gets in, nothing is torn down, and it recovers by itself."""
 
 from __future__ import annotations
 

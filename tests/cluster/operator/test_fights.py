@@ -1,4 +1,4 @@
-"""Whoever changes things back again and again meets a bounded answer, and never an open namespace."""
+"""Whoever changes things back again and again meets bounded repairs, never an open namespace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others do to the operator: the store goes away, a right is missing, the API server restarts, a hundred come at once."""
+"""What others do to the operator: outages, a lost right, a hundred Experiments at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def test_the_store_is_gone_for_thirty_seconds(
         assert told["Reconciling"]["status"] == "True", "it goes on trying"
         assert "Stalled" not in told, "it mends itself"
         rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
-        policy = f"/apis/networking.k8s.io/v1/namespaces/{standing['status']['namespace']}/networkpolicies/glovebox-default-deny"
+        policy = (
+            f"/apis/networking.k8s.io/v1/namespaces/{standing['status']['namespace']}"
+            "/networkpolicies/glovebox-default-deny"
+        )
         rogue.delete(policy)
         eventually(lambda: team.api.find(policy), what="walls are repaired without the store")
         lasting(
@@ -44,7 +47,7 @@ def test_the_store_is_gone_for_thirty_seconds(
 
 
 def test_one_right_is_missing_for_a_while(cluster: Cluster, team: Team, operator: Operator) -> None:
-    """Rights on one kind are taken away: other kinds go on, and the operator comes back by itself."""
+    """Rights on one kind are taken away: other kinds go on, and the operator recovers."""
     path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
     role = next(
         obj

@@ -1,4 +1,4 @@
-"""A verified pin whose store does not answer: nothing that was verified is taken back, and nothing is written over and over."""
+"""A verified pin whose store does not answer: it stays verified, and is not written repeatedly."""
 
 from __future__ import annotations
 

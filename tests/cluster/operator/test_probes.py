@@ -1,4 +1,4 @@
-"""The probe of isolation on a real API server; a kubelet's part is played, the Job controller's is real."""
+"""The isolation check on a real API server and Job controller; a kubelet's part is played."""
 
 from __future__ import annotations
 

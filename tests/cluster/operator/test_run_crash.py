@@ -1,4 +1,4 @@
-"""kill -9 of the operator and of the store at random moments of runs: each ends with one outcome, one seal, and every result."""
+"""kill -9 of operator and store at random moments of runs: one outcome, one seal, every result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run and the seal on a real API server and store; a kubelet's part is played, the Job controller's is real."""
+"""The run and the seal on a real API server, Job controller and store; the kubelet is played."""
 
 from __future__ import annotations
 

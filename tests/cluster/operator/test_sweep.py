@@ -1,4 +1,4 @@
-"""The net under the watches, inside the test process: a deletion of our own kinds that nobody told is noticed."""
+"""The resync under the watches: a deletion of our own kinds that no event told is noticed."""
 
 from __future__ import annotations
 

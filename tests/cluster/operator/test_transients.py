@@ -1,4 +1,4 @@
-"""One dropped connection, or a store that is away for a moment, changes nothing that others wait for."""
+"""One dropped connection, or a store away for a moment, changes nothing that others wait for."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def store_errors(numbered: Numbered) -> float:
 
 
 def flips(cluster: Cluster, team: Team, name: str) -> list[str]:
-    """Return what was written about an Experiment, after it was Ready, that says it is not, or not any more.
+    """Return what was written about an Experiment, once Ready, that says it is not any more.
 
     By the audit log: also what stood for a moment only.
     """

@@ -1,4 +1,4 @@
-"""Experiments that the API server's rules alone would not let be: of a newer release, or changed where nothing may change."""
+"""Experiments that the operator cannot read: of a newer release, or changed where forbidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session for inputs on a real store: it reads the pinned versions, and is refused everything else."""
+"""A session for inputs on a real store: it reads the pinned versions, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hashing a dataset as a task, on a real store: it goes on where it was, tells how far it is, and ends when nobody wants it."""
+"""Hashing a dataset as a task, on a real store: it resumes, reports progress, and is cancelled."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ async def test_deleting_the_owner_ends_the_reads(
         return None
 
     runner = TaskRunner(
-        lambda owner: None,  # noqa: ARG005
+        lambda owner: None,  # noqa: ARG005 - nobody to enqueue
         limits={},
         now=lambda: dt.datetime.now(dt.UTC),
         jitter=random.random,

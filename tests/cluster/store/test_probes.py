@@ -107,7 +107,7 @@ async def test_a_store_that_is_away_leaves_everything_unknown(
 async def test_a_role_that_trusts_everybody_does_not_free_a_session(
     store: Store, locked_bucket: str
 ) -> None:
-    """The session policy denies `sts:AssumeRole`, so even this mistake in the role's trust opens nothing."""
+    """The session policy denies `sts:AssumeRole`: this mistake in the role opens nothing."""
     assert (
         failed(await prove_store(store, bucket=locked_bucket, role_arn=OPEN_ROLE, now=now()))
         == set()
@@ -147,7 +147,7 @@ def is_canary(asked: Asked) -> bool:
 
 
 class Destroyed:
-    """A store that destroys a locked version when it is told to, in the way that `when` recognises."""
+    """A store that destroys a locked version when told to, in the way `when` recognises."""
 
     def __init__(self, when: Callable[[Asked], bool]) -> None:
         self._when = when

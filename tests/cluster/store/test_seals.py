@@ -1,4 +1,4 @@
-"""Seals on a real store: made once, of everything that a run wrote, whatever names it gave, and never stopped by it."""
+"""Seals on a real store: made once, of all that a run wrote under any name, never stopped by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The servers that each conformance test runs against: the stand-in, and the real one (mark `real`)."""
+"""The servers that conformance tests run against: the stand-in, and the real one (mark `real`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator relies on of a store, asked of the stand-in and of the real one alike, by the operator's own code."""
+"""What the operator relies on of a store, asked of stand-in and real one by its own code."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_lock_holds_against_everybody(place: Place) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
     version = place.put("a", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
     for options in ({}, {"BypassGovernanceRetention": True}):
-        place_delete = lambda options=options: place.store.s3.delete_object(  # noqa: E731
+        place_delete = lambda options=options: place.store.s3.delete_object(  # noqa: E731 - called below
             Bucket=place.bucket, Key="a", VersionId=version, **options
         )
         assert refusal(place_delete).status == 403

@@ -1,6 +1,7 @@
 """Bugs to plant, each class once: a text in one file of the product, and what it becomes.
 
-A text that is not there any more makes the program fail: whoever changes such a place says anew how it could go wrong.
+A text that is not there any more makes the program fail: whoever changes such a place says anew how
+it could go wrong.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ BUGS: Final = (
     Bug(
         "what has the name already is taken for what was wanted",
         "apply/applier.py",
-        "            return None  # made by another controller, or by us before a crash or a lost answer\n",
+        "            return None"
+        "  # made by another controller, or by us before a crash or a lost answer\n",
         '            return Applied(key, "unchanged")\n',
     ),
     Bug(
@@ -86,15 +88,18 @@ BUGS: Final = (
         "apply/writer.py",
         '        answer = await self._client.replace(key.resource, body, subresource="status")\n',
         "        try:\n"
-        '            answer = await self._client.replace(key.resource, body, subresource="status")\n'
+        "            answer = "
+        'await self._client.replace(key.resource, body, subresource="status")\n'
         "        except Conflict:\n"
         "            return dict(obj)\n",
     ),
     Bug(
         "the finalizer goes before the deletion is through",
         "controllers/experiment/retire.py",
-        "        return waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
-        "        return None if not blockers else waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
+        "        return waiting(\n"
+        "            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
+        "        return None if not blockers else waiting(\n"
+        "            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
     ),
     Bug(
         "an older state replaces a newer one",
@@ -105,10 +110,12 @@ BUGS: Final = (
     Bug(
         "a condition is True before the thing is there",
         "status/experiment.py",
-        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
+        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n"
+        "            return\n"
         "        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE\n"
         "        builder.mark(types.NAMESPACE_READY,",
-        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
+        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n"
+        "            return\n"
         "        answer: Answer = types.TRUE\n"
         "        builder.mark(types.NAMESPACE_READY,",
     ),
@@ -184,7 +191,8 @@ BUGS: Final = (
     Bug(
         "one lost answer makes an Experiment not Ready",
         "status/experiment.py",
-        "    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:\n        return False\n",
+        "    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:\n"
+        "        return False\n",
         "    if outcome.is_failed:\n        return False\n",
     ),
 )

@@ -1,7 +1,9 @@
-"""Plant each bug of `bugs.py` in a copy of the product, and see whether some seed finds it: `python plant.py`, prints a table.
+"""Plant each bug of `bugs.py` in a copy of the product, and see whether some seed finds it.
 
-Whatever breaks a promise without any bug planted would be found with it as well; so the unchanged product must pass the
-same seeds first (`make simulate`).
+`python plant.py` prints a table.
+
+Whatever breaks a promise without any bug planted would be found with it as well; so the unchanged
+product must pass the same seeds first (`make simulate`).
 """
 
 # ruff: noqa: T201 - a program that prints
@@ -84,7 +86,8 @@ def main() -> int:
         seconds = time.monotonic() - started
         promise = seen.get("promise", "NOT FOUND")
         print(
-            f"{bug.name:<58} {seen.get('seed', '-'):>5} of {bug.seeds:>4}  {seconds:7.1f}  {promise}",
+            f"{bug.name:<58} {seen.get('seed', '-'):>5} of {bug.seeds:>4}"
+            f"  {seconds:7.1f}  {promise}",
             flush=True,
         )
         if promise == "it does not run":

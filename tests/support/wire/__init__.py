@@ -1,4 +1,4 @@
-"""Programs that listen and that ask, to be run inside pods, on nodes and beside both; and what tests say to them."""
+"""Programs that listen and that ask, in pods, on nodes and beside; and what tests say to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that asks many places at once whether they answer, and prints what became of each as JSON.
+"""A program that asks many places at once whether they answer, and prints the outcomes as JSON.
 
 It is run as text, in pods, on a node and outside of both; the standard library is all it may need.
 `silent` is what a dropped packet looks like, `refused` means that a packet arrived where nobody
@@ -18,7 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 # A question for the address of `kubernetes.default.svc.cluster.local`: name servers answer this,
 # and our own listeners anything.
-QUESTION = b"\x2a\x2a\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01"
+QUESTION = (
+    b"\x2a\x2a\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+    b"\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01"
+)
 
 
 def ask_tcp(address: str, port: int, source: str | None, seconds: float, *, greets: bool) -> str:
@@ -79,7 +82,7 @@ def hold(address: str, port: int, seconds: float) -> None:
 
 
 def main() -> None:
-    """Ask everywhere at once, again and again until the time is over, and print every outcome that was seen."""
+    """Ask everywhere at once until the time is over, and print every outcome that was seen."""
     order = json.loads(sys.argv[1])
     if "hold" in order:
         address, port = order["hold"]
@@ -90,7 +93,7 @@ def main() -> None:
     seen: dict[str, list[str]] = {key: [] for key in places}
     with ThreadPoolExecutor(len(places)) as pool:
         while True:
-            for key, outcome in zip(  # noqa: B905
+            for key, outcome in zip(  # noqa: B905 - one outcome a place
                 places,
                 pool.map(
                     lambda key: ask(places[key], order.get("source"), order["seconds"]), places

@@ -1,4 +1,4 @@
-"""A program that listens: it answers every caller with its name, so that whoever connected knows whom it reached.
+"""A program that listens, and answers each caller with its name, so that it knows whom it reached.
 
 It is run as a file, in pods, on a node and outside of both; the standard library is all it may
 need.

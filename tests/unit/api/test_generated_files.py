@@ -1,4 +1,4 @@
-"""The committed CRDs and reference are what the models say, and what the models say is fit for the API server."""
+"""The committed CRDs and reference are what the models say, and fit for the API server."""
 
 from __future__ import annotations
 
@@ -135,7 +135,10 @@ def test_every_rule_has_a_message_and_a_reason_that_kubectl_shows(kind: Kind) ->
 
 @EACH_KIND
 def test_transition_rules_stand_where_they_cannot_be_skipped(kind: Kind) -> None:
-    """A rule with `oldSelf` on an optional field is skipped when the field comes or goes: it belongs on the root or the required spec."""
+    """A rule with `oldSelf` on an optional field is skipped when the field comes or goes.
+
+    It belongs on the root or the required spec.
+    """
     places = {
         path
         for path, node in nodes(root_schema(kind))

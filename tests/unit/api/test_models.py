@@ -1,4 +1,4 @@
-"""Reading objects: strict where a person writes, tolerant where the API server answers, and no loss in between."""
+"""Reading objects: strict where a person writes, tolerant of the API server, without loss."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_is_read_is_written_again(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("kind", "case"), _refusals())
 def test_models_and_api_server_refuse_the_same(kind: str, case: dict[str, Any]) -> None:
-    """The table of the cluster's tests; `offline: false` marks the rules that only the API server knows."""
+    """The table of the cluster's tests; `offline: false` marks rules only the server knows."""
     bad = merged(flights(kind), case["change"])
     model = BY_NAME[kind].model
 

@@ -1,4 +1,4 @@
-"""What pydantic says, in the form that Kubernetes accepts; and what has no such form is refused by its path."""
+"""What pydantic says, in the form that Kubernetes accepts; else it is refused by its path."""
 
 from __future__ import annotations
 

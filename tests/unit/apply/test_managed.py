@@ -1,4 +1,4 @@
-"""The table of managed objects: no kind twice, nothing written that it does not name, no wall deleted to repair it."""
+"""The table of managed objects: no kind twice, all that is written, no isolation object deleted."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_roots_never_change(count: int) -> None:
 
 
 def test_roots_agree_with_a_second_way_to_compute_them() -> None:
-    """The same format, written down once more as recursion over whole lists, as the documentation has it."""
+    """The format once more, as recursion over whole lists, as the documentation has it."""
     roots, shards = shards_of(BASE)
     assert len(shards) > 1
     assert (roots.content, roots.shards) == (_documented_root(BASE), len(shards))

@@ -133,7 +133,7 @@ def test_what_stays(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     error: BaseException | None,
-    keep: bool,  # noqa: FBT001
+    keep: bool,  # noqa: FBT001 - a parameter of the table
     calls: list[str],
 ) -> None:
     with _environments(monkeypatch, tmp_path) as environments:

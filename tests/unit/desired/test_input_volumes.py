@@ -1,4 +1,7 @@
-"""The volume of a filled cache, given to an experiment: its source and nothing else of it, read-only wherever the plugin knows the word."""
+"""The volume of a filled cache, given to an experiment: its source and nothing else.
+
+It is read-only wherever the plugin knows the word.
+"""
 
 from __future__ import annotations
 

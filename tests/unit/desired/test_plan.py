@@ -1,4 +1,4 @@
-"""The plan as a whole: order, ownership, and rules that hold for every experiment that can be declared."""
+"""The plan as a whole: order, ownership, and rules that hold for every possible experiment."""
 
 from __future__ import annotations
 

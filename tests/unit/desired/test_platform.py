@@ -1,4 +1,4 @@
-"""What of the platform's settings is bound, what of it is identity, and what an edit later is called."""
+"""What of the platform's settings is bound, what is identity, and how a later edit is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Quantities: parsed, compared and written as the API server does. That server itself is asked in tests/cluster/desired."""
+"""Quantities: parsed, compared, written as the API server does.
+
+That server itself is asked in tests/cluster/desired.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identity of an experiment: equal dependencies give one digest, any other dependency gives another."""
+"""The identity of an experiment: equal dependencies give one digest, any other gives another."""
 
 from __future__ import annotations
 

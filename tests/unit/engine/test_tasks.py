@@ -1,4 +1,4 @@
-"""Long work: started once, told about, tried again, replaced, cancelled, and shared fairly between tenants."""
+"""Long work: started once, reported, retried, replaced, cancelled, fair between tenants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The evidence of a seal: what verifies, and every class of tampering that does not. Checked by openssl as well, which is not ours."""
+"""The evidence of a seal: what verifies, and every class of tampering that does not.
+
+Checked by openssl as well, which is not ours.
+"""
 
 from __future__ import annotations
 
@@ -169,7 +172,7 @@ def _list(change: Any) -> tuple[bytes, bytes, bytes]:
 
 
 def _resigned(change: Any) -> tuple[bytes, bytes, bytes]:
-    """A statement that was changed and signed again: by an operator that is not honest, or not right."""
+    """A statement changed and signed again, by an operator that is not honest or right."""
     envelope, raw, snapshot = sealed(ARTIFACTS)
     document = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
     change(document)

@@ -1,4 +1,7 @@
-"""A mounted dataset counts only as a whole: every name, size and byte as pinned, and nothing beside it. The program is the pod's own."""
+"""A mounted dataset counts only as a whole: every name, size and byte as pinned, and no more.
+
+The program is the pod's own.
+"""
 
 from __future__ import annotations
 

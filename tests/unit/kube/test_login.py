@@ -139,7 +139,7 @@ async def test_what_is_missing_is_said(
 
 def test_the_official_client_is_not_brought_into_the_operators_process() -> None:
     """It costs 40 MiB and seconds: only the program that reads the kubeconfig imports it."""
-    import subprocess  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415 - only here
 
     said = subprocess.run(
         [sys.executable, "-c", "import sys, glovebox.__main__; print('kubernetes' in sys.modules)"],

@@ -64,7 +64,7 @@ def test_credentials_that_stay_refused_are_an_error_and_not_a_loop() -> None:
 
 
 def test_requests_that_stay_refused_do_not_log_in_one_by_one() -> None:
-    """A credential plugin may be slow, or ask somebody: it is run again after a pause, not at once."""
+    """A credential plugin may be slow or ask somebody: it is run again after a pause."""
     wire = Wire(lambda _: answered(401))
 
     async def one_by_one(client: Client) -> None:

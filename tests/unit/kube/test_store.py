@@ -212,7 +212,7 @@ def test_what_a_finalizer_holds_is_still_there() -> None:
 
 
 def test_what_was_leaving_before_we_let_it_go_does_not_come_back() -> None:
-    """We remove the last finalizer: an event of the deletion that led to it may still be on its way."""
+    """We remove the last finalizer: an event of the earlier deletion may still be coming."""
     told = Told()
     told.table.seen(obj(5))
     told.table.record_write(obj(7, leaving=True))

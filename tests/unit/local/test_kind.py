@@ -46,7 +46,8 @@ case "$1" in
   logs) echo "its last words" ;;
   exec) case "$*" in
     *" list") echo "REF TYPE DIGEST SIZE PLATFORMS LABELS"; cat "$HELD/images" ;;
-    *" import "*) cat > /dev/null; echo "$IMPORTED any.type $DIGEST 1 KiB any -" >> "$HELD/images" ;;
+    *" import "*) cat > /dev/null; \
+echo "$IMPORTED any.type $DIGEST 1 KiB any -" >> "$HELD/images" ;;
     *" tag "*) echo "$8 any.type $DIGEST 1 KiB any -" >> "$HELD/images" ;; esac ;;
 esac
 """

@@ -1,4 +1,4 @@
-"""The conditions of an Experiment, from outcomes alone: what stands, what failed, what is held back."""
+"""The conditions of an Experiment, from outcomes alone: what stands, failed, is held back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of long work does not grow with the data: each amount in a fresh process, by its own peak."""
+"""Long work's memory does not grow with the data: fresh processes, by their own peak."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Learns from the flights of 2013 which will arrive more than 15 minutes late, and says how well it does on later months.
+"""Learns from the flights of 2013 which will be over 15 minutes late, and tests it on later months.
 
 Everything that it depends on comes from the experiment: data and feature definitions as read-only
-    files, parameters and
-seeds as environment variables. It writes `model.joblib` and `metrics.json` to the artifacts of the
-experiment and nothing else; the same inputs, parameters, seeds and number of threads give the same
-bytes of both.
+files, parameters and seeds as environment variables. It writes `model.joblib` and `metrics.json` to
+the artifacts of the experiment and nothing else; the same inputs, parameters, seeds and number of
+threads give the same bytes of both.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ def read_features(path: Path) -> dict[str, tuple[ast.expr, str]]:
 
 
 def read_rows(folder: Path, features: Mapping[str, tuple[ast.expr, str]]) -> dict[str, np.ndarray]:
-    """Return one array for each feature over all files below the folder; flights that never arrived are left out."""
+    """Return one array for each feature over all files; flights that never arrived left out."""
     # Sorted: the order of a folder is no property of the data, and the model depends on the order
     # of the rows.
     files = sorted(folder.rglob("*.parquet"))
@@ -116,7 +115,7 @@ def read_rows(folder: Path, features: Mapping[str, tuple[ast.expr, str]]) -> dic
 
 
 def evaluate(expression: ast.expr, columns: Mapping[str, np.ndarray]) -> Any:
-    """Compute an expression of columns, numbers, `+ - * /` and one comparison; nothing else is a recipe here."""
+    """Compute an expression of columns, numbers, `+ - * /` and one comparison; no other recipe."""
     match expression:
         case ast.Name(id=name):
             return columns[name]
@@ -142,7 +141,10 @@ def matrix(
 
 
 def encode(column: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    """Return a category by its place among those that were trained on, an unknown one as missing; a number as it is."""
+    """Return a number as it is, and a category by its place among those trained on.
+
+    An unknown category is missing.
+    """
     if known is None:
         return column.astype(np.float32)
     places = np.searchsorted(known, column).clip(max=len(known) - 1)
@@ -150,7 +152,10 @@ def encode(column: np.ndarray, known: np.ndarray | None) -> np.ndarray:
 
 
 def put(destination: str, name: str, body: bytes) -> None:
-    """Write one artifact; the store checks its SHA-256 on arrival. Keys and endpoint come from the files that AWS_* name."""
+    """Write one artifact; the store checks its SHA-256 on arrival.
+
+    Keys and endpoint come from the files that AWS_* name.
+    """
     bucket, _, prefix = destination.removeprefix("s3://").partition("/")
     key = f"{prefix.rstrip('/')}/{name}".lstrip("/")
     digest = hashlib.sha256(body).digest()

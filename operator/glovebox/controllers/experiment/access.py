@@ -1,8 +1,8 @@
-"""Phase `access`: the tenants' RoleBinding, written last, and closed whenever isolation is not complete yet.
+"""Phase `access`: the tenants' RoleBinding, written last, closed while isolation is incomplete.
 
 Until the namespace was recorded as complete, access is closed whatever fails, in whatever order, on
-whatever look: what an earlier look had opened is taken away again. Afterwards it stays as it is while
-a difference is repaired; it is not opened anew before the repair is through.
+whatever look: what an earlier look had opened is taken away again. Afterwards it stays as it is
+while a difference is repaired; it is not opened anew before the repair is through.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 async def close_access(scope: Scope) -> None:
-    """Take binding and credentials away, if they are known to be there: whatever bears the names now."""
+    """Take binding and credentials away, if they are known to be there.
+
+    Whatever bears their names now is removed.
+    """
     children, writer, namespace = scope.ports.children, scope.ports.writer, scope.namespace
     for kind, name in (
         (ROLE_BINDING, names.TENANT_ROLE_BINDING),

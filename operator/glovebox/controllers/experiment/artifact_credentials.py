@@ -1,9 +1,11 @@
-"""Phase `credentials`: with which an experiment writes its artifacts: short-lived, for its own prefix alone, rotated ahead.
+"""Phase `credentials`: short-lived credentials to write an experiment's artifacts.
 
-They are access, so none are written before isolation is complete; once the namespace was recorded as
-complete they are renewed whatever else fails. They are no pure function of what is declared: the
-Secret carries its expiry and a digest of its content. It is issued again when a third of its life is
-left, when it is gone, and when its content is not the one that was issued. What was issued by
+They are for its own prefix alone, and rotated ahead of their expiry.
+
+They are access, so none are written before isolation is complete; once the namespace was recorded
+as complete they are renewed whatever else fails. They are no pure function of what is declared: the
+Secret carries its expiry and a digest of its content. It is issued again when a third of its life
+is left, when it is gone, and when its content is not the one that was issued. What was issued by
 another replica is as good as our own.
 """
 
@@ -109,7 +111,7 @@ async def _issue(scope: Scope, resolved: Resolved) -> SessionCredentials:
 
 
 async def _look(scope: Scope, *, established: bool) -> tuple[datetime | None, Drift | None]:
-    """Return when the credentials in place expire, None when they are no good, and what happened to them."""
+    """Return the expiry of the credentials in place (None: no good) and what happened to them."""
     key, ports = _key(scope), scope.ports
     child = ports.children.get(key)
     if child is not None and ports.children.wanted(key) == child.fingerprint:

@@ -1,8 +1,8 @@
 """Phase `bind`: the identity of the experiment, recorded before anything is created.
 
 The digest, the inputs and the platform's settings are written to the status in a request of their
-own; from then on the API server freezes the spec. It is never a by-product of something that failed:
-either the record is there and everything later starts from it, or nothing was created.
+own; from then on the API server freezes the spec. It is never a by-product of something that
+failed: either the record is there and everything later starts from it, or nothing was created.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 def render_plan(scope: Scope, resolved: Resolved) -> Plan:
-    """Return everything that must exist for this experiment; remembered by what it is rendered from."""
+    """Return all that must exist for this experiment; remembered by what it is rendered from."""
     plans, key = scope.ports.plans, (scope.experiment.uid, *_versions(scope, resolved))
     plan = plans.pop(key, None) or _render(scope, resolved)
     plans[key] = plan  # the newest are last

@@ -1,4 +1,6 @@
-"""Caches of pins: filled once, however many experiments ask at once and whenever we die, and freed when their pin is gone.
+"""Caches of pins: filled once, and freed when their pin is gone.
+
+That holds however many experiments ask at once, and whenever the operator dies.
 
 The Job's end is the only mark of a full cache: a Job that completed, and that belongs to the very
 claim that stands. Names are fixed, so whoever comes second finds what the first one made. Nothing

@@ -1,4 +1,4 @@
-"""Phase `deliver`: what a run needs before it may start: credentials for its fetcher, or the volumes of its datasets.
+"""Phase `deliver`: a fetcher's credentials or the datasets' volumes, before a run may start.
 
 The volumes are created once, before the run, and not looked at again: the run's pod checks every
 byte of them itself. Input credentials are renewed until the fetcher of the run has ended.
@@ -28,8 +28,8 @@ async def ensure_delivery(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Make everything that the inputs of the run need.
 
     Raises:
-        Refused: The datasets cannot be delivered as the profile wants it, or a cache was refused its
-            bytes.
+        Refused: The datasets cannot be delivered as the profile wants it, or a cache was refused
+            its bytes.
         Unavailable, Forbidden: The API server or the store failed.
     """
     plan = outcomes.need("bind", Plan)

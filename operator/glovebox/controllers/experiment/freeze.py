@@ -1,4 +1,4 @@
-"""Stopping an experiment without losing anything: no workloads, no credentials; everything else stays."""
+"""Stops an experiment without losing anything: no workloads, no credentials; the rest stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Phase `gate`: what is refused before anything exists. Nothing here matters once the snapshot is taken."""
+"""Phase `gate`: what is refused before anything exists.
+
+Nothing here matters once the snapshot is taken.
+"""
 
 from __future__ import annotations
 

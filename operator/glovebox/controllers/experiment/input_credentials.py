@@ -1,4 +1,6 @@
-"""Credentials with which the fetcher reads the pinned inputs, and nothing else: one session for each store, renewed ahead.
+"""Credentials with which the fetcher reads the pinned inputs, and nothing else.
+
+There is one session for each store, renewed ahead of its expiry.
 
 They lie in a Secret of their own, which only the fetcher's container may mount; the guards see to
 that. The Secret is read whenever the experiment is looked at: no watch follows it, because nobody

@@ -1,7 +1,7 @@
-"""Pods that came in while the labels of a namespace were off: removed, by UID, with a word to the log.
+"""Removes, by UID, pods that came in while the labels of a namespace were off.
 
-A namespace without its Pod Security labels, or without the mark that the guards select it by, admits
-what it never should. Restoring the labels does not end such a pod.
+A namespace without its Pod Security labels, or without the mark that the guards select it by,
+admits what it never should. Restoring the labels does not end such a pod.
 """
 
 from __future__ import annotations

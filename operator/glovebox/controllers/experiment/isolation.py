@@ -1,4 +1,4 @@
-"""Phase `isolation`: policies, quota, limits, snapshot and accounts, side by side; foreign policies out.
+"""Phase `isolation`: policies, quota, limits, snapshot and accounts; foreign policies out.
 
 Drift policies apply only to a namespace that was recorded as complete. Before that every difference
 is simply work to do, whatever the profile says, and a foreign policy is removed without a word.
@@ -67,7 +67,7 @@ async def ensure_all(
 async def remove_undeclared(
     scope: Scope, declared: set[ObjectKey], elsewhere: set[str], *, established: bool
 ) -> list[Applied | BaseException]:
-    """Remove foreign objects that add rights or routes, and objects of ours that are not wanted any more.
+    """Remove foreign objects that add rights or routes, and our own that are not wanted any more.
 
     Args:
         scope: The look.

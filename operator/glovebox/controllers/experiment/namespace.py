@@ -81,7 +81,7 @@ def may_delete(recorded_uid: str, experiment_uid: str, live: Mapping[str, Any]) 
 
 
 def _is_labelled_for(experiment_uid: str, live: Mapping[str, Any]) -> bool:
-    """Return whether the operator made a namespace for an experiment: nobody else may set the label.
+    """Return whether the operator created a namespace for an experiment: only it may set the label.
 
     For what is kept, this counts also where another UID is recorded: the operator recreated it, and
     its answer was lost.

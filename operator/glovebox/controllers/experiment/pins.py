@@ -1,4 +1,4 @@
-"""The inputs of an Experiment: bound once to the pins that were found, and only compared afterwards."""
+"""The inputs of an Experiment: bound once to the pins that were found, then only compared."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def bind_inputs(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
 
 
 def compare_inputs(scope: Scope) -> Finding:
-    """Return what InputsVerified says of the inputs that were bound: the first that is not what it was."""
+    """Return InputsVerified of the inputs that were bound: the first that is not what it was."""
     by_name = {reference.name: reference for reference in _references(scope)}
     entries = scope.experiment.status.inputs
     problems = (

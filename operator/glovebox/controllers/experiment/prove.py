@@ -1,8 +1,8 @@
-"""Phase `prove`: the isolation check, started once the namespace is complete, read once, recorded, cleared away.
+"""Phase `prove`: the isolation check, started once the namespace is complete, and read once.
 
-The record in the status is what counts: a Job whose verdict is recorded is removed, one that is there
-already is awaited, so that a crash at any moment costs at most one more check. A verdict counts for
-the policies it was reached on, and only while none of them differs.
+The record in the status is what counts: a Job whose verdict is recorded is removed, one that is
+there already is awaited, so that a crash at any moment costs at most one more check. A verdict
+counts for the policies it was reached on, and only while none of them differs.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Read this first: what happens to an Experiment, in which order.
 
     claim -> resolve -> gate -> bind -> namespace -> isolation -> credentials -> access
-          -> prove -> deliver -> run -> seal                  and, when it is deleted: seal -> retire
+          -> prove -> deliver -> run -> seal                 and, when it is deleted: seal -> retire
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
-needs are done, and nothing else keeps it from running: a run is followed, credentials are renewed and
-results are sealed whatever a profile, a store or a pin has become. The status is computed from the
-outcomes alone (`status/experiment.py`), on every way out. Killing the process anywhere in here loses
-nothing: names are derived from UIDs, every write is conditional, and the next look starts from what
-is there.
+needs are done, and nothing else keeps it from running: a run is followed, credentials are renewed
+and results are sealed whatever a profile, a store or a pin has become. The status is computed from
+the outcomes alone (`status/experiment.py`), on every way out. Killing the process anywhere in here
+loses nothing: names are derived from UIDs, every write is conditional, and the next look starts
+from what is there.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
 
 
 async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Outcomes]:
-    """Run phases in order; each gets the outcomes of those before it, and none keeps a later one from running."""
+    """Run phases in order; each gets the earlier outcomes, and none keeps a later from running."""
     outcomes = Outcomes()
     for phase in phases:
         missing = next((need for need in phase.needs if not outcomes.is_done(need)), None)
@@ -175,7 +175,7 @@ def _retries(outcomes: Outcomes) -> list[Any]:
 
 
 async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Seal what was begun, then do what the deletion policy says. Nothing of it needs a valid spec."""
+    """Seal what was begun, then do what the deletion policy says. Needs no valid spec."""
     if names.FINALIZER not in (obj["metadata"].get("finalizers") or ()):
         return Look(obj=obj, status=None)
     retiring = Retiring.of(obj)
@@ -197,7 +197,7 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
 
 
 async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
-    """Return the outcomes of sealing and retiring; `retire` is missing while the seal is not recorded."""
+    """Return the outcomes of sealing and retiring; no `retire` while the seal is not recorded."""
     outcomes = Outcomes()
     if ports.now() < retiring.deleted + SEAL_WAIT:
         outcomes = await _seal_first(ports, retiring, obj)
@@ -209,7 +209,7 @@ async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outc
 
 
 async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
-    """Seal the results of a run that was begun; nothing is reported when there is nothing to seal."""
+    """Seal the results of a run that was begun; no outcome when there is nothing to seal."""
     try:
         experiment = Experiment.model_validate(obj)
     except ValidationError:
@@ -226,7 +226,10 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
-    """Drop what is remembered of an Experiment that is gone; its namespace was released when it was retired."""
+    """Drop what is remembered of an Experiment that is gone.
+
+    Its namespace was released when it was retired.
+    """
     if ports.namespaces.pop(key, None) is not None:
         # It went without passing by `retire`: somebody took the finalizer off.
         ports.suspect_orphans()

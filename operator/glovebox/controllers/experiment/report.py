@@ -1,4 +1,4 @@
-"""What becomes known of a look beside its status: Events for people, metrics, and a line in the log when something is news."""
+"""What a reconcile reports beside the status: Events, metrics, and a log line for what is news."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""Phase `retire`: what the deletion policy says happens to the namespace, fenced by its UID; then the finalizer goes.
+"""Phase `retire`: the deletion policy on the namespace, fenced by UID; then the finalizer goes.
 
     Retain   the namespace stays with its workloads, no longer kept; credentials go
     Freeze   the namespace stays; workloads, access and credentials go
-    Delete   the namespace is deleted, and the Experiment waits until it is gone, naming what holds it up
+    Delete   the namespace is deleted; until it is gone the Experiment waits, naming what holds it
 
-A run that was begun is sealed before anything is let go: the namespace is closed, its pods are ended,
-and what lies under the prefix is listed and signed (`Abandoned` when the run had not ended). That is
-bounded in time: a store that does not answer for an hour is no reason to keep an Experiment.
+A run that was begun is sealed before anything is let go: the namespace is closed, its pods are
+ended, and what lies under the prefix is listed and signed (`Abandoned` when the run had not ended).
+That is bounded in time: a store that does not answer for an hour is no reason to keep an
+Experiment.
 
 A namespace that stays is marked Retained: the API server admits no pod there any more, and the
 platform team may delete it. Artifacts stay in the store in every case. A namespace that is not this
@@ -79,7 +80,7 @@ class Retiring:
 
 
 async def close(ports: Ports, retiring: Retiring) -> None:
-    """Close the namespace of a run that is to be sealed before it goes: no pods, no credentials, no access.
+    """Close the namespace of a run that is to be sealed first: no pods, credentials or access.
 
     Raises:
         GloveboxError: The API server failed; calling again is safe.
@@ -119,7 +120,7 @@ async def _own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | N
 
 
 async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) -> Outcome | None:
-    """Do what the policy says; return why the Experiment has to wait, None when nothing holds it."""
+    """Do what the policy says; return why the Experiment has to wait, None when it need not."""
     namespace = retiring.namespace
     if retiring.policy == "Delete":
         if not live["metadata"].get("deletionTimestamp"):

@@ -2,8 +2,8 @@
 
 What is there decides, not what was remembered: a Job of the fixed name is the run, whoever of us
 created it and whenever we died. Its UID is recorded as soon as it was seen. A Job that was recorded
-and is gone is a run that was lost or stopped; it is over, not begun again, because its artifacts are
-already locked under the experiment's prefix.
+and is gone is a run that was lost or stopped; it is over, not begun again, because its artifacts
+are already locked under the experiment's prefix.
 
 A run that has begun is followed whatever becomes of everything else; only the start has conditions.
 """

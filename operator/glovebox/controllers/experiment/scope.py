@@ -121,7 +121,10 @@ class Phase:
 
 
 def state_of(experiment: Experiment) -> str:
-    """Return whether the namespace is open, frozen, or closed for good: by its run's end, on request, or by the seal."""
+    """Return whether the namespace is open, frozen, or closed for good.
+
+    It is closed by its run's end, on request, or by the seal.
+    """
     status = experiment.status
     over = status.run is not None and status.run.completion_time is not None
     lifecycle = experiment.spec.lifecycle

@@ -1,9 +1,9 @@
-"""Phase `seal`: once the run is over and the namespace closed, results are listed, signed and locked, once.
+"""Phase `seal`: after the run, with the namespace closed, results are listed, signed and locked.
 
 The work on data is a task beside the reconciles: it reports progress, goes on where it was after a
-restart, and delays no repair. What the store holds decides: a seal that is there already is recorded
-as it is, whoever made it. Everything comes from what was bound; an input that cannot be verified
-again is a finding in the statement, and never a reason to wait.
+restart, and delays no repair. What the store holds decides: a seal that is there already is
+recorded as it is, whoever made it. Everything comes from what was bound; an input that cannot be
+verified again is a finding in the statement, and never a reason to wait.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A Secret with credentials of sessions: it tells its own expiry and a digest of its content, so that any operator can judge it."""
+"""A Secret with the credentials of sessions, which any operator can judge.
+
+It carries its own expiry and a digest of its content.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator's own keys, and the store's administrator, try against locked versions: nobody can.
+"""What the operator's keys and the store's administrator try against locked versions: all fails.
 
 They may do what the session may not. So only the lock stands between them and the bytes.
 """

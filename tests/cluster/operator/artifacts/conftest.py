@@ -13,7 +13,7 @@ from support.operator_process import Team
 
 @pytest.fixture(scope="session")
 def scene(cluster: Cluster, platform: Team) -> Scene:
-    """The attacker `run7` and the neighbour `run70` of one team, with artifacts, and evidence beside them."""
+    """The attacker `run7` and the neighbour `run70` of one team, with artifacts and evidence."""
     del platform
     team = Team(cluster, f"artifacts-{uuid.uuid4().hex[:8]}")
     made = Scene(cluster, run_of(team, "run7"), run_of(team, "run70"))

@@ -1,4 +1,4 @@
-"""What a run tries against its own artifacts: to delete, to unlock, to write them in a way that no lock or no list covers."""
+"""What a run tries against its own artifacts: delete, unlock, or write past locks and lists."""
 
 from __future__ import annotations
 

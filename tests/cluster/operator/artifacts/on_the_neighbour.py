@@ -1,4 +1,7 @@
-"""What a run tries against another experiment's prefix and the operator's evidence: by name, by spelling, by copy, by upload."""
+"""What a run tries against another experiment's prefix and the operator's evidence.
+
+By name, by spelling, by copy, by upload.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def _put_beside(change: Callable[[str], str]) -> Callable[[Scene], int]:
 
 
 def _spelt(method: str, between: str) -> Callable[[Scene], int]:
-    """Return the attack that leaves the own prefix by a path: three folders up, then down into the neighbour's."""
+    """Return the attack that leaves its own prefix by a path, three folders up and down again."""
     up = between * 3
 
     def make(scene: Scene) -> int:
@@ -66,7 +69,7 @@ def _list_by_dots(scene: Scene) -> int:
 
 
 def _copy(source: Callable[[Scene], str]) -> Callable[[Scene], int]:
-    """Return the attack that copies into the own prefix; the source stands in the header as it is given here."""
+    """Return the attack that copies into its own prefix; its source header is sent as given."""
     return lambda scene: scene.send(
         "PUT", f"{scene.own.prefix}stolen.bin", headers={"x-amz-copy-source": source(scene)}
     )
@@ -115,7 +118,10 @@ def _url(method: str, key: Callable[[Scene], str]) -> Callable[[Scene], int]:
 
 
 def _form(scene: Scene) -> int:
-    """Upload as a browser's form does: `${filename}` is filled in by the store, after the policy was signed."""
+    """Upload as a browser's form does.
+
+    `${filename}` is filled in by the store, after the policy was signed.
+    """
     form = scene.s3.generate_presigned_post(
         scene.bucket, f"{scene.own.prefix}${{filename}}", ExpiresIn=60
     )
@@ -126,7 +132,7 @@ def _form(scene: Scene) -> int:
     ]
     name = f"../../../{scene.other.prefix}form.bin"
     parts += [
-        f'--{border}\r\nContent-Disposition: form-data; name="file";'  # noqa: ISC004
+        f'--{border}\r\nContent-Disposition: form-data; name="file";'  # noqa: ISC004 - one part
         f' filename="{name}"\r\n\r\nattack\r\n--{border}--\r\n'
     ]
     headers = {"content-type": f"multipart/form-data; boundary={border}"}
@@ -140,7 +146,10 @@ def _form(scene: Scene) -> int:
 
 
 def _in_capitals(scene: Scene) -> int:
-    """SeaweedFS compares a policy's resource without regard to case; no experiment's prefix has a capital, so it is nobody's."""
+    """SeaweedFS compares a policy's resource without regard to case.
+
+    No experiment's prefix has a capital, so that prefix is nobody's.
+    """
     return _put_beside(str.upper)(scene)
 
 

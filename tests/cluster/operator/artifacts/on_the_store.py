@@ -116,7 +116,10 @@ def _expired(claims: dict[str, Any]) -> dict[str, Any]:
 def _signed_by_the_store(
     change: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> Callable[[Scene], int]:
-    """Return the attack with a token that only the store can sign: how a session's end is tried without waiting for it."""
+    """Return the attack with a token that only the store can sign.
+
+    It tries a session's end without waiting for it.
+    """
 
     def make(scene: Scene) -> int:
         configuration = scene.cluster.environment.state.config / "seaweedfs" / "iam.json"
@@ -171,7 +174,7 @@ def _url_for_another_key(scene: Scene) -> int:
 
 
 def _chunked(trailer: str) -> Callable[[Scene], int]:
-    """Return the attack that sends five bytes as a chunk with a checksum behind it that is not theirs."""
+    """Return the attack that sends five bytes as a chunk with a wrong checksum behind it."""
     body = f"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{trailer}\r\n\r\n".encode()
     headers = {
         "content-encoding": "aws-chunked",

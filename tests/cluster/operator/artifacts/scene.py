@@ -1,4 +1,4 @@
-"""Where the attacks take place: two experiments with the credentials that the operator issued, and what they have written.
+"""Where the attacks take place: two experiments, their issued credentials, what they wrote.
 
 Whatever an attack is answered, `Scene.lost` tells what is left: it reads as the administrator, by
 version id, and compares.
@@ -55,7 +55,7 @@ class Run:
 
 
 def run_of(team: Team, name: str) -> Run:
-    """Declare an experiment, wait until it is Ready, and take the credentials from its Secret, as its pods would."""
+    """Declare an experiment, wait for Ready, take its Secret's credentials as its pods would."""
     team.declare("Experiment", name, experiment_spec("standard", "primary"))
     made = team.expect("Experiment", name)
     bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
@@ -126,7 +126,7 @@ class Scene:
         return next(each.version_id for each in self.recorded if each.key == key)
 
     def send(self, method: str, path: str, *, query: str = "", **how: Any) -> int:
-        """Send a request exactly as it is written, signed by the attacker's run; return the status."""
+        """Send a request exactly as written, signed by the attacker's run; return the status."""
         keys = how.pop("keys", self.own.keys)
         return send_signed(
             self.store.endpoint, keys, method, f"/{self.bucket}/{path}", query=query, **how
@@ -180,7 +180,7 @@ class Scene:
                 )
 
     def markers(self) -> set[tuple[str, str]]:
-        """Return the delete markers over what was recorded: they hide it from who reads without a version."""
+        """Return delete markers over what was recorded: they hide it from plain readers."""
         # Over the covered one the administrator lays markers, as a part of attacks.
         recorded = {each.key for each in self.recorded if not each.key.endswith("covered.bin")}
         pages = self.admin.get_paginator("list_object_versions").paginate(Bucket=self.bucket)
@@ -199,7 +199,7 @@ class Scene:
             yield f"the neighbour's upload in parts has {parts}"
 
     def still_writes(self) -> bool:
-        """Whether the attacker's credentials still do what they are for: dead ones would make every refusal worthless."""
+        """Whether the attacker's credentials still work: else refusals are worthless."""
         key = f"{self.own.prefix}control"
         version_id = self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"control")["VersionId"]
         read: bytes = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)[
@@ -209,7 +209,7 @@ class Scene:
 
 
 def write_artifacts(scene: Scene) -> None:
-    """Write what a run writes, with the run's credentials, and the operator's evidence; record all of it."""
+    """Write what a run writes, with its credentials, and the evidence; record all of it."""
     bucket, prefix = scene.bucket, scene.own.prefix
     for number in range(3):
         _put(scene, scene.s3, scene.model, b"weights %d" % number)
@@ -267,7 +267,10 @@ class Attack:
 
 
 def status(call: Callable[[], Any]) -> int:
-    """Return the status of an answer of a client, refused or not; one refusal for each key of a batch counts as a refusal."""
+    """Return the status of a client's answer, refused or not.
+
+    One refusal for each key of a batch counts as a refusal.
+    """
     try:
         answer = call()
     except ClientError as error:

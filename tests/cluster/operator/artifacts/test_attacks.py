@@ -1,4 +1,4 @@
-"""Whatever is tried against artifacts with real credentials, each version that was written can be read as it was written."""
+"""Whatever is tried with real credentials, each artifact version can be read as it was written."""
 
 from __future__ import annotations
 
