@@ -1,4 +1,4 @@
-"""From a declared Experiment to the Kubernetes objects it needs: a pure room, without I/O, clock or randomness.
+"""From a declared Experiment to the Kubernetes objects it needs: a pure package, without I/O, clock or randomness.
 
 `plan.py` is the table of contents; `refusals.py` says what is refused before anything exists;
 `difference.py` compares an intent with what lives in the cluster. Intents are written fully

@@ -1,4 +1,4 @@
-"""Plan: which objects an experiment gets, in the order in which they may be written. The table of contents of this room.
+"""Plan: which objects an experiment gets, in the order in which they may be written. The table of contents of this package.
 
 First the namespace, with its Pod Security labels in the same request; then the isolation objects, in
 any order and at once; last the access, so that nobody can start a pod before all of them are there.

@@ -41,7 +41,7 @@ class KeyPair:
 
 
 def new_key_pair() -> KeyPair:
-    """Make a new pair. The one place in this room that needs randomness: whoever seals calls it once in a cluster's life."""
+    """Make a new pair. The one place in this package that needs randomness: whoever seals calls it once in a cluster's life."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return KeyPair(

@@ -1,4 +1,4 @@
-"""The object store: the only room that imports boto3. Proofs, listings, reads, manifests, credentials.
+"""The object store: the only package that imports boto3. Proofs, listings, reads, manifests, credentials.
 
 Public functions are `async` and raise errors of `glovebox.errors`; whatever blocks runs in bounded,
 named pools.
