@@ -382,19 +382,19 @@ EXPIRED: Final = _reason(
 )
 INPUT_NOT_FOUND: Final = _reason(
     "InputNotFound",
-    "FeatureSetPin `Verified`",
+    "FeatureSetPin `Ready`, `Verified`; Experiment `InputsVerified`, `Ready`",
     "A DatasetPin that the definitions read does not exist in this namespace.",
     "Create the DatasetPin, or correct the name in `spec.inputs`.",
 )
 INPUT_NOT_READY: Final = _reason(
     "InputNotReady",
-    "FeatureSetPin `Verified`",
+    "FeatureSetPin `Ready`, `Verified`; Experiment `InputsVerified`, `Ready`",
     "A DatasetPin that the definitions read is not Ready.",
     "Look at that DatasetPin.",
 )
 INPUT_DIGEST_MISMATCH: Final = _reason(
     "InputDigestMismatch",
-    "FeatureSetPin `Verified`",
+    "FeatureSetPin `Ready`, `Verified`; Experiment `InputsVerified`, `Ready`",
     "A DatasetPin has another content root than the definitions expect.",
     "Correct `spec.inputs[].digest` in a new pin, or name the right DatasetPin.",
 )
