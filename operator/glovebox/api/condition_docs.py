@@ -30,8 +30,9 @@ A reason is one word, stable, and the same in conditions, [Events](events.md) an
 [metric](metrics.md) `glovebox_object_unhealthy`. To find one, search this page for the word. What
 waits for another object repeats that object's reason or names it in its message: look there next.
 
-The *grace time* is 300 seconds (`GLOVEBOX_GRACE_SECONDS`): so long an error that may pass by itself
-changes no condition of what was Ready.
+The *grace time* is 300 seconds and three attempts: before both have passed, an error that may pass
+by itself changes no condition of what was Ready. `GLOVEBOX_GRACE_SECONDS` sets another time for
+every kind but DatasetPin.
 """
 _EVENTS: Final = """\
 # Events
