@@ -51,7 +51,7 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/ruff check
 	$(call say,mypy: types)
 	@$(BIN)/mypy
-	$(call say,lint-imports: does every room import only what it may?)
+	$(call say,lint-imports: does every package import only what it may?)
 	@$(BIN)/lint-imports --no-cache --no-logo
 	$(call say,crd_export and reference_docs: do CRDs and reference fit the models?)
 	@$(BIN)/python -m glovebox.api.crd_export --check
@@ -101,7 +101,7 @@ format: environment ## Format the code and fix what can be fixed automatically
 	@$(BIN)/ruff check --fix
 
 .PHONY: generate
-generate: environment ## Write CRDs and reference anew from the models
+generate: environment ## Regenerate CRDs, reference pages and pictures from their sources
 	@$(BIN)/python -m glovebox.api.crd_export
 	@$(BIN)/python -m glovebox.api.reference_docs
 	@$(BIN)/python -m glovebox.api.condition_docs

@@ -1,4 +1,4 @@
-"""The one error of this room.
+"""The one error of this package.
 
 A step of the local environment failed, and here is what to do about it.
 """

@@ -279,7 +279,7 @@ def packages(
     typer.echo(
         f"Installed: {', '.join(package.name for package in installed)}."
         if installed
-        else "Everything that nodes need is there."
+        else "Every Debian package that nodes need is there."
     )
 
 

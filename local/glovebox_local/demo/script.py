@@ -18,7 +18,7 @@ PREPARATION = (
         (
             DemoStep("helm upgrade --install glovebox", preparing.install_chart),
             DemoStep("Starting the operator", preparing.start_operator),
-            DemoStep("Handing over the keys of the store", preparing.hand_over_keys),
+            DemoStep("Creating the store credentials Secret", preparing.hand_over_keys),
             DemoStep("Loading the flights of 2013", preparing.load_data),
             DemoStep("Waiting for the guards to act", preparing.wait_for_guards),
         ),
@@ -42,14 +42,14 @@ _RUN = Chapter(
     (
         DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Isolated"), running.wait_for_proof),
         DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Succeeded"), running.wait_for_run),
-        DemoStep("What it said", running.show_log),
+        DemoStep("The log of the run", running.show_log),
         DemoStep(_wait_title(EXPERIMENTS, EXPERIMENT, "Sealed"), running.wait_for_seal),
         DemoStep("glovebox verify", running.verify),
     ),
 )
 _RESULTS = (
     Chapter(
-        "What came of it",
+        "Results",
         (
             DemoStep("Pins", showing.show_pins),
             DemoStep("Experiment", showing.show_experiment),
@@ -66,7 +66,7 @@ _RESULTS = (
         ),
     ),
     Chapter(
-        "A wall is torn down",
+        "A network policy is deleted",
         (
             DemoStep("A cluster admin deletes a NetworkPolicy", repairing.refuse_deletion),
             DemoStep("The admin breaks the glass and deletes it", repairing.break_and_repair),

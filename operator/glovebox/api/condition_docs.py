@@ -26,8 +26,13 @@ was not observed is `Unknown`. `Reconciling` and `Stalled` are present only whil
 both, as [kstatus](https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md)
 expects, so that Argo CD and Flux judge health right.
 
-A reason is one word, stable, and the same in conditions, [Events](events.md) and
-[metrics](metrics.md). To find one, search this page for the word.
+A reason is one word, stable, and the same in conditions, [Events](events.md) and the
+[metric](metrics.md) `glovebox_object_unhealthy`. To find one, search this page for the word. What
+waits for another object repeats that object's reason or names it in its message: look there next.
+
+The *grace time* is 300 seconds and three attempts: before both have passed, an error that may pass
+by itself changes no condition of what was Ready. `GLOVEBOX_GRACE_SECONDS` sets another time for
+every kind but DatasetPin.
 """
 _EVENTS: Final = """\
 # Events

@@ -128,8 +128,8 @@ TYPE_MEANINGS: Final = {
     ISOLATED: TypeMeaning(
         "Experiment",
         "the isolation check passed for the network policies of now",
-        "the check found an open route, or an isolation object is missing",
-        "not checked, outdated, or the check proved nothing",
+        "the check found an open route",
+        "not checked, outdated, a network policy is not in place, or the check proved nothing",
     ),
     QUOTA_APPLIED: TypeMeaning(
         "Experiment",

@@ -36,7 +36,7 @@ class InputStatus(TolerantModel):
         default="",
         max_length=63,
         description=(
-            "UID of the pin: a pin deleted and created anew under the same name is another pin."
+            "UID of the pin: a pin that was recreated under the same name is another pin."
         ),
     )
     digest: str = Field(default="", max_length=71, description="Digest of the pinned content.")
@@ -122,7 +122,7 @@ class RunStatus(TolerantModel):
 
 
 class IsolationStatus(TolerantModel):
-    """What the probe found that tried the walls from inside."""
+    """The result of the isolation check."""
 
     outcome: Literal["Passed", "Failed", "Unknown"] = Field(
         description=(
@@ -246,7 +246,7 @@ class ExperimentStatus(Status):
     namespace_uid: str = Field(
         default="",
         max_length=63,
-        description="UID of that namespace: one created anew under the same name is not ours.",
+        description="UID of that namespace: one recreated under the same name is not ours.",
     )
     digest: str = Field(
         default="",
@@ -276,7 +276,8 @@ class ExperimentStatus(Status):
         default=None,
         description=(
             "Set once, after every isolation object and the access were seen in place. Only from"
-            " then on is a difference drift; before, it is work to do, and access stays closed."
+            " then on is a difference drift; before, it is work to do, and access is closed"
+            " whenever an isolation object is not in place."
         ),
     )
     artifacts: ArtifactsStatus | None = Field(default=None, description="Where the results are.")
@@ -284,7 +285,7 @@ class ExperimentStatus(Status):
         default="",
         max_length=512,
         description=(
-            "The Glovebox image that delivers the inputs and tries the walls, as it was when the"
+            "The Glovebox image that delivers the inputs and checks isolation, as it was when the"
             " snapshot was taken."
         ),
     )

@@ -82,8 +82,10 @@ DELETION_BLOCKED: Final = _reason(
 IN_USE: Final = _reason(
     "InUse",
     "IsolationProfile, ObjectStore, pins `Ready`",
-    "Deletion was requested, but Experiments use the object; the message counts them.",
-    "Delete or seal those Experiments first; the message has the command that lists them.",
+    "Deletion was requested, but other objects refer to it; the message counts them. A sealed"
+    " Experiment still refers to what it was bound to.",
+    "Delete those Experiments (of a store: its DatasetPins too) first. The API server's refusal"
+    " to delete a profile or a store has the command that lists them.",
 )
 INVALID_SPEC: Final = _reason(
     "InvalidSpec",
@@ -158,7 +160,7 @@ STORE_FORBIDDEN: Final = _reason(
 )
 STORE_CREDENTIALS_NOT_FOUND: Final = _reason(
     "StoreCredentialsNotFound",
-    "ObjectStore `Ready`",
+    "ObjectStore `Ready`; DatasetPin, Experiment",
     "The Secret of `spec.credentialsSecretRef` does not exist in the operator's namespace, or"
     " lacks a key.",
     "Create the Secret there, with the keys `accessKeyId` and `secretAccessKey`.",
@@ -201,9 +203,10 @@ PROOF_INCONCLUSIVE: Final = _reason(
 )
 PROOF_OUTDATED: Final = _reason(
     "ProofOutdated",
-    "Experiment `Isolated`; ObjectStore `*Proven`",
-    "The last check was made for other policies or settings, or too long ago.",
-    "Wait for the next check.",
+    "Experiment `Isolated`, `ArtifactsProtected`",
+    "The last check was made for other network policies, one of them is not in place now, or the"
+    " store's lock could not be checked again.",
+    "Wait for the next check; the message says what differs.",
 )
 STS_NOT_CONFIGURED: Final = _reason(
     "StsNotConfigured",
@@ -379,19 +382,19 @@ EXPIRED: Final = _reason(
 )
 INPUT_NOT_FOUND: Final = _reason(
     "InputNotFound",
-    "FeatureSetPin `Verified`",
+    "FeatureSetPin `Ready`, `Verified`; Experiment `InputsVerified`, `Ready`",
     "A DatasetPin that the definitions read does not exist in this namespace.",
     "Create the DatasetPin, or correct the name in `spec.inputs`.",
 )
 INPUT_NOT_READY: Final = _reason(
     "InputNotReady",
-    "FeatureSetPin `Verified`",
+    "FeatureSetPin `Ready`, `Verified`; Experiment `InputsVerified`, `Ready`",
     "A DatasetPin that the definitions read is not Ready.",
     "Look at that DatasetPin.",
 )
 INPUT_DIGEST_MISMATCH: Final = _reason(
     "InputDigestMismatch",
-    "FeatureSetPin `Verified`",
+    "FeatureSetPin `Ready`, `Verified`; Experiment `InputsVerified`, `Ready`",
     "A DatasetPin has another content root than the definitions expect.",
     "Correct `spec.inputs[].digest` in a new pin, or name the right DatasetPin.",
 )
@@ -551,7 +554,7 @@ PIN_CHANGED: Final = _reason(
 )
 PIN_DELETED: Final = _reason(
     "PinDeleted",
-    "Experiment `InputsVerified`",
+    "Experiment `InputsVerified`; Event",
     "A bound pin was deleted. The Experiment goes on with what was bound.",
     "Nothing for this Experiment; the seal reports that the input could not be verified again.",
 )
@@ -574,7 +577,7 @@ STORE_CHANGED: Final = _reason(
 )
 STORE_DELETED: Final = _reason(
     "StoreDeleted",
-    "Experiment `PlatformChanged`; Event",
+    "Experiment `PlatformChanged`, `ArtifactsProtected`; Event",
     "An ObjectStore was deleted after it was bound. The bound settings stay in force.",
     "Check that the bound endpoint, bucket and credentials still exist.",
 )
@@ -596,7 +599,7 @@ PROVISIONED: Final = _reason(
 )
 ISOLATION_INCOMPLETE: Final = _reason(
     "IsolationIncomplete",
-    "Experiment `NamespaceReady`, `Isolated`, `Ready`; Event",
+    "Experiment `NamespaceReady`, `QuotaApplied`, `CredentialsFresh`, `Ready`",
     "An isolation object (network policy, quota, limit range, Pod Security label) is missing or"
     " differs, and could not be restored yet.",
     "See the message for what refuses the repair; usually another policy of the cluster.",
@@ -647,8 +650,8 @@ FROZEN: Final = _reason(
 ORPHAN_FOUND: Final = _reason(
     "OrphanFound",
     "Event",
-    "A namespace or object of an experiment was found whose Experiment no longer exists. Access"
-    " to it was closed.",
+    "The namespace of an Experiment that no longer exists was found and closed: its pods, access"
+    " and credentials were removed. Its results stay in the store, unsealed.",
     "Keep what you need from it, then delete it. Find out who removed the finalizer.",
 )
 
@@ -701,26 +704,26 @@ RUN_FAILED: Final = _reason(
 )
 RUN_LOST: Final = _reason(
     "RunLost",
-    "Experiment `Succeeded`, `Ready`, `Stalled`",
+    "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
     "The run's Job was deleted while it ran. A run is never started twice.",
     "Create a new Experiment. Find out who deleted the Job.",
 )
 RUN_STOPPED: Final = _reason(
     "RunStopped",
-    "Experiment `Succeeded`",
+    "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
     "The run was stopped on request (Frozen or Sealed), or never started for that reason.",
     "Create a new Experiment to run it again.",
 )
 INPUTS_REFUSED: Final = _reason(
     "InputsRefused",
-    "Experiment `Succeeded`, `Ready`, `Stalled`",
+    "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
     "The delivered data is not what was pinned, or could not be delivered. The program never"
     " started.",
     "Look at the DatasetPin's condition `Verified`; pin the data again, or restore it.",
 )
 DEADLINE_EXCEEDED: Final = _reason(
     "DeadlineExceeded",
-    "Experiment `Succeeded`, `Ready`, `Stalled`",
+    "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
     "The run took longer than `spec.run.activeDeadlineSeconds`.",
     "Create a new Experiment with a longer deadline.",
 )
@@ -744,7 +747,7 @@ SEALED: Final = _reason(
 )
 ABANDONED: Final = _reason(
     "Abandoned",
-    "Experiment `Sealed`; Event",
+    "Event, and the reason in the seal itself",
     "The Experiment was deleted before its run ended; what was there has been sealed.",
 )
 SIGNING_KEY_INVALID: Final = _reason(
@@ -762,7 +765,7 @@ NO_DRIFT: Final = _reason(
 )
 DRIFT_DETECTED: Final = _reason(
     "DriftDetected",
-    "Experiment `DriftDetected`; Event",
+    "Experiment `DriftDetected`, `NamespaceReady`, `QuotaApplied`; Event",
     "An object differs, and the profile says to alert and not to repair.",
     "Restore the object, or find its writer; the message names object, field and writer.",
 )
@@ -774,13 +777,14 @@ DRIFT_REPAIRED: Final = _reason(
 )
 DRIFT_IGNORED: Final = _reason(
     "DriftIgnored",
-    "Experiment `DriftDetected`",
-    "An object differs, and the profile says to ignore its kind.",
+    "Experiment `NamespaceReady`, `QuotaApplied`",
+    "An object differs, and the profile says to ignore its kind. `Ready` stays as it is.",
 )
 WRITER_FIGHT: Final = _reason(
     "WriterFight",
-    "Experiment `DriftDetected`; Event",
-    "Another writer changes an object back again and again; repairs are spaced out.",
+    "Experiment `DriftDetected`, `NamespaceReady`, `QuotaApplied`, `Ready`; Event",
+    "Another writer changes an object back again and again. Repairs are spaced out; what isolation"
+    " depends on is restored within a second all the same.",
     "Stop that writer (often a policy engine), or exempt `gbx-` namespaces from it.",
 )
 PODS_REMOVED: Final = _reason(

@@ -1,1 +1,1 @@
-"""The only room that changes the cluster."""
+"""The only package that changes the cluster."""

@@ -20,15 +20,17 @@ from glovebox.metrics import engine, state
 from glovebox.metrics.tally import StateTally
 
 _MODULE: Final = "glovebox.metrics.reference_docs"
+_REASONS: Final = ", ".join(f"`{reason}`" for reason in engine.REASONS)
 _INTRODUCTION: Final = f"""\
 <!-- Made by `python -m {_MODULE}` from the collectors. Do not edit. -->
 # Metrics
 
 The operator serves Prometheus metrics at `/metrics` on its health port; the chart brings a
-ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list, \
-but for
-`glovebox_object_unhealthy`, which is cut at {state.MOST_OBJECT_SERIES} series. A histogram has the
-usual `_bucket`, `_sum` and `_count`. `reason` is a word of the [conditions page](conditions.md).
+ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list,
+but for `glovebox_object_unhealthy`, which is cut at {state.MOST_OBJECT_SERIES} series; its `reason`
+is a word of the [conditions page](conditions.md). The `reason` of `glovebox_reconcile_errors_total`
+is one of {_REASONS}. A histogram has the usual `_bucket`,
+`_sum` and `_count`.
 """
 
 # What to make of each metric, by name.
@@ -38,7 +40,8 @@ WATCH: Final = {
         "`status=Failed` above 0: somebody has to act. See the objects' conditions."
     ),
     "glovebox_orphan_namespaces": (
-        "Above 0: somebody took a finalizer off. The namespaces were closed; delete them."
+        "Above 0: somebody took a finalizer off. They are closed and stay until you delete them; when"
+        " many appear at once none is closed, and the log says so."
     ),
     "glovebox_objects_unobserved": (
         "Above 0 for minutes: the operator lags, or does not see a kind."

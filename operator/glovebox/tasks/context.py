@@ -1,6 +1,6 @@
 """What a task is given by its runner: how to report progress, a stop, and check-points.
 
-The same for a task inside the operator, in a Job, and in a test. Nothing here knows what the work
+The same for a task inside the operator and in a test. Nothing here knows what the work
 is.
 """
 

@@ -188,7 +188,7 @@ ON_THE_NEIGHBOUR = (
     Attack(
         "other-list-v1",
         403,
-        "the older list has the same wall",
+        "the older list is denied as well",
         _list("list_objects", lambda scene: scene.other.prefix),
     ),
     Attack(
