@@ -49,7 +49,17 @@ class Refused(InvalidInput):
 
 
 class NotReady(GloveboxError):  # noqa: N818 - as InvalidInput
-    """Something this object depends on is missing or not ready; its change wakes this object."""
+    """Something this object depends on is missing or not ready; its change wakes this object.
+
+    Args:
+        reason: As in GloveboxError.
+        message: As in GloveboxError.
+        retry_seconds: When it is ready by itself, in seconds; None where only a change can help.
+    """
+
+    def __init__(self, reason: str, message: str, *, retry_seconds: float | None = None) -> None:
+        super().__init__(reason, message)
+        self.retry_seconds = retry_seconds
 
 
 class Conflict(GloveboxError):  # noqa: N818 - as InvalidInput

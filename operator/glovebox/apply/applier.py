@@ -126,7 +126,7 @@ class Applier:
         child = self._children.get(key)
         if child is None:
             return Applied(key, "unchanged")
-        if drift is not None and (pause := self._fight_pause(row, key)) > 0:
+        if drift is not None and (pause := self.fight_pause(row, key)) > 0:
             return Applied(key, "contended", drift, pause)
         self._children.want(key, None)
         self._accepted.get(key.namespace, {}).pop(key, None)
@@ -136,7 +136,7 @@ class Applier:
             return Applied(key, "unchanged")  # another object by now: the watch brings it
         self._children.forgot(key)
         if drift is not None:
-            self._note_repair(key)
+            self.note_repair(key)
         return Applied(key, "removed", drift)
 
     async def read(self, kind: Kind, key: ObjectKey) -> dict[str, Any] | None:
@@ -184,14 +184,14 @@ class Applier:
             drift = _drift(key, intent, live) if established else None
             if drift is not None and alert:
                 return Applied(key, "alerted", drift)
-            if drift is not None and (pause := self._fight_pause(row, key)) > 0:
+            if drift is not None and (pause := self.fight_pause(row, key)) > 0:
                 return Applied(key, "contended", drift, pause)
             try:
                 answer = await self._write(row, key, intent, live)
             except (Conflict, NotFound, AlreadyExists):
                 continue  # somebody was faster: compare again
             if drift is not None:
-                self._note_repair(key)
+                self.note_repair(key)
             result: Result = "created" if live is None else "updated"
             return self._done(
                 kind, key, content, answer, "repaired" if drift is not None else result, drift
@@ -261,10 +261,11 @@ class Applier:
         self._accepted.setdefault(key.namespace, {})[key] = (content, answer)
         self._children.want(key, answer)
 
-    def _note_repair(self, key: ObjectKey) -> None:
+    def note_repair(self, key: ObjectKey) -> None:
+        """Count a repair of an object that had been right before."""
         self._repairs.setdefault(key.namespace, {}).setdefault(key, []).append(self._clock())
 
-    def _fight_pause(self, row: Managed, key: ObjectKey) -> float:
+    def fight_pause(self, row: Managed, key: ObjectKey) -> float:
         """Return how many seconds to leave a contended object alone; 0 to repair it now."""
         now = self._clock()
         noted = self._repairs.get(key.namespace, {})

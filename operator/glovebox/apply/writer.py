@@ -7,7 +7,8 @@ longer the leader loses to whatever was written meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from glovebox import names
@@ -23,6 +24,19 @@ from glovebox.kube.client import Client
 from glovebox.kube.kinds import EVENT, NAMESPACE, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.resources import Key, Resources
+
+
+@contextmanager
+def _rejecting(kind: Kind, name: str) -> Iterator[None]:
+    """Turn "this object is invalid" into a refusal that is tried again: it is ours."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise Rejected(
+            reasons.REJECTED,
+            f"the API server does not take {kind.kind} `{name}` as the operator writes it:"
+            f" {error.message}",
+        ) from None
 
 
 class Writer:
@@ -67,14 +81,8 @@ class Writer:
             Rejected: The API server does not take it.
         """
         managed(kind, Strategy.ONCE)
-        try:
+        with _rejecting(kind, obj["metadata"]["name"]):
             return await self._client.create_or_get(kind, obj)
-        except InvalidInput as error:
-            raise Rejected(
-                reasons.REJECTED,
-                f"the API server does not take {kind.kind} `{obj['metadata']['name']}`:"
-                f" {error.message}",
-            ) from None
 
     # ROTATE
 
@@ -96,7 +104,8 @@ class Writer:
         key = key_of(SECRET, body)
         if watched:
             self._children.want(key, fingerprint(body))
-        answer = await self._rotate(body, live)
+        with _rejecting(SECRET, key.name):
+            answer = await self._rotate(body, live)
         if watched:
             self._children.wrote(SECRET, answer)
 
@@ -135,7 +144,8 @@ class Writer:
         managed(key.resource, Strategy.PATCH)
         # Only the status of it counts; the version makes it lose to whoever wrote in between.
         body = {**obj, "status": status}
-        answer = await self._client.replace(key.resource, body, subresource="status")
+        with _rejecting(key.resource, key.name):
+            answer = await self._client.replace(key.resource, body, subresource="status")
         self._resources.wrote(answer)
         return answer
 
@@ -165,9 +175,10 @@ class Writer:
         }
         if annotations:
             metadata["annotations"] = dict(annotations)
-        answer = await self._client.merge(
-            key.resource, key.namespace, key.name, {"metadata": metadata}
-        )
+        with _rejecting(key.resource, key.name):
+            answer = await self._client.merge(
+                key.resource, key.namespace, key.name, {"metadata": metadata}
+            )
         self._resources.wrote(answer)
         return answer
 
@@ -187,7 +198,8 @@ class Writer:
                 "resourceVersion": metadata["resourceVersion"],
             }
         }
-        await self._client.merge(NAMESPACE, None, metadata["name"], patch)
+        with _rejecting(NAMESPACE, metadata["name"]):
+            await self._client.merge(NAMESPACE, None, metadata["name"], patch)
 
     # REMOVE
 
@@ -216,10 +228,13 @@ class Writer:
         managed(kind, Strategy.REMOVE)
         await self._client.delete(kind, key.namespace, key.name, uid=uid)
 
-    async def delete_all(self, kind: Kind, namespace: str, *, label_selector: str = "") -> None:
-        """Delete every object of a kind in one namespace, or those with certain labels."""
-        managed(kind, Strategy.REMOVE)
-        await self._client.delete_all(kind, namespace, label_selector=label_selector)
+    def contended_for(self, key: ObjectKey) -> float:
+        """Return for how many seconds a Secret that somebody keeps changing is left alone."""
+        return self._applier.fight_pause(managed(SECRET, Strategy.ROTATE), key)
+
+    def note_repair(self, key: ObjectKey) -> None:
+        """Count that a Secret of ours was written again because somebody had changed it."""
+        self._applier.note_repair(key)
 
     async def _delete_seen(self, kind: Kind, key: ObjectKey, uid: str) -> None:
         self._children.want(key, None)

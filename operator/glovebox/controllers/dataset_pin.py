@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, DatasetSource
@@ -61,7 +62,8 @@ _TRY_AGAIN_SECONDS: Final = 5.0
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Have the pin built, or checked when that is due; record what was found."""
     metadata = obj["metadata"]
-    if metadata.get("deletionTimestamp"):
+    held = names.FINALIZER_IN_USE in (metadata.get("finalizers") or ())
+    if metadata.get("deletionTimestamp") and not held:
         ports.tasks.forget(metadata["uid"])
         return Look(obj, None)
     generation = metadata.get("generation", 0)

@@ -120,7 +120,10 @@ def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
             reasons.INPUT_NOT_FOUND,
             f"input `{entry.name}`: there is no DatasetPin '{name}' in this namespace",
         )
-    why = dataset.why_not_ready
+    verified = dataset.status.condition(types.VERIFIED)
+    # Ready also falls for what says nothing about the data, such as a deletion that has to wait.
+    known = bool(dataset.status.digest) and verified is not None and verified.is_true
+    why = None if known else dataset.why_not_ready
     if why is not None:
         raise NotReady(
             reasons.INPUT_NOT_READY,

@@ -19,7 +19,7 @@ from glovebox.api.object_store import BucketRetention, ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
-from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.builder import StatusBuilder, counted, format_time
@@ -63,7 +63,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     try:
         await _check(ports, store, builder)
     except GloveboxError as error:
-        ports.store_credentials.pop(store.name, None)
+        ports.store_credentials.clear()  # the next look reads the keys again
         outcome = of_error(error).with_failure(*ports.failures.note(key, "check"))
         if holds_back(obj, outcome, ports.settings.grace_seconds):
             return Look(obj, None, retry_seconds=_retry(outcome))
@@ -178,7 +178,7 @@ def _judge(store: ObjectStore, proofs: list[Proof]) -> None:
     for proof in counted:
         without_role = proof.condition == types.CREDENTIAL_SCOPE_PROVEN and store.spec.sts is None
         if proof.outcome != Outcome.PASSED and not without_role:
-            raise NotReady(
+            raise Unavailable(
                 reasons.PROOF_INCONCLUSIVE,
                 f"proof `{proof.name}` could not be made: {proof.message}",
             )
@@ -199,7 +199,6 @@ def _seconds_until_due(ports: Ports, store: ObjectStore) -> float:
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
-    """Drop the credentials of a store that is gone."""
+    """Drop what is remembered of a store that is gone."""
     del uid
-    ports.store_credentials.pop(key.name, None)
     ports.failures.forget(key)

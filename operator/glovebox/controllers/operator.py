@@ -113,6 +113,8 @@ class Operator:
             await self._work()
             return
         await elector.acquire()
+        # What the former leader wrote last may not have come here yet: the truth, before any work.
+        await self.resync.prime()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(elector.hold())
@@ -123,6 +125,8 @@ class Operator:
             await elector.release()
 
     async def _work(self) -> None:
+        # While nobody led, an Experiment may have gone without passing by its deletion.
+        self.ports.suspect_orphans()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run())
             group.create_task(self.tasks.run())

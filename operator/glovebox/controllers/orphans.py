@@ -111,13 +111,17 @@ async def _close(ports: Ports, orphan: Orphan) -> None:
     live = await ports.reader.get(NAMESPACE, None, name)
     if live["metadata"]["uid"] != orphan.namespace["metadata"]["uid"]:
         return
-    await ports.writer.set_state_label(live, names.STATE_RETAINED)
+    # Retained says that all is done: a namespace that bears it is not looked at again.
+    await ports.writer.set_state_label(live, names.STATE_SEALED)
     await ports.writer.remove_live(
         ROLE_BINDING, ObjectKey(ROLE_BINDING.kind, name, names.TENANT_ROLE_BINDING)
     )
     await drop_credentials(ports, name)
     await freeze(ports, name)
+    closed = await ports.reader.get(NAMESPACE, None, name)
+    await ports.writer.set_state_label(closed, names.STATE_RETAINED)
     ports.writer.forget(name)
+    ports.metrics.orphans_closed.inc()
     message = (
         f"its Experiment `{orphan.owner}` is gone, although its finalizer was to hold it: the"
         " namespace was closed; what it wrote stays in the store, unsealed; delete the namespace"

@@ -119,8 +119,7 @@ class Ports:
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
-    # Experiments whose namespace was open for a while: pods that came in then are still to be
-    # removed.
-    gaps: set[Key] = field(default_factory=set)
-    # Credentials of ObjectStores by name, as last read from their Secrets.
+    # Experiments in whose namespaces no pod is left that came in through a gap.
+    inspected: set[Key] = field(default_factory=set)
+    # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)

@@ -9,7 +9,7 @@ starts from what is there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -82,7 +82,7 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
             held = _held_by(in_use, users)
     look = await controller.reconcile(ports, obj)
     if obj["metadata"].get("deletionTimestamp") and held:
-        look = Look(obj, _waits_for_users(ports, obj, held))
+        look = replace(look, status=_waits_for_users(ports, obj, look.status, held))
     if look.status is not None:
         await _write(ports, look)
     look.after()
@@ -97,13 +97,23 @@ def _held_by(in_use: InUse, users: frozenset[Key]) -> str:
     return f"in use by {count_in_words(in_use.users)}" + (f", among them {some}" if some else "")
 
 
-def _waits_for_users(ports: Ports, obj: Mapping[str, Any], held: str) -> dict[str, Any]:
-    """Return the status of a resource whose deletion waits for those who use it."""
-    types_of = [entry["type"] for entry in (obj.get("status") or {}).get("conditions") or ()]
+def _waits_for_users(
+    ports: Ports, obj: Mapping[str, Any], found: dict[str, Any] | None, held: str
+) -> dict[str, Any]:
+    """Return the status of a resource whose deletion waits for those who use it.
+
+    Args:
+        ports: The outside world.
+        obj: The resource.
+        found: What its own look found; None where it was not looked at.
+        held: By whom it is held, in words.
+    """
+    status = found if found is not None else obj.get("status") or {}
+    types_of = [entry["type"] for entry in status.get("conditions") or ()]
     passing = {types.READY, types.RECONCILING, types.STALLED}
     shown = (types.READY, *(each for each in types_of if each not in passing))
     metadata = obj["metadata"]
-    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), shown, ports.now())
+    builder = StatusBuilder(status, metadata.get("generation", 0), shown, ports.now())
     message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
     builder.mark_false(types.READY, reasons.IN_USE, message)
     builder.mark_true(types.RECONCILING, reasons.IN_USE, message)

@@ -28,15 +28,15 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
         NotReady: The Secret is not there.
         InvalidInput: The Secret lacks a key.
     """
-    known = ports.store_credentials.get(store.name)
     reference = store.spec.credentials_secret_ref
-    if reference is None:
-        credentials = None
-    elif known is not None and not fresh:
-        credentials = known
-    else:
-        credentials = await _read(ports, reference.name)
-        ports.store_credentials[store.name] = credentials
+    credentials = None
+    if reference is not None:
+        # By Secret: a store that was edited and the one that was bound may name different ones.
+        known = ports.store_credentials.get(reference.name)
+        credentials = known if known is not None and not fresh else None
+        if credentials is None:
+            credentials = await _read(ports, reference.name)
+            ports.store_credentials[reference.name] = credentials
     return ports.stores.open(
         StoreSettings(
             endpoint=store.spec.endpoint,

@@ -210,6 +210,11 @@ class EngineMetrics:
             "Open namespaces whose Experiment is gone, as the last sweep found them.",
             registry=registry,
         )
+        self.orphans_closed = Counter(
+            "glovebox_orphans_closed_total",
+            "Namespaces that were closed because their Experiment was gone.",
+            registry=registry,
+        )
         self._start_at_zero()
 
     @asynccontextmanager

@@ -64,6 +64,7 @@ REQUIRED: Final = (
 # Phases without which nothing is provisioned, in order.
 _BUILDING: Final = (
     "claim",
+    "lock_up",
     "resolve",
     "gate",
     "bind",
@@ -197,8 +198,11 @@ def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
             return
         answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
         builder.mark(types.NAMESPACE_READY, answer, outcome.reason, outcome.message)
-        if problem[0] == "isolation":
+        if problem[0] in {"namespace", "isolation"}:
             builder.mark(types.QUOTA_APPLIED, answer, outcome.reason, outcome.message)
+        if problem[0] == "namespace":
+            # Whether anything in it is as it was, nobody knows.
+            builder.mark_unknown(types.ISOLATED, outcome.reason, outcome.message)
         return
     applied = [one for _, outcome in parts for one in outcome.applied]
     quota = [one for one in applied if one.key.kind in {RESOURCE_QUOTA.kind, LIMIT_RANGE.kind}]
@@ -256,6 +260,12 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
         builder.set(artifacts=artifacts)
         _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, _state(seen)))
         return
+    recorded = (seen.previous.get("artifacts") or {}).get("credentialsExpireTime")
+    if recorded and datetime.fromisoformat(recorded) <= seen.now:
+        # That they are over is a fact, whatever keeps them from being renewed.
+        message = f"they expired at {recorded}: {outcome.message}"
+        builder.mark_false(types.CREDENTIALS_FRESH, outcome.reason, message)
+        return
     if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):
         return
     answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
@@ -298,12 +308,7 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
     found = seen.facts("namespace", NamespaceFacts)
     if found is not None:
         builder.set(namespaceUid=found.uid)
-    run = seen.facts("run", RunFacts)
-    if run is not None and run.run is not None:
-        builder.set(run=record_run(run.run))
-    seal = seen.facts("seal", SealFacts)
-    if seal is not None and seal.record is not None:
-        builder.set(seal=dict(seal.record))
+    _record_work(builder, seen)
     if not all(seen.outcome(phase).is_done for phase in _BUILDING) or found is None:
         return
     builder.set(state=_state(seen))
@@ -317,6 +322,15 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
                 "digest": seen.previous.get("digest"),
             }
         )
+
+
+def _record_work(builder: StatusBuilder, seen: Seen) -> None:
+    run = seen.facts("run", RunFacts)
+    if run is not None and run.run is not None:
+        builder.set(run=record_run(run.run))
+    seal = seen.facts("seal", SealFacts)
+    if seal is not None and seal.record is not None:
+        builder.set(seal=dict(seal.record))
 
 
 def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
@@ -357,6 +371,12 @@ def _mark_ready_of_what_stands(
     if refusal is not None:
         builder.mark_false(types.READY, refusal.reason, refusal.message)
         return
+    if state == names.STATE_FROZEN and not _is_closed(seen):
+        outcome = _first_unfinished(seen)
+        message = f"is being frozen: {outcome.message}"
+        builder.mark_false(types.READY, outcome.reason or reasons.PROVISIONING, message)
+        builder.mark_true(types.RECONCILING, outcome.reason or reasons.PROVISIONING, message)
+        return
     if state == names.STATE_FROZEN:
         message = (
             "frozen on request: no pod may start, nothing was deleted but workloads and credentials"
@@ -379,6 +399,10 @@ def _mark_ready_of_what_stands(
 
 def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     outcome = seen.outcome("retire")
+    run = seen.outcome("run")
+    if run.verdict is not Verdict.SKIPPED:
+        mark_run(builder, run, seen.outcome("deliver"), provisioned=True)
+        _record_work(builder, seen)
     mark_seal(builder, seen.outcome("seal"))
     builder.mark_false(types.READY, outcome.reason, outcome.message)
     builder.mark_true(types.RECONCILING, outcome.reason, outcome.message)
@@ -416,6 +440,11 @@ def _lasting_failure(seen: Seen) -> Outcome | None:
         ),
         None,
     )
+
+
+def _is_closed(seen: Seen) -> bool:
+    """Whether pods, access and credentials were seen gone for the state of now."""
+    return seen.outcome("lock_up").is_done
 
 
 def _refusal_of_the_start(seen: Seen) -> Outcome | None:

@@ -134,7 +134,14 @@ def of_error(error: Exception, *, facts: Any = None, applied: tuple[Applied, ...
             Verdict.FAILED, problem.reason, problem.message, facts, applied, error=problem
         )
     if isinstance(error, NotReady):
-        return Outcome(Verdict.WAITING, error.reason, error.message, facts, applied)
+        return Outcome(
+            Verdict.WAITING,
+            error.reason,
+            error.message,
+            facts,
+            applied,
+            retry_seconds=error.retry_seconds,
+        )
     if isinstance(error, InvalidInput):
         return Outcome(Verdict.REFUSED, error.reason, error.message, facts, applied, error=error)
     return Outcome(

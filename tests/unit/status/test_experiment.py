@@ -18,9 +18,20 @@ from glovebox.status.kstatus import kstatus
 from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LATER = datetime(2026, 1, 2, 4, 0, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "1" * 64
 GRACE = 300.0
-BUILDING = ("claim", "resolve", "gate", "bind", "namespace", "isolation", "credentials", "access")
+BUILDING = (
+    "claim",
+    "lock_up",
+    "resolve",
+    "gate",
+    "bind",
+    "namespace",
+    "isolation",
+    "credentials",
+    "access",
+)
 TRUE = Finding("True", "Verified", "as it should be")
 AS_BOUND = Finding("False", "PlatformAsBound")
 
@@ -41,12 +52,13 @@ def good(**changes: Outcome) -> dict[str, Outcome]:
     """Return the outcomes of a look at which everything was in place, with some exchanged."""
     found: dict[str, Outcome] = {
         "claim": done(),
+        "lock_up": done(),
         "resolve": done(References()),
         "gate": done(),
         "bind": done(),
         "namespace": done(NamespaceFacts("uid-1", latched=True, established=True)),
         "isolation": done(),
-        "credentials": done(CredentialsFacts("s3://b/p/", "primary", NOW)),
+        "credentials": done(CredentialsFacts("s3://b/p/", "primary", LATER)),
         "access": done(),
         "prove": done(),
         "deliver": done(),
@@ -203,7 +215,7 @@ def test_drift_of_what_stands(
 
 def test_a_refused_declaration_is_stalled_and_names_its_condition() -> None:
     refused = of_error(Refused("QuotaOutOfRange", "spec.resources.quota: too much"))
-    rest = {phase: skipped("gate") for phase in BUILDING[3:]}
+    rest = {phase: skipped("gate") for phase in BUILDING[4:]}
     status = look(good(gate=refused, **rest), {"digest": ""})
     assert answers(status)["Ready"] == ("False", "QuotaOutOfRange")
     assert answers(status)["Stalled"] == ("True", "QuotaOutOfRange")
@@ -213,7 +225,7 @@ def test_a_refused_declaration_is_stalled_and_names_its_condition() -> None:
 
 def test_waiting_for_a_pin_is_progress_and_no_failure() -> None:
     missing = of_error(NotReady("PinNotFound", "input `train`: there is no DatasetPin"))
-    rest = {phase: skipped("resolve") for phase in BUILDING[2:]}
+    rest = {phase: skipped("resolve") for phase in BUILDING[3:]}
     status = look(good(resolve=missing, **rest), {"digest": ""})
     assert answers(status)["InputsVerified"] == ("False", "PinNotFound")
     assert answers(status)["Reconciling"] == ("True", "PinNotFound")
@@ -250,3 +262,29 @@ def test_a_run_whose_start_is_refused_is_not_ready(phase: str) -> None:
     assert answers(after)["Ready"] == ("False", "Forbidden")
     assert answers(after)["Reconciling"] == ("True", "Forbidden")
     assert answers(after)["NamespaceReady"][0] == "True", "what stands, stands"
+
+
+def test_credentials_that_are_over_are_not_fresh_however_short_the_failure() -> None:
+    expired = provisioned()
+    expired["artifacts"] = expired["artifacts"] | {"credentialsExpireTime": "2026-01-02T03:00:00Z"}
+    after = look(good(credentials=failing(Unavailable("StoreFailed", "away"), 1, 1)), expired)
+    assert answers(after)["CredentialsFresh"] == ("False", "StoreFailed")
+
+
+def test_nothing_is_said_of_a_namespace_that_is_gone_and_cannot_be_recreated() -> None:
+    gone = failing(Forbidden("Forbidden", "no namespaces"), 0, 1)
+    rest = {phase: skipped("namespace") for phase in ("isolation", "access", "prove")}
+    found = answers(look(good(namespace=gone, **rest), provisioned()))
+    assert found["NamespaceReady"][0] == found["QuotaApplied"][0] == "False"
+    assert found["Isolated"][0] == "Unknown"
+    assert found["Ready"][0] == "False"
+
+
+def test_frozen_is_said_only_when_it_was_seen() -> None:
+    frozen = experiment(provisioned()) | {"spec": {"lifecycle": {"desired": "Frozen"}}}
+    stuck = good(lock_up=failing(Forbidden("Forbidden", "no label"), 0, 1))
+    status = compute_status(Seen(frozen, stuck, NOW))
+    assert answers(status)["Ready"] == ("False", "Forbidden")
+    assert answers(status)["Reconciling"][0] == "True"
+    done_with = compute_status(Seen(frozen, good(), NOW))
+    assert answers(done_with)["Ready"] == ("False", "Frozen")

@@ -12,12 +12,12 @@ another replica is as good as our own.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.experiment.freeze import drop_credentials, freeze
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.session_secret import (
@@ -42,7 +42,9 @@ from glovebox.store.credentials import SessionCredentials, issue_credentials
 _RETRY_SECONDS = 15.0
 
 
-async def ensure_credentials(scope: Scope, outcomes: Outcomes) -> Outcome:
+async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a Secret
+    scope: Scope, outcomes: Outcomes
+) -> Outcome:
     """Keep valid credentials in an open namespace; take them away from a closed one.
 
     Raises:
@@ -50,19 +52,32 @@ async def ensure_credentials(scope: Scope, outcomes: Outcomes) -> Outcome:
         GloveboxError: The store or the API server failed, and no valid credentials are there.
     """
     resolved = outcomes.need("resolve", Resolved)
-    found = outcomes.need("namespace", NamespaceFacts)
+    found = outcomes.facts("namespace", NamespaceFacts)
     store = resolved.platform.store
     uri = f"s3://{store.spec.artifacts.bucket}/{_prefix(scope)}"
     if not scope.is_open:
-        await _lock_up(scope)
+        if not outcomes.is_done("lock_up"):
+            return waiting(reasons.PROVISIONING, "the credentials are being taken away")
         return done(CredentialsFacts(uri, store.name, None))
-    if not found.latched and not outcomes.is_done("isolation"):
+    # What was recorded as complete keeps its credentials fresh, whatever a repair meets.
+    latched = scope.is_latched(
+        scope.experiment.status.namespace_uid if found is None else found.uid
+    )
+    if not latched and not outcomes.is_done("isolation"):
         return waiting(
             reasons.ISOLATION_INCOMPLETE, "no credentials are issued until isolation is complete"
         )
     duration = resolved.platform.profile.spec.credentials.duration_seconds
     reserve = timedelta(seconds=duration * (1 - ROTATE_AT))
-    expire, drift = await _look(scope, established=found.established)
+    established = latched if found is None else found.established
+    expire, drift = await _look(scope, established=established)
+    key = _key(scope)
+    if drift is not None and (pause := scope.ports.writer.contended_for(key)) > 0:
+        contended = (Applied(key, "contended", drift, pause),)
+        return replace(
+            waiting(reasons.WRITER_FIGHT, f"{drift.describe()}; it is changed again and again"),
+            applied=contended,
+        )
     if expire is not None and scope.now < expire - reserve:
         left = (expire - reserve - scope.now).total_seconds()
         return done(CredentialsFacts(uri, store.name, expire), retry_seconds=max(1.0, left))
@@ -77,7 +92,8 @@ async def ensure_credentials(scope: Scope, outcomes: Outcomes) -> Outcome:
         facts = CredentialsFacts(uri, store.name, expire, problem)
         return done(facts, retry_seconds=_RETRY_SECONDS)
     scope.ports.metrics.rotations.labels("s3", "success").inc()
-    key = _key(scope)
+    if drift is not None:
+        scope.ports.writer.note_repair(key)
     applied = (Applied(key, "repaired", drift),) if drift is not None else ()
     left = (credentials.expire_time - reserve - scope.now).total_seconds()
     facts = CredentialsFacts(uri, store.name, credentials.expire_time)
@@ -176,19 +192,6 @@ async def _write(scope: Scope, store: ObjectStore, credentials: SessionCredentia
         live=live,
         watched=True,
     )
-
-
-async def _lock_up(scope: Scope) -> None:
-    # What was closed once stays closed: admission sees to it.
-    if (
-        scope.experiment.status.state == scope.state
-        and scope.ports.children.get(_key(scope)) is None
-    ):
-        return
-    ended = scope.state == names.STATE_SEALED
-    asked = scope.experiment.spec.lifecycle.is_to_be_sealed
-    await drop_credentials(scope.ports, scope.namespace)
-    await freeze(scope.ports, scope.namespace, keep_own=ended and not asked)
 
 
 def _prefix(scope: Scope) -> str:

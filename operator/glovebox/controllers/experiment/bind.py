@@ -7,8 +7,10 @@ failed: either the record is there and everything later starts from it, or nothi
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.controllers.experiment.resolve import Resolved
@@ -41,7 +43,7 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
                 " frozen field was changed past the API server's rules; restore it, or create a"
                 " new Experiment",
             )
-        return done(plan)
+        return done(plan, obj=await _record_opening(scope))
     fields = {
         "digest": plan.digest,
         "namespace": scope.namespace,
@@ -65,8 +67,17 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
     return done(plan, obj=answer)
 
 
+async def _record_opening(scope: Scope) -> Mapping[str, Any] | None:
+    """Forget that the namespace was closed, before anything is opened again; None where it was not."""
+    if not scope.is_open or scope.experiment.status.state in {"", names.STATE_OPEN}:
+        return None
+    status = {**(scope.obj.get("status") or {})}
+    status.pop("state", None)
+    return await scope.ports.writer.write_status(scope.obj, status)
+
+
 def render_plan(scope: Scope, resolved: Resolved) -> Plan:
-    """Return all that must exist for this experiment; remembered by what it is rendered from."""
+    """Return all that must exist; remembered by what it is rendered from."""
     plans, key = scope.ports.plans, (scope.experiment.uid, *_versions(scope, resolved))
     plan = plans.pop(key, None) or _render(scope, resolved)
     plans[key] = plan  # the newest are last

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
 from glovebox import names
 from glovebox.controllers.ports import Ports
+from glovebox.errors import Conflict
 from glovebox.kube.kinds import JOB, POD, SECRET
-from glovebox.kube.objects import ObjectKey
+from glovebox.kube.objects import ObjectKey, key_of
 
 _FOREIGN = f"{names.LABEL_MANAGED_BY}!={names.MANAGED_BY}"
 
@@ -23,10 +28,13 @@ async def freeze(ports: Ports, namespace: str, *, keep_own: bool = False) -> Non
     """
     selector = _FOREIGN if keep_own else ""
     for kind in (JOB, POD):
+        found: list[Mapping[str, Any]] = []
         async for page in ports.reader.pages(kind, namespace=namespace, label_selector=selector):
-            if page.get("items"):
-                await ports.writer.delete_all(kind, namespace, label_selector=selector)
-                break
+            found += page.get("items") or ()
+        for item in found:
+            # Each by its UID: a request that comes late takes nothing that was started since.
+            with suppress(Conflict):
+                await ports.writer.delete(kind, key_of(kind, item), uid=item["metadata"]["uid"])
 
 
 async def drop_credentials(ports: Ports, namespace: str) -> None:

@@ -39,12 +39,14 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     applied, failures = (*applied, *removed), (*failures, *problems)
     if failures:
         return of_error(failures[0], applied=applied)
-    if any(one.result == "repaired" for one in outcomes["namespace"].applied):
-        scope.ports.gaps.add(scope.key)
-    if scope.key in scope.ports.gaps:
-        # The labels that keep such pods out were off for a while.
+    ports = scope.ports
+    changed = any(one.result in {"repaired", "updated"} for one in outcomes["namespace"].applied)
+    if found.latched and (changed or scope.key not in ports.inspected):
+        # The labels that keep such pods out may have been off for a while: just now, or while no
+        # operator ran.
+        ports.inspected.discard(scope.key)
         await remove_intruders(scope, plan)
-        scope.ports.gaps.discard(scope.key)
+        ports.inspected.add(scope.key)
     return done(applied=applied)
 
 

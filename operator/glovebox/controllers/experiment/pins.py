@@ -95,6 +95,7 @@ def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputSta
         raise NotReady(
             reasons.NOT_YET_VALID,
             f"{what} may be used from {format_time(validity.not_before_time)} on",
+            retry_seconds=(validity.not_before_time - scope.now).total_seconds(),
         )
     if validity is not None and validity.is_over(scope.now) and validity.not_after_time:
         raise Refused(

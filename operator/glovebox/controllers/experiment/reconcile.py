@@ -1,6 +1,6 @@
 """Read this first: what happens to an Experiment, in which order.
 
-    claim -> resolve -> gate -> bind -> namespace -> isolation -> credentials -> access
+    claim -> lock_up -> resolve -> gate -> bind -> namespace -> isolation -> credentials -> access
           -> prove -> deliver -> run -> seal                 and, when it is deleted: seal -> retire
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
@@ -34,6 +34,7 @@ from glovebox.controllers.experiment.claim import claim
 from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
 from glovebox.controllers.experiment.isolation import ensure_isolation
+from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.prove import prove_isolation
 from glovebox.controllers.experiment.resolve import Resolved, resolve
@@ -48,19 +49,22 @@ from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status
-from glovebox.status.outcome import Outcome, of_error, skipped
+from glovebox.status.experiment_facts import RunFacts
+from glovebox.status.experiment_work import record_run
+from glovebox.status.outcome import Outcome, of_error, skipped, waiting
 
 KIND: Final = EXPERIMENT.kind
 log = structlog.get_logger(__name__)
 
 PHASES: Final = (
     Phase("claim", claim),
+    Phase("lock_up", lock_up, needs=("claim",)),
     Phase("resolve", resolve, needs=("claim",)),
     Phase("gate", check_gate, needs=("resolve",)),
     Phase("bind", bind, needs=("gate",)),
     Phase("namespace", ensure_namespace, needs=("bind",)),
     Phase("isolation", ensure_isolation, needs=("namespace",)),
-    Phase("credentials", ensure_credentials, needs=("namespace",)),
+    Phase("credentials", ensure_credentials, needs=("bind",)),
     Phase("access", ensure_access, needs=("namespace",)),
     Phase("prove", prove_isolation, needs=("namespace",)),
     Phase("deliver", ensure_delivery, needs=("namespace",)),
@@ -68,12 +72,12 @@ PHASES: Final = (
     Phase("seal", ensure_seal, needs=("bind", "run")),
 )
 # A run that was begun is sealed before its Experiment goes, as far as it had come.
+FOLLOW_FIRST: Final = (Phase("run", follow_run),)
 SEAL_FIRST: Final = (
     Phase("resolve", resolve),
     Phase("bind", bind, needs=("resolve",)),
     Phase("seal", ensure_seal, needs=("bind",)),
 )
-_CATCH_UP_SECONDS: Final = 0.02
 # A request hangs for half a minute at most; a phase that takes longer than this is cut.
 _PHASE_SECONDS: Final = 300.0
 
@@ -88,10 +92,9 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, obj, Outcomes(resolve=of_error(invalid_spec(error))))
     scope = Scope(ports, obj, experiment, ports.now())
     ports.children.claim(scope.namespace, str(scope.key))
+    if ports.namespaces.get(scope.key, scope.namespace) != scope.namespace:
+        ports.suspect_orphans()  # another Experiment had this name a moment ago
     ports.namespaces[scope.key] = scope.namespace
-    if not ports.children.caught_up(scope.namespace):
-        # What is known may be older than our own last write: nothing is decided on that.
-        return Look(obj, None, retry_seconds=_CATCH_UP_SECONDS)
     if experiment.spec.suspend:
         return _look(ports, obj, Outcomes(), suspended=True)
     try:
@@ -197,32 +200,45 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
 
 
 async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
-    """Return the outcomes of sealing and retiring; no `retire` while the seal is not recorded."""
-    outcomes = Outcomes()
-    if ports.now() < retiring.deleted + SEAL_WAIT:
+    """Return the outcomes of sealing and retiring; nothing goes before the seal is recorded."""
+    recorded = (obj.get("status") or {}).get("seal")
+    if recorded is None and ports.now() < retiring.deleted + SEAL_WAIT:
         outcomes = await _seal_first(ports, retiring, obj)
-        # The seal is recorded before anything is let go.
-        if outcomes and not (obj.get("status") or {}).get("seal"):
+        if outcomes:
+            seal = outcomes.get("seal")
+            message = seal.message if seal is not None and not seal.is_done else "it is recorded"
+            outcomes["retire"] = waiting(
+                reasons.SEALING, f"the results are sealed before the Experiment goes: {message}"
+            )
             return outcomes
-    outcomes["retire"] = await retire(ports, retiring, obj)
-    return outcomes
+    return Outcomes(retire=await retire(ports, retiring, obj))
 
 
 async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
-    """Seal the results of a run that was begun; no outcome when there is nothing to seal."""
+    """Seal the results of a run that was begun; nothing is reported when there is none to seal.
+
+    The run is looked at before anything is closed, so that one that ended is sealed as it ended,
+    and one whose start was not recorded yet is not forgotten.
+    """
     try:
         experiment = Experiment.model_validate(obj)
     except ValidationError:
         log.warning("an Experiment that cannot be read is deleted without a seal")
         return Outcomes()
-    status = experiment.status
-    if status.run is None or status.seal is not None or not status.digest:
+    if not experiment.status.digest or experiment.spec.run is None:
         return Outcomes()
     scope = Scope(ports, obj, experiment, ports.now())
-    if status.run.completion_time is None or status.state != names.STATE_SEALED:
-        await close(ports, retiring)
-    _, outcomes = await run_phases(scope, SEAL_FIRST)
-    return outcomes
+    _, outcomes = await run_phases(scope, FOLLOW_FIRST)
+    facts = outcomes.facts("run", RunFacts)
+    if facts is not None and facts.run is None:
+        return Outcomes()  # it was never begun
+    if facts is None or facts.run is None:
+        return outcomes
+    if record_run(facts.run) != (obj.get("status") or {}).get("run"):
+        return outcomes  # recorded first: closing takes the Job away
+    await close(ports, retiring)
+    _, sealing = await run_phases(scope, SEAL_FIRST)
+    return Outcomes(outcomes | sealing)
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
@@ -235,7 +251,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
         ports.suspect_orphans()
     ports.drifting.pop(key, None)
     ports.woken.pop(key, None)
-    ports.gaps.discard(key)
+    ports.inspected.discard(key)
     ports.failures.forget(key)
-    if uid:
-        ports.tasks.forget(uid)
+    del uid
+    ports.tasks.forget_owner(key)

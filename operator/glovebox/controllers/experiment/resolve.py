@@ -117,7 +117,11 @@ def _bound(scope: Scope) -> Resolved:
         profile=profile,
         store=store,
         inputs_verified=compare_inputs(scope),
-        artifacts_protected=_lock_of(store) if store is not None else _nobody_checks(platform),
+        artifacts_protected=(
+            _lock_of(store)
+            if store is not None and not store_changes(platform.store, store)
+            else _nobody_checks(platform)
+        ),
         platform_changed=_platform_changed(scope, platform, profile),
     )
 
@@ -238,6 +242,6 @@ def _nobody_checks(platform: Platform) -> Finding:
     return Finding(
         types.UNKNOWN,
         reasons.STORE_DELETED,
-        f"ObjectStore '{platform.store.name}' is gone, so nobody checks the lock of bucket"
-        f" `{platform.store.spec.artifacts.bucket}` any more; declare it again",
+        f"ObjectStore '{platform.store.name}' is gone or another, so nobody checks the lock of"
+        f" bucket `{platform.store.spec.artifacts.bucket}` any more; declare it again",
     )

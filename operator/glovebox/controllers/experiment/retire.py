@@ -159,7 +159,7 @@ async def _remove_finalizer(ports: Ports, retiring: Retiring, obj: Mapping[str, 
     except NotFound:
         rest = []
     if not rest:
-        ports.resources.gone(retiring.key)
+        ports.resources.gone(retiring.key, retiring.uid)
     ports.metrics.deletion.observe((ports.now() - retiring.deleted).total_seconds())
 
 

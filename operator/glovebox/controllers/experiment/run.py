@@ -47,7 +47,7 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
         return await _follow(scope, live, started=False)
     if recorded is not None and recorded.job_uid:
         return _ended(scope, job_lost(recorded, scope.now, stopped=not scope.is_open))
-    if not scope.is_open:
+    if not scope.is_open or scope.experiment.is_deleting:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
     why = _why_not_yet(outcomes)

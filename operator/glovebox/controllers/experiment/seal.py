@@ -17,6 +17,7 @@ import glovebox
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.experiment.freeze import freeze
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.signing_key import signing_key
@@ -38,6 +39,8 @@ from glovebox.tasks.seal import SEAL, SealedDataset, SealRequest, SealResult, se
 
 _NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"
 _LOOK_AGAIN_SECONDS: Final = 1.0
+_LOOK_SELDOM_SECONDS: Final = 15.0
+_SOON: Final = timedelta(minutes=1)
 # A pod on a node that died never says that it ended. The seal is made all the same, and says so.
 PODS_WAIT: Final = timedelta(minutes=10)
 # So long a store of inputs may be away before that is a finding of the seal.
@@ -53,6 +56,7 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
     """
     recorded = scope.experiment.status.seal
     if recorded is not None:
+        scope.ports.tasks.forget_owner(scope.key)
         return done(SealFacts(None, recorded.objects, recorded.bytes, recorded.findings))
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         return waiting(
@@ -63,15 +67,19 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
     run = run_facts.run if run_facts is not None else scope.experiment.status.run
     # What still runs may still write: the list would not be the last word.
     running = await _running(scope)
-    ended = _ended(scope, run)
-    if running and (ended is None or scope.now <= ended + PODS_WAIT):
+    waits_since = _waits_since(scope, run, running)
+    names_of = [pod["metadata"]["name"] for pod in running]
+    if running and (waits_since is None or scope.now <= waits_since + PODS_WAIT):
+        # What is closed admits no pod, so these were there; ending them again does no harm.
+        await freeze(scope.ports, scope.namespace, keep_own=run is not None)
+        long = waits_since is not None and scope.now > waits_since + _SOON
         return waiting(
             reasons.SEALING,
-            f"{counted(len(running), 'pod')} still to end ({running[0]}); then the results are"
+            f"{counted(len(running), 'pod')} still to end ({names_of[0]}); then the results are"
             " sealed",
-            retry_seconds=_LOOK_AGAIN_SECONDS,
+            retry_seconds=_LOOK_SELDOM_SECONDS if long else _LOOK_AGAIN_SECONDS,
         )
-    return await _seal(scope, outcomes, run, running)
+    return await _seal(scope, outcomes, run, names_of)
 
 
 async def _seal(
@@ -166,13 +174,26 @@ def _ended(scope: Scope, run: RunStatus | None) -> datetime | None:
     return ended or scope.experiment.metadata.deletion_timestamp
 
 
-async def _running(scope: Scope) -> list[str]:
-    """Return the names of the pods that have not ended."""
-    found: list[str] = []
+def _waits_since(
+    scope: Scope, run: RunStatus | None, running: list[dict[str, Any]]
+) -> datetime | None:
+    """Return since when pods are waited for; None while one was not asked to end yet."""
+    ended = _ended(scope, run)
+    if ended is not None:
+        return ended
+    asked = [pod["metadata"].get("deletionTimestamp") for pod in running]
+    if not asked or None in asked:
+        return None
+    return max(datetime.fromisoformat(str(moment)) for moment in asked)
+
+
+async def _running(scope: Scope) -> list[dict[str, Any]]:
+    """Return the pods that have not ended."""
+    found: list[dict[str, Any]] = []
     async for page in scope.ports.reader.pages(
         POD, namespace=scope.namespace, field_selector=_NOT_ENDED
     ):
-        found += [item["metadata"]["name"] for item in page.get("items") or ()]
+        found += page.get("items") or ()
     return found
 
 
@@ -195,7 +216,8 @@ def _statement_facts(
     images = {image.reference for image in experiment.spec.images}
     images |= {experiment.status.platform_image} - {""}
     outcome, reason = (run.outcome, run.reason) if run is not None else ("", "")
-    if not outcome and experiment.is_deleting:
+    stopped = reason in {reasons.RUN_LOST, reasons.RUN_STOPPED}
+    if experiment.is_deleting and (not outcome or stopped):
         outcome, reason = "Failed", reasons.ABANDONED
     return SealInputs(
         experiment=f"{experiment.namespace}/{experiment.name}",

@@ -1,0 +1,51 @@
+"""Phase `lock_up`: what is frozen or closed loses pods, access and credentials, whatever fails.
+
+It needs no plan and no repair: the state label goes on first, so that no pod comes back, and then
+all is taken away by live reads. It is done again on every look until the state is recorded, which
+happens only when everything was seen in place; opening is recorded before anything is opened.
+"""
+
+from __future__ import annotations
+
+from glovebox import names
+from glovebox.controllers.experiment.freeze import drop_credentials, freeze
+from glovebox.controllers.experiment.namespace import check_owner
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import NAMESPACE, ROLE_BINDING, SECRET
+from glovebox.kube.objects import ObjectKey
+from glovebox.status.outcome import Outcome, done
+
+
+async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Close the namespace of an experiment that is not to be open.
+
+    Raises:
+        GloveboxError: The API server failed; the next look does the rest.
+    """
+    del outcomes
+    if scope.is_open or not scope.is_bound:
+        return done()
+    ports, namespace = scope.ports, scope.namespace
+    status = scope.experiment.status
+    secret = ObjectKey(SECRET.kind, namespace, names.CREDENTIALS_SECRET)
+    if status.state == scope.state and ports.children.get(secret) is None:
+        return done()  # what was closed once stays closed: admission sees to it
+    try:
+        live = await ports.reader.get(NAMESPACE, None, namespace)
+    except NotFound:
+        return done()
+    if live["metadata"].get("deletionTimestamp"):
+        return done()
+    check_owner(scope.experiment, live)
+    await ports.writer.set_state_label(live, scope.state)
+    if scope.state == names.STATE_FROZEN:
+        key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
+        await ports.writer.remove_live(ROLE_BINDING, key)
+    await drop_credentials(ports, namespace)
+    # A run that ended by itself is kept for its logs.
+    ended = (
+        scope.state == names.STATE_SEALED and not scope.experiment.spec.lifecycle.is_to_be_sealed
+    )
+    await freeze(ports, namespace, keep_own=ended)
+    return done()
