@@ -68,7 +68,7 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 async def _record_opening(scope: Scope) -> Mapping[str, Any] | None:
-    """Forget that the namespace was closed, before anything is opened again; None where it was not."""
+    """Forget that the namespace was closed, before it is opened again; None where it was not."""
     if not scope.is_open or scope.experiment.status.state in {"", names.STATE_OPEN}:
         return None
     status = {**(scope.obj.get("status") or {})}
