@@ -106,7 +106,7 @@ class Promises:
         self._experiments: dict[str, Json] = {}
         world.server.on_change.append(self._see)
         world.server.on_delete.append(self.never_deletes_without_uid)
-        world.store.on_write.append(self._stored)
+        world.store.on_write.append(self.never_sealed_twice)
         world.on_stale = self.never_written_on_what_is_older
 
     def _break(self, promise: str, what: str) -> None:
@@ -375,7 +375,7 @@ class Promises:
         if asked.user == OPERATOR and asked.verb == "delete" and not preconditions.get("uid"):
             self._break("10 each DELETE bears a UID", str(asked))
 
-    def _stored(self, bucket: str, key: str, version: str) -> None:
+    def never_sealed_twice(self, bucket: str, key: str, version: str) -> None:
         """One seal for each Experiment, ever."""
         if bucket == BUCKET and key.endswith("attestation.dsse.json"):
             self.seals[key] += 1

@@ -79,6 +79,8 @@ class Scenario:
     has_generator: bool = False
     # A second Experiment beside it.
     has_other: bool = False
+    # What people do at which second, beside what is drawn.
+    named_deeds: tuple[tuple[float, str], ...] = ()
 
     @classmethod
     def drawn(cls, seed: int) -> Scenario:  # noqa: C901 - one branch a thing that may happen
@@ -343,6 +345,7 @@ class Schedule:
             self._people.squat(made)
         if scenario.is_hiccup:
             await self._unsettle()
+        await self._do_as_named()
         await self._meddle()
         await stopping
         if scenario.clock_jump:
@@ -366,7 +369,7 @@ class Schedule:
         await asyncio.sleep(_QUIET_SECONDS)
         self.promises.in_the_end(
             quiet_from=quiet_from,
-            calm=scenario.plan.is_calm and not scenario.deeds and not scenario.store_rate,
+            calm=self._is_calm(),
             refused_for_ever=self._refused_for_ever(),
             expects_ready=self._expects_ready(),
         )
@@ -398,6 +401,18 @@ class Schedule:
         for moment in moments:
             await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
             name = self._people.act()
+            self._done[name] += 1
+
+    def _is_calm(self) -> bool:
+        """Return whether nothing happened that costs a write."""
+        scenario = self._scenario
+        meddled = scenario.deeds or scenario.named_deeds or scenario.has_generator
+        return scenario.plan.is_calm and not meddled and not scenario.store_rate
+
+    async def _do_as_named(self) -> None:
+        for moment, name in self._scenario.named_deeds:
+            await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
+            self._people.deeds()[name]()
             self._done[name] += 1
 
     async def _unsettle(self) -> None:

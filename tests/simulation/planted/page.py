@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +93,13 @@ def _lines(finds: Mapping[str, Find]) -> Iterator[str]:
     )
     yield from (f"- {name}" for name in _deeds())
     yield from ("", "## Promises", "")
-    yield from _table(("promise", "in full"), _promises())
+    for promise in _promises():
+        yield from textwrap.wrap(promise, 100, initial_indent="- ", subsequent_indent="  ")
     yield from (
         "",
         "## Planted bugs",
         "",
-        f"{found} of {len(BUGS)} are found, each in a seed that is clean without it. A bug that is",
+        f"{found} of {len(BUGS)} are found, each in a seed that is clean without the bug. One that is",
         "not found makes `make plant` fail.",
         "",
     )
@@ -137,11 +139,11 @@ def _deeds() -> Iterator[str]:
     yield from re.findall(r'^ {12}"([^"]+)":', source, flags=re.MULTILINE)
 
 
-def _promises() -> Iterator[tuple[str, str]]:
+def _promises() -> Iterator[str]:
     for name, function in vars(Promises).items():
         if name.startswith(("never_", "in_the_end_")):
             doc = inspect.getdoc(function) or ""
-            yield name.replace("_", " "), doc.splitlines()[0]
+            yield f"`{name}`: {doc.splitlines()[0]}"
 
 
 def _bugs(finds: Mapping[str, Find]) -> Iterator[tuple[str, str, str]]:

@@ -21,12 +21,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[3]
-sys.path.insert(0, str(REPOSITORY / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from simulation.planted.bugs import BUGS, Bug
 from simulation.planted.page import PAGE, Find, read_finds, write_page
 
+REPOSITORY = Path(__file__).parents[3]
 PRODUCT = REPOSITORY / "operator" / "glovebox"
 SIMULATE = REPOSITORY / "tests" / "simulation" / "simulate.py"
 
