@@ -1,8 +1,11 @@
-"""Plant each bug of `bugs.py` in a copy of the product, and see which seed finds it: `make plant`.
+"""Plant each bug of `bugs.py` in turn, and see which seed finds it: `make plant`.
 
 A seed counts only when the unchanged product keeps every promise in it. The outcome is written to
 docs/reference/simulation.md; the program fails when a bug was not found. Bugs of which that page
 tells the seed are looked for there first.
+
+Nothing on the disk is changed: each bug gets a process of its own, in which the text of a module is
+replaced while it is imported.
 """
 
 # ruff: noqa: T201 - a program that prints
@@ -10,25 +13,25 @@ tells the seed are looked for there first.
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import importlib
+import itertools
+import multiprocessing
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from simulation.planted.bugs import BUGS, Bug
-from simulation.planted.page import PAGE, Find, read_finds, write_page
+from simulation.planted.importing import plant, read_finds
 
-REPOSITORY = Path(__file__).parents[3]
-PRODUCT = REPOSITORY / "operator" / "glovebox"
-SIMULATE = REPOSITORY / "tests" / "simulation" / "simulate.py"
+# Imported once, for all the processes that are forked from this one: most of what a start takes.
+_HEAVY = ("pydantic", "structlog", "boto3", "kopf", "prometheus_client", "cryptography.x509")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,74 +43,99 @@ class Broken:
     what: str
 
 
-def planted(bug: Bug, folder: Path) -> Path:
-    """Copy the product into a folder and plant a bug; return what belongs on the path.
+class Product:
+    """A process that plays seeds with the product, with a bug or without.
 
-    Raises:
-        LookupError: A text is not there, or not once.
+    Args:
+        pipe: To it.
     """
-    target = folder / "glovebox"
-    shutil.copytree(PRODUCT, target, ignore=shutil.ignore_patterns("__pycache__"))
-    for file, old, new in ((bug.file, bug.old, bug.new), *bug.also):
-        path = target / file
-        text = path.read_text(encoding="utf-8")
-        if text.count(old) != 1:
-            raise LookupError(f"{bug.name}: {file} holds {text.count(old)} times: {old!r}")
-        path.write_text(text.replace(old, new), encoding="utf-8")
-    return folder
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def play(self, seed: int, focus: str = "") -> Broken | None:
+        """Play a seed; None when all promises held, or when `focus` is not said of its scenario.
+
+        Raises:
+            RuntimeError: The product does not run at all.
+        """
+        self._pipe.send((seed, focus))
+        found = self._pipe.recv()
+        if isinstance(found, str):
+            raise RuntimeError(found)  # noqa: TRY004
+        return found[1] if found is not None else None
+
+    def first_in(self, seeds: Iterator[int], count: int, focus: str) -> Iterator[Broken]:
+        """Yield the broken ones of so many seeds in whose scenario something is said."""
+        played = 0
+        while played < count:
+            self._pipe.send((next(seeds), focus))
+            found = self._pipe.recv()
+            if isinstance(found, str):
+                raise RuntimeError(found)  # noqa: TRY004
+            if found is None:
+                continue
+            played += 1
+            if found[1] is not None:
+                yield found[1]
 
 
-def first_broken(product: Path, *, first: int, seeds: int, focus: str = "") -> Broken | None:
-    """Play seeds with one product until a promise is broken; None when none is.
-
-    Raises:
-        RuntimeError: It does not run at all.
-    """
-    command = [sys.executable, str(SIMULATE), "--until-broken", "--focus", focus]
-    command += ["--first", str(first), "--seeds", str(seeds)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **{name: value for name, value in os.environ.items() if name != "GLOVEBOX_SEED"},
-            "PYTHONPATH": str(product),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-    )
-    if done.returncode == 0:
-        return None
+def _serve(pipe: Connection, bug: Bug | None) -> None:
+    """Play the seeds that are asked for, in a process of its own."""
     try:
-        found = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        raise RuntimeError(done.stderr[-500:]) from None
-    return Broken(found["seed"], found["promise"], found["what"])
+        if bug is not None:
+            plant(bug)
+        from simulation.schedules import Scenario, run  # noqa: PLC0415 - after it was planted
+        from simulation.simulate import silence  # noqa: PLC0415
+
+        silence()
+        while True:
+            seed, focus = pipe.recv()
+            scenario = Scenario.drawn(seed)
+            if focus not in str(scenario):
+                pipe.send(None)
+                continue
+            broken = run(scenario).broken
+            first = Broken(seed, broken[0].promise, str(broken[0])[:300]) if broken else None
+            pipe.send((seed, first))
+    except EOFError:
+        return
+    except Exception as error:  # noqa: BLE001 - told to who asked
+        pipe.send(f"{bug.name if bug else 'no bug'}: {type(error).__name__}: {error}")
 
 
-def find(bug: Bug, known: int | None) -> Broken | None:
+@contextmanager
+def product(bug: Bug | None) -> Iterator[Product]:
+    """Start a process that plays seeds."""
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    process = fork.Process(target=_serve, args=(there, bug), daemon=True)
+    process.start()
+    there.close()
+    try:
+        yield Product(here)
+    finally:
+        here.close()
+        process.terminate()
+        process.join()
+
+
+def find(bug: Bug, known: int | None, clean: Product) -> Broken | None:
     """Return the first seed that shows a bug and is clean without it; the known one is tried first."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = planted(bug, Path(folder))
-        if known is not None:
-            broken = first_broken(path, first=known, seeds=1)
-            if broken is not None and _is_clean(known):
+    with product(bug) as planted:
+        first = planted.play(known) if known is not None else None
+        if first is not None and _is_clean(clean, first.seed):
+            return first
+        for broken in planted.first_in(itertools.count(1), bug.seeds, bug.focus):
+            if _is_clean(clean, broken.seed):
                 return broken
-        first, left = 1, bug.seeds
-        while left > 0:
-            broken = first_broken(path, first=first, seeds=left, focus=bug.focus)
-            if broken is None:
-                return None
-            if _is_clean(broken.seed):
-                return broken
-            first, left = broken.seed + 1, left - 1
     return None
 
 
-def _is_clean(seed: int) -> bool:
-    broken = first_broken(PRODUCT.parent, first=seed, seeds=1)
+def _is_clean(clean: Product, seed: int) -> bool:
+    broken = clean.play(seed)
     if broken is not None:
-        print(f"  seed {seed} is broken without any bug: {broken.promise}: {broken.what}")
+        print(f"  seed {seed} is broken without any bug: {broken.what}", flush=True)
     return broken is None
 
 
@@ -116,26 +144,43 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("word", nargs="?", default="", help="only bugs whose name holds it")
     parser.add_argument("--anew", action="store_true", help="forget the seeds of the page")
-    parser.add_argument("--page", type=Path, default=PAGE, help="where the outcome goes")
+    parser.add_argument("--only", type=int, nargs="*", help="only those of these numbers")
     options = parser.parse_args()
-    finds = {} if options.anew else read_finds(options.page)
-    missed = 0
-    for bug in BUGS:
-        if options.word not in bug.name:
-            continue
-        started = time.monotonic()
-        known = finds.get(bug.name)
-        broken = find(bug, known.seed if known is not None else None)
-        seconds = time.monotonic() - started
-        if broken is None:
-            finds.pop(bug.name, None)
-            missed += 1
-        else:
-            finds[bug.name] = Find(broken.seed, re.sub(r"^\S+ ", "", broken.promise))
-        told = f"seed {broken.seed:>5}: {broken.promise}" if broken else "NOT FOUND"
-        print(f"{bug.name:<62} {seconds:6.0f} s  {told}", flush=True)
-    write_page(options.page, finds)
-    return missed
+    for name in _HEAVY:
+        importlib.import_module(name)
+    chosen = [BUGS[number - 1] for number in options.only] if options.only else list(BUGS)
+    finds: dict[str, Broken | None] = {}
+    with product(None) as clean:
+        known = {} if options.anew else read_finds()
+        try:
+            for bug in chosen:
+                if options.word in bug.name:
+                    finds[bug.name] = _tell(bug, known.get(bug.name, (None, ""))[0], clean)
+        finally:
+            _write(finds)
+    return sum(broken is None for broken in finds.values())
+
+
+def _tell(bug: Bug, known: int | None, clean: Product) -> Broken | None:
+    started = time.monotonic()
+    broken = find(bug, known, clean)
+    seconds = time.monotonic() - started
+    told = f"seed {broken.seed:>5}: {broken.what}" if broken else "NOT FOUND"
+    print(f"{bug.name:<62} {seconds:6.0f} s  {told[:120]}", flush=True)
+    return broken
+
+
+def _write(finds: Mapping[str, Broken | None]) -> None:
+    """Write the page; what this run did not look for stays as it was."""
+    # Not before: whoever is forked from this process must not find the product imported.
+    from simulation.planted.page import write_page  # noqa: PLC0415
+
+    rows: dict[str, tuple[int, str]] = read_finds()
+    for name, broken in finds.items():
+        rows.pop(name, None)
+        if broken is not None:
+            rows[name] = (broken.seed, re.sub(r"^\S+ ", "", broken.promise))
+    write_page(rows)
 
 
 if __name__ == "__main__":
