@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Final
 
 from simulation.planted.bugs import Bug
@@ -35,10 +35,11 @@ class _Loader(importlib.machinery.SourceFileLoader):
         super().__init__(name, path)
         self._text = text
 
-    def get_code(self, fullname: str) -> object:
+    def get_code(self, fullname: str) -> CodeType | None:
         """Compile the text; no cache knows of it."""
         del fullname
-        return compile(self._text, self.path, "exec", dont_inherit=True)
+        code: CodeType = compile(self._text, self.path, "exec", dont_inherit=True)
+        return code
 
 
 class _Finder(MetaPathFinder):
