@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
@@ -32,7 +32,8 @@ class Fault:
     Attributes:
         name: `refused`, `lost` (it never arrives), `unanswered` (it takes effect, the answer is
             lost), `late` (it takes effect after the client gave up), `slow` (it takes `seconds`
-            and is answered); empty: nothing.
+            and is answered), `overtaken` (somebody else changes the object just before); empty:
+            nothing.
         code: Of a refusal.
         seconds: Of what is late or slow.
     """
@@ -245,6 +246,8 @@ class SimTransport:
                 await asyncio.sleep(self._way())
                 self._story.tell(self._process, f"{asked} -> REFUSED {fault.code}")
                 return _packed(fault.code, _refusal(asked, fault.code).status)
+            case "overtaken":
+                self._overtake(asked)
             case "slow":
                 await asyncio.sleep(min(fault.seconds, timeout_seconds / 2))
         lost = fault.name == "unanswered"
@@ -259,6 +262,14 @@ class SimTransport:
         if asked.verb not in READS and code < 300:
             self._answered[_object(asked)] = _number(answer)
         return packed
+
+    def _overtake(self, asked: Asked) -> None:
+        """Change an object in a way that nobody minds, but that makes a new version of it."""
+        theirs = Asked("somebody", "patch", asked.kind, asked.namespace, asked.name)
+        note = {"metadata": {"annotations": {"example.com/touched": str(self._server.version)}}}
+        with suppress(Refused):
+            self._server.patch(theirs, note, "application/merge-patch+json")
+            self._story.tell("somebody", f"touches {asked.kind.plural} {asked.name}")
 
     def _require_newest(self, asked: Asked, body: Any) -> None:
         """Tell when a write is made on what was known before the last answer to an own write."""
@@ -384,7 +395,8 @@ class SimStream:
                     fault = StreamFault()
                     yield _line(event)
                 yield _line(event)
-            if fault.name in ("breaks", "silent", "expired", "ends") and shown >= fault.after:
+            begun = shown >= fault.after and loop.time() >= self._gap_at
+            if fault.name in ("breaks", "silent", "expired", "ends") and begun:
                 if fault.name == "ends":
                     return
                 if fault.name == "expired":
@@ -403,7 +415,9 @@ class SimStream:
                     yield _line(self._watch.bookmark())
             before = self._server.version
             moments = [until, bookmark_at]
-            if fault.name == "gap":
+            if fault.name and loop.time() < self._gap_at:
+                moments.append(self._gap_at)
+            elif fault.name == "gap":
                 moments.append(self._gap_at + (_GAP_SECONDS if in_gap else 0.0))
             wait = max(0.001, min(moments) - loop.time())
             await self._server.changed(self._asked.kind, wait)

@@ -15,7 +15,19 @@ REFUSALS: Final = (403, 409, 422, 429, 500, 503)
 # A refusal of these codes is no statement about the object, and goes away by itself.
 TRANSIENT: Final = (409, 429, 500, 503)
 # All but the last are noticed by whoever watches.
-WATCHES: Final = ("twice", "lags", "breaks", "silent", "expired", "refused", "ends", "gap")
+WATCHES: Final = (
+    "twice",
+    "lags",
+    "breaks",
+    "silent",
+    "expired",
+    "expired",
+    "refused",
+    "ends",
+    "gap",
+)
+# What may begin at a moment, and not only after some events.
+_TIMED: Final = ("breaks", "silent", "expired")
 
 
 @dataclass(slots=True)
@@ -57,6 +69,7 @@ class Plan:
         ends: When all of this is over.
         rules: What is refused by rule.
         cut: A fault for the write of that number.
+        overtaken_rate: How often somebody else changes an object just before the operator does.
         watches: The faults of watches that are drawn.
         crash: Kills the process at requests of these numbers.
         crash_on: Kills it once at a request of this verb and kind, and whether that arrives.
@@ -66,6 +79,7 @@ class Plan:
     rate: float = 0.0
     write_rate: float = 0.0
     watch_rate: float = 0.0
+    overtaken_rate: float = 0.0
     begins: float = 0.0
     ends: float = 0.0
     rules: list[Rule] = field(default_factory=list)
@@ -85,6 +99,7 @@ class Plan:
             or self.watch_rate
             or self.rules
             or self.cut
+            or self.overtaken_rate
             or self.crash
             or self.crash_on
         )
@@ -104,6 +119,10 @@ class Plan:
             )
             if value
         ]
+        if self.watch_rate > 0.5:
+            said.append("gaps" if self.has_gaps else "outages")
+        if self.overtaken_rate:
+            said.append(f"{self.overtaken_rate:.0%} of changes overtaken")
         said += [str(rule) for rule in self.rules]
         said += [f"write {number}: {fault.name} {fault.code}" for number, fault in self.cut.items()]
         said += [f"killed at request {number}" for number in self.crash]
@@ -155,7 +174,7 @@ class SeededFaults:
             self._crash()
         return fault
 
-    def _fault(  # noqa: PLR0911 - one return a class of faults
+    def _fault(  # noqa: C901, PLR0911 - one return a class of faults
         self, asked: Asked, *, is_write: bool
     ) -> Fault:
         now = self._time()
@@ -177,6 +196,8 @@ class SeededFaults:
                 rule.times -= 1
                 self.refused[rule.plural] += 1
                 return Fault("refused", rule.code)
+        if asked.verb == "update" and self._overtakes(now):
+            return Fault("overtaken")
         if not self.plan.begins <= now < self.plan.ends:
             return NOTHING
         rate = max(self.plan.rate, self.plan.write_rate if is_write else 0.0)
@@ -191,6 +212,10 @@ class SeededFaults:
             return Fault("refused", self._chance.choice(allowed or [500]))
         return Fault(name, seconds=self._chance.uniform(0.1, 20.0))
 
+    def _overtakes(self, now: float) -> bool:
+        rate = self.plan.overtaken_rate
+        return bool(rate) and now < self.plan.ends and self._chance.random() < rate
+
     def stream(self, asked: Asked) -> StreamFault:
         """Return what happens to a watch."""
         if self._time() >= self.plan.ends or self._chance.random() >= self.plan.watch_rate:
@@ -199,10 +224,13 @@ class SeededFaults:
         self.last_fault_at = self._time()
         self.hit["watch", asked.kind.plural, name] += 1
         seconds = self._chance.uniform(0.01, 3.0)
-        if name == "gap":
-            # Events of the first seconds are mostly answers that are known already.
-            seconds = self._chance.uniform(5.0, 80.0)
-        return StreamFault(name, self._chance.randrange(0, 6), seconds)
+        if name == "lags":
+            return StreamFault(name, seconds=seconds)
+        # Events of the first seconds are mostly answers that are known already.
+        later = name in _TIMED and self._chance.random() < 0.7
+        if name == "gap" or later:
+            return StreamFault(name, seconds=self._chance.uniform(5.0, 80.0))
+        return StreamFault(name, self._chance.randrange(0, 6))
 
     def feed(self, asked: Asked) -> StreamFault:
         """Return what happens to a watch of our own kinds, which kopf keeps: it may be late."""

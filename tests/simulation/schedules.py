@@ -149,6 +149,11 @@ class Scenario:
                     ("delete", "namespaces", True),
                 )
             )
+        if dice.random() < 0.12:
+            # Repairs that lose against somebody who is faster.
+            scenario.plan.overtaken_rate, scenario.drift = 0.5, "Repair"
+            scenario.deeds = max(scenario.deeds, 3)
+            scenario.plan.ends = 1_090.0
         return scenario
 
     @classmethod
@@ -431,7 +436,7 @@ class Schedule:
             if name:
                 self._done[name] += 1
 
-        if self._dice.random() < 0.6:
+        if self._dice.random() < 0.8:
             loop = asyncio.get_running_loop()
             loop.call_later(self._dice.uniform(0.0, 0.7), act, context=contextvars.Context())
 

@@ -63,7 +63,7 @@ BUGS: Final = (
         "kube/store.py",
         "            if self._restored or table._records[key].resource_version <= version:",
         "            if self._restored:",
-        focus="of watches",
+        focus="outages",
     ),
     Bug(
         "what has the name already is taken for what was wanted",
@@ -92,6 +92,7 @@ BUGS: Final = (
         "                answer = await self._write(row, key, intent, live)\n"
         "            except Conflict:\n"
         '                return self._done(kind, key, content, live or intent, "updated")\n',
+        focus="overtaken",
     ),
     Bug(
         "the finalizer goes before the deletion is through",
@@ -104,7 +105,7 @@ BUGS: Final = (
         "kube/store.py",
         "            if not newer and version <= before.resource_version:\n",
         "            if False and version <= before.resource_version:\n",
-        focus="of watches",
+        focus="outages",
     ),
     Bug(
         "a condition is True before the thing is there",
@@ -156,14 +157,14 @@ BUGS: Final = (
         "                again = _clock() < self._listed_at + CALM_SECONDS\n"
         '                self._version = ""\n',
         "                again = True\n",
-        focus="of watches",
+        focus="outages",
     ),
     Bug(
         "a gap in a watch is never noticed",
         "kube/reflector.py",
         "                if not self._version or _clock() >= self._relist_at:\n",
         "                if not self._version:\n",
-        focus="of watches",
+        focus="gaps",
     ),
     Bug(
         "a namespace of others is deleted",

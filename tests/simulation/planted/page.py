@@ -21,6 +21,7 @@ _REQUESTS: Final = (
     ("unanswered", "takes effect; the answer is lost"),
     ("late", "takes effect after the client gave up"),
     ("slow", "is answered after up to 20 seconds"),
+    ("overtaken", "comes just after somebody else changed the object"),
 )
 _WATCHES: Final = (
     ("gap", "what happens in 8 seconds is never shown, and nobody is told"),
