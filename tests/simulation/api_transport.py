@@ -20,6 +20,7 @@ from simulation.story import Story
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 READS: Final = ("get", "list", "watch")
+_LATE: Final = " (LATE)"
 _BOOKMARK_SECONDS: Final = 60.0
 # For so long nothing is shown in a gap.
 _GAP_SECONDS: Final = 8.0
@@ -166,6 +167,7 @@ class SimTransport:
         server: The stand-in.
         user: Who asks.
         process: The process's name in the story.
+        identity: Which life of that process it is.
         story: Told of each request.
         faults: Decides about each request.
         chance: Gives the time that each request takes.
@@ -177,11 +179,13 @@ class SimTransport:
         *,
         user: str,
         process: str,
+        identity: str,
         story: Story,
         faults: Faults,
         chance: random.Random,
     ) -> None:
         self._server, self._user, self._process = server, user, process
+        self._identity = identity
         self._story, self._faults, self._chance = story, faults, chance
         # A process that was killed sends nothing any more, and hears nothing.
         self.is_dead = False
@@ -221,7 +225,8 @@ class SimTransport:
             self._story.faults[f"{fault.name} {fault.code or ''}".strip()] += 1
 
         def effect(word: str = "") -> tuple[int, Any]:
-            self._server.acting = self._process
+            # What arrives long after it was sent is nobody's decision of now.
+            self._server.acting = "" if word == _LATE else self._identity
             code, answer = answered(self._server, asked, params, content, content_type)
             plain = "reads " if asked.verb in READS and code < 300 and not word else ""
             why = f": {answer.get('message', '')}" if code >= 300 else ""
@@ -239,7 +244,7 @@ class SimTransport:
                 self._story.tell(self._process, f"{asked} -> is LATE by {fault.seconds:.1f} s")
                 loop = asyncio.get_running_loop()
                 late = timeout_seconds + fault.seconds
-                loop.call_later(late, effect, " (LATE)", context=contextvars.Context())
+                loop.call_later(late, effect, _LATE, context=contextvars.Context())
                 await asyncio.sleep(timeout_seconds)
                 raise TransportError("no answer in time (simulated)")
             case "refused":

@@ -309,14 +309,14 @@ class Promises:
                 self._leader = (holder, now)
             return
         holder, since = self._leader
-        acting = next((each for each in self._world.processes if each.name == server.acting), None)
+        acting = server.acting
         # A request that was on its way when the lease changed hands is within the margin.
-        if not holder or acting is None or change.served.kind == EVENT or now - since < _ON_ITS_WAY:
+        if not holder or not acting or change.served.kind == EVENT or now - since < _ON_ITS_WAY:
             return
-        if acting.identity != holder:
+        if acting != holder:
             self._break(
                 "3b only the leader writes",
-                f"{acting.identity} wrote {change.served.kind.plural} {change.key} while {holder}"
+                f"{acting} wrote {change.served.kind.plural} {change.key} while {holder}"
                 " leads",
             )
 

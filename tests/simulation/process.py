@@ -181,6 +181,7 @@ class Process:
             self._server,
             user=OPERATOR,
             process=self.name,
+            identity=self.identity,
             story=self._story,
             faults=faults,
             chance=self._chance,
