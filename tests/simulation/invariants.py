@@ -571,6 +571,9 @@ class Promises:
         if secret is None:
             self._break("7 the same end", "no credentials in an open namespace")
             return
+        binding = names.TENANT_ROLE_BINDING
+        if self._world.server.peek(ROLE_BINDING, status["namespace"], binding) is None:
+            self._break("7 the same end", "no access to an open namespace")
         told = secret["metadata"]["annotations"][names.ANNOTATION_CREDENTIALS_EXPIRE_TIME]
         if datetime.fromisoformat(told) < self._world.clock.now():
             self._break("7 the same end", f"the credentials expired at {told}")

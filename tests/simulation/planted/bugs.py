@@ -179,6 +179,7 @@ BUGS: Final = (
         "    if failures:\n        return of_error(failures[0], applied=applied)\n",
         '    failures = tuple(each for each in failures if "resourcequotas" not in str(each))\n'
         "    if failures:\n        return of_error(failures[0], applied=applied)\n",
+        focus="of resourcequotas get",
     ),
     Bug(
         "a repair deletes what it cannot change",
