@@ -120,6 +120,8 @@ class ApiServer:
         self._now, self._make_uid = now, make_uid
         self.version = 100
         self._oldest = 0
+        # Watches of a kind that begin before this are too old.
+        self._expired: dict[Kind, int] = {}
         self._objects: dict[Kind, dict[Key, Json]] = {entry.kind: {} for entry in SERVED.values()}
         self._log: dict[Kind, list[Change]] = {entry.kind: [] for entry in SERVED.values()}
         self._rest_of: dict[str, tuple[int, list[Json]]] = {}
@@ -208,8 +210,14 @@ class ApiServer:
     def watch(
         self, asked: Asked, version: str, *, label_selector: str = "", field_selector: str = ""
     ) -> Watch:
-        """Open a watch that begins after a version."""
+        """Open a watch that begins after a version.
+
+        Raises:
+            Refused: The version is too old.
+        """
         self._admit(asked)
+        if 0 < int(version or 0) < self._expired.get(asked.kind, 0):
+            raise Refused(410, "Expired", f"too old resource version: {version}")
         return Watch(
             self,
             asked.kind,
@@ -218,6 +226,10 @@ class ApiServer:
             label_matcher(label_selector),
             field_matcher(field_selector),
         )
+
+    def expire(self, kind: Kind) -> None:
+        """Take no watch of a kind any more that begins before now; those that are open go on."""
+        self._expired[kind] = self.version
 
     def compact(self) -> None:
         """Forget all history: watches and pages of before are too old from now on."""

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
@@ -20,7 +20,10 @@ from simulation.story import Story
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 READS: Final = ("get", "list", "watch")
+_LATE: Final = " (LATE)"
 _BOOKMARK_SECONDS: Final = 60.0
+# For so long nothing is shown in a gap.
+_GAP_SECONDS: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Fault:
     Attributes:
         name: `refused`, `lost` (it never arrives), `unanswered` (it takes effect, the answer is
             lost), `late` (it takes effect after the client gave up), `slow` (it takes `seconds`
-            and is answered); empty: nothing.
+            and is answered), `overtaken` (somebody else changes the object just before); empty:
+            nothing.
         code: Of a refusal.
         seconds: Of what is late or slow.
     """
@@ -48,14 +52,16 @@ class StreamFault:
     """What happens to one watch.
 
     Attributes:
-        name: `gap` (an event is never shown), `twice` (an event is shown again), `breaks`,
-            `silent`, `expired` (410 in the stream), `refused` (410 as a status), `ends` (at once);
-            empty: nothing.
+        name: `gap` (what happens in some seconds is never shown), `lags` (all is shown late),
+            `twice` (an event is shown again), `breaks`, `silent`, `expired` (410 in the stream),
+            `refused` (410 as a status), `ends` (at once); empty: nothing.
         after: How many events go well before.
+        seconds: After how long a gap begins; how late what lags is.
     """
 
     name: str = ""
     after: int = 0
+    seconds: float = 0.0
 
 
 class Faults(Protocol):
@@ -67,6 +73,10 @@ class Faults(Protocol):
 
     def stream(self, asked: Asked) -> StreamFault:
         """Return what happens to a watch."""
+        raise NotImplementedError
+
+    def outage(self, asked: Asked) -> None:
+        """Take in that a watch does not show from now on what happens."""
         raise NotImplementedError
 
 
@@ -82,6 +92,10 @@ class NoFaults:
         """Let it pass."""
         del asked
         return StreamFault()
+
+    def outage(self, asked: Asked) -> None:
+        """There is none."""
+        del asked
 
 
 def parse(method: str, path: str, user: str, params: Mapping[str, str]) -> Asked:
@@ -153,6 +167,7 @@ class SimTransport:
         server: The stand-in.
         user: Who asks.
         process: The process's name in the story.
+        identity: Which life of that process it is.
         story: Told of each request.
         faults: Decides about each request.
         chance: Gives the time that each request takes.
@@ -164,16 +179,22 @@ class SimTransport:
         *,
         user: str,
         process: str,
+        identity: str,
         story: Story,
         faults: Faults,
         chance: random.Random,
     ) -> None:
         self._server, self._user, self._process = server, user, process
+        self._identity = identity
         self._story, self._faults, self._chance = story, faults, chance
         # A process that was killed sends nothing any more, and hears nothing.
         self.is_dead = False
+        # The version in the last answer to a write of its own, by object.
+        self._answered: dict[tuple[str, str, str], int] = {}
+        # Called when a write is made on an older version than that.
+        self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
-    async def request(
+    async def request(  # noqa: C901 - one branch a fault
         self,
         method: str,
         path: str,
@@ -198,12 +219,14 @@ class SimTransport:
             name = ((content or {}).get("metadata") or {}).get("name", "")
             asked = Asked(asked.user, asked.verb, asked.kind, asked.namespace, name)
         self._story.requests += 1
+        self._require_newest(asked, content)
         fault = self._faults.request(asked)
         if fault.name:
             self._story.faults[f"{fault.name} {fault.code or ''}".strip()] += 1
 
         def effect(word: str = "") -> tuple[int, Any]:
-            self._server.acting = self._process
+            # What arrives long after it was sent is nobody's decision of now.
+            self._server.acting = "" if word == _LATE else self._identity
             code, answer = answered(self._server, asked, params, content, content_type)
             plain = "reads " if asked.verb in READS and code < 300 and not word else ""
             why = f": {answer.get('message', '')}" if code >= 300 else ""
@@ -221,13 +244,15 @@ class SimTransport:
                 self._story.tell(self._process, f"{asked} -> is LATE by {fault.seconds:.1f} s")
                 loop = asyncio.get_running_loop()
                 late = timeout_seconds + fault.seconds
-                loop.call_later(late, effect, " (LATE)", context=contextvars.Context())
+                loop.call_later(late, effect, _LATE, context=contextvars.Context())
                 await asyncio.sleep(timeout_seconds)
                 raise TransportError("no answer in time (simulated)")
             case "refused":
                 await asyncio.sleep(self._way())
                 self._story.tell(self._process, f"{asked} -> REFUSED {fault.code}")
                 return _packed(fault.code, _refusal(asked, fault.code).status)
+            case "overtaken":
+                self._overtake(asked)
             case "slow":
                 await asyncio.sleep(min(fault.seconds, timeout_seconds / 2))
         lost = fault.name == "unanswered"
@@ -239,7 +264,23 @@ class SimTransport:
         packed = _packed(code, answer)
         await asyncio.sleep(self._way())
         await self._alive()
+        if asked.verb not in READS and code < 300:
+            self._answered[_object(asked)] = _number(answer)
         return packed
+
+    def _overtake(self, asked: Asked) -> None:
+        """Change an object in a way that nobody minds, but that makes a new version of it."""
+        theirs = Asked("somebody", "patch", asked.kind, asked.namespace, asked.name)
+        note = {"metadata": {"annotations": {"example.com/touched": str(self._server.version)}}}
+        with suppress(Refused):
+            self._server.patch(theirs, note, "application/merge-patch+json")
+            self._story.tell("somebody", f"touches {asked.kind.plural} {asked.name}")
+
+    def _require_newest(self, asked: Asked, body: Any) -> None:
+        """Tell when a write is made on what was known before the last answer to an own write."""
+        made_on, answered = _number(body), self._answered.get(_object(asked), 0)
+        if asked.verb in ("update", "patch") and 0 < made_on < answered:
+            self.on_stale(asked, made_on, answered)
 
     async def _sent(self, effect: Callable[[str], tuple[int, Any]], word: str) -> tuple[int, Any]:
         """Let a request arrive: what was sent arrives, whatever becomes of the process."""
@@ -301,7 +342,10 @@ class SimStream:
         self._transport, self._server, self._asked = transport, server, asked
         self._params, self._fault, self._silence = params, fault, silence_seconds
         self._refusal: Refused | None = None
+        self._gap_at = asyncio.get_running_loop().time() + fault.seconds
         if fault.name == "refused":
+            server.expire(asked.kind)
+            transport._faults.outage(asked)
             self._refusal = Refused(410, "Expired", "too old resource version (simulated)")
         else:
             try:
@@ -319,7 +363,7 @@ class SimStream:
         """The HTTP code."""
         return self._refusal.code if self._refusal is not None else 200
 
-    async def chunks(self) -> AsyncIterator[bytes]:  # noqa: C901, PLR0912 - one branch a fault
+    async def chunks(self) -> AsyncIterator[bytes]:  # noqa: C901, PLR0912, PLR0915 - one branch a fault
         """Yield the events, each on a line.
 
         Raises:
@@ -330,7 +374,7 @@ class SimStream:
             return
         loop = asyncio.get_running_loop()
         until = loop.time() + float(self._params.get("timeoutSeconds", "300"))
-        shown, fault = 0, self._fault
+        shown, fault, in_gap = 0, self._fault, False
         bookmark_at = loop.time() + _BOOKMARK_SECONDS
         while loop.time() < until:
             await self._transport._alive()
@@ -339,23 +383,34 @@ class SimStream:
             except Refused as refusal:
                 yield _line({"type": "ERROR", "object": refusal.status})
                 return
+            if fault.name == "gap" and not in_gap and loop.time() >= self._gap_at:
+                in_gap = True
+                self._transport._faults.outage(self._asked)
+            if in_gap and loop.time() >= self._gap_at + _GAP_SECONDS:
+                in_gap, fault = False, StreamFault()
+            if events and fault.name == "lags":
+                await asyncio.sleep(fault.seconds)
+                await self._transport._alive()
             for event in events:
                 due = bool(fault.name) and shown >= fault.after
                 shown += 1
-                if due and fault.name == "gap":
-                    fault = StreamFault()
+                if in_gap:
                     continue
                 if due and fault.name == "twice":
                     fault = StreamFault()
                     yield _line(event)
                 yield _line(event)
-            if fault.name in ("breaks", "silent", "expired", "ends") and shown >= fault.after:
+            begun = shown >= fault.after and loop.time() >= self._gap_at
+            if fault.name in ("breaks", "silent", "expired", "ends") and begun:
                 if fault.name == "ends":
                     return
                 if fault.name == "expired":
+                    self._server.expire(self._asked.kind)
+                    self._transport._faults.outage(self._asked)
                     status = Refused(410, "Expired", "too old resource version (simulated)").status
                     yield _line({"type": "ERROR", "object": status})
                     return
+                self._transport._faults.outage(self._asked)
                 if fault.name == "silent":
                     await asyncio.sleep(self._silence)
                 raise TransportError("the watch broke off (simulated)")
@@ -364,7 +419,12 @@ class SimStream:
                 if self._params.get("allowWatchBookmarks"):
                     yield _line(self._watch.bookmark())
             before = self._server.version
-            wait = min(until, bookmark_at) - loop.time()
+            moments = [until, bookmark_at]
+            if fault.name and loop.time() < self._gap_at:
+                moments.append(self._gap_at)
+            elif fault.name == "gap":
+                moments.append(self._gap_at + (_GAP_SECONDS if in_gap else 0.0))
+            wait = max(0.001, min(moments) - loop.time())
             await self._server.changed(self._asked.kind, wait)
             if self._server.version != before:
                 await asyncio.sleep(self._transport._way())
@@ -380,6 +440,15 @@ def _packed(code: int, answer: Any) -> Answer:
 
 def _line(event: Any) -> bytes:
     return orjson.dumps(event) + b"\n"
+
+
+def _object(asked: Asked) -> tuple[str, str, str]:
+    return (asked.kind.plural, asked.namespace, asked.name)
+
+
+def _number(body: Any) -> int:
+    found = _version(body)
+    return int(found.removeprefix(" at ")) if found else 0
 
 
 def _version(body: Any) -> str:

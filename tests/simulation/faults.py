@@ -9,12 +9,25 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simulation.api_server import Asked
-from simulation.api_transport import NOTHING, READS, Fault, StreamFault
+from simulation.api_transport import NOTHING, READS, Fault, NoFaults, StreamFault
 
 REFUSALS: Final = (403, 409, 422, 429, 500, 503)
 # A refusal of these codes is no statement about the object, and goes away by itself.
 TRANSIENT: Final = (409, 429, 500, 503)
-_WATCHES: Final = ("gap", "twice", "breaks", "silent", "expired", "refused", "ends")
+# All but the last are noticed by whoever watches.
+WATCHES: Final = (
+    "twice",
+    "lags",
+    "breaks",
+    "silent",
+    "expired",
+    "expired",
+    "refused",
+    "ends",
+    "gap",
+)
+# What may begin at a moment, and not only after some events.
+_TIMED: Final = ("breaks", "silent", "expired")
 
 
 @dataclass(slots=True)
@@ -52,20 +65,28 @@ class Plan:
         rate: The chance of each request to meet a fault, until `ends`.
         write_rate: The same, of writes.
         watch_rate: The chance of each watch.
+        begins: From when on requests meet faults by chance.
         ends: When all of this is over.
         rules: What is refused by rule.
         cut: A fault for the write of that number.
+        overtaken_rate: How often somebody else changes an object just before the operator does.
+        watches: The faults of watches that are drawn.
         crash: Kills the process at requests of these numbers.
+        crash_on: Kills it once at a request of this verb and kind, and whether that arrives.
         names: The faults that are drawn.
     """
 
     rate: float = 0.0
     write_rate: float = 0.0
     watch_rate: float = 0.0
+    overtaken_rate: float = 0.0
+    begins: float = 0.0
     ends: float = 0.0
     rules: list[Rule] = field(default_factory=list)
     cut: dict[int, Fault] = field(default_factory=dict)
     crash: tuple[int, ...] = ()
+    crash_on: tuple[str, str, bool] | None = None
+    watches: tuple[str, ...] = WATCHES
     names: tuple[str, ...] = ("refused", "lost", "unanswered", "late", "slow")
     codes: tuple[int, ...] = REFUSALS
 
@@ -73,8 +94,20 @@ class Plan:
     def is_calm(self) -> bool:
         """Whether nothing goes wrong at all."""
         return not (
-            self.rate or self.write_rate or self.watch_rate or self.rules or self.cut or self.crash
+            self.rate
+            or self.write_rate
+            or self.watch_rate
+            or self.rules
+            or self.cut
+            or self.overtaken_rate
+            or self.crash
+            or self.crash_on
         )
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether watches may lose events without anybody noticing."""
+        return bool(self.watch_rate) and "gap" in self.watches
 
     def __str__(self) -> str:
         said = [
@@ -86,9 +119,16 @@ class Plan:
             )
             if value
         ]
+        if self.watch_rate > 0.5:
+            said.append("gaps" if self.has_gaps else "outages")
+        if self.overtaken_rate:
+            said.append(f"{self.overtaken_rate:.0%} of changes overtaken")
         said += [str(rule) for rule in self.rules]
         said += [f"write {number}: {fault.name} {fault.code}" for number, fault in self.cut.items()]
         said += [f"killed at request {number}" for number in self.crash]
+        if self.crash_on is not None:
+            verb, plural, arrives = self.crash_on
+            said.append(f"killed {'after' if arrives else 'before'} {verb} {plural}")
         return "; ".join(said) or "none"
 
 
@@ -118,6 +158,8 @@ class SeededFaults:
         self.over = False
         self.last_fault_at = 0.0
         self.refused: Counter[str] = Counter()
+        # Called when a watch does not show what happens from now on.
+        self.on_outage: Callable[[Asked], None] = lambda _: None
 
     def request(self, asked: Asked) -> Fault:
         """Return what happens to a request."""
@@ -132,8 +174,16 @@ class SeededFaults:
             self._crash()
         return fault
 
-    def _fault(self, asked: Asked, *, is_write: bool) -> Fault:
+    def _fault(  # noqa: C901, PLR0911 - one return a class of faults
+        self, asked: Asked, *, is_write: bool
+    ) -> Fault:
         now = self._time()
+        if self.plan.crash_on is not None and not self.over:
+            verb, plural, arrives = self.plan.crash_on
+            if (verb, plural) == (asked.verb, asked.kind.plural):
+                self.plan.crash_on = None
+                self._crash()
+                return NOTHING if arrives else Fault("lost", seconds=0.1)
         if is_write and self.writes in self.plan.cut and not self.over:
             return self.plan.cut[self.writes]
         for rule in self.plan.rules:
@@ -146,7 +196,9 @@ class SeededFaults:
                 rule.times -= 1
                 self.refused[rule.plural] += 1
                 return Fault("refused", rule.code)
-        if now >= self.plan.ends:
+        if asked.verb == "update" and self._overtakes(now):
+            return Fault("overtaken")
+        if not self.plan.begins <= now < self.plan.ends:
             return NOTHING
         rate = max(self.plan.rate, self.plan.write_rate if is_write else 0.0)
         if self._chance.random() >= rate:
@@ -160,11 +212,49 @@ class SeededFaults:
             return Fault("refused", self._chance.choice(allowed or [500]))
         return Fault(name, seconds=self._chance.uniform(0.1, 20.0))
 
+    def _overtakes(self, now: float) -> bool:
+        rate = self.plan.overtaken_rate
+        return bool(rate) and now < self.plan.ends and self._chance.random() < rate
+
     def stream(self, asked: Asked) -> StreamFault:
         """Return what happens to a watch."""
         if self._time() >= self.plan.ends or self._chance.random() >= self.plan.watch_rate:
             return StreamFault()
-        name = self._chance.choice(_WATCHES)
+        name = self._chance.choice(self.plan.watches)
         self.last_fault_at = self._time()
         self.hit["watch", asked.kind.plural, name] += 1
+        seconds = self._chance.uniform(0.01, 3.0)
+        if name == "lags":
+            return StreamFault(name, seconds=seconds)
+        # Events of the first seconds are mostly answers that are known already.
+        later = name in _TIMED and self._chance.random() < 0.7
+        if name == "gap" or later:
+            return StreamFault(name, seconds=self._chance.uniform(5.0, 80.0))
         return StreamFault(name, self._chance.randrange(0, 6))
+
+    def feed(self, asked: Asked) -> StreamFault:
+        """Return what happens to a watch of our own kinds, which kopf keeps: it may be late."""
+        if self._time() >= self.plan.ends or self._chance.random() >= self.plan.watch_rate:
+            return StreamFault()
+        self.hit["watch", asked.kind.plural, "lags"] += 1
+        return StreamFault("lags", seconds=self._chance.uniform(0.01, 3.0))
+
+    def outage(self, asked: Asked) -> None:
+        """Let something happen in an outage."""
+        if self._time() < self.plan.ends:
+            self.on_outage(asked)
+
+
+class FeedFaults(NoFaults):
+    """What happens to the requests of kopf.
+
+    Args:
+        faults: Of the process.
+    """
+
+    def __init__(self, faults: SeededFaults) -> None:
+        self._faults = faults
+
+    def stream(self, asked: Asked) -> StreamFault:
+        """Let it be late."""
+        return self._faults.feed(asked)

@@ -13,19 +13,25 @@ from datetime import datetime
 from typing import Any, Final
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.kube.kinds import (
     CONFIG_MAP,
+    DATASET_PIN,
     EVENT,
     EXPERIMENT,
+    ISOLATION_PROFILE,
     JOB,
     LEASE,
     NAMESPACE,
+    OBJECT_STORE,
     POD,
     ROLE_BINDING,
     SECRET,
     SERVICE_ACCOUNT,
+    Kind,
 )
 from simulation.api_server import Asked, Change
+from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
 from simulation.promises import ISOLATION, POLICIES, QUOTA, Ledger, Standing
 from simulation.world import BUCKET, TEAM, World, condition, is_true
@@ -37,6 +43,8 @@ _LAG_SECONDS: Final = 10.0
 _RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 16
 _ON_ITS_WAY: Final = 0.1
+# Within so long after its finalizer was stripped an orphan is closed: two resyncs, and a restart.
+ORPHAN_SECONDS: Final = 3 * RESYNC_SECONDS + 60.0
 # What changes on a timer, by kind.
 _TIMES: Final = {
     "Experiment": ("artifacts",),
@@ -65,6 +73,8 @@ class Promises:
             being told so.
         strict_secrets: Whether credentials count as access.
         drift: The profile's policy for objects that people changed.
+        lag: How far a cache may be behind; None: as `gaps` says.
+        people: Who breaks the glass.
     """
 
     def __init__(
@@ -75,10 +85,13 @@ class Promises:
         only_transient: bool,
         strict_secrets: bool = True,
         drift: str = "Repair",
+        lag: float | None = None,
+        people: People | None = None,
     ) -> None:
         self.drift = drift
         self._world = world
-        self._lag = _RESYNC_SECONDS if gaps else _LAG_SECONDS
+        self._people = people
+        self._lag = lag or (_RESYNC_SECONDS if gaps else _LAG_SECONDS)
         self._only_transient = only_transient
         self._access = (*_ACCESS, *(_SECRETS if strict_secrets else ()))
         self.ledger = Ledger(world.server, OPERATOR)
@@ -89,10 +102,12 @@ class Promises:
         self.writes: list[tuple[float, Change]] = []
         self._leader = ("", 0.0)
         self._foreign: dict[str, str] = {}
+        self._born: dict[str, float] = {}
         self._experiments: dict[str, Json] = {}
         world.server.on_change.append(self._see)
         world.server.on_delete.append(self.never_deletes_without_uid)
-        world.store.on_write.append(self._stored)
+        world.store.on_write.append(self.never_sealed_twice)
+        world.on_stale = self.never_written_on_what_is_older
 
     def _break(self, promise: str, what: str) -> None:
         if any(each.promise == promise for each in self.broken):
@@ -110,6 +125,8 @@ class Promises:
             self.never_runs_twice(change)
             self.never_repairs_by_deletion(change)
             self.never_lets_go_too_early(change)
+            self.never_closes_what_has_an_owner(change)
+            self.never_unmarks_what_is_in_use(change)
             self.never_written_by_who_does_not_lead(change, now)
             if change.served.kind == EXPERIMENT and change.new is not None:
                 self._see_status(change, now)
@@ -292,23 +309,72 @@ class Promises:
                 self._leader = (holder, now)
             return
         holder, since = self._leader
-        acting = next((each for each in self._world.processes if each.name == server.acting), None)
+        acting = server.acting
         # A request that was on its way when the lease changed hands is within the margin.
-        if not holder or acting is None or change.served.kind == EVENT or now - since < _ON_ITS_WAY:
+        if not holder or not acting or change.served.kind == EVENT or now - since < _ON_ITS_WAY:
             return
-        if acting.identity != holder:
+        if acting != holder:
             self._break(
                 "3b only the leader writes",
-                f"{acting.identity} wrote {change.served.kind.plural} {change.key} while {holder}"
-                " leads",
+                f"{acting} wrote {change.served.kind.plural} {change.key} while {holder} leads",
             )
+
+    def never_closes_what_has_an_owner(self, change: Change) -> None:
+        """A namespace is closed as an orphan only when its Experiment is gone, or going."""
+        if change.served.kind != NAMESPACE or change.new is None or change.old is None:
+            return
+        old, new = (
+            (obj["metadata"].get("labels") or {}).get(names.LABEL_STATE)
+            for obj in (change.old, change.new)
+        )
+        if new != names.STATE_RETAINED or old == new:
+            return
+        uid = (change.new["metadata"].get("labels") or {}).get(names.LABEL_EXPERIMENT_UID)
+        for obj in self._world.server.everything(EXPERIMENT):
+            if obj["metadata"]["uid"] == uid and not obj["metadata"].get("deletionTimestamp"):
+                self._break(
+                    "13 no live owner loses its namespace",
+                    f"{change.key[1]} was closed while {obj['metadata']['name']} lives",
+                )
+
+    def never_unmarks_what_is_in_use(self, change: Change) -> None:
+        """The mark of what is in use goes only when nobody uses it any more."""
+        kind = change.served.kind
+        if kind not in (ISOLATION_PROFILE, OBJECT_STORE, DATASET_PIN) or change.old is None:
+            return
+        had, has = (
+            names.FINALIZER_IN_USE in ((obj or {}).get("metadata", {}).get("finalizers") or ())
+            for obj in (change.old, change.new)
+        )
+        if not had or has:
+            return
+        users = [
+            obj["metadata"]["name"]
+            for obj in self._world.server.everything(EXPERIMENT)
+            if _uses(obj, kind, change.key[1]) and self._since_birth(obj) > _ON_ITS_WAY
+        ]
+        if users:
+            self._break(
+                "12b what is in use is held", f"{kind.kind} {change.key[1]}, used by {users}"
+            )
+
+    def _since_birth(self, obj: Json) -> float:
+        now = self._world.loop.time()
+        return now - self._born.setdefault(obj["metadata"]["uid"], now)
+
+    def never_written_on_what_is_older(self, asked: Asked, made_on: int, answered: int) -> None:
+        """Nothing is written on a state that is older than the last answer to an own write."""
+        self._break(
+            "11b own writes are not forgotten",
+            f"{asked} on version {made_on}, after its own write was answered with {answered}",
+        )
 
     def never_deletes_without_uid(self, asked: Asked, preconditions: Json) -> None:
         """What took the place of an object in the meantime is never deleted in its stead."""
         if asked.user == OPERATOR and asked.verb == "delete" and not preconditions.get("uid"):
             self._break("10 each DELETE bears a UID", str(asked))
 
-    def _stored(self, bucket: str, key: str, version: str) -> None:
+    def never_sealed_twice(self, bucket: str, key: str, version: str) -> None:
         """One seal for each Experiment, ever."""
         if bucket == BUCKET and key.endswith("attestation.dsse.json"):
             self.seals[key] += 1
@@ -339,6 +405,7 @@ class Promises:
         self, *, quiet_from: float, calm: bool, refused_for_ever: bool, expects_ready: bool
     ) -> None:
         """Check what must hold once faults have stopped and everybody had time."""
+        self.in_the_end_orphans_are_closed()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
         self.in_the_end_nobody_died()
@@ -360,9 +427,12 @@ class Promises:
                     f"Experiment {obj['metadata']['name']} is still being deleted:"
                     f" {condition(obj, 'Ready').get('message')}",
                 )
+        stripped = self._people.stripped if self._people is not None else set()
         for namespace, standing in self.ledger.namespaces.items():
             if standing.experiment in alive or standing.made_by != OPERATOR:
                 continue
+            if standing.experiment in stripped:
+                continue  # an orphan: closed, whatever its policy was
             last = self._experiments.get(standing.experiment)
             policy = (
                 ((last or {}).get("spec") or {})
@@ -384,6 +454,49 @@ class Promises:
             ]
             if policy == "Freeze" and running:
                 self._break("6 nothing left behind", f"pods in {namespace}: {running}")
+
+    def in_the_end_orphans_are_closed(self) -> None:
+        """What a stripped finalizer left behind is closed and reported: no pods, no access, no credentials."""
+        if self._people is None:
+            return
+        server = self._world.server
+        for namespace, standing in self.ledger.namespaces.items():
+            live = server.peek(NAMESPACE, None, namespace)
+            orphan = standing.experiment in self._people.stripped and standing.made_by == OPERATOR
+            if not orphan or live is None or live["metadata"].get("deletionTimestamp"):
+                continue
+            label = (live["metadata"].get("labels") or {}).get(names.LABEL_STATE)
+            pods = [
+                pod["metadata"]["name"]
+                for pod in server.everything(POD, namespace)
+                if (pod.get("status") or {}).get("phase") in ("Pending", "Running")
+            ]
+            open_by = [
+                *([f"the label says {label}"] if label != names.STATE_RETAINED else []),
+                *(
+                    f"{kind.kind} {name}"
+                    for kind, name in (
+                        (ROLE_BINDING, names.TENANT_ROLE_BINDING),
+                        (SECRET, names.CREDENTIALS_SECRET),
+                    )
+                    if server.peek(kind, namespace, name) is not None
+                ),
+                *(f"pod {name}" for name in pods),
+            ]
+            if open_by:
+                self._break("13b orphans are closed", f"{namespace}: {', '.join(open_by)}")
+            told = any(
+                event.get("reason") == reasons.ORPHAN_FOUND
+                for event in server.everything(EVENT)
+                if (event.get("regarding") or event.get("involvedObject") or {}).get("name")
+                == namespace
+            )
+            if not open_by and not told and not self._closed_by_deletion(standing):
+                self._break("13b orphans are closed", f"{namespace} was closed, and nobody told")
+
+    def _closed_by_deletion(self, standing: Standing) -> bool:
+        last = self._experiments.get(standing.experiment) or {"metadata": {}}
+        return bool(last["metadata"].get("deletionTimestamp"))
 
     def in_the_end_it_is_quiet(self, since: float) -> None:
         """A quiet cluster costs no write, but for sessions that are renewed."""
@@ -457,6 +570,9 @@ class Promises:
         if secret is None:
             self._break("7 the same end", "no credentials in an open namespace")
             return
+        binding = names.TENANT_ROLE_BINDING
+        if self._world.server.peek(ROLE_BINDING, status["namespace"], binding) is None:
+            self._break("7 the same end", "no access to an open namespace")
         told = secret["metadata"]["annotations"][names.ANNOTATION_CREDENTIALS_EXPIRE_TIME]
         if datetime.fromisoformat(told) < self._world.clock.now():
             self._break("7 the same end", f"the credentials expired at {told}")
@@ -483,6 +599,16 @@ def _is_renewal(change: Change) -> bool:
         for obj in (change.old, change.new)
     )
     return before == after
+
+
+def _uses(experiment: Json, kind: Kind, name: str) -> bool:
+    spec = experiment["spec"]
+    if kind == ISOLATION_PROFILE:
+        return bool(spec["profile"] == name)
+    if kind == OBJECT_STORE:
+        return bool(spec["artifacts"]["storeRef"]["name"] == name)
+    datasets = (spec.get("inputs") or {}).get("datasets") or ()
+    return any(entry["pinRef"]["name"] == name for entry in datasets)
 
 
 def _said(obj: Json) -> str:

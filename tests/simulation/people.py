@@ -19,6 +19,7 @@ from glovebox.kube.kinds import (
     RESOURCE_QUOTA,
     ROLE_BINDING,
     SECRET,
+    Kind,
 )
 from simulation.api_server import ADMINISTRATOR, Asked, Refused
 from simulation.world import TEAM, World, experiment_spec, pin_spec, profile_spec, store_spec
@@ -41,6 +42,10 @@ class People:
         self._spec, self._profile = spec, profile
         # What is to be put back before the end.
         self.debts: list[Callable[[], None]] = []
+        # Objects that were taken from under their users by breaking the glass: plural and name.
+        self.broken_glass: set[tuple[str, str]] = set()
+        # UIDs of Experiments whose finalizer was taken off.
+        self.stripped: set[str] = set()
 
     def act(self) -> str:
         """Do one thing; return its name."""
@@ -80,9 +85,45 @@ class People:
             "deletes the store for a while": lambda: self._lend(
                 OBJECT_STORE, None, "primary", store_spec()
             ),
+            "edits the profile": self._edit_profile,
+            "edits the pin": self._edit_pin,
+            "breaks the glass of the profile": lambda: self._break_glass(
+                ISOLATION_PROFILE, None, "standard", profile_spec(**self._profile)
+            ),
+            "breaks the glass of the store": lambda: self._break_glass(
+                OBJECT_STORE, None, "primary", store_spec()
+            ),
+            "breaks the glass of the pin": lambda: self._break_glass(
+                DATASET_PIN, TEAM, "set", pin_spec()
+            ),
+            "strips the finalizer and deletes": self._strip,
             "deletes the run's Job": lambda: self._delete_child(JOB, names.RUN_JOB),
             "deletes the pin": lambda: self._lend(DATASET_PIN, TEAM, "set", pin_spec()),
         }
+
+    def act_on(self, kind: Kind) -> str:
+        """Do one thing to a kind that can be mended, if there is one; return its name."""
+        names_of = _OF_KIND.get(kind.kind, ())
+        if not names_of:
+            return ""
+        name = self._chance.choice(names_of)
+        self.deeds()[name]()
+        return name
+
+    def generate(self, namespace: Json) -> None:
+        """Put a policy of one's own into a new namespace, under a name that Glovebox uses, as policy engines do."""
+        name = namespace["metadata"]["name"]
+        asked = Asked("policy-engine", "create", NETWORK_POLICY, name, "")
+        body = {
+            "metadata": {"name": names.NETWORK_POLICY_DEFAULT_DENY},
+            "spec": {"podSelector": {}, "ingress": [{}], "policyTypes": ["Ingress"]},
+        }
+        try:
+            self._world.server.create(asked, body)
+        except Refused as refusal:
+            self._world.story.tell("policies", f"is refused: {refusal}")
+        else:
+            self._world.story.tell("policies", f"puts a policy of its own into {name}")
 
     def squat(self, made: Json) -> None:
         """Take the name that the namespace of an Experiment is going to have."""
@@ -161,6 +202,34 @@ class People:
         if self._world.experiment() is None:
             self._world.declare(EXPERIMENT, "x", self._spec)
 
+    def _edit_profile(self) -> None:
+        """Change a limit for those that come; what is bound stays as it was bound."""
+        if self._world.server.peek(ISOLATION_PROFILE, None, "standard") is not None:
+            limits = {"maxMemory": self._chance.choice(("3Gi", "4Gi", "5Gi"))}
+            self._world.edit(ISOLATION_PROFILE, None, "standard", {"spec": {"limits": limits}})
+
+    def _edit_pin(self) -> None:
+        if self._world.server.peek(DATASET_PIN, TEAM, "set") is not None:
+            spec = {"description": f"edited {self._chance.random():.6f}"}
+            self._world.edit(DATASET_PIN, TEAM, "set", {"spec": spec})
+
+    def _break_glass(self, kind: Kind, namespace: str | None, name: str, spec: Json) -> None:
+        """Take all finalizers off an object in use, and delete it."""
+        if self._world.server.peek(kind, namespace, name) is None:
+            return
+        self.broken_glass.add((kind.plural, name))
+        self._world.edit(kind, namespace, name, {"metadata": {"finalizers": None}})
+        self._lend(kind, namespace, name, spec)
+
+    def _strip(self) -> None:
+        found = self._world.experiment()
+        if found is None:
+            return
+        self.stripped.add(found["metadata"]["uid"])
+        self._world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+        if self._world.experiment() is not None:
+            self._world.remove(EXPERIMENT, TEAM, "x")
+
     def _lend(self, kind: Any, namespace: str | None, name: str, spec: Json) -> None:
         if self._world.server.peek(kind, namespace, name) is None:
             return
@@ -191,7 +260,21 @@ MENDABLE: Final = frozenset(
         "edits the purpose",
         "deletes the profile for a while",
         "deletes the store for a while",
+        "edits the profile",
+        "edits the pin",
+        "breaks the glass of the profile",
+        "breaks the glass of the store",
+        "breaks the glass of the pin",
     }
 )
+# What can be done to a kind while nobody sees it, and mended afterwards.
+_OF_KIND: Final = {
+    NETWORK_POLICY.kind: ("edits a policy", "deletes a policy"),
+    RESOURCE_QUOTA.kind: ("raises the quota",),
+    LIMIT_RANGE.kind: ("deletes the limits",),
+    ROLE_BINDING.kind: ("deletes the access",),
+    SECRET.kind: ("deletes the credentials",),
+    NAMESPACE.kind: ("takes the labels off the namespace",),
+}
 
 __all__ = ["MENDABLE", "People", "experiment_spec"]

@@ -1,4 +1,4 @@
-"""One operator process in the simulation: the real composition, fed as kopf would feed it."""
+"""One operator process in the simulation: the real composition, fed with our own kinds as kopf would feed it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import orjson
@@ -18,8 +18,9 @@ from glovebox.kube.kinds import CUSTOM_KINDS, Kind
 from glovebox.kube.lease import LeaseLostError
 from glovebox.kube.transport import TransportError
 from glovebox.settings import Settings
-from simulation.api_server import ApiServer
+from simulation.api_server import ApiServer, Asked
 from simulation.api_transport import Faults, NoFaults, SimTransport
+from simulation.faults import FeedFaults, SeededFaults
 from simulation.loop import PROCESS, WallClock
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStores
@@ -58,6 +59,7 @@ class Process:
         chance: Of the time that they take.
         clock: The time of day on its machine.
         elects: Whether it is one of several, of which one leads.
+        relist_seconds: After this long everything is listed again.
     """
 
     def __init__(
@@ -71,8 +73,12 @@ class Process:
         clock: WallClock,
         *,
         elects: bool = False,
+        relist_seconds: float = RESYNC_SECONDS,
     ) -> None:
         self.name = name
+        self._relist_seconds = relist_seconds
+        # Called when a write is made on an older version than the last answer to an own write.
+        self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
         self._server, self._store, self._story = server, store, story
         self._faults, self._chance, self._clock = faults, chance, clock
         self._elects = elects
@@ -119,7 +125,7 @@ class Process:
         settings = Settings(
             image=PLATFORM_IMAGE,
             resync_seconds=RESYNC_SECONDS,
-            relist_seconds=RESYNC_SECONDS,
+            relist_seconds=self._relist_seconds,
             leader_election=self._elects,
             identity=self.identity,
         )
@@ -175,16 +181,20 @@ class Process:
             self._server,
             user=OPERATOR,
             process=self.name,
+            identity=self.identity,
             story=self._story,
             faults=faults,
             chance=self._chance,
         )
+        made.on_stale = self.on_stale
         self._transports.append(made)
         return made
 
     async def _feed(self, running: Operator, kind: Kind) -> None:
-        """Do what kopf does: list, watch, list after a gap; a gap's deletions are never told."""
-        transport = self._transport(NoFaults())
+        """Do what kopf does: list, watch, and list again after a gap; deletions in a gap are never told."""
+        faults = self._faults
+        late = FeedFaults(faults) if isinstance(faults, SeededFaults) else NoFaults()
+        transport = self._transport(late)
         while True:
             answer = await transport.request(
                 "GET", kind.path(), params={}, body=None, content_type="", timeout_seconds=30

@@ -104,6 +104,9 @@ class Ledger:
         if change.user == self._operator:
             standing.declared[name] = content
             standing.broken_since.pop(name, None)
+        elif name not in standing.declared:
+            # Somebody else's under a name of ours: whatever it is, it is not what was declared.
+            standing.broken_since.setdefault(name, now)
         elif name in standing.declared and content != standing.declared[name]:
             standing.broken_since.setdefault(name, now)
         else:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
+from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault
-from simulation.faults import REFUSALS, TRANSIENT, Plan, Rule, SeededFaults
+from simulation.faults import REFUSALS, TRANSIENT, WATCHES, Plan, Rule, SeededFaults
 from simulation.invariants import BrokenPromise, Promises
 from simulation.loop import DeadlockError, RunawayError, virtual_loop
 from simulation.object_store import NoAnswerError, S3Error
@@ -39,6 +41,8 @@ _RECOVERY_SECONDS: Final = 420.0
 _QUIET_SECONDS: Final = 200.0
 # A gap that nobody can notice lasts until the watch has ended and everything is listed again.
 _GAP_SECONDS: Final = 1_000.0
+# An outage that is noticed is over after some tries with growing pauses.
+_OUTAGE_SECONDS: Final = 200.0
 # Long enough for sessions to be renewed.
 _LONG_SECONDS: Final = 3_000.0
 
@@ -66,11 +70,20 @@ class Scenario:
     # Seconds for which the leader is stopped as by SIGSTOP, and when.
     stops: tuple[tuple[float, float], ...] = ()
     is_squatted: bool = False
-    # How many requests of a seal go wrong.
+    # How many writes of a seal go wrong, and of which of its documents.
     seal_faults: int = 0
+    seal_part: str = ""
+    # Something stands and is mended while nothing answers for a moment.
+    is_hiccup: bool = False
+    # A policy engine puts a policy of its own into each new namespace.
+    has_generator: bool = False
+    # A second Experiment beside it.
+    has_other: bool = False
+    # What people do at which second, beside what is drawn.
+    named_deeds: tuple[tuple[float, str], ...] = ()
 
     @classmethod
-    def drawn(cls, seed: int) -> Scenario:
+    def drawn(cls, seed: int) -> Scenario:  # noqa: C901 - one branch a thing that may happen
         """Return the scenario of a seed."""
         dice = random.Random(f"scenario {seed}")  # noqa: S311 - a simulation
         scenario = cls(
@@ -118,7 +131,37 @@ class Scenario:
             scenario.is_squatted = True
         if dice.random() < 0.1:
             scenario.clock_jump = dice.choice((-3600.0, -30.0, 30.0, 1200.0))
+        scenario.seal_part = dice.choice(("", "attestation"))
+        scenario.has_generator = dice.random() < 0.12
+        scenario.has_other = dice.random() < 0.2
+        if scenario.plan.watch_rate > 0.5:
+            # What is not repaired by policy would hide that nobody saw it.
+            scenario.drift = "Repair"
+        if dice.random() < 0.06:
+            return cls.hiccup(seed, dice)
+        if dice.random() < 0.06:
+            scenario.plan.crash_on = dice.choice(
+                (
+                    ("create", "namespaces", False),
+                    ("create", "namespaces", True),
+                    ("create", "jobs", True),
+                    ("update", "experiments", True),
+                    ("delete", "namespaces", True),
+                )
+            )
+        if dice.random() < 0.12:
+            # Repairs that lose against somebody who is faster.
+            scenario.plan.overtaken_rate, scenario.drift = 0.5, "Repair"
+            scenario.deeds = max(scenario.deeds, 3)
+            scenario.plan.ends = 1_090.0
         return scenario
+
+    @classmethod
+    def hiccup(cls, seed: int, dice: random.Random) -> Scenario:
+        """Return a scenario in which something that stands has to be mended while little answers for a moment."""
+        begins = 1_000.0 + dice.uniform(50, 70)
+        plan = Plan(rate=0.8, codes=TRANSIENT, begins=begins, ends=begins + dice.uniform(3, 9))
+        return cls(seed, has_run=False, plan=plan, is_hiccup=True, slowest=0.2)
 
     def __str__(self) -> str:
         said = [
@@ -133,6 +176,9 @@ class Scenario:
             *([f"{self.replicas} replicas"] if self.replicas > 1 else []),
             *([f"{self.seal_faults} faults of the seal"] if self.seal_faults else []),
             *(["squatted"] if self.is_squatted else []),
+            *(["a hiccup"] if self.is_hiccup else []),
+            *(["a policy engine"] if self.has_generator else []),
+            *(["another Experiment"] if self.has_other else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
         ]
@@ -159,6 +205,10 @@ def _plan(dice: random.Random) -> Plan:
             plan.crash = tuple(sorted(dice.sample(range(20, 160), dice.randint(1, 3))))
         case "watch":
             plan.watch_rate, plan.ends = 0.7, begin + 90
+            if dice.random() < 0.5:
+                plan.watches = ("gap",)
+            else:
+                plan.watches = tuple(each for each in WATCHES if each != "gap")
         case "all":
             plan.rate, plan.watch_rate = 0.05, 0.2
             plan.crash = (dice.randint(20, 200),)
@@ -240,23 +290,9 @@ class Schedule:
         self._restarts: set[asyncio.Task[None]] = set()
         self._done: Counter[str] = Counter()
         plan = scenario.plan
-        self.promises = Promises(
-            world,
-            gaps=bool(plan.watch_rate),
-            drift=scenario.drift,
-            only_transient=not (
-                plan.rules
-                or plan.crash
-                or scenario.deeds
-                or scenario.clock_jump
-                or plan.watch_rate
-                or plan.cut
-                or scenario.replicas > 1
-                or scenario.is_squatted
-                or scenario.deleted_at_the_end
-                or set(plan.codes) - set(TRANSIENT)
-            ),
-        )
+        if not plan.has_gaps:
+            # As in life: so that nothing but the watch itself mends what it missed.
+            world.relist_seconds = 3_600.0
         self._profile: Json = {
             "probe": {"schedule": "Once", "requiredForRuns": scenario.probe_required},
             "drift": [
@@ -268,10 +304,32 @@ class Schedule:
         pin = "set" if scenario.has_pin else ""
         self._spec = experiment_spec(run=scenario.has_run, pin=pin, lifecycle=lifecycle)
         self._people = People(world, self._dice, self._spec, self._profile)
+        self.promises = Promises(
+            world,
+            gaps=plan.has_gaps,
+            lag=None if plan.has_gaps or not plan.watch_rate else _OUTAGE_SECONDS,
+            drift=scenario.drift,
+            people=self._people,
+            only_transient=not (
+                plan.rules
+                or plan.crash
+                or scenario.deeds
+                or scenario.clock_jump
+                or plan.watch_rate
+                or plan.cut
+                or scenario.replicas > 1
+                or scenario.is_squatted
+                or scenario.deleted_at_the_end
+                or scenario.has_generator
+                or plan.crash_on
+                or set(plan.codes) - set(TRANSIENT)
+            ),
+        )
+        self.faults.on_outage = self._act_in_an_outage
         world.actors.run_ends = lambda _: (self._dice.uniform(1, 30), scenario.run_succeeds)
         world.actors.run_writes = self._write_results
 
-    async def run(self) -> None:
+    async def run(self) -> None:  # noqa: C901 - one branch a thing that may happen
         """Play it to its end."""
         world, scenario, loop = self._world, self._scenario, self._world.loop
         world.prepare(profile=self._profile)
@@ -283,9 +341,16 @@ class Schedule:
         stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
         if scenario.has_pin:
             world.declare(DATASET_PIN, "set", pin_spec())
+        if scenario.has_generator:
+            world.server.on_change.append(self._generate)
         made = world.declare(EXPERIMENT, "x", self._spec)
+        if scenario.has_other:
+            world.declare(EXPERIMENT, "y", self._spec)
         if scenario.is_squatted:
             self._people.squat(made)
+        if scenario.is_hiccup:
+            await self._unsettle()
+        await self._do_as_named()
         await self._meddle()
         await stopping
         if scenario.clock_jump:
@@ -300,7 +365,7 @@ class Schedule:
         for rule in scenario.plan.rules:
             if rule.ends != _FOR_EVER:
                 await asyncio.sleep(max(0.0, rule.ends - loop.time()))
-        recovery = _GAP_SECONDS if scenario.plan.watch_rate else _RECOVERY_SECONDS
+        recovery = _GAP_SECONDS if scenario.plan.has_gaps else _RECOVERY_SECONDS
         await asyncio.sleep(_LONG_SECONDS if scenario.is_long else recovery)
         self._people.pay()
         self.faults.over = True
@@ -309,7 +374,7 @@ class Schedule:
         await asyncio.sleep(_QUIET_SECONDS)
         self.promises.in_the_end(
             quiet_from=quiet_from,
-            calm=scenario.plan.is_calm and not scenario.deeds and not scenario.store_rate,
+            calm=self._is_calm(),
             refused_for_ever=self._refused_for_ever(),
             expects_ready=self._expects_ready(),
         )
@@ -342,6 +407,46 @@ class Schedule:
             await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
             name = self._people.act()
             self._done[name] += 1
+
+    def _is_calm(self) -> bool:
+        """Return whether nothing happened that costs a write."""
+        scenario = self._scenario
+        meddled = scenario.deeds or scenario.named_deeds or scenario.has_generator
+        return scenario.plan.is_calm and not meddled and not scenario.store_rate
+
+    async def _do_as_named(self) -> None:
+        for moment, name in self._scenario.named_deeds:
+            await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
+            self._people.deeds()[name]()
+            self._done[name] += 1
+
+    async def _unsettle(self) -> None:
+        """Take something away in the moment when little answers."""
+        for name in ("takes the labels off the namespace", "deletes the credentials"):
+            moment = self._scenario.plan.begins + self._dice.uniform(0.0, 1.0)
+            await asyncio.sleep(max(0.0, moment - self._world.loop.time()))
+            self._people.deeds()[name]()
+            self._done[name] += 1
+
+    def _act_in_an_outage(self, asked: Asked) -> None:
+        """Do something to a kind while its watch does not show it: that is when it matters."""
+
+        def act() -> None:
+            name = self._people.act_on(asked.kind)
+            if name:
+                self._done[name] += 1
+
+        if self._dice.random() < 0.8:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._dice.uniform(0.0, 0.7), act, context=contextvars.Context())
+
+    def _generate(self, change: Change) -> None:
+        is_new = change.served.kind == NAMESPACE and change.old is None
+        if change.new is not None and is_new and change.key[1].startswith("gbx-"):
+            made, seconds = change.new, self._dice.uniform(0.0, 0.02)
+            asyncio.get_running_loop().call_later(
+                seconds, lambda: self._people.generate(made), context=contextvars.Context()
+            )
 
     async def _stop_leaders(self) -> None:
         loop, elapsed = self._world.loop, 0.0
@@ -377,6 +482,7 @@ class Schedule:
 
     def _store_fault(self, action: str, bucket: str, key: str) -> Any:
         is_seal = action == "s3:PutObject" and "/seals/" in key and self._scenario.seal_faults > 0
+        is_seal = is_seal and self._scenario.seal_part in key
         if is_seal:
             self._scenario.seal_faults -= 1
         elif (
@@ -403,7 +509,15 @@ class Schedule:
         bucket = store.buckets.get("gbx-artifacts")
         if bucket is None:
             return
-        found = self._world.experiment()
+        namespace = pod["metadata"]["namespace"]
+        found = next(
+            (
+                obj
+                for obj in self._world.server.everything(EXPERIMENT)
+                if (obj.get("status") or {}).get("namespace") == namespace
+            ),
+            None,
+        )
         uri = (((found or {}).get("status") or {}).get("artifacts") or {}).get("uri", "")
         if uri:
             prefix = uri.removeprefix("s3://gbx-artifacts/")

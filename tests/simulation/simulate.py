@@ -1,19 +1,18 @@
-"""Run seeds: `python tests/simulation/simulate.py --seeds 200`.
-
-GLOVEBOX_SEED=7 replays one and prints its story.
-"""
+"""Run seeds: `python tests/simulation/simulate.py --seeds 200`; GLOVEBOX_SEED=7 replays one and prints its story."""
 
 # ruff: noqa: T201 - a program that prints
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import os
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -40,6 +39,7 @@ def main() -> int:
     parser.add_argument(
         "--until-broken", action="store_true", help="stop at the first seed that fails"
     )
+    parser.add_argument("--focus", default="", help="only seeds in whose scenario this is said")
     options = parser.parse_args()
     silence()
     if seed := os.environ.get("GLOVEBOX_SEED"):
@@ -48,14 +48,21 @@ def main() -> int:
         return bool(result.broken)
     seeds = range(options.first, options.first + options.seeds)
     if options.until_broken:
-        return first_broken(seeds)
+        return first_broken(seeds, options.focus)
     return report(seeds, options.stories)
 
 
-def first_broken(seeds: range) -> int:
-    """Print the first failing seed and broken promise, as one line of JSON; return 1 for that."""
-    for seed in seeds:
-        result = run(Scenario.drawn(seed))
+def focused(first: int, count: int, focus: str) -> Iterator[Scenario]:
+    """Yield so many scenarios, from a seed on, in which something is said."""
+    drawn = (Scenario.drawn(seed) for seed in itertools.count(first))
+    return itertools.islice((each for each in drawn if focus in str(each)), count)
+
+
+def first_broken(seeds: range, focus: str = "") -> int:
+    """Print the first seed that fails and its first broken promise, as one line of JSON; return 1 for that."""
+    for scenario in focused(seeds.start, len(seeds), focus):
+        seed = scenario.seed
+        result = run(scenario)
         if result.broken:
             found = {"seed": seed, "promise": result.broken[0].promise}
             print(json.dumps(found | {"what": str(result.broken[0])[:300]}))

@@ -24,7 +24,7 @@ from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
 from simulation.api_transport import Faults, NoFaults
 from simulation.loop import VirtualLoop, WallClock
 from simulation.object_store import Identity, ObjectStoreServer
-from simulation.process import Process
+from simulation.process import RESYNC_SECONDS, Process
 from simulation.story import Story
 
 Json = dict[str, Any]
@@ -74,6 +74,10 @@ class World:
         )
         self.processes: list[Process] = []
         self.server.admission.append(_in_use)
+        # After this long an operator lists everything again.
+        self.relist_seconds = RESYNC_SECONDS
+        # Called when an operator writes on an older version than the last answer to its own write.
+        self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
     def process(self, name: str = "operator", *, elects: bool = False) -> Process:
         """Return a new operator process, not started yet."""
@@ -86,7 +90,9 @@ class World:
             self.chance,
             self.clock,
             elects=elects,
+            relist_seconds=self.relist_seconds,
         )
+        made.on_stale = self.on_stale
         self.processes.append(made)
         return made
 

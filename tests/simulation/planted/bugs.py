@@ -1,7 +1,6 @@
 """Bugs to plant, each class once: a text in one file of the product, and what it becomes.
 
-A text that is not there any more makes the program fail: whoever changes such a place says anew how
-it could go wrong.
+A text that is not there any more makes the program fail: whoever changes such a place says anew how it could go wrong.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ class Bug:
         old: The text that goes.
         new: What comes in its place.
         seeds: Within so many seeds it has to be found.
+        focus: Only seeds are played in whose scenario this is said.
         also: Further replacements (file, old, new) that belong to it.
     """
 
@@ -28,6 +28,7 @@ class Bug:
     old: str
     new: str
     seeds: int = 200
+    focus: str = ""
     also: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -53,22 +54,23 @@ BUGS: Final = (
     Bug(
         "whose namespace it is, is not checked",
         "controllers/experiment/namespace.py",
-        "    if not owns(experiment.status.namespace_uid, experiment.uid, live):\n",
-        "    if False and not owns(experiment.status.namespace_uid, experiment.uid, live):\n",
+        "    if not recorded and not _is_labelled_for(experiment.uid, live):\n",
+        "    if False and not recorded:\n",
+        focus="squatted",
     ),
     Bug(
         "a list keeps what is not in it",
         "kube/store.py",
         "            if self._restored or table._records[key].resource_version <= version:",
         "            if self._restored:",
-        seeds=400,
+        focus="outages",
     ),
     Bug(
         "what has the name already is taken for what was wanted",
         "apply/applier.py",
-        "            return None"
-        "  # made by another controller, or by us before a crash or a lost answer\n",
+        "            return None  # made by another controller, or by us before a crash or a lost answer\n",
         '            return Applied(key, "unchanged")\n',
+        focus="a policy engine",
     ),
     Bug(
         "a failure in the handling of failures ends the workers",
@@ -85,57 +87,54 @@ BUGS: Final = (
     ),
     Bug(
         "a conflict is taken for success",
-        "apply/writer.py",
-        '        answer = await self._client.replace(key.resource, body, subresource="status")\n',
-        "        try:\n"
-        "            answer = "
-        'await self._client.replace(key.resource, body, subresource="status")\n'
-        "        except Conflict:\n"
-        "            return dict(obj)\n",
+        "apply/applier.py",
+        "                answer = await self._write(row, key, intent, live)\n",
+        "                answer = await self._write(row, key, intent, live)\n"
+        "            except Conflict:\n"
+        '                return self._done(kind, key, content, live or intent, "updated")\n',
+        focus="overtaken",
     ),
     Bug(
         "the finalizer goes before the deletion is through",
         "controllers/experiment/retire.py",
-        "        return waiting(\n"
-        "            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
-        "        return None if not blockers else waiting(\n"
-        "            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
+        "        return waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
+        "        return None if not blockers else waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
     ),
     Bug(
         "an older state replaces a newer one",
         "kube/store.py",
         "            if not newer and version <= before.resource_version:\n",
         "            if False and version <= before.resource_version:\n",
+        focus="outages",
     ),
     Bug(
         "a condition is True before the thing is there",
         "status/experiment.py",
-        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n"
-        "            return\n"
+        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
         "        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE\n"
         "        builder.mark(types.NAMESPACE_READY,",
-        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n"
-        "            return\n"
+        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
         "        answer: Answer = types.TRUE\n"
         "        builder.mark(types.NAMESPACE_READY,",
     ),
     Bug(
         "a seal is made twice",
         "store/sealing.py",
-        'ChecksumAlgorithm="SHA256", IfNoneMatch="*"',
-        'ChecksumAlgorithm="SHA256"',
+        '                IfNoneMatch="*",\n',
+        "",
+        focus="of the seal",
         also=(
             (
                 "store/sealing.py",
-                "        if existing is not None:\n            return existing\n",
-                "        if existing is None and stop is None:\n            return existing\n",
+                "    if existing is not None:\n        return existing\n",
+                "    if existing is None and stop is None:\n        return existing\n",
             ),
         ),
     ),
     Bug(
         "a run that is gone is run again",
         "controllers/experiment/run.py",
-        "    if live is None and recorded is not None and recorded.job_uid:\n",
+        "    if recorded is not None and recorded.job_uid:\n",
         "    if False and recorded is not None:\n",
     ),
     Bug(
@@ -143,6 +142,7 @@ BUGS: Final = (
         "kube/lease.py",
         "        if not self.leads:\n            raise Fenced(",
         "        if self._timing is None:\n            raise Fenced(",
+        focus="replicas",
         also=(
             (
                 "kube/lease.py",
@@ -157,21 +157,21 @@ BUGS: Final = (
         "                again = _clock() < self._listed_at + CALM_SECONDS\n"
         '                self._version = ""\n',
         "                again = True\n",
-        seeds=400,
+        focus="outages",
     ),
     Bug(
         "a gap in a watch is never noticed",
         "kube/reflector.py",
         "                if not self._version or _clock() >= self._relist_at:\n",
         "                if not self._version:\n",
-        seeds=800,
+        focus="gaps",
     ),
     Bug(
         "a namespace of others is deleted",
         "controllers/experiment/retire.py",
-        "    return live if owns(retiring.namespace_uid, retiring.uid, live) else None\n",
+        "    return live if may_delete(retiring.namespace_uid, retiring.uid, live) else None\n",
         "    return live\n",
-        seeds=400,
+        focus="squatted",
     ),
     Bug(
         "a refused quota is reported as applied",
@@ -179,20 +179,19 @@ BUGS: Final = (
         "    if failures:\n        return of_error(failures[0], applied=applied)\n",
         '    failures = tuple(each for each in failures if "resourcequotas" not in str(each))\n'
         "    if failures:\n        return of_error(failures[0], applied=applied)\n",
-        seeds=400,
+        focus="of resourcequotas get",
     ),
     Bug(
         "a repair deletes what it cannot change",
         "apply/applier.py",
         "            if not _cannot_change_in_place(row, intent, live):\n",
         "            if error is None:\n",
-        seeds=400,
     ),
     Bug(
         "one lost answer makes an Experiment not Ready",
         "status/experiment.py",
-        "    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:\n"
-        "        return False\n",
+        "    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:\n        return False\n",
         "    if outcome.is_failed:\n        return False\n",
+        focus="a hiccup",
     ),
 )

@@ -1,0 +1,77 @@
+"""Scenarios with a name: what people may do to an Experiment that stands, and deaths at a named request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from simulation.faults import Plan
+from simulation.schedules import Result, Scenario, run
+from simulation.simulate import silence
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    silence()
+    yield
+    structlog.reset_defaults()
+
+
+def require_all(result: Result) -> None:
+    if result.broken:
+        pytest.fail(result.told(last=120), pytrace=False)
+
+
+@pytest.mark.parametrize("deletion", ["Freeze", "Delete", "Retain"])
+@pytest.mark.parametrize("has_run", [True, False], ids=["run", "interactive"])
+@pytest.mark.parametrize("moment", [1.0, 6.0, 40.0], ids="at {:.0f} s".format)
+def test_a_stripped_finalizer_leaves_an_orphan_that_is_closed_and_told(
+    deletion: str,
+    has_run: bool,  # noqa: FBT001 - a parameter of the table
+    moment: float,
+) -> None:
+    deeds = ((moment, "strips the finalizer and deletes"),)
+    require_all(run(Scenario(11, has_run=has_run, deletion=deletion, named_deeds=deeds)))
+
+
+@pytest.mark.parametrize("what", ["profile", "store", "pin"])
+@pytest.mark.parametrize("moment", [2.0, 8.0, 60.0], ids="at {:.0f} s".format)
+@pytest.mark.parametrize("how", ["deletes the {}", "breaks the glass of the {}", "edits the {}"])
+def test_what_is_bound_goes_on_whatever_becomes_of_its_source(
+    how: str, what: str, moment: float
+) -> None:
+    name = how.format(what)
+    name += " for a while" if name in ("deletes the profile", "deletes the store") else ""
+    if name == "edits the store":
+        pytest.skip("its connection may be edited; where it lies is set once")
+    require_all(run(Scenario(12, has_pin=True, named_deeds=((moment, name),))))
+
+
+@pytest.mark.parametrize("seed", range(20, 26))
+def test_two_experiments_at_once_do_not_disturb_each_other(seed: int) -> None:
+    plan = Plan(rate=0.05, ends=1_030.0)
+    require_all(run(Scenario(seed, has_other=True, has_pin=True, plan=plan)))
+
+
+@pytest.mark.parametrize(
+    ("verb", "plural", "arrives"),
+    [
+        ("create", "namespaces", False),
+        ("create", "namespaces", True),
+        ("create", "networkpolicies", True),
+        ("create", "rolebindings", False),
+        ("create", "secrets", True),
+        ("create", "jobs", False),
+        ("create", "jobs", True),
+        ("update", "experiments", False),
+        ("update", "experiments", True),
+    ],
+)
+def test_a_process_that_is_killed_there_goes_on_where_it_was(
+    verb: str,
+    plural: str,
+    arrives: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    require_all(run(Scenario(13, plan=Plan(crash_on=(verb, plural, arrives), ends=1_030.0))))
