@@ -237,10 +237,11 @@ def test_a_seal_cannot_go_with_the_whole_status(crds: Cluster, sealed: str) -> N
         crds.api.replace(f"{sealed}/status", bare)
 
 
-def test_what_is_sealed_cannot_be_frozen_any_more(crds: Cluster, sealed: str) -> None:
-    with pytest.raises(
-        ApiError, match=r"spec\.lifecycle\.desired: Forbidden: cannot be `Frozen` any more"
-    ):
+def test_what_is_sealed_cannot_become_frozen(crds: Cluster, sealed: str) -> None:
+    refusal = (
+        r"spec\.lifecycle\.desired: Forbidden: cannot become `Frozen`: the experiment is sealed"
+    )
+    with pytest.raises(ApiError, match=refusal):
         crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": "Frozen"}}})
 
 
