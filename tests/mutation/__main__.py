@@ -19,6 +19,7 @@ import pytest
 
 from glovebox.api.kinds import KINDS
 from mutation.doors import ADMISSION, DEFINITIONS, Door, doors_of_definition, doors_of_policy
+from mutation.equivalents import without_door
 from mutation.plugin import Mutator
 from mutation.report import PAGE, page
 from mutation.results import kept
@@ -66,13 +67,16 @@ def main() -> int:
         broken = [] if options.page else _run(folder, options.part, options.only)
         results = kept(folder, [name for name, _ in PARTS])
         wanted = [r for r in results if re.search(options.only, r.door)]
-    for result in wanted:
-        if result.survives:
-            _say(f"NOBODY NOTICED: {result.door}")
-    is_whole = not options.only and not options.part
-    if options.page or (is_whole and not broken):
+    is_whole = options.page or (not options.only and not options.part)
+    stale = without_door({result.door for result in results}) if is_whole else []
+    for name in stale:
+        _say(f"NO SUCH DOOR: {name}")
+    if is_whole and not broken:
         PAGE.write_text(page(results))
-    return 1 if broken or not wanted or any(result.survives for result in wanted) else 0
+    survivors = [result for result in wanted if result.survives]
+    for result in survivors:
+        _say(f"NOBODY NOTICED: {result.door}")
+    return 1 if broken or stale or survivors or not wanted else 0
 
 
 def _run(folder: Path, part: str | None, only: str) -> list[str]:

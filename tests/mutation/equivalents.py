@@ -6,6 +6,7 @@ the other may go.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 # Beginnings of a door's name, as `str(door)` gives it.
@@ -22,3 +23,8 @@ EQUIVALENT: Final[dict[str, str]] = {
 def reason_of(door: str) -> str | None:
     """Return why a door cannot be noticed, None when tests must notice it."""
     return next((why for name, why in EQUIVALENT.items() if door.startswith(name)), None)
+
+
+def without_door(doors: Collection[str]) -> list[str]:
+    """Return the entries that no door has: what they excused is gone or reads otherwise now."""
+    return [name for name in EQUIVALENT if not any(door.startswith(name) for door in doors)]
