@@ -20,7 +20,7 @@ from _pytest.runner import runtestprotocol
 
 from mutation.equivalents import reason_of
 from mutation.results import keep, keep_doors
-from mutation.watchers import Listener, Watched, candidates
+from mutation.watchers import Listener, Watched, candidates, is_of
 from support.api import ApiError
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ class Mutator:
         # not be made again. The first request tells which cluster it is.
         for item in {frozenset(item.fixturenames): item for item in reversed(usable)}.values():  # type: ignore[attr-defined]
             self._passes(item)
+        # What is heard from now on speaks of a door that is away: nobody learns from it.
+        self._listener.now = Watched()
         passing = {item.nodeid: asdict(self._seen[item.nodeid]) for item in usable}
         self._learnt.write_text(json.dumps(passing, default=sorted))
         self._say(f"{len(usable)} tests pass with all doors in place")
@@ -149,7 +151,7 @@ class Mutator:
         while True:
             _put(cluster, door.path, {**door.mutant})
             time.sleep(_TAKE_UP_SECONDS)
-            noticed = next((item for item in watching if self._notices(item)), None)
+            noticed = next((item for item in watching if self._notices(item, door)), None)
             _put(cluster, door.path, original)
             if noticed is None or self._passes_again(noticed):
                 time.sleep(0 if noticed else _TAKE_UP_SECONDS)
@@ -160,9 +162,14 @@ class Mutator:
             items.remove(noticed)
             watching.remove(noticed)
 
-    def _notices(self, item: pytest.Item) -> bool:
-        """Return whether a test fails; one that cannot be run twice says nothing."""
-        return not self._passes(item) and "already exists" not in self._trouble
+    def _notices(self, item: pytest.Item, door: Door) -> bool:
+        """Return whether a test fails because the door is away.
+
+        One that cannot be run twice says nothing.
+        """
+        if self._passes(item) or "already exists" in self._trouble:
+            return False
+        return is_of(door, self._trouble)
 
     def _passes_again(self, item: pytest.Item) -> bool:
         deadline = time.monotonic() + _RESTORE_SECONDS

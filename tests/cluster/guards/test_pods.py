@@ -231,6 +231,8 @@ def test_the_pods_of_a_job_do_not_bear_the_operator_s_mark(
     experiments: Kubectl, actor: Actor
 ) -> None:
     job = objects.job(objects.NAMESPACE)
+    # Without labels of its own a Job gets those of its pods.
+    job["metadata"]["labels"] = {"app": "train"}
     job["spec"]["template"]["metadata"] = {"labels": {"app.kubernetes.io/managed-by": "glovebox"}}
     expect_denied(experiments.create(actor, job), "glovebox-jobs", MARKED_TEMPLATE)
     expect_admitted(experiments.create(OPERATOR, job))
