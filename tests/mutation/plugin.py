@@ -169,7 +169,10 @@ class Mutator:
         """
         if self._passes(item) or "already exists" in self._trouble:
             return False
-        return is_of(door, self._trouble)
+        says_so = is_of(door, self._trouble)
+        if not says_so:
+            self._say(f"fails for another reason: {item.nodeid}\n{self._trouble[-600:]}")
+        return says_so
 
     def _passes_again(self, item: pytest.Item) -> bool:
         deadline = time.monotonic() + _RESTORE_SECONDS
