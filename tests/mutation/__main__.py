@@ -72,7 +72,7 @@ def main() -> int:
     for name in stale:
         _say(f"NO SUCH DOOR: {name}")
     if is_whole and not broken:
-        PAGE.write_text(page(results))
+        PAGE.write_text(page(results, in_parts=options.page))
     survivors = [result for result in wanted if result.survives]
     for result in survivors:
         _say(f"NOBODY NOTICED: {result.door}")

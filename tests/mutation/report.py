@@ -21,16 +21,17 @@ then runs the tests that watch it. The door counts as noticed when a test that p
 it, and passes again once it is back.
 
 """
+_IN_PARTS: Final = """The page is put together from runs in parts. Of a door that was taken away
+more than once, the last run counts."""
 _COLUMNS: Final = ("doors", "noticed", "equivalent", "survivors", "not run")
 
 
-def page(results: Sequence[Result]) -> str:
-    """Return the page."""
+def page(results: Sequence[Result], *, in_parts: bool = False) -> str:
+    """Return the page; in parts means that it comes of several runs, as `--kept` keeps them."""
     counts = _counts(results)
-    lines = [
-        f"{_HEAD}{', '.join(f'{name}: {counts[name]}' for name in _COLUMNS).capitalize()}.",
-        "",
-    ]
+    summary = ", ".join(f"{name}: {counts[name]}" for name in _COLUMNS).capitalize()
+    lines = [f"{_HEAD}{summary}.", ""]
+    lines += [_IN_PARTS, ""] if in_parts else []
     lines += _listed("Survivors", "Nobody noticed:", [r for r in results if r.survives])
     left = [result for result in results if not result.was_run and not result.equivalent]
     lines += _listed("Not run", "These were not taken away yet:", left)
