@@ -18,8 +18,8 @@ EQUIVALENT: Final[dict[str, str]] = {
         " same rule, which tests do watch: Pod Security does not look at Jobs."
     ),
     "glovebox-unmarked-objects condition not-the-operator": (
-        "`glovebox-operator-fence` refuses what the operator writes in a namespace without the mark,"
-        " and of the kinds that it does not look at the operator may write none by RBAC. The"
+        "`glovebox-operator-fence` refuses what the operator writes in a namespace without the"
+        " mark, and of the kinds that it does not look at the operator may write none by RBAC. The"
         " operator puts the label back before it writes anything else."
     ),
 }

@@ -129,7 +129,10 @@ class Mutator:
                 self._say(f"fails with all doors in place: {item.nodeid}\n{self._trouble[-600:]}")
         # What lives for the session is made now, not while a door is away: made by halves, it could
         # not be made again. The first request tells which cluster it is.
-        for item in {frozenset(item.fixturenames): item for item in reversed(usable)}.values():  # type: ignore[attr-defined]
+        by_fixtures: dict[frozenset[str], pytest.Item] = {}
+        for item in usable:
+            by_fixtures.setdefault(frozenset(item.fixturenames), item)  # type: ignore[attr-defined]
+        for item in by_fixtures.values():
             self._passes(item)
         # What is heard from now on speaks of a door that is away: nobody learns from it.
         self._listener.now = Watched()
