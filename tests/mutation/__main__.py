@@ -1,10 +1,15 @@
-"""Takes every door away in turn: `python -m mutation [--only TEXT] [--no-page]`."""
+"""Takes every door away in turn: `python -m mutation [--part PART] [--only PATTERN] [--kept DIR]`.
+
+A run of everything takes half an hour. With `--kept` it can be made in parts, also at once, each
+with a pattern of its own: what they kept is one page.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +19,10 @@ import pytest
 
 from glovebox.api.kinds import KINDS
 from mutation.doors import ADMISSION, DEFINITIONS, Door, doors_of_definition, doors_of_policy
-from mutation.plugin import Mutator, Verdict
+from mutation.equivalents import without_door
+from mutation.plugin import Mutator
 from mutation.report import PAGE, page
+from mutation.results import kept
 
 if TYPE_CHECKING:
     from support.cluster import Cluster
@@ -47,40 +54,47 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Run; the exit code is 1 when a door is watched by nobody."""
+    """Run; the exit code is 1 when nobody noticed that a door was away."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--only", default="", help="doors whose name has this pattern; no page then"
-    )
-    parser.add_argument(
-        "--part", choices=[name for name, _ in PARTS], help="one part; no page then"
-    )
-    parser.add_argument("--learnt", type=Path, help="folder that keeps what tests saw")
+    parser.add_argument("--only", default="", help="doors whose name has this pattern")
+    parser.add_argument("--part", choices=[name for name, _ in PARTS], help="one part")
+    parser.add_argument("--kept", type=Path, help="folder that keeps what tests saw, and results")
+    parser.add_argument("--page", action="store_true", help="only write the page of what was kept")
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.kept or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        broken = [] if options.page else _run(folder, options.part, options.only)
+        results = kept(folder, [name for name, _ in PARTS])
+        wanted = [r for r in results if re.search(options.only, r.door)]
+    is_whole = options.page or (not options.only and not options.part)
+    stale = without_door({result.door for result in results}) if is_whole else []
+    for name in stale:
+        _say(f"NO SUCH DOOR: {name}")
+    if is_whole and not broken:
+        PAGE.write_text(page(results, in_parts=options.page))
+    survivors = [result for result in wanted if result.survives]
+    for result in survivors:
+        _say(f"NOBODY NOTICED: {result.door}")
+    return 1 if broken or stale or survivors or not wanted else 0
+
+
+def _run(folder: Path, part: str | None, only: str) -> list[str]:
+    """Take the doors away; return the tests that said nothing because they fail anyway."""
     began = time.monotonic()
-    verdicts: list[Verdict] = []
     broken: list[str] = []
-    for folder, find in PARTS:
-        if options.part not in {None, folder}:
+    for name, find in PARTS:
+        if part not in {None, name}:
             continue
-        learnt = options.learnt and options.learnt / f"{folder}.json"
         mutator = Mutator(
-            find, lambda door: re.search(options.only, str(door)) is not None, _say, learnt
+            name, find, lambda door: re.search(only, str(door)) is not None, _say, folder
         )
-        arguments = [str(_TESTS / "cluster" / folder), "-q", "-p", "no:cacheprovider", "--tb=no"]
+        arguments = [str(_TESTS / "cluster" / name), "-q", "-p", "no:cacheprovider", "--tb=no"]
         pytest.main(arguments, plugins=[mutator])
-        verdicts += mutator.verdicts
         broken += mutator.broken
-    survivors = [verdict.door for verdict in verdicts if verdict.noticed_by is None]
-    for door in survivors:
-        _say(f"NOBODY NOTICED: {door}")
-    _say(
-        f"{len(verdicts)} doors, {len(survivors)} unwatched, {len(broken)} tests unusable,"
-        f" {(time.monotonic() - began) / 60:.1f} minutes"
-    )
-    if not options.only and not options.part and not broken:
-        PAGE.write_text(page(verdicts))
-    return 1 if survivors or broken or not verdicts else 0
+        _say(f"{name}: {mutator.count} doors taken away")
+    _say(f"{len(broken)} tests unusable, {(time.monotonic() - began) / 60:.1f} minutes")
+    return broken
 
 
 if __name__ == "__main__":

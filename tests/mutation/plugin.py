@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from _pytest.runner import runtestprotocol
 
-from mutation.watchers import Listener, Watched, candidates
+from mutation.equivalents import reason_of
+from mutation.results import keep, keep_doors
+from mutation.watchers import Listener, Watched, candidates, is_of
 from support.api import ApiError
 
 if TYPE_CHECKING:
@@ -28,14 +30,6 @@ if TYPE_CHECKING:
 # The API server looks for changed policies once a second.
 _TAKE_UP_SECONDS: Final = 1.3
 _RESTORE_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a door: which test noticed, or nobody."""
-
-    door: Door
-    noticed_by: str | None
 
 
 class _OfTheSession:
@@ -53,26 +47,30 @@ class Mutator:
     """The plugin: hands pytest's loop over to the doors.
 
     Args:
+        part: Which part of the doors it is, by the name of its test folder.
         find_doors: Returns the doors that a test folder watches, given the cluster it used.
         wanted: Which doors to take away; for trying one.
         say: Is told what happens.
-        learnt: A file in which to keep what the tests saw, so that another run need not learn it
-            again; None always learns.
+        folder: Where to keep what the tests saw, so that another run need not learn it again, and
+            what became of each door.
     """
 
     def __init__(
         self,
+        part: str,
         find_doors: Callable[[Cluster], list[Door]],
         wanted: Callable[[Door], bool],
         say: Callable[[str], None],
-        learnt: Path | None = None,
+        folder: Path,
     ) -> None:
-        self.verdicts: list[Verdict] = []
+        self.count = 0
         self.broken: list[str] = []
+        self._part = part
         self._find_doors = find_doors
         self._wanted = wanted
         self._say = say
-        self._learnt = learnt
+        self._folder = folder
+        self._learnt = folder / f"{part}.json"
         self._listener = Listener()
         self._seen: dict[str, Watched] = {}
         self._trouble = ""
@@ -95,6 +93,7 @@ class Mutator:
             if cluster is None:
                 raise RuntimeError("no test asked a cluster")
             doors = self._find_doors(cluster)
+            keep_doors(self._folder, self._part, doors)
             spoken: dict[str, set[str]] = {}
             for door in doors:
                 if not door.is_spoken:
@@ -103,14 +102,15 @@ class Mutator:
             for number, door in enumerate(filter(self._wanted, doors), 1):
                 began = time.monotonic()
                 noticed = self._take_away(cluster, door, usable, spoken)
-                self.verdicts.append(Verdict(door, noticed))
+                keep(self._folder, self._part, door, noticed)
+                self.count = number
                 took = f"{time.monotonic() - began:.1f} s"
-                self._say(f"{number:4} {took:>7} {noticed or 'NOBODY NOTICED':<60.60} {door}")
+                self._say(f"{number:4} {took:>7} {_of(noticed, door):<60.60} {door}")
         session._setupstate.teardown_exact(None)
         return True
 
     def _learn(self, items: list[pytest.Item]) -> list[pytest.Item]:
-        if self._learnt is not None and self._learnt.exists():
+        if self._learnt.exists():
             known = json.loads(self._learnt.read_text())
             self._seen = {name: Watched.read(entry) for name, entry in known.items()}
         usable = [item for item in items if item.nodeid in self._seen]
@@ -127,11 +127,17 @@ class Mutator:
             else:
                 self.broken.append(item.nodeid)
                 self._say(f"fails with all doors in place: {item.nodeid}\n{self._trouble[-600:]}")
-        # The first request tells which cluster it is.
-        self._passes(usable[0])
-        if self._learnt is not None:
-            passing = {item.nodeid: asdict(self._seen[item.nodeid]) for item in usable}
-            self._learnt.write_text(json.dumps(passing, default=sorted))
+        # What lives for the session is made now, not while a door is away: made by halves, it could
+        # not be made again. The first request tells which cluster it is.
+        by_fixtures: dict[frozenset[str], pytest.Item] = {}
+        for item in usable:
+            by_fixtures.setdefault(frozenset(item.fixturenames), item)  # type: ignore[attr-defined]
+        for item in by_fixtures.values():
+            self._passes(item)
+        # What is heard from now on speaks of a door that is away: nobody learns from it.
+        self._listener.now = Watched()
+        passing = {item.nodeid: asdict(self._seen[item.nodeid]) for item in usable}
+        self._learnt.write_text(json.dumps(passing, default=sorted))
         self._say(f"{len(usable)} tests pass with all doors in place")
         return usable
 
@@ -148,7 +154,7 @@ class Mutator:
         while True:
             _put(cluster, door.path, {**door.mutant})
             time.sleep(_TAKE_UP_SECONDS)
-            noticed = next((item for item in watching if self._notices(item)), None)
+            noticed = next((item for item in watching if self._notices(item, door)), None)
             _put(cluster, door.path, original)
             if noticed is None or self._passes_again(noticed):
                 time.sleep(0 if noticed else _TAKE_UP_SECONDS)
@@ -159,9 +165,17 @@ class Mutator:
             items.remove(noticed)
             watching.remove(noticed)
 
-    def _notices(self, item: pytest.Item) -> bool:
-        """Return whether a test fails; one that cannot be run twice says nothing."""
-        return not self._passes(item) and "already exists" not in self._trouble
+    def _notices(self, item: pytest.Item, door: Door) -> bool:
+        """Return whether a test fails because the door is away.
+
+        One that cannot be run twice says nothing.
+        """
+        if self._passes(item) or "already exists" in self._trouble:
+            return False
+        says_so = is_of(door, self._trouble)
+        if not says_so:
+            self._say(f"fails for another reason: {item.nodeid}\n{self._trouble[-600:]}")
+        return says_so
 
     def _passes_again(self, item: pytest.Item) -> bool:
         deadline = time.monotonic() + _RESTORE_SECONDS
@@ -178,6 +192,10 @@ class Mutator:
         reports = runtestprotocol(item, nextitem=following, log=False)
         self._trouble = "\n".join(report.longreprtext for report in reports if report.failed)
         return not any(report.failed for report in reports)
+
+
+def _of(noticed: str | None, door: Door) -> str:
+    return noticed or ("nobody can notice" if reason_of(str(door)) else "NOBODY NOTICED")
 
 
 def _put(cluster: Cluster, path: str, body: dict[str, Any]) -> None:

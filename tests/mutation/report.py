@@ -1,14 +1,13 @@
-"""The page that says how many doors there are and which of them nobody watches."""
+"""The page that says how many doors there are and what became of each."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from mutation.plugin import Verdict
+    from mutation.results import Result
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "mutation.md"
 _HEAD: Final = """# Doors that tests watch
@@ -18,34 +17,65 @@ _HEAD: Final = """# Doors that tests watch
 A door is a place where the API server refuses: a validation or a match condition of a guard (a
 ValidatingAdmissionPolicy of the chart), or a CEL rule of a definition. `make mutate` takes each
 door away in turn, on a real API server: a validation or condition becomes `true`, a rule goes. It
-then runs the tests that watch it. The door counts as watched when a test that passes fails without
+then runs the tests that watch it. The door counts as noticed when a test that passes fails without
 it, and passes again once it is back.
 
 """
+_IN_PARTS: Final = """The page is put together from runs in parts. Of a door that was taken away
+more than once, the last run counts."""
+_COLUMNS: Final = ("doors", "noticed", "equivalent", "survivors", "not run")
 
 
-def page(verdicts: Sequence[Verdict]) -> str:
-    """Return the page."""
-    survivors = [verdict for verdict in verdicts if verdict.noticed_by is None]
-    lines = [_HEAD, f"Doors: {len(verdicts)}. Watched by nobody: {len(survivors)}.", ""]
-    lines += [f"- {verdict.door}" for verdict in survivors]
-    lines += [""] if survivors else []
-    lines += ["| guard or definition | validations | conditions | rules | unwatched |"]
-    lines += ["|---|---|---|---|---|"]
-    for owner in sorted({verdict.door.owner for verdict in verdicts}):
-        own = [verdict for verdict in verdicts if verdict.door.owner == owner]
-        parts = Counter(verdict.door.part for verdict in own)
-        lost = sum(verdict.noticed_by is None for verdict in own)
-        counts = " | ".join(str(parts[part]) for part in ("validation", "condition", "rule"))
-        lines.append(f"| `{owner}` | {counts} | {lost} |")
+def page(results: Sequence[Result], *, in_parts: bool = False) -> str:
+    """Return the page; in parts means that it comes of several runs, as `--kept` keeps them."""
+    counts = _counts(results)
+    summary = ", ".join(f"{name}: {counts[name]}" for name in _COLUMNS).capitalize()
+    lines = [f"{_HEAD}{summary}.", ""]
+    lines += [_IN_PARTS, ""] if in_parts else []
+    lines += _listed("Survivors", "Nobody noticed:", [r for r in results if r.survives])
+    left = [result for result in results if not result.was_run and not result.equivalent]
+    lines += _listed("Not run", "These were not taken away yet:", left)
+    lines += ["## Each guard and definition", ""]
+    lines += [f"| guard or definition | {' | '.join(_COLUMNS)} |", f"|---|{'---|' * len(_COLUMNS)}"]
+    for owner in sorted({result.owner for result in results}):
+        own = _counts([result for result in results if result.owner == owner])
+        lines.append(f"| `{owner}` | {' | '.join(str(own[name]) for name in _COLUMNS)} |")
+    lines += ["", "## Equivalent", ""]
+    lines += ["Taken away alone they change no answer, so no test can notice.", ""]
+    lines += ["| door | reason |", "|---|---|"]
+    lines += [
+        f"| {_cell(result.door)} | {_cell(result.equivalent)} |"
+        for result in _sorted(results)
+        if result.equivalent
+    ]
     lines += ["", "## Which test notices", ""]
     lines += ["The first that does; there may be more.", "", "| door | test |", "|---|---|"]
     lines += [
-        f"| {_cell(str(verdict.door))} | `{_cell(verdict.noticed_by.partition('[')[0])}` |"
-        for verdict in sorted(verdicts, key=lambda verdict: str(verdict.door))
-        if verdict.noticed_by
+        f"| {_cell(result.door)} | `{_cell(result.noticed_by.partition('[')[0])}` |"
+        for result in _sorted(results)
+        if result.noticed_by
     ]
     return "\n".join(lines) + "\n"
+
+
+def _counts(results: Sequence[Result]) -> dict[str, int]:
+    return {
+        "doors": len(results),
+        "noticed": sum(result.noticed_by is not None for result in results),
+        "equivalent": sum(result.equivalent is not None for result in results),
+        "survivors": sum(result.survives for result in results),
+        "not run": sum(not result.was_run and not result.equivalent for result in results),
+    }
+
+
+def _listed(title: str, said: str, results: Sequence[Result]) -> list[str]:
+    if not results:
+        return []
+    return [f"## {title}", "", said, "", *(f"- {_cell(r.door)}" for r in _sorted(results)), ""]
+
+
+def _sorted(results: Sequence[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: result.door)
 
 
 def _cell(text: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DENIAL: Final = re.compile(
     r"ValidatingAdmissionPolicy '([\w-]+)' with binding '[\w-]+' denied request: (.*)", re.DOTALL
 )
+_POLICY: Final = re.compile(r"ValidatingAdmissionPolicy '([\w-]+)' with binding")
 _INDEX: Final = re.compile(r"\[\d+\]")
 
 
@@ -137,3 +138,19 @@ def _rank_of_rule(door: Door, watched: Watched) -> int | None:
     if any(door.message in text for text in there) or (door.is_spoken and there):
         return 0
     return 1 if any(door.message in text for text in watched.refusals) else None
+
+
+def is_of(door: Door, trouble: str) -> bool:
+    """Return whether a test's failure can come from taking the door away.
+
+    Where two guards refuse, either may be the one that is named, and another one after each change:
+    a test of such a request fails now and then, whichever door is away.
+
+    Args:
+        door: What was taken away.
+        trouble: How the test failed.
+    """
+    refused_by = set(_POLICY.findall(trouble))
+    if door.part == "condition":  # without it the guard refuses what it left alone
+        return door.owner in refused_by
+    return not refused_by - {door.owner}  # without it something is admitted

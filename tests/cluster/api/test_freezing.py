@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from support.cluster import Cluster
 
 DIGEST = "sha256:" + "a" * 64
+OTHER_DIGEST = "sha256:" + "c" * 64
 IMAGE = "registry.example/flights/trainer@sha256:" + "b" * 64
 PIN_STAYS = (
     "is immutable: a pin identifies exact content. Create a new pin with the changed spec, and name"
@@ -90,10 +91,8 @@ def frozen(crds: Cluster, make: Callable[..., Json]) -> str:
     run = {"spec": {"run": {"image": "trainer", "command": ["python"], "retries": 1}}}
     made = make("Experiment", "frozen", run)
     path = object_path("Experiment", made["metadata"]["name"])
-    crds.api.patch(
-        f"{path}/status",
-        {"status": {"digest": DIGEST, "namespace": "gbx-a", "observedGeneration": 1}},
-    )
+    status = {"digest": DIGEST, "namespace": "gbx-a", "platform": "{}", "observedGeneration": 1}
+    crds.api.patch(f"{path}/status", {"status": status})
     return path
 
 
@@ -180,15 +179,19 @@ def test_before_the_snapshot_everything_is_free(
 @pytest.mark.parametrize(
     ("status", "field"),
     [
-        pytest.param({"digest": "sha256:" + "c" * 64}, "digest", id="another digest"),
+        pytest.param({"digest": OTHER_DIGEST}, "digest", id="another digest"),
         pytest.param({"digest": None}, "digest", id="digest removed"),
         pytest.param({"digest": ""}, "digest", id="digest emptied"),
         pytest.param({"namespace": "gbx-b"}, "namespace", id="another namespace"),
         pytest.param({"namespace": None}, "namespace", id="namespace removed"),
+        pytest.param(
+            {"platform": '{"profile": {}}'}, "platform", id="other settings of the platform"
+        ),
+        pytest.param({"platform": None}, "platform", id="settings of the platform removed"),
         pytest.param(None, "digest", id="whole status removed"),
     ],
 )
-def test_digest_and_namespace_are_set_once(
+def test_digest_namespace_and_platform_are_set_once(
     crds: Cluster, frozen: str, status: Any, field: str
 ) -> None:
     with pytest.raises(
@@ -218,7 +221,7 @@ def sealed(crds: Cluster, frozen: str) -> str:
     "status",
     [
         pytest.param({"seal": {"attestationVersion": "v2"}}, id="another statement"),
-        pytest.param({"seal": {"manifestDigest": "sha256:" + "c" * 64}}, id="another list"),
+        pytest.param({"seal": {"manifestDigest": OTHER_DIGEST}}, id="another list"),
         pytest.param({"seal": {"findings": ["lost an input"]}}, id="further findings"),
         pytest.param({"seal": None}, id="seal removed, to make another"),
     ],
@@ -237,10 +240,11 @@ def test_a_seal_cannot_go_with_the_whole_status(crds: Cluster, sealed: str) -> N
         crds.api.replace(f"{sealed}/status", bare)
 
 
-def test_what_is_sealed_cannot_be_frozen_any_more(crds: Cluster, sealed: str) -> None:
-    with pytest.raises(
-        ApiError, match=r"spec\.lifecycle\.desired: Forbidden: cannot be `Frozen` any more"
-    ):
+def test_what_is_sealed_cannot_become_frozen(crds: Cluster, sealed: str) -> None:
+    refusal = (
+        r"spec\.lifecycle\.desired: Forbidden: cannot become `Frozen`: the experiment is sealed"
+    )
+    with pytest.raises(ApiError, match=refusal):
         crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": "Frozen"}}})
 
 

@@ -31,6 +31,7 @@ from cluster.guards.conftest import GOLDEN, INPUT_VOLUMES
 from glovebox.desired.metadata import KubernetesObject
 
 OWN = "glovebox-system"
+BINDER = Actor("system:serviceaccount:kube-system:persistent-volume-binder", ("system:masters",))
 ONLY_OURS = (
     "only the Glovebox operator may claim the volumes of an experiment's inputs; mount the claims"
     " that are there, read-only"
@@ -182,9 +183,10 @@ def test_the_operator_gives_a_volume_to_one_claim_of_an_experiment_alone(
 
 def test_the_operator_touches_no_volume_of_others(experiments: Kubectl) -> None:
     other = source(hostPath={"path": "/srv/other"})
-    other["metadata"] = {"name": "of-somebody"}
+    name = f"of-somebody-{uuid4().hex[:8]}"
+    other["metadata"] = {"name": name}
     expect_admitted(experiments.create(CLUSTER_ADMIN, other, dry_run=False))
-    answer = experiments(OPERATOR, "delete", "persistentvolume", "of-somebody", "--dry-run=server")
+    answer = experiments(OPERATOR, "delete", "persistentvolume", name, "--dry-run=server")
     expect_denied(answer, "glovebox-operator-fence-volumes", NOT_OURS)
 
 
@@ -218,17 +220,16 @@ def test_the_operator_makes_caches_only_at_home_and_under_their_names(
 def test_the_operator_changes_no_secret_of_its_namespace_but_those_of_caches(
     experiments: Kubectl,
 ) -> None:
+    name = f"store-keys-{uuid4().hex[:8]}"
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": "store-keys", "namespace": OWN},
+        "metadata": {"name": name, "namespace": OWN},
         "stringData": {"a": "b"},
     }
     expect_admitted(experiments.create(CLUSTER_ADMIN, secret, dry_run=False))
     for answer in (
-        experiments(
-            OPERATOR, "delete", "secret", "store-keys", f"--namespace={OWN}", "--dry-run=server"
-        ),
+        experiments(OPERATOR, "delete", "secret", name, f"--namespace={OWN}", "--dry-run=server"),
         experiments(OPERATOR, "replace", "--dry-run=server", "-f", "-", manifest=secret),
     ):
         assert answer.code != 0, answer
@@ -325,6 +326,7 @@ def test_nobody_else_claims_an_input_in_an_experiment(
     experiments: Kubectl, actor: Actor, claim: KubernetesObject
 ) -> None:
     expect_denied(experiments.create(actor, claim), "glovebox-input-claims", ONLY_OURS)
+    expect_admitted(experiments.create(actor, claim_of("mine", "pvc-1")))
 
 
 def test_not_even_the_controller_that_claims_for_a_pod(experiments: Kubectl) -> None:
@@ -357,6 +359,8 @@ def test_the_claim_that_the_operator_made_stays_as_it_is(experiments: Kubectl) -
         ONLY_OURS,
     )
     expect_admitted(attempt(BREAK_GLASS, "delete", "pvc", name))
+    expect_admitted(attempt(BINDER, "label", "pvc", name, "a=b"))
+    expect_admitted(attempt(BINDER, "delete", "pvc", name))
 
 
 def test_nobody_changes_a_volume_of_an_input(experiments: Kubectl) -> None:
@@ -365,17 +369,20 @@ def test_nobody_changes_a_volume_of_an_input(experiments: Kubectl) -> None:
         " one; delete it, or the Experiment"
     )
     volume = golden("input_volumes/csi", "PersistentVolume")
+    name = f"glovebox-input-{uuid4().hex[:10]}"
+    volume["metadata"]["name"] = name
     expect_denied(experiments.create(CLUSTER_ADMIN, volume), "glovebox-input-volumes", message)
+    expect_admitted(experiments.create(CLUSTER_ADMIN, changed(volume, "metadata/name", "other")))
+    expect_admitted(experiments.create(BREAK_GLASS, volume))
     expect_admitted(experiments.create(OPERATOR, volume, dry_run=False))
-    name = volume["metadata"]["name"]
-    patch = json.dumps({"spec": {"accessModes": ["ReadWriteMany"], "claimRef": None}})
-    answer = experiments(
-        CLUSTER_ADMIN, "patch", "pv", name, "--type=merge", f"--patch={patch}", "--dry-run=server"
-    )
-    expect_denied(answer, "glovebox-input-volumes", message)
-    expect_no_right(
-        experiments(
-            OPERATOR, "patch", "pv", name, "--type=merge", f"--patch={patch}", "--dry-run=server"
-        )
-    )
+
+    def patch(actor: Actor, **spec: Any) -> Answer:
+        text = f"--patch={json.dumps({'spec': spec})}"
+        return experiments(actor, "patch", "pv", name, "--type=merge", text, "--dry-run=server")
+
+    opened = {"accessModes": ["ReadWriteMany"], "claimRef": None}
+    expect_denied(patch(CLUSTER_ADMIN, **opened), "glovebox-input-volumes", message)
+    expect_no_right(patch(OPERATOR, **opened))
+    # As Kubernetes does when it binds the claim.
+    expect_admitted(patch(BINDER, claimRef={"uid": str(uuid4())}))
     expect_admitted(experiments(OPERATOR, "delete", "pv", name, "--wait=false"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -354,7 +355,13 @@ def test_no_other_program_runs_in_a_fetcher(
 
 @pytest.mark.parametrize(
     "name",
-    ["a writable mount", "the credentials as a volume", "a fetcher whose program was mounted over"],
+    [
+        "a writable mount",
+        "the credentials as a volume",
+        "a fetcher whose program was mounted over",
+        "a dataset's image, writable",
+        "an image that is no input",
+    ],
 )
 def test_a_job_is_refused_itself(inputs: Kubectl, name: str) -> None:
     spec, words = ATTACKS[name]
@@ -364,8 +371,9 @@ def test_a_job_is_refused_itself(inputs: Kubectl, name: str) -> None:
 
 
 def test_a_debug_container_mounts_a_dataset_read_only_or_not_at_all(inputs: Kubectl) -> None:
+    name = f"held-{uuid4().hex[:8]}"
     expect_admitted(
-        inputs.create(CLUSTER_ADMIN, objects.pod(SPACE, "held", **dataset(CLAIM)), dry_run=False)
+        inputs.create(CLUSTER_ADMIN, objects.pod(SPACE, name, **dataset(CLAIM)), dry_run=False)
     )
 
     def debug(**mount: Any) -> Answer:
@@ -375,11 +383,13 @@ def test_a_debug_container_mounts_a_dataset_read_only_or_not_at_all(inputs: Kube
         patch = json.dumps({"spec": {"ephemeralContainers": [container]}})
         how = ("--subresource=ephemeralcontainers", "--type=strategic", "--dry-run=server")
         return inputs(
-            CLUSTER_ADMIN, "patch", "pod", "held", f"--namespace={SPACE}", f"--patch={patch}", *how
+            CLUSTER_ADMIN, "patch", "pod", name, f"--namespace={SPACE}", f"--patch={patch}", *how
         )
 
     expect_refused(debug(), "glovebox-images", DATASET_READ_ONLY)
     expect_admitted(debug(readOnly=True))
+    gone = ("--force", "--grace-period=0", "--wait=false")
+    expect_admitted(inputs(CLUSTER_ADMIN, "delete", "pod", name, f"--namespace={SPACE}", *gone))
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
@@ -395,20 +405,23 @@ def test_nobody_forges_or_deletes_what_the_operator_runs(
 
 
 def test_the_run_that_the_operator_made_cannot_be_taken_away(inputs: Kubectl) -> None:
-    run = objects.job(SPACE, "glovebox-run")
+    name = f"glovebox-run-{uuid4().hex[:8]}"
+    run = objects.job(SPACE, name)
     run["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
     expect_admitted(inputs.create(OPERATOR, run, dry_run=False))
     for actor in (CLUSTER_ADMIN, NAMESPACE_ADMIN):
-        answer = inputs(actor, "delete", "job/glovebox-run", f"--namespace={SPACE}", "--wait=false")
+        answer = inputs(actor, "delete", f"job/{name}", f"--namespace={SPACE}", "--wait=false")
         expect_refused(answer, "glovebox-owned-objects", "only the Glovebox operator may delete")
         answer = inputs(
             actor,
             "label",
-            "job/glovebox-run",
+            f"job/{name}",
             f"--namespace={SPACE}",
             "app.kubernetes.io/managed-by-",
         )
         expect_refused(answer, "glovebox-owned-objects", "only the Glovebox operator may update")
+    end = ("--cascade=background", "--wait=false")
+    expect_admitted(inputs(OPERATOR, "delete", f"job/{name}", f"--namespace={SPACE}", *end))
 
 
 def expect_refused(answer: Any, policy: str, words: str) -> None:

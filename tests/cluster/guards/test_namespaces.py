@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from uuid import uuid4
 
 import pytest
 
@@ -168,7 +169,7 @@ def test_nobody_but_the_operator_deletes_it(experiments: Kubectl) -> None:
 
 def test_a_retained_namespace_is_left_to_the_admins(experiments: Kubectl) -> None:
     """Its Experiment is gone: nobody else could ever delete it. It still opens to nobody."""
-    space = "gbx-flights-retained-abcdefghij"
+    space = f"gbx-flights-retained-{uuid4().hex[:10]}"
     expect_admitted(
         experiments.create(OPERATOR, objects.namespace(space, state="Retained"), dry_run=False)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -21,7 +22,6 @@ from cluster.guards.actors import (
 from cluster.guards.conftest import until
 
 PLANS = Path(__file__).parents[2] / "golden" / "plan"
-SHORT_LIVED = "gbx-flights-short-abcdefghij"
 PLAIN = objects.PLAIN_NAMESPACE
 INSIDE = objects.NAMESPACE
 OWN_NAMESPACE = "glovebox-system"
@@ -36,28 +36,29 @@ def outside(verb: str, resource: str, space: str = PLAIN) -> str:
 
 def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -> None:
     """To the end: Kubernetes' own controllers must be able to empty the namespace."""
-    expect_admitted(experiments.create(OPERATOR, objects.namespace(SHORT_LIVED), dry_run=False))
-    walls = objects.together(*objects.walls(SHORT_LIVED))
+    space = f"gbx-flights-short-{uuid4().hex[:10]}"
+    expect_admitted(experiments.create(OPERATOR, objects.namespace(space), dry_run=False))
+    walls = objects.together(*objects.walls(space))
     expect_admitted(experiments.create(OPERATOR, walls, dry_run=False))
     # The quota controller writes into its status when it has counted: what was read before that
     # could not be replaced.
     quota = (
         "get",
         "resourcequotas",
-        f"--namespace={SHORT_LIVED}",
+        f"--namespace={space}",
         "-o",
         "jsonpath={.items[*].status.used}",
     )
     until(lambda: experiments(OPERATOR, *quota), lambda answer: bool(answer.out))
     live = [
-        json.loads(read(experiments, thing["kind"], thing["metadata"]["name"], SHORT_LIVED))
-        for thing in objects.walls(SHORT_LIVED)
+        json.loads(read(experiments, thing["kind"], thing["metadata"]["name"], space))
+        for thing in objects.walls(space)
     ]
     expect_admitted(experiments(OPERATOR, "replace", "-f", "-", manifest=objects.together(*live)))
-    expect_admitted(experiments.create(CLUSTER_ADMIN, objects.job(SHORT_LIVED), dry_run=False))
+    expect_admitted(experiments.create(CLUSTER_ADMIN, objects.job(space), dry_run=False))
     expect_admitted(
         experiments(
-            OPERATOR, "label", "--overwrite", "namespace", SHORT_LIVED, "glovebox.dev/state=Frozen"
+            OPERATOR, "label", "--overwrite", "namespace", space, "glovebox.dev/state=Frozen"
         )
     )
     expect_admitted(
@@ -67,13 +68,11 @@ def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -
             "jobs",
             "--all",
             "--cascade=background",
-            f"--namespace={SHORT_LIVED}",
+            f"--namespace={space}",
         )
     )
     expect_admitted(
-        experiments(
-            OPERATOR, "delete", "pods", "--all", "--wait=false", f"--namespace={SHORT_LIVED}"
-        )
+        experiments(OPERATOR, "delete", "pods", "--all", "--wait=false", f"--namespace={space}")
     )
     expect_admitted(
         experiments(
@@ -81,12 +80,12 @@ def test_it_makes_changes_and_removes_a_whole_experiment(experiments: Kubectl) -
             "delete",
             "-f",
             "-",
-            manifest=objects.together(*objects.walls(SHORT_LIVED)[:3]),
+            manifest=objects.together(*objects.walls(space)[:3]),
         )
     )
-    expect_admitted(experiments(OPERATOR, "delete", "namespace", SHORT_LIVED, "--wait=false"))
+    expect_admitted(experiments(OPERATOR, "delete", "namespace", space, "--wait=false"))
     until(
-        lambda: experiments(OPERATOR, "get", "namespace", SHORT_LIVED),
+        lambda: experiments(OPERATOR, "get", "namespace", space),
         lambda answer: "NotFound" in answer.err,
     )
 
@@ -107,7 +106,7 @@ def test_what_the_code_plans_for_an_experiment_is_admitted(
     """The hand-made objects of these tests could be other than those of the operator."""
     namespace, *things = yaml.safe_load_all(case.read_text())
     assert namespace["kind"] == "Namespace"
-    name = f"gbx-{case.parent.name}"  # one for each case: they share theirs
+    name = f"gbx-{case.parent.name}-{uuid4().hex[:8]}"  # one for each case: they share theirs
     namespace["metadata"]["name"] = name
     expect_admitted(experiments.create(OPERATOR, namespace, dry_run=False))
     made = [
@@ -187,7 +186,9 @@ def test_it_touches_nothing_in_other_namespaces(experiments: Kubectl, space: str
 
 def test_it_stops_no_pods_of_others(experiments: Kubectl) -> None:
     expect_admitted(
-        experiments.create(CLUSTER_ADMIN, objects.pod(PLAIN, "bystander"), dry_run=False)
+        experiments.create(
+            CLUSTER_ADMIN, objects.pod(PLAIN, f"bystander-{uuid4().hex[:8]}"), dry_run=False
+        )
     )
     collection = f"/api/v1/namespaces/{PLAIN}/pods?dryRun=All"
     expect_denied(
@@ -373,6 +374,19 @@ def test_it_holds_the_one_lease_by_which_a_replica_leads(experiments: Kubectl) -
                 },
             },
             id="a claim",
+        ),
+        pytest.param(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": "of-anybody"},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "capacity": {"storage": "1Gi"},
+                    "hostPath": {"path": "/srv/other"},
+                },
+            },
+            id="a volume",
         ),
     ],
 )

@@ -21,6 +21,7 @@ from cluster.guards.actors import (
     OPERATOR,
     TENANT,
     Actor,
+    Answer,
     Kubectl,
     expect_admitted,
     expect_denied,
@@ -307,18 +308,23 @@ def test_no_token_is_issued(experiments: Kubectl, actor: Actor, account: str) ->
     )
 
 
+def test_breaking_the_glass_gets_one(experiments: Kubectl) -> None:
+    token = ("create", "token", "glovebox-runner", IN_SPACE)
+    expect_admitted(experiments(BREAK_GLASS, *token))
+    expect_denied(experiments(CLUSTER_ADMIN, *token), "glovebox-tokens", TOKENS)
+
+
 def test_not_for_the_operator_either(experiments: Kubectl) -> None:
     expect_no_right(experiments(OPERATOR, "create", "token", "glovebox-runner", IN_SPACE))
     expect_no_right(experiments(TENANT, "create", "token", "glovebox-runner", IN_SPACE))
 
 
-def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl) -> None:
-    """Volume drivers may need it.
-
-    For which pods a kubelet may ask is up to NodeRestriction, not to this guard.
-    """
+def placed(kubectl: Kubectl, actor: Actor, labels: dict[str, str]) -> str:
+    """Return the name of a pod on the kubelet's node."""
     name = f"placed-{uuid4().hex[:8]}"
-    expect_admitted(experiments.create(TENANT, objects.pod(SPACE, name), dry_run=False))
+    pod = objects.pod(SPACE, name)
+    pod["metadata"]["labels"] = labels
+    expect_admitted(kubectl.create(actor, pod, dry_run=False))
     target = {"apiVersion": "v1", "kind": "Node", "name": KUBELET.user.removeprefix("system:node:")}
     binding = {
         "apiVersion": "v1",
@@ -326,13 +332,25 @@ def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl)
         "metadata": {"name": name, "namespace": SPACE},
         "target": target,
     }
-    expect_admitted(experiments.create(CLUSTER_ADMIN, binding, dry_run=False))
+    expect_admitted(kubectl.create(CLUSTER_ADMIN, binding, dry_run=False))
+    return name
+
+
+def is_of_a_guard(answer: Answer) -> bool:
+    """Return whether the request came as far as the guards; NodeRestriction takes pods up late."""
+    return answer.code == 0 or "ValidatingAdmissionPolicy" in answer.err
+
+
+def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl) -> None:
+    """Volume drivers may need it.
+
+    For which pods a kubelet may ask is up to NodeRestriction, not to this guard.
+    """
+    name = placed(experiments, TENANT, {})
     uid = experiments(TENANT, "get", "pod", name, IN_SPACE, "-o", "jsonpath={.metadata.uid}").out
     bound = ("--bound-object-kind=Pod", f"--bound-object-name={name}", f"--bound-object-uid={uid}")
-    until(
-        lambda: experiments(KUBELET, "create", "token", "glovebox-runner", IN_SPACE, *bound),
-        lambda answer: answer.code == 0,
-    )
+    token = ("create", "token", "glovebox-runner", IN_SPACE, *bound)
+    expect_admitted(until(lambda: experiments(KUBELET, *token), is_of_a_guard))
     expect_denied(
         experiments(CLUSTER_ADMIN, "create", "token", "glovebox-runner", IN_SPACE, *bound),
         "glovebox-tokens",
@@ -340,6 +358,18 @@ def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl)
     )
     expect_admitted(
         experiments(TENANT, "delete", "pod", name, IN_SPACE, "--force", "--grace-period=0")
+    )
+
+
+def test_a_kubelet_ends_a_pod_of_the_operator_on_its_node(experiments: Kubectl) -> None:
+    name = placed(experiments, BREAK_GLASS, {"app.kubernetes.io/managed-by": "glovebox"})
+    end = ("delete", "pod", name, IN_SPACE, "--dry-run=server")
+    expect_admitted(until(lambda: experiments(KUBELET, *end), is_of_a_guard))
+    expect_denied(
+        experiments(CLUSTER_ADMIN, *end), "glovebox-owned-objects", refusal("delete", "pods")
+    )
+    expect_admitted(
+        experiments(BREAK_GLASS, "delete", "pod", name, IN_SPACE, "--force", "--grace-period=0")
     )
 
 

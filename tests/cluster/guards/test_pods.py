@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cluster.guards.actors import (
     BREAK_GLASS,
     CLUSTER_ADMIN,
     EVERYBODY,
+    OPERATOR,
     TENANT,
     Actor,
     Kubectl,
@@ -167,6 +169,11 @@ BY_HAND = (
     "a pod made by hand may not carry the labels or the owner by which a Job knows its pods; leave"
     " out `controller-uid`, `job-name`, and `ownerReferences` to a Job, or create a Job"
 )
+MARKED_TEMPLATE = (
+    "label `app.kubernetes.io/managed-by: glovebox` must be left out of"
+    " `spec.template.metadata.labels`: it marks what the operator makes, which nobody else may stop"
+)
+SELECTOR = "`manualSelector` must be left out: Kubernetes chooses how a Job knows its pods"
 OF_A_JOB = {"batch.kubernetes.io/job-name": "train", "job-name": "train"}
 JOB_CONTROLLER = "system:serviceaccount:kube-system:job-controller"
 
@@ -192,14 +199,43 @@ def test_kubernetes_and_breaking_the_glass_make_pods_of_jobs(experiments: Kubect
     experiments.api(CLUSTER_ADMIN).acting_as(JOB_CONTROLLER).create(path, pod, dryRun="All")
 
 
+@pytest.mark.parametrize(
+    ("make", "policy"),
+    [
+        pytest.param(objects.pod, "glovebox-pods", id="pod"),
+        pytest.param(objects.job, "glovebox-jobs", id="job"),
+    ],
+)
 def test_a_volume_that_a_node_would_mount_over_its_network_is_refused(
-    experiments: Kubectl,
+    experiments: Kubectl, make: Callable[..., objects.Json], policy: str
 ) -> None:
     """Pod Security admits it, also where it is restricted."""
     volumes = [{"name": "far", "csi": {"driver": "nfs.example"}}]
-    answer = experiments.create(TENANT, objects.pod(objects.NAMESPACE, volumes=volumes))
-    assert "'glovebox-pods'" in answer.err
+    answer = experiments.create(TENANT, make(objects.NAMESPACE, volumes=volumes))
+    assert f"'{policy}'" in answer.err
     assert "`volumes` may be of the kinds" in answer.err
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_a_job_does_not_choose_how_it_knows_its_pods(experiments: Kubectl, actor: Actor) -> None:
+    """Its pods could look like those of the operator's run."""
+    job = objects.job(objects.NAMESPACE)
+    labels = {"app": "train"}
+    job["spec"] |= {"manualSelector": True, "selector": {"matchLabels": labels}}
+    job["spec"]["template"]["metadata"] = {"labels": labels}
+    expect_denied(experiments.create(actor, job), "glovebox-jobs", SELECTOR)
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_the_pods_of_a_job_do_not_bear_the_operator_s_mark(
+    experiments: Kubectl, actor: Actor
+) -> None:
+    job = objects.job(objects.NAMESPACE)
+    # Without labels of its own a Job gets those of its pods.
+    job["metadata"]["labels"] = {"app": "train"}
+    job["spec"]["template"]["metadata"] = {"labels": {"app.kubernetes.io/managed-by": "glovebox"}}
+    expect_denied(experiments.create(actor, job), "glovebox-jobs", MARKED_TEMPLATE)
+    expect_admitted(experiments.create(OPERATOR, job))
 
 
 def test_a_controller_gives_the_operator_s_mark_to_no_pod_of_others(experiments: Kubectl) -> None:

@@ -120,6 +120,22 @@ def test_nothing_is_written(unmarked: Kubectl, thing: objects.Json) -> None:
     expect_admitted(unmarked.create(BREAK_GLASS, thing))
 
 
+def test_the_operator_writes_nothing_before_the_mark_is_back(unmarked: Kubectl) -> None:
+    """By its fence alone: the guard of what lost its mark leaves the operator alone."""
+    answer = unmarked.create(OPERATOR, objects.network_policy(SPACE, "glovebox-more"))
+    assert answer.code != 0, answer
+    assert "ValidatingAdmissionPolicy 'glovebox-" in answer.err, answer.err
+
+
+def test_a_namespace_of_another_name_stays_open(unmarked: Kubectl) -> None:
+    pod = objects.pod("default", serviceAccountName="default")
+    for thing in (pod, objects.credentials("default", "mine")):
+        expect_admitted(unmarked.create(CLUSTER_ADMIN, thing))
+    expect_denied(
+        unmarked.create(CLUSTER_ADMIN, objects.pod(SPACE)), "glovebox-unmarked-pods", PODS
+    )
+
+
 @pytest.mark.parametrize(
     "collection",
     [

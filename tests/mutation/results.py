@@ -1,0 +1,80 @@
+"""What became of each door, kept in a folder so that a run can be made in parts.
+
+For each part of the doors, `PART.doors.json` lists all of them and `PART.results.jsonl` has a line
+for each one that was taken away; the last line of a door counts. What was kept speaks of the guards
+and tests of that time: begin with an empty folder after they changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mutation.equivalents import reason_of
+
+if TYPE_CHECKING:
+    from mutation.doors import Door
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One door and what became of it.
+
+    Attributes:
+        owner: The policy's or definition's name.
+        part: Which of its parts: `validation`, `condition` or `rule`.
+        door: Its whole name.
+        was_run: Whether it was taken away at all.
+        noticed_by: The test that noticed, None when nobody did.
+    """
+
+    owner: str
+    part: str
+    door: str
+    was_run: bool = False
+    noticed_by: str | None = None
+
+    @property
+    def equivalent(self) -> str | None:
+        """Why nobody can notice; None when somebody did, or must."""
+        return None if self.noticed_by else reason_of(self.door)
+
+    @property
+    def survives(self) -> bool:
+        """Whether nobody noticed, for no good reason."""
+        return self.was_run and self.noticed_by is None and self.equivalent is None
+
+
+def keep_doors(folder: Path, part: str, doors: Iterable[Door]) -> None:
+    """Write down which doors there are."""
+    found = [asdict(Result(door.owner, door.part, str(door))) for door in doors]
+    (folder / f"{part}.doors.json").write_text(json.dumps(found, indent=1))
+
+
+def keep(folder: Path, part: str, door: Door, noticed_by: str | None) -> None:
+    """Add what became of one door; several runs may write at once."""
+    line = json.dumps({"door": str(door), "noticed_by": noticed_by})
+    with (folder / f"{part}.results.jsonl").open("a") as file:
+        file.write(f"{line}\n")
+
+
+def kept(folder: Path, parts: Sequence[str]) -> list[Result]:
+    """Return what became of all doors; those that are gone are left out."""
+    return [result for part in parts for result in _of_part(folder, part)]
+
+
+def _of_part(folder: Path, part: str) -> Iterable[Result]:
+    doors = folder / f"{part}.doors.json"
+    known: Mapping[str, str | None] = _known(folder / f"{part}.results.jsonl")
+    for entry in json.loads(doors.read_text()) if doors.exists() else []:
+        name = entry["door"]
+        yield Result(entry["owner"], entry["part"], name, name in known, known.get(name))
+
+
+def _known(path: Path) -> dict[str, str | None]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    entries = [json.loads(line) for line in lines]
+    return {entry["door"]: entry["noticed_by"] for entry in entries}

@@ -1,0 +1,34 @@
+"""When a failed test says that a door was away."""
+
+from __future__ import annotations
+
+import pytest
+
+from mutation.doors import Door
+from mutation.watchers import is_of
+
+ADMITTED = "AssertionError: kubectl create: admitted: pod/train"
+BY_GUARD = "ValidatingAdmissionPolicy 'guard' with binding 'guard' denied request: no"
+BY_OTHER = "ValidatingAdmissionPolicy 'other' with binding 'other' denied request: no"
+
+
+@pytest.mark.parametrize(
+    ("part", "trouble", "says_so"),
+    [
+        pytest.param("validation", ADMITTED, True, id="what was refused is admitted"),
+        pytest.param("validation", BY_GUARD, True, id="the guard refuses for another reason"),
+        pytest.param("validation", BY_OTHER, False, id="another guard refused all the time"),
+        pytest.param("condition", BY_GUARD, True, id="the guard refuses what it left alone"),
+        pytest.param("condition", BY_OTHER, False, id="another guard refuses"),
+        pytest.param("condition", ADMITTED, False, id="without a condition less is admitted"),
+        pytest.param("rule", ADMITTED, True, id="a rule's value is admitted"),
+    ],
+)
+def test_a_failure_counts_when_the_door_can_have_caused_it(
+    part: str,
+    trouble: str,
+    says_so: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    door = Door("guard", part, "1", "no", "/path", {})
+
+    assert is_of(door, trouble) is says_so
