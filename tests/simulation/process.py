@@ -1,4 +1,4 @@
-"""One operator process in the simulation: the real composition, fed with our own kinds as kopf would feed it."""
+"""One operator process in the simulation: the real composition, fed as kopf would feed it."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class Process:
         return made
 
     async def _feed(self, running: Operator, kind: Kind) -> None:
-        """Do what kopf does: list, watch, and list again after a gap; deletions in a gap are never told."""
+        """Do what kopf does: list, watch, list again after a gap; no deletion in a gap is told."""
         faults = self._faults
         late = FeedFaults(faults) if isinstance(faults, SeededFaults) else NoFaults()
         transport = self._transport(late)

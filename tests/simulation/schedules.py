@@ -158,7 +158,7 @@ class Scenario:
 
     @classmethod
     def hiccup(cls, seed: int, dice: random.Random) -> Scenario:
-        """Return a scenario in which something that stands has to be mended while little answers for a moment."""
+        """Return a scenario in which what stands is repaired while little answers."""
         begins = 1_000.0 + dice.uniform(50, 70)
         plan = Plan(rate=0.8, codes=TRANSIENT, begins=begins, ends=begins + dice.uniform(3, 9))
         return cls(seed, has_run=False, plan=plan, is_hiccup=True, slowest=0.2)

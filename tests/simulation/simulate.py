@@ -1,4 +1,4 @@
-"""Run seeds: `python tests/simulation/simulate.py --seeds 200`; GLOVEBOX_SEED=7 replays one and prints its story."""
+"""Run seeds: `tests/simulation/simulate.py --seeds 200`; GLOVEBOX_SEED=7 replays one story."""
 
 # ruff: noqa: T201 - a program that prints
 
@@ -59,7 +59,7 @@ def focused(first: int, count: int, focus: str) -> Iterator[Scenario]:
 
 
 def first_broken(seeds: range, focus: str = "") -> int:
-    """Print the first seed that fails and its first broken promise, as one line of JSON; return 1 for that."""
+    """Print the first seed that fails and its first broken promise, as JSON; return 1 then."""
     for scenario in focused(seeds.start, len(seeds), focus):
         seed = scenario.seed
         result = run(scenario)

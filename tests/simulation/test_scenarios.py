@@ -1,4 +1,4 @@
-"""Scenarios with a name: what people may do to an Experiment that stands, and deaths at a named request."""
+"""Scenarios with a name: what people do to an Experiment, and deaths at a named request."""
 
 from __future__ import annotations
 

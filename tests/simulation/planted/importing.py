@@ -1,4 +1,4 @@
-"""Imports modules of the product with another text than the disk holds; imports none of it itself."""
+"""Imports modules of the product with another text than the disk holds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROW: Final = re.compile(r"^\| (?P<name>[^|]+) \| (?P<seed>\d+) \| (?P<promise>[
 
 
 def read_finds(page: Path = PAGE) -> dict[str, tuple[int, str]]:
-    """Return by which seed and which promise each bug was found last; nothing where there is no page."""
+    """Return by which seed and promise each bug was found last; nothing without a page."""
     if not page.exists():
         return {}
     rows = map(_ROW.match, page.read_text(encoding="utf-8").splitlines())

@@ -1,4 +1,4 @@
-"""The page docs/reference/simulation.md: faults, promises and planted bugs, all from the code and from what was found."""
+"""The page docs/reference/simulation.md: faults, promises and planted bugs."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def _lines(finds: Mapping[str, tuple[int, str]]) -> Iterator[str]:
         "",
         "## Planted bugs",
         "",
-        f"{found} of {len(BUGS)} are found, each in a seed that is clean without the bug. One that is",
+        f"{found} of {len(BUGS)} are found, each in a seed that is clean without the bug. One that"
+        " is",
         "not found makes `make plant` fail.",
         "",
     )

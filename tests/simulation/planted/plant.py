@@ -121,7 +121,7 @@ def product(bug: Bug | None) -> Iterator[Product]:
 
 
 def find(bug: Bug, known: int | None, clean: Product) -> Broken | None:
-    """Return the first seed that shows a bug and is clean without it; the known one is tried first."""
+    """Return the first seed that shows a bug and is clean without it; a known one first."""
     with product(bug) as planted:
         first = planted.play(known) if known is not None else None
         if first is not None and _is_clean(clean, first.seed):
