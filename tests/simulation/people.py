@@ -111,7 +111,7 @@ class People:
         return name
 
     def generate(self, namespace: Json) -> None:
-        """Put a policy of one's own into a new namespace, under a name of ours, as policy engines do."""
+        """Put a policy into a new namespace, under a name of ours, as policy engines do."""
         name = namespace["metadata"]["name"]
         asked = Asked("policy-engine", "create", NETWORK_POLICY, name, "")
         body = {

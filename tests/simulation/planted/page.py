@@ -79,8 +79,7 @@ def _lines(finds: Mapping[str, tuple[int, str]]) -> Iterator[str]:
         "",
         "## Planted bugs",
         "",
-        f"{found} of {len(BUGS)} are found, each in a seed that is clean without the bug. One that"
-        " is",
+        f"{found} of {len(BUGS)} are found, each in a seed that is clean without it. One that is",
         "not found makes `make plant` fail.",
         "",
     )
