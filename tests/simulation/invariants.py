@@ -456,7 +456,7 @@ class Promises:
                 self._break("6 nothing left behind", f"pods in {namespace}: {running}")
 
     def in_the_end_orphans_are_closed(self) -> None:
-        """What a stripped finalizer left behind is closed, without pods and credentials, and reported."""
+        """What a stripped finalizer left behind is closed, without pods, and reported."""
         if self._people is None:
             return
         server = self._world.server
