@@ -316,8 +316,7 @@ class Promises:
         if acting != holder:
             self._break(
                 "3b only the leader writes",
-                f"{acting} wrote {change.served.kind.plural} {change.key} while {holder}"
-                " leads",
+                f"{acting} wrote {change.served.kind.plural} {change.key} while {holder} leads",
             )
 
     def never_closes_what_has_an_owner(self, change: Change) -> None:
