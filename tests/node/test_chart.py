@@ -6,6 +6,7 @@ A pod under its own service account, in the image of the Dockerfile.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,7 +30,14 @@ def deployed(
     """
     del platform
     repository, _, digest = glovebox_image.reference.partition("@")
+    cluster = node_cluster.cluster
+    # The ports of this machine's API server and store are none of the usual ones.
+    api_server, store = (urlsplit(url).port for url in (cluster.api.url, cluster.store.endpoint))
     values = (
+        "--set",
+        f"networkPolicy.apiServer.ports={{443,{api_server}}}",
+        "--set",
+        f"networkPolicy.stores.ports={{{store}}}",
         "--set",
         f"operator.image.repository={repository}",
         "--set",
