@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from glovebox import names
 from glovebox_local.demo import loading
@@ -29,9 +30,12 @@ def install_chart(stage: Stage, step: Step) -> None:
     Raises:
         LocalError: Helm failed.
     """
+    store = urlsplit(stage.environment.access_for_pods.endpoint).port
     values = {
         "operator": stage.operator.values,
         "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP]},
+        # The store of this machine has a port of its own.
+        "networkPolicy": {"stores": {"ports": [store]}},
     }
     chart = str(stage.repository / "helm" / "glovebox")
     command = (
