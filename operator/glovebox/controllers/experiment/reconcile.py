@@ -78,6 +78,8 @@ SEAL_FIRST: Final = (
     Phase("bind", bind, needs=("resolve",)),
     Phase("seal", ensure_seal, needs=("bind",)),
 )
+# The task wakes us when it ends; this is for what nobody tells.
+_SEAL_LOOK_SECONDS: Final = 10.0
 # A request hangs for half a minute at most; a phase that takes longer than this is cut.
 _PHASE_SECONDS: Final = 300.0
 
@@ -206,9 +208,13 @@ async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outc
         outcomes = await _seal_first(ports, retiring, obj)
         if outcomes:
             seal = outcomes.get("seal")
-            message = seal.message if seal is not None and not seal.is_done else "it is recorded"
+            waits = seal is not None and not seal.is_done
+            message = seal.message if seal is not None and waits else "it is recorded"
             outcomes["retire"] = waiting(
-                reasons.SEALING, f"the results are sealed before the Experiment goes: {message}"
+                reasons.SEALING,
+                f"the results are sealed before the Experiment goes: {message}",
+                # What was recorded wakes nobody: the next step follows at once.
+                retry_seconds=_SEAL_LOOK_SECONDS if waits else 0.0,
             )
             return outcomes
     return Outcomes(retire=await retire(ports, retiring, obj))
