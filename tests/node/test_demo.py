@@ -18,7 +18,7 @@ from glovebox_local.cgroups import hierarchies
 if TYPE_CHECKING:
     from support.node import NodeCluster
 
-_TIMEOUT = 400.0
+_TIMEOUT = 900.0
 _GLOVEBOX = Path(sys.executable).with_name("glovebox")
 
 

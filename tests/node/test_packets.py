@@ -14,7 +14,7 @@ from support.api import ApiError, path_of
 from support.scene import PLAIN, Scene
 from support.verdicts import differences, read_verdicts
 from support.waiting import eventually
-from support.wire import ASK, listening_command
+from support.wire import asking_command, listening_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,12 +156,7 @@ def test_no_pod_is_born_outside_the_walls(scene: Scene) -> None:
         if not is_open
     }
     places["the store, S3"] = scene.places["the store, S3"].question
-    command = [
-        "python",
-        "-c",
-        ASK.read_text(),
-        json.dumps({"places": places, "seconds": 1.0, "until": 3}),
-    ]
+    command = asking_command(json.dumps({"places": places, "seconds": 1.0, "until": 3}))
     scene.declare(scene.red, "running", run={"image": "trainer", "command": command})
     scene.declare(scene.red, "first", run=None)
     # The same questions in the same moment of a life without walls.

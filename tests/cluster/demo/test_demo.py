@@ -19,7 +19,7 @@ import pytest
 _TIMEOUT = 200.0
 _END_TIMEOUT = 30.0
 _REFUSALS = (
-    'The DatasetPin "flights-2013-train" is invalid: spec: Forbidden: must stay as it was created',
+    'The DatasetPin "flights-2013-train" is invalid: spec: Forbidden: is immutable: a pin',
     '"registry.example/flights/trainer:latest": must be an image pinned by digest',
     (
         "spec.resources.quota['requests.cpu'] asks for 64, more than the 8 that IsolationProfile"
