@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,14 +24,21 @@ _TIMEOUT = 900.0
 _GLOVEBOX = Path(sys.executable).with_name("glovebox")
 
 
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A folder with a short name: a socket's path has at most 107 bytes."""
+    with TemporaryDirectory(prefix="gbx") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.timeout(_TIMEOUT + 60)
 def test_the_experiment_runs_and_its_seal_is_verified_and_nothing_stays(
-    node_cluster: NodeCluster, tmp_path: Path
+    node_cluster: NodeCluster, state: Path
 ) -> None:
     del node_cluster  # Whoever has one has shown that there can be nodes here, side by side.
     done = subprocess.run(
         [_GLOVEBOX, "demo", "--name", "d", "--node"],
-        env={**os.environ, "XDG_STATE_HOME": str(tmp_path), "TERM": "dumb"},
+        env={**os.environ, "XDG_STATE_HOME": str(state), "TERM": "dumb"},
         capture_output=True,
         text=True,
         timeout=_TIMEOUT,
@@ -49,5 +58,5 @@ def test_the_experiment_runs_and_its_seal_is_verified_and_nothing_stays(
         "InputsVerified True Verified",
     ):
         assert condition in text
-    assert not list(tmp_path.glob("glovebox/d/run/*.json"))
+    assert not list(state.glob("glovebox/d/run/*.json"))
     assert not [folder for hierarchy in hierarchies() for folder in hierarchy.glob("glovebox-d-*")]

@@ -31,11 +31,11 @@ CASES: Final = sorted(
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
-def test_the_api_server_takes_it_and_keeps_every_field(cluster: Cluster, case: Any) -> None:
+def test_the_api_server_takes_it_and_keeps_every_field(bare: Cluster, case: Any) -> None:
     for wanted in yaml.safe_load_all((case / "expected.yaml").read_text()):
         if "namespace" in wanted["metadata"]:
             wanted["metadata"]["namespace"] = "default"
-        made = attempt(cluster, wanted)
+        made = attempt(bare, wanted)
         assert lost(wanted["metadata"], made["metadata"]) == []
         assert lost(wanted.get("spec", {}), made.get("spec", {})) == []
         if wanted["kind"] == "Job":
@@ -48,7 +48,7 @@ def test_the_api_server_takes_it_and_keeps_every_field(cluster: Cluster, case: A
             }
             # The account is the experiment's own; this namespace has another.
             pod["spec"] |= {"serviceAccountName": "default"}
-            assert lost(pod["spec"], attempt(cluster, pod)["spec"]) == []
+            assert lost(pod["spec"], attempt(bare, pod)["spec"]) == []
 
 
 def attempt(cluster: Cluster, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ async def client(login: Login) -> AsyncIterator[Client]:
 @pytest.fixture
 def namespace(cluster: Cluster) -> str:
     """A namespace called as an experiment's, but without its labels: the guards leave it alone."""
-    name = f"gbx-engine-{uuid.uuid4().hex[:8]}"
+    name = f"engine-{uuid.uuid4().hex[:8]}"
     # Where the chart was installed before, only the operator may take such a name.
     cluster.api_as("breaker", ["system:masters", BREAK_GLASS]).create_namespace(name)
     return name
