@@ -1,10 +1,10 @@
-"""The engine's parts inside the test process, on the session's real API server."""
+"""The engine's parts inside the test process, on a real API server without guards."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
@@ -12,10 +12,23 @@ from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.kube.client import Client
 from glovebox.kube.login import ApiCredentials, log_in
-from support.cluster import Cluster
-from support.operator_process import BREAK_GLASS
+from support.api import Api
+from support.cluster import Cluster, running_cluster
 
 Login = Callable[[], Awaitable[ApiCredentials]]
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster of its own: the guards of another test would refuse what is written here."""
+    with running_cluster(tmp_path_factory.mktemp("engine")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def api(cluster: Cluster) -> Api:
+    """Its administrator."""
+    return cluster.api
 
 
 @pytest.fixture
@@ -34,10 +47,9 @@ async def client(login: Login) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def namespace(cluster: Cluster) -> str:
-    """A namespace called as an experiment's, but without its labels: the guards leave it alone."""
-    name = f"engine-{uuid.uuid4().hex[:8]}"
-    # Where the chart was installed before, only the operator may take such a name.
-    cluster.api_as("breaker", ["system:masters", BREAK_GLASS]).create_namespace(name)
+    """A namespace called as an experiment's, but without its labels."""
+    name = f"gbx-engine-{uuid.uuid4().hex[:8]}"
+    cluster.api.create_namespace(name)
     return name
 
 
