@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from prometheus_client import Counter
 
+from glovebox.metrics.engine import EngineMetrics
 from simulation.faults import Plan
 from simulation.schedules import Result, Scenario, run
 from simulation.simulate import silence
@@ -53,6 +56,22 @@ def test_a_stripped_finalizer_leaves_an_orphan_that_is_closed_and_told(
 @pytest.mark.parametrize("moment", [2.0, 8.0, 60.0], ids="at {:.0f} s".format)
 def test_what_is_bound_goes_on_whatever_becomes_of_its_source(deed: str, moment: float) -> None:
     require_all(run(Scenario(12, has_pin=True, named_deeds=((moment, deed),))))
+
+
+def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[str] = []
+    original = EngineMetrics.problem_counter
+
+    def spied(metrics: EngineMetrics, reason: str, controller: str = "experiment") -> Counter:
+        counted.append(controller)
+        return original(metrics, reason, controller)
+
+    monkeypatch.setattr(EngineMetrics, "problem_counter", spied)
+    require_all(run(Scenario.hiccup(1, random.Random(1))))  # noqa: S311 - a simulation
+    assert "experiment" in counted
+    counted.clear()
+    require_all(run(Scenario(1, slowest=0.2)))
+    assert counted == []
 
 
 @pytest.mark.parametrize("seed", range(20, 26))

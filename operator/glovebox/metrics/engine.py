@@ -14,7 +14,16 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import glovebox
 from glovebox.api import reasons
-from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN, FEATURE_SET_PIN, JOB, POD
+from glovebox.kube.kinds import (
+    CHILD_KINDS,
+    CUSTOM_KINDS,
+    DATASET_PIN,
+    EXPERIMENT,
+    FEATURE_SET_PIN,
+    JOB,
+    OBJECT_STORE,
+    POD,
+)
 
 FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LIFE: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -96,7 +105,7 @@ class EngineMetrics:
         )
         self.transient = Counter(
             "glovebox_transient_errors_total",
-            "Errors that are retried and that no condition reports yet.",
+            "Errors of Experiments and ObjectStores that no condition reports yet; all are retried.",
             ("controller", "class"),
             registry=registry,
         )
@@ -268,6 +277,7 @@ class EngineMetrics:
     def _start_at_zero(self) -> None:
         """A counter that appears late hides its first increase from `increase()`."""
         controllers = [kind.kind.lower() for kind in CUSTOM_KINDS]
+        held_back = [kind.kind.lower() for kind in (EXPERIMENT, OBJECT_STORE)]
         managed = [kind.kind for kind in CHILD_KINDS]
         outcomes = ("success", "error")
         pins = (DATASET_PIN.kind, FEATURE_SET_PIN.kind)
@@ -276,7 +286,7 @@ class EngineMetrics:
             (self.duration, (controllers,)),
             (self.reconciles, (controllers, RESULTS)),
             (self.errors, (controllers, REASONS)),
-            (self.transient, (controllers, TRANSIENT_CLASSES)),
+            (self.transient, (held_back, TRANSIENT_CLASSES)),
             (self.events_dropped, (EVENT_CAUSES,)),
             (self.stuck, (QUEUES,)),
             (self.reflector_failures, ([*managed, JOB.kind, POD.kind],)),

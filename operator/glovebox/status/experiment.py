@@ -431,6 +431,13 @@ def _first_unfinished(seen: Seen) -> Outcome:
     return Outcome(Verdict.WAITING, reasons.PROVISIONING, "not every object is as declared yet")
 
 
+def held_back(seen: Seen) -> tuple[Outcome, ...]:
+    """Return the failures that no condition reports yet, because they may pass by themselves."""
+    if "retire" in seen.outcomes:
+        return ()  # a deletion says at once what it waits for
+    return tuple(each for each in seen.outcomes.values() if _is_held_back(seen, each))
+
+
 def _lasting_failure(seen: Seen) -> Outcome | None:
     return next(
         (

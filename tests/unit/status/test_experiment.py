@@ -12,7 +12,7 @@ import pytest
 from glovebox.desired.drift import Applied, Drift, Result
 from glovebox.errors import Conflict, Forbidden, NotReady, Refused, Rejected, Unavailable
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.experiment import Seen, compute_status
+from glovebox.status.experiment import Seen, compute_status, held_back
 from glovebox.status.experiment_facts import CredentialsFacts, Finding, NamespaceFacts, RunFacts
 from glovebox.status.kstatus import kstatus
 from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
@@ -171,8 +171,11 @@ def test_a_failure_is_held_back_for_the_grace_time_and_three_tries(
     why: str,
 ) -> None:
     error = Unavailable("ApiUnavailable", "no answer")
-    after = look(good(credentials=failing(error, seconds, attempts)), provisioned())
+    outcomes = good(credentials=failing(error, seconds, attempts))
+    after = look(outcomes, provisioned())
     expected = ("True", "CredentialsIssued") if held else ("Unknown", "ApiUnavailable")
+    seen = Seen(experiment(provisioned()), outcomes, NOW, grace_seconds=GRACE)
+    assert held_back(seen) == ((outcomes["credentials"],) if held else ()), "counted, or told"
     assert answers(after)["CredentialsFresh"] == expected, why
     assert ("Reconciling" in answers(after)) is not held, why
 

@@ -48,7 +48,7 @@ from glovebox.errors import Conflict, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
 from glovebox.status.drift import RECORD_SECONDS
-from glovebox.status.experiment import Seen, compute_status
+from glovebox.status.experiment import Seen, compute_status, held_back
 from glovebox.status.experiment_facts import RunFacts
 from glovebox.status.experiment_work import record_run
 from glovebox.status.outcome import Outcome, of_error, skipped, waiting
@@ -155,6 +155,8 @@ def _look(
         grace_seconds=ports.settings.grace_seconds,
     )
     status = compute_status(seen)
+    for failure in held_back(seen):
+        ports.metrics.problem_counter(failure.reason, EXPERIMENT.kind.lower()).inc()
     key = Key.of(obj)
     retries = [one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None]
     if status.get("provisioned") != (obj.get("status") or {}).get("provisioned"):
