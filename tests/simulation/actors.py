@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import orjson
 
-from glovebox import names
 from glovebox.data.probing import EXIT_CODES, FORMAT, Outcome
 from glovebox.desired.probe import PROBE_CONTAINER
 from glovebox.kube import kinds
@@ -362,12 +361,3 @@ def _verdict(outcome: Outcome) -> str:
     return orjson.dumps(
         {"format": FORMAT, "outcome": outcome.value, "counts": counts, "entries": [entry]}
     ).decode()
-
-
-def is_run(job_or_pod: Json) -> bool:
-    """Return whether a Job is a run, or a pod one of its attempts."""
-    labels = job_or_pod["metadata"].get("labels") or {}
-    return (
-        job_or_pod["metadata"]["name"] == names.RUN_JOB
-        or labels.get("batch.kubernetes.io/job-name") == names.RUN_JOB
-    )

@@ -43,8 +43,6 @@ _LAG_SECONDS: Final = 10.0
 _RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 16
 _ON_ITS_WAY: Final = 0.1
-# Within so long after its finalizer was stripped an orphan is closed: two resyncs, and a restart.
-ORPHAN_SECONDS: Final = 3 * RESYNC_SECONDS + 60.0
 # What changes on a timer, by kind.
 _TIMES: Final = {
     "Experiment": ("artifacts",),

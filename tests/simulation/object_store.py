@@ -17,9 +17,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
-
-DIRECTORY_AT_MOST: Final = 1_000
+from typing import Any
 
 
 class S3Error(Exception):

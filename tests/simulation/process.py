@@ -89,11 +89,6 @@ class Process:
         # What ended it although nobody killed it.
         self.died_of: BaseException | None = None
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it runs."""
-        return self._task is not None and not self._task.done()
-
     def start(self) -> None:
         """Start it."""
         self.starts += 1

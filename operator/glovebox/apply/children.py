@@ -11,14 +11,12 @@ never by labels.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from glovebox import names
 from glovebox.desired.difference import fingerprint
-from glovebox.kube.expectations import Expectations
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, NAMESPACE, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.store import Change, Table, is_leaving, version_of
@@ -43,22 +41,15 @@ class Child:
     leaving: bool = False
 
 
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
-
-
 class Children:
     """Remembers the objects of all experiments' namespaces.
 
     Args:
         wake: Called with the owner of a namespace when something in it is not as its last reconcile
             wanted it.
-        clock: Monotonic seconds; of the running loop if not given.
     """
 
-    def __init__(
-        self, wake: Callable[[str], None], clock: Callable[[], float] = _loop_time
-    ) -> None:
+    def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake
         self._tables = {kind.kind: self._table(kind) for kind in CHILD_KINDS}
         self._in_namespace: dict[str, set[ObjectKey]] = {}
@@ -68,7 +59,6 @@ class Children:
         self._owners: dict[str, str] = {}
         # Of each namespace, the UID that was known last, also after it was deleted.
         self._uids: dict[str, str] = {}
-        self.expectations = Expectations(clock)
 
     def table(self, kind: Kind) -> Table[ObjectKey, Child]:
         """Return the objects of one kind, to be fed by list and watch."""
@@ -100,7 +90,6 @@ class Children:
         self._uids.pop(namespace, None)
         self._wanted.pop(namespace, None)
         self._differing.pop(namespace, None)
-        self.expectations.forget(namespace)
 
     def want(self, key: ObjectKey, content: bytes | None) -> None:
         """Say how an object should look from now on (None: it should not be there)."""
@@ -135,24 +124,13 @@ class Children:
 
     def wrote(self, kind: Kind, answer: Mapping[str, Any]) -> Child:
         """Remember the answer to a write of ours; the watch will only repeat it."""
-        key = key_of(kind, answer)
-        table = self._tables[kind.kind]
-        child = table.record_write(answer)
-        self.expectations.written(key.namespace, table, child.resource_version)
-        return child
+        return self._tables[kind.kind].record_write(answer)
 
     def forgot(self, key: ObjectKey) -> None:
         """Remember that the server took a deletion of ours; of a kind nobody watches, nothing."""
         table = self._tables.get(key.kind)
-        if table is not None and table.record_delete(key) is not None:
-            self.expectations.deleted(key.namespace, table, key)
-
-    def caught_up(self, namespace: str) -> bool:
-        """Return whether the watches have told everything that we wrote in a namespace.
-
-        Until then what is known there may be older than our own last write: put the decision off.
-        """
-        return self.expectations.caught_up(namespace)
+        if table is not None:
+            table.record_delete(key)
 
     # What is news.
 

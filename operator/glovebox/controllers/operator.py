@@ -208,7 +208,7 @@ async def operator(
         woken.setdefault(key, clock())
         workers.wake(key, Priority.REPAIR)
 
-    children = Children(enqueue_repair, clock)
+    children = Children(enqueue_repair)
 
     def enqueue_owner_of(namespace: str) -> None:
         owner = children.owner(namespace)

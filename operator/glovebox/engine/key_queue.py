@@ -92,10 +92,6 @@ class KeyQueue(Generic[K]):
             return _now() - ready.since
         return 0.0
 
-    def longest_seconds(self) -> float:
-        """How long the longest running work has been running; 0 when none is."""
-        return max((seconds for _, seconds in self.running()), default=0.0)
-
     def running(self) -> Iterable[tuple[K, float]]:
         """Return what is being worked on, and for how many seconds."""
         return [(key, _now() - work.started) for key, work in self._working.items()]

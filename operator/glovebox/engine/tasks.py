@@ -96,7 +96,6 @@ class _Task:
     # What the owner was last woken with: moment, and bytes for the rate.
     woken_at: float = 0.0
     woken_bytes: int | None = None
-    reported_at: float = 0.0
     announced: bool = False
 
 
@@ -200,11 +199,6 @@ class TaskRunner:
             found[task.work_class, task.phase] += 1
         return dict(found)
 
-    def silent_seconds(self) -> float:
-        """Return how long the most silent running task has reported nothing; 0 when none runs."""
-        running = [task.reported_at for task in self._tasks.values() if task.phase == "Running"]
-        return asyncio.get_running_loop().time() - min(running) if running else 0.0
-
     async def run(self) -> None:
         """Give places to waiting tasks until cancelled; then cancel what runs, and wait for it.
 
@@ -265,7 +259,7 @@ class TaskRunner:
         loop = asyncio.get_running_loop()
         task.phase, task.attempts = "Running", task.attempts + 1
         task.started_time = task.started_time or self._now()
-        task.woken_at = task.reported_at = loop.time()
+        task.woken_at = loop.time()
         task.woken_bytes = None
         task.announced = False
         task.progress = Progress()
@@ -342,7 +336,6 @@ class TaskRunner:
         if task.phase != "Running" or self._tasks.get(task.key) is not task:
             return
         now = asyncio.get_running_loop().time()
-        task.reported_at = now
         if task.woken_bytes is None:  # what earlier attempts did is no speed of this one
             task.woken_bytes = progress.bytes_done
         passed = now - task.woken_at

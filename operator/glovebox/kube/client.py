@@ -322,14 +322,6 @@ class Client:
         except NotFound:
             return
 
-    async def delete_all(self, kind: Kind, namespace: str, *, label_selector: str = "") -> None:
-        """Delete every object of a kind in one namespace, or those with certain labels."""
-        params = {"labelSelector": label_selector} if label_selector else None
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        await self._request(
-            "DELETE", kind, kind.path(namespace), body=body, params=params, verb="DELETECOLLECTION"
-        )
-
     async def watch(
         self,
         kind: Kind,

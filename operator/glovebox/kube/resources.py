@@ -119,10 +119,6 @@ class Resources:
         """Return all objects of a kind."""
         return [stored.obj for stored in self._tables[kind.kind].records()]
 
-    def all_keys(self) -> Iterable[Key]:
-        """Return the keys of everything known."""
-        return tuple(key for table in self._tables.values() for key in table)
-
     def users_of(self, key: Key) -> frozenset[Key]:
         """Return those whose spec refers to an object, whether it exists or not."""
         return frozenset(self._users.get(key, ()))

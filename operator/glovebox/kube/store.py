@@ -118,12 +118,8 @@ class Table(Generic[K, R]):
         belongs: Callable[[K], bool] = _everything,
     ) -> None:
         self.kind = kind
-        # How often the API server went back in time.
-        self.epoch = 0
         # Set by the first complete list: before it, absence means nothing.
         self.first_list = asyncio.Event()
-        # Up to which version list and watch have told everything.
-        self.reached = 0
         self._key = key
         self._keep = keep
         self._changed = changed
@@ -244,7 +240,6 @@ class Table(Generic[K, R]):
         return change
 
     def _reach(self, version: int) -> None:
-        self.reached = max(self.reached, version)
         self._highest = max(self._highest, version)
 
 
@@ -281,8 +276,7 @@ class Listing(Generic[K, R]):
             if self._restored or table._records[key].resource_version <= version:  # noqa: SLF001 - as above
                 table._remove(key)  # noqa: SLF001 - as above
         if self._restored:
-            table.epoch += 1
-            table.reached = table._highest = version  # noqa: SLF001 - as above
+            table._highest = version  # noqa: SLF001 - as above
             log.error(
                 "the API server went back in time: everything known of this kind was replaced",
                 kind=table.kind.kind,

@@ -105,7 +105,7 @@ class EngineMetrics:
         )
         self.transient = Counter(
             "glovebox_transient_errors_total",
-            "Errors of Experiments and ObjectStores that no condition reports yet; all are retried.",
+            "Errors of Experiments and ObjectStores, retried, that no condition reports yet.",
             ("controller", "class"),
             registry=registry,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,19 +18,6 @@ class Finding:
     answer: Answer
     reason: str
     message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BoundFacts:
-    """What `bind` recorded.
-
-    Attributes:
-        isolation_objects: How many objects isolate the namespace.
-        fields: Fields of the status that were recorded.
-    """
-
-    isolation_objects: int
-    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,7 @@ class Cache:
 
     def __init__(self) -> None:
         self.woken: list[str] = []
-        self.time = 0.0
-        self.children = Children(self.woken.append, lambda: self.time)
+        self.children = Children(self.woken.append)
         self.children.claim(SPACE, "Experiment/team/exp")
 
     def wrote(self, obj: dict[str, Any], kind: Kind = NETWORK_POLICY) -> None:
@@ -167,38 +166,15 @@ def test_our_own_repair_wakes_nobody() -> None:
     assert len(cache.woken) == 1
 
 
-def test_our_own_deletion_is_no_news_and_absence_is_expected_until_it_is_told() -> None:
+def test_our_own_deletion_is_no_news() -> None:
     cache = Cache()
     cache.wrote(policy(1))
     key = key_of(NETWORK_POLICY, policy())
     cache.children.forgot(key)
     cache.children.table(NETWORK_POLICY).seen(policy(1))
     assert cache.children.get(key) is None
-    assert not cache.children.caught_up(SPACE)
     cache.children.table(NETWORK_POLICY).gone(policy(2))
-    assert cache.children.caught_up(SPACE)
     assert cache.woken == []
-
-
-def test_the_cache_is_behind_until_the_watch_reached_our_own_write() -> None:
-    cache = Cache()
-    table = cache.children.table(NETWORK_POLICY)
-    cache.wrote(policy(5))
-    assert not cache.children.caught_up(SPACE)
-    table.bookmark(4)
-    assert not cache.children.caught_up(SPACE)
-    table.bookmark(6)
-    assert cache.children.caught_up(SPACE)
-    assert cache.children.caught_up("gbx-another-0")
-
-
-def test_what_the_watch_never_tells_is_waited_for_half_a_minute() -> None:
-    cache = Cache()
-    cache.wrote(policy(5))
-    for seconds, caught_up in ((0.0, False), (29.0, False), (31.0, True)):
-        cache.time = seconds
-        assert cache.children.caught_up(SPACE) is caught_up
-    assert cache.children.expectations.overdue == 1
 
 
 def test_an_object_that_is_being_deleted_says_so() -> None:
@@ -221,8 +197,6 @@ def test_releasing_a_namespace_leaves_nothing_of_it_and_all_of_the_others() -> N
     cache.children.release(SPACE)
     assert cache.children.wanted(key_of(NETWORK_POLICY, policy())) is None
     assert cache.children.wanted(key_of(NETWORK_POLICY, policy(namespace=other))) is not None
-    assert cache.children.caught_up(SPACE)
-    assert not cache.children.caught_up(other)
 
 
 def test_what_was_in_a_namespace_of_the_same_name_before_counts_for_nothing() -> None:
@@ -242,14 +216,3 @@ def test_what_was_in_a_namespace_of_the_same_name_before_counts_for_nothing() ->
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is None
     cache.wrote(policy(10, uid="u2"))
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
-
-
-def test_what_the_watch_has_told_is_not_remembered_for_ever() -> None:
-    cache = Cache()
-    table = cache.children.table(NETWORK_POLICY)
-    for number in range(1, 1_000):
-        obj = policy(number, namespace=f"gbx-team-{number}-0", uid=str(number))
-        cache.wrote(obj)
-        table.seen(obj)
-        table.bookmark(number)
-    assert len(cache.children.expectations) <= 1

@@ -351,7 +351,7 @@ async def test_repairs_alone_take_all_workers() -> None:
 @in_virtual_time
 async def test_ages_are_told_of_the_oldest_waiting_and_the_longest_running() -> None:
     q = queue()
-    assert (q.oldest_seconds(), q.longest_seconds()) == (0, 0)
+    assert (q.oldest_seconds(), q.running()) == (0, [])
     q.add("a", Priority.RESYNC)
     await asyncio.sleep(2)
     q.add("b", Priority.RESYNC)
@@ -359,7 +359,7 @@ async def test_ages_are_told_of_the_oldest_waiting_and_the_longest_running() -> 
     assert q.oldest_seconds() == 2
     await q.take()
     await asyncio.sleep(3)
-    assert (q.oldest_seconds(), q.longest_seconds()) == (3, 3)
+    assert (q.oldest_seconds(), q.running()) == (3, [("a", 3)])
 
 
 def test_idle_tenants_are_not_remembered() -> None:

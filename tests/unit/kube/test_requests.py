@@ -268,7 +268,6 @@ def stale() -> float:
         pytest.param(lambda client: client.create(CONFIG_MAP, OBJECT), id="POST"),
         pytest.param(lambda client: client.merge(CONFIG_MAP, "team", "a", {}), id="PATCH"),
         pytest.param(lambda client: client.delete(CONFIG_MAP, "team", "a", uid="u"), id="DELETE"),
-        pytest.param(lambda client: client.delete_all(CONFIG_MAP, "team"), id="DELETECOLLECTION"),
     ],
 )
 def test_a_replica_whose_lease_is_stale_writes_nothing(what: Use) -> None:
