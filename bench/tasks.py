@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from glovebox.data.compare import Findings
 from glovebox.evidence.envelope import load_private_key, new_key_pair, sign
-from glovebox.evidence.statement import SealInputs
 from glovebox.store.pins import PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import SealRequest, seal_experiment
+from support.seal_inputs import seal_inputs
 from support.synthetic_store import SyntheticStore
 
 PREFIX = "team/exp/uid/"
@@ -74,22 +74,7 @@ async def pin(count: int, folder: Path) -> None:
 async def seal(count: int, folder: Path) -> None:
     """Seal that many artifacts."""
     store = SyntheticStore("artifacts", PREFIX, count, folder)
-    about = SealInputs(
-        experiment="team/exp",
-        uid="uid",
-        digest="sha256:" + "1" * 64,
-        snapshot="{}",
-        inputs=(),
-        images=(),
-        prefix=f"s3://artifacts/{PREFIX}",
-        outcome="Succeeded",
-        reason="RunSucceeded",
-        attempts=1,
-        started="",
-        finished="",
-        sealed="",
-        version="0",
-    )
+    about = seal_inputs(f"s3://artifacts/{PREFIX}", "{}")
     before, started = peak_mebibytes(), time.monotonic()
     request = SealRequest(
         uid="uid",

@@ -15,19 +15,6 @@ Json = dict[str, Any]
 _ABSENT = object()
 
 
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Return the JSON merge patch (RFC 7386) of a value."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), value)
-    return result
-
-
 class PatchTestError(Exception):
     """A `test` of a JSON patch failed, or its path is not there."""
 

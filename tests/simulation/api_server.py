@@ -24,9 +24,9 @@ from simulation.api_content import (
     field_matcher,
     json_patch,
     label_matcher,
-    merge_patch,
 )
 from simulation.api_kinds import SERVED, Served
+from support.examples import merged
 
 ADMINISTRATOR: Final = "administrator"
 _NAMESPACE_FINALIZER: Final = "kubernetes"
@@ -325,7 +325,7 @@ class ApiServer:
         """
         old = self._found(asked)
         if content_type == "application/merge-patch+json":
-            return self._change(asked, old, merge_patch(old, body), dry_run=dry_run)
+            return self._change(asked, old, merged(old, body), dry_run=dry_run)
         if content_type == "application/json-patch+json":
             try:
                 return self._change(asked, old, json_patch(old, body), dry_run=dry_run)

@@ -7,21 +7,24 @@ else.
 
 from __future__ import annotations
 
+import functools
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final, TypeVar
 
 import structlog
 
 from glovebox.data.manifest import Entry, decode_entry, decompressed, encode_entry, split_lines
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.store.connection import Stop
+from glovebox.store.connection import Stop, Store
 from glovebox.store.sorting import externally_sorted
-from glovebox.tasks.context import Checkpoint
+from glovebox.store.telling import Progress as Counted
+from glovebox.tasks.context import Checkpoint, Progress
 
 EVERY_OBJECTS: Final = 20_000
 _GZIP: Final = 16 + zlib.MAX_WBITS
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -95,8 +98,35 @@ class HashJournal:
                 log.warning("a check-point cannot be read", error=error.message)
 
 
-def flushed_on_error(journal: HashJournal, error: GloveboxError) -> None:
-    """Keep what an attempt hashed before it failed, if possible; the error is what counts."""
+async def journaled(store: Store, journal: HashJournal, attempt: Awaitable[T]) -> T:
+    """Return what an attempt comes to; the journal is cleared with it, and kept if it fails.
+
+    Raises:
+        GloveboxError: As the attempt.
+    """
+    try:
+        result = await attempt
+    except GloveboxError as error:
+        await store.run(functools.partial(_flush_on_error, journal, error))
+        raise
+    await store.run_job(lambda _: journal.clear(), Stop())
+    return result
+
+
+def progress_of(counted: Counted, journal: HashJournal, doing: str) -> Progress:
+    """Return the progress of a task that lists everything first, and then hashes (`doing`)."""
+    is_listed = counted.listed and counted.objects
+    return Progress(
+        objects_done=counted.objects,
+        objects_total=max(counted.listed, counted.objects) if is_listed else None,
+        bytes_done=counted.bytes,
+        bytes_total=max(counted.listed_bytes, counted.bytes) if is_listed else None,
+        checkpoint=journal.place,
+        phase=doing if counted.objects else "Listing",
+    )
+
+
+def _flush_on_error(journal: HashJournal, error: GloveboxError) -> None:
     try:
         journal.flush()
     except GloveboxError as second:

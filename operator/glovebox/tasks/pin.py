@@ -7,15 +7,12 @@ at a check-point.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 from glovebox.data.compare import Findings
 from glovebox.data.digest import digest_of
 from glovebox.data.manifest import DigestSource
-from glovebox.errors import GloveboxError
-from glovebox.store import telling
-from glovebox.store.connection import Stop, Store
+from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
     Fence,
@@ -25,9 +22,10 @@ from glovebox.store.pins import (
     build_pin,
     verify_pin,
 )
+from glovebox.store.telling import Progress as Counted
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.journal import HashJournal, flushed_on_error
+from glovebox.tasks.journal import HashJournal, journaled, progress_of
 
 HASH: str = "hash"
 VERIFY: str = "verify"
@@ -107,40 +105,23 @@ async def pin_dataset(context: TaskContext, request: PinRequest) -> BuiltPin:
     )
     journal = HashJournal(checkpoint, every_seconds=context.checkpoint_seconds)
 
-    def tell(now: telling.Progress) -> None:
-        # The listing is whole before the first object is hashed.
-        total = max(now.listed, now.objects) if now.listed and now.objects else None
-        context.report(
-            Progress(
-                objects_done=now.objects,
-                objects_total=total,
-                bytes_done=now.bytes,
-                bytes_total=max(now.listed_bytes, now.bytes) if total is not None else None,
-                checkpoint=journal.place,
-                phase="Hashing" if now.objects else "Listing",
-            )
-        )
+    def tell(now: Counted) -> None:
+        context.report(progress_of(now, journal, "Hashing"))
 
-    store = request.store
-    try:
-        built = await build_pin(
-            store,
-            request.source,
-            artifacts_bucket=request.artifacts_bucket,
-            lock=request.lock,
-            expected=request.expected,
-            minimum=request.minimum,
-            on_progress=tell,
-            fence=request.fence,
-            recall=journal.entries,
-            on_hashed=journal.add,
-            stop=context.stop,
-        )
-    except GloveboxError as error:
-        await store.run(functools.partial(flushed_on_error, journal, error))
-        raise
-    await store.run_job(lambda _: journal.clear(), Stop())
-    return built
+    attempt = build_pin(
+        request.store,
+        request.source,
+        artifacts_bucket=request.artifacts_bucket,
+        lock=request.lock,
+        expected=request.expected,
+        minimum=request.minimum,
+        on_progress=tell,
+        fence=request.fence,
+        recall=journal.entries,
+        on_hashed=journal.add,
+        stop=context.stop,
+    )
+    return await journaled(request.store, journal, attempt)
 
 
 async def verify_dataset(context: TaskContext, request: VerifyRequest) -> Findings:
@@ -151,7 +132,7 @@ async def verify_dataset(context: TaskContext, request: VerifyRequest) -> Findin
             what it was. An object that is lost or changed is a finding.
     """
 
-    def tell(now: telling.Progress) -> None:
+    def tell(now: Counted) -> None:
         context.report(
             Progress(
                 objects_done=now.objects,

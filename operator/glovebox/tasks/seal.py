@@ -9,7 +9,6 @@ seal from being made.
 from __future__ import annotations
 
 import base64
-import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from glovebox.store.telling import Progress as Counted
 from glovebox.store.telling import Telling
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.journal import HashJournal, flushed_on_error
+from glovebox.tasks.journal import HashJournal, journaled, progress_of
 
 SEAL: Final = "seal"
 _FINDINGS_MAX: Final = 16
@@ -183,7 +182,11 @@ async def _seal(
         stop=context.stop,
     )
     journal = HashJournal(checkpoint, every_seconds=context.checkpoint_seconds)
-    told = Telling(functools.partial(_tell, context, journal))
+
+    def tell(counted: Counted) -> None:
+        context.report(progress_of(counted, journal, "Sealing"))
+
+    told = Telling(tell)
 
     def listed(page: list[ListedVersion]) -> None:
         told.list(len(page), sum(row.size for row in page))
@@ -213,27 +216,7 @@ async def _seal(
             final=final,
         )
 
-    try:
-        sealed = await request.store.run_job(job, context.stop)
-    except GloveboxError as error:
-        await request.store.run(functools.partial(flushed_on_error, journal, error))
-        raise
-    await request.store.run_job(lambda _: journal.clear(), Stop())
-    return sealed
-
-
-def _tell(context: TaskContext, journal: HashJournal, now: Counted) -> None:
-    total = max(now.listed, now.objects) if now.objects else None
-    context.report(
-        Progress(
-            objects_done=now.objects,
-            objects_total=total,
-            bytes_done=now.bytes,
-            bytes_total=max(now.listed_bytes, now.bytes) if total is not None else None,
-            checkpoint=journal.place,
-            phase="Sealing" if now.objects else "Listing",
-        )
-    )
+    return await journaled(request.store, journal, request.store.run_job(job, context.stop))
 
 
 def _result(sealed: Sealed) -> SealResult:

@@ -6,6 +6,7 @@ Added, edited, deleted one by one or as a collection, by nobody else.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -36,49 +37,62 @@ TOKENS = (
     " the API server"
 )
 
-# The resource, an object that joins the walls, one that stands already, and a change of it.
-# What the ClusterRole `admin` may write in a namespace comes as far as the guard; quotas and limits
-# it may only read.
+
+@dataclass(frozen=True)
+class Wall:
+    """A kind of object that isolates.
+
+    Attributes:
+        resource: Its plural.
+        thing: An object that would join the walls.
+        name: Of one that stands already.
+        change: A change of that one.
+        admin_may: Whether the ClusterRole `admin` may write it, and so comes as far as the guard;
+            quotas and limits it may only read.
+    """
+
+    resource: str
+    thing: dict[str, Any]
+    name: str
+    change: dict[str, Any]
+    admin_may: bool
+
+
 WALLS = [
-    pytest.param(
+    Wall(
         "networkpolicies",
         objects.allow_all(SPACE),
         "glovebox-default-deny",
         {"spec": {"egress": [{}]}},
-        True,
-        id="networkpolicies",
+        admin_may=True,
     ),
-    pytest.param(
+    Wall(
         "resourcequotas",
         objects.quota(SPACE, "more"),
         "glovebox-quota",
         {"spec": {"hard": {"pods": "999"}}},
-        False,
-        id="resourcequotas",
+        admin_may=False,
     ),
-    pytest.param(
+    Wall(
         "limitranges",
         objects.limit_range(SPACE, "more"),
         "glovebox-limits",
         {"spec": {"limits": []}},
-        False,
-        id="limitranges",
+        admin_may=False,
     ),
-    pytest.param(
+    Wall(
         "rolebindings",
         objects.role_binding(SPACE, "friends", "edit", "eve"),
         "glovebox-tenant",
         {"subjects": [{"kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io"}]},
-        True,
-        id="rolebindings",
+        admin_may=True,
     ),
-    pytest.param(
+    Wall(
         "serviceaccounts",
         objects.service_account(SPACE, "second"),
         "glovebox-runner",
         {"automountServiceAccountToken": True},
-        True,
-        id="serviceaccounts",
+        admin_may=True,
     ),
 ]
 
@@ -94,87 +108,60 @@ def refusal(verb: str, resource: str) -> str:
 def attempts(
     kubectl: Kubectl,
     actor: Actor,
-    resource: str,
-    thing: dict[str, Any],
-    name: str,
-    change: dict[str, Any],
+    wall: Wall,
 ) -> dict[str, Any]:
     """Try every way to touch a kind of wall; keyed by the verb that the guard sees."""
     dry = "--dry-run=server"
     return {
-        "create": kubectl.create(actor, thing),
+        "create": kubectl.create(actor, wall.thing),
         "update": kubectl(
             actor,
             "patch",
-            resource,
-            name,
+            wall.resource,
+            wall.name,
             IN_SPACE,
             dry,
             "--type=merge",
-            f"--patch={json.dumps(change)}",
+            f"--patch={json.dumps(wall.change)}",
         ),
-        "delete": kubectl(actor, "delete", resource, name, IN_SPACE, dry),
+        "delete": kubectl(actor, "delete", wall.resource, wall.name, IN_SPACE, dry),
     }
 
 
-@pytest.mark.parametrize(("resource", "thing", "name", "change", "admin_may"), WALLS)
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.resource)
 @pytest.mark.parametrize("actor", ADMINS)
-def test_an_admin_is_refused(
-    experiments: Kubectl,
-    actor: Actor,
-    resource: str,
-    thing: dict[str, Any],
-    name: str,
-    change: dict[str, Any],
-    *,
-    admin_may: bool,
-) -> None:
-    for verb, answer in attempts(experiments, actor, resource, thing, name, change).items():
-        if actor is CLUSTER_ADMIN or admin_may:
-            expect_denied(answer, "glovebox-owned-objects", refusal(verb, resource))
+def test_an_admin_is_refused(experiments: Kubectl, actor: Actor, wall: Wall) -> None:
+    for verb, answer in attempts(experiments, actor, wall).items():
+        if actor is CLUSTER_ADMIN or wall.admin_may:
+            expect_denied(answer, "glovebox-owned-objects", refusal(verb, wall.resource))
         else:
             expect_no_right(answer)
 
 
-@pytest.mark.parametrize(("resource", "thing", "name", "change", "admin_may"), WALLS)
-def test_a_tenant_has_no_right_to_try(
-    experiments: Kubectl,
-    resource: str,
-    thing: dict[str, Any],
-    name: str,
-    change: dict[str, Any],
-    *,
-    admin_may: bool,
-) -> None:
-    del admin_may
-    for answer in attempts(experiments, TENANT, resource, thing, name, change).values():
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.resource)
+def test_a_tenant_has_no_right_to_try(experiments: Kubectl, wall: Wall) -> None:
+    for answer in attempts(experiments, TENANT, wall).values():
         expect_no_right(answer)
 
 
-@pytest.mark.parametrize(("resource", "thing", "name", "change", "admin_may"), WALLS)
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.resource)
 @pytest.mark.parametrize(
     "actor", [pytest.param(OPERATOR, id="operator"), pytest.param(BREAK_GLASS, id="break-glass")]
 )
 def test_the_operator_and_the_broken_glass_pass(
-    experiments: Kubectl,
-    actor: Actor,
-    resource: str,
-    thing: dict[str, Any],
-    name: str,
-    change: dict[str, Any],
-    *,
-    admin_may: bool,
+    experiments: Kubectl, actor: Actor, wall: Wall
 ) -> None:
     """The operator repairs by replacing; it may not bind another role than the tenants'."""
-    del admin_may
-    if actor is OPERATOR and resource == "rolebindings":
+    thing = wall.thing
+    if actor is OPERATOR and wall.resource == "rolebindings":
         thing = objects.role_binding(SPACE, "second", "glovebox-tenant", "eve")
     expect_admitted(experiments.create(actor, thing))
-    live = experiments(actor, "get", resource, name, IN_SPACE, "-o", "json")
+    live = experiments(actor, "get", wall.resource, wall.name, IN_SPACE, "-o", "json")
     expect_admitted(live)
-    changed = {**json.loads(live.out), **change}
+    changed = {**json.loads(live.out), **wall.change}
     expect_admitted(experiments(actor, "replace", "--dry-run=server", "-f", "-", manifest=changed))
-    expect_admitted(experiments(actor, "delete", resource, name, IN_SPACE, "--dry-run=server"))
+    delete = ("delete", wall.resource, wall.name, IN_SPACE, "--dry-run=server")
+    expect_admitted(experiments(actor, *delete))
 
 
 @pytest.mark.parametrize(

@@ -18,22 +18,27 @@ from support.own_store import READER, ROLE
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
+    from glovebox.store.credentials import SessionCredentials
 
 MONTH = DefaultRetention("COMPLIANCE", 30)
 PREFIX = "team-a/run7/uid-1/"
 
 
-async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(
-    store: Store, locked_bucket: str
-) -> None:
-    keys = await issue_credentials(
+async def credentials_of_a_run(store: Store, bucket: str) -> SessionCredentials:
+    return await issue_credentials(
         store,
         role_arn=ROLE,
-        bucket=locked_bucket,
+        bucket=bucket,
         prefix=PREFIX,
         session_name="run7",
         duration_seconds=900,
     )
+
+
+async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(
+    store: Store, locked_bucket: str
+) -> None:
+    keys = await credentials_of_a_run(store, locked_bucket)
     run = store.with_credentials(keys.as_credentials()).s3
     run.put_object(Bucket=locked_bucket, Key=f"{PREFIX}model", Body=b"weights")
     assert run.get_object(Bucket=locked_bucket, Key=f"{PREFIX}model")["Body"].read() == b"weights"
@@ -61,14 +66,7 @@ async def test_a_run_writes_reads_and_lists_its_prefix_in_one_or_many_parts(
 async def test_a_run_is_denied_the_keys_that_no_seal_could_hold(
     store: Store, locked_bucket: str, key: str
 ) -> None:
-    keys = await issue_credentials(
-        store,
-        role_arn=ROLE,
-        bucket=locked_bucket,
-        prefix=PREFIX,
-        session_name="run7",
-        duration_seconds=900,
-    )
+    keys = await credentials_of_a_run(store, locked_bucket)
     run = store.with_credentials(keys.as_credentials()).s3
     with pytest.raises(ClientError, match="AccessDenied"):
         run.put_object(Bucket=locked_bucket, Key=f"{PREFIX}{key}", Body=b"hidden")
@@ -87,14 +85,7 @@ async def test_a_run_is_denied_the_keys_that_no_seal_could_hold(
 async def test_a_run_may_write_keys_that_only_look_like_those(
     store: Store, locked_bucket: str
 ) -> None:
-    keys = await issue_credentials(
-        store,
-        role_arn=ROLE,
-        bucket=locked_bucket,
-        prefix=PREFIX,
-        session_name="run7",
-        duration_seconds=900,
-    )
+    keys = await credentials_of_a_run(store, locked_bucket)
     run = store.with_credentials(keys.as_credentials()).s3
     names = [
         f"{PREFIX}{name}"
@@ -113,14 +104,7 @@ async def test_a_run_may_write_keys_that_only_look_like_those(
 async def test_credentials_end_and_do_not_print_their_secrets(
     store: Store, locked_bucket: str
 ) -> None:
-    keys = await issue_credentials(
-        store,
-        role_arn=ROLE,
-        bucket=locked_bucket,
-        prefix=PREFIX,
-        session_name="run7",
-        duration_seconds=900,
-    )
+    keys = await credentials_of_a_run(store, locked_bucket)
     left = keys.expire_time - dt.datetime.now(dt.UTC)
     assert dt.timedelta(minutes=14) < left <= dt.timedelta(minutes=15, seconds=5)
     shown = repr(keys) + repr(keys.as_credentials()) + str(store.settings)

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import functools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from glovebox.data.digest import canonical_json
 from glovebox.errors import GloveboxError, Unavailable
 from glovebox.evidence.envelope import key_id, load_private_key, load_public_key, new_key_pair, sign
-from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, SealInputs
+from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME
 from glovebox.evidence.verification import Report, verify_evidence
 from glovebox.store.connection import Stop
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
@@ -22,6 +23,7 @@ from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import SealedDataset, SealRequest, SealResult, seal_experiment
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
+from support.seal_inputs import seal_inputs
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
@@ -36,22 +38,7 @@ MOMENT = dt.datetime(2026, 11, 25, 5, 11, tzinfo=dt.UTC)
 
 
 def request(store: Store, bucket: str, **changes: Any) -> SealRequest:
-    about = SealInputs(
-        experiment="team/exp",
-        uid=UID,
-        digest="sha256:" + "1" * 64,
-        snapshot=SNAPSHOT.decode(),
-        inputs=(),
-        images=(),
-        prefix=f"s3://{bucket}/{PREFIX}",
-        outcome="Succeeded",
-        reason="RunSucceeded",
-        attempts=1,
-        started="",
-        finished="",
-        sealed="",
-        version="0",
-    )
+    about = replace(seal_inputs(f"s3://{bucket}/{PREFIX}", SNAPSHOT.decode()), uid=UID)
     fields: dict[str, Any] = {
         "uid": UID,
         "store": store,
