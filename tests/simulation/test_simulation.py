@@ -21,7 +21,7 @@ SLOW_SEEDS = 1_000
 # nothing.
 _BATCH = 20
 # Seeds in which the code of today is known to break a promise: docs/explanation/failure-modes.md.
-KNOWN = {182: "13b orphans are closed", 463: "7 a quiet cluster costs no write"}
+KNOWN: dict[int, str] = {463: "7 a quiet cluster costs no write"}
 
 
 @pytest.fixture(autouse=True)

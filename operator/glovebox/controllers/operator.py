@@ -255,6 +255,7 @@ async def operator(
             lambda kind: metrics.reflector_failures.labels(kind.kind).inc(),
         )
     )
+    ports.is_worked_on = lambda key: key in dict(workers.queue_of(key).running())
     ports.suspect_orphans = _debounced(lambda: _sweep_orphans(ports))
     elector = _elector(settings, client, metrics, now, jitter)
     resync = Resync(

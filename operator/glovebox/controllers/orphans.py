@@ -5,6 +5,9 @@ namespace would stay open, with credentials, and nobody would repair or seal it.
 what opens it (pods, access, credentials) and nothing else; the platform team may delete it from
 then on.
 
+An orphan whose Experiment is being looked at is left alone: that look may go on to open what was
+closed just now. When it ends, the Experiment is forgotten, and that calls for another sweep.
+
 Namespaces are listed first and Experiments second, so that a namespace which is being created is
 never taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong
 than the cluster: nothing is closed then, and the log and a metric say so.
@@ -20,12 +23,12 @@ import structlog
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.controllers.experiment.freeze import drop_credentials, freeze
+from glovebox.controllers.experiment.freeze import freeze, take_access
 from glovebox.controllers.ports import Ports
 from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, ROLE_BINDING
-from glovebox.kube.objects import ObjectKey
+from glovebox.kube.kinds import EXPERIMENT, NAMESPACE
+from glovebox.kube.resources import Key
 
 log = structlog.get_logger(__name__)
 # More than this many, and more than this share of all, are no orphans but a wrong list.
@@ -46,6 +49,12 @@ class Orphan:
     namespace: Mapping[str, Any]
     owner: str
     owner_uid: str
+
+    @property
+    def key(self) -> Key:
+        """The Experiment, which is worked on by this key."""
+        team, _, name = self.owner.partition("/")
+        return Key(EXPERIMENT.kind, team, name)
 
     @property
     def name(self) -> str:
@@ -105,7 +114,7 @@ async def sweep_orphans(ports: Ports) -> None:
 
 
 async def _close(ports: Ports, orphan: Orphan) -> None:
-    if not await _is_gone(ports, orphan):
+    if ports.is_worked_on(orphan.key) or not await _is_gone(ports, orphan):
         return
     name = orphan.name
     live = await ports.reader.get(NAMESPACE, None, name)
@@ -113,12 +122,11 @@ async def _close(ports: Ports, orphan: Orphan) -> None:
         return
     # Retained says that all is done: a namespace that bears it is not looked at again.
     await ports.writer.set_state_label(live, names.STATE_SEALED)
-    await ports.writer.remove_live(
-        ROLE_BINDING, ObjectKey(ROLE_BINDING.kind, name, names.TENANT_ROLE_BINDING)
-    )
-    await drop_credentials(ports, name)
+    await take_access(ports, name)
     await freeze(ports, name)
     closed = await ports.reader.get(NAMESPACE, None, name)
+    if ports.is_worked_on(orphan.key):
+        return  # by a look that has not heard of the deletion, and may open it again
     await ports.writer.set_state_label(closed, names.STATE_RETAINED)
     ports.writer.forget(name)
     ports.metrics.orphans_closed.inc()
@@ -133,11 +141,10 @@ async def _close(ports: Ports, orphan: Orphan) -> None:
 
 async def _is_gone(ports: Ports, orphan: Orphan) -> bool:
     """Ask once more, by name: only a definite answer counts."""
-    team, _, name = orphan.owner.partition("/")
-    if not name:
+    if not orphan.key.name:
         return True
     try:
-        live = await ports.reader.get(EXPERIMENT, team, name)
+        live = await ports.reader.get(EXPERIMENT, orphan.key.namespace, orphan.key.name)
     except NotFound:
         return True
     return bool(live["metadata"]["uid"] != orphan.owner_uid)

@@ -26,6 +26,10 @@ from glovebox.store.connection import Credentials, Stores
 from glovebox.store.credentials import SessionCredentials
 
 
+def _never(_: Key) -> bool:
+    return False
+
+
 def _nothing() -> None:
     """Do nothing."""
 
@@ -113,6 +117,8 @@ class Ports:
     # The namespace of each Experiment that is kept; what is left here when an Experiment is gone
     # was never let go.
     namespaces: dict[Key, str] = field(default_factory=dict)
+    # Whether a look at a resource is under way.
+    is_worked_on: Callable[[Key], bool] = _never
     # Called when a namespace may have lost its Experiment.
     suspect_orphans: Callable[[], None] = _nothing
     # Plans that were rendered last, by what they were rendered from.

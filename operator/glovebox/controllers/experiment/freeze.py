@@ -9,7 +9,7 @@ from typing import Any
 from glovebox import names
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict
-from glovebox.kube.kinds import JOB, POD, SECRET
+from glovebox.kube.kinds import JOB, POD, ROLE_BINDING, SECRET
 from glovebox.kube.objects import ObjectKey, key_of
 
 _FOREIGN = f"{names.LABEL_MANAGED_BY}!={names.MANAGED_BY}"
@@ -35,6 +35,16 @@ async def freeze(ports: Ports, namespace: str, *, keep_own: bool = False) -> Non
             # Each by its UID: a request that comes late takes nothing that was started since.
             with suppress(Conflict):
                 await ports.writer.delete(kind, key_of(kind, item), uid=item["metadata"]["uid"])
+
+
+async def take_access(ports: Ports, namespace: str) -> None:
+    """Remove the team's access and the credentials, by live reads.
+
+    Whoever lets go for good must not rely on a list that may be older.
+    """
+    key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
+    await ports.writer.remove_live(ROLE_BINDING, key)
+    await drop_credentials(ports, namespace)
 
 
 async def drop_credentials(ports: Ports, namespace: str) -> None:

@@ -8,11 +8,11 @@ happens only when everything was seen in place; opening is recorded before anyth
 from __future__ import annotations
 
 from glovebox import names
-from glovebox.controllers.experiment.freeze import drop_credentials, freeze
+from glovebox.controllers.experiment.freeze import drop_credentials, freeze, take_access
 from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import NAMESPACE, ROLE_BINDING, SECRET
+from glovebox.kube.kinds import NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.outcome import Outcome, done
 
@@ -40,9 +40,9 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     check_owner(scope.experiment, live)
     await ports.writer.set_state_label(live, scope.state)
     if scope.state == names.STATE_FROZEN:
-        key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
-        await ports.writer.remove_live(ROLE_BINDING, key)
-    await drop_credentials(ports, namespace)
+        await take_access(ports, namespace)
+    else:
+        await drop_credentials(ports, namespace)
     # A run that ended by itself is kept for its logs.
     ended = (
         scope.state == names.STATE_SEALED and not scope.experiment.spec.lifecycle.is_to_be_sealed

@@ -25,12 +25,12 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.deliver import delete_volumes
-from glovebox.controllers.experiment.freeze import drop_credentials, freeze
+from glovebox.controllers.experiment.freeze import drop_credentials, freeze, take_access
 from glovebox.controllers.experiment.namespace import may_delete
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, ROLE_BINDING
+from glovebox.kube.kinds import EXPERIMENT, NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome, done, waiting
@@ -89,7 +89,7 @@ async def close(ports: Ports, retiring: Retiring) -> None:
     if live is None or live["metadata"].get("deletionTimestamp"):
         return
     await ports.writer.set_state_label(live, names.STATE_SEALED)
-    await _take_access(ports, retiring.namespace)
+    await take_access(ports, retiring.namespace)
     await freeze(ports, retiring.namespace)
 
 
@@ -139,16 +139,9 @@ async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) 
     if retiring.policy == "Retain":
         await drop_credentials(ports, namespace)
         return None
-    await _take_access(ports, namespace)
+    await take_access(ports, namespace)
     await freeze(ports, namespace)
     return None
-
-
-async def _take_access(ports: Ports, namespace: str) -> None:
-    # By live reads: whoever lets go for good must not rely on a list that may be older.
-    key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
-    await ports.writer.remove_live(ROLE_BINDING, key)
-    await drop_credentials(ports, namespace)
 
 
 async def _remove_finalizer(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> None:
