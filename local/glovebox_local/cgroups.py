@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def remove_cgroups(prefix: str) -> None:
     folders = [folder for root in roots for folder in (root, *root.rglob("*")) if folder.is_dir()]
     for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
         _remove(folder, deadline)
+
+
+def thaw_cgroups(prefix: str) -> None:
+    """Thaw every cgroup whose name begins so, with all below.
+
+    With cgroups of version 1 the container runtime freezes a pod's processes to signal them all. If
+    it is killed in that moment they stay frozen, and no signal reaches them, not even SIGKILL.
+    """
+    for root in (_ROOT / "freezer").glob(f"{prefix}*"):
+        for file in (root / "freezer.state", *root.rglob("freezer.state")):
+            with suppress(OSError):  # removed meanwhile, or never had one
+                file.write_text("THAWED")
 
 
 def record_owner(tag: str, holders: list[ProcessRecord]) -> None:

@@ -21,7 +21,7 @@ from glovebox_local.drivers import Current, Driver, Embedded
 from glovebox_local.errors import LocalError
 from glovebox_local.kind import NETWORK, Kind, demand_engine
 from glovebox_local.locking import exclusive
-from glovebox_local.nodes import remove_leftovers
+from glovebox_local.nodes import remove_leftovers, thaw_leftovers
 from glovebox_local.paths import StateDir, write_private
 from glovebox_local.ports import LOOPBACK, choose_ports
 from glovebox_local.processes import ProcessRecord, end_processes
@@ -387,7 +387,7 @@ def bring_down(name: str, progress: Progress, *, keep_data: bool) -> int:
                 part.stop()
             for container in running:
                 container.stop()
-        end_processes(alive, grace=0)
+        end_processes(alive, grace=0, thaw=lambda: thaw_leftovers(state))
         for file in records:
             file.unlink(missing_ok=True)
         # Nothing of a node outlives its processes but its cgroups; these, too, are found without a

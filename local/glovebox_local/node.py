@@ -12,6 +12,7 @@ import os
 import shutil
 from typing import IO, TYPE_CHECKING
 
+from glovebox_local.cgroups import thaw_cgroups
 from glovebox_local.errors import LocalError
 from glovebox_local.gateway import node_ip
 from glovebox_local.http_check import HealthCheck
@@ -199,6 +200,7 @@ class Node:
             environment=environment or {},
             namespaces=self.namespaces if name else NewNamespaces(NODE_KINDS),
             grace=5,
+            thaw=lambda: thaw_cgroups(self.cgroup),
         )
         return Part(spec, logs=self._state.logs, run=self._state.run, tied=self._tied)
 

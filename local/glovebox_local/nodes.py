@@ -16,6 +16,7 @@ from glovebox_local.cgroups import (
     record_owner,
     remove_cgroups,
     sweep_dead,
+    thaw_cgroups,
 )
 from glovebox_local.cluster_services import render_services
 from glovebox_local.errors import LocalError
@@ -161,6 +162,11 @@ class Nodes:
             raise LocalError(
                 "Telling the cluster of its nodes", f"kubectl says:\n{done.stderr.strip()[-2000:]}"
             )
+
+
+def thaw_leftovers(state: StateDir) -> None:
+    """Thaw what a killed container runtime left frozen in that environment."""
+    thaw_cgroups(cgroup_prefix(tag_of(state)))
 
 
 def remove_leftovers(state: StateDir) -> None:

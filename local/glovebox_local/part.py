@@ -41,6 +41,7 @@ class PartSpec:
         ports: The loopback ports that it listens on.
         grace: Seconds that it gets to end by itself when it is stopped.
         namespaces: Where it runs; in ours by default. Elsewhere, its ports are not this machine's.
+        thaw: See `end_processes`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PartSpec:
     ports: tuple[int, ...] = ()
     grace: float = 10.0
     namespaces: Namespaces | None = None
+    thaw: Callable[[], None] | None = None
 
 
 class Part:
@@ -187,7 +189,7 @@ class Part:
     def _end(self, grace: float) -> None:
         record = self.record
         if record is not None:
-            end_processes([record], grace=grace)
+            end_processes([record], grace=grace, thaw=self.spec.thaw)
         if self._child is not None:
             self._child.wait(timeout=10)
             self._child = None

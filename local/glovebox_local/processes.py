@@ -24,7 +24,7 @@ from glovebox_local.errors import LocalError
 from glovebox_local.paths import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from glovebox_local.namespaces import Namespaces
 
@@ -217,10 +217,21 @@ def deferred_signals() -> Iterator[None]:
             signal.raise_signal(got)
 
 
-def end_processes(records: Sequence[ProcessRecord], *, grace: float) -> None:
+def end_processes(
+    records: Sequence[ProcessRecord],
+    *,
+    grace: float,
+    thaw: Callable[[], None] | None = None,
+) -> None:
     """End these processes: politely first where `grace` (seconds) is above 0, then by force.
 
     Return when all have ended.
+
+    Args:
+        records: The processes.
+        grace: Seconds that they get to end by themselves.
+        thaw: Thaws what else runs in their namespaces. The first process of a node ends only when
+            all others have, and a frozen one takes no signal before it is thawed.
 
     Raises:
         LocalError: One did not end even by force (it hangs in the kernel).
@@ -232,12 +243,33 @@ def end_processes(records: Sequence[ProcessRecord], *, grace: float) -> None:
     for record in records:
         if not record.wait(deadline - time.monotonic()):
             record.signal(signal.SIGKILL)
+    deadline = time.monotonic() + _FORCE_SECONDS
     for record in records:
-        if not record.wait(_FORCE_SECONDS):
-            raise LocalError(
-                f"Ending process {record.pid}",
-                f"it did not end within {_FORCE_SECONDS} s of SIGKILL: look at it with ps",
-            )
+        while not record.wait(1.0):
+            if thaw is not None:
+                thaw()
+            if time.monotonic() > deadline:
+                raise LocalError(
+                    f"Ending process {record.pid}",
+                    f"it did not end within {_FORCE_SECONDS} s of SIGKILL: {_describe(record.pid)}",
+                )
+
+
+def _describe(pid: int) -> str:
+    """Return in which state a process and those in its process namespace are, for a message."""
+    inside: Path | None = None
+    with suppress(OSError):
+        inside = Path(f"/proc/{pid}/ns/pid_for_children").readlink()
+    told = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            own = folder.name == str(pid)
+            if own or (inside is not None and (folder / "ns/pid").readlink() == inside):
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+                name = (folder / "comm").read_text().strip()
+                where = (folder / "wchan").read_text().strip()
+                told.append(f"{folder.name} {name} is in state {state} ({where or 'no wchan'})")
+    return "; ".join(told[:10]) or "look at it with ps"
 
 
 def _boot_id() -> str:

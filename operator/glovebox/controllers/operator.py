@@ -369,19 +369,28 @@ async def _sweep_orphans(ports: Ports) -> None:
 
 
 def _debounced(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Return what begins a piece of work a moment later, once for many calls."""
+    """Return what begins a piece of work a moment later, once for many calls.
+
+    A call while the work is being done calls for it once more: it may have looked already.
+    """
     running: set[asyncio.Task[None]] = set()
+    wanted = False
 
     async def soon() -> None:
-        await asyncio.sleep(_SUSPECT_SECONDS)
-        await work()
+        nonlocal wanted
+        try:
+            while wanted:
+                await asyncio.sleep(_SUSPECT_SECONDS)
+                wanted = False
+                await work()
+        finally:
+            running.clear()  # here: a callback would come later, and a call before it be lost
 
     def begin() -> None:
-        if running:
-            return
-        task = asyncio.create_task(soon())
-        running.add(task)
-        task.add_done_callback(running.discard)
+        nonlocal wanted
+        wanted = True
+        if not running:
+            running.add(asyncio.create_task(soon()))
 
     return begin
 

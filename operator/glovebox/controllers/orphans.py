@@ -6,7 +6,8 @@ what opens it (pods, access, credentials) and nothing else; the platform team ma
 then on.
 
 An orphan whose Experiment is being looked at is left alone: that look may go on to open what was
-closed just now. When it ends, the Experiment is forgotten, and that calls for another sweep.
+closed just now. Another sweep follows a moment later, until no look is in the way: the look may be
+at another Experiment of the same name, after which nothing would call for a sweep.
 
 Namespaces are listed first and Experiments second, so that a namespace which is being created is
 never taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong
@@ -106,27 +107,31 @@ async def sweep_orphans(ports: Ports) -> None:
         return
     for orphan in orphans:
         try:
-            await _close(ports, orphan)
+            if not await _close(ports, orphan):
+                ports.suspect_orphans()
         except GloveboxError as error:
             log.warning(
                 "an orphan could not be closed yet", namespace=orphan.name, error=str(error)
             )
 
 
-async def _close(ports: Ports, orphan: Orphan) -> None:
-    if ports.is_worked_on(orphan.key) or not await _is_gone(ports, orphan):
-        return
+async def _close(ports: Ports, orphan: Orphan) -> bool:
+    """Close an orphan; return False where a look is in the way."""
+    if ports.is_worked_on(orphan.key):
+        return False
+    if not await _is_gone(ports, orphan):
+        return True
     name = orphan.name
     live = await ports.reader.get(NAMESPACE, None, name)
     if live["metadata"]["uid"] != orphan.namespace["metadata"]["uid"]:
-        return
+        return True
     # Retained says that all is done: a namespace that bears it is not looked at again.
     await ports.writer.set_state_label(live, names.STATE_SEALED)
     await take_access(ports, name)
     await freeze(ports, name)
     closed = await ports.reader.get(NAMESPACE, None, name)
     if ports.is_worked_on(orphan.key):
-        return  # by a look that has not heard of the deletion, and may open it again
+        return False  # by a look that has not heard of the deletion, and may open it again
     await ports.writer.set_state_label(closed, names.STATE_RETAINED)
     ports.writer.forget(name)
     ports.metrics.orphans_closed.inc()
@@ -137,6 +142,7 @@ async def _close(ports: Ports, orphan: Orphan) -> None:
     log.warning("closed an orphan", namespace=name, owner=orphan.owner, owner_uid=orphan.owner_uid)
     about = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **live}
     ports.events.warning(about, reasons.ORPHAN_FOUND, message, action="Close")
+    return True
 
 
 async def _is_gone(ports: Ports, orphan: Orphan) -> bool:

@@ -185,17 +185,18 @@ def test_it_touches_nothing_in_other_namespaces(experiments: Kubectl, space: str
 
 
 def test_it_stops_no_pods_of_others(experiments: Kubectl) -> None:
-    expect_admitted(
-        experiments.create(
-            CLUSTER_ADMIN, objects.pod(PLAIN, f"bystander-{uuid4().hex[:8]}"), dry_run=False
-        )
-    )
-    collection = f"/api/v1/namespaces/{PLAIN}/pods?dryRun=All"
+    bystander = f"bystander-{uuid4().hex[:8]}"
+    expect_admitted(experiments.create(CLUSTER_ADMIN, objects.pod(PLAIN, bystander), dry_run=False))
     expect_denied(
-        experiments(OPERATOR, "delete", "--raw", collection),
+        experiments(
+            OPERATOR, "delete", "pod", bystander, f"--namespace={PLAIN}", "--dry-run=server"
+        ),
         "glovebox-operator-fence",
         outside("delete", "pods"),
     )
+    for space in (PLAIN, INSIDE):
+        collection = f"/api/v1/namespaces/{space}/pods?dryRun=All"
+        expect_no_right(experiments(OPERATOR, "delete", "--raw", collection))
 
 
 @pytest.mark.parametrize("space", [PLAIN, "kube-system", "glovebox-system", "default"])

@@ -145,15 +145,18 @@ def state_of(numbered: Numbered, life: Life, stage: str) -> dict[str, Any]:
         if stage == "Ready" and plural == "jobs":
             continue
         items = api.list(f"{root}/namespaces/{life.namespace}/{plural}") if space else []
-        seen[plural] = {item["metadata"]["name"]: content(item) for item in items}
+        seen[plural] = {
+            item["metadata"]["name"]: content(item)
+            for item in items
+            # The controller manager's, which makes it when it comes to it.
+            if item["metadata"]["name"] != "kube-root-ca.crt"
+        }
     return dict(without_names(seen, life))
 
 
 def content(obj: dict[str, Any]) -> Any:
     if obj["metadata"]["name"] == names.RUN_JOB:
         return "a Job"  # its labels carry its own UID
-    if obj["metadata"]["name"] == "kube-root-ca.crt":
-        return ""
     kept = {key: value for key, value in obj.items() if key not in {"metadata", "status"}}
     if "type" in kept:  # a Secret: other keys each time
         kept["data"] = sorted(kept.get("data") or {})

@@ -21,6 +21,7 @@ from glovebox_local.operator_process import operator_part
 from glovebox_local.paths import StateDir, default_name
 from glovebox_local.processes import ProcessRecord
 from glovebox_local.status import look_at
+from support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +90,10 @@ def operator(half_made: StateDir) -> Iterator[ProcessRecord]:
         tied=False,
     )
     child = subprocess.Popen(["sleep", "60"], env={**part.spec.environment})
+    # The kernel tells of the new program a moment before its environment can be read.
+    eventually(
+        lambda: Path(f"/proc/{child.pid}/environ").read_bytes() or None, what="it can be read"
+    )
     record = ProcessRecord.of(child.pid)
     assert record
     record.write(part.record_file)

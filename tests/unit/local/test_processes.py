@@ -8,16 +8,17 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from glovebox_local.cgroups import remove_cgroups, thaw_cgroups
 from glovebox_local.errors import LocalError
 from glovebox_local.processes import ProcessRecord, deferred_signals, end_processes, start_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready',"
@@ -94,6 +95,43 @@ def test_a_process_that_ignores_the_polite_signal_is_ended_by_force() -> None:
         assert child.stdout.readline() == b"ready\n"
         end_processes([_record(child.pid)], grace=0.2)
         assert child.wait(timeout=5) == -signal.SIGKILL
+
+
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not FREEZER.exists(), reason="needs root and cgroups of version 1"
+)
+def test_a_namespace_ends_although_a_killed_runtime_left_a_process_frozen() -> None:
+    """The first process of a process namespace ends only when all others have."""
+    prefix = f"glovebox-frozen-{os.getpid()}-"
+    group = FREEZER / f"{prefix}n1" / "pod"
+    group.mkdir(parents=True)
+    script = "sleep 300 & echo ready; wait"
+    holder = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", script]
+    with subprocess.Popen(holder, stdout=subprocess.PIPE) as parent:
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"ready\n"
+            (first,) = _children(parent.pid)
+            (other,) = _children(first)
+            (group / "cgroup.procs").write_text(str(other))
+            (group / "freezer.state").write_text("FROZEN")
+            record = _record(first)
+            record.signal(signal.SIGKILL)
+            assert not record.wait(0.5), "it waits for the frozen one"
+            end_processes([record], grace=0, thaw=lambda: thaw_cgroups(prefix))
+            assert ProcessRecord.of(other) is None
+        finally:
+            (group / "freezer.state").write_text("THAWED")
+            parent.kill()
+            parent.wait(timeout=10)
+            remove_cgroups(prefix)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_waiting_has_an_end(sleeper: subprocess.Popen[bytes]) -> None:
