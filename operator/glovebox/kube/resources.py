@@ -220,13 +220,16 @@ def _values(value: Any, path: list[str]) -> Iterator[Any]:
 
 
 def _looked_at(stored: Stored) -> Hashable:
-    metadata = stored.obj["metadata"]
+    metadata, status = stored.obj["metadata"], stored.obj.get("status") or {}
+    generation = metadata.get("generation")
     return (
         stored.uid,
-        metadata.get("generation"),
+        generation,
+        # Users wait for the newest generation to be looked at, even if the answer is the same.
+        status.get("observedGeneration") == generation,
         is_leaving(stored.obj),
         tuple(metadata.get("finalizers") or ()),
-        _frozen(stored.obj.get("status")),
+        _frozen(status),
     )
 
 

@@ -113,6 +113,11 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
         pytest.param({"status": {"digest": "d", "progress": {"n": 2}}}, False, id="progress"),
         pytest.param({"status": {"digest": "e"}}, True, id="another digest"),
         pytest.param({"generation": 2}, True, id="another spec"),
+        pytest.param(
+            {"status": {"digest": "d", "observedGeneration": 1}},
+            True,
+            id="the newest spec is known",
+        ),
         pytest.param({"deletionTimestamp": "now"}, True, id="it is being deleted"),
         pytest.param({"finalizers": []}, True, id="a finalizer was removed"),
         pytest.param({"uid": "v"}, True, id="another of its name"),
