@@ -245,7 +245,8 @@ def end_processes(
             record.signal(signal.SIGKILL)
     deadline = time.monotonic() + _FORCE_SECONDS
     for record in records:
-        while not record.wait(1.0):
+        while not record.wait(0.2):
+            _reap(records)
             if thaw is not None:
                 thaw()
             if time.monotonic() > deadline:
@@ -253,6 +254,17 @@ def end_processes(
                     f"Ending process {record.pid}",
                     f"it did not end within {_FORCE_SECONDS} s of SIGKILL: {_describe(record.pid)}",
                 )
+
+
+def _reap(records: Sequence[ProcessRecord]) -> None:
+    """Take leave of those of them that are dead children of ours.
+
+    The first process of a process namespace waits for all that were born there, until their parents
+    have asked how they ended: also for those of our own children that were started inside.
+    """
+    for record in records:
+        with suppress(ChildProcessError):
+            os.waitpid(record.pid, os.WNOHANG)
 
 
 def _describe(pid: int) -> str:

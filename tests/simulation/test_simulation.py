@@ -50,6 +50,7 @@ if "GLOVEBOX_SEED" in os.environ:
 
 else:
 
+    @pytest.mark.timeout(600)
     @pytest.mark.parametrize("seeds", _batches(1, SEEDS + 1), ids=str)
     def test_the_promises_hold(seeds: range) -> None:
         _require_all(seeds)

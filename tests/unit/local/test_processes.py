@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import pytest
 
 from glovebox_local.cgroups import remove_cgroups, thaw_cgroups
 from glovebox_local.errors import LocalError
+from glovebox_local.namespaces import NamespacesOf, NewNamespaces
 from glovebox_local.processes import ProcessRecord, deferred_signals, end_processes, start_program
 
 if TYPE_CHECKING:
@@ -128,6 +130,23 @@ def test_a_namespace_ends_although_a_killed_runtime_left_a_process_frozen() -> N
             parent.kill()
             parent.wait(timeout=10)
             remove_cgroups(prefix)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+def test_a_namespace_ends_although_we_are_the_parents_of_what_runs_in_it(tmp_path: Path) -> None:
+    """As a node does, when it is taken down by the program that brought it up."""
+    log = tmp_path / "log"
+    first = start_program(["sleep", "60"], log=log, namespaces=NewNamespaces(("pid",)))
+    inside = NamespacesOf(lambda: first.pid, ("pid",))
+    other = start_program(["sleep", "60"], log=log, namespaces=inside)
+    try:
+        started = time.monotonic()
+        end_processes([_record(first.pid), _record(other.pid)], grace=0)
+        assert time.monotonic() - started < 30
+    finally:
+        other.kill()
+        other.wait(timeout=10)
+        first.wait(timeout=10)
 
 
 def _children(pid: int) -> list[int]:
