@@ -28,6 +28,7 @@ from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE,
 from glovebox.kube.resources import Key
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.kstatus import condition_of
+from glovebox.status.words import differ_in_words_alone
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     obj = ports.resources.get(key)
     if obj is None:
         controller.forget(ports, key, "")
+        ports.messages.forget(key)
         return DONE
     held, problem = "", None
     if key.kind in HELD:
@@ -83,10 +85,10 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     look = await controller.reconcile(ports, obj)
     if obj["metadata"].get("deletionTimestamp") and held:
         look = replace(look, status=_waits_for_users(ports, obj, look.status, held))
-    if look.status is not None:
-        await _write(ports, look)
+    held_back = await _write(ports, key, look)
     look.after()
-    return Result(retry_seconds=look.retry_seconds, error=look.error or problem)
+    retries = [each for each in (look.retry_seconds, held_back) if each is not None]
+    return Result(retry_seconds=min(retries, default=None), error=look.error or problem)
 
 
 def _held_by(in_use: InUse, users: frozenset[Key]) -> str:
@@ -120,15 +122,31 @@ def _waits_for_users(
     return builder.render()
 
 
-async def _write(ports: Ports, look: Look) -> None:
-    """Write the status on the version that was looked at, and tell of what is news."""
+async def _write(ports: Ports, key: Key, look: Look) -> float | None:
+    """Write the status on the version that was looked at, and report what is news.
+
+    Returns:
+        In how many seconds to look again, where new words wait; None where nothing waits.
+    """
     before: Mapping[str, Any] = look.obj.get("status") or {}
-    after = look.status or {}
+    after = look.status
+    if after is None or after == before:
+        ports.messages.note_same(key)
+        return None
+    only_words = differ_in_words_alone(before, after)
+    if only_words and (wait := ports.messages.seconds_to_wait(key)) > 0:
+        return wait
+    # Noted first: a write whose answer is lost may have taken effect.
+    if only_words:
+        ports.messages.note_words(key)
+    else:
+        ports.messages.forget(key)
     try:
         await ports.writer.write_status(look.obj, after)
     except NotFound:
-        return
+        return None
     _report(ports, look.obj, before, after)
+    return None
 
 
 def _report(

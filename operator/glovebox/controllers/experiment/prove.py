@@ -1,7 +1,8 @@
 """Phase `prove`: the isolation check, started once the namespace is complete, and read once.
 
-The record in the status is what counts: a Job whose verdict is recorded is removed, one that is
-there already is awaited, so that a crash at any moment costs at most one more check. A verdict
+The record in the status is what counts: a Job whose verdict is recorded is removed for as long as
+it is seen, one that is there already is awaited, so that a crash at any moment costs at most one
+more check. A verdict
 counts for the policies it was reached on, and only while none of them differs.
 """
 
@@ -49,37 +50,35 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     profile = outcomes.need("resolve", Resolved).platform.profile
     recorded = scope.experiment.status.isolation
     key = ObjectKey(JOB.kind, scope.namespace, names.PROBE_JOB)
-    record: IsolationStatus | None = None
-    if recorded is not None and recorded.job_uid:
+    if recorded is not None and scope.ports.workloads.uid_of(JOB, key) == recorded.job_uid:
         with suppress(Conflict):  # another Job has the name by now; the recorded one is gone
             await scope.ports.writer.delete(JOB, key, uid=recorded.job_uid)
-        record = recorded = recorded.model_copy(update={"job_uid": ""})
     finding = _finding(outcomes, recorded, plan, profile)
     if plan.probe is None:
-        return done(ProofFacts(finding, record))
+        return done(ProofFacts(finding))
     if not scope.is_open:
         # What is closing must not wait for a pod that no node takes.
         if scope.experiment.status.state != scope.state:
             await scope.ports.writer.remove_live(JOB, key)
-        return done(ProofFacts(finding, record))
+        return done(ProofFacts(finding))
     found = outcomes.need("namespace", NamespaceFacts)
     if not found.latched or not outcomes.is_done("isolation"):
         return waiting(
             reasons.PROVISIONING,
             "isolation is checked once the namespace is complete",
-            facts=ProofFacts(finding, record),
+            facts=ProofFacts(finding),
         )
     due = _due(scope, recorded, plan.probe, profile)
     if due != 0:
-        return done(ProofFacts(finding, record), retry_seconds=due)
+        return done(ProofFacts(finding), retry_seconds=due)
     try:
-        return await _go_on(scope, plan.probe, finding, record, recorded)
+        return await _go_on(scope, plan.probe, finding, recorded)
     except GloveboxError as error:
         # A platform's own policy may refuse the pod: no reason for a run not to go on.
         message = f"the isolation check could not be started or read: {error.message}"
         unknown = Finding(types.UNKNOWN, error.reason, message)
         return done(
-            ProofFacts(unknown if recorded is None else finding, record),
+            ProofFacts(unknown if recorded is None else finding),
             retry_seconds=_REFUSED_SECONDS,
         )
 
@@ -88,7 +87,6 @@ async def _go_on(
     scope: Scope,
     probe: Probe,
     finding: Finding,
-    record: IsolationStatus | None,
     recorded: IsolationStatus | None,
 ) -> Outcome:
     ports, namespace = scope.ports, scope.namespace
@@ -97,10 +95,11 @@ async def _go_on(
     except NotFound:
         live = await ports.writer.create_once(JOB, probe.job())
     notes = live["metadata"].get("annotations") or {}
-    if notes.get(names.ANNOTATION_POLICY_DIGEST, "") != probe.policy_digest:
+    is_read = recorded is not None and live["metadata"]["uid"] == recorded.job_uid
+    if is_read or notes.get(names.ANNOTATION_POLICY_DIGEST, "") != probe.policy_digest:
         key = ObjectKey(JOB.kind, namespace, names.PROBE_JOB)
         await ports.writer.delete(JOB, key, uid=live["metadata"]["uid"])
-        return done(ProofFacts(finding, record), retry_seconds=0.0)
+        return done(ProofFacts(finding), retry_seconds=0.0)
     pods = await pods_of(ports, namespace, live["metadata"]["uid"])
     verdict = probe_ended(live, pods, scope.now)
     if verdict is not None:
@@ -110,7 +109,7 @@ async def _go_on(
         why = why_waiting(pods)
         message = f"Job `{names.PROBE_JOB}` is checking isolation" + (f": {why}" if why else "")
         finding = Finding(types.UNKNOWN, reasons.PROBING, message)
-    return done(ProofFacts(finding, record))
+    return done(ProofFacts(finding))
 
 
 def _due(
