@@ -15,7 +15,6 @@ from typing import Any, Final
 import structlog
 
 from glovebox.api import conditions as types
-from glovebox.api import reasons
 from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile, object_store
 from glovebox.controllers.experiment import reconcile as experiment
 from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use
@@ -26,7 +25,7 @@ from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.builder import StatusBuilder
+from glovebox.status.in_use import compute_held_status
 from glovebox.status.kstatus import condition_of
 from glovebox.status.words import differ_in_words_alone
 
@@ -84,7 +83,8 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
             held = _held_by(in_use, users)
     look = await controller.reconcile(ports, obj)
     if obj["metadata"].get("deletionTimestamp") and held:
-        look = replace(look, status=_waits_for_users(ports, obj, look.status, held))
+        status = compute_held_status(obj, look.status, held, ports.now())
+        look = replace(look, status=status)
     held_back = await _write(ports, key, look)
     look.after()
     retries = [each for each in (look.retry_seconds, held_back) if each is not None]
@@ -97,29 +97,6 @@ def _held_by(in_use: InUse, users: frozenset[Key]) -> str:
         return ""
     some = ", ".join(sorted(str(user) for user in users)[:3])
     return f"in use by {count_in_words(in_use.users)}" + (f", among them {some}" if some else "")
-
-
-def _waits_for_users(
-    ports: Ports, obj: Mapping[str, Any], found: dict[str, Any] | None, held: str
-) -> dict[str, Any]:
-    """Return the status of a resource whose deletion waits for those who use it.
-
-    Args:
-        ports: The outside world.
-        obj: The resource.
-        found: What its own look found; None where it was not looked at.
-        held: By whom it is held, in words.
-    """
-    status = found if found is not None else obj.get("status") or {}
-    types_of = [entry["type"] for entry in status.get("conditions") or ()]
-    passing = {types.READY, types.RECONCILING, types.STALLED}
-    shown = (types.READY, *(each for each in types_of if each not in passing))
-    metadata = obj["metadata"]
-    builder = StatusBuilder(status, metadata.get("generation", 0), shown, ports.now())
-    message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
-    builder.mark_false(types.READY, reasons.IN_USE, message)
-    builder.mark_true(types.RECONCILING, reasons.IN_USE, message)
-    return builder.render()
 
 
 async def _write(ports: Ports, key: Key, look: Look) -> float | None:

@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Final
 
 from glovebox import names
-from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import IsolationStatus
 from glovebox.api.isolation_profile import IsolationProfile
@@ -26,16 +25,12 @@ from glovebox.errors import Conflict, GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, NETWORK_POLICY
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.builder import counted
 from glovebox.status.experiment_facts import Finding, NamespaceFacts, ProofFacts
+from glovebox.status.isolation import being_checked, isolated, not_checked, verdict
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.probes import probe_ended
 from glovebox.status.runs import why_waiting
 
-_UNCHECKED: Final = (
-    "the NetworkPolicies are in place, but nothing has checked them here: whether the cluster's"
-    " network enforces them is not known"
-)
 _DAY: Final = timedelta(days=1)
 # What was not proven may be by and by: a node comes, a store or the DNS answers again. Sooner where
 # a run waits for it.
@@ -75,10 +70,8 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         return await _go_on(scope, plan.probe, finding, recorded)
     except GloveboxError as error:
         # A platform's own policy may refuse the pod: no reason for a run not to go on.
-        message = f"the isolation check could not be started or read: {error.message}"
-        unknown = Finding(types.UNKNOWN, error.reason, message)
         return done(
-            ProofFacts(unknown if recorded is None else finding),
+            ProofFacts(not_checked(error) if recorded is None else finding),
             retry_seconds=_REFUSED_SECONDS,
         )
 
@@ -101,14 +94,12 @@ async def _go_on(
         await ports.writer.delete(JOB, key, uid=live["metadata"]["uid"])
         return done(ProofFacts(finding), retry_seconds=0.0)
     pods = await pods_of(ports, namespace, live["metadata"]["uid"])
-    verdict = probe_ended(live, pods, scope.now)
-    if verdict is not None:
-        ports.metrics.probes.labels(verdict.outcome.lower()).inc()
-        return done(ProofFacts(_verdict(verdict), verdict), retry_seconds=0.0)
+    found = probe_ended(live, pods, scope.now)
+    if found is not None:
+        ports.metrics.probes.labels(found.outcome.lower()).inc()
+        return done(ProofFacts(verdict(found), found), retry_seconds=0.0)
     if recorded is None:
-        why = why_waiting(pods)
-        message = f"Job `{names.PROBE_JOB}` is checking isolation" + (f": {why}" if why else "")
-        finding = Finding(types.UNKNOWN, reasons.PROBING, message)
+        finding = being_checked(why_waiting(pods))
     return done(ProofFacts(finding))
 
 
@@ -130,54 +121,14 @@ def _due(
 def _finding(
     outcomes: Outcomes, recorded: IsolationStatus | None, plan: Plan, profile: IsolationProfile
 ) -> Finding:
-    if recorded is None:
-        if profile.spec.probe.schedule == "Never":
-            why = ": the profile's `spec.probe.schedule` is Never"
-        elif plan.probe is None:
-            why = (
-                ": the operator does not know its own image by digest (the chart's"
-                " `operator.image.digest`)"
-            )
-        else:
-            why = ""
-        return Finding(types.UNKNOWN, reasons.NOT_PROVEN, _UNCHECKED + why)
-    if recorded.outcome == "Failed":
-        return _verdict(recorded)
-    if plan.probe is not None and recorded.policy_digest != plan.probe.policy_digest:
-        return Finding(
-            types.UNKNOWN,
-            reasons.PROOF_OUTDATED,
-            "the NetworkPolicies changed since isolation was checked; it is checked again",
-        )
+    applied = outcomes["isolation"].applied
     differing = [
-        one.key.name
-        for one in outcomes["isolation"].applied
-        if one.key.kind == NETWORK_POLICY.kind and not one.stands
+        one.key.name for one in applied if one.key.kind == NETWORK_POLICY.kind and not one.stands
     ]
-    if differing or not outcomes.is_done("isolation"):
-        what = f": `{differing[0]}`" if differing else ""
-        return Finding(
-            types.UNKNOWN,
-            reasons.PROOF_OUTDATED,
-            f"not every NetworkPolicy is as it was when isolation was checked{what}",
-        )
-    return _verdict(recorded)
-
-
-def _verdict(verdict: IsolationStatus) -> Finding:
-    match verdict.outcome:
-        case "Passed":
-            silent = f"; but of the declared routes, {verdict.message}" if verdict.message else ""
-            checked = counted(verdict.attempts, "attempt")
-            return Finding(
-                types.TRUE,
-                reasons.PROVEN,
-                f"{checked} from inside, each answered as it must be{silent}",
-            )
-        case "Failed":
-            return Finding(
-                types.FALSE, reasons.PROBE_FAILED, f"isolation does not hold: {verdict.message}"
-            )
-    return Finding(
-        types.UNKNOWN, reasons.NOT_PROVEN, f"the isolation check proved nothing: {verdict.message}"
+    return isolated(
+        recorded,
+        schedule=profile.spec.probe.schedule,
+        policy_digest=plan.probe.policy_digest if plan.probe is not None else None,
+        differing=differing,
+        looked=outcomes.is_done("isolation"),
     )
