@@ -71,7 +71,7 @@ def write_example(source: Path, target: Path, access: StoreAccess, *, trainer: s
         text = _filled(file.name, file.read_text(), edits.get(file.name, {}))
         write_private(
             target / file.name,
-            (text if trainer else _RUN.sub("", text)),
+            text if trainer else _RUN.sub("", text),
         )
     return target
 
