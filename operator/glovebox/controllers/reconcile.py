@@ -9,7 +9,9 @@ starts from what is there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -91,11 +93,12 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     return Result(retry_seconds=min(retries, default=None), error=look.error or problem)
 
 
-def _held_by(in_use: InUse, users: frozenset[Key]) -> str:
+def _held_by(in_use: InUse, users: AbstractSet[Key]) -> str:
     """Return in words who keeps a resource from going, or an empty text."""
     if not in_use.users or not in_use.is_held:
         return ""
-    some = ", ".join(sorted(str(user) for user in users)[:3])
+    # Any three: thousands may use it, and each of them that goes is a reason to look.
+    some = ", ".join(sorted(str(user) for user in islice(users, 3)))
     return f"in use by {count_in_words(in_use.users)}" + (f", among them {some}" if some else "")
 
 

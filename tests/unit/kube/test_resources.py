@@ -189,3 +189,13 @@ def test_a_model_is_parsed_once_and_anew_when_the_object_changed() -> None:
     assert second.metadata["resourceVersion"] == "2"
     resources.gone(key)
     assert resources.parsed(key, Model) is None
+
+
+def test_asking_who_uses_a_resource_copies_nothing_however_many_there_are() -> None:
+    resources = Resources()
+    profile = Key("IsolationProfile", "", "standard")
+    assert resources.users_of(profile) == frozenset()
+    resources.seen(experiment())
+    users = resources.users_of(profile)
+    assert users == {EXPERIMENT}
+    assert resources.users_of(profile) is users
