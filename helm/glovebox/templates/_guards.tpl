@@ -128,7 +128,7 @@ volumes of their own nobody mounts writable, not even the fetcher. `variables.po
 {{- end }}
 
 {{/*
-CEL that tells whether the container `c` of `variables.pod` is a fetcher: nothing in it may make
+CEL that says whether the container `c` of `variables.pod` is a fetcher: nothing in it may make
 another program of it (a command, a folder to start in, a hook, a probe, something mounted over the
 program, its plan or its credentials), and nobody may look into it while it runs. Each folder is
 where desired/pods.py and desired/run_environment.py have it.
@@ -151,7 +151,7 @@ variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
 {{- end }}
 
 {{/*
-CEL that tells whether the container `c` is the probe of the isolation, given that its pod or Job is
+CEL that says whether the container `c` is the probe of the isolation, given that its pod or Job is
 (`variables.isProbes`): the command and the plan are the operator's, and so is everything else that
 says what it does.
 */}}

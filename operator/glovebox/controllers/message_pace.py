@@ -2,7 +2,7 @@
 
 The first new message waits for five seconds, in which most are over: a Job without a pod, a pod
 that is being prepared. Where messages go on changing, each next write waits twice as long as the
-one before. What waits is computed anew by the look that writes it, so the newest words are written.
+one before. What waits is computed again by the look that writes it, so the newest are written.
 """
 
 from __future__ import annotations

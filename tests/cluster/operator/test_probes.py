@@ -218,7 +218,7 @@ def test_a_run_may_have_to_wait_for_the_proof(team: Team, platform: Team) -> Non
     )
     team.expect("Experiment", "bad", "Isolated", "False")
     no_job(team, bad)
-    assert not team.api.find(runs.format(bad)), "no user code between walls that do not hold"
+    assert not team.api.find(runs.format(bad)), "no user code where isolation does not hold"
     assert team.condition("Experiment", "bad", "Succeeded")["reason"] == "RunPending"
 
 

@@ -63,7 +63,7 @@ def pod_of(numbered: Numbered, name: str, job: str) -> dict[str, Any]:
 def change_what_it_waits_for(
     numbered: Numbered, pod: dict[str, Any], container: str, times: int
 ) -> None:
-    """Let a kubelet pull in vain: its words change each time, and each wakes the Experiment."""
+    """Let a kubelet fail to pull: its words change each time, and each wakes the Experiment."""
     metadata = pod["metadata"]
     path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
     looks = numbered.operator.metric("glovebox_reconcile_total", controller="experiment")

@@ -109,7 +109,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
     ("change", "matters"),
     [
         pytest.param({"annotations": {"a": "b"}}, False, id="an annotation"),
-        pytest.param({"status": {"verifiedTime": "later", "digest": "d"}}, False, id="proven anew"),
+        pytest.param({"status": {"verifiedTime": "later", "digest": "d"}}, False, id="again"),
         pytest.param({"status": {"digest": "d", "progress": {"n": 2}}}, False, id="progress"),
         pytest.param({"status": {"digest": "e"}}, True, id="another digest"),
         pytest.param({"generation": 2}, True, id="another spec"),
