@@ -84,7 +84,7 @@ def local(*arguments: str) -> subprocess.CompletedProcess[str]:
         [str(PROGRAM), "local", *arguments],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=140,
         check=False,
     )
 
@@ -119,7 +119,7 @@ def test_a_server_that_is_not_there_is_said(own: Path, api: Api, namespace: str)
         who_is(own)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_the_command_takes_a_cluster_by_a_plugin_and_keeps_nothing_of_one_that_fails(
     own: Path, api: Api, namespace: str, environment: StateDir
 ) -> None:

@@ -1,7 +1,9 @@
 """What an Experiment costs the API server from its declaration to its seal: every write is listed.
 
 A proxy before the real API server sees each request of the operator. A write to the Experiment
-itself wakes everybody who watches it; how many there are is a promise, so the list is exact.
+itself wakes everybody who watches it; how many there are is a promise, so the list is exact. What
+differs in words alone is none of them, and may be written once in five seconds at most, however
+often the words change; on a machine with little else to do there is no such write at all.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ import json
 import time
 import uuid
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from glovebox.controllers.message_pace import FIRST_SECONDS
 from glovebox.data.probing import Entry, Expected, Outcome, Verdict
+from glovebox.status.words import differ_in_words_alone
 from support.kubelet import end_pod
 from support.numbered_operator import Numbered
 from support.numbering_proxy import Sent
@@ -101,33 +106,63 @@ def run_to_the_seal(numbered: Numbered, name: str) -> None:
 def told(sent: Sent) -> str:
     """Return what a write to the Experiment recorded: the reasons of its conditions."""
     body = json.loads(sent.write.body)
-    if not sent.write.path.endswith("/status"):
+    if not is_status(sent):
         return f"{sent.write.method} {' '.join(body['metadata'].keys() - {'resourceVersion'})}"
     found = {entry["type"]: entry["reason"] for entry in body["status"]["conditions"]}
     return " ".join(found[name] for name in SHOWN)
 
 
-def writes_of(numbered: Numbered, name: str) -> tuple[list[str], Counter[tuple[str, str]]]:
-    """Return the writes to an Experiment, and those to all else on its behalf."""
-    own, children = [], Counter[tuple[str, str]]()
+def is_status(sent: Sent) -> bool:
+    return sent.write.path.endswith("/status")
+
+
+def is_of(sent: Sent, plural: str) -> bool:
+    return plural in sent.write.path.split("/")
+
+
+def status_in(sent: Sent) -> dict[str, Any]:
+    return dict(json.loads(sent.write.body)["status"])
+
+
+def writes_to_itself(numbered: Numbered, name: str, seconds: float) -> list[str]:
+    """Return the writes to an Experiment but those of words alone, of which there are few.
+
+    Args:
+        numbered: The operator.
+        name: Of the Experiment.
+        seconds: How long it has been there.
+    """
+    own = [sent for sent in numbered.api.sent[name] if is_of(sent, "experiments")]
+    statuses = [sent for sent in own if is_status(sent)]
+    words = [
+        after.write.number
+        for before, after in pairwise(statuses)
+        if differ_in_words_alone(status_in(before), status_in(after))
+    ]
+    assert len(words) <= seconds // FIRST_SECONDS
+    return [told(sent) for sent in own if sent.write.number not in words]
+
+
+def writes_to_the_rest(numbered: Numbered, name: str) -> Counter[tuple[str, str]]:
+    """Return how often which kind of object was written on behalf of an Experiment."""
+    found = Counter[tuple[str, str]]()
     for sent in numbered.api.sent[name]:
-        parts = sent.write.path.strip("/").split("/")
-        if "experiments" in parts:
-            own.append(told(sent))
+        if is_of(sent, "experiments"):
             continue
+        parts = sent.write.path.strip("/").split("/")
         at = parts.index("namespaces")
-        children[sent.write.method, parts[at + 2] if len(parts) > at + 2 else "namespaces"] += 1
-    return own, children
+        found[sent.write.method, parts[at + 2] if len(parts) > at + 2 else "namespaces"] += 1
+    return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_an_experiment_with_a_run_costs_eight_writes_to_itself(numbered: Numbered) -> None:
+    started = time.monotonic()
     name = declare(numbered, numbered.platform)
 
     run_to_the_seal(numbered, name)
 
-    own, children = writes_of(numbered, name)
-    assert own == [
+    assert writes_to_itself(numbered, name, time.monotonic() - started) == [
         "PATCH finalizers",
         "Provisioning NotLooked NotLooked NotLooked",  # bound: digest and namespace
         "Provisioned NotProven RunPending NotSealed",  # the latch: everything stands
@@ -137,18 +172,20 @@ def test_an_experiment_with_a_run_costs_eight_writes_to_itself(numbered: Numbere
         "Provisioned NotProven RunSucceeded Sealing",  # closed
         "Sealed NotProven RunSucceeded Sealed",
     ]
+    children = writes_to_the_rest(numbered, name)
     accounts = {key: children.pop(key, 0) for key in list(children) if key[1] == "serviceaccounts"}
     assert sum(accounts.values()) == ACCOUNTS
     assert children == CHILDREN
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_with_isolation_proven_before_the_run_it_is_nine(numbered: Numbered) -> None:
     profile = f"budget-{uuid.uuid4().hex[:6]}"
     probe = {"schedule": "Once", "requiredForRuns": True}
     numbered.team.declare("IsolationProfile", profile, profile_spec(probe=probe))
     numbered.team.expect("IsolationProfile", profile)
     assert PLATFORM_IMAGE, "the check has an image"
+    started = time.monotonic()
     name = declare(numbered, profile)
 
     pod = pod_of(numbered, name, "glovebox-probe")
@@ -159,8 +196,7 @@ def test_with_isolation_proven_before_the_run_it_is_nine(numbered: Numbered) -> 
     end_pod(numbered.cluster.api, pod, 0, container="probe", message=words)
     run_to_the_seal(numbered, name)
 
-    own, _ = writes_of(numbered, name)
-    assert own == [
+    assert writes_to_itself(numbered, name, time.monotonic() - started) == [
         "PATCH finalizers",
         "Provisioning NotLooked NotLooked NotLooked",
         "Provisioned NotProven RunPending NotSealed",
