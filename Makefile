@@ -8,6 +8,9 @@ UV := .ci/uv
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 # More arguments for the program behind a target: make demo ARGS=--keep, make test ARGS="-k quota"
 ARGS ?=
+# What `make test-slow` runs again for when it changed.
+SLOW_DEPENDS_ON := bench crds helm local operator tests docs/examples pyproject.toml uv.lock \
+  Dockerfile
 # How many processes share the tests, each with a cluster of its own; 0: this one alone.
 WORKERS ?= 2
 
@@ -15,7 +18,8 @@ say = @echo "==> $(1)"
 
 .PHONY: help
 help: ## Show these lines
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r target words; do printf '  make %-12s %s\n' "$$target" "$$words"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+	  while IFS=$$'\t' read -r target words; do printf '  make %-12s %s\n' "$$target" "$$words"; done
 
 .PHONY: environment
 environment: ## Bring the libraries into .venv, exactly as uv.lock names them
@@ -28,15 +32,18 @@ environment: ## Bring the libraries into .venv, exactly as uv.lock names them
 packages: environment ## As root on Debian and its kin: install what nodes need
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  $(BIN)/glovebox local packages || echo "==> What needs a node will be left out, and say so"; \
-	  else echo "==> Not root, or no apt-get: what needs a node is left out where this machine lacks it, and says so"; fi
+	  else echo "==> Not root, or no apt-get: what this machine lacks for a node is left out"; fi
 
 .PHONY: programs
 programs: packages ## Build Kubernetes, etcd and Helm into the user's cache, once
 	$(call say,glovebox local build: the programs of the local cluster)
 	@$(BIN)/glovebox local build
 
+# In containers a node needs nothing of this machine.
+NODE_NEEDS := $(if $(findstring kind,$(ARGS)),environment,packages)
+
 .PHONY: demo
-demo: $(if $(findstring kind,$(ARGS)),environment,packages) ## Show it all, on a real cluster with real data (ARGS=--keep leaves it running)
+demo: $(NODE_NEEDS) ## Show it all, on a real cluster with real data (ARGS=--keep leaves it running)
 	@$(BIN)/glovebox demo $(ARGS)
 
 .PHONY: down
@@ -61,21 +68,21 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python docs/img/draw.py --check
 
 .PHONY: test
-test: lint programs ## Lint, types, and all tests against a real API server, a real store and a real node
+test: lint programs ## Lint, types, all tests on a real API server, store and node
 	$(call say,pytest: everything but what takes minutes)
 	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
-	@$(if $(ARGS),,.ci/once slow bench crds helm local operator tests docs/examples pyproject.toml uv.lock Dockerfile --) $(BIN)/pytest -m slow $(ARGS)
+	@$(if $(ARGS),,.ci/once slow $(SLOW_DEPENDS_ON) --) $(BIN)/pytest -m slow $(ARGS)
 
 .PHONY: test-only
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: simulate
-simulate: environment ## The operator's real code under seeded faults, in virtual time (SEEDS=10000, or GLOVEBOX_SEED=7 for one story)
+simulate: environment ## The operator under seeded faults (SEEDS=..., GLOVEBOX_SEED=...)
 	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),10000)
 
 .PHONY: plant
@@ -87,7 +94,7 @@ mutate: programs ## Take every door (guards, CEL rules) away in turn and see whe
 	@cd tests && $(abspath $(BIN))/python -m mutation $(ARGS)
 
 .PHONY: bare-test
-bare-test: ## What CI runs, in a minimal root file system with empty caches (root; ARGS="make lint", KEEP_CACHES=1)
+bare-test: ## What CI runs, in a minimal root file system (root; ARGS="make lint", KEEP_CACHES=1)
 	@.ci/bare $(ARGS)
 
 .PHONY: bench

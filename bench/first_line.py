@@ -3,7 +3,7 @@
     python bench/first_line.py --rounds 10 --objects 20
 
 Starts a cluster with one node of its own; needs root. Beside each experiment a bare Job with the
-same image is measured, which has no walls, no inputs and no credentials: the difference is what
+same image is measured, which has no isolation, no inputs and no credentials: the difference is what
 Glovebox costs. Both clocks are the kernel's own, so that a pod's first line and this program's
 request can be compared. Ratios are what counts: the machine is shared.
 """

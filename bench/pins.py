@@ -139,7 +139,7 @@ def bare_reads(store: Store, prefix: str, count: int) -> None:
 
 
 def clock() -> tuple[float, float]:
-    """Return wall and processor time."""
+    """Return elapsed and processor time."""
     return time.perf_counter(), time.process_time()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from glovebox_local.api_server import who_is
 from glovebox_local.control_plane import ControlPlane
 from glovebox_local.errors import LocalError
 from glovebox_local.gateway import Gateway
@@ -191,12 +192,21 @@ class Current:
         """Nothing."""
 
     def up(self, progress: Progress) -> None:
-        """Copy the context's kubeconfig into the state directory, unless it was copied before."""
+        """Copy the context's kubeconfig into the state directory, unless it was copied before.
+
+        Raises:
+            LocalError: There is no such context, or its API server lets nobody in with it.
+        """
         if not self._state.kubeconfig.exists():
-            with progress.step("Taking the cluster from the kubeconfig"):
-                extract_context(
-                    self._state.kubeconfig, kubeconfig=self._kubeconfig, context=self._context
-                )
+            with progress.step("Taking the cluster from the kubeconfig") as step:
+                # Kept only when it is good: the next `up` reads the user's own file again.
+                tried = self._state.kubeconfig.with_suffix(".tried")
+                try:
+                    extract_context(tried, kubeconfig=self._kubeconfig, context=self._context)
+                    step.say(f"as {who_is(tried)}")
+                    tried.replace(self._state.kubeconfig)
+                finally:
+                    tried.unlink(missing_ok=True)
 
     def down(self) -> None:
         """The cluster is not ours."""

@@ -14,7 +14,7 @@ from glovebox_local.errors import LocalError
 from glovebox_local.paths import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from glovebox_local.certificates import KeyPair
 
@@ -63,6 +63,8 @@ def write_kubeconfig(
 def extract_context(target: Path, *, kubeconfig: str | None, context: str | None) -> Path:
     """Write one context of the user's own kubeconfig to a file of its own, with absolute paths.
 
+    The official client reads and merges the files.
+
     Args:
         target: Where to.
         kubeconfig: Files to read, as in `$KUBECONFIG`; that variable or `~/.kube/config` by
@@ -72,17 +74,29 @@ def extract_context(target: Path, *, kubeconfig: str | None, context: str | None
     Raises:
         LocalError: No such file, context, cluster or user.
     """
-    files = _kubeconfig_files(kubeconfig)
-    configs = [_absolute(yaml.safe_load(file.read_text()) or {}, file.parent) for file in files]
-    wanted = context or next(
-        (config["current-context"] for config in configs if config.get("current-context")), None
+    from kubernetes.config import ConfigException, kube_config  # noqa: PLC0415 - takes seconds
+
+    reader: Any = kube_config  # it bears no types
+
+    listed = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    try:
+        merged = reader.KubeConfigMerger(listed).config
+    except (ConfigException, OSError, yaml.YAMLError) as error:
+        raise _error(f"{listed} cannot be read: {error}") from None
+    if merged is None:
+        raise _error(f"there is no kubeconfig at {listed}: name one with --kubeconfig")
+    wanted = context or merged.value.get("current-context")
+    if not wanted:
+        raise _error(f"no current context in {listed}: name one with --context")
+    chosen, _ = _find(merged, "contexts", wanted, listed)
+    cluster, cluster_file = _find(merged, "clusters", chosen["context"]["cluster"], listed)
+    user, user_file = _find(merged, "users", chosen["context"]["user"], listed)
+    document = _config(
+        str(wanted),
+        cluster=_absolute(cluster["cluster"], cluster_file),
+        user=_absolute(user["user"], user_file),
+        namespace=chosen["context"].get("namespace"),
     )
-    if wanted is None:
-        raise _error(f"no current context in {_list(files)}: name one with --context")
-    chosen = _find(configs, "contexts", wanted, files)["context"]
-    cluster = _find(configs, "clusters", chosen["cluster"], files)["cluster"]
-    user = _find(configs, "users", chosen["user"], files)["user"]
-    document = _config(str(wanted), cluster=cluster, user=user, namespace=chosen.get("namespace"))
     write_private(target, yaml.safe_dump(document, sort_keys=False))
     return target
 
@@ -101,50 +115,31 @@ def _config(
     }
 
 
-def _kubeconfig_files(kubeconfig: str | None) -> list[Path]:
-    listed = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    files = [
-        file
-        for part in listed.split(os.pathsep)
-        if part and (file := Path(part).expanduser().absolute()).exists()
-    ]
-    if not files:
-        raise _error(f"there is no kubeconfig at {listed}: name one with --kubeconfig")
-    return files
+def _find(merged: Any, section: str, name: str, listed: str) -> tuple[dict[str, Any], Path]:
+    """Return an entry, and the folder of the file that it stands in."""
+    entries = merged.value.get(section) or ()
+    for entry in entries:
+        if entry.value.get("name") == name:
+            return dict(entry.value), Path(entry.path).absolute().parent
+    known = ", ".join(sorted(entry.value["name"] for entry in entries)) or "none"
+    raise _error(f"no {name!r} among the {section} of {listed}, which are {known}")
 
 
-def _absolute(config: Any, folder: Path) -> Any:
-    if isinstance(config, dict):
-        return {
-            key: (
-                str(folder / value)
-                if key in _FILE_KEYS and isinstance(value, str)
-                else _absolute(value, folder)
-            )
-            for key, value in config.items()
-        }
-    return [_absolute(item, folder) for item in config] if isinstance(config, list) else config
-
-
-def _find(
-    configs: Sequence[Mapping[str, Any]], section: str, name: str, files: Sequence[Path]
-) -> dict[str, Any]:
-    for config in configs:
-        for entry in config.get(section) or ():
-            if entry.get("name") == name:
-                return dict(entry)
-    known = sorted(entry["name"] for config in configs for entry in config.get(section) or ())
-    raise _error(
-        f"no {name!r} among the {section} of {_list(files)}, which are {', '.join(known) or 'none'}"
-    )
+def _absolute(entry: Mapping[str, Any] | None, folder: Path) -> dict[str, Any]:
+    """Return an entry that means the same in a file elsewhere."""
+    found: dict[str, Any] = {
+        key: str(folder / value) if key in _FILE_KEYS else value
+        for key, value in (entry or {}).items()
+    }
+    plugin = found.get("exec")
+    # A command with a folder in it is relative to the file; a bare name is looked for on PATH.
+    if plugin and os.sep in str(plugin.get("command", "")):
+        found["exec"] = {**plugin, "command": os.path.normpath(folder / plugin["command"])}
+    return found
 
 
 def _error(why: str) -> LocalError:
     return LocalError("Reading the kubeconfig", why)
-
-
-def _list(files: Sequence[Path]) -> str:
-    return ", ".join(str(file) for file in files)
 
 
 def _b64(raw: bytes) -> str:

@@ -6,9 +6,11 @@ From built programs and images to Ready, and what is left of them to nothing.
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from typing import TYPE_CHECKING
 
+import yaml
+
+from glovebox_local.api_server import apply
 from glovebox_local.cgroups import (
     cgroup_prefix,
     forget_owner,
@@ -19,10 +21,8 @@ from glovebox_local.cgroups import (
     thaw_cgroups,
 )
 from glovebox_local.cluster_services import render_services
-from glovebox_local.errors import LocalError
 from glovebox_local.images import REGISTRY, Image, write_image
 from glovebox_local.node import Node
-from glovebox_local.paths import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from glovebox_local.part import Part
     from glovebox_local.paths import StateDir
     from glovebox_local.progress import Progress, Step
-
-_KUBECTL_TIMEOUT = 60
 
 
 def tag_of(state: StateDir) -> str:
@@ -132,36 +130,18 @@ class Nodes:
         ]
 
     def _apply(self, dns_image: Image) -> None:
-        manifests = self._state.config / "nodes.yaml"
-        write_private(manifests, render_services(len(self.nodes), dns_image.reference))
-        definitions = self._programs["cilium-agent"] / "crds"
-        command = [
-            str(self._programs["kubernetes"] / "kubectl"),
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--validate=false",
+        crds = self._programs["cilium-agent"] / "crds"
+        definitions = [
+            yaml.safe_load(file.read_text(encoding="utf-8"))
+            for folder in ("v2", "v2alpha1")
+            for file in sorted((crds / folder).glob("*.yaml"))
         ]
-        command += [
-            f"--kubeconfig={self._state.kubeconfig}",
-            "--cache-dir",
-            str(self._state.root / "kubectl-cache"),
-        ]
-        command += [
-            "-f",
-            str(definitions / "v2"),
-            "-f",
-            str(definitions / "v2alpha1"),
-            "-f",
-            str(manifests),
-        ]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_KUBECTL_TIMEOUT, check=False
+        services = list(yaml.safe_load_all(render_services(len(self.nodes), dns_image.reference)))
+        apply(
+            self._state.kubeconfig,
+            [*definitions, *services],
+            step="Telling the cluster of its nodes",
         )
-        if done.returncode != 0:
-            raise LocalError(
-                "Telling the cluster of its nodes", f"kubectl says:\n{done.stderr.strip()[-2000:]}"
-            )
 
 
 def thaw_leftovers(state: StateDir) -> None:

@@ -115,7 +115,7 @@ class Part:
         if taken:
             why = (
                 f"port {taken[0]} of {LOOPBACK} has been taken by another program: end that one, or"
-                " `glovebox local down` and start anew"
+                " `glovebox local down` and start again"
             )
             raise LocalError(f"Starting {self.name}", why)
         self._started = time.monotonic()

@@ -56,7 +56,7 @@ def _raise(task: asyncio.Task[None]) -> None:
     """Raise what ended a task; a lost lease is a way to stop and no bug.
 
     Raises:
-        SystemExit: Another replica leads now. This process begins anew, as a follower.
+        SystemExit: Another replica leads now. This process starts again, as a follower.
     """
     try:
         task.result()

@@ -63,7 +63,7 @@ class NotReady(GloveboxError):  # noqa: N818 - as InvalidInput
 
 
 class Conflict(GloveboxError):  # noqa: N818 - as InvalidInput
-    """Somebody else wrote first; read again and decide anew."""
+    """Somebody else wrote first; read again and decide again."""
 
 
 class NotFound(Conflict):

@@ -58,7 +58,7 @@ class Settings(BaseModel):
         default=300.0,
         ge=0,
         description=(
-            "How long an error that may pass by itself changes no condition of what stands."
+            "How long an error that may pass by itself changes no condition of what exists."
         ),
     )
     relist_seconds: float = Field(

@@ -141,6 +141,6 @@ def test_a_file_changed_behind_the_cache_stops_the_run_before_user_code(
     node_cluster.api.delete(
         path_of("batch/v1", "jobs", namespace=OWN, name=cache) + "?propagationPolicy=Background"
     )
-    mended = run.ended("mended", "sha256sum /inputs/train/rows.csv", inputs=run.inputs)
-    assert mended["status"]["run"]["outcome"] == "Succeeded", mended["status"]["run"]
-    assert run.said(mended).split()[0] == hashlib.sha256(ROWS).hexdigest()
+    repaired = run.ended("repaired", "sha256sum /inputs/train/rows.csv", inputs=run.inputs)
+    assert repaired["status"]["run"]["outcome"] == "Succeeded", repaired["status"]["run"]
+    assert run.said(repaired).split()[0] == hashlib.sha256(ROWS).hexdigest()

@@ -1,4 +1,4 @@
-"""Real packets against the walls.
+"""Real packets against the network policies.
 
 The whole table of what reaches what, and again after everything that could open one.
 """
@@ -159,7 +159,7 @@ def test_no_pod_is_born_outside_the_walls(scene: Scene) -> None:
     command = asking_command(json.dumps({"places": places, "seconds": 1.0, "until": 3}))
     scene.declare(scene.red, "running", run={"image": "trainer", "command": command})
     scene.declare(scene.red, "first", run=None)
-    # The same questions in the same moment of a life without walls.
+    # The same questions in the same moment of a life without policies.
     scene.api.create(
         path_of("v1", "pods", namespace=PLAIN), scene.pod("first", command, runner=False)
     )

@@ -64,7 +64,7 @@ def test_walls_that_do_not_hold_are_named(
         policies = path_of(POLICIES, "networkpolicies", namespace=namespace)
         for policy in rogue.list(policies):
             rogue.delete(f"{policies}/{policy['metadata']['name']}")
-        # The first pod may have been quicker than we: the Job is made anew as the operator had
+        # The first pod may have been quicker than we: the Job is created again as the operator had
         # declared it, and by nobody else but it.
         job = rogue.get(f"{jobs}/glovebox-probe")
         rogue.delete(f"{jobs}/glovebox-probe")

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 ROWS = b"month,delay\n" + b"".join(b"%d,%d\n" % (month, month * 7 % 5) for month in range(1, 13))
 OTHER = ROWS[::-1]
 # Every way to write that a shell has. Where the file mode does not already refuse, the file system
-# has to; both walls stand.
+# has to; both mounts refuse it.
 ATTEMPTS = """
-refused() { wall="$1"; shift; "$@" 2>/tmp/why && exit 21; \
-grep -q "$wall" /tmp/why || { cat /tmp/why; exit 22; }; }
+refused() { why="$1"; shift; "$@" 2>/tmp/why && exit 21; \
+grep -q "$why" /tmp/why || { cat /tmp/why; exit 22; }; }
 refused 'Read-only file system' touch /inputs/new
 refused 'Read-only file system' mkdir /inputs/train/folder
 refused 'Read-only file system' rm -f /inputs/train/rows.csv

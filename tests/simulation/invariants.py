@@ -7,6 +7,7 @@ the server; those that begin with `in_the_end_` once faults have stopped and eve
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.message_pace import FIRST_SECONDS
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     DATASET_PIN,
@@ -30,6 +32,7 @@ from glovebox.kube.kinds import (
     SERVICE_ACCOUNT,
     Kind,
 )
+from glovebox.status.words import differ_in_words_alone
 from simulation.api_server import Asked, Change
 from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
@@ -41,7 +44,7 @@ Json = dict[str, Any]
 _LAG_SECONDS: Final = 10.0
 # The same after a gap in a watch that nobody can notice: until the next list of everything.
 _RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
-_MOST_STATUS_WRITES: Final = 16
+_MOST_STATUS_WRITES: Final = 9
 _ON_ITS_WAY: Final = 0.1
 # What changes on a timer, by kind.
 _TIMES: Final = {
@@ -97,6 +100,7 @@ class Promises:
         self.runs: Counter[str] = Counter()
         self.seals: Counter[str] = Counter()
         self.status_writes: Counter[str] = Counter()
+        self._status_written: dict[str, float] = {}
         self.writes: list[tuple[float, Change]] = []
         self._leader = ("", 0.0)
         self._foreign: dict[str, str] = {}
@@ -138,13 +142,25 @@ class Promises:
         after = change.new.get("status") or {}
         if before == after:
             return
-        self.status_writes[change.last["metadata"]["uid"]] += 1
+        uid = change.last["metadata"]["uid"]
+        self.status_writes[uid] += 1
+        since = now - self._status_written.get(uid, -math.inf)
+        self._status_written[uid] = now
+        self.never_written_for_words_at_once(uid, before, after, since)
         self.never_true_of_what_is_not_so(change.new, now)
         self.never_provisioned_before_it_is(before, change.new)
         self.never_not_ready_by_a_hiccup(change)
         self.never_reconciling_and_stalled(change.new)
 
     # -- at every change
+
+    def never_written_for_words_at_once(
+        self, uid: str, before: Json, after: Json, since: float
+    ) -> None:
+        """A status that differs in words alone waits, so that no look costs a write."""
+        # The earlier one may have been late on its way.
+        if differ_in_words_alone(before, after) and since < FIRST_SECONDS / 2:
+            self._break("6b new words wait", f"{since:.1f} s after the status before, of {uid}")
 
     def never_access_before_isolation(self, change: Change) -> None:
         """Nobody gets in before every isolation object has stood, once, in that very namespace."""

@@ -102,7 +102,7 @@ class People:
         }
 
     def act_on(self, kind: Kind) -> str:
-        """Do one thing to a kind that can be mended, if there is one; return its name."""
+        """Do one thing to a kind that can be repaired, if there is one; return its name."""
         names_of = _OF_KIND.get(kind.kind, ())
         if not names_of:
             return ""
@@ -267,7 +267,7 @@ MENDABLE: Final = frozenset(
         "breaks the glass of the pin",
     }
 )
-# What can be done to a kind while nobody sees it, and mended afterwards.
+# What can be done to a kind while nobody sees it, and repaired afterwards.
 _OF_KIND: Final = {
     NETWORK_POLICY.kind: ("edits a policy", "deletes a policy"),
     RESOURCE_QUOTA.kind: ("raises the quota",),

@@ -73,7 +73,7 @@ class Scenario:
     # How many writes of a seal go wrong, and of which of its documents.
     seal_faults: int = 0
     seal_part: str = ""
-    # Something stands and is mended while nothing answers for a moment.
+    # Something exists and is repaired while nothing answers for a moment.
     is_hiccup: bool = False
     # A policy engine puts a policy of its own into each new namespace.
     has_generator: bool = False
@@ -291,7 +291,7 @@ class Schedule:
         self._done: Counter[str] = Counter()
         plan = scenario.plan
         if not plan.has_gaps:
-            # As in life: so that nothing but the watch itself mends what it missed.
+            # As in life: so that nothing but the watch itself repairs what it missed.
             world.relist_seconds = 3_600.0
         self._profile: Json = {
             "probe": {"schedule": "Once", "requiredForRuns": scenario.probe_required},

@@ -1,6 +1,6 @@
 """A real HTTP proxy before the real store that tells one lie at a time.
 
-It signs every request anew as the store's administrator (or as whoever asked, when the lie needs
+It signs every request again as the store's administrator (or as whoever asked, when the lie needs
 that), so that a lie may drop a header, answer by itself, or let the store do what it refused.
 """
 

@@ -1,9 +1,12 @@
 {{/*
-Shared parts of the ValidatingAdmissionPolicies. All of them fail closed, and each binding denies and leaves an audit annotation.
-CEL lists are written as JSON lists.
+Shared parts of the ValidatingAdmissionPolicies. All of them fail closed, and each binding denies
+and leaves an audit annotation. CEL lists are written as JSON lists.
 */}}
 
-{{/* Where the guards hold: namespaces that carry an experiment's UID. Only the operator can put the label there. */}}
+{{/*
+Where the guards hold: namespaces that carry an experiment's UID. Only the operator can put the
+label there.
+*/}}
 {{- define "glovebox.guard.experimentNamespaces" -}}
 namespaceSelector:
   matchExpressions:
@@ -17,7 +20,8 @@ namespaceSelector:
 {{- end }}
 
 {{/*
-Labels of a guard, and whether it outlives the release: what is sealed stays sealed when the operator is taken away.
+Labels of a guard, and whether it outlives the release: what is sealed stays sealed when the
+operator is taken away.
 */}}
 {{- define "glovebox.guard.metadata" -}}
 labels:
@@ -65,13 +69,16 @@ has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {{ .Value
     !({{ include "glovebox.guard.isBreakGlass" . }})
 {{- end }}
 
-{{/* Every container of a pod's spec, of all three kinds. The argument is the CEL path of the spec. */}}
+{{/*
+Every container of a pod's spec, of all three kinds. The argument is the CEL path of the spec.
+*/}}
 {{- define "glovebox.guard.containers" -}}
 {{ . }}.containers + {{ . }}.?initContainers.orValue([])
 {{- end }}
 
 {{/*
-An image is accepted when the experiment's snapshot lists it. `variables.containers` are the containers to look at.
+An image is accepted when the experiment's snapshot lists it. `variables.containers` are the
+containers to look at.
 */}}
 {{- define "glovebox.guard.imageRules" -}}
 - name: frozen
@@ -85,9 +92,10 @@ An image is accepted when the experiment's snapshot lists it. `variables.contain
 {{- end }}
 
 {{/*
-Only the fetcher (the platform's image, as an init container, with its own command) writes a volume of inputs or mounts their credentials;
-everybody else mounts the inputs read-only. Datasets that are volumes of their own nobody mounts writable, not even the fetcher.
-`variables.pod` is the spec, `variables.containers` are all containers, `variables.others` all but the fetchers.
+Only the fetcher (the platform's image, as an init container, with its own command) writes a volume
+of inputs or mounts their credentials; everybody else mounts the inputs read-only. Datasets that are
+volumes of their own nobody mounts writable, not even the fetcher. `variables.pod` is the spec,
+`variables.containers` are all containers, `variables.others` all but the fetchers.
 */}}
 {{- define "glovebox.guard.inputVariables" -}}
 - name: credentialVolumes
@@ -120,9 +128,10 @@ everybody else mounts the inputs read-only. Datasets that are volumes of their o
 {{- end }}
 
 {{/*
-CEL that tells whether the container `c` of `variables.pod` is a fetcher: nothing in it may make another program of it (a command, a folder to start
-in, a hook, a probe, something mounted over the program, its plan or its credentials), and nobody may look into it while it runs.
-Each folder is where desired/pods.py and desired/run_environment.py have it.
+CEL that says whether the container `c` of `variables.pod` is a fetcher: nothing in it may make
+another program of it (a command, a folder to start in, a hook, a probe, something mounted over the
+program, its plan or its credentials), and nobody may look into it while it runs. Each folder is
+where desired/pods.py and desired/run_environment.py have it.
 */}}
 {{- define "glovebox.guard.isFetcher" -}}
 variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
@@ -142,8 +151,9 @@ variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
 {{- end }}
 
 {{/*
-CEL that tells whether the container `c` is the probe of the isolation, given that its pod or Job is (`variables.isProbes`): the command and
-the plan are the operator's, and so is everything else that says what it does.
+CEL that says whether the container `c` is the probe of the isolation, given that its pod or Job is
+(`variables.isProbes`): the command and the plan are the operator's, and so is everything else that
+says what it does.
 */}}
 {{- define "glovebox.guard.isProbe" -}}
 variables.isProbes && c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.probe'] && c.?args.orValue([]) == []
@@ -151,9 +161,10 @@ variables.isProbes && c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.
 {{- end }}
 
 {{/*
-The platform's image runs as the fetcher and as the probe, and as nothing else, unless the team pinned it as its own. The frozen list holds it
-in both cases; what the team pinned is the object `images` of the snapshot. There is one such object: in a string a quote is escaped, and
-parameters hold strings.
+The platform's image runs as the fetcher and as the probe, and as nothing else, unless the team
+pinned it as its own. The frozen list holds it in both cases; what the team pinned is the object
+`images` of the snapshot. There is one such object: in a string a quote is escaped, and parameters
+hold strings.
 */}}
 {{- define "glovebox.guard.platformImageVariables" -}}
 - name: pinned

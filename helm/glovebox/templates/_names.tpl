@@ -1,6 +1,7 @@
 {{/*
-Names are fixed, not built from the release: guards and the tenants' role exist once per cluster, so a second release would
-fight the first. Helm refuses it because the cluster-wide objects belong to the first release.
+Names are fixed, not built from the release: guards and the tenants' role exist once per cluster, so
+a second release would fight the first. Helm refuses it because the cluster-wide objects belong to
+the first release.
 */}}
 {{- define "glovebox.labels" -}}
 app.kubernetes.io/name: glovebox

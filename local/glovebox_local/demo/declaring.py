@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from glovebox_local.progress import Step
 
 EXAMPLE = Path("docs/examples/flights")
+# The run of the example, with the comment above it.
+_RUN = re.compile(r"^  # Started once.*\n(?:  # .*\n)*  run:\n(?:    .*\n)+", re.MULTILINE)
 _WAIT_SECONDS = 120
 
 
@@ -69,11 +71,7 @@ def write_example(source: Path, target: Path, access: StoreAccess, *, trainer: s
         text = _filled(file.name, file.read_text(), edits.get(file.name, {}))
         write_private(
             target / file.name,
-            (
-                text
-                if trainer
-                else re.sub(r"^ +# Started once.*\n +run: .*\n", "", text, flags=re.MULTILINE)
-            ),
+            text if trainer else _RUN.sub("", text),
         )
     return target
 

@@ -1,4 +1,4 @@
-"""Fifth chapter: somebody tears down a wall.
+"""Fifth chapter: somebody deletes a network policy.
 
 First the API server refuses; behind the broken glass the operator repairs.
 
@@ -33,7 +33,7 @@ _RECORD_TIMEOUT = 15.0
 
 
 def refuse_deletion(stage: Stage, step: Step) -> RenderableType:
-    """Try to delete the wall as cluster admin, in vain.
+    """Try to delete the policy as cluster admin, which is refused.
 
     Raises:
         LocalError: The API server let it happen.
@@ -50,7 +50,7 @@ def refuse_deletion(stage: Stage, step: Step) -> RenderableType:
 
 
 def break_and_repair(stage: Stage, step: Step) -> RenderableType:
-    """Delete the wall as somebody who may break the glass, and measure how long it is gone.
+    """Delete the policy as somebody who may break the glass, and measure how long it is gone.
 
     Raises:
         LocalError: It could not be deleted, or did not come back.
@@ -92,7 +92,7 @@ def _recorded(stage: Stage, clock: Callable[[], float], sleep: Callable[[float],
         if clock() > deadline:
             raise LocalError(
                 "Repairing the NetworkPolicy",
-                f"the Experiment's status does not tell of it: {drift}",
+                f"the Experiment's status does not report it: {drift}",
                 stage.operator.log,
             )
         sleep(0.1)

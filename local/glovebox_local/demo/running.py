@@ -31,7 +31,7 @@ _VERIFY_SECONDS = 60
 
 
 def wait_for_proof(stage: Stage, step: Step) -> None:
-    """Wait until the walls were tried from inside and held.
+    """Wait until isolation was checked from inside and proven.
 
     The run waits for that too, as the example's profile requires.
 

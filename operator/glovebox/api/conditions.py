@@ -169,6 +169,7 @@ TYPE_MEANINGS: Final = {
     ),
 }
 
+Answer = Literal["True", "False", "Unknown"]
 TRUE: Final = "True"
 FALSE: Final = "False"
 UNKNOWN: Final = "Unknown"
@@ -188,7 +189,7 @@ class Condition(BaseModel):
     )
 
     type: str = Field(max_length=316, description="Type of the condition, one CamelCase word.")
-    status: Literal["True", "False", "Unknown"] = Field(
+    status: Answer = Field(
         description=("`True`, `False`, or `Unknown` when the operator could not observe it.")
     )
     observed_generation: int | None = Field(

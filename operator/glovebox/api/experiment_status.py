@@ -117,7 +117,7 @@ class RunStatus(TolerantModel):
         default=0,
         ge=0,
         json_schema_extra={"format": "int32"},
-        description="How many pods were tried.",
+        description="How many pods were started for it.",
     )
 
 
@@ -143,7 +143,7 @@ class IsolationStatus(TolerantModel):
         default=0,
         ge=0,
         json_schema_extra={"format": "int32"},
-        description="How many things were tried.",
+        description="How many attempts were made.",
     )
     verified_time: Time = Field(description="When the verdict was recorded.")
     policy_digest: str = Field(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -28,15 +29,14 @@ from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.builder import StatusBuilder, format_time
 from glovebox.status.dataset_pin import (
     GRACE_FAILURES,
     PinFacts,
-    compute_conditions,
+    compute_refused_status,
+    compute_status,
     finding_counts,
 )
-from glovebox.status.outcome import of_error
-from glovebox.status.summary import summarise
+from glovebox.status.text import format_time
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
@@ -52,7 +52,6 @@ from glovebox.store.pins import (
 from glovebox.tasks.pin import HASH, VERIFY, PinRequest, VerifyRequest, pin_dataset, verify_dataset
 
 KIND: Final = DATASET_PIN.kind
-CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
 WORK_CLASS: Final = "data"
 # A store that is not ready wakes its pins when it is; this is for the grace time alone.
 _LOOK_AGAIN_SECONDS: Final = 60.0
@@ -66,15 +65,12 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if metadata.get("deletionTimestamp") and not held:
         ports.tasks.forget(metadata["uid"])
         return Look(obj, None)
-    generation = metadata.get("generation", 0)
-    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, ports.now())
     try:
         pin = DatasetPin.model_validate(obj)
         source = source_of(pin.spec.source)
     except (ValidationError, InvalidInput) as error:
         invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
-        summarise(builder, of_error(invalid), (), ("", ""))
-        return Look(obj, builder.render())
+        return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     wait = _seconds_until_due(ports, pin)
     if wait > 0:
         return Look(obj, None, retry_seconds=wait)
@@ -82,17 +78,33 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         store = _store(ports, pin)
         connection = await open_store(ports, store)
     except GloveboxError as error:
-        retry: float | None = _blocked(ports, pin, builder, error)
+        found = _blocked(ports, pin, error)
     else:
         if pin.status.manifest is None:
-            retry = _build(ports, pin, builder, _request(ports, pin, source, store, connection))
+            found = _build(ports, pin, _request(ports, pin, source, store, connection))
         else:
             manifest = ManifestLocation(**pin.status.manifest.model_dump())
             request = VerifyRequest(
                 connection, source, manifest, pin.status.objects, pin.status.bytes
             )
-            retry = _check(ports, pin, builder, request)
-    return Look(obj, builder.render(), retry_seconds=retry)
+            found = _check(ports, pin, request)
+    status = compute_status(obj, found.facts, found.fields)
+    return Look(obj, status, retry_seconds=found.retry_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one look at the work on a pin found.
+
+    Attributes:
+        facts: What the conditions are computed from.
+        fields: What the status records beside them; None takes a field away.
+        retry_seconds: When to look again; None when the task wakes us.
+    """
+
+    facts: PinFacts
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    retry_seconds: float | None = None
 
 
 def _request(
@@ -110,10 +122,8 @@ def _request(
     )
 
 
-def _build(
-    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: PinRequest
-) -> float | None:
-    """Have the pin hashed; return the seconds until a requeue, None when the task wakes us."""
+def _build(ports: Ports, pin: DatasetPin, request: PinRequest) -> _Found:
+    """Have the pin hashed."""
 
     async def start(context: TaskContext) -> BuiltPin:
         async with ports.metrics.on_store("build_pin"):
@@ -125,27 +135,26 @@ def _build(
     )
     built = state.result
     if built is None:
-        _mark(builder, _facts(ports, pin, state))
-        builder.set(progress=_progress(ports, state))
-        return None
+        return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
     moment = format_time(ports.now())
     ports.metrics.digest_checks.labels(KIND, "match").inc()
     ports.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
-    builder.set(
-        **_recorded(built), verifiedTime=moment, listedTime=moment, findings=None, progress=None
-    )
     roots = built.roots
-    _mark(
-        builder,
+    return _Found(
         PinFacts(ports.now(), pinned=True, objects=roots.objects, bytes=roots.bytes, built=True),
+        {
+            **_recorded(built),
+            "verifiedTime": moment,
+            "listedTime": moment,
+            "findings": None,
+            "progress": None,
+        },
+        float(pin.spec.verification.list_interval_seconds),
     )
-    return float(pin.spec.verification.list_interval_seconds)
 
 
-def _check(
-    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: VerifyRequest
-) -> float | None:
-    """Have the pin compared with the store; return as `_build`."""
+def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest) -> _Found:
+    """Have the pin compared with the store."""
     ports.tasks.drop(_key(pin, HASH))  # recorded
 
     async def start(context: TaskContext) -> Findings:
@@ -159,24 +168,23 @@ def _check(
     )
     findings = state.result
     if findings is None:
-        _mark(builder, _facts(ports, pin, state))
-        builder.set(progress=_progress(ports, state))
-        return None
+        return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
     # Recorded now, or looked for again: a listing is cheap.
     ports.tasks.drop(key)
     ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
-    builder.set(
-        listedTime=format_time(ports.now()), findings=finding_counts(findings), progress=None
-    )
-    _mark(
-        builder,
+    return _Found(
         PinFacts(ports.now(), pinned=True, objects=pin.status.objects or 0, findings=findings),
+        {
+            "listedTime": format_time(ports.now()),
+            "findings": finding_counts(findings),
+            "progress": None,
+        },
+        float(pin.spec.verification.list_interval_seconds),
     )
-    return float(pin.spec.verification.list_interval_seconds)
 
 
-def _blocked(ports: Ports, pin: DatasetPin, builder: StatusBuilder, error: GloveboxError) -> float:
-    """Raise what keeps the work from beginning: no store, not ready, or without credentials."""
+def _blocked(ports: Ports, pin: DatasetPin, error: GloveboxError) -> _Found:
+    """Report what keeps the work from beginning: no store, not ready, or without credentials."""
     facts = PinFacts(
         ports.now(),
         pinned=pin.status.manifest is not None,
@@ -185,10 +193,9 @@ def _blocked(ports: Ports, pin: DatasetPin, builder: StatusBuilder, error: Glove
         failures=GRACE_FAILURES,
         failing_since=_due_time(pin),
     )
-    _mark(builder, facts)
     # Never raised: an API server that does not answer says nothing about the data either.
     waiting = isinstance(error, NotReady | InvalidInput)
-    return _LOOK_AGAIN_SECONDS if waiting else _TRY_AGAIN_SECONDS
+    return _Found(facts, retry_seconds=_LOOK_AGAIN_SECONDS if waiting else _TRY_AGAIN_SECONDS)
 
 
 def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
@@ -203,11 +210,6 @@ def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
         failures=state.failures,
         failing_since=state.failing_since,
     )
-
-
-def _mark(builder: StatusBuilder, facts: PinFacts) -> None:
-    for verdict in compute_conditions(facts):
-        builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
 
 
 def _progress(ports: Ports, state: TaskState[Any]) -> dict[str, Any] | None:

@@ -20,45 +20,45 @@ from glovebox.data.features import feature_set_digest, hashed_names
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
-from glovebox.status.builder import StatusBuilder, counted, format_time
-from glovebox.status.outcome import Outcome, Verdict, done, of_error
-from glovebox.status.summary import summarise
+from glovebox.status.feature_set_pin import (
+    FeatureFacts,
+    compute_status,
+    seconds_until_it_turns,
+)
+from glovebox.status.outcome import Outcome, done, of_error
 
 KIND: Final = FEATURE_SET_PIN.kind
-CONDITIONS: Final = (types.READY, types.VERIFIED)
-_READY: Final = (reasons.VERIFIED, "the definitions are complete and their inputs are as pinned")
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Check the definitions against their inputs, and record the digest once."""
     if obj["metadata"].get("deletionTimestamp"):
         return Look(obj, None)
-    metadata, now = obj["metadata"], ports.now()
-    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), CONDITIONS, now)
-    outcome = _check(ports, obj, builder)
-    if outcome.verdict is Verdict.REFUSED or outcome.verdict is Verdict.WAITING:
-        builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
-    summarise(builder, outcome, (types.VERIFIED,), _READY)
+    outcome = _check(ports, obj)
     return Look(
         obj,
-        builder.render(),
+        compute_status(obj, outcome, ports.now()),
         retry_seconds=outcome.retry_seconds,
         error=outcome.error if outcome.is_failed else None,
     )
 
 
-def _check(ports: Ports, obj: Mapping[str, Any], builder: StatusBuilder) -> Outcome:
+def _check(ports: Ports, obj: Mapping[str, Any]) -> Outcome:
     try:
-        return _verify(ports, FeatureSetPin.model_validate(obj), builder)
+        pin = FeatureSetPin.model_validate(obj)
+        facts = _verify(ports, pin)
     except ValidationError as error:
         return of_error(invalid_spec(error))
     except GloveboxError as error:
         result = "mismatch" if "Mismatch" in error.reason else "error"
         ports.metrics.digest_checks.labels(KIND, result).inc()
         return of_error(error)
+    if not pin.status.digest:
+        ports.metrics.digest_checks.labels(KIND, "match").inc()
+    return done(facts, retry_seconds=seconds_until_it_turns(facts.validity, ports.now()))
 
 
-def _verify(ports: Ports, pin: FeatureSetPin, builder: StatusBuilder) -> Outcome:
+def _verify(ports: Ports, pin: FeatureSetPin) -> FeatureFacts:
     _complete(pin)
     inputs = {entry.name: _input_digest(ports, pin, entry) for entry in pin.spec.inputs}
     validity = (
@@ -82,22 +82,8 @@ def _verify(ports: Ports, pin: FeatureSetPin, builder: StatusBuilder) -> Outcome
                 f"`{field}` is {expected}, but the definitions and their inputs have the digest"
                 f" {digest}",
             )
-    retry = _window(ports, pin, builder)
-    if not pin.status.digest:
-        builder.set(verifiedTime=format_time(ports.now()))
-        ports.metrics.digest_checks.labels(KIND, "match").inc()
-    builder.set(
-        digest=digest,
-        features=len(pin.spec.features),
-        hashedNames=[
-            {"name": name, "hash": value}
-            for name, value in hashed_names(
-                pin.namespace, (f.name for f in pin.spec.features)
-            ).items()
-        ],
-        inputs=[{"name": name, "digest": value} for name, value in inputs.items()],
-    )
-    return retry
+    hashed = hashed_names(pin.namespace, (feature.name for feature in pin.spec.features))
+    return FeatureFacts(digest, hashed, inputs, pin.spec.validity)
 
 
 def _complete(pin: FeatureSetPin) -> None:
@@ -136,36 +122,6 @@ def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
             f" {dataset.status.digest}",
         )
     return dataset.status.digest
-
-
-def _window(ports: Ports, pin: FeatureSetPin, builder: StatusBuilder) -> Outcome:
-    """Answer Verified by the validity window, and say when it turns."""
-    validity = pin.spec.validity
-    now = ports.now()
-    if validity is not None and validity.is_early(now) and validity.not_before_time is not None:
-        builder.mark_false(
-            types.VERIFIED,
-            reasons.NOT_YET_VALID,
-            f"the definitions may be used from {format_time(validity.not_before_time)} on",
-        )
-        return done(retry_seconds=(validity.not_before_time - now).total_seconds())
-    if validity is not None and validity.is_over(now) and validity.not_after_time is not None:
-        builder.mark_false(
-            types.VERIFIED,
-            reasons.EXPIRED,
-            f"the definitions expired at {format_time(validity.not_after_time)}; pin their"
-            " successor",
-        )
-        return done()
-    builder.mark_true(
-        types.VERIFIED,
-        reasons.VERIFIED,
-        f"{counted(len(pin.spec.features), 'definition')} over"
-        f" {counted(len(pin.spec.inputs), 'pinned input')} complete",
-    )
-    if validity is not None and validity.not_after_time is not None:
-        return done(retry_seconds=(validity.not_after_time - now).total_seconds())
-    return done()
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:

@@ -7,8 +7,6 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from glovebox.api import conditions as types
-from glovebox.api import reasons
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
@@ -16,25 +14,17 @@ from glovebox.desired.profile_defects import check_profile
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import ISOLATION_PROFILE
 from glovebox.kube.resources import Key
-from glovebox.status.builder import StatusBuilder
+from glovebox.status.isolation_profile import compute_status
 from glovebox.status.outcome import Outcome, done, of_error
-from glovebox.status.summary import summarise
 
 KIND: Final = ISOLATION_PROFILE.kind
-CONDITIONS: Final = (types.READY,)
-_READY: Final = (reasons.READY, "Experiments may choose this profile")
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Check what the API server's rules cannot: defaults lie in their ranges and limits agree."""
     if obj["metadata"].get("deletionTimestamp"):
         return Look(obj, None)
-    metadata = obj["metadata"]
-    builder = StatusBuilder(
-        obj.get("status"), metadata.get("generation", 0), CONDITIONS, ports.now()
-    )
-    summarise(builder, _check(obj), (), _READY)
-    return Look(obj, builder.render())
+    return Look(obj, compute_status(obj, _check(obj), ports.now()))
 
 
 def _check(obj: Mapping[str, Any]) -> Outcome:

@@ -30,6 +30,7 @@ from glovebox.apply.writer import Writer
 from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits
+from glovebox.controllers.message_pace import MessagePace
 from glovebox.controllers.orphans import sweep_orphans
 from glovebox.controllers.ports import Failures, Ports
 from glovebox.controllers.reconcile import reconcile_key
@@ -233,6 +234,7 @@ async def operator(
         writer=writer,
         resources=resources,
         children=children,
+        workloads=workloads,
         stores=stores,
         metrics=metrics,
         events=EventRecorder(
@@ -244,6 +246,7 @@ async def operator(
         wake=workers.wake,
         tasks=tasks,
         failures=Failures(clock),
+        messages=MessagePace(clock),
         woken=woken,
     )
     reflectors = tuple(

@@ -15,11 +15,13 @@ from typing import Any, Protocol
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
+from glovebox.controllers.message_pace import MessagePace
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskRunner
 from glovebox.kube.kinds import Kind
 from glovebox.kube.resources import Key, Resources
+from glovebox.kube.workloads import Workloads
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.settings import Settings
 from glovebox.store.connection import Credentials, Stores
@@ -100,6 +102,7 @@ class Ports:
     writer: Writer
     resources: Resources
     children: Children
+    workloads: Workloads
     stores: Stores
     metrics: EngineMetrics
     events: EventRecorder
@@ -109,6 +112,7 @@ class Ports:
     wake: Wake
     tasks: TaskRunner
     failures: Failures
+    messages: MessagePace
     # When each key was first enqueued for repair since its last reconcile began: what drift repair
     # is measured from.
     woken: dict[Key, float] = field(default_factory=dict)

@@ -9,13 +9,14 @@ starts from what is there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 import structlog
 
 from glovebox.api import conditions as types
-from glovebox.api import reasons
 from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile, object_store
 from glovebox.controllers.experiment import reconcile as experiment
 from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use
@@ -26,8 +27,9 @@ from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.builder import StatusBuilder
+from glovebox.status.in_use import compute_held_status
 from glovebox.status.kstatus import condition_of
+from glovebox.status.words import differ_in_words_alone
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     obj = ports.resources.get(key)
     if obj is None:
         controller.forget(ports, key, "")
+        ports.messages.forget(key)
         return DONE
     held, problem = "", None
     if key.kind in HELD:
@@ -82,53 +85,48 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
             held = _held_by(in_use, users)
     look = await controller.reconcile(ports, obj)
     if obj["metadata"].get("deletionTimestamp") and held:
-        look = replace(look, status=_waits_for_users(ports, obj, look.status, held))
-    if look.status is not None:
-        await _write(ports, look)
+        status = compute_held_status(obj, look.status, held, ports.now())
+        look = replace(look, status=status)
+    held_back = await _write(ports, key, look)
     look.after()
-    return Result(retry_seconds=look.retry_seconds, error=look.error or problem)
+    retries = [each for each in (look.retry_seconds, held_back) if each is not None]
+    return Result(retry_seconds=min(retries, default=None), error=look.error or problem)
 
 
-def _held_by(in_use: InUse, users: frozenset[Key]) -> str:
+def _held_by(in_use: InUse, users: AbstractSet[Key]) -> str:
     """Return in words who keeps a resource from going, or an empty text."""
     if not in_use.users or not in_use.is_held:
         return ""
-    some = ", ".join(sorted(str(user) for user in users)[:3])
+    # Any three: thousands may use it, and each of them that goes is a reason to look.
+    some = ", ".join(sorted(str(user) for user in islice(users, 3)))
     return f"in use by {count_in_words(in_use.users)}" + (f", among them {some}" if some else "")
 
 
-def _waits_for_users(
-    ports: Ports, obj: Mapping[str, Any], found: dict[str, Any] | None, held: str
-) -> dict[str, Any]:
-    """Return the status of a resource whose deletion waits for those who use it.
+async def _write(ports: Ports, key: Key, look: Look) -> float | None:
+    """Write the status on the version that was looked at, and report what is news.
 
-    Args:
-        ports: The outside world.
-        obj: The resource.
-        found: What its own look found; None where it was not looked at.
-        held: By whom it is held, in words.
+    Returns:
+        In how many seconds to look again, where new words wait; None where nothing waits.
     """
-    status = found if found is not None else obj.get("status") or {}
-    types_of = [entry["type"] for entry in status.get("conditions") or ()]
-    passing = {types.READY, types.RECONCILING, types.STALLED}
-    shown = (types.READY, *(each for each in types_of if each not in passing))
-    metadata = obj["metadata"]
-    builder = StatusBuilder(status, metadata.get("generation", 0), shown, ports.now())
-    message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
-    builder.mark_false(types.READY, reasons.IN_USE, message)
-    builder.mark_true(types.RECONCILING, reasons.IN_USE, message)
-    return builder.render()
-
-
-async def _write(ports: Ports, look: Look) -> None:
-    """Write the status on the version that was looked at, and tell of what is news."""
     before: Mapping[str, Any] = look.obj.get("status") or {}
-    after = look.status or {}
+    after = look.status
+    if after is None or after == before:
+        ports.messages.note_same(key)
+        return None
+    only_words = differ_in_words_alone(before, after)
+    if only_words and (wait := ports.messages.seconds_to_wait(key)) > 0:
+        return wait
+    # Noted first: a write whose answer is lost may have taken effect.
+    if only_words:
+        ports.messages.note_words(key)
+    else:
+        ports.messages.forget(key)
     try:
         await ports.writer.write_status(look.obj, after)
     except NotFound:
-        return
+        return None
     _report(ports, look.obj, before, after)
+    return None
 
 
 def _report(

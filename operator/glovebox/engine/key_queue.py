@@ -6,7 +6,7 @@ facts, the next list brings them again.
 
 A level of priority is worth ten seconds of waiting. So the order within a tenant is the time of
 arrival minus ten seconds a level; it never changes while a key waits, and nothing has to be sorted
-anew as time goes by. All times are those of the running event loop.
+again as time goes by. All times are those of the running event loop.
 """
 
 from __future__ import annotations

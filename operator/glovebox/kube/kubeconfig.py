@@ -1,9 +1,9 @@
-"""Reads the kubeconfig with the official client, as a program of its own: `python -m` this module.
+"""Reads kubeconfigs with the official client; also a program of its own: `python -m` this module.
 
 The official client knows all that a kubeconfig may hold: several files, contexts, credential
 plugins (`exec`), OIDC with refresh. Importing it costs seconds and 40 MiB, so the operator starts
-it for the moment of logging in and reads what it found as JSON, instead of keeping it in its
-process.
+this program for the moment of logging in and reads what it found as JSON, instead of keeping it in
+its process. Command lines and local tools call `load`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ from typing import Any, Final
 DEFAULT_PATH: Final = "~/.kube/config"
 
 
-def read(paths: str) -> dict[str, Any]:
-    """Return how to reach the current context's server, and as whom.
+def load(paths: str, context: str | None = None) -> tuple[Any, float | None]:
+    """Return a configuration of the official client for one context, with its credentials.
 
     Args:
         paths: One kubeconfig, or several as `KUBECONFIG` has them.
+        context: Which context; the current one by default.
+
+    Returns:
+        The `kubernetes.client.Configuration`, and the Unix time at which its credentials end, where
+        a plugin said so.
 
     Raises:
-        kubernetes.config.ConfigException: It cannot be used as it is.
+        kubernetes.config.ConfigException: It cannot be used as it is, or its plugin failed.
     """
     from kubernetes.client import Configuration  # noqa: PLC0415 - see above
     from kubernetes.config import ConfigException, kube_config  # noqa: PLC0415 - as above
@@ -34,17 +39,35 @@ def read(paths: str) -> dict[str, Any]:
     merged = reader.KubeConfigMerger(paths)
     if merged.config is None:
         raise ConfigException(f"there is no kubeconfig at {paths}: set KUBECONFIG")
-    loader = reader.KubeConfigLoader(config_dict=merged.config, config_base_path=None)
+    loader = reader.KubeConfigLoader(
+        config_dict=merged.config, active_context=context, config_base_path=None
+    )
     found = Configuration()
     # The defaults come from the environment and are none of the kubeconfig's.
     found.ssl_ca_cert = found.cert_file = found.key_file = None
     complaints = _Complaints()
     logging.getLogger().addHandler(complaints)
-    loader.load_and_set(found)
+    try:
+        loader.load_and_set(found)
+    finally:
+        logging.getLogger().removeHandler(complaints)
     if complaints.texts:
         # The reader only logs that a plugin failed, and goes on as nobody.
         raise ConfigException(f"the credential plugin failed: {'; '.join(complaints.texts)}")
     expiry = getattr(loader, "expiry", None)
+    return found, expiry.timestamp() if expiry is not None else None
+
+
+def read(paths: str) -> dict[str, Any]:
+    """Return how to reach the current context's server, and as whom.
+
+    Args:
+        paths: See `load`.
+
+    Raises:
+        kubernetes.config.ConfigException: See `load`.
+    """
+    found, expires = load(paths)
     return {
         "server": found.host,
         "authorization": found.api_key.get("BearerToken"),
@@ -54,7 +77,7 @@ def read(paths: str) -> dict[str, Any]:
         "verify": bool(found.verify_ssl),
         "server_name": found.tls_server_name,
         "proxy": found.proxy,
-        "expires": expiry.timestamp() if expiry is not None else None,
+        "expires": expires,
     }
 
 

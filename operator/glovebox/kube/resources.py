@@ -7,8 +7,9 @@ one changes (a pin that becomes Ready wakes the Experiments that wait for it, wi
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -66,6 +67,9 @@ def _nobody(change: Change[Key, Stored]) -> None:
     """Tell nobody."""
 
 
+_NOBODY: Final[frozenset[Key]] = frozenset()
+
+
 class Resources:
     """All known custom resources.
 
@@ -119,9 +123,13 @@ class Resources:
         """Return all objects of a kind."""
         return [stored.obj for stored in self._tables[kind.kind].records()]
 
-    def users_of(self, key: Key) -> frozenset[Key]:
-        """Return those whose spec refers to an object, whether it exists or not."""
-        return frozenset(self._users.get(key, ()))
+    def users_of(self, key: Key) -> AbstractSet[Key]:
+        """Return those whose spec refers to an object, whether it exists or not.
+
+        It is a view, because thousands may refer to one profile: whoever goes through it does so
+        before anything is awaited.
+        """
+        return self._users.get(key) or _NOBODY
 
     def seen(self, obj: Mapping[str, Any]) -> bool:
         """Take in an object; return whether it is news: no echo of our own write, not old."""

@@ -43,6 +43,11 @@ class Workloads:
         """Return the objects of one kind, to be fed by list and watch."""
         return self._tables[kind.kind]
 
+    def uid_of(self, kind: Kind, key: ObjectKey) -> str | None:
+        """Return the UID of a workload as the watch has it, or None where none is known."""
+        known = self._tables[kind.kind].get(key)
+        return known.uid if known is not None else None
+
     def _table(self, kind: Kind) -> Table[ObjectKey, Progress]:
         return Table(
             kind,

@@ -8,25 +8,16 @@ then. All lasting types are there from the first write, as `Unknown` with the re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Any, Final
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.api.conditions import Answer
+from glovebox.status.text import format_time
 
-Answer = Literal["True", "False", "Unknown"]
 _MESSAGE_MAX: Final = 2048
 _NOT_LOOKED: Final = "the operator has not looked at this yet"
-
-
-def format_time(moment: datetime) -> str:
-    """Return a moment as Kubernetes writes it: RFC 3339 in UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class StatusBuilder:

@@ -8,18 +8,23 @@ and its generation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.api.conditions import Answer
 from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
-from glovebox.status.builder import counted
+from glovebox.status.builder import StatusBuilder
 from glovebox.status.findings import FINDINGS, describe
+from glovebox.status.outcome import of_error
+from glovebox.status.summary import summarise
+from glovebox.status.text import counted
 
-Answer = Literal["True", "False", "Unknown"]
+CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
 # A verified pin whose checks fail keeps its conditions for so many tries and so long.
 GRACE_FAILURES: Final = 3
 GRACE: Final = timedelta(minutes=5)
@@ -67,6 +72,28 @@ class Verdict:
     status: Answer
     reason: str
     message: str
+
+
+def compute_status(
+    obj: Mapping[str, Any], facts: PinFacts, fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the status of a pin: the conditions that the facts settle, with these fields."""
+    generation = obj["metadata"].get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, facts.now)
+    for verdict in compute_conditions(facts):
+        builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
+    builder.set(**fields)
+    return builder.render()
+
+
+def compute_refused_status(
+    obj: Mapping[str, Any], error: InvalidInput, now: datetime
+) -> dict[str, Any]:
+    """Return the status of a pin that cannot be read."""
+    generation = obj["metadata"].get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    summarise(builder, of_error(error), (), READY)
+    return builder.render()
 
 
 def compute_conditions(facts: PinFacts) -> list[Verdict]:

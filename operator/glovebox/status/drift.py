@@ -9,7 +9,8 @@ from typing import Any, Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.desired.drift import Applied
-from glovebox.status.builder import StatusBuilder, format_time
+from glovebox.status.builder import StatusBuilder
+from glovebox.status.text import format_time
 
 # In a fight repairs are counted at once and recorded this often, so that each costs no write.
 RECORD_SECONDS: Final = 30

@@ -25,9 +25,10 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.api.conditions import Answer
 from glovebox.desired.drift import Applied
 from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
-from glovebox.status.builder import Answer, StatusBuilder, format_time
+from glovebox.status.builder import StatusBuilder
 from glovebox.status.drift import is_fought_over, mark_drift
 from glovebox.status.experiment_facts import (
     CredentialsFacts,
@@ -39,6 +40,7 @@ from glovebox.status.experiment_facts import (
 )
 from glovebox.status.experiment_work import mark_run, mark_seal, record_run
 from glovebox.status.outcome import GRACE_SECONDS, Outcome, Verdict, skipped
+from glovebox.status.text import format_time
 
 CONDITIONS: Final = (
     types.READY,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import IsolationStatus, RunStatus
-from glovebox.status.builder import Answer
 
 
 @dataclass(frozen=True, slots=True)

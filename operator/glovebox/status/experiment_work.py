@@ -8,9 +8,10 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
-from glovebox.status.builder import StatusBuilder, counted, format_time
+from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, Verdict
+from glovebox.status.text import counted, format_time
 
 
 def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisioned: bool) -> None:

@@ -90,7 +90,7 @@ def _read(said: str, exit_code: int | None) -> dict[str, Any] | None:
             for entry in verdict["entries"]
             if entry["outcome"] == verdict["outcome"] != "Passed"
         ]
-        # Nobody behind a declared route is told, and takes nothing away from the walls.
+        # Nobody behind a declared route is reported, and says nothing against the isolation.
         only_routes = bool(entries) and all(
             entry["expected"] == Expected.NOT_BLOCKED for entry in entries
         )

@@ -87,7 +87,7 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
 
 
 def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
-    """Return what a fetcher found that a retry cannot mend; empty when no pod ended so."""
+    """Return what a fetcher found that no retry can repair; empty when no pod ended so."""
     for pod in reversed(pods):
         found = _failure(pod)
         if found is not None and found[1].get("exitCode") in {EXIT_DIFFERS, EXIT_INVALID}:

@@ -7,7 +7,8 @@ from typing import Any
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.status.builder import Answer, StatusBuilder
+from glovebox.api.conditions import Answer
+from glovebox.status.builder import StatusBuilder
 from glovebox.status.outcome import Outcome, Verdict
 
 

@@ -1,7 +1,7 @@
 """The workbench of the proofs: one locked canary, used again, and attempts told apart by answer.
 
 Nothing piles up in a bucket that refuses deletion: the canary is one object version whose retention
-is extended by the hour, never written anew while it lives; what an attack writes over it is locked
+is extended by the hour, never written again while it lives; what an attack writes over it is locked
 for two minutes and swept by a later proof; objects written by sessions are written with
 `If-None-Match: *`, so they exist once.
 """

@@ -8,16 +8,16 @@ attack that could not be made is `Unknown`, never `Passed`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from glovebox.data.proofs import Outcome, Proof
 from glovebox.errors import GloveboxError
 from glovebox.store import probe_lock as lock
 from glovebox.store import probe_scope as scope
 from glovebox.store.probe_bench import Bench, DisprovenError, NotProvableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from glovebox.store.connection import Stop, Store
@@ -26,31 +26,6 @@ VERSIONING_PROVEN: Final = "VersioningProven"
 LOCK_PROVEN: Final = "LockProven"
 CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
 CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
-
-
-class Outcome(StrEnum):
-    """What an attack showed."""
-
-    PASSED = "Passed"
-    FAILED = "Failed"
-    UNKNOWN = "Unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """One attack and what came of it.
-
-    Args:
-        name: Of the attack; unique.
-        condition: The condition that it counts towards.
-        outcome: Failed only when the store was seen to do what it must not.
-        message: What happened, and the cure when it was not what must be.
-    """
-
-    name: str
-    condition: str
-    outcome: Outcome
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +87,6 @@ async def prove_store(
         return [_proof(attack, bench, stop) for attack in ATTACKS]
 
     return await store.run_job(job)
-
-
-def condition_outcome(proofs: Iterable[Proof], condition: str) -> Outcome:
-    """Return the outcome of a condition's proofs: Failed, Unknown or Passed.
-
-    Failed when one failed, else Unknown when one is unknown or there is none, else Passed.
-    """
-    outcomes = {proof.outcome for proof in proofs if proof.condition == condition}
-    if Outcome.FAILED in outcomes:
-        return Outcome.FAILED
-    return Outcome.PASSED if outcomes == {Outcome.PASSED} else Outcome.UNKNOWN
 
 
 def _proof(attack: Attack, bench: Bench, stop: Stop) -> Proof:

@@ -21,7 +21,7 @@ from support.rights import PATHS, Cell
 FOLDER: Final = Path(__file__).parent / "allowed"
 EVERYWHERE: Final = "everywhere"
 CURE: Final = (
-    "if this is meant, write the lists anew and commit them: GLOVEBOX_GOLDEN=write .venv/bin/pytest"
+    "if this is meant, write the lists and commit them: GLOVEBOX_GOLDEN=write .venv/bin/pytest"
     " tests/cluster/attacks/test_matrix.py"
 )
 

@@ -237,7 +237,7 @@ def test_a_default_account_that_kubernetes_made_first_is_put_right_although_nobo
     intent = experiment.intent("ServiceAccount", "default")
     experiment.api.delete(path(intent))
     eventually(
-        lambda: experiment.api.find(path(intent)), what="kube-controller-manager makes it anew"
+        lambda: experiment.api.find(path(intent)), what="kube-controller-manager makes it again"
     )
     assert {change.path for change in difference(intent, experiment.live(intent))} == {
         "automountServiceAccountToken",

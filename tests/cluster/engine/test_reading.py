@@ -114,14 +114,14 @@ async def test_a_deletion_missed_in_a_gap_is_noticed_by_the_next_list(
     children.claim(namespace, "Experiment/team/x")
     root = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
     made = api.create(
-        root, {"metadata": {"name": "wall", "namespace": namespace}, "spec": {"podSelector": {}}}
+        root, {"metadata": {"name": "policy", "namespace": namespace}, "spec": {"podSelector": {}}}
     )
-    children.want(ObjectKey("NetworkPolicy", namespace, "wall"), b"as intended")
+    children.want(ObjectKey("NetworkPolicy", namespace, "policy"), b"as intended")
     children.wrote(NETWORK_POLICY, made)
-    api.delete(f"{root}/wall")  # nobody watches
+    api.delete(f"{root}/policy")  # nobody watches
     task = asyncio.create_task(Reflector(client, children.table(NETWORK_POLICY)).run())
     try:
-        await _until(lambda: children.get(ObjectKey("NetworkPolicy", namespace, "wall")) is None)
+        await _until(lambda: children.get(ObjectKey("NetworkPolicy", namespace, "policy")) is None)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -419,7 +419,7 @@ async def test_cut_connections_are_taken_up_where_they_broke(
         proxy.cuts.extend([100, 3 * MEBIBYTE, 3 * MEBIBYTE, MEBIBYTE, 4 * MEBIBYTE])
         assert pod.fetch().code == 0
         assert proxy.connections >= 4
-        # A reset loses what waits in the receiver's buffers; begun anew each time it would be 19
+        # A reset loses what waits in the receiver's buffers; begun again each time it would be 19
         # MiB and more.
         assert proxy.down < 14 * MEBIBYTE
     assert delivered(pod) == files

@@ -23,7 +23,7 @@ EDITS: list[Any] = [
         "networkpolicies",
         "glovebox-default-deny",
         {"spec": {"egress": [{}]}},
-        id="a wall is opened",
+        id="a policy is opened",
     ),
     pytest.param(
         NETWORK,

@@ -237,12 +237,12 @@ def test_access_came_after_isolation_whatever_was_refused(
             made[about["namespace"]].setdefault(what, event["stageTimestamp"])
     assert all(ISOLATION & set(objects) for objects in made.values()), "the log was read"
     early = [
-        f"{key}: {access} at {objects[access]}, {wall} at {objects.get(wall)}"
+        f"{key}: {access} at {objects[access]}, {part} at {objects.get(part)}"
         for key, case in cases.items()
         for objects in (made[case.namespace],)
         for access in ACCESS & set(objects)
-        for wall in ISOLATION
-        if objects.get(wall, "never") > objects[access]
+        for part in ISOLATION
+        if objects.get(part, "never") > objects[access]
     ]
     assert not early, "\n".join(early)
 

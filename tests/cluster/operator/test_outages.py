@@ -27,14 +27,14 @@ def test_the_store_is_gone_for_thirty_seconds(
         assert team.condition("Experiment", "meanwhile", "Ready")["status"] == "False"
         told = {entry["type"]: entry for entry in waiting["status"]["conditions"]}
         assert told["Reconciling"]["status"] == "True", "it goes on trying"
-        assert "Stalled" not in told, "it mends itself"
+        assert "Stalled" not in told, "it recovers by itself"
         rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
         policy = (
             f"/apis/networking.k8s.io/v1/namespaces/{standing['status']['namespace']}"
             "/networkpolicies/glovebox-default-deny"
         )
         rogue.delete(policy)
-        eventually(lambda: team.api.find(policy), what="walls are repaired without the store")
+        eventually(lambda: team.api.find(policy), what="policies are repaired without the store")
         lasting(
             lambda: team.condition("Experiment", "before", "Ready")["status"] == "True",
             what="what stands does not need the store",

@@ -201,8 +201,12 @@ def test_a_run_may_have_to_wait_for_the_proof(team: Team, platform: Team) -> Non
     good = declared(team, name, "good", run=run)
     pod = probe_pod(team.api, good)
     team.expect("Experiment", "good", "Succeeded", "Unknown", "RunPending")
-    assert (
-        "when isolation is proven" in team.condition("Experiment", "good", "Succeeded")["message"]
+    eventually(
+        lambda: (
+            "when isolation is proven"
+            in team.condition("Experiment", "good", "Succeeded")["message"]
+        ),
+        what="the condition says what the run waits for",
     )
     assert not team.api.find(runs.format(good))
     end_pod(team.api, pod, 0, container="probe", message=words(api=Outcome.PASSED))
@@ -214,7 +218,7 @@ def test_a_run_may_have_to_wait_for_the_proof(team: Team, platform: Team) -> Non
     )
     team.expect("Experiment", "bad", "Isolated", "False")
     no_job(team, bad)
-    assert not team.api.find(runs.format(bad)), "no user code between walls that do not hold"
+    assert not team.api.find(runs.format(bad)), "no user code where isolation does not hold"
     assert team.condition("Experiment", "bad", "Succeeded")["reason"] == "RunPending"
 
 

@@ -89,18 +89,19 @@ def test_a_refusal_is_told_by_an_event_once(team: Team) -> None:
     assert (event["type"], event["reason"]) == ("Warning", "QuotaOutOfRange")
 
 
-def test_a_mended_spec_goes_on(team: Team) -> None:
+def test_a_cured_spec_goes_on(team: Team) -> None:
     team.declare(
         "Experiment",
-        "mended",
+        "cured",
         experiment_spec("standard", "primary", resources={"quota": {"requests.cpu": "64"}}),
     )
-    team.expect("Experiment", "mended", status="False", reason="QuotaOutOfRange")
+    team.expect("Experiment", "cured", status="False", reason="QuotaOutOfRange")
     team.api.patch(
-        team.path("Experiment", "mended"), {"spec": {"resources": {"quota": {"requests.cpu": "2"}}}}
+        team.path("Experiment", "cured"),
+        {"spec": {"resources": {"quota": {"requests.cpu": "2"}}}},
     )
-    mended = team.expect("Experiment", "mended")
-    assert not [entry for entry in mended["status"]["conditions"] if entry["type"] == "Stalled"]
+    cured = team.expect("Experiment", "cured")
+    assert not [entry for entry in cured["status"]["conditions"] if entry["type"] == "Stalled"]
 
 
 def test_an_unknown_profile_waits_and_names_what_is_offered(team: Team) -> None:

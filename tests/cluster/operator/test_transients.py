@@ -83,7 +83,7 @@ def test_one_dropped_connection_in_a_repair_flips_nothing(
     name = f"dropped-{how.value}"
     namespace = ready(numbered, name)
     path = path_of("v1", "limitranges", namespace=namespace, name="glovebox-limits")
-    # A PUT is repeated by the HTTP library itself; what is created anew is not.
+    # A PUT is repeated by the HTTP library itself; what is created again is not.
     numbered.api.cuts[name] = numbered.api.count(name) + 1, how
     was = rogue.get(path)["metadata"]["uid"]
     rogue.delete(path)

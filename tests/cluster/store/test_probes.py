@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from glovebox.data.proofs import Outcome, Proof, condition_outcome
 from glovebox.store import probe_bench
-from glovebox.store.probes import (
-    ATTACKS,
-    LOCK_PROVEN,
-    Outcome,
-    Proof,
-    condition_outcome,
-    prove_store,
-)
+from glovebox.store.probes import ATTACKS, LOCK_PROVEN, prove_store
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import OPEN_ROLE, ROLE
 

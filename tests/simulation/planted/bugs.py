@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - the texts are lines of the product
 """Bugs to plant, each class once: a text in one file of the product, and what it becomes.
 
-A text that is not there any more makes the program fail: whoever changes such a place says anew how it could go wrong.
+A text that is not there any more makes the program fail: whoever changes such a place says again how it could go wrong.
 """
 
 from __future__ import annotations

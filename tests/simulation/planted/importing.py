@@ -64,7 +64,7 @@ def plant(bug: Bug) -> None:
     """Let what this process imports from now on hold a bug.
 
     Raises:
-        LookupError: A text is not there, or not once: whoever changed the place says anew how it
+        LookupError: A text is not there, or not once: whoever changed the place says again how it
             could go wrong.
         RuntimeError: A module of the product was imported already.
     """

@@ -104,7 +104,7 @@ def _shares() -> Iterator[tuple[str, str]]:
         "two replicas, the leader stopped": ("replicas",),
         "a store that fails": ("store fails", "of the seal"),
         "people who meddle": (" deeds",),
-        "a moment without answers while something is mended": ("a hiccup",),
+        "a moment without answers while something is repaired": ("a hiccup",),
         "two Experiments": ("another Experiment",),
         "a policy engine": ("a policy engine",),
         "a squatted namespace": ("squatted",),

@@ -143,7 +143,7 @@ def main() -> int:
     """Plant all, or those whose name holds a word; return how many were not found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("word", nargs="?", default="", help="only bugs whose name holds it")
-    parser.add_argument("--anew", action="store_true", help="forget the seeds of the page")
+    parser.add_argument("--fresh", action="store_true", help="forget the seeds of the page")
     parser.add_argument("--only", type=int, nargs="*", help="only those of these numbers")
     options = parser.parse_args()
     for name in _HEAVY:
@@ -151,7 +151,7 @@ def main() -> int:
     chosen = [BUGS[number - 1] for number in options.only] if options.only else list(BUGS)
     finds: dict[str, Broken | None] = {}
     with product(None) as clean:
-        known = {} if options.anew else read_finds()
+        known = {} if options.fresh else read_finds()
         try:
             for bug in chosen:
                 if options.word in bug.name:

@@ -24,7 +24,7 @@ RULES = [
     (Expected.REFUSED, Seen.SILENT, "Unknown"),
     (Expected.REFUSED, Seen.WORKED, "Failed"),
     (Expected.REFUSED, Seen.WEAKLY_REFUSED, "Failed"),
-    # A control that does not work says nothing about the walls.
+    # A control that does not work says nothing about isolation.
     (Expected.REACHABLE, Seen.SILENT, "Unknown"),
     (Expected.REACHABLE, Seen.REFUSED, "Unknown"),
     (Expected.ALLOWED, Seen.REFUSED, "Unknown"),

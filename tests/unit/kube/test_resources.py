@@ -109,7 +109,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
     ("change", "matters"),
     [
         pytest.param({"annotations": {"a": "b"}}, False, id="an annotation"),
-        pytest.param({"status": {"verifiedTime": "later", "digest": "d"}}, False, id="proven anew"),
+        pytest.param({"status": {"verifiedTime": "later", "digest": "d"}}, False, id="again"),
         pytest.param({"status": {"digest": "d", "progress": {"n": 2}}}, False, id="progress"),
         pytest.param({"status": {"digest": "e"}}, True, id="another digest"),
         pytest.param({"generation": 2}, True, id="another spec"),
@@ -194,3 +194,13 @@ def test_a_model_is_parsed_once_and_anew_when_the_object_changed() -> None:
     assert second.metadata["resourceVersion"] == "2"
     resources.gone(key)
     assert resources.parsed(key, Model) is None
+
+
+def test_asking_who_uses_a_resource_copies_nothing_however_many_there_are() -> None:
+    resources = Resources()
+    profile = Key("IsolationProfile", "", "standard")
+    assert resources.users_of(profile) == frozenset()
+    resources.seen(experiment())
+    users = resources.users_of(profile)
+    assert users == {EXPERIMENT}
+    assert resources.users_of(profile) is users

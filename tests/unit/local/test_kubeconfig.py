@@ -79,3 +79,31 @@ def test_an_unknown_context_is_refused_with_those_that_there_are(tmp_path: Path)
 def test_a_missing_kubeconfig_is_refused_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="name one with --kubeconfig"):
         extract_context(tmp_path / "out", kubeconfig=str(tmp_path / "none"), context=None)
+
+
+@pytest.mark.parametrize(
+    ("command", "taken"),
+    [
+        ("./bin/plugin", "home/bin/plugin"),
+        ("bin/plugin", "home/bin/plugin"),
+        ("plugin", "plugin"),
+        ("/usr/bin/plugin", "/usr/bin/plugin"),
+    ],
+)
+def test_a_credential_plugin_is_found_from_anywhere(
+    tmp_path: Path, command: str, taken: str
+) -> None:
+    """A command with a folder in it is relative to the file; a bare name is on PATH."""
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command}
+    source = _write(tmp_path / "home" / "config", _config("one", exec=plugin))
+    target = extract_context(tmp_path / "out", kubeconfig=source, context=None)
+    user = yaml.safe_load(target.read_text())["users"][0]["user"]
+    expected = str(tmp_path / taken) if taken.startswith("home") else taken
+    assert user["exec"] == {**plugin, "command": expected}
+
+
+def test_a_file_that_is_no_kubeconfig_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("a: [")
+    with pytest.raises(LocalError, match="cannot be read"):
+        extract_context(tmp_path / "out", kubeconfig=str(path), context=None)

@@ -70,7 +70,7 @@ def test_a_file_without_sense_is_no_record(
     ("change", "reason"),
     [
         ({"start_ticks": 1}, "the pid was given to a process that started at another time"),
-        ({"boot_id": "another"}, "the machine was started anew since"),
+        ({"boot_id": "another"}, "the machine was started again since"),
     ],
 )
 def test_a_recycled_pid_is_neither_alive_nor_signalled_nor_ended(

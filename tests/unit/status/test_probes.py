@@ -60,7 +60,7 @@ def test_a_job_that_goes_on_has_no_verdict() -> None:
 def test_what_failed_is_named(
     entries: tuple[tuple[str, Outcome], ...], outcome: str, failed: tuple[str, ...], message: str
 ) -> None:
-    # Its exit code makes the Job fail where the walls did: the verdict is what it said.
+    # Its exit code makes the Job fail where isolation did: the verdict is what it said.
     for end in ("Complete", "Failed"):
         found = probe_ended(job(end), [pod(verdict(*entries), EXIT_CODES[Outcome(outcome)])], NOW)
         assert found

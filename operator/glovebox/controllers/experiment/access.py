@@ -2,7 +2,7 @@
 
 Until the namespace was recorded as complete, access is closed whatever fails, in whatever order, on
 whatever look: what an earlier look had opened is taken away again. Afterwards it stays as it is
-while a difference is repaired; it is not opened anew before the repair is through.
+while a difference is repaired; it is not opened again before the repair is through.
 """
 
 from __future__ import annotations

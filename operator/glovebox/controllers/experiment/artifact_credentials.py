@@ -34,9 +34,9 @@ from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.builder import format_time
 from glovebox.status.experiment_facts import CredentialsFacts, NamespaceFacts
 from glovebox.status.outcome import Outcome, done, waiting
+from glovebox.status.text import format_time
 from glovebox.store.credentials import SessionCredentials, issue_credentials
 
 _RETRY_SECONDS = 15.0

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment_status import InputManifest, InputStatus
@@ -18,10 +17,9 @@ from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
-from glovebox.status.builder import Answer, counted, format_time
 from glovebox.status.experiment_facts import Finding
-
-Pin = DatasetPin | FeatureSetPin
+from glovebox.status.references import NotValid, Pin, inputs_verified
+from glovebox.status.text import format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +45,14 @@ def bind_inputs(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
 
 
 def compare_inputs(scope: Scope) -> Finding:
-    """Return InputsVerified of the inputs that were bound: the first that is not what it was."""
-    by_name = {reference.name: reference for reference in _references(scope)}
-    entries = scope.experiment.status.inputs
-    problems = (
-        _problem(scope, by_name[entry.name], entry) for entry in entries if entry.name in by_name
-    )
-    first = next((problem for problem in problems if problem is not None), None)
-    if first is not None:
-        return first
-    count = counted(len(entries), "input")
-    message = f"{count} pinned and verified" if entries else "no inputs are declared"
-    return Finding(types.TRUE, reasons.VERIFIED, message)
+    """Return InputsVerified of the inputs that were bound."""
+    pins: dict[str, Pin | NotValid | None] = {}
+    for reference in _references(scope):
+        try:
+            pins[reference.name] = _pin(scope, reference)
+        except ValidationError:
+            pins[reference.name] = NotValid()
+    return inputs_verified(scope.experiment.status.inputs, pins)
 
 
 def resolved_inputs(scope: Scope, bound: tuple[InputStatus, ...]) -> tuple[ResolvedInput, ...]:
@@ -133,40 +127,6 @@ def _entry(reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus
             "prefix": source.prefix if source is not None else "",
         }
     )
-
-
-def _problem(scope: Scope, reference: _Reference, entry: InputStatus) -> Finding | None:
-    what = f"input `{entry.name}`: {entry.kind} '{entry.pin_ref}'"
-    try:
-        pin = _pin(scope, reference)
-    except ValidationError:
-        return Finding(types.UNKNOWN, reasons.PIN_NOT_READY, f"{what} is not valid any more")
-    if pin is None:
-        return Finding(
-            types.FALSE,
-            reasons.PIN_DELETED,
-            f"{what} was deleted; the snapshot keeps its digest {entry.digest}, and nobody verifies"
-            " the data any more",
-        )
-    if pin.uid != entry.uid:
-        return Finding(
-            types.FALSE,
-            reasons.PIN_CHANGED,
-            f"{what} was deleted and recreated; the experiment stays bound to {entry.digest}",
-        )
-    if pin.status.digest and pin.status.digest != entry.digest:
-        return Finding(
-            types.FALSE,
-            reasons.PIN_CHANGED,
-            f"{what} now has the digest {pin.status.digest}; the experiment is bound to"
-            f" {entry.digest}",
-        )
-    # Not Ready, which also falls for what says nothing about the data.
-    verified = pin.status.condition(types.VERIFIED)
-    if verified is not None and not verified.is_true:
-        answer: Answer = types.FALSE if verified.status == types.FALSE else types.UNKNOWN
-        return Finding(answer, verified.reason, f"{what}: {verified.message}")
-    return None
 
 
 def _pin(scope: Scope, reference: _Reference) -> Pin | None:

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
@@ -22,17 +21,21 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import (
     Platform,
-    profile_changes,
     read_platform,
     render_platform,
-    store_changes,
 )
 from glovebox.errors import InvalidInput, NotReady
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.builder import counted
 from glovebox.status.experiment_facts import Finding
 from glovebox.status.outcome import Outcome, done
+from glovebox.status.references import (
+    AS_BOUND,
+    artifacts_protected,
+    artifacts_protected_as_bound,
+    inputs_verified,
+    platform_changed,
+)
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -82,8 +85,6 @@ def _unbound(scope: Scope) -> Resolved:
     names = sorted({entry.store_ref for entry in bound if entry.store_ref})
     input_stores = tuple(_store_to_bind(scope, name) for name in names)
     text = render_platform(profile, store, input_stores)
-    count = counted(len(bound), "input")
-    verified = f"{count} pinned and verified" if bound else "no inputs are declared"
     return Resolved(
         platform=read_platform(text),
         platform_text=text,
@@ -91,9 +92,9 @@ def _unbound(scope: Scope) -> Resolved:
         inputs=resolved_inputs(scope, bound),
         profile=profile,
         store=store,
-        inputs_verified=Finding(types.TRUE, reasons.VERIFIED, verified),
-        artifacts_protected=_lock_of(store),
-        platform_changed=_AS_BOUND,
+        inputs_verified=inputs_verified(bound, {}),
+        artifacts_protected=artifacts_protected(store),
+        platform_changed=AS_BOUND,
     )
 
 
@@ -108,7 +109,11 @@ def _bound(scope: Scope) -> Resolved:
             f" ({type(error).__name__}): run the version that bound the Experiment",
         ) from None
     profile = _live(scope, ISOLATION_PROFILE.kind, platform.profile.name, IsolationProfile)
-    store = _live(scope, OBJECT_STORE.kind, platform.store.name, ObjectStore)
+    stores = {
+        bound.name: _live(scope, OBJECT_STORE.kind, bound.name, ObjectStore)
+        for bound in (platform.store, *platform.input_stores)
+    }
+    store = stores[platform.store.name]
     return Resolved(
         platform=platform,
         platform_text=status.platform,
@@ -117,54 +122,9 @@ def _bound(scope: Scope) -> Resolved:
         profile=profile,
         store=store,
         inputs_verified=compare_inputs(scope),
-        artifacts_protected=(
-            _lock_of(store)
-            if store is not None and not store_changes(platform.store, store)
-            else _nobody_checks(platform)
-        ),
-        platform_changed=_platform_changed(scope, platform, profile),
+        artifacts_protected=artifacts_protected_as_bound(platform, store),
+        platform_changed=platform_changed(platform, profile, stores),
     )
-
-
-_AS_BOUND = Finding(
-    types.FALSE, reasons.PLATFORM_AS_BOUND, "profile and stores are as they were bound"
-)
-
-
-def _platform_changed(
-    scope: Scope, platform: Platform, profile: IsolationProfile | None
-) -> Finding:
-    name = platform.profile.name
-    keeps = "this experiment keeps the settings that were bound"
-    if profile is None:
-        return Finding(
-            types.TRUE,
-            reasons.PROFILE_DELETED,
-            f"IsolationProfile '{name}' is gone or not valid; {keeps}",
-        )
-    changed = profile_changes(platform.profile, profile)
-    if changed:
-        return Finding(
-            types.TRUE,
-            reasons.PROFILE_CHANGED,
-            f"IsolationProfile '{name}' differs in `{'`, `'.join(changed)}`; {keeps}",
-        )
-    stores = {store.name: store for store in (platform.store, *platform.input_stores)}
-    for bound in stores.values():
-        live = _live(scope, OBJECT_STORE.kind, bound.name, ObjectStore)
-        if live is None:
-            return Finding(
-                types.TRUE,
-                reasons.STORE_DELETED,
-                f"ObjectStore '{bound.name}' is gone or not valid; {keeps}",
-            )
-        if changed := store_changes(bound, live):
-            return Finding(
-                types.TRUE,
-                reasons.STORE_CHANGED,
-                f"ObjectStore '{bound.name}' differs in `{'`, `'.join(changed)}`; {keeps}",
-            )
-    return _AS_BOUND
 
 
 def _live(scope: Scope, kind: str, name: str, model: type[R]) -> R | None:
@@ -215,33 +175,3 @@ def _store_to_bind(scope: Scope, name: str) -> ObjectStore:
     if why is not None:
         raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
     return store
-
-
-def _lock_of(store: ObjectStore) -> Finding:
-    lock = store.status.condition(types.LOCK_PROVEN)
-    if lock is not None and lock.is_true:
-        return Finding(
-            types.TRUE,
-            reasons.PROVEN,
-            f"bucket `{store.spec.artifacts.bucket}` locks what is written: {lock.message}",
-        )
-    if lock is not None and lock.status == types.UNKNOWN:
-        return Finding(
-            types.UNKNOWN,
-            reasons.PROOF_OUTDATED,
-            f"the lock of ObjectStore '{store.name}' is not proven at present: {lock.message}",
-        )
-    return Finding(
-        types.FALSE,
-        reasons.PROOF_FAILED,
-        f"the lock of ObjectStore '{store.name}' is not proven: results could be rewritten",
-    )
-
-
-def _nobody_checks(platform: Platform) -> Finding:
-    return Finding(
-        types.UNKNOWN,
-        reasons.STORE_DELETED,
-        f"ObjectStore '{platform.store.name}' is gone or another, so nobody checks the lock of"
-        f" bucket `{platform.store.spec.artifacts.bucket}` any more; declare it again",
-    )

@@ -28,9 +28,9 @@ from glovebox.errors import GloveboxError
 from glovebox.evidence.envelope import sign
 from glovebox.evidence.statement import SealedInput, SealInputs
 from glovebox.kube.kinds import POD
-from glovebox.status.builder import counted, format_time
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
+from glovebox.status.text import counted, format_time
 from glovebox.store.pins import ManifestLocation
 from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource

@@ -16,7 +16,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.data.digest import digest_of
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.builder import format_time
+from glovebox.status.text import format_time
 from glovebox.store.credentials import SessionCredentials
 
 # Renewed when this share of the life is over.

@@ -77,7 +77,7 @@ def _claims(
     key: bytes | None = None,
     algorithm: str = "HS256",
 ) -> Callable[[str], str]:
-    """Return what rewrites the claims of a session's token, and signs it anew if it has a key."""
+    """Return what rewrites the claims of a session's token, and signs it again if it has a key."""
 
     def rewrite(token: str) -> str:
         header, payload, signature = token.split(".")
@@ -308,7 +308,7 @@ ON_THE_STORE = (
         _signed_by_the_store(_expired),
     ),
     Attack(
-        "token-signed-anew",
+        "token-signed-again",
         200,
         "the control of the row above",
         _signed_by_the_store(lambda claims: claims),

@@ -1,0 +1,95 @@
+"""The conditions of a FeatureSetPin: how its check ended in, status out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.validity import Validity
+from glovebox.status.builder import StatusBuilder
+from glovebox.status.outcome import Outcome, Verdict
+from glovebox.status.summary import summarise
+from glovebox.status.text import counted, format_time
+
+CONDITIONS: Final = (types.READY, types.VERIFIED)
+READY: Final = (reasons.VERIFIED, "the definitions are complete and their inputs are as pinned")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureFacts:
+    """What a check found that came to its end.
+
+    Attributes:
+        digest: Of all definitions and their inputs.
+        hashed_names: The hash of each definition, by its name.
+        inputs: The content root of each dataset, by the input's name.
+        validity: When the definitions may be used; None for always.
+    """
+
+    digest: str
+    hashed_names: Mapping[str, str]
+    inputs: Mapping[str, str]
+    validity: Validity | None = None
+
+
+def compute_status(obj: Mapping[str, Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """Return the status that one look at a pin comes to.
+
+    Args:
+        obj: The pin as it was read.
+        outcome: How the check ended; its facts are `FeatureFacts` when it is done.
+        now: The present time, by which the validity is judged.
+    """
+    generation = obj["metadata"].get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    if isinstance(outcome.facts, FeatureFacts):
+        _record(builder, obj, outcome.facts, now)
+        _mark_verified(builder, outcome.facts, now)
+    elif outcome.verdict in {Verdict.REFUSED, Verdict.WAITING}:
+        builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
+    summarise(builder, outcome, (types.VERIFIED,), READY)
+    return builder.render()
+
+
+def seconds_until_it_turns(validity: Validity | None, now: datetime) -> float | None:
+    """Return in how many seconds the validity begins or ends; None when it stays as it is."""
+    if validity is None or validity.is_over(now):
+        return None
+    turn = validity.not_before_time if validity.is_early(now) else validity.not_after_time
+    return (turn - now).total_seconds() if turn is not None else None
+
+
+def _record(
+    builder: StatusBuilder, obj: Mapping[str, Any], facts: FeatureFacts, now: datetime
+) -> None:
+    if not (obj.get("status") or {}).get("digest"):
+        builder.set(verifiedTime=format_time(now))
+    builder.set(
+        digest=facts.digest,
+        features=len(facts.hashed_names),
+        hashedNames=[{"name": name, "hash": value} for name, value in facts.hashed_names.items()],
+        inputs=[{"name": name, "digest": value} for name, value in facts.inputs.items()],
+    )
+
+
+def _mark_verified(builder: StatusBuilder, facts: FeatureFacts, now: datetime) -> None:
+    validity = facts.validity
+    if validity is not None and validity.is_early(now) and validity.not_before_time is not None:
+        begins = format_time(validity.not_before_time)
+        message = f"the definitions may be used from {begins} on"
+        builder.mark_false(types.VERIFIED, reasons.NOT_YET_VALID, message)
+        return
+    if validity is not None and validity.is_over(now) and validity.not_after_time is not None:
+        ended = format_time(validity.not_after_time)
+        message = f"the definitions expired at {ended}; pin their successor"
+        builder.mark_false(types.VERIFIED, reasons.EXPIRED, message)
+        return
+    message = (
+        f"{counted(len(facts.hashed_names), 'definition')} over"
+        f" {counted(len(facts.inputs), 'pinned input')} complete"
+    )
+    builder.mark_true(types.VERIFIED, reasons.VERIFIED, message)

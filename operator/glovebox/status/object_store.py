@@ -1,0 +1,139 @@
+"""The conditions of an ObjectStore: what a check found in, status out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.object_store import ObjectStoreSpec
+from glovebox.data.proofs import Outcome as Shown
+from glovebox.data.proofs import Proof, condition_outcome
+from glovebox.errors import InvalidInput, Unavailable
+from glovebox.status.builder import StatusBuilder
+from glovebox.status.outcome import Outcome, done, of_error
+from glovebox.status.summary import summarise
+from glovebox.status.text import counted, format_time
+
+PROVEN: Final = (
+    types.VERSIONING_PROVEN,
+    types.LOCK_PROVEN,
+    types.CONDITIONAL_WRITES_PROVEN,
+    types.CREDENTIAL_SCOPE_PROVEN,
+)
+CONDITIONS: Final = (types.READY, *PROVEN)
+REQUIRED: Final = (types.VERSIONING_PROVEN,)
+READY: Final = (reasons.PROVEN, "the store did what is expected of it")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a check that came to its end found.
+
+    Attributes:
+        time: When it began.
+        bucket: Of the artifacts.
+        retention: The bucket's default retention as the status shows it; None without one.
+        proofs: Every attack with what it showed.
+    """
+
+    time: datetime
+    bucket: str
+    retention: Mapping[str, Any] | None
+    proofs: Sequence[Proof]
+
+
+def judge_store(spec: ObjectStoreSpec, facts: StoreFacts) -> Outcome:
+    """Return whether the store may be used.
+
+    With `worm: Required` everything counts, else only versioning.
+    """
+    strict = spec.artifacts.worm == "Required"
+    counting = [
+        proof for proof in facts.proofs if strict or proof.condition == types.VERSIONING_PROVEN
+    ]
+    for proof in counting:
+        if proof.outcome == Shown.FAILED:
+            message = f"proof `{proof.name}` failed: {proof.message}"
+            return of_error(InvalidInput(reasons.PROOF_FAILED, message))
+    for proof in counting:
+        without_role = proof.condition == types.CREDENTIAL_SCOPE_PROVEN and spec.sts is None
+        if proof.outcome != Shown.PASSED and not without_role:
+            message = f"proof `{proof.name}` could not be made: {proof.message}"
+            return of_error(Unavailable(reasons.PROOF_INCONCLUSIVE, message))
+    if facts.retention is None and strict:
+        message = (
+            f"bucket {spec.artifacts.bucket} has object lock but no default retention, so nothing"
+            " that a run writes would be locked; set a default retention on the bucket"
+        )
+        return of_error(InvalidInput(reasons.PROOF_FAILED, message))
+    return done()
+
+
+def compute_status(
+    obj: Mapping[str, Any],
+    outcome: Outcome,
+    now: datetime,
+    *,
+    facts: StoreFacts | None = None,
+    has_role: bool = False,
+) -> dict[str, Any]:
+    """Return the status that one look at a store comes to.
+
+    Args:
+        obj: The store as it was read.
+        outcome: How the look ended; see `judge_store`.
+        now: The present time.
+        facts: What the check found; None where it did not come to its end.
+        has_role: Whether the spec names a role for credentials of one experiment alone.
+    """
+    generation = obj["metadata"].get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    if facts is not None:
+        _record(builder, facts)
+        for condition in PROVEN:
+            _mark_proven(builder, condition, facts.proofs, has_role=has_role)
+    summarise(builder, outcome, REQUIRED, READY)
+    return builder.render()
+
+
+def _record(builder: StatusBuilder, facts: StoreFacts) -> None:
+    moment = format_time(facts.time)
+    proofs = [
+        {
+            "name": proof.name,
+            "outcome": str(proof.outcome),
+            "message": proof.message,
+            "verifiedTime": moment,
+        }
+        for proof in facts.proofs
+    ]
+    retention = dict(facts.retention) if facts.retention is not None else None
+    builder.set(bucket=facts.bucket, retention=retention, lastVerifiedTime=moment, proofs=proofs)
+
+
+def _mark_proven(
+    builder: StatusBuilder, condition: str, proofs: Sequence[Proof], *, has_role: bool
+) -> None:
+    if condition == types.CREDENTIAL_SCOPE_PROVEN and not has_role:
+        message = "`spec.sts` is not set: credentials for one experiment alone cannot be issued"
+        builder.mark_unknown(condition, reasons.STS_NOT_CONFIGURED, message)
+        return
+    outcome = condition_outcome(proofs, condition)
+    words = [
+        proof.message
+        for proof in proofs
+        if proof.condition == condition and proof.outcome == outcome
+    ]
+    if outcome == Shown.PASSED:
+        message = f"{counted(len(words), 'attempt')}, each answered as it must be"
+        builder.mark_true(condition, reasons.PROVEN, message)
+        return
+    message = "; ".join(dict.fromkeys(words))
+    if outcome == Shown.FAILED:
+        builder.mark_false(condition, reasons.PROOF_FAILED, message)
+        return
+    builder.mark_unknown(condition, reasons.PROOF_INCONCLUSIVE, message)

@@ -1,0 +1,135 @@
+"""InputsVerified, ArtifactsProtected and PlatformChanged: what an Experiment refers to. Pure.
+
+What was bound holds whatever becomes of it outside; these conditions say what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.conditions import Answer
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.experiment_status import InputStatus
+from glovebox.api.feature_set_pin import FeatureSetPin
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.object_store import ObjectStore
+from glovebox.desired.platform import Platform, profile_changes, store_changes
+from glovebox.status.experiment_facts import Finding
+from glovebox.status.text import counted
+
+Pin = DatasetPin | FeatureSetPin
+AS_BOUND: Final = Finding(
+    types.FALSE, reasons.PLATFORM_AS_BOUND, "profile and stores are as they were bound"
+)
+_KEEPS: Final = "this experiment keeps the settings that were bound"
+
+
+class NotValid:
+    """Stands for a pin that is there and cannot be read."""
+
+
+def inputs_verified(
+    entries: Sequence[InputStatus], pins: Mapping[str, Pin | NotValid | None]
+) -> Finding:
+    """Return InputsVerified: the first bound input that is not what it was, or that all are.
+
+    Args:
+        entries: The inputs as they were bound.
+        pins: The pin of each as it is now, by the input's name; None where there is none. An input
+            that is not in it is not judged.
+    """
+    problems = (_problem(entry, pins[entry.name]) for entry in entries if entry.name in pins)
+    first = next((problem for problem in problems if problem is not None), None)
+    if first is not None:
+        return first
+    count = counted(len(entries), "input")
+    message = f"{count} pinned and verified" if entries else "no inputs are declared"
+    return Finding(types.TRUE, reasons.VERIFIED, message)
+
+
+def _problem(entry: InputStatus, pin: Pin | NotValid | None) -> Finding | None:
+    what = f"input `{entry.name}`: {entry.kind} '{entry.pin_ref}'"
+    if isinstance(pin, NotValid):
+        return Finding(types.UNKNOWN, reasons.PIN_NOT_READY, f"{what} is not valid any more")
+    if pin is None:
+        message = (
+            f"{what} was deleted; the snapshot keeps its digest {entry.digest}, and nobody verifies"
+            " the data any more"
+        )
+        return Finding(types.FALSE, reasons.PIN_DELETED, message)
+    if pin.uid != entry.uid:
+        message = f"{what} was deleted and recreated; the experiment stays bound to {entry.digest}"
+        return Finding(types.FALSE, reasons.PIN_CHANGED, message)
+    if pin.status.digest and pin.status.digest != entry.digest:
+        message = (
+            f"{what} now has the digest {pin.status.digest}; the experiment is bound to"
+            f" {entry.digest}"
+        )
+        return Finding(types.FALSE, reasons.PIN_CHANGED, message)
+    # Not Ready, which also falls for what says nothing about the data.
+    verified = pin.status.condition(types.VERIFIED)
+    if verified is not None and not verified.is_true:
+        answer: Answer = types.FALSE if verified.status == types.FALSE else types.UNKNOWN
+        return Finding(answer, verified.reason, f"{what}: {verified.message}")
+    return None
+
+
+def artifacts_protected(store: ObjectStore) -> Finding:
+    """Return ArtifactsProtected by what was proven of the store that was bound."""
+    lock = store.status.condition(types.LOCK_PROVEN)
+    if lock is not None and lock.is_true:
+        message = f"bucket `{store.spec.artifacts.bucket}` locks what is written: {lock.message}"
+        return Finding(types.TRUE, reasons.PROVEN, message)
+    if lock is not None and lock.status == types.UNKNOWN:
+        message = f"the lock of ObjectStore '{store.name}' is not proven at present: {lock.message}"
+        return Finding(types.UNKNOWN, reasons.PROOF_OUTDATED, message)
+    message = f"the lock of ObjectStore '{store.name}' is not proven: results could be rewritten"
+    return Finding(types.FALSE, reasons.PROOF_FAILED, message)
+
+
+def artifacts_protected_as_bound(platform: Platform, store: ObjectStore | None) -> Finding:
+    """Return ArtifactsProtected of an Experiment that is bound.
+
+    Args:
+        platform: What was bound.
+        store: The store of that name as it is now, if there is one.
+    """
+    if store is not None and not store_changes(platform.store, store):
+        return artifacts_protected(store)
+    message = (
+        f"ObjectStore '{platform.store.name}' is gone or another, so nobody checks the lock of"
+        f" bucket `{platform.store.spec.artifacts.bucket}` any more; declare it again"
+    )
+    return Finding(types.UNKNOWN, reasons.STORE_DELETED, message)
+
+
+def platform_changed(
+    platform: Platform,
+    profile: IsolationProfile | None,
+    stores: Mapping[str, ObjectStore | None],
+) -> Finding:
+    """Return PlatformChanged: the first of profile and stores that is not as it was bound.
+
+    Args:
+        platform: What was bound.
+        profile: The profile of that name as it is now; None where it is gone or not valid.
+        stores: The same of each store, by its name.
+    """
+    if profile is None:
+        message = f"IsolationProfile '{platform.profile.name}' is gone or not valid; {_KEEPS}"
+        return Finding(types.TRUE, reasons.PROFILE_DELETED, message)
+    if changed := profile_changes(platform.profile, profile):
+        message = f"IsolationProfile '{profile.name}' differs in `{'`, `'.join(changed)}`; {_KEEPS}"
+        return Finding(types.TRUE, reasons.PROFILE_CHANGED, message)
+    for bound in {store.name: store for store in (platform.store, *platform.input_stores)}.values():
+        live = stores.get(bound.name)
+        if live is None:
+            message = f"ObjectStore '{bound.name}' is gone or not valid; {_KEEPS}"
+            return Finding(types.TRUE, reasons.STORE_DELETED, message)
+        if changed := store_changes(bound, live):
+            message = f"ObjectStore '{bound.name}' differs in `{'`, `'.join(changed)}`; {_KEEPS}"
+            return Finding(types.TRUE, reasons.STORE_CHANGED, message)
+    return AS_BOUND

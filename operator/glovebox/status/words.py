@@ -1,0 +1,30 @@
+"""Whether two statuses say the same in other words. Pure.
+
+A pod that waits, a pin that is read and a store that comes and goes change a message with every
+look, and each change would be a write that wakes everybody who watches. So what differs in words
+alone may wait a moment (`controllers/message_pace.py`); an answer, a reason, a generation or any
+other field never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def differ_in_words_alone(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether only messages of conditions, and the count of a run's attempts, differ."""
+    return before != after and _without_words(before) == _without_words(after)
+
+
+def _without_words(status: Mapping[str, Any]) -> dict[str, Any]:
+    rest = dict(status)
+    rest["conditions"] = [
+        {name: value for name, value in entry.items() if name != "message"}
+        for entry in status.get("conditions") or ()
+    ]
+    run = status.get("run")
+    # How the run ended says how many attempts it took; until then it is the number of a pod.
+    if run and not run.get("completionTime"):
+        rest["run"] = {name: value for name, value in run.items() if name != "attempts"}
+    return rest

@@ -1,0 +1,155 @@
+"""What an ObjectStore's conditions say of the attacks on its canary."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from glovebox.api.object_store import ObjectStoreSpec
+from glovebox.data.proofs import Outcome, Proof
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
+from glovebox.status.object_store import PROVEN, StoreFacts, compute_status, judge_store
+from glovebox.status.outcome import of_error
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+RETENTION = {"mode": "Compliance", "days": 1}
+VERSIONING, LOCK, CONDITIONAL, SCOPE = PROVEN
+
+
+def spec(*, worm: str = "Required", role: bool = True) -> ObjectStoreSpec:
+    return ObjectStoreSpec.model_validate(
+        {
+            "endpoint": "https://s3.example",
+            "region": "here",
+            "credentialsSecretRef": {"name": "keys"},
+            "artifacts": {"bucket": "results", "worm": worm}
+            | ({"retention": RETENTION} if worm == "Required" else {}),
+            **({"sts": {"roleArn": "arn:aws:iam::1:role/runs"}} if role else {}),
+        }
+    )
+
+
+def proofs(**outcomes: Outcome) -> list[Proof]:
+    """Return a proof for each condition; all passed but those that are named."""
+    return [
+        Proof(f"of{condition}", condition, outcomes.get(condition, Outcome.PASSED), "it was seen")
+        for condition in PROVEN
+    ]
+
+
+def shown(obj_spec: ObjectStoreSpec, facts: StoreFacts) -> dict[str, str]:
+    outcome = judge_store(obj_spec, facts)
+    obj = {"metadata": {"generation": 3}}
+    status = compute_status(obj, outcome, NOW, facts=facts, has_role=obj_spec.sts is not None)
+    return answers(status)
+
+
+def answers(status: dict[str, Any]) -> dict[str, str]:
+    return {entry["type"]: f"{entry['status']} {entry['reason']}" for entry in status["conditions"]}
+
+
+PASSED = dict.fromkeys(PROVEN, "True Proven")
+# Each: why the case exists; the spec; which proofs did not pass; the retention; what is said.
+CASES: dict[str, tuple[dict[str, Any], dict[str, Outcome], Any, dict[str, str]]] = {
+    "all was proven": ({}, {}, RETENTION, {**PASSED, "Ready": "True Proven"}),
+    "a lock that does not hold makes a store useless that must lock": (
+        {},
+        {LOCK: Outcome.FAILED},
+        RETENTION,
+        {
+            **PASSED,
+            LOCK: "False ProofFailed",
+            "Ready": "False ProofFailed",
+            "Stalled": "True ProofFailed",
+        },
+    ),
+    "and is only said where nothing must be locked": (
+        {"worm": "BestEffort"},
+        {LOCK: Outcome.FAILED},
+        None,
+        {**PASSED, LOCK: "False ProofFailed", "Ready": "True Proven"},
+    ),
+    "without versions nothing can be pinned, lock or no lock": (
+        {"worm": "BestEffort"},
+        {VERSIONING: Outcome.FAILED},
+        None,
+        {
+            **PASSED,
+            VERSIONING: "False ProofFailed",
+            "Ready": "False ProofFailed",
+            "Stalled": "True ProofFailed",
+        },
+    ),
+    "what could not be tried is not known, and is tried again": (
+        {},
+        {CONDITIONAL: Outcome.UNKNOWN},
+        RETENTION,
+        {
+            **PASSED,
+            CONDITIONAL: "Unknown ProofInconclusive",
+            "Ready": "False ProofInconclusive",
+            "Reconciling": "True ProofInconclusive",
+        },
+    ),
+    "without a role credentials of one experiment cannot be issued, and that is no fault": (
+        {"role": False},
+        {SCOPE: Outcome.UNKNOWN},
+        RETENTION,
+        {**PASSED, SCOPE: "Unknown StsNotConfigured", "Ready": "True Proven"},
+    ),
+    "a lock without a default retention locks nothing that a run writes": (
+        {},
+        {},
+        None,
+        {**PASSED, "Ready": "False ProofFailed", "Stalled": "True ProofFailed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("why", CASES)
+def test_what_a_check_comes_to(why: str) -> None:
+    options, outcomes, retention, expected = CASES[why]
+    facts = StoreFacts(NOW, "results", retention, proofs(**outcomes))
+    assert shown(spec(**options), facts) == expected
+
+
+def test_what_was_found_is_recorded_whatever_it_comes_to() -> None:
+    facts = StoreFacts(NOW, "results", None, proofs(**{LOCK: Outcome.FAILED}))
+    before = {"retention": RETENTION, "observedGeneration": 2}
+    obj = {"metadata": {"generation": 3}, "status": before}
+    status = compute_status(obj, judge_store(spec(), facts), NOW, facts=facts, has_role=True)
+    assert "retention" not in status
+    assert (status["bucket"], status["lastVerifiedTime"]) == ("results", "2026-11-25T12:00:00Z")
+    assert [entry["outcome"] for entry in status["proofs"]].count("Failed") == 1
+    assert {entry["observedGeneration"] for entry in status["conditions"]} == {3}
+
+
+@pytest.mark.parametrize(
+    ("error", "ready", "beside"),
+    [
+        pytest.param(
+            Unavailable("StoreUnreachable", "no answer"),
+            "Unknown StoreUnreachable",
+            "Reconciling",
+            id="a proven store that does not answer any more: nobody knows",
+        ),
+        pytest.param(
+            InvalidInput("StoreRejected", "no such bucket"),
+            "False StoreRejected",
+            "Stalled",
+            id="a store that says no needs a person",
+        ),
+    ],
+)
+def test_a_check_that_does_not_come_to_its_end_keeps_what_was_proven(
+    error: GloveboxError, ready: str, beside: str
+) -> None:
+    facts = StoreFacts(NOW, "results", RETENTION, proofs())
+    obj: dict[str, Any] = {"metadata": {"generation": 3}}
+    obj["status"] = compute_status(obj, judge_store(spec(), facts), NOW, facts=facts, has_role=True)
+
+    found = answers(compute_status(obj, of_error(error), NOW))
+
+    assert found == {**PASSED, "Ready": ready, beside: f"True {error.reason}"}
