@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from glovebox import names
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
 from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault
@@ -461,7 +462,7 @@ class Schedule:
             elapsed = max(at, elapsed) + seconds
 
     def _leader(self) -> Process:
-        lease = self._world.server.peek(LEASE, "glovebox-system", "glovebox")
+        lease = self._world.server.peek(LEASE, "glovebox-system", names.LEADER_LEASE)
         holder = ((lease or {}).get("spec") or {}).get("holderIdentity")
         processes = self._world.processes
         return next((each for each in processes if each.identity == holder), processes[0])
