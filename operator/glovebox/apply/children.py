@@ -52,7 +52,8 @@ class Children:
     def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake
         self._tables = {kind.kind: self._table(kind) for kind in CHILD_KINDS}
-        self._in_namespace: dict[str, set[ObjectKey]] = {}
+        # In the order in which they came: who repeats a look makes its requests in the same order.
+        self._in_namespace: dict[str, dict[ObjectKey, None]] = {}
         self._wanted: dict[str, dict[ObjectKey, bytes]] = {}
         # What its owner was woken for, and has not been seen as wanted since.
         self._differing: dict[str, set[ObjectKey]] = {}
@@ -167,12 +168,12 @@ class Children:
     def _index(self, change: Change[ObjectKey, Child]) -> None:
         key = change.key
         if change.after is not None:
-            self._in_namespace.setdefault(key.namespace, set()).add(key)
+            self._in_namespace.setdefault(key.namespace, {})[key] = None
             return
         keys = self._in_namespace.get(key.namespace)
         if keys is None:
             return
-        keys.discard(key)
+        keys.pop(key, None)
         if not keys:
             del self._in_namespace[key.namespace]
 

@@ -89,7 +89,7 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     return Result(retry_seconds=look.retry_seconds, error=look.error or problem)
 
 
-def _held_by(in_use: InUse, users: frozenset[Key]) -> str:
+def _held_by(in_use: InUse, users: tuple[Key, ...]) -> str:
     """Return in words who keeps a resource from going, or an empty text."""
     if not in_use.users or not in_use.is_held:
         return ""

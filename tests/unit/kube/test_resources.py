@@ -44,18 +44,18 @@ TRAIN = Key("DatasetPin", "team", "train")
 def test_those_who_refer_to_something_are_known_before_it_exists() -> None:
     resources = Resources()
     resources.seen(experiment())
-    assert resources.users_of(TRAIN) == {EXPERIMENT}
-    assert resources.users_of(Key("IsolationProfile", "", "standard")) == {EXPERIMENT}
-    assert resources.users_of(Key("ObjectStore", "", "primary")) == {EXPERIMENT}
+    assert resources.users_of(TRAIN) == (EXPERIMENT,)
+    assert resources.users_of(Key("IsolationProfile", "", "standard")) == (EXPERIMENT,)
+    assert resources.users_of(Key("ObjectStore", "", "primary")) == (EXPERIMENT,)
 
 
 def test_a_changed_reference_moves_and_a_deleted_user_leaves_nothing() -> None:
     resources = Resources()
     resources.seen(experiment())
     resources.seen(experiment(2, pin="other"))
-    assert resources.users_of(TRAIN) == frozenset()
+    assert resources.users_of(TRAIN) == ()
     resources.gone(EXPERIMENT)
-    assert resources.users_of(Key("DatasetPin", "team", "other")) == frozenset()
+    assert resources.users_of(Key("DatasetPin", "team", "other")) == ()
 
 
 def test_our_own_write_and_what_is_older_are_no_news() -> None:
@@ -72,8 +72,8 @@ def test_a_pin_of_another_namespace_is_another_pin() -> None:
     user["spec"]["inputs"]["datasets"][0]["pinRef"]["namespace"] = "data"
     resources = Resources()
     resources.seen(user)
-    assert resources.users_of(TRAIN) == frozenset()
-    assert resources.users_of(Key("DatasetPin", "data", "train")) == {EXPERIMENT}
+    assert resources.users_of(TRAIN) == ()
+    assert resources.users_of(Key("DatasetPin", "data", "train")) == (EXPERIMENT,)
 
 
 @pytest.mark.parametrize(
