@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,9 +31,11 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from simulation.api_server import Asked, Change
+from simulation.faults import Rule
 from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
 from simulation.promises import ISOLATION, POLICIES, QUOTA, Ledger, Standing
+from simulation.quiet import is_due
 from simulation.world import BUCKET, TEAM, World, condition, is_true
 
 Json = dict[str, Any]
@@ -43,12 +45,6 @@ _LAG_SECONDS: Final = 10.0
 _RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 16
 _ON_ITS_WAY: Final = 0.1
-# What changes on a timer, by kind.
-_TIMES: Final = {
-    "Experiment": ("artifacts",),
-    "DatasetPin": ("listedTime", "verifiedTime"),
-    "ObjectStore": ("lastVerifiedTime", "proofs"),
-}
 _ACCESS: Final = ((ROLE_BINDING, names.TENANT_ROLE_BINDING), (JOB, names.RUN_JOB))
 _SECRETS: Final = ((SECRET, names.CREDENTIALS_SECRET),)
 
@@ -97,10 +93,13 @@ class Promises:
         self.runs: Counter[str] = Counter()
         self.seals: Counter[str] = Counter()
         self.status_writes: Counter[str] = Counter()
-        self.writes: list[tuple[float, Change]] = []
+        # Of each write of the operator: when, at which time of day, and what.
+        self.writes: list[tuple[float, datetime, Change]] = []
         self._leader = ("", 0.0)
         self._foreign: dict[str, str] = {}
         self._born: dict[str, float] = {}
+        # What the platform refuses for ever, once all is over.
+        self._refused: Collection[Rule] = ()
         self._experiments: dict[str, Json] = {}
         world.server.on_change.append(self._see)
         world.server.on_delete.append(self.never_deletes_without_uid)
@@ -117,7 +116,7 @@ class Promises:
         now = self._world.loop.time()
         self._remember_makers(change)
         if change.user == OPERATOR:
-            self.writes.append((now, change))
+            self.writes.append((now, self._world.clock.now(), change))
             self.never_access_before_isolation(change)
             self.never_touches_what_others_made(change)
             self.never_runs_twice(change)
@@ -139,7 +138,8 @@ class Promises:
         if before == after:
             return
         self.status_writes[change.last["metadata"]["uid"]] += 1
-        self.never_true_of_what_is_not_so(change.new, now)
+        # What hangs on its way says what was so when it was sent.
+        self.never_true_of_what_is_not_so(change.new, min(now, self._world.server.sent_at))
         self.never_provisioned_before_it_is(before, change.new)
         self.never_not_ready_by_a_hiccup(change)
         self.never_reconciling_and_stalled(change.new)
@@ -400,9 +400,15 @@ class Promises:
     # -- at the end
 
     def in_the_end(
-        self, *, quiet_from: float, calm: bool, refused_for_ever: bool, expects_ready: bool
+        self,
+        *,
+        quiet_from: float,
+        calm: bool,
+        refused_for_ever: Collection[Rule],
+        expects_ready: bool,
     ) -> None:
         """Check what must hold once faults have stopped and everybody had time."""
+        self._refused = refused_for_ever
         self.in_the_end_orphans_are_closed()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
@@ -419,7 +425,7 @@ class Promises:
         server = self._world.server
         alive = {obj["metadata"]["uid"] for obj in server.everything(EXPERIMENT)}
         for obj in server.everything(EXPERIMENT):
-            if obj["metadata"].get("deletionTimestamp"):
+            if obj["metadata"].get("deletionTimestamp") and not self._tells_refusal(obj):
                 self._break(
                     "6 nothing left behind",
                     f"Experiment {obj['metadata']['name']} is still being deleted:"
@@ -469,8 +475,10 @@ class Promises:
                 for pod in server.everything(POD, namespace)
                 if (pod.get("status") or {}).get("phase") in ("Pending", "Running")
             ]
+            # What a policy refuses for ever stays; all the rest goes nevertheless.
+            is_open = label != names.STATE_RETAINED and not self._is_refused("namespaces", "patch")
             open_by = [
-                *([f"the label says {label}"] if label != names.STATE_RETAINED else []),
+                *([f"the label says {label}"] if is_open and not self._refuses_to_close() else []),
                 *(
                     f"{kind.kind} {name}"
                     for kind, name in (
@@ -478,8 +486,9 @@ class Promises:
                         (SECRET, names.CREDENTIALS_SECRET),
                     )
                     if server.peek(kind, namespace, name) is not None
+                    and not self._is_refused(kind.plural, "delete")
                 ),
-                *(f"pod {name}" for name in pods),
+                *([] if self._is_refused("jobs", "delete") else (f"pod {name}" for name in pods)),
             ]
             if open_by:
                 self._break("13b orphans are closed", f"{namespace}: {', '.join(open_by)}")
@@ -497,11 +506,11 @@ class Promises:
         return bool(last["metadata"].get("deletionTimestamp"))
 
     def in_the_end_it_is_quiet(self, since: float) -> None:
-        """A quiet cluster costs no write, but for sessions that are renewed."""
+        """A quiet cluster costs no write, but for what a timer calls for when it is time."""
         late = [
             change
-            for at, change in self.writes
-            if at >= since and not _is_renewal(change) and change.served.kind != EVENT
+            for at, moment, change in self.writes
+            if at >= since and not is_due(change, moment)
         ]
         if late:
             said = Counter(
@@ -520,17 +529,30 @@ class Promises:
     def in_the_end_refusals_are_told(self) -> None:
         """A policy that refuses for ever is seen in a condition of each Experiment it blocks."""
         for obj in self._world.server.everything(EXPERIMENT):
-            said = " ".join(
-                f"{entry.get('message', '')} {entry['reason']}"
-                for entry in (obj.get("status") or {}).get("conditions") or ()
-                if entry["status"] != "True" or entry["type"] in ("Stalled", "Reconciling")
-            )
             standing = self.ledger.namespaces.get((obj.get("status") or {}).get("namespace", ""))
             incomplete = standing is None or not standing.complete
             if incomplete and is_true(obj, "Ready"):
                 self._break("8 every refusal is told", "Ready=True without isolation")
-            if incomplete and "not now" not in said and "Forbidden" not in said:
-                self._break("8 every refusal is told", f"nobody says why: {said[:300]}")
+            if incomplete and not self._tells_refusal(obj):
+                self._break("8 every refusal is told", f"nobody says why: {_said(obj)[:300]}")
+
+    def _tells_refusal(self, obj: Json) -> bool:
+        """Return whether a condition names an answer of a policy that refuses for ever."""
+        said = " ".join(
+            f"{entry.get('message', '')} {entry['reason']}"
+            for entry in (obj.get("status") or {}).get("conditions") or ()
+            if entry["status"] != "True" or entry["type"] in ("Stalled", "Reconciling")
+        )
+        words = {403: ("not now", "Forbidden"), 422: ("not now",), 500: ("HTTP 500",)}
+        return any(word in said for rule in self._refused for word in words[rule.code])
+
+    def _is_refused(self, plural: str, verb: str) -> bool:
+        return any(rule.plural == plural and verb in rule.verbs for rule in self._refused)
+
+    def _refuses_to_close(self) -> bool:
+        """Return whether what has to be gone before a namespace is let go cannot go."""
+        kinds = ("rolebindings", "secrets", "jobs")
+        return any(self._is_refused(plural, "delete") for plural in kinds)
 
     def in_the_end_all_is_well(self) -> None:
         """Whatever happened, what is declared stands: the same end as without any fault."""
@@ -580,23 +602,6 @@ class Promises:
         for uid, count in self.status_writes.items():
             if count > _MOST_STATUS_WRITES:
                 self._break("11 few writes", f"{count} status writes for {uid}")
-
-
-def _is_renewal(change: Change) -> bool:
-    """Return whether a write renews a session or lease, or records another check."""
-    if change.served.kind in (SECRET, LEASE):
-        return True
-    if not change.served.is_custom or change.old is None or change.new is None:
-        return False
-    before, after = (
-        {
-            key: value
-            for key, value in (obj.get("status") or {}).items()
-            if key not in _TIMES.get(change.served.kind.kind, ())
-        }
-        for obj in (change.old, change.new)
-    )
-    return before == after
 
 
 def _uses(experiment: Json, kind: Kind, name: str) -> bool:

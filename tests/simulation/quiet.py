@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from glovebox import names
-from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.api.dataset_pin import Verification
+from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.controllers.experiment.session_secret import ROTATE_AT
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, OBJECT_STORE, SECRET
 from simulation.api_server import Change

@@ -22,7 +22,7 @@ from glovebox.kube.kinds import (
 from simulation.actors import Actors
 from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
 from simulation.api_transport import Faults, NoFaults
-from simulation.loop import VirtualLoop, WallClock
+from simulation.loop import OtherClock, VirtualLoop, WallClock
 from simulation.object_store import Identity, ObjectStoreServer
 from simulation.process import RESYNC_SECONDS, Process
 from simulation.story import Story
@@ -79,8 +79,10 @@ class World:
         # Called when an operator writes on an older version than the last answer to its own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
-    def process(self, name: str = "operator", *, elects: bool = False) -> Process:
-        """Return a new operator process, not started yet."""
+    def process(
+        self, name: str = "operator", *, elects: bool = False, ahead: float = 0.0
+    ) -> Process:
+        """Return a new operator process, not started yet, whose clock is ahead by some seconds."""
         made = Process(
             name,
             self.server,
@@ -88,7 +90,7 @@ class World:
             self.story,
             self.faults,
             self.chance,
-            self.clock,
+            OtherClock(self.clock, ahead) if ahead else self.clock,
             elects=elects,
             relist_seconds=self.relist_seconds,
         )
