@@ -687,6 +687,10 @@ class Watch:
             if event is not None:
                 yield event
 
+    def is_behind(self) -> bool:
+        """Return whether something changed since `pending` was read last."""
+        return any(True for _ in self.server.since(self.kind, self.version))
+
     def bookmark(self) -> Json:
         """Return an event that only tells how far the watch is."""
         self.version = self.server.version

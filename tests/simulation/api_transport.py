@@ -417,6 +417,12 @@ class SimStream:
         """The HTTP code."""
         return self._refusal.code if self._refusal is not None else 200
 
+    def _is_behind(self) -> bool:
+        try:
+            return self._watch.is_behind()
+        except Refused:
+            return True  # the next look tells
+
     async def chunks(self) -> AsyncIterator[bytes]:  # noqa: C901, PLR0912, PLR0915 - one branch a fault
         """Yield the events, each on a line.
 
@@ -470,6 +476,8 @@ class SimStream:
                 if fault.name == "silent":
                     await asyncio.sleep(self._silence)
                 raise TransportError("the watch broke off (simulated)")
+            if self._is_behind():
+                continue  # it changed while events were on their way
             if loop.time() >= bookmark_at:
                 bookmark_at = loop.time() + _BOOKMARK_SECONDS
                 if self._params.get("allowWatchBookmarks"):
