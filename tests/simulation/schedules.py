@@ -145,7 +145,18 @@ class Scenario:
             scenario.plan.overtaken_rate, scenario.drift = 0.5, "Repair"
             scenario.deeds = max(scenario.deeds, 3)
             scenario.plan.ends = 1_090.0
-        scenario._draw_outages(random.Random(f"outages {seed}"))  # noqa: S311 - a simulation
+        outages = random.Random(f"outages {seed}")  # noqa: S311 - a simulation
+        if outages.random() < 0.03:
+            # What nothing happens to costs a bounded number of writes.
+            return cls(
+                seed,
+                has_run=scenario.has_run,
+                has_pin=scenario.has_pin,
+                probe_required=scenario.probe_required,
+                has_other=scenario.has_other,
+                slowest=scenario.slowest,
+            )
+        scenario._draw_outages(outages)
         scenario.store.ends = scenario.plan.ends
         return scenario
 
@@ -194,6 +205,7 @@ class Scenario:
             *(["a hiccup"] if self.is_hiccup else []),
             *(["a policy engine"] if self.has_generator else []),
             *(["another Experiment"] if self.has_other else []),
+            *(["for long"] if self.is_long else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
             *([f"clocks differ {self.clock_ahead:.0f} s"] if self.clock_ahead else []),
