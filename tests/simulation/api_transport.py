@@ -222,7 +222,7 @@ class SimTransport:
         # Called when a write is made on an older version than that.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
-    async def request(  # noqa: C901 - one branch a fault
+    async def request(  # noqa: C901, PLR0912, PLR0915 - one branch a fault
         self,
         method: str,
         path: str,

@@ -6,8 +6,11 @@ report of `make simulate`, in docs/reference/simulation.md, and by `test_classes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
+
+from simulation.people import DEEDS
 
 REQUESTS: Final[Mapping[str, str]] = {
     "refused 403": "a right is missing, or a policy denies, at random",
@@ -40,7 +43,7 @@ POLICIES: Final = (
 REFUSED_DELETIONS: Final = ("rolebindings", "secrets", "jobs", "namespaces")
 RULES: Final[Mapping[str, str]] = {
     **{
-        f"policy on {plural}": "403, 422 or 500 to creation, change or both, for a while or for ever"
+        f"policy on {plural}": "403, 422 or 500 to creation, change or both; a while or for ever"
         for plural in POLICIES
     },
     **{f"policy on deletion of {plural}": "the same to deletion" for plural in REFUSED_DELETIONS},
@@ -95,3 +98,16 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
 def by_people(deed: str) -> str:
     """Return the name under which a deed is counted."""
     return f"somebody {deed}"
+
+
+def count_classes(counted: Counter[str]) -> list[tuple[str, int]]:
+    """Return each class with how often it was injected, those that never were included.
+
+    Raises:
+        LookupError: Something was counted under a name that no class has.
+    """
+    names = [*(name for group in GROUPS.values() for name in group), *map(by_people, DEEDS)]
+    unknown = sorted(set(counted) - set(names))
+    if unknown:
+        raise LookupError(f"counted, and not in simulation/classes.py: {', '.join(unknown)}")
+    return [(name, counted[name]) for name in names]

@@ -246,6 +246,32 @@ def _desired(state: str) -> Json:
     return {"spec": {"lifecycle": {"desired": state}}}
 
 
+# What they do, by name.
+DEEDS: Final = (
+    "edits a policy",
+    "deletes a policy",
+    "raises the quota",
+    "deletes the limits",
+    "deletes the access",
+    "deletes the credentials",
+    "takes the labels off the namespace",
+    "adds a policy of their own",
+    "deletes the namespace",
+    "edits the purpose",
+    "freezes and goes on",
+    "deletes the Experiment",
+    "deletes and declares it again",
+    "deletes the profile for a while",
+    "deletes the store for a while",
+    "edits the profile",
+    "edits the pin",
+    "breaks the glass of the profile",
+    "breaks the glass of the store",
+    "breaks the glass of the pin",
+    "strips the finalizer and deletes",
+    "deletes the run's Job",
+    "deletes the pin",
+)
 # What leaves an Experiment that can be brought to its end again.
 MENDABLE: Final = frozenset(
     {
@@ -277,4 +303,4 @@ _OF_KIND: Final = {
     NAMESPACE.kind: ("takes the labels off the namespace",),
 }
 
-__all__ = ["MENDABLE", "People", "experiment_spec"]
+__all__ = ["DEEDS", "MENDABLE", "People", "experiment_spec"]

@@ -7,7 +7,7 @@ nothing beside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from glovebox import names
 from glovebox.api.dataset_pin import Verification
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.controllers.experiment.session_secret import ROTATE_AT
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, OBJECT_STORE, SECRET
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, OBJECT_STORE, SECRET, Kind
 from simulation.api_server import Change
 
 Json = dict[str, Any]
@@ -30,25 +30,38 @@ def is_due(change: Change, now: datetime) -> bool:
         change: The write.
         now: The time of day when it was made.
     """
-    old, new = change.old, change.new
-    if old is None or new is None:
+    judge = _JUDGES.get(change.served.kind)
+    if judge is None or change.old is None or change.new is None:
         return False
-    match change.served.kind:
-        case kind if kind == LEASE:
-            return _spec_but(old, "renewTime") == _spec_but(new, "renewTime")
-        case kind if kind == SECRET:
-            return change.key[1] == names.CREDENTIALS_SECRET and _is_session_due(old, new, now)
-        case kind if kind == EXPERIMENT:
-            # The session's end, which its Secret tells as well.
-            return _but_expiry(old) == _but_expiry(new) and _expiry(old) != _expiry(new)
-        case kind if kind == DATASET_PIN:
-            return _is_check(old, new, "listedTime", _list_interval(new))
-        case kind if kind == OBJECT_STORE:
-            return _is_check(old, new, "lastVerifiedTime", _verify_interval(new))
-    return False
+    return judge(change.old, change.new, now)
+
+
+def _is_renewal(old: Json, new: Json, now: datetime) -> bool:
+    del now
+    return _spec_but(old, "renewTime") == _spec_but(new, "renewTime")
+
+
+def _is_expiry_alone(old: Json, new: Json, now: datetime) -> bool:
+    """Return whether the session's end was recorded, which its Secret tells as well."""
+    del now
+    return _but_expiry(old) == _but_expiry(new) and _expiry(old) != _expiry(new)
+
+
+def _is_pin_check(old: Json, new: Json, now: datetime) -> bool:
+    del now
+    spec = Verification.model_validate(new["spec"].get("verification") or {})
+    return _is_check(old, new, "listedTime", spec.list_interval_seconds)
+
+
+def _is_store_check(old: Json, new: Json, now: datetime) -> bool:
+    del now
+    spec = ObjectStoreSpec.model_validate(new["spec"])
+    return _is_check(old, new, "lastVerifiedTime", spec.verify_interval_seconds)
 
 
 def _is_session_due(old: Json, new: Json, now: datetime) -> bool:
+    if new["metadata"]["name"] != names.CREDENTIALS_SECRET:
+        return False
     ended, ends = (
         datetime.fromisoformat(
             obj["metadata"]["annotations"][names.ANNOTATION_CREDENTIALS_EXPIRE_TIME]
@@ -58,14 +71,13 @@ def _is_session_due(old: Json, new: Json, now: datetime) -> bool:
     return ends - ended >= (ends - now) * ROTATE_AT - _CLOCKS_DIFFER
 
 
-def _is_check(old: Json, new: Json, field: str, interval: timedelta) -> bool:
+def _is_check(old: Json, new: Json, field: str, interval: int) -> bool:
     """Return whether a check was recorded that was due, and found what the last one had found."""
     before, after = old["status"], new["status"]
     if field not in before or field not in after or _said(before) != _said(after):
         return False
-    times = (datetime.fromisoformat(status[field]) for status in (before, after))
-    earlier, later = times
-    return later - earlier >= interval
+    earlier, later = (datetime.fromisoformat(status[field]) for status in (before, after))
+    return later - earlier >= timedelta(seconds=interval)
 
 
 def _said(status: Mapping[str, Any]) -> Json:
@@ -101,10 +113,10 @@ def _but_expiry(obj: Json) -> tuple[Json, Json]:
     return obj["spec"], status
 
 
-def _list_interval(pin: Json) -> timedelta:
-    spec = Verification.model_validate(pin["spec"].get("verification") or {})
-    return timedelta(seconds=spec.list_interval_seconds)
-
-
-def _verify_interval(store: Json) -> timedelta:
-    return timedelta(seconds=ObjectStoreSpec.model_validate(store["spec"]).verify_interval_seconds)
+_JUDGES: Final[Mapping[Kind, Callable[[Json, Json, datetime], bool]]] = {
+    LEASE: _is_renewal,
+    SECRET: _is_session_due,
+    EXPERIMENT: _is_expiry_alone,
+    DATASET_PIN: _is_pin_check,
+    OBJECT_STORE: _is_store_check,
+}

@@ -74,7 +74,7 @@ class Scenario:
     named_deeds: tuple[tuple[float, str], ...] = ()
 
     @classmethod
-    def drawn(cls, seed: int) -> Scenario:  # noqa: C901 - one branch a thing that may happen
+    def drawn(cls, seed: int) -> Scenario:  # noqa: C901, PLR0912 - one branch a thing that may happen
         """Return the scenario of a seed."""
         dice = random.Random(f"scenario {seed}")  # noqa: S311 - a simulation
         scenario = cls(

@@ -19,7 +19,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import structlog
 
+from simulation.classes import count_classes
 from simulation.schedules import Result, Scenario, run
+
+# In so many seeds each class of faults is injected.
+_ALL_CLASSES = 2_000
 
 
 def silence() -> None:
@@ -89,8 +93,10 @@ def report(seeds: range, stories: int) -> int:
         f"{len(seeds)} seeds in {seconds:.1f} s ({busy:.1f} s of one core,"
         f" {len(seeds) / busy:.1f} seeds a second of it),"
         f" {requests} requests, {virtual / 3600:.0f} virtual hours,"
-        f" {sum(faults.values())} faults: {dict(faults.most_common())}"
+        f" {sum(faults.values())} faults"
     )
+    for name, count in count_classes(faults):
+        print(f"{count:>9,}  {name}")
     told: set[int] = set()
     for promise, results in sorted(failed.items()):
         numbers = ", ".join(str(each.scenario.seed) for each in results[:12])
@@ -102,6 +108,10 @@ def report(seeds: range, stories: int) -> int:
         if len(told) < stories and seed not in told:
             told.add(seed)
             print(f"\n{results[0].told()}\nreplay: GLOVEBOX_SEED={results[0].scenario.seed}")
+    never = [name for name, count in count_classes(faults) if not count]
+    if never and len(seeds) >= _ALL_CLASSES:
+        print(f"NEVER INJECTED: {', '.join(never)}")
+        return 1
     return bool(failed)
 
 

@@ -1,4 +1,4 @@
-"""For each promise a bug is planted that breaks it, and each bug still has its place in the code."""
+"""Each promise has a planted bug that breaks it, and each bug its place in the code."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ from glovebox.engine.result import Result
 from glovebox.engine.resync import Resync
 from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import WorkClass, Workers
-from glovebox.errors import Fenced, GloveboxError
+from glovebox.errors import GloveboxError
 from glovebox.kube.client import Client, Login
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
 from glovebox.kube.lease import Elector
@@ -58,7 +58,6 @@ from glovebox.store.connection import Stores
 _SEALS_AT_ONCE: Final = 4
 # Several Experiments may lose their finalizers at once.
 _SUSPECT_SECONDS: Final = 1.0
-_LONGEST_SUSPECT_SECONDS: Final = 60.0
 log = structlog.get_logger(__name__)
 # A kind that could not be watched for so long is no hiccup: the replica is not ready.
 OUT_OF_REACH_SECONDS: Final = 60.0
@@ -257,7 +256,7 @@ async def operator(
         )
     )
     ports.is_worked_on = lambda key: key in dict(workers.queue_of(key).running())
-    ports.suspect_orphans = _debounced(lambda: sweep_orphans(ports))
+    ports.suspect_orphans = _debounced(lambda: _sweep_orphans(ports))
     elector = _elector(settings, client, metrics, now, jitter)
     resync = Resync(
         sources(ports),
@@ -362,30 +361,28 @@ async def _while_leading(
         await work(ports)
 
 
+async def _sweep_orphans(ports: Ports) -> None:
+    try:
+        await sweep_orphans(ports)
+    except GloveboxError as error:
+        log.warning("orphans could not be looked for; the next resync does", error=error.message)
+
+
 def _debounced(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     """Return what begins a piece of work a moment later, once for many calls.
 
-    A call while the work is being done calls for it once more: it may have looked already. Work
-    that failed is done again after growing pauses, but for that of a replica that may not write.
+    A call while the work is being done calls for it once more: it may have looked already.
     """
     running: set[asyncio.Task[None]] = set()
     wanted = False
 
     async def soon() -> None:
         nonlocal wanted
-        pause = _SUSPECT_SECONDS
         try:
             while wanted:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(_SUSPECT_SECONDS)
                 wanted = False
-                try:
-                    await work()
-                    pause = _SUSPECT_SECONDS
-                except Fenced:
-                    return
-                except GloveboxError as error:
-                    wanted, pause = True, min(pause * 2, _LONGEST_SUSPECT_SECONDS)
-                    log.warning("orphans: trying again", error=error.message, wait_seconds=pause)
+                await work()
         finally:
             running.clear()  # here: a callback would come later, and a call before it be lost
 

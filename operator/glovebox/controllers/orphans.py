@@ -5,8 +5,8 @@ namespace would stay open, with credentials, and nobody would repair or seal it.
 what opens it (pods, access, credentials) and nothing else; the platform team may delete it from
 then on.
 
-What is refused keeps nothing else from being taken; the sweep is repeated with growing pauses, and
-an Event says what is left.
+What is refused keeps nothing else from being taken; an Event says what is left, and the next sweep
+tries again.
 
 An orphan whose Experiment is being looked at is left alone: that look may go on to open what was
 closed just now. Another sweep follows a moment later, until no look is in the way: the look may be
@@ -89,8 +89,7 @@ async def sweep_orphans(ports: Ports) -> None:
     """Close every namespace of ours whose Experiment is gone.
 
     Raises:
-        GloveboxError: A list failed, and nothing was closed on half of the truth; or an orphan
-            could not be closed, and the others were.
+        GloveboxError: A list failed; nothing was closed on half of the truth.
     """
     managed = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     namespaces: list[Mapping[str, Any]] = []
@@ -109,16 +108,12 @@ async def sweep_orphans(ports: Ports) -> None:
             namespaces=len(namespaces),
         )
         return
-    failure: GloveboxError | None = None
     for orphan in orphans:
         try:
             if not await _close(ports, orphan):
                 ports.suspect_orphans()
         except GloveboxError as error:
-            failure = failure or error
             _report_open(ports, orphan, error)
-    if failure is not None:
-        raise failure
 
 
 async def _close(ports: Ports, orphan: Orphan) -> bool:

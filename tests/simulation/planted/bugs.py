@@ -257,8 +257,10 @@ BUGS: Final = (
         also=(
             (
                 "controllers/orphans.py",
-                "    if ports.is_worked_on(orphan.key):\n"
-                "        return False  # by a look that has not heard of the deletion, and may open it again\n",
+                (
+                    "    if ports.is_worked_on(orphan.key):\n"
+                    "        return False  # by a look that has not heard of the deletion, and may open it again\n"
+                ),
                 "",
             ),
         ),

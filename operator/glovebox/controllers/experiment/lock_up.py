@@ -1,8 +1,9 @@
 """Phase `lock_up`: what is frozen or closed loses pods, access and credentials, whatever fails.
 
 It needs no plan and no repair: the state label goes on first, so that no pod comes back, and then
-all is taken away by live reads, each thing whatever becomes of the others. It is done again on every look until the state is recorded, which
-happens only when everything was seen in place; opening is recorded before anything is opened.
+all is taken away by live reads, each thing whatever becomes of the others. It is done again on
+every look until the state is recorded, which happens only when everything was seen in place;
+opening is recorded before anything is opened.
 """
 
 from __future__ import annotations
