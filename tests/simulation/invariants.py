@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.apply.events import REPEAT_SECONDS
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     DATASET_PIN,
@@ -510,13 +511,25 @@ class Promises:
         late = [
             change
             for at, moment, change in self.writes
-            if at >= since and not is_due(change, moment)
+            if at >= since and not is_due(change, moment) and not self._is_reminder(at, change)
         ]
         if late:
             said = Counter(
                 f"{change.served.kind.plural} {'/'.join(change.key)}" for change in late
             ).most_common(3)
             self._break("7 a quiet cluster costs no write", f"{len(late)} writes: {said}")
+
+    def _is_reminder(self, at: float, change: Change) -> bool:
+        """Return whether an Event says again, after a while, what is still so."""
+        if change.served.kind != EVENT:
+            return False
+        said = _news(change)
+        earlier = [
+            before
+            for before, _, other in self.writes
+            if before < at and other.served.kind == EVENT and _news(other) == said
+        ]
+        return bool(earlier) and at - max(earlier) >= REPEAT_SECONDS - _ON_ITS_WAY
 
     def in_the_end_nobody_died(self) -> None:
         """No process ends by itself, and no look ends with a bug."""
@@ -602,6 +615,11 @@ class Promises:
         for uid, count in self.status_writes.items():
             if count > _MOST_STATUS_WRITES:
                 self._break("11 few writes", f"{count} status writes for {uid}")
+
+
+def _news(event: Change) -> tuple[Any, ...]:
+    about = event.last.get("regarding") or {}
+    return about.get("kind"), about.get("name"), event.last.get("reason"), event.last.get("note")
 
 
 def _uses(experiment: Json, kind: Kind, name: str) -> bool:

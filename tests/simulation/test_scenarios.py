@@ -177,3 +177,16 @@ def test_a_conflict_is_over_although_no_watch_tells_of_the_other_write(
         if what.startswith("update experiments") and "-> 409" in what
     ]
     assert 1 <= len(conflicts) <= 2, result.told()
+
+
+@pytest.mark.parametrize("drift", ["Alert", "Ignore"])
+def test_a_check_that_passed_counts_for_nothing_once_a_policy_is_another(drift: str) -> None:
+    deeds = ((1.0, "edits a policy"),)
+    result = run(Scenario(12, probe_required=True, drift=drift, slowest=0.2, named_deeds=deeds))
+    require_all(result)
+    told = result.story.told()
+    assert f"/{names.PROBE_JOB}: Complete" in told
+    assert not any(
+        what.startswith("create jobs") and what.endswith(f"/{names.RUN_JOB} -> 201")
+        for _, _, what in result.story.lines
+    ), "the run waits: what was proven is so no more"

@@ -73,7 +73,7 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     if due != 0:
         return done(ProofFacts(finding, record), retry_seconds=due)
     try:
-        return await _go_on(scope, plan.probe, finding, record, recorded)
+        ended, outcome = await _go_on(scope, plan.probe, finding, record, recorded)
     except GloveboxError as error:
         # A platform's own policy may refuse the pod: no reason for a run not to go on.
         message = f"the isolation check could not be started or read: {error.message}"
@@ -82,6 +82,11 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
             ProofFacts(unknown if recorded is None else finding, record),
             retry_seconds=_REFUSED_SECONDS,
         )
+    if ended is not None:
+        # What it found counts only for policies that are still as they were then.
+        facts = ProofFacts(_finding(outcomes, ended, plan, profile), ended)
+        outcome = done(facts, retry_seconds=0.0)
+    return outcome
 
 
 async def _go_on(
@@ -90,7 +95,8 @@ async def _go_on(
     finding: Finding,
     record: IsolationStatus | None,
     recorded: IsolationStatus | None,
-) -> Outcome:
+) -> tuple[IsolationStatus | None, Outcome]:
+    """Begin the check or look how far it is; return what it found once it has ended."""
     ports, namespace = scope.ports, scope.namespace
     try:
         live = await ports.reader.get(JOB, namespace, names.PROBE_JOB)
@@ -100,17 +106,17 @@ async def _go_on(
     if notes.get(names.ANNOTATION_POLICY_DIGEST, "") != probe.policy_digest:
         key = ObjectKey(JOB.kind, namespace, names.PROBE_JOB)
         await ports.writer.delete(JOB, key, uid=live["metadata"]["uid"])
-        return done(ProofFacts(finding, record), retry_seconds=0.0)
+        return None, done(ProofFacts(finding, record), retry_seconds=0.0)
     pods = await pods_of(ports, namespace, live["metadata"]["uid"])
     verdict = probe_ended(live, pods, scope.now)
     if verdict is not None:
         ports.metrics.probes.labels(verdict.outcome.lower()).inc()
-        return done(ProofFacts(_verdict(verdict), verdict), retry_seconds=0.0)
+        return verdict, done(ProofFacts(finding, record))
     if recorded is None:
         why = why_waiting(pods)
         message = f"Job `{names.PROBE_JOB}` is checking isolation" + (f": {why}" if why else "")
         finding = Finding(types.UNKNOWN, reasons.PROBING, message)
-    return done(ProofFacts(finding, record))
+    return None, done(ProofFacts(finding, record))
 
 
 def _due(
