@@ -76,7 +76,7 @@ test-only: environment ## Some tests without lint: make test-only ARGS="tests/un
 
 .PHONY: simulate
 simulate: environment ## The operator's real code under seeded faults, in virtual time (SEEDS=10000, or GLOVEBOX_SEED=7 for one story)
-	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),10000)
+	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),10000) $(ARGS)
 
 .PHONY: plant
 plant: environment ## Plant a bug of each class and see by which seed the simulation finds it

@@ -46,6 +46,8 @@ _LAG_SECONDS: Final = 10.0
 _RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 16
 _ON_ITS_WAY: Final = 0.1
+# A live list whose answer hangs, and what is decided by it.
+_LOOK_SECONDS: Final = 40.0
 _ACCESS: Final = ((ROLE_BINDING, names.TENANT_ROLE_BINDING), (JOB, names.RUN_JOB))
 _SECRETS: Final = ((SECRET, names.CREDENTIALS_SECRET),)
 
@@ -129,6 +131,8 @@ class Promises:
             if change.served.kind == EXPERIMENT and change.new is not None:
                 self._see_status(change, now)
         self.ledger.see(change, now)
+        if change.served.kind == EXPERIMENT and change.old is None:
+            self._born[change.last["metadata"]["uid"]] = now
         if change.served.kind == EXPERIMENT:
             self._experiments[change.last["metadata"]["uid"]] = change.last
 
@@ -350,16 +354,17 @@ class Promises:
         users = [
             obj["metadata"]["name"]
             for obj in self._world.server.everything(EXPERIMENT)
-            if _uses(obj, kind, change.key[1]) and self._since_birth(obj) > _ON_ITS_WAY
+            if _uses(obj, kind, change.key[1]) and self._age_when_sent(obj) > _LOOK_SECONDS
         ]
         if users:
             self._break(
                 "12b what is in use is held", f"{kind.kind} {change.key[1]}, used by {users}"
             )
 
-    def _since_birth(self, obj: Json) -> float:
-        now = self._world.loop.time()
-        return now - self._born.setdefault(obj["metadata"]["uid"], now)
+    def _age_when_sent(self, obj: Json) -> float:
+        """Return how long an Experiment had been there when what is being done was sent."""
+        sent = min(self._world.loop.time(), self._world.server.sent_at)
+        return sent - self._born[obj["metadata"]["uid"]]
 
     def never_written_on_what_is_older(self, asked: Asked, made_on: int, answered: int) -> None:
         """Nothing is written on a state that is older than the last answer to an own write."""
