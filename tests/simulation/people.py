@@ -22,7 +22,16 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from simulation.api_server import ADMINISTRATOR, Asked, Refused
-from simulation.world import TEAM, World, experiment_spec, pin_spec, profile_spec, store_spec
+from simulation.world import (
+    LOADER,
+    SOURCE,
+    TEAM,
+    World,
+    experiment_spec,
+    pin_spec,
+    profile_spec,
+    store_spec,
+)
 
 Json = dict[str, Any]
 
@@ -86,7 +95,7 @@ class People:
                 OBJECT_STORE, None, "primary", store_spec()
             ),
             "edits the profile": self._edit_profile,
-            "edits the pin": self._edit_pin,
+            "changes data behind the pin": self._change_data,
             "breaks the glass of the profile": lambda: self._break_glass(
                 ISOLATION_PROFILE, None, "standard", profile_spec(**self._profile)
             ),
@@ -208,10 +217,15 @@ class People:
             limits = {"maxMemory": self._chance.choice(("3Gi", "4Gi", "5Gi"))}
             self._world.edit(ISOLATION_PROFILE, None, "standard", {"spec": {"limits": limits}})
 
-    def _edit_pin(self) -> None:
-        if self._world.server.peek(DATASET_PIN, TEAM, "set") is not None:
-            spec = {"description": f"edited {self._chance.random():.6f}"}
-            self._world.edit(DATASET_PIN, TEAM, "set", {"spec": spec})
+    def _change_data(self) -> None:
+        """Write a new version of an object over the one that is pinned, or remove that one."""
+        key, store = "set/part-0", self._world.store
+        if self._chance.random() < 0.5:
+            self._world.story.tell("a person", f"overwrites {SOURCE}/{key}")
+            store.put(LOADER, SOURCE, key, b"other rows\n")
+            return
+        self._world.story.tell("a person", f"removes all versions of {SOURCE}/{key}")
+        store.buckets[SOURCE].keys.pop(key, None)
 
     def _break_glass(self, kind: Kind, namespace: str | None, name: str, spec: Json) -> None:
         """Take all finalizers off an object in use, and delete it."""
@@ -264,7 +278,7 @@ DEEDS: Final = (
     "deletes the profile for a while",
     "deletes the store for a while",
     "edits the profile",
-    "edits the pin",
+    "changes data behind the pin",
     "breaks the glass of the profile",
     "breaks the glass of the store",
     "breaks the glass of the pin",
@@ -287,7 +301,6 @@ MENDABLE: Final = frozenset(
         "deletes the profile for a while",
         "deletes the store for a while",
         "edits the profile",
-        "edits the pin",
         "breaks the glass of the profile",
         "breaks the glass of the store",
         "breaks the glass of the pin",

@@ -19,6 +19,15 @@ from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, OBJECT_STORE, SE
 from simulation.api_server import Change
 
 Json = dict[str, Any]
+# What a check of a pin or a store says.
+_OF_CHECKS: Final = (
+    "listedTime",
+    "verifiedTime",
+    "lastVerifiedTime",
+    "conditions",
+    "findings",
+    "proofs",
+)
 # How far the clocks of an operator, of another replica and of the store may differ in all.
 _CLOCKS_DIFFER: Final = timedelta(seconds=300)
 
@@ -72,7 +81,7 @@ def _is_session_due(old: Json, new: Json, now: datetime) -> bool:
 
 
 def _is_check(old: Json, new: Json, field: str, interval: int) -> bool:
-    """Return whether a check was recorded that was due, and found what the last one had found."""
+    """Return whether a check was recorded that was due: its moment, and what it found."""
     before, after = old["status"], new["status"]
     if field not in before or field not in after or _said(before) != _said(after):
         return False
@@ -81,18 +90,8 @@ def _is_check(old: Json, new: Json, field: str, interval: int) -> bool:
 
 
 def _said(status: Mapping[str, Any]) -> Json:
-    """Return a status without the moments and the words of its checks."""
-    rest = {
-        name: value
-        for name, value in status.items()
-        if name not in ("listedTime", "verifiedTime", "lastVerifiedTime")
-    }
-    rest["conditions"] = [
-        {name: value for name, value in entry.items() if name != "message"}
-        for entry in status.get("conditions") or ()
-    ]
-    rest["proofs"] = {entry["name"]: entry["outcome"] for entry in status.get("proofs") or ()}
-    return rest
+    """Return a status without what a check says."""
+    return {name: value for name, value in status.items() if name not in _OF_CHECKS}
 
 
 def _spec_but(obj: Json, field: str) -> Json:

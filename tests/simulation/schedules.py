@@ -446,7 +446,7 @@ class Schedule:
         )
         for moment in moments:
             await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
-            before = self._world.server.version
+            before = self._world.state()
             name = self._people.act()
             self._note(name, before)
 
@@ -469,14 +469,14 @@ class Schedule:
             self._do(name)
 
     def _do(self, name: str) -> None:
-        before = self._world.server.version
+        before = self._world.state()
         self._people.deeds()[name]()
         self._note(name, before)
 
-    def _note(self, name: str, before: int) -> None:
+    def _note(self, name: str, before: tuple[int, int]) -> None:
         """Take in that somebody did something; count it when it changed anything."""
         self._done[name] += 1
-        if self._world.server.version != before:
+        if self._world.state() != before:
             self._count(by_people(name))
 
     def _count(self, name: str) -> None:
@@ -495,7 +495,7 @@ class Schedule:
         """Do something to a kind while its watch does not show it: that is when it matters."""
 
         def act() -> None:
-            before = self._world.server.version
+            before = self._world.state()
             name = self._people.act_on(asked.kind)
             if name:
                 self._note(name, before)

@@ -55,7 +55,6 @@ def test_a_stripped_finalizer_leaves_an_orphan_that_is_closed_and_told(
         "breaks the glass of the pin",
         # Where a store lies is set once.
         "edits the profile",
-        "edits the pin",
     ],
 )
 @pytest.mark.parametrize("moment", [2.0, 8.0, 60.0], ids="at {:.0f} s".format)

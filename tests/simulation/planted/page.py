@@ -52,8 +52,8 @@ def _lines(finds: Mapping[str, tuple[int, str]]) -> Iterator[str]:
         yield from _table((group, "meaning", "times"), rows)
     yield from (
         "",
-        "People, at any moment; in a third of all seeds, and in every outage of a watch. What changed",
-        "something is counted: guards refuse some of it.",
+        "People, at any moment; in a third of all seeds, and in every outage of a watch. What",
+        "changed something is counted: guards refuse some of it.",
         "",
     )
     yield from _table(
