@@ -83,7 +83,7 @@ test-only: environment ## Some tests without lint: make test-only ARGS="tests/un
 
 .PHONY: simulate
 simulate: environment ## The operator under seeded faults (SEEDS=..., GLOVEBOX_SEED=...)
-	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),10000)
+	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),10000) $(ARGS)
 
 .PHONY: plant
 plant: environment ## Plant a bug of each class and see by which seed the simulation finds it

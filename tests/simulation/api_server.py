@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -129,6 +130,8 @@ class ApiServer:
         self._waiting: dict[Kind, list[asyncio.Future[None]]] = {}
         # Which process sent what is being done.
         self.acting = ""
+        # When what is being done was sent, in virtual seconds; what others do is not sent.
+        self.sent_at = math.inf
         # Each may raise Refused.
         self.admission: list[Callable[[Asked], None]] = []
         self.on_change: list[Callable[[Change], None]] = []
@@ -683,6 +686,10 @@ class Watch:
             event = self._event(change)
             if event is not None:
                 yield event
+
+    def is_behind(self) -> bool:
+        """Return whether something changed since `pending` was read last."""
+        return any(True for _ in self.server.since(self.kind, self.version))
 
     def bookmark(self) -> Json:
         """Return an event that only tells how far the watch is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -33,8 +34,9 @@ class Fault:
     Attributes:
         name: `refused`, `lost` (it never arrives), `unanswered` (it takes effect, the answer is
             lost), `late` (it takes effect after the client gave up), `slow` (it takes `seconds`
-            and is answered), `overtaken` (somebody else changes the object just before); empty:
-            nothing.
+            to arrive), `stale` (the answer takes `seconds`), `repeated` (it arrives twice),
+            `overtaken` (somebody else changes the object just before), `login expired` (401 to
+            this and all that follows, until there is a new login); empty: nothing.
         code: Of a refusal.
         seconds: Of what is late or slow.
     """
@@ -65,7 +67,13 @@ class StreamFault:
 
 
 class Faults(Protocol):
-    """Decides about each request."""
+    """Decides about each request.
+
+    Attributes:
+        watcher: How the watches of this client are called in the count of faults.
+    """
+
+    watcher: str
 
     def request(self, asked: Asked) -> Fault:
         """Return what happens to a request."""
@@ -79,9 +87,19 @@ class Faults(Protocol):
         """Take in that a watch does not show from now on what happens."""
         raise NotImplementedError
 
+    def is_away(self) -> bool:
+        """Return whether nobody answers at that address."""
+        raise NotImplementedError
+
+    def next_away(self) -> float:
+        """Return when that begins next, in virtual seconds; infinite: never."""
+        raise NotImplementedError
+
 
 class NoFaults:
     """Everything goes well."""
+
+    watcher = "watch"
 
     def request(self, asked: Asked) -> Fault:
         """Let it pass."""
@@ -96,6 +114,14 @@ class NoFaults:
     def outage(self, asked: Asked) -> None:
         """There is none."""
         del asked
+
+    def is_away(self) -> bool:
+        """Answer always."""
+        return False
+
+    def next_away(self) -> float:
+        """Never."""
+        return math.inf
 
 
 def parse(method: str, path: str, user: str, params: Mapping[str, str]) -> Asked:
@@ -189,12 +215,14 @@ class SimTransport:
         self._story, self._faults, self._chance = story, faults, chance
         # A process that was killed sends nothing any more, and hears nothing.
         self.is_dead = False
+        # A login that ran out: every request is answered with 401.
+        self._expired = False
         # The version in the last answer to a write of its own, by object.
         self._answered: dict[tuple[str, str, str], int] = {}
         # Called when a write is made on an older version than that.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
-    async def request(  # noqa: C901 - one branch a fault
+    async def request(  # noqa: C901, PLR0912, PLR0915 - one branch a fault
         self,
         method: str,
         path: str,
@@ -210,10 +238,15 @@ class SimTransport:
             TransportError: No whole answer came in time.
         """
         await self._alive()
+        sent_at = asyncio.get_running_loop().time()
         try:
             asked = parse(method, path, self._user, params)
         except Refused as refusal:
             return _packed(refusal.code, refusal.status)
+        if self._faults.is_away():
+            self._count("server away")
+            await asyncio.sleep(self._way())
+            raise TransportError("connection refused (simulated)", sent=False)
         content = orjson.loads(body) if body else None
         if asked.verb == "create":
             name = ((content or {}).get("metadata") or {}).get("name", "")
@@ -222,11 +255,17 @@ class SimTransport:
         self._require_newest(asked, content)
         fault = self._faults.request(asked)
         if fault.name:
-            self._story.faults[f"{fault.name} {fault.code or ''}".strip()] += 1
+            self._count(f"refused {fault.code}" if fault.name == "refused" else fault.name)
+        if fault.name == "login expired" or self._expired:
+            self._expired = True
+            await asyncio.sleep(self._way())
+            self._story.tell(self._process, f"{asked} -> 401: its login ran out")
+            return _packed(401, _refusal(asked, 401).status)
 
         def effect(word: str = "") -> tuple[int, Any]:
             # What arrives long after it was sent is nobody's decision of now.
             self._server.acting = "" if word == _LATE else self._identity
+            self._server.sent_at = sent_at
             code, answer = answered(self._server, asked, params, content, content_type)
             plain = "reads " if asked.verb in READS and code < 300 and not word else ""
             why = f": {answer.get('message', '')}" if code >= 300 else ""
@@ -256,7 +295,12 @@ class SimTransport:
             case "slow":
                 await asyncio.sleep(min(fault.seconds, timeout_seconds / 2))
         lost = fault.name == "unanswered"
+        if fault.name == "repeated":
+            await self._sent(effect, " and is REPEATED")
         code, answer = await self._sent(effect, " but the ANSWER IS LOST" if lost else "")
+        if fault.name == "stale":
+            self._story.tell(self._process, f"{asked} -> is ANSWERED {fault.seconds:.1f} s later")
+            await asyncio.sleep(min(fault.seconds, timeout_seconds / 2))
         await self._alive()
         if lost:
             await asyncio.sleep(self._way())
@@ -267,6 +311,9 @@ class SimTransport:
         if asked.verb not in READS and code < 300:
             self._answered[_object(asked)] = _number(answer)
         return packed
+
+    def _count(self, name: str) -> None:
+        self._story.faults[name] += 1
 
     def _overtake(self, asked: Asked) -> None:
         """Change an object in a way that nobody minds, but that makes a new version of it."""
@@ -307,10 +354,14 @@ class SimTransport:
         await self._alive()
         asked = parse("GET", path, self._user, {**params, "watch": "1"})
         self._story.requests += 1
+        if self._faults.is_away():
+            self._count("server away")
+            await asyncio.sleep(self._way())
+            raise TransportError("connection refused (simulated)", sent=False)
         fault = self._faults.stream(asked)
         await asyncio.sleep(self._way())
         if fault.name:
-            self._story.faults[f"watch {fault.name}"] += 1
+            self._count(f"{self._faults.watcher} {fault.name}")
             self._story.tell(
                 self._process, f"{asked}: its watch {fault.name.upper()} after {fault.after}"
             )
@@ -343,6 +394,9 @@ class SimStream:
         self._params, self._fault, self._silence = params, fault, silence_seconds
         self._refusal: Refused | None = None
         self._gap_at = asyncio.get_running_loop().time() + fault.seconds
+        if transport._expired:
+            self._refusal = _refusal(asked, 401)
+            return
         if fault.name == "refused":
             server.expire(asked.kind)
             transport._faults.outage(asked)
@@ -363,6 +417,12 @@ class SimStream:
         """The HTTP code."""
         return self._refusal.code if self._refusal is not None else 200
 
+    def _is_behind(self) -> bool:
+        try:
+            return self._watch.is_behind()
+        except Refused:
+            return True  # the next look tells
+
     async def chunks(self) -> AsyncIterator[bytes]:  # noqa: C901, PLR0912, PLR0915 - one branch a fault
         """Yield the events, each on a line.
 
@@ -378,6 +438,8 @@ class SimStream:
         bookmark_at = loop.time() + _BOOKMARK_SECONDS
         while loop.time() < until:
             await self._transport._alive()
+            if self._transport._faults.is_away():
+                raise TransportError("the server closed the connection (simulated)")
             try:
                 events = list(self._watch.pending())
             except Refused as refusal:
@@ -414,12 +476,14 @@ class SimStream:
                 if fault.name == "silent":
                     await asyncio.sleep(self._silence)
                 raise TransportError("the watch broke off (simulated)")
+            if self._is_behind():
+                continue  # it changed while events were on their way
             if loop.time() >= bookmark_at:
                 bookmark_at = loop.time() + _BOOKMARK_SECONDS
                 if self._params.get("allowWatchBookmarks"):
                     yield _line(self._watch.bookmark())
             before = self._server.version
-            moments = [until, bookmark_at]
+            moments = [until, bookmark_at, self._transport._faults.next_away()]
             if fault.name and loop.time() < self._gap_at:
                 moments.append(self._gap_at)
             elif fault.name == "gap":

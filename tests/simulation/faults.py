@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,7 @@ WATCHES: Final = (
     "gap",
 )
 # What may begin at a moment, and not only after some events.
+_OF_WRITES: Final = ("late", "unanswered", "repeated")
 _TIMED: Final = ("breaks", "silent", "expired")
 
 
@@ -41,6 +43,7 @@ class Rule:
         begins: From which second on.
         ends: Until which second; infinite: for ever.
         times: At most so many refusals.
+        has_refused: Whether it has refused anything.
     """
 
     plural: str
@@ -49,6 +52,7 @@ class Rule:
     begins: float
     ends: float
     times: int = 1_000_000
+    has_refused: bool = False
 
     def __str__(self) -> str:
         return (
@@ -74,6 +78,7 @@ class Plan:
         crash: Kills the process at requests of these numbers.
         crash_on: Kills it once at a request of this verb and kind, and whether that arrives.
         names: The faults that are drawn.
+        away: When the server does not answer at all: from when until when.
     """
 
     rate: float = 0.0
@@ -87,7 +92,18 @@ class Plan:
     crash: tuple[int, ...] = ()
     crash_on: tuple[str, str, bool] | None = None
     watches: tuple[str, ...] = WATCHES
-    names: tuple[str, ...] = ("refused", "lost", "unanswered", "late", "slow")
+    names: tuple[str, ...] = (
+        "refused",
+        "refused",
+        "lost",
+        "unanswered",
+        "late",
+        "slow",
+        "stale",
+        "repeated",
+        "login expired",
+    )
+    away: tuple[tuple[float, float], ...] = ()
     codes: tuple[int, ...] = REFUSALS
 
     @property
@@ -102,6 +118,7 @@ class Plan:
             or self.overtaken_rate
             or self.crash
             or self.crash_on
+            or self.away
         )
 
     @property
@@ -129,6 +146,10 @@ class Plan:
         if self.crash_on is not None:
             verb, plural, arrives = self.crash_on
             said.append(f"killed {'after' if arrives else 'before'} {verb} {plural}")
+        said += [
+            f"server away from second {begins - 1000:.0f} to {ends - 1000:.0f}"
+            for begins, ends in self.away
+        ]
         return "; ".join(said) or "none"
 
 
@@ -150,6 +171,7 @@ class SeededFaults:
         crash: Callable[[], None],
     ) -> None:
         self.plan = plan
+        self.watcher = "watch"
         self._chance, self._time, self._crash = chance, time, crash
         self.requests = self.writes = 0
         # What was hit: verb, kind and fault.
@@ -157,7 +179,8 @@ class SeededFaults:
         # Set when nothing is to go wrong any more, whatever the plan says.
         self.over = False
         self.last_fault_at = 0.0
-        self.refused: Counter[str] = Counter()
+        # Called with the name of a class of faults that is no fault of one request alone.
+        self.count: Callable[[str], None] = lambda _: None
         # Called when a watch does not show what happens from now on.
         self.on_outage: Callable[[Asked], None] = lambda _: None
 
@@ -171,6 +194,7 @@ class SeededFaults:
             self.last_fault_at = self._time()
             self.hit[asked.verb, asked.kind.plural, f"{fault.name} {fault.code or ''}"] += 1
         if self.requests in self.plan.crash and not self.over:
+            self.count("killed")
             self._crash()
         return fault
 
@@ -182,6 +206,7 @@ class SeededFaults:
             verb, plural, arrives = self.plan.crash_on
             if (verb, plural) == (asked.verb, asked.kind.plural):
                 self.plan.crash_on = None
+                self.count("killed at a named request")
                 self._crash()
                 return NOTHING if arrives else Fault("lost", seconds=0.1)
         if is_write and self.writes in self.plan.cut and not self.over:
@@ -194,7 +219,9 @@ class SeededFaults:
                 and rule.times > 0
             ):
                 rule.times -= 1
-                self.refused[rule.plural] += 1
+                rule.has_refused = True
+                on_deletion = "deletion of " if asked.verb == "delete" else ""
+                self.count(f"policy on {on_deletion}{rule.plural}")
                 return Fault("refused", rule.code)
         if asked.verb == "update" and self._overtakes(now):
             return Fault("overtaken")
@@ -204,8 +231,8 @@ class SeededFaults:
         if self._chance.random() >= rate:
             return NOTHING
         name = self._chance.choice(self.plan.names)
-        if name == "late" and not is_write:
-            name = "lost"
+        if name in _OF_WRITES and not is_write:
+            name = "stale"
         if name == "refused":
             codes = self.plan.codes if is_write else (403, 429, 500, 503)
             allowed = [code for code in codes if code in self.plan.codes]
@@ -233,11 +260,24 @@ class SeededFaults:
         return StreamFault(name, self._chance.randrange(0, 6))
 
     def feed(self, asked: Asked) -> StreamFault:
-        """Return what happens to a watch of our own kinds, which kopf keeps: it may be late."""
+        """Return what happens to a watch of our own kinds, which kopf keeps."""
         if self._time() >= self.plan.ends or self._chance.random() >= self.plan.watch_rate:
             return StreamFault()
-        self.hit["watch", asked.kind.plural, "lags"] += 1
-        return StreamFault("lags", seconds=self._chance.uniform(0.01, 3.0))
+        name = self._chance.choice(("lags", "lags", "breaks"))
+        self.hit["watch", asked.kind.plural, name] += 1
+        if name == "breaks":
+            return StreamFault(name, seconds=self._chance.uniform(0.01, 60.0))
+        return StreamFault(name, seconds=self._chance.uniform(0.01, 3.0))
+
+    def is_away(self) -> bool:
+        """Return whether the server does not answer at all now."""
+        now = self._time()
+        return any(begins <= now < ends for begins, ends in self.plan.away)
+
+    def next_away(self) -> float:
+        """Return when it stops to answer next."""
+        now = self._time()
+        return min((begins for begins, _ in self.plan.away if begins > now), default=math.inf)
 
     def outage(self, asked: Asked) -> None:
         """Let something happen in an outage."""
@@ -252,9 +292,19 @@ class FeedFaults(NoFaults):
         faults: Of the process.
     """
 
+    watcher = "feed"
+
     def __init__(self, faults: SeededFaults) -> None:
         self._faults = faults
 
     def stream(self, asked: Asked) -> StreamFault:
-        """Let it be late."""
+        """Let it be late, or break."""
         return self._faults.feed(asked)
+
+    def is_away(self) -> bool:
+        """Return whether the server does not answer at all now."""
+        return self._faults.is_away()
+
+    def next_away(self) -> float:
+        """Return when it stops to answer next."""
+        return self._faults.next_away()

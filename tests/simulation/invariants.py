@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.apply.events import REPEAT_SECONDS
 from glovebox.controllers.message_pace import FIRST_SECONDS
 from glovebox.kube.kinds import (
     CONFIG_MAP,
@@ -34,9 +35,11 @@ from glovebox.kube.kinds import (
 )
 from glovebox.status.words import differ_in_words_alone
 from simulation.api_server import Asked, Change
+from simulation.faults import Rule
 from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
 from simulation.promises import ISOLATION, POLICIES, QUOTA, Ledger, Standing
+from simulation.quiet import is_due
 from simulation.world import BUCKET, TEAM, World, condition, is_true
 
 Json = dict[str, Any]
@@ -46,12 +49,8 @@ _LAG_SECONDS: Final = 10.0
 _RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
 _MOST_STATUS_WRITES: Final = 9
 _ON_ITS_WAY: Final = 0.1
-# What changes on a timer, by kind.
-_TIMES: Final = {
-    "Experiment": ("artifacts",),
-    "DatasetPin": ("listedTime", "verifiedTime"),
-    "ObjectStore": ("lastVerifiedTime", "proofs"),
-}
+# A live list whose answer hangs, and what is decided by it.
+_LOOK_SECONDS: Final = 40.0
 _ACCESS: Final = ((ROLE_BINDING, names.TENANT_ROLE_BINDING), (JOB, names.RUN_JOB))
 _SECRETS: Final = ((SECRET, names.CREDENTIALS_SECRET),)
 
@@ -101,10 +100,13 @@ class Promises:
         self.seals: Counter[str] = Counter()
         self.status_writes: Counter[str] = Counter()
         self._status_written: dict[str, float] = {}
-        self.writes: list[tuple[float, Change]] = []
+        # Of each write of the operator: when, at which time of day, and what.
+        self.writes: list[tuple[float, datetime, Change]] = []
         self._leader = ("", 0.0)
         self._foreign: dict[str, str] = {}
         self._born: dict[str, float] = {}
+        # What the platform refuses for ever, once all is over.
+        self._refused: Collection[Rule] = ()
         self._experiments: dict[str, Json] = {}
         world.server.on_change.append(self._see)
         world.server.on_delete.append(self.never_deletes_without_uid)
@@ -121,7 +123,7 @@ class Promises:
         now = self._world.loop.time()
         self._remember_makers(change)
         if change.user == OPERATOR:
-            self.writes.append((now, change))
+            self.writes.append((now, self._world.clock.now(), change))
             self.never_access_before_isolation(change)
             self.never_touches_what_others_made(change)
             self.never_runs_twice(change)
@@ -133,6 +135,8 @@ class Promises:
             if change.served.kind == EXPERIMENT and change.new is not None:
                 self._see_status(change, now)
         self.ledger.see(change, now)
+        if change.served.kind == EXPERIMENT and change.old is None:
+            self._born[change.last["metadata"]["uid"]] = now
         if change.served.kind == EXPERIMENT:
             self._experiments[change.last["metadata"]["uid"]] = change.last
 
@@ -147,7 +151,8 @@ class Promises:
         since = now - self._status_written.get(uid, -math.inf)
         self._status_written[uid] = now
         self.never_written_for_words_at_once(uid, before, after, since)
-        self.never_true_of_what_is_not_so(change.new, now)
+        # What hangs on its way says what was so when it was sent.
+        self.never_true_of_what_is_not_so(change.new, min(now, self._world.server.sent_at))
         self.never_provisioned_before_it_is(before, change.new)
         self.never_not_ready_by_a_hiccup(change)
         self.never_reconciling_and_stalled(change.new)
@@ -365,16 +370,17 @@ class Promises:
         users = [
             obj["metadata"]["name"]
             for obj in self._world.server.everything(EXPERIMENT)
-            if _uses(obj, kind, change.key[1]) and self._since_birth(obj) > _ON_ITS_WAY
+            if _uses(obj, kind, change.key[1]) and self._age_when_sent(obj) > _LOOK_SECONDS
         ]
         if users:
             self._break(
                 "12b what is in use is held", f"{kind.kind} {change.key[1]}, used by {users}"
             )
 
-    def _since_birth(self, obj: Json) -> float:
-        now = self._world.loop.time()
-        return now - self._born.setdefault(obj["metadata"]["uid"], now)
+    def _age_when_sent(self, obj: Json) -> float:
+        """Return how long an Experiment had been there when what is being done was sent."""
+        sent = min(self._world.loop.time(), self._world.server.sent_at)
+        return sent - self._born[obj["metadata"]["uid"]]
 
     def never_written_on_what_is_older(self, asked: Asked, made_on: int, answered: int) -> None:
         """Nothing is written on a state that is older than the last answer to an own write."""
@@ -416,9 +422,15 @@ class Promises:
     # -- at the end
 
     def in_the_end(
-        self, *, quiet_from: float, calm: bool, refused_for_ever: bool, expects_ready: bool
+        self,
+        *,
+        quiet_from: float,
+        calm: bool,
+        refused_for_ever: Collection[Rule],
+        expects_ready: bool,
     ) -> None:
         """Check what must hold once faults have stopped and everybody had time."""
+        self._refused = refused_for_ever
         self.in_the_end_orphans_are_closed()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
@@ -435,7 +447,7 @@ class Promises:
         server = self._world.server
         alive = {obj["metadata"]["uid"] for obj in server.everything(EXPERIMENT)}
         for obj in server.everything(EXPERIMENT):
-            if obj["metadata"].get("deletionTimestamp"):
+            if obj["metadata"].get("deletionTimestamp") and not self._tells_refusal(obj):
                 self._break(
                     "6 nothing left behind",
                     f"Experiment {obj['metadata']['name']} is still being deleted:"
@@ -485,8 +497,10 @@ class Promises:
                 for pod in server.everything(POD, namespace)
                 if (pod.get("status") or {}).get("phase") in ("Pending", "Running")
             ]
+            # What a policy refuses for ever stays; all the rest goes nevertheless.
+            is_open = label != names.STATE_RETAINED and not self._is_refused("namespaces", "patch")
             open_by = [
-                *([f"the label says {label}"] if label != names.STATE_RETAINED else []),
+                *([f"the label says {label}"] if is_open and not self._refuses_to_close() else []),
                 *(
                     f"{kind.kind} {name}"
                     for kind, name in (
@@ -494,8 +508,9 @@ class Promises:
                         (SECRET, names.CREDENTIALS_SECRET),
                     )
                     if server.peek(kind, namespace, name) is not None
+                    and not self._is_refused(kind.plural, "delete")
                 ),
-                *(f"pod {name}" for name in pods),
+                *([] if self._is_refused("jobs", "delete") else (f"pod {name}" for name in pods)),
             ]
             if open_by:
                 self._break("13b orphans are closed", f"{namespace}: {', '.join(open_by)}")
@@ -513,17 +528,29 @@ class Promises:
         return bool(last["metadata"].get("deletionTimestamp"))
 
     def in_the_end_it_is_quiet(self, since: float) -> None:
-        """A quiet cluster costs no write, but for sessions that are renewed."""
+        """A quiet cluster costs no write, but for what a timer calls for when it is time."""
         late = [
             change
-            for at, change in self.writes
-            if at >= since and not _is_renewal(change) and change.served.kind != EVENT
+            for at, moment, change in self.writes
+            if at >= since and not is_due(change, moment) and not self._is_reminder(at, change)
         ]
         if late:
             said = Counter(
                 f"{change.served.kind.plural} {'/'.join(change.key)}" for change in late
             ).most_common(3)
             self._break("7 a quiet cluster costs no write", f"{len(late)} writes: {said}")
+
+    def _is_reminder(self, at: float, change: Change) -> bool:
+        """Return whether an Event says again, after a while, what is still so."""
+        if change.served.kind != EVENT:
+            return False
+        said = _news(change)
+        earlier = [
+            before
+            for before, _, other in self.writes
+            if before < at and other.served.kind == EVENT and _news(other) == said
+        ]
+        return bool(earlier) and at - max(earlier) >= REPEAT_SECONDS - _ON_ITS_WAY
 
     def in_the_end_nobody_died(self) -> None:
         """No process ends by itself, and no look ends with a bug."""
@@ -536,17 +563,30 @@ class Promises:
     def in_the_end_refusals_are_told(self) -> None:
         """A policy that refuses for ever is seen in a condition of each Experiment it blocks."""
         for obj in self._world.server.everything(EXPERIMENT):
-            said = " ".join(
-                f"{entry.get('message', '')} {entry['reason']}"
-                for entry in (obj.get("status") or {}).get("conditions") or ()
-                if entry["status"] != "True" or entry["type"] in ("Stalled", "Reconciling")
-            )
             standing = self.ledger.namespaces.get((obj.get("status") or {}).get("namespace", ""))
             incomplete = standing is None or not standing.complete
             if incomplete and is_true(obj, "Ready"):
                 self._break("8 every refusal is told", "Ready=True without isolation")
-            if incomplete and "not now" not in said and "Forbidden" not in said:
-                self._break("8 every refusal is told", f"nobody says why: {said[:300]}")
+            if incomplete and not self._tells_refusal(obj):
+                self._break("8 every refusal is told", f"nobody says why: {_said(obj)[:300]}")
+
+    def _tells_refusal(self, obj: Json) -> bool:
+        """Return whether a condition names an answer of a policy that refuses for ever."""
+        said = " ".join(
+            f"{entry.get('message', '')} {entry['reason']}"
+            for entry in (obj.get("status") or {}).get("conditions") or ()
+            if entry["status"] != "True" or entry["type"] in ("Stalled", "Reconciling")
+        )
+        words = {403: ("not now", "Forbidden"), 422: ("not now",), 500: ("HTTP 500",)}
+        return any(word in said for rule in self._refused for word in words[rule.code])
+
+    def _is_refused(self, plural: str, verb: str) -> bool:
+        return any(rule.plural == plural and verb in rule.verbs for rule in self._refused)
+
+    def _refuses_to_close(self) -> bool:
+        """Return whether what has to be gone before a namespace is let go cannot go."""
+        kinds = ("rolebindings", "secrets", "jobs")
+        return any(self._is_refused(plural, "delete") for plural in kinds)
 
     def in_the_end_all_is_well(self) -> None:
         """Whatever happened, what is declared stands: the same end as without any fault."""
@@ -598,21 +638,9 @@ class Promises:
                 self._break("11 few writes", f"{count} status writes for {uid}")
 
 
-def _is_renewal(change: Change) -> bool:
-    """Return whether a write renews a session or lease, or records another check."""
-    if change.served.kind in (SECRET, LEASE):
-        return True
-    if not change.served.is_custom or change.old is None or change.new is None:
-        return False
-    before, after = (
-        {
-            key: value
-            for key, value in (obj.get("status") or {}).items()
-            if key not in _TIMES.get(change.served.kind.kind, ())
-        }
-        for obj in (change.old, change.new)
-    )
-    return before == after
+def _news(event: Change) -> tuple[Any, ...]:
+    about = event.last.get("regarding") or {}
+    return about.get("kind"), about.get("name"), event.last.get("reason"), event.last.get("note")
 
 
 def _uses(experiment: Json, kind: Kind, name: str) -> bool:

@@ -174,6 +174,22 @@ class WallClock:
         self._offset += seconds
 
 
+class OtherClock(WallClock):
+    """The clock of another machine, which is ahead of the first one or behind it.
+
+    Args:
+        clock: The first one.
+        ahead: By so many seconds.
+    """
+
+    def __init__(self, clock: WallClock, ahead: float) -> None:
+        self._clock, self._ahead = clock, timedelta(seconds=ahead)
+
+    def now(self) -> datetime:
+        """Return the time of day, UTC."""
+        return self._clock.now() + self._ahead
+
+
 @contextlib.contextmanager
 def virtual_time(loop: VirtualLoop, clock: WallClock, seed: int) -> Iterator[None]:
     """Let `time` and `random` of the whole process follow the simulation inside the block."""

@@ -22,7 +22,16 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from simulation.api_server import ADMINISTRATOR, Asked, Refused
-from simulation.world import TEAM, World, experiment_spec, pin_spec, profile_spec, store_spec
+from simulation.world import (
+    LOADER,
+    SOURCE,
+    TEAM,
+    World,
+    experiment_spec,
+    pin_spec,
+    profile_spec,
+    store_spec,
+)
 
 Json = dict[str, Any]
 
@@ -86,7 +95,7 @@ class People:
                 OBJECT_STORE, None, "primary", store_spec()
             ),
             "edits the profile": self._edit_profile,
-            "edits the pin": self._edit_pin,
+            "changes data behind the pin": self._change_data,
             "breaks the glass of the profile": lambda: self._break_glass(
                 ISOLATION_PROFILE, None, "standard", profile_spec(**self._profile)
             ),
@@ -208,10 +217,15 @@ class People:
             limits = {"maxMemory": self._chance.choice(("3Gi", "4Gi", "5Gi"))}
             self._world.edit(ISOLATION_PROFILE, None, "standard", {"spec": {"limits": limits}})
 
-    def _edit_pin(self) -> None:
-        if self._world.server.peek(DATASET_PIN, TEAM, "set") is not None:
-            spec = {"description": f"edited {self._chance.random():.6f}"}
-            self._world.edit(DATASET_PIN, TEAM, "set", {"spec": spec})
+    def _change_data(self) -> None:
+        """Write a new version of an object over the one that is pinned, or remove that one."""
+        key, store = "set/part-0", self._world.store
+        if self._chance.random() < 0.5:
+            self._world.story.tell("a person", f"overwrites {SOURCE}/{key}")
+            store.put(LOADER, SOURCE, key, b"other rows\n")
+            return
+        self._world.story.tell("a person", f"removes all versions of {SOURCE}/{key}")
+        store.buckets[SOURCE].keys.pop(key, None)
 
     def _break_glass(self, kind: Kind, namespace: str | None, name: str, spec: Json) -> None:
         """Take all finalizers off an object in use, and delete it."""
@@ -246,6 +260,32 @@ def _desired(state: str) -> Json:
     return {"spec": {"lifecycle": {"desired": state}}}
 
 
+# What they do, by name.
+DEEDS: Final = (
+    "edits a policy",
+    "deletes a policy",
+    "raises the quota",
+    "deletes the limits",
+    "deletes the access",
+    "deletes the credentials",
+    "takes the labels off the namespace",
+    "adds a policy of their own",
+    "deletes the namespace",
+    "edits the purpose",
+    "freezes and goes on",
+    "deletes the Experiment",
+    "deletes and declares it again",
+    "deletes the profile for a while",
+    "deletes the store for a while",
+    "edits the profile",
+    "changes data behind the pin",
+    "breaks the glass of the profile",
+    "breaks the glass of the store",
+    "breaks the glass of the pin",
+    "strips the finalizer and deletes",
+    "deletes the run's Job",
+    "deletes the pin",
+)
 # What leaves an Experiment that can be brought to its end again.
 MENDABLE: Final = frozenset(
     {
@@ -261,7 +301,6 @@ MENDABLE: Final = frozenset(
         "deletes the profile for a while",
         "deletes the store for a while",
         "edits the profile",
-        "edits the pin",
         "breaks the glass of the profile",
         "breaks the glass of the store",
         "breaks the glass of the pin",
@@ -277,4 +316,4 @@ _OF_KIND: Final = {
     NAMESPACE.kind: ("takes the labels off the namespace",),
 }
 
-__all__ = ["MENDABLE", "People", "experiment_spec"]
+__all__ = ["DEEDS", "MENDABLE", "People", "experiment_spec"]

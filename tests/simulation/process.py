@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import random
 import ssl
@@ -154,6 +153,7 @@ class Process:
                 return
             # As it must: the kubelet starts it again.
             self._story.tell(self.name, "ENDS: it lost the lease")
+            self._story.faults["lease lost"] += 1
             for transport in self._transports:
                 transport.is_dead = True
             self._transports.clear()
@@ -191,9 +191,13 @@ class Process:
         late = FeedFaults(faults) if isinstance(faults, SeededFaults) else NoFaults()
         transport = self._transport(late)
         while True:
-            answer = await transport.request(
-                "GET", kind.path(), params={}, body=None, content_type="", timeout_seconds=30
-            )
+            try:
+                answer = await transport.request(
+                    "GET", kind.path(), params={}, body=None, content_type="", timeout_seconds=30
+                )
+            except TransportError:
+                await asyncio.sleep(1.0)
+                continue
             page = orjson.loads(answer.body)
             for item in page["items"]:
                 running.on_event(None, item)
@@ -201,7 +205,7 @@ class Process:
                 "resourceVersion": page["metadata"]["resourceVersion"],
                 "timeoutSeconds": "600",
             }
-            with contextlib.suppress(TransportError):
+            try:
                 async with transport.stream(
                     kind.path(), params=params, silence_seconds=3600
                 ) as stream:
@@ -209,6 +213,9 @@ class Process:
                         if event["type"] == "ERROR":
                             break
                         running.on_event(event["type"], event["object"])
+            except TransportError:
+                # It backs off, and what was deleted meanwhile is in no list.
+                await asyncio.sleep(self._chance.uniform(0.1, 8.0))
 
 
 async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Json]:

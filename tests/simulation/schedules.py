@@ -10,32 +10,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from glovebox import names
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
 from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault
+from simulation.classes import POLICIES, REFUSED_DELETIONS, by_people
 from simulation.faults import REFUSALS, TRANSIENT, WATCHES, Plan, Rule, SeededFaults
 from simulation.invariants import BrokenPromise, Promises
 from simulation.loop import DeadlockError, RunawayError, virtual_loop
-from simulation.object_store import NoAnswerError, S3Error
 from simulation.people import MENDABLE, People
 from simulation.process import Process
+from simulation.store_faults import StoreFaults, StorePlan
 from simulation.story import Story
 from simulation.world import IMAGE, World, experiment_spec, pin_spec
 
 Json = dict[str, Any]
 _FOR_EVER: Final = float("inf")
-# Kinds that a platform's policies refuse, with the verb that brings them into being.
-_REFUSED_KINDS: Final = (
-    "networkpolicies",
-    "resourcequotas",
-    "limitranges",
-    "configmaps",
-    "serviceaccounts",
-    "rolebindings",
-    "secrets",
-    "namespaces",
-    "jobs",
-)
 # Long enough for a list of everything, all backoffs, and a look after them.
 _RECOVERY_SECONDS: Final = 420.0
 _QUIET_SECONDS: Final = 200.0
@@ -59,20 +49,21 @@ class Scenario:
     drift: str = "Repair"
     deletion: str = "Freeze"
     plan: Plan = field(default_factory=Plan)
-    store_rate: float = 0.0
+    store: StorePlan = field(default_factory=StorePlan)
     deeds: int = 0
     meddling_seconds: float = 60.0
     deleted_at_the_end: bool = False
     slowest: float = 1.0
+    # By how many seconds the clock jumps, and when.
     clock_jump: float = 0.0
+    clock_jump_at: float = 0.0
+    # By how many seconds the clock of the second replica is ahead.
+    clock_ahead: float = 0.0
     is_long: bool = False
     replicas: int = 1
     # Seconds for which the leader is stopped as by SIGSTOP, and when.
     stops: tuple[tuple[float, float], ...] = ()
     is_squatted: bool = False
-    # How many writes of a seal go wrong, and of which of its documents.
-    seal_faults: int = 0
-    seal_part: str = ""
     # Something exists and is repaired while nothing answers for a moment.
     is_hiccup: bool = False
     # A policy engine puts a policy of its own into each new namespace.
@@ -83,7 +74,7 @@ class Scenario:
     named_deeds: tuple[tuple[float, str], ...] = ()
 
     @classmethod
-    def drawn(cls, seed: int) -> Scenario:  # noqa: C901 - one branch a thing that may happen
+    def drawn(cls, seed: int) -> Scenario:  # noqa: C901, PLR0912 - one branch a thing that may happen
         """Return the scenario of a seed."""
         dice = random.Random(f"scenario {seed}")  # noqa: S311 - a simulation
         scenario = cls(
@@ -112,7 +103,7 @@ class Scenario:
                 )
             )
         if dice.random() < 0.3:
-            scenario.store_rate = dice.choice((0.02, 0.1))
+            scenario.store.rate = dice.choice((0.02, 0.1))
         if not scenario.deeds and dice.random() < 0.4:
             scenario.deeds = dice.randint(1, 5)
         if dice.random() < 0.25:
@@ -123,7 +114,7 @@ class Scenario:
             )
             scenario.meddling_seconds = 90.0
         if scenario.has_run:
-            scenario.seal_faults = dice.choice((0, 0, 1, 2))
+            scenario.store.seal_faults = dice.choice((0, 0, 1, 2))
         if scenario.plan.watch_rate > 0.5:
             # Gaps matter only where something happens in them.
             scenario.deeds = max(scenario.deeds, 3)
@@ -131,7 +122,7 @@ class Scenario:
             scenario.is_squatted = True
         if dice.random() < 0.1:
             scenario.clock_jump = dice.choice((-3600.0, -30.0, 30.0, 1200.0))
-        scenario.seal_part = dice.choice(("", "attestation"))
+        scenario.store.seal_part = dice.choice(("", "attestation"))
         scenario.has_generator = dice.random() < 0.12
         scenario.has_other = dice.random() < 0.2
         if scenario.plan.watch_rate > 0.5:
@@ -154,7 +145,43 @@ class Scenario:
             scenario.plan.overtaken_rate, scenario.drift = 0.5, "Repair"
             scenario.deeds = max(scenario.deeds, 3)
             scenario.plan.ends = 1_090.0
+        outages = random.Random(f"outages {seed}")  # noqa: S311 - a simulation
+        if outages.random() < 0.03:
+            # What nothing happens to costs a bounded number of writes.
+            return cls(
+                seed,
+                has_run=scenario.has_run,
+                has_pin=scenario.has_pin,
+                probe_required=scenario.probe_required,
+                has_other=scenario.has_other,
+                slowest=scenario.slowest,
+            )
+        scenario._draw_outages(outages)
+        scenario.store.ends = scenario.plan.ends
         return scenario
+
+    def _draw_outages(self, dice: random.Random) -> None:
+        """Draw what is out of reach for a while, deaths in the midst of the store, and clocks."""
+        begin, plan, store = 1_000.0, self.plan, self.store
+        if dice.random() < 0.08:
+            at = begin + dice.uniform(0, 90)
+            plan.away = ((at, at + dice.choice((3.0, 12.0, 40.0))),)
+        if dice.random() < 0.08:
+            at = begin + dice.uniform(0, 60)
+            store.away = (at, at + dice.choice((5.0, 30.0, 90.0)))
+        if dice.random() < 0.04:
+            at = begin + dice.uniform(0, 60)
+            store.forbids = (at, at + dice.choice((5.0, 60.0)))
+        if dice.random() < 0.08:
+            store.crash, store.crash_arrives = dice.randint(1, 150), dice.random() < 0.5
+        self.clock_jump_at = dice.uniform(0, 90)
+        if self.replicas > 1 and dice.random() < 0.3:
+            self.clock_ahead = dice.choice((-240.0, -30.0, 2.0, 45.0, 240.0))
+        if dice.random() < 0.05:
+            start = begin + dice.choice((0.0, 20.0))
+            ends = dice.choice((start + 60, start + 400, _FOR_EVER))
+            kind, code = dice.choice(REFUSED_DELETIONS), dice.choice((403, 422, 500))
+            plan.rules.append(Rule(kind, ("delete",), code, start, ends))
 
     @classmethod
     def hiccup(cls, seed: int, dice: random.Random) -> Scenario:
@@ -172,15 +199,16 @@ class Scenario:
             f"drift {self.drift}",
             f"deletion {self.deletion}",
             *([f"{self.deeds} deeds"] if self.deeds else []),
-            *([f"store fails {self.store_rate:.0%}"] if self.store_rate else []),
             *([f"{self.replicas} replicas"] if self.replicas > 1 else []),
-            *([f"{self.seal_faults} faults of the seal"] if self.seal_faults else []),
+            *([str(self.store)] if str(self.store) else []),
             *(["squatted"] if self.is_squatted else []),
             *(["a hiccup"] if self.is_hiccup else []),
             *(["a policy engine"] if self.has_generator else []),
             *(["another Experiment"] if self.has_other else []),
+            *(["for long"] if self.is_long else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
+            *([f"clocks differ {self.clock_ahead:.0f} s"] if self.clock_ahead else []),
         ]
         return f"{', '.join(said)}; faults: {self.plan}"
 
@@ -222,9 +250,7 @@ def _rule(dice: random.Random, begin: float) -> Rule:
     start = begin + dice.choice((0.0, 0.0, 1.0, 20.0))
     ends = dice.choice((start + 2, start + 20, start + 400, _FOR_EVER))
     times = dice.choice((1, 2, 1_000_000, 1_000_000))
-    return Rule(
-        dice.choice(_REFUSED_KINDS), verbs, dice.choice((403, 422, 500)), start, ends, times
-    )
+    return Rule(dice.choice(POLICIES), verbs, dice.choice((403, 422, 500)), start, ends, times)
 
 
 @dataclass(slots=True)
@@ -287,6 +313,14 @@ class Schedule:
             self._crash,
         )
         world.faults = self.faults
+        self.faults.count = self._count
+        self._store_faults = StoreFaults(
+            scenario.store,
+            random.Random(f"store {seed}"),  # noqa: S311 - a simulation
+            world.loop.time,
+            world.story,
+            self._crash,
+        )
         self._restarts: set[asyncio.Task[None]] = set()
         self._done: Counter[str] = Counter()
         plan = scenario.plan
@@ -307,7 +341,7 @@ class Schedule:
         self.promises = Promises(
             world,
             gaps=plan.has_gaps,
-            lag=None if plan.has_gaps or not plan.watch_rate else _OUTAGE_SECONDS,
+            lag=None if plan.has_gaps or not (plan.watch_rate or plan.away) else _OUTAGE_SECONDS,
             drift=scenario.drift,
             people=self._people,
             only_transient=not (
@@ -317,6 +351,8 @@ class Schedule:
                 or scenario.clock_jump
                 or plan.watch_rate
                 or plan.cut
+                or scenario.store.forbids[1]
+                or scenario.store.crash
                 or scenario.replicas > 1
                 or scenario.is_squatted
                 or scenario.deleted_at_the_end
@@ -333,12 +369,15 @@ class Schedule:
         """Play it to its end."""
         world, scenario, loop = self._world, self._scenario, self._world.loop
         world.prepare(profile=self._profile)
-        if scenario.store_rate or scenario.seal_faults:
-            world.store.fault = self._store_fault
+        world.store.fault = self._store_faults
         elects = scenario.replicas > 1
         for number in range(scenario.replicas):
-            world.process(f"operator-{number}" if elects else "operator", elects=elects).start()
+            name = f"operator-{number}" if elects else "operator"
+            world.process(name, elects=elects, ahead=number * scenario.clock_ahead).start()
+        if scenario.clock_ahead:
+            self._count("clocks differ")
         stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
+        jumping = asyncio.get_running_loop().create_task(self._jump())
         if scenario.has_pin:
             world.declare(DATASET_PIN, "set", pin_spec())
         if scenario.has_generator:
@@ -347,16 +386,17 @@ class Schedule:
         if scenario.has_other:
             world.declare(EXPERIMENT, "y", self._spec)
         if scenario.is_squatted:
+            self._count("squatted")
             self._people.squat(made)
         if scenario.is_hiccup:
             await self._unsettle()
         await self._do_as_named()
         await self._meddle()
         await stopping
-        if scenario.clock_jump:
-            world.story.tell("the clock", f"jumps by {scenario.clock_jump:.0f} s")
-            world.clock.jump(scenario.clock_jump)
-        await asyncio.sleep(max(0.0, scenario.plan.ends - loop.time()))
+        await jumping
+        outages = (*scenario.plan.away, scenario.store.away, scenario.store.forbids)
+        ends = max(scenario.plan.ends, *(end for _, end in outages))
+        await asyncio.sleep(max(0.0, ends - loop.time()))
         self._people.pay()
         if scenario.deleted_at_the_end:
             await asyncio.sleep(self._dice.uniform(0, 120))
@@ -368,7 +408,7 @@ class Schedule:
         recovery = _GAP_SECONDS if scenario.plan.has_gaps else _RECOVERY_SECONDS
         await asyncio.sleep(_LONG_SECONDS if scenario.is_long else recovery)
         self._people.pay()
-        self.faults.over = True
+        self.faults.over = self._store_faults.over = True
         self.promises.standing_conditions(lag=120.0)
         quiet_from = loop.time()
         await asyncio.sleep(_QUIET_SECONDS)
@@ -382,10 +422,11 @@ class Schedule:
         for process in world.processes:
             await process.kill()
 
-    def _refused_for_ever(self) -> bool:
-        return any(
-            rule.ends == _FOR_EVER and rule.times > 0 and self.faults.refused[rule.plural]
+    def _refused_for_ever(self) -> tuple[Rule, ...]:
+        return tuple(
+            rule
             for rule in self._scenario.plan.rules
+            if rule.ends == _FOR_EVER and rule.times > 0 and rule.has_refused
         )
 
     def _expects_ready(self) -> bool:
@@ -405,36 +446,59 @@ class Schedule:
         )
         for moment in moments:
             await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
+            before = self._world.state()
             name = self._people.act()
-            self._done[name] += 1
+            self._note(name, before)
 
     def _is_calm(self) -> bool:
         """Return whether nothing happened that costs a write."""
         scenario = self._scenario
         meddled = scenario.deeds or scenario.named_deeds or scenario.has_generator
-        return scenario.plan.is_calm and not meddled and not scenario.store_rate
+        return scenario.plan.is_calm and not meddled and not str(scenario.store)
 
     async def _do_as_named(self) -> None:
         for moment, name in self._scenario.named_deeds:
             await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
-            self._people.deeds()[name]()
-            self._done[name] += 1
+            self._do(name)
 
     async def _unsettle(self) -> None:
         """Take something away in the moment when little answers."""
         for name in ("takes the labels off the namespace", "deletes the credentials"):
             moment = self._scenario.plan.begins + self._dice.uniform(0.0, 1.0)
             await asyncio.sleep(max(0.0, moment - self._world.loop.time()))
-            self._people.deeds()[name]()
-            self._done[name] += 1
+            self._do(name)
+
+    def _do(self, name: str) -> None:
+        before = self._world.state()
+        self._people.deeds()[name]()
+        self._note(name, before)
+
+    def _note(self, name: str, before: tuple[int, int]) -> None:
+        """Take in that somebody did something; count it when it changed anything."""
+        self._done[name] += 1
+        if self._world.state() != before:
+            self._count(by_people(name))
+
+    def _count(self, name: str) -> None:
+        self._world.story.faults[name] += 1
+
+    async def _jump(self) -> None:
+        seconds = self._scenario.clock_jump
+        if not seconds:
+            return
+        await asyncio.sleep(self._scenario.clock_jump_at)
+        self._world.story.tell("the clock", f"jumps by {seconds:.0f} s")
+        self._count("clock ahead" if seconds > 0 else "clock back")
+        self._world.clock.jump(seconds)
 
     def _act_in_an_outage(self, asked: Asked) -> None:
         """Do something to a kind while its watch does not show it: that is when it matters."""
 
         def act() -> None:
+            before = self._world.state()
             name = self._people.act_on(asked.kind)
             if name:
-                self._done[name] += 1
+                self._note(name, before)
 
         if self._dice.random() < 0.8:
             loop = asyncio.get_running_loop()
@@ -443,6 +507,7 @@ class Schedule:
     def _generate(self, change: Change) -> None:
         is_new = change.served.kind == NAMESPACE and change.old is None
         if change.new is not None and is_new and change.key[1].startswith("gbx-"):
+            self._count("policy engine")
             made, seconds = change.new, self._dice.uniform(0.0, 0.02)
             asyncio.get_running_loop().call_later(
                 seconds, lambda: self._people.generate(made), context=contextvars.Context()
@@ -453,6 +518,8 @@ class Schedule:
         for at, seconds in sorted(self._scenario.stops):
             await asyncio.sleep(max(0.0, at - elapsed))
             leader = self._leader()
+            if self._holder() == leader.identity:
+                self._count("leader stopped")
             self._world.story.tell(leader.name, f"IS STOPPED for {seconds:.1f} s")
             loop.stop_process(leader.name)
             await asyncio.sleep(seconds)
@@ -460,9 +527,12 @@ class Schedule:
             loop.continue_process(leader.name)
             elapsed = max(at, elapsed) + seconds
 
+    def _holder(self) -> str:
+        lease = self._world.server.peek(LEASE, "glovebox-system", names.LEADER_LEASE)
+        return str(((lease or {}).get("spec") or {}).get("holderIdentity", ""))
+
     def _leader(self) -> Process:
-        lease = self._world.server.peek(LEASE, "glovebox-system", "glovebox")
-        holder = ((lease or {}).get("spec") or {}).get("holderIdentity")
+        holder = self._holder()
         processes = self._world.processes
         return next((each for each in processes if each.identity == holder), processes[0])
 
@@ -479,29 +549,6 @@ class Schedule:
         task = asyncio.get_running_loop().create_task(restart())
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)
-
-    def _store_fault(self, action: str, bucket: str, key: str) -> Any:
-        is_seal = action == "s3:PutObject" and "/seals/" in key and self._scenario.seal_faults > 0
-        is_seal = is_seal and self._scenario.seal_part in key
-        if is_seal:
-            self._scenario.seal_faults -= 1
-        elif (
-            self._world.loop.time() >= self._scenario.plan.ends
-            or self._dice.random() >= self._scenario.store_rate
-        ):
-            return None
-        name = self._dice.choice(("refused", "lost", "unanswered"))
-        self._world.story.tell("the store", f"{action} {bucket}/{key[:60]}: {name.upper()}")
-        self._world.story.faults[f"store {name}"] += 1
-        if name == "refused":
-            raise S3Error(503, "SlowDown")
-        if name == "lost":
-            raise NoAnswerError
-
-        def unanswered() -> None:
-            raise NoAnswerError
-
-        return unanswered
 
     def _write_results(self, pod: Json) -> None:
         assert pod["spec"]["containers"][0]["image"] == IMAGE

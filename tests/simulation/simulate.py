@@ -19,7 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import structlog
 
+from simulation.classes import count_classes
 from simulation.schedules import Result, Scenario, run
+
+# In so many seeds each class of faults is injected.
+_ALL_CLASSES = 2_000
+# What was played last, for docs/reference/simulation.md.
+PLAYED = Path(__file__).with_name("played.json")
 
 
 def silence() -> None:
@@ -39,6 +45,9 @@ def main() -> int:
     parser.add_argument(
         "--until-broken", action="store_true", help="stop at the first seed that fails"
     )
+    parser.add_argument(
+        "--record", action="store_true", help=f"write what was played to {PLAYED.name}"
+    )
     parser.add_argument("--focus", default="", help="only seeds in whose scenario this is said")
     options = parser.parse_args()
     silence()
@@ -49,7 +58,7 @@ def main() -> int:
     seeds = range(options.first, options.first + options.seeds)
     if options.until_broken:
         return first_broken(seeds, options.focus)
-    return report(seeds, options.stories)
+    return report(seeds, options.stories, record=options.record)
 
 
 def focused(first: int, count: int, focus: str) -> Iterator[Scenario]:
@@ -70,8 +79,8 @@ def first_broken(seeds: range, focus: str = "") -> int:
     return 0
 
 
-def report(seeds: range, stories: int) -> int:
-    """Run seeds and print what came of them."""
+def report(seeds: range, stories: int, *, record: bool = False) -> int:
+    """Run seeds and print what came of them; write it down on request."""
     started, cpu = time.perf_counter(), time.process_time()
     faults: Counter[str] = Counter()
     failed: dict[str, list[Result]] = defaultdict(list)
@@ -89,8 +98,13 @@ def report(seeds: range, stories: int) -> int:
         f"{len(seeds)} seeds in {seconds:.1f} s ({busy:.1f} s of one core,"
         f" {len(seeds) / busy:.1f} seeds a second of it),"
         f" {requests} requests, {virtual / 3600:.0f} virtual hours,"
-        f" {sum(faults.values())} faults: {dict(faults.most_common())}"
+        f" {sum(faults.values())} faults"
     )
+    for name, count in count_classes(faults):
+        print(f"{count:>9,}  {name}")
+    if record:
+        broken_seeds = {each.scenario.seed for results in failed.values() for each in results}
+        write_played(seeds, requests, virtual, faults, broken=len(broken_seeds))
     told: set[int] = set()
     for promise, results in sorted(failed.items()):
         numbers = ", ".join(str(each.scenario.seed) for each in results[:12])
@@ -102,7 +116,26 @@ def report(seeds: range, stories: int) -> int:
         if len(told) < stories and seed not in told:
             told.add(seed)
             print(f"\n{results[0].told()}\nreplay: GLOVEBOX_SEED={results[0].scenario.seed}")
+    never = [name for name, count in count_classes(faults) if not count]
+    if never and len(seeds) >= _ALL_CLASSES:
+        print(f"NEVER INJECTED: {', '.join(never)}")
+        return 1
     return bool(failed)
+
+
+def write_played(
+    seeds: range, requests: int, virtual: float, faults: Counter[str], *, broken: int
+) -> None:
+    """Write down what was played."""
+    played = {
+        "first": seeds.start,
+        "last": seeds.stop - 1,
+        "requests": requests,
+        "virtualHours": round(virtual / 3600),
+        "broken": broken,
+        "faults": dict(count_classes(faults)),
+    }
+    PLAYED.write_text(json.dumps(played, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 
@@ -9,8 +10,12 @@ import pytest
 import structlog
 from prometheus_client import Counter
 
+from glovebox import names
+from glovebox.controllers.experiment import reconcile
 from glovebox.metrics.engine import EngineMetrics
-from simulation.faults import Plan
+from simulation.api_server import Asked
+from simulation.api_transport import Fault, StreamFault
+from simulation.faults import FeedFaults, Plan, Rule, SeededFaults
 from simulation.schedules import Result, Scenario, run
 from simulation.simulate import silence
 
@@ -50,7 +55,6 @@ def test_a_stripped_finalizer_leaves_an_orphan_that_is_closed_and_told(
         "breaks the glass of the pin",
         # Where a store lies is set once.
         "edits the profile",
-        "edits the pin",
     ],
 )
 @pytest.mark.parametrize("moment", [2.0, 8.0, 60.0], ids="at {:.0f} s".format)
@@ -100,3 +104,88 @@ def test_a_process_that_is_killed_there_goes_on_where_it_was(
     arrives: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
     require_all(run(Scenario(13, plan=Plan(crash_on=(verb, plural, arrives), ends=1_030.0))))
+
+
+@pytest.mark.parametrize("code", [403, 422, 500])
+@pytest.mark.parametrize("deletion", ["Freeze", "Delete"])
+def test_an_orphan_whose_label_is_refused_loses_access_all_the_same(
+    code: int, deletion: str
+) -> None:
+    rule = Rule("namespaces", ("update", "patch"), code, 1_000.0, math.inf)
+    deeds = ((8.0, "strips the finalizer and deletes"),)
+    plan = Plan(rules=[rule], ends=1_030.0)
+    result = run(Scenario(11, deletion=deletion, plan=plan, named_deeds=deeds))
+    require_all(result)
+    assert rule.has_refused
+
+
+@pytest.mark.parametrize("plural", ["rolebindings", "secrets", "jobs"])
+def test_an_orphan_of_which_one_thing_cannot_go_loses_all_the_rest(plural: str) -> None:
+    rule = Rule(plural, ("delete",), 422, 1_000.0, math.inf)
+    deeds = ((8.0, "strips the finalizer and deletes"),)
+    result = run(Scenario(11, plan=Plan(rules=[rule], ends=1_030.0), named_deeds=deeds))
+    require_all(result)
+    assert rule.has_refused
+
+
+@pytest.mark.parametrize("code", [403, 422, 500])
+def test_a_policy_that_refuses_for_ever_is_named(code: int) -> None:
+    rule = Rule("networkpolicies", ("create", "update"), code, 1_000.0, math.inf)
+    require_all(run(Scenario(14, plan=Plan(rules=[rule], ends=1_030.0))))
+    assert rule.has_refused
+
+
+def _hang_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the first creation of an object hang until the client gives up."""
+    original = SeededFaults._fault
+    hung: list[Asked] = []
+
+    def fault(faults: SeededFaults, asked: Asked, *, is_write: bool) -> Fault:
+        if not hung and (asked.verb, asked.name) == ("create", name):
+            hung.append(asked)
+            return Fault("late", seconds=1.0)
+        return original(faults, asked, is_write=is_write)
+
+    monkeypatch.setattr(SeededFaults, "_fault", fault)
+
+
+@pytest.mark.parametrize("holds", [True, False], ids=["as it is", "without the rule"])
+def test_a_look_that_hung_says_nothing_of_what_was_changed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+    holds: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    _hang_once(monkeypatch, names.INPUTS_CREDENTIALS_SECRET)
+    if not holds:
+        monkeypatch.setattr(reconcile, "_LONG_LOOK_SECONDS", math.inf)
+    deeds = ((10.0, "edits a policy"),)
+    result = run(Scenario(12, has_pin=True, drift="Alert", slowest=0.2, named_deeds=deeds))
+    broken = {each.promise for each in result.broken}
+    assert broken == (set() if holds else {"3 no condition True that is not so"}), result.told()
+
+
+def test_a_conflict_is_over_although_no_watch_tells_of_the_other_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = StreamFault("lags", seconds=60.0)
+    monkeypatch.setattr(FeedFaults, "stream", lambda *_: late)
+    result = run(Scenario(15, slowest=5.0, named_deeds=((2.0, "edits the purpose"),)))
+    require_all(result)
+    conflicts = [
+        what
+        for _, _, what in result.story.lines
+        if what.startswith("update experiments") and "-> 409" in what
+    ]
+    assert 1 <= len(conflicts) <= 2, result.told()
+
+
+@pytest.mark.parametrize("drift", ["Alert", "Ignore"])
+def test_a_check_that_passed_counts_for_nothing_once_a_policy_is_another(drift: str) -> None:
+    deeds = ((1.0, "edits a policy"),)
+    result = run(Scenario(12, probe_required=True, drift=drift, slowest=0.2, named_deeds=deeds))
+    require_all(result)
+    told = result.story.told()
+    assert f"/{names.PROBE_JOB}: Complete" in told
+    assert not any(
+        what.startswith("create jobs") and what.endswith(f"/{names.RUN_JOB} -> 201")
+        for _, _, what in result.story.lines
+    ), "the run waits: what was proven is so no more"

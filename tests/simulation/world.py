@@ -22,7 +22,7 @@ from glovebox.kube.kinds import (
 from simulation.actors import Actors
 from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
 from simulation.api_transport import Faults, NoFaults
-from simulation.loop import VirtualLoop, WallClock
+from simulation.loop import OtherClock, VirtualLoop, WallClock
 from simulation.object_store import Identity, ObjectStoreServer
 from simulation.process import RESYNC_SECONDS, Process
 from simulation.story import Story
@@ -79,8 +79,10 @@ class World:
         # Called when an operator writes on an older version than the last answer to its own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
-    def process(self, name: str = "operator", *, elects: bool = False) -> Process:
-        """Return a new operator process, not started yet."""
+    def process(
+        self, name: str = "operator", *, elects: bool = False, ahead: float = 0.0
+    ) -> Process:
+        """Return a new operator process, not started yet, whose clock is ahead by some seconds."""
         made = Process(
             name,
             self.server,
@@ -88,7 +90,7 @@ class World:
             self.story,
             self.faults,
             self.chance,
-            self.clock,
+            OtherClock(self.clock, ahead) if ahead else self.clock,
             elects=elects,
             relist_seconds=self.relist_seconds,
         )
@@ -162,6 +164,12 @@ class World:
         self.declare(OBJECT_STORE, "primary", store_spec())
 
     # -- looking
+
+    def state(self) -> tuple[int, int]:
+        """Return something that is another thing once anything in cluster or store was changed."""
+        buckets = self.store.buckets.values()
+        versions = sum(len(each) for bucket in buckets for each in bucket.keys.values())
+        return self.server.version, versions
 
     def experiment(self, name: str = "x") -> Json | None:
         """Return an Experiment as it is."""
@@ -258,6 +266,8 @@ def pin_spec() -> Json:
         "license": "CC0-1.0",
         "classification": "Public",
         "provenance": {"authors": ["somebody"]},
+        # So that what somebody did to the data is found before all is over.
+        "verification": {"listIntervalSeconds": 300},
     }
 
 

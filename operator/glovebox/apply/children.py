@@ -52,11 +52,14 @@ class Children:
     def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake
         self._tables = {kind.kind: self._table(kind) for kind in CHILD_KINDS}
-        self._in_namespace: dict[str, set[ObjectKey]] = {}
+        # In the order in which they came: who repeats a look makes its requests in the same order.
+        self._in_namespace: dict[str, dict[ObjectKey, None]] = {}
         self._wanted: dict[str, dict[ObjectKey, bytes]] = {}
         # What its owner was woken for, and has not been seen as wanted since.
         self._differing: dict[str, set[ObjectKey]] = {}
         self._owners: dict[str, str] = {}
+        # How often something in a namespace was seen to be other than wanted.
+        self._news: dict[str, int] = {}
         # Of each namespace, the UID that was known last, also after it was deleted.
         self._uids: dict[str, str] = {}
 
@@ -88,8 +91,13 @@ class Children:
         """Forget the owner of a namespace and what was wanted there."""
         self._owners.pop(namespace, None)
         self._uids.pop(namespace, None)
+        self._news.pop(namespace, None)
         self._wanted.pop(namespace, None)
         self._differing.pop(namespace, None)
+
+    def news_of(self, namespace: str) -> int:
+        """Return a number that is another one once the owner was woken by something in there."""
+        return self._news.get(namespace, 0)
 
     def want(self, key: ObjectKey, content: bytes | None) -> None:
         """Say how an object should look from now on (None: it should not be there)."""
@@ -149,6 +157,7 @@ class Children:
         if key.kind == NAMESPACE.kind and change.after is not None:
             self._drop_former(key.namespace, change.after)
         if self._is_news(change) and (owner := self._owners.get(key.namespace)) is not None:
+            self._news[key.namespace] = self.news_of(key.namespace) + 1
             self._wake(owner)
 
     def _drop_former(self, namespace: str, child: Child) -> None:
@@ -167,12 +176,12 @@ class Children:
     def _index(self, change: Change[ObjectKey, Child]) -> None:
         key = change.key
         if change.after is not None:
-            self._in_namespace.setdefault(key.namespace, set()).add(key)
+            self._in_namespace.setdefault(key.namespace, {})[key] = None
             return
         keys = self._in_namespace.get(key.namespace)
         if keys is None:
             return
-        keys.discard(key)
+        keys.pop(key, None)
         if not keys:
             del self._in_namespace[key.namespace]
 

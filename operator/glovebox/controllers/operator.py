@@ -401,10 +401,12 @@ def _debounced(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], No
 def references_of(change: Change[Key, Stored]) -> Iterable[Key]:
     """Return what gained or lost a user by a change."""
     before, after = (
-        frozenset(references(change.key, state.obj.get("spec") or {})) if state else frozenset()
+        tuple(references(change.key, state.obj.get("spec") or {})) if state else ()
         for state in (change.before, change.after)
     )
-    return before ^ after
+    lost = (key for key in before if key not in after)
+    gained = (key for key in after if key not in before)
+    return dict.fromkeys((*lost, *gained))
 
 
 def _reflectors(

@@ -5,6 +5,9 @@ namespace would stay open, with credentials, and nobody would repair or seal it.
 what opens it (pods, access, credentials) and nothing else; the platform team may delete it from
 then on.
 
+What is refused keeps nothing else from being taken; an Event says what is left, and the next sweep
+tries again.
+
 An orphan whose Experiment is being looked at is left alone: that look may go on to open what was
 closed just now. Another sweep follows a moment later, until no look is in the way: the look may be
 at another Experiment of the same name, after which nothing would call for a sweep.
@@ -24,9 +27,9 @@ import structlog
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.controllers.experiment.freeze import freeze, take_access
+from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.ports import Ports
-from glovebox.errors import GloveboxError
+from glovebox.errors import Conflict, Fenced, GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import EXPERIMENT, NAMESPACE
 from glovebox.kube.resources import Key
@@ -110,9 +113,7 @@ async def sweep_orphans(ports: Ports) -> None:
             if not await _close(ports, orphan):
                 ports.suspect_orphans()
         except GloveboxError as error:
-            log.warning(
-                "an orphan could not be closed yet", namespace=orphan.name, error=str(error)
-            )
+            _report_open(ports, orphan, error)
 
 
 async def _close(ports: Ports, orphan: Orphan) -> bool:
@@ -126,9 +127,7 @@ async def _close(ports: Ports, orphan: Orphan) -> bool:
     if live["metadata"]["uid"] != orphan.namespace["metadata"]["uid"]:
         return True
     # Retained says that all is done: a namespace that bears it is not looked at again.
-    await ports.writer.set_state_label(live, names.STATE_SEALED)
-    await take_access(ports, name)
-    await freeze(ports, name)
+    await close_namespace(ports, live, names.STATE_SEALED)
     closed = await ports.reader.get(NAMESPACE, None, name)
     if ports.is_worked_on(orphan.key):
         return False  # by a look that has not heard of the deletion, and may open it again
@@ -143,6 +142,19 @@ async def _close(ports: Ports, orphan: Orphan) -> bool:
     about = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **live}
     ports.events.warning(about, reasons.ORPHAN_FOUND, message, action="Close")
     return True
+
+
+def _report_open(ports: Ports, orphan: Orphan, error: GloveboxError) -> None:
+    """Report an orphan of which something is left that opens it."""
+    log.warning("an orphan could not be closed yet", namespace=orphan.name, error=error.message)
+    if isinstance(error, Conflict | Fenced):
+        return  # closed a moment later, or by the replica that leads
+    message = (
+        f"its Experiment `{orphan.owner}` is gone, and the namespace could not be closed yet:"
+        f" {error.message}; it is tried again, or delete the namespace"
+    )
+    about = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **orphan.namespace}
+    ports.events.warning(about, reasons.ORPHAN_FOUND, message, action="Close")
 
 
 async def _is_gone(ports: Ports, orphan: Orphan) -> bool:

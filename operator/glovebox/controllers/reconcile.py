@@ -8,6 +8,7 @@ starts from what is there.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -23,9 +24,15 @@ from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use
 from glovebox.controllers.looking import Look
 from glovebox.controllers.ports import Ports
 from glovebox.engine.result import DONE, Result
-from glovebox.errors import GloveboxError
+from glovebox.errors import Conflict, GloveboxError
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE
+from glovebox.kube.kinds import (
+    CUSTOM_KINDS,
+    DATASET_PIN,
+    FEATURE_SET_PIN,
+    ISOLATION_PROFILE,
+    OBJECT_STORE,
+)
 from glovebox.kube.resources import Key
 from glovebox.status.in_use import compute_held_status
 from glovebox.status.kstatus import condition_of
@@ -123,10 +130,22 @@ async def _write(ports: Ports, key: Key, look: Look) -> float | None:
         ports.messages.forget(key)
     try:
         await ports.writer.write_status(look.obj, after)
-    except NotFound:
-        return None
+    except Conflict:
+        await _read_again(ports, look.obj)
+        raise
     _report(ports, look.obj, before, after)
     return None
+
+
+async def _read_again(ports: Ports, obj: Mapping[str, Any]) -> None:
+    """Take in an object as it is now: the watch that should have told may be behind for long.
+
+    Until what was done is recorded, nothing but the object that was made says that it was done.
+    """
+    key = Key.of(obj)
+    kind = next(kind for kind in CUSTOM_KINDS if kind.kind == key.kind)
+    with contextlib.suppress(GloveboxError):
+        ports.resources.seen(await ports.reader.get(kind, key.namespace or None, key.name))
 
 
 def _report(

@@ -67,7 +67,7 @@ def _nobody(change: Change[Key, Stored]) -> None:
     """Tell nobody."""
 
 
-_NOBODY: Final[frozenset[Key]] = frozenset()
+_NOBODY: Final[dict[Key, None]] = {}
 
 
 class Resources:
@@ -80,8 +80,9 @@ class Resources:
     def __init__(self, changed: Callable[[Change[Key, Stored]], None] = _nobody) -> None:
         self._on_change = changed
         self._tables = {kind.kind: self._table(kind) for kind in CUSTOM_KINDS}
-        self._users: dict[Key, set[Key]] = {}
-        self._uses: dict[Key, frozenset[Key]] = {}
+        # Keys in the order in which they came: whoever is woken first is no matter of chance.
+        self._users: dict[Key, dict[Key, None]] = {}
+        self._uses: dict[Key, dict[Key, None]] = {}
         self._parsed: dict[Key, Any] = {}
 
     def table(self, kind: Kind) -> Table[Key, Stored]:
@@ -124,12 +125,12 @@ class Resources:
         return [stored.obj for stored in self._tables[kind.kind].records()]
 
     def users_of(self, key: Key) -> AbstractSet[Key]:
-        """Return those whose spec refers to an object, whether it exists or not.
+        """Return those whose spec refers to an object, whether it exists or not, in a fixed order.
 
         It is a view, because thousands may refer to one profile: whoever goes through it does so
         before anything is awaited.
         """
-        return self._users.get(key) or _NOBODY
+        return self._users.get(key, _NOBODY).keys()
 
     def seen(self, obj: Mapping[str, Any]) -> bool:
         """Take in an object; return whether it is news: no echo of our own write, not old."""
@@ -170,18 +171,20 @@ class Resources:
         key = change.key
         self._parsed.pop(key, None)
         spec = (change.after.obj.get("spec") or {}) if change.after is not None else {}
-        self._refer(key, frozenset(references(key, spec)))
+        self._refer(key, dict.fromkeys(references(key, spec)))
         self._on_change(change)
 
-    def _refer(self, key: Key, uses: frozenset[Key]) -> None:
-        before = self._uses.get(key, frozenset())
-        for used in before - uses:
+    def _refer(self, key: Key, uses: dict[Key, None]) -> None:
+        before = self._uses.get(key, {})
+        for used in before:
+            if used in uses:
+                continue
             users = self._users[used]
-            users.discard(key)
+            del users[key]
             if not users:
                 del self._users[used]
-        for used in uses - before:
-            self._users.setdefault(used, set()).add(key)
+        for used in uses:
+            self._users.setdefault(used, {})[key] = None
         if uses:
             self._uses[key] = uses
         else:

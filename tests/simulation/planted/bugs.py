@@ -16,6 +16,7 @@ class Bug:
 
     Attributes:
         name: What is wrong with it, in a few words.
+        promise: Which promise it breaks.
         file: Below `operator/glovebox/`.
         old: The text that goes.
         new: What comes in its place.
@@ -25,6 +26,7 @@ class Bug:
     """
 
     name: str
+    promise: str
     file: str
     old: str
     new: str
@@ -36,24 +38,28 @@ class Bug:
 BUGS: Final = (
     Bug(
         "access is opened before isolation is complete",
+        "1 no access before isolation",
         "controllers/experiment/access.py",
         'complete = outcomes.is_done("isolation")',
         "complete = True",
     ),
     Bug(
         "the latch is set before everything was seen in place",
+        "2 the latch",
         "status/experiment.py",
         "    if not all(seen.outcome(phase).is_done for phase in _BUILDING) or found is None:\n",
         "    if found is None:\n",
     ),
     Bug(
         "deletions name no UID",
+        "10 each DELETE bears a UID",
         "kube/client.py",
         '        preconditions = {"uid": uid}\n',
         '        preconditions = {} if uid else {"uid": uid}\n',
     ),
     Bug(
         "whose namespace it is, is not checked",
+        "5 nothing of others is touched",
         "controllers/experiment/namespace.py",
         "    if not recorded and not _is_labelled_for(experiment.uid, live):\n",
         "    if False and not recorded:\n",
@@ -61,6 +67,7 @@ BUGS: Final = (
     ),
     Bug(
         "a list keeps what is not in it",
+        "3 no condition True that is not so",
         "kube/store.py",
         "            if self._restored or table._records[key].resource_version <= version:",
         "            if self._restored:",
@@ -68,6 +75,7 @@ BUGS: Final = (
     ),
     Bug(
         "what has the name already is taken for what was wanted",
+        "1 no access before isolation",
         "apply/applier.py",
         "            return None  # made by another controller, or by us before a crash or a lost answer\n",
         '            return Applied(key, "unchanged")\n',
@@ -75,6 +83,7 @@ BUGS: Final = (
     ),
     Bug(
         "a failure in the handling of failures ends the workers",
+        "12 the process goes on",
         "engine/workers.py",
         "            wait = self._backoff.failed(key, first=CONFLICT_SECONDS, longest=longest)\n",
         "            wait = CONFLICT_SECONDS * 2.0 ** (1024 + self._backoff.failures(key))\n",
@@ -88,6 +97,7 @@ BUGS: Final = (
     ),
     Bug(
         "a conflict is taken for success",
+        "3 no condition True that is not so",
         "apply/applier.py",
         "                answer = await self._write(row, key, intent, live)\n",
         "                answer = await self._write(row, key, intent, live)\n"
@@ -97,12 +107,14 @@ BUGS: Final = (
     ),
     Bug(
         "the finalizer goes before the deletion is through",
+        "6 nothing left behind",
         "controllers/experiment/retire.py",
         "        return waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
         "        return None if not blockers else waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
     ),
     Bug(
         "an older state replaces a newer one",
+        "11b own writes are not forgotten",
         "kube/store.py",
         "            if not newer and version <= before.resource_version:\n",
         "            if False and version <= before.resource_version:\n",
@@ -110,6 +122,7 @@ BUGS: Final = (
     ),
     Bug(
         "a condition is True before the thing is there",
+        "3 no condition True that is not so",
         "status/experiment.py",
         "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
         "        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE\n"
@@ -120,6 +133,7 @@ BUGS: Final = (
     ),
     Bug(
         "a seal is made twice",
+        "4 one seal",
         "store/sealing.py",
         '                IfNoneMatch="*",\n',
         "",
@@ -134,12 +148,14 @@ BUGS: Final = (
     ),
     Bug(
         "a run that is gone is run again",
+        "4 one run",
         "controllers/experiment/run.py",
         "    if recorded is not None and recorded.job_uid:\n",
         "    if False and recorded is not None:\n",
     ),
     Bug(
         "nobody minds the lease",
+        "3b only the leader writes",
         "kube/lease.py",
         "        if not self.leads:\n            raise Fenced(",
         "        if self._timing is None:\n            raise Fenced(",
@@ -154,6 +170,7 @@ BUGS: Final = (
     ),
     Bug(
         "a version that is too old is asked for again and again",
+        "3 no condition True that is not so",
         "kube/reflector.py",
         "                again = _clock() < self._listed_at + CALM_SECONDS\n"
         '                self._version = ""\n',
@@ -162,6 +179,7 @@ BUGS: Final = (
     ),
     Bug(
         "a gap in a watch is never noticed",
+        "3 no condition True that is not so",
         "kube/reflector.py",
         "                if not self._version or _clock() >= self._relist_at:\n",
         "                if not self._version:\n",
@@ -169,6 +187,7 @@ BUGS: Final = (
     ),
     Bug(
         "a namespace of others is deleted",
+        "5 nothing of others is touched",
         "controllers/experiment/retire.py",
         "    return live if may_delete(retiring.namespace_uid, retiring.uid, live) else None\n",
         "    return live\n",
@@ -176,6 +195,7 @@ BUGS: Final = (
     ),
     Bug(
         "a refused quota is reported as applied",
+        "1 no access before isolation",
         "controllers/experiment/isolation.py",
         "    if failures:\n        return of_error(failures[0], applied=applied)\n",
         '    failures = tuple(each for each in failures if "resourcequotas" not in str(each))\n'
@@ -184,15 +204,117 @@ BUGS: Final = (
     ),
     Bug(
         "a repair deletes what it cannot change",
+        "8b repair deletes nothing",
         "apply/applier.py",
         "            if not _cannot_change_in_place(row, intent, live):\n",
         "            if error is None:\n",
     ),
     Bug(
         "one lost answer makes an Experiment not Ready",
+        "9 no hiccup in Ready",
         "status/experiment.py",
         "    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:\n        return False\n",
         "    if outcome.is_failed:\n        return False\n",
         focus="a hiccup",
+    ),
+    Bug(
+        "the index alone says that nothing is in use",
+        "12b what is in use is held",
+        "controllers/in_use.py",
+        "        users = await count_live_users(reader, Key.of(obj))\n",
+        "        users = 0\n",
+        focus="another Experiment",
+        also=(
+            (
+                "kube/resources.py",
+                "            if not users:\n                del self._users[used]\n",
+                "            if key not in users:\n                del self._users[used]\n",
+            ),
+        ),
+    ),
+    Bug(
+        "nobody asks whether the Experiment of an orphan lives",
+        "13 no live owner loses its namespace",
+        "controllers/orphans.py",
+        "        if not uid or uid in owner_uids or let_go or",
+        "        if not uid or let_go or",
+        also=(
+            (
+                "controllers/orphans.py",
+                "    if not await _is_gone(ports, orphan):\n        return True\n",
+                "",
+            ),
+        ),
+    ),
+    Bug(
+        "an orphan is closed while its Experiment is looked at",
+        "13b orphans are closed",
+        "controllers/orphans.py",
+        "    if ports.is_worked_on(orphan.key):\n        return False\n    if not await",
+        "    if not await",
+        seeds=1_000,
+        focus=" deeds",
+        also=(
+            (
+                "controllers/orphans.py",
+                (
+                    "    if ports.is_worked_on(orphan.key):\n"
+                    "        return False  # by a look that has not heard of the deletion, and may open it again\n"
+                ),
+                "",
+            ),
+        ),
+    ),
+    Bug(
+        "one refusal keeps an orphan open",
+        "13b orphans are closed",
+        "controllers/experiment/freeze.py",
+        "            failure = failure or error\n",
+        "            raise error from failure\n",
+        focus="of namespaces get",
+    ),
+    Bug(
+        "what was refused is waited for as well",
+        "5 not both Reconciling and Stalled",
+        "status/experiment.py",
+        "        builder.mark_true(types.STALLED, refused.reason, refused.message)\n        return\n"
+        "    if not seen.is_provisioned",
+        "        builder.mark_true(types.STALLED, refused.reason, refused.message)\n"
+        "    if not seen.is_provisioned",
+        focus="squatted",
+    ),
+    Bug(
+        "a pin is checked with every look",
+        "7 a quiet cluster costs no write",
+        "controllers/dataset_pin.py",
+        "    return 0.0 if due is None else (due - ports.now()).total_seconds()\n",
+        "    return 0.0 if due is None else -1.0\n",
+        focus="pin",
+    ),
+    Bug(
+        "a session is never renewed",
+        "7 the same end",
+        "controllers/experiment/artifact_credentials.py",
+        "    if expire is not None and scope.now < expire - reserve:\n",
+        "    if expire is not None:\n",
+        focus="for long",
+    ),
+    Bug(
+        "why something was refused is not said",
+        "8 every refusal is told",
+        "status/outcome.py",
+        "        error.reason,\n        error.message,\n        facts,\n        applied,\n        error=error,\n",
+        "        error.reason,\n"
+        '        "the API server did not take it",\n'
+        "        facts,\n        applied,\n        error=error,\n",
+        focus="to inf",
+    ),
+    Bug(
+        "a message counts the seconds",
+        "11 few writes",
+        "controllers/experiment/run.py",
+        "pending=why_waiting(pods), started=started))\n",
+        'pending=f"{why_waiting(pods)}, at {scope.now}", started=started), retry_seconds=1.0)\n',
+        focus="faults: none",
     ),
 )

@@ -96,7 +96,8 @@ def _serve(pipe: Connection, bug: Bug | None) -> None:
                 pipe.send(None)
                 continue
             broken = run(scenario).broken
-            first = Broken(seed, broken[0].promise, str(broken[0])[:300]) if broken else None
+            wanted = [each for each in broken if bug is None or each.promise == bug.promise]
+            first = Broken(seed, wanted[0].promise, str(wanted[0])[:300]) if wanted else None
             pipe.send((seed, first))
     except EOFError:
         return
@@ -121,7 +122,7 @@ def product(bug: Bug | None) -> Iterator[Product]:
 
 
 def find(bug: Bug, known: int | None, clean: Product) -> Broken | None:
-    """Return the first seed that shows a bug and is clean without it; a known one first."""
+    """Return the first seed in which a bug breaks its promise, and that is clean without it."""
     with product(bug) as planted:
         first = planted.play(known) if known is not None else None
         if first is not None and _is_clean(clean, first.seed):

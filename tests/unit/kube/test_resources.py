@@ -53,9 +53,9 @@ def test_a_changed_reference_moves_and_a_deleted_user_leaves_nothing() -> None:
     resources = Resources()
     resources.seen(experiment())
     resources.seen(experiment(2, pin="other"))
-    assert resources.users_of(TRAIN) == frozenset()
+    assert resources.users_of(TRAIN) == set()
     resources.gone(EXPERIMENT)
-    assert resources.users_of(Key("DatasetPin", "team", "other")) == frozenset()
+    assert resources.users_of(Key("DatasetPin", "team", "other")) == set()
 
 
 def test_our_own_write_and_what_is_older_are_no_news() -> None:
@@ -72,7 +72,7 @@ def test_a_pin_of_another_namespace_is_another_pin() -> None:
     user["spec"]["inputs"]["datasets"][0]["pinRef"]["namespace"] = "data"
     resources = Resources()
     resources.seen(user)
-    assert resources.users_of(TRAIN) == frozenset()
+    assert resources.users_of(TRAIN) == set()
     assert resources.users_of(Key("DatasetPin", "data", "train")) == {EXPERIMENT}
 
 

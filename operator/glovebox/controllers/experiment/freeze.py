@@ -1,18 +1,63 @@
-"""Stops an experiment without losing anything: no workloads, no credentials; the rest stays."""
+"""Closes a namespace without losing anything: no workloads, no credentials; the rest stays.
+
+What is refused or lost keeps nothing else from being taken: each step is tried, and the first
+failure is raised when all were. So a policy that refuses one kind leaves no credentials behind.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from glovebox import names
 from glovebox.controllers.ports import Ports
-from glovebox.errors import Conflict
-from glovebox.kube.kinds import JOB, POD, ROLE_BINDING, SECRET
+from glovebox.errors import Conflict, Fenced, GloveboxError
+from glovebox.kube.kinds import JOB, POD, ROLE_BINDING, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 
 _FOREIGN = f"{names.LABEL_MANAGED_BY}!={names.MANAGED_BY}"
+
+
+class Step(Protocol):
+    """One thing to take away."""
+
+    def __call__(self) -> Awaitable[object]:
+        """Take it."""
+
+
+async def close_namespace(
+    ports: Ports,
+    live: Mapping[str, Any],
+    state: str,
+    *,
+    keep_access: bool = False,
+    keep_workloads: bool = False,
+    keep_own: bool = False,
+) -> None:
+    """Take away what opens a namespace: state label first, so that no pod comes back.
+
+    Args:
+        ports: The outside world.
+        live: The namespace as it was read.
+        state: What its label says from now on.
+        keep_access: Leave the team's RoleBinding; credentials go all the same.
+        keep_workloads: Leave all workloads.
+        keep_own: As `freeze`.
+
+    Raises:
+        GloveboxError: The API server failed; the rest was taken, and calling again is safe.
+    """
+    name = live["metadata"]["name"]
+    take = drop_credentials if keep_access else take_access
+    steps: list[Step] = [
+        partial(ports.writer.set_state_label, live, state),
+        partial(take, ports, name),
+    ]
+    if not keep_workloads:
+        steps.append(partial(freeze, ports, name, keep_own=keep_own))
+    await _try_all(steps)
 
 
 async def freeze(ports: Ports, namespace: str, *, keep_own: bool = False) -> None:
@@ -24,33 +69,65 @@ async def freeze(ports: Ports, namespace: str, *, keep_own: bool = False) -> Non
         keep_own: Leave the run and its pods, which have ended, for their logs.
 
     Raises:
-        GloveboxError: The API server failed; calling again is safe.
+        GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     selector = _FOREIGN if keep_own else ""
-    for kind in (JOB, POD):
-        found: list[Mapping[str, Any]] = []
-        async for page in ports.reader.pages(kind, namespace=namespace, label_selector=selector):
-            found += page.get("items") or ()
-        for item in found:
-            # Each by its UID: a request that comes late takes nothing that was started since.
-            with suppress(Conflict):
-                await ports.writer.delete(kind, key_of(kind, item), uid=item["metadata"]["uid"])
+    await _try_all(partial(_remove_all, ports, kind, namespace, selector) for kind in (JOB, POD))
 
 
 async def take_access(ports: Ports, namespace: str) -> None:
     """Remove the team's access and the credentials, by live reads.
 
     Whoever lets go for good must not rely on a list that may be older.
+
+    Raises:
+        GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
-    await ports.writer.remove_live(ROLE_BINDING, key)
-    await drop_credentials(ports, namespace)
+    await _try_all(
+        (
+            partial(ports.writer.remove_live, ROLE_BINDING, key),
+            partial(drop_credentials, ports, namespace),
+        )
+    )
 
 
 async def drop_credentials(ports: Ports, namespace: str) -> None:
     """Remove the Secrets with the experiment's credentials, by live reads.
 
     Sessions that were copied out of them end by their own expiry.
+
+    Raises:
+        GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
-    for name in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET):
-        await ports.writer.remove_live(SECRET, ObjectKey(SECRET.kind, namespace, name))
+    await _try_all(
+        partial(ports.writer.remove_live, SECRET, ObjectKey(SECRET.kind, namespace, name))
+        for name in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
+    )
+
+
+async def _remove_all(ports: Ports, kind: Kind, namespace: str, selector: str) -> None:
+    found: list[Mapping[str, Any]] = []
+    async for page in ports.reader.pages(kind, namespace=namespace, label_selector=selector):
+        found += page.get("items") or ()
+    await _try_all(partial(_remove, ports, kind, item) for item in found)
+
+
+async def _remove(ports: Ports, kind: Kind, item: Mapping[str, Any]) -> None:
+    # By its UID: a request that comes late takes nothing that was started since.
+    with suppress(Conflict):
+        await ports.writer.delete(kind, key_of(kind, item), uid=item["metadata"]["uid"])
+
+
+async def _try_all(steps: Iterable[Step]) -> None:
+    """Make each step, whatever becomes of the others; raise the first failure afterwards."""
+    failure: GloveboxError | None = None
+    for step in steps:
+        try:
+            await step()
+        except Fenced:
+            raise  # none of the others would be sent
+        except GloveboxError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

@@ -1,14 +1,15 @@
 """Phase `lock_up`: what is frozen or closed loses pods, access and credentials, whatever fails.
 
 It needs no plan and no repair: the state label goes on first, so that no pod comes back, and then
-all is taken away by live reads. It is done again on every look until the state is recorded, which
-happens only when everything was seen in place; opening is recorded before anything is opened.
+all is taken away by live reads, each thing whatever becomes of the others. It is done again on
+every look until the state is recorded, which happens only when everything was seen in place;
+opening is recorded before anything is opened.
 """
 
 from __future__ import annotations
 
 from glovebox import names
-from glovebox.controllers.experiment.freeze import drop_credentials, freeze, take_access
+from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.kube.answers import NotFound
@@ -38,14 +39,15 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     if live["metadata"].get("deletionTimestamp"):
         return done()
     check_owner(scope.experiment, live)
-    await ports.writer.set_state_label(live, scope.state)
-    if scope.state == names.STATE_FROZEN:
-        await take_access(ports, namespace)
-    else:
-        await drop_credentials(ports, namespace)
     # A run that ended by itself is kept for its logs.
     ended = (
         scope.state == names.STATE_SEALED and not scope.experiment.spec.lifecycle.is_to_be_sealed
     )
-    await freeze(ports, namespace, keep_own=ended)
+    await close_namespace(
+        ports,
+        live,
+        scope.state,
+        keep_access=scope.state != names.STATE_FROZEN,
+        keep_own=ended,
+    )
     return done()

@@ -26,7 +26,7 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, NETWORK_POLICY
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import Finding, NamespaceFacts, ProofFacts
-from glovebox.status.isolation import being_checked, isolated, not_checked, verdict
+from glovebox.status.isolation import being_checked, isolated, not_checked
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.probes import probe_ended
 from glovebox.status.runs import why_waiting
@@ -67,13 +67,18 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     if due != 0:
         return done(ProofFacts(finding), retry_seconds=due)
     try:
-        return await _go_on(scope, plan.probe, finding, recorded)
+        ended, outcome = await _go_on(scope, plan.probe, finding, recorded)
     except GloveboxError as error:
         # A platform's own policy may refuse the pod: no reason for a run not to go on.
         return done(
             ProofFacts(not_checked(error) if recorded is None else finding),
             retry_seconds=_REFUSED_SECONDS,
         )
+    if ended is not None:
+        # What it found counts only for policies that are still as they were then.
+        facts = ProofFacts(_finding(outcomes, ended, plan, profile), ended)
+        outcome = done(facts, retry_seconds=0.0)
+    return outcome
 
 
 async def _go_on(
@@ -81,7 +86,8 @@ async def _go_on(
     probe: Probe,
     finding: Finding,
     recorded: IsolationStatus | None,
-) -> Outcome:
+) -> tuple[IsolationStatus | None, Outcome]:
+    """Begin the check or look how far it is; return what it found once it has ended."""
     ports, namespace = scope.ports, scope.namespace
     try:
         live = await ports.reader.get(JOB, namespace, names.PROBE_JOB)
@@ -92,15 +98,15 @@ async def _go_on(
     if is_read or notes.get(names.ANNOTATION_POLICY_DIGEST, "") != probe.policy_digest:
         key = ObjectKey(JOB.kind, namespace, names.PROBE_JOB)
         await ports.writer.delete(JOB, key, uid=live["metadata"]["uid"])
-        return done(ProofFacts(finding), retry_seconds=0.0)
+        return None, done(ProofFacts(finding), retry_seconds=0.0)
     pods = await pods_of(ports, namespace, live["metadata"]["uid"])
-    found = probe_ended(live, pods, scope.now)
-    if found is not None:
-        ports.metrics.probes.labels(found.outcome.lower()).inc()
-        return done(ProofFacts(verdict(found), found), retry_seconds=0.0)
+    ended = probe_ended(live, pods, scope.now)
+    if ended is not None:
+        ports.metrics.probes.labels(ended.outcome.lower()).inc()
+        return ended, done(ProofFacts(finding))
     if recorded is None:
         finding = being_checked(why_waiting(pods))
-    return done(ProofFacts(finding))
+    return None, done(ProofFacts(finding))
 
 
 def _due(

@@ -82,6 +82,9 @@ SEAL_FIRST: Final = (
 _SEAL_LOOK_SECONDS: Final = 10.0
 # A request hangs for half a minute at most; a phase that takes longer than this is cut.
 _PHASE_SECONDS: Final = 300.0
+# What took longer is not recorded when its namespace was changed meanwhile; but never twice in a
+# row, so that a status is recorded however slow the API server and however busy a foreign writer.
+_LONG_LOOK_SECONDS: Final = 5.0
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
@@ -99,12 +102,30 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     ports.namespaces[scope.key] = scope.namespace
     if experiment.spec.suspend:
         return _look(ports, obj, Outcomes(), suspended=True)
+    started, news = _clock(), ports.children.news_of(scope.namespace)
     try:
         scope, outcomes = await run_phases(scope, PHASES)
     finally:
         for cleanup in scope.cleanups:
             cleanup()
+    changed = ports.children.news_of(scope.namespace) != news
+    if changed and _clock() > started + _LONG_LOOK_SECONDS and scope.key not in ports.outdated:
+        # A request hung, and what had been seen before it is so no more.
+        ports.outdated.add(scope.key)
+        return Look(obj=scope.obj, status=None, error=_outdated(scope))
+    ports.outdated.discard(scope.key)
     return _look(ports, scope.obj, outcomes)
+
+
+def _outdated(scope: Scope) -> Conflict:
+    return Conflict(
+        reasons.CONFLICT,
+        f"namespace `{scope.namespace}` was changed while the look at it went on: looking again",
+    )
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Outcomes]:
@@ -260,6 +281,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.drifting.pop(key, None)
     ports.woken.pop(key, None)
     ports.inspected.discard(key)
+    ports.outdated.discard(key)
     ports.failures.forget(key)
     del uid
     ports.tasks.forget_owner(key)

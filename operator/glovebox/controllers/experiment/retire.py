@@ -25,7 +25,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.deliver import delete_volumes
-from glovebox.controllers.experiment.freeze import drop_credentials, freeze, take_access
+from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.namespace import may_delete
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict
@@ -88,9 +88,7 @@ async def close(ports: Ports, retiring: Retiring) -> None:
     live = await _own_namespace(ports, retiring)
     if live is None or live["metadata"].get("deletionTimestamp"):
         return
-    await ports.writer.set_state_label(live, names.STATE_SEALED)
-    await take_access(ports, retiring.namespace)
-    await freeze(ports, retiring.namespace)
+    await close_namespace(ports, live, names.STATE_SEALED)
 
 
 async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome:
@@ -135,12 +133,10 @@ async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) 
             retry_seconds=_LOOK_AGAIN_SECONDS,
         )
     # Closed to new pods, and from now on for the platform team to delete: nobody else is left.
-    await ports.writer.set_state_label(live, names.STATE_RETAINED)
-    if retiring.policy == "Retain":
-        await drop_credentials(ports, namespace)
-        return None
-    await take_access(ports, namespace)
-    await freeze(ports, namespace)
+    stays = retiring.policy == "Retain"
+    await close_namespace(
+        ports, live, names.STATE_RETAINED, keep_access=stays, keep_workloads=stays
+    )
     return None
 
 

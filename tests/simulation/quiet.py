@@ -1,0 +1,121 @@
+"""Which writes a quiet cluster makes: those that a timer calls for, when it is time, and no other.
+
+Four timers write: the lease is renewed, a session is issued again when a third of its life is left,
+and a pin and a store are checked when their interval is over. Each writes what it is for and
+nothing beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from glovebox import names
+from glovebox.api.dataset_pin import Verification
+from glovebox.api.object_store import ObjectStoreSpec
+from glovebox.controllers.experiment.session_secret import ROTATE_AT
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, OBJECT_STORE, SECRET, Kind
+from simulation.api_server import Change
+
+Json = dict[str, Any]
+# What a check of a pin or a store says.
+_OF_CHECKS: Final = (
+    "listedTime",
+    "verifiedTime",
+    "lastVerifiedTime",
+    "conditions",
+    "findings",
+    "proofs",
+)
+# How far the clocks of an operator, of another replica and of the store may differ in all.
+_CLOCKS_DIFFER: Final = timedelta(seconds=300)
+
+
+def is_due(change: Change, now: datetime) -> bool:
+    """Return whether a timer called for a write, and it was time for it.
+
+    Args:
+        change: The write.
+        now: The time of day when it was made.
+    """
+    judge = _JUDGES.get(change.served.kind)
+    if judge is None or change.old is None or change.new is None:
+        return False
+    return judge(change.old, change.new, now)
+
+
+def _is_renewal(old: Json, new: Json, now: datetime) -> bool:
+    del now
+    return _spec_but(old, "renewTime") == _spec_but(new, "renewTime")
+
+
+def _is_expiry_alone(old: Json, new: Json, now: datetime) -> bool:
+    """Return whether the session's end was recorded, which its Secret tells as well."""
+    del now
+    return _but_expiry(old) == _but_expiry(new) and _expiry(old) != _expiry(new)
+
+
+def _is_pin_check(old: Json, new: Json, now: datetime) -> bool:
+    del now
+    spec = Verification.model_validate(new["spec"].get("verification") or {})
+    return _is_check(old, new, "listedTime", spec.list_interval_seconds)
+
+
+def _is_store_check(old: Json, new: Json, now: datetime) -> bool:
+    del now
+    spec = ObjectStoreSpec.model_validate(new["spec"])
+    return _is_check(old, new, "lastVerifiedTime", spec.verify_interval_seconds)
+
+
+def _is_session_due(old: Json, new: Json, now: datetime) -> bool:
+    if new["metadata"]["name"] != names.CREDENTIALS_SECRET:
+        return False
+    ended, ends = (
+        datetime.fromisoformat(
+            obj["metadata"]["annotations"][names.ANNOTATION_CREDENTIALS_EXPIRE_TIME]
+        )
+        for obj in (old, new)
+    )
+    return ends - ended >= (ends - now) * ROTATE_AT - _CLOCKS_DIFFER
+
+
+def _is_check(old: Json, new: Json, field: str, interval: int) -> bool:
+    """Return whether a check was recorded that was due: its moment, and what it found."""
+    before, after = old["status"], new["status"]
+    if field not in before or field not in after or _said(before) != _said(after):
+        return False
+    earlier, later = (datetime.fromisoformat(status[field]) for status in (before, after))
+    return later - earlier >= timedelta(seconds=interval)
+
+
+def _said(status: Mapping[str, Any]) -> Json:
+    """Return a status without what a check says."""
+    return {name: value for name, value in status.items() if name not in _OF_CHECKS}
+
+
+def _spec_but(obj: Json, field: str) -> Json:
+    return {name: value for name, value in obj["spec"].items() if name != field}
+
+
+def _expiry(obj: Json) -> Any:
+    return ((obj.get("status") or {}).get("artifacts") or {}).get("credentialsExpireTime")
+
+
+def _but_expiry(obj: Json) -> tuple[Json, Json]:
+    status = dict(obj.get("status") or {})
+    status["artifacts"] = {
+        name: value
+        for name, value in (status.get("artifacts") or {}).items()
+        if name != "credentialsExpireTime"
+    }
+    return obj["spec"], status
+
+
+_JUDGES: Final[Mapping[Kind, Callable[[Json, Json, datetime], bool]]] = {
+    LEASE: _is_renewal,
+    SECRET: _is_session_due,
+    EXPERIMENT: _is_expiry_alone,
+    DATASET_PIN: _is_pin_check,
+    OBJECT_STORE: _is_store_check,
+}

@@ -1,0 +1,124 @@
+"""Closing a namespace: what is refused keeps nothing else from being taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from glovebox import names
+from glovebox.controllers.experiment.freeze import close_namespace
+from glovebox.controllers.ports import Ports
+from glovebox.errors import Fenced, GloveboxError, Rejected, Unavailable
+from glovebox.kube.kinds import JOB, Kind
+from glovebox.kube.objects import ObjectKey
+
+LIVE = {"metadata": {"name": "gbx-a", "uid": "ns", "resourceVersion": "7"}}
+ALL = [
+    "label Sealed",
+    f"RoleBinding {names.TENANT_ROLE_BINDING}",
+    f"Secret {names.CREDENTIALS_SECRET}",
+    f"Secret {names.INPUTS_CREDENTIALS_SECRET}",
+    "Job one",
+    "Job two",
+    "Pod one",
+    "Pod two",
+]
+
+
+class World:
+    """A cluster in which some steps fail.
+
+    Args:
+        failures: What fails, by step.
+    """
+
+    def __init__(self, failures: Mapping[str, GloveboxError] | None = None) -> None:
+        self.failures = failures or {}
+        self.tried: list[str] = []
+
+    def _try(self, step: str) -> None:
+        self.tried.append(step)
+        if step in self.failures:
+            raise self.failures[step]
+
+    async def set_state_label(self, namespace: Mapping[str, Any], state: str) -> None:
+        assert namespace is LIVE
+        self._try(f"label {state}")
+
+    async def remove_live(self, kind: Kind, key: ObjectKey) -> bool:
+        self._try(f"{kind.kind} {key.name}")
+        return True
+
+    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
+        assert uid
+        self._try(f"{kind.kind} {key.name}")
+
+    async def pages(
+        self, kind: Kind, *, namespace: str, label_selector: str
+    ) -> AsyncIterator[dict[str, Any]]:
+        assert namespace == "gbx-a"
+        if f"list {kind.kind}" in self.failures:
+            raise self.failures[f"list {kind.kind}"]
+        found = [
+            {"metadata": {"name": name, "namespace": namespace, "uid": name}}
+            for name in (["one"] if label_selector else ["one", "two"])
+        ]
+        yield {"items": found}
+
+
+def close(world: World, **options: bool) -> None:
+    ports = cast("Ports", SimpleNamespace(reader=world, writer=world))
+    asyncio.run(close_namespace(ports, LIVE, names.STATE_SEALED, **options))
+
+
+def test_all_is_taken_in_order() -> None:
+    world = World()
+    close(world)
+    assert world.tried == ALL
+
+
+@pytest.mark.parametrize("step", ALL)
+def test_one_refusal_keeps_nothing_else(step: str) -> None:
+    world = World({step: Rejected("Rejected", f"{step} is held by a policy")})
+    with pytest.raises(Rejected, match="held by a policy"):
+        close(world)
+    assert world.tried == ALL
+
+
+def test_the_first_failure_is_the_one_that_is_told() -> None:
+    world = World(
+        {
+            "label Sealed": Rejected("Rejected", "the first"),
+            f"Secret {names.CREDENTIALS_SECRET}": Unavailable("NotNow", "the second"),
+            f"list {JOB.kind}": Unavailable("NotNow", "the third"),
+        }
+    )
+    with pytest.raises(Rejected, match="the first"):
+        close(world)
+    assert world.tried == [step for step in ALL if not step.startswith("Job")]
+
+
+def test_who_may_not_write_any_more_tries_nothing_else() -> None:
+    world = World({"label Sealed": Fenced("Fenced", "another replica leads")})
+    with pytest.raises(Fenced):
+        close(world)
+    assert world.tried == ["label Sealed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ({"keep_access": True}, {f"RoleBinding {names.TENANT_ROLE_BINDING}"}),
+        ({"keep_workloads": True}, {"Job one", "Job two", "Pod one", "Pod two"}),
+        ({"keep_own": True}, {"Job two", "Pod two"}),
+    ],
+    ids=str,
+)
+def test_what_is_to_stay_stays(options: dict[str, bool], left: set[str]) -> None:
+    world = World()
+    close(world, **options)
+    assert world.tried == [step for step in ALL if step not in left]
