@@ -22,7 +22,7 @@ from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.compare import Findings
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -192,6 +192,8 @@ def _blocked(ports: Ports, pin: DatasetPin, builder: StatusBuilder, error: Glove
 
 
 def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
+    if state.phase == "Failed":
+        note_refusal(ports, state.error)
     pinned = pin.status.manifest is not None
     # Hashing takes hours: an attempt that reports is well. A check is over soon: what the last one
     # met stands until one has ended.

@@ -201,14 +201,11 @@ async def operator(
         jitter=jitter,
     )
     enqueueing = Enqueueing(workers.wake, jitter)
-    woken: dict[Key, float] = {}
 
     def enqueue_repair(owner: str) -> None:
-        key = Key.parse(owner)
-        woken.setdefault(key, clock())
-        workers.wake(key, Priority.REPAIR)
+        workers.wake(Key.parse(owner), Priority.REPAIR)
 
-    children = Children(enqueue_repair)
+    children = Children(enqueue_repair, clock)
 
     def enqueue_owner_of(namespace: str) -> None:
         owner = children.owner(namespace)
@@ -244,7 +241,6 @@ async def operator(
         wake=workers.wake,
         tasks=tasks,
         failures=Failures(clock),
-        woken=woken,
     )
     reflectors = tuple(
         _reflectors(

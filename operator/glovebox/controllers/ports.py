@@ -109,9 +109,6 @@ class Ports:
     wake: Wake
     tasks: TaskRunner
     failures: Failures
-    # When each key was first enqueued for repair since its last reconcile began: what drift repair
-    # is measured from.
-    woken: dict[Key, float] = field(default_factory=dict)
     # Which kinds of an experiment's objects differ now and are not repaired.
     drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     # The namespace of each Experiment that is kept; what is left here when an Experiment is gone
@@ -127,5 +124,7 @@ class Ports:
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
     # Experiments in whose namespaces no pod is left that came in through a gap.
     inspected: set[Key] = field(default_factory=set)
+    # Checks of ObjectStores that failed: of which generation, and until when on the clock they rest.
+    resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)

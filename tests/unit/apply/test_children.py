@@ -33,7 +33,8 @@ class Cache:
 
     def __init__(self) -> None:
         self.woken: list[str] = []
-        self.children = Children(self.woken.append)
+        self.now = 0.0
+        self.children = Children(self.woken.append, lambda: self.now)
         self.children.claim(SPACE, "Experiment/team/exp")
 
     def wrote(self, obj: dict[str, Any], kind: Kind = NETWORK_POLICY) -> None:
