@@ -43,7 +43,7 @@ class Stage:
 
     @property
     def process(self) -> Process:
-        """The operator, or the first of several."""
+        """The operator that was started first."""
         return self.world.processes[0]
 
     async def sleep(self, seconds: float) -> None:
@@ -93,7 +93,7 @@ def play(
     profile: Json | None = None,
     faults: Faults | None = None,
     sweeps: bool = True,
-    replicas: int = 1,
+    elects: bool = False,
 ) -> Stage:
     """Play one scene from beginning to end.
 
@@ -103,7 +103,7 @@ def play(
         faults: Of the operator's requests.
         sweeps: Whether everything is listed again now and then; without, what a timer or an event
             should have done is done by nobody else.
-        replicas: How many processes, of which one leads.
+        elects: Whether the operator is one of several, of which one leads.
 
     Raises:
         AssertionError: The body failed, or a promise was broken; with the story.
@@ -118,9 +118,7 @@ def play(
 
             async def run() -> None:
                 world.prepare(profile=profile)
-                elects = replicas > 1
-                for number in range(replicas):
-                    world.process(f"operator-{number}", elects=elects).start()
+                world.process("operator-0" if elects else "operator", elects=elects).start()
                 await body(stage)
                 world.actors.stop()
                 for process in world.processes:

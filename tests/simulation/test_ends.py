@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 import structlog
 
 from glovebox import names
-from glovebox.kube.kinds import EVENT, EXPERIMENT, NAMESPACE, POD, ROLE_BINDING, SECRET
-from simulation.api_server import Asked
+from glovebox.kube.kinds import EVENT, EXPERIMENT, LEASE, NAMESPACE, ROLE_BINDING, SECRET
+from simulation.api_server import Asked, Change
 from simulation.api_transport import NoFaults, StreamFault
 from simulation.object_store import S3Error
 from simulation.simulate import silence
@@ -66,10 +66,25 @@ def statements(stage: Stage) -> list[Json]:
     return found
 
 
-def sealed_as(statement: Json) -> tuple[str, str, list[str]]:
-    """Return outcome, reason and findings of a statement."""
-    outcome = statement["predicate"]["buildDefinition"]["internalParameters"]
-    return outcome, "", []
+def outcome_of(statement: Json) -> tuple[str, str]:
+    """Return the outcome and the reason that a statement tells of the run."""
+    told = statement["predicate"]["runDetails"]["byproducts"][0]["annotations"]
+    return told["outcome"], told["reason"]
+
+
+def findings_of(statement: Json) -> list[str]:
+    """Return what a statement says it cannot vouch for."""
+    byproducts = statement["predicate"]["runDetails"]["byproducts"]
+    return [each["annotations"]["message"] for each in byproducts if each["name"] == "finding"]
+
+
+async def running(stage: Stage, **lifecycle: str) -> str:
+    """Declare an Experiment whose run takes long, and return its namespace once that runs."""
+    ends_after(stage, 24 * HOUR)
+    stage.declare(lifecycle=lifecycle)
+    await stage.until("the run is recorded", lambda: stage.status().get("run"))
+    await stage.sleep(5.0)
+    return str(stage.status()["namespace"])
 
 
 def test_a_run_that_ends_while_its_store_is_away_is_recorded_at_once_and_sealed_later() -> None:
@@ -78,13 +93,11 @@ def test_a_run_that_ends_while_its_store_is_away_is_recorded_at_once_and_sealed_
         stage.declare()
         await stage.until("the run is recorded", lambda: stage.status().get("run"))
         store_is_away(stage)
-        ended = stage.now + 60.0
         await stage.until(
             "its end is recorded", lambda: stage.status()["run"].get("completionTime"), 60.0
         )
-        assert stage.now < ended
         assert stage.condition("Succeeded")["status"] == "True"
-        await stage.sleep(2_000.0)  # longer than its session lives, and than any grace
+        await stage.sleep(2_000.0)  # longer than its session lives, and than any grace time
         assert stage.condition("Sealed")["status"] != "True"
         assert statements(stage) == []
         store_is_back(stage)
@@ -94,5 +107,155 @@ def test_a_run_that_ends_while_its_store_is_away_is_recorded_at_once_and_sealed_
     play(scene)
 
 
-if __name__ == "__main__":
-    play(lambda s: None)
+def test_credentials_catch_up_when_their_store_is_back() -> None:
+    async def scene(stage: Stage) -> None:
+        namespace = await running(stage)
+        store_is_away(stage)
+        await stage.sleep(2_000.0)
+        assert stage.condition("CredentialsFresh")["status"] != "True"
+        assert stage.there(SECRET, namespace, names.CREDENTIALS_SECRET)
+        store_is_back(stage)
+        await stage.until(
+            "they are fresh", lambda: stage.condition("CredentialsFresh")["status"] == "True", SOON
+        )
+        assert "completionTime" not in stage.status()["run"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize("policy", ["Freeze", "Delete", "Retain"])
+def test_a_run_whose_experiment_is_deleted_is_sealed_as_abandoned_before_anything_goes(
+    policy: str,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        namespace = await running(stage, deletionPolicy=policy)
+        sealed_when_it_went: list[bool] = []
+
+        def see(change: Change) -> None:
+            leaves = change.served.kind == EXPERIMENT and change.new is None
+            going = change.served.kind == NAMESPACE and "deletionTimestamp" in str(change.new)
+            if leaves or going:
+                sealed_when_it_went.append(bool(statements(stage)))
+
+        stage.world.server.on_change.append(see)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, SOON)
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Failed", "Abandoned")
+        assert "model.bin" in str(statement["subject"])
+        assert sealed_when_it_went
+        assert all(sealed_when_it_went)
+        events = stage.world.server.everything(EVENT)
+        about = [each["reason"] for each in events if each["type"] == "Warning"]
+        assert about == ["Abandoned"]
+        assert stage.there(NAMESPACE, "", namespace) is (policy != "Delete")
+
+    play(scene)
+
+
+def test_a_store_that_stays_away_keeps_a_deletion_for_an_hour_and_no_longer() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        store_is_away(stage)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(HOUR - SOON)
+        message = stage.condition("Ready")["message"]
+        assert message.startswith("the results are sealed before the Experiment goes"), message
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, 2 * SOON)
+        assert statements(stage) == []
+
+    play(scene)
+
+
+def node_is_lost(stage: Stage) -> None:
+    """From now on no pod that is to end says that it has ended."""
+
+    async def never(_: Json) -> None:
+        """Nobody is there to do it."""
+
+    stage.world.actors._end_pod = never  # type: ignore[method-assign]
+
+
+def test_a_pod_that_cannot_end_is_named_and_keeps_the_seal_for_ten_minutes() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage)
+        node_is_lost(stage)
+        patch = {"spec": {"lifecycle": {"desired": "Sealed"}}}
+        stage.world.edit(EXPERIMENT, TEAM, "x", patch)
+        began = stage.now
+        await stage.sleep(TEN_MINUTES - 30.0)
+        message = stage.condition("Sealed")["message"]
+        assert message.startswith("1 pod still to end (glovebox-run-"), message
+        assert statements(stage) == []
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
+        assert TEN_MINUTES <= stage.now - began
+        (finding,) = findings_of(statements(stage)[0])
+        assert finding.startswith("pod `glovebox-run-")
+        assert finding.endswith("had not ended when the seal was made")
+        assert stage.status()["seal"]["findings"] == [finding]
+
+    play(scene)
+
+
+def test_a_pod_that_cannot_end_keeps_a_deletion_for_ten_minutes() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Freeze")
+        node_is_lost(stage)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(TEN_MINUTES - 30.0)
+        assert "still to end (glovebox-run-" in stage.condition("Ready")["message"]
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, SOON)
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Failed", "Abandoned")
+        assert len(findings_of(statement)) == 1
+
+    play(scene)
+
+
+class _Late(NoFaults):
+    """The watches of access and credentials tell nothing of what happens from now on."""
+
+    def stream(self, asked: Asked) -> StreamFault:
+        late = asked.kind in (ROLE_BINDING, SECRET)
+        return StreamFault("lags", seconds=NEVER) if late else StreamFault()
+
+
+@pytest.mark.parametrize("how", ["Freeze", "Retain", "Frozen", "Sealed"])
+def test_what_a_replica_has_never_heard_of_is_taken_away_all_the_same(how: str) -> None:
+    """Whoever leads now listed access and credentials before they were created."""
+
+    async def scene(stage: Stage) -> None:
+        first = stage.process
+        await stage.until("the first one leads", lambda: stage.there(LEASE, *_LEASE))
+        stage.world.faults = _Late()
+        second = stage.world.process("operator-1", elects=True)
+        second.start()
+        await stage.until(
+            "the second one has listed everything",
+            lambda: second.operator and second.operator.not_ready_reason() is None,
+        )
+        policy = how if how in ("Freeze", "Retain") else "Freeze"
+        stage.declare(run=False, lifecycle={"deletionPolicy": policy})
+        namespace = await stage.provisioned()
+        assert stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+        assert stage.there(SECRET, namespace, names.CREDENTIALS_SECRET)
+        await first.kill()
+        if how == policy:
+            stage.world.remove(EXPERIMENT, TEAM, "x")
+            await stage.until("it is gone", lambda: stage.world.experiment() is None, SOON)
+        else:
+            patch = {"spec": {"lifecycle": {"desired": how}}}
+            stage.world.edit(EXPERIMENT, TEAM, "x", patch)
+            await stage.until("it is so", lambda: stage.status()["state"] == how, SOON)
+        assert second.operator
+        assert second.operator.elector
+        assert second.operator.elector.leads
+        assert not stage.there(SECRET, namespace, names.CREDENTIALS_SECRET)
+        access = stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+        # Who keeps the namespace, or seals it, leaves its logs to the team.
+        assert access is (how in ("Retain", "Sealed"))
+
+    play(scene, sweeps=False, elects=True)
+
+
+_LEASE = ("glovebox-system", names.LEADER_LEASE)

@@ -55,9 +55,6 @@ def report(
     if seal is not None and seal.record is not None:
         message = _message_of(status, types.SEALED)
         ports.events.normal(obj, reasons.SEALED, message, action="Seal")
-        if not (before.get("run") or {}).get("completionTime") and before.get("run"):
-            left = "the Experiment was deleted before its run ended; what was there was sealed"
-            ports.events.warning(obj, reasons.ABANDONED, left, action="Seal")
     _report_references(ports, obj, before, status)
 
 
