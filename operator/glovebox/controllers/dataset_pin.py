@@ -281,7 +281,14 @@ def _fence(ports: Ports, pin: DatasetPin, store: ObjectStore) -> Fence:
 
 def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
     name = pin.spec.store_ref.name
-    store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    try:
+        store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    except ValidationError:
+        raise NotReady(
+            reasons.STORE_NOT_READY,
+            f"`spec.storeRef`: ObjectStore '{name}' is not valid; its own status says what to"
+            " correct there",
+        ) from None
     if store is None:
         raise NotReady(
             reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'"

@@ -124,7 +124,7 @@ class Ports:
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
     # Experiments in whose namespaces no pod is left that came in through a gap.
     inspected: set[Key] = field(default_factory=set)
-    # Checks of ObjectStores that failed: of which generation, and until when on the clock they rest.
+    # Checks of ObjectStores that failed: of which generation, and until when they rest.
     resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
@@ -14,6 +15,8 @@ from glovebox.kube.kinds import SECRET
 from glovebox.store.connection import Credentials, Store, StoreSettings
 
 _KEYS = ("accessKeyId", "secretAccessKey")
+# What a store says of keys that it does not know any more; some say no more than "denied".
+KEYS_REFUSED: Final = frozenset({reasons.STORE_CREDENTIALS_REFUSED, reasons.STORE_FORBIDDEN})
 
 
 async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -> Store:
@@ -49,12 +52,12 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
 
 
 def note_refusal(ports: Ports, error: GloveboxError | None) -> None:
-    """Have the keys of stores read again by the next try when a store refused them.
+    """Have the keys of stores read again by the next try when a store refused something.
 
     They may have been rotated; nobody else says so, because Secrets of the platform are not
     watched. Whoever keeps an error of a store to itself calls this.
     """
-    if error is not None and error.reason == reasons.STORE_CREDENTIALS_REFUSED:
+    if error is not None and error.reason in KEYS_REFUSED:
         ports.store_credentials.clear()
 
 
