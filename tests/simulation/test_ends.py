@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import structlog
 
 from glovebox import names
-from glovebox.kube.kinds import EVENT, EXPERIMENT, LEASE, NAMESPACE, ROLE_BINDING, SECRET
+from glovebox.kube.kinds import EVENT, EXPERIMENT, JOB, LEASE, NAMESPACE, ROLE_BINDING, SECRET
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NoFaults, StreamFault
 from simulation.object_store import S3Error
@@ -20,6 +21,7 @@ from simulation.stage import NEVER, Stage, play
 from simulation.world import BUCKET, TEAM
 
 Json = dict[str, Any]
+MINUTE = 60.0
 TEN_MINUTES = 600.0
 HOUR = 3_600.0
 # One more look, a task that rests, and the writes.
@@ -33,7 +35,7 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def ends_after(stage: Stage, seconds: float) -> None:
+def ends_after(stage: Stage, seconds: float, *, succeeds: bool = True) -> None:
     """Let the run's pod write its results and end after so long."""
 
     def writes(_: Json) -> None:
@@ -41,7 +43,7 @@ def ends_after(stage: Stage, seconds: float) -> None:
         bucket = stage.world.store.buckets[BUCKET]
         stage.world.store._store(bucket, f"{prefix}model.bin", b"weights", "", None, "")
 
-    stage.world.actors.run_ends = lambda _: (seconds, True)
+    stage.world.actors.run_ends = lambda _: (seconds, succeeds)
     stage.world.actors.run_writes = writes
 
 
@@ -88,15 +90,17 @@ async def running(stage: Stage, **lifecycle: str) -> str:
 
 def test_a_run_that_ends_while_its_store_is_away_is_recorded_at_once_and_sealed_later() -> None:
     async def scene(stage: Stage) -> None:
-        ends_after(stage, 30.0)
+        ends_after(stage, 2_400.0)  # longer than its session lives, and than any grace time
         stage.declare()
         await stage.until("the run is recorded", lambda: stage.status().get("run"))
         store_is_away(stage)
+        await stage.sleep(2_390.0)
+        assert stage.condition("CredentialsFresh")["status"] != "True"
         await stage.until(
-            "its end is recorded", lambda: stage.status()["run"].get("completionTime"), 60.0
+            "its end is recorded", lambda: stage.status()["run"].get("completionTime"), MINUTE
         )
         assert stage.condition("Succeeded")["status"] == "True"
-        await stage.sleep(2_000.0)  # longer than its session lives, and than any grace time
+        await stage.sleep(600.0)
         assert stage.condition("Sealed")["status"] != "True"
         assert statements(stage) == []
         store_is_back(stage)
@@ -162,6 +166,62 @@ def test_a_store_that_stays_away_keeps_a_deletion_for_an_hour_and_no_longer() ->
         assert message.startswith("the results are sealed before the Experiment goes"), message
         await stage.until("it is gone", lambda: stage.world.experiment() is None, 2 * SOON)
         assert statements(stage) == []
+
+    play(scene)
+
+
+@pytest.mark.parametrize("how", ["Sealed", "Frozen"])
+@pytest.mark.parametrize("succeeds", [True, False], ids=["succeeded", "failed"])
+def test_a_run_that_ended_while_nobody_looked_is_not_one_that_was_stopped(
+    how: str, *, succeeds: bool
+) -> None:
+    """The operator is down, the run ends, and then somebody has the Experiment closed."""
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 30.0, succeeds=succeeds)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        await stage.process.kill()
+        await stage.sleep(MINUTE)
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"lifecycle": {"desired": how}}})
+        stage.process.start()
+        await stage.until("it is closed", lambda: stage.status()["state"] == how)
+        await stage.sleep(MINUTE)
+        expected = "RunSucceeded" if succeeds else "RunFailed"
+        assert stage.status()["run"]["reason"] == expected
+        assert not stage.there(SECRET, stage.status()["namespace"], names.CREDENTIALS_SECRET)
+        # Frozen is no end: what ran is sealed when it is.
+        assert [outcome_of(each)[1] for each in statements(stage)] == (
+            [expected] if how == "Sealed" else []
+        )
+
+    play(scene)
+
+
+def test_a_run_whose_start_was_not_recorded_is_one_that_was_stopped() -> None:
+    """The operator dies with the answer to the start, and then somebody wants it sealed."""
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 24 * HOUR)
+        died: list[asyncio.Task[None]] = []
+
+        def see(change: Change) -> None:
+            if change.served.kind == JOB and change.key[1] == names.RUN_JOB and not died:
+                for transport in stage.process._transports:
+                    transport.is_dead = True
+                died.append(asyncio.ensure_future(stage.process.kill()))
+
+        stage.world.server.on_change.append(see)
+        stage.declare()
+        await stage.until("it died", lambda: died and died[0].done())
+        assert "run" not in stage.status()
+        await stage.sleep(MINUTE)
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"lifecycle": {"desired": "Sealed"}}})
+        stage.process.start()
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Failed", "RunStopped")
+        assert not stage.there(JOB, stage.status()["namespace"], names.RUN_JOB)
 
     play(scene)
 

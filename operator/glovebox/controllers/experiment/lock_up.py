@@ -3,18 +3,23 @@
 It needs no plan and no repair: the state label goes on first, so that no pod comes back, and then
 all is taken away by live reads. It is done again on every look until the state is recorded, which
 happens only when everything was seen in place; opening is recorded before anything is opened.
+
+The Job of the run goes last, and only once the status holds what it says: a run that ended, or
+began, while nobody looked would else be sealed as one that was stopped, or that never was.
 """
 
 from __future__ import annotations
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.controllers.experiment.freeze import drop_credentials, freeze, take_access
 from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import NAMESPACE, SECRET
+from glovebox.kube.kinds import JOB, NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.outcome import Outcome, done
+from glovebox.status.outcome import Outcome, done, waiting
+from glovebox.status.runs import job_end
 
 
 async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -43,9 +48,25 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
         await take_access(ports, namespace)
     else:
         await drop_credentials(ports, namespace)
+    if await _is_news(scope):
+        await freeze(ports, namespace, keep_own=True)
+        message = "what the run's Job says is recorded before the Job is removed"
+        return waiting(reasons.PENDING, message, retry_seconds=0.0)
     # A run that ended by itself is kept for its logs.
-    ended = (
-        scope.state == names.STATE_SEALED and not scope.experiment.spec.lifecycle.is_to_be_sealed
-    )
-    await freeze(ports, namespace, keep_own=ended)
+    run = status.run
+    ended = run is not None and run.completion_time is not None
+    await freeze(ports, namespace, keep_own=ended and scope.state == names.STATE_SEALED)
     return done()
+
+
+async def _is_news(scope: Scope) -> bool:
+    """Whether the run's Job says something that the status does not hold yet."""
+    recorded = scope.experiment.status.run
+    if scope.experiment.spec.run is None or (recorded is not None and recorded.completion_time):
+        return False
+    try:
+        live = await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
+    except NotFound:
+        return False
+    begun = recorded is not None and recorded.job_uid == live["metadata"]["uid"]
+    return not begun or job_end(live) is not None
