@@ -14,6 +14,8 @@ import pytest
 import structlog
 
 from glovebox import names
+from glovebox.controllers.experiment import artifact_credentials
+from glovebox.errors import Unavailable
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
@@ -25,16 +27,19 @@ from glovebox.kube.kinds import (
     SECRET,
 )
 from glovebox.status.builder import format_time
+from glovebox.store.credentials import SessionCredentials
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.api_transport import Fault, NoFaults
 from simulation.faults import Rule
 from simulation.object_store import S3Error
+from simulation.process import OPERATOR
 from simulation.simulate import silence
 from simulation.stage import Stage, play
 from simulation.world import OPERATOR_KEY, TEAM, pin_spec, store_spec
 
 Json = dict[str, Any]
 MINUTE = 60.0
+HOUR = 3_600.0
 DAY = 86_400.0
 # One look and its writes.
 AT_ONCE = 2.0
@@ -132,6 +137,57 @@ def test_what_refers_to_a_resource_that_cannot_be_read_waits_for_it_and_names_it
             await stage.provisioned()
 
     play(scene)
+
+
+# -- what is refused again and again, or hangs
+
+
+def test_an_answer_that_does_not_change_is_written_once() -> None:
+    """A pin over an empty prefix is tried again every ten minutes, and says the same."""
+
+    async def scene(stage: Stage) -> None:
+        writes: list[str] = []
+
+        def see(change: Change) -> None:
+            if change.served.kind == DATASET_PIN and change.user == OPERATOR:
+                writes.append(str((change.new or {}).get("status")))
+
+        stage.world.server.on_change.append(see)
+        source = {"prefix": {"bucket": "data", "prefix": "nothing/"}}
+        stage.world.declare(DATASET_PIN, "set", {**pin_spec(), "source": source})
+        await stage.until(
+            "it says so",
+            lambda: stage.condition("Ready", "set", DATASET_PIN).get("reason") == "SourceEmpty",
+        )
+        said = len(writes)
+        await stage.sleep(3 * HOUR)
+        assert writes[said:] == []
+
+    play(scene)
+
+
+def test_while_the_store_hangs_a_new_experiment_says_what_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hangs(*_: Any, **__: Any) -> SessionCredentials:
+        await asyncio.sleep(75.0)
+        raise Unavailable("StoreUnreachable", "the store does not answer")
+
+    async def scene(stage: Stage) -> None:
+        await stage.until(
+            "the store is proven",
+            lambda: stage.condition("Ready", "primary", OBJECT_STORE).get("status") == "True",
+        )
+        monkeypatch.setattr(artifact_credentials, "issue_credentials", hangs)
+        stage.declare(run=False)
+        await stage.sleep(AT_ONCE)
+        told = stage.condition("Ready")
+        assert (told["status"], told["reason"]) == ("False", "Provisioning")
+        assert stage.condition("Reconciling")["status"] == "True"
+        await stage.sleep(2 * 75.0)
+        assert "the store does not answer" in stage.condition("Ready")["message"]
+
+    play(scene, sweeps=False)
 
 
 # -- the keys of a store
