@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from glovebox import names
+from glovebox.data.probing import Outcome
 from glovebox.kube.kinds import EVENT, EXPERIMENT, JOB, LEASE, NAMESPACE, POD, ROLE_BINDING, SECRET
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NoFaults, StreamFault
@@ -108,6 +109,25 @@ def test_a_run_that_ends_while_its_store_is_away_is_recorded_at_once_and_sealed_
         assert stage.status()["seal"]["objects"] == 1
 
     play(scene)
+
+
+def test_a_run_is_followed_to_its_seal_although_isolation_is_not_proven_any_more() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 30 * HOUR)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        stage.world.actors.probe_outcome = lambda _: Outcome.FAILED  # from the next one on
+        await stage.until(
+            "isolation does not hold",
+            lambda: stage.condition("Isolated")["status"] == "False",
+            25 * HOUR,
+        )
+        assert "completionTime" not in stage.status()["run"]
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 6 * HOUR)
+        assert outcome_of(statements(stage)[0]) == ("Succeeded", "RunSucceeded")
+        assert stage.condition("Isolated")["status"] == "False"
+
+    play(scene, sweeps=False, profile={"probe": {"schedule": "Daily", "requiredForRuns": True}})
 
 
 def test_credentials_catch_up_when_their_store_is_back() -> None:
