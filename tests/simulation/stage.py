@@ -94,6 +94,7 @@ def play(
     faults: Faults | None = None,
     sweeps: bool = True,
     elects: bool = False,
+    drift: str = "Repair",
 ) -> Stage:
     """Play one scene from beginning to end.
 
@@ -104,6 +105,7 @@ def play(
         sweeps: Whether everything is listed again now and then; without, what a timer or an event
             should have done is done by nobody else.
         elects: Whether the operator is one of several, of which one leads.
+        drift: The drift policy that the profile has for what is changed.
 
     Raises:
         AssertionError: The body failed, or a promise was broken; with the story.
@@ -114,7 +116,7 @@ def play(
             world = World(1, loop, clock, faults=faults, slowest=0.2)
             if not sweeps:
                 world.relist_seconds = world.resync_seconds = NEVER
-            stage = Stage(world, Promises(world, gaps=False, only_transient=False))
+            stage = Stage(world, Promises(world, gaps=False, only_transient=False, drift=drift))
 
             async def run() -> None:
                 world.prepare(profile=profile)

@@ -12,8 +12,17 @@ import pytest
 import structlog
 
 from glovebox import names
-from glovebox.data.probing import Outcome
-from glovebox.kube.kinds import EVENT, EXPERIMENT, JOB, LEASE, NAMESPACE, POD, ROLE_BINDING, SECRET
+from glovebox.kube.kinds import (
+    EVENT,
+    EXPERIMENT,
+    JOB,
+    LEASE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    POD,
+    ROLE_BINDING,
+    SECRET,
+)
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NoFaults, StreamFault
 from simulation.object_store import S3Error
@@ -113,21 +122,23 @@ def test_a_run_that_ends_while_its_store_is_away_is_recorded_at_once_and_sealed_
 
 def test_a_run_is_followed_to_its_seal_although_isolation_is_not_proven_any_more() -> None:
     async def scene(stage: Stage) -> None:
-        ends_after(stage, 30 * HOUR)
+        ends_after(stage, TEN_MINUTES)
         stage.declare()
         await stage.until("the run is recorded", lambda: stage.status().get("run"))
-        stage.world.actors.probe_outcome = lambda _: Outcome.FAILED  # from the next one on
+        policy = names.NETWORK_POLICY_DEFAULT_DENY
+        namespace = stage.status()["namespace"]
+        stage.world.edit(NETWORK_POLICY, namespace, policy, {"spec": {"ingress": [{}]}})
         await stage.until(
-            "isolation does not hold",
-            lambda: stage.condition("Isolated")["status"] == "False",
-            25 * HOUR,
+            "nobody knows any more", lambda: stage.condition("Isolated")["status"] == "Unknown"
         )
         assert "completionTime" not in stage.status()["run"]
-        await stage.until("it is sealed", lambda: stage.status().get("seal"), 6 * HOUR)
+        await stage.sleep(TEN_MINUTES - MINUTE)
+        assert stage.condition("Isolated")["status"] == "Unknown"
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
         assert outcome_of(statements(stage)[0]) == ("Succeeded", "RunSucceeded")
-        assert stage.condition("Isolated")["status"] == "False"
 
-    play(scene, sweeps=False, profile={"probe": {"schedule": "Daily", "requiredForRuns": True}})
+    alert = [{"kind": "NetworkPolicy", "policy": "Alert"}]
+    play(scene, profile={"probe": {"requiredForRuns": True}, "drift": alert}, drift="Alert")
 
 
 def test_credentials_catch_up_when_their_store_is_back() -> None:
@@ -187,7 +198,7 @@ def test_a_store_that_stays_away_keeps_a_deletion_for_an_hour_and_no_longer() ->
         await stage.until("it is gone", lambda: stage.world.experiment() is None, 2 * SOON)
         assert statements(stage) == []
 
-    play(scene)
+    play(scene, sweeps=False)
 
 
 @pytest.mark.parametrize("how", ["Sealed", "Frozen"])
@@ -252,7 +263,7 @@ def node_is_lost(stage: Stage) -> None:
     async def never(_: Json) -> None:
         """Nobody is there to do it."""
 
-    stage.world.actors._end_pod = never  # type: ignore[method-assign]
+    stage.world.actors._end_pod = never  # type: ignore[method-assign, assignment]
 
 
 def test_a_pod_that_cannot_end_is_named_and_keeps_the_seal_for_ten_minutes() -> None:

@@ -15,6 +15,7 @@ import structlog
 
 from glovebox import names
 from glovebox.controllers.experiment import artifact_credentials
+from glovebox.data.probing import Outcome
 from glovebox.errors import Unavailable
 from glovebox.kube.kinds import (
     DATASET_PIN,
@@ -40,7 +41,6 @@ from simulation.world import OPERATOR_KEY, TEAM, pin_spec, store_spec
 Json = dict[str, Any]
 MINUTE = 60.0
 HOUR = 3_600.0
-DAY = 86_400.0
 # One look and its writes.
 AT_ONCE = 2.0
 
@@ -338,7 +338,9 @@ def test_a_check_whose_job_is_replaced_after_its_verdict_is_recorded_and_made_ag
     None
 ):
     async def scene(stage: Stage) -> None:
-        stage.declare(run=False)
+        # Nothing is proven by the first one, so that another is due after five minutes.
+        stage.world.actors.probe_outcome = lambda _: Outcome.UNKNOWN
+        stage.declare()
         replaced: list[str] = []
 
         def see(change: Change) -> None:
@@ -352,12 +354,10 @@ def test_a_check_whose_job_is_replaced_after_its_verdict_is_recorded_and_made_ag
         stage.world.server.on_change.append(see)
         await stage.until(
             "the record is cleared",
-            lambda: (
-                replaced
-                and stage.condition("Isolated").get("status") == "True"
-                and not stage.status()["isolation"].get("jobUid")
-            ),
+            lambda: replaced and not stage.status()["isolation"].get("jobUid"),
         )
+        assert stage.condition("Isolated")["reason"] == "NotProven"
+        stage.world.actors.probe_outcome = lambda _: Outcome.PASSED
         namespace = stage.status()["namespace"]
         first = stage.status()["isolation"]["verifiedTime"]
         # It belongs to somebody else, and stays until its name is needed.
@@ -367,13 +367,13 @@ def test_a_check_whose_job_is_replaced_after_its_verdict_is_recorded_and_made_ag
         await stage.until(
             "it is checked again",
             lambda: stage.status()["isolation"]["verifiedTime"] > first,
-            DAY + MINUTE,
+            6 * MINUTE,
         )
         assert stage.status()["isolation"]["outcome"] == "Passed"
         await stage.sleep(AT_ONCE)
         assert not stage.there(JOB, namespace, names.PROBE_JOB)
 
-    play(scene, sweeps=False, profile={"probe": {"schedule": "Daily"}})
+    play(scene, sweeps=False, profile={"probe": {"schedule": "Once", "requiredForRuns": True}})
 
 
 # -- an object that disappears while it is reconciled

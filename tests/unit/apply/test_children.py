@@ -253,11 +253,10 @@ def test_what_is_wanted_otherwise_from_now_on_does_not_differ_any_more() -> None
 
 def test_since_when_a_namespace_differs_is_known_as_well() -> None:
     cache = Cache()
-    space = {"kind": "Namespace", "metadata": {"name": SPACE, "uid": "n", "labels": {"a": "b"}}}
 
     def at(version: int, **labels: str) -> dict[str, Any]:
-        metadata = {**space["metadata"], "resourceVersion": str(version), "labels": labels}
-        return {**space, "metadata": metadata}
+        metadata = {"name": SPACE, "uid": "n", "resourceVersion": str(version), "labels": labels}
+        return {"kind": "Namespace", "metadata": metadata}
 
     key = key_of(NAMESPACE, at(1))
     cache.wrote(at(1, **{"glovebox.dev/state": "Open"}), NAMESPACE)
