@@ -59,6 +59,7 @@ class Process:
         clock: The time of day on its machine.
         elects: Whether it is one of several, of which one leads.
         relist_seconds: After this long everything is listed again.
+        resync_seconds: After this long our own kinds are listed and compared.
     """
 
     def __init__(
@@ -73,9 +74,10 @@ class Process:
         *,
         elects: bool = False,
         relist_seconds: float = RESYNC_SECONDS,
+        resync_seconds: float = RESYNC_SECONDS,
     ) -> None:
         self.name = name
-        self._relist_seconds = relist_seconds
+        self._relist_seconds, self._resync_seconds = relist_seconds, resync_seconds
         # Called when a write is made on an older version than the last answer to an own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
         self._server, self._store, self._story = server, store, story
@@ -118,7 +120,7 @@ class Process:
     async def _run(self) -> None:
         settings = Settings(
             image=PLATFORM_IMAGE,
-            resync_seconds=RESYNC_SECONDS,
+            resync_seconds=self._resync_seconds,
             relist_seconds=self._relist_seconds,
             leader_election=self._elects,
             identity=self.identity,

@@ -76,6 +76,8 @@ class World:
         self.server.admission.append(_in_use)
         # After this long an operator lists everything again.
         self.relist_seconds = RESYNC_SECONDS
+        # After this long it compares our own kinds with a list of them.
+        self.resync_seconds = RESYNC_SECONDS
         # Called when an operator writes on an older version than the last answer to its own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
@@ -93,6 +95,7 @@ class World:
             OtherClock(self.clock, ahead) if ahead else self.clock,
             elects=elects,
             relist_seconds=self.relist_seconds,
+            resync_seconds=self.resync_seconds,
         )
         made.on_stale = self.on_stale
         self.processes.append(made)

@@ -157,6 +157,14 @@ def test_every_test_that_a_page_names_exists(name: str) -> None:
     assert missing == []
 
 
+def test_every_failure_that_is_described_names_a_test() -> None:
+    page = (ROOT / "docs" / "explanation" / "failure-modes.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line.count(" | ") == 2]
+    named = [row for row in rows if not row.startswith("| what fails")]
+    assert len(named) > 60
+    assert [row for row in named if not re.search(r"\| (`tests/[\w/]+\.py::\w+` ?)+\|$", row)] == []
+
+
 def test_every_attack_that_is_stopped_names_its_tests() -> None:
     page = (ROOT / "docs" / "explanation" / "threat-model.md").read_text()
     rows = re.findall(r"^\| (T\d\d) \|(.*)\|$", page, re.MULTILINE)

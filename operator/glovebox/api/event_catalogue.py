@@ -48,16 +48,11 @@ EVENTS: Final = (
             (reasons.INPUTS_REFUSED, "its inputs were not the pinned ones"),
             (reasons.RUN_LOST, "its Job was deleted"),
             (reasons.RUN_STOPPED, "it was stopped on request"),
+            (reasons.ABANDONED, "its Experiment was deleted before it ended"),
         )
     ),
     EventEntry(
         reasons.SEALED, "Normal", "Experiment", "once, when the results were listed and signed"
-    ),
-    EventEntry(
-        reasons.ABANDONED,
-        "Warning",
-        "Experiment",
-        "when an Experiment is deleted before its run ended, and what was there was sealed",
     ),
     EventEntry(
         reasons.PROFILE_CHANGED,

@@ -26,15 +26,14 @@ from glovebox.api.scalars import (
 )
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
 
+# Whose differences may be left alone. The labels of a namespace and credentials are not among them:
+# what opens isolation, or was forged, is repaired whatever a profile says.
 DriftKind = Literal[
-    "Namespace",
     "NetworkPolicy",
     "ResourceQuota",
     "LimitRange",
     "ConfigMap",
-    "Secret",
     "ServiceAccount",
-    "Role",
     "RoleBinding",
 ]
 DriftPolicy = Literal["Repair", "Alert", "Ignore"]

@@ -747,8 +747,8 @@ SEALED: Final = _reason(
 )
 ABANDONED: Final = _reason(
     "Abandoned",
-    "Event, and the reason in the seal itself",
-    "The Experiment was deleted before its run ended; what was there has been sealed.",
+    "Event, `status.run`, and the reason in the seal itself",
+    "The Experiment was deleted before its run ended. What was there is sealed before it goes.",
 )
 SIGNING_KEY_INVALID: Final = _reason(
     "SigningKeyInvalid",

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from glovebox.api import reasons
@@ -128,6 +129,7 @@ class Applier:
             return Applied(key, "unchanged")
         if drift is not None and (pause := self.fight_pause(row, key)) > 0:
             return Applied(key, "contended", drift, pause)
+        noticed = self._children.differing_since(key)
         self._children.want(key, None)
         self._accepted.get(key.namespace, {}).pop(key, None)
         try:
@@ -137,7 +139,7 @@ class Applier:
         self._children.forgot(key)
         if drift is not None:
             self.note_repair(key)
-        return Applied(key, "removed", drift)
+        return Applied(key, "removed", drift, noticed=noticed)
 
     async def read(self, kind: Kind, key: ObjectKey) -> dict[str, Any] | None:
         """Return an object as it is now, managed fields included, or None."""
@@ -175,6 +177,7 @@ class Applier:
         owns: Callable[[Mapping[str, Any]], None],
     ) -> Applied:
         kind, content = row.kind, fingerprint(intent)
+        noticed = self._children.differing_since(key)
         for _ in range(_TRIES):
             live = await self.read(kind, key)
             if live is not None:
@@ -193,9 +196,10 @@ class Applier:
             if drift is not None:
                 self.note_repair(key)
             result: Result = "created" if live is None else "updated"
-            return self._done(
-                kind, key, content, answer, "repaired" if drift is not None else result, drift
-            )
+            if drift is None:
+                return self._done(kind, key, content, answer, result)
+            repaired = self._done(kind, key, content, answer, "repaired")
+            return replace(repaired, drift=drift, noticed=noticed)
         raise Conflict(
             reasons.WRITER_FIGHT,
             f"{kind.kind} `{key.name}` in `{key.namespace}` is being changed by others right now",
@@ -251,11 +255,10 @@ class Applier:
         content: bytes,
         answer: Mapping[str, Any],
         result: Result,
-        drift: Drift | None = None,
     ) -> Applied:
         child = self._children.wrote(kind, answer)
         self._accept(key, content, child.fingerprint)
-        return Applied(key, result, drift)
+        return Applied(key, result)
 
     def _accept(self, key: ObjectKey, content: bytes, answer: bytes) -> None:
         self._accepted.setdefault(key.namespace, {})[key] = (content, answer)

@@ -47,16 +47,18 @@ class Children:
     Args:
         wake: Called with the owner of a namespace when something in it is not as its last reconcile
             wanted it.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, wake: Callable[[str], None]) -> None:
+    def __init__(self, wake: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._wake = wake
+        self._clock = clock
         self._tables = {kind.kind: self._table(kind) for kind in CHILD_KINDS}
         # In the order in which they came: who repeats a look makes its requests in the same order.
         self._in_namespace: dict[str, dict[ObjectKey, None]] = {}
         self._wanted: dict[str, dict[ObjectKey, bytes]] = {}
-        # What its owner was woken for, and has not been seen as wanted since.
-        self._differing: dict[str, set[ObjectKey]] = {}
+        # What its owner was woken for, and has not been seen as wanted since: from when on.
+        self._differing: dict[str, dict[ObjectKey, float]] = {}
         self._owners: dict[str, str] = {}
         # How often something in a namespace was seen to be other than wanted.
         self._news: dict[str, int] = {}
@@ -101,6 +103,9 @@ class Children:
 
     def want(self, key: ObjectKey, content: bytes | None) -> None:
         """Say how an object should look from now on (None: it should not be there)."""
+        known = self.get(key)
+        if (known.fingerprint if known is not None else None) == content:
+            self._settle(key)  # it is as it should be, whoever made it so
         if content is not None:
             self._wanted.setdefault(key.namespace, {})[key] = content
             return
@@ -111,6 +116,10 @@ class Children:
     def wanted(self, key: ObjectKey) -> bytes | None:
         """Return the fingerprint that an object should have, when a reconcile said so."""
         return self._wanted.get(key.namespace, {}).get(key)
+
+    def differing_since(self, key: ObjectKey) -> float | None:
+        """Return when it was noticed that an object is not as wanted; None when that is no news."""
+        return self._differing.get(key.namespace, {}).get(key)
 
     # What is there.
 
@@ -188,7 +197,7 @@ class Children:
     def _is_news(self, change: Change[ObjectKey, Child]) -> bool:
         key, before, after = change.key, change.before, change.after
         if key.kind == NAMESPACE.kind:
-            return not change.own and self._is_news_of_namespace(key, after)
+            return self._is_news_of_namespace(key, after, own=change.own)
         differed = key in self._differing.get(key.namespace, ())
         if not change.own and _differs(before, after) and self._is_wrong(key, after):
             self._note(key)
@@ -198,9 +207,14 @@ class Children:
         # As wanted again, by another hand: a difference that was only reported is over.
         return differed and not change.own and _differs(before, after)
 
-    def _is_news_of_namespace(self, key: ObjectKey, after: Child | None) -> bool:
+    def _is_news_of_namespace(self, key: ObjectKey, after: Child | None, *, own: bool) -> bool:
         """It goes, or is gone, or is not as wanted."""
-        return after is None or after.leaving or self._is_wrong(key, after)
+        news = not own and (after is None or after.leaving or self._is_wrong(key, after))
+        if news:
+            self._note(key)
+        else:
+            self._settle(key)
+        return news
 
     def _is_wrong(self, key: ObjectKey, after: Child | None) -> bool:
         wanted = self.wanted(key)
@@ -212,13 +226,13 @@ class Children:
 
     def _note(self, key: ObjectKey) -> None:
         if key.namespace in self._owners:
-            self._differing.setdefault(key.namespace, set()).add(key)
+            self._differing.setdefault(key.namespace, {}).setdefault(key, self._clock())
 
     def _settle(self, key: ObjectKey) -> None:
         differing = self._differing.get(key.namespace)
         if differing is None:
             return
-        differing.discard(key)
+        differing.pop(key, None)
         if not differing:
             del self._differing[key.namespace]
 

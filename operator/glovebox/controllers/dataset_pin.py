@@ -23,7 +23,7 @@ from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.compare import Findings
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -199,6 +199,8 @@ def _blocked(ports: Ports, pin: DatasetPin, error: GloveboxError) -> _Found:
 
 
 def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
+    if state.phase == "Failed":
+        note_refusal(ports, state.error)
     pinned = pin.status.manifest is not None
     # Hashing takes hours: an attempt that reports is well. A check is over soon: what the last one
     # met stands until one has ended.
@@ -281,7 +283,14 @@ def _fence(ports: Ports, pin: DatasetPin, store: ObjectStore) -> Fence:
 
 def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
     name = pin.spec.store_ref.name
-    store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    try:
+        store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
+    except ValidationError:
+        raise NotReady(
+            reasons.STORE_NOT_READY,
+            f"`spec.storeRef`: ObjectStore '{name}' is not valid; its own status says what to"
+            " correct there",
+        ) from None
     if store is None:
         raise NotReady(
             reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'"

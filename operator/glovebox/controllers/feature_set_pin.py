@@ -100,7 +100,14 @@ def _complete(pin: FeatureSetPin) -> None:
 
 def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
     name = entry.pin_ref.name
-    dataset = ports.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
+    try:
+        dataset = ports.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
+    except ValidationError:
+        raise NotReady(
+            reasons.INPUT_NOT_READY,
+            f"input `{entry.name}`: DatasetPin '{name}' is not valid; its own status says what to"
+            " correct there",
+        ) from None
     if dataset is None:
         raise NotReady(
             reasons.INPUT_NOT_FOUND,

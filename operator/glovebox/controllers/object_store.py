@@ -4,6 +4,9 @@ A store that does not do what it says is worse than none, so the proofs are real
 (`store/probes.py`); what the conditions say of them is decided in `status/object_store.py`. While a
 proof of before is still good, a store that merely does not answer stays Ready: what depends on it
 fails by itself and says so.
+
+Checks are dear, so one that failed, or that could not be made, rests for a while, whoever wakes the
+store meanwhile; only another spec is checked at once.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         store = ObjectStore.model_validate(obj)
     except ValidationError as error:
         return Look(obj, compute_status(obj, of_error(invalid_spec(error)), ports.now()))
-    wait = _seconds_until_due(ports, store)
+    wait = max(_seconds_until_due(ports, store), _seconds_of_rest(ports, store))
     if wait > 0:
         return Look(obj, None, retry_seconds=wait)
     facts: StoreFacts | None = None
@@ -56,11 +59,13 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         outcome = judge_store(store.spec, facts)
     if outcome.is_done:
         ports.failures.clear(key, "check")
+        ports.resting_checks.pop(key, None)
         retry = float(store.spec.verify_interval_seconds)
     else:
         ports.store_credentials.clear()  # the next look reads the keys again
         outcome = outcome.with_failure(*ports.failures.note(key, "check"))
         retry = _retry(outcome)
+        ports.resting_checks[key] = (store.metadata.generation, ports.clock() + retry)
         if holds_back(obj, outcome, ports.settings.grace_seconds):
             ports.metrics.problem_counter(outcome.reason, OBJECT_STORE.kind.lower()).inc()
             return Look(obj, None, retry_seconds=retry)
@@ -118,7 +123,14 @@ def _seconds_until_due(ports: Ports, store: ObjectStore) -> float:
     return (due - ports.now()).total_seconds()
 
 
+def _seconds_of_rest(ports: Ports, store: ObjectStore) -> float:
+    """Return for how long a check that failed is not made again, whoever asks for it."""
+    generation, until = ports.resting_checks.get(Key(KIND, "", store.name), (None, 0.0))
+    return until - ports.clock() if generation == store.metadata.generation else 0.0
+
+
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of a store that is gone."""
     del uid
     ports.failures.forget(key)
+    ports.resting_checks.pop(key, None)

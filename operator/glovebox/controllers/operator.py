@@ -202,14 +202,11 @@ async def operator(
         jitter=jitter,
     )
     enqueueing = Enqueueing(workers.wake, jitter)
-    woken: dict[Key, float] = {}
 
     def enqueue_repair(owner: str) -> None:
-        key = Key.parse(owner)
-        woken.setdefault(key, clock())
-        workers.wake(key, Priority.REPAIR)
+        workers.wake(Key.parse(owner), Priority.REPAIR)
 
-    children = Children(enqueue_repair)
+    children = Children(enqueue_repair, clock)
 
     def enqueue_owner_of(namespace: str) -> None:
         owner = children.owner(namespace)
@@ -247,7 +244,6 @@ async def operator(
         tasks=tasks,
         failures=Failures(clock),
         messages=MessagePace(clock),
-        woken=woken,
     )
     reflectors = tuple(
         _reflectors(

@@ -113,9 +113,6 @@ class Ports:
     tasks: TaskRunner
     failures: Failures
     messages: MessagePace
-    # When each key was first enqueued for repair since its last reconcile began: what drift repair
-    # is measured from.
-    woken: dict[Key, float] = field(default_factory=dict)
     # Which kinds of an experiment's objects differ now and are not repaired.
     drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     # The namespace of each Experiment that is kept; what is left here when an Experiment is gone
@@ -133,5 +130,7 @@ class Ports:
     inspected: set[Key] = field(default_factory=set)
     # Experiments whose last look was not recorded: what it had seen was changed while it went on.
     outdated: set[Key] = field(default_factory=set)
+    # Checks of ObjectStores that failed: of which generation, and until when they rest.
+    resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)

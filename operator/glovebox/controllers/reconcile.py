@@ -69,7 +69,8 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     """Look at one resource once.
 
     Raises:
-        Conflict: Somebody wrote in between: look again soon.
+        Conflict: Somebody wrote in between, or it is not there any more: look again soon. Until the
+            watch says that it is gone, nothing that it waits for is dropped.
         Unavailable: The API server failed while the status was written.
     """
     controller = CONTROLLERS[key.kind]
@@ -84,7 +85,7 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
         try:
             in_use = await ensure_in_use(ports.reader, ports.writer, obj, users=len(users))
         except NotFound:
-            return DONE
+            raise  # gone, says this one answer: look again, until the watch says so as well
         except GloveboxError as error:
             problem = error  # no reason to leave the rest undone
         else:

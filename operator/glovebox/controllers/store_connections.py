@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.ports import Ports
-from glovebox.errors import InvalidInput, NotReady
+from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
 from glovebox.store.connection import Credentials, Store, StoreSettings
 
 _KEYS = ("accessKeyId", "secretAccessKey")
+# What a store says of keys that it does not know any more; some say no more than "denied".
+KEYS_REFUSED: Final = frozenset({reasons.STORE_CREDENTIALS_REFUSED, reasons.STORE_FORBIDDEN})
 
 
 async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -> Store:
@@ -46,6 +49,16 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
             sts_endpoint=store.spec.sts.endpoint if store.spec.sts is not None else None,
         )
     )
+
+
+def note_refusal(ports: Ports, error: GloveboxError | None) -> None:
+    """Have the keys of stores read again by the next try when a store refused something.
+
+    They may have been rotated; nobody else says so, because Secrets of the platform are not
+    watched. Whoever keeps an error of a store to itself calls this.
+    """
+    if error is not None and error.reason in KEYS_REFUSED:
+        ports.store_credentials.clear()
 
 
 async def _read(ports: Ports, name: str) -> Credentials:

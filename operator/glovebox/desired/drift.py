@@ -54,12 +54,14 @@ class Applied:
         result: What was done.
         drift: What had been found wrong, if the object had been right before.
         retry_seconds: When to look again, for a contended object.
+        noticed: The monotonic second at which a watch told of the drift; None when a look found it.
     """
 
     key: ObjectKey
     result: Result
     drift: Drift | None = None
     retry_seconds: float | None = None
+    noticed: float | None = None
 
     @property
     def stands(self) -> bool:

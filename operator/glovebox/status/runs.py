@@ -14,6 +14,13 @@ from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 
 _MESSAGE_MAX: Final = 2048
 _FETCH: Final = "fetch"
+_JOB_GONE: Final = {
+    reasons.RUN_STOPPED: "the run was stopped on request; a run is never started twice",
+    reasons.RUN_LOST: (
+        "the Job was deleted while it ran; a run is never started twice: create a new Experiment"
+    ),
+    reasons.ABANDONED: "the Experiment was deleted before its run ended",
+}
 # Reasons of a Job's failure that are words of ours as well.
 _JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
 
@@ -108,23 +115,15 @@ def is_made_for(pod: Mapping[str, Any], job_uid: str) -> bool:
     return any(owner.get("controller") and owner.get("uid") == job_uid for owner in owners)
 
 
-def job_lost(recorded: RunStatus, now: datetime, *, stopped: bool) -> RunStatus:
-    """Return the end of a run whose Job is gone."""
-    if stopped:
-        return _ended(
-            recorded,
-            now,
-            "Failed",
-            reasons.RUN_STOPPED,
-            "the run was stopped on request; a run is never started twice",
-        )
-    return _ended(
-        recorded,
-        now,
-        "Failed",
-        reasons.RUN_LOST,
-        "the Job was deleted while it ran; a run is never started twice: create a new Experiment",
-    )
+def job_lost(recorded: RunStatus, now: datetime, reason: str) -> RunStatus:
+    """Return the end of a run whose Job is gone.
+
+    Args:
+        recorded: The run as it was known.
+        now: The present time.
+        reason: `RunStopped`, `RunLost` or `Abandoned`.
+    """
+    return _ended(recorded, now, "Failed", reason, _JOB_GONE[reason])
 
 
 def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:

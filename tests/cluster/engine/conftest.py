@@ -56,7 +56,7 @@ def namespace(cluster: Cluster) -> str:
 @pytest.fixture
 def children() -> Children:
     """An empty cache."""
-    return Children(lambda _: None)
+    return Children(lambda _: None, time.monotonic)
 
 
 @pytest.fixture

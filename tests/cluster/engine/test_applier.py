@@ -90,7 +90,7 @@ async def test_what_an_earlier_process_made_is_taken_over_without_a_write(
 ) -> None:
     await applier.ensure(quota(namespace), established=False)
     before = counted(api, namespace)["metadata"]["resourceVersion"]
-    fresh = Applier(client, Children(lambda _: None), time.monotonic)
+    fresh = Applier(client, Children(lambda _: None, time.monotonic), time.monotonic)
     assert (await fresh.ensure(quota(namespace), established=True)).result == "unchanged"
     assert (await fresh.ensure(quota(namespace), established=False)).result == "unchanged"
     assert api.get(path(namespace))["metadata"]["resourceVersion"] == before

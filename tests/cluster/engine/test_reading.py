@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -84,7 +85,7 @@ async def test_a_reflector_tells_what_is_there_what_comes_and_what_goes(
     client: Client, namespace: str, api: Api
 ) -> None:
     woken: list[str] = []
-    children = Children(woken.append)
+    children = Children(woken.append, time.monotonic)
     children.claim(namespace, "Experiment/team/x")
     root = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
     policy = {"metadata": {"name": "early", "namespace": namespace}, "spec": {"podSelector": {}}}
@@ -110,7 +111,7 @@ async def test_a_deletion_missed_in_a_gap_is_noticed_by_the_next_list(
     client: Client, namespace: str, api: Api
 ) -> None:
     woken: list[str] = []
-    children = Children(woken.append)
+    children = Children(woken.append, time.monotonic)
     children.claim(namespace, "Experiment/team/x")
     root = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
     made = api.create(

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from glovebox.controllers.store_connections import KEYS_REFUSED
 from glovebox.data.manifest import DigestSource
+from glovebox.errors import Forbidden
 from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSettings
 from glovebox.store.credentials import assume_for_prefix
 from glovebox.store.errors import AnswerError, answer_of
@@ -218,3 +220,11 @@ def test_wrong_keys_are_refused(place: Place) -> None:
     stranger = place.store.with_credentials(Credentials("AKIANOBODY", "none"))
     met = refusal(lambda: stranger.wire.get(place.bucket, "", {"list-type": "2"}))
     assert met.status == 403
+
+
+def test_wrong_keys_get_no_session_and_the_answer_has_them_read_again(place: Place) -> None:
+    """They may have been rotated."""
+    stranger = place.store.with_credentials(Credentials("AKIANOBODY", "none"))
+    with pytest.raises(Forbidden) as met:
+        assume_for_prefix(stranger, place.role, place.bucket, "own/", "conformance", 900)
+    assert met.value.reason in KEYS_REFUSED

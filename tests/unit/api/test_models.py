@@ -129,11 +129,12 @@ def test_an_error_never_shows_the_value() -> None:
 def test_drift_of_a_kind_that_is_not_listed_is_repaired() -> None:
     profile = IsolationProfile.model_validate(
         merged(
-            flights("IsolationProfile"), {"spec": {"drift": [{"kind": "Role", "policy": "Alert"}]}}
+            flights("IsolationProfile"),
+            {"spec": {"drift": [{"kind": "RoleBinding", "policy": "Alert"}]}},
         )
     )
 
-    assert profile.spec.drift_policy("Role") == "Alert"
+    assert profile.spec.drift_policy("RoleBinding") == "Alert"
     assert profile.spec.drift_policy("NetworkPolicy") == "Repair"
 
 

@@ -33,7 +33,8 @@ class Cache:
 
     def __init__(self) -> None:
         self.woken: list[str] = []
-        self.children = Children(self.woken.append)
+        self.now = 0.0
+        self.children = Children(self.woken.append, lambda: self.now)
         self.children.claim(SPACE, "Experiment/team/exp")
 
     def wrote(self, obj: dict[str, Any], kind: Kind = NETWORK_POLICY) -> None:
@@ -216,3 +217,51 @@ def test_what_was_in_a_namespace_of_the_same_name_before_counts_for_nothing() ->
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is None
     cache.wrote(policy(10, uid="u2"))
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
+
+
+def test_since_when_an_object_differs_is_known_until_it_is_as_wanted_by_whatever_hand() -> None:
+    cache = Cache()
+    key = key_of(NETWORK_POLICY, policy())
+    wanted = fingerprint(policy())
+    cache.wrote(policy(1))
+    assert cache.children.differing_since(key) is None
+    cache.now = 10.0
+    cache.children.table(NETWORK_POLICY).seen(policy(2, egress=[{}]))
+    cache.now = 20.0
+    cache.children.table(NETWORK_POLICY).seen(policy(3, egress=[{}, {}]))
+    cache.children.want(key, wanted)
+    assert cache.children.differing_since(key) == 10.0, "from its first difference on"
+    cache.children.table(NETWORK_POLICY).seen(policy(4))
+    assert cache.children.differing_since(key) is None, "another hand took it back"
+    cache.now = 30.0
+    cache.children.table(NETWORK_POLICY).gone(policy(5))
+    assert cache.children.differing_since(key) == 30.0
+    cache.children.wrote(NETWORK_POLICY, policy(6))
+    assert cache.children.differing_since(key) is None, "we restored it"
+
+
+def test_what_is_wanted_otherwise_from_now_on_does_not_differ_any_more() -> None:
+    cache = Cache()
+    changed = policy(2, egress=[{}])
+    key = key_of(NETWORK_POLICY, changed)
+    cache.wrote(policy(1))
+    cache.children.table(NETWORK_POLICY).seen(changed)
+    assert cache.children.differing_since(key) == 0.0
+    cache.children.want(key, fingerprint(changed))
+    assert cache.children.differing_since(key) is None
+
+
+def test_since_when_a_namespace_differs_is_known_as_well() -> None:
+    cache = Cache()
+
+    def at(version: int, **labels: str) -> dict[str, Any]:
+        metadata = {"name": SPACE, "uid": "n", "resourceVersion": str(version), "labels": labels}
+        return {"kind": "Namespace", "metadata": metadata}
+
+    key = key_of(NAMESPACE, at(1))
+    cache.wrote(at(1, **{"glovebox.dev/state": "Open"}), NAMESPACE)
+    cache.now = 10.0
+    cache.children.table(NAMESPACE).seen(at(2))
+    assert cache.children.differing_since(key) == 10.0
+    cache.children.wrote(NAMESPACE, at(3, **{"glovebox.dev/state": "Open"}))
+    assert cache.children.differing_since(key) is None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from glovebox.api.isolation_profile import DriftKind
 from glovebox.apply.managed import MANAGED, ROWS, NotManagedError, Strategy, managed
 from glovebox.desired.plan import desired_objects
 from glovebox.kube import kinds
@@ -18,6 +21,12 @@ def test_each_kind_has_one_row() -> None:
 def test_every_object_of_a_plan_is_kept_by_the_table(case: Case) -> None:
     for obj in desired_objects(case.inputs()).objects():
         assert Strategy.KEEP in MANAGED[obj["kind"]].strategies
+
+
+def test_a_drift_policy_is_offered_for_what_it_counts_for_and_for_nothing_else() -> None:
+    plans = [desired_objects(case.inputs()) for case in discover()]
+    counted = {obj["kind"] for plan in plans for obj in (*plan.isolation, *plan.access)}
+    assert set(get_args(DriftKind)) == counted
 
 
 @pytest.mark.parametrize(

@@ -145,9 +145,9 @@ def test_the_end_of_a_run(
     assert run.job_uid == "u1"
 
 
-@pytest.mark.parametrize(("stopped", "reason"), [(False, "RunLost"), (True, "RunStopped")])
-def test_a_run_without_its_job_is_over(stopped: bool, reason: str) -> None:  # noqa: FBT001 - a table
-    run = job_lost(RunStatus(job_uid="u1"), datetime(2026, 11, 25, tzinfo=UTC), stopped=stopped)
+@pytest.mark.parametrize("reason", ["RunLost", "RunStopped", "Abandoned"])
+def test_a_run_without_its_job_is_over(reason: str) -> None:
+    run = job_lost(RunStatus(job_uid="u1"), datetime(2026, 11, 25, tzinfo=UTC), reason)
     assert (run.outcome, run.reason, run.job_uid) == ("Failed", reason, "u1")
 
 

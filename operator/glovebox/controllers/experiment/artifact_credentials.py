@@ -27,7 +27,7 @@ from glovebox.controllers.experiment.session_secret import (
     session_metadata,
     write_session,
 )
-from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
 from glovebox.errors import GloveboxError, InvalidInput
@@ -70,8 +70,9 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
     duration = resolved.platform.profile.spec.credentials.duration_seconds
     reserve = timedelta(seconds=duration * (1 - ROTATE_AT))
     established = latched if found is None else found.established
-    expire, drift = await _look(scope, established=established)
     key = _key(scope)
+    noticed = scope.ports.children.differing_since(key)
+    expire, drift = await _look(scope, established=established)
     if drift is not None and (pause := scope.ports.writer.contended_for(key)) > 0:
         contended = (Applied(key, "contended", drift, pause),)
         return replace(
@@ -86,6 +87,7 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
         await _write(scope, store, credentials)
     except GloveboxError as error:
         scope.ports.metrics.rotations.labels("s3", "error").inc()
+        note_refusal(scope.ports, error)
         if expire is None or expire <= scope.now:
             raise
         problem = f"valid until {format_time(expire)}, but could not be renewed: {error.message}"
@@ -94,7 +96,7 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
     scope.ports.metrics.rotations.labels("s3", "success").inc()
     if drift is not None:
         scope.ports.writer.note_repair(key)
-    applied = (Applied(key, "repaired", drift),) if drift is not None else ()
+    applied = (Applied(key, "repaired", drift, noticed=noticed),) if drift is not None else ()
     left = (credentials.expire_time - reserve - scope.now).total_seconds()
     facts = CredentialsFacts(uri, store.name, credentials.expire_time)
     return done(facts, applied=applied, retry_seconds=max(1.0, left))

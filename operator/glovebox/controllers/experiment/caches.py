@@ -10,6 +10,7 @@ here is watched: whoever waits for a cache looks again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,11 +32,12 @@ from glovebox.controllers.experiment.session_secret import (
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.ports import Ports
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
-from glovebox.errors import NotReady, Refused
+from glovebox.errors import Conflict, NotReady, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     DATASET_PIN,
+    EXPERIMENT,
     JOB,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
@@ -97,33 +99,58 @@ async def ensure_cache(
 
 
 async def free_caches(ports: Ports) -> None:
-    """Delete caches whose pin is gone and that no experiment's volume is a copy of."""
+    """Delete caches whose pin is gone and that no experiment's volume is a copy of.
+
+    Who wants a cache is asked after it was listed, and once more right before it is deleted: a pin
+    may be verified, and its cache be made, while lists are read. Whoever wants one that is deleted
+    at that moment makes it again.
+    """
     namespace = ports.settings.namespace
-    pins = {
-        (pin["metadata"]["namespace"], (pin.get("status") or {}).get("pinDigest"))
-        for pin in ports.resources.of_kind(DATASET_PIN)
-    }
-    idle = []
+    claims: list[Mapping[str, Any]] = []
     async for page in ports.reader.pages(
         PERSISTENT_VOLUME_CLAIM, namespace=namespace, label_selector=names.LABEL_CACHE
     ):
-        for item in page.get("items") or ():
-            notes = item["metadata"].get("annotations") or {}
-            if (
-                notes.get(names.ANNOTATION_PIN_NAMESPACE),
-                notes.get(names.ANNOTATION_PIN_DIGEST),
-            ) not in pins:
-                idle.append(item["metadata"])
-    for metadata in idle:
+        claims += (item["metadata"] for item in page.get("items") or ())
+    pins = _wanted_pins(ports)
+    for metadata in [each for each in claims if _pin_of(each) not in pins]:
         async for page in ports.reader.pages(
             PERSISTENT_VOLUME, label_selector=f"{names.LABEL_CACHE}={metadata['name']}"
         ):
             if page.get("items"):
                 break
         else:
+            if _pin_of(metadata) in _wanted_pins(ports):
+                continue
             log.info("freeing a cache whose pin is gone", cache=metadata["name"])
             key = ObjectKey(PERSISTENT_VOLUME_CLAIM.kind, namespace, metadata["name"])
-            await ports.writer.delete(PERSISTENT_VOLUME_CLAIM, key, uid=metadata["uid"])
+            with suppress(Conflict):  # gone, or made again under this name
+                await ports.writer.delete(PERSISTENT_VOLUME_CLAIM, key, uid=metadata["uid"])
+
+
+def _wanted_pins(ports: Ports) -> set[tuple[str, str]]:
+    """Return whose caches are kept: of the pins that are there, and of what runs are bound to.
+
+    A pin may have been taken away by force while a run still waits for its bytes.
+    """
+    pins = {
+        (pin["metadata"]["namespace"], (pin.get("status") or {}).get("pinDigest") or "")
+        for pin in ports.resources.of_kind(DATASET_PIN)
+    }
+    for experiment in ports.resources.of_kind(EXPERIMENT):
+        status = experiment.get("status") or {}
+        if (status.get("run") or {}).get("completionTime") or status.get("seal"):
+            continue
+        pins |= {
+            (experiment["metadata"]["namespace"], entry.get("pinDigest") or "")
+            for entry in status.get("inputs") or ()
+        }
+    return pins
+
+
+def _pin_of(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    notes = metadata.get("annotations") or {}
+    namespace = notes.get(names.ANNOTATION_PIN_NAMESPACE) or ""
+    return namespace, notes.get(names.ANNOTATION_PIN_DIGEST) or ""
 
 
 async def _filled(

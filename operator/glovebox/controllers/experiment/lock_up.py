@@ -4,18 +4,24 @@ It needs no plan and no repair: the state label goes on first, so that no pod co
 all is taken away by live reads, each thing whatever becomes of the others. It is done again on
 every look until the state is recorded, which happens only when everything was seen in place;
 opening is recorded before anything is opened.
+
+The Job of the run goes last, and only once the status holds what it says: a run that ended, or
+began, while nobody looked would else be sealed as one that was stopped, or that never was.
 """
 
 from __future__ import annotations
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import NAMESPACE, SECRET
+from glovebox.kube.kinds import JOB, NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.outcome import Outcome, done
+from glovebox.status.outcome import Outcome, done, waiting
+from glovebox.status.runs import job_end
 
 
 async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -39,15 +45,37 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     if live["metadata"].get("deletionTimestamp"):
         return done()
     check_owner(scope.experiment, live)
-    # A run that ended by itself is kept for its logs.
-    ended = (
-        scope.state == names.STATE_SEALED and not scope.experiment.spec.lifecycle.is_to_be_sealed
-    )
+    failure: GloveboxError | None = None
+    try:
+        is_news = await _is_news(scope)
+    except GloveboxError as error:
+        is_news, failure = True, error
+    run = status.run
+    ended = run is not None and run.completion_time is not None
     await close_namespace(
         ports,
         live,
         scope.state,
         keep_access=scope.state != names.STATE_FROZEN,
-        keep_own=ended,
+        # A run that ended by itself is kept for its logs.
+        keep_own=is_news or (ended and scope.state == names.STATE_SEALED),
     )
+    if failure is not None:
+        raise failure
+    if is_news:
+        message = "what the run's Job says is recorded before the Job is removed"
+        return waiting(reasons.PENDING, message, retry_seconds=0.0)
     return done()
+
+
+async def _is_news(scope: Scope) -> bool:
+    """Whether the run's Job says something that the status does not hold yet."""
+    recorded = scope.experiment.status.run
+    if scope.experiment.spec.run is None or (recorded is not None and recorded.completion_time):
+        return False
+    try:
+        live = await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
+    except NotFound:
+        return False
+    begun = recorded is not None and recorded.job_uid == live["metadata"]["uid"]
+    return not begun or job_end(live) is not None

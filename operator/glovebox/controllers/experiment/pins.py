@@ -73,7 +73,12 @@ def _references(scope: Scope) -> list[_Reference]:
 
 def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputStatus:
     what = f"input `{reference.name}`: {reference.kind} '{reference.pin_ref.name}'"
-    pin = _pin(scope, reference)
+    try:
+        pin = _pin(scope, reference)
+    except ValidationError:
+        raise NotReady(
+            reasons.PIN_NOT_READY, f"{what} is not valid; its own status says what to correct there"
+        ) from None
     # A pin that is being deleted is held by those who use it already; nobody new may begin to.
     if pin is None or pin.is_deleting:
         raise NotReady(

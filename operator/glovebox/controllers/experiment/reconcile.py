@@ -44,6 +44,7 @@ from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_connections import note_refusal
 from glovebox.errors import Conflict, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
@@ -156,9 +157,7 @@ async def _run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
         outcome = of_error(error)
         if outcome.reason == reasons.INTERNAL_ERROR and not isinstance(error, InvalidInput):
             log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
-    if outcome.reason == reasons.STORE_CREDENTIALS_REFUSED:
-        # The keys of a store may have been rotated: the next look reads them again.
-        scope.ports.store_credentials.clear()
+    note_refusal(scope.ports, outcome.error)
     if outcome.is_failed:
         return outcome.with_failure(*failures.note(scope.key, phase.name))
     failures.clear(scope.key, phase.name)
@@ -279,7 +278,6 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
         # It went without passing by `retire`: somebody took the finalizer off.
         ports.suspect_orphans()
     ports.drifting.pop(key, None)
-    ports.woken.pop(key, None)
     ports.inspected.discard(key)
     ports.outdated.discard(key)
     ports.failures.forget(key)

@@ -55,9 +55,6 @@ def report(
     if seal is not None and seal.record is not None:
         message = _message_of(status, types.SEALED)
         ports.events.normal(obj, reasons.SEALED, message, action="Seal")
-        if not (before.get("run") or {}).get("completionTime") and before.get("run"):
-            left = "the Experiment was deleted before its run ended; what was there was sealed"
-            ports.events.warning(obj, reasons.ABANDONED, left, action="Seal")
     _report_references(ports, obj, before, status)
 
 
@@ -86,7 +83,6 @@ def _report_references(
 
 
 def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[Applied]) -> None:
-    woken = ports.woken.pop(key, None)
     drifted = [
         (one, one.drift) for one in applied if one.drift is not None and one.result in _RESULTS
     ]
@@ -98,8 +94,8 @@ def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[
         if result != "success":
             outstanding.append((one, drift))
             continue
-        if woken is not None:
-            ports.metrics.drift_duration.labels(kind).observe(ports.clock() - woken)
+        if one.noticed is not None:
+            ports.metrics.drift_duration.labels(kind).observe(ports.clock() - one.noticed)
         message = f"{drift.describe()}; restored"
         ports.events.warning(obj, reasons.DRIFT_REPAIRED, message, action="Repair")
         log.info("drift repaired", what=drift.describe())

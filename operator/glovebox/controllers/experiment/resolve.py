@@ -165,7 +165,10 @@ def _store_to_bind(scope: Scope, name: str) -> ObjectStore:
     try:
         store = scope.ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
     except ValidationError:
-        store = None
+        raise NotReady(
+            reasons.STORE_NOT_READY,
+            f"ObjectStore '{name}' is not valid; its own status says what to correct there",
+        ) from None
     if store is None or store.is_deleting:
         raise NotReady(
             reasons.STORE_NOT_FOUND,

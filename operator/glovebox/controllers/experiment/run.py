@@ -46,7 +46,7 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     if live is not None:
         return await _follow(scope, live, started=False)
     if recorded is not None and recorded.job_uid:
-        return _ended(scope, job_lost(recorded, scope.now, stopped=not scope.is_open))
+        return _ended(scope, job_lost(recorded, scope.now, _why_gone(scope)))
     if not scope.is_open or scope.experiment.is_deleting:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
@@ -81,6 +81,12 @@ def _ended(scope: Scope, run: RunStatus) -> Outcome:
         scope.ports.metrics.runs.labels(run.outcome.lower()).inc()
     # Closed, and then sealed, with the next look.
     return done(RunFacts(requested=True, run=run, ended=True), retry_seconds=0.0)
+
+
+def _why_gone(scope: Scope) -> str:
+    if not scope.is_open:
+        return reasons.RUN_STOPPED
+    return reasons.ABANDONED if scope.experiment.is_deleting else reasons.RUN_LOST
 
 
 def _why_not_yet(outcomes: Outcomes) -> str:

@@ -216,8 +216,7 @@ def _statement_facts(
     images = {image.reference for image in experiment.spec.images}
     images |= {experiment.status.platform_image} - {""}
     outcome, reason = (run.outcome, run.reason) if run is not None else ("", "")
-    stopped = reason in {reasons.RUN_LOST, reasons.RUN_STOPPED}
-    if experiment.is_deleting and (not outcome or stopped):
+    if experiment.is_deleting and not outcome:
         outcome, reason = "Failed", reasons.ABANDONED
     return SealInputs(
         experiment=f"{experiment.namespace}/{experiment.name}",

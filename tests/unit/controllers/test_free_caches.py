@@ -1,0 +1,116 @@
+"""Which caches are freed: never one that somebody came to want while lists were read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from glovebox import names
+from glovebox.controllers.experiment.caches import free_caches
+from glovebox.controllers.ports import Ports
+from glovebox.errors import Conflict
+from glovebox.kube.kinds import (
+    DATASET_PIN,
+    EXPERIMENT,
+    PERSISTENT_VOLUME,
+    PERSISTENT_VOLUME_CLAIM,
+    Kind,
+)
+from glovebox.kube.objects import ObjectKey
+
+Json = dict[str, Any]
+TEAM, DIGEST = "team-a", "sha256:" + "a" * 64
+
+
+def claim(uid: str = "u1") -> Json:
+    notes = {names.ANNOTATION_PIN_NAMESPACE: TEAM, names.ANNOTATION_PIN_DIGEST: DIGEST}
+    return {"metadata": {"name": "gbx-cache-a", "uid": uid, "annotations": notes}}
+
+
+def pin(digest: str = DIGEST, namespace: str = TEAM) -> Json:
+    return {"metadata": {"namespace": namespace, "name": "set"}, "status": {"pinDigest": digest}}
+
+
+def experiment(**status: Any) -> Json:
+    return {
+        "metadata": {"namespace": TEAM, "name": "x"},
+        "status": {"inputs": [{"name": "a", "pinDigest": DIGEST}], **status},
+    }
+
+
+class Cluster:
+    """One cache, and what is known of pins and Experiments; something may happen at a list."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, list[Json]] = {DATASET_PIN.kind: [], EXPERIMENT.kind: []}
+        self.lists = {PERSISTENT_VOLUME_CLAIM.kind: [claim()], PERSISTENT_VOLUME.kind: []}
+        self.happens: dict[str, Callable[[], None]] = {}
+        self.deleted: list[tuple[str, str]] = []
+        self.refusal: Exception | None = None
+
+    def of_kind(self, kind: Kind) -> list[Json]:
+        return list(self.known[kind.kind])
+
+    async def pages(self, kind: Kind, **_: Any) -> AsyncIterator[Json]:
+        self.happens.get(kind.kind, lambda: None)()
+        yield {"items": list(self.lists[kind.kind])}
+
+    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
+        del kind
+        self.deleted.append((key.name, uid))
+        if self.refusal is not None:
+            raise self.refusal
+
+    def sweep(self) -> list[tuple[str, str]]:
+        settings = SimpleNamespace(namespace="glovebox-system")
+        ports = SimpleNamespace(settings=settings, resources=self, reader=self, writer=self)
+        asyncio.run(free_caches(cast("Ports", ports)))
+        return self.deleted
+
+
+def test_a_cache_that_nobody_wants_is_freed_by_its_uid() -> None:
+    assert Cluster().sweep() == [("gbx-cache-a", "u1")]
+
+
+@pytest.mark.parametrize("during", [PERSISTENT_VOLUME_CLAIM.kind, PERSISTENT_VOLUME.kind])
+@pytest.mark.parametrize("kind", [DATASET_PIN.kind, EXPERIMENT.kind])
+def test_a_cache_that_is_wanted_while_a_list_is_read_is_kept(during: str, kind: str) -> None:
+    cluster = Cluster()
+    newcomer = {DATASET_PIN.kind: pin(), EXPERIMENT.kind: experiment()}[kind]
+    cluster.happens[during] = lambda: cluster.known[kind].append(newcomer)
+    assert cluster.sweep() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "kept", "why"),
+    [
+        (DATASET_PIN, pin(), True, "its pin is there"),
+        (DATASET_PIN, pin(digest="sha256:" + "b" * 64), False, "another pin"),
+        (DATASET_PIN, pin(namespace="team-b"), False, "a pin of another team"),
+        (EXPERIMENT, experiment(), True, "a run waits for it, whatever became of the pin"),
+        (EXPERIMENT, experiment(run={"jobUid": "j"}), True, "the run has not ended"),
+        (EXPERIMENT, experiment(run={"completionTime": "2026-01-01T00:00:00Z"}), False, "over"),
+        (EXPERIMENT, experiment(seal={"uri": "s3://a/b/"}), False, "sealed"),
+    ],
+)
+def test_who_keeps_a_cache(kind: Kind, known: Json, *, kept: bool, why: str) -> None:
+    cluster = Cluster()
+    cluster.known[kind.kind] = [known]
+    assert (cluster.sweep() == []) is kept, why
+
+
+def test_a_cache_that_a_volume_is_a_copy_of_is_kept() -> None:
+    cluster = Cluster()
+    cluster.lists[PERSISTENT_VOLUME.kind] = [{"metadata": {"name": "gbx-copy"}}]
+    assert cluster.sweep() == []
+
+
+def test_one_that_was_made_again_meanwhile_keeps_no_other_from_being_freed() -> None:
+    cluster = Cluster()
+    cluster.lists[PERSISTENT_VOLUME_CLAIM.kind] = [claim("u1"), claim("u2")]
+    cluster.refusal = Conflict("Conflict", "another object has the name now")
+    assert cluster.sweep() == [("gbx-cache-a", "u1"), ("gbx-cache-a", "u2")]
