@@ -20,11 +20,18 @@ from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile
 from glovebox.controllers.experiment import reconcile as experiment
 from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use
 from glovebox.controllers.looking import Look
+from glovebox.controllers.orphan_namespace import reconcile_orphan
 from glovebox.controllers.ports import Ports
 from glovebox.engine.result import DONE, Result
 from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE
+from glovebox.kube.kinds import (
+    DATASET_PIN,
+    FEATURE_SET_PIN,
+    ISOLATION_PROFILE,
+    NAMESPACE,
+    OBJECT_STORE,
+)
 from glovebox.kube.resources import Key
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.kstatus import condition_of
@@ -57,12 +64,14 @@ HELD: Final = frozenset(
 
 
 async def reconcile_key(ports: Ports, key: Key) -> Result:
-    """Look at one resource once.
+    """Look at one resource once, or at a namespace that may have lost its Experiment.
 
     Raises:
         Conflict: Somebody wrote in between: look again soon.
         Unavailable: The API server failed while the status was written.
     """
+    if key.kind == NAMESPACE.kind:
+        return await reconcile_orphan(ports, key)
     controller = CONTROLLERS[key.kind]
     obj = ports.resources.get(key)
     if obj is None:

@@ -105,7 +105,7 @@ class Seen:
         obj: The Experiment as the API server holds it.
         outcomes: What the phases reported, by phase.
         now: The present time.
-        suspended: Whether nothing was done because `spec.suspend` is true.
+        suspended: Whether nothing was bound because `spec.suspend` is true.
         grace_seconds: How long a failure that may pass is held back.
     """
 
@@ -157,7 +157,7 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     """Return the status that one look comes to."""
     builder = StatusBuilder(seen.previous, _generation(seen.obj), CONDITIONS, seen.now)
     if seen.suspended:
-        message = "`spec.suspend` is true: nothing is provisioned or repaired until it is false"
+        message = "`spec.suspend` is true: nothing is bound or created until it is false"
         builder.mark_false(types.READY, reasons.SUSPENDED, message)
         return builder.render()
     if "retire" in seen.outcomes:
