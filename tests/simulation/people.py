@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import random
 from collections.abc import Callable
 from typing import Any, Final
 
 from glovebox import names
 from glovebox.kube.kinds import (
+    CONFIG_MAP,
     DATASET_PIN,
     EXPERIMENT,
     ISOLATION_PROFILE,
@@ -21,7 +24,7 @@ from glovebox.kube.kinds import (
     SECRET,
     Kind,
 )
-from simulation.api_server import ADMINISTRATOR, Asked, Refused
+from simulation.api_server import ADMINISTRATOR, Asked, Change, Refused
 from simulation.world import TEAM, World, experiment_spec, pin_spec, profile_spec, store_spec
 
 Json = dict[str, Any]
@@ -46,6 +49,9 @@ class People:
         self.broken_glass: set[tuple[str, str]] = set()
         # UIDs of Experiments whose finalizer was taken off.
         self.stripped: set[str] = set()
+        # What was taken from a namespace for good.
+        self.taken: set[str] = set()
+        self._lost = ""
 
     def act(self) -> str:
         """Do one thing; return its name."""
@@ -99,6 +105,16 @@ class People:
             "strips the finalizer and deletes": self._strip,
             "deletes the run's Job": lambda: self._delete_child(JOB, names.RUN_JOB),
             "deletes the pin": lambda: self._lend(DATASET_PIN, TEAM, "set", pin_spec()),
+        }
+
+    def named(self) -> dict[str, Callable[[], None]]:
+        """Return what a scenario may name: all of them, and what is never drawn from a seed."""
+        return self.deeds() | {
+            "suspends": lambda: self._suspend(suspended=True),
+            "goes on": lambda: self._suspend(suspended=False),
+            "takes away the store's keys": self._take_keys,
+            "lies in wait for a new namespace": self._lie_in_wait,
+            "takes the snapshot of what was lost": self._take_snapshot,
         }
 
     def act_on(self, kind: Kind) -> str:
@@ -192,6 +208,20 @@ class People:
                 )
             )
 
+    def _suspend(self, *, suspended: bool) -> None:
+        if self._world.experiment() is not None:
+            self._world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": suspended}})
+
+    def _take_keys(self) -> None:
+        """Remove the Secret with the keys of the store; it comes back when debts are paid."""
+        keys = self._world.server.peek(SECRET, "glovebox-system", "store-keys")
+        if keys is None:
+            return
+        self._world.remove(SECRET, "glovebox-system", "store-keys")
+        asked = Asked(ADMINISTRATOR, "create", SECRET, "glovebox-system", "store-keys")
+        body = {"metadata": {"name": "store-keys"}, "type": "Opaque", "data": keys["data"]}
+        self.debts.append(lambda: self._ignore(self._world.server.create(asked, body)))
+
     def _recreate(self) -> None:
         if self._world.experiment() is None:
             return
@@ -226,9 +256,29 @@ class People:
         if found is None:
             return
         self.stripped.add(found["metadata"]["uid"])
+        self._lost = self._namespace()
         self._world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
         if self._world.experiment() is not None:
             self._world.remove(EXPERIMENT, TEAM, "x")
+
+    def _lie_in_wait(self) -> None:
+        """Delete the Experiment in the moment in which its namespace is created again."""
+        waiting = [True]
+
+        def see(change: Change) -> None:
+            if change.served.kind == NAMESPACE and change.old is None and waiting:
+                waiting.clear()
+                asyncio.get_running_loop().call_later(
+                    self._chance.uniform(0.0, 0.01),
+                    lambda: self._ignore(self._world.remove(EXPERIMENT, TEAM, "x")),
+                    context=contextvars.Context(),
+                )
+
+        self._world.server.on_change.append(see)
+
+    def _take_snapshot(self) -> None:
+        self.taken.add("snapshot")
+        self._world.remove(CONFIG_MAP, self._lost, names.SNAPSHOT_CONFIG_MAP)
 
     def _lend(self, kind: Any, namespace: str | None, name: str, spec: Json) -> None:
         if self._world.server.peek(kind, namespace, name) is None:

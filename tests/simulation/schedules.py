@@ -237,6 +237,14 @@ class Result:
     hit: Counter[tuple[str, str, str]]
     requests: int
     virtual_seconds: float
+    # What was sealed in the end: the statement of each seal, by the UID of its Experiment.
+    seals: dict[str, Json] = field(default_factory=dict)
+    # The namespaces of Experiments that are left, by name.
+    namespaces: dict[str, Json] = field(default_factory=dict)
+    # How often each Experiment ran, by UID.
+    runs: Counter[str] = field(default_factory=Counter)
+    # The Experiments that are left, by name.
+    experiments: dict[str, Json] = field(default_factory=dict)
 
     def told(self, *, last: int | None = 400) -> str:
         """Return the story for a person."""
@@ -270,6 +278,16 @@ def _run(scenario: Scenario) -> Result:
             schedule.faults.hit,
             world.story.requests,
             loop.time() - 1_000.0,
+            seals=world.seals(),
+            namespaces={
+                obj["metadata"]["name"]: obj
+                for obj in world.server.everything(NAMESPACE)
+                if obj["metadata"]["name"].startswith("gbx-")
+            },
+            runs=schedule.promises.runs,
+            experiments={
+                obj["metadata"]["name"]: obj for obj in world.server.everything(EXPERIMENT)
+            },
         )
 
 
@@ -417,7 +435,7 @@ class Schedule:
     async def _do_as_named(self) -> None:
         for moment, name in self._scenario.named_deeds:
             await asyncio.sleep(max(0.0, 1_000.0 + moment - self._world.loop.time()))
-            self._people.deeds()[name]()
+            self._people.named()[name]()
             self._done[name] += 1
 
     async def _unsettle(self) -> None:
