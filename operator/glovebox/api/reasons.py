@@ -589,8 +589,9 @@ PLATFORM_AS_BOUND: Final = _reason(
 )
 PROVISIONING: Final = _reason(
     "Provisioning",
-    "Experiment `NamespaceReady`, `QuotaApplied`, `Ready`, `Reconciling`",
-    "The namespace and its isolation objects are being created. Access is still closed.",
+    "Experiment `NamespaceReady`, `QuotaApplied`, `Isolated`, `Ready`, `Reconciling`",
+    "The namespace and its isolation objects are being created, or created again after somebody"
+    " deleted the namespace. Access is still closed.",
     _WAIT,
 )
 PROVISIONED: Final = _reason(

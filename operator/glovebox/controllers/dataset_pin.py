@@ -29,12 +29,7 @@ from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.builder import StatusBuilder, format_time
-from glovebox.status.dataset_pin import (
-    GRACE_FAILURES,
-    PinFacts,
-    compute_conditions,
-    finding_counts,
-)
+from glovebox.status.dataset_pin import PinFacts, compute_conditions, finding_counts
 from glovebox.status.outcome import of_error
 from glovebox.status.summary import summarise
 from glovebox.store.connection import Store
@@ -182,8 +177,9 @@ def _blocked(ports: Ports, pin: DatasetPin, builder: StatusBuilder, error: Glove
         pinned=pin.status.manifest is not None,
         error=error,
         # Whoever waits for a store tries nothing: the grace time alone counts.
-        failures=GRACE_FAILURES,
+        failures=ports.grace.attempts,
         failing_since=_due_time(pin),
+        grace=ports.grace,
     )
     _mark(builder, facts)
     # Never raised: an API server that does not answer says nothing about the data either.
@@ -202,6 +198,7 @@ def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
         error=None if is_well else state.error,
         failures=state.failures,
         failing_since=state.failing_since,
+        grace=ports.grace,
     )
 
 

@@ -65,7 +65,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     except GloveboxError as error:
         ports.store_credentials.clear()  # the next look reads the keys again
         outcome = of_error(error).with_failure(*ports.failures.note(key, "check"))
-        if holds_back(obj, outcome, ports.settings.grace_seconds):
+        if holds_back(obj, outcome, ports.grace):
             ports.metrics.problem_counter(outcome.reason, OBJECT_STORE.kind.lower()).inc()
             return Look(obj, None, retry_seconds=_retry(outcome))
         summarise(builder, outcome, REQUIRED, _READY)

@@ -22,6 +22,7 @@ from glovebox.kube.kinds import Kind
 from glovebox.kube.resources import Key, Resources
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.settings import Settings
+from glovebox.status.outcome import Grace
 from glovebox.store.connection import Credentials, Stores
 from glovebox.store.credentials import SessionCredentials
 
@@ -129,3 +130,8 @@ class Ports:
     inspected: set[Key] = field(default_factory=set)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
+
+    @property
+    def grace(self) -> Grace:
+        """How long a failure that may pass changes no condition of what stands."""
+        return Grace(self.settings.grace_seconds, self.settings.grace_attempts)

@@ -38,7 +38,7 @@ from glovebox.status.experiment_facts import (
     SealFacts,
 )
 from glovebox.status.experiment_work import mark_run, mark_seal, record_run
-from glovebox.status.outcome import GRACE_SECONDS, Outcome, Verdict, skipped
+from glovebox.status.outcome import GRACE, Grace, Outcome, Verdict, skipped
 
 CONDITIONS: Final = (
     types.READY,
@@ -106,14 +106,14 @@ class Seen:
         outcomes: What the phases reported, by phase.
         now: The present time.
         suspended: Whether nothing was bound because `spec.suspend` is true.
-        grace_seconds: How long a failure that may pass is held back.
+        grace: How long a failure that may pass is held back.
     """
 
     obj: Mapping[str, Any]
     outcomes: Mapping[str, Outcome]
     now: datetime
     suspended: bool = False
-    grace_seconds: float = GRACE_SECONDS
+    grace: Grace = GRACE
     _skipped: Outcome = field(default_factory=lambda: skipped("resolve"))
 
     def outcome(self, phase: str) -> Outcome:
@@ -149,6 +149,21 @@ def compute_bound_status(
     _mark(builder, types.INPUTS_VERIFIED, inputs)
     message = "the snapshot is recorded; the namespace is being created"
     builder.mark_false(types.READY, reasons.PROVISIONING, message)
+    builder.mark_true(types.RECONCILING, reasons.PROVISIONING, message)
+    return builder.render()
+
+
+def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the status before a namespace that is gone is created again: nothing stands in it."""
+    status = obj.get("status") or {}
+    builder = StatusBuilder(status, _generation(obj), CONDITIONS, now)
+    builder.set(namespaceUid=None)
+    message = f"namespace `{status.get('namespace')}` is gone; it is being recreated"
+    for condition in (types.NAMESPACE_READY, types.QUOTA_APPLIED):
+        builder.mark_false(condition, reasons.PROVISIONING, message)
+    builder.mark_unknown(types.ISOLATED, reasons.PROVISIONING, message)
+    if builder.status_of(types.SEALED) != types.TRUE:  # of which nothing is taken back
+        builder.mark_false(types.READY, reasons.PROVISIONING, message)
     builder.mark_true(types.RECONCILING, reasons.PROVISIONING, message)
     return builder.render()
 
@@ -443,7 +458,7 @@ def _lasting_failure(seen: Seen) -> Outcome | None:
         (
             each
             for each in seen.outcomes.values()
-            if each.is_lasting(seen.grace_seconds) or (each.is_failed and each.definite)
+            if each.is_lasting(seen.grace) or (each.is_failed and each.definite)
         ),
         None,
     )
@@ -472,7 +487,7 @@ def _is_held_back(seen: Seen, outcome: Outcome) -> bool:
         return False
     if outcome is seen.outcome("isolation") and any(not one.stands for one in outcome.applied):
         return outcome.failing_seconds < _REPAIR_SECONDS
-    return not outcome.is_lasting(seen.grace_seconds)
+    return not outcome.is_lasting(seen.grace)
 
 
 def _is_unanswered(seen: Seen, outcome: Outcome) -> bool:

@@ -21,7 +21,7 @@ from glovebox.desired.snapshot import recorded_input
 from glovebox.errors import InvalidInput
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.experiment import compute_bound_status
+from glovebox.status.experiment import compute_bound_status, compute_recreating_status
 from glovebox.status.outcome import Outcome, done
 
 # Plans are some ten kilobytes each.
@@ -82,13 +82,14 @@ async def _record_intention(scope: Scope) -> Mapping[str, Any] | None:
         and scope.ports.children.get(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
         is None
     )
-    untrue = {"state"} if opens else set()
-    untrue |= {"namespaceUid"} if recreates else set()
-    if not untrue:
+    if not opens and not recreates:
         return None
-    before = scope.obj.get("status") or {}
-    kept = {name: value for name, value in before.items() if name not in untrue}
-    return await scope.ports.writer.write_status(scope.obj, kept)
+    status_now = dict(scope.obj.get("status") or {})
+    if recreates:
+        status_now = compute_recreating_status(scope.obj, scope.now)
+    if opens:
+        status_now.pop("state", None)
+    return await scope.ports.writer.write_status(scope.obj, status_now)
 
 
 def render_plan(scope: Scope, resolved: Resolved) -> Plan:

@@ -155,7 +155,7 @@ def _look(
         outcomes=outcomes,
         now=ports.now(),
         suspended=suspended,
-        grace_seconds=ports.settings.grace_seconds,
+        grace=ports.grace,
     )
     status = compute_status(seen)
     for failure in held_back(seen):
