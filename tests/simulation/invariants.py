@@ -24,6 +24,7 @@ from glovebox.kube.kinds import (
     LEASE,
     NAMESPACE,
     OBJECT_STORE,
+    PERSISTENT_VOLUME,
     POD,
     ROLE_BINDING,
     SECRET,
@@ -427,6 +428,7 @@ class Promises:
         """Check what must hold once faults have stopped and everybody had time."""
         self.in_the_end_orphans_are_closed()
         self.in_the_end_orphans_are_sealed()
+        self.in_the_end_no_volume_is_left()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
         self.in_the_end_nobody_died()
@@ -475,6 +477,14 @@ class Promises:
             ]
             if policy == "Freeze" and running:
                 self._break("6 nothing left behind", f"pods in {namespace}: {running}")
+
+    def in_the_end_no_volume_is_left(self) -> None:
+        """No cluster-wide volume stays whose Experiment is gone."""
+        server = self._world.server
+        alive = {obj["metadata"]["uid"] for obj in server.everything(EXPERIMENT)}
+        for volume in server.everything(PERSISTENT_VOLUME):
+            if volume["metadata"]["labels"].get(names.LABEL_EXPERIMENT_UID) not in alive:
+                self._break("6 nothing left behind", f"volume {volume['metadata']['name']}")
 
     def in_the_end_orphans_are_closed(self) -> None:
         """What a stripped finalizer left behind is closed, without pods, and reported."""

@@ -19,12 +19,14 @@ from glovebox.kube.kinds import (
     NAMESPACE,
     NETWORK_POLICY,
     OBJECT_STORE,
+    PERSISTENT_VOLUME,
     RESOURCE_QUOTA,
     ROLE_BINDING,
     SECRET,
     Kind,
 )
 from simulation.api_server import ADMINISTRATOR, Asked, Change, Refused
+from simulation.process import OPERATOR
 from simulation.world import TEAM, World, experiment_spec, pin_spec, profile_spec, store_spec
 
 Json = dict[str, Any]
@@ -114,6 +116,7 @@ class People:
             "goes on": lambda: self._suspend(suspended=False),
             "takes away the store's keys": self._take_keys,
             "lies in wait for a new namespace": self._lie_in_wait,
+            "loses a volume": self._lose_volume,
             "takes the snapshot of what was lost": self._take_snapshot,
         }
 
@@ -275,6 +278,17 @@ class People:
                 )
 
         self._world.server.on_change.append(see)
+
+    def _lose_volume(self) -> None:
+        """Leave the volume of an Experiment that is gone, namespace and all."""
+        labels = {
+            names.LABEL_MANAGED_BY: names.MANAGED_BY,
+            names.LABEL_EXPERIMENT_UID: "00000000-0000-4000-9000-000000000000",
+        }
+        asked = Asked(OPERATOR, "create", PERSISTENT_VOLUME, "", "glovebox-input-lost")
+        self._world.server.create(
+            asked, {"metadata": {"name": "glovebox-input-lost", "labels": labels}, "spec": {}}
+        )
 
     def _take_snapshot(self) -> None:
         self.taken.add("snapshot")

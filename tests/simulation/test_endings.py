@@ -114,6 +114,10 @@ def test_without_its_snapshot_nothing_is_sealed_and_nothing_is_deleted() -> None
     assert labels[names.LABEL_STATE] == names.STATE_RETAINED
 
 
+def test_a_volume_whose_experiment_and_namespace_are_gone_goes() -> None:
+    played(Scenario(39, has_run=False, named_deeds=((20.0, "loses a volume"),)))
+
+
 # Remade namespaces
 
 

@@ -97,7 +97,10 @@ async def ensure_cache(
 
 
 async def free_caches(ports: Ports) -> None:
-    """Delete caches whose pin is gone and that no experiment's volume is a copy of."""
+    """Delete caches whose pin is gone and that no experiment's volume is a copy of.
+
+    Credentials go as soon as nothing is filled with them: whoever waited for the cache may be gone.
+    """
     namespace = ports.settings.namespace
     pins = {
         (pin["metadata"]["namespace"], (pin.get("status") or {}).get("pinDigest"))
@@ -109,6 +112,7 @@ async def free_caches(ports: Ports) -> None:
     ):
         for item in page.get("items") or ():
             notes = item["metadata"].get("annotations") or {}
+            await _drop_unused(ports, ObjectKey(SECRET.kind, namespace, item["metadata"]["name"]))
             if (
                 notes.get(names.ANNOTATION_PIN_NAMESPACE),
                 notes.get(names.ANNOTATION_PIN_DIGEST),
@@ -208,6 +212,23 @@ async def _give_credentials(
 async def _drop(ports: Ports, cache: Cache) -> None:
     """Take away the credentials of a Job that has ended."""
     await ports.writer.remove_live(SECRET, ObjectKey(SECRET.kind, cache.namespace, cache.name))
+
+
+async def _drop_unused(ports: Ports, key: ObjectKey) -> None:
+    """Take away credentials of a cache that have expired, or whose Job has ended or is gone."""
+    try:
+        live = await ports.reader.get(SECRET, key.namespace, key.name)
+    except NotFound:
+        return
+    expire = intact_until(live)
+    if expire is not None and ports.now() < expire:
+        try:
+            if job_end(await ports.reader.get(JOB, key.namespace, key.name)) is None:
+                return
+        except NotFound:
+            pass
+    log.info("taking away credentials that no cache is filled with", secret=key.name)
+    await ports.writer.delete(SECRET, key, uid=live["metadata"]["uid"])
 
 
 def _job_key(cache: Cache) -> ObjectKey:
