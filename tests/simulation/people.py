@@ -26,6 +26,7 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from simulation.api_server import ADMINISTRATOR, Asked, Change, Refused
+from simulation.object_store import NoAnswerError
 from simulation.process import OPERATOR
 from simulation.world import TEAM, World, experiment_spec, pin_spec, profile_spec, store_spec
 
@@ -54,6 +55,8 @@ class People:
         # What was taken from a namespace for good.
         self.taken: set[str] = set()
         self._lost = ""
+        # The states of experiments' namespaces, each time that somebody looked.
+        self.seen: list[set[str]] = []
 
     def act(self) -> str:
         """Do one thing; return its name."""
@@ -114,8 +117,9 @@ class People:
         return self.deeds() | {
             "suspends": lambda: self._suspend(suspended=True),
             "goes on": lambda: self._suspend(suspended=False),
-            "takes away the store's keys": self._take_keys,
+            "takes the store away": self._take_store,
             "lies in wait for a new namespace": self._lie_in_wait,
+            "looks at the namespaces": self._look,
             "loses a volume": self._lose_volume,
             "takes the snapshot of what was lost": self._take_snapshot,
         }
@@ -215,15 +219,15 @@ class People:
         if self._world.experiment() is not None:
             self._world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": suspended}})
 
-    def _take_keys(self) -> None:
-        """Remove the Secret with the keys of the store; it comes back when debts are paid."""
-        keys = self._world.server.peek(SECRET, "glovebox-system", "store-keys")
-        if keys is None:
-            return
-        self._world.remove(SECRET, "glovebox-system", "store-keys")
-        asked = Asked(ADMINISTRATOR, "create", SECRET, "glovebox-system", "store-keys")
-        body = {"metadata": {"name": "store-keys"}, "type": "Opaque", "data": keys["data"]}
-        self.debts.append(lambda: self._ignore(self._world.server.create(asked, body)))
+    def _take_store(self) -> None:
+        """Let the store answer nobody until debts are paid."""
+        store = self._world.store
+
+        def gone(*_: str) -> None:
+            raise NoAnswerError
+
+        before, store.fault = store.fault, gone
+        self.debts.append(lambda: setattr(store, "fault", before))
 
     def _recreate(self) -> None:
         if self._world.experiment() is None:
@@ -278,6 +282,15 @@ class People:
                 )
 
         self._world.server.on_change.append(see)
+
+    def _look(self) -> None:
+        self.seen.append(
+            {
+                space["metadata"]["labels"][names.LABEL_STATE]
+                for space in self._world.server.everything(NAMESPACE)
+                if space["metadata"]["name"].startswith(names.EXPERIMENT_NAMESPACE_PREFIX)
+            }
+        )
 
     def _lose_volume(self) -> None:
         """Leave the volume of an Experiment that is gone, namespace and all."""

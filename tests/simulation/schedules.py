@@ -243,6 +243,8 @@ class Result:
     namespaces: dict[str, Json] = field(default_factory=dict)
     # How often each Experiment ran, by UID.
     runs: Counter[str] = field(default_factory=Counter)
+    # The states of experiments' namespaces, each time that somebody looked.
+    seen: list[set[str]] = field(default_factory=list)
     # The Experiments that are left, by name.
     experiments: dict[str, Json] = field(default_factory=dict)
 
@@ -285,6 +287,7 @@ def _run(scenario: Scenario) -> Result:
                 if obj["metadata"]["name"].startswith("gbx-")
             },
             runs=schedule.promises.runs,
+            seen=schedule._people.seen,
             experiments={
                 obj["metadata"]["name"]: obj for obj in world.server.everything(EXPERIMENT)
             },

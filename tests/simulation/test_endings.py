@@ -15,6 +15,8 @@ from simulation.schedules import Result, Scenario, run
 from simulation.simulate import silence
 
 STRIP = "strips the finalizer and deletes"
+# A seed in which the run still runs at the twelfth second.
+LONG = 31
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +57,7 @@ def only(items: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("deletion", ["Freeze", "Retain"])
 def test_what_a_lost_run_wrote_is_sealed_and_its_namespace_kept(deletion: str) -> None:
-    result = played(Scenario(31, deletion=deletion, has_pin=True, named_deeds=((12.0, STRIP),)))
+    result = played(Scenario(LONG, deletion=deletion, has_pin=True, named_deeds=((12.0, STRIP),)))
     sealed = only(result.seals)
     assert outcome_of(sealed) == ("Failed", reasons.ORPHANED)
     assert "was lost without passing by its deletion" in findings_of(sealed)
@@ -65,7 +67,7 @@ def test_what_a_lost_run_wrote_is_sealed_and_its_namespace_kept(deletion: str) -
 
 
 def test_with_the_policy_delete_the_namespace_goes_once_it_is_sealed() -> None:
-    result = played(Scenario(31, deletion="Delete", named_deeds=((12.0, STRIP),)))
+    result = played(Scenario(LONG, deletion="Delete", named_deeds=((12.0, STRIP),)))
     assert artifacts_of(only(result.seals)) == {"model.bin"}
     assert result.namespaces == {}
 
@@ -82,25 +84,38 @@ def test_an_interactive_experiment_that_was_lost_is_sealed_as_well() -> None:
     assert outcome_of(only(result.seals)) == ("", reasons.ORPHANED)
 
 
-@pytest.mark.parametrize("seed", range(40, 46))
-def test_a_lost_run_is_sealed_once_whatever_is_killed_meanwhile(seed: int) -> None:
-    plan = Plan(crash=(60 + 7 * (seed - 40), 110, 150), ends=1_060.0)
-    result = played(Scenario(seed, plan=plan, named_deeds=((12.0, STRIP),), deletion="Delete"))
-    assert len(result.seals) == 1
+@pytest.mark.parametrize("request_number", range(57, 87, 3))
+def test_a_lost_run_is_sealed_once_whatever_is_killed_meanwhile(request_number: int) -> None:
+    plan = Plan(crash=(request_number,), ends=1_060.0)
+    result = played(Scenario(LONG, plan=plan, named_deeds=((12.0, STRIP),), deletion="Delete"))
+    # While the operator was down, the run may have come to its end.
+    ends = {("Failed", reasons.ORPHANED), ("Succeeded", reasons.RUN_SUCCEEDED)}
+    assert outcome_of(only(result.seals)) in ends
+    assert artifacts_of(only(result.seals)) == {"model.bin"}
+    assert result.namespaces == {}
 
 
 def test_a_lost_run_is_sealed_from_what_was_bound_when_its_store_is_gone_too() -> None:
     deeds = ((12.0, STRIP), (12.1, "breaks the glass of the store"), (12.1, "deletes the pin"))
-    result = played(Scenario(34, has_pin=True, named_deeds=deeds))
+    result = played(Scenario(LONG, has_pin=True, named_deeds=deeds))
+    assert outcome_of(only(result.seals)) == ("Failed", reasons.ORPHANED)
     assert artifacts_of(only(result.seals)) == {"model.bin"}
 
 
 def test_a_store_that_is_away_for_hours_keeps_the_platform_team_from_nothing() -> None:
-    deeds = ((11.9, "takes away the store's keys"), (12.0, STRIP))
-    result = played(
-        Scenario(35, named_deeds=deeds, deletion="Delete", plan=Plan(ends=1_000.0 + 2 * 3_600.0))
+    look = "looks at the namespaces"
+    deeds = (
+        (11.9, "takes the store away"),
+        (12.0, STRIP),
+        (3_500.0, look),
+        (4_500.0, look),
     )
-    # Its keys came back after two hours.
+    result = played(
+        Scenario(LONG, named_deeds=deeds, deletion="Delete", plan=Plan(ends=1_000.0 + 2 * 3_600.0))
+    )
+    assert result.seen == [{names.STATE_SEALED}, {names.STATE_RETAINED}], "after an hour"
+    # It came back after two hours.
+    assert outcome_of(only(result.seals)) == ("Failed", reasons.ORPHANED)
     assert artifacts_of(only(result.seals)) == {"model.bin"}
     assert result.namespaces == {}
 
@@ -108,7 +123,7 @@ def test_a_store_that_is_away_for_hours_keeps_the_platform_team_from_nothing() -
 def test_without_its_snapshot_nothing_is_sealed_and_nothing_is_deleted() -> None:
     # A moment later: at once it would be put back by a look that has not heard of the deletion.
     deeds = ((12.0, STRIP), (12.5, "takes the snapshot of what was lost"))
-    result = played(Scenario(36, deletion="Delete", named_deeds=deeds))
+    result = played(Scenario(LONG, deletion="Delete", named_deeds=deeds))
     assert result.seals == {}
     labels = only(result.namespaces)["metadata"]["labels"]
     assert labels[names.LABEL_STATE] == names.STATE_RETAINED
