@@ -427,7 +427,8 @@ class Promises:
     ) -> None:
         """Check what must hold once faults have stopped and everybody had time."""
         self.in_the_end_orphans_are_closed()
-        self.in_the_end_orphans_are_sealed()
+        if not refused_for_ever:  # of the signing key, for example
+            self.in_the_end_orphans_are_sealed()
         self.in_the_end_no_volume_is_left()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
