@@ -119,6 +119,7 @@ class People:
             "goes on": lambda: self._suspend(suspended=False),
             "takes the store away": self._take_store,
             "lies in wait for a new namespace": self._lie_in_wait,
+            "takes all labels off the namespace": self._unlabel_all,
             "looks at the namespaces": self._look,
             "loses a volume": self._lose_volume,
             "takes the snapshot of what was lost": self._take_snapshot,
@@ -180,6 +181,13 @@ class People:
     def _unlabel(self) -> None:
         if self._world.server.peek(NAMESPACE, None, self._namespace()) is not None:
             labels = {"pod-security.kubernetes.io/enforce": None}
+            self._world.edit(NAMESPACE, None, self._namespace(), {"metadata": {"labels": labels}})
+
+    def _unlabel_all(self) -> None:
+        """Take away all by which the namespace is known, too; no watch of ours sees it then."""
+        space = self._world.server.peek(NAMESPACE, None, self._namespace())
+        if space is not None:
+            labels = dict.fromkeys(space["metadata"]["labels"])
             self._world.edit(NAMESPACE, None, self._namespace(), {"metadata": {"labels": labels}})
 
     def _add_policy(self) -> None:
@@ -333,6 +341,7 @@ MENDABLE: Final = frozenset(
         "deletes the access",
         "deletes the credentials",
         "takes the labels off the namespace",
+        "takes all labels off the namespace",
         "adds a policy of their own",
         "edits the purpose",
         "deletes the profile for a while",

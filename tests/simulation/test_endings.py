@@ -153,6 +153,14 @@ def test_a_namespace_that_was_remade_just_before_the_deletion_is_closed_by_it(
     assert result.seals == {}, "the sweep closed it"
 
 
+def test_a_namespace_that_lost_all_its_labels_is_not_taken_for_gone() -> None:
+    # The end is that all is well: it is the promise "the same end" that fails otherwise.
+    deeds = ((20.0, "takes all labels off the namespace"),)
+    result = played(Scenario(65, has_run=False, named_deeds=deeds))
+    labels = only(result.namespaces)["metadata"]["labels"]
+    assert labels[names.LABEL_STATE] == names.STATE_OPEN
+
+
 @pytest.mark.parametrize("moment", [9.0, 12.0, 15.0], ids="at {:.0f} s".format)
 def test_what_a_run_wrote_before_its_namespace_was_remade_is_in_the_seal(moment: float) -> None:
     deeds = ((moment, "deletes the namespace"),)

@@ -19,6 +19,7 @@ from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import Plan, desired_objects
 from glovebox.desired.snapshot import recorded_input
 from glovebox.errors import InvalidInput
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import compute_bound_status, compute_recreating_status
@@ -76,12 +77,8 @@ async def _record_intention(scope: Scope) -> Mapping[str, Any] | None:
     """
     status = scope.experiment.status
     opens = scope.is_open and status.state not in {"", names.STATE_OPEN}
-    recreates = (
-        bool(status.namespace_uid)
-        and not scope.experiment.is_deleting
-        and scope.ports.children.get(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
-        is None
-    )
+    recorded = bool(status.namespace_uid) and not scope.experiment.is_deleting
+    recreates = recorded and await _is_gone(scope)
     if not opens and not recreates:
         return None
     status_now = dict(scope.obj.get("status") or {})
@@ -90,6 +87,21 @@ async def _record_intention(scope: Scope) -> Mapping[str, Any] | None:
     if opens:
         status_now.pop("state", None)
     return await scope.ports.writer.write_status(scope.obj, status_now)
+
+
+async def _is_gone(scope: Scope) -> bool:
+    """Whether there is no namespace of that name.
+
+    One that merely lost its labels is not seen by any watch, and is told by its UID alone.
+    """
+    key = ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace)
+    if scope.ports.children.get(key) is not None:
+        return False
+    try:
+        await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
+    except NotFound:
+        return True
+    return False
 
 
 def render_plan(scope: Scope, resolved: Resolved) -> Plan:
