@@ -168,6 +168,7 @@ class Stage:
                 store=ObjectStore.model_validate(template["store"]),
                 inputs=(),
                 namespace=namespace,
+                platform_text=template["experiment"]["status"]["platform"],
             )
         )
         secret = {

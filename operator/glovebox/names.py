@@ -48,6 +48,10 @@ STATE_SEALED: Final = "Sealed"
 STATE_RETAINED: Final = "Retained"
 
 ANNOTATION_EXPERIMENT: Final = f"{GROUP}/experiment"
+# On a namespace, for when its Experiment is lost: what was to become of it, and since when its
+# results wait for their seal.
+ANNOTATION_DELETION_POLICY: Final = f"{GROUP}/deletion-policy"
+ANNOTATION_ORPHANED_TIME: Final = f"{GROUP}/orphaned-time"
 ANNOTATION_CREDENTIALS_EXPIRE_TIME: Final = f"{GROUP}/credentials-expire-time"
 ANNOTATION_CONTENT_DIGEST: Final = f"{GROUP}/content-digest"
 ANNOTATION_POLICY_DIGEST: Final = f"{GROUP}/policy-digest"

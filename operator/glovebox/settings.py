@@ -61,6 +61,12 @@ class Settings(BaseModel):
             "How long an error that may pass by itself changes no condition of what exists."
         ),
     )
+    grace_attempts: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="How often in a row it has to fail as well, before a condition says so.",
+    )
     relist_seconds: float = Field(
         default=3600.0,
         ge=5,

@@ -27,6 +27,7 @@ from glovebox.kube.kinds import (
     LEASE,
     NAMESPACE,
     OBJECT_STORE,
+    PERSISTENT_VOLUME,
     POD,
     ROLE_BINDING,
     SECRET,
@@ -34,6 +35,7 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from glovebox.status.words import differ_in_words_alone
+from glovebox.store.sealing import STATEMENT_NAME, seal_folder
 from simulation.api_server import Asked, Change
 from simulation.faults import Rule
 from simulation.people import People
@@ -131,6 +133,7 @@ class Promises:
             self.never_lets_go_too_early(change)
             self.never_closes_what_has_an_owner(change)
             self.never_unmarks_what_is_in_use(change)
+            self.never_removes_an_orphan_unsealed(change)
             self.never_written_by_who_does_not_lead(change, now)
             if change.served.kind == EXPERIMENT and change.new is not None:
                 self._see_status(change, now)
@@ -356,6 +359,26 @@ class Promises:
                     f"{change.key[1]} was closed while {obj['metadata']['name']} lives",
                 )
 
+    def never_removes_an_orphan_unsealed(self, change: Change) -> None:
+        """The namespace of a lost Experiment is deleted by policy alone, and sealed before."""
+        if change.served.kind != NAMESPACE or change.new is None or self._people is None:
+            return
+        metadata, before = change.new["metadata"], (change.old or {}).get("metadata", {})
+        uid = (metadata.get("labels") or {}).get(names.LABEL_EXPERIMENT_UID, "")
+        is_deletion = metadata.get("deletionTimestamp") and not before.get("deletionTimestamp")
+        last = self._experiments.get(uid) or {"metadata": {}, "spec": {}}
+        if not is_deletion or uid not in self._people.stripped:
+            return
+        if last["metadata"].get("deletionTimestamp"):
+            return  # it was deleted in order before its finalizer was taken
+        if (last["spec"].get("lifecycle") or {}).get("deletionPolicy") != "Delete":
+            self._break("13c orphans end by policy", f"{change.key[1]} was deleted against it")
+        if not self._is_sealed(uid):
+            self._break("13c orphans end by policy", f"{change.key[1]} was deleted unsealed")
+
+    def _is_sealed(self, uid: str) -> bool:
+        return self.seals[f"{seal_folder(uid)}{STATEMENT_NAME}"] > 0
+
     def never_unmarks_what_is_in_use(self, change: Change) -> None:
         """The mark of what is in use goes only when nobody uses it any more."""
         kind = change.served.kind
@@ -432,6 +455,9 @@ class Promises:
         """Check what must hold once faults have stopped and everybody had time."""
         self._refused = refused_for_ever
         self.in_the_end_orphans_are_closed()
+        if not refused_for_ever:  # of the signing key, for example
+            self.in_the_end_orphans_are_sealed()
+        self.in_the_end_no_volume_is_left()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
         self.in_the_end_nobody_died()
@@ -481,6 +507,14 @@ class Promises:
             if policy == "Freeze" and running:
                 self._break("6 nothing left behind", f"pods in {namespace}: {running}")
 
+    def in_the_end_no_volume_is_left(self) -> None:
+        """No cluster-wide volume stays whose Experiment is gone."""
+        server = self._world.server
+        alive = {obj["metadata"]["uid"] for obj in server.everything(EXPERIMENT)}
+        for volume in server.everything(PERSISTENT_VOLUME):
+            if volume["metadata"]["labels"].get(names.LABEL_EXPERIMENT_UID) not in alive:
+                self._break("6 nothing left behind", f"volume {volume['metadata']['name']}")
+
     def in_the_end_orphans_are_closed(self) -> None:
         """What a stripped finalizer left behind is closed, without pods, and reported."""
         if self._people is None:
@@ -522,6 +556,26 @@ class Promises:
             )
             if not open_by and not told and not self._closed_by_deletion(standing):
                 self._break("13b orphans are closed", f"{namespace} was closed, and nobody told")
+
+    def in_the_end_orphans_are_sealed(self) -> None:
+        """What a lost Experiment wrote is sealed, and its namespace ends as its policy says."""
+        if self._people is None:
+            return
+        for namespace, standing in self.ledger.namespaces.items():
+            uid, live = standing.experiment, self._world.server.peek(NAMESPACE, None, namespace)
+            if uid not in self._people.stripped or standing.made_by != OPERATOR or live is None:
+                continue
+            if live["metadata"].get("deletionTimestamp") or self._closed_by_deletion(standing):
+                continue
+            told = standing.complete and "snapshot" not in self._people.taken
+            if told and not self._is_sealed(uid):
+                self._break("13c orphans end by policy", f"{namespace} was not sealed")
+            last = self._experiments.get(uid) or {"spec": {}}
+            policy = (last["spec"].get("lifecycle") or {}).get("deletionPolicy")
+            if told and policy == "Delete":
+                self._break("13c orphans end by policy", f"{namespace} stays, policy Delete")
+            if names.ANNOTATION_ORPHANED_TIME in (live["metadata"].get("annotations") or {}):
+                self._break("13c orphans end by policy", f"{namespace} still waits for its seal")
 
     def _closed_by_deletion(self, standing: Standing) -> bool:
         last = self._experiments.get(standing.experiment) or {"metadata": {}}

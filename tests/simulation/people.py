@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import random
 from collections.abc import Callable
 from typing import Any, Final
 
 from glovebox import names
 from glovebox.kube.kinds import (
+    CONFIG_MAP,
     DATASET_PIN,
     EXPERIMENT,
     ISOLATION_PROFILE,
@@ -16,12 +19,15 @@ from glovebox.kube.kinds import (
     NAMESPACE,
     NETWORK_POLICY,
     OBJECT_STORE,
+    PERSISTENT_VOLUME,
     RESOURCE_QUOTA,
     ROLE_BINDING,
     SECRET,
     Kind,
 )
-from simulation.api_server import ADMINISTRATOR, Asked, Refused
+from simulation.api_server import ADMINISTRATOR, Asked, Change, Refused
+from simulation.object_store import NoAnswerError
+from simulation.process import OPERATOR
 from simulation.world import (
     LOADER,
     SOURCE,
@@ -55,6 +61,11 @@ class People:
         self.broken_glass: set[tuple[str, str]] = set()
         # UIDs of Experiments whose finalizer was taken off.
         self.stripped: set[str] = set()
+        # What was taken from a namespace for good.
+        self.taken: set[str] = set()
+        self._lost = ""
+        # The states of experiments' namespaces, each time that somebody looked.
+        self.seen: list[set[str]] = []
 
     def act(self) -> str:
         """Do one thing; return its name."""
@@ -108,6 +119,19 @@ class People:
             "strips the finalizer and deletes": self._strip,
             "deletes the run's Job": lambda: self._delete_child(JOB, names.RUN_JOB),
             "deletes the pin": lambda: self._lend(DATASET_PIN, TEAM, "set", pin_spec()),
+        }
+
+    def named(self) -> dict[str, Callable[[], None]]:
+        """Return what a scenario may name: all of them, and what is never drawn from a seed."""
+        return self.deeds() | {
+            "suspends": lambda: self._suspend(suspended=True),
+            "goes on": lambda: self._suspend(suspended=False),
+            "takes the store away": self._take_store,
+            "lies in wait for a new namespace": self._lie_in_wait,
+            "takes all labels off the namespace": self._unlabel_all,
+            "looks at the namespaces": self._look,
+            "loses a volume": self._lose_volume,
+            "takes the snapshot of what was lost": self._take_snapshot,
         }
 
     def act_on(self, kind: Kind) -> str:
@@ -168,6 +192,13 @@ class People:
             labels = {"pod-security.kubernetes.io/enforce": None}
             self._world.edit(NAMESPACE, None, self._namespace(), {"metadata": {"labels": labels}})
 
+    def _unlabel_all(self) -> None:
+        """Take away all by which the namespace is known, too; no watch of ours sees it then."""
+        space = self._world.server.peek(NAMESPACE, None, self._namespace())
+        if space is not None:
+            labels = dict.fromkeys(space["metadata"]["labels"])
+            self._world.edit(NAMESPACE, None, self._namespace(), {"metadata": {"labels": labels}})
+
     def _add_policy(self) -> None:
         namespace = self._namespace()
         asked = Asked(ADMINISTRATOR, "create", NETWORK_POLICY, namespace, "allow-all")
@@ -200,6 +231,20 @@ class People:
                     and self._world.edit(EXPERIMENT, TEAM, "x", _desired("Active"))
                 )
             )
+
+    def _suspend(self, *, suspended: bool) -> None:
+        if self._world.experiment() is not None:
+            self._world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": suspended}})
+
+    def _take_store(self) -> None:
+        """Let the store answer nobody until debts are paid."""
+        store = self._world.store
+
+        def gone(*_: str) -> None:
+            raise NoAnswerError
+
+        before, store.fault = store.fault, gone
+        self.debts.append(lambda: setattr(store, "fault", before))
 
     def _recreate(self) -> None:
         if self._world.experiment() is None:
@@ -240,9 +285,49 @@ class People:
         if found is None:
             return
         self.stripped.add(found["metadata"]["uid"])
+        self._lost = self._namespace()
         self._world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
         if self._world.experiment() is not None:
             self._world.remove(EXPERIMENT, TEAM, "x")
+
+    def _lie_in_wait(self) -> None:
+        """Delete the Experiment in the moment in which its namespace is created again."""
+        waiting = [True]
+
+        def see(change: Change) -> None:
+            if change.served.kind == NAMESPACE and change.old is None and waiting:
+                waiting.clear()
+                asyncio.get_running_loop().call_later(
+                    self._chance.uniform(0.0, 0.01),
+                    lambda: self._ignore(self._world.remove(EXPERIMENT, TEAM, "x")),
+                    context=contextvars.Context(),
+                )
+
+        self._world.server.on_change.append(see)
+
+    def _look(self) -> None:
+        self.seen.append(
+            {
+                space["metadata"]["labels"][names.LABEL_STATE]
+                for space in self._world.server.everything(NAMESPACE)
+                if space["metadata"]["name"].startswith(names.EXPERIMENT_NAMESPACE_PREFIX)
+            }
+        )
+
+    def _lose_volume(self) -> None:
+        """Leave the volume of an Experiment that is gone, namespace and all."""
+        labels = {
+            names.LABEL_MANAGED_BY: names.MANAGED_BY,
+            names.LABEL_EXPERIMENT_UID: "00000000-0000-4000-9000-000000000000",
+        }
+        asked = Asked(OPERATOR, "create", PERSISTENT_VOLUME, "", "glovebox-input-lost")
+        self._world.server.create(
+            asked, {"metadata": {"name": "glovebox-input-lost", "labels": labels}, "spec": {}}
+        )
+
+    def _take_snapshot(self) -> None:
+        self.taken.add("snapshot")
+        self._world.remove(CONFIG_MAP, self._lost, names.SNAPSHOT_CONFIG_MAP)
 
     def _lend(self, kind: Any, namespace: str | None, name: str, spec: Json) -> None:
         if self._world.server.peek(kind, namespace, name) is None:
@@ -296,6 +381,7 @@ MENDABLE: Final = frozenset(
         "deletes the access",
         "deletes the credentials",
         "takes the labels off the namespace",
+        "takes all labels off the namespace",
         "adds a policy of their own",
         "edits the purpose",
         "deletes the profile for a while",

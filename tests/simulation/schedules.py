@@ -263,6 +263,16 @@ class Result:
     hit: Counter[tuple[str, str, str]]
     requests: int
     virtual_seconds: float
+    # What was sealed in the end: the statement of each seal, by the UID of its Experiment.
+    seals: dict[str, Json] = field(default_factory=dict)
+    # The namespaces of Experiments that are left, by name.
+    namespaces: dict[str, Json] = field(default_factory=dict)
+    # How often each Experiment ran, by UID.
+    runs: Counter[str] = field(default_factory=Counter)
+    # The states of experiments' namespaces, each time that somebody looked.
+    seen: list[set[str]] = field(default_factory=list)
+    # The Experiments that are left, by name.
+    experiments: dict[str, Json] = field(default_factory=dict)
 
     def told(self, *, last: int | None = 400) -> str:
         """Return the story for a person."""
@@ -296,6 +306,17 @@ def _run(scenario: Scenario) -> Result:
             schedule.faults.hit,
             world.story.requests,
             loop.time() - 1_000.0,
+            seals=world.seals(),
+            namespaces={
+                obj["metadata"]["name"]: obj
+                for obj in world.server.everything(NAMESPACE)
+                if obj["metadata"]["name"].startswith("gbx-")
+            },
+            runs=schedule.promises.runs,
+            seen=schedule._people.seen,
+            experiments={
+                obj["metadata"]["name"]: obj for obj in world.server.everything(EXPERIMENT)
+            },
         )
 
 
@@ -470,7 +491,7 @@ class Schedule:
 
     def _do(self, name: str) -> None:
         before = self._world.state()
-        self._people.deeds()[name]()
+        self._people.named()[name]()
         self._note(name, before)
 
     def _note(self, name: str, before: tuple[int, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
+import json
 import random
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,6 +20,7 @@ from glovebox.kube.kinds import (
     SECRET,
     Kind,
 )
+from glovebox.store.sealing import PREFIX, STATEMENT_NAME
 from simulation.actors import Actors
 from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
 from simulation.api_transport import Faults, NoFaults
@@ -177,6 +179,16 @@ class World:
     def experiment(self, name: str = "x") -> Json | None:
         """Return an Experiment as it is."""
         return self.server.peek(EXPERIMENT, TEAM, name)
+
+    def seals(self) -> dict[str, Json]:
+        """Return the statement of each seal that the store holds, by the UID it is about."""
+        bucket, found = self.store.buckets.get(BUCKET), {}
+        for key, versions in (bucket.keys if bucket is not None else {}).items():
+            if key.startswith(PREFIX) and key.endswith(STATEMENT_NAME):
+                envelope = json.loads(versions[0].body)
+                uid = key.removeprefix(PREFIX).split("/")[0]
+                found[uid] = json.loads(base64.b64decode(envelope["payload"]))
+        return found
 
     async def until(self, what: str, holds: Callable[[], bool], seconds: float = 600.0) -> None:
         """Wait until something holds.

@@ -31,8 +31,8 @@ A reason is one word, stable, and the same in conditions, [Events](events.md) an
 waits for another object repeats that object's reason or names it in its message: look there next.
 
 The *grace time* is 300 seconds and three attempts: before both have passed, an error that may pass
-by itself changes no condition of what was Ready. `GLOVEBOX_GRACE_SECONDS` sets another time for
-every kind but DatasetPin.
+by itself changes no condition of what was Ready. The chart's `operator.settings.graceSeconds` and
+`graceAttempts` set others, for every kind.
 """
 _EVENTS: Final = """\
 # Events

@@ -103,4 +103,13 @@ EVENTS: Final = (
         "Namespace",
         "when a namespace of an Experiment that no longer exists was found and closed",
     ),
+    EventEntry(
+        reasons.SEALED, "Normal", "Namespace", "once, when what such an Experiment wrote was sealed"
+    ),
+    EventEntry(
+        reasons.ORPHAN_UNSEALED,
+        "Warning",
+        "Namespace",
+        "when what such an Experiment wrote could not be sealed",
+    ),
 )

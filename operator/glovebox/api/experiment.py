@@ -414,8 +414,11 @@ class ExperimentSpec(Model):
     suspend: bool = Field(
         default=False,
         description=(
-            "Whether reconciliation is paused: the operator changes and repairs nothing, and the"
-            " condition `Ready` says so. Objects that exist are kept. Free to edit."
+            "Whether nothing new may begin: an Experiment that is not bound yet is not bound, and a"
+            " run that has not started does not start. What has begun goes on: isolation is"
+            " repaired, credentials are renewed and removed, a run that runs is followed to its"
+            " end, recorded and sealed, and deletion does what the policy says. To stop what runs,"
+            " set `lifecycle.desired` to `Frozen`. Free to edit."
         ),
     )
 

@@ -63,8 +63,9 @@ NOT_LOOKED: Final = _reason(
 )
 SUSPENDED: Final = _reason(
     "Suspended",
-    "Experiment `Ready`",
-    "`spec.suspend` is true: nothing is provisioned or repaired. Objects that exist are kept.",
+    "Experiment `Ready` (before it is bound), `Succeeded`",
+    "`spec.suspend` is true: an Experiment that is not bound is not bound, and a run that has not"
+    " started does not start. Everything that has begun goes on.",
     "Set `spec.suspend` to false to continue.",
 )
 DELETING: Final = _reason(
@@ -588,8 +589,9 @@ PLATFORM_AS_BOUND: Final = _reason(
 )
 PROVISIONING: Final = _reason(
     "Provisioning",
-    "Experiment `NamespaceReady`, `QuotaApplied`, `Ready`, `Reconciling`",
-    "The namespace and its isolation objects are being created. Access is still closed.",
+    "Experiment `NamespaceReady`, `QuotaApplied`, `Isolated`, `Ready`, `Reconciling`",
+    "The namespace and its isolation objects are being created, or created again after somebody"
+    " deleted the namespace. Access is still closed.",
     _WAIT,
 )
 PROVISIONED: Final = _reason(
@@ -651,8 +653,19 @@ ORPHAN_FOUND: Final = _reason(
     "OrphanFound",
     "Event",
     "The namespace of an Experiment that no longer exists was found and closed: its pods, access"
-    " and credentials were removed. Its results stay in the store, unsealed.",
-    "Keep what you need from it, then delete it. Find out who removed the finalizer.",
+    " and credentials were removed. Its results are sealed, and then the namespace is deleted where"
+    " the deletion policy was Delete.",
+    "Find out who removed the finalizer. Where the namespace stays, keep what you need from it,"
+    " then delete it.",
+)
+ORPHAN_UNSEALED: Final = _reason(
+    "OrphanUnsealed",
+    "Event",
+    "What an Experiment wrote that no longer exists could not be sealed; the message says why. Its"
+    " namespace stays, closed.",
+    "Bring back what the message names (the store, or the Secret with its credentials); sealing is"
+    " tried for as long as the namespace exists. Without a snapshot in it, it cannot be sealed:"
+    " keep what you need, then delete the namespace.",
 )
 
 # The run and the seal.
@@ -749,6 +762,12 @@ ABANDONED: Final = _reason(
     "Abandoned",
     "Event, `status.run`, and the reason in the seal itself",
     "The Experiment was deleted before its run ended. What was there is sealed before it goes.",
+)
+ORPHANED: Final = _reason(
+    "Orphaned",
+    "the reason in the seal itself",
+    "The Experiment was lost without passing by its deletion, before its run was seen to end; what"
+    " was there has been sealed from the snapshot in its namespace.",
 )
 SIGNING_KEY_INVALID: Final = _reason(
     "SigningKeyInvalid",

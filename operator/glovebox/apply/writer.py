@@ -182,19 +182,35 @@ class Writer:
         self._resources.wrote(answer)
         return answer
 
-    async def set_state_label(self, namespace: Mapping[str, Any], state: str) -> None:
+    async def set_state_label(
+        self,
+        namespace: Mapping[str, Any],
+        state: str,
+        *,
+        annotations: Mapping[str, str | None] | None = None,
+    ) -> None:
         """Set the state label of a namespace on the version that was read.
+
+        Args:
+            namespace: As it was read.
+            state: The state.
+            annotations: Annotations of ours to set with it; None removes one.
 
         Raises:
             Conflict: It changed since it was read.
         """
         managed(NAMESPACE, Strategy.PATCH)
         metadata = namespace["metadata"]
-        if (metadata.get("labels") or {}).get(names.LABEL_STATE) == state:
+        notes = metadata.get("annotations") or {}
+        wanted = {
+            name: value for name, value in (annotations or {}).items() if notes.get(name) != value
+        }
+        if (metadata.get("labels") or {}).get(names.LABEL_STATE) == state and not wanted:
             return
-        patch = {
+        patch: dict[str, Any] = {
             "metadata": {
                 "labels": {names.LABEL_STATE: state},
+                "annotations": wanted,
                 "resourceVersion": metadata["resourceVersion"],
             }
         }

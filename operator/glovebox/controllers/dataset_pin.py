@@ -30,7 +30,6 @@ from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.dataset_pin import (
-    GRACE_FAILURES,
     PinFacts,
     compute_refused_status,
     compute_status,
@@ -190,8 +189,9 @@ def _blocked(ports: Ports, pin: DatasetPin, error: GloveboxError) -> _Found:
         pinned=pin.status.manifest is not None,
         error=error,
         # Whoever waits for a store tries nothing: the grace time alone counts.
-        failures=GRACE_FAILURES,
+        failures=ports.grace.attempts,
         failing_since=_due_time(pin),
+        grace=ports.grace,
     )
     # Never raised: an API server that does not answer says nothing about the data either.
     waiting = isinstance(error, NotReady | InvalidInput)
@@ -211,6 +211,7 @@ def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
         error=None if is_well else state.error,
         failures=state.failures,
         failing_since=state.failing_since,
+        grace=ports.grace,
     )
 
 

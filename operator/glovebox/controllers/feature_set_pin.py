@@ -116,6 +116,11 @@ def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
     verified = dataset.status.condition(types.VERIFIED)
     # Ready also falls for what says nothing about the data, such as a deletion that has to wait.
     known = bool(dataset.status.digest) and verified is not None and verified.is_true
+    # What was taken in stays so until there is a definite answer against it: a store that does not
+    # answer is none.
+    recorded = {taken.name: taken.digest for taken in pin.status.inputs}.get(entry.name)
+    unknown = verified is not None and verified.status == types.UNKNOWN
+    known = known or (unknown and bool(recorded) and recorded == dataset.status.digest)
     why = None if known else dataset.why_not_ready
     if why is not None:
         raise NotReady(

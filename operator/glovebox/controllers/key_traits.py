@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from glovebox.api import conditions as types
 from glovebox.engine.key_queue import Priority
-from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE
+from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE, NAMESPACE
 from glovebox.kube.resources import Key, Resources
 from glovebox.status.kstatus import condition_of
 
@@ -15,7 +15,7 @@ from glovebox.status.kstatus import condition_of
 CLUSTER: Final = "cluster"
 DATA: Final = "data"
 SEAL: Final = "seal"
-_CLUSTER_KINDS: Final = frozenset({EXPERIMENT.kind, ISOLATION_PROFILE.kind})
+_CLUSTER_KINDS: Final = frozenset({EXPERIMENT.kind, ISOLATION_PROFILE.kind, NAMESPACE.kind})
 
 
 def priority_of(obj: Mapping[str, Any]) -> Priority:
@@ -48,6 +48,8 @@ class KeyTraits:
 
     def describe(self, key: Key) -> Mapping[str, object]:
         """Return the resource, its UID and its generation."""
+        if key.kind == NAMESPACE.kind:
+            return {"resource": str(key)}
         obj = self._resources.get(key)
         metadata = obj["metadata"] if obj is not None else {}
         return {
@@ -58,6 +60,8 @@ class KeyTraits:
 
     def outcome(self, key: Key) -> str | None:
         """Return `stalled`, `success` or `waiting` as the status shows; None when it is gone."""
+        if key.kind == NAMESPACE.kind:
+            return "success"  # one that lost its Experiment; it has no status of ours
         obj = self._resources.get(key)
         if obj is None:
             return None

@@ -66,7 +66,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         outcome = outcome.with_failure(*ports.failures.note(key, "check"))
         retry = _retry(outcome)
         ports.resting_checks[key] = (store.metadata.generation, ports.clock() + retry)
-        if holds_back(obj, outcome, ports.settings.grace_seconds):
+        if holds_back(obj, outcome, ports.grace):
             ports.metrics.problem_counter(outcome.reason, OBJECT_STORE.kind.lower()).inc()
             return Look(obj, None, retry_seconds=retry)
     status = compute_status(

@@ -1,20 +1,13 @@
-"""Namespaces of ours whose Experiment is gone: found by comparing live lists, closed, and reported.
+"""Finds what is left of Experiments that are gone without passing by their deletion.
 
-It happens when somebody takes a finalizer off under break-glass, or deletes the CRD. Such a
-namespace would stay open, with credentials, and nobody would repair or seal it. Closing takes away
-what opens it (pods, access, credentials) and nothing else; the platform team may delete it from
-then on.
+It happens when somebody takes a finalizer off under break-glass, or deletes the CRD. A namespace
+would stay open then, with credentials, and nobody would repair or seal it; a cluster-wide volume
+would stay for ever. Live lists are compared, and what becomes of a namespace that is found is in
+`orphan_namespace.py`.
 
-What is refused keeps nothing else from being taken; an Event says what is left, and the next sweep
-tries again.
-
-An orphan whose Experiment is being looked at is left alone: that look may go on to open what was
-closed just now. Another sweep follows a moment later, until no look is in the way: the look may be
-at another Experiment of the same name, after which nothing would call for a sweep.
-
-Namespaces are listed first and Experiments second, so that a namespace which is being created is
+Namespaces and volumes are listed first and Experiments second, so that what is being created is
 never taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong
-than the cluster: nothing is closed then, and the log and a metric say so.
+than the cluster: nothing is touched then, and the log and a metric say so.
 """
 
 from __future__ import annotations
@@ -26,12 +19,10 @@ from typing import Any, Final
 import structlog
 
 from glovebox import names
-from glovebox.api import reasons
-from glovebox.controllers.experiment.freeze import close_namespace
+from glovebox.controllers.experiment.deliver import delete_volumes
 from glovebox.controllers.ports import Ports
-from glovebox.errors import Conflict, Fenced, GloveboxError
-from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import EXPERIMENT, NAMESPACE
+from glovebox.engine.key_queue import Priority
+from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, PERSISTENT_VOLUME, Kind
 from glovebox.kube.resources import Key
 
 log = structlog.get_logger(__name__)
@@ -42,10 +33,10 @@ MOST_SHARE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A namespace without its Experiment.
+    """A namespace of ours that nobody let go; whether its Experiment is there is not said.
 
     Attributes:
-        namespace: As it was listed.
+        namespace: As it was read.
         owner: `namespace/name` of the Experiment, as its annotation says.
         owner_uid: The Experiment's UID.
     """
@@ -54,30 +45,50 @@ class Orphan:
     owner: str
     owner_uid: str
 
+    @classmethod
+    def of(cls, namespace: Mapping[str, Any]) -> Orphan | None:
+        """Return a namespace that would be an orphan without its Experiment; None for all others.
+
+        Retained says that it was let go, unless its results still wait for their seal.
+        """
+        metadata = namespace["metadata"]
+        labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        uid = labels.get(names.LABEL_EXPERIMENT_UID, "")
+        found = cls(namespace, notes.get(names.ANNOTATION_EXPERIMENT, ""), uid)
+        let_go = found.is_retained and names.ANNOTATION_ORPHANED_TIME not in notes
+        return None if not uid or let_go or metadata.get("deletionTimestamp") else found
+
     @property
-    def key(self) -> Key:
+    def owner_key(self) -> Key:
         """The Experiment, which is worked on by this key."""
         team, _, name = self.owner.partition("/")
         return Key(EXPERIMENT.kind, team, name)
+
+    @property
+    def key(self) -> Key:
+        """The key by which the namespace itself is worked on."""
+        return Key(NAMESPACE.kind, "", self.name)
 
     @property
     def name(self) -> str:
         """The name of the namespace."""
         return str(self.namespace["metadata"]["name"])
 
+    @property
+    def is_retained(self) -> bool:
+        """Whether the platform team may delete it."""
+        labels = self.namespace["metadata"].get("labels") or {}
+        return bool(labels.get(names.LABEL_STATE) == names.STATE_RETAINED)
+
+    def annotation(self, name: str) -> str:
+        """Return an annotation of the namespace, or an empty text."""
+        return str((self.namespace["metadata"].get("annotations") or {}).get(name, ""))
+
 
 def find_orphans(namespaces: list[Mapping[str, Any]], owner_uids: set[str]) -> tuple[Orphan, ...]:
-    """Return the namespaces of ours that are open for an Experiment that is not there. Pure."""
-    found = []
-    for namespace in namespaces:
-        metadata = namespace["metadata"]
-        labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        uid = labels.get(names.LABEL_EXPERIMENT_UID, "")
-        let_go = labels.get(names.LABEL_STATE) == names.STATE_RETAINED
-        if not uid or uid in owner_uids or let_go or metadata.get("deletionTimestamp"):
-            continue
-        found.append(Orphan(namespace, notes.get(names.ANNOTATION_EXPERIMENT, ""), uid))
-    return tuple(found)
+    """Return the namespaces of ours that nobody let go and whose Experiment is not there. Pure."""
+    candidates = (Orphan.of(namespace) for namespace in namespaces)
+    return tuple(one for one in candidates if one is not None and one.owner_uid not in owner_uids)
 
 
 def are_too_many(orphans: int, namespaces: int) -> bool:
@@ -86,15 +97,13 @@ def are_too_many(orphans: int, namespaces: int) -> bool:
 
 
 async def sweep_orphans(ports: Ports) -> None:
-    """Close every namespace of ours whose Experiment is gone.
+    """Have every namespace closed, and remove every volume, whose Experiment is gone.
 
     Raises:
         GloveboxError: A list failed; nothing was closed on half of the truth.
     """
-    managed = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
-    namespaces: list[Mapping[str, Any]] = []
-    async for page in ports.reader.pages(NAMESPACE, label_selector=managed):
-        namespaces += page.get("items") or ()
+    namespaces = await _ours(ports, NAMESPACE)
+    volumes = await _ours(ports, PERSISTENT_VOLUME)
     owners: set[str] = set()
     async for page in ports.reader.pages(EXPERIMENT):
         owners |= {item["metadata"]["uid"] for item in page.get("items") or ()}
@@ -109,60 +118,18 @@ async def sweep_orphans(ports: Ports) -> None:
         )
         return
     for orphan in orphans:
-        try:
-            if not await _close(ports, orphan):
-                ports.suspect_orphans()
-        except GloveboxError as error:
-            _report_open(ports, orphan, error)
+        ports.wake(orphan.key, Priority.REPAIR)
+    uids = {volume["metadata"]["labels"].get(names.LABEL_EXPERIMENT_UID, "") for volume in volumes}
+    # Those of an orphan go with it.
+    for uid in sorted(uids - owners - {"", *(orphan.owner_uid for orphan in orphans)}):
+        log.warning("removing volumes whose Experiment is gone", owner_uid=uid)
+        await delete_volumes(ports, uid)
 
 
-async def _close(ports: Ports, orphan: Orphan) -> bool:
-    """Close an orphan; return False where a look is in the way."""
-    if ports.is_worked_on(orphan.key):
-        return False
-    if not await _is_gone(ports, orphan):
-        return True
-    name = orphan.name
-    live = await ports.reader.get(NAMESPACE, None, name)
-    if live["metadata"]["uid"] != orphan.namespace["metadata"]["uid"]:
-        return True
-    # Retained says that all is done: a namespace that bears it is not looked at again.
-    await close_namespace(ports, live, names.STATE_SEALED)
-    closed = await ports.reader.get(NAMESPACE, None, name)
-    if ports.is_worked_on(orphan.key):
-        return False  # by a look that has not heard of the deletion, and may open it again
-    await ports.writer.set_state_label(closed, names.STATE_RETAINED)
-    ports.writer.forget(name)
-    ports.metrics.orphans_closed.inc()
-    message = (
-        f"its Experiment `{orphan.owner}` is gone, although its finalizer was to hold it: the"
-        " namespace was closed; what it wrote stays in the store, unsealed; delete the namespace"
-    )
-    log.warning("closed an orphan", namespace=name, owner=orphan.owner, owner_uid=orphan.owner_uid)
-    about = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **live}
-    ports.events.warning(about, reasons.ORPHAN_FOUND, message, action="Close")
-    return True
-
-
-def _report_open(ports: Ports, orphan: Orphan, error: GloveboxError) -> None:
-    """Report an orphan of which something is left that opens it."""
-    log.warning("an orphan could not be closed yet", namespace=orphan.name, error=error.message)
-    if isinstance(error, Conflict | Fenced):
-        return  # closed a moment later, or by the replica that leads
-    message = (
-        f"its Experiment `{orphan.owner}` is gone, and the namespace could not be closed yet:"
-        f" {error.message}; it is tried again, or delete the namespace"
-    )
-    about = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **orphan.namespace}
-    ports.events.warning(about, reasons.ORPHAN_FOUND, message, action="Close")
-
-
-async def _is_gone(ports: Ports, orphan: Orphan) -> bool:
-    """Ask once more, by name: only a definite answer counts."""
-    if not orphan.key.name:
-        return True
-    try:
-        live = await ports.reader.get(EXPERIMENT, orphan.key.namespace, orphan.key.name)
-    except NotFound:
-        return True
-    return bool(live["metadata"]["uid"] != orphan.owner_uid)
+async def _ours(ports: Ports, kind: Kind) -> list[Mapping[str, Any]]:
+    """Return the objects of a cluster-wide kind that the operator made."""
+    found: list[Mapping[str, Any]] = []
+    selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+    async for page in ports.reader.pages(kind, label_selector=selector):
+        found += page.get("items") or ()
+    return found

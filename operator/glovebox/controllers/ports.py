@@ -24,6 +24,7 @@ from glovebox.kube.resources import Key, Resources
 from glovebox.kube.workloads import Workloads
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.settings import Settings
+from glovebox.status.outcome import Grace
 from glovebox.store.connection import Credentials, Stores
 from glovebox.store.credentials import SessionCredentials
 
@@ -134,3 +135,8 @@ class Ports:
     resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
+
+    @property
+    def grace(self) -> Grace:
+        """How long a failure that may pass changes no condition of what stands."""
+        return Grace(self.settings.grace_seconds, self.settings.grace_attempts)

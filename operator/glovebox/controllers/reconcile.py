@@ -22,6 +22,7 @@ from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile
 from glovebox.controllers.experiment import reconcile as experiment
 from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use
 from glovebox.controllers.looking import Look
+from glovebox.controllers.orphan_namespace import reconcile_orphan
 from glovebox.controllers.ports import Ports
 from glovebox.engine.result import DONE, Result
 from glovebox.errors import Conflict, GloveboxError
@@ -31,6 +32,7 @@ from glovebox.kube.kinds import (
     DATASET_PIN,
     FEATURE_SET_PIN,
     ISOLATION_PROFILE,
+    NAMESPACE,
     OBJECT_STORE,
 )
 from glovebox.kube.resources import Key
@@ -66,13 +68,15 @@ HELD: Final = frozenset(
 
 
 async def reconcile_key(ports: Ports, key: Key) -> Result:
-    """Look at one resource once.
+    """Look at one resource once, or at a namespace that may have lost its Experiment.
 
     Raises:
         Conflict: Somebody wrote in between, or it is not there any more: look again soon. Until the
             watch says that it is gone, nothing that it waits for is dropped.
         Unavailable: The API server failed while the status was written.
     """
+    if key.kind == NAMESPACE.kind:
+        return await reconcile_orphan(ports, key)
     controller = CONTROLLERS[key.kind]
     obj = ports.resources.get(key)
     if obj is None:

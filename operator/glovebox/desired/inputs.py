@@ -9,7 +9,7 @@ from typing import Any, Literal
 from glovebox import names
 from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.api.experiment import Experiment
-from glovebox.api.experiment_status import InputManifest
+from glovebox.api.experiment_status import InputManifest, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 
@@ -94,6 +94,8 @@ class ExperimentInputs:
         input_stores: The ObjectStores that hold its datasets.
         delivery_mode: How datasets come into the run.
         operator_namespace: Where caches are claimed.
+        platform_text: The platform's settings as they are recorded.
+        bound: The inputs as they are recorded.
     """
 
     experiment: Experiment
@@ -106,6 +108,8 @@ class ExperimentInputs:
     input_stores: tuple[ObjectStore, ...] = ()
     delivery_mode: DeliveryMode = "Fetch"
     operator_namespace: str = "glovebox-system"
+    platform_text: str = ""
+    bound: tuple[InputStatus, ...] = ()
 
     @property
     def mounted(self) -> tuple[ResolvedInput, ...]:

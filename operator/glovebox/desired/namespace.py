@@ -37,7 +37,8 @@ def namespace(inputs: ExperimentInputs) -> KubernetesObject:
             "annotations": {
                 names.ANNOTATION_EXPERIMENT: (
                     f"{experiment.metadata.namespace}/{experiment.metadata.name}"
-                )
+                ),
+                names.ANNOTATION_DELETION_POLICY: experiment.spec.lifecycle.deletion_policy,
             },
         },
     }

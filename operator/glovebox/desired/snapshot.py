@@ -10,6 +10,9 @@ operated.
 Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is
 `digest`. Fields that are not set are left out, so that a field added later changes no digest of
 before.
+
+Beside it lies what the status records of the binding. The results can be sealed from that when
+their Experiment is lost, and its status with it (`bound_snapshot.py` reads it back).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api.base import Model
 from glovebox.api.experiment import EgressRoute, Experiment
+from glovebox.api.experiment_status import InputStatus
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
@@ -38,6 +42,9 @@ KEY_PLATFORM_IMAGE: Final = "platformImage"
 # The images that may be mounted as volumes, one reference per line; the guards read it. No part of
 # the digest: the bytes are.
 KEY_INPUT_IMAGES: Final = "inputImages"
+# As in the status: the platform's settings, and the inputs as a JSON list. No part of the digest.
+KEY_PLATFORM: Final = "platform"
+KEY_INPUTS: Final = "inputs"
 
 
 def dependencies(
@@ -105,8 +112,20 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             KEY_IMAGES: "\n".join(references),
             **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
             **({KEY_INPUT_IMAGES: "\n".join(mounted)} if mounted else {}),
+            **({KEY_PLATFORM: inputs.platform_text} if inputs.platform_text else {}),
+            **({KEY_INPUTS: _recorded(inputs.bound)} if inputs.bound else {}),
         },
     }
+
+
+def recorded_input(entry: InputStatus) -> dict[str, Any]:
+    """Return a bound input as it is recorded."""
+    dumped: dict[str, Any] = entry.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+    return dumped
+
+
+def _recorded(bound: Iterable[InputStatus]) -> str:
+    return canonical_json([recorded_input(entry) for entry in bound]).decode()
 
 
 def declared_size(experiment: Experiment) -> int:

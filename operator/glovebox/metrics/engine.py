@@ -216,7 +216,7 @@ class EngineMetrics:
         )
         self.orphans = Gauge(
             "glovebox_orphan_namespaces",
-            "Open namespaces whose Experiment is gone, as the last sweep found them.",
+            "Namespaces that lost their Experiment and still wait for their end or seal.",
             registry=registry,
         )
         self.orphans_closed = Counter(

@@ -40,8 +40,9 @@ WATCH: Final = {
         "`status=Failed` above 0: somebody has to act. See the objects' conditions."
     ),
     "glovebox_orphan_namespaces": (
-        "Above 0: somebody took a finalizer off. They are closed and stay until you delete them;"
-        " when many appear at once none is closed, and the log says so."
+        "Above 0: somebody took a finalizer off. They are closed and sealed, which lasts no longer"
+        " than a seal does: look for the Event `OrphanUnsealed` when it stays. When many appear at"
+        " once none is closed, and the log says so."
     ),
     "glovebox_orphans_closed_total": "Above 0: look in the log for who lost its finalizer.",
     "glovebox_objects_unobserved": (

@@ -20,14 +20,11 @@ from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.findings import FINDINGS, describe
-from glovebox.status.outcome import of_error
+from glovebox.status.outcome import GRACE, Grace, of_error
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted
 
 CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
-# A verified pin whose checks fail keeps its conditions for so many tries and so long.
-GRACE_FAILURES: Final = 3
-GRACE: Final = timedelta(minutes=5)
 READY: Final = (reasons.VERIFIED, "every object was read and matches the manifest")
 VERIFYING: Final = "every object is being read and hashed; `status.progress` says how far it is"
 NO_DRIFT: Final = "the store holds what is pinned"
@@ -51,6 +48,7 @@ class PinFacts:
         error: Why the latest attempt failed; None when it did not, or has begun again and is well.
         failures: How many attempts failed in a row.
         failing_since: When the first of them failed.
+        grace: How long a verified pin whose checks fail keeps its conditions.
     """
 
     now: datetime
@@ -62,6 +60,7 @@ class PinFacts:
     error: GloveboxError | None = None
     failures: int = 0
     failing_since: datetime | None = None
+    grace: Grace = GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +181,10 @@ def _failing(facts: PinFacts) -> list[Verdict]:
             Verdict(types.VERIFIED, types.FALSE, error.reason, error.message),
             Verdict(types.READY, types.FALSE, error.reason, error.message),
         ]
-    since = facts.failing_since
-    if since is None or facts.now - since < GRACE or facts.failures < GRACE_FAILURES:
+    since, grace = facts.failing_since, facts.grace
+    if since is None or facts.now - since < timedelta(seconds=grace.seconds):
+        return []
+    if facts.failures < grace.attempts:
         return []
     # No count and no moment: an unchanging answer is written once.
     message = (

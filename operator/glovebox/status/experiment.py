@@ -39,7 +39,7 @@ from glovebox.status.experiment_facts import (
     SealFacts,
 )
 from glovebox.status.experiment_work import mark_run, mark_seal, record_run
-from glovebox.status.outcome import GRACE_SECONDS, Outcome, Verdict, skipped
+from glovebox.status.outcome import GRACE, Grace, Outcome, Verdict, skipped
 from glovebox.status.text import format_time
 
 CONDITIONS: Final = (
@@ -107,15 +107,15 @@ class Seen:
         obj: The Experiment as the API server holds it.
         outcomes: What the phases reported, by phase.
         now: The present time.
-        suspended: Whether nothing was done because `spec.suspend` is true.
-        grace_seconds: How long a failure that may pass is held back.
+        suspended: Whether nothing was bound because `spec.suspend` is true.
+        grace: How long a failure that may pass is held back.
     """
 
     obj: Mapping[str, Any]
     outcomes: Mapping[str, Outcome]
     now: datetime
     suspended: bool = False
-    grace_seconds: float = GRACE_SECONDS
+    grace: Grace = GRACE
     _skipped: Outcome = field(default_factory=lambda: skipped("resolve"))
 
     def outcome(self, phase: str) -> Outcome:
@@ -155,11 +155,26 @@ def compute_bound_status(
     return builder.render()
 
 
+def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the status before a namespace that is gone is created again: nothing stands in it."""
+    status = obj.get("status") or {}
+    builder = StatusBuilder(status, _generation(obj), CONDITIONS, now)
+    builder.set(namespaceUid=None)
+    message = f"namespace `{status.get('namespace')}` is gone; it is being recreated"
+    for condition in (types.NAMESPACE_READY, types.QUOTA_APPLIED):
+        builder.mark_false(condition, reasons.PROVISIONING, message)
+    builder.mark_unknown(types.ISOLATED, reasons.PROVISIONING, message)
+    if builder.status_of(types.SEALED) != types.TRUE:  # of which nothing is taken back
+        builder.mark_false(types.READY, reasons.PROVISIONING, message)
+    builder.mark_true(types.RECONCILING, reasons.PROVISIONING, message)
+    return builder.render()
+
+
 def compute_status(seen: Seen) -> dict[str, Any]:
     """Return the status that one look comes to."""
     builder = StatusBuilder(seen.previous, _generation(seen.obj), CONDITIONS, seen.now)
     if seen.suspended:
-        message = "`spec.suspend` is true: nothing is provisioned or repaired until it is false"
+        message = "`spec.suspend` is true: nothing is bound or created until it is false"
         builder.mark_false(types.READY, reasons.SUSPENDED, message)
         return builder.render()
     if "retire" in seen.outcomes:
@@ -445,7 +460,7 @@ def _lasting_failure(seen: Seen) -> Outcome | None:
         (
             each
             for each in seen.outcomes.values()
-            if each.is_lasting(seen.grace_seconds) or (each.is_failed and each.definite)
+            if each.is_lasting(seen.grace) or (each.is_failed and each.definite)
         ),
         None,
     )
@@ -474,7 +489,7 @@ def _is_held_back(seen: Seen, outcome: Outcome) -> bool:
         return False
     if outcome is seen.outcome("isolation") and any(not one.stands for one in outcome.applied):
         return outcome.failing_seconds < _REPAIR_SECONDS
-    return not outcome.is_lasting(seen.grace_seconds)
+    return not outcome.is_lasting(seen.grace)
 
 
 def _is_unanswered(seen: Seen, outcome: Outcome) -> bool:

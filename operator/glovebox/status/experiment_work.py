@@ -27,8 +27,10 @@ def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisio
         return
     if facts.run is None:
         stopped = provisioned and run.is_done
-        reason = reasons.RUN_STOPPED if stopped else reasons.RUN_PENDING
-        message = deliver.message if deliver.verdict is Verdict.WAITING else facts.pending
+        reason = reasons.RUN_STOPPED if stopped else run.reason or reasons.RUN_PENDING
+        held = reason == reasons.SUSPENDED
+        delivering = deliver.verdict is Verdict.WAITING and not held
+        message = deliver.message if delivering else facts.pending
         builder.mark_unknown(types.SUCCEEDED, reason, message or facts.pending)
         return
     match facts.run.outcome:

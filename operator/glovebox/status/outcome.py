@@ -21,10 +21,21 @@ from glovebox.errors import (
     Rejected,
 )
 
-# A failure is held back from conditions of what stands until it lasted this long, and was met so
-# often. Settings may shorten the time.
-GRACE_SECONDS: Final = 300.0
-GRACE_ATTEMPTS: Final = 3
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long a failure that may pass changes no condition of what stands; both have to pass.
+
+    Attributes:
+        seconds: Since it failed first.
+        attempts: How often it failed in a row.
+    """
+
+    seconds: float = 300.0
+    attempts: int = 3
+
+
+GRACE: Final = Grace()
 
 
 class Verdict(Enum):
@@ -79,12 +90,12 @@ class Outcome:
         """Whether an error kept the phase from its end."""
         return self.verdict is Verdict.FAILED
 
-    def is_lasting(self, grace_seconds: float) -> bool:
+    def is_lasting(self, grace: Grace) -> bool:
         """Whether a failure lasted longer than it is held back."""
         return (
             self.is_failed
-            and self.failing_seconds >= grace_seconds
-            and self.attempts >= GRACE_ATTEMPTS
+            and self.failing_seconds >= grace.seconds
+            and self.attempts >= grace.attempts
         )
 
     def with_failure(self, seconds: float, attempts: int) -> Outcome:

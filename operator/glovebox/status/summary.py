@@ -9,13 +9,13 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.outcome import Outcome, Verdict
+from glovebox.status.outcome import Grace, Outcome, Verdict
 
 
-def holds_back(obj: Mapping[str, Any], outcome: Outcome, grace_seconds: float) -> bool:
+def holds_back(obj: Mapping[str, Any], outcome: Outcome, grace: Grace) -> bool:
     """Whether a failure may pass unreported yet: the resource was Ready, for this generation."""
     status = obj.get("status") or {}
-    if not outcome.is_failed or outcome.definite or outcome.is_lasting(grace_seconds):
+    if not outcome.is_failed or outcome.definite or outcome.is_lasting(grace):
         return False
     if status.get("observedGeneration") != obj["metadata"].get("generation"):
         return False

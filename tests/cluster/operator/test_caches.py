@@ -290,3 +290,37 @@ async def test_a_cache_without_a_reader_stays_while_its_pin_is_there(
         await free_caches(parts.ports)
     found = team.api.get(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))
     assert "deletionTimestamp" not in found["metadata"]
+
+
+async def test_credentials_of_a_cache_go_although_nobody_waits_for_it_any_more(
+    cluster: Cluster, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin(team)
+    declare(team, "reader", "cached")
+    cache = cache_of(team)
+    give_volume(team, cache)
+    pod = filler(team, cache)
+    secret = path_of("v1", "secrets", namespace=OWN, name=cache)
+    eventually(lambda: team.api.find(secret), what="the Job has credentials")
+    team.api.delete(team.path("Experiment", "reader"))
+    eventually(
+        lambda: team.api.find(team.path("Experiment", "reader")) is None or None,
+        what="the experiment is gone",
+        timeout=60,
+    )
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig_for(OPERATOR_USER)))
+
+    async def swept() -> dict[str, Any] | None:
+        async with open_operator(Settings(), log_in) as parts:
+            await parts.resync.prime()
+            await free_caches(parts.ports)
+        return team.api.find(secret)
+
+    assert await swept(), "the Job still reads with them"
+    end_pod(team.api, pod, 0, container="fetch")
+    eventually(
+        lambda: [job for job in jobs(team, cache) if job["status"].get("conditions")] or None,
+        what="the Job has ended",
+        timeout=60,
+    )
+    assert await swept() is None

@@ -23,6 +23,11 @@ def namespace(uid: str, state: str = "Open", **metadata: Any) -> dict[str, Any]:
         (namespace("gone", "Sealed"), True, "its logs are still open to the team"),
         (namespace("here"), False, "its Experiment is there"),
         (namespace("gone", "Retained"), False, "it was let go in order"),
+        (
+            namespace("gone", "Retained", annotations={names.ANNOTATION_ORPHANED_TIME: "then"}),
+            True,
+            "the platform team may delete it, and its results still wait for their seal",
+        ),
         (namespace("gone", deletionTimestamp="2026-01-01T00:00:00Z"), False, "it is going"),
         (namespace(""), False, "it says of no Experiment"),
     ],

@@ -23,6 +23,7 @@ ALLOWED: Final = {
     "hashlib",
     "ipaddress",
     "orjson",
+    "pydantic",
     "re",
     "typing",
     "urllib",

@@ -9,9 +9,11 @@ import pytest
 
 from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
-from glovebox.status.dataset_pin import GRACE, PinFacts, compute_conditions, finding_counts
+from glovebox.status.dataset_pin import PinFacts, compute_conditions, finding_counts
+from glovebox.status.outcome import Grace
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+GRACE = timedelta(minutes=5)
 AWAY = Unavailable("StoreUnreachable", "no answer")
 EMPTY = InvalidInput("SourceEmpty", "nothing to pin")
 GONE = InvalidInput("ManifestDiffers", "edited")
@@ -109,6 +111,15 @@ CASES: dict[str, tuple[bool, dict[str, Any], dict[str, str]]] = {
     "after the grace time it is not known any more, and not False": (
         True,
         failing(AWAY, 3, GRACE),
+        {
+            "Verified": "Unknown ChecksFailing",
+            "Ready": "Unknown ChecksFailing",
+            "Reconciling": "True ChecksFailing",
+        },
+    ),
+    "the grace time is a setting": (
+        True,
+        failing(AWAY, 2, timedelta(seconds=30)) | {"grace": Grace(seconds=30, attempts=2)},
         {
             "Verified": "Unknown ChecksFailing",
             "Ready": "Unknown ChecksFailing",

@@ -12,15 +12,20 @@ import pytest
 from glovebox.desired.drift import Applied, Drift, Result
 from glovebox.errors import Conflict, Forbidden, NotReady, Refused, Rejected, Unavailable
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.experiment import Seen, compute_status, held_back
+from glovebox.status.experiment import (
+    Seen,
+    compute_recreating_status,
+    compute_status,
+    held_back,
+)
 from glovebox.status.experiment_facts import CredentialsFacts, Finding, NamespaceFacts, RunFacts
 from glovebox.status.kstatus import kstatus
-from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
+from glovebox.status.outcome import Grace, Outcome, done, of_error, skipped, waiting
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 4, 0, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "1" * 64
-GRACE = 300.0
+GRACE = Grace(300.0, 3)
 BUILDING = (
     "claim",
     "lock_up",
@@ -76,7 +81,7 @@ def look(
     outcomes: Mapping[str, Outcome], status: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     before = {"digest": DIGEST, "namespace": "gbx-x"} | dict(status or {})
-    return compute_status(Seen(experiment(before), outcomes, NOW, grace_seconds=GRACE))
+    return compute_status(Seen(experiment(before), outcomes, NOW, grace=GRACE))
 
 
 def answers(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -174,7 +179,7 @@ def test_a_failure_is_held_back_for_the_grace_time_and_three_tries(
     outcomes = good(credentials=failing(error, seconds, attempts))
     after = look(outcomes, provisioned())
     expected = ("True", "CredentialsIssued") if held else ("Unknown", "ApiUnavailable")
-    seen = Seen(experiment(provisioned()), outcomes, NOW, grace_seconds=GRACE)
+    seen = Seen(experiment(provisioned()), outcomes, NOW, grace=GRACE)
     assert held_back(seen) == ((outcomes["credentials"],) if held else ()), "counted, or told"
     assert answers(after)["CredentialsFresh"] == expected, why
     assert ("Reconciling" in answers(after)) is not held, why
@@ -242,6 +247,25 @@ def test_a_suspended_experiment_keeps_what_was_said_of_the_generation_before() -
     by_type = {each["type"]: each for each in status["conditions"]}
     assert by_type["Ready"]["observedGeneration"] == 9
     assert by_type["NamespaceReady"]["observedGeneration"] == 2, "nobody looked at it since"
+
+
+def test_a_run_that_is_held_by_suspension_says_so_and_the_namespace_stays_ready() -> None:
+    facts = RunFacts(requested=True, pending="`spec.suspend` is true")
+    held = waiting("Suspended", "`spec.suspend` is true", facts=facts)
+    status = look(good(run=held), provisioned())
+    assert answers(status)["Succeeded"] == ("Unknown", "Suspended")
+    assert answers(status)["Ready"] == ("True", "Provisioned")
+
+
+def test_before_a_namespace_is_recreated_nothing_says_that_it_stands() -> None:
+    before = provisioned() | {"namespaceUid": "one"}
+    status = compute_recreating_status(experiment(before), NOW)
+    found = answers(status)
+    for condition in ("Ready", "NamespaceReady", "QuotaApplied"):
+        assert found[condition] == ("False", "Provisioning")
+    assert found["Isolated"] == ("Unknown", "Provisioning")
+    assert "namespaceUid" not in status
+    assert status["provisioned"] == before["provisioned"], "what was, was"
 
 
 def test_the_same_look_again_is_the_same_status() -> None:

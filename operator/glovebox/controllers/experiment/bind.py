@@ -17,8 +17,12 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import Plan, desired_objects
+from glovebox.desired.snapshot import recorded_input
 from glovebox.errors import InvalidInput
-from glovebox.status.experiment import compute_bound_status
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import NAMESPACE
+from glovebox.kube.objects import ObjectKey
+from glovebox.status.experiment import compute_bound_status, compute_recreating_status
 from glovebox.status.outcome import Outcome, done
 
 # Plans are some ten kilobytes each.
@@ -43,17 +47,14 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
                 " frozen field was changed past the API server's rules; restore it, or create a"
                 " new Experiment",
             )
-        return done(plan, obj=await _record_opening(scope))
+        return done(plan, obj=await _record_intention(scope))
     fields = {
         "digest": plan.digest,
         "namespace": scope.namespace,
         "platform": resolved.platform_text,
         "platformImage": scope.ports.settings.image or None,
         "deliveryMode": _mode(scope, resolved) if resolved.datasets else None,
-        "inputs": [
-            entry.model_dump(by_alias=True, mode="json", exclude_defaults=True)
-            for entry in resolved.bound
-        ],
+        "inputs": [recorded_input(entry) for entry in resolved.bound],
     }
     bound = compute_bound_status(scope.obj, fields, resolved.inputs_verified, scope.now)
     answer = await scope.ports.writer.write_status(scope.obj, bound)
@@ -67,13 +68,40 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
     return done(plan, obj=answer)
 
 
-async def _record_opening(scope: Scope) -> Mapping[str, Any] | None:
-    """Forget that the namespace was closed, before it is opened again; None where it was not."""
-    if not scope.is_open or scope.experiment.status.state in {"", names.STATE_OPEN}:
+async def _record_intention(scope: Scope) -> Mapping[str, Any] | None:
+    """Take back what the next phases make untrue, before they do it; None where nothing is.
+
+    That the namespace was closed goes before it is opened again. Its UID goes before another one is
+    created in its place: from then on the label says whose the new one is, and a deletion that
+    comes before its UID is recorded closes it like any other.
+    """
+    status = scope.experiment.status
+    opens = scope.is_open and status.state not in {"", names.STATE_OPEN}
+    recorded = bool(status.namespace_uid) and not scope.experiment.is_deleting
+    recreates = recorded and await _is_gone(scope)
+    if not opens and not recreates:
         return None
-    status = {**(scope.obj.get("status") or {})}
-    status.pop("state", None)
-    return await scope.ports.writer.write_status(scope.obj, status)
+    status_now = dict(scope.obj.get("status") or {})
+    if recreates:
+        status_now = compute_recreating_status(scope.obj, scope.now)
+    if opens:
+        status_now.pop("state", None)
+    return await scope.ports.writer.write_status(scope.obj, status_now)
+
+
+async def _is_gone(scope: Scope) -> bool:
+    """Whether there is no namespace of that name.
+
+    One that merely lost its labels is not seen by any watch, and is told by its UID alone.
+    """
+    key = ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace)
+    if scope.ports.children.get(key) is not None:
+        return False
+    try:
+        await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
+    except NotFound:
+        return True
+    return False
 
 
 def render_plan(scope: Scope, resolved: Resolved) -> Plan:
@@ -115,6 +143,8 @@ def _render(scope: Scope, resolved: Resolved) -> Plan:
             input_stores=resolved.platform.input_stores,
             delivery_mode=_mode(scope, resolved),
             operator_namespace=scope.ports.settings.namespace,
+            platform_text=resolved.platform_text,
+            bound=resolved.bound,
         )
     )
 

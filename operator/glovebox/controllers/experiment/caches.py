@@ -103,7 +103,8 @@ async def free_caches(ports: Ports) -> None:
 
     Who wants a cache is asked after it was listed, and once more right before it is deleted: a pin
     may be verified, and its cache be made, while lists are read. Whoever wants one that is deleted
-    at that moment makes it again.
+    at that moment makes it again. Credentials go as soon as nothing is filled with them: whoever
+    waited for the cache may be gone.
     """
     namespace = ports.settings.namespace
     claims: list[Mapping[str, Any]] = []
@@ -111,6 +112,8 @@ async def free_caches(ports: Ports) -> None:
         PERSISTENT_VOLUME_CLAIM, namespace=namespace, label_selector=names.LABEL_CACHE
     ):
         claims += (item["metadata"] for item in page.get("items") or ())
+    for metadata in claims:
+        await _drop_unused(ports, ObjectKey(SECRET.kind, namespace, metadata["name"]))
     pins = _wanted_pins(ports)
     for metadata in [each for each in claims if _pin_of(each) not in pins]:
         async for page in ports.reader.pages(
@@ -235,6 +238,23 @@ async def _give_credentials(
 async def _drop(ports: Ports, cache: Cache) -> None:
     """Take away the credentials of a Job that has ended."""
     await ports.writer.remove_live(SECRET, ObjectKey(SECRET.kind, cache.namespace, cache.name))
+
+
+async def _drop_unused(ports: Ports, key: ObjectKey) -> None:
+    """Take away credentials of a cache that have expired, or whose Job has ended or is gone."""
+    try:
+        live = await ports.reader.get(SECRET, key.namespace, key.name)
+    except NotFound:
+        return
+    expire = intact_until(live)
+    if expire is not None and ports.now() < expire:
+        try:
+            if job_end(await ports.reader.get(JOB, key.namespace, key.name)) is None:
+                return
+        except NotFound:
+            pass
+    log.info("taking away credentials that no cache is filled with", secret=key.name)
+    await ports.writer.delete(SECRET, key, uid=live["metadata"]["uid"])
 
 
 def _job_key(cache: Cache) -> ObjectKey:

@@ -38,8 +38,10 @@ async def ensure_delivery(scope: Scope, outcomes: Outcomes) -> Outcome:
     run = scope.experiment.status.run
     if plan.run is None or not scope.is_open or (run is not None and run.completion_time):
         return done()
-    if not found.latched:
-        return waiting(reasons.PROVISIONING, "inputs are delivered once the namespace is complete")
+    if not found.latched or (scope.is_suspended and run is None):
+        reason = reasons.SUSPENDED if found.latched else reasons.PROVISIONING
+        what = "`spec.suspend` is false" if found.latched else "the namespace is complete"
+        return waiting(reason, f"inputs are delivered once {what}")
     if plan.delivery_mode == "Fetch":
         return done(retry_seconds=await ensure_input_credentials(scope, resolved))
     if run is not None:

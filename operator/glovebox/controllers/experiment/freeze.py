@@ -57,7 +57,7 @@ async def close_namespace(
     ]
     if not keep_workloads:
         steps.append(partial(freeze, ports, name, keep_own=keep_own))
-    await _try_all(steps)
+    await try_all(steps)
 
 
 async def freeze(ports: Ports, namespace: str, *, keep_own: bool = False) -> None:
@@ -72,7 +72,7 @@ async def freeze(ports: Ports, namespace: str, *, keep_own: bool = False) -> Non
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     selector = _FOREIGN if keep_own else ""
-    await _try_all(partial(_remove_all, ports, kind, namespace, selector) for kind in (JOB, POD))
+    await try_all(partial(_remove_all, ports, kind, namespace, selector) for kind in (JOB, POD))
 
 
 async def take_access(ports: Ports, namespace: str) -> None:
@@ -84,7 +84,7 @@ async def take_access(ports: Ports, namespace: str) -> None:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
-    await _try_all(
+    await try_all(
         (
             partial(ports.writer.remove_live, ROLE_BINDING, key),
             partial(drop_credentials, ports, namespace),
@@ -100,7 +100,7 @@ async def drop_credentials(ports: Ports, namespace: str) -> None:
     Raises:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
-    await _try_all(
+    await try_all(
         partial(ports.writer.remove_live, SECRET, ObjectKey(SECRET.kind, namespace, name))
         for name in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
     )
@@ -110,7 +110,7 @@ async def _remove_all(ports: Ports, kind: Kind, namespace: str, selector: str) -
     found: list[Mapping[str, Any]] = []
     async for page in ports.reader.pages(kind, namespace=namespace, label_selector=selector):
         found += page.get("items") or ()
-    await _try_all(partial(_remove, ports, kind, item) for item in found)
+    await try_all(partial(_remove, ports, kind, item) for item in found)
 
 
 async def _remove(ports: Ports, kind: Kind, item: Mapping[str, Any]) -> None:
@@ -119,7 +119,7 @@ async def _remove(ports: Ports, kind: Kind, item: Mapping[str, Any]) -> None:
         await ports.writer.delete(kind, key_of(kind, item), uid=item["metadata"]["uid"])
 
 
-async def _try_all(steps: Iterable[Step]) -> None:
+async def try_all(steps: Iterable[Step]) -> None:
     """Make each step, whatever becomes of the others; raise the first failure afterwards."""
     failure: GloveboxError | None = None
     for step in steps:

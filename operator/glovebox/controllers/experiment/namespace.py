@@ -29,10 +29,15 @@ async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
     status = scope.experiment.status
     # Freezing, going on and sealing change objects on purpose: what differs then is no drift.
     same_state = status.state == scope.state
-    latched = status.provisioned is not None and scope.is_latched(status.namespace_uid)
+    # Some labels and annotations come from fields that are free to edit: likewise.
+    same_spec = status.observed_generation == scope.experiment.metadata.generation
+    known = scope.ports.children.get(key)
+    # One that was recorded as complete and is missing now was deleted.
+    complete = status.provisioned.namespace_uid if status.provisioned is not None else ""
+    latched = scope.is_latched(known.uid if known is not None else complete)
     applied = await scope.ports.writer.ensure(
         plan.namespace,
-        established=latched and same_state,
+        established=latched and same_state and same_spec,
         owns=lambda live: check_owner(scope.experiment, live),
     )
     child = scope.ports.children.get(key)

@@ -9,6 +9,9 @@ and results are sealed whatever a profile, a store or a pin has become. The stat
 the outcomes alone (`status/experiment.py`), on every way out. Killing the process anywhere in here
 loses nothing: names are derived from UIDs, every write is conditional, and the next look starts
 from what is there.
+
+`spec.suspend` keeps from beginning, never from going on: what is not bound is not bound, and a run
+that has not started does not start. What stands is kept, and what ends is recorded and sealed.
 """
 
 from __future__ import annotations
@@ -101,7 +104,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if ports.namespaces.get(scope.key, scope.namespace) != scope.namespace:
         ports.suspect_orphans()  # another Experiment had this name a moment ago
     ports.namespaces[scope.key] = scope.namespace
-    if experiment.spec.suspend:
+    if experiment.spec.suspend and not scope.is_bound:
         return _look(ports, obj, Outcomes(), suspended=True)
     started, news = _clock(), ports.children.news_of(scope.namespace)
     try:
@@ -172,7 +175,7 @@ def _look(
         outcomes=outcomes,
         now=ports.now(),
         suspended=suspended,
-        grace_seconds=ports.settings.grace_seconds,
+        grace=ports.grace,
     )
     status = compute_status(seen)
     for failure in held_back(seen):

@@ -11,7 +11,7 @@ A run that has begun is followed whatever becomes of everything else; only the s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import conditions as types
@@ -26,6 +26,8 @@ from glovebox.kube.kinds import JOB
 from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import job_ended, job_lost, why_waiting
+
+SUSPENDED: Final = "`spec.suspend` is true: the run starts when it is false"
 
 
 async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
@@ -50,6 +52,9 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     if not scope.is_open or scope.experiment.is_deleting:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
+    if scope.is_suspended:
+        facts = RunFacts(requested=True, pending=SUSPENDED)
+        return waiting(reasons.SUSPENDED, SUSPENDED, facts=facts)
     why = _why_not_yet(outcomes)
     if why:
         return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))

@@ -83,6 +83,11 @@ class Scope:
         return self.state == names.STATE_OPEN
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether nothing may begin that has not begun."""
+        return self.experiment.spec.suspend
+
+    @property
     def drift_policies(self) -> Mapping[str, str]:
         """The drift policies of the bound profile, by kind; a kind that is missing is repaired."""
         text = self.experiment.status.platform

@@ -1,0 +1,215 @@
+"""A seal made from what was bound, whoever asks: an Experiment, or a namespace that lost its own.
+
+The work on data is a task beside the reconciles: it reports progress, goes on where it was after a
+restart, and delays no repair. What the store holds decides: a seal that is there already is
+recorded as it is, whoever made it. An input that cannot be verified again is a finding in the
+statement, and never a reason to wait.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import glovebox
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.controllers.ports import Ports
+from glovebox.controllers.signing_key import signing_key
+from glovebox.controllers.store_connections import open_store
+from glovebox.desired.platform import Platform
+from glovebox.engine.tasks import TaskKey
+from glovebox.errors import GloveboxError
+from glovebox.evidence.envelope import sign
+from glovebox.evidence.statement import SealedInput, SealInputs
+from glovebox.kube.kinds import POD
+from glovebox.kube.resources import Key
+from glovebox.status.experiment_facts import SealFacts
+from glovebox.status.outcome import Outcome, done, of_error, waiting
+from glovebox.status.text import format_time
+from glovebox.store.pins import ManifestLocation
+from glovebox.store.sealing import seal_folder
+from glovebox.store.sources import ManifestSource, PrefixSource
+from glovebox.tasks.context import TaskContext
+from glovebox.tasks.seal import SEAL, SealedDataset, SealRequest, SealResult, seal_experiment
+
+_NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"
+# A pod on a node that died never says that it ended. The seal is made all the same, and says so.
+PODS_WAIT: Final = timedelta(minutes=10)
+# So long a store of inputs may be away before that is a finding of the seal.
+INPUTS_WAIT: Final = timedelta(minutes=15)
+WORK_CLASS: Final = "seal"
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSeal:
+    """Everything a seal is made of, as it was bound.
+
+    Attributes:
+        owner: Whose reconcile is enqueued when the seal was made.
+        uid: Of the Experiment.
+        team: Its namespace.
+        name: Its name.
+        digest: Its identity.
+        snapshot: What the digest was computed from, as canonical JSON.
+        platform: The platform's settings.
+        inputs: Its inputs.
+        images: References of the images that may have run.
+        run: How far its run is known to have come; None without one.
+        outcome: How the run ended: `Succeeded`, `Failed`, or empty without one.
+        reason: Why, in one word.
+        doubts: What the seal cannot vouch for, as far as it is known beforehand.
+        ended: Since when the results wait for their seal; None when that is not known.
+    """
+
+    owner: Key
+    uid: str
+    team: str
+    name: str
+    digest: str
+    snapshot: str
+    platform: Platform
+    inputs: tuple[InputStatus, ...]
+    images: tuple[str, ...]
+    run: RunStatus | None
+    outcome: str
+    reason: str
+    doubts: tuple[str, ...]
+    ended: datetime | None
+
+
+async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
+    """Have the seal made; return what it says once it is there (`SealFacts`).
+
+    Raises:
+        GloveboxError: The signing key or the credentials of the store cannot be read.
+    """
+    key = await signing_key(ports)
+    store = bound.platform.store
+    bucket = store.spec.artifacts.bucket
+    prefix = names.artifact_prefix(bound.team, bound.name, bound.uid)
+    request = SealRequest(
+        uid=bound.uid,
+        store=await open_store(ports, store),
+        bucket=bucket,
+        prefix=prefix,
+        folder=seal_folder(bound.uid),
+        snapshot=bound.snapshot.encode(),
+        about=_statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
+        inputs=await _datasets(ports, bound),
+        signer=functools.partial(sign, key=key),
+        locked=store.spec.artifacts.worm == "Required",
+        patient_until=bound.ended + INPUTS_WAIT if bound.ended is not None else None,
+    )
+
+    async def start(context: TaskContext) -> SealResult:
+        async with ports.metrics.on_store("seal"):
+            return await seal_experiment(context, request, now=ports.now)
+
+    task = ports.tasks.ensure(
+        TaskKey(bound.owner, bound.uid, SEAL),
+        request.basis,
+        start,
+        tenant=bound.team,
+        work_class=WORK_CLASS,
+    )
+    if task.phase == "Failed" and task.error is not None:
+        ports.metrics.seals.labels("error").inc()
+        return of_error(task.error)
+    if task.result is None:
+        return waiting(reasons.SEALING, "the results are being listed, hashed and signed")
+    ports.metrics.seals.labels("success").inc()
+    return _sealed(task.result)
+
+
+async def unended_pods(ports: Ports, namespace: str) -> list[dict[str, Any]]:
+    """Return the pods that have not ended: what still runs may still write."""
+    found: list[dict[str, Any]] = []
+    async for page in ports.reader.pages(POD, namespace=namespace, field_selector=_NOT_ENDED):
+        found += page.get("items") or ()
+    return found
+
+
+def doubts_of(running: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Return what a seal says of pods that are not waited for any longer."""
+    names_of = (pod["metadata"]["name"] for pod in running)
+    return tuple(f"pod `{name}` had not ended when the seal was made" for name in names_of)
+
+
+def _sealed(result: SealResult) -> Outcome:
+    record: dict[str, Any] = {
+        "uri": result.uri,
+        "attestationVersion": result.attestation_version,
+        "manifestDigest": result.list_digest,
+        "objects": result.versions,
+        "bytes": result.bytes,
+        "retainUntilTime": result.retain_until_time or None,
+        "keyId": result.key_id,
+        "sealedTime": result.sealed_time,
+        "findings": list(result.findings),
+    }
+    record = {name: value for name, value in record.items() if value not in (None, [])}
+    return done(SealFacts(record, result.versions, result.bytes, result.findings))
+
+
+async def _datasets(ports: Ports, bound: BoundSeal) -> tuple[SealedDataset, ...]:
+    """Return the datasets that are verified once more, from what was bound."""
+    stores = {store.name: store for store in bound.platform.input_stores}
+    found = []
+    for item in bound.inputs:
+        if item.kind != "DatasetPin":
+            continue
+        store = stores.get(item.store_ref)
+        if item.manifest is None or store is None:
+            found.append(SealedDataset(item.name, lost="its store was not bound"))
+            continue
+        manifest = ManifestLocation(**item.manifest.model_dump(), bytes=0)
+        source: PrefixSource | ManifestSource = (
+            PrefixSource(item.bucket, item.prefix)
+            if item.bucket
+            else ManifestSource(manifest.bucket, manifest.key, manifest.version_id)
+        )
+        try:
+            connection = await open_store(ports, store)
+        except GloveboxError as error:
+            found.append(SealedDataset(item.name, lost=error.message))
+            continue
+        found.append(SealedDataset(item.name, connection, source, manifest))
+    return tuple(found)
+
+
+def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs:
+    def told(moment: datetime | None) -> str:
+        return format_time(moment) if moment is not None else ""
+
+    run = bound.run
+    inputs = tuple(
+        SealedInput(
+            entry.name,
+            entry.kind,
+            entry.digest,
+            f"s3://{entry.manifest.bucket}/{entry.manifest.key}" if entry.manifest else "",
+        )
+        for entry in bound.inputs
+    )
+    return SealInputs(
+        experiment=f"{bound.team}/{bound.name}",
+        uid=bound.uid,
+        digest=bound.digest,
+        snapshot=bound.snapshot,
+        inputs=inputs,
+        images=tuple(sorted(set(bound.images))),
+        prefix=prefix,
+        outcome=bound.outcome,
+        reason=bound.reason,
+        attempts=run.attempts if run is not None else 0,
+        started=told(run.start_time) if run is not None else "",
+        finished=told(run.completion_time) if run is not None else "",
+        sealed=format_time(now),
+        version=glovebox.__version__,
+        findings=bound.doubts,
+    )

@@ -1,0 +1,288 @@
+"""What becomes of a namespace that lost its Experiment: closed at once, reported, sealed, let go.
+
+    close    no pod may start any more; pods, access and credentials go; told once
+    seal     what was written is sealed from the snapshot in the namespace, as `Orphaned`, unless it
+             was sealed before: what the store holds decides
+    let go   Delete: the namespace goes; else it stays, Retained, for the platform team to delete
+
+An orphan whose Experiment is being looked at is left alone: that look may go on to open what was
+closed just now. Nothing is deleted that was not sealed, because the snapshot is all that is left to
+seal from. After an hour without a seal the platform team may delete the namespace; the seal is
+tried for as long as it is there.
+
+How far it came is written on the namespace itself, so that a restart goes on where it was: the
+state label, and since when the seal is waited for.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.bound_seal import (
+    PODS_WAIT,
+    BoundSeal,
+    doubts_of,
+    ensure_bound_seal,
+    unended_pods,
+)
+from glovebox.controllers.experiment.deliver import delete_volumes
+from glovebox.controllers.experiment.freeze import Step, freeze, take_access, try_all
+from glovebox.controllers.experiment.retire import SEAL_WAIT
+from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.orphans import Orphan
+from glovebox.controllers.ports import Ports
+from glovebox.desired.bound_snapshot import read_snapshot
+from glovebox.engine.result import DONE, Result
+from glovebox.errors import Conflict, Fenced, GloveboxError, InvalidInput
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, JOB, NAMESPACE
+from glovebox.kube.objects import ObjectKey
+from glovebox.kube.resources import Key
+from glovebox.status.outcome import Outcome, of_error
+from glovebox.status.runs import job_ended
+from glovebox.status.text import format_time
+
+log = structlog.get_logger(__name__)
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_LOOK_SELDOM_SECONDS: Final = 15.0
+_SOON: Final = timedelta(minutes=1)
+
+
+async def reconcile_orphan(ports: Ports, key: Key) -> Result:
+    """Look once at a namespace that may have lost its Experiment.
+
+    Raises:
+        Conflict: Somebody wrote in between: look again soon.
+    """
+    try:
+        return await _look(ports, key)
+    except Conflict:
+        raise
+    except GloveboxError as error:
+        return Result(error=error)
+
+
+async def _look(ports: Ports, key: Key) -> Result:
+    try:
+        live = await ports.reader.get(NAMESPACE, None, key.name)
+    except NotFound:
+        live = {"metadata": {"deletionTimestamp": "gone"}}
+    orphan = Orphan.of(live)
+    if orphan is None or not await _is_gone(ports, orphan):
+        ports.tasks.forget_owner(key)
+        return DONE
+    if ports.is_worked_on(orphan.owner_key):
+        return Result(retry_seconds=_LOOK_AGAIN_SECONDS)
+    run = await _run(ports, orphan)
+    since = await _close(ports, orphan, run)
+    if ports.is_worked_on(orphan.owner_key):
+        # By a look that has not heard of the deletion, and may open it again.
+        return Result(retry_seconds=_LOOK_AGAIN_SECONDS)
+    running = await unended_pods(ports, orphan.name)
+    if running and ports.now() <= since + PODS_WAIT:
+        long = ports.now() > since + _SOON
+        return Result(retry_seconds=_LOOK_SELDOM_SECONDS if long else _LOOK_AGAIN_SECONDS)
+    return await _end(ports, orphan, run, since, doubts_of(running))
+
+
+async def _end(
+    ports: Ports, orphan: Orphan, run: RunStatus | None, since: datetime, doubts: tuple[str, ...]
+) -> Result:
+    """Have what it wrote sealed, and let it go."""
+    try:
+        bound = await _bound(ports, orphan, run, since, doubts)
+    except InvalidInput as error:
+        _tell_unsealed(ports, orphan, error.message)
+        await _let_go(ports, orphan, sealed=False)
+        return DONE
+    outcome = await _seal(ports, bound)
+    if outcome.is_done:
+        _tell_sealed(ports, orphan, bound)
+        await _let_go(ports, orphan, sealed=True)
+        return DONE
+    if ports.now() > since + SEAL_WAIT and not orphan.is_retained:
+        _tell_unsealed(ports, orphan, f"{outcome.message}; it is tried for as long as it is there")
+        await _mark(ports, orphan, names.STATE_RETAINED, since=format_time(since))
+    # The task wakes us, and errors have a pause of their own; this is for what nobody tells.
+    return Result(
+        retry_seconds=None if outcome.is_failed else _LOOK_SELDOM_SECONDS, error=outcome.error
+    )
+
+
+async def _is_gone(ports: Ports, orphan: Orphan) -> bool:
+    """Ask once more, by name: only a definite answer counts."""
+    key = orphan.owner_key
+    if not key.name:
+        return True
+    try:
+        live = await ports.reader.get(EXPERIMENT, key.namespace, key.name)
+    except NotFound:
+        return True
+    return bool(live["metadata"]["uid"] != orphan.owner_uid)
+
+
+async def _run(ports: Ports, orphan: Orphan) -> RunStatus | None:
+    """Return the run as far as its Job tells; None without one."""
+    try:
+        job = await ports.reader.get(JOB, orphan.name, names.RUN_JOB)
+    except NotFound:
+        return None
+    return job_ended(job, await pods_of(ports, orphan.name, job["metadata"]["uid"]))
+
+
+async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetime:
+    """Take away what opens the namespace, and nothing else; return since when it is closed so.
+
+    What is refused keeps nothing else from being taken.
+
+    Looking again does it again: whatever was on its way may have come in meanwhile.
+    """
+    noted = orphan.annotation(names.ANNOTATION_ORPHANED_TIME)
+    since = noted or format_time(ports.now())
+    # A run that ended by itself is kept: its Job says how, until that is in the seal.
+    ended = run is not None and run.completion_time is not None
+    steps: list[Step] = [
+        partial(take_access, ports, orphan.name),
+        partial(freeze, ports, orphan.name, keep_own=ended),
+    ]
+    if not orphan.is_retained:
+        steps.insert(0, partial(_mark, ports, orphan, names.STATE_SEALED, since=since))
+    try:
+        await try_all(steps)
+    except (Conflict, Fenced):
+        raise  # closed a moment later, or by the replica that leads
+    except GloveboxError as error:
+        _tell_open(ports, orphan, error.message)
+        raise
+    if not noted:
+        ports.metrics.orphans_closed.inc()
+        log.warning(
+            "closed an orphan",
+            namespace=orphan.name,
+            owner=orphan.owner,
+            owner_uid=orphan.owner_uid,
+        )
+    message = (
+        f"its Experiment `{orphan.owner}` is gone, although its finalizer was to hold it: the"
+        " namespace was closed, and what it wrote is being sealed"
+    )
+    ports.events.warning(_about(orphan), reasons.ORPHAN_FOUND, message, action="Close")
+    return datetime.fromisoformat(since)
+
+
+async def _bound(
+    ports: Ports, orphan: Orphan, run: RunStatus | None, since: datetime, doubts: tuple[str, ...]
+) -> BoundSeal:
+    """Return what is to be sealed, from the namespace alone.
+
+    Raises:
+        InvalidInput: `SnapshotDiffers`: it does not say, and nobody else does.
+    """
+    key = orphan.owner_key
+    if names.experiment_namespace(key.namespace, key.name, orphan.owner_uid) != orphan.name:
+        raise InvalidInput(
+            reasons.SNAPSHOT_DIFFERS,
+            f"annotation `{names.ANNOTATION_EXPERIMENT}` is not of the Experiment that the"
+            " namespace was created for",
+        )
+    try:
+        config_map = await ports.reader.get(CONFIG_MAP, orphan.name, names.SNAPSHOT_CONFIG_MAP)
+    except NotFound:
+        raise InvalidInput(
+            reasons.SNAPSHOT_DIFFERS,
+            f"there is no ConfigMap `{names.SNAPSHOT_CONFIG_MAP}`, so nobody knows what was bound",
+        ) from None
+    snapshot = read_snapshot(config_map)
+    ended = run is not None and run.completion_time is not None
+    outcome, reason = ("Failed", reasons.ORPHANED) if snapshot.has_run else ("", reasons.ORPHANED)
+    if run is not None and ended:
+        outcome, reason = run.outcome, run.reason
+    lost = (
+        f"Experiment `{orphan.owner}` was lost without passing by its deletion; this is sealed from"
+        f" the snapshot in namespace `{orphan.name}`"
+    )
+    return BoundSeal(
+        owner=orphan.key,
+        uid=orphan.owner_uid,
+        team=key.namespace,
+        name=key.name,
+        digest=snapshot.digest,
+        snapshot=snapshot.text,
+        platform=snapshot.platform,
+        inputs=snapshot.inputs,
+        images=snapshot.images,
+        run=run,
+        outcome=outcome,
+        reason=reason,
+        doubts=(lost, *doubts),
+        ended=since,
+    )
+
+
+async def _seal(ports: Ports, bound: BoundSeal) -> Outcome:
+    try:
+        return await ensure_bound_seal(ports, bound)
+    except GloveboxError as error:
+        # The keys of a store may have been rotated: the next look reads them again.
+        ports.store_credentials.clear()
+        return of_error(error)
+
+
+async def _let_go(ports: Ports, orphan: Orphan, *, sealed: bool) -> None:
+    """Do what the deletion policy says; without a seal nothing is deleted."""
+    await delete_volumes(ports, orphan.owner_uid)
+    policy = orphan.annotation(names.ANNOTATION_DELETION_POLICY)
+    if sealed and policy == "Delete":
+        name = ObjectKey(NAMESPACE.kind, orphan.name, orphan.name)
+        await ports.writer.delete(NAMESPACE, name, uid=orphan.namespace["metadata"]["uid"])
+    else:
+        await _mark(ports, orphan, names.STATE_RETAINED, since=None)
+    ports.writer.forget(orphan.name)
+    ports.tasks.forget_owner(orphan.key)
+    ports.suspect_orphans()  # so that the metric says how many are left
+
+
+async def _mark(ports: Ports, orphan: Orphan, state: str, *, since: str | None) -> None:
+    """Write how far it came on the very namespace that was looked at.
+
+    Raises:
+        Conflict: Another one has its name, or it changed meanwhile.
+    """
+    live = await ports.reader.get(NAMESPACE, None, orphan.name)
+    uid = orphan.namespace["metadata"]["uid"]
+    version = live if live["metadata"]["uid"] == uid else orphan.namespace
+    notes = {names.ANNOTATION_ORPHANED_TIME: since}
+    await ports.writer.set_state_label(version, state, annotations=notes)
+
+
+def _tell_open(ports: Ports, orphan: Orphan, why: str) -> None:
+    message = (
+        f"its Experiment `{orphan.owner}` is gone, and the namespace could not be closed yet:"
+        f" {why}; it is tried again, or delete the namespace"
+    )
+    ports.events.warning(_about(orphan), reasons.ORPHAN_FOUND, message, action="Close")
+    log.warning("an orphan could not be closed yet", namespace=orphan.name, why=why)
+
+
+def _tell_sealed(ports: Ports, orphan: Orphan, bound: BoundSeal) -> None:
+    bucket = bound.platform.store.spec.artifacts.bucket
+    message = f"what Experiment `{orphan.owner}` wrote is sealed in s3://{bucket}/"
+    ports.events.normal(_about(orphan), reasons.SEALED, message, action="Seal")
+    log.info("sealed what an orphan wrote", namespace=orphan.name, owner_uid=orphan.owner_uid)
+
+
+def _tell_unsealed(ports: Ports, orphan: Orphan, why: str) -> None:
+    message = f"what Experiment `{orphan.owner}` wrote could not be sealed: {why}"
+    ports.events.warning(_about(orphan), reasons.ORPHAN_UNSEALED, message, action="Seal")
+    log.warning("an orphan could not be sealed", namespace=orphan.name, why=why)
+
+
+def _about(orphan: Orphan) -> dict[str, Any]:
+    return {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **orphan.namespace}

@@ -1,0 +1,120 @@
+"""A FeatureSetPin that was verified stays so while nobody knows whether its input still is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from glovebox.controllers.feature_set_pin import reconcile
+from glovebox.controllers.ports import Ports
+from glovebox.kube.resources import Resources
+from glovebox.metrics.engine import EngineMetrics
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+DIGEST = "sha256:" + "1" * 64
+Json = dict[str, Any]
+
+
+def dataset(verified: str, reason: str) -> Json:
+    entry = {
+        "type": "Verified",
+        "status": verified,
+        "reason": reason,
+        "message": "",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-11-26T11:00:00Z",
+    }
+    return {
+        "apiVersion": "glovebox.dev/v1alpha1",
+        "kind": "DatasetPin",
+        "metadata": {
+            "name": "rows",
+            "namespace": "team",
+            "uid": "d",
+            "resourceVersion": "1",
+            "generation": 1,
+        },
+        "spec": {
+            "storeRef": {"name": "primary"},
+            "source": {"prefix": {"bucket": "data", "prefix": "rows/"}},
+            "description": "rows",
+            "owner": "team",
+            "license": "CC0-1.0",
+            "classification": "Public",
+            "provenance": {"authors": ["somebody"]},
+        },
+        "status": {
+            "observedGeneration": 1,
+            "digest": DIGEST,
+            "conditions": [entry, {**entry, "type": "Ready"}],
+        },
+    }
+
+
+def features() -> Json:
+    return {
+        "apiVersion": "glovebox.dev/v1alpha1",
+        "kind": "FeatureSetPin",
+        "metadata": {
+            "name": "f",
+            "namespace": "team",
+            "uid": "f",
+            "resourceVersion": "2",
+            "generation": 1,
+        },
+        "spec": {
+            "schemaVersion": "1.0.0",
+            "description": "one feature",
+            "owner": "team",
+            "inputs": [{"name": "rows", "pinRef": {"name": "rows"}}],
+            "features": [
+                {
+                    "name": "delay",
+                    "description": "minutes",
+                    "dtype": "float64",
+                    "recipe": {"expression": "rows.delay"},
+                    "inputs": ["rows"],
+                }
+            ],
+        },
+    }
+
+
+async def looked(obj: Json, input_pin: Json) -> dict[str, tuple[str, str]]:
+    """Return the conditions of a look, and write them to the pin."""
+    resources = Resources()
+    resources.seen(input_pin)
+    metrics = EngineMetrics(CollectorRegistry())
+    ports = SimpleNamespace(resources=resources, now=lambda: NOW, metrics=metrics)
+    look = await reconcile(cast("Ports", ports), obj)
+    assert look.status is not None
+    obj["status"] = look.status
+    return {
+        entry["type"]: (entry["status"], entry["reason"]) for entry in look.status["conditions"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("verified", "reason", "ready", "why"),
+    [
+        ("Unknown", "ChecksFailing", "True", "no answer is no answer against it"),
+        ("False", "ObjectsMissing", "False", "a definite answer is one"),
+    ],
+)
+async def test_what_was_verified_follows_definite_answers_alone(
+    verified: str, reason: str, ready: str, why: str
+) -> None:
+    pin = features()
+    before = await looked(pin, dataset("True", "Verified"))
+    assert before["Ready"][0] == "True", before
+    after = await looked(pin, dataset(verified, reason))
+    assert after["Ready"][0] == ready, why
+
+
+async def test_a_new_one_waits_until_its_input_is_known() -> None:
+    found = await looked(features(), dataset("Unknown", "ChecksFailing"))
+    assert found["Ready"][0] == "False"
