@@ -9,9 +9,10 @@ manifest is.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.compare import Findings
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -49,8 +51,10 @@ from glovebox.store.pins import (
     PrefixSource,
     Source,
 )
+from glovebox.tasks.document import PinQuestion, VerifyQuestion
 from glovebox.tasks.pin import HASH, VERIFY, PinRequest, VerifyRequest, pin_dataset, verify_dataset
 
+T = TypeVar("T")
 KIND: Final = DATASET_PIN.kind
 CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
 WORK_CLASS: Final = "data"
@@ -85,43 +89,86 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         retry: float | None = _blocked(ports, pin, builder, error)
     else:
         if pin.status.manifest is None:
-            retry = _build(ports, pin, builder, _request(ports, pin, source, store, connection))
+            wanted = _request(ports, pin, source, store, connection)
+            retry = _build(ports, pin, builder, wanted, _Place(store, connection))
         else:
             manifest = ManifestLocation(**pin.status.manifest.model_dump())
+            listed = pin.status.listed_time
             request = VerifyRequest(
-                connection, source, manifest, pin.status.objects, pin.status.bytes
+                connection,
+                source,
+                manifest,
+                pin.status.objects,
+                pin.status.bytes,
+                after=format_time(listed) if listed is not None else "",
             )
-            retry = _check(ports, pin, builder, request)
+            retry = _check(ports, pin, builder, request, _Place(store, connection))
     return Look(obj, builder.render(), retry_seconds=retry)
 
 
 def _request(
     ports: Ports, pin: DatasetPin, source: Source, store: ObjectStore, connection: Store
 ) -> PinRequest:
-    lock_proven = store.status.condition(types.LOCK_PROVEN)
     return PinRequest(
         uid=pin.uid,
         store=connection,
         source=source,
         artifacts_bucket=store.spec.artifacts.bucket,
-        lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
+        lock=ManifestLock() if _is_locked(store) else None,
         expected=pin.spec.digest,
         fence=_fence(ports, pin, store),
     )
 
 
+def _is_locked(store: ObjectStore) -> bool:
+    lock_proven = store.status.condition(types.LOCK_PROVEN)
+    return lock_proven is not None and lock_proven.is_true
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The store of a pin: as it is declared, and open."""
+
+    store: ObjectStore
+    connection: Store
+
+    def job(
+        self,
+        ports: Ports,
+        key: TaskKey,
+        basis: str,
+        question: PinQuestion | VerifyQuestion,
+        answer: Callable[[Mapping[str, Any]], T],
+        request: PinRequest | VerifyRequest,
+    ) -> JobWork[T] | None:
+        """Return the Job that does a task, or None where the process does it."""
+        secrets = secrets_of([(self.store, self.connection)])
+        if ports.settings.tasks != "Jobs" or secrets is None:
+            return None
+        bucket = Bucket(self.store.spec.artifacts.bucket, _is_locked(self.store))
+        return JobWork(ports, key, basis, question, answer, request, bucket, secrets)
+
+
 def _build(
-    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: PinRequest
+    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: PinRequest, place: _Place
 ) -> float | None:
     """Have the pin hashed; return the seconds until a requeue, None when the task wakes us."""
+    key = _key(pin, HASH)
+    question = PinQuestion.of(request)
+    job = place.job(ports, key, request.basis, question, question.answer, request)
 
     async def start(context: TaskContext) -> BuiltPin:
         async with ports.metrics.on_store("build_pin"):
             with _counting_errors(ports):
-                return await pin_dataset(context, request)
+                return await (job.start(context) if job else pin_dataset(context, request))
 
     state = ports.tasks.ensure(
-        _key(pin, HASH), request.basis, start, tenant=pin.namespace, work_class=WORK_CLASS
+        key,
+        request.basis,
+        start,
+        tenant=pin.namespace,
+        work_class=WORK_CLASS,
+        discard=job.discard if job else None,
     )
     built = state.result
     if built is None:
@@ -143,19 +190,26 @@ def _build(
 
 
 def _check(
-    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: VerifyRequest
+    ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: VerifyRequest, place: _Place
 ) -> float | None:
     """Have the pin compared with the store; return as `_build`."""
     ports.tasks.drop(_key(pin, HASH))  # recorded
+    key = _key(pin, VERIFY)
+    question = VerifyQuestion.of(request)
+    job = place.job(ports, key, request.basis, question, question.answer, request)
 
     async def start(context: TaskContext) -> Findings:
         async with ports.metrics.on_store("verify_pin"):
             with _counting_errors(ports):
-                return await verify_dataset(context, request)
+                return await (job.start(context) if job else verify_dataset(context, request))
 
-    key = _key(pin, VERIFY)
     state = ports.tasks.ensure(
-        key, request.manifest.version_id, start, tenant=pin.namespace, work_class=WORK_CLASS
+        key,
+        request.basis,
+        start,
+        tenant=pin.namespace,
+        work_class=WORK_CLASS,
+        discard=job.discard if job else None,
     )
     findings = state.result
     if findings is None:

@@ -81,6 +81,7 @@ class _Task:
     tenant: str
     work_class: str
     checkpoint: Checkpoint | None
+    discard: Callable[[], Awaitable[None]] | None
     phase: TaskPhase = "Waiting"
     progress: Progress = field(default_factory=Progress)
     result: Any = None
@@ -143,6 +144,7 @@ class TaskRunner:
         tenant: str,
         work_class: str,
         checkpoint: Checkpoint | None = None,
+        discard: Callable[[], Awaitable[None]] | None = None,
     ) -> TaskState[T]:
         """Have a task, and return its state as it is now. Never blocks.
 
@@ -156,6 +158,9 @@ class TaskRunner:
             tenant: Between whom places are shared fairly.
             work_class: Whose places it takes.
             checkpoint: Handed to the work.
+            discard: Takes away what an attempt leaves outside of this process. Called once nobody
+                wants the task any more, after its work has ended; never because the process ends,
+                since the next one goes on with what is there.
         """
         self._drop(other for other in self._of_owner(key.owner) if other.key.uid != key.uid)
         task = self._tasks.get(key)
@@ -163,12 +168,12 @@ class TaskRunner:
             self._drop([task])
             task = None
         if task is None:
-            task = _Task(key, basis, start, tenant, work_class, checkpoint)
+            task = _Task(key, basis, start, tenant, work_class, checkpoint, discard)
             self._tasks[key] = self._owners.setdefault(key.owner, {})[key] = task
             self._enqueue(task)
         elif task.phase == "Waiting" or (task.phase == "Failed" and task.retry is None):
             # The newest closure: connections and credentials may be others by now.
-            task.start, task.checkpoint = start, checkpoint
+            task.start, task.checkpoint, task.discard = start, checkpoint, discard
             if task.phase == "Failed":
                 self._enqueue(task)
         return self._state(task)
@@ -217,7 +222,7 @@ class TaskRunner:
 
     async def close(self) -> None:
         """Cancel and drop everything, and wait until it has ended."""
-        self._drop(self._tasks.values())
+        self._drop(self._tasks.values(), discard=False)
         while self._ending:
             await asyncio.wait(tuple(self._ending))
 
@@ -351,7 +356,7 @@ class TaskRunner:
         if self._tasks.get(task.key) is task:
             self._wake(task.key.owner)
 
-    def _drop(self, tasks: Iterable[_Task]) -> None:
+    def _drop(self, tasks: Iterable[_Task], *, discard: bool = True) -> None:
         for task in list(tasks):
             self._tasks.pop(task.key, None)
             siblings = self._owners.get(task.key.owner, {})
@@ -371,6 +376,22 @@ class TaskRunner:
                 task.context.stop.set()
             if task.running is not None and not task.running.done():
                 task.running.cancel()
+            if discard and task.discard is not None:
+                discarding = asyncio.get_running_loop().create_task(self._discard(task))
+                self._ending.add(discarding)
+                discarding.add_done_callback(self._ending.discard)
+
+    async def _discard(self, task: _Task) -> None:
+        if task.running is not None:
+            await asyncio.wait((task.running,))
+        if task.discard is None:
+            return
+        try:
+            await task.discard()
+        except GloveboxError as error:
+            log.warning("what a task left is not away yet", task=task.key.name, error=error.message)
+        except Exception:
+            log.exception("a bug: what a task left is not away", task=task.key.name)
 
     def _state(self, task: _Task) -> TaskState[Any]:
         resting = task.phase == "Failed"

@@ -17,11 +17,13 @@ import glovebox
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.freeze import freeze
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.signing_key import signing_key
 from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.desired.plan import Plan
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
@@ -31,11 +33,21 @@ from glovebox.kube.kinds import POD
 from glovebox.status.builder import counted, format_time
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
+from glovebox.store.connection import Store
 from glovebox.store.pins import ManifestLocation
 from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.seal import SEAL, SealedDataset, SealRequest, SealResult, seal_experiment
+from glovebox.tasks.document import EvidenceQuestion
+from glovebox.tasks.seal import (
+    SEAL,
+    Evidence,
+    EvidenceRequest,
+    SealedDataset,
+    SealRequest,
+    SealResult,
+    seal_experiment,
+)
 
 _NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"
 _LOOK_AGAIN_SECONDS: Final = 1.0
@@ -94,30 +106,44 @@ async def _seal(
     doubts = tuple(f"pod `{name}` had not ended when the seal was made" for name in running)
     facts = _statement_facts(scope, resolved, plan, run, f"s3://{bucket}/{prefix}")
     ended = _ended(scope, run)
-    request = SealRequest(
+    connections = [(store, await open_store(ports, store))]
+    inputs = await _datasets(scope, resolved, connections)
+    evidence = EvidenceRequest(
         uid=experiment.uid,
-        store=await open_store(ports, store),
+        store=connections[0][1],
         bucket=bucket,
         prefix=prefix,
         folder=seal_folder(experiment.uid),
         snapshot=plan.snapshot.encode(),
-        about=replace(facts, findings=doubts),
-        inputs=await _datasets(scope, resolved),
-        signer=functools.partial(sign, key=key),
+        inputs=inputs,
         locked=store.spec.artifacts.worm == "Required",
         patient_until=ended + INPUTS_WAIT if ended is not None else None,
     )
+    request = SealRequest(
+        evidence, about=replace(facts, findings=doubts), signer=functools.partial(sign, key=key)
+    )
+
+    task_key = TaskKey(scope.key, experiment.uid, SEAL)
+    secrets = secrets_of(connections) if ports.settings.tasks == "Jobs" else None
+    job: JobWork[Evidence] | None = None
+    if secrets is not None:
+        asked, place = EvidenceQuestion.of(evidence), Bucket(bucket, evidence.locked)
+        job = JobWork(
+            ports, task_key, evidence.basis, asked, asked.answer, evidence, place, secrets
+        )
 
     async def start(context: TaskContext) -> SealResult:
         async with ports.metrics.on_store("seal"):
-            return await seal_experiment(context, request, now=ports.now)
+            gather = job.start if job else None
+            return await seal_experiment(context, request, gather=gather, now=ports.now)
 
     task = ports.tasks.ensure(
-        TaskKey(scope.key, experiment.uid, SEAL),
-        request.basis,
+        task_key,
+        evidence.basis,
         start,
         tenant=experiment.namespace,
         work_class=WORK_CLASS,
+        discard=job.discard if job else None,
     )
     if task.phase == "Failed" and task.error is not None:
         ports.metrics.seals.labels("error").inc()
@@ -144,8 +170,10 @@ def _sealed(result: SealResult) -> Outcome:
     return done(SealFacts(record, result.versions, result.bytes, result.findings))
 
 
-async def _datasets(scope: Scope, resolved: Resolved) -> tuple[SealedDataset, ...]:
-    """Return the datasets that are verified once more, from what was bound."""
+async def _datasets(
+    scope: Scope, resolved: Resolved, connections: list[tuple[ObjectStore, Store]]
+) -> tuple[SealedDataset, ...]:
+    """Return the datasets that are verified once more, from what was bound; note their stores."""
     stores = {store.name: store for store in resolved.platform.input_stores}
     found = []
     for item in resolved.datasets:
@@ -164,6 +192,7 @@ async def _datasets(scope: Scope, resolved: Resolved) -> tuple[SealedDataset, ..
         except GloveboxError as error:
             found.append(SealedDataset(item.name, lost=error.message))
             continue
+        connections.append((store, connection))
         found.append(SealedDataset(item.name, connection, source, manifest))
     return tuple(found)
 
