@@ -100,3 +100,36 @@ def test_a_process_that_is_killed_there_goes_on_where_it_was(
     arrives: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
     require_all(run(Scenario(13, plan=Plan(crash_on=(verb, plural, arrives), ends=1_030.0))))
+
+
+@pytest.mark.parametrize("deletion", ["Freeze", "Delete"])
+def test_tasks_as_jobs_pin_check_and_seal(deletion: str) -> None:
+    result = run(
+        Scenario(14, has_pin=True, has_task_jobs=True, deletion=deletion, deleted_at_the_end=True)
+    )
+    require_all(result)
+    told = result.told(last=None)
+    assert told.count("glovebox-system/glovebox-task-") >= 2, "the pin and the seal, each a Job"
+
+
+@pytest.mark.parametrize("seed", range(30, 36))
+def test_pods_of_tasks_that_are_killed_are_tried_again(seed: int) -> None:
+    require_all(run(Scenario(seed, has_pin=True, has_task_jobs=True, killed_task_pods=0.5)))
+
+
+@pytest.mark.parametrize(
+    ("verb", "arrives"),
+    [("create", False), ("create", True), ("delete", False), ("delete", True)],
+)
+def test_an_operator_that_is_killed_at_a_task_s_job_goes_on_with_it(
+    verb: str,
+    arrives: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    plan = Plan(crash_on=(verb, "jobs", arrives), ends=1_030.0)
+    require_all(run(Scenario(15, has_run=False, has_pin=True, has_task_jobs=True, plan=plan)))
+
+
+@pytest.mark.parametrize("seed", range(40, 46))
+def test_tasks_as_jobs_stand_a_store_and_an_api_server_that_fail(seed: int) -> None:
+    plan = Plan(rate=0.05, ends=1_090.0)
+    require_all(run(Scenario(seed, has_pin=True, has_task_jobs=True, plan=plan, store_rate=0.1)))

@@ -9,6 +9,7 @@ manifest is.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,6 +82,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return Look(obj, builder.render())
     wait = _seconds_until_due(ports, pin)
     if wait > 0:
+        _drop_tasks(ports, pin)
         return Look(obj, None, retry_seconds=wait)
     try:
         store = _store(ports, pin)
@@ -103,7 +105,16 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
                 after=format_time(listed) if listed is not None else "",
             )
             retry = _check(ports, pin, builder, request, _Place(store, connection))
+        if retry is not None:
+            recorded = functools.partial(_drop_tasks, ports, pin)
+            return Look(obj, builder.render(), retry_seconds=retry, after=recorded)
     return Look(obj, builder.render(), retry_seconds=retry)
+
+
+def _drop_tasks(ports: Ports, pin: DatasetPin) -> None:
+    """Drop what is recorded; until then, a task that is done answers again."""
+    for name in (HASH, VERIFY):
+        ports.tasks.drop(_key(pin, name))
 
 
 def _request(
@@ -193,7 +204,6 @@ def _check(
     ports: Ports, pin: DatasetPin, builder: StatusBuilder, request: VerifyRequest, place: _Place
 ) -> float | None:
     """Have the pin compared with the store; return as `_build`."""
-    ports.tasks.drop(_key(pin, HASH))  # recorded
     key = _key(pin, VERIFY)
     question = VerifyQuestion.of(request)
     job = place.job(ports, key, request.basis, question, question.answer, request)
@@ -216,8 +226,6 @@ def _check(
         _mark(builder, _facts(ports, pin, state))
         builder.set(progress=_progress(ports, state))
         return None
-    # Recorded now, or looked for again: a listing is cheap.
-    ports.tasks.drop(key)
     ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
     builder.set(
         listedTime=format_time(ports.now()), findings=finding_counts(findings), progress=None

@@ -137,12 +137,13 @@ async def perform(
 async def _beat(store: Store, area: TaskArea, job: str, latest: list[Progress]) -> None:
     number = 0
     while True:
+        # A short task leaves nothing but its result.
+        await asyncio.sleep(BEAT_SECONDS)
         number += 1
         beat = Beat(number, latest[0] if latest else None)
         # A store that does not answer is the work's own trouble.
         with contextlib.suppress(GloveboxError):
             await store.run(area.put_beat, job, beat)
-        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _keep(store: Store, area: TaskArea, job: str, result: bytes) -> None:

@@ -1,0 +1,71 @@
+"""What the pod of a task does: the real program's work, with the keys that the pod mounts."""
+
+from __future__ import annotations
+
+import base64
+import random
+from typing import Any
+
+import orjson
+
+from glovebox.data.delivery import StoreAddress
+from glovebox.data.task_ends import EXIT_DONE, exit_code, render_error
+from glovebox.desired.task_job import ENV_TASK
+from glovebox.errors import GloveboxError
+from glovebox.jobs.task import perform
+from glovebox.kube.kinds import SECRET
+from glovebox.store.connection import Credentials, Store, StoreSettings
+from glovebox.tasks.area import TaskAddress
+from simulation.api_server import ApiServer
+from simulation.object_store import ObjectStoreServer
+from simulation.object_store_faces import SimStore
+
+Json = dict[str, Any]
+_SIGKILL = 137
+
+
+class TaskPods:
+    """Plays the pods of tasks.
+
+    Args:
+        server: Where their Secrets are.
+        store: Where their data are.
+        chance: Which of them are killed.
+    """
+
+    def __init__(self, server: ApiServer, store: ObjectStoreServer, chance: random.Random) -> None:
+        self._server, self._store, self._chance = server, store, chance
+        # How many of the pods that begin are killed before they have done anything.
+        self.killed_rate = 0.0
+        # Names of the pods that began.
+        self.begun: list[str] = []
+
+    async def __call__(self, pod: Json) -> tuple[int, str]:
+        """Do the task of a pod; return its exit code and its termination message."""
+        self.begun.append(pod["metadata"]["name"])
+        (container,) = pod["spec"]["containers"]
+        address = TaskAddress.model_validate(
+            orjson.loads(next(e["value"] for e in container["env"] if e["name"] == ENV_TASK))
+        )
+        (owner,) = pod["metadata"]["ownerReferences"]
+        if self._chance.random() < self.killed_rate:
+            return _SIGKILL, ""
+        try:
+            await perform(
+                address, owner["uid"], lambda where: self._open(pod, where), checkpoint_seconds=1
+            )
+        except GloveboxError as error:
+            return exit_code(error), render_error(error).decode()
+        return EXIT_DONE, ""
+
+    def _open(self, pod: Json, where: StoreAddress) -> Store:
+        volume = next(each for each in pod["spec"]["volumes"] if each["name"] == where.name)
+        namespace, name = pod["metadata"]["namespace"], volume["secret"]["secretName"]
+        secret = self._server.peek(SECRET, namespace, name)
+        assert secret is not None, "a pod begins when what it mounts is there"
+        keys = [
+            base64.b64decode(secret["data"][key]).decode()
+            for key in ("accessKeyId", "secretAccessKey")
+        ]
+        settings = StoreSettings(where.endpoint, where.region, where.path_style, Credentials(*keys))
+        return SimStore(settings, self._store)
