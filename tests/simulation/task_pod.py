@@ -63,9 +63,11 @@ class TaskPods:
         namespace, name = pod["metadata"]["namespace"], volume["secret"]["secretName"]
         secret = self._server.peek(SECRET, namespace, name)
         assert secret is not None, "a pod begins when what it mounts is there"
-        keys = [
-            base64.b64decode(secret["data"][key]).decode()
-            for key in ("accessKeyId", "secretAccessKey")
-        ]
-        settings = StoreSettings(where.endpoint, where.region, where.path_style, Credentials(*keys))
+        access, key = (
+            base64.b64decode(secret["data"][name]).decode()
+            for name in ("accessKeyId", "secretAccessKey")
+        )
+        settings = StoreSettings(
+            where.endpoint, where.region, where.path_style, Credentials(access, key)
+        )
         return SimStore(settings, self._store)
