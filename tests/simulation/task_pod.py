@@ -15,7 +15,7 @@ from glovebox.errors import GloveboxError
 from glovebox.jobs.task import perform
 from glovebox.kube.kinds import SECRET
 from glovebox.store.connection import Credentials, Store, StoreSettings
-from glovebox.tasks.area import TaskAddress
+from glovebox.tasks.area import TaskAddress, TaskArea
 from simulation.api_server import ApiServer
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStore
@@ -43,20 +43,21 @@ class TaskPods:
     async def __call__(self, pod: Json) -> tuple[int, str]:
         """Do the task of a pod; return its exit code and its termination message."""
         self.begun.append(pod["metadata"]["name"])
-        (container,) = pod["spec"]["containers"]
-        address = TaskAddress.model_validate(
-            orjson.loads(next(e["value"] for e in container["env"] if e["name"] == ENV_TASK))
-        )
-        (owner,) = pod["metadata"]["ownerReferences"]
+        address, job = _told(pod)
         if self._chance.random() < self.killed_rate:
             return _SIGKILL, ""
         try:
-            await perform(
-                address, owner["uid"], lambda where: self._open(pod, where), checkpoint_seconds=1
-            )
+            await perform(address, job, lambda where: self._open(pod, where), checkpoint_seconds=1)
         except GloveboxError as error:
             return exit_code(error), render_error(error).decode()
         return EXIT_DONE, ""
+
+    def area_of(self, pod: Json) -> tuple[TaskArea, str]:
+        """Return where the program of a pod speaks to the operator, and the UID of its Job."""
+        address, job = _told(pod)
+        store = self._open(pod, address.store)
+        bucket, is_locked = address.bucket, address.locked
+        return TaskArea(store, bucket, address.uid, address.task, locked=is_locked), job
 
     def _open(self, pod: Json, where: StoreAddress) -> Store:
         volume = next(each for each in pod["spec"]["volumes"] if each["name"] == where.name)
@@ -71,3 +72,11 @@ class TaskPods:
             where.endpoint, where.region, where.path_style, Credentials(access, key)
         )
         return SimStore(settings, self._store)
+
+
+def _told(pod: Json) -> tuple[TaskAddress, str]:
+    """Return what a pod is told: where its request is, and which Job it is of."""
+    (container,) = pod["spec"]["containers"]
+    (owner,) = pod["metadata"]["ownerReferences"]
+    said = next(entry["value"] for entry in container["env"] if entry["name"] == ENV_TASK)
+    return TaskAddress.model_validate(orjson.loads(said)), owner["uid"]

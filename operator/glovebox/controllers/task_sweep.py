@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -23,47 +23,79 @@ class TaskJobSweep:
     """Sweeps, and remembers from one sweep to the next what nobody waited for."""
 
     def __init__(self) -> None:
-        self._unwanted: set[str] = set()
+        self._unwanted: frozenset[str] = frozenset()
 
     async def __call__(self, ports: Ports) -> None:
-        """Look at all of them.
-
-        One whose owner is gone goes at once. One that no task stands for goes when that was so in
-        the sweep before as well: an operator that has just begun did not ask for everything yet.
+        """Look at all of them; see `find_idle`.
 
         Raises:
             GloveboxError: The API server failed; the next sweep goes on.
         """
-        before, self._unwanted = self._unwanted, set()
-        idle: list[dict[str, Any]] = []
+
+        def has_owner(key: TaskKey) -> bool:
+            owner = ports.resources.get(Key.parse(str(key.owner)))
+            return owner is not None and owner["metadata"]["uid"] == key.uid
+
+        def is_wanted(key: TaskKey) -> bool:
+            return ports.settings.tasks == "Jobs" and ports.tasks.get(key) is not None
+
+        jobs: list[dict[str, Any]] = []
         async for page in ports.reader.pages(
             JOB, namespace=ports.settings.namespace, label_selector=names.LABEL_TASK
         ):
-            items = page.get("items") or ()
-            idle += [job for job in items if self._is_idle(ports, job, before)]
-        for job in idle:
-            log.info("deleting a task's Job that nobody waits for", job=job["metadata"]["name"])
-            metadata = job["metadata"]
+            jobs += page.get("items") or ()
+        idle, self._unwanted = find_idle(jobs, self._unwanted, has_owner, is_wanted)
+        for metadata in (job["metadata"] for job in idle):
+            log.info("deleting a task's Job that nobody waits for", job=metadata["name"])
             key = ObjectKey(JOB.kind, metadata["namespace"], metadata["name"])
             with contextlib.suppress(Conflict):  # another Job has the name by now
                 await ports.writer.delete(JOB, key, uid=metadata["uid"])
 
-    def _is_idle(self, ports: Ports, job: Mapping[str, Any], before: set[str]) -> bool:
-        metadata = job["metadata"]
-        notes, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
-        owner, uid = notes.get(names.ANNOTATION_OWNER), notes.get(names.ANNOTATION_OWNER_UID)
-        is_ours = (
-            labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
-            and labels.get(names.LABEL_TASK) == metadata["name"]
-        )
-        if not is_ours or owner is None or uid is None:
-            return False
-        key = Key.parse(owner)
-        found = ports.resources.get(key)
-        if ports.settings.tasks != "Jobs" or found is None or found["metadata"]["uid"] != uid:
-            return True
-        task = TaskKey(key, uid, str(notes.get(names.ANNOTATION_TASK)))
-        if ports.tasks.get(task) is not None:
-            return False
-        self._unwanted.add(metadata["uid"])
-        return metadata["uid"] in before
+
+def find_idle(
+    jobs: Iterable[Mapping[str, Any]],
+    before: frozenset[str],
+    has_owner: Callable[[TaskKey], bool],
+    is_wanted: Callable[[TaskKey], bool],
+) -> tuple[list[Mapping[str, Any]], frozenset[str]]:
+    """Return the Jobs that nobody waits for, and the UIDs of those to look at again.
+
+    One whose owner is gone goes at once. One that no task stands for goes when that was so in the
+    sweep before as well: an operator that has just begun did not ask for everything yet. What is
+    not ours is left alone.
+
+    Args:
+        jobs: What bears the label of a task.
+        before: UIDs of those that no task stood for in the sweep before.
+        has_owner: Whether the owner of a task is there, with that UID.
+        is_wanted: Whether a task is known.
+    """
+    idle, unwanted = [], set()
+    for job in jobs:
+        key, uid = _task_of(job), job["metadata"]["uid"]
+        if key is None or is_wanted(key):
+            continue
+        if not has_owner(key) or uid in before:
+            idle.append(job)
+        else:
+            unwanted.add(uid)
+    return idle, frozenset(unwanted)
+
+
+def _task_of(job: Mapping[str, Any]) -> TaskKey | None:
+    """Return the task of a Job of ours, or None."""
+    metadata = job["metadata"]
+    labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    said = [
+        notes.get(each)
+        for each in (names.ANNOTATION_OWNER, names.ANNOTATION_OWNER_UID, names.ANNOTATION_TASK)
+    ]
+    is_ours = (
+        labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
+        and labels.get(names.LABEL_TASK) == metadata["name"]
+        and all(said)
+    )
+    if not is_ours:
+        return None
+    owner, uid, task = map(str, said)
+    return TaskKey(Key.parse(owner), uid, task)
