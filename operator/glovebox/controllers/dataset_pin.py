@@ -52,8 +52,8 @@ from glovebox.store.pins import (
     PrefixSource,
     Source,
 )
-from glovebox.tasks.document import PinQuestion, VerifyQuestion
 from glovebox.tasks.pin import HASH, VERIFY, PinRequest, VerifyRequest, pin_dataset, verify_dataset
+from glovebox.tasks.questions import PinQuestion, VerifyQuestion
 
 T = TypeVar("T")
 KIND: Final = DATASET_PIN.kind

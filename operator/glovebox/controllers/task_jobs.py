@@ -29,15 +29,8 @@ from glovebox.status.runs import job_end
 from glovebox.status.task_jobs import attempt_failed, attempt_silent
 from glovebox.store.connection import Store
 from glovebox.tasks.area import TaskAddress, TaskArea
-from glovebox.tasks.document import (
-    Asked,
-    Request,
-    address_of,
-    document_of,
-    parse_result,
-    render_request,
-    stores_of,
-)
+from glovebox.tasks.document import document_of, parse_result, render_request
+from glovebox.tasks.questions import Asked, Request, address_of, stores_of
 
 T = TypeVar("T")
 _FIRST_LOOK_SECONDS: Final = 1.0

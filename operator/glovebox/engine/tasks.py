@@ -132,6 +132,7 @@ class TaskRunner:
         self._waiting: dict[str, dict[str, deque[_Task]]] = defaultdict(dict)
         self._busy: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._ending: set[asyncio.Task[None]] = set()
+        self._discarding: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._open = False
 
@@ -221,10 +222,15 @@ class TaskRunner:
             await self.close()
 
     async def close(self) -> None:
-        """Cancel and drop everything, and wait until it has ended."""
+        """Cancel and drop everything, and wait until it has ended.
+
+        What is being discarded is left half-way: a process that must end cannot wait for it.
+        """
         self._drop(self._tasks.values(), discard=False)
-        while self._ending:
-            await asyncio.wait(tuple(self._ending))
+        for discarding in self._discarding:
+            discarding.cancel()
+        while ending := self._ending | self._discarding:
+            await asyncio.wait(ending)
 
     def _of_owner(self, owner: Hashable) -> list[_Task]:
         return list(self._owners.get(owner, {}).values())
@@ -378,8 +384,8 @@ class TaskRunner:
                 task.running.cancel()
             if discard and task.discard is not None:
                 discarding = asyncio.get_running_loop().create_task(self._discard(task))
-                self._ending.add(discarding)
-                discarding.add_done_callback(self._ending.discard)
+                self._discarding.add(discarding)
+                discarding.add_done_callback(self._discarding.discard)
 
     async def _discard(self, task: _Task) -> None:
         if task.running is not None:

@@ -291,14 +291,8 @@ def test_a_seal_over_a_job_s_evidence_is_signed_by_the_operator_alone(
     for name in ("model.bin", "metrics.json"):
         connection.s3.put_object(Bucket=ARTIFACTS, Key=prefix + name, Body=name.encode())
     if is_deleted:
+        # Its pod, on no node, is gone at once.
         team.api.delete(team.path("Experiment", "one"))
-        # The run's pod is asked to end; without a node nobody does it.
-        path = path_of("v1", "pods", namespace=namespace, name=pod["metadata"]["name"])
-        eventually(
-            lambda: (team.api.find(path) or {"metadata": {}})["metadata"].get("deletionTimestamp"),
-            what="the pod is asked to end",
-        )
-        team.api.delete(path, gracePeriodSeconds=0)
     else:
         end_pod(team.api, pod, 0)
     owner = f"Experiment/{team.name}/one"

@@ -22,19 +22,17 @@ from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
 from glovebox.store.sealing import read_evidence
 from glovebox.tasks.area import TaskAddress, TaskArea
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.document import (
+from glovebox.tasks.document import document_of, parse_result, render_request
+from glovebox.tasks.pin import HASH, VERIFY, VerifyRequest, pin_dataset, verify_dataset
+from glovebox.tasks.questions import (
     Asked,
     EvidenceQuestion,
     PinQuestion,
     Request,
     VerifyQuestion,
     address_of,
-    document_of,
-    parse_result,
-    render_request,
     stores_of,
 )
-from glovebox.tasks.pin import HASH, VERIFY, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import SEAL, Evidence, SealedDataset, seal_experiment
 from glovebox.tasks.short_lived import PREFIX as TASKS
 from support.lying_store import Answered, Liar, lying

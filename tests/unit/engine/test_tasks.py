@@ -354,3 +354,19 @@ async def test_what_cannot_be_taken_away_ends_nothing(bench: Bench, error: Excep
     bench.ends["a"].set_result("second")
     await settle()
     assert left.ensure("v2").result == "second"
+
+
+async def test_a_process_that_ends_does_not_wait_for_what_is_being_taken_away(
+    bench: Bench,
+) -> None:
+    begun = asyncio.Event()
+
+    async def discard() -> None:
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+
+    key = TaskKey("a", "uid-a", "hash")
+    bench.runner.ensure(key, "v1", bench.work("a"), tenant="t", work_class="data", discard=discard)
+    bench.runner.drop(key)
+    await begun.wait()
+    await asyncio.wait_for(bench.runner.close(), timeout=60)

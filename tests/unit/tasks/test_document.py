@@ -24,21 +24,18 @@ from glovebox.store.sources import (
     PrefixSource,
     Source,
 )
-from glovebox.tasks import document
+from glovebox.tasks import document, questions
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.document import (
-    EvidenceQuestion,
-    PinQuestion,
     TaskDocument,
-    VerifyQuestion,
     document_of,
     parse_request,
     parse_result,
     render_request,
     render_result,
-    stores_of,
 )
 from glovebox.tasks.pin import PinRequest, VerifyRequest
+from glovebox.tasks.questions import EvidenceQuestion, PinQuestion, VerifyQuestion, stores_of
 from glovebox.tasks.seal import Evidence, EvidenceRequest, SealedDataset
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
@@ -94,7 +91,7 @@ async def test_a_pin_is_hashed_as_it_was_asked_for(
         asked.append(request)
         return BuiltPin(ROOTS, MANIFEST)
 
-    monkeypatch.setattr(document, "pin_dataset", noted)
+    monkeypatch.setattr(questions, "pin_dataset", noted)
     question = PinQuestion.of(here)
     there = across(document_of(question, here, uid="uid", basis=here.basis))
     answer = await there.ask.perform(TaskContext(), there.uid, {"store-0": here.store})
@@ -117,7 +114,7 @@ async def test_a_pin_is_checked_as_it_was_asked_for(
         asked.append(request)
         return FINDINGS
 
-    monkeypatch.setattr(document, "verify_dataset", noted)
+    monkeypatch.setattr(questions, "verify_dataset", noted)
     question = VerifyQuestion.of(here)
     there = across(document_of(question, here, uid="uid", basis="b"))
     answer = await there.ask.perform(TaskContext(), there.uid, {"store-0": here.store})
@@ -154,7 +151,7 @@ async def test_the_evidence_is_gathered_as_it_was_asked_for(
         asked.append(request)
         return evidence
 
-    monkeypatch.setattr(document, "gather_evidence", noted)
+    monkeypatch.setattr(questions, "gather_evidence", noted)
     question = EvidenceQuestion.of(here)
     there = across(document_of(question, here, uid="uid", basis=here.basis))
     opened = dict(zip([each.name for each in there.stores], stores_of(here), strict=True))

@@ -38,7 +38,7 @@ from glovebox.store.pins import ManifestLocation
 from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.document import EvidenceQuestion
+from glovebox.tasks.questions import EvidenceQuestion
 from glovebox.tasks.seal import (
     SEAL,
     Evidence,
