@@ -124,7 +124,7 @@ class JobWork(Generic[T]):
         await self._store.run(self._area.put_request, self._digest, self._body)
         job = await self._ensure()
         uid = job["metadata"]["uid"]
-        await self._store.run(lambda: self._area.clear(keep_request=self._digest, keep_job=uid))
+        await self._store.run(self._area.clear_others, self._digest, uid)
         job = await self._ended(job, context)
         end = job_end(job)
         if end is not None and end["type"] == "Complete":
@@ -138,9 +138,12 @@ class JobWork(Generic[T]):
             GloveboxError: The Job could not be deleted; the sweep does it.
         """
         job = await self._read()
+        uid = None
         if job is not None and is_ours(job, self._job):
             await self._delete(job)
-        await self._store.run(self._area.clear)
+            uid = job["metadata"]["uid"]
+        # Nothing else: the same task may have begun again, on another basis.
+        await self._store.run(self._area.discard, self._digest, uid)
 
     async def _ensure(self) -> dict[str, Any]:
         """Return the Job of this very request, which is there or is made now."""

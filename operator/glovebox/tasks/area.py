@@ -142,23 +142,33 @@ class TaskArea:
         except (ValueError, TypeError, KeyError, ValidationError):
             return None
 
-    def clear(self, *, keep_request: str = "", keep_job: str = "") -> None:
+    def clear_others(self, request: str, job: str) -> None:
         """Delete what former attempts left, as far as the store lets us.
 
         Args:
-            keep_request: Digest of the request that stays.
-            keep_job: UID of the Job whose objects stay.
+            request: Digest of the request that stays.
+            job: UID of the Job whose objects stay.
         """
-        kept = {self._request(keep_request)} if keep_request else set()
-        own = f"{self._prefix}jobs/{keep_job}/" if keep_job else ""
+        own = (self._request(request), self._of_job(job, ""))
         for folder in ("requests/", "jobs/"):
             delete_below(
                 self._store,
                 self._bucket,
                 self._prefix + folder,
                 Stop(),
-                kept=lambda key: key in kept or bool(own and key.startswith(own)),
+                kept=lambda key: key.startswith(own),
             )
+
+    def discard(self, request: str, job: str | None) -> None:
+        """Delete what one attempt left, as far as the store lets us, and nothing of another one.
+
+        Args:
+            request: Digest of its request.
+            job: UID of its Job; None when that is not known.
+        """
+        folders = (self._request(request), *([self._of_job(job, "")] if job else []))
+        for folder in folders:
+            delete_below(self._store, self._bucket, folder, Stop())
 
     def _request(self, digest: str) -> str:
         return f"{self._prefix}requests/{digest.removeprefix(DIGEST_PREFIX)}"

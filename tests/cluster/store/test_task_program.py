@@ -247,23 +247,32 @@ def test_a_request_that_is_not_there_or_keys_that_are_none_are_tried_again(
     assert outcome(process, output, program.keys).code == 75
 
 
-def test_what_a_task_leaves_is_cleared_but_for_what_is_kept(store: Store, data_bucket: str) -> None:
-    area = TaskArea(store, data_bucket, "uid", HASH, locked=False)
-    beside = TaskArea(store, data_bucket, "uid", VERIFY, locked=False)
-    others = TaskArea(store, data_bucket, "uid", SEAL, locked=False)
-    for each in (area, beside, others):
-        for job in ("one", "two"):
-            each.put_result(job, b"x")
-        each.put_request("sha256:" + "1" * 64, b"y")
-        each.put_request("sha256:" + "2" * 64, b"y")
-    area.clear(keep_request="sha256:" + "1" * 64, keep_job="two")
-    beside.clear()
-    left = sorted(row.key for row in list_versions(store.wire, data_bucket, TASKS, Stop()))
-    assert [key for key in left if "/seal/" not in key] == [
-        f"{TASKS}uid/hash/jobs/two/result",
-        f"{TASKS}uid/hash/requests/{'1' * 64}",
-    ]
-    assert len(left) == 6
+def test_what_a_task_leaves_is_cleared_and_nothing_of_others(
+    store: Store, data_bucket: str
+) -> None:
+    one, two = (f"sha256:{digit * 64}" for digit in "12")
+
+    def left(task: str) -> list[str]:
+        rows = list_versions(store.wire, data_bucket, f"{TASKS}uid/{task}/", Stop())
+        return sorted(row.key.removeprefix(f"{TASKS}uid/{task}/") for row in rows)
+
+    areas = {
+        task: TaskArea(store, data_bucket, "uid", task, locked=False)
+        for task in (HASH, VERIFY, SEAL)
+    }
+    for area in areas.values():
+        for job in ("j1", "j2"):
+            area.put_result(job, b"x")
+        for digest in (one, two):
+            area.put_request(digest, b"y")
+    # At the beginning of an attempt, and at the end of it.
+    areas[HASH].clear_others(one, "j2")
+    assert left(HASH) == ["jobs/j2/result", f"requests/{'1' * 64}"]
+    areas[VERIFY].discard(one, "j2")
+    assert left(VERIFY) == ["jobs/j1/result", f"requests/{'2' * 64}"]
+    areas[VERIFY].discard(two, None)
+    assert left(VERIFY) == ["jobs/j1/result"]
+    assert len(left(SEAL)) == 4
 
 
 def _version(store: Store, bucket: str, key: str) -> str:
