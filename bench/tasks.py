@@ -25,7 +25,7 @@ from glovebox.evidence.envelope import load_private_key, new_key_pair, sign
 from glovebox.store.pins import PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
-from glovebox.tasks.seal import SealRequest, seal_experiment
+from glovebox.tasks.seal import EvidenceRequest, SealRequest, seal_experiment
 from support.seal_inputs import seal_inputs
 from support.synthetic_store import SyntheticStore
 
@@ -76,17 +76,17 @@ async def seal(count: int, folder: Path) -> None:
     store = SyntheticStore("artifacts", PREFIX, count, folder)
     about = seal_inputs(f"s3://artifacts/{PREFIX}", "{}")
     before, started = peak_mebibytes(), time.monotonic()
-    request = SealRequest(
+    evidence = EvidenceRequest(
         uid="uid",
         store=store,
         bucket="artifacts",
         prefix=PREFIX,
         folder=".glovebox/seals/uid/",
         snapshot=b"{}",
-        about=about,
         inputs=(),
-        signer=functools.partial(sign, key=load_private_key(new_key_pair().private)),
     )
+    signer = functools.partial(sign, key=load_private_key(new_key_pair().private))
+    request = SealRequest(evidence, about, signer)
     result = await seal_experiment(TaskContext(), request)
     assert (result.versions, result.findings) == (count, ())  # noqa: S101 - else the figure is worthless
     row(f"seal {count:,} artifacts", started, before)

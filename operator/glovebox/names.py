@@ -59,6 +59,11 @@ ANNOTATION_POLICY_DIGEST: Final = f"{GROUP}/policy-digest"
 LABEL_CACHE: Final = f"{GROUP}/cache"
 ANNOTATION_PIN_NAMESPACE: Final = f"{GROUP}/pin-namespace"
 ANNOTATION_PIN_DIGEST: Final = f"{GROUP}/pin-digest"
+# On the Job of a task: its own name, and whose task it is.
+LABEL_TASK: Final = f"{GROUP}/task"
+ANNOTATION_OWNER: Final = f"{GROUP}/owner"
+ANNOTATION_OWNER_UID: Final = f"{GROUP}/owner-uid"
+ANNOTATION_TASK: Final = f"{GROUP}/task"
 
 # Fixed names of the objects inside an experiment's namespace.
 NETWORK_POLICY_DEFAULT_DENY: Final = "glovebox-default-deny"
@@ -76,6 +81,7 @@ INPUTS_CREDENTIALS_SECRET: Final = "glovebox-inputs-credentials"  # noqa: S105 -
 # that of caches.
 INPUT_PREFIX: Final = "glovebox-input-"
 CACHE_PREFIX: Final = "glovebox-cache-"
+TASK_PREFIX: Final = "glovebox-task-"
 RUN_JOB: Final = "glovebox-run"
 PROBE_JOB: Final = "glovebox-probe"
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
@@ -174,6 +180,18 @@ def cache(team: str, store: str, pin_digest: str, storage_class: str) -> str:
     cache of those who have them.
     """
     return f"{CACHE_PREFIX}{short_hash(team, store, pin_digest, storage_class)}"
+
+
+def task(owner: str, uid: str, name: str, basis: str) -> str:
+    """Return the name of the Job of a task: the same task on another basis is another Job.
+
+    Args:
+        owner: The key of whose task it is.
+        uid: The owner's UID.
+        name: Which of the owner's tasks.
+        basis: What the result depends on.
+    """
+    return f"{TASK_PREFIX}{short_hash(owner, uid, name, basis)}"
 
 
 def artifact_prefix(team: str, name: str, uid: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PREFIX = "GLOVEBOX_"
 
@@ -47,6 +48,14 @@ class Settings(BaseModel):
         ge=1,
         le=16,
         description="Pins and stores worked on at once; each may read bytes for minutes.",
+    )
+    tasks: Literal["InProcess", "Jobs"] = Field(
+        default="InProcess",
+        description=(
+            "Where pins are hashed and checked and results are listed for their seals: in the"
+            " operator's process, or each in a Job in the operator's namespace. Jobs need"
+            " GLOVEBOX_IMAGE."
+        ),
     )
     store_threads: int = Field(
         default=16, ge=1, le=64, description="Threads for blocking S3 and STS calls."
@@ -91,6 +100,15 @@ class Settings(BaseModel):
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
         description="The least level that is logged.",
     )
+
+    @model_validator(mode="after")
+    def _require_image(self) -> Self:
+        if self.tasks == "Jobs" and not self.image:
+            raise ValueError(
+                "GLOVEBOX_TASKS is Jobs, and GLOVEBOX_IMAGE is empty: set it to the Glovebox image"
+                " by digest (the chart's `operator.image.digest`), or GLOVEBOX_TASKS to InProcess"
+            )
+        return self
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

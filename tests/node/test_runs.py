@@ -163,7 +163,8 @@ class Run:
         self.team.declare(
             "DatasetPin", name, {"storeRef": {"name": self.store}, "source": source, **changes}
         )
-        self.team.expect("DatasetPin", name)
+        # Where tasks are Jobs, it takes a pod.
+        self.team.expect("DatasetPin", name, timeout=60)
 
     def ended(self, name: str, script: str, **changes: Any) -> dict[str, Any]:
         """Run a script as an experiment to its seal."""

@@ -18,6 +18,7 @@ import orjson
 
 from glovebox.data.probing import EXIT_CODES, FORMAT, Outcome
 from glovebox.desired.probe import PROBE_CONTAINER
+from glovebox.desired.task_job import TASK_CONTAINER
 from glovebox.kube import kinds
 from glovebox.kube.kinds import JOB, NAMESPACE, POD, SERVICE_ACCOUNT, Kind
 from simulation.api_kinds import SERVED
@@ -59,6 +60,8 @@ class Actors:
             True,
         )
         self.probe_outcome: Callable[[Json], Outcome] = lambda _: Outcome.PASSED
+        # Does what a task's pod does; returns its exit code and termination message.
+        self.do_task: Callable[[Json], Awaitable[tuple[int, str]]] = _no_task
         # Called when a run's pod begins, for what it writes into the store.
         self.run_writes: Callable[[Json], None] = lambda _: None
         server.on_change.append(self._see)
@@ -283,6 +286,10 @@ class Actors:
         self._try(lambda: self._server.replace(asked, bound))
         live = self._now(POD, pod) or live
         self._write_status(POD, live, {"phase": "Running", "startTime": self._moment()})
+        if any(entry["name"] == TASK_CONTAINER for entry in pod["spec"].get("containers", ())):
+            code, message = await self.do_task(pod)
+            self._end_containers(pod, message, code)
+            return
         is_probe = any(
             entry["name"] == PROBE_CONTAINER for entry in pod["spec"].get("containers", ())
         )
@@ -337,6 +344,10 @@ class Actors:
             self._try(
                 lambda: self._server.replace(asked, {**live, "metadata": rest, "status": status})
             )
+
+
+async def _no_task(pod: Json) -> tuple[int, str]:
+    raise NotImplementedError(pod["metadata"]["name"])
 
 
 def _dying(obj: Json) -> bool:

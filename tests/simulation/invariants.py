@@ -457,6 +457,7 @@ class Promises:
         self.in_the_end_orphans_are_closed()
         if not refused_for_ever:  # of the signing key, for example
             self.in_the_end_orphans_are_sealed()
+            self.in_the_end_no_task_is_left()
         self.in_the_end_no_volume_is_left()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
@@ -514,6 +515,23 @@ class Promises:
         for volume in server.everything(PERSISTENT_VOLUME):
             if volume["metadata"]["labels"].get(names.LABEL_EXPERIMENT_UID) not in alive:
                 self._break("6 nothing left behind", f"volume {volume['metadata']['name']}")
+
+    def in_the_end_no_task_is_left(self) -> None:
+        """A Job of a task goes with its owner, and when its result is recorded."""
+        server = self._world.server
+        owners = {
+            obj["metadata"]["uid"]
+            for kind in (EXPERIMENT, DATASET_PIN)
+            for obj in server.everything(kind)
+        }
+        for job in server.everything(JOB, "glovebox-system"):
+            metadata = job["metadata"]
+            has_owner = metadata["annotations"][names.ANNOTATION_OWNER_UID] in owners
+            if not has_owner or (job.get("status") or {}).get("conditions"):
+                self._break(
+                    "6 nothing left behind",
+                    f"Job {metadata['name']} of a task, {'over' if has_owner else 'without owner'}",
+                )
 
     def in_the_end_orphans_are_closed(self) -> None:
         """What a stripped finalizer left behind is closed, without pods, and reported."""

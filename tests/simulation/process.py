@@ -7,7 +7,7 @@ import contextvars
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -60,6 +60,7 @@ class Process:
         elects: Whether it is one of several, of which one leads.
         relist_seconds: After this long everything is listed again.
         resync_seconds: After this long our own kinds are listed and compared.
+        tasks: Where it does tasks on data.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class Process:
         elects: bool = False,
         relist_seconds: float = RESYNC_SECONDS,
         resync_seconds: float = RESYNC_SECONDS,
+        tasks: Literal["InProcess", "Jobs"] = "InProcess",
     ) -> None:
         self.name = name
+        self._tasks = tasks
         self._relist_seconds, self._resync_seconds = relist_seconds, resync_seconds
         # Called when a write is made on an older version than the last answer to an own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
@@ -120,6 +123,7 @@ class Process:
     async def _run(self) -> None:
         settings = Settings(
             image=PLATFORM_IMAGE,
+            tasks=self._tasks,
             resync_seconds=self._resync_seconds,
             relist_seconds=self._relist_seconds,
             leader_election=self._elects,

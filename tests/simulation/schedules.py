@@ -70,6 +70,9 @@ class Scenario:
     has_generator: bool = False
     # A second Experiment beside it.
     has_other: bool = False
+    # Whether tasks on data are Jobs, and how many of their pods are killed.
+    has_task_jobs: bool = False
+    killed_task_pods: float = 0.0
     # What people do at which second, beside what is drawn.
     named_deeds: tuple[tuple[float, str], ...] = ()
 
@@ -125,6 +128,10 @@ class Scenario:
         scenario.store.seal_part = dice.choice(("", "attestation"))
         scenario.has_generator = dice.random() < 0.12
         scenario.has_other = dice.random() < 0.2
+        # Dice of their own: what was drawn before there were such Jobs stays what it was.
+        more = random.Random(f"task jobs {seed}")  # noqa: S311 - a simulation
+        scenario.has_task_jobs = more.random() < 0.25
+        scenario.killed_task_pods = more.choice((0.0, 0.0, 0.3))
         if scenario.plan.watch_rate > 0.5:
             # What is not repaired by policy would hide that nobody saw it.
             scenario.drift = "Repair"
@@ -206,6 +213,7 @@ class Scenario:
             *(["a policy engine"] if self.has_generator else []),
             *(["another Experiment"] if self.has_other else []),
             *(["for long"] if self.is_long else []),
+            *(["tasks are Jobs"] if self.has_task_jobs else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
             *([f"clocks differ {self.clock_ahead:.0f} s"] if self.clock_ahead else []),
@@ -342,6 +350,8 @@ class Schedule:
             world.story,
             self._crash,
         )
+        world.tasks = "Jobs" if scenario.has_task_jobs else "InProcess"
+        world.task_pods.killed_rate = scenario.killed_task_pods
         self._restarts: set[asyncio.Task[None]] = set()
         self._done: Counter[str] = Counter()
         plan = scenario.plan
@@ -475,7 +485,8 @@ class Schedule:
         """Return whether nothing happened that costs a write."""
         scenario = self._scenario
         meddled = scenario.deeds or scenario.named_deeds or scenario.has_generator
-        return scenario.plan.is_calm and not meddled and not str(scenario.store)
+        fails = str(scenario.store) or scenario.killed_task_pods
+        return scenario.plan.is_calm and not meddled and not fails
 
     async def _do_as_named(self) -> None:
         for moment, name in self._scenario.named_deeds:

@@ -18,6 +18,7 @@ from simulation.api_transport import Fault, StreamFault
 from simulation.faults import FeedFaults, Plan, Rule, SeededFaults
 from simulation.schedules import Result, Scenario, run
 from simulation.simulate import silence
+from simulation.store_faults import StorePlan
 
 
 @pytest.fixture(autouse=True)
@@ -189,3 +190,38 @@ def test_a_check_that_passed_counts_for_nothing_once_a_policy_is_another(drift: 
         what.startswith("create jobs") and what.endswith(f"/{names.RUN_JOB} -> 201")
         for _, _, what in result.story.lines
     ), "the run waits: what was proven is so no more"
+
+
+@pytest.mark.parametrize("deletion", ["Freeze", "Delete"])
+def test_tasks_as_jobs_pin_check_and_seal(deletion: str) -> None:
+    result = run(
+        Scenario(14, has_pin=True, has_task_jobs=True, deletion=deletion, deleted_at_the_end=True)
+    )
+    require_all(result)
+    told = result.told(last=None)
+    assert told.count("glovebox-system/glovebox-task-") >= 2, "the pin and the seal, each a Job"
+
+
+@pytest.mark.parametrize("seed", range(30, 36))
+def test_pods_of_tasks_that_are_killed_are_tried_again(seed: int) -> None:
+    require_all(run(Scenario(seed, has_pin=True, has_task_jobs=True, killed_task_pods=0.5)))
+
+
+@pytest.mark.parametrize(
+    ("verb", "arrives"),
+    [("create", False), ("create", True), ("delete", False), ("delete", True)],
+)
+def test_an_operator_that_is_killed_at_a_task_s_job_goes_on_with_it(
+    verb: str,
+    arrives: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    plan = Plan(crash_on=(verb, "jobs", arrives), ends=1_030.0)
+    require_all(run(Scenario(15, has_run=False, has_pin=True, has_task_jobs=True, plan=plan)))
+
+
+@pytest.mark.parametrize("seed", range(40, 46))
+def test_tasks_as_jobs_stand_a_store_and_an_api_server_that_fail(seed: int) -> None:
+    plan = Plan(rate=0.05, ends=1_090.0)
+    require_all(
+        run(Scenario(seed, has_pin=True, has_task_jobs=True, plan=plan, store=StorePlan(rate=0.1)))
+    )

@@ -8,7 +8,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from glovebox import names
 from glovebox.kube.kinds import (
@@ -28,6 +28,7 @@ from simulation.loop import OtherClock, VirtualLoop, WallClock
 from simulation.object_store import Identity, ObjectStoreServer
 from simulation.process import RESYNC_SECONDS, Process
 from simulation.story import Story
+from simulation.task_pod import TaskPods
 
 Json = dict[str, Any]
 TEAM: Final = "team-a"
@@ -74,6 +75,10 @@ class World:
             lambda: clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             slowest=slowest,
         )
+        self.task_pods = TaskPods(self.server, self.store, random.Random(f"tasks {seed}"))  # noqa: S311 - a simulation
+        self.actors.do_task = self.task_pods
+        # Where the operator does tasks on data.
+        self.tasks: Literal["InProcess", "Jobs"] = "InProcess"
         self.processes: list[Process] = []
         self.server.admission.append(_in_use)
         # After this long an operator lists everything again.
@@ -98,6 +103,7 @@ class World:
             elects=elects,
             relist_seconds=self.relist_seconds,
             resync_seconds=self.resync_seconds,
+            tasks=self.tasks,
         )
         made.on_stale = self.on_stale
         self.processes.append(made)

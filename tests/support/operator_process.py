@@ -72,6 +72,9 @@ def install_chart(cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER
         OPERATOR_NAMESPACE,
         "--set",
         "operator.enabled=false",
+        # Tests run operators with either setting; this one lets both do their work.
+        "--set",
+        "operator.settings.tasks=Jobs",
         "--set",
         f"operator.identities={{{OPERATOR_USER}}}",
         "--set-json",

@@ -225,3 +225,23 @@ hold strings.
     + "' is not in it; use one of [" + variables.frozen.join(', ')
     + "], or declare the image under `spec.images` of a new Experiment"
 {{- end }}
+
+{{/*
+What the operator runs beside experiments. `variables.pod` and `variables.container` are the pod's spec and its one container.
+*/}}
+{{- define "glovebox.guard.hasNoRights" -}}
+variables.container.?securityContext.runAsNonRoot.orValue(false) && !variables.container.?securityContext.privileged.orValue(false)
+&& !variables.container.?securityContext.allowPrivilegeEscalation.orValue(true) && variables.container.?securityContext.capabilities.drop.orValue([]) == ['ALL']
+&& variables.container.?securityContext.capabilities.add.orValue([]) == [] && variables.container.?securityContext.runAsUser.orValue(0) != 0
+&& !variables.pod.?hostNetwork.orValue(false) && !variables.pod.?hostPID.orValue(false) && !variables.pod.?hostIPC.orValue(false)
+&& variables.pod.?serviceAccountName.orValue('default') in ['', 'default']
+&& !variables.pod.?automountServiceAccountToken.orValue(true)
+{{- end }}
+
+{{- define "glovebox.guard.isOwnImage" -}}
+{{- if and .Values.operator.enabled .Values.operator.image.digest -}}
+variables.container.image == '{{ include "glovebox.image" . }}'
+{{- else -}}
+variables.container.image.matches('^[^@ ]+@sha256:[0-9a-f]{64}$')
+{{- end -}}
+{{- end }}

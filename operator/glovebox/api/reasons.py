@@ -133,6 +133,20 @@ INTERRUPTED: Final = _reason(
     "A task on data was interrupted, for example by a restart of the operator.",
     "Wait; it resumes from its last checkpoint.",
 )
+TASK_FAILED: Final = _reason(
+    "TaskFailed",
+    "DatasetPin `Verified`; Experiment `Sealed`",
+    "The Job of a task ended without a result, was lost, or gave no sign of life for 10 minutes.",
+    "Wait; it is tried again from its last checkpoint. If it lasts, the message says why: no node"
+    " takes the pod, its image cannot be pulled, or it runs out of memory. See the Job"
+    " `glovebox-task-...` in the operator's namespace.",
+)
+TASK_NAME_TAKEN: Final = _reason(
+    "TaskNameTaken",
+    "DatasetPin `Verified`; Experiment `Sealed`",
+    "A Job that the operator did not make has the name of the Job of a task.",
+    "Delete the Job that the message names. The operator never adopts it and never deletes it.",
+)
 INTERNAL_ERROR: Final = _reason(
     "InternalError",
     "every kind `Ready`, `Reconciling`",

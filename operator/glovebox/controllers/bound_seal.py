@@ -18,9 +18,11 @@ import glovebox
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_key import signing_key
 from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.desired.platform import Platform
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
@@ -31,11 +33,21 @@ from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
 from glovebox.status.text import format_time
+from glovebox.store.connection import Store
 from glovebox.store.pins import ManifestLocation
 from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.seal import SEAL, SealedDataset, SealRequest, SealResult, seal_experiment
+from glovebox.tasks.questions import EvidenceQuestion
+from glovebox.tasks.seal import (
+    SEAL,
+    Evidence,
+    EvidenceRequest,
+    SealedDataset,
+    SealRequest,
+    SealResult,
+    seal_experiment,
+)
 
 _NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"
 # A pod on a node that died never says that it ended. The seal is made all the same, and says so.
@@ -92,30 +104,45 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     store = bound.platform.store
     bucket = store.spec.artifacts.bucket
     prefix = names.artifact_prefix(bound.team, bound.name, bound.uid)
-    request = SealRequest(
+    connections = [(store, await open_store(ports, store))]
+    inputs = await _datasets(ports, bound, connections)
+    evidence = EvidenceRequest(
         uid=bound.uid,
-        store=await open_store(ports, store),
+        store=connections[0][1],
         bucket=bucket,
         prefix=prefix,
         folder=seal_folder(bound.uid),
         snapshot=bound.snapshot.encode(),
-        about=_statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
-        inputs=await _datasets(ports, bound),
-        signer=functools.partial(sign, key=key),
+        inputs=inputs,
         locked=store.spec.artifacts.worm == "Required",
         patient_until=bound.ended + INPUTS_WAIT if bound.ended is not None else None,
     )
+    request = SealRequest(
+        evidence,
+        about=_statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
+        signer=functools.partial(sign, key=key),
+    )
+    task_key = TaskKey(bound.owner, bound.uid, SEAL)
+    secrets = secrets_of(connections) if ports.settings.tasks == "Jobs" else None
+    job: JobWork[Evidence] | None = None
+    if secrets is not None:
+        asked, place = EvidenceQuestion.of(evidence), Bucket(bucket, evidence.locked)
+        job = JobWork(
+            ports, task_key, evidence.basis, asked, asked.answer, evidence, place, secrets
+        )
 
     async def start(context: TaskContext) -> SealResult:
         async with ports.metrics.on_store("seal"):
-            return await seal_experiment(context, request, now=ports.now)
+            gather = job.start if job else None
+            return await seal_experiment(context, request, gather=gather, now=ports.now)
 
     task = ports.tasks.ensure(
-        TaskKey(bound.owner, bound.uid, SEAL),
-        request.basis,
+        task_key,
+        evidence.basis,
         start,
         tenant=bound.team,
         work_class=WORK_CLASS,
+        discard=job.discard if job else None,
     )
     if task.phase == "Failed" and task.error is not None:
         ports.metrics.seals.labels("error").inc()
@@ -156,8 +183,10 @@ def _sealed(result: SealResult) -> Outcome:
     return done(SealFacts(record, result.versions, result.bytes, result.findings))
 
 
-async def _datasets(ports: Ports, bound: BoundSeal) -> tuple[SealedDataset, ...]:
-    """Return the datasets that are verified once more, from what was bound."""
+async def _datasets(
+    ports: Ports, bound: BoundSeal, connections: list[tuple[ObjectStore, Store]]
+) -> tuple[SealedDataset, ...]:
+    """Return the datasets that are verified once more, from what was bound; note their stores."""
     stores = {store.name: store for store in bound.platform.input_stores}
     found = []
     for item in bound.inputs:
@@ -178,6 +207,7 @@ async def _datasets(ports: Ports, bound: BoundSeal) -> tuple[SealedDataset, ...]
         except GloveboxError as error:
             found.append(SealedDataset(item.name, lost=error.message))
             continue
+        connections.append((store, connection))
         found.append(SealedDataset(item.name, connection, source, manifest))
     return tuple(found)
 

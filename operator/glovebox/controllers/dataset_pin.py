@@ -9,10 +9,11 @@ manifest is.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -24,6 +25,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.compare import Findings
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -49,7 +51,9 @@ from glovebox.store.pins import (
     Source,
 )
 from glovebox.tasks.pin import HASH, VERIFY, PinRequest, VerifyRequest, pin_dataset, verify_dataset
+from glovebox.tasks.questions import PinQuestion, VerifyQuestion
 
+T = TypeVar("T")
 KIND: Final = DATASET_PIN.kind
 WORK_CLASS: Final = "data"
 # A store that is not ready wakes its pins when it is; this is for the grace time alone.
@@ -72,6 +76,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     wait = _seconds_until_due(ports, pin)
     if wait > 0:
+        _drop_tasks(ports, pin)
         return Look(obj, None, retry_seconds=wait)
     try:
         store = _store(ports, pin)
@@ -80,15 +85,25 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         found = _blocked(ports, pin, error)
     else:
         if pin.status.manifest is None:
-            found = _build(ports, pin, _request(ports, pin, source, store, connection))
+            wanted = _request(ports, pin, source, store, connection)
+            found = _build(ports, pin, wanted, _Place(store, connection))
         else:
             manifest = ManifestLocation(**pin.status.manifest.model_dump())
+            listed = pin.status.listed_time
             request = VerifyRequest(
-                connection, source, manifest, pin.status.objects, pin.status.bytes
+                connection,
+                source,
+                manifest,
+                pin.status.objects,
+                pin.status.bytes,
+                after=format_time(listed) if listed is not None else "",
             )
-            found = _check(ports, pin, request)
+            found = _check(ports, pin, request, _Place(store, connection))
     status = compute_status(obj, found.facts, found.fields)
-    return Look(obj, status, retry_seconds=found.retry_seconds)
+    if found.retry_seconds is not None:
+        recorded = functools.partial(_drop_tasks, ports, pin)
+        return Look(obj, status, retry_seconds=found.retry_seconds, after=recorded)
+    return Look(obj, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +121,73 @@ class _Found:
     retry_seconds: float | None = None
 
 
+def _drop_tasks(ports: Ports, pin: DatasetPin) -> None:
+    """Drop what is recorded; until then, a task that is done answers again."""
+    for name in (HASH, VERIFY):
+        ports.tasks.drop(_key(pin, name))
+
+
 def _request(
     ports: Ports, pin: DatasetPin, source: Source, store: ObjectStore, connection: Store
 ) -> PinRequest:
-    lock_proven = store.status.condition(types.LOCK_PROVEN)
     return PinRequest(
         uid=pin.uid,
         store=connection,
         source=source,
         artifacts_bucket=store.spec.artifacts.bucket,
-        lock=ManifestLock() if lock_proven is not None and lock_proven.is_true else None,
+        lock=ManifestLock() if _is_locked(store) else None,
         expected=pin.spec.digest,
         fence=_fence(ports, pin, store),
     )
 
 
-def _build(ports: Ports, pin: DatasetPin, request: PinRequest) -> _Found:
+def _is_locked(store: ObjectStore) -> bool:
+    lock_proven = store.status.condition(types.LOCK_PROVEN)
+    return lock_proven is not None and lock_proven.is_true
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The store of a pin: as it is declared, and open."""
+
+    store: ObjectStore
+    connection: Store
+
+    def job(
+        self,
+        ports: Ports,
+        key: TaskKey,
+        basis: str,
+        question: PinQuestion | VerifyQuestion,
+        answer: Callable[[Mapping[str, Any]], T],
+        request: PinRequest | VerifyRequest,
+    ) -> JobWork[T] | None:
+        """Return the Job that does a task, or None where the process does it."""
+        secrets = secrets_of([(self.store, self.connection)])
+        if ports.settings.tasks != "Jobs" or secrets is None:
+            return None
+        bucket = Bucket(self.store.spec.artifacts.bucket, _is_locked(self.store))
+        return JobWork(ports, key, basis, question, answer, request, bucket, secrets)
+
+
+def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) -> _Found:
     """Have the pin hashed."""
+    key = _key(pin, HASH)
+    question = PinQuestion.of(request)
+    job = place.job(ports, key, request.basis, question, question.answer, request)
 
     async def start(context: TaskContext) -> BuiltPin:
         async with ports.metrics.on_store("build_pin"):
             with _counting_errors(ports):
-                return await pin_dataset(context, request)
+                return await (job.start(context) if job else pin_dataset(context, request))
 
     state = ports.tasks.ensure(
-        _key(pin, HASH), request.basis, start, tenant=pin.namespace, work_class=WORK_CLASS
+        key,
+        request.basis,
+        start,
+        tenant=pin.namespace,
+        work_class=WORK_CLASS,
+        discard=job.discard if job else None,
     )
     built = state.result
     if built is None:
@@ -152,24 +209,28 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest) -> _Found:
     )
 
 
-def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest) -> _Found:
+def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest, place: _Place) -> _Found:
     """Have the pin compared with the store."""
-    ports.tasks.drop(_key(pin, HASH))  # recorded
+    key = _key(pin, VERIFY)
+    question = VerifyQuestion.of(request)
+    job = place.job(ports, key, request.basis, question, question.answer, request)
 
     async def start(context: TaskContext) -> Findings:
         async with ports.metrics.on_store("verify_pin"):
             with _counting_errors(ports):
-                return await verify_dataset(context, request)
+                return await (job.start(context) if job else verify_dataset(context, request))
 
-    key = _key(pin, VERIFY)
     state = ports.tasks.ensure(
-        key, request.manifest.version_id, start, tenant=pin.namespace, work_class=WORK_CLASS
+        key,
+        request.basis,
+        start,
+        tenant=pin.namespace,
+        work_class=WORK_CLASS,
+        discard=job.discard if job else None,
     )
     findings = state.result
     if findings is None:
         return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
-    # Recorded now, or looked for again: a listing is cheap.
-    ports.tasks.drop(key)
     ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
     return _Found(
         PinFacts(ports.now(), pinned=True, objects=pin.status.objects or 0, findings=findings),

@@ -35,6 +35,7 @@ from glovebox.controllers.orphans import sweep_orphans
 from glovebox.controllers.ports import Failures, Ports
 from glovebox.controllers.reconcile import reconcile_key
 from glovebox.controllers.resync_sources import sources
+from glovebox.controllers.task_sweep import TaskJobSweep
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.liveness import Liveness
 from glovebox.engine.result import Result
@@ -257,6 +258,7 @@ async def operator(
     ports.is_worked_on = lambda key: key in dict(workers.queue_of(key).running())
     ports.suspect_orphans = _debounced(lambda: _sweep_orphans(ports))
     elector = _elector(settings, client, metrics, now, jitter)
+    task_sweep = TaskJobSweep()
     resync = Resync(
         sources(ports),
         workers.wake,
@@ -264,6 +266,7 @@ async def operator(
         hooks={
             "free_caches": lambda: _while_leading(free_caches, ports, elector),
             "orphans": lambda: _while_leading(sweep_orphans, ports, elector),
+            "task_jobs": lambda: _while_leading(task_sweep, ports, elector),
         },
         jitter=jitter,
     )

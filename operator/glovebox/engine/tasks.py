@@ -81,6 +81,7 @@ class _Task:
     tenant: str
     work_class: str
     checkpoint: Checkpoint | None
+    discard: Callable[[], Awaitable[None]] | None
     phase: TaskPhase = "Waiting"
     progress: Progress = field(default_factory=Progress)
     result: Any = None
@@ -131,6 +132,7 @@ class TaskRunner:
         self._waiting: dict[str, dict[str, deque[_Task]]] = defaultdict(dict)
         self._busy: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._ending: set[asyncio.Task[None]] = set()
+        self._discarding: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._open = False
 
@@ -143,6 +145,7 @@ class TaskRunner:
         tenant: str,
         work_class: str,
         checkpoint: Checkpoint | None = None,
+        discard: Callable[[], Awaitable[None]] | None = None,
     ) -> TaskState[T]:
         """Have a task, and return its state as it is now. Never blocks.
 
@@ -156,6 +159,9 @@ class TaskRunner:
             tenant: Between whom places are shared fairly.
             work_class: Whose places it takes.
             checkpoint: Handed to the work.
+            discard: Takes away what an attempt leaves outside of this process. Called once nobody
+                wants the task any more, after its work has ended; never because the process ends,
+                since the next one goes on with what is there.
         """
         self._drop(other for other in self._of_owner(key.owner) if other.key.uid != key.uid)
         task = self._tasks.get(key)
@@ -163,12 +169,12 @@ class TaskRunner:
             self._drop([task])
             task = None
         if task is None:
-            task = _Task(key, basis, start, tenant, work_class, checkpoint)
+            task = _Task(key, basis, start, tenant, work_class, checkpoint, discard)
             self._tasks[key] = self._owners.setdefault(key.owner, {})[key] = task
             self._enqueue(task)
         elif task.phase == "Waiting" or (task.phase == "Failed" and task.retry is None):
             # The newest closure: connections and credentials may be others by now.
-            task.start, task.checkpoint = start, checkpoint
+            task.start, task.checkpoint, task.discard = start, checkpoint, discard
             if task.phase == "Failed":
                 self._enqueue(task)
         return self._state(task)
@@ -216,10 +222,15 @@ class TaskRunner:
             await self.close()
 
     async def close(self) -> None:
-        """Cancel and drop everything, and wait until it has ended."""
-        self._drop(self._tasks.values())
-        while self._ending:
-            await asyncio.wait(tuple(self._ending))
+        """Cancel and drop everything, and wait until it has ended.
+
+        What is being discarded is left half-way: a process that must end cannot wait for it.
+        """
+        self._drop(self._tasks.values(), discard=False)
+        for discarding in self._discarding:
+            discarding.cancel()
+        while ending := self._ending | self._discarding:
+            await asyncio.wait(ending)
 
     def _of_owner(self, owner: Hashable) -> list[_Task]:
         return list(self._owners.get(owner, {}).values())
@@ -351,7 +362,7 @@ class TaskRunner:
         if self._tasks.get(task.key) is task:
             self._wake(task.key.owner)
 
-    def _drop(self, tasks: Iterable[_Task]) -> None:
+    def _drop(self, tasks: Iterable[_Task], *, discard: bool = True) -> None:
         for task in list(tasks):
             self._tasks.pop(task.key, None)
             siblings = self._owners.get(task.key.owner, {})
@@ -371,6 +382,22 @@ class TaskRunner:
                 task.context.stop.set()
             if task.running is not None and not task.running.done():
                 task.running.cancel()
+            if discard and task.discard is not None:
+                discarding = asyncio.get_running_loop().create_task(self._discard(task))
+                self._discarding.add(discarding)
+                discarding.add_done_callback(self._discarding.discard)
+
+    async def _discard(self, task: _Task) -> None:
+        if task.running is not None:
+            await asyncio.wait((task.running,))
+        if task.discard is None:
+            return
+        try:
+            await task.discard()
+        except GloveboxError as error:
+            log.warning("what a task left is not away yet", task=task.key.name, error=error.message)
+        except Exception:
+            log.exception("a bug: what a task left is not away", task=task.key.name)
 
     def _state(self, task: _Task) -> TaskState[Any]:
         resting = task.phase == "Failed"

@@ -64,10 +64,10 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
         )
     reason = _JOB_REASONS.get(end.get("reason", ""), reasons.RUN_FAILED)
     newest: Mapping[str, Any] = next(
-        (pod for pod in reversed(pods) if _eviction(pod) or _failure(pod)), {}
+        (pod for pod in reversed(pods) if eviction_of(pod) or failure_of(pod)), {}
     )
-    culprit = _failure(newest)
-    if evicted := _eviction(newest):
+    culprit = failure_of(newest)
+    if evicted := eviction_of(newest):
         return _ended(
             begun,
             done,
@@ -96,7 +96,7 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
 def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
     """Return what a fetcher found that no retry can repair; empty when no pod ended so."""
     for pod in reversed(pods):
-        found = _failure(pod)
+        found = failure_of(pod)
         if found is not None and found[1].get("exitCode") in {EXIT_DIFFERS, EXIT_INVALID}:
             return _told(str(found[1].get("message", "")).strip())
     return ""
@@ -152,7 +152,7 @@ def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:
     return "the pod is being prepared"
 
 
-def _failure(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+def failure_of(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     """Return the container of a pod that failed, with its last state."""
     status = pod.get("status") or {}
     for entry in (
@@ -165,7 +165,7 @@ def _failure(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     return None
 
 
-def _eviction(pod: Mapping[str, Any]) -> str:
+def eviction_of(pod: Mapping[str, Any]) -> str:
     """Return why a kubelet evicted a pod, or an empty text.
 
     The containers themselves say only that they were killed.

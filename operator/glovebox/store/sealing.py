@@ -109,19 +109,18 @@ def list_key(folder: str, digest: str) -> str:
     return f"{folder}artifacts.{digest.removeprefix(DIGEST_PREFIX)}.jsonl"
 
 
-def write_seal(
+def write_artifact_list(
     store: Store,
     *,
     bucket: str,
     prefix: str,
     folder: str,
     snapshot: bytes,
-    signing: Signing,
     stop: Stop,
     watching: Watching | None = None,
     final: bool = True,
-) -> Sealed:
-    """Seal what lies below a prefix; the seal that is there already is returned unchanged. Blocks.
+) -> str:
+    """List and hash what lies below a prefix, and keep the list; return its digest. Blocks.
 
     Args:
         store: Of the bucket.
@@ -129,7 +128,6 @@ def write_seal(
         prefix: The experiment's own, ending in `/`.
         folder: Where the evidence goes, ending in `/`.
         snapshot: What the experiment's digest was computed from.
-        signing: Makes the signed statement.
         stop: Looked at between requests.
         watching: See there.
         final: Whether an object that the store denies or fails to give, while it gives others, is
@@ -138,9 +136,6 @@ def write_seal(
     Raises:
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
-    existing = read_seal(store, bucket, folder, stop)
-    if existing is not None:
-        return existing
     _end_uploads(store, bucket, prefix)
     # The snapshot is the same for every attempt, and the list has its digest in its name: what is
     # there already is as good. Being written first, the snapshot shows whether this bucket can be
@@ -148,9 +143,33 @@ def write_seal(
     _put_new(store, bucket, folder + SNAPSHOT_NAME, snapshot)
     reading = _Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=final)
     with _settled_list(reading, prefix, watching or Watching()) as found:
+        digest = _summary(found).digest
+        _put_new(store, bucket, list_key(folder, digest), found)
+    return digest
+
+
+def sign_artifact_list(
+    store: Store, *, bucket: str, folder: str, digest: str, signing: Signing, stop: Stop
+) -> Sealed:
+    """Write the signed statement over a list that is kept, unless one is there. Blocks.
+
+    The list is read back from the store, and it is the one of that digest or it is not signed.
+
+    Raises:
+        InvalidInput: The list is gone, or not the one of that digest.
+        GloveboxError: The store does not answer or denies it; calling again is safe.
+    """
+    key = list_key(folder, digest)
+    version = _first_version(store, bucket, key, stop)
+    if version is None:
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID, f"the list of artifacts s3://{bucket}/{key} is not there"
+        )
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-seal-") as found:
+        for chunk in object_chunks(store, bucket, key, version, stop):
+            found.write(chunk)
         summary = _summary(found)
-        _put_new(store, bucket, list_key(folder, summary.digest), found)
-        found.seek(0)
+        _require_digest(summary.digest, digest, bucket, key)
         artifacts = read_artifact_list(_lines(found))
         envelope = signing(artifacts, summary.digest, summary.findings)
     _put_new(store, bucket, folder + STATEMENT_NAME, envelope)
@@ -185,11 +204,7 @@ def read_seal(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | No
         )
     summary = _Summary()
     summary.read(split_lines(spooled_chunks(store, bucket, key, listed, stop)))
-    if summary.digest != digest:
-        raise InvalidInput(
-            reasons.MANIFEST_DIFFERS,
-            f"s3://{bucket}/{key} has the digest {summary.digest}: it was edited",
-        )
+    _require_digest(summary.digest, digest, bucket, key)
     return Sealed(
         uri=f"s3://{bucket}/{folder}",
         version_id=version,
@@ -472,6 +487,13 @@ class _Summary:
     def findings(self) -> tuple[str, ...]:
         more = (f"and {self._more:,} more versions like these",) if self._more else ()
         return (*self._found, *more)
+
+
+def _require_digest(found: str, wanted: str, bucket: str, key: str) -> None:
+    if found != wanted:
+        raise InvalidInput(
+            reasons.MANIFEST_DIFFERS, f"s3://{bucket}/{key} has the digest {found}: it was edited"
+        )
 
 
 def _summary(file: IO[bytes]) -> _Summary:

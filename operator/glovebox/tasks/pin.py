@@ -80,6 +80,7 @@ class VerifyRequest:
         objects: How many objects are pinned, for the progress.
         bytes: Their size.
         full: Read and hash every byte as well.
+        after: The moment of the check before, as recorded: what that one found is no answer.
     """
 
     store: Store
@@ -88,6 +89,12 @@ class VerifyRequest:
     objects: int | None = None
     bytes: int | None = None
     full: bool = False
+    after: str = ""
+
+    @property
+    def basis(self) -> str:
+        """What the result depends on; each check that is due is another."""
+        return digest_of([self.manifest.version_id, self.after])
 
 
 async def pin_dataset(context: TaskContext, request: PinRequest) -> BuiltPin:

@@ -1,5 +1,8 @@
 """The task that seals an experiment: inputs verified, artifacts listed and hashed, evidence signed.
 
+It has two parts. The evidence is gathered wherever there is room for long work; it is signed by
+whoever holds the key, which is the operator alone.
+
 Made once, whoever asks how often: the seal that is in the store already is the result. Bounded in
 memory by the largest page, whatever a run wrote; a restart goes on with the digests of the versions
 that were read. An input that is gone is a finding inside the signed statement and never keeps the
@@ -9,7 +12,7 @@ seal from being made.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,7 +27,13 @@ from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.statement import FINDING, SealInputs, statement
 from glovebox.store.connection import Stop, Store
 from glovebox.store.pins import ManifestLocation, Source, verify_pin
-from glovebox.store.sealing import Sealed, Watching, write_seal
+from glovebox.store.sealing import (
+    Sealed,
+    Watching,
+    read_seal,
+    sign_artifact_list,
+    write_artifact_list,
+)
 from glovebox.store.telling import Progress as Counted
 from glovebox.store.telling import Telling
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
@@ -56,8 +65,8 @@ class SealedDataset:
 
 
 @dataclass(frozen=True, slots=True)
-class SealRequest:
-    """Everything a seal is made of, as values.
+class EvidenceRequest:
+    """What there is to list, hash and verify for a seal.
 
     Attributes:
         uid: Of the Experiment; its check-points lie under it.
@@ -66,9 +75,7 @@ class SealRequest:
         prefix: The experiment's own key prefix, ending in `/`.
         folder: Where the evidence goes, ending in `/`; see `store.sealing.seal_folder`.
         snapshot: What the experiment's digest was computed from.
-        about: What the statement says; `sealed` is filled in here, and `findings` are added to.
         inputs: The datasets to verify again.
-        signer: Makes the envelope of a payload.
         locked: Whether the bucket has an object lock.
         patient_until: Until then, a store of an input that does not answer, or an object that it
             fails to give, is an error, and the seal is tried again; afterwards a finding. None is
@@ -81,9 +88,7 @@ class SealRequest:
     prefix: str
     folder: str
     snapshot: bytes
-    about: SealInputs
     inputs: tuple[SealedDataset, ...]
-    signer: Callable[[bytes], bytes]
     locked: bool = True
     patient_until: datetime | None = None
 
@@ -92,6 +97,34 @@ class SealRequest:
         """Whatever the result depends on."""
         endpoint = self.store.settings.endpoint
         return digest_of([endpoint, self.bucket, self.prefix, self.folder, self.uid])
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was gathered.
+
+    Attributes:
+        list_digest: Of the list of artifacts, which lies in the store.
+        doubts: What is wrong with the inputs, in words.
+    """
+
+    list_digest: str
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealRequest:
+    """Everything a seal is made of, as values.
+
+    Attributes:
+        evidence: What there is to gather.
+        about: What the statement says; `sealed` is filled in here, and `findings` are added to.
+        signer: Makes the envelope of a payload.
+    """
+
+    evidence: EvidenceRequest
+    about: SealInputs
+    signer: Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +160,128 @@ def _now() -> datetime:
 
 
 async def seal_experiment(
-    context: TaskContext, request: SealRequest, *, now: Callable[[], datetime] = _now
+    context: TaskContext,
+    request: SealRequest,
+    *,
+    gather: Callable[[TaskContext], Awaitable[Evidence]] | None = None,
+    now: Callable[[], datetime] = _now,
 ) -> SealResult:
     """Seal an experiment, or return the seal that is there.
+
+    Args:
+        context: Of the task.
+        request: What to seal.
+        gather: Gathers the evidence somewhere else; None does it here.
+        now: The time of day.
 
     Raises:
         GloveboxError: The store of the artifacts does not answer or denies it; what was hashed
             until then is kept, and calling again is safe.
     """
+    wanted = request.evidence
+    store = wanted.store
+    sealed = await store.run_job(
+        lambda stop: read_seal(store, wanted.bucket, wanted.folder, stop), context.stop
+    )
+    if sealed is not None:
+        return _result(sealed)
+    if gather is not None:
+        return _result(await _signed(context, request, await gather(context), now))
+    journal = _journal(context, wanted)
+
+    async def attempt() -> Sealed:
+        return await _signed(context, request, await _gathered(context, wanted, journal, now), now)
+
+    # Only a seal that stands makes what was hashed for it worthless.
+    return _result(await journaled(store, journal, attempt()))
+
+
+async def gather_evidence(
+    context: TaskContext, request: EvidenceRequest, *, now: Callable[[], datetime] = _now
+) -> Evidence:
+    """Verify the inputs, list and hash the artifacts, and keep the list in the store.
+
+    Raises:
+        GloveboxError: As `seal_experiment`.
+    """
+    journal = _journal(context, request)
+    return await journaled(request.store, journal, _gathered(context, request, journal, now))
+
+
+async def _gathered(
+    context: TaskContext,
+    request: EvidenceRequest,
+    journal: HashJournal,
+    now: Callable[[], datetime],
+) -> Evidence:
     final = request.patient_until is None or now() >= request.patient_until
     doubts = [
         doubt
         for dataset in request.inputs
         if (doubt := await _verified_again(context, dataset, final=final))
     ]
-    sealed = await _seal(context, request, tuple(doubts), now, final=final)
-    return _result(sealed)
+
+    def tell(counted: Counted) -> None:
+        context.report(progress_of(counted, journal, "Sealing"))
+
+    told = Telling(tell)
+
+    def listed(page: list[ListedVersion]) -> None:
+        told.list(len(page), sum(row.size for row in page))
+
+    def job(stop: Stop) -> str:
+        return write_artifact_list(
+            request.store,
+            bucket=request.bucket,
+            prefix=request.prefix,
+            folder=request.folder,
+            snapshot=request.snapshot,
+            stop=stop,
+            watching=Watching(
+                recall=journal.entries,
+                on_hashed=journal.add,
+                on_page=listed,
+                on_artifact=lambda artifact: told.add(artifact.size),
+            ),
+            final=final,
+        )
+
+    return Evidence(await request.store.run_job(job, context.stop), tuple(doubts))
+
+
+async def _signed(
+    context: TaskContext, request: SealRequest, evidence: Evidence, now: Callable[[], datetime]
+) -> Sealed:
+    wanted = request.evidence
+
+    def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
+        moment = now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        said = (*request.about.findings, *evidence.doubts, *findings)
+        about = replace(request.about, sealed=moment, findings=said)
+        return request.signer(canonical_json(statement(about, artifacts, digest)))
+
+    def job(stop: Stop) -> Sealed:
+        return sign_artifact_list(
+            wanted.store,
+            bucket=wanted.bucket,
+            folder=wanted.folder,
+            digest=evidence.list_digest,
+            signing=signing,
+            stop=stop,
+        )
+
+    return await wanted.store.run_job(job, context.stop)
+
+
+def _journal(context: TaskContext, request: EvidenceRequest) -> HashJournal:
+    checkpoint = context.checkpoint or StoredCheckpoint(
+        request.store,
+        request.bucket,
+        checkpoint_prefix(request.uid, SEAL, request.basis),
+        locked=request.locked,
+        stop=context.stop,
+    )
+    return HashJournal(checkpoint, every_seconds=context.checkpoint_seconds)
 
 
 async def _verified_again(context: TaskContext, dataset: SealedDataset, *, final: bool) -> str:
@@ -164,59 +303,6 @@ async def _verified_again(context: TaskContext, dataset: SealedDataset, *, final
             raise
         return unable + error.message
     return "" if findings.intact else f"input `{dataset.name}`: {findings.summary()}"
-
-
-async def _seal(
-    context: TaskContext,
-    request: SealRequest,
-    doubts: tuple[str, ...],
-    now: Callable[[], datetime],
-    *,
-    final: bool,
-) -> Sealed:
-    checkpoint = context.checkpoint or StoredCheckpoint(
-        request.store,
-        request.bucket,
-        checkpoint_prefix(request.uid, SEAL, request.basis),
-        locked=request.locked,
-        stop=context.stop,
-    )
-    journal = HashJournal(checkpoint, every_seconds=context.checkpoint_seconds)
-
-    def tell(counted: Counted) -> None:
-        context.report(progress_of(counted, journal, "Sealing"))
-
-    told = Telling(tell)
-
-    def listed(page: list[ListedVersion]) -> None:
-        told.list(len(page), sum(row.size for row in page))
-
-    def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
-        moment = now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        about = replace(
-            request.about, sealed=moment, findings=(*request.about.findings, *doubts, *findings)
-        )
-        return request.signer(canonical_json(statement(about, artifacts, digest)))
-
-    def job(stop: Stop) -> Sealed:
-        return write_seal(
-            request.store,
-            bucket=request.bucket,
-            prefix=request.prefix,
-            folder=request.folder,
-            snapshot=request.snapshot,
-            signing=signing,
-            stop=stop,
-            watching=Watching(
-                recall=journal.entries,
-                on_hashed=journal.add,
-                on_page=listed,
-                on_artifact=lambda artifact: told.add(artifact.size),
-            ),
-            final=final,
-        )
-
-    return await journaled(request.store, journal, request.store.run_job(job, context.stop))
 
 
 def _result(sealed: Sealed) -> SealResult:

@@ -68,6 +68,17 @@ def test_every_object_says_that_it_is_ours(variant: Path) -> None:
             id="too many workers",
         ),
         pytest.param(
+            {"operator": {"settings": {"tasks": "Pods"}}},
+            "at '/operator/settings/tasks': value must be one of 'InProcess', 'Jobs'",
+            id="no way to do tasks",
+        ),
+        pytest.param(
+            {"operator": {"settings": {"tasks": "Jobs"}}},
+            "operator.settings.tasks is Jobs, and these run the operator's own image by digest: set"
+            " operator.image.digest",
+            id="Jobs of an image by tag",
+        ),
+        pytest.param(
             {"operator": {"env": [{"name": "GLOVEBOX_WORKERS"}]}},
             "at '/operator/env/0/name': 'not' failed",
             id="a setting as a variable",
@@ -287,3 +298,34 @@ def test_guards_and_roles_use_the_names_of_the_code() -> None:
     assert "startsWith('gbx-')" in guards
     assert names.experiment_namespace("a", "b", "c").startswith("gbx-")
     only(render(), "ClusterRole", names.TENANT_CLUSTER_ROLE)
+
+
+JOBS = {"operator": {"image": {"digest": "sha256:" + "1" * 64}, "settings": {"tasks": "Jobs"}}}
+
+
+def test_the_operator_may_make_jobs_of_tasks_only_where_they_are_set() -> None:
+    def writes(values: dict[str, Any]) -> list[str]:
+        policy = only(render(values), "ValidatingAdmissionPolicy", "glovebox-operator-fence")
+        variables = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}
+        return re.findall("[A-Z]+", variables["taskWrites"])
+
+    assert writes({}) == ["DELETE"], "those of another setting have to go"
+    assert writes(JOBS) == ["CREATE", "DELETE"]
+
+
+def test_the_pods_of_tasks_reach_stores_alone() -> None:
+    spec = only(render(JOBS), "NetworkPolicy", "glovebox-tasks")["spec"]
+    assert spec["podSelector"]["matchExpressions"] == [
+        {"key": names.LABEL_TASK, "operator": "Exists"}
+    ]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in spec
+    ports = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
+    assert ports == {53, 80, 443, 8333, 9000}
+    off = render({**JOBS, "networkPolicy": {"enabled": False}})
+    assert not [thing for thing in off if thing["kind"] == "NetworkPolicy"]
+    assert not [
+        each
+        for each in render()
+        if each["metadata"]["name"] == "glovebox-tasks" and each["kind"] == "NetworkPolicy"
+    ]

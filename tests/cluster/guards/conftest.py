@@ -37,6 +37,7 @@ INPUT_VOLUMES = {
 OPERATOR_OUTSIDE = {
     "enabled": False,
     "identities": [OPERATOR.user],
+    "settings": {"tasks": "Jobs"},
     "subjects": [{"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}],
 }
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -21,9 +21,9 @@ from glovebox.store.pins import (
     ObjectsSource,
     PrefixSource,
 )
-from glovebox.tasks.checkpoints import PREFIX
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
+from glovebox.tasks.short_lived import PREFIX
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
 

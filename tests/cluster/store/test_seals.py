@@ -20,7 +20,13 @@ from glovebox.store.connection import Stop
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
 from glovebox.store.sealing import STATEMENT_NAME, read_evidence, seal_folder
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.seal import SealedDataset, SealRequest, SealResult, seal_experiment
+from glovebox.tasks.seal import (
+    EvidenceRequest,
+    SealedDataset,
+    SealRequest,
+    SealResult,
+    seal_experiment,
+)
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
 from support.seal_inputs import seal_inputs
@@ -46,11 +52,10 @@ def request(store: Store, bucket: str, **changes: Any) -> SealRequest:
         "prefix": PREFIX,
         "folder": FOLDER,
         "snapshot": SNAPSHOT,
-        "about": about,
         "inputs": (),
-        "signer": functools.partial(sign, key=KEY),
     }
-    return SealRequest(**fields | changes)
+    evidence = EvidenceRequest(**fields | changes)
+    return SealRequest(evidence, about, signer=functools.partial(sign, key=KEY))
 
 
 async def seal(

@@ -140,9 +140,9 @@ BUGS: Final = (
         focus="of the seal",
         also=(
             (
-                "store/sealing.py",
-                "    if existing is not None:\n        return existing\n",
-                "    if existing is None and stop is None:\n        return existing\n",
+                "tasks/seal.py",
+                "    if sealed is not None:\n        return _result(sealed)\n",
+                "    if sealed is not None and request is None:\n        return _result(sealed)\n",
             ),
         ),
     ),

@@ -286,3 +286,87 @@ async def test_a_running_task_is_counted(bench: Bench) -> None:
     bench.ensure("a")
     await bench.pass_time(0)
     assert bench.runner.counts() == {("data", "Running"): 1}
+
+
+class Left:
+    """What attempts leave outside of the process, and when it was taken away."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.discarded: list[str] = []
+        self.fails: Exception | None = None
+
+    def ensure(self, basis: str) -> TaskState[str]:
+        async def discard() -> None:
+            work = self.bench.ends.get("a")
+            assert work is None or work.done(), "only when the work has ended"
+            self.discarded.append(basis)
+            if self.fails is not None:
+                raise self.fails
+
+        key = TaskKey("a", "uid-a", "hash")
+        return self.bench.runner.ensure(
+            key, basis, self.bench.work("a"), tenant="t", work_class="data", discard=discard
+        )
+
+
+async def test_what_attempts_left_goes_once_nobody_wants_the_task(bench: Bench) -> None:
+    left = Left(bench)
+    left.ensure("v1")
+    await settle()
+    left.ensure("v2")  # on another basis: the former one goes, while it runs
+    await settle()
+    assert left.discarded == ["v1"]
+    bench.ends["a"].set_result("done")
+    await settle()
+    assert left.ensure("v2").phase == "Done"
+    assert left.discarded == ["v1"], "a result that is not recorded may be asked for again"
+    bench.runner.drop(TaskKey("a", "uid-a", "hash"))
+    await settle()
+    assert left.discarded == ["v1", "v2"]
+
+
+async def test_what_a_former_process_left_goes_with_a_task_that_never_began(bench: Bench) -> None:
+    left = Left(bench)
+    left.ensure("v1")
+    bench.runner.forget("uid-a")
+    await settle()
+    assert (bench.begun, left.discarded) == ([], ["v1"])
+
+
+async def test_what_attempts_left_stays_when_the_process_ends(bench: Bench) -> None:
+    left = Left(bench)
+    left.ensure("v1")
+    await settle()
+    await bench.runner.close()
+    assert bench.ends["a"].cancelled()
+    assert left.discarded == []
+
+
+@pytest.mark.parametrize("error", [Unavailable("Unreachable", "gone"), ZeroDivisionError()])
+async def test_what_cannot_be_taken_away_ends_nothing(bench: Bench, error: Exception) -> None:
+    left = Left(bench)
+    left.fails = error
+    left.ensure("v1")
+    await settle()
+    left.ensure("v2")
+    await settle()
+    bench.ends["a"].set_result("second")
+    await settle()
+    assert left.ensure("v2").result == "second"
+
+
+async def test_a_process_that_ends_does_not_wait_for_what_is_being_taken_away(
+    bench: Bench,
+) -> None:
+    begun = asyncio.Event()
+
+    async def discard() -> None:
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+
+    key = TaskKey("a", "uid-a", "hash")
+    bench.runner.ensure(key, "v1", bench.work("a"), tenant="t", work_class="data", discard=discard)
+    bench.runner.drop(key)
+    await begun.wait()
+    await asyncio.wait_for(bench.runner.close(), timeout=60)

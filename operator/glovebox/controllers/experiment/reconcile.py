@@ -186,12 +186,18 @@ def _look(
         retries.append(0.0)  # runs and the isolation check wait for nothing but this record
     if _is_fight(status):
         retries.append(float(RECORD_SECONDS))  # it may be over by then
+
+    def recorded() -> None:
+        report.report(ports, key, obj, status, outcomes)
+        if status.get("seal"):
+            ports.tasks.forget_owner(key)  # and with it what its Job left
+
     return Look(
         obj=obj,
         status=status,
         retry_seconds=min(retries, default=None),
         error=next((one.error for one in outcomes.values() if one.is_failed), None),
-        after=lambda: report.report(ports, key, obj, status, outcomes),
+        after=recorded,
     )
 
 

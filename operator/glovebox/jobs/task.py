@@ -1,0 +1,203 @@
+"""Does one task on data in a pod of its own: `python -m glovebox.jobs.task`.
+
+The request lies in the store, under the digest that the Job's own spec names; the keys of the
+stores are mounted. The work is that of `tasks/`, which goes on where an earlier attempt was. While
+it lasts, a sign of life with the progress is written to the store; in the end the result is.
+
+It ends in one of these ways; an error is its termination message, as one line of JSON:
+
+    0   the result is in the store
+    42  the data themselves refuse it; a retry cannot help
+    75  something did not answer, or denied it; a retry resumes where this ended
+    143 it was asked to stop
+
+It holds the keys of stores, and shows none of them. It signs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glovebox.api import reasons
+from glovebox.data.delivery import StoreAddress
+from glovebox.data.task_ends import EXIT_DONE, EXIT_TERMINATED, exit_code, render_error
+from glovebox.errors import Forbidden, GloveboxError, Unavailable
+from glovebox.jobs.termination import write_termination_message
+from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
+from glovebox.tasks.area import Beat, TaskAddress, TaskArea
+from glovebox.tasks.context import Progress, TaskContext
+from glovebox.tasks.document import parse_request, render_result
+
+# How often a sign of life is given; the operator waits twenty times as long.
+BEAT_SECONDS: Final = 30.0
+# What was done must not be lost to an outage that comes right after it.
+_RESULT_TRIES: Final = 10
+_RESULT_SLOWEST_SECONDS: Final = 30.0
+_THREADS: Final = 16
+_KEYS: Final = ("accessKeyId", "secretAccessKey")
+
+
+class TaskSettings(BaseModel):
+    """What can be set from outside, by the environment variable that is the field's alias."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str = Field(alias="GLOVEBOX_TASK")
+    job: str = Field(min_length=1, alias="GLOVEBOX_JOB_UID")
+    stores: Path = Field(default=Path("/var/run/glovebox/stores"), alias="GLOVEBOX_TASK_STORES")
+    checkpoint_seconds: float = Field(default=60.0, ge=0, alias="GLOVEBOX_CHECKPOINT_SECONDS")
+
+
+def main() -> int:
+    """Do the task, and say how it ended."""
+    try:
+        asyncio.run(_until_stopped(os.environ))
+    except asyncio.CancelledError:
+        return EXIT_TERMINATED
+    except GloveboxError as error:
+        message = render_error(error)
+        sys.stdout.write(message.decode() + "\n")
+        write_termination_message(message)
+        return exit_code(error)
+    except Exception as error:
+        said = f"the program of the task failed ({type(error).__name__}); see the log of its pod"
+        write_termination_message(render_error(Unavailable(reasons.INTERNAL_ERROR, said)))
+        raise
+    return EXIT_DONE
+
+
+async def _until_stopped(environment: Mapping[str, str]) -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        # A container's first process gets no default action for SIGTERM.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    settings, address = _declared(environment)
+    stores = Stores(threads=_THREADS, jobs=4)
+
+    def open_store(where: StoreAddress) -> Store:
+        keys = read_keys(settings.stores / where.name)
+        return stores.open(StoreSettings(where.endpoint, where.region, where.path_style, keys))
+
+    try:
+        await perform(
+            address, settings.job, open_store, checkpoint_seconds=settings.checkpoint_seconds
+        )
+    finally:
+        await stores.close()
+
+
+async def perform(
+    address: TaskAddress,
+    job: str,
+    open_store: Callable[[StoreAddress], Store],
+    *,
+    checkpoint_seconds: float = 60.0,
+) -> None:
+    """Do the task that lies at an address, and leave its result there.
+
+    Args:
+        address: Where the request is.
+        job: UID of the Job that this is.
+        open_store: Opens a store of the request.
+        checkpoint_seconds: How much work may be lost.
+
+    Raises:
+        GloveboxError: The task failed, or its result could not be kept.
+    """
+    store = open_store(address.store)
+    area = TaskArea(store, address.bucket, address.uid, address.task, locked=address.locked)
+    document = parse_request(await store.run(area.request, address.request), address.request)
+    opened = {each.name: open_store(each) for each in document.stores}
+    latest: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        latest[:] = [progress]
+
+    context = TaskContext(report=report, checkpoint_seconds=checkpoint_seconds)
+    beating = asyncio.create_task(_beat(store, area, job, latest))
+    try:
+        answer = await document.ask.perform(context, document.uid, opened)
+        await _keep(store, area, job, render_result(address.request, job, answer))
+    finally:
+        context.stop.set()
+        beating.cancel()
+        await asyncio.wait((beating,))
+
+
+async def _beat(store: Store, area: TaskArea, job: str, latest: list[Progress]) -> None:
+    number = 0
+    while True:
+        # A short task leaves nothing but its result.
+        await asyncio.sleep(BEAT_SECONDS)
+        number += 1
+        beat = Beat(number, latest[0] if latest else None)
+        # A store that does not answer is the work's own trouble.
+        with contextlib.suppress(GloveboxError):
+            await store.run(area.put_beat, job, beat)
+
+
+async def _keep(store: Store, area: TaskArea, job: str, result: bytes) -> None:
+    wait = 1.0
+    for left in reversed(range(_RESULT_TRIES)):
+        try:
+            await store.run(area.put_result, job, result)
+        except Unavailable:
+            if not left:
+                raise
+            await asyncio.sleep(wait)
+            wait = min(_RESULT_SLOWEST_SECONDS, wait * 2)
+        else:
+            return
+
+
+def read_keys(folder: Path) -> Credentials:
+    """Return the keys of a store out of its mounted Secret.
+
+    Raises:
+        Forbidden: They are not there. Their content is never shown.
+    """
+    try:
+        access, secret = ((folder / key).read_text(encoding="utf-8").strip() for key in _KEYS)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Forbidden(
+            reasons.STORE_CREDENTIALS_NOT_FOUND,
+            f"the Secret of {folder.name} lacks the keys {' and '.join(_KEYS)}"
+            f" ({type(error).__name__})",
+        ) from None
+    return Credentials(access, secret)
+
+
+def _declared(environment: Mapping[str, str]) -> tuple[TaskSettings, TaskAddress]:
+    """Return settings and address.
+
+    Raises:
+        Unavailable: They are not valid: this is no Job of this version of Glovebox.
+    """
+    try:
+        settings = TaskSettings.model_validate(
+            {name: value for name, value in environment.items() if name.startswith("GLOVEBOX_")}
+        )
+        return settings, TaskAddress.model_validate(orjson.loads(settings.address))
+    except (ValidationError, ValueError) as error:
+        where = (
+            ", ".join(str(each["loc"][0]) for each in error.errors(include_input=False))
+            if isinstance(error, ValidationError)
+            else "GLOVEBOX_TASK"
+        )
+        raise Unavailable(
+            reasons.TASK_FAILED, f"the value of {where} is not what the operator writes"
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""What a task in a process of its own is asked, as values: one question for each task.
+
+A question is made of a request (`PinRequest`, `VerifyRequest`, `EvidenceRequest`), written down,
+and made into the same request on the other side, with that side's own connections; then the same
+function does the work. It holds no secret and no connection: stores are called by their place
+among those of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from glovebox.data.compare import Findings
+from glovebox.data.delivery import StoreAddress
+from glovebox.data.manifest import DigestSource
+from glovebox.data.roots import Roots
+from glovebox.store.connection import Store
+from glovebox.store.manifests import ManifestLocation, ManifestLock
+from glovebox.store.pins import BuiltPin
+from glovebox.store.sources import Fence, ManifestSource, ObjectsSource, PrefixSource
+from glovebox.tasks.context import TaskContext
+from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
+from glovebox.tasks.seal import Evidence, EvidenceRequest, SealedDataset, gather_evidence
+
+# In this order: the fields of each tell it from the others.
+_Source = PrefixSource | ManifestSource | ObjectsSource
+_ROOTS: Final = TypeAdapter(Roots)
+_MANIFEST: Final = TypeAdapter(ManifestLocation)
+_FINDINGS: Final = TypeAdapter(Findings)
+_EVIDENCE: Final = TypeAdapter(Evidence)
+
+
+class Strict(BaseModel):
+    """Refuses unknown fields and foreign types; values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _FenceDocument(Strict):
+    buckets: tuple[str, ...]
+    own: str
+
+
+class _LockDocument(Strict):
+    legal_hold: bool
+    retain_until: datetime | None
+
+
+class PinQuestion(Strict):
+    """Hash a dataset; see `PinRequest`."""
+
+    task: Literal["hash"] = "hash"
+    source: _Source
+    artifacts_bucket: str
+    lock: _LockDocument | None
+    expected: str | None
+    minimum: DigestSource
+    fence: _FenceDocument | None
+
+    @classmethod
+    def of(cls, request: PinRequest) -> PinQuestion:
+        """Return the question of a request."""
+        lock, fence = request.lock, request.fence
+        return cls(
+            source=request.source,
+            artifacts_bucket=request.artifacts_bucket,
+            lock=(
+                _LockDocument(legal_hold=lock.legal_hold, retain_until=lock.retain_until)
+                if lock is not None
+                else None
+            ),
+            expected=request.expected,
+            minimum=request.minimum,
+            fence=(
+                _FenceDocument(buckets=tuple(sorted(fence.buckets)), own=fence.own)
+                if fence is not None
+                else None
+            ),
+        )
+
+    async def perform(
+        self, context: TaskContext, uid: str, stores: Mapping[str, Store]
+    ) -> dict[str, Any]:
+        """Do the work; return the answer, to be written down."""
+        lock, fence = self.lock, self.fence
+        request = PinRequest(
+            uid=uid,
+            store=stores[store_name(0)],
+            source=self.source,
+            artifacts_bucket=self.artifacts_bucket,
+            lock=ManifestLock(lock.legal_hold, lock.retain_until) if lock is not None else None,
+            expected=self.expected,
+            minimum=self.minimum,
+            fence=Fence(frozenset(fence.buckets), fence.own) if fence is not None else None,
+        )
+        built = await pin_dataset(context, request)
+        return {
+            "roots": _ROOTS.dump_python(built.roots),
+            "manifest": _MANIFEST.dump_python(built.manifest),
+        }
+
+    def answer(self, document: Mapping[str, Any]) -> BuiltPin:
+        """Return the answer that was written down.
+
+        Raises:
+            ValidationError, KeyError: It is none.
+        """
+        return BuiltPin(
+            _ROOTS.validate_python(document["roots"]),
+            _MANIFEST.validate_python(document["manifest"]),
+        )
+
+
+class VerifyQuestion(Strict):
+    """Compare a pin with the store; see `VerifyRequest`."""
+
+    task: Literal["verify"] = "verify"
+    source: _Source
+    manifest: ManifestLocation
+    objects: int | None
+    bytes: int | None
+    full: bool
+
+    @classmethod
+    def of(cls, request: VerifyRequest) -> VerifyQuestion:
+        """Return the question of a request."""
+        return cls(
+            source=request.source,
+            manifest=request.manifest,
+            objects=request.objects,
+            bytes=request.bytes,
+            full=request.full,
+        )
+
+    async def perform(
+        self, context: TaskContext, uid: str, stores: Mapping[str, Store]
+    ) -> dict[str, Any]:
+        """Do the work; return the answer, to be written down."""
+        del uid
+        request = VerifyRequest(
+            stores[store_name(0)],
+            self.source,
+            self.manifest,
+            objects=self.objects,
+            bytes=self.bytes,
+            full=self.full,
+        )
+        findings = await verify_dataset(context, request)
+        return {"findings": _FINDINGS.dump_python(findings, mode="json")}
+
+    def answer(self, document: Mapping[str, Any]) -> Findings:
+        """Return the answer that was written down.
+
+        Raises:
+            ValidationError, KeyError: It is none.
+        """
+        return _FINDINGS.validate_python(document["findings"])
+
+
+class _DatasetDocument(Strict):
+    name: str
+    store: str | None
+    source: _Source | None
+    manifest: ManifestLocation | None
+    lost: str
+
+
+class EvidenceQuestion(Strict):
+    """Gather the evidence of a seal; see `EvidenceRequest`. Whoever holds the key signs it."""
+
+    task: Literal["seal"] = "seal"
+    bucket: str
+    prefix: str
+    folder: str
+    snapshot: str
+    inputs: tuple[_DatasetDocument, ...]
+    locked: bool
+    patient_until: datetime | None
+
+    @classmethod
+    def of(cls, request: EvidenceRequest) -> EvidenceQuestion:
+        """Return the question of a request."""
+        names = {store: store_name(place) for place, store in enumerate(stores_of(request))}
+        return cls(
+            bucket=request.bucket,
+            prefix=request.prefix,
+            folder=request.folder,
+            snapshot=request.snapshot.decode(),
+            inputs=tuple(
+                _DatasetDocument(
+                    name=each.name,
+                    store=names[each.store] if each.store is not None else None,
+                    source=each.source,
+                    manifest=each.manifest,
+                    lost=each.lost,
+                )
+                for each in request.inputs
+            ),
+            locked=request.locked,
+            patient_until=request.patient_until,
+        )
+
+    async def perform(
+        self, context: TaskContext, uid: str, stores: Mapping[str, Store]
+    ) -> dict[str, Any]:
+        """Do the work; return the answer, to be written down."""
+        request = EvidenceRequest(
+            uid=uid,
+            store=stores[store_name(0)],
+            bucket=self.bucket,
+            prefix=self.prefix,
+            folder=self.folder,
+            snapshot=self.snapshot.encode(),
+            inputs=tuple(
+                SealedDataset(
+                    each.name,
+                    stores[each.store] if each.store is not None else None,
+                    each.source,
+                    each.manifest,
+                    each.lost,
+                )
+                for each in self.inputs
+            ),
+            locked=self.locked,
+            patient_until=self.patient_until,
+        )
+        evidence = await gather_evidence(context, request)
+        return {"evidence": _EVIDENCE.dump_python(evidence, mode="json")}
+
+    def answer(self, document: Mapping[str, Any]) -> Evidence:
+        """Return the answer that was written down.
+
+        Raises:
+            ValidationError, KeyError: It is none.
+        """
+        return _EVIDENCE.validate_python(document["evidence"])
+
+
+Asked = PinQuestion | VerifyQuestion | EvidenceQuestion
+Request = PinRequest | VerifyRequest | EvidenceRequest
+
+
+def stores_of(request: Request) -> tuple[Store, ...]:
+    """Return the stores of a request, each once; the one of the bucket of artifacts first."""
+    if not isinstance(request, EvidenceRequest):
+        return (request.store,)
+    others = (each.store for each in request.inputs if each.store is not None)
+    return tuple(dict.fromkeys((request.store, *others)))
+
+
+def address_of(store: Store, place: int) -> StoreAddress:
+    """Return how to reach a store, under the name of its place among the stores of a request."""
+    settings = store.settings
+    return StoreAddress(
+        name=store_name(place),
+        endpoint=settings.endpoint,
+        region=settings.region,
+        path_style=settings.path_style,
+    )
+
+
+def store_name(place: int) -> str:
+    """Return what the store at a place is called."""
+    return f"store-{place}"

@@ -1,0 +1,158 @@
+"""What the operator may run as a task in its own namespace, and that nobody else makes one."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from cluster.guards import objects
+from cluster.guards.actors import (
+    BREAK_GLASS,
+    CLUSTER_ADMIN,
+    OPERATOR,
+    TENANT,
+    Actor,
+    Kubectl,
+    expect_admitted,
+    expect_denied,
+    expect_no_right,
+)
+from glovebox.desired.metadata import KubernetesObject
+from glovebox.desired.task_job import TaskJob, task_job
+
+OWN = "glovebox-system"
+FENCE = "glovebox-operator-fence-tasks"
+ONLY_THE_PROGRAM = (
+    "the Glovebox operator may run as a task nothing but the program of tasks, from its own image"
+    " by digest"
+)
+NO_RIGHTS = (
+    "the Glovebox operator may run a task only within limits, and without rights on the node and"
+    " before the API server"
+)
+ONLY_STORES = (
+    "the Glovebox operator may mount into a task only the keys of stores; what seals are signed"
+    " with stays with the operator"
+)
+NOT_YOURS = (
+    "names that begin with 'glovebox-task-' are for the Glovebox operator's own Jobs here; choose"
+    " another name"
+)
+JOB_CONTROLLER = Actor("system:serviceaccount:kube-system:job-controller", ("system:masters",))
+POD = ("spec", "template", "spec")
+CONTAINER = (*POD, "containers", 0)
+
+
+def job(**changes: Any) -> KubernetesObject:
+    """Return the Job as the code renders it."""
+    fields: dict[str, Any] = {
+        "name": "glovebox-task-abcdefghij",
+        "namespace": OWN,
+        "image": "registry.example/glovebox@sha256:" + "e" * 64,
+        "owner": "DatasetPin/team/rows",
+        "owner_uid": "0d6a7f5e-1f0e-4b57-8d5c-1e1d3c0a0009",
+        "task": "hash",
+        "address": "{}",
+        "secrets": ("store-keys", "other-keys"),
+    }
+    return task_job(TaskJob(**fields | changes))
+
+
+def with_value(path: tuple[str | int, ...], value: Any) -> KubernetesObject:
+    made = copy.deepcopy(job())
+    place: Any = made
+    for part in path[:-1]:
+        place = place.setdefault(part, {}) if isinstance(part, str) else place[part]
+    place[path[-1]] = value
+    return made
+
+
+def test_the_operator_makes_the_job_that_it_renders_and_takes_it_away(
+    experiments: Kubectl,
+) -> None:
+    made = job(name="glovebox-task-taken-away")
+    expect_admitted(experiments.create(OPERATOR, made, dry_run=False))
+    expect_admitted(
+        experiments(OPERATOR, "delete", "job", made["metadata"]["name"], f"--namespace={OWN}")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ((*CONTAINER, "command"), ["python", "-m", "glovebox"], ONLY_THE_PROGRAM),
+        ((*CONTAINER, "args"), ["x"], ONLY_THE_PROGRAM),
+        ((*CONTAINER, "env"), [{"name": "PYTHONPATH", "value": "/x"}], ONLY_THE_PROGRAM),
+        (
+            (*CONTAINER, "env"),
+            [
+                {
+                    "name": "GLOVEBOX_TASK",
+                    "valueFrom": {
+                        "secretKeyRef": {"name": "glovebox-signing-key", "key": "private.pem"}
+                    },
+                }
+            ],
+            ONLY_THE_PROGRAM,
+        ),
+        (
+            (*CONTAINER, "envFrom"),
+            [{"secretRef": {"name": "glovebox-signing-key"}}],
+            ONLY_THE_PROGRAM,
+        ),
+        ((*CONTAINER, "image"), "registry.example/glovebox:latest", ONLY_THE_PROGRAM),
+        ((*POD, "initContainers"), [{"name": "a", "image": "b"}], ONLY_THE_PROGRAM),
+        ((*POD, "hostNetwork"), True, NO_RIGHTS),
+        ((*POD, "serviceAccountName"), "glovebox-operator", NO_RIGHTS),
+        ((*POD, "automountServiceAccountToken"), True, NO_RIGHTS),
+        ((*CONTAINER, "securityContext", "runAsUser"), 0, NO_RIGHTS),
+        ((*CONTAINER, "resources", "limits"), {"cpu": "1", "memory": "1Gi"}, NO_RIGHTS),
+        (
+            (*POD, "volumes", 0),
+            {"name": "store-0", "secret": {"secretName": "glovebox-signing-key"}},
+            ONLY_STORES,
+        ),
+        (
+            (*POD, "volumes", 0),
+            {"name": "store-0", "projected": {"sources": [{"secret": {"name": "a"}}]}},
+            ONLY_STORES,
+        ),
+        ((*POD, "volumes", 0), {"name": "store-0", "hostPath": {"path": "/"}}, ONLY_STORES),
+    ],
+)
+def test_a_task_can_do_nothing_else(
+    experiments: Kubectl, path: tuple[str | int, ...], value: Any, message: str
+) -> None:
+    expect_denied(experiments.create(OPERATOR, with_value(path, value)), FENCE, message)
+
+
+def test_the_operator_makes_tasks_only_at_home(experiments: Kubectl) -> None:
+    elsewhere = job(namespace=objects.PLAIN_NAMESPACE)
+    answer = experiments.create(OPERATOR, elsewhere)
+    assert answer.code != 0, answer
+    assert "glovebox-operator-fence' with binding" in answer.err, answer.err
+
+
+def test_nobody_else_makes_or_changes_a_job_that_could_be_taken_for_one(
+    experiments: Kubectl,
+) -> None:
+    expect_denied(experiments.create(CLUSTER_ADMIN, job()), "glovebox-tasks", NOT_YOURS)
+    expect_no_right(experiments.create(TENANT, job()))
+    made = job(name="glovebox-task-not-to-be-changed")
+    expect_admitted(experiments.create(OPERATOR, made, dry_run=False))
+    name = made["metadata"]["name"]
+    label = ("label", "job", name, f"--namespace={OWN}", "a=b", "--dry-run=server")
+    expect_denied(experiments(CLUSTER_ADMIN, *label), "glovebox-tasks", NOT_YOURS)
+    expect_admitted(experiments(JOB_CONTROLLER, *label))
+    expect_admitted(experiments(BREAK_GLASS, *label))
+    # It can always be taken away.
+    expect_admitted(experiments(CLUSTER_ADMIN, "delete", "job", name, f"--namespace={OWN}"))
+
+
+def test_names_of_tasks_are_free_elsewhere_and_other_names_are_free_here(
+    experiments: Kubectl,
+) -> None:
+    expect_admitted(experiments.create(CLUSTER_ADMIN, job(namespace=objects.PLAIN_NAMESPACE)))
+    expect_admitted(experiments.create(CLUSTER_ADMIN, job(name="of-the-platform")))

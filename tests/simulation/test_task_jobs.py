@@ -1,0 +1,156 @@
+"""Tasks as Jobs over long times, on virtual time: silence, progress, deletion."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from glovebox import names
+from glovebox.jobs.task import BEAT_SECONDS
+from glovebox.kube.kinds import DATASET_PIN, JOB
+from glovebox.tasks.area import Beat
+from glovebox.tasks.context import Progress
+from simulation.loop import virtual_loop
+from simulation.simulate import silence
+from simulation.world import TEAM, World, condition, is_true, pin_spec
+
+Json = dict[str, Any]
+OWN = "glovebox-system"
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    silence()
+    yield
+    structlog.reset_defaults()
+
+
+def play(act: Callable[[World], Awaitable[None]]) -> None:
+    """Play in a world whose operator does tasks as Jobs."""
+    with virtual_loop(1) as (loop, clock):
+        world = World(1, loop, clock, slowest=0.2)
+        world.tasks = "Jobs"
+
+        async def run() -> None:
+            world.prepare()
+            process = world.process()
+            process.start()
+            await act(world)
+            world.actors.stop()
+            await process.kill()
+
+        loop.run_until_complete(run())
+
+
+def pin(world: World) -> Json:
+    found = world.server.peek(DATASET_PIN, TEAM, "set")
+    assert found is not None
+    return found
+
+
+def jobs(world: World) -> list[Json]:
+    return [
+        job
+        for job in world.server.everything(JOB, OWN)
+        if names.LABEL_TASK in job["metadata"]["labels"]
+    ]
+
+
+def test_a_job_that_gives_no_sign_of_life_is_given_up_after_ten_minutes() -> None:
+    async def act(world: World) -> None:
+        begun = 0
+
+        async def hangs_once(pod: Json) -> tuple[int, str]:
+            nonlocal begun
+            begun += 1
+            if begun == 1:
+                await asyncio.sleep(1_000_000)
+            return await world.task_pods(pod)
+
+        world.actors.do_task = hangs_once
+        world.declare(DATASET_PIN, "set", pin_spec())
+        await world.until("the Job is there", lambda: bool(jobs(world)))
+        start = world.loop.time()
+        await world.until(
+            "it is given up",
+            lambda: condition(pin(world), "Verified").get("reason") == "TaskFailed",
+            seconds=1_000,
+        )
+        assert 600 <= world.loop.time() - start <= 630
+        message = condition(pin(world), "Verified")["message"]
+        assert "gave no sign of life for 10 minutes: its pod runs and does not report" in message
+        await world.until("the next one pins", lambda: is_true(pin(world), "Ready"), seconds=60)
+        assert begun == 2
+
+    play(act)
+
+
+def test_a_job_that_reports_is_waited_for_and_its_progress_is_shown() -> None:
+    async def act(world: World) -> None:
+        async def takes_an_hour(pod: Json) -> tuple[int, str]:
+            # The store of the data answers late; the program goes on giving signs of life.
+            area, job = world.task_pods.area_of(pod)
+            for number in range(120):
+                await asyncio.sleep(BEAT_SECONDS)
+                progress = Progress(objects_done=number, objects_total=120, phase="Hashing")
+                area.put_beat(job, Beat(number + 1, progress))
+            return await world.task_pods(pod)
+
+        world.actors.do_task = takes_an_hour
+        world.declare(DATASET_PIN, "set", pin_spec())
+
+        def shown() -> int:
+            return int((pin(world).get("status", {}).get("progress") or {}).get("objects", 0))
+
+        await world.until("progress is shown", lambda: shown() >= 50, seconds=2_400)
+        assert len(jobs(world)) == 1
+        await world.until("it is pinned", lambda: is_true(pin(world), "Ready"), seconds=3_600)
+        assert len(world.task_pods.begun) == 1, "an hour is no reason to begin again"
+
+    play(act)
+
+
+def test_a_pin_that_is_deleted_ends_its_job_and_leaves_nothing_in_the_cluster() -> None:
+    async def act(world: World) -> None:
+        async def never(pod: Json) -> tuple[int, str]:
+            await asyncio.sleep(1_000_000)
+            return 0, pod["metadata"]["name"]
+
+        world.actors.do_task = never
+        world.declare(DATASET_PIN, "set", pin_spec())
+        await world.until("the Job is there", lambda: bool(jobs(world)))
+        world.remove(DATASET_PIN, TEAM, "set")
+        await world.until("the Job is gone", lambda: not jobs(world), seconds=30)
+
+    play(act)
+
+
+@pytest.mark.parametrize("is_deleted", [True, False], ids=["pin gone", "setting changed"])
+def test_what_a_dead_operator_left_is_swept(
+    is_deleted: bool,  # noqa: FBT001 - a table
+) -> None:
+    async def act(world: World) -> None:
+        async def never(pod: Json) -> tuple[int, str]:
+            await asyncio.sleep(1_000_000)
+            return 0, pod["metadata"]["name"]
+
+        world.actors.do_task = never
+        world.declare(DATASET_PIN, "set", pin_spec())
+        await world.until("the Job is there", lambda: bool(jobs(world)))
+        await world.processes[0].kill()
+        if is_deleted:
+            world.remove(DATASET_PIN, TEAM, "set")
+        else:
+            world.tasks = "InProcess"
+        await asyncio.sleep(5)
+        assert jobs(world)
+        next_one = world.process()
+        next_one.start()
+        await world.until("it is swept", lambda: not jobs(world), seconds=600)
+        await next_one.kill()
+
+    play(act)

@@ -1,0 +1,210 @@
+"""Requests and results as documents: the same on the other side, and bound to one another."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from glovebox.data.compare import Findings
+from glovebox.data.manifest import DigestSource
+from glovebox.data.roots import Roots
+from glovebox.errors import Unavailable
+from glovebox.store.connection import Pools, Store, StoreSettings
+from glovebox.store.manifests import ManifestLocation, ManifestLock
+from glovebox.store.pins import BuiltPin
+from glovebox.store.sources import (
+    Fence,
+    ManifestSource,
+    ObjectRef,
+    ObjectsSource,
+    PrefixSource,
+    Source,
+)
+from glovebox.tasks import document, questions
+from glovebox.tasks.context import TaskContext
+from glovebox.tasks.document import (
+    TaskDocument,
+    document_of,
+    parse_request,
+    parse_result,
+    render_request,
+    render_result,
+)
+from glovebox.tasks.pin import PinRequest, VerifyRequest
+from glovebox.tasks.questions import EvidenceQuestion, PinQuestion, VerifyQuestion, stores_of
+from glovebox.tasks.seal import Evidence, EvidenceRequest, SealedDataset
+
+MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
+ROOTS = Roots("sha256:" + "1" * 64, "sha256:" + "2" * 64, 3, 21, 1)
+FINDINGS = Findings(changed=1, hidden=2, samples=("changed a", "hidden \u65e5"))
+
+
+@pytest.fixture
+def pools() -> Iterator[Pools]:
+    pools = Pools(control=1, jobs=1, reads=1)
+    yield pools
+    pools.close()
+
+
+def store(pools: Pools, number: int = 1) -> Store:
+    return Store(StoreSettings(f"http://192.0.2.{number}:8333"), pools)
+
+
+def across(made: TaskDocument) -> TaskDocument:
+    """Return a document as it arrives on the other side."""
+    digest, body = render_request(made)
+    assert render_request(made) == (digest, body), "equal documents have equal bytes"
+    return parse_request(body, digest)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        PrefixSource("data", "set/"),
+        PrefixSource("data", ""),
+        ManifestSource("data", "list.jsonl"),
+        ManifestSource("data", "list.jsonl", "v9"),
+        ObjectsSource((ObjectRef("data", "a", "v1"), ObjectRef("data", "b", "v2", "path/b"))),
+    ],
+)
+async def test_a_pin_is_hashed_as_it_was_asked_for(
+    source: Source, pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = PinRequest(
+        uid="uid",
+        store=store(pools),
+        source=source,
+        artifacts_bucket="artifacts",
+        lock=ManifestLock(retain_until=datetime(2027, 1, 1, tzinfo=UTC)),
+        expected="sha256:" + "3" * 64,
+        minimum=DigestSource.DECLARED,
+        fence=Fence(frozenset({"b", "a"}), "team/"),
+    )
+    asked: list[PinRequest] = []
+
+    async def noted(context: TaskContext, request: PinRequest) -> BuiltPin:
+        del context
+        asked.append(request)
+        return BuiltPin(ROOTS, MANIFEST)
+
+    monkeypatch.setattr(questions, "pin_dataset", noted)
+    question = PinQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    answer = await there.ask.perform(TaskContext(), there.uid, {"store-0": here.store})
+    assert asked == [here]
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == BuiltPin(
+        ROOTS, MANIFEST
+    )
+
+
+async def test_a_pin_is_checked_as_it_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = PrefixSource("data", "set/")
+    here = VerifyRequest(store(pools), source, MANIFEST, objects=3, bytes=21, full=True)
+    asked: list[VerifyRequest] = []
+
+    async def noted(context: TaskContext, request: VerifyRequest) -> Findings:
+        del context
+        asked.append(request)
+        return FINDINGS
+
+    monkeypatch.setattr(questions, "verify_dataset", noted)
+    question = VerifyQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis="b"))
+    answer = await there.ask.perform(TaskContext(), there.uid, {"store-0": here.store})
+    assert asked == [here]
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == FINDINGS
+
+
+async def test_the_evidence_is_gathered_as_it_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_artifacts, of_inputs = store(pools, 1), store(pools, 2)
+    here = EvidenceRequest(
+        uid="uid",
+        store=of_artifacts,
+        bucket="artifacts",
+        prefix="team/x/uid/",
+        folder=".glovebox/seals/uid/",
+        snapshot='{"a":"\u65e5"}'.encode(),
+        inputs=(
+            SealedDataset("train", of_inputs, PrefixSource("data", "set/"), MANIFEST),
+            SealedDataset("near", of_artifacts, ManifestSource("artifacts", "k", "v"), MANIFEST),
+            SealedDataset("gone", lost="its pin is gone"),
+        ),
+        locked=False,
+        patient_until=datetime(2026, 11, 26, 5, 0, 0, 123456, tzinfo=UTC),
+    )
+    assert stores_of(here) == (of_artifacts, of_inputs)
+    asked: list[EvidenceRequest] = []
+    evidence = Evidence("sha256:" + "4" * 64, ("input `gone`: its pin is gone",))
+
+    async def noted(context: TaskContext, request: EvidenceRequest) -> Evidence:
+        del context
+        asked.append(request)
+        return evidence
+
+    monkeypatch.setattr(questions, "gather_evidence", noted)
+    question = EvidenceQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    opened = dict(zip([each.name for each in there.stores], stores_of(here), strict=True))
+    answer = await there.ask.perform(TaskContext(), there.uid, opened)
+    assert asked == [here]
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == evidence
+
+
+def request(pools: Pools) -> tuple[str, bytes]:
+    source = PrefixSource("data", "set/")
+    made = VerifyRequest(store(pools), source, MANIFEST)
+    return render_request(document_of(VerifyQuestion.of(made), made, uid="u", basis="b"))
+
+
+def test_a_request_holds_no_secret(pools: Pools) -> None:
+    _, body = request(pools)
+    text = gzip.decompress(body).decode()
+    for word in ("accessKey", "secret", "credential", "token"):
+        assert word not in text
+
+
+def test_bytes_that_are_not_the_request_are_refused(pools: Pools) -> None:
+    digest, body = request(pools)
+    with pytest.raises(Unavailable, match="has the digest"):
+        parse_request(body + b"x", digest)
+    newer = gzip.compress(b'{"format":"glovebox.dev/task/v2"}', mtime=0)
+    for other in (b"", b"{}", newer, body[:-9]):
+        with pytest.raises(Unavailable, match="the request is not valid") as caught:
+            parse_request(other, document.digest_of_bytes(other))
+        assert caught.value.reason == "TaskFailed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"request": "sha256:other"}, "answers the request sha256:other"),
+        ({"job": "another"}, "of Job another"),
+        ({"answer": {}}, "the result is not valid"),
+        ({"answer": {"findings": {"changed": "many"}}}, "the result is not valid"),
+    ],
+)
+def test_a_result_of_another_request_or_job_is_not_taken(
+    changes: dict[str, Any], said: str, pools: Pools
+) -> None:
+    made = VerifyRequest(store(pools), PrefixSource("data", "set/"), MANIFEST)
+    fields: dict[str, Any] = {"request": "sha256:r", "job": "job", "answer": {"findings": {}}}
+    body = render_result(**fields | changes)
+    with pytest.raises(Unavailable, match=said):
+        parse_result(body, request="sha256:r", job="job", answer=VerifyQuestion.of(made).answer)
+
+
+def test_what_is_no_result_at_all_is_not_taken(pools: Pools) -> None:
+    made = VerifyRequest(store(pools), PrefixSource("data", "set/"), MANIFEST)
+    with pytest.raises(Unavailable, match="the result is not valid"):
+        parse_result(b"", request="r", job="j", answer=VerifyQuestion.of(made).answer)
