@@ -12,6 +12,8 @@ import pytest
 import structlog
 
 from glovebox import names
+from glovebox.controllers.experiment import artifact_credentials
+from glovebox.errors import Unavailable
 from glovebox.kube.kinds import (
     EVENT,
     EXPERIMENT,
@@ -23,6 +25,7 @@ from glovebox.kube.kinds import (
     ROLE_BINDING,
     SECRET,
 )
+from glovebox.store.credentials import SessionCredentials
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NoFaults, StreamFault
 from simulation.object_store import S3Error
@@ -118,6 +121,29 @@ def test_a_run_that_ends_while_its_store_is_away_is_recorded_at_once_and_sealed_
         assert stage.status()["seal"]["objects"] == 1
 
     play(scene)
+
+
+def test_a_store_that_hangs_delays_the_end_of_a_run_by_no_more_than_one_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hangs(*_: Any, **__: Any) -> SessionCredentials:
+        await asyncio.sleep(75.0)
+        raise Unavailable("StoreUnreachable", "the store does not answer")
+
+    async def scene(stage: Stage) -> None:
+        # Credentials are due at 1,200 seconds: the run ends while the store is asked for them.
+        ends_after(stage, 1_230.0)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        monkeypatch.setattr(artifact_credentials, "issue_credentials", hangs)
+        await stage.sleep(1_230.0)
+        assert "completionTime" not in stage.status()["run"]
+        await stage.until(
+            "its end is recorded", lambda: stage.status()["run"].get("completionTime"), 75.0
+        )
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
+
+    play(scene, sweeps=False)
 
 
 def test_a_run_is_followed_to_its_seal_although_isolation_is_not_proven_any_more() -> None:
