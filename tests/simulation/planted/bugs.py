@@ -236,32 +236,31 @@ BUGS: Final = (
         "nobody asks whether the Experiment of an orphan lives",
         "13 no live owner loses its namespace",
         "controllers/orphans.py",
-        "        if not uid or uid in owner_uids or let_go or",
-        "        if not uid or let_go or",
+        "if one is not None and one.owner_uid not in owner_uids)",
+        "if one is not None)",
         also=(
             (
-                "controllers/orphans.py",
-                "    if not await _is_gone(ports, orphan):\n        return True\n",
-                "",
+                "controllers/orphan_namespace.py",
+                "    if orphan is None or not await _is_gone(ports, orphan):\n",
+                "    if orphan is None:\n",
             ),
         ),
     ),
     Bug(
         "an orphan is closed while its Experiment is looked at",
         "13b orphans are closed",
-        "controllers/orphans.py",
-        "    if ports.is_worked_on(orphan.key):\n        return False\n    if not await",
-        "    if not await",
+        "controllers/orphan_namespace.py",
+        "    if ports.is_worked_on(orphan.owner_key):\n"
+        "        return Result(retry_seconds=_LOOK_AGAIN_SECONDS)\n"
+        "    run = await",
+        "    run = await",
         seeds=1_000,
         focus=" deeds",
         also=(
             (
-                "controllers/orphans.py",
-                (
-                    "    if ports.is_worked_on(orphan.key):\n"
-                    "        return False  # by a look that has not heard of the deletion, and may open it again\n"
-                ),
-                "",
+                "controllers/orphan_namespace.py",
+                "    if ports.is_worked_on(orphan.owner_key):\n        # By a look",
+                "    if not orphan:\n        # By a look",
             ),
         ),
     ),
@@ -272,6 +271,21 @@ BUGS: Final = (
         "            failure = failure or error\n",
         "            raise error from failure\n",
         focus="of namespaces get",
+    ),
+    Bug(
+        "the namespace of a lost Experiment stays whatever was asked for",
+        "13c orphans end by policy",
+        "controllers/orphan_namespace.py",
+        '    if sealed and policy == "Delete":\n',
+        '    if sealed and policy == "Remove":\n',
+        focus=" deeds",
+    ),
+    Bug(
+        "new words are written at once",
+        "6b new words wait",
+        "controllers/reconcile.py",
+        "    if only_words and (wait := ports.messages.seconds_to_wait(key)) > 0:\n",
+        "    if only_words and (wait := ports.messages.seconds_to_wait(key)) > 1_000:\n",
     ),
     Bug(
         "what was refused is waited for as well",

@@ -13,6 +13,7 @@ from glovebox import names
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
@@ -58,6 +59,10 @@ class Cluster:
     async def pages(self, kind: Kind, **_: Any) -> AsyncIterator[Json]:
         self.happens.get(kind.kind, lambda: None)()
         yield {"items": list(self.lists[kind.kind])}
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+        """There are no credentials that it is filled with."""
+        raise NotFound("NotFound", f"{kind.kind} {namespace}/{name}")
 
     async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
         del kind

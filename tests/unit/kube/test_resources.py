@@ -203,4 +203,7 @@ def test_asking_who_uses_a_resource_copies_nothing_however_many_there_are() -> N
     resources.seen(experiment())
     users = resources.users_of(profile)
     assert users == {EXPERIMENT}
-    assert resources.users_of(profile) is users
+    other = experiment()
+    other["metadata"]["name"] = "other"
+    resources.seen(other)
+    assert len(users) == 2, "it is a view"
