@@ -247,25 +247,6 @@ BUGS: Final = (
         ),
     ),
     Bug(
-        "an orphan is closed while its Experiment is looked at",
-        "13b orphans are closed",
-        "controllers/orphans.py",
-        "    if ports.is_worked_on(orphan.key):\n        return False\n    if not await",
-        "    if not await",
-        seeds=1_000,
-        focus=" deeds",
-        also=(
-            (
-                "controllers/orphans.py",
-                (
-                    "    if ports.is_worked_on(orphan.key):\n"
-                    "        return False  # by a look that has not heard of the deletion, and may open it again\n"
-                ),
-                "",
-            ),
-        ),
-    ),
-    Bug(
         "one refusal keeps an orphan open",
         "13b orphans are closed",
         "controllers/experiment/freeze.py",
