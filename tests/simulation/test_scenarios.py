@@ -64,6 +64,14 @@ def test_what_is_bound_goes_on_whatever_becomes_of_its_source(deed: str, moment:
     require_all(run(Scenario(12, has_pin=True, named_deeds=((moment, deed),))))
 
 
+@pytest.mark.parametrize("has_run", [True, False], ids=["run", "interactive"])
+def test_a_pin_that_waits_for_its_users_costs_one_write_a_check(
+    has_run: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    deeds = ((10.0, "deletes the pin"),)
+    require_all(run(Scenario(12, has_run=has_run, has_pin=True, named_deeds=deeds)))
+
+
 def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[str] = []
     original = EngineMetrics.problem_counter

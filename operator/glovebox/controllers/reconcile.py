@@ -115,11 +115,16 @@ def _waits_for_users(
         found: What its own look found; None where it was not looked at.
         held: By whom it is held, in words.
     """
-    status = found if found is not None else obj.get("status") or {}
-    types_of = [entry["type"] for entry in status.get("conditions") or ()]
+    before: Mapping[str, Any] = obj.get("status") or {}
+    status = found if found is not None else before
+    answers = {entry["type"]: entry for entry in status.get("conditions") or ()}
     passing = {types.READY, types.RECONCILING, types.STALLED}
-    shown = (types.READY, *(each for each in types_of if each not in passing))
+    shown = (types.READY, *(each for each in answers if each not in passing))
+    for entry in before.get("conditions") or ():
+        if entry["type"] in {types.READY, types.RECONCILING}:
+            answers[entry["type"]] = entry  # since when it waits is no news with each look
     metadata = obj["metadata"]
+    status = {**status, "conditions": list(answers.values())}
     builder = StatusBuilder(status, metadata.get("generation", 0), shown, ports.now())
     message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
     builder.mark_false(types.READY, reasons.IN_USE, message)
