@@ -20,6 +20,8 @@ from simulation.schedules import Result, Scenario, run
 from simulation.simulate import silence
 from simulation.store_faults import StorePlan
 
+UNTRUE = "3 no condition True that is not so"
+
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
@@ -61,6 +63,14 @@ def test_a_stripped_finalizer_leaves_an_orphan_that_is_closed_and_told(
 @pytest.mark.parametrize("moment", [2.0, 8.0, 60.0], ids="at {:.0f} s".format)
 def test_what_is_bound_goes_on_whatever_becomes_of_its_source(deed: str, moment: float) -> None:
     require_all(run(Scenario(12, has_pin=True, named_deeds=((moment, deed),))))
+
+
+@pytest.mark.parametrize("has_run", [True, False], ids=["run", "interactive"])
+def test_a_pin_that_waits_for_its_users_costs_one_write_a_check(
+    has_run: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    deeds = ((10.0, "deletes the pin"),)
+    require_all(run(Scenario(12, has_run=has_run, has_pin=True, named_deeds=deeds)))
 
 
 def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,18 +146,36 @@ def test_a_policy_that_refuses_for_ever_is_named(code: int) -> None:
     assert rule.has_refused
 
 
-def _hang_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let the first creation of an object hang until the client gives up."""
+_GIVEN_UP = Fault("late", seconds=1.0)
+_SLOW = Fault("slow", seconds=12.0)
+
+
+def _hang(
+    monkeypatch: pytest.MonkeyPatch, name: str, fault_of_it: Fault = _GIVEN_UP, *, times: int = 1
+) -> None:
+    """Let the first creations of an object hang."""
     original = SeededFaults._fault
     hung: list[Asked] = []
 
     def fault(faults: SeededFaults, asked: Asked, *, is_write: bool) -> Fault:
-        if not hung and (asked.verb, asked.name) == ("create", name):
+        if len(hung) < times and (asked.verb, asked.name) == ("create", name):
             hung.append(asked)
-            return Fault("late", seconds=1.0)
+            return fault_of_it
         return original(faults, asked, is_write=is_write)
 
     monkeypatch.setattr(SeededFaults, "_fault", fault)
+
+
+@pytest.mark.parametrize(
+    "name", [names.NETWORK_POLICY_DNS, names.CREDENTIALS_SECRET, names.TENANT_ROLE_BINDING]
+)
+def test_an_orphan_is_closed_after_a_look_that_hung_has_opened_it(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    _hang(monkeypatch, name, _SLOW)
+    # Before the sweep with which a leader begins.
+    deeds = ((0.6, "strips the finalizer and deletes"),)
+    require_all(run(Scenario(11, has_run=False, slowest=0.2, named_deeds=deeds)))
 
 
 @pytest.mark.parametrize("holds", [True, False], ids=["as it is", "without the rule"])
@@ -155,13 +183,24 @@ def test_a_look_that_hung_says_nothing_of_what_was_changed_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
     holds: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
-    _hang_once(monkeypatch, names.INPUTS_CREDENTIALS_SECRET)
+    _hang(monkeypatch, names.INPUTS_CREDENTIALS_SECRET)
     if not holds:
         monkeypatch.setattr(reconcile, "_LONG_LOOK_SECONDS", math.inf)
     deeds = ((10.0, "edits a policy"),)
     result = run(Scenario(12, has_pin=True, drift="Alert", slowest=0.2, named_deeds=deeds))
     broken = {each.promise for each in result.broken}
-    assert broken == (set() if holds else {"3 no condition True that is not so"}), result.told()
+    assert broken == (set() if holds else {UNTRUE}), result.told()
+
+
+@pytest.mark.parametrize(("most", "broken"), [(3, set()), (1, {UNTRUE})], ids=["3", "1"])
+def test_so_many_looks_that_hung_are_not_recorded_and_then_one_is(
+    monkeypatch: pytest.MonkeyPatch, most: int, broken: set[str]
+) -> None:
+    _hang(monkeypatch, names.INPUTS_CREDENTIALS_SECRET, times=2)
+    monkeypatch.setattr(reconcile, "_MOST_OUTDATED", most)
+    deeds = ((10.0, "edits a policy"), (40.0, "raises the quota"))
+    result = run(Scenario(12, has_pin=True, drift="Alert", slowest=0.2, named_deeds=deeds))
+    assert {each.promise for each in result.broken} == broken, result.told()
 
 
 def test_a_conflict_is_over_although_no_watch_tells_of_the_other_write(

@@ -129,8 +129,8 @@ class Ports:
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
     # Experiments in whose namespaces no pod is left that came in through a gap.
     inspected: set[Key] = field(default_factory=set)
-    # Experiments whose last look was not recorded: what it had seen was changed while it went on.
-    outdated: set[Key] = field(default_factory=set)
+    # How many looks in a row were not recorded: what they had seen was changed meanwhile.
+    outdated: dict[Key, int] = field(default_factory=dict)
     # Checks of ObjectStores that failed: of which generation, and until when they rest.
     resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.

@@ -24,9 +24,14 @@ def compute_held_status(
         held: By whom it is held, in words.
         now: The present time.
     """
-    status = found if found is not None else obj.get("status") or {}
-    kinds = [entry["type"] for entry in status.get("conditions") or ()]
-    shown = (types.READY, *(each for each in kinds if each not in _PASSING))
+    before: Mapping[str, Any] = obj.get("status") or {}
+    status = found if found is not None else before
+    answers = {entry["type"]: entry for entry in status.get("conditions") or ()}
+    shown = (types.READY, *(each for each in answers if each not in _PASSING))
+    for entry in before.get("conditions") or ():
+        if entry["type"] in {types.READY, types.RECONCILING}:
+            answers[entry["type"]] = entry  # since when it waits is no news with each look
+    status = {**status, "conditions": list(answers.values())}
     builder = StatusBuilder(status, obj["metadata"].get("generation", 0), shown, now)
     message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
     builder.mark_false(types.READY, reasons.IN_USE, message)

@@ -247,24 +247,6 @@ BUGS: Final = (
         ),
     ),
     Bug(
-        "an orphan is closed while its Experiment is looked at",
-        "13b orphans are closed",
-        "controllers/orphan_namespace.py",
-        "    if ports.is_worked_on(orphan.owner_key):\n"
-        "        return Result(retry_seconds=_LOOK_AGAIN_SECONDS)\n"
-        "    run = await",
-        "    run = await",
-        seeds=1_000,
-        focus=" deeds",
-        also=(
-            (
-                "controllers/orphan_namespace.py",
-                "    if ports.is_worked_on(orphan.owner_key):\n        # By a look",
-                "    if not orphan:\n        # By a look",
-            ),
-        ),
-    ),
-    Bug(
         "one refusal keeps an orphan open",
         "13b orphans are closed",
         "controllers/experiment/freeze.py",

@@ -86,9 +86,10 @@ SEAL_FIRST: Final = (
 _SEAL_LOOK_SECONDS: Final = 10.0
 # A request hangs for half a minute at most; a phase that takes longer than this is cut.
 _PHASE_SECONDS: Final = 300.0
-# What took longer is not recorded when its namespace was changed meanwhile; but never twice in a
-# row, so that a status is recorded however slow the API server and however busy a foreign writer.
+# What took longer is not recorded when its namespace was changed meanwhile; but so often in a row
+# at most, so that a status is recorded however slow the API server and busy a foreign writer is.
 _LONG_LOOK_SECONDS: Final = 5.0
+_MOST_OUTDATED: Final = 3
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
@@ -113,11 +114,11 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         for cleanup in scope.cleanups:
             cleanup()
     changed = ports.children.news_of(scope.namespace) != news
-    if changed and _clock() > started + _LONG_LOOK_SECONDS and scope.key not in ports.outdated:
+    in_a_row = ports.outdated.pop(scope.key, 0)
+    if changed and _clock() > started + _LONG_LOOK_SECONDS and in_a_row < _MOST_OUTDATED:
         # A request hung, and what had been seen before it is so no more.
-        ports.outdated.add(scope.key)
+        ports.outdated[scope.key] = in_a_row + 1
         return Look(obj=scope.obj, status=None, error=_outdated(scope))
-    ports.outdated.discard(scope.key)
     return _look(ports, scope.obj, outcomes)
 
 
@@ -288,7 +289,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
         ports.suspect_orphans()
     ports.drifting.pop(key, None)
     ports.inspected.discard(key)
-    ports.outdated.discard(key)
+    ports.outdated.pop(key, None)
     ports.failures.forget(key)
     del uid
     ports.tasks.forget_owner(key)
