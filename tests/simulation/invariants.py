@@ -49,7 +49,8 @@ Json = dict[str, Any]
 _LAG_SECONDS: Final = 10.0
 # The same after a gap in a watch that nobody can notice: until the next list of everything.
 _RESYNC_SECONDS: Final = 600.0 + 2 * RESYNC_SECONDS
-_MOST_STATUS_WRITES: Final = 9
+# Nine for one with a run, and three while store and pin are not ready.
+_MOST_STATUS_WRITES: Final = 12
 _ON_ITS_WAY: Final = 0.1
 # A live list whose answer hangs, and what is decided by it.
 _LOOK_SECONDS: Final = 40.0

@@ -2,7 +2,7 @@
 
 Four timers write: the lease is renewed, a session is issued again when a third of its life is left,
 and a pin and a store are checked when their interval is over. Each writes what it is for and
-nothing beside.
+nothing beside. Where tasks are Jobs, a check of a pin has one, which is created and deleted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from glovebox import names
 from glovebox.api.dataset_pin import Verification
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.controllers.experiment.session_secret import ROTATE_AT
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, OBJECT_STORE, SECRET, Kind
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, LEASE, OBJECT_STORE, SECRET, Kind
+from glovebox.tasks.pin import VERIFY
 from simulation.api_server import Change
 
 Json = dict[str, Any]
@@ -39,10 +40,18 @@ def is_due(change: Change, now: datetime) -> bool:
         change: The write.
         now: The time of day when it was made.
     """
+    if change.served.kind == JOB:
+        return _is_of_a_check(change.last)
     judge = _JUDGES.get(change.served.kind)
     if judge is None or change.old is None or change.new is None:
         return False
     return judge(change.old, change.new, now)
+
+
+def _is_of_a_check(job: Json) -> bool:
+    """Return whether a Job is of a check; that the check was due is seen where it is recorded."""
+    notes = job["metadata"].get("annotations") or {}
+    return notes.get(names.ANNOTATION_TASK) == VERIFY
 
 
 def _is_renewal(old: Json, new: Json, now: datetime) -> bool:
