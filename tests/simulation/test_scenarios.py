@@ -81,7 +81,8 @@ def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyP
         return original(metrics, reason, controller)
 
     monkeypatch.setattr(EngineMetrics, "problem_counter", spied)
-    require_all(run(Scenario.hiccup(1, random.Random(1))))  # noqa: S311 - a simulation
+    for seed in range(1, 6):
+        require_all(run(Scenario.hiccup(seed, random.Random(seed))))  # noqa: S311 - a simulation
     assert "experiment" in counted
     counted.clear()
     require_all(run(Scenario(1, slowest=0.2)))
