@@ -16,7 +16,7 @@ from glovebox.metrics.engine import EngineMetrics
 from simulation.api_server import Asked
 from simulation.api_transport import Fault, StreamFault
 from simulation.faults import FeedFaults, Plan, Rule, SeededFaults
-from simulation.schedules import Result, Scenario, run
+from simulation.schedules import Result, Scenario, Schedule, run
 from simulation.simulate import silence
 
 UNTRUE = "3 no condition True that is not so"
@@ -70,6 +70,28 @@ def test_a_pin_that_waits_for_its_users_costs_one_write_a_check(
 ) -> None:
     deeds = ((10.0, "deletes the pin"),)
     require_all(run(Scenario(12, has_run=has_run, has_pin=True, named_deeds=deeds)))
+
+
+def test_a_run_whose_start_was_not_recorded_is_not_forgotten_by_a_freeze(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process dies between the Job and its record, and is back when it is to be frozen."""
+    original = SeededFaults._fault
+    killed: list[Asked] = []
+
+    def fault(faults: SeededFaults, asked: Asked, *, is_write: bool) -> Fault:
+        if not killed and (asked.verb, asked.name) == ("create", names.RUN_JOB):
+            killed.append(asked)
+            faults._crash()
+        return original(faults, asked, is_write=is_write)
+
+    monkeypatch.setattr(SeededFaults, "_fault", fault)
+    monkeypatch.setattr(Schedule, "restart_seconds", lambda _: 20.0)
+    deeds = ((5.0, "freezes and goes on"),)
+    # What is frozen is opened again once faults are over.
+    plan = Plan(ends=1_060.0)
+    require_all(run(Scenario(13, plan=plan, slowest=0.2, named_deeds=deeds)))
+    assert killed
 
 
 def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

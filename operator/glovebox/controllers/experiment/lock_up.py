@@ -9,13 +9,14 @@ opening is recorded before anything is opened.
 from __future__ import annotations
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import NAMESPACE, SECRET
+from glovebox.kube.kinds import JOB, NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.outcome import Outcome, done
+from glovebox.status.outcome import Outcome, done, waiting
 
 
 async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -43,11 +44,31 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     ended = (
         scope.state == names.STATE_SEALED and not scope.experiment.spec.lifecycle.is_to_be_sealed
     )
+    is_recorded = await _is_run_recorded(scope)
     await close_namespace(
         ports,
         live,
         scope.state,
         keep_access=scope.state != names.STATE_FROZEN,
+        keep_workloads=not is_recorded,
         keep_own=ended,
     )
+    if not is_recorded:
+        message = "its run is recorded first: what is only a Job would be forgotten with it"
+        return waiting(reasons.PROVISIONING, message, retry_seconds=0.0)
     return done()
+
+
+async def _is_run_recorded(scope: Scope) -> bool:
+    """Return whether no Job of the run is there that the status does not know of.
+
+    The record of a start may have been lost. Without it, and without its Job, the run would be
+    started a second time when the namespace is opened again.
+    """
+    if scope.experiment.spec.run is None or scope.experiment.status.run is not None:
+        return True
+    try:
+        await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
+    except NotFound:
+        return True
+    return False
