@@ -640,6 +640,11 @@ class Promises:
             incomplete = standing is None or not standing.complete
             if incomplete and is_true(obj, "Ready"):
                 self._break("8 every refusal is told", "Ready=True without isolation")
+            if standing is not None and standing.made_by != OPERATOR:
+                # Whoever has the name already keeps it from standing before any policy does.
+                if condition(obj, "NamespaceReady").get("reason") != reasons.NAMESPACE_TAKEN:
+                    self._break("8 every refusal is told", f"a taken name: {_said(obj)[:300]}")
+                continue
             if incomplete and not self._tells_refusal(obj):
                 self._break("8 every refusal is told", f"nobody says why: {_said(obj)[:300]}")
 

@@ -29,7 +29,6 @@ from simulation.api_server import ADMINISTRATOR, Asked, Change, Refused
 from simulation.object_store import NoAnswerError
 from simulation.process import OPERATOR
 from simulation.world import (
-    LOADER,
     SOURCE,
     TEAM,
     World,
@@ -267,7 +266,8 @@ class People:
         key, store = "set/part-0", self._world.store
         if self._chance.random() < 0.5:
             self._world.story.tell("a person", f"overwrites {SOURCE}/{key}")
-            store.put(LOADER, SOURCE, key, b"other rows\n")
+            # Straight into it: what fails is what the operator asks for.
+            store._store(store.bucket(SOURCE), key, b"other rows\n", "", None, "")
             return
         self._world.story.tell("a person", f"removes all versions of {SOURCE}/{key}")
         store.buckets[SOURCE].keys.pop(key, None)

@@ -568,12 +568,16 @@ class Schedule:
         processes = self._world.processes
         return next((each for each in processes if each.identity == holder), processes[0])
 
+    def restart_seconds(self) -> float:
+        """Return how long a process that was killed is gone."""
+        return self._dice.uniform(0.1, 20.0)
+
     def _crash(self) -> None:
         process = self._leader()
 
         async def restart() -> None:
             await process.kill()
-            await asyncio.sleep(self._dice.uniform(0.1, 20.0))
+            await asyncio.sleep(self.restart_seconds())
             process.start()
 
         for transport in process._transports:

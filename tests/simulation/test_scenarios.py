@@ -16,7 +16,7 @@ from glovebox.metrics.engine import EngineMetrics
 from simulation.api_server import Asked
 from simulation.api_transport import Fault, StreamFault
 from simulation.faults import FeedFaults, Plan, Rule, SeededFaults
-from simulation.schedules import Result, Scenario, run
+from simulation.schedules import Result, Scenario, Schedule, run
 from simulation.simulate import silence
 from simulation.store_faults import StorePlan
 
@@ -73,6 +73,28 @@ def test_a_pin_that_waits_for_its_users_costs_one_write_a_check(
     require_all(run(Scenario(12, has_run=has_run, has_pin=True, named_deeds=deeds)))
 
 
+def test_a_run_whose_start_was_not_recorded_is_not_forgotten_by_a_freeze(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process dies between the Job and its record, and is back when it is to be frozen."""
+    original = SeededFaults._fault
+    killed: list[Asked] = []
+
+    def fault(faults: SeededFaults, asked: Asked, *, is_write: bool) -> Fault:
+        if not killed and (asked.verb, asked.name) == ("create", names.RUN_JOB):
+            killed.append(asked)
+            faults._crash()
+        return original(faults, asked, is_write=is_write)
+
+    monkeypatch.setattr(SeededFaults, "_fault", fault)
+    monkeypatch.setattr(Schedule, "restart_seconds", lambda _: 20.0)
+    deeds = ((5.0, "freezes and goes on"),)
+    # What is frozen is opened again once faults are over.
+    plan = Plan(ends=1_060.0)
+    require_all(run(Scenario(13, plan=plan, slowest=0.2, named_deeds=deeds)))
+    assert killed
+
+
 def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[str] = []
     original = EngineMetrics.problem_counter
@@ -82,7 +104,8 @@ def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyP
         return original(metrics, reason, controller)
 
     monkeypatch.setattr(EngineMetrics, "problem_counter", spied)
-    require_all(run(Scenario.hiccup(6, random.Random(6))))  # noqa: S311 - a simulation
+    for seed in range(1, 6):
+        require_all(run(Scenario.hiccup(seed, random.Random(seed))))  # noqa: S311 - a simulation
     assert "experiment" in counted
     counted.clear()
     require_all(run(Scenario(1, slowest=0.2)))
