@@ -36,7 +36,7 @@ from glovebox.kube.kinds import (
 )
 from glovebox.status.words import differ_in_words_alone
 from glovebox.store.sealing import STATEMENT_NAME, seal_folder
-from simulation.api_server import Asked, Change
+from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.faults import Rule
 from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
@@ -125,6 +125,7 @@ class Promises:
     def _see(self, change: Change) -> None:
         now = self._world.loop.time()
         self._remember_makers(change)
+        self._forget_unrecorded(change)
         if change.user == OPERATOR:
             self.writes.append((now, self._world.clock.now(), change))
             self.never_access_before_isolation(change)
@@ -270,7 +271,7 @@ class Promises:
             )
 
     def never_runs_twice(self, change: Change) -> None:
-        """One run for each Experiment, ever."""
+        """One run for each Experiment; but for a Job that goes before its start was recorded."""
         namespace, name = change.key
         if change.served.kind != JOB or name != names.RUN_JOB or change.old is not None:
             return
@@ -279,6 +280,22 @@ class Promises:
         self.runs[uid] += 1
         if self.runs[uid] > 1:
             self._break("4 one run", f"a second run Job was created in {namespace}")
+
+    def _forget_unrecorded(self, change: Change) -> None:
+        """Take in that somebody deleted a run's Job of which no status tells.
+
+        Nothing that is left says that it was there: the process died between Job and record.
+        """
+        is_run = change.served.kind == JOB and change.key[1] == names.RUN_JOB
+        if not is_run or change.new is not None or change.user != ADMINISTRATOR:
+            return
+        standing = self.ledger.namespaces.get(change.key[0])
+        recorded = {
+            ((obj.get("status") or {}).get("run") or {}).get("jobUid")
+            for obj in self._world.server.everything(EXPERIMENT)
+        }
+        if standing is not None and change.last["metadata"]["uid"] not in recorded:
+            self.runs[standing.experiment] -= 1
 
     def never_touches_what_others_made(self, change: Change) -> None:
         """Only what is the operator's own is written: namespaces it made, and what is in them."""

@@ -78,7 +78,7 @@ def _is_store_check(old: Json, new: Json, now: datetime) -> bool:
 
 
 def _is_session_due(old: Json, new: Json, now: datetime) -> bool:
-    if new["metadata"]["name"] != names.CREDENTIALS_SECRET:
+    if new["metadata"]["name"] not in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET):
         return False
     ended, ends = (
         datetime.fromisoformat(

@@ -116,7 +116,7 @@ def test_who_may_not_write_any_more_tries_nothing_else() -> None:
         ({"keep_workloads": True}, {"Job one", "Job two", "Pod one", "Pod two"}),
         ({"keep_own": True}, {"Job two", "Pod two"}),
     ],
-    ids=str,
+    ids=["access", "workloads", "own"],
 )
 def test_what_is_to_stay_stays(options: dict[str, bool], left: set[str]) -> None:
     world = World()
