@@ -209,7 +209,7 @@ BY_ADMINISTRATORS = (
     AdministratorAttack(
         "delete-inner-folder",
         204,
-        "where SeaweedFS keeps the versions: told success, and nothing is gone",
+        "where SeaweedFS keeps the versions: it answers with success, and nothing is gone",
         _key(".versions/"),
     ),
     AdministratorAttack(
@@ -228,7 +228,7 @@ BY_ADMINISTRATORS = (
     AdministratorAttack(
         "lock-remove-default",
         200,
-        "as on AWS; what is there stays locked, the next check of the ObjectStore tells it",
+        "as on AWS; what is there stays locked, the next check of the ObjectStore reports it",
         _without_default,
     ),
     AdministratorAttack(

@@ -168,7 +168,12 @@ ON_THE_NEIGHBOUR = (
     Attack(
         "other-get-version", 403, "knowing the version does not help", _of_version("get_object")
     ),
-    Attack("other-head", 403, "nor is it told that the key is there", _secret("head_object")),
+    Attack(
+        "other-head",
+        403,
+        "and the answer does not say that the key is there",
+        _secret("head_object"),
+    ),
     Attack("other-delete", 403, "another prefix", _secret("delete_object")),
     Attack("other-delete-version", 403, "another prefix", _of_version("delete_object")),
     Attack(
@@ -251,7 +256,7 @@ ON_THE_NEIGHBOUR = (
     Attack(
         "capitals",
         200,
-        "SeaweedFS does not tell capitals apart in a policy; prefixes have none, so that place is"
+        "SeaweedFS does not distinguish capitals in a policy; prefixes have none, so that place is"
         " nobody's",
         _in_capitals,
     ),
