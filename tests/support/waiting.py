@@ -24,7 +24,7 @@ def lasting(look: Callable[[], object], *, what: str, seconds: float) -> None:
         time.sleep(_INTERVAL * 4)
 
 
-def eventually(look: Callable[[], T | None], *, what: str, timeout: float = 15.0) -> T:
+def eventually(look: Callable[[], T | None], *, what: str, timeout: float = 40.0) -> T:
     """Return the first truthy value of `look`; fail with `what` and the last after `timeout`.
 
     An AssertionError from `look` counts as "not yet", so that a look can be a row of asserts that
