@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 from glovebox.data.compare import Findings
@@ -19,8 +19,13 @@ from glovebox.store.sources import PrefixSource
 
 
 def peak_mebibytes() -> float:
-    """Return the most memory that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the most memory that this program ever held.
+
+    What `getrusage` says includes the process that started it, as it was before the exec.
+    """
+    status = Path("/proc/self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 async def main(order: dict[str, Any]) -> None:
