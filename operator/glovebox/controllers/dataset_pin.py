@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -100,10 +100,10 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
             )
             found = _check(ports, pin, request, _Place(store, connection))
     status = compute_status(obj, found.facts, found.fields)
-    if found.retry_seconds is not None:
-        recorded = functools.partial(_drop_tasks, ports, pin)
-        return Look(obj, status, retry_seconds=found.retry_seconds, after=recorded)
-    return Look(obj, status)
+    if not found.has_result:
+        return Look(obj, status, retry_seconds=found.retry_seconds)
+    recorded = functools.partial(_drop_tasks, ports, pin)
+    return Look(obj, status, retry_seconds=found.retry_seconds, after=recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,11 @@ class _Found:
     facts: PinFacts
     fields: Mapping[str, Any] = field(default_factory=dict)
     retry_seconds: float | None = None
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a task has ended with what is recorded now; one that goes on is kept."""
+        return self.facts.built or self.facts.findings is not None
 
 
 def _drop_tasks(ports: Ports, pin: DatasetPin) -> None:
@@ -153,42 +158,56 @@ class _Place:
     store: ObjectStore
     connection: Store
 
-    def job(
+    def ensure(
+        self,
+        ports: Ports,
+        pin: DatasetPin,
+        name: str,
+        request: PinRequest | VerifyRequest,
+        question: PinQuestion | VerifyQuestion,
+        work: Callable[[TaskContext], Awaitable[T]],
+        operation: str,
+    ) -> TaskState[T]:
+        """Have a task of a pin: as a Job of the question, or as work in the process."""
+        key = _key(pin, name)
+        job = self._job(ports, key, request, question)
+
+        async def start(context: TaskContext) -> T:
+            async with ports.metrics.on_store(operation):
+                with _counting_errors(ports):
+                    return await (job.start(context) if job else work(context))
+
+        return ports.tasks.ensure(
+            key,
+            request.basis,
+            start,
+            tenant=pin.namespace,
+            work_class=WORK_CLASS,
+            discard=job.discard if job else None,
+        )
+
+    def _job(
         self,
         ports: Ports,
         key: TaskKey,
-        basis: str,
-        question: PinQuestion | VerifyQuestion,
-        answer: Callable[[Mapping[str, Any]], T],
         request: PinRequest | VerifyRequest,
-    ) -> JobWork[T] | None:
+        question: PinQuestion | VerifyQuestion,
+    ) -> JobWork[Any] | None:
         """Return the Job that does a task, or None where the process does it."""
         secrets = secrets_of([(self.store, self.connection)])
         if ports.settings.tasks != "Jobs" or secrets is None:
             return None
         bucket = Bucket(self.store.spec.artifacts.bucket, _is_locked(self.store))
-        return JobWork(ports, key, basis, question, answer, request, bucket, secrets)
+        return JobWork(
+            ports, key, request.basis, question, question.answer, request, bucket, secrets
+        )
 
 
 def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) -> _Found:
     """Have the pin hashed."""
-    key = _key(pin, HASH)
+    work = functools.partial(pin_dataset, request=request)
     question = PinQuestion.of(request)
-    job = place.job(ports, key, request.basis, question, question.answer, request)
-
-    async def start(context: TaskContext) -> BuiltPin:
-        async with ports.metrics.on_store("build_pin"):
-            with _counting_errors(ports):
-                return await (job.start(context) if job else pin_dataset(context, request))
-
-    state = ports.tasks.ensure(
-        key,
-        request.basis,
-        start,
-        tenant=pin.namespace,
-        work_class=WORK_CLASS,
-        discard=job.discard if job else None,
-    )
+    state = place.ensure(ports, pin, HASH, request, question, work, "build_pin")
     built = state.result
     if built is None:
         return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
@@ -211,23 +230,9 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
 
 def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest, place: _Place) -> _Found:
     """Have the pin compared with the store."""
-    key = _key(pin, VERIFY)
+    work = functools.partial(verify_dataset, request=request)
     question = VerifyQuestion.of(request)
-    job = place.job(ports, key, request.basis, question, question.answer, request)
-
-    async def start(context: TaskContext) -> Findings:
-        async with ports.metrics.on_store("verify_pin"):
-            with _counting_errors(ports):
-                return await (job.start(context) if job else verify_dataset(context, request))
-
-    state = ports.tasks.ensure(
-        key,
-        request.basis,
-        start,
-        tenant=pin.namespace,
-        work_class=WORK_CLASS,
-        discard=job.discard if job else None,
-    )
+    state = place.ensure(ports, pin, VERIFY, request, question, work, "verify_pin")
     findings = state.result
     if findings is None:
         return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
