@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from simulation.classes import (
     CLOCKS,
@@ -24,7 +22,7 @@ from simulation.classes import (
 )
 from simulation.people import DEEDS
 from simulation.schedules import Scenario, run
-from simulation.simulate import focused, silence
+from simulation.simulate import focused
 
 # What a scenario has to say, and which classes such scenarios are for.
 _WHERE: dict[str, tuple[str, ...]] = {
@@ -58,13 +56,6 @@ _WHERE: dict[str, tuple[str, ...]] = {
 _MOST = 40
 # Later a guard refuses it.
 _BEFORE_USE = {"deletes the profile for a while": 0.0, "deletes the store for a while": 0.0}
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 def test_no_class_is_left_out() -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from simulation.api_transport import Fault
 from simulation.faults import Plan
 from simulation.schedules import Result, Scenario, run
-from simulation.simulate import silence
 
 # More writes than one life has, from the first finalizer to the last.
 WRITES = 48
@@ -27,13 +25,6 @@ FAULTS = {
     "unanswered": Fault("unanswered"),
     "late": Fault("late", seconds=1.0),
 }
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 def life(plan: Plan, deletion: str) -> Result:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from glovebox import names
 from glovebox.api import reasons
 from simulation.faults import Plan
 from simulation.schedules import Result, Scenario, run
-from simulation.simulate import silence
 
 STRIP = "strips the finalizer and deletes"
 # A seed in which the run still runs at the twelfth second.
 LONG = 31
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 def played(scenario: Scenario) -> Result:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
-import structlog
 
 from glovebox import names
 from glovebox.controllers.experiment import artifact_credentials
@@ -29,7 +27,6 @@ from glovebox.store.credentials import SessionCredentials
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NoFaults, StreamFault
 from simulation.object_store import S3Error
-from simulation.simulate import silence
 from simulation.stage import NEVER, Stage, play
 from simulation.world import BUCKET, TEAM
 
@@ -39,13 +36,6 @@ TEN_MINUTES = 600.0
 HOUR = 3_600.0
 # One more look, a task that rests, and the writes.
 SOON = 120.0
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 def ends_after(stage: Stage, seconds: float, *, succeeds: bool = True) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 
 import pytest
-import structlog
 from prometheus_client import Counter
 
 from glovebox import names
@@ -17,17 +15,9 @@ from simulation.api_server import Asked
 from simulation.api_transport import Fault, StreamFault
 from simulation.faults import FeedFaults, Plan, Rule, SeededFaults
 from simulation.schedules import Result, Scenario, Schedule, run
-from simulation.simulate import silence
 from simulation.store_faults import StorePlan
 
 UNTRUE = "3 no condition True that is not so"
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 def require_all(result: Result) -> None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from simulation.schedules import Scenario, run
-from simulation.simulate import silence
 
 SEEDS = 200
 # `make simulate` plays 10,000, which takes the better part of an hour of one core.
@@ -25,13 +22,6 @@ SLOW_SEEDS = 1_000
 _BATCH = 20
 # Seeds in which a promise is known to break: docs/explanation/failure-modes.md.
 KNOWN: dict[int, str] = {951: "1 no access before isolation"}
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 def _require_all(seeds: range) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import structlog
 
 from glovebox import names
 from glovebox.jobs.task import BEAT_SECONDS
@@ -15,18 +14,10 @@ from glovebox.kube.kinds import DATASET_PIN, JOB
 from glovebox.tasks.area import Beat
 from glovebox.tasks.context import Progress
 from simulation.loop import virtual_loop
-from simulation.simulate import silence
 from simulation.world import TEAM, World, condition, is_true, pin_spec
 
 Json = dict[str, Any]
 OWN = "glovebox-system"
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 def play(act: Callable[[World], Awaitable[None]]) -> None:

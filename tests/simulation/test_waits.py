@@ -6,12 +6,10 @@ import asyncio
 import base64
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import structlog
 
 from glovebox import names
 from glovebox.controllers.experiment import artifact_credentials
@@ -34,7 +32,6 @@ from simulation.api_transport import Fault, NoFaults
 from simulation.faults import Rule
 from simulation.object_store import S3Error
 from simulation.process import OPERATOR
-from simulation.simulate import silence
 from simulation.stage import Stage, play
 from simulation.world import OPERATOR_KEY, TEAM, pin_spec, store_spec
 
@@ -43,13 +40,6 @@ MINUTE = 60.0
 HOUR = 3_600.0
 # One look and its writes.
 AT_ONCE = 2.0
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    silence()
-    yield
-    structlog.reset_defaults()
 
 
 # -- the validity of a pin
