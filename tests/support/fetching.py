@@ -25,7 +25,7 @@ from glovebox.data.delivery import (
 from support.own_store import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from glovebox.store.connection import Credentials
     from glovebox.store.pins import BuiltPin
@@ -136,21 +136,35 @@ class Pod:
             "GLOVEBOX_FETCH_DEADLINE_SECONDS": "20",
             **self.settings,
         }
-        command = [*as_pod_user(), sys.executable, "-m", "glovebox.jobs.fetch"]
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=self.base,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        try:
+        with pod_process(["-m", "glovebox.jobs.fetch"], environment, self.base) as process:
             yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+
+
+@contextlib.contextmanager
+def pod_process(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> Iterator[subprocess.Popen[str]]:
+    """Run Python as in a pod, output and errors together; what is left in the end is killed.
+
+    Args:
+        arguments: Of Python.
+        environment: All of it.
+        folder: Where it runs.
+    """
+    process = subprocess.Popen(
+        [*as_pod_user(), sys.executable, *arguments],
+        env=environment,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 def as_pod_user() -> list[str]:

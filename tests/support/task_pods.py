@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from glovebox import names
 from support.api import Api, path_of
-from support.fetching import as_pod_user
+from support.fetching import pod_process
 from support.kubelet import end_pod
 from support.waiting import eventually
 
@@ -131,17 +131,5 @@ def running(
         **environment,
         **settings,
     }
-    process = subprocess.Popen(
-        [*as_pod_user(), sys.executable, *command[1:]],
-        env=whole,
-        cwd=keys,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
+    with pod_process(command[1:], whole, keys) as process:
         yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
