@@ -45,6 +45,7 @@ def by_jobs(
     """An operator whose tasks are Jobs, in the place of the usual one."""
     del platform
     operator.stop()
+    _forget_pins(cluster)
     settings = {
         "GLOVEBOX_IMAGE": PLATFORM_IMAGE,
         "GLOVEBOX_TASKS": "Jobs",
@@ -59,6 +60,22 @@ def by_jobs(
     finally:
         running.stop()
         operator.start()
+
+
+def _forget_pins(cluster: Cluster) -> None:
+    """Remove the pins of earlier tests: each would have a Job whose pod nobody plays."""
+    rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+    for left in rogue.list(path_of("glovebox.dev/v1alpha1", "datasetpins")):
+        metadata = left["metadata"]
+        path = path_of(
+            "glovebox.dev/v1alpha1",
+            "datasetpins",
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+        )
+        rogue.delete(path)
+        if metadata.get("finalizers"):
+            rogue.patch(path, {"metadata": {"finalizers": None}})
 
 
 @pytest.fixture
