@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import Counter
 
 from glovebox import names
-from glovebox.controllers.experiment import reconcile
+from glovebox.controllers.experiment import isolation, reconcile
+from glovebox.controllers.experiment.scope import Scope
 from glovebox.metrics.engine import EngineMetrics
 from simulation.api_server import Asked
 from simulation.api_transport import Fault, StreamFault
@@ -17,6 +18,7 @@ from simulation.faults import FeedFaults, Plan, Rule, SeededFaults
 from simulation.schedules import Result, Scenario, Schedule, run
 from simulation.store_faults import StorePlan
 
+NO_ACCESS = "1 no access before isolation"
 UNTRUE = "3 no condition True that is not so"
 
 
@@ -203,6 +205,40 @@ def test_a_look_that_hung_says_nothing_of_what_was_changed_meanwhile(
     result = run(Scenario(12, has_pin=True, drift="Alert", slowest=0.2, named_deeds=deeds))
     broken = {each.promise for each in result.broken}
     assert broken == (set() if holds else {UNTRUE}), result.told()
+
+
+@pytest.mark.parametrize("holds", [True, False], ids=["as it is", "without the rule"])
+@pytest.mark.parametrize(
+    ("deed", "plural"),
+    [
+        ("raises the quota", "resourcequotas"),
+        ("deletes the limits", "limitranges"),
+        ("edits a policy", "networkpolicies"),
+    ],
+)
+def test_isolation_is_read_before_access_opens_whatever_a_watch_did_not_tell(
+    monkeypatch: pytest.MonkeyPatch,
+    holds: bool,  # noqa: FBT001 - a parameter of the table
+    deed: str,
+    plural: str,
+) -> None:
+    _hang(monkeypatch, names.SNAPSHOT_CONFIG_MAP)
+    late = StreamFault("lags", seconds=60.0)
+    monkeypatch.setattr(
+        SeededFaults,
+        "stream",
+        lambda _, asked: late if asked.kind.plural == plural else StreamFault(),
+    )
+    if not holds:
+        monkeypatch.setattr(isolation, "_stands", _always)
+    result = run(Scenario(12, slowest=0.2, named_deeds=((10.0, deed),)))
+    broken = {each.promise for each in result.broken}
+    assert (NO_ACCESS in broken) is not holds, result.told()
+    assert holds is False or not broken, result.told()
+
+
+async def _always(_: Scope) -> bool:
+    return True
 
 
 @pytest.mark.parametrize(("most", "broken"), [(3, set()), (1, {UNTRUE})], ids=["3", "1"])

@@ -21,7 +21,7 @@ SLOW_SEEDS = 1_000
 # nothing.
 _BATCH = 20
 # Seeds in which a promise is known to break: docs/explanation/failure-modes.md.
-KNOWN: dict[int, str] = {951: "1 no access before isolation"}
+KNOWN: dict[int, str] = {}
 
 
 def _require_all(seeds: range) -> None:

@@ -137,6 +137,24 @@ class Children:
         """Return the namespaces in which something is known."""
         return tuple(self._in_namespace)
 
+    def is_as_wanted(self, namespace: str, kind: Kind) -> bool:
+        """Whether all that is known of a kind in a namespace is what was wanted, and no more."""
+        keys = {*self._wanted.get(namespace, ()), *self._in_namespace.get(namespace, ())}
+        return not any(self._is_wrong(key, self.get(key)) for key in keys if key.kind == kind.kind)
+
+    def listed(
+        self, kind: Kind, namespace: str, items: Iterable[Mapping[str, Any]], version: int
+    ) -> None:
+        """Take in all objects of a kind that a namespace held at a version, besides the watch."""
+        table = self._tables[kind.kind]
+        found = set()
+        for item in items:
+            table.seen(item)
+            found.add(key_of(kind, item))
+        for key in self.in_namespace(namespace):
+            if key.kind == kind.kind and key not in found:
+                table.absent(key, version)
+
     # What we did ourselves.
 
     def wrote(self, kind: Kind, answer: Mapping[str, Any]) -> Child:

@@ -270,15 +270,25 @@ def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:
     pinned = pin.status.manifest is not None
     # Hashing takes hours: an attempt that reports is well. A check is over soon: what the last one
     # met stands until one has ended.
-    is_well = not pinned and state.phase == "Running" and state.progress.phase != ""
+    reports = state.phase == "Running" and state.progress.phase != ""
+    is_well = not pinned and reports
     return PinFacts(
         ports.now(),
         pinned=pinned,
+        answered=_was_answered(pin) and not reports,
         error=None if is_well else state.error,
         failures=state.failures,
         failing_since=state.failing_since,
         grace=ports.grace,
     )
+
+
+def _was_answered(pin: DatasetPin) -> bool:
+    """Whether what an attempt met is recorded for this generation."""
+    stalled = pin.status.condition(types.STALLED)
+    trying = pin.status.condition(types.RECONCILING)
+    met = stalled or (trying if trying and trying.reason != reasons.PENDING else None)
+    return met is not None and met.observed_generation == pin.metadata.generation
 
 
 def _progress(ports: Ports, state: TaskState[Any]) -> dict[str, Any] | None:

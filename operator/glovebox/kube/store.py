@@ -173,6 +173,13 @@ class Table(Generic[K, R]):
             return None
         return self._remove(key)
 
+    def absent(self, key: K, version: int) -> Change[K, R] | None:
+        """Take in that an object was not there at a version."""
+        known = self._records.get(key)
+        if known is None or known.resource_version > version:
+            return None
+        return self._remove(key)
+
     def bookmark(self, version: int) -> None:
         """Take in that everything up to a version has been told."""
         self._reach(version)

@@ -45,6 +45,8 @@ class PinFacts:
         bytes: Their size.
         built: Whether the pin was made just now.
         findings: What a check found just now; None when none ended.
+        answered: Whether what an attempt met is recorded for this generation, and none has
+            reported since: after a restart it is tried again, and mostly meets the same.
         error: Why the latest attempt failed; None when it did not, or has begun again and is well.
         failures: How many attempts failed in a row.
         failing_since: When the first of them failed.
@@ -57,6 +59,7 @@ class PinFacts:
     bytes: int = 0
     built: bool = False
     findings: Findings | None = None
+    answered: bool = False
     error: GloveboxError | None = None
     failures: int = 0
     failing_since: datetime | None = None
@@ -79,7 +82,10 @@ def compute_status(
     """Return the status of a pin: the conditions that the facts settle, with these fields."""
     generation = obj["metadata"].get("generation", 0)
     builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, facts.now)
-    for verdict in compute_conditions(facts):
+    verdicts = compute_conditions(facts)
+    if facts.answered and not verdicts:
+        return dict(obj["status"])
+    for verdict in verdicts:
         builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
     builder.set(**fields)
     return builder.render()
@@ -110,7 +116,7 @@ def compute_conditions(facts: PinFacts) -> list[Verdict]:
             *_ready(),
         ]
     if not facts.pinned:
-        return _unpinned(facts.error)
+        return [] if facts.answered and facts.error is None else _unpinned(facts.error)
     if facts.findings is not None:
         return _checked(facts)
     return _failing(facts)

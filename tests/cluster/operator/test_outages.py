@@ -140,6 +140,13 @@ def test_a_restart_writes_nothing(team: Team, operator: Operator) -> None:
         team.declare("Experiment", f"s{number}", experiment_spec("standard", "primary"))
     for number in range(10):
         team.expect("Experiment", f"s{number}")
+    for name, bucket, condition, reason in (
+        ("refused", "glovebox-artifacts", "Stalled", "SourceEmpty"),
+        ("failing", "no-such-bucket", "Reconciling", "BucketNotFound"),
+    ):
+        source = {"prefix": {"bucket": bucket, "prefix": f"{team.name}/nothing/"}}
+        team.declare("DatasetPin", name, {"storeRef": {"name": "primary"}, "source": source})
+        team.expect("DatasetPin", name, condition, reason=reason)
     quiet(operator)
     operator.kill()
     operator.start()

@@ -63,6 +63,20 @@ CASES: dict[str, tuple[bool, dict[str, Any], dict[str, str]]] = {
             "Stalled": "True SourceEmpty",
         },
     ),
+    "what was met before a restart stands until an attempt reports": (
+        False,
+        {"answered": True},
+        {},
+    ),
+    "what is met after a restart replaces what was met before": (
+        False,
+        {"answered": True, "error": AWAY, "failures": 1},
+        {
+            "Verified": "Unknown StoreUnreachable",
+            "Ready": "False StoreUnreachable",
+            "Reconciling": "True StoreUnreachable",
+        },
+    ),
     "every byte was read": (
         True,
         {"built": True, "objects": 2, "bytes": 3},

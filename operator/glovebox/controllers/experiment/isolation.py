@@ -2,25 +2,44 @@
 
 Drift policies apply only to a namespace that was recorded as complete. Before that every difference
 is simply work to do, whatever the profile says, and a foreign policy is removed without a word.
+
+Until then isolation is also read from the API server before it counts as complete: a watch may be
+silent, and the answers to our own writes say nothing of what others wrote since.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment.intruders import remove_intruders
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.plan import Plan
 from glovebox.errors import GloveboxError
-from glovebox.kube.kinds import CONFIG_MAP, NAMESPACE, ROLE_BINDING, SECRET, kind_of
+from glovebox.kube.kinds import (
+    CONFIG_MAP,
+    LIMIT_RANGE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    RESOURCE_QUOTA,
+    ROLE_BINDING,
+    SECRET,
+    Kind,
+    kind_of,
+)
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.status.experiment_facts import NamespaceFacts
-from glovebox.status.outcome import Outcome, done, of_error
+from glovebox.status.outcome import Outcome, done, of_error, waiting
+
+_ISOLATING: Final = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
+# What was read is repaired with the next look; somebody may go on changing it.
+_LOOK_AGAIN_SECONDS: Final = 0.5
 
 
 async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -40,6 +59,15 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     if failures:
         return of_error(failures[0], applied=applied)
     ports = scope.ports
+    if not found.latched and not await _stands(scope):
+        return replace(
+            waiting(
+                reasons.ISOLATION_INCOMPLETE,
+                "what isolates was changed by somebody while it was written: looking again",
+                retry_seconds=_LOOK_AGAIN_SECONDS,
+            ),
+            applied=applied,
+        )
     changed = any(one.result in {"repaired", "updated"} for one in outcomes["namespace"].applied)
     if found.latched and (changed or scope.key not in ports.inspected):
         # The labels that keep such pods out may have been off for a while: just now, or while no
@@ -48,6 +76,28 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         await remove_intruders(scope, plan)
         ports.inspected.add(scope.key)
     return done(applied=applied)
+
+
+async def _stands(scope: Scope) -> bool:
+    """Read what isolates from the API server; return whether all of it is as it was written.
+
+    Raises:
+        NotFound: The namespace is gone.
+        Unavailable: No answer.
+    """
+    children, reader, namespace = scope.ports.children, scope.ports.reader, scope.namespace
+    await asyncio.gather(*(_read(scope, kind) for kind in _ISOLATING))
+    children.table(NAMESPACE).seen(await reader.get(NAMESPACE, None, namespace))
+    return all(children.is_as_wanted(namespace, kind) for kind in (NAMESPACE, *_ISOLATING))
+
+
+async def _read(scope: Scope, kind: Kind) -> None:
+    items: list[Mapping[str, Any]] = []
+    version = 0
+    async for page in scope.ports.reader.pages(kind, namespace=scope.namespace):
+        items += page.get("items") or ()
+        version = int(page["metadata"]["resourceVersion"])
+    scope.ports.children.listed(kind, scope.namespace, items, version)
 
 
 async def ensure_all(
