@@ -14,7 +14,7 @@ from glovebox.controllers.experiment.scope import Scope
 from glovebox.metrics.engine import EngineMetrics
 from simulation.api_server import Asked
 from simulation.api_transport import Fault, StreamFault
-from simulation.faults import FeedFaults, Plan, Rule, SeededFaults
+from simulation.faults import TRANSIENT, FeedFaults, Plan, Rule, SeededFaults
 from simulation.schedules import Result, Scenario, Schedule, run
 from simulation.store_faults import StorePlan
 
@@ -205,6 +205,22 @@ def test_a_look_that_hung_says_nothing_of_what_was_changed_meanwhile(
     result = run(Scenario(12, has_pin=True, drift="Alert", slowest=0.2, named_deeds=deeds))
     broken = {each.promise for each in result.broken}
     assert broken == (set() if holds else {UNTRUE}), result.told()
+
+
+def test_one_refusal_while_a_namespace_is_closed_is_no_hiccup_in_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused: list[Asked] = []
+
+    def fault(_: SeededFaults, asked: Asked, *, is_write: bool) -> Fault:
+        if is_write and (asked.verb, asked.kind.plural) == ("patch", "namespaces") and not refused:
+            refused.append(asked)
+            return Fault("refused", 503)
+        return Fault()
+
+    monkeypatch.setattr(SeededFaults, "_fault", fault)
+    require_all(run(Scenario(12, slowest=0.2, plan=Plan(codes=TRANSIENT))))
+    assert refused
 
 
 @pytest.mark.parametrize("holds", [True, False], ids=["as it is", "without the rule"])

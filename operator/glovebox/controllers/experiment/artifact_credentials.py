@@ -35,7 +35,7 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import CredentialsFacts, NamespaceFacts
-from glovebox.status.outcome import Outcome, done, waiting
+from glovebox.status.outcome import Outcome, Verdict, done, waiting
 from glovebox.status.text import format_time
 from glovebox.store.credentials import SessionCredentials, issue_credentials
 
@@ -56,8 +56,10 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
     store = resolved.platform.store
     uri = f"s3://{store.spec.artifacts.bucket}/{_prefix(scope)}"
     if not scope.is_open:
-        if not outcomes.is_done("lock_up"):
-            return waiting(reasons.PROVISIONING, "the credentials are being taken away")
+        closing = outcomes["lock_up"]
+        # What it waits for is the Job's end; they are away by then.
+        if not closing.is_done and closing.verdict is not Verdict.WAITING:
+            return closing  # they may be there still
         return done(CredentialsFacts(uri, store.name, None))
     # What was recorded as complete keeps its credentials fresh, whatever a repair meets.
     latched = scope.is_latched(
