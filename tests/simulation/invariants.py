@@ -662,8 +662,25 @@ class Promises:
                 if condition(obj, "NamespaceReady").get("reason") != reasons.NAMESPACE_TAKEN:
                     self._break("8 every refusal is told", f"a taken name: {_said(obj)[:300]}")
                 continue
-            if incomplete and not self._tells_refusal(obj):
+            # Without its pin it is not begun, and nothing is refused.
+            waits = condition(obj, "Ready").get("reason") == reasons.PIN_NOT_FOUND
+            if incomplete and not (waits and self._lacks_pin(obj)) and not self._tells_refusal(obj):
                 self._break("8 every refusal is told", f"nobody says why: {_said(obj)[:300]}")
+
+    def _lacks_pin(self, obj: Json) -> bool:
+        pins = {pin["metadata"]["name"] for pin in self._world.server.everything(DATASET_PIN)}
+        datasets = (obj["spec"].get("inputs") or {}).get("datasets") or ()
+        return any(entry["pinRef"]["name"] not in pins for entry in datasets)
+
+    def _tells_remade_pin(self, obj: Json) -> bool:
+        """Return whether an Experiment is not Ready for the sole reason that it should not be."""
+        ready, bound = condition(obj, "Ready"), (obj.get("status") or {}).get("inputs") or ()
+        pins = {
+            pin["metadata"]["name"]: pin["metadata"]["uid"]
+            for pin in self._world.server.everything(DATASET_PIN)
+        }
+        remade = any(pins.get(entry["pinRef"]) != entry["uid"] for entry in bound)
+        return remade and ready.get("reason") == reasons.PIN_CHANGED
 
     def _tells_refusal(self, obj: Json) -> bool:
         """Return whether a condition names an answer of a policy that refuses for ever."""
@@ -698,7 +715,7 @@ class Promises:
                 self._break("7 the same end", f"{name}: not as declared: {wrong}")
             has_run = bool(obj["spec"].get("run"))
             wanted = "Sealed" if has_run else "Ready"
-            if not is_true(obj, wanted):
+            if not is_true(obj, wanted) and (has_run or not self._tells_remade_pin(obj)):
                 self._break("7 the same end", f"{name} is not {wanted}: {_said(obj)}")
             if has_run and self.runs[obj["metadata"]["uid"]] != 1:
                 self._break("4 one run", f"{name} ran {self.runs[obj['metadata']['uid']]} times")
