@@ -411,7 +411,9 @@ class Promises:
         users = [
             obj["metadata"]["name"]
             for obj in self._world.server.everything(EXPERIMENT)
-            if _uses(obj, kind, change.key[1]) and self._age_when_sent(obj) > _LOOK_SECONDS
+            if _uses(obj, kind, change.key[1])
+            and self._age_when_sent(obj) > _LOOK_SECONDS
+            and not (kind == DATASET_PIN and _is_going(change.old) and not _is_bound(obj))
         ]
         if users:
             self._break(
@@ -753,6 +755,14 @@ class Promises:
 def _news(event: Change) -> tuple[Any, ...]:
     about = event.last.get("regarding") or {}
     return about.get("kind"), about.get("name"), event.last.get("reason"), event.last.get("note")
+
+
+def _is_going(obj: Json) -> bool:
+    return bool(obj["metadata"].get("deletionTimestamp"))
+
+
+def _is_bound(experiment: Json) -> bool:
+    return bool((experiment.get("status") or {}).get("digest"))
 
 
 def _uses(experiment: Json, kind: Kind, name: str) -> bool:

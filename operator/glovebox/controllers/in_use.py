@@ -4,6 +4,9 @@ A finalizer holds the object, and a guard of the chart refuses the deletion of p
 that bear it; the count of users is an annotation, from which the guard's refusal tells how many
 there are. "Used" is believed from the index of references; "unused" is confirmed by a live list
 before the finalizer goes, because an index may be older than a user.
+
+A pin that is being deleted is kept for those alone whose snapshot holds it. Who waits for it would
+wait for ever otherwise: nobody new may begin to use it, and it would never go.
 """
 
 from __future__ import annotations
@@ -125,15 +128,24 @@ def compute_marks(obj: Mapping[str, Any], users: int) -> Marks | None:
     return Marks(kept, {names.ANNOTATION_USERS: count})
 
 
-async def count_live_users(reader: Reader, key: Key) -> int:
-    """Return how many objects refer to one now, by lists that bypass every cache."""
-    users = 0
+def holds(kind: str, user: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
+    """Return whether one of a kind that refers to an object keeps it from going."""
+    waits = kind == EXPERIMENT.kind and not (user.get("status") or {}).get("digest")
+    is_dying = "deletionTimestamp" in used["metadata"]
+    return not (waits and is_dying and used["kind"] in _BY_INPUTS)
+
+
+async def count_live_users(reader: Reader, used: Mapping[str, Any]) -> int:
+    """Return how many objects keep one from going now, by lists that bypass every cache."""
+    key, users = Key.of(used), 0
     for kind, field in _BY_FIELD.get(key.kind, ()):
         async for page in reader.pages(kind, field_selector=f"{field}={key.name}"):
             users += len(page["items"])
     for kind in _BY_INPUTS.get(key.kind, ()):
         async for page in reader.pages(kind, namespace=key.namespace):
-            users += sum(_names_pin(kind, obj, key) for obj in page["items"])
+            users += sum(
+                _names_pin(kind, obj, key) and holds(kind.kind, obj, used) for obj in page["items"]
+            )
     return users
 
 
@@ -146,7 +158,7 @@ async def ensure_in_use(
         reader: Confirms that nothing uses it before it is let go.
         writer: Writes its metadata.
         obj: The profile, store or pin as it was read.
-        users: How many refer to it, as the index of references has it.
+        users: How many refer to it and hold it, as the index of references has it.
 
     Raises:
         Conflict: The object changed since it was read: look again.
@@ -154,7 +166,7 @@ async def ensure_in_use(
         GloveboxError: The API server could not be asked; nothing was let go.
     """
     if users == 0 and compute_marks(obj, 0) is not None:
-        users = await count_live_users(reader, Key.of(obj))
+        users = await count_live_users(reader, obj)
     marks = compute_marks(obj, users)
     if marks is None:
         return InUse(users, obj, written=False)

@@ -9,8 +9,7 @@ starts from what is there.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -20,7 +19,7 @@ import structlog
 from glovebox.api import conditions as types
 from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile, object_store
 from glovebox.controllers.experiment import reconcile as experiment
-from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use
+from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use, holds
 from glovebox.controllers.looking import Look
 from glovebox.controllers.orphan_namespace import reconcile_orphan
 from glovebox.controllers.ports import Ports
@@ -85,7 +84,7 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
         return DONE
     held, problem = "", None
     if key.kind in HELD:
-        users = ports.resources.users_of(key)
+        users = _holders(ports, key, obj)
         try:
             in_use = await ensure_in_use(ports.reader, ports.writer, obj, users=len(users))
         except NotFound:
@@ -105,7 +104,15 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     return Result(retry_seconds=min(retries, default=None), error=look.error or problem)
 
 
-def _held_by(in_use: InUse, users: AbstractSet[Key]) -> str:
+def _holders(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Collection[Key]:
+    """Return those who keep a resource from going, as far as is known."""
+    users = ports.resources.users_of(key)
+    if "deletionTimestamp" not in obj["metadata"]:
+        return users
+    return [user for user in users if holds(user.kind, ports.resources.get(user) or {}, obj)]
+
+
+def _held_by(in_use: InUse, users: Collection[Key]) -> str:
     """Return in words who keeps a resource from going, or an empty text."""
     if not in_use.users or not in_use.is_held:
         return ""

@@ -127,6 +127,22 @@ def test_an_unversioned_bucket_cannot_be_pinned(cluster: Cluster, team: Team) ->
     team.expect("DatasetPin", "loose", status="False", reason="VersioningRequired")
 
 
+def test_a_pin_is_deleted_and_declared_anew_while_an_experiment_waits_for_it(
+    team: Team, data: str
+) -> None:
+    inputs = {"datasets": [{"name": "train", "role": "train", "pinRef": {"name": "train"}}]}
+    team.declare("DatasetPin", "train", pin_spec(data, "nothing/"))
+    team.expect("DatasetPin", "train", "Stalled", reason="SourceEmpty")
+    team.declare("Experiment", "patient", experiment_spec("standard", "primary", inputs=inputs))
+    team.expect("Experiment", "patient", status="False", reason="PinNotReady")
+    team.api.delete(team.path("DatasetPin", "train"))
+    eventually(
+        lambda: team.api.find(team.path("DatasetPin", "train")) is None, what="nothing holds it"
+    )
+    team.declare("DatasetPin", "train", pin_spec(data))
+    team.expect("Experiment", "patient")
+
+
 def test_a_pin_that_becomes_ready_wakes_the_feature_set_and_the_experiment_that_wait_for_it(
     team: Team, data: str
 ) -> None:

@@ -232,3 +232,29 @@ def test_what_nobody_uses_and_nothing_marks_costs_no_request() -> None:
     found = asyncio.run(ensure_in_use(cluster, cluster, thing(), users=0))
 
     assert (found.users, found.written, cluster.listed, cluster.written) == (0, False, [], [])
+
+
+@pytest.mark.parametrize(
+    ("digest", "kept"), [("", False), ("sha256:ab", True)], ids=["waits for it", "is bound"]
+)
+@pytest.mark.parametrize("kind", ["DatasetPin", "FeatureSetPin"])
+def test_a_pin_that_is_being_deleted_is_kept_for_those_alone_who_are_bound(
+    kind: str, digest: str, *, kept: bool
+) -> None:
+    field = "datasets" if kind == "DatasetPin" else "features"
+    user, spec = experiment(**{field: "busy"})
+    cluster = Cluster((user, {**spec, "status": {"digest": digest}}))
+    marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="1", dying=True)
+
+    found = asyncio.run(ensure_in_use(cluster, cluster, marked, users=0))
+
+    assert found.is_held is kept
+
+
+def test_a_pin_that_stays_is_marked_for_those_who_wait_for_it_too() -> None:
+    cluster = Cluster(experiment(datasets="busy"))
+    marked = thing("DatasetPin", finalizers=(FINALIZER_IN_USE,), users="1")
+
+    found = asyncio.run(ensure_in_use(cluster, cluster, marked, users=0))
+
+    assert found.is_held

@@ -80,7 +80,13 @@ def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputSta
             reasons.PIN_NOT_READY, f"{what} is not valid; its own status says what to correct there"
         ) from None
     # A pin that is being deleted is held by those who use it already; nobody new may begin to.
-    if pin is None or pin.is_deleting:
+    if pin is not None and pin.is_deleting:
+        raise NotReady(
+            reasons.PIN_NOT_FOUND,
+            f"{what} is being deleted, and nobody new may begin to use it; declare it again once it"
+            " is gone",
+        )
+    if pin is None:
         raise NotReady(
             reasons.PIN_NOT_FOUND,
             f"input `{reference.name}`: there is no {reference.kind} '{reference.pin_ref.name}' in"
