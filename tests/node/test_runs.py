@@ -154,11 +154,7 @@ class Run:
 
     def pin(self, name: str, body: bytes, **changes: Any) -> None:
         """Write one object and pin it, with these changes of the pin's spec."""
-        s3 = self.node.cluster.store.client()
-        bucket = f"data-{self.team.name}"
-        s3.create_bucket(Bucket=bucket)
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        s3.put_object(Bucket=bucket, Key="train/rows.csv", Body=body)
+        bucket = self.team.bucket({"train/rows.csv": body}, store=self.store)
         source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
         self.team.declare(
             "DatasetPin", name, {"storeRef": {"name": self.store}, "source": source, **changes}

@@ -100,7 +100,7 @@ class ObjectStoreServer:
     """
 
     def __init__(self, now: Callable[[], datetime], role_arn: str) -> None:
-        self._now, self._role = now, role_arn
+        self.now, self._role = now, role_arn
         self._numbers = itertools.count(1)
         self.buckets: dict[str, Bucket] = {}
         self.users: set[str] = set()
@@ -128,7 +128,7 @@ class ObjectStoreServer:
         session = self.sessions.get(who.token)
         if session is None or session.access_key_id != who.access_key_id:
             raise S3Error(403, "InvalidAccessKeyId")
-        if session.expires <= self._now():
+        if session.expires <= self.now():
             raise S3Error(400, "ExpiredToken")
         if session.policy is None:
             return
@@ -151,7 +151,7 @@ class ObjectStoreServer:
         if who.token or who.access_key_id not in self.users or role != self._role:
             raise S3Error(403, "AccessDenied")
         number = next(self._numbers)
-        token, expires = f"token-{number}", self._now() + timedelta(seconds=seconds)
+        token, expires = f"token-{number}", self.now() + timedelta(seconds=seconds)
         identity = Identity(f"ASIA{number:016d}", token)
         self.sessions[token] = Session(
             identity.access_key_id, json.loads(policy) if policy else None, expires
@@ -224,7 +224,7 @@ class ObjectStoreServer:
         until: datetime | None,
         checksum: str,
     ) -> Version:
-        now = self._now()
+        now = self.now()
         if into.can_lock and not mode and into.default is not None:
             mode, until = into.default[0], now + timedelta(days=into.default[1])
         version_id = f"v{next(self._numbers):08d}" if into.versioned else "null"
@@ -273,7 +273,7 @@ class ObjectStoreServer:
         marker: Version | None = None
         if not version_id and into.versioned:
             number = f"v{next(self._numbers):08d}"
-            marker = Version(key, number, b"", self._now(), is_marker=True)
+            marker = Version(key, number, b"", self.now(), is_marker=True)
             versions.append(marker)
         else:
             found = next((each for each in versions if each.version_id == version_id), None)
@@ -284,7 +284,7 @@ class ObjectStoreServer:
         return marker
 
     def _require_unlocked(self, version: Version, *, bypass: bool) -> None:
-        locked = version.until is not None and version.until > self._now()
+        locked = version.until is not None and version.until > self.now()
         if version.hold or (locked and not (bypass and version.mode == "GOVERNANCE")):
             raise S3Error(403, "AccessDenied")
 
@@ -303,7 +303,7 @@ class ObjectStoreServer:
         after = self._begin("s3:PutObjectRetention", bucket, key)
         self.allow(who, "s3:PutObjectRetention", bucket, key)
         found = self._version(bucket, key, version_id)
-        is_locked = found.until is not None and found.until > self._now()
+        is_locked = found.until is not None and found.until > self.now()
         weaker = is_locked and (
             (found.until is not None and until < found.until)
             or (found.mode == "COMPLIANCE" and mode != "COMPLIANCE")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from datetime import timedelta
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
@@ -24,6 +25,8 @@ from simulation.object_store import (
     sha256_of,
 )
 
+# As the SDK: a session is renewed this long before its end.
+_AHEAD: Final = timedelta(minutes=10)
 _ISO: Final = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
@@ -527,6 +530,45 @@ class SimStore(Store):
             old.endpoint, old.region, old.path_style, credentials, old.sts_endpoint
         )
         return SimStore(changed, self._server)
+
+    def renewing(self, issue: Callable[[], Credentials]) -> Store:
+        """Return the same store as sessions see it that follow one another."""
+        return RenewingSimStore(self.settings, self._server, issue)
+
+
+class RenewingSimStore(SimStore):
+    """The store as sessions see it: the SDK's renewal, in virtual time.
+
+    Args:
+        settings: Of the store.
+        server: The stand-in.
+        issue: Issues the next session.
+    """
+
+    def __init__(
+        self, settings: StoreSettings, server: ObjectStoreServer, issue: Callable[[], Credentials]
+    ) -> None:
+        super().__init__(settings, server)
+        self._issue = issue
+        self._session: Any = None
+
+    @property
+    def s3(self) -> Any:
+        """See `SimStore`."""
+        return SimS3(self._server, self._who())
+
+    @property
+    def wire(self) -> Any:
+        """See `SimStore`."""
+        return SimWire(self._server, self._who())
+
+    def _who(self) -> Identity:
+        session: Credentials | None = self._session
+        if session is None or (
+            session.expire_time is not None and session.expire_time <= self._server.now() + _AHEAD
+        ):
+            self._session = session = self._issue()
+        return identity_of(session)
 
 
 class SimStores(Stores):

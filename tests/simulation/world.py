@@ -273,6 +273,7 @@ def store_spec() -> Json:
             "retention": {"mode": "Governance", "days": 1},
         },
         "sts": {"roleArn": ROLE},
+        "access": [{"namespaces": [TEAM], "sources": [{"bucket": SOURCE}], "artifacts": True}],
         "network": {"cidrs": ["192.0.2.10/32"], "port": 8333},
     }
 

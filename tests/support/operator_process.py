@@ -227,6 +227,35 @@ class Team:
         )
         return made
 
+    def bucket(
+        self, objects: Mapping[str, bytes], suffix: str = "data", *, store: str = "primary"
+    ) -> str:
+        """Make a versioned bucket of the team's own that it may pin from; return its name.
+
+        Args:
+            objects: Bodies by key.
+            suffix: The bucket's name is the team's with it.
+            store: The ObjectStore that grants it; none where it is empty.
+        """
+        name, s3 = f"{self.name}-{suffix}", self.cluster.store.client()
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        for key, body in objects.items():
+            s3.put_object(Bucket=name, Key=key, Body=body)
+        if store:
+            self.grant(name, store)
+        return name
+
+    def access(self, bucket: str) -> dict[str, Any]:
+        """Return an entry of `spec.access`: pin from a bucket, and keep results."""
+        return {"namespaces": [self.name], "sources": [{"bucket": bucket}], "artifacts": True}
+
+    def grant(self, bucket: str, store: str = "primary") -> None:
+        """Let the team pin everything in a bucket."""
+        entry = self.access(bucket)
+        change = [{"op": "add", "path": "/spec/access/-", "value": entry}]
+        self.api.patch(self.path("ObjectStore", store), change, kind="json")
+
     def read(self, kind: str, name: str) -> dict[str, Any]:
         """Return a resource as it is now."""
         found: dict[str, Any] = self.api.get(self.path(kind, name))
@@ -315,6 +344,7 @@ def store_spec(cluster: Cluster, bucket: str, **changes: Any) -> dict[str, Any]:
             "retention": {"mode": "Compliance", "days": 1},
         },
         "sts": {"roleArn": access.role_arn},
+        "access": [{"namespaceSelector": {}, "artifacts": True}],
         **changes,
     }
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
+from glovebox.api.label_selector import LabelSelector
 from glovebox.api.references import SecretRef
 from glovebox.api.scalars import (
     Bucket,
@@ -19,12 +20,21 @@ from glovebox.api.scalars import (
     Days,
     DnsLabel,
     EndpointUrl,
+    KeyPrefix,
     Port,
     RetentionMode,
     RoleArn,
     Time,
 )
-from glovebox.api.schema import REQUIRED, list_map, list_set, rule, rules
+from glovebox.api.schema import (
+    FORBIDDEN,
+    REQUIRED,
+    list_atomic,
+    list_map,
+    list_set,
+    rule,
+    rules,
+)
 
 
 class BucketRetention(Model):
@@ -132,11 +142,85 @@ class StoreNetwork(Model):
     )
 
 
+class SourceLocation(Model):
+    """Objects that may be pinned."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.prefix) || !self.prefix.matches('[*?$\\\\[\\\\]\\\\\\\\]')",
+                "must hold none of * ? $ [ ] and \\, which policies of S3 read as patterns",
+                field_path=".prefix",
+            )
+        )
+    )
+
+    bucket: Bucket = Field(description="Bucket that holds the objects.")
+    prefix: KeyPrefix = Field(
+        default="",
+        description=(
+            "Prefix of the keys, ending in `/`. When absent: the whole bucket. `{namespace}` in it"
+            " stands for the name of the namespace that pins."
+        ),
+    )
+
+
+class StoreAccess(Model):
+    """What some namespaces may do with a store."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "(has(self.namespaces) && size(self.namespaces) > 0)"
+                " != has(self.namespaceSelector)",
+                "must say whose access it is: either `namespaces` or `namespaceSelector`; `{}`"
+                " selects all namespaces",
+                reason=REQUIRED,
+            )
+        )
+    )
+
+    namespaces: tuple[DnsLabel, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_set(),
+        description="Names of the namespaces.",
+    )
+    namespace_selector: LabelSelector | None = Field(
+        default=None,
+        description=(
+            "Selects the namespaces by their labels; `{}` selects all. Whoever may label a"
+            " namespace decides whom it selects."
+        ),
+    )
+    sources: tuple[SourceLocation, ...] = Field(
+        default=(),
+        max_length=16,
+        json_schema_extra=list_atomic(),
+        description=(
+            "What DatasetPins in these namespaces may cover: each object that a pin resolves to"
+            " must lie below one of these."
+        ),
+    )
+    artifacts: bool = Field(
+        default=False,
+        description="Whether Experiments in these namespaces may keep their artifacts here.",
+    )
+
+
 class ObjectStoreSpec(Model):
     """How to reach the store, and what is required of it."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
+            rule(
+                "!has(self.access) || self.access.all(a, !has(a.sources) ||"
+                " a.sources.all(s, s.bucket != self.artifacts.bucket))",
+                "must not list the bucket of artifacts among the sources: it holds the results of"
+                " all teams, and the evidence. What a team wrote itself it may pin without a grant",
+                field_path=".access",
+                reason=FORBIDDEN,
+            ),
             rule(
                 "self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
                 " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
@@ -144,7 +228,7 @@ class ObjectStoreSpec(Model):
                 " NetworkPolicies work on addresses, not on names",
                 field_path=".network",
                 reason=REQUIRED,
-            )
+            ),
         )
     )
 
@@ -183,6 +267,16 @@ class ObjectStoreSpec(Model):
         description=(
             "How short-lived credentials for runs are issued. When absent: none can be issued, and"
             " Experiments that use this store are refused with `StsNotConfigured`."
+        ),
+    )
+    access: tuple[StoreAccess, ...] = Field(
+        default=(),
+        max_length=256,
+        json_schema_extra=list_atomic(),
+        description=(
+            "Which namespaces may read what as a source of pins, and keep their artifacts here."
+            " When absent: none may. What a namespace's own experiments wrote, it may pin without"
+            " being listed."
         ),
     )
     network: StoreNetwork | None = Field(
@@ -239,6 +333,14 @@ class ObjectStoreStatus(Status):
     )
     last_verified_time: Time | None = Field(
         default=None, description="When all checks were last made."
+    )
+    verified_digest: str = Field(
+        default="",
+        max_length=71,
+        description=(
+            "Digest of what was checked: the spec without `access` and `verifyIntervalSeconds`,"
+            " whose change calls for no new check."
+        ),
     )
 
 

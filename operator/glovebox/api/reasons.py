@@ -536,10 +536,19 @@ RETENTION_OUT_OF_RANGE: Final = _reason(
 )
 NOT_GRANTED: Final = _reason(
     "NotGranted",
-    "Experiment `InputsVerified`, `Ready`",
-    "A pin in another namespace was named without that namespace's consent. The reason is the"
-    " same whether the pin exists or not.",
-    "Use a pin in the Experiment's own namespace.",
+    "Experiment `InputsVerified`, `Ready`; DatasetPin `Ready`",
+    "A pin in another namespace was named without that namespace's consent, or a pin covers objects"
+    " that the store's `spec.access` does not grant to its namespace. The reason is the same"
+    " whether the pin or the objects exist or not.",
+    "Use a pin in the Experiment's own namespace; pin what is granted, or ask the platform's owner"
+    " for an entry in `spec.access` of the ObjectStore.",
+)
+STORE_NOT_GRANTED: Final = _reason(
+    "StoreNotGranted",
+    "Experiment `ArtifactsProtected`, `Ready`",
+    "No entry in `spec.access` of the ObjectStore lets this namespace keep artifacts there.",
+    "Name another store in `spec.artifacts.storeRef`, or ask the platform's owner for an entry with"
+    " `artifacts: true`.",
 )
 NAMESPACE_TAKEN: Final = _reason(
     "NamespaceTaken",

@@ -24,11 +24,12 @@ from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.compare import Findings
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
-from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.dataset_pin import (
@@ -41,7 +42,6 @@ from glovebox.status.text import format_time
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
-    Fence,
     ManifestLocation,
     ManifestLock,
     ManifestSource,
@@ -75,17 +75,27 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     wait = _seconds_until_due(ports, pin)
-    if wait > 0:
+    if wait > 0 and not await _is_granted_otherwise(ports, pin, source):
         _drop_tasks(ports, pin)
         return Look(obj, None, retry_seconds=wait)
     try:
         store = _store(ports, pin)
+        access = await source_access(ports, store, pin.namespace)
+        access.check_source(source)
         connection = await open_store(ports, store)
     except GloveboxError as error:
         found = _blocked(ports, pin, error)
     else:
         if pin.status.manifest is None:
-            wanted = _request(ports, pin, source, store, connection)
+            wanted = PinRequest(
+                uid=pin.uid,
+                store=connection,
+                source=source,
+                artifacts_bucket=store.spec.artifacts.bucket,
+                lock=ManifestLock() if _is_locked(store) else None,
+                expected=pin.spec.digest,
+                access=access,
+            )
             found = _build(ports, pin, wanted, _Place(store, connection))
         else:
             manifest = ManifestLocation(**pin.status.manifest.model_dump())
@@ -97,6 +107,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
                 pin.status.objects,
                 pin.status.bytes,
                 after=format_time(listed) if listed is not None else "",
+                access=access,
             )
             found = _check(ports, pin, request, _Place(store, connection))
     status = compute_status(obj, found.facts, found.fields)
@@ -132,18 +143,24 @@ def _drop_tasks(ports: Ports, pin: DatasetPin) -> None:
         ports.tasks.drop(_key(pin, name))
 
 
-def _request(
-    ports: Ports, pin: DatasetPin, source: Source, store: ObjectStore, connection: Store
-) -> PinRequest:
-    return PinRequest(
-        uid=pin.uid,
-        store=connection,
-        source=source,
-        artifacts_bucket=store.spec.artifacts.bucket,
-        lock=ManifestLock() if _is_locked(store) else None,
-        expected=pin.spec.digest,
-        fence=_fence(ports, pin, store),
-    )
+async def _is_granted_otherwise(ports: Ports, pin: DatasetPin, source: Source) -> bool:
+    """Return whether a grant was given or withdrawn since the pin was looked at."""
+    try:
+        store = ports.resources.parsed(
+            Key(OBJECT_STORE.kind, "", pin.spec.store_ref.name), ObjectStore
+        )
+        if store is None:
+            return False
+        access = await source_access(ports, store, pin.namespace)
+    except (ValidationError, GloveboxError):
+        return False  # nothing is known about it; the next check that is due asks again
+    ready = pin.status.condition(types.READY)
+    was_refused = ready is not None and ready.reason == reasons.NOT_GRANTED
+    try:
+        access.check_source(source)
+    except Refused:
+        return not was_refused
+    return was_refused
 
 
 def _is_locked(store: ObjectStore) -> bool:
@@ -345,17 +362,6 @@ def source_of(source: DatasetSource) -> Source:
         reasons.INVALID_SPEC,
         "`spec.source` must have exactly one of `prefix`, `manifest` and `objects`",
     )
-
-
-def _fence(ports: Ports, pin: DatasetPin, store: ObjectStore) -> Fence:
-    """Return what the pin must not cover: other teams' artifacts, wherever that store keeps any."""
-    others = (other.get("spec") or {} for other in ports.resources.of_kind(OBJECT_STORE))
-    buckets = {
-        str(spec["artifacts"]["bucket"])
-        for spec in others
-        if spec.get("endpoint") == store.spec.endpoint and "bucket" in (spec.get("artifacts") or {})
-    }
-    return Fence(frozenset(buckets | {store.spec.artifacts.bucket}), f"{pin.namespace}/")
 
 
 def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:

@@ -22,11 +22,12 @@ from glovebox.api.object_store import BucketRetention, ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
+from glovebox.data.digest import digest_of
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.object_store import StoreFacts, compute_status, judge_store
-from glovebox.status.outcome import Outcome, of_error
+from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
 from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
 from glovebox.store.probes import prove_store
@@ -49,7 +50,10 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return Look(obj, compute_status(obj, of_error(invalid_spec(error)), ports.now()))
     wait = max(_seconds_until_due(ports, store), _seconds_of_rest(ports, store))
     if wait > 0:
-        return Look(obj, None, retry_seconds=wait)
+        is_news = store.status.observed_generation != store.metadata.generation
+        is_good = is_news and _seconds_until_due(ports, store) > 0  # no check depends on the change
+        status = compute_status(obj, done(), ports.now()) if is_good else None
+        return Look(obj, status, retry_seconds=wait)
     facts: StoreFacts | None = None
     try:
         facts = await _check(ports, store)
@@ -98,7 +102,7 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
     async with ports.metrics.on_store("prove"):
         proofs = await prove_store(connection, bucket=spec.artifacts.bucket, role_arn=role, now=now)
     retention = {"mode": found.mode.capitalize(), "days": found.days} if found is not None else None
-    return StoreFacts(now, spec.artifacts.bucket, retention, proofs)
+    return StoreFacts(now, spec.artifacts.bucket, retention, proofs, _checked(store))
 
 
 def _default_lock(retention: BucketRetention | None) -> DefaultRetention:
@@ -109,11 +113,19 @@ def _default_lock(retention: BucketRetention | None) -> DefaultRetention:
     )
 
 
+def _checked(store: ObjectStore) -> str:
+    """Return the digest of what the checks depend on: who may use the store is none of it."""
+    spec = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for name in ("access", "verifyIntervalSeconds"):
+        spec.pop(name, None)
+    return digest_of(spec)
+
+
 def _seconds_until_due(ports: Ports, store: ObjectStore) -> float:
     status = store.status
     ready = status.condition(types.READY)
     if (
-        status.observed_generation != store.metadata.generation
+        status.verified_digest != _checked(store)
         or ready is None
         or not ready.is_true
         or status.last_verified_time is None

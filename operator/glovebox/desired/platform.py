@@ -126,6 +126,7 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
 
 def _store(store: ObjectStore) -> dict[str, Any]:
     spec: dict[str, Any] = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    spec.pop("access", None)  # who else may use the store is nothing of one experiment
     return spec
 
 

@@ -187,6 +187,12 @@ def _failing(facts: PinFacts) -> list[Verdict]:
             Verdict(types.VERIFIED, types.FALSE, error.reason, error.message),
             Verdict(types.READY, types.FALSE, error.reason, error.message),
         ]
+    if error.reason == reasons.NOT_GRANTED:
+        # What was verified is what it was; nothing new may be bound to it.
+        return [
+            Verdict(types.READY, types.FALSE, error.reason, error.message),
+            Verdict(types.STALLED, types.TRUE, error.reason, error.message),
+        ]
     since, grace = facts.failing_since, facts.grace
     if since is None or facts.now - since < timedelta(seconds=grace.seconds):
         return []

@@ -68,6 +68,7 @@ _BUILDING: Final = (
     "claim",
     "lock_up",
     "resolve",
+    "authorise",
     "gate",
     "bind",
     "namespace",
@@ -84,6 +85,7 @@ _SHOWN_BY: Final = {
     reasons.DELIVERY_UNAVAILABLE: types.SUCCEEDED,
     reasons.INPUTS_REFUSED: types.SUCCEEDED,
     reasons.STORE_NOT_FOUND: types.ARTIFACTS_PROTECTED,
+    reasons.STORE_NOT_GRANTED: types.ARTIFACTS_PROTECTED,
     reasons.STORE_NOT_READY: types.ARTIFACTS_PROTECTED,
 }
 _INPUT_REASONS: Final = frozenset(

@@ -38,12 +38,14 @@ class StoreFacts:
         bucket: Of the artifacts.
         retention: The bucket's default retention as the status shows it; None without one.
         proofs: Every attack with what it showed.
+        digest: Of what was checked.
     """
 
     time: datetime
     bucket: str
     retention: Mapping[str, Any] | None
     proofs: Sequence[Proof]
+    digest: str = ""
 
 
 def judge_store(spec: ObjectStoreSpec, facts: StoreFacts) -> Outcome:
@@ -112,7 +114,13 @@ def _record(builder: StatusBuilder, facts: StoreFacts) -> None:
         for proof in facts.proofs
     ]
     retention = dict(facts.retention) if facts.retention is not None else None
-    builder.set(bucket=facts.bucket, retention=retention, lastVerifiedTime=moment, proofs=proofs)
+    builder.set(
+        bucket=facts.bucket,
+        retention=retention,
+        lastVerifiedTime=moment,
+        verifiedDigest=facts.digest,
+        proofs=proofs,
+    )
 
 
 def _mark_proven(

@@ -18,6 +18,7 @@ import boto3
 import botocore.loaders
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import DeferredRefreshableCredentials
 
 from glovebox.store.errors import translated
 from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire
@@ -95,12 +96,19 @@ class Store:
     Args:
         settings: How to reach it.
         pools: Where its work runs; shared with all other stores.
+        issue: Issues the credentials of a session whenever the last ones are about to end; those
+            of the settings are not used then.
     """
 
-    def __init__(self, settings: StoreSettings, pools: Pools) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        pools: Pools,
+        issue: Callable[[], Credentials] | None = None,
+    ) -> None:
         self.settings = settings
         self._pools = pools
-        self._session = _session(settings)
+        self._session = _session(settings) if issue is None else _renewing(settings, issue)
         self._building = threading.Lock()
 
     @functools.cached_property
@@ -143,6 +151,15 @@ class Store:
             settings.sts_endpoint,
         )
         return Store(changed, self._pools)
+
+    def renewing(self, issue: Callable[[], Credentials]) -> Store:
+        """Return the store as sessions see it that follow one another for as long as it is used.
+
+        Args:
+            issue: Returns the credentials of the next session, which has an end. Called in the
+                thread of a request, and never by two at once. Blocks.
+        """
+        return Store(self.settings, self._pools, issue)
 
     async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one short blocking call in the control pool."""
@@ -263,6 +280,24 @@ def _session(settings: StoreSettings) -> boto3.Session:
         region_name=settings.region,
         botocore_session=core,
     )
+
+
+def _renewing(settings: StoreSettings, issue: Callable[[], Credentials]) -> boto3.Session:
+    """Return a session whose credentials the SDK renews ahead of their end."""
+
+    def refresh() -> dict[str, str]:
+        keys = issue()
+        return {
+            "access_key": keys.access_key_id,
+            "secret_key": keys.secret_access_key,
+            "token": keys.session_token or "",
+            "expiry_time": keys.expire_time.isoformat() if keys.expire_time else "",
+        }
+
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _loader())
+    setattr(core, "_credentials", DeferredRefreshableCredentials(refresh, "assume-role"))  # noqa: B010 - the SDK has no public way
+    return boto3.Session(region_name=settings.region, botocore_session=core)
 
 
 def _config(settings: StoreSettings) -> Config:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from glovebox.store.connection import Stop, Store
+    from glovebox.store.source_access import SourceAccess
 
 # The store as a whole, not one object, is the trouble: a verification ends instead of counting
 # every object as lost.
@@ -43,6 +44,7 @@ async def verify_pin(
     manifest: ManifestLocation,
     *,
     full: bool = False,
+    access: SourceAccess | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     artifacts_store: Store | None = None,
     stop: Stop | None = None,
@@ -57,11 +59,13 @@ async def verify_pin(
         source: As the pin was made.
         manifest: As the pin was made.
         full: Read and hash every byte as well.
+        access: Which objects may be looked at; None for all.
         on_progress: As in `build_pin`; bytes count those that are pinned.
         artifacts_store: Where the manifest is, when that is another store.
         stop: Ends it; one of its own when absent.
 
     Raises:
+        Refused: `NotGranted`: an object is not, or no longer, granted.
         GloveboxError: The manifest is gone or differs from its digest, or the store as a whole does
             not answer. An object that cannot be read is a finding, no error.
     """
@@ -70,6 +74,9 @@ async def verify_pin(
     def job(stop: Stop) -> Findings:
         tally = Tally()
         entries = fetch_manifest(artifacts_store or store, manifest, stop)
+        if access is not None:
+            access.check_source(source)
+            entries = _granted(entries, access)
         judge = functools.partial(_judge, store, full, stop)
         for match, kind in in_order(store, judge, _matches(store, source, entries, stop), stop):
             if kind:
@@ -79,6 +86,12 @@ async def verify_pin(
         return tally.findings()
 
     return await store.run_job(job, stop)
+
+
+def _granted(entries: Iterable[Entry], access: SourceAccess) -> Iterator[Entry]:
+    for entry in entries:
+        access.check(entry.bucket, entry.key)
+        yield entry
 
 
 def _matches(store: Store, source: Source, entries: Iterable[Entry], stop: Stop) -> Iterator[Match]:

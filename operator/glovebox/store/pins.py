@@ -28,7 +28,6 @@ from glovebox.store.reading import digest_version, in_order
 from glovebox.store.recalling import nothing, recalled
 from glovebox.store.sources import (
     Candidate,
-    Fence,
     ManifestSource,
     ObjectRef,
     ObjectsSource,
@@ -45,10 +44,10 @@ if TYPE_CHECKING:
     from glovebox.data.roots import Roots
     from glovebox.store.connection import Stop, Store
     from glovebox.store.recalling import Recall
+    from glovebox.store.source_access import SourceAccess
 
 __all__ = [
     "BuiltPin",
-    "Fence",
     "ManifestLocation",
     "ManifestLock",
     "ManifestSource",
@@ -80,7 +79,7 @@ async def build_pin(
     minimum: DigestSource = DigestSource.COMPUTED,
     on_progress: Callable[[Progress], None] | None = None,
     artifacts_store: Store | None = None,
-    fence: Fence | None = None,
+    access: SourceAccess | None = None,
     recall: Recall = nothing,
     on_hashed: Callable[[Entry], None] | None = None,
     stop: Stop | None = None,
@@ -96,7 +95,7 @@ async def build_pin(
         minimum: The weakest source of a digest to accept; by default all bytes are read.
         on_progress: Called on the event loop, about every 100 objects or 64 MiB.
         artifacts_store: Where the manifest goes, when that is another store.
-        fence: Which objects must not be pinned.
+        access: Which objects may be pinned; None for all.
         recall: Yields what earlier attempts hashed; called in the job's thread.
         on_hashed: Called in the job's thread with each entry that this attempt hashed.
         stop: Ends it; one of its own when absent.
@@ -115,9 +114,11 @@ async def build_pin(
 
     def job(stop: Stop) -> BuiltPin:
         with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-manifest-") as file:
+            if access is not None:
+                access.check_source(source)  # before a request says whether a bucket is there
             writer = ManifestWriter(file.write)
-            fenced = functools.partial(candidates, store, source, stop, fence, listed)
-            for entry, fresh in _entries(store, source, minimum, stop, fenced, recall):
+            allowed = functools.partial(candidates, store, source, stop, access, listed)
+            for entry, fresh in _entries(store, source, minimum, stop, allowed, recall):
                 writer.add(entry)
                 if fresh and on_hashed is not None:
                     on_hashed(entry)

@@ -16,7 +16,7 @@ import orjson
 from glovebox.api import reasons
 from glovebox.data.manifest import FORMAT, decompressed, read_manifest, split_lines
 from glovebox.data.paths import checked_path
-from glovebox.errors import InvalidInput, Refused
+from glovebox.errors import InvalidInput
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, list_versions
 from glovebox.store.manifests import spooled_chunks
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
+    from glovebox.store.source_access import SourceAccess
 
 MAX_OBJECTS: Final = 1000
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -86,35 +87,6 @@ Source = PrefixSource | ManifestSource | ObjectsSource
 
 
 @dataclass(frozen=True, slots=True)
-class Fence:
-    """Keeps a pin out of what is not its team's.
-
-    Buckets of artifacts hold the results of all teams, and the evidence.
-
-    Args:
-        buckets: The buckets of artifacts in this store.
-        own: The team's own key prefix in them; it ends in `/`.
-    """
-
-    buckets: frozenset[str]
-    own: str
-
-    def check(self, bucket: str, key: str) -> None:
-        """Accept an object, or all below a prefix.
-
-        Raises:
-            Refused: `NotGranted`.
-        """
-        if bucket in self.buckets and not key.startswith(self.own):
-            raise Refused(
-                reasons.NOT_GRANTED,
-                f"s3://{bucket}/{key} is not this team's: bucket {bucket} holds the artifacts of"
-                f" all teams, and a pin may cover only those below {self.own!r}; pin the data where"
-                " their owner keeps them",
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """An object version that shall become an entry, and what is said of it already.
 
@@ -133,7 +105,7 @@ def candidates(
     store: Store,
     source: Source,
     stop: Stop,
-    fence: Fence | None = None,
+    access: SourceAccess | None = None,
     on_page: Callable[[list[ListedVersion]], None] | None = None,
 ) -> Iterator[Candidate]:
     """Yield the candidates of a source in the order of their paths. Blocks.
@@ -142,7 +114,7 @@ def candidates(
         store: Where the objects are.
         source: What to look for.
         stop: Looked at between requests.
-        fence: Which objects are refused.
+        access: Which objects may be pinned, the source itself being checked; None for all.
         on_page: Called with each page of a listing, before the first candidate.
 
     Raises:
@@ -150,11 +122,9 @@ def candidates(
             `BadPrefix`, `ManifestInvalid`, `NotGranted`, ...
         GloveboxError: The store does not answer or denies it.
     """
-    if fence is not None and isinstance(source, PrefixSource):
-        fence.check(source.bucket, source.prefix)
     for candidate in _found(store, source, stop, on_page):
-        if fence is not None:
-            fence.check(candidate.bucket, candidate.key)
+        if access is not None:
+            access.check(candidate.bucket, candidate.key)
         yield candidate
 
 

@@ -15,13 +15,13 @@ from glovebox.data.manifest import DigestSource
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
-    Fence,
     ManifestLocation,
     ManifestLock,
     Source,
     build_pin,
     verify_pin,
 )
+from glovebox.store.source_access import SourceAccess, narrowed
 from glovebox.store.telling import Progress as Counted
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import Progress, TaskContext
@@ -43,7 +43,7 @@ class PinRequest:
         lock: How the manifest is protected; None on a bucket without object lock.
         expected: Content root that the data must have.
         minimum: The weakest source of a digest to accept.
-        fence: Which objects must not be pinned.
+        access: Which objects may be pinned, and the role to read them with; None for all.
     """
 
     uid: str
@@ -53,13 +53,14 @@ class PinRequest:
     lock: ManifestLock | None
     expected: str | None = None
     minimum: DigestSource = DigestSource.COMPUTED
-    fence: Fence | None = None
+    access: SourceAccess | None = None
 
     @property
     def basis(self) -> str:
         """What the result depends on; another makes another task, with its own check-points."""
         return digest_of(
             {
+                "access": self.access.document if self.access is not None else None,
                 "artifacts": self.artifacts_bucket,
                 "endpoint": self.store.settings.endpoint,
                 "expected": self.expected,
@@ -81,6 +82,7 @@ class VerifyRequest:
         bytes: Their size.
         full: Read and hash every byte as well.
         after: The moment of the check before, as recorded: what that one found is no answer.
+        access: As in `PinRequest`.
     """
 
     store: Store
@@ -90,11 +92,13 @@ class VerifyRequest:
     bytes: int | None = None
     full: bool = False
     after: str = ""
+    access: SourceAccess | None = None
 
     @property
     def basis(self) -> str:
         """What the result depends on; each check that is due is another."""
-        return digest_of([self.manifest.version_id, self.after])
+        access = self.access.document if self.access is not None else None
+        return digest_of([self.manifest.version_id, self.after, access])
 
 
 async def pin_dataset(context: TaskContext, request: PinRequest) -> BuiltPin:
@@ -116,14 +120,15 @@ async def pin_dataset(context: TaskContext, request: PinRequest) -> BuiltPin:
         context.report(progress_of(now, journal, "Hashing"))
 
     attempt = build_pin(
-        request.store,
+        narrowed(request.store, request.access, request.source),
         request.source,
         artifacts_bucket=request.artifacts_bucket,
         lock=request.lock,
         expected=request.expected,
         minimum=request.minimum,
         on_progress=tell,
-        fence=request.fence,
+        access=request.access,
+        artifacts_store=request.store,
         recall=journal.entries,
         on_hashed=journal.add,
         stop=context.stop,
@@ -151,10 +156,12 @@ async def verify_dataset(context: TaskContext, request: VerifyRequest) -> Findin
         )
 
     return await verify_pin(
-        request.store,
+        narrowed(request.store, request.access, request.source),
         request.source,
         request.manifest,
         full=request.full,
+        access=request.access,
+        artifacts_store=request.store,
         on_progress=tell,
         stop=context.stop,
     )

@@ -21,7 +21,8 @@ from glovebox.data.roots import Roots
 from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pins import BuiltPin
-from glovebox.store.sources import Fence, ManifestSource, ObjectsSource, PrefixSource
+from glovebox.store.source_access import SourceAccess
+from glovebox.store.sources import ManifestSource, ObjectsSource, PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import Evidence, EvidenceRequest, SealedDataset, gather_evidence
@@ -40,9 +41,28 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class _FenceDocument(Strict):
-    buckets: tuple[str, ...]
-    own: str
+class _AccessDocument(Strict):
+    namespace: str
+    store: str
+    locations: tuple[tuple[str, str], ...]
+    artifact_buckets: tuple[str, ...]
+    role_arn: str
+
+    @classmethod
+    def of(cls, access: SourceAccess | None) -> _AccessDocument | None:
+        if access is None:
+            return None
+        said = access.document
+        return cls(
+            namespace=said["namespace"],
+            store=said["store"],
+            locations=tuple((bucket, prefix) for bucket, prefix in said["locations"]),
+            artifact_buckets=tuple(said["artifact_buckets"]),
+            role_arn=said["role_arn"],
+        )
+
+    def access(self) -> SourceAccess:
+        return SourceAccess.of(self.model_dump())
 
 
 class _LockDocument(Strict):
@@ -59,12 +79,12 @@ class PinQuestion(Strict):
     lock: _LockDocument | None
     expected: str | None
     minimum: DigestSource
-    fence: _FenceDocument | None
+    access: _AccessDocument | None
 
     @classmethod
     def of(cls, request: PinRequest) -> PinQuestion:
         """Return the question of a request."""
-        lock, fence = request.lock, request.fence
+        lock = request.lock
         return cls(
             source=request.source,
             artifacts_bucket=request.artifacts_bucket,
@@ -75,18 +95,14 @@ class PinQuestion(Strict):
             ),
             expected=request.expected,
             minimum=request.minimum,
-            fence=(
-                _FenceDocument(buckets=tuple(sorted(fence.buckets)), own=fence.own)
-                if fence is not None
-                else None
-            ),
+            access=_AccessDocument.of(request.access),
         )
 
     async def perform(
         self, context: TaskContext, uid: str, stores: Mapping[str, Store]
     ) -> dict[str, Any]:
         """Do the work; return the answer, to be written down."""
-        lock, fence = self.lock, self.fence
+        lock = self.lock
         request = PinRequest(
             uid=uid,
             store=stores[store_name(0)],
@@ -95,7 +111,7 @@ class PinQuestion(Strict):
             lock=ManifestLock(lock.legal_hold, lock.retain_until) if lock is not None else None,
             expected=self.expected,
             minimum=self.minimum,
-            fence=Fence(frozenset(fence.buckets), fence.own) if fence is not None else None,
+            access=self.access.access() if self.access is not None else None,
         )
         built = await pin_dataset(context, request)
         return {
@@ -124,6 +140,7 @@ class VerifyQuestion(Strict):
     objects: int | None
     bytes: int | None
     full: bool
+    access: _AccessDocument | None
 
     @classmethod
     def of(cls, request: VerifyRequest) -> VerifyQuestion:
@@ -134,6 +151,7 @@ class VerifyQuestion(Strict):
             objects=request.objects,
             bytes=request.bytes,
             full=request.full,
+            access=_AccessDocument.of(request.access),
         )
 
     async def perform(
@@ -148,6 +166,7 @@ class VerifyQuestion(Strict):
             objects=self.objects,
             bytes=self.bytes,
             full=self.full,
+            access=self.access.access() if self.access is not None else None,
         )
         findings = await verify_dataset(context, request)
         return {"findings": _FINDINGS.dump_python(findings, mode="json")}

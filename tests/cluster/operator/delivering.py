@@ -21,11 +21,9 @@ OWN = "glovebox-system"
 def pin(team: Team, name: str = "rows", **changes: Any) -> dict[str, Any]:
     """Pin one object of a bucket of the team's own."""
     s3 = team.cluster.store.client()
-    bucket = f"data-{team.name}"
+    bucket = f"{team.name}-data"
     if bucket not in {entry["Name"] for entry in s3.list_buckets()["Buckets"]}:
-        s3.create_bucket(Bucket=bucket)
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        s3.put_object(Bucket=bucket, Key="train/a.csv", Body=b"1,2\n")
+        team.bucket({"train/a.csv": b"1,2\n"})
     source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
     team.declare("DatasetPin", name, {"storeRef": {"name": "primary"}, "source": source, **changes})
     return team.expect("DatasetPin", name)

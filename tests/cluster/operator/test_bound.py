@@ -91,17 +91,14 @@ class Row:
                 bound.failed[step] = str(error)
 
     def declare(self) -> None:
-        s3 = self.cluster.store.client()
-        bucket = f"{self.team.name}-data"
-        s3.create_bucket(Bucket=bucket)
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        s3.put_object(Bucket=bucket, Key="train/a.csv", Body=b"1,2\n")
-        self.pin_source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
+        data_bucket = self.team.bucket({"train/a.csv": b"1,2\n"}, store="")
+        self.pin_source = {"prefix": {"bucket": data_bucket, "prefix": "train/"}}
+        store = store_spec(
+            self.cluster, "glovebox-artifacts", access=[self.team.access(data_bucket)]
+        )
         for bound in self.all:
             self.platform.declare("IsolationProfile", bound.own, profile_spec())
-            self.platform.declare(
-                "ObjectStore", bound.own, store_spec(self.cluster, "glovebox-artifacts")
-            )
+            self.platform.declare("ObjectStore", bound.own, store)
             self._declare_pin(bound)
             data = {"name": "train", "role": "train", "pinRef": {"name": bound.own}}
             self.team.declare(

@@ -229,6 +229,7 @@ def test_two_teams_never_share_a_cache(cluster: Cluster, team: Team) -> None:
     pinned = pin(team)
     other = Team(cluster, f"{team.name}-b")
     source = pinned["spec"]["source"]
+    other.grant(source["prefix"]["bucket"])
     other.declare("DatasetPin", "rows", {"storeRef": {"name": "primary"}, "source": source})
     assert (
         other.expect("DatasetPin", "rows")["status"]["pinDigest"] == pinned["status"]["pinDigest"]

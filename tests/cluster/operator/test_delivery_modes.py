@@ -26,7 +26,7 @@ def test_a_driver_s_volume_leads_to_the_pin_s_prefix(team: Team, profiles: Team)
         "driver": CSI_DRIVER,
         "volumeHandle": volume["metadata"]["name"],
         "readOnly": True,
-        "volumeAttributes": {"bucketName": f"data-{team.name}"},
+        "volumeAttributes": {"bucketName": f"{team.name}-data"},
     }
     assert volume["spec"]["mountOptions"] == ["prefix train/"]
     assert {
@@ -57,9 +57,9 @@ def test_a_driver_shows_prefixes_only(team: Team, profiles: Team) -> None:
     del profiles
     pin(team)
     s3 = team.cluster.store.client()
-    version = s3.list_object_versions(Bucket=f"data-{team.name}")["Versions"][0]
+    version = s3.list_object_versions(Bucket=f"{team.name}-data")["Versions"][0]
     listed = {
-        "bucket": f"data-{team.name}",
+        "bucket": f"{team.name}-data",
         "key": "train/a.csv",
         "versionId": version["VersionId"],
         "path": "a.csv",

@@ -38,16 +38,15 @@ def answers(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
 def test_a_store_that_does_not_answer_a_check_changes_no_condition_and_is_asked_again(
     cluster: Cluster, platform: Team, team: Team
 ) -> None:
-    data, store = f"{team.name}-data", f"{team.name}-flaky"
-    s3 = cluster.store.client()
-    s3.create_bucket(Bucket=data)
-    s3.put_bucket_versioning(Bucket=data, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_object(Bucket=data, Key="train/a", Body=b"a")
+    store = f"{team.name}-flaky"
+    data = team.bucket({"train/a": b"a"}, store="")
     keys = cluster.store.access.loader
     admin = Credentials(keys.access_key_id, keys.secret_access_key)
     flaky = Flaky(data)
     with lying(cluster.store.endpoint, admin, flaky) as endpoint:
-        spec = store_spec(cluster, "glovebox-artifacts", endpoint=endpoint)
+        spec = store_spec(
+            cluster, "glovebox-artifacts", endpoint=endpoint, access=[team.access(data)]
+        )
         del spec["sts"]  # nothing runs with it, and the proxy's user may not assume roles
         platform.declare("ObjectStore", store, spec)
         platform.expect("ObjectStore", store, timeout=60)

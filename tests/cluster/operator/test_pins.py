@@ -21,17 +21,11 @@ LOOK_OFTEN: dict[str, Any] = {"verification": {"listIntervalSeconds": 60}}
 
 
 @pytest.fixture
-def data(cluster: Cluster, team: Team) -> str:
+def data(team: Team) -> str:
     """A versioned bucket with three objects under `train/`."""
-    bucket = f"{team.name}-data"
-    s3 = cluster.store.client()
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    for month in range(3):
-        s3.put_object(
-            Bucket=bucket, Key=f"train/{month:02}.parquet", Body=f"month {month}".encode()
-        )
-    return bucket
+    return team.bucket(
+        {f"train/{month:02}.parquet": f"month {month}".encode() for month in range(3)}
+    )
 
 
 def pin_spec(bucket: str, prefix: str = "train/", **changes: Any) -> dict[str, Any]:
@@ -123,6 +117,7 @@ def test_an_unversioned_bucket_cannot_be_pinned(cluster: Cluster, team: Team) ->
     bucket = f"{team.name}-loose"
     cluster.store.client().create_bucket(Bucket=bucket)
     cluster.store.client().put_object(Bucket=bucket, Key="train/a", Body=b"x")
+    team.grant(bucket)
     team.declare("DatasetPin", "loose", pin_spec(bucket))
     team.expect("DatasetPin", "loose", status="False", reason="VersioningRequired")
 

@@ -277,10 +277,8 @@ def test_what_no_list_can_name_is_told_by_the_seal_and_does_not_hold_it_up(
 def test_an_input_that_vanished_before_the_seal_is_told_by_it_and_does_not_hold_it_up(
     cluster: Cluster, team: Team
 ) -> None:
-    bucket = f"gone-{team.name}"
+    bucket = team.bucket({}, "gone")
     s3 = cluster.store.client()
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for name, key in (("rows", "train/a.csv"), ("kept", "kept/b.csv")):
         version = s3.put_object(Bucket=bucket, Key=key, Body=b"1,2\n")["VersionId"]
         prefix = {"prefix": {"bucket": bucket, "prefix": key.partition("/")[0] + "/"}}
@@ -393,11 +391,7 @@ def test_a_run_beyond_the_profile_is_refused_before_anything_is_made(
 def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(
     cluster: Cluster, team: Team
 ) -> None:
-    s3 = cluster.store.client()
-    bucket = f"data-{team.name}"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_object(Bucket=bucket, Key="train/a.csv", Body=b"1,2\n")
+    bucket = team.bucket({"train/a.csv": b"1,2\n"})
     team.declare(
         "DatasetPin",
         "rows",

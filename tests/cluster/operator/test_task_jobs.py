@@ -79,15 +79,9 @@ def _forget_pins(cluster: Cluster) -> None:
 
 
 @pytest.fixture
-def data(cluster: Cluster, team: Team) -> str:
+def data(team: Team) -> str:
     """A versioned bucket with a few objects under `train/`."""
-    bucket = f"{team.name}-data"
-    s3 = cluster.store.client()
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    for month in range(5):
-        s3.put_object(Bucket=bucket, Key=f"train/{month:02}", Body=f"month {month}".encode())
-    return bucket
+    return team.bucket({f"train/{month:02}": f"month {month}".encode() for month in range(5)})
 
 
 @pytest.fixture

@@ -125,11 +125,7 @@ def test_a_store_that_is_away_when_a_pin_is_checked_flips_no_experiment(
 ) -> None:
     del store_comes_back
     team = numbered.team
-    s3 = cluster.store.client()
-    bucket = f"{team.name}-data"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_object(Bucket=bucket, Key="train/a", Body=b"x")
+    bucket = team.bucket({"train/a": b"x"}, store=numbered.platform)
     team.declare(
         "DatasetPin",
         "train",

@@ -15,12 +15,12 @@ from glovebox.store.connection import Stop
 from glovebox.store.listing import list_versions
 from glovebox.store.pins import (
     BuiltPin,
-    Fence,
     ManifestLock,
     ObjectRef,
     ObjectsSource,
     PrefixSource,
 )
+from glovebox.store.source_access import Location, SourceAccess
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.short_lived import PREFIX
@@ -237,14 +237,17 @@ async def test_a_pin_covers_no_artifacts_but_those_of_its_own_team(
 ) -> None:
     for key in ("team/exp/uid/a", "other/exp/uid/b", ".glovebox/seals/u/c"):
         store.s3.put_object(Bucket=locked_bucket, Key=key, Body=b"x")
-    fence = Fence(frozenset({locked_bucket}), "team/")
     wanted = request(
-        store, locked_bucket, locked_bucket, source=PrefixSource(locked_bucket, prefix), fence=fence
+        store,
+        locked_bucket,
+        locked_bucket,
+        source=PrefixSource(locked_bucket, prefix),
+        access=access(locked_bucket, Location(locked_bucket, "")),
     )
     if prefix.startswith("team/"):
         assert (await pin_dataset(TaskContext(), wanted)).roots.objects == 1
         return
-    with pytest.raises(InvalidInput, match="not this team's") as refused:
+    with pytest.raises(InvalidInput, match="is for artifacts") as refused:
         await pin_dataset(TaskContext(), wanted)
     assert refused.value.reason == "NotGranted"
 
@@ -255,8 +258,16 @@ async def test_a_list_of_objects_cannot_name_an_artifact_of_another_team(
     key = "other/exp/uid/b"
     version = store.s3.put_object(Bucket=locked_bucket, Key=key, Body=b"x")["VersionId"]
     source = ObjectsSource((ObjectRef(locked_bucket, key, version),))
-    fence = Fence(frozenset({locked_bucket}), "team/")
-    with pytest.raises(InvalidInput, match="not this team's"):
-        await pin_dataset(
-            TaskContext(), request(store, locked_bucket, locked_bucket, source=source, fence=fence)
-        )
+    wanted = request(
+        store,
+        locked_bucket,
+        locked_bucket,
+        source=source,
+        access=access(locked_bucket, Location(locked_bucket, "")),
+    )
+    with pytest.raises(InvalidInput, match="is for artifacts"):
+        await pin_dataset(TaskContext(), wanted)
+
+
+def access(artifacts: str, *locations: Location) -> SourceAccess:
+    return SourceAccess("team", "primary", locations, frozenset({artifacts}))

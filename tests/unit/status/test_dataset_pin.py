@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glovebox.data.compare import Findings
-from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
+from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused, Unavailable
 from glovebox.status.dataset_pin import PinFacts, compute_conditions, finding_counts
 from glovebox.status.outcome import Grace
 
@@ -149,6 +149,11 @@ CASES: dict[str, tuple[bool, dict[str, Any], dict[str, str]]] = {
         True,
         failing(GONE, 1, timedelta()),
         {"Verified": "False ManifestDiffers", "Ready": "False ManifestDiffers"},
+    ),
+    "a grant that was withdrawn lets nothing new be bound, and doubts no data": (
+        True,
+        failing(Refused("NotGranted", "not granted"), 1, timedelta()),
+        {"Ready": "False NotGranted", "Stalled": "True NotGranted"},
     ),
     "a store that is not ready does not make verified data unready": (
         True,

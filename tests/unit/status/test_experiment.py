@@ -30,6 +30,7 @@ BUILDING = (
     "claim",
     "lock_up",
     "resolve",
+    "authorise",
     "gate",
     "bind",
     "namespace",
@@ -59,6 +60,7 @@ def good(**changes: Outcome) -> dict[str, Outcome]:
         "claim": done(),
         "lock_up": done(),
         "resolve": done(References()),
+        "authorise": done(),
         "gate": done(),
         "bind": done(),
         "namespace": done(NamespaceFacts("uid-1", latched=True, established=True)),
@@ -223,7 +225,7 @@ def test_drift_of_what_stands(
 
 def test_a_refused_declaration_is_stalled_and_names_its_condition() -> None:
     refused = of_error(Refused("QuotaOutOfRange", "spec.resources.quota: too much"))
-    rest = {phase: skipped("gate") for phase in BUILDING[4:]}
+    rest = {phase: skipped("gate") for phase in BUILDING[5:]}
     status = look(good(gate=refused, **rest), {"digest": ""})
     assert answers(status)["Ready"] == ("False", "QuotaOutOfRange")
     assert answers(status)["Stalled"] == ("True", "QuotaOutOfRange")

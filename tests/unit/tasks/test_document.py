@@ -16,8 +16,8 @@ from glovebox.errors import Unavailable
 from glovebox.store.connection import Pools, Store, StoreSettings
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pins import BuiltPin
+from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import (
-    Fence,
     ManifestSource,
     ObjectRef,
     ObjectsSource,
@@ -61,6 +61,15 @@ def across(made: TaskDocument) -> TaskDocument:
     return parse_request(body, digest)
 
 
+ACCESS = SourceAccess(
+    "team",
+    "primary",
+    (Location("a", "set/"), Location("b", "")),
+    frozenset({"b", "a"}),
+    "arn:aws:iam::role/runs",
+)
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -82,7 +91,7 @@ async def test_a_pin_is_hashed_as_it_was_asked_for(
         lock=ManifestLock(retain_until=datetime(2027, 1, 1, tzinfo=UTC)),
         expected="sha256:" + "3" * 64,
         minimum=DigestSource.DECLARED,
-        fence=Fence(frozenset({"b", "a"}), "team/"),
+        access=ACCESS,
     )
     asked: list[PinRequest] = []
 
@@ -106,7 +115,9 @@ async def test_a_pin_is_checked_as_it_was_asked_for(
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = PrefixSource("data", "set/")
-    here = VerifyRequest(store(pools), source, MANIFEST, objects=3, bytes=21, full=True)
+    here = VerifyRequest(
+        store(pools), source, MANIFEST, objects=3, bytes=21, full=True, access=ACCESS
+    )
     asked: list[VerifyRequest] = []
 
     async def noted(context: TaskContext, request: VerifyRequest) -> Findings:

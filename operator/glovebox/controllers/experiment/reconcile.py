@@ -1,7 +1,8 @@
 """Read this first: what happens to an Experiment, in which order.
 
-    claim -> lock_up -> resolve -> gate -> bind -> namespace -> isolation -> credentials -> access
-          -> prove -> deliver -> run -> seal                 and, when it is deleted: seal -> retire
+    claim -> lock_up -> resolve -> authorise -> gate -> bind -> namespace -> isolation
+          -> credentials -> access -> prove -> deliver -> run -> seal
+    and, when it is deleted: seal -> retire
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
 needs are done, and nothing else keeps it from running: a run is followed, credentials are renewed
@@ -32,6 +33,7 @@ from glovebox.controllers.experiment.artifact_credentials import (
     ensure_credentials,
     prefetch_credentials,
 )
+from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.claim import claim
 from glovebox.controllers.experiment.deliver import ensure_delivery
@@ -64,7 +66,8 @@ PHASES: Final = (
     Phase("claim", claim),
     Phase("lock_up", lock_up, needs=("claim",)),
     Phase("resolve", resolve, needs=("claim",)),
-    Phase("gate", check_gate, needs=("resolve",)),
+    Phase("authorise", authorise, needs=("resolve",)),
+    Phase("gate", check_gate, needs=("authorise",)),
     Phase("bind", bind, needs=("gate",)),
     Phase("namespace", ensure_namespace, needs=("bind",)),
     Phase("isolation", ensure_isolation, needs=("namespace",)),

@@ -1,0 +1,76 @@
+"""Who may use a store: `spec.access` of an ObjectStore, for one namespace as it is labelled now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from glovebox.api import reasons
+from glovebox.api.object_store import ObjectStore, StoreAccess
+from glovebox.controllers.ports import Ports
+from glovebox.errors import Refused
+from glovebox.kube.kinds import NAMESPACE, OBJECT_STORE
+from glovebox.store.source_access import Location, SourceAccess
+
+# In a prefix: the name of the namespace that pins.
+_OWN_NAME: Final = "{namespace}"
+
+
+async def source_access(ports: Ports, store: ObjectStore, namespace: str) -> SourceAccess:
+    """Return what a namespace may pin from a store.
+
+    Raises:
+        GloveboxError: The namespace's labels could not be read.
+    """
+    labels = await _labels(ports, store, namespace)
+    locations = {
+        Location(source.bucket, source.prefix.replace(_OWN_NAME, namespace))
+        for access in granted(store, namespace, labels)
+        for source in access.sources
+    }
+    # Of every store: two of them may be one and the same by another address.
+    buckets = {
+        str((other.get("spec") or {}).get("artifacts", {}).get("bucket", ""))
+        for other in ports.resources.of_kind(OBJECT_STORE)
+    }
+    artifact_buckets = frozenset((buckets | {store.spec.artifacts.bucket}) - {""})
+    role_arn = store.spec.sts.role_arn if store.spec.sts is not None else ""
+    return SourceAccess(namespace, store.name, tuple(sorted(locations)), artifact_buckets, role_arn)
+
+
+async def require_artifacts(ports: Ports, store: ObjectStore, namespace: str) -> None:
+    """Accept that a namespace keeps its artifacts in a store.
+
+    Raises:
+        Refused: `StoreNotGranted`.
+        GloveboxError: The namespace's labels could not be read.
+    """
+    labels = await _labels(ports, store, namespace)
+    if not any(access.artifacts for access in granted(store, namespace, labels)):
+        raise Refused(
+            reasons.STORE_NOT_GRANTED,
+            f"`spec.artifacts.storeRef`: ObjectStore '{store.name}' is not granted to namespace"
+            f" '{namespace}' for artifacts; name another store, or ask the platform's owner for an"
+            " entry in its `spec.access` with `artifacts: true`",
+        )
+
+
+def granted(
+    store: ObjectStore, namespace: str, labels: Mapping[str, str]
+) -> tuple[StoreAccess, ...]:
+    """Return the entries of `spec.access` that are for a namespace. Pure."""
+    return tuple(
+        access
+        for access in store.spec.access
+        if namespace in access.namespaces
+        or (access.namespace_selector is not None and access.namespace_selector.matches(labels))
+    )
+
+
+async def _labels(ports: Ports, store: ObjectStore, namespace: str) -> Mapping[str, str]:
+    """Return a namespace's labels, live; nothing where no entry asks for them."""
+    if all(access.namespace_selector is None for access in store.spec.access):
+        return {}
+    live = await ports.reader.get(NAMESPACE, None, namespace)
+    labels: Mapping[str, str] = live["metadata"].get("labels") or {}
+    return labels

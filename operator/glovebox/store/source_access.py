@@ -1,0 +1,238 @@
+"""Which objects of a store one namespace may pin, and a session that reads no others.
+
+The check comes before any request that is about the object, so that a refusal tells nothing about
+what is there. Where the store issues sessions, it enforces the same list itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from glovebox.api import reasons
+from glovebox.errors import InvalidInput, Refused
+from glovebox.store.credentials import MAX_POLICY, NEVER, assume_with_policy
+from glovebox.store.sources import ManifestSource, PrefixSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from glovebox.store.connection import Credentials, Store
+    from glovebox.store.sources import Source
+
+# The SDK renews a session a quarter of an hour before its end.
+_SESSION_SECONDS: Final = 1800
+_READ: Final = ("s3:GetObject", "s3:GetObjectVersion")
+_LIST: Final = ("s3:ListBucket", "s3:ListBucketVersions")
+# Letters that stores read as a pattern in a policy's resource, and those that no key should hold.
+_PATTERN: Final = re.compile(r"[*?$\[\]\\\x00-\x1f]")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """All keys of a bucket that begin with a prefix; an empty one is the whole bucket."""
+
+    bucket: str
+    prefix: str
+
+    def covers(self, bucket: str, key: str) -> bool:
+        """Return whether a key, or all keys that begin with it, lie here."""
+        return bucket == self.bucket and key.startswith(self.prefix)
+
+    def __str__(self) -> str:
+        """Return it as a URI."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAccess:
+    """What one namespace may pin from one store.
+
+    Args:
+        namespace: The team's.
+        store: Name of the ObjectStore.
+        locations: What was granted to the namespace.
+        artifact_buckets: The buckets of artifacts of all stores. They hold the results of all
+            teams, and the evidence: nothing in them is a source, whatever was granted, but what
+            the namespace's own experiments wrote.
+        role_arn: The role whose sessions read no more than that; empty where the store issues
+            none, and the check here is the only one.
+    """
+
+    namespace: str
+    store: str
+    locations: tuple[Location, ...]
+    artifact_buckets: frozenset[str]
+    role_arn: str = ""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The same as plain values, in a fixed order."""
+        return {
+            "namespace": self.namespace,
+            "store": self.store,
+            "locations": [[each.bucket, each.prefix] for each in sorted(self.locations)],
+            "artifact_buckets": sorted(self.artifact_buckets),
+            "role_arn": self.role_arn,
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> SourceAccess:
+        """Return what `document` said."""
+        return cls(
+            document["namespace"],
+            document["store"],
+            tuple(Location(bucket, prefix) for bucket, prefix in document["locations"]),
+            frozenset(document["artifact_buckets"]),
+            document["role_arn"],
+        )
+
+    def check(self, bucket: str, key: str) -> None:
+        """Accept an object, or all below a prefix.
+
+        Raises:
+            Refused: `NotGranted`.
+        """
+        if bucket in self.artifact_buckets:
+            if not key.startswith(f"{self.namespace}/"):
+                raise Refused(
+                    reasons.NOT_GRANTED,
+                    f"s3://{bucket}/{key} is not granted to namespace '{self.namespace}': bucket"
+                    f" {bucket} is for artifacts, and a pin may cover only those below"
+                    f" '{self.namespace}/'; pin the data where their owner keeps them",
+                )
+        elif not any(location.covers(bucket, key) for location in self.locations):
+            granted = ", ".join(map(str, sorted(self.locations)[:10])) or "nothing"
+            raise Refused(
+                reasons.NOT_GRANTED,
+                f"s3://{bucket}/{key} is not granted to namespace '{self.namespace}': `spec.access`"
+                f" of ObjectStore '{self.store}' grants it {granted}; pin what is granted, or ask"
+                " the platform's owner to list more there",
+            )
+
+    def check_source(self, source: Source) -> None:
+        """Check all that a source itself names: its prefix, its manifest, or its objects.
+
+        Raises:
+            Refused: `NotGranted`.
+        """
+        for bucket, key in _named(source):
+            self.check(bucket, key)
+
+    def needed(self, source: Source) -> tuple[Location, ...]:
+        """Return what has to be read for a source that was checked, as few and narrow as known.
+
+        The lines of a manifest may name anything that is granted.
+        """
+        if isinstance(source, PrefixSource):
+            return (Location(source.bucket, source.prefix),)
+        own = {
+            Location(bucket, f"{self.namespace}/")
+            for bucket in {bucket for bucket, _ in _named(source)} & self.artifact_buckets
+        }
+        if isinstance(source, ManifestSource):
+            return (*self.locations, *sorted(own))
+        used = {
+            location
+            for location in (*self.locations, *own)
+            if any(location.covers(bucket, key) for bucket, key in _named(source))
+        }
+        return tuple(sorted(used))
+
+
+def narrowed(store: Store, access: SourceAccess | None, source: Source) -> Store:
+    """Return a store through sessions that read a source and nothing else.
+
+    The store itself where it issues none, or where all may be read.
+
+    Raises:
+        InvalidInput: No session policy can say what was granted.
+    """
+    if access is None or not access.role_arn:
+        return store
+    policy = source_policy(access.needed(source))
+    tenant = hashlib.sha256(access.namespace.encode()).hexdigest()[:10]
+
+    def issue() -> Credentials:
+        return assume_with_policy(
+            store,
+            access.role_arn,
+            policy,
+            "reading sources of pins",
+            f"glovebox-sources-{tenant}",
+            _SESSION_SECONDS,
+        ).as_credentials()
+
+    return store.renewing(issue)
+
+
+def _named(source: Source) -> Iterator[tuple[str, str]]:
+    match source:
+        case PrefixSource():
+            yield source.bucket, source.prefix
+        case ManifestSource():
+            yield source.bucket, source.key
+        case _:
+            for each in source.objects:
+                yield each.bucket, each.key
+
+
+def source_policy(locations: Iterable[Location]) -> str:
+    """Return the session policy that lists and reads these locations, as compact JSON.
+
+    Raises:
+        InvalidInput: `BadPrefix`: a prefix holds what a policy reads as a pattern.
+            `PolicyTooLong`: they do not fit in one session policy.
+    """
+    wanted = sorted(set(locations))
+    for each in wanted:
+        if _PATTERN.search(each.prefix):
+            raise InvalidInput(
+                "BadPrefix",
+                f"prefix {each.prefix!r} in bucket {each.bucket} cannot be granted: a policy reads"
+                " * ? $ [ ] and \\ as patterns; copy the data below a prefix without them",
+            )
+    needed = [
+        each
+        for each in wanted
+        if not any(other is not each and other.covers(each.bucket, each.prefix) for other in wanted)
+    ]
+    buckets = sorted({each.bucket for each in needed})
+    statements: list[dict[str, Any]] = [
+        {
+            "Effect": "Allow",
+            "Action": list(_READ),
+            "Resource": [f"arn:aws:s3:::{each.bucket}/{each.prefix}*" for each in needed],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketVersioning"],
+            "Resource": [f"arn:aws:s3:::{bucket}" for bucket in buckets],
+        },
+        *(
+            {
+                "Effect": "Allow",
+                "Action": list(_LIST),
+                "Resource": [f"arn:aws:s3:::{bucket}"],
+                "Condition": {
+                    "StringLike": {
+                        "s3:prefix": [f"{each.prefix}*" for each in needed if each.bucket == bucket]
+                    }
+                },
+            }
+            for bucket in buckets
+        ),
+        {"Effect": "Deny", "Action": ["s3:PutObject", *NEVER], "Resource": ["*"]},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+    if len(policy) > MAX_POLICY:
+        raise InvalidInput(
+            "PolicyTooLong",
+            f"reading this source takes a session policy of {len(policy)} characters, AssumeRole"
+            f" takes {MAX_POLICY}: `spec.access` of the ObjectStore grants {len(needed)} prefixes;"
+            " grant fewer and shorter ones, or pin a prefix instead of a manifest",
+        )
+    return policy

@@ -1,0 +1,130 @@
+"""What a namespace may pin: checked by name alone, and said to the store as a session policy."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from glovebox.errors import InvalidInput, Refused
+from glovebox.store.credentials import MAX_POLICY
+from glovebox.store.source_access import Location, SourceAccess, source_policy
+from glovebox.store.sources import (
+    ManifestSource,
+    ObjectRef,
+    ObjectsSource,
+    PrefixSource,
+    Source,
+)
+
+ACCESS = SourceAccess(
+    "vision",
+    "primary",
+    (Location("data", "vision/"), Location("shared", "")),
+    frozenset({"artifacts"}),
+)
+
+
+def objects(*names: tuple[str, str]) -> ObjectsSource:
+    return ObjectsSource(tuple(ObjectRef(bucket, key, "v1") for bucket, key in names))
+
+
+@pytest.mark.parametrize(
+    ("source", "allowed"),
+    [
+        (PrefixSource("data", "vision/"), True),
+        (PrefixSource("data", "vision/2013/"), True),
+        (PrefixSource("data", "vision2/"), False),
+        (PrefixSource("data", ""), False),
+        (PrefixSource("data", "speech/"), False),
+        (PrefixSource("data2", "vision/"), False),
+        (PrefixSource("shared", ""), True),
+        (PrefixSource("artifacts", "vision/x/uid/"), True),
+        (PrefixSource("artifacts", "vision2/x/uid/"), False),
+        (PrefixSource("artifacts", "speech/"), False),
+        (PrefixSource("artifacts", ""), False),
+        (PrefixSource("artifacts", ".glovebox/"), False),
+        (ManifestSource("data", "vision/list.jsonl"), True),
+        (ManifestSource("artifacts", ".glovebox/manifests/a.jsonl.gz"), False),
+        (ManifestSource("hr", "list.jsonl"), False),
+        (objects(("data", "vision/a"), ("shared", "b")), True),
+        (objects(("data", "vision/a"), ("data", "speech/b")), False),
+    ],
+)
+def test_a_source_is_accepted_where_all_that_it_names_is_granted(
+    source: Source, allowed: object
+) -> None:
+    if allowed:
+        ACCESS.check_source(source)
+        return
+    with pytest.raises(Refused) as refused:
+        ACCESS.check_source(source)
+    assert refused.value.reason == "NotGranted"
+
+
+def test_no_grant_opens_a_bucket_of_artifacts() -> None:
+    wide = SourceAccess("vision", "primary", (Location("artifacts", ""),), frozenset({"artifacts"}))
+    with pytest.raises(Refused, match="is for artifacts"):
+        wide.check("artifacts", "speech/x/uid/model.bin")
+
+
+def test_a_refusal_names_what_is_granted_and_the_cure() -> None:
+    with pytest.raises(Refused) as refused:
+        ACCESS.check("hr", "salaries/")
+    assert refused.value.message == (
+        "s3://hr/salaries/ is not granted to namespace 'vision': `spec.access` of ObjectStore"
+        " 'primary' grants it s3://data/vision/, s3://shared/; pin what is granted, or ask the"
+        " platform's owner to list more there"
+    )
+    nothing = SourceAccess("speech", "primary", (), frozenset())
+    with pytest.raises(Refused, match="grants it nothing"):
+        nothing.check("hr", "salaries/")
+
+
+@pytest.mark.parametrize(
+    ("source", "needed"),
+    [
+        (PrefixSource("data", "vision/2013/"), {Location("data", "vision/2013/")}),
+        (objects(("data", "vision/a")), {Location("data", "vision/")}),
+        (
+            objects(("artifacts", "vision/x/uid/a")),
+            {Location("artifacts", "vision/")},
+        ),
+        (ManifestSource("data", "vision/l"), {*ACCESS.locations}),
+    ],
+)
+def test_a_session_reads_no_more_than_the_source_may_need(
+    source: Source, needed: set[Location]
+) -> None:
+    assert set(ACCESS.needed(source)) == needed
+
+
+def test_the_policy_lists_and_reads_below_the_prefixes_and_writes_nothing() -> None:
+    wanted = (Location("data", "vision/"), Location("data", "vision/2013/"), Location("b", ""))
+    document = json.loads(source_policy(wanted))
+    allowed = [each for each in document["Statement"] if each["Effect"] == "Allow"]
+    denied = [each for each in document["Statement"] if each["Effect"] == "Deny"]
+    read = next(each for each in allowed if "s3:GetObjectVersion" in each["Action"])
+    assert read["Resource"] == ["arn:aws:s3:::b/*", "arn:aws:s3:::data/vision/*"]
+    lists = {
+        each["Resource"][0]: each["Condition"]["StringLike"]["s3:prefix"]
+        for each in allowed
+        if "s3:ListBucketVersions" in each["Action"]
+    }
+    assert lists == {"arn:aws:s3:::b": ["*"], "arn:aws:s3:::data": ["vision/*"]}
+    assert all("Put" not in action for each in allowed for action in each["Action"])
+    assert {"s3:PutObject", "s3:DeleteObject"} <= set(denied[0]["Action"])
+
+
+@pytest.mark.parametrize("prefix", ["a*/", "a?/", "a${x}/", "a[b]/", "a\\b/", "a\x01/"])
+def test_a_prefix_that_a_policy_reads_as_a_pattern_is_refused(prefix: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        source_policy([Location("data", prefix)])
+    assert refused.value.reason == "BadPrefix"
+
+
+def test_more_than_a_policy_takes_is_refused_with_the_cure() -> None:
+    many = [Location("data", f"{'long' * 20}{number}/") for number in range(30)]
+    with pytest.raises(InvalidInput, match=str(MAX_POLICY)) as refused:
+        source_policy(many)
+    assert "grant fewer and shorter ones" in refused.value.message
