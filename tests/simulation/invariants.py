@@ -26,6 +26,7 @@ from glovebox.kube.kinds import (
     JOB,
     LEASE,
     NAMESPACE,
+    NETWORK_POLICY,
     OBJECT_STORE,
     PERSISTENT_VOLUME,
     POD,
@@ -727,6 +728,18 @@ class Promises:
             if account is None or account.get("automountServiceAccountToken") is not False:
                 self._break("7 the same end", f"{name}: the default account is not as declared")
             self._check_credentials(obj)
+            self._check_foreign(status["namespace"])
+
+    def _check_foreign(self, namespace: str) -> None:
+        """Nothing of anybody else's that adds routes or rights is left, but where it may be."""
+        for kind in (NETWORK_POLICY, ROLE_BINDING):
+            if kind is NETWORK_POLICY and self.drift != "Repair":
+                continue
+            for found in self._world.server.everything(kind):
+                metadata = found["metadata"]
+                ours = (metadata.get("labels") or {}).get(names.LABEL_MANAGED_BY)
+                if metadata["namespace"] == namespace and ours != names.MANAGED_BY:
+                    self._break("7 the same end", f"{kind.kind} {metadata['name']} is left")
 
     def _check_credentials(self, obj: Json) -> None:
         status = obj["status"]

@@ -20,6 +20,7 @@ from glovebox.kube.kinds import (
     NETWORK_POLICY,
     OBJECT_STORE,
     PERSISTENT_VOLUME,
+    POD,
     RESOURCE_QUOTA,
     ROLE_BINDING,
     SECRET,
@@ -128,6 +129,7 @@ class People:
             "takes the store away": self._take_store,
             "lies in wait for a new namespace": self._lie_in_wait,
             "takes all labels off the namespace": self._unlabel_all,
+            "starts a pod of the host": self._intrude,
             "looks at the namespaces": self._look,
             "loses a volume": self._lose_volume,
             "takes the snapshot of what was lost": self._take_snapshot,
@@ -197,6 +199,16 @@ class People:
         if space is not None:
             labels = dict.fromkeys(space["metadata"]["labels"])
             self._world.edit(NAMESPACE, None, self._namespace(), {"metadata": {"labels": labels}})
+
+    def _intrude(self) -> None:
+        """Start a pod that the labels of the namespace keep out while they are on."""
+        namespace = self._namespace()
+        body = {
+            "metadata": {"name": "intruder"},
+            "spec": {"hostNetwork": True, "containers": [{"name": "main", "image": "any"}]},
+        }
+        self._world.story.tell("a person", f"starts a pod of the host in {namespace}")
+        self._world.server.create(Asked(ADMINISTRATOR, "create", POD, namespace, "intruder"), body)
 
     def _add_policy(self) -> None:
         namespace = self._namespace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 
@@ -166,16 +167,23 @@ _SLOW = Fault("slow", seconds=12.0)
 
 
 def _hang(
-    monkeypatch: pytest.MonkeyPatch, name: str, fault_of_it: Fault = _GIVEN_UP, *, times: int = 1
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    fault_of_it: Fault = _GIVEN_UP,
+    *,
+    verb: str = "create",
+    times: int = 1,
+    after: int = 0,
 ) -> None:
-    """Let the first creations of an object hang."""
+    """Let the first writes of an object hang, but for so many before."""
     original = SeededFaults._fault
     hung: list[Asked] = []
 
     def fault(faults: SeededFaults, asked: Asked, *, is_write: bool) -> Fault:
-        if len(hung) < times and (asked.verb, asked.name) == ("create", name):
+        if len(hung) < times + after and (asked.verb, asked.name) == (verb, name):
             hung.append(asked)
-            return fault_of_it
+            if len(hung) > after:
+                return fault_of_it
         return original(faults, asked, is_write=is_write)
 
     monkeypatch.setattr(SeededFaults, "_fault", fault)
@@ -205,6 +213,89 @@ def test_a_look_that_hung_says_nothing_of_what_was_changed_meanwhile(
     result = run(Scenario(12, has_pin=True, drift="Alert", slowest=0.2, named_deeds=deeds))
     broken = {each.promise for each in result.broken}
     assert broken == (set() if holds else {UNTRUE}), result.told()
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [("create", names.LIMIT_RANGE), ("update", "gbx-")],
+    ids=["another object is refused", "the answer to the repair is lost"],
+)
+def test_a_pod_that_came_in_through_a_gap_goes_although_a_request_fails(
+    monkeypatch: pytest.MonkeyPatch, verb: str, name: str
+) -> None:
+    failed: list[Asked] = []
+
+    def fault(_: SeededFaults, asked: Asked, *, is_write: bool) -> Fault:
+        hits = is_write and asked.verb == verb and asked.name.startswith(name)
+        if not hits or failed or (verb == "create" and _seconds() < _GAP):
+            return Fault()
+        failed.append(asked)
+        return Fault("refused", 500) if verb == "create" else Fault("unanswered")
+
+    monkeypatch.setattr(SeededFaults, "_fault", fault)
+    deeds = (
+        (_GAP, "takes the labels off the namespace"),
+        (_GAP, "deletes the limits"),
+        (_GAP, "starts a pod of the host"),
+    )
+    result = run(Scenario(11, has_run=False, slowest=0.2, named_deeds=deeds))
+    require_all(result)
+    assert failed
+    assert "delete pods" in result.story.told()
+
+
+def _seconds() -> float:
+    return asyncio.get_running_loop().time() - 1_000.0
+
+
+_GAP = 10.0
+
+
+@pytest.mark.parametrize(("drift", "starts"), [("Alert", False), ("Repair", True)])
+def test_no_run_starts_while_a_policy_is_known_to_be_missing(
+    monkeypatch: pytest.MonkeyPatch,
+    drift: str,
+    starts: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    _hang(monkeypatch, names.INPUTS_CREDENTIALS_SECRET)
+    deeds = ((10.0, "deletes a policy"),)
+    result = run(Scenario(12, has_pin=True, drift=drift, slowest=0.2, named_deeds=deeds))
+    created = any(
+        what.startswith("create jobs") and f"/{names.RUN_JOB} -> 201" in what
+        for _, _, what in result.story.lines
+    )
+    assert created is starts, result.told()
+
+
+_ANSWERED_LATE = Fault("stale", seconds=4.0)
+
+
+@pytest.mark.parametrize("drift", ["Repair", "Alert"])
+def test_the_late_answer_to_a_creation_brings_nothing_back(
+    monkeypatch: pytest.MonkeyPatch, drift: str
+) -> None:
+    _hang(monkeypatch, names.NETWORK_POLICY_DEFAULT_DENY, _ANSWERED_LATE)
+    deeds = ((2.0, "deletes a policy"),)
+    require_all(run(Scenario(11, has_run=False, drift=drift, slowest=0.2, named_deeds=deeds)))
+
+
+def test_the_late_answer_to_a_repair_brings_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    _hang(monkeypatch, names.NETWORK_POLICY_DEFAULT_DENY, _ANSWERED_LATE, after=1)
+    deeds = ((10.0, "deletes a policy"), (12.0, "deletes a policy"))
+    require_all(run(Scenario(11, has_run=False, slowest=0.2, named_deeds=deeds)))
+
+
+@pytest.mark.parametrize("moment", [2.0, 10.0], ids=["before access", "later"])
+def test_the_late_answer_to_a_deletion_hides_nothing(
+    monkeypatch: pytest.MonkeyPatch, moment: float
+) -> None:
+    _hang(monkeypatch, names.TENANT_ROLE_BINDING, Fault("slow", seconds=4.0))
+    _hang(monkeypatch, "allow-all", _ANSWERED_LATE, verb="delete")
+    deeds = (
+        (moment, "adds a policy of their own"),
+        (moment + 2.0, "adds a policy of their own"),
+    )
+    require_all(run(Scenario(11, has_run=False, slowest=0.2, named_deeds=deeds)))
 
 
 def test_one_refusal_while_a_namespace_is_closed_is_no_hiccup_in_ready(

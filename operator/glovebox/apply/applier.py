@@ -122,6 +122,9 @@ class Applier:
             kind: Its kind.
             key: The object.
             drift: Set for a foreign object: removing it again and again is a fight.
+
+        Raises:
+            Conflict: Another object has the name by now: look again.
         """
         row = managed(kind, Strategy.REMOVE)
         child = self._children.get(key)
@@ -132,11 +135,8 @@ class Applier:
         noticed = self._children.differing_since(key)
         self._children.want(key, None)
         self._accepted.get(key.namespace, {}).pop(key, None)
-        try:
-            await self._client.delete(kind, key.namespace, key.name, uid=child.uid)
-        except Conflict:
-            return Applied(key, "unchanged")  # another object by now: the watch brings it
-        self._children.forgot(key)
+        await self._client.delete(kind, key.namespace, key.name, uid=child.uid)
+        self._children.forgot(key, child.uid)
         if drift is not None:
             self.note_repair(key)
         return Applied(key, "removed", drift, noticed=noticed)
@@ -257,6 +257,12 @@ class Applier:
         result: Result,
     ) -> Applied:
         child = self._children.wrote(kind, answer)
+        known = self._children.get(key)
+        if known is None or known.uid != child.uid:
+            # The answer was slower than a watch that told what became of the object.
+            raise Conflict(
+                reasons.CONFLICT, f"{kind.kind} `{key.name}` was deleted as it was written"
+            )
         self._accept(key, content, child.fingerprint)
         return Applied(key, result)
 

@@ -161,11 +161,11 @@ class Children:
         """Remember the answer to a write of ours; the watch will only repeat it."""
         return self._tables[kind.kind].record_write(answer)
 
-    def forgot(self, key: ObjectKey) -> None:
+    def forgot(self, key: ObjectKey, uid: str) -> None:
         """Remember that the server took a deletion of ours; of a kind nobody watches, nothing."""
         table = self._tables.get(key.kind)
         if table is not None:
-            table.record_delete(key)
+            table.record_delete(key, uid)
 
     # What is news.
 

@@ -256,7 +256,7 @@ class Writer:
         self._children.want(key, None)
         # A conflict goes on to the caller: whoever takes something away for good looks again.
         await self._client.delete(kind, key.namespace, key.name, uid=uid)
-        self._children.forgot(key)
+        self._children.forgot(key, uid)
 
     # Beside the work
 

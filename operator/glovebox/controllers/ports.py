@@ -127,8 +127,9 @@ class Ports:
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
-    # Experiments in whose namespaces no pod is left that came in through a gap.
-    inspected: set[Key] = field(default_factory=set)
+    # Experiments in whose namespaces no pod is left that came in through a gap, and what the number
+    # of `Children.news_of` was then.
+    inspected: dict[Key, int] = field(default_factory=dict)
     # How many looks in a row were not recorded: what they had seen was changed meanwhile.
     outdated: dict[Key, int] = field(default_factory=dict)
     # Checks of ObjectStores that failed: of which generation, and until when they rest.

@@ -127,6 +127,10 @@ class Table(Generic[K, R]):
         self._records: dict[K, R] = {}
         # What we deleted: which object, and the last state of it that was known.
         self._deleted: dict[K, R] = {}
+        # What others deleted since the last complete list: the version at which it was gone.
+        self._gone: dict[K, int] = {}
+        # The version of that list: what is older, and was not in it, had gone by then.
+        self._listed = 0
         # The highest version known by whatever way, answers to our own writes included.
         self._highest = 0
 
@@ -169,15 +173,19 @@ class Table(Generic[K, R]):
         if deleted is not None and deleted.uid == uid:
             del self._deleted[key]
         known = self._records.get(key)
-        if known is None or known.uid != uid or version < known.resource_version:
+        if known is not None and (known.uid != uid or version < known.resource_version):
             return None
-        return self._remove(key)
+        if self._belongs(key):
+            # An answer or a page that is still on its way is older than that.
+            self._gone[key] = max(version, self._gone.get(key, 0))
+        return self._remove(key) if known is not None else None
 
     def absent(self, key: K, version: int) -> Change[K, R] | None:
         """Take in that an object was not there at a version."""
         known = self._records.get(key)
         if known is None or known.resource_version > version:
             return None
+        self._gone[key] = max(version, self._gone.get(key, 0))
         return self._remove(key)
 
     def bookmark(self, version: int) -> None:
@@ -229,6 +237,9 @@ class Table(Generic[K, R]):
                 return None
             if (before.uid, before.resource_version) == (uid, version):
                 return None
+        elif not newer and version <= max(self._listed, self._gone.get(key, 0)):
+            return None  # from before its deletion
+        self._gone.pop(key, None)
         deleted = self._deleted.get(key)
         if deleted is not None and deleted.uid == uid and not newer:
             held = is_leaving(obj) and version > deleted.resource_version
@@ -245,6 +256,10 @@ class Table(Generic[K, R]):
         change: Change[K, R] = Change(key, self._records.pop(key), None, own)
         self._changed(change)
         return change
+
+    def _was_listed(self, version: int) -> None:
+        self._listed = version
+        self._gone = {key: at for key, at in self._gone.items() if at > version}
 
     def _reach(self, version: int) -> None:
         self._highest = max(self._highest, version)
@@ -282,6 +297,7 @@ class Listing(Generic[K, R]):
         for key in [key for key in table if key not in self._seen]:
             if self._restored or table._records[key].resource_version <= version:  # noqa: SLF001 - as above
                 table._remove(key)  # noqa: SLF001 - as above
+        table._was_listed(version)  # noqa: SLF001 - as above
         if self._restored:
             table._highest = version  # noqa: SLF001 - as above
             log.error(

@@ -36,6 +36,7 @@ class Grace:
 
 
 GRACE: Final = Grace()
+_SURE_SECONDS: Final = 5.0
 
 
 class Verdict(Enum):
@@ -99,8 +100,14 @@ class Outcome:
         )
 
     def with_failure(self, seconds: float, attempts: int) -> Outcome:
-        """Return this with how long it has been failing."""
-        return replace(self, failing_seconds=seconds, attempts=attempts)
+        """Return this with how long it has been failing.
+
+        A missing right is an answer only when it is one again: an API server that has just started
+        denies what it allows a moment later.
+        """
+        early = isinstance(self.error, Forbidden) and seconds < _SURE_SECONDS
+        definite = self.definite and not early
+        return replace(self, failing_seconds=seconds, attempts=attempts, definite=definite)
 
 
 def done(

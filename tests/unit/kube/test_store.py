@@ -227,3 +227,67 @@ def test_a_deletion_of_an_object_that_was_replaced_meanwhile_removes_nothing() -
     told.table.seen(obj(5, uid="new"))
     told.table.record_delete("a", "old")
     assert told.known == {"a": ("new", 5)}
+
+
+# What others deleted.
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(
+            lambda told, _: told.table.record_write(obj(5)), id="the answer to our creation"
+        ),
+        pytest.param(lambda told, _: told.table.seen(obj(6)), id="an event"),
+        pytest.param(lambda _, listing: listing.page(6, [obj(6)]), id="a page of a list"),
+    ],
+)
+@pytest.mark.parametrize("was_known", [True, False], ids=["known", "never seen"])
+def test_what_comes_late_does_not_bring_back_what_others_deleted(
+    how: Any, *, was_known: bool
+) -> None:
+    told = Told()
+    if was_known:
+        told.table.seen(obj(5))
+    listing = told.table.listing()
+    told.table.gone(obj(7))
+    how(told, listing)
+    assert told.known == {}
+    told.table.seen(obj(8, uid="new"))
+    assert told.known == {"a": ("new", 8)}
+
+
+def test_what_comes_late_does_not_bring_back_what_a_list_did_not_hold() -> None:
+    told = Told()
+    told.list(9)
+    told.table.record_write(obj(5))
+    assert told.known == {}
+    told.table.record_write(obj(10))
+    assert told.known == {"a": ("u", 10)}
+
+
+def test_what_was_read_besides_the_watch_and_was_not_there_stays_away() -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.absent("a", 7)
+    told.table.record_write(obj(6))
+    assert told.known == {}
+
+
+def test_after_a_restore_what_went_before_counts_for_nothing() -> None:
+    told = Told()
+    told.table.seen(obj(50))
+    told.table.gone(obj(60))
+    assert told.list(20, obj(10))
+    assert told.known == {"a": ("u", 10)}
+    told.table.seen(obj(21, name="b"))
+    assert told.known["b"] == ("u", 21)
+
+
+def test_a_late_answer_to_our_deletion_hides_no_other_object_of_that_name() -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.gone(obj(6))
+    told.table.seen(obj(7, uid="new"))
+    told.table.record_delete("a", "u")
+    assert told.known == {"a": ("new", 7)}

@@ -188,13 +188,21 @@ def test_a_failure_is_held_back_for_the_grace_time_and_three_tries(
 
 
 @pytest.mark.parametrize(
-    "error", [Forbidden("Forbidden", "no right"), Rejected("Rejected", "a policy")]
+    ("error", "seconds"),
+    [(Forbidden("Forbidden", "no right"), 5), (Rejected("Rejected", "a policy"), 0)],
 )
-def test_a_refusal_is_an_answer_and_counts_at_once(error: Exception) -> None:
-    after = look(good(isolation=failing(error, 0, 1)), provisioned())
+def test_a_refusal_is_an_answer_and_needs_no_grace_time(error: Exception, seconds: float) -> None:
+    after = look(good(isolation=failing(error, seconds, 2)), provisioned())
     assert answers(after)["NamespaceReady"][0] == "False"
     assert answers(after)["Ready"][0] == "False"
     assert answers(after)["QuotaApplied"][0] == "False"
+
+
+def test_a_right_that_is_missing_once_is_no_answer_yet() -> None:
+    """An API server that has just started does not know all rights."""
+    after = look(good(isolation=failing(Forbidden("Forbidden", "no right"), 4, 2)), provisioned())
+    assert answers(after)["Ready"][0] == answers(after)["NamespaceReady"][0] == "True"
+    assert "Reconciling" not in answers(after)
 
 
 def test_quota_and_namespace_are_not_true_while_isolation_was_not_seen() -> None:
@@ -286,7 +294,7 @@ def test_profile_store_and_pins_that_changed_are_reported_and_change_nothing_els
 
 @pytest.mark.parametrize("phase", ["deliver", "run"])
 def test_a_run_whose_start_is_refused_is_not_ready(phase: str) -> None:
-    refused = failing(Forbidden("Forbidden", "the fence does not allow this driver"), 0, 1)
+    refused = failing(Forbidden("Forbidden", "the fence does not allow this driver"), 5, 2)
     after = look(good(**{phase: refused}), provisioned())
     assert answers(after)["Ready"] == ("False", "Forbidden")
     assert answers(after)["Reconciling"] == ("True", "Forbidden")
@@ -301,7 +309,7 @@ def test_credentials_that_are_over_are_not_fresh_however_short_the_failure() -> 
 
 
 def test_nothing_is_said_of_a_namespace_that_is_gone_and_cannot_be_recreated() -> None:
-    gone = failing(Forbidden("Forbidden", "no namespaces"), 0, 1)
+    gone = failing(Forbidden("Forbidden", "no namespaces"), 5, 2)
     rest = {phase: skipped("namespace") for phase in ("isolation", "access", "prove")}
     found = answers(look(good(namespace=gone, **rest), provisioned()))
     assert found["NamespaceReady"][0] == found["QuotaApplied"][0] == "False"

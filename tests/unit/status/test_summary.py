@@ -20,7 +20,8 @@ AWAY = Unavailable("StoreUnreachable", "no answer")
         (AWAY, 60.0, 5, "True", 3, False, "both have passed"),
         (AWAY, 0.0, 1, "False", 3, False, "what is not Ready cannot flap"),
         (AWAY, 0.0, 1, "True", 2, False, "Ready was said of another generation"),
-        (Forbidden("Forbidden", "no"), 0.0, 1, "True", 3, False, "a refusal is an answer"),
+        (Forbidden("Forbidden", "no"), 4.0, 2, "True", 3, True, "rights are not known yet"),
+        (Forbidden("Forbidden", "no"), 5.0, 2, "True", 3, False, "a refusal is an answer"),
         (InvalidInput("ProofFailed", "no"), 0.0, 1, "True", 3, False, "a failed check is, too"),
     ],
 )

@@ -12,13 +12,16 @@ from dataclasses import replace
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
+from glovebox.controllers.experiment.freeze import take_access
 from glovebox.controllers.experiment.isolation import ensure_all, remove_undeclared, split
+from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.plan import Plan
-from glovebox.kube.kinds import ROLE_BINDING, SECRET, kind_of
-from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import NAMESPACE, ROLE_BINDING, kind_of
+from glovebox.kube.objects import key_of
 from glovebox.status.experiment_facts import NamespaceFacts
-from glovebox.status.outcome import Outcome, done, of_error, waiting
+from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
 
 _OTHERS = frozenset(MANAGED) - {ROLE_BINDING.kind}
 
@@ -26,13 +29,17 @@ _OTHERS = frozenset(MANAGED) - {ROLE_BINDING.kind}
 async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Bind the tenants once isolation is complete; remove every other binding."""
     plan = outcomes.need("bind", Plan)
-    found = outcomes.need("namespace", NamespaceFacts)
+    found = outcomes.facts("namespace", NamespaceFacts)
+    recorded = scope.experiment.status.namespace_uid
+    latched = scope.is_latched(recorded) if found is None else found.latched
     complete = outcomes.is_done("isolation")
-    if not complete and not found.latched:
+    if not complete and not latched:
         await close_access(scope)
         return waiting(
             reasons.ISOLATION_INCOMPLETE, "access stays closed until isolation is complete"
         )
+    if found is None:
+        return skipped("namespace")
     intents = plan.access if scope.state != names.STATE_FROZEN else ()
     declared = {key_of(kind_of(dict(obj)), obj) for obj in intents}
     removed, problems = split(
@@ -53,15 +60,19 @@ async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 async def close_access(scope: Scope) -> None:
-    """Take binding and credentials away, if they are known to be there.
+    """Take binding and credentials away, by live reads: the answers to their creation may be lost.
 
-    Whatever bears their names now is removed.
+    Whatever bears their names now is removed, in the experiment's own namespace alone.
+
+    Raises:
+        Refused: The namespace is somebody else's.
+        GloveboxError: The API server failed; the rest was removed.
     """
-    children, writer, namespace = scope.ports.children, scope.ports.writer, scope.namespace
-    for kind, name in (
-        (ROLE_BINDING, names.TENANT_ROLE_BINDING),
-        (SECRET, names.CREDENTIALS_SECRET),
-    ):
-        key = ObjectKey(kind.kind, namespace, name)
-        if children.get(key) is not None:
-            await writer.remove_live(kind, key)
+    try:
+        live = await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
+    except NotFound:
+        return
+    if live["metadata"].get("deletionTimestamp"):
+        return
+    check_owner(scope.experiment, live)
+    await take_access(scope.ports, scope.namespace)

@@ -68,13 +68,12 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
             ),
             applied=applied,
         )
-    changed = any(one.result in {"repaired", "updated"} for one in outcomes["namespace"].applied)
-    if found.latched and (changed or scope.key not in ports.inspected):
-        # The labels that keep such pods out may have been off for a while: just now, or while no
-        # operator ran.
-        ports.inspected.discard(scope.key)
+    news = ports.children.news_of(scope.namespace)
+    if found.latched and ports.inspected.get(scope.key) != news:
+        # The labels that keep such pods out may have been off for a while: since the last look, or
+        # while no operator ran.
         await remove_intruders(scope, plan)
-        ports.inspected.add(scope.key)
+        ports.inspected[scope.key] = news
     return done(applied=applied)
 
 

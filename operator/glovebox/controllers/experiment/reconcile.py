@@ -72,7 +72,7 @@ PHASES: Final = (
     Phase("namespace", ensure_namespace, needs=("bind",)),
     Phase("isolation", ensure_isolation, needs=("namespace",)),
     Phase("credentials", ensure_credentials, needs=("bind",)),
-    Phase("access", ensure_access, needs=("namespace",)),
+    Phase("access", ensure_access, needs=("bind",)),
     Phase("prove", prove_isolation, needs=("namespace",)),
     Phase("deliver", ensure_delivery, needs=("namespace",)),
     Phase("run", follow_run, needs=("claim",)),
@@ -291,7 +291,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
         # It went without passing by `retire`: somebody took the finalizer off.
         ports.suspect_orphans()
     ports.drifting.pop(key, None)
-    ports.inspected.discard(key)
+    ports.inspected.pop(key, None)
     ports.outdated.pop(key, None)
     ports.failures.forget(key)
     del uid

@@ -20,6 +20,7 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_of
+from glovebox.desired.drift import Applied
 from glovebox.desired.plan import Plan
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB
@@ -94,6 +95,12 @@ def _why_gone(scope: Scope) -> str:
     return reasons.ABANDONED if scope.experiment.is_deleting else reasons.RUN_LOST
 
 
+def _is_let_be(one: Applied) -> bool:
+    """Whether the profile's drift policy says that a difference does not matter."""
+    changed_only = one.drift is not None and one.drift.change != "deleted"
+    return one.result == "ignored" and changed_only
+
+
 def _why_not_yet(outcomes: Outcomes) -> str:
     """Return what the start of the run waits for, or an empty text."""
     found = outcomes.facts("namespace", NamespaceFacts)
@@ -104,6 +111,9 @@ def _why_not_yet(outcomes: Outcomes) -> str:
         if outcome is None or not outcome.is_done:
             message = outcome.message if outcome is not None else ""
             return message or f"phase `{phase}` is not done"
+    for one in outcomes["isolation"].applied:
+        if one.drift and not one.stands and not _is_let_be(one):
+            return f"the run starts when isolation is as declared again: {one.drift.describe()}"
     profile = outcomes.need("resolve", Resolved).platform.profile
     proof = outcomes.facts("prove", ProofFacts)
     proven = proof is not None and proof.finding.answer == types.TRUE
