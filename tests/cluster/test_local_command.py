@@ -27,7 +27,7 @@ PROGRAM = Path(sys.executable).with_name("glovebox")
 NAME = "command-test"
 PARTS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "seaweedfs"}
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def glovebox(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,8 @@ from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from node.test_runs import ROWS, Run
 from support.operator_process import CHART, Operator, Team, install_chart
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -17,6 +17,8 @@ import pytest
 
 from glovebox_local.cgroups import hierarchies
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from support.node import NodeCluster
 

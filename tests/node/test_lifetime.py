@@ -25,6 +25,8 @@ from support.cluster import Cluster
 from support.node import NodeCluster
 from support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

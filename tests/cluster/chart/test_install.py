@@ -13,6 +13,8 @@ from cluster.chart.rendering import CHART, ROOT, only, render
 from support.cluster import Cluster, running_cluster
 from support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -17,6 +17,8 @@ from cluster.guards.conftest import OPERATOR_OUTSIDE, until, wait_for_guards
 from cluster.guards.test_images import refusal
 from support.cluster import Cluster, running_cluster
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

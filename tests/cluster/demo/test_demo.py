@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _TIMEOUT = 200.0
 _END_TIMEOUT = 30.0
 _REFUSALS = (

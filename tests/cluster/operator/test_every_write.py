@@ -277,6 +277,7 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
     return [] if one == other else [f"{where}: {one!r} became {other!r}"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", LIVES)
 def test_a_life_ends_the_same_whichever_answer_is_lost(numbered: Numbered, kind: str) -> None:

@@ -12,6 +12,8 @@ from support.cluster import Cluster
 from support.operator_process import PLATFORM_IMAGE, Operator, Team, profile_spec
 from support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 HAND_OVER_SECONDS = 5.0
 # A lease of 15 s, looked at every 2 s; the rest is for a busy machine.
 TAKE_OVER_SECONDS = 25.0
