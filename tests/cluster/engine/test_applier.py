@@ -11,6 +11,7 @@ from cluster.engine.conftest import Login
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.desired.drift import Drift
+from glovebox.errors import Conflict
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import RESOURCE_QUOTA
 from glovebox.kube.objects import ObjectKey
@@ -148,10 +149,10 @@ async def test_removing_spares_an_object_that_took_the_place_of_the_one_that_was
     api.delete(path(namespace))
     eventually(lambda: api.find(path(namespace)) is None or None, what="it is gone")
     api.create(f"/api/v1/namespaces/{namespace}/resourcequotas", quota(namespace))
-    applied = await applier.remove(
-        RESOURCE_QUOTA, ObjectKey("ResourceQuota", namespace, "glovebox-quota")
-    )
-    assert applied.result == "unchanged"
+    with pytest.raises(Conflict):  # whether that one is to go, the next look says
+        await applier.remove(
+            RESOURCE_QUOTA, ObjectKey("ResourceQuota", namespace, "glovebox-quota")
+        )
     assert api.find(path(namespace)) is not None
 
 
