@@ -21,7 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from glovebox.data.compare import Findings
-from glovebox.evidence.envelope import load_private_key, new_key_pair, sign
+from glovebox.evidence.envelope import sign
+from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.store.pins import PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
@@ -85,7 +86,7 @@ async def seal(count: int, folder: Path) -> None:
         snapshot=b"{}",
         inputs=(),
     )
-    signer = functools.partial(sign, key=load_private_key(new_key_pair().private))
+    signer = functools.partial(sign, signer=LocalSigner.of(new_key_pair().private))
     request = SealRequest(evidence, about, signer)
     result = await seal_experiment(TaskContext(), request)
     assert (result.versions, result.findings) == (count, ())  # noqa: S101 - else the figure is worthless

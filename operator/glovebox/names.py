@@ -100,6 +100,9 @@ ADDITIVE_NAMES: Final = frozenset(
 )
 # In the operator's own namespace.
 SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
+# Every key that ever signed, with its validity; readable by all. The guards know it.
+SIGNING_KEYS_CONFIG_MAP: Final = "glovebox-signing-keys"
+SIGNING_KEYS_FILE: Final = "keys.json"
 LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"

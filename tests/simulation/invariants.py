@@ -17,6 +17,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.apply.events import REPEAT_SECONDS
 from glovebox.controllers.message_pace import FIRST_SECONDS
+from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     DATASET_PIN,
@@ -36,7 +37,7 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from glovebox.status.words import differ_in_words_alone
-from glovebox.store.sealing import STATEMENT_NAME, seal_folder
+from glovebox.store.sealing import seal_folder
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.faults import Rule
 from simulation.people import People

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from glovebox import names
+from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
@@ -20,7 +21,7 @@ from glovebox.kube.kinds import (
     SECRET,
     Kind,
 )
-from glovebox.store.sealing import PREFIX, STATEMENT_NAME
+from glovebox.store.sealing import PREFIX
 from simulation.actors import Actors
 from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
 from simulation.api_transport import Faults, NoFaults

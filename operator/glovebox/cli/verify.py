@@ -1,15 +1,17 @@
 """`glovebox verify`.
 
-Checks the seal of an experiment from outside, with a public key and nothing of the cluster.
+Checks the seal of an experiment from outside, with public keys and nothing of the cluster. Names in
+what it prints come from whoever wrote the artifacts: none of them reaches the terminal as it is.
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _FINDINGS = 1
 _CANNOT = 2
+# Of one word, so many are printed; `-o json` has all.
+_SHOWN = 20
 
 
 class Output(StrEnum):
@@ -38,9 +42,26 @@ def verify(
     key: Annotated[
         Path,
         typer.Option(
-            "--key", help="Public key (PEM): `public.pem` of the Secret glovebox-signing-key."
+            "--key",
+            help=(
+                "Public keys: `keys.json` of the ConfigMap glovebox-signing-keys, or PEM (trusted"
+                " at any time)."
+            ),
         ),
     ],
+    experiment: Annotated[
+        str, typer.Option(help="The seal has to be of this Experiment: NAMESPACE/NAME.")
+    ] = "",
+    uid: Annotated[str, typer.Option(help="The seal has to be of the Experiment's UID.")] = "",
+    digest: Annotated[
+        str, typer.Option(help="The seal has to be of this identity (`status.digest`).")
+    ] = "",
+    allow_unlocked: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unlocked", help="Count what no lock protects (any more), and do not fail."
+        ),
+    ] = False,
     read_bytes: Annotated[
         bool,
         typer.Option("--bytes/--no-bytes", help="Read and hash every artifact, not only its lock."),
@@ -57,48 +78,96 @@ def verify(
     The store is found as every S3 tool finds it: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID
     and so on.
     """
+    from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
-    from glovebox.jobs.verifying import verify_folder, verify_store
+    from glovebox.evidence.keys import read_bundle
+    from glovebox.evidence.verification import Expected
+    from glovebox.jobs.verifying import Demand, verify_folder, verify_store
 
     try:
-        pem = key.read_text()
+        demand = Demand(
+            read_bundle(key.read_text()),
+            Expected(experiment, uid, digest),
+            locks=not allow_unlocked,
+        )
         if source.startswith("s3://"):
-            verified = verify_store(source, pem, read_bytes=read_bytes, save=save)
+            verified = verify_store(source, demand, read_bytes=read_bytes, save=save)
         else:
-            verified = verify_folder(Path(source), pem)
+            verified = verify_folder(Path(source), demand)
     except (GloveboxError, OSError, UnicodeDecodeError) as error:
-        typer.secho(f"It could not be verified: {error}", fg=typer.colors.RED, err=True)
+        message = f"It could not be verified: {printable(str(error))}"
+        typer.secho(message, fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
-    _show(verified, output)
+    if output is Output.JSON:
+        # In ASCII: a terminal that shows it obeys none of it.
+        typer.echo(json.dumps(_document(verified), indent=2))
+    else:
+        _show(verified)
     if verified.report.findings:
         raise typer.Exit(_FINDINGS)
 
 
-def _show(verified: Verified, output: Output) -> None:
-    findings = verified.report.findings
-    if output is Output.JSON:
-        document = {
-            "verified": not findings,
-            "artifacts": len(verified.report.artifacts),
-            "bytesRead": verified.bytes_read,
-            "findings": [
-                {"what": finding.what, "where": finding.where, "message": finding.message}
-                for finding in findings
-            ],
-        }
-        typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
-        return
-    for finding in findings:
-        typer.secho(f"{finding.what}  {finding.where}: {finding.message}", fg=typer.colors.RED)
-    if findings:
+def _document(verified: Verified) -> dict[str, Any]:
+    report = verified.report
+    return {
+        "verified": not report.findings,
+        "experiment": _experiment(verified),
+        "keyId": report.key.key_id if report.key is not None else None,
+        "sealedTime": report.sealed.isoformat() if report.sealed is not None else None,
+        "artifacts": len(report.artifacts),
+        "locked": report.locks.locked,
+        "lockedGovernance": report.locks.governance,
+        "unlocked": report.locks.unlocked,
+        "unreadable": report.locks.unreadable,
+        "deleteMarkers": report.locks.markers,
+        "bytesRead": verified.bytes_read,
+        "checked": list(verified.checked),
+        "unchecked": list(verified.unchecked),
+        "remarks": list(report.remarks),
+        "findings": [
+            {"what": finding.what, "where": finding.where, "message": finding.message}
+            for finding in report.findings
+        ],
+    }
+
+
+def _experiment(verified: Verified) -> str | None:
+    if not verified.report.statement:
+        return None
+    try:
+        return str(verified.report.definition["externalParameters"]["experiment"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _show(verified: Verified) -> None:
+    from glovebox.data.printable import printable
+
+    report = verified.report
+    shown: Counter[str] = Counter()
+    for finding in report.findings:
+        shown[finding.what] += 1
+        if shown[finding.what] <= _SHOWN:
+            line = f"{finding.what}  {printable(finding.where)}: {printable(finding.message)}"
+            typer.secho(line, fg=typer.colors.RED)
+    for what, number in shown.items():
+        if number > _SHOWN:
+            typer.secho(f"{what}  and {number - _SHOWN:,} more", fg=typer.colors.RED)
+    if report.findings:
         typer.secho(
-            f"The seal does not hold: {len(findings)} findings.", fg=typer.colors.RED, bold=True
+            f"The seal does not hold: {len(report.findings)} findings.",
+            fg=typer.colors.RED,
+            bold=True,
         )
-        return
-    experiment = verified.report.statement["predicate"]["buildDefinition"]["externalParameters"][
-        "experiment"
-    ]
-    typer.secho(f"The seal of {experiment} holds.", fg=typer.colors.GREEN, bold=True)
-    typer.echo(
-        f"  {len(verified.report.artifacts)} object versions listed and signed; {verified.looked}"
-    )
+    else:
+        experiment = printable(_experiment(verified) or "")
+        typer.secho(f"The seal of {experiment} holds.", fg=typer.colors.GREEN, bold=True)
+    if report.key is not None and report.sealed is not None:
+        typer.echo(f"  signed on {report.sealed.isoformat()} with key {report.key.key_id}")
+    typer.echo(f"  {len(report.artifacts):,} object versions listed: {report.locks}")
+    for each in verified.checked:
+        typer.echo(f"  checked: {printable(each)}")
+    for each in verified.unchecked:
+        typer.echo(f"  not checked: {printable(each)}")
+    for remark in report.remarks:
+        typer.secho(f"  note: {printable(remark)}", fg=typer.colors.YELLOW)

@@ -27,7 +27,7 @@ from glovebox.desired.platform import Platform
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
 from glovebox.evidence.envelope import sign
-from glovebox.evidence.statement import SealedInput, SealInputs
+from glovebox.evidence.statement import SealedInput, SealedManifest, SealInputs
 from glovebox.kube.kinds import POD
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
@@ -120,7 +120,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     request = SealRequest(
         evidence,
         about=_statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
-        signer=functools.partial(sign, key=key),
+        signer=functools.partial(sign, signer=key),
     )
     task_key = TaskKey(bound.owner, bound.uid, SEAL)
     secrets = secrets_of(connections) if ports.settings.tasks == "Jobs" else None
@@ -222,7 +222,8 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs
             entry.name,
             entry.kind,
             entry.digest,
-            f"s3://{entry.manifest.bucket}/{entry.manifest.key}" if entry.manifest else "",
+            entry.pin_digest,
+            SealedManifest(**entry.manifest.model_dump()) if entry.manifest else None,
         )
         for entry in bound.inputs
     )

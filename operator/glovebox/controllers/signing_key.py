@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import base64
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.ports import Ports
 from glovebox.errors import InvalidInput
-from glovebox.evidence.envelope import load_private_key, new_key_pair
+from glovebox.evidence.signer import LocalSigner, Signer, new_key_pair
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
 
@@ -21,7 +19,7 @@ PRIVATE = "private.pem"
 PUBLIC = "public.pem"
 
 
-async def signing_key(ports: Ports) -> Ed25519PrivateKey:
+async def signing_key(ports: Ports) -> Signer:
     """Return the key; create it where there is none yet.
 
     Raises:
@@ -53,4 +51,4 @@ async def signing_key(ports: Ports) -> Ed25519PrivateKey:
             reasons.SIGNING_KEY_INVALID,
             f"Secret '{names.SIGNING_KEY_SECRET}' in '{namespace}' lacks the key {PRIVATE}",
         )
-    return load_private_key(base64.b64decode(pem).decode())
+    return LocalSigner.of(base64.b64decode(pem).decode())

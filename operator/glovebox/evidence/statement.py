@@ -32,21 +32,47 @@ LIST_URI: Final = "https://glovebox.dev/artifacts/v1"
 # With more artifacts than this, none is named beside the list.
 SUBJECTS_MAX: Final = 10_000
 SNAPSHOT_NAME: Final = "snapshot.json"
+STATEMENT_NAME: Final = "attestation.dsse.json"
+# Digest algorithms of our own: roots over the objects of a dataset, see docs/reference/manifest.md.
+CONTENT_ROOT: Final = "gloveboxContentRootV1"
+PIN_ROOT: Final = "gloveboxPinRootV1"
+FEATURES: Final = "FeatureSetPin"
+MANIFEST_TYPE: Final = "application/jsonl"
 # The name of a byproduct that says what the seal cannot vouch for.
 FINDING: Final = "finding"
 
 
 @dataclass(frozen=True, slots=True)
-class SealedInput:
-    """An input as the statement names it: name, kind, digest, and where its versions are listed.
+class SealedManifest:
+    """The list of the versions of a dataset: where it is, which version, and its SHA-256.
 
-    The last is empty for features.
+    The digest is of its lines; it is stored compressed, as an encoding for the transport.
+    """
+
+    bucket: str
+    key: str
+    version_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedInput:
+    """An input as the statement names it.
+
+    Attributes:
+        name: Of the input.
+        kind: `DatasetPin` or `FeatureSetPin`.
+        digest: Of its content: for a dataset a root over its objects, which no other program
+            computes; for features the SHA-256 of their canonical JSON.
+        pin_digest: The root over its exact copies; datasets only.
+        manifest: Where its versions are listed; datasets only.
     """
 
     name: str
     kind: str
     digest: str
-    uri: str = ""
+    pin_digest: str = ""
+    manifest: SealedManifest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +196,36 @@ def list_digest_of(document: Mapping[str, Any]) -> str | None:
 def _dependencies(about: SealInputs) -> Iterable[Mapping[str, Any]]:
     yield {"name": SNAPSHOT_NAME, "digest": _digest(about.digest)}
     for entry in about.inputs:
-        described = {
-            "name": entry.name,
-            "digest": _digest(entry.digest),
-            "annotations": {"kind": entry.kind},
-        }
-        yield described | ({"uri": entry.uri} if entry.uri else {})
+        yield _input(entry)
     for image in about.images:
         repository, _, digest = image.partition("@")
         yield {"uri": f"oci://{repository}", "digest": _digest(digest)}
+
+
+def _input(entry: SealedInput) -> Mapping[str, Any]:
+    """Return an input as a resource whose `sha256` any program can check.
+
+    A dataset is its manifest, which names every version with its SHA-256. Roots of our own have
+    algorithm names of their own, which others skip: a root is the SHA-256 of no file.
+    """
+    described: dict[str, Any] = {"name": entry.name, "annotations": {"kind": entry.kind}}
+    if entry.kind == FEATURES:
+        return described | {"digest": _digest(entry.digest)}
+    roots = ((CONTENT_ROOT, entry.digest), (PIN_ROOT, entry.pin_digest))
+    digest = {name: root.removeprefix(DIGEST_PREFIX) for name, root in roots if root}
+    manifest = entry.manifest
+    if manifest is None:
+        return described | {"digest": digest}
+    return described | {
+        "digest": digest | _digest(manifest.digest),
+        "downloadLocation": f"s3://{manifest.bucket}/{manifest.key}",
+        "mediaType": MANIFEST_TYPE,
+        "annotations": {
+            "kind": entry.kind,
+            "contentEncoding": "gzip",
+            "versionId": manifest.version_id,
+        },
+    }
 
 
 def _digest(text: str) -> dict[str, str]:

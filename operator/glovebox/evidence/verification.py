@@ -3,8 +3,9 @@
 The parts are statement, list, snapshot and bytes.
 
 It answers with findings, each with what differs and where; no findings means that everything that
-was looked at holds. What was not looked at (bytes that are not in the bundle) is counted, never
-passed over in silence.
+was looked at holds. What was looked at is counted, and what was not is never passed over in
+silence. `remarks` are what a reader should know of a seal that holds: what the operator signed that
+it could not vouch for, and the like.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, list_digest
-from glovebox.evidence.envelope import opened
+from glovebox.evidence.envelope import Opened, opened
+from glovebox.evidence.keys import TrustBundle, TrustedKey
+from glovebox.evidence.locks import LockCount
 from glovebox.evidence.statement import (
+    FINDING,
     LIST_NAME,
     PREDICATE_TYPE,
     SNAPSHOT_NAME,
+    STATEMENT_NAME,
     STATEMENT_TYPE,
     list_digest_of,
     subjects,
@@ -42,48 +47,86 @@ class Finding:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the seal has to be of; empty is not asked for.
+
+    Attributes:
+        experiment: `namespace/name`.
+        uid: The Experiment's UID.
+        digest: The experiment's identity, `sha256:<hex>`.
+    """
+
+    experiment: str = ""
+    uid: str = ""
+    digest: str = ""
+
+
 @dataclass(slots=True)
 class Report:
     """What a verification found.
 
     Attributes:
         findings: What does not hold; empty when all does.
+        remarks: What a reader should know although it holds.
         artifacts: The listed versions, as far as the list could be read.
         statement: The signed statement, when its signature holds.
+        key: The key that signed it.
+        sealed: When, by its own words.
+        locks: Of the artifacts.
     """
 
     findings: list[Finding] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     statement: Mapping[str, Any] = field(default_factory=dict)
+    key: TrustedKey | None = None
+    sealed: datetime | None = None
+    locks: LockCount = field(default_factory=LockCount)
 
     def note(self, what: str, where: str, message: str) -> None:
         """Add a finding."""
         self.findings.append(Finding(what, where, message))
 
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """What the statement says of the run's beginning."""
+        definition: Mapping[str, Any] = self.statement["predicate"]["buildDefinition"]
+        return definition
+
 
 def verify_evidence(
-    envelope: bytes, artifact_list: bytes, snapshot: bytes, key: Ed25519PublicKey
+    envelope: bytes,
+    artifact_list: bytes,
+    snapshot: bytes,
+    trust: TrustBundle,
+    expected: Expected | None = None,
 ) -> Report:
-    """Verify the three documents of a seal against each other and against a public key."""
+    """Verify the three documents of a seal against each other and against public keys."""
     report = Report()
     try:
-        document = orjson.loads(opened(envelope, key))
+        signed = opened(envelope, trust)
+        document = orjson.loads(signed.payload)
     except (GloveboxError, orjson.JSONDecodeError) as error:
-        report.note("SignatureInvalid", "attestation.dsse.json", str(error))
+        report.note("SignatureInvalid", STATEMENT_NAME, str(error))
+        return report
+    if not isinstance(document, dict) or (
+        document.get("_type"),
+        document.get("predicateType"),
+    ) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        report.note("StatementInvalid", STATEMENT_NAME, "it is no provenance statement of in-toto")
         return report
     report.statement = document
     try:
-        prefix, report.artifacts = decode_artifacts(artifact_list)
-    except GloveboxError as error:
-        report.note("ListInvalid", LIST_NAME, error.message)
-        return report
-    if (document.get("_type"), document.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        _check_key(report, signed)
+        _check_expected(report, expected or Expected())
+        _check_documents(report, artifact_list, snapshot)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         report.note(
-            "StatementInvalid", "attestation.dsse.json", "it is no provenance statement of in-toto"
+            "StatementInvalid",
+            STATEMENT_NAME,
+            f"it is signed, and is no statement of an experiment: {type(error).__name__}",
         )
-        return report
-    _check_subjects(report, document, prefix, artifact_list)
-    _check_snapshot(report, document, snapshot)
     return report
 
 
@@ -94,8 +137,7 @@ def stated_list_digest(envelope: bytes) -> str:
         InvalidInput: The envelope cannot be read.
     """
     try:
-        document = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
-        digest = list_digest_of(document)
+        digest = list_digest_of(_unverified(envelope))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInput(
             reasons.MANIFEST_INVALID, "the signed statement cannot be read"
@@ -104,6 +146,21 @@ def stated_list_digest(envelope: bytes) -> str:
         raise InvalidInput(
             reasons.MANIFEST_INVALID, "the signed statement names no list of artifacts"
         )
+    return f"{DIGEST_PREFIX}{digest}"
+
+
+def stated_snapshot_digest(envelope: bytes) -> str:
+    """Return the digest of the snapshot that a statement names; unverified, as above.
+
+    Raises:
+        InvalidInput: The envelope cannot be read, or names none.
+    """
+    try:
+        digest = _snapshot_digest(_unverified(envelope)["predicate"]["buildDefinition"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID, "the signed statement cannot be read"
+        ) from error
     return f"{DIGEST_PREFIX}{digest}"
 
 
@@ -121,7 +178,8 @@ def check_bytes(report: Report, artifact: Artifact, sha256: str, size: int) -> N
 def check_versions(report: Report, found: Iterable[Artifact]) -> None:
     """Compare what a store holds now with the list.
 
-    Reported are a version that is gone, one that came later, and a lock that ends earlier.
+    Reported are a version that is gone, one that came later, and a lock that ends earlier or became
+    weaker.
     """
     now = {(artifact.key, artifact.version_id): artifact for artifact in found}
     sealed = {(artifact.key, artifact.version_id): artifact for artifact in report.artifacts}
@@ -150,14 +208,101 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
             )
 
 
-def _check_subjects(
-    report: Report, document: Mapping[str, Any], prefix: str, artifact_list: bytes
-) -> None:
-    stated = {
-        str(entry["name"]): str(entry["digest"].get("sha256"))
-        for entry in document.get("subject") or ()
-        if "name" in entry
-    }
+def check_written(report: Report, written: datetime | None) -> None:
+    """Compare when the store says that the statement was written with the key's validity.
+
+    What a statement says of its own time is worth as much as its key: a key that was replaced, and
+    stolen, dates back. The store's own time cannot be chosen by whoever writes.
+    """
+    key, sealed = report.key, report.sealed
+    if key is None or sealed is None or written is None or key.is_valid_at(written):
+        return
+    if key.is_valid_at(sealed):
+        report.note(
+            "KeyNotValid",
+            STATEMENT_NAME,
+            f"it says that it was signed on {sealed.isoformat()}, and the store has it since"
+            f" {written.isoformat()}, when the key {key.key_id} was not valid",
+        )
+
+
+def _unverified(envelope: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
+    return document
+
+
+def _check_key(report: Report, signed: Opened) -> None:
+    """Note which key signed, and whether it was valid when it did."""
+    byproducts = report.statement["predicate"]["runDetails"]["byproducts"]
+    report.remarks += [
+        f"the seal does not vouch for this: {entry['annotations']['message']}"
+        for entry in byproducts
+        if entry.get("name") == FINDING
+    ]
+    sealed = datetime.fromisoformat(byproducts[0]["annotations"]["sealedOn"])
+    if sealed.tzinfo is None:
+        raise ValueError(sealed)
+    report.sealed = sealed
+    valid = [key for key in signed.keys if key.is_valid_at(sealed)]
+    report.key = (valid or signed.keys)[0]
+    if not valid:
+        report.note(
+            "KeyNotValid",
+            STATEMENT_NAME,
+            f"it was signed on {sealed.isoformat()}, when the key {report.key.key_id} was not"
+            " valid",
+        )
+
+
+def _check_expected(report: Report, expected: Expected) -> None:
+    definition = report.definition
+    stated = Expected(
+        str(definition["externalParameters"]["experiment"]),
+        str(definition["internalParameters"]["uid"]),
+        f"{DIGEST_PREFIX}{_snapshot_digest(definition)}",
+    )
+    pairs = (
+        ("experiment", expected.experiment, stated.experiment),
+        ("UID", expected.uid, stated.uid),
+        ("digest", expected.digest, stated.digest),
+    )
+    for name, wanted, found in pairs:
+        if wanted and wanted != found:
+            report.note(
+                "OtherExperiment",
+                STATEMENT_NAME,
+                f"it is of the {name} {found}, and {wanted} is expected",
+            )
+
+
+def _check_documents(report: Report, artifact_list: bytes, snapshot: bytes) -> None:
+    try:
+        prefix, report.artifacts = decode_artifacts(artifact_list)
+    except GloveboxError as error:
+        report.note("ListInvalid", LIST_NAME, error.message)
+        return
+    place = str(report.definition["internalParameters"]["artifacts"])
+    if place.removeprefix("s3://").partition("/")[2] != prefix:
+        report.note("ListDiffers", LIST_NAME, f"it is of the prefix {prefix}, signed is {place}")
+    elif any(not artifact.key.startswith(prefix) for artifact in report.artifacts):
+        report.note("ListInvalid", LIST_NAME, "it lists what is not below its prefix")
+    _check_subjects(report, prefix, artifact_list)
+    _check_snapshot(report, snapshot)
+
+
+def _check_subjects(report: Report, prefix: str, artifact_list: bytes) -> None:
+    document = report.statement
+    stated: dict[str, str] = {}
+    twice = []
+    for entry in document["subject"]:
+        if "name" not in entry:
+            continue
+        name = str(entry["name"])
+        if name in stated:
+            twice.append(name)
+        stated[name] = str(entry["digest"].get("sha256"))
+    for name in twice:
+        report.note("SubjectDiffers", name, "the signed statement names it twice")
     digest = list_digest(artifact_list).removeprefix(DIGEST_PREFIX)
     if list_digest_of(document) != digest:
         report.note(
@@ -177,10 +322,8 @@ def _check_subjects(
             )
 
 
-def _check_snapshot(report: Report, document: Mapping[str, Any], snapshot: bytes) -> None:
-    digest = hashlib.sha256(snapshot).hexdigest()
-    definition = document["predicate"]["buildDefinition"]
-    stated = next(
+def _snapshot_digest(definition: Mapping[str, Any]) -> str | None:
+    return next(
         (
             entry["digest"].get("sha256")
             for entry in definition["resolvedDependencies"]
@@ -188,13 +331,18 @@ def _check_snapshot(report: Report, document: Mapping[str, Any], snapshot: bytes
         ),
         None,
     )
+
+
+def _check_snapshot(report: Report, snapshot: bytes) -> None:
+    digest = hashlib.sha256(snapshot).hexdigest()
+    stated = _snapshot_digest(report.definition)
     if digest != stated:
         report.note(
             "SnapshotDiffers",
             SNAPSHOT_NAME,
             f"it has the digest sha256:{digest}, signed is sha256:{stated}",
         )
-    elif orjson.loads(snapshot) != definition["externalParameters"].get("snapshot"):
+    elif orjson.loads(snapshot) != report.definition["externalParameters"].get("snapshot"):
         report.note(
             "SnapshotDiffers",
             SNAPSHOT_NAME,

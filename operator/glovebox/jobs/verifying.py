@@ -1,75 +1,115 @@
-"""Verifies a seal with what an auditor has: a folder or a store, and a public key.
+"""Verifies a seal with what an auditor has: a folder or a store, and public keys.
 
-It changes nothing, and asks no cluster.
+It changes nothing, and asks no cluster. What it looked at is told in words, and what it did not
+look at as well.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
-from glovebox.evidence.envelope import load_public_key
-from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME
-from glovebox.evidence.verification import Report, check_bytes, check_versions, verify_evidence
+from glovebox.evidence.envelope import opened
+from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.locks import count_locks, defect_of_lock
+from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
+from glovebox.evidence.verification import (
+    Expected,
+    Report,
+    check_bytes,
+    check_versions,
+    check_written,
+    verify_evidence,
+)
 from glovebox.store.connection import Stores, StoreSettings
-from glovebox.store.sealing import STATEMENT_NAME, read_artifacts, read_evidence
+from glovebox.store.evidence_objects import EvidenceObject, read_evidence
+from glovebox.store.sealing import read_artifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from glovebox.evidence.artifacts import Artifact
     from glovebox.store.connection import Stop, Store
 
+_DOCUMENTS_CHECKED: Final = "the signature, the list of artifacts and the snapshot"
 DOCUMENTS: Final = (STATEMENT_NAME, LIST_NAME, SNAPSHOT_NAME)
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """What a verification asks for.
+
+    Attributes:
+        trust: The keys that may have signed.
+        expected: What the seal has to be of.
+        locks: Whether a version that nothing protects is a finding.
+    """
+
+    trust: TrustBundle
+    expected: Expected = field(default_factory=Expected)
+    locks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
-    """A report, how many bytes of artifacts were read for it, and in words what was checked."""
+    """A report, how many bytes of artifacts were read for it, and in words what was checked.
+
+    And what was not.
+    """
 
     report: Report
     bytes_read: int
-    looked: str
+    checked: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
 
 
-def verify_folder(folder: Path, public_key: str) -> Verified:
+def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> Verified:
     """Verify the evidence in a folder, without any store.
 
     Raises:
-        InvalidInput: A document is missing, or the key cannot be read.
+        InvalidInput: A document is missing.
     """
     documents = {
         name: (folder / name).read_bytes() for name in DOCUMENTS if (folder / name).is_file()
     }
-    return Verified(
-        _verify(documents, public_key, str(folder)),
-        0,
-        "the artifacts themselves were not checked",
+    report = _verify(documents, demand, str(folder))
+    if not report.findings:
+        _check_locks(
+            report, report.artifacts, demand, report.sealed or now or _now(), sealed_only=True
+        )
+    unchecked = (
+        "the artifacts themselves, and whether they are still locked: that needs the store",
     )
+    return Verified(report, 0, (_DOCUMENTS_CHECKED,), unchecked)
 
 
-def verify_store(uri: str, public_key: str, *, read_bytes: bool, save: Path | None) -> Verified:
+def verify_store(uri: str, demand: Demand, *, read_bytes: bool, save: Path | None) -> Verified:
     """Verify a seal in a store, with every version that it lists.
 
     Args:
         uri: `s3://bucket/.glovebox/seals/<uid>/`.
-        public_key: As PEM.
+        demand: What is asked for.
         read_bytes: Read and hash every version; else only look whether it is there and locked.
         save: Folder in which the evidence is kept.
 
     Raises:
-        InvalidInput: There is no seal, or the key cannot be read.
+        InvalidInput: There is no seal.
         GloveboxError: The store does not answer, or denies it.
     """
-    return asyncio.run(_verify_store(uri, public_key, read_bytes=read_bytes, save=save))
+    return asyncio.run(_verify_store(uri, demand, read_bytes=read_bytes, save=save))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _verify_store(
-    uri: str, public_key: str, *, read_bytes: bool, save: Path | None
+    uri: str, demand: Demand, *, read_bytes: bool, save: Path | None
 ) -> Verified:
     bucket, _, rest = uri.removeprefix("s3://").partition("/")
     folder = f"{rest.rstrip('/')}/"
@@ -81,44 +121,155 @@ async def _verify_store(
         store = stores.open(settings)
 
         def job(stop: Stop) -> Verified:
-            documents = read_evidence(store, bucket, folder, stop)
-            if save is not None:
-                save.mkdir(parents=True, exist_ok=True)
-                for name, body in documents.items():
-                    (save / name).write_bytes(body)
-            report = _verify(documents, public_key, uri)
-            if report.findings:
-                return Verified(report, 0, "")
-            return _compare(store, bucket, report, stop, read_bytes=read_bytes)
+            return verify_seal(
+                store, bucket, folder, demand, stop, read_bytes=read_bytes, save=save
+            )
 
         return await store.run_job(job)
     finally:
         await stores.close()
 
 
-def _compare(
-    store: Store, bucket: str, report: Report, stop: Stop, *, read_bytes: bool
+def verify_seal(
+    store: Store,
+    bucket: str,
+    folder: str,
+    demand: Demand,
+    stop: Stop,
+    *,
+    read_bytes: bool = True,
+    save: Path | None = None,
+    now: datetime | None = None,
 ) -> Verified:
-    prefix = report.statement["predicate"]["buildDefinition"]["internalParameters"][
-        "artifacts"
-    ].removeprefix(f"s3://{bucket}/")
-    found = list(read_artifacts(store, bucket, prefix, stop, hashed=read_bytes))
-    check_versions(report, found)
-    if not read_bytes:
-        return Verified(report, 0, "each is there and locked; their bytes were not read")
-    now = {(artifact.key, artifact.version_id): artifact for artifact in found}
+    """Verify the seal in a folder of a store. Blocks.
+
+    Raises:
+        InvalidInput: There is no seal.
+        GloveboxError: The store does not answer, or denies it.
+    """
+    now = now or _now()
+
+    def is_trusted(envelope: bytes) -> bool:
+        try:
+            opened(envelope, demand.trust)
+        except InvalidInput:
+            return False
+        return True
+
+    objects = read_evidence(store, bucket, folder, stop, is_trusted)
+    documents = {name: found.body for name, found in objects.items()}
+    if save is not None:
+        save.mkdir(parents=True, exist_ok=True)
+        for name, body in documents.items():
+            (save / name).write_bytes(body)
+    # The folder is of one Experiment: the seal of another one has no business there.
+    uid = demand.expected.uid or folder.rstrip("/").rpartition("/")[2]
+    demand = replace(demand, expected=replace(demand.expected, uid=uid))
+    report = _verify(documents, demand, f"s3://{bucket}/{folder}")
+    if report.findings:
+        return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("the artifacts",))
+    check_written(report, objects[STATEMENT_NAME].written)
+    _check_evidence_locks(report, objects, demand, now)
+    return _compare(store, bucket, folder, report, demand, stop, read_bytes=read_bytes, now=now)
+
+
+def _compare(
+    store: Store,
+    bucket: str,
+    folder: str,
+    report: Report,
+    demand: Demand,
+    stop: Stop,
+    *,
+    read_bytes: bool,
+    now: datetime,
+) -> Verified:
+    place = str(report.definition["internalParameters"]["artifacts"]).removeprefix("s3://")
+    stated, _, prefix = place.partition("/")
+    if stated != bucket:
+        report.remarks.append(f"it was sealed in bucket {stated}; the copy in {bucket} was checked")
+    unreadable: set[tuple[str, str]] = set()
+    found = list(
+        read_artifacts(
+            store,
+            bucket,
+            prefix,
+            stop,
+            control=folder + SNAPSHOT_NAME,
+            unreadable=unreadable,
+            hashed=read_bytes,
+        )
+    )
+    sealed = {(artifact.key, artifact.version_id): artifact for artifact in report.artifacts}
+    readable = [each for each in found if (each.key, each.version_id) not in unreadable]
+    # What cannot be read is there, and nothing more can be said of it.
+    check_versions(
+        report,
+        [
+            *readable,
+            *(sealed[each] for each in unreadable if each in sealed),
+        ],
+    )
     size = 0
-    for artifact in report.artifacts:
-        live = now.get((artifact.key, artifact.version_id))
-        if live is not None and not artifact.delete_marker:
+    for live in readable if read_bytes else ():
+        artifact = sealed.get((live.key, live.version_id))
+        if artifact is not None and not artifact.delete_marker and not artifact.is_unreadable:
             check_bytes(report, artifact, live.sha256, live.size)
             size += live.size
-    return Verified(
-        report, size, f"each is there and locked, and {size:,} bytes were read and hashed"
+    for key, version in sorted(unreadable & sealed.keys()):
+        if not sealed[key, version].is_unreadable:
+            report.note("Unreadable", key, f"version {version} is listed and cannot be read")
+    known = [each for each in found if (each.key, each.version_id) in sealed]
+    _check_locks(report, known, demand, now, unreadable=unreadable)
+    checked = (
+        _DOCUMENTS_CHECKED,
+        "the locks of the statement, the list and the snapshot",
+        f"every version below {prefix} in bucket {bucket}, and its lock",
     )
+    if not read_bytes:
+        return Verified(report, 0, checked, ("the artifacts' bytes",))
+    return Verified(report, size, (*checked, f"{size:,} bytes of the artifacts, read and hashed"))
 
 
-def _verify(documents: Mapping[str, bytes], public_key: str, where: str) -> Report:
+def _check_locks(
+    report: Report,
+    artifacts: list[Artifact],
+    demand: Demand,
+    now: datetime,
+    *,
+    unreadable: set[tuple[str, str]] | None = None,
+    sealed_only: bool = False,
+) -> None:
+    def is_unreadable(artifact: Artifact) -> bool:
+        if unreadable is None:
+            return artifact.is_unreadable
+        return (artifact.key, artifact.version_id) in unreadable
+
+    def unprotected(artifact: Artifact, defect: str) -> None:
+        if demand.locks:
+            when = "when it was sealed: " if sealed_only else ""
+            report.note("Unlocked", artifact.key, f"version {artifact.version_id}: {when}{defect}")
+
+    report.locks = count_locks(artifacts, now, is_unreadable=is_unreadable, unprotected=unprotected)
+
+
+def _check_evidence_locks(
+    report: Report, objects: Mapping[str, EvidenceObject], demand: Demand, now: datetime
+) -> None:
+    last = max((artifact.retain_until_time for artifact in report.artifacts), default="")
+    for name, found in objects.items():
+        defect = defect_of_lock(found.lock_mode, found.retain_until_time, now)
+        if found.is_held:
+            continue
+        if defect and demand.locks:
+            report.note("Unlocked", name, f"version {found.version_id}: {defect}")
+        elif not defect and found.retain_until_time < last:
+            report.remarks.append(
+                f"{name} is locked until {found.retain_until_time}, and artifacts until {last}"
+            )
+
+
+def _verify(documents: Mapping[str, bytes], demand: Demand, where: str) -> Report:
     missing = [name for name in DOCUMENTS if name not in documents]
     if missing:
         raise InvalidInput(
@@ -126,4 +277,4 @@ def _verify(documents: Mapping[str, bytes], public_key: str, where: str) -> Repo
             f"{where} holds no {missing[0]}: is it the evidence of a seal?",
         )
     statement, artifacts, snapshot = (documents[name] for name in DOCUMENTS)
-    return verify_evidence(statement, artifacts, snapshot, load_public_key(public_key))
+    return verify_evidence(statement, artifacts, snapshot, demand.trust, demand.expected)

@@ -30,9 +30,10 @@ from glovebox.evidence.artifacts import (
     artifact_order,
     read_artifact_list,
 )
-from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME
+from glovebox.evidence.statement import SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest
 from glovebox.store.errors import translated
+from glovebox.store.evidence_objects import list_key
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
 from glovebox.store.reading import CHUNK, digest_version, in_order
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from glovebox.store.recalling import Recall
 
 PREFIX: Final = ".glovebox/seals/"
-STATEMENT_NAME: Final = "attestation.dsse.json"
 _ROUNDS: Final = 10
 _FINDINGS_MAX: Final = 16
 # What a store may say of one object although it works: it is believed when another object can be
@@ -102,11 +102,6 @@ class Watching:
 def seal_folder(uid: str) -> str:
     """Return the key prefix of an experiment's evidence; a run's credentials never cover it."""
     return f"{PREFIX}{uid}/"
-
-
-def list_key(folder: str, digest: str) -> str:
-    """Return the key of the list with that digest."""
-    return f"{folder}artifacts.{digest.removeprefix(DIGEST_PREFIX)}.jsonl"
 
 
 def write_artifact_list(
@@ -218,39 +213,34 @@ def read_seal(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | No
 
 
 def read_artifacts(
-    store: Store, bucket: str, prefix: str, stop: Stop, *, hashed: bool = True
+    store: Store,
+    bucket: str,
+    prefix: str,
+    stop: Stop,
+    *,
+    control: str,
+    unreadable: set[tuple[str, str]],
+    hashed: bool = True,
 ) -> Iterator[Artifact]:
     """Yield every version below a prefix as it is now, with its lock. Blocks.
 
-    `hashed` reads and hashes the bytes as well.
+    Args:
+        store: Of the bucket.
+        bucket: To list.
+        prefix: Of the artifacts.
+        stop: Looked at between requests.
+        control: A key that can be read, so that an error is known to be of one version.
+        unreadable: Gets key and version of what is listed and cannot be read.
+        hashed: Read and hash the bytes as well.
     """
-    reading = _Reading(store, bucket, "", stop, final=False, hashed=hashed)
+    reading = _Reading(store, bucket, control, stop, final=True, hashed=hashed)
+    reading.unreadable = unreadable
 
     def work(row: ListedVersion) -> Artifact:
         return reading.artifact(row, ())[0]
 
     for _, artifact in in_order(store, work, list_versions(store.wire, bucket, prefix, stop), stop):
         yield artifact
-
-
-def read_evidence(store: Store, bucket: str, folder: str, stop: Stop) -> dict[str, bytes]:
-    """Return the documents of a seal that are there, by name. Blocks.
-
-    The statement, the list that it names by digest, and the snapshot.
-    """
-    found: dict[str, bytes] = {}
-    statement = _oldest(store, bucket, folder + STATEMENT_NAME, stop)
-    if statement is None:
-        return found
-    found[STATEMENT_NAME] = statement
-    for name, key in (
-        (LIST_NAME, list_key(folder, stated_list_digest(statement))),
-        (SNAPSHOT_NAME, folder + SNAPSHOT_NAME),
-    ):
-        body = _oldest(store, bucket, key, stop)
-        if body is not None:
-            found[name] = body
-    return found
 
 
 class _Reading:
@@ -272,6 +262,7 @@ class _Reading:
         self._control = control
         self._final = final
         self._hashed = hashed
+        self.unreadable: set[tuple[str, str]] = set()
 
     def artifact(self, row: ListedVersion, known: tuple[Entry, ...]) -> tuple[Artifact, bool]:
         """Return what a listed version is, and whether its bytes were hashed just now."""
@@ -290,6 +281,7 @@ class _Reading:
         except GloveboxError as error:
             if not self._is_of_this_object(error):
                 raise
+            self.unreadable.add((row.key, row.version_id))
             return plain, False
 
     def _read(
@@ -520,13 +512,6 @@ def _finding(artifact: Artifact) -> str:
             f"`{artifact.key}`: no lock protects version {artifact.version_id}; it can be deleted"
         )
     return ""
-
-
-def _oldest(store: Store, bucket: str, key: str, stop: Stop) -> bytes | None:
-    version = _first_version(store, bucket, key, stop)
-    return (
-        b"".join(object_chunks(store, bucket, key, version, stop)) if version is not None else None
-    )
 
 
 def _first_version(store: Store, bucket: str, key: str, stop: Stop) -> str | None:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from glovebox.evidence.artifacts import Artifact
-from glovebox.evidence.envelope import load_public_key
+from glovebox.evidence.keys import encode_bundle
 from glovebox.evidence.verification import verify_evidence
 from support.cluster import Cluster
 from support.kubelet import RUN_JOB, end_pod, run_pod
 from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec
 from support.run_credentials import session_in, write_artifact
+from support.trust import published_keys
 from support.waiting import eventually
 
 RUN = {"image": "trainer", "command": ["python", "-m", "train"]}
@@ -57,11 +57,6 @@ def evidence(cluster: Cluster, made: dict[str, Any]) -> dict[str, bytes]:
     }
 
 
-def public_key(cluster: Cluster) -> str:
-    secret = cluster.api.get("/api/v1/namespaces/glovebox-system/secrets/glovebox-signing-key")
-    return b64decode(secret["data"]["public.pem"]).decode()
-
-
 def other_key() -> str:
     """Return a public key under which nothing was ever signed."""
     return (
@@ -89,7 +84,7 @@ def test_a_run_that_succeeds_ends_sealed_with_evidence_that_verifies(
 
     documents = evidence(cluster, sealed)
     listed = next(body for name, body in documents.items() if name.startswith("artifacts."))
-    key = load_public_key(public_key(cluster))
+    key = published_keys(cluster.api)
     report = verify_evidence(
         documents["attestation.dsse.json"], listed, documents["snapshot.json"], key
     )
@@ -310,7 +305,7 @@ def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(
     end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
     sealed = team.expect("Experiment", "outside", "Sealed")
     key = tmp_path / "public.pem"
-    key.write_text(public_key(cluster))
+    key.write_bytes(encode_bundle(published_keys(cluster.api)))
     environment = {**os.environ, **cluster.store.access.variables}
 
     def verify(source: str, *more: str) -> tuple[int, dict[str, Any]]:
@@ -362,7 +357,7 @@ def test_tampering_after_the_seal_is_found(cluster: Cluster, team: Team) -> None
     sealed = team.expect("Experiment", "tampered", "Sealed")
     documents = evidence(cluster, sealed)
     listed = next(body for name, body in documents.items() if name.startswith("artifacts."))
-    key = load_public_key(public_key(cluster))
+    key = published_keys(cluster.api)
     edited = listed.replace(b'"size":7', b'"size":8').replace(b'"bytes":7', b'"bytes":8')
     assert edited != listed
     report = verify_evidence(

@@ -5,21 +5,18 @@ The command of each pod is run here as a process, with what the pod mounts.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from glovebox import names
-from glovebox.evidence.envelope import load_public_key
-from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME
+from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import verify_evidence
-from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSettings
+from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
-from glovebox.store.sealing import STATEMENT_NAME, read_evidence, seal_folder
+from glovebox.store.sealing import seal_folder
 from glovebox.tasks.area import TaskArea
 from glovebox.tasks.document import render_result
 from support.api import path_of
@@ -33,6 +30,7 @@ from support.operator_process import (
     experiment_spec,
 )
 from support.task_pods import OWN, do_task, job_uid, jobs_of, task_pod
+from support.trust import documents, published_keys
 from support.waiting import eventually
 
 ARTIFACTS = "glovebox-artifacts"
@@ -321,17 +319,11 @@ def test_a_seal_over_a_job_s_evidence_is_signed_by_the_operator_alone(
     else:
         team.expect("Experiment", "one", "Sealed", timeout=60)
     gone(team, owner)
-    found = read_evidence(connection, ARTIFACTS, folder, Stop())
-    key = team.api.get(path_of("v1", "secrets", namespace=OWN, name=names.SIGNING_KEY_SECRET))
-    report = verify_evidence(
-        found[STATEMENT_NAME], found[LIST_NAME], found[SNAPSHOT_NAME], _public(key)
-    )
+    trust = published_keys(team.api)
+    found = documents(connection, ARTIFACTS, folder, trust)
+    report = verify_evidence(found[STATEMENT_NAME], found[LIST_NAME], found[SNAPSHOT_NAME], trust)
     assert report.findings == []
     assert [each.key for each in report.artifacts] == [
         f"{prefix}metrics.json",
         f"{prefix}model.bin",
     ]
-
-
-def _public(secret: dict[str, Any]) -> Ed25519PublicKey:
-    return load_public_key(base64.b64decode(secret["data"]["public.pem"]).decode())

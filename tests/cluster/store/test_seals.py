@@ -13,12 +13,13 @@ import pytest
 
 from glovebox.data.digest import canonical_json
 from glovebox.errors import GloveboxError, Unavailable
-from glovebox.evidence.envelope import key_id, load_private_key, load_public_key, new_key_pair, sign
-from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME
+from glovebox.evidence.envelope import sign
+from glovebox.evidence.keys import read_bundle
+from glovebox.evidence.signer import LocalSigner, new_key_pair
+from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import Report, verify_evidence
-from glovebox.store.connection import Stop
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
-from glovebox.store.sealing import STATEMENT_NAME, read_evidence, seal_folder
+from glovebox.store.sealing import seal_folder
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import (
     EvidenceRequest,
@@ -30,12 +31,14 @@ from glovebox.tasks.seal import (
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
 from support.seal_inputs import seal_inputs
+from support.trust import documents
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
 
 PAIR = new_key_pair()
-KEY = load_private_key(PAIR.private)
+KEY = LocalSigner.of(PAIR.private)
+TRUST = read_bundle(PAIR.public)
 UID = "0b1c"
 PREFIX = f"team/exp/{UID}/"
 FOLDER = seal_folder(UID)
@@ -55,7 +58,7 @@ def request(store: Store, bucket: str, **changes: Any) -> SealRequest:
         "inputs": (),
     }
     evidence = EvidenceRequest(**fields | changes)
-    return SealRequest(evidence, about, signer=functools.partial(sign, key=KEY))
+    return SealRequest(evidence, about, signer=functools.partial(sign, signer=KEY))
 
 
 async def seal(
@@ -70,12 +73,14 @@ def put(store: Store, bucket: str, name: str, body: bytes = b"x", **options: Any
     return store.s3.put_object(Bucket=bucket, Key=PREFIX + name, Body=body, **options)["VersionId"]
 
 
+def evidence(store: Store, bucket: str) -> dict[str, bytes]:
+    return documents(store, bucket, FOLDER, TRUST)
+
+
 def verified(store: Store, bucket: str) -> Report:
     """Verify as an auditor does; the snapshot's digest is none of these tests' business."""
-    found = read_evidence(store, bucket, FOLDER, Stop())
-    report = verify_evidence(
-        found[STATEMENT_NAME], found[LIST_NAME], found[SNAPSHOT_NAME], load_public_key(PAIR.public)
-    )
+    found = evidence(store, bucket)
+    report = verify_evidence(found[STATEMENT_NAME], found[LIST_NAME], found[SNAPSHOT_NAME], TRUST)
     report.findings = [each for each in report.findings if each.what != "SnapshotDiffers"]
     return report
 
@@ -90,7 +95,7 @@ async def test_every_version_and_marker_is_in_the_seal_and_verifies(
     result = await seal(store, locked_bucket)
     assert (result.versions, result.bytes, result.findings) == (4, 12, ())
     assert (result.key_id, result.sealed_time) == (
-        key_id(KEY.public_key()),
+        KEY.key_id,
         "2026-11-25T05:11:00Z",
     )
     assert result.retain_until_time != ""
@@ -151,8 +156,7 @@ async def test_the_oldest_statement_is_the_seal_whatever_is_written_over_it(
         store.s3.put_object(Bucket=locked_bucket, Key=FOLDER + name, Body=b"forged")
     assert await seal(store, locked_bucket) == first
     assert verified(store, locked_bucket).findings == []
-    evidence = read_evidence(store, locked_bucket, FOLDER, Stop())
-    assert evidence[SNAPSHOT_NAME] == SNAPSHOT
+    assert evidence(store, locked_bucket)[SNAPSHOT_NAME] == SNAPSHOT
 
 
 async def test_an_upload_that_a_run_began_cannot_complete_behind_the_seal(
@@ -182,7 +186,7 @@ async def pinned(store: Store, data_bucket: str, locked_bucket: str) -> SealedDa
 
 
 def stated_findings(store: Store, bucket: str) -> list[str]:
-    envelope = json.loads(read_evidence(store, bucket, FOLDER, Stop())[STATEMENT_NAME])
+    envelope = json.loads(evidence(store, bucket)[STATEMENT_NAME])
     document = json.loads(base64.b64decode(envelope["payload"]))
     byproducts = document["predicate"]["runDetails"]["byproducts"]
     return [each["annotations"]["message"] for each in byproducts if each["name"] == "finding"]
@@ -271,7 +275,7 @@ async def test_refused_credentials_are_no_property_of_the_objects(
 
     with pytest.raises(GloveboxError):
         await sealed_through(expired, stores, settings, locked_bucket)
-    assert read_evidence(store, locked_bucket, FOLDER, Stop()) == {}
+    assert evidence(store, locked_bucket) == {}
 
 
 async def test_a_seal_that_failed_goes_on_with_what_it_had_read(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.store.test_pin_task import Outage, fill, request
-from cluster.store.test_seals import FOLDER, MOMENT, put
+from cluster.store.test_seals import FOLDER, MOMENT, TRUST, put
 from cluster.store.test_seals import request as seal_request
 from glovebox.data.task_ends import parse_error
 from glovebox.desired.task_job import TASK_COMMAND
@@ -19,7 +19,6 @@ from glovebox.errors import InvalidInput
 from glovebox.store.connection import Stop
 from glovebox.store.listing import list_versions
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
-from glovebox.store.sealing import read_evidence
 from glovebox.tasks.area import TaskAddress, TaskArea
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.document import document_of, parse_result, render_request
@@ -39,6 +38,7 @@ from support.lying_store import Answered, Liar, lying
 from support.lying_store import Asked as Sent
 from support.own_store import ADMIN
 from support.task_pods import Ended, mount, outcome, running
+from support.trust import documents
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
@@ -142,7 +142,7 @@ async def test_a_seal_over_the_program_s_evidence_is_the_seal_of_the_process(
     ) -> dict[str, bytes]:
         wanted = seal_request(store, locked_bucket, inputs=inputs, folder=folder)
         await seal_experiment(TaskContext(), wanted, gather=gather, now=lambda: MOMENT)
-        return read_evidence(store, locked_bucket, folder, Stop())
+        return documents(store, locked_bucket, folder, TRUST)
 
     other = f"{FOLDER}by-the-program/"
     evidence = seal_request(store, locked_bucket, inputs=inputs, folder=other).evidence

@@ -1,0 +1,169 @@
+"""The three objects of a seal, found among all versions that lie under their names.
+
+Whoever else may write to the bucket can put a version of their own there, before ours or after. So
+none is believed for its name or its age: a statement counts when a trusted key signed it, the list
+and the snapshot when they have the digest that it names. Of several such versions the oldest
+counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
+from glovebox.evidence.verification import stated_list_digest, stated_snapshot_digest
+from glovebox.store.errors import translated
+from glovebox.store.listing import list_versions
+from glovebox.store.manifests import object_chunks
+
+if TYPE_CHECKING:
+    from glovebox.store.connection import Stop, Store
+
+# A statement names at most 10,000 artifacts of at most a kilobyte each; what is longer is none.
+_STATEMENT_BYTES: Final = 64 << 20
+# Whether a trusted key signed an envelope.
+Trusted = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceObject:
+    """One object of a seal as it lies in the store.
+
+    Attributes:
+        key: The whole key.
+        version_id: The version that counts.
+        body: Its bytes.
+        lock_mode: `Compliance`, `Governance`, or empty.
+        retain_until_time: End of its lock, RFC 3339; empty without one.
+        is_held: Whether a legal hold is on it.
+        written: When the store took it in, by the store's clock; None when it does not say.
+    """
+
+    key: str
+    version_id: str
+    body: bytes
+    lock_mode: str
+    retain_until_time: str
+    is_held: bool
+    written: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A signed statement, and how many versions under its name are not by a trusted key."""
+
+    version_id: str
+    envelope: bytes
+    foreign: int
+
+
+def list_key(folder: str, digest: str) -> str:
+    """Return the key of the list with that digest."""
+    return f"{folder}artifacts.{digest.removeprefix(DIGEST_PREFIX)}.jsonl"
+
+
+def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
+    """Return the versions of exactly this key, the oldest first. Blocks."""
+    rows = list_versions(store.wire, bucket, key, stop)
+    return [row.version_id for row in rows if row.key == key and not row.is_delete_marker][::-1]
+
+
+def find_statement(
+    store: Store, bucket: str, folder: str, trusted: Trusted, stop: Stop
+) -> Statement | None:
+    """Return the oldest statement that a trusted key signed. Blocks.
+
+    Where there are only others, the oldest of them is returned as foreign with all; None means that
+    nothing is there.
+    """
+    key = folder + STATEMENT_NAME
+    first: tuple[str, bytes] | None = None
+    foreign = 0
+    for version in versions_of(store, bucket, key, stop):
+        envelope = _bounded(object_chunks(store, bucket, key, version, stop))
+        if envelope is not None and trusted(envelope):
+            return Statement(version, envelope, foreign)
+        foreign += 1
+        first = first or (version, envelope or b"")
+    return Statement(*first, foreign) if first is not None else None
+
+
+def find_by_digest(store: Store, bucket: str, key: str, digest: str, stop: Stop) -> str | None:
+    """Return the oldest version of a key whose bytes have that digest. Blocks."""
+    for version in versions_of(store, bucket, key, stop):
+        found = hashlib.sha256()
+        for chunk in object_chunks(store, bucket, key, version, stop):
+            found.update(chunk)
+        if DIGEST_PREFIX + found.hexdigest() == digest:
+            return version
+    return None
+
+
+def read_evidence(
+    store: Store, bucket: str, folder: str, stop: Stop, trusted: Trusted
+) -> dict[str, EvidenceObject]:
+    """Return the objects of a seal that are there, by name. Blocks.
+
+    Where no version has the stated digest the oldest one is returned, so that it can be said how it
+    differs.
+    """
+    statement = find_statement(store, bucket, folder, trusted, stop)
+    if statement is None:
+        return {}
+    places = {STATEMENT_NAME: (folder + STATEMENT_NAME, statement.version_id)}
+    wanted = {
+        LIST_NAME: (
+            list_key(folder, stated_list_digest(statement.envelope)),
+            stated_list_digest(statement.envelope),
+        ),
+        SNAPSHOT_NAME: (
+            folder + SNAPSHOT_NAME,
+            stated_snapshot_digest(statement.envelope),
+        ),
+    }
+    for name, (key, digest) in wanted.items():
+        version = find_by_digest(store, bucket, key, digest, stop)
+        version = version or next(iter(versions_of(store, bucket, key, stop)), None)
+        if version is not None:
+            places[name] = (key, version)
+    return {
+        name: _read(store, bucket, key, version, stop) for name, (key, version) in places.items()
+    }
+
+
+def _read(store: Store, bucket: str, key: str, version: str, stop: Stop) -> EvidenceObject:
+    with translated(f"look at s3://{bucket}/{key} version {version}"):
+        headers = store.wire.head(bucket, key, {"versionId": version})
+    mode = headers.get("x-amz-object-lock-mode", "").capitalize()
+    return EvidenceObject(
+        key=key,
+        version_id=version,
+        body=b"".join(object_chunks(store, bucket, key, version, stop)),
+        lock_mode=mode,
+        retain_until_time=headers.get("x-amz-object-lock-retain-until-date", "") if mode else "",
+        is_held=headers.get("x-amz-object-lock-legal-hold", "").upper() == "ON",
+        written=_moment(headers.get("Last-Modified", "")),
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return None
+
+
+def _bounded(chunks: Iterator[bytes]) -> bytes | None:
+    """Return all bytes, or None when they are more than any statement has."""
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > _STATEMENT_BYTES:
+            return None
+    return bytes(body)
