@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import functools
 import subprocess
 import sys
 import tempfile
@@ -21,13 +20,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from glovebox.data.compare import Findings
-from glovebox.evidence.envelope import sign
-from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.store.pins import PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import EvidenceRequest, SealRequest, seal_experiment
-from support.seal_inputs import seal_inputs
+from support.seal_inputs import seal_inputs, seal_keys
 from support.synthetic_store import SyntheticStore
 
 PREFIX = "team/exp/uid/"
@@ -86,8 +83,8 @@ async def seal(count: int, folder: Path) -> None:
         snapshot=b"{}",
         inputs=(),
     )
-    signer = functools.partial(sign, signer=LocalSigner.of(new_key_pair().private))
-    request = SealRequest(evidence, about, signer)
+    keys = seal_keys()
+    request = SealRequest(evidence, about, keys)
     result = await seal_experiment(TaskContext(), request)
     assert (result.versions, result.findings) == (count, ())  # noqa: S101 - else the figure is worthless
     row(f"seal {count:,} artifacts", started, before)

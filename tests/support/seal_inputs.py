@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
+from glovebox.evidence.keys import TrustBundle, read_bundle
+from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.statement import SealInputs
+from glovebox.tasks.seal import SealKeys
+
+
+def seal_keys(
+    private: str = "", trust: TrustBundle | None = None
+) -> Callable[[], Awaitable[SealKeys]]:
+    """Return how a seal gets its keys: this one or one made for it, trusted alone by default."""
+    signer = LocalSigner.of(private or new_key_pair().private)
+    keys = SealKeys(signer, trust or read_bundle(signer.public))
+
+    async def found() -> SealKeys:
+        return keys
+
+    return found
 
 
 def seal_inputs(prefix: str, snapshot: str) -> SealInputs:

@@ -5,7 +5,6 @@ The Experiment's program trains on the pinned files, and what it wrote is sealed
 
 from __future__ import annotations
 
-import base64
 import os
 import subprocess
 import sys
@@ -86,9 +85,11 @@ def verify(stage: Stage, step: Step) -> RenderableType:
         LocalError: It does not hold.
     """
     uri = stage.experiment["status"]["seal"]["uri"]
-    secret = stage.tools.get("secret", names.SIGNING_KEY_SECRET, namespace=OPERATOR_NAMESPACE)
-    key = stage.folder / "public.pem"
-    key.write_bytes(base64.b64decode(secret["data"]["public.pem"]))
+    published = stage.tools.get(
+        "configmap", names.SIGNING_KEYS_CONFIG_MAP, namespace=OPERATOR_NAMESPACE
+    )
+    key = stage.folder / names.SIGNING_KEYS_FILE
+    key.write_text(published["data"][names.SIGNING_KEYS_FILE])
     variables = {**os.environ, **stage.environment.access.variables}
     command = [sys.executable, "-m", "glovebox.cli", "verify", uri, "--key", str(key)]
     done = subprocess.run(

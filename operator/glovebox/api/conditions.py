@@ -29,6 +29,8 @@ VERSIONING_PROVEN: Final = "VersioningProven"
 LOCK_PROVEN: Final = "LockProven"
 CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
 CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
+# ObjectStore: no part of Ready, because runs need no key; their seals wait for it.
+KEY_PUBLISHED: Final = "KeyPublished"
 
 # Experiment.
 INPUTS_VERIFIED: Final = "InputsVerified"
@@ -112,6 +114,12 @@ TYPE_MEANINGS: Final = {
         "issued credentials work below their own prefix and nowhere else",
         "issued credentials could do more than they may",
         "the check could not be made, or `spec.sts` is not set",
+    ),
+    KEY_PUBLISHED: TypeMeaning(
+        "ObjectStore",
+        "the key that seals are signed with is published, in the cluster and in this store",
+        "the key is lost, was replaced before, or cannot be used: seals wait for it",
+        "not looked at yet, or it could not be published",
     ),
     INPUTS_VERIFIED: TypeMeaning(
         "Experiment",

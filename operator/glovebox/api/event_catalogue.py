@@ -54,6 +54,14 @@ EVENTS: Final = (
     EventEntry(
         reasons.SEALED, "Normal", "Experiment", "once, when the results were listed and signed"
     ),
+    *(
+        EventEntry(reason, "Warning", "ObjectStore", f"when no seal can be signed: {why}")
+        for reason, why in (
+            (reasons.SIGNING_KEY_LOST, "the Secret is gone although keys were published"),
+            (reasons.SIGNING_KEY_RETIRED, "the Secret holds a key that was replaced before"),
+            (reasons.SIGNING_KEY_INVALID, "the Secret holds no key that can sign"),
+        )
+    ),
     EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",

@@ -794,9 +794,34 @@ ORPHANED: Final = _reason(
 )
 SIGNING_KEY_INVALID: Final = _reason(
     "SigningKeyInvalid",
-    "Experiment `Sealed`",
+    "Experiment `Sealed`; ObjectStore `KeyPublished`; Event",
     "The Secret with the signing key cannot be used.",
-    "Restore the Secret from a backup. A new key cannot vouch for older seals.",
+    "Restore the Secret from a backup, or replace it: see docs/how-to/rotate-keys.md.",
+)
+SIGNING_KEY_LOST: Final = _reason(
+    "SigningKeyLost",
+    "Experiment `Sealed`; ObjectStore `KeyPublished`; Event",
+    "The Secret with the signing key is gone although keys were published. Nothing is signed, and"
+    " no new key is made by itself.",
+    "Restore the Secret from a backup, or decide that a new key signs from now on:"
+    " docs/how-to/rotate-keys.md. Seals wait; nothing is lost.",
+)
+SIGNING_KEY_RETIRED: Final = _reason(
+    "SigningKeyRetired",
+    "Experiment `Sealed`; ObjectStore `KeyPublished`; Event",
+    "The Secret holds a key that was replaced before: somebody put an old one back.",
+    "Put the Secret with the present key back, or make a new one: docs/how-to/rotate-keys.md.",
+)
+SIGNING_FAILED: Final = _reason(
+    "SigningFailed",
+    "Experiment `Sealed`; ObjectStore `KeyPublished`",
+    "The service that keeps the signing key did not sign, or signs with another key.",
+    "Look at the service, and at the rights of the operator's identity there.",
+)
+KEY_PUBLISHED: Final = _reason(
+    "KeyPublished",
+    "ObjectStore `KeyPublished`",
+    "The key that signs now is in the ConfigMap glovebox-signing-keys and beside the evidence.",
 )
 
 # Drift.

@@ -1,9 +1,10 @@
 """The table of managed objects: who may write what, and how it is kept. One row a kind.
 
-Five strategies, and no other way to write:
+Six strategies, and no other way to write:
 
     KEEP     owned whole and held as declared: missing is created, different is replaced
     ONCE     created once under a fixed name and never changed; whoever comes second finds it
+    EXTEND   a record that only grows: written on the version that was read
     ROTATE   a Secret that is replaced before its content expires; judged by what it says of itself
     PATCH    an object that others own: only our finalizer, our labels, or its status are written
     REMOVE   only ever deleted, by UID
@@ -27,6 +28,7 @@ class Strategy(Enum):
 
     KEEP = "keep"
     ONCE = "create once"
+    EXTEND = "extend"
     ROTATE = "rotate"
     PATCH = "patch"
     REMOVE = "remove"
@@ -82,11 +84,13 @@ ROWS: Final = (
     ),
     _row(kinds.RESOURCE_QUOTA, Strategy.KEEP, Strategy.REMOVE, policies=_CHOICE, isolates=True),
     _row(kinds.LIMIT_RANGE, Strategy.KEEP, Strategy.REMOVE, policies=_CHOICE, isolates=True),
-    # The snapshot and the delivery plan are immutable; a cache's plan is created once.
+    # The snapshot and the delivery plan are immutable; a cache's plan is created once; the list of
+    # public keys grows.
     _row(
         kinds.CONFIG_MAP,
         Strategy.KEEP,
         Strategy.ONCE,
+        Strategy.EXTEND,
         Strategy.REMOVE,
         recreate_for=("data", "immutable"),
         policies=_CHOICE,

@@ -84,6 +84,24 @@ class Writer:
         with _rejecting(kind, obj["metadata"]["name"]):
             return await self._client.create_or_get(kind, obj)
 
+    # EXTEND
+
+    async def extend(
+        self, kind: Kind, obj: Mapping[str, Any], live: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Write a record in the place of the one that was read; return it.
+
+        Raises:
+            Conflict: Somebody wrote in between, or it is gone.
+            Rejected: The API server does not take it.
+        """
+        managed(kind, Strategy.EXTEND)
+        found = live["metadata"]
+        on_version = {key: found[key] for key in ("uid", "resourceVersion")}
+        body = {**obj, "metadata": {**obj["metadata"], **on_version}}
+        with _rejecting(kind, found["name"]):
+            return await self._client.replace(kind, body)
+
     # ROTATE
 
     async def rotate(

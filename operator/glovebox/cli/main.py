@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from glovebox.cli import keys as keys_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli.plug_ins import WithPlugIns
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("verify")(verify_command.verify)
+app.add_typer(keys_command.app, name="keys")
 
 
 @app.command("version")

@@ -20,13 +20,12 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus, RunStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.signing_key import signing_key
+from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.desired.platform import Platform
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
-from glovebox.evidence.envelope import sign
 from glovebox.evidence.statement import SealedInput, SealedManifest, SealInputs
 from glovebox.kube.kinds import POD
 from glovebox.kube.resources import Key
@@ -100,11 +99,17 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     Raises:
         GloveboxError: The signing key or the credentials of the store cannot be read.
     """
-    key = await signing_key(ports)
     store = bound.platform.store
     bucket = store.spec.artifacts.bucket
     prefix = names.artifact_prefix(bound.team, bound.name, bound.uid)
     connections = [(store, await open_store(ports, store))]
+    keys = functools.partial(
+        ensure_keys,
+        ports,
+        KeyPlace(connections[0][1], bucket, store.spec.artifacts.worm == "Required"),
+    )
+    # A lost key is told at once, and not after hours of hashing.
+    await keys()
     inputs = await _datasets(ports, bound, connections)
     evidence = EvidenceRequest(
         uid=bound.uid,
@@ -120,7 +125,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     request = SealRequest(
         evidence,
         about=_statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
-        signer=functools.partial(sign, signer=key),
+        keys=keys,
     )
     task_key = TaskKey(bound.owner, bound.uid, SEAL)
     secrets = secrets_of(connections) if ports.settings.tasks == "Jobs" else None

@@ -12,21 +12,30 @@ store meanwhile; only another spec is checked at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from glovebox.api import conditions as types
+from glovebox.api import reasons
 from glovebox.api.object_store import BucketRetention, ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
+from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.digest import digest_of
-from glovebox.errors import GloveboxError
+from glovebox.errors import Conflict, GloveboxError
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.status.object_store import StoreFacts, compute_status, judge_store
+from glovebox.status.object_store import (
+    StoreFacts,
+    compute_status,
+    judge_store,
+    keys_reason,
+    with_keys,
+)
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
 from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
@@ -37,10 +46,58 @@ KIND: Final = OBJECT_STORE.kind
 _FAILED_RETRY_SECONDS: Final = 300.0
 # A store that merely does not answer is asked again sooner, and growing later.
 _UNANSWERED_RETRY_SECONDS: Final = (5.0, 15.0, 60.0)
+# Nobody says that a Secret is back.
+_KEYS_RETRY_SECONDS: Final = 60.0
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Check the store if it is new, was changed, or is due."""
+    """Check the store if it is new, was changed, or is due; look after the signing keys."""
+    return await _with_keys(ports, obj, await _look(ports, obj))
+
+
+async def _with_keys(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
+    """Have the signing keys published in a store that is Ready, and say how that went."""
+    status = look.status if look.status is not None else obj.get("status") or {}
+    try:
+        store = ObjectStore.model_validate({**obj, "status": status})
+    except ValidationError:
+        return look
+    ready = store.status.condition(types.READY)
+    if store.is_deleting or ready is None or not ready.is_true:
+        return look
+    try:
+        connection = await open_store(ports, store)
+        locked = store.spec.artifacts.worm == "Required"
+        await ensure_keys(ports, KeyPlace(connection, store.spec.artifacts.bucket, locked))
+        keys = done()
+    except Conflict:
+        raise
+    except GloveboxError as error:
+        note_refusal(ports, error)
+        keys = of_error(error)
+    told = with_keys(status, keys, ports.now())
+    reason = keys_reason(told)
+    if not keys.is_done and not keys.is_failed and reason != keys_reason(obj.get("status")):
+        _tell_unusable(ports, obj, keys)
+    if told != status:
+        look = replace(look, status=told)
+    if keys.is_done:
+        return look
+    retry = min(look.retry_seconds or _KEYS_RETRY_SECONDS, _KEYS_RETRY_SECONDS)
+    return replace(look, retry_seconds=retry)
+
+
+def _tell_unusable(ports: Ports, obj: Mapping[str, Any], keys: Outcome) -> None:
+    for reason in (
+        reasons.SIGNING_KEY_LOST,
+        reasons.SIGNING_KEY_RETIRED,
+        reasons.SIGNING_KEY_INVALID,
+    ):
+        if keys.reason == reason:
+            ports.events.warning(obj, reason, keys.message, action="Publish")
+
+
+async def _look(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if obj["metadata"].get("deletionTimestamp"):
         return Look(obj, None)
     key = Key.of(obj)

@@ -134,6 +134,8 @@ class Ports:
     outdated: dict[Key, int] = field(default_factory=dict)
     # Checks of ObjectStores that failed: of which generation, and until when they rest.
     resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
+    # Beside whose evidence which key is known to be published: endpoint, bucket, key id.
+    published_keys: set[tuple[str, str, str]] = field(default_factory=set)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
 

@@ -202,6 +202,11 @@ class EngineMetrics:
             ("result",),
             registry=registry,
         )
+        self.signing_key_unusable = Gauge(
+            "glovebox_signing_key_unusable",
+            "1 while no seal can be signed: the key is lost, was replaced before, or is no key.",
+            registry=registry,
+        )
         self.digest_checks = Counter(
             "glovebox_digest_checks_total",
             "Pins checked against their store.",

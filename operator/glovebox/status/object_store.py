@@ -24,7 +24,7 @@ PROVEN: Final = (
     types.CONDITIONAL_WRITES_PROVEN,
     types.CREDENTIAL_SCOPE_PROVEN,
 )
-CONDITIONS: Final = (types.READY, *PROVEN)
+CONDITIONS: Final = (types.READY, *PROVEN, types.KEY_PUBLISHED)
 REQUIRED: Final = (types.VERSIONING_PROVEN,)
 READY: Final = (reasons.PROVEN, "the store did what is expected of it")
 
@@ -100,6 +100,34 @@ def compute_status(
             _mark_proven(builder, condition, facts.proofs, has_role=has_role)
     summarise(builder, outcome, REQUIRED, READY)
     return builder.render()
+
+
+def with_keys(status: Mapping[str, Any], keys: Outcome, now: datetime) -> dict[str, Any]:
+    """Return a status with what a look at the signing keys found; nothing else of it changes.
+
+    What could not be seen changes no answer that there was.
+    """
+    builder = StatusBuilder(status, status.get("observedGeneration", 0), CONDITIONS, now)
+    for passing in (types.RECONCILING, types.STALLED):
+        answer, reason, message = builder.current(passing)
+        if reason != reasons.NOT_LOOKED:
+            builder.mark(passing, answer, reason, message)
+    if keys.is_done:
+        message = "the key that signs now is published, and everybody may read it"
+        builder.mark_true(types.KEY_PUBLISHED, reasons.KEY_PUBLISHED, message)
+    elif not keys.is_failed:
+        builder.mark_false(types.KEY_PUBLISHED, keys.reason, keys.message)
+    elif builder.status_of(types.KEY_PUBLISHED) == types.UNKNOWN:
+        builder.mark_unknown(types.KEY_PUBLISHED, keys.reason, keys.message)
+    return builder.render()
+
+
+def keys_reason(status: Mapping[str, Any] | None) -> str:
+    """Return the reason of the condition on the signing keys; empty without one."""
+    for entry in (status or {}).get("conditions") or ():
+        if entry["type"] == types.KEY_PUBLISHED:
+            return str(entry["reason"])
+    return ""
 
 
 def _record(builder: StatusBuilder, facts: StoreFacts) -> None:

@@ -56,11 +56,11 @@ class EvidenceObject:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A signed statement, and how many versions under its name are not by a trusted key."""
+    """A statement, and whether a trusted key signed it."""
 
     version_id: str
     envelope: bytes
-    foreign: int
+    is_trusted: bool
 
 
 def list_key(folder: str, digest: str) -> str:
@@ -79,19 +79,16 @@ def find_statement(
 ) -> Statement | None:
     """Return the oldest statement that a trusted key signed. Blocks.
 
-    Where there are only others, the oldest of them is returned as foreign with all; None means that
-    nothing is there.
+    Where there are only others, the oldest of them; None where nothing is there.
     """
     key = folder + STATEMENT_NAME
-    first: tuple[str, bytes] | None = None
-    foreign = 0
+    first: Statement | None = None
     for version in versions_of(store, bucket, key, stop):
         envelope = _bounded(object_chunks(store, bucket, key, version, stop))
         if envelope is not None and trusted(envelope):
-            return Statement(version, envelope, foreign)
-        foreign += 1
-        first = first or (version, envelope or b"")
-    return Statement(*first, foreign) if first is not None else None
+            return Statement(version, envelope, is_trusted=True)
+        first = first or Statement(version, envelope or b"", is_trusted=False)
+    return first
 
 
 def find_by_digest(store: Store, bucket: str, key: str, digest: str, stop: Stop) -> str | None:

@@ -1,10 +1,11 @@
 """An experiment's results in the store: listed and hashed as a stream; evidence written once.
 
-The signed statement is the seal. It is written last and only if none is there; the oldest version
-of it counts, whatever is written over it later, so that a crash between any two requests, or a
-second operator, gives one seal. What arrives while the bytes are read is not lost: the listing is
-repeated until two in a row give the same list. Uploads in parts that are still open are ended, so
-that none of them can complete behind the seal.
+The signed statement is the seal. It is written last and only if none of ours is there; the oldest
+version that a trusted key signed counts, so that a crash between any two requests, or a second
+operator, gives one seal, and whatever somebody else writes under its name, before or after, none.
+What arrives while the bytes are read is not lost: the listing is repeated until two in a row give
+the same list. Uploads in parts that are still open are ended, so that none of them can complete
+behind the seal.
 
 Nothing that a run wrote keeps its seal from being made: a version that is listed and cannot be read
 (a key that no list can spell, bytes under a key of the run's own) is listed as just that.
@@ -18,7 +19,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
@@ -33,7 +34,12 @@ from glovebox.evidence.artifacts import (
 from glovebox.evidence.statement import SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest
 from glovebox.store.errors import translated
-from glovebox.store.evidence_objects import list_key
+from glovebox.store.evidence_objects import (
+    Trusted,
+    find_by_digest,
+    find_statement,
+    list_key,
+)
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
 from glovebox.store.reading import CHUNK, digest_version, in_order
@@ -135,16 +141,23 @@ def write_artifact_list(
     # The snapshot is the same for every attempt, and the list has its digest in its name: what is
     # there already is as good. Being written first, the snapshot shows whether this bucket can be
     # read at all.
-    _put_new(store, bucket, folder + SNAPSHOT_NAME, snapshot)
+    _put_document(store, bucket, folder + SNAPSHOT_NAME, snapshot, stop)
     reading = _Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=final)
     with _settled_list(reading, prefix, watching or Watching()) as found:
         digest = _summary(found).digest
-        _put_new(store, bucket, list_key(folder, digest), found)
+        _put_document(store, bucket, list_key(folder, digest), found, stop)
     return digest
 
 
 def sign_artifact_list(
-    store: Store, *, bucket: str, folder: str, digest: str, signing: Signing, stop: Stop
+    store: Store,
+    *,
+    bucket: str,
+    folder: str,
+    digest: str,
+    signing: Signing,
+    trusted: Trusted,
+    stop: Stop,
 ) -> Sealed:
     """Write the signed statement over a list that is kept, unless one is there. Blocks.
 
@@ -155,7 +168,7 @@ def sign_artifact_list(
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
     key = list_key(folder, digest)
-    version = _first_version(store, bucket, key, stop)
+    version = find_by_digest(store, bucket, key, digest, stop)
     if version is None:
         raise InvalidInput(
             reasons.MANIFEST_INVALID, f"the list of artifacts s3://{bucket}/{key} is not there"
@@ -167,8 +180,8 @@ def sign_artifact_list(
         _require_digest(summary.digest, digest, bucket, key)
         artifacts = read_artifact_list(_lines(found))
         envelope = signing(artifacts, summary.digest, summary.findings)
-    _put_new(store, bucket, folder + STATEMENT_NAME, envelope)
-    made = read_seal(store, bucket, folder, stop)
+    _put_statement(store, bucket, folder, envelope, trusted, stop)
+    made = read_seal(store, bucket, folder, trusted, stop)
     if made is None:
         raise Unavailable(
             reasons.STORE_FAILED,
@@ -177,20 +190,24 @@ def sign_artifact_list(
     return made
 
 
-def read_seal(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | None:
+def read_seal(
+    store: Store, bucket: str, folder: str, trusted: Trusted, stop: Stop
+) -> Sealed | None:
     """Return the seal that lies in a folder, or None. Blocks.
 
+    Only a statement that a trusted key signed is one, whoever made it: an earlier attempt, or
+    another replica.
+
     Raises:
-        InvalidInput: What is there is no seal: its statement or its list cannot be read, or they do
-            not belong together.
+        InvalidInput: The list that it names is gone.
     """
-    version = _first_version(store, bucket, folder + STATEMENT_NAME, stop)
-    if version is None:
+    statement = find_statement(store, bucket, folder, trusted, stop)
+    if statement is None or not statement.is_trusted:
         return None
-    envelope = b"".join(object_chunks(store, bucket, folder + STATEMENT_NAME, version, stop))
+    envelope = statement.envelope
     digest = stated_list_digest(envelope)
     key = list_key(folder, digest)
-    listed = _first_version(store, bucket, key, stop)
+    listed = find_by_digest(store, bucket, key, digest, stop)
     if listed is None:
         raise InvalidInput(
             reasons.MANIFEST_INVALID,
@@ -202,7 +219,7 @@ def read_seal(store: Store, bucket: str, folder: str, stop: Stop) -> Sealed | No
     _require_digest(summary.digest, digest, bucket, key)
     return Sealed(
         uri=f"s3://{bucket}/{folder}",
-        version_id=version,
+        version_id=statement.version_id,
         envelope=envelope,
         list_digest=digest,
         versions=summary.versions,
@@ -514,15 +531,6 @@ def _finding(artifact: Artifact) -> str:
     return ""
 
 
-def _first_version(store: Store, bucket: str, key: str, stop: Stop) -> str | None:
-    """Return the oldest version of a key: what was written over a seal later is no seal."""
-    oldest: str | None = None
-    for row in list_versions(store.wire, bucket, key, stop):
-        if row.key == key and not row.is_delete_marker:
-            oldest = row.version_id
-    return oldest
-
-
 def _end_uploads(store: Store, bucket: str, prefix: str) -> None:
     """End all uploads in parts below a prefix.
 
@@ -545,8 +553,31 @@ def _end_upload(store: Store, bucket: str, key: str, upload: str) -> None:
             raise
 
 
-def _put_new(store: Store, bucket: str, key: str, body: bytes | IO[bytes]) -> None:
-    """Write an object unless one of that name is there."""
+def _put_statement(
+    store: Store, bucket: str, folder: str, envelope: bytes, trusted: Trusted, stop: Stop
+) -> None:
+    """Write the statement unless one of ours is there.
+
+    A foreign one in front of it keeps no seal from being made: ours becomes a later version.
+    """
+    if _put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=True):
+        return
+    found = find_statement(store, bucket, folder, trusted, stop)
+    if found is None or not found.is_trusted:
+        _put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=False)
+
+
+def _put_document(store: Store, bucket: str, key: str, body: bytes | IO[bytes], stop: Stop) -> None:
+    """Write a document unless a version with these bytes is there."""
+    if _put(store, bucket, key, body, only_new=True):
+        return
+    digest, _ = _measured(body)
+    if find_by_digest(store, bucket, key, DIGEST_PREFIX + digest.hex(), stop) is None:
+        _put(store, bucket, key, body, only_new=False)
+
+
+def _measured(body: bytes | IO[bytes]) -> tuple[bytes, int]:
+    """Return SHA-256 and size; a file is at its start again."""
     digest, size = hashlib.sha256(), 0
     chunks = [body] if isinstance(body, bytes) else iter(functools.partial(body.read, CHUNK), b"")
     for chunk in chunks:
@@ -554,6 +585,13 @@ def _put_new(store: Store, bucket: str, key: str, body: bytes | IO[bytes]) -> No
         size += len(chunk)
     if not isinstance(body, bytes):
         body.seek(0)
+    return digest.digest(), size
+
+
+def _put(store: Store, bucket: str, key: str, body: bytes | IO[bytes], *, only_new: bool) -> bool:
+    """Write an object; return whether it was written. With `only_new` nothing is written over."""
+    digest, size = _measured(body)
+    options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
     try:
         with translated(f"write s3://{bucket}/{key}"):
             store.s3.put_object(
@@ -563,9 +601,13 @@ def _put_new(store: Store, bucket: str, key: str, body: bytes | IO[bytes]) -> No
                 ContentLength=size,
                 # Computed here: a checksum that the client computes is sent as a trailer over TLS,
                 # which some stores answer with 411.
-                ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
-                IfNoneMatch="*",
+                ChecksumSHA256=base64.b64encode(digest).decode(),
+                **options,
             )
     except GloveboxError as error:
         if error.reason != reasons.PRECONDITION_FAILED:
             raise
+        if not isinstance(body, bytes):
+            body.seek(0)
+        return False
+    return True

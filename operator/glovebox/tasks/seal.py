@@ -24,6 +24,9 @@ from glovebox.data.compare import ListedVersion
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact
+from glovebox.evidence.envelope import opened, sign
+from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.signer import Signer
 from glovebox.evidence.statement import FINDING, SealInputs, statement
 from glovebox.store.connection import Stop, Store
 from glovebox.store.pins import ManifestLocation, Source, verify_pin
@@ -113,18 +116,38 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class SealKeys:
+    """The key that signs, and all keys whose seals are ours."""
+
+    signer: Signer
+    trust: TrustBundle
+
+    def trusts(self, envelope: bytes) -> bool:
+        """Return whether a key of ours signed an envelope."""
+        return self.signer_of(envelope) != ""
+
+    def signer_of(self, envelope: bytes) -> str:
+        """Return the id of the key of ours that signed an envelope, or an empty text."""
+        try:
+            return opened(envelope, self.trust).keys[0].key_id
+        except InvalidInput:
+            return ""
+
+
+@dataclass(frozen=True, slots=True)
 class SealRequest:
     """Everything a seal is made of, as values.
 
     Attributes:
         evidence: What there is to gather.
         about: What the statement says; `sealed` is filled in here, and `findings` are added to.
-        signer: Makes the envelope of a payload.
+        keys: Returns the key that signs and those whose seals are taken for ours. Asked when a
+            signature is needed, which may be hours after the request.
     """
 
     evidence: EvidenceRequest
     about: SealInputs
-    signer: Callable[[bytes], bytes]
+    keys: Callable[[], Awaitable[SealKeys]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +203,22 @@ async def seal_experiment(
     """
     wanted = request.evidence
     store = wanted.store
+    keys = await request.keys()
     sealed = await store.run_job(
-        lambda stop: read_seal(store, wanted.bucket, wanted.folder, stop), context.stop
+        lambda stop: read_seal(store, wanted.bucket, wanted.folder, keys.trusts, stop),
+        context.stop,
     )
     if sealed is not None:
-        return _result(sealed)
+        return _result(sealed, keys)
     if gather is not None:
-        return _result(await _signed(context, request, await gather(context), now))
+        return await _signed(context, request, await gather(context), now)
     journal = _journal(context, wanted)
 
-    async def attempt() -> Sealed:
+    async def attempt() -> SealResult:
         return await _signed(context, request, await _gathered(context, wanted, journal, now), now)
 
     # Only a seal that stands makes what was hashed for it worthless.
-    return _result(await journaled(store, journal, attempt()))
+    return await journaled(store, journal, attempt())
 
 
 async def gather_evidence(
@@ -251,14 +276,15 @@ async def _gathered(
 
 async def _signed(
     context: TaskContext, request: SealRequest, evidence: Evidence, now: Callable[[], datetime]
-) -> Sealed:
+) -> SealResult:
     wanted = request.evidence
+    keys = await request.keys()
 
     def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
         moment = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         said = (*request.about.findings, *evidence.doubts, *findings)
         about = replace(request.about, sealed=moment, findings=said)
-        return request.signer(canonical_json(statement(about, artifacts, digest)))
+        return sign(canonical_json(statement(about, artifacts, digest)), keys.signer)
 
     def job(stop: Stop) -> Sealed:
         return sign_artifact_list(
@@ -267,10 +293,11 @@ async def _signed(
             folder=wanted.folder,
             digest=evidence.list_digest,
             signing=signing,
+            trusted=keys.trusts,
             stop=stop,
         )
 
-    return await wanted.store.run_job(job, context.stop)
+    return _result(await wanted.store.run_job(job, context.stop), keys)
 
 
 def _journal(context: TaskContext, request: EvidenceRequest) -> HashJournal:
@@ -305,16 +332,16 @@ async def _verified_again(context: TaskContext, dataset: SealedDataset, *, final
     return "" if findings.intact else f"input `{dataset.name}`: {findings.summary()}"
 
 
-def _result(sealed: Sealed) -> SealResult:
+def _result(sealed: Sealed, keys: SealKeys) -> SealResult:
     """Return what the status says of a seal, out of its own documents.
 
-    It may be of an earlier attempt, or of another operator.
+    It may be of an earlier attempt, or of another operator, and of a key before this one: the key
+    is the one that verifies it, whatever the envelope calls it.
     """
     try:
         envelope: dict[str, Any] = orjson.loads(sealed.envelope)
         document: dict[str, Any] = orjson.loads(base64.b64decode(envelope["payload"]))
         byproducts = document["predicate"]["runDetails"]["byproducts"]
-        key_id = str(envelope["signatures"][0]["keyid"])
         stated = [
             str(each["annotations"]["message"]) for each in byproducts if each["name"] == FINDING
         ]
@@ -330,7 +357,7 @@ def _result(sealed: Sealed) -> SealResult:
         versions=sealed.versions,
         bytes=sealed.bytes,
         retain_until_time=sealed.retain_until_time,
-        key_id=key_id,
+        key_id=keys.signer_of(sealed.envelope),
         sealed_time=moment,
         findings=tuple(finding[:_FINDING_LENGTH] for finding in stated[:_FINDINGS_MAX]),
     )

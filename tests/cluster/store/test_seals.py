@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import functools
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,7 @@ import pytest
 
 from glovebox.data.digest import canonical_json
 from glovebox.errors import GloveboxError, Unavailable
-from glovebox.evidence.envelope import sign
-from glovebox.evidence.keys import read_bundle
+from glovebox.evidence.keys import TrustBundle, read_bundle
 from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import Report, verify_evidence
@@ -30,7 +28,7 @@ from glovebox.tasks.seal import (
 )
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
-from support.seal_inputs import seal_inputs
+from support.seal_inputs import seal_inputs, seal_keys
 from support.trust import documents
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ def request(store: Store, bucket: str, **changes: Any) -> SealRequest:
         "inputs": (),
     }
     evidence = EvidenceRequest(**fields | changes)
-    return SealRequest(evidence, about, signer=functools.partial(sign, signer=KEY))
+    return SealRequest(evidence, about, keys=seal_keys(PAIR.private))
 
 
 async def seal(
@@ -157,6 +155,47 @@ async def test_the_oldest_statement_is_the_seal_whatever_is_written_over_it(
     assert await seal(store, locked_bucket) == first
     assert verified(store, locked_bucket).findings == []
     assert evidence(store, locked_bucket)[SNAPSHOT_NAME] == SNAPSHOT
+
+
+async def test_a_seal_of_the_former_key_is_taken_as_it_is_under_its_own_name(
+    store: Store, locked_bucket: str
+) -> None:
+    """Its status was never written, and the key was rotated meanwhile."""
+    put(store, locked_bucket, "model.bin")
+    made = await seal(store, locked_bucket)
+    pair = new_key_pair()
+    both = TrustBundle((*TRUST.keys, *read_bundle(pair.public).keys))
+    wanted = replace(request(store, locked_bucket), keys=seal_keys(pair.private, both))
+    assert await seal_experiment(TaskContext(), wanted, now=lambda: MOMENT) == made
+    assert made.key_id == KEY.key_id
+
+
+async def test_what_a_foreign_key_signed_is_no_seal_and_keeps_none_from_being_made(
+    store: Store, locked_bucket: str
+) -> None:
+    """The whole triple is forged beforehand, under every name that it will have."""
+    put(store, locked_bucket, "model.bin")
+    foreign = new_key_pair()
+    wanted = replace(request(store, locked_bucket), keys=seal_keys(foreign.private))
+    forged = await seal_experiment(TaskContext(), wanted, now=lambda: MOMENT)
+    for name in (SNAPSHOT_NAME, f"artifacts.{forged.list_digest.removeprefix('sha256:')}.jsonl"):
+        store.s3.put_object(Bucket=locked_bucket, Key=FOLDER + name, Body=b"forged")
+    made = await seal(store, locked_bucket)
+    assert (forged.key_id, made.key_id) == (read_bundle(foreign.public).keys[0].key_id, KEY.key_id)
+    assert made.attestation_version != forged.attestation_version
+    assert verified(store, locked_bucket).findings == []
+    assert await seal(store, locked_bucket) == made
+
+
+async def test_documents_that_were_forged_before_the_seal_are_no_part_of_it(
+    store: Store, locked_bucket: str
+) -> None:
+    put(store, locked_bucket, "model.bin")
+    for name in (STATEMENT_NAME, SNAPSHOT_NAME):
+        store.s3.put_object(Bucket=locked_bucket, Key=FOLDER + name, Body=b"forged")
+    made = await seal(store, locked_bucket)
+    assert made.key_id == KEY.key_id
+    assert verified(store, locked_bucket).findings == []
 
 
 async def test_an_upload_that_a_run_began_cannot_complete_behind_the_seal(

@@ -135,14 +135,15 @@ BUGS: Final = (
         "a seal is made twice",
         "4 one seal",
         "store/sealing.py",
-        '                IfNoneMatch="*",\n',
-        "",
+        '{"IfNoneMatch": "*"} if only_new else {}',
+        "{}",
         focus="of the seal",
         also=(
             (
                 "tasks/seal.py",
-                "    if sealed is not None:\n        return _result(sealed)\n",
-                "    if sealed is not None and request is None:\n        return _result(sealed)\n",
+                "    if sealed is not None:\n        return _result(sealed, keys)\n",
+                "    if sealed is not None and request is None:\n"
+                "        return _result(sealed, keys)\n",
             ),
         ),
     ),

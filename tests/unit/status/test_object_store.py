@@ -9,9 +9,16 @@ import pytest
 
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.data.proofs import Outcome, Proof
-from glovebox.errors import GloveboxError, InvalidInput, Unavailable
-from glovebox.status.object_store import PROVEN, StoreFacts, compute_status, judge_store
-from glovebox.status.outcome import of_error
+from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
+from glovebox.status.object_store import (
+    PROVEN,
+    StoreFacts,
+    compute_status,
+    judge_store,
+    with_keys,
+)
+from glovebox.status.outcome import Outcome as Found
+from glovebox.status.outcome import done, of_error
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 RETENTION = {"mode": "Compliance", "days": 1}
@@ -50,7 +57,7 @@ def answers(status: dict[str, Any]) -> dict[str, str]:
     return {entry["type"]: f"{entry['status']} {entry['reason']}" for entry in status["conditions"]}
 
 
-PASSED = dict.fromkeys(PROVEN, "True Proven")
+PASSED = dict.fromkeys(PROVEN, "True Proven") | {"KeyPublished": "Unknown NotLooked"}
 # Each: why the case exists; the spec; which proofs did not pass; the retention; what is said.
 CASES: dict[str, tuple[dict[str, Any], dict[str, Outcome], Any, dict[str, str]]] = {
     "all was proven": ({}, {}, RETENTION, {**PASSED, "Ready": "True Proven"}),
@@ -153,3 +160,33 @@ def test_a_check_that_does_not_come_to_its_end_keeps_what_was_proven(
     found = answers(compute_status(obj, of_error(error), NOW))
 
     assert found == {**PASSED, "Ready": ready, beside: f"True {error.reason}"}
+
+
+LOST = of_error(NotReady("SigningKeyLost", "the Secret is gone"))
+AWAY = of_error(Unavailable("StoreUnreachable", "no answer"))
+# What was known of the keys, what a look found, and what is said then.
+KEYS: dict[str, tuple[Found | None, Found, str]] = {
+    "published": (None, done(), "True KeyPublished"),
+    "lost": (done(), LOST, "False SigningKeyLost"),
+    "back again": (LOST, done(), "True KeyPublished"),
+    "not to be seen, and never was": (None, AWAY, "Unknown StoreUnreachable"),
+    "not to be seen, and was published": (done(), AWAY, "True KeyPublished"),
+    "not to be seen, and was lost": (LOST, AWAY, "False SigningKeyLost"),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("error", [None, Unavailable("StoreUnreachable", "no answer")])
+def test_a_look_at_the_keys_changes_their_condition_and_nothing_else(
+    error: GloveboxError | None, name: str
+) -> None:
+    before, look, said = KEYS[name]
+    facts = StoreFacts(NOW, "results", RETENTION, proofs())
+    obj: dict[str, Any] = {"metadata": {"generation": 3}}
+    outcome = judge_store(spec(), facts) if error is None else of_error(error)
+    status = compute_status(obj, outcome, NOW, facts=facts, has_role=True)
+    if before is not None:
+        status = with_keys(status, before, NOW)
+    found = with_keys(status, look, NOW)
+    assert answers(found) == {**answers(status), "KeyPublished": said}
+    assert {**found, "conditions": None} == {**status, "conditions": None}
