@@ -95,6 +95,7 @@ WATCH: Final = {
     "glovebox_runs_total": "Runs started and how they ended.",
     "glovebox_probes_total": "`failed`: an isolation check found an open route.",
     "glovebox_seals_total": "`result=error` with a lasting rate: results stay unsealed.",
+    "glovebox_signing_key_unusable": "1: seals wait for the key; see how-to/rotate-keys.md.",
     "glovebox_digest_checks_total": "`mismatch` or `missing`: pinned data changed in the store.",
     "glovebox_digest_checked_bytes_total": "The rate is the hashing throughput.",
     "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",

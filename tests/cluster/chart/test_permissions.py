@@ -68,7 +68,7 @@ def test_nothing_joins_the_roles_that_every_cluster_has() -> None:
             assert "aggregationRule" not in role
 
 
-def test_nobody_is_bound_but_the_operator() -> None:
+def test_nobody_is_bound_but_the_operator_and_everybody_to_the_public_keys() -> None:
     bindings = [
         thing
         for thing in render()
@@ -77,6 +77,14 @@ def test_nobody_is_bound_but_the_operator() -> None:
     assert sorted((thing["kind"], thing["roleRef"]["name"]) for thing in bindings) == [
         ("ClusterRoleBinding", "glovebox-operator"),
         ("RoleBinding", "glovebox-operator"),
+        ("RoleBinding", "glovebox-signing-keys"),
     ]
     own = {"kind": "ServiceAccount", "name": "glovebox-operator", "namespace": "glovebox-system"}
-    assert all(thing["subjects"] == [own] for thing in bindings)
+    everybody = {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "Group",
+        "name": "system:authenticated",
+    }
+    for thing in bindings:
+        is_of_keys = thing["roleRef"]["name"] == "glovebox-signing-keys"
+        assert thing["subjects"] == [everybody if is_of_keys else own]

@@ -142,8 +142,7 @@ BUGS: Final = (
             (
                 "tasks/seal.py",
                 "    if sealed is not None:\n        return _result(sealed, keys)\n",
-                "    if sealed is not None and request is None:\n"
-                "        return _result(sealed, keys)\n",
+                "    if sealed is not None and False:\n        return _result(sealed, keys)\n",
             ),
         ),
     ),
