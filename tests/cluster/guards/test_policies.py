@@ -25,7 +25,8 @@ BY_CONDITION = {
     # It looks at nothing at all; it holds open what another one reads.
     "glovebox-parameters",
     "glovebox-status",
-    # It looks at one namespace, the operator's own.
+    # They look at one namespace, the operator's own.
+    "glovebox-signing-keys",
     "glovebox-tasks",
 }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from cluster.guards.actors import (
     BREAK_GLASS,
@@ -37,31 +40,65 @@ def keys(**data: str) -> dict[str, Any]:
     }
 
 
-def test_the_public_keys_are_for_all_to_read_and_for_the_operator_to_add_to(
+NAMESPACE_CONTROLLER = Actor(
+    "system:serviceaccount:kube-system:namespace-controller", ("system:masters",)
+)
+
+
+@pytest.fixture
+def published(experiments: Kubectl) -> Iterator[None]:
+    """The list of keys, as the operator makes it; it goes by whoever may take it away."""
+    expect_admitted(experiments.create(OPERATOR, keys(keys="1", a="A"), dry_run=False))
+    yield
+    for actor in (BREAK_GLASS, NAMESPACE_CONTROLLER):
+        if experiments(actor, "delete", *PLACE, "--ignore-not-found").code == 0:
+            return
+
+
+PLACE = ("configmap", NAME, f"--namespace={OWN}")
+
+
+def replaced(experiments: Kubectl, actor: Actor, **data: str) -> Any:
+    return experiments(actor, "replace", "--dry-run=server", "-f", "-", manifest=keys(**data))
+
+
+def deleted(experiments: Kubectl, actor: Actor) -> Any:
+    return experiments(actor, "delete", *PLACE, "--dry-run=server")
+
+
+def test_only_the_operator_makes_the_list(experiments: Kubectl) -> None:
+    expect_denied(experiments.create(CLUSTER_ADMIN, keys(a="A")), GUARD, ONLY_THE_OPERATOR)
+    expect_admitted(experiments.create(BREAK_GLASS, keys(a="A")))
+
+
+def test_other_config_maps_are_free(experiments: Kubectl) -> None:
+    other = keys(a="A")
+    other["metadata"]["name"] = "of-the-platform"
+    expect_admitted(experiments.create(CLUSTER_ADMIN, other))
+
+
+@pytest.mark.usefixtures("published")
+def test_everybody_reads_the_list_and_nothing_beside_it(experiments: Kubectl) -> None:
+    expect_admitted(experiments(ANYBODY, "get", *PLACE))
+    expect_admitted(experiments(TENANT, "get", *PLACE))
+    expect_no_right(experiments(ANYBODY, "get", "configmaps", f"--namespace={OWN}"))
+
+
+@pytest.mark.usefixtures("published")
+def test_keys_are_added_by_the_operator_and_none_is_changed(experiments: Kubectl) -> None:
+    expect_admitted(replaced(experiments, OPERATOR, keys="2", a="A", b="B"))
+    expect_denied(replaced(experiments, OPERATOR, keys="2", b="B"), GUARD, STAYS)
+    expect_denied(replaced(experiments, OPERATOR, keys="2", a="other"), GUARD, STAYS)
+    expect_denied(
+        replaced(experiments, CLUSTER_ADMIN, keys="2", a="A", b="B"), GUARD, ONLY_THE_OPERATOR
+    )
+
+
+@pytest.mark.usefixtures("published")
+def test_the_list_goes_with_its_namespace_and_by_a_broken_glass_alone(
     experiments: Kubectl,
 ) -> None:
-    expect_denied(experiments.create(CLUSTER_ADMIN, keys(a="A")), GUARD, ONLY_THE_OPERATOR)
-    expect_admitted(experiments.create(OPERATOR, keys(keys="1", a="A"), dry_run=False))
-
-    def replace(actor: Actor, **data: str) -> Any:
-        return experiments(actor, "replace", "--dry-run=server", "-f", "-", manifest=keys(**data))
-
-    def delete(actor: Actor) -> Any:
-        return experiments(
-            actor, "delete", "configmap", NAME, f"--namespace={OWN}", "--dry-run=server"
-        )
-
-    read = ("get", "configmap", NAME, f"--namespace={OWN}")
-    try:
-        expect_admitted(experiments(ANYBODY, *read))
-        expect_admitted(experiments(TENANT, *read))
-        expect_no_right(experiments(ANYBODY, "get", "configmaps", f"--namespace={OWN}"))
-        expect_admitted(replace(OPERATOR, keys="2", a="A", b="B"))
-        expect_denied(replace(OPERATOR, keys="2", b="B"), GUARD, STAYS)
-        expect_denied(replace(OPERATOR, keys="2", a="other"), GUARD, STAYS)
-        expect_denied(replace(CLUSTER_ADMIN, keys="2", a="A", b="B"), GUARD, ONLY_THE_OPERATOR)
-        expect_denied(delete(CLUSTER_ADMIN), GUARD, ONLY_THE_OPERATOR)
-        assert "Forbidden" in delete(OPERATOR).err
-        expect_admitted(delete(BREAK_GLASS))
-    finally:
-        experiments(BREAK_GLASS, "delete", "configmap", NAME, f"--namespace={OWN}")
+    expect_denied(deleted(experiments, CLUSTER_ADMIN), GUARD, ONLY_THE_OPERATOR)
+    assert "Forbidden" in deleted(experiments, OPERATOR).err
+    expect_admitted(deleted(experiments, BREAK_GLASS))
+    expect_admitted(deleted(experiments, NAMESPACE_CONTROLLER))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -135,20 +137,34 @@ def test_the_operator_makes_tasks_only_at_home(experiments: Kubectl) -> None:
     assert "glovebox-operator-fence' with binding" in answer.err, answer.err
 
 
-def test_nobody_else_makes_or_changes_a_job_that_could_be_taken_for_one(
-    experiments: Kubectl,
-) -> None:
+def test_nobody_else_makes_a_job_that_could_be_taken_for_one(experiments: Kubectl) -> None:
     expect_denied(experiments.create(CLUSTER_ADMIN, job()), "glovebox-tasks", NOT_YOURS)
     expect_no_right(experiments.create(TENANT, job()))
-    made = job(name="glovebox-task-not-to-be-changed")
-    expect_admitted(experiments.create(OPERATOR, made, dry_run=False))
-    name = made["metadata"]["name"]
-    label = ("label", "job", name, f"--namespace={OWN}", "a=b", "--dry-run=server")
-    expect_denied(experiments(CLUSTER_ADMIN, *label), "glovebox-tasks", NOT_YOURS)
-    expect_admitted(experiments(JOB_CONTROLLER, *label))
-    expect_admitted(experiments(BREAK_GLASS, *label))
-    # It can always be taken away.
+
+
+def test_breaking_the_glass_makes_one(experiments: Kubectl) -> None:
+    expect_admitted(experiments.create(BREAK_GLASS, job()))
+
+
+@pytest.fixture
+def made(experiments: Kubectl) -> Iterator[str]:
+    """A task of the operator's; whoever administers the cluster can always take it away."""
+    name = f"glovebox-task-{uuid.uuid4().hex[:10]}"
+    expect_admitted(experiments.create(OPERATOR, job(name=name), dry_run=False))
+    yield name
     expect_admitted(experiments(CLUSTER_ADMIN, "delete", "job", name, f"--namespace={OWN}"))
+
+
+def label(name: str) -> tuple[str, ...]:
+    return ("label", "job", name, f"--namespace={OWN}", "a=b", "--dry-run=server")
+
+
+def test_nobody_else_changes_one(experiments: Kubectl, made: str) -> None:
+    expect_denied(experiments(CLUSTER_ADMIN, *label(made)), "glovebox-tasks", NOT_YOURS)
+
+
+def test_the_controller_of_jobs_changes_one(experiments: Kubectl, made: str) -> None:
+    expect_admitted(experiments(JOB_CONTROLLER, *label(made)))
 
 
 def test_names_of_tasks_are_free_elsewhere_and_other_names_are_free_here(
