@@ -206,7 +206,7 @@ def pod_of(
             "runAsUser": 1000,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "terminationGracePeriodSeconds": 0,
+        "terminationGracePeriodSeconds": 1,
         "volumes": [{"name": "shared", "emptyDir": {}}],
         "initContainers": [
             container("prepare", "echo prepared > /shared/index.html", read_only=False)

@@ -201,7 +201,7 @@ class Scene:
         spec = {
             "containers": [container],
             "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 0,
+            "terminationGracePeriodSeconds": 1,
             "automountServiceAccountToken": False,
         }
         return {"metadata": {"name": name, **metadata}, "spec": {**spec, **account}}

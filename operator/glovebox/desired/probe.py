@@ -235,8 +235,8 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
     }
     return pod_frame() | {
         # It holds nothing that had to be put down in order; a namespace that closes does not wait
-        # for it.
-        "terminationGracePeriodSeconds": 0,
+        # for it. With 0 it would be forgotten before it has ended.
+        "terminationGracePeriodSeconds": 1,
         "containers": [container],
         "volumes": [
             {"name": "stand-in", "emptyDir": {"sizeLimit": "1Mi"}},

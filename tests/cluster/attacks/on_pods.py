@@ -18,7 +18,10 @@ from support.api import path_of
 
 # Stands in the tenant's namespace, and waits for a node for ever.
 STANDING: Final = "standing"
+# Stands there too, on a node that there is not: Kubernetes cleans it up after a minute.
+PLACED: Final = "placed"
 PODS: Final = "guard glovebox-pods"
+POD_ENDS: Final = "guard glovebox-pod-ends"
 POD_CHANGES: Final = "guard glovebox-pod-changes"
 JOBS: Final = "guard glovebox-jobs"
 IMAGES: Final = "guard glovebox-images"
@@ -188,6 +191,7 @@ _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
 
 def attempts(namespace: str) -> Iterator[Attempt]:
     """Return all attacks in the namespace of the tenant's experiment."""
+    yield from _endless(namespace)
     twin = creation(objects.pod(namespace))
     for (name, (changes, words)), kind in itertools.product(
         _OF_CONTAINERS.items(), ("containers", "initContainers")
@@ -357,6 +361,44 @@ def _marked(namespace: str) -> Iterator[Attempt]:
     yield Attempt(
         "T31", name, CLUSTER_ADMIN, mark, POD_CHANGES, "it marks what the operator makes", note
     )
+
+
+def _endless(namespace: str) -> Iterator[Attempt]:
+    """Return the ways to have containers that run on when their pod was stopped or deleted."""
+    words = "`terminationGracePeriodSeconds` of a pod and of its probes must be from 1 to 120"
+    for seconds, what in ((864000, "takes ten days"), (0, "nobody waits for")):
+        slow, fair = (
+            {"terminationGracePeriodSeconds": grace, "containers": [objects.container()]}
+            for grace in (seconds, 120)
+        )
+        for make, by in ((objects.pod, PODS), (objects.job, JOBS)):
+            yield Attempt(
+                "T36",
+                f"a {'Job' if by == JOBS else 'pod'} whose end {what}",
+                TENANT,
+                creation(make(namespace, **slow)),
+                by,
+                words,
+                creation(make(namespace, **fair)),
+            )
+    pods = path_of("v1", "pods", namespace=namespace)
+    for name, actor, path in (
+        ("a pod", TENANT, f"{pods}/{PLACED}"),
+        ("all pods at once", CLUSTER_ADMIN, pods),
+    ):
+        forgotten, ended = (
+            Request("DELETE", path, query={"dryRun": "All", "gracePeriodSeconds": seconds})
+            for seconds in ("0", "1")
+        )
+        yield Attempt(
+            "T36",
+            f"having {name} forgotten, while the containers run on",
+            actor,
+            forgotten,
+            POD_ENDS,
+            "with 0 its containers would run on unseen",
+            ended,
+        )
 
 
 def _with(changes: Json) -> Json:

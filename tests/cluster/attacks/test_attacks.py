@@ -35,7 +35,14 @@ NAMES = [attempt.name for attempt in attacks("", "")]
 @pytest.fixture(scope="module")
 def attempts(stage: Stage) -> dict[str, Attempt]:
     pods = path_of("v1", "pods", namespace=stage.own)
-    TENANT.of(stage.api).create(pods, objects.pod(stage.own, on_pods.STANDING))
+    tenant = TENANT.of(stage.api)
+    tenant.create(pods, objects.pod(stage.own, on_pods.STANDING))
+    tenant.create(pods, objects.pod(stage.own, on_pods.PLACED))
+    target = {"apiVersion": "v1", "kind": "Node", "name": "nowhere"}
+    stage.api.create(
+        f"{pods}/{on_pods.PLACED}/binding",
+        {"metadata": {"name": on_pods.PLACED}, "target": target},
+    )
     return {attempt.name: attempt for attempt in attacks(stage.own, stage.other)}
 
 

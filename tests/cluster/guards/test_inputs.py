@@ -388,8 +388,8 @@ def test_a_debug_container_mounts_a_dataset_read_only_or_not_at_all(inputs: Kube
 
     expect_refused(debug(), "glovebox-images", DATASET_READ_ONLY)
     expect_admitted(debug(readOnly=True))
-    gone = ("--force", "--grace-period=0", "--wait=false")
-    expect_admitted(inputs(CLUSTER_ADMIN, "delete", "pod", name, f"--namespace={SPACE}", *gone))
+    gone = ("delete", "pod", name, f"--namespace={SPACE}", "--wait=false")
+    expect_admitted(inputs(CLUSTER_ADMIN, *gone))
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)

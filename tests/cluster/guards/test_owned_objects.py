@@ -256,8 +256,7 @@ def test_a_quota_is_counted_by_kubernetes_all_the_same(experiments: Kubectl) -> 
     name = f"counted-{uuid4().hex[:8]}"
     expect_admitted(experiments.create(TENANT, objects.pod(SPACE, name), dry_run=False))
     until(counted, lambda answer: int(answer.out) > 0)
-    gone = ("--force", "--grace-period=0")
-    expect_admitted(experiments(TENANT, "delete", "pod", name, IN_SPACE, *gone))
+    expect_admitted(experiments(TENANT, "delete", "pod", name, IN_SPACE))
     until(
         counted,
         lambda answer: int(answer.out) == len(pods("pods", "-o", "name").out.split()),
@@ -356,7 +355,7 @@ def test_a_kubelet_asks_for_the_token_of_a_pod_on_its_node(experiments: Kubectl)
         TOKENS,
     )
     expect_admitted(
-        experiments(TENANT, "delete", "pod", name, IN_SPACE, "--force", "--grace-period=0")
+        experiments(BREAK_GLASS, "delete", "pod", name, IN_SPACE, "--force", "--grace-period=0")
     )
 
 

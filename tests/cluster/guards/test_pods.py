@@ -42,8 +42,33 @@ TAINTS = (
     '"node.kubernetes.io/unreachable"]:'
     " tainted nodes are kept for others"
 )
+GRACE = (
+    "`terminationGracePeriodSeconds` of a pod and of its probes must be from 1 to 120, or be left"
+    " out: what is stopped must end soon, and not be forgotten before it has ended"
+)
+
+
+def probed(probe: str, seconds: int) -> dict[str, Any]:
+    """Return containers with a probe that gives so many seconds."""
+    check = {"exec": {"command": ["true"]}, "terminationGracePeriodSeconds": seconds}
+    return {"containers": [objects.container() | {probe: check}]}
+
 
 ATTACKS = [
+    pytest.param({"terminationGracePeriodSeconds": 121}, GRACE, id="an end that takes for ever"),
+    pytest.param({"terminationGracePeriodSeconds": 0}, GRACE, id="an end that nobody waits for"),
+    pytest.param(probed("livenessProbe", 121), GRACE, id="the same, in a liveness probe"),
+    pytest.param(probed("startupProbe", 121), GRACE, id="the same, in a startup probe"),
+    pytest.param(
+        {
+            "initContainers": [
+                probed("livenessProbe", 121)["containers"][0]
+                | {"name": "side", "restartPolicy": "Always"}
+            ]
+        },
+        GRACE,
+        id="the same, in a sidecar",
+    ),
     pytest.param({"serviceAccountName": "default"}, RUNNER, id="another ServiceAccount"),
     pytest.param(
         {"automountServiceAccountToken": True},
@@ -99,6 +124,23 @@ def test_a_job_with_such_a_template_is_refused(
         "glovebox-jobs",
         message,
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"terminationGracePeriodSeconds": seconds}, id=f"{seconds} of the pod")
+        for seconds in (1, 120)
+    ]
+    + [
+        pytest.param(probed(probe, 120), id=f"120 of {probe}")
+        for probe in ("livenessProbe", "startupProbe")
+    ],
+)
+def test_a_pod_says_within_reason_how_long_its_end_takes(
+    experiments: Kubectl, change: dict[str, Any]
+) -> None:
+    expect_admitted(experiments.create(TENANT, objects.pod(objects.NAMESPACE, **change)))
 
 
 @pytest.mark.parametrize(
