@@ -358,7 +358,12 @@ class ApiServer:
         )
         served = SERVED[asked.kind.api_version, asked.kind.plural]
         metadata = old["metadata"]
-        held = bool(metadata.get("finalizers")) or asked.kind == NAMESPACE or _is_running(old)
+        grace = _grace(old, options) if asked.kind == POD else 0
+        held = (
+            bool(metadata.get("finalizers"))
+            or asked.kind == NAMESPACE
+            or (_is_running(old) and grace > 0)
+        )
         if options.get("propagationPolicy") == "Foreground" and not metadata.get(
             "deletionTimestamp"
         ):
@@ -377,11 +382,16 @@ class ApiServer:
                 "details": {"name": asked.name, "kind": asked.kind.plural, "uid": metadata["uid"]},
             }
         if metadata.get("deletionTimestamp"):
-            return old
+            # An end that has begun is only ever shortened.
+            asked_for = options.get("gracePeriodSeconds")
+            if asked_for is None or asked_for >= metadata.get("deletionGracePeriodSeconds", 0):
+                return old
+            shorter = {**metadata, "deletionGracePeriodSeconds": asked_for}
+            return self._store(asked, served, old, {**old, "metadata": shorter}, dry_run=dry_run)
         marked = {
             **metadata,
             "deletionTimestamp": self._moment(),
-            "deletionGracePeriodSeconds": 30 if asked.kind == POD else 0,
+            "deletionGracePeriodSeconds": grace,
         }
         if asked.kind == NAMESPACE:
             del marked["deletionGracePeriodSeconds"]
@@ -752,6 +762,14 @@ def _is_free(kind: Kind, old: Json, new: Json) -> bool:
     if kind == NAMESPACE:
         return not new["metadata"].get("finalizers") and not new["spec"].get("finalizers")
     return bool(old["metadata"].get("finalizers")) and not new["metadata"].get("finalizers")
+
+
+def _grace(pod: Json, options: Json) -> int:
+    """Return for how many seconds a pod may end: as the request says, or else the pod."""
+    if not _is_running(pod):
+        return 0
+    asked = options.get("gracePeriodSeconds")
+    return int(pod["spec"].get("terminationGracePeriodSeconds", 30) if asked is None else asked)
 
 
 def _is_running(obj: Json) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
@@ -21,9 +21,11 @@ from glovebox.desired.drift import Applied, Drift
 from glovebox.errors import InvalidInput, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import EVENT, NAMESPACE, SECRET, Kind
+from glovebox.kube.kinds import EVENT, NAMESPACE, POD, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.resources import Key, Resources
+
+_GRACE_SECONDS: Final = 30
 
 
 @contextmanager
@@ -261,6 +263,26 @@ class Writer:
         """
         managed(kind, Strategy.REMOVE)
         await self._client.delete(kind, key.namespace, key.name, uid=uid)
+
+    async def stop(self, pod: Mapping[str, Any]) -> None:
+        """Delete a pod by its UID, so that it ends within 30 seconds whatever it asked for itself.
+
+        What it says would hold else, and whoever deleted it before may have given it more.
+
+        Raises:
+            Conflict: Another pod has the name now.
+        """
+        managed(POD, Strategy.REMOVE)
+        key = key_of(POD, pod)
+        asked = pod.get("spec", {}).get("terminationGracePeriodSeconds", _GRACE_SECONDS)
+        await self._client.delete(
+            POD,
+            key.namespace,
+            key.name,
+            uid=pod["metadata"]["uid"],
+            # With 0 the API server would forget it while it runs.
+            grace_seconds=min(max(asked, 1), _GRACE_SECONDS),
+        )
 
     def contended_for(self, key: ObjectKey) -> float:
         """Return for how many seconds a Secret that somebody keeps changing is left alone."""

@@ -293,6 +293,7 @@ class Client:
         *,
         uid: str,
         resource_version: str | None = None,
+        grace_seconds: int | None = None,
     ) -> None:
         """Delete the object with that very UID; what took its place stays.
 
@@ -304,6 +305,8 @@ class Client:
             name: Its name.
             uid: Which one.
             resource_version: When given, the version that was looked at must be the current one.
+            grace_seconds: For how long a pod may end; None for what the pod says. It shortens the
+                end of one that is being deleted already.
 
         Raises:
             Conflict: Another object has the name now, or it was written since.
@@ -311,12 +314,14 @@ class Client:
         preconditions = {"uid": uid}
         if resource_version is not None:
             preconditions["resourceVersion"] = resource_version
-        body = {
+        body: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": preconditions,
             "propagationPolicy": "Background",
         }
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = grace_seconds
         try:
             await self._request("DELETE", kind, kind.path(namespace, name), body=body)
         except NotFound:

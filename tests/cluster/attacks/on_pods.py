@@ -367,19 +367,15 @@ def _endless(namespace: str) -> Iterator[Attempt]:
     """Return the ways to have containers that run on when their pod was stopped or deleted."""
     words = "`terminationGracePeriodSeconds` of a pod and of its probes must be from 1 to 120"
     for seconds, what in ((864000, "takes ten days"), (0, "nobody waits for")):
-        slow, fair = (
-            {"terminationGracePeriodSeconds": grace, "containers": [objects.container()]}
-            for grace in (seconds, 120)
-        )
         for make, by in ((objects.pod, PODS), (objects.job, JOBS)):
             yield Attempt(
                 "T36",
                 f"a {'Job' if by == JOBS else 'pod'} whose end {what}",
                 TENANT,
-                creation(make(namespace, **slow)),
+                creation(make(namespace, terminationGracePeriodSeconds=seconds)),
                 by,
                 words,
-                creation(make(namespace, **fair)),
+                creation(make(namespace, terminationGracePeriodSeconds=120)),
             )
     pods = path_of("v1", "pods", namespace=namespace)
     for name, actor, path in (

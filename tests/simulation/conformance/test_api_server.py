@@ -449,6 +449,28 @@ def test_our_kinds_and_leases_are_replaced_on_a_version_only(api: Any, namespace
             api.replace(path, {**body, "metadata": metadata})
 
 
+# -- Pods
+
+
+def test_the_end_of_a_pod_is_only_ever_shortened(api: Any, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    spec = {
+        "nodeName": "nowhere",
+        "serviceAccountName": "s",
+        "terminationGracePeriodSeconds": 864000,
+        "automountServiceAccountToken": False,
+        "containers": [{"name": "c", "image": "registry.example/none"}],
+    }
+    api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "s"}})
+    api.create(path, {"metadata": {"name": "p"}, "spec": spec})
+    for asked, grace in ((None, 864000), (30, 30), (864000, 30), (None, 30)):
+        options = {} if asked is None else {"gracePeriodSeconds": asked}
+        marked = api.delete(f"{path}/p", **options)
+        assert marked["metadata"]["deletionGracePeriodSeconds"] == grace, asked
+    api.delete(f"{path}/p", gracePeriodSeconds=0)
+    assert api.find(f"{path}/p") is None
+
+
 # -- Jobs
 
 

@@ -1,4 +1,4 @@
-"""A Secret with credentials is written only on the version of the object that was read."""
+"""A Secret with credentials is written only on the version that was read; pods end soon."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glovebox.apply.writer import Writer
 from glovebox.errors import Conflict
 from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import Kind
+from glovebox.kube.kinds import POD, Kind
 from glovebox.kube.resources import Resources
 
 Json = dict[str, Any]
@@ -95,3 +95,23 @@ def test_where_nothing_is_it_is_created() -> None:
     server = Server(None)
     rotate(server, None)
     assert server.sent == ["create"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "grace"),
+    [({"terminationGracePeriodSeconds": 864000}, 30), ({}, 30)]
+    + [({"terminationGracePeriodSeconds": said}, max(said, 1)) for said in (0, 1, 5, 30)],
+)
+def test_a_pod_is_stopped_within_30_seconds_whatever_it_says(spec: Json, grace: int) -> None:
+    sent: list[Json] = []
+
+    class Deleting:
+        async def delete(self, kind: Kind, namespace: str, name: str, **options: Any) -> None:
+            sent.append({"what": (kind, namespace, name), **options})
+
+    children = Children(lambda _: None, lambda: 0.0)
+    client = cast("Client", Deleting())
+    writer = Writer(client, children, Resources(lambda _: None), lambda: 0.0)
+    pod = {"metadata": {"name": "a", "namespace": SPACE, "uid": "u"}, "spec": spec}
+    asyncio.run(writer.stop(pod))
+    assert sent == [{"what": (POD, SPACE, "a"), "uid": "u", "grace_seconds": grace}]

@@ -13,7 +13,7 @@ from glovebox import names
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Fenced, GloveboxError, Rejected, Unavailable
-from glovebox.kube.kinds import JOB, Kind
+from glovebox.kube.kinds import JOB, POD, Kind
 from glovebox.kube.objects import ObjectKey
 
 LIVE = {"metadata": {"name": "gbx-a", "uid": "ns", "resourceVersion": "7"}}
@@ -55,7 +55,11 @@ class World:
 
     async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
         assert uid
+        assert kind != POD, "a pod is stopped, with a grace"
         self._try(f"{kind.kind} {key.name}")
+
+    async def stop(self, pod: Mapping[str, Any]) -> None:
+        self._try(f"Pod {pod['metadata']['name']}")
 
     async def pages(
         self, kind: Kind, *, namespace: str, label_selector: str

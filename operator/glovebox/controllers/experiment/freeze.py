@@ -116,7 +116,10 @@ async def _remove_all(ports: Ports, kind: Kind, namespace: str, selector: str) -
 async def _remove(ports: Ports, kind: Kind, item: Mapping[str, Any]) -> None:
     # By its UID: a request that comes late takes nothing that was started since.
     with suppress(Conflict):
-        await ports.writer.delete(kind, key_of(kind, item), uid=item["metadata"]["uid"])
+        if kind == POD:
+            await ports.writer.stop(item)
+        else:
+            await ports.writer.delete(kind, key_of(kind, item), uid=item["metadata"]["uid"])
 
 
 async def try_all(steps: Iterable[Step]) -> None:

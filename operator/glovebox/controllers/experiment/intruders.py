@@ -33,9 +33,9 @@ async def remove_intruders(scope: Scope, plan: Plan) -> None:
             why = why_inadmissible(pod, plan.images)
             if not why:
                 continue
-            key, uid = key_of(POD, pod), pod["metadata"]["uid"]
+            key = key_of(POD, pod)
             try:
-                await ports.writer.delete(POD, key, uid=uid)
+                await ports.writer.stop(pod)
             except Conflict:
                 continue  # gone, or another pod by now
             log.warning("removed a pod that came in through a gap", pod=key.name, why=why)
