@@ -63,6 +63,10 @@ class ManifestSource(Model):
     )
 
 
+# Pins are held in memory, all of them.
+MAX_LISTED = 262144
+
+
 class ObjectSource(Model):
     """One exact object version."""
 
@@ -84,7 +88,14 @@ class DatasetSource(Model):
                 " given).size() == 1",
                 "must be exactly one of `prefix` (everything below a key prefix), `manifest` (a"
                 " list that is already in the store) and `objects` (a list written here)",
-            )
+            ),
+            rule(
+                "!has(self.objects) || self.objects.map(o, o.bucket.size() + o.key.size() +"
+                f" o.versionId.size() + (has(o.path) ? o.path.size() : 0)).sum() <= {MAX_LISTED}",
+                f"must hold in `objects` at most {MAX_LISTED} characters in all: for more use"
+                " `manifest`, a list that is in the store",
+                field_path=".objects",
+            ),
         )
     )
 
@@ -101,7 +112,10 @@ class DatasetSource(Model):
         default=(),
         max_length=1000,
         json_schema_extra=list_atomic(),
-        description="The exact versions, listed here; at most 1000. For more use `manifest`.",
+        description=(
+            "The exact versions, listed here; at most 1000, and 262,144 characters. For more use"
+            " `manifest`."
+        ),
     )
 
 

@@ -56,6 +56,9 @@ FROZEN_FIELDS: dict[str, bool] = {
     "run": True,
     "artifacts": False,
 }
+# Experiments are held in memory, all of them.
+MAX_COMMAND = 65536
+MAX_NAME = 256
 _SNAPSHOT_TAKEN = "has(oldSelf.status) && has(oldSelf.status.digest) && oldSelf.status.digest != ''"
 
 
@@ -167,10 +170,20 @@ ParameterValue = Annotated[str, Field(max_length=1024)]
 Seed = Annotated[int, Field(ge=0, le=9007199254740991, json_schema_extra={"format": "int64"})]
 
 
+# The schema bounds how many keys a map has, and what they hold, but not how long they are.
+_SHORT_NAMES = Checked[dict[str, object]](
+    lambda entries: all(len(name) <= MAX_NAME for name in entries),
+    f"self.all(name, name.size() <= {MAX_NAME})",
+    f"must have no key of more than {MAX_NAME} characters; shorten it",
+)
+
+
 class Config(Model):
     """Settings of the run. Everybody who may read the experiment reads them: no secrets here."""
 
-    parameters: Annotated[dict[str, ParameterValue], NO_SECRET_NAMES, NO_SECRET_VALUES] = Field(
+    parameters: Annotated[
+        dict[str, ParameterValue], _SHORT_NAMES, NO_SECRET_NAMES, NO_SECRET_VALUES
+    ] = Field(
         default={},
         max_length=128,
         description=(
@@ -178,7 +191,7 @@ class Config(Model):
             " recorded and shown, so secrets are refused."
         ),
     )
-    seeds: dict[str, Seed] = Field(
+    seeds: Annotated[dict[str, Seed], _SHORT_NAMES] = Field(
         default={},
         max_length=32,
         description="Seeds of random generators by name, 0 to 2^53-1; at most 32.",
@@ -227,7 +240,7 @@ _QUOTA_NAMES = Checked[dict[str, str]](
 class Resources(Model):
     """How much the experiment may use."""
 
-    quota: Annotated[dict[str, Quantity], _QUOTA_NAMES] = Field(
+    quota: Annotated[dict[str, Quantity], _SHORT_NAMES, _QUOTA_NAMES] = Field(
         default={},
         max_length=32,
         description=(
@@ -241,12 +254,27 @@ class Resources(Model):
 class Run(Model):
     """The program to run."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.command.map(part, part.size()).sum() + (has(self.args) ?"
+                f" self.args.map(part, part.size()).sum() : 0) <= {MAX_COMMAND}",
+                f"`command` and `args` must have at most {MAX_COMMAND} characters together: put a"
+                " long program or list into the image or a dataset, and name its file here",
+                field_path=".command",
+            )
+        )
+    )
+
     image: DnsLabel = Field(description="Name of an entry of `spec.images`.")
     command: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
         min_length=1,
         max_length=64,
         json_schema_extra=list_atomic(),
-        description="Program and its first arguments. It is not run in a shell.",
+        description=(
+            "Program and its first arguments. It is not run in a shell. With `args` at most 65,536"
+            " characters."
+        ),
     )
     args: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
         default=(),

@@ -44,6 +44,8 @@ CommitId = Annotated[
         " can be moved",
     ),
 ]
+# Pins are held in memory, all of them.
+MAX_DEFINED = 262144
 Dimension = Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format": "int32"})]
 
 
@@ -145,6 +147,16 @@ class FeatureSetPinSpec(Model):
                 " there, or correct the name",
                 field_path=".features",
             ),
+            rule(
+                "self.features.map(f, f.name.size() + (has(f.description) ? f.description.size() :"
+                " 0) + (has(f.inputs) ? f.inputs.map(i, i.size()).sum() : 0) +"
+                " (has(f.recipe.expression) ? f.recipe.expression.size() : 0) +"
+                " (has(f.recipe.code) ? f.recipe.code.repository.size() +"
+                f" f.recipe.code.path.size() : 0)).sum() <= {MAX_DEFINED}",
+                f"must hold in `features` at most {MAX_DEFINED} characters in all: name long"
+                " recipes by `code`, or use several pins",
+                field_path=".features",
+            ),
         )
     )
 
@@ -152,7 +164,7 @@ class FeatureSetPinSpec(Model):
         min_length=1,
         max_length=1000,
         json_schema_extra=list_map("name"),
-        description="The feature definitions; 1 to 1000.",
+        description="The feature definitions; 1 to 1000, of at most 262,144 characters in all.",
     )
     inputs: tuple[FeatureInput, ...] = Field(
         default=(),

@@ -49,8 +49,9 @@ __all__ = ["Client", "Credentials", "Expiring", "Fence", "Login", "Observer"]
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-# Eight kinds are listed at once at the start: what they hold then is what the process keeps.
-PAGE_SIZE = 200
+# Eight kinds are listed at once at the start: what they hold then is what the process keeps. One
+# object may be hundreds of KiB large, and a team can make it so.
+PAGE_SIZE = 50
 REQUEST_TIMEOUT_SECONDS = 30.0
 # The server ends a watch after this time; bookmarks come each minute, so silence for longer than
 # that means a dead connection.
@@ -200,7 +201,7 @@ class Client:
         field_selector: str = "",
         namespace: str | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the pages of a consistent list, at most 200 objects each.
+        """Yield the pages of a consistent list, at most 50 objects each.
 
         A large list is so never held whole.
 
