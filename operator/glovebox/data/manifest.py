@@ -88,27 +88,32 @@ def encode_entry(entry: Entry) -> bytes:
     return orjson.dumps(document) + b"\n"
 
 
-def decode_entry(line: bytes) -> Entry:
+def decode_entry(line: bytes, number: int | None = None) -> Entry:
     """Return the entry of a line; refuse a missing or unknown field, or one of another type.
+
+    What the line holds is never said: it may be of somebody else's object.
+
+    Args:
+        line: With or without its newline.
+        number: Which line it is, for the refusal.
 
     Raises:
         InvalidInput: With the defect.
     """
-    document = _object(line)
+    where = "a line" if number is None else f"line {number}"
+    document = _object(line, where)
     if tuple(sorted(document)) != _ENTRY_FIELDS:
-        raise malformed(
-            f"a line has the fields {sorted(document)}; it needs exactly {list(_ENTRY_FIELDS)}"
-        )
+        raise malformed(f"{where} needs exactly the fields {list(_ENTRY_FIELDS)}, and has others")
     size = document.pop("size")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MAX_INTEGER:
-        raise malformed(f"size {size!r} is no whole number from 0 to 2^53 - 1")
+        raise malformed(f"the size in {where} is no whole number from 0 to 2^53 - 1")
     if not all(isinstance(value, str) and value for value in document.values()):
-        raise malformed("a text field is empty or no string")
+        raise malformed(f"a text field of {where} is empty or no string")
     texts: dict[str, str] = {name: str(value) for name, value in document.items()}
     if not _SHA256.fullmatch(texts["sha256"]):
-        raise malformed("sha256 is not 64 lower-case hex digits")
+        raise malformed(f"the sha256 in {where} is not 64 lower-case hex digits")
     if texts["source"] not in set(DigestSource):
-        raise malformed(f"source {texts['source']!r} is none of {', '.join(DigestSource)}")
+        raise malformed(f"the source in {where} is none of {', '.join(DigestSource)}")
     return Entry(
         path=texts["path"],
         size=size,
@@ -191,14 +196,14 @@ def read_manifest(
     if header != orjson.dumps({"format": FORMAT}) + b"\n":
         raise malformed(f"the first line does not name the format {FORMAT}")
     footer: bytes | None = None
-    for line in lines:
+    for number, line in enumerate(lines, 2):
         digest.update(line)
         if footer is not None:
             raise malformed("something follows the footer")
         if line.startswith(b'{"bytes":'):
             footer = line
             continue
-        entry = decode_entry(line)
+        entry = decode_entry(line, number)
         order.check(entry.path)
         roots.add(entry)
         yield entry
@@ -268,11 +273,11 @@ def malformed(defect: str) -> InvalidInput:
     return InvalidInput(reasons.MANIFEST_INVALID, f"the manifest cannot be read: {defect}")
 
 
-def _object(line: bytes) -> dict[str, object]:
+def _object(line: bytes, where: str) -> dict[str, object]:
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise malformed("a line is no JSON") from error
+        raise malformed(f"{where} is no JSON") from error
     if not isinstance(document, dict):
-        raise malformed("a line is no JSON object")
+        raise malformed(f"{where} is no JSON object")
     return document

@@ -17,7 +17,7 @@ from glovebox.store.listing import head_current, list_versions
 from glovebox.store.reading import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from glovebox.data.manifest import Entry
@@ -129,16 +129,35 @@ def object_chunks(
 
 
 def spooled_chunks(
-    store: Store, bucket: str, key: str, version_id: str, stop: Stop
+    store: Store,
+    bucket: str,
+    key: str,
+    version_id: str,
+    stop: Stop,
+    *,
+    check: Callable[[bytes, int], None] | None = None,
 ) -> Iterator[bytes]:
     """Yield what `object_chunks` yields, once all has arrived: for readers that take hours.
 
     A store ends a connection that rests, and a verification rests between two entries for as long
     as an object takes to read.
+
+    Args:
+        store: Of the bucket.
+        bucket: Of the object.
+        key: Of the object.
+        version_id: Of the object.
+        stop: Looked at between requests.
+        check: Called with each piece and how many bytes came before it, ahead of its being kept;
+            raises to give up.
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-manifest-") as file:
+        size = 0
         for chunk in object_chunks(store, bucket, key, version_id, stop):
+            if check is not None:
+                check(chunk, size)
             file.write(chunk)
+            size += len(chunk)
         file.seek(0)
         while chunk := file.read(CHUNK):
             yield chunk

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from glovebox.api import reasons
-from glovebox.data.manifest import FORMAT, decompressed, read_manifest, split_lines
+from glovebox.data.manifest import (
+    FORMAT,
+    MAX_LINE_BYTES,
+    decompressed,
+    read_manifest,
+    split_lines,
+)
 from glovebox.data.paths import checked_path
 from glovebox.errors import InvalidInput
 from glovebox.store.errors import translated
-from glovebox.store.listing import head_current, list_versions
+from glovebox.store.listing import head_current, head_version, list_versions
 from glovebox.store.manifests import spooled_chunks
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ if TYPE_CHECKING:
     from glovebox.store.source_access import SourceAccess
 
 MAX_OBJECTS: Final = 1000
+# As it lies in the store: the operator keeps a copy on disk while it reads. Some 20 million objects
+# when it is compressed.
+MAX_MANIFEST_BYTES: Final = 1 << 30
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _LINE_FIELDS: Final = frozenset({"bucket", "key", "path", "sha256", "size", "source", "versionId"})
@@ -182,52 +192,90 @@ def _of_objects(source: ObjectsSource) -> Iterator[Candidate]:
 
 
 def _of_manifest(store: Store, source: ManifestSource, stop: Stop) -> Iterator[Candidate]:
-    version_id = source.version_id or _current(store, source)
-    chunks = spooled_chunks(store, source.bucket, source.key, version_id, stop)
+    found = _manifest_version(store, source)
+    _check_size(source, found.size)
+
+    def check(chunk: bytes, before: int) -> None:
+        _check_size(source, before + len(chunk))
+        if before == 0:
+            _check_beginning(chunk, source.bucket)
+
+    chunks = spooled_chunks(store, source.bucket, source.key, found.version_id, stop, check=check)
     first = next(chunks, b"")
     whole = itertools.chain([first], chunks)
     lines = split_lines(decompressed(whole) if first.startswith(_GZIP_MAGIC) else whole)
     header = next(lines, b"")
     everything = itertools.chain([header], lines)
-    if _document(header).get("format") == FORMAT:
+    if _document(header, 1).get("format") == FORMAT:
         for entry in read_manifest(everything, compressed=False):
             yield Candidate(
                 entry.path, entry.bucket, entry.key, entry.version_id, entry.size, entry.sha256
             )
         return
-    for line in everything:
-        yield _of_line(_document(line), source.bucket)
+    for number, line in enumerate(everything, 1):
+        yield _of_line(_document(line, number), source.bucket, number)
 
 
-def _current(store: Store, source: ManifestSource) -> str:
-    with translated(f"look for the manifest s3://{source.bucket}/{source.key}"):
-        found = head_current(store.wire, source.bucket, source.key)
+def _manifest_version(store: Store, source: ManifestSource) -> ListedVersion:
+    where, version = f"s3://{source.bucket}/{source.key}", source.version_id
+    with translated(f"look for the manifest {where}"):
+        found = (
+            head_current(store.wire, source.bucket, source.key)
+            if version is None
+            else head_version(store.wire, source.bucket, source.key, version)
+        )
     if found is None:
+        what = where if version is None else f"{where} of version {version}"
         raise InvalidInput(
             reasons.OBJECT_NOT_FOUND,
-            f"there is no manifest s3://{source.bucket}/{source.key}; upload it or correct its"
-            " name",
+            f"there is no manifest {what}; upload it or correct its name",
         )
-    return found.version_id
+    return found if version is None else replace(found, version_id=version)
 
 
-def _of_line(document: dict[str, object], bucket: str) -> Candidate:
-    unknown = document.keys() - _LINE_FIELDS
-    if unknown:
-        raise _malformed(
-            f"a line has the unknown fields {sorted(unknown)}; known are {sorted(_LINE_FIELDS)}"
+def _check_size(source: ManifestSource, size: int) -> None:
+    if size > MAX_MANIFEST_BYTES:
+        raise InvalidInput(
+            reasons.MANIFEST_INVALID,
+            f"the manifest s3://{source.bucket}/{source.key} has more than"
+            f" {MAX_MANIFEST_BYTES} bytes, which is the most: compress it (gzip), or pin in several"
+            " parts",
         )
+
+
+def _check_beginning(chunk: bytes, bucket: str) -> None:
+    """Refuse what does not begin as a manifest does, before all of it is fetched."""
+    if chunk.startswith(_GZIP_MAGIC):
+        try:
+            chunk = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(chunk, MAX_LINE_BYTES + 1)
+        except zlib.error as error:
+            raise _malformed("its compressed stream is damaged") from error
+    line, end, _ = chunk.partition(b"\n")
+    if len(line) > MAX_LINE_BYTES:
+        raise _malformed(f"line 1 is longer than {MAX_LINE_BYTES} bytes")
+    if not end:
+        return
+    document = _document(line, 1)
+    if document.get("format") != FORMAT:
+        _of_line(document, bucket, 1)
+
+
+def _of_line(document: dict[str, object], bucket: str, number: int) -> Candidate:
+    """Return what a line names; what else it holds is never said, it may be anybody's object."""
+    if document.keys() - _LINE_FIELDS:
+        raise _malformed(f"line {number} has unknown fields; known are {sorted(_LINE_FIELDS)}")
     texts = {
-        name: _text(document.get(name)) for name in ("bucket", "key", "path", "sha256", "versionId")
+        name: _text(document.get(name), name, number)
+        for name in ("bucket", "key", "path", "sha256", "versionId")
     }
     key, version_id, size = texts["key"], texts["versionId"], document.get("size")
     if not key or not version_id:
-        raise _malformed("a line lacks key or versionId; both are needed to name a version")
+        raise _malformed(f"line {number} lacks key or versionId; both are needed to name a version")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-        raise _malformed(f"size {size!r} is no whole number")
+        raise _malformed(f"the size in line {number} is no whole number")
     declared, path = texts["sha256"], texts["path"]
     if declared is not None and not _SHA256.fullmatch(declared):
-        raise _malformed("sha256 is not 64 lower-case hex digits")
+        raise _malformed(f"the sha256 in line {number} is not 64 lower-case hex digits")
     return Candidate(
         path=key if path is None else path,
         bucket=texts["bucket"] or bucket,
@@ -249,19 +297,19 @@ def _checked(candidate: Candidate) -> Candidate:
     return candidate
 
 
-def _text(value: object) -> str | None:
+def _text(value: object, name: str, number: int) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise _malformed(f"a text field of a line holds {value!r}")
+    raise _malformed(f"the {name} in line {number} is no text")
 
 
-def _document(line: bytes) -> dict[str, object]:
+def _document(line: bytes, number: int) -> dict[str, object]:
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise _malformed("a line is no JSON") from error
+        raise _malformed(f"line {number} is no JSON") from error
     if not isinstance(document, dict):
-        raise _malformed("a line is no JSON object")
+        raise _malformed(f"line {number} is no JSON object")
     return document
 
 
