@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.delivery_mode import DeliveryMode
@@ -10,6 +12,8 @@ from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.refusals import within
 from glovebox.errors import Refused
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9!_.()/=@+-]*")
 
 
 def check_deliverable(
@@ -50,8 +54,29 @@ def check_deliverable(
                 reasons.DELIVERY_UNAVAILABLE,
                 f"{what}: pin a prefix (`spec.source.prefix`), or choose another profile",
             )
+        if mode == "CSI" and not _is_plain(item.prefix):
+            what = (
+                f"input `{item.name}`: {by} hands the prefix of a pin to a CSI driver as it is, and"
+                f" that of DatasetPin '{item.pin_name}' has other characters than letters, digits"
+                " and `!_.()/=@+-`, or a folder with the name `.` or `..` or without one"
+            )
+            raise Refused(
+                reasons.DELIVERY_UNAVAILABLE,
+                f"{what}: copy the data below another prefix and pin that, or choose another"
+                " profile",
+            )
         if mode == "Image":
             _check_image(profile, item, now)
+
+
+def _is_plain(prefix: str) -> bool:
+    """Return whether a prefix is one word for every driver, and leads nowhere but below itself.
+
+    A comma or a space in mount options would begin an option of the pin's own.
+    """
+    return bool(_PLAIN.fullmatch(prefix)) and not any(
+        folder in {"", ".", ".."} for folder in prefix.removesuffix("/").split("/") if prefix
+    )
 
 
 def _check_image(profile: IsolationProfile, item: ResolvedInput, now: datetime) -> None:

@@ -206,6 +206,21 @@ CSI = {"mode": "CSI", "csi": {"driver": "s3.csi.aws.com"}}
         ("Cache", {}, {}, "no longer has `spec.delivery.cache`"),
         ("CSI", {}, {"bucket": "b"}, "no longer has `spec.delivery.csi`"),
         ("CSI", CSI, {}, "DatasetPin 'rows' does not pin one: pin a prefix"),
+        *(
+            ("CSI", CSI, {"bucket": "b", "prefix": prefix}, "copy the data below another prefix")
+            for prefix in (
+                "a,allow_other/",
+                "a b/",
+                "a\n--endpoint-url=http://evil/",
+                "a\t/",
+                "$(bucket)/",
+                "a/../b/",
+                "./a/",
+                "a//b/",
+                "ä/",
+                "'/",
+            )
+        ),
         ("Image", {"mode": "Image"}, {}, "DatasetPin 'rows' names none"),
         (
             "Image",
@@ -235,6 +250,8 @@ def test_what_does_not_fit_is_refused_with_the_cure(
         ("Fetch", {}, {}),
         ("Cache", {"mode": "Cache", "cache": {"storageClassName": ""}}, {}),
         ("CSI", CSI, {"bucket": "b"}),
+        ("CSI", CSI, {"bucket": "b", "prefix": "2013/Train_v1.0!(a)=@+-/..b/"}),
+        ("Cache", {"mode": "Cache", "cache": {"storageClassName": ""}}, {"prefix": "a,b c/"}),
         ("Image", {"mode": "Image"}, {"image": f"registry.example/data/flights{BY_DIGEST}"}),
     ],
 )
