@@ -96,6 +96,7 @@ class Limits(Model):
                     ("defaultCpu", "maxCpu"),
                     ("defaultMemory", "maxMemory"),
                     ("defaultRequestEphemeralStorage", "defaultEphemeralStorage"),
+                    ("defaultEphemeralStorage", "maxEphemeralStorage"),
                 )
             )
         )
@@ -130,6 +131,13 @@ class Limits(Model):
         description=(
             "Most CPU (cores) that one container may request. When absent: only the quota limits"
             " it."
+        ),
+    )
+    max_ephemeral_storage: Quantity | None = Field(
+        default=None,
+        description=(
+            "Most local disk (bytes) that one container may request. The size of pinned inputs is"
+            " added on top. When absent: `defaultEphemeralStorage`."
         ),
     )
     max_memory: Quantity | None = Field(

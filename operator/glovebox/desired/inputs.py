@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from glovebox import names
 from glovebox.api.delivery_mode import DeliveryMode
@@ -14,6 +14,10 @@ from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 
 PinKind = Literal["DatasetPin", "FeatureSetPin"]
+
+# What the volume needs beside the pinned bytes: proofs, features, and partial files of a file
+# system with large blocks.
+_INPUTS_SLACK_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,13 @@ class ExperimentInputs:
                 key=lambda item: item.name,
             )
         )
+
+    @property
+    def delivered_bytes(self) -> int:
+        """What the run's own volume of inputs may hold (bytes), which counts as its local disk."""
+        if not self.inputs:
+            return 0
+        return sum(item.bytes for item in self.fetched) + _INPUTS_SLACK_BYTES
 
     @property
     def fetched(self) -> tuple[ResolvedInput, ...]:

@@ -59,7 +59,7 @@ def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
             "EphemeralStorage",
             limits.default_request_ephemeral_storage,
             limits.default_ephemeral_storage,
-            None,
+            limits.max_ephemeral_storage,
         ),
     ):
         if quantity.compare(request, default) > 0:

@@ -89,7 +89,14 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
 def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the LimitRange, which speaks of containers only."""
     limits = inputs.profile.spec.limits
-    maximum = {"cpu": limits.max_cpu, "memory": limits.max_memory}
+    disk = limits.max_ephemeral_storage or limits.default_ephemeral_storage
+    maximum = {
+        "cpu": limits.max_cpu,
+        # Else a tenant's own pod asks for the whole disk of its node. The run gets its inputs on
+        # top of the default (`run`).
+        "ephemeral-storage": f"{quantity.parse(disk) + inputs.delivered_bytes:f}",
+        "memory": limits.max_memory,
+    }
     item = {
         "type": "Container",
         "default": {

@@ -47,9 +47,6 @@ RUN_CONTAINER: Final = "run"
 # and the second at all.
 INPUTS_VOLUME: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_VOLUME: Final = "glovebox-inputs-credentials"
-# What the volume needs beside the pinned bytes: proofs, features, and partial files of a file
-# system with large blocks.
-_INPUTS_SLACK_BYTES: Final = 64 << 20
 
 
 def run_job(inputs: ExperimentInputs) -> KubernetesObject | None:
@@ -152,7 +149,7 @@ def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
     entries += [
         {
             "name": INPUTS_VOLUME,
-            "emptyDir": {"sizeLimit": quantity.canonical(str(_inputs_bytes(inputs)))},
+            "emptyDir": {"sizeLimit": quantity.canonical(str(inputs.delivered_bytes))},
         },
         {"name": "inputs-plan", "configMap": {"name": names.INPUTS_CONFIG_MAP}},
     ]
@@ -170,10 +167,6 @@ def _needs_credentials(inputs: ExperimentInputs) -> bool:
     return any(item.kind == "DatasetPin" for item in inputs.fetched)
 
 
-def _inputs_bytes(inputs: ExperimentInputs) -> int:
-    return sum(item.bytes for item in inputs.fetched) + _INPUTS_SLACK_BYTES
-
-
 def _resources(
     inputs: ExperimentInputs, asked: dict[str, str], *, delivers: bool
 ) -> dict[str, Any]:
@@ -187,7 +180,7 @@ def _resources(
             asked
             | {
                 "ephemeral-storage": quantity.canonical(
-                    f"{quantity.parse(own) + _inputs_bytes(inputs):f}"
+                    f"{quantity.parse(own) + inputs.delivered_bytes:f}"
                 )
             }
         )

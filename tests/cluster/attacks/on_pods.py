@@ -192,6 +192,7 @@ _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
 def attempts(namespace: str) -> Iterator[Attempt]:
     """Return all attacks in the namespace of the tenant's experiment."""
     yield from _endless(namespace)
+    yield from _greedy(namespace)
     twin = creation(objects.pod(namespace))
     for (name, (changes, words)), kind in itertools.product(
         _OF_CONTAINERS.items(), ("containers", "initContainers")
@@ -395,6 +396,24 @@ def _endless(namespace: str) -> Iterator[Attempt]:
             "with 0 its containers would run on unseen",
             ended,
         )
+
+
+def _greedy(namespace: str) -> Iterator[Attempt]:
+    """Return the way to fill a node's disk, so that the kubelet evicts the neighbours."""
+
+    def pod(disk: str) -> Request:
+        limits = {"limits": {"ephemeral-storage": disk}}
+        return creation(objects.pod(namespace, containers=[_with({"resources": limits})]))
+
+    yield Attempt(
+        "T27",
+        "a pod that asks for all of a node's disk",
+        TENANT,
+        pod("10Ti"),
+        "Forbidden",
+        "maximum ephemeral-storage usage per Container",
+        pod("2Gi"),
+    )
 
 
 def _with(changes: Json) -> Json:

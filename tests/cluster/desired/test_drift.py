@@ -93,6 +93,7 @@ DEEDS: Final = [
             "spec.limits[0].defaultRequest.cpu",
             "spec.limits[0].defaultRequest['ephemeral-storage']",
             "spec.limits[0].defaultRequest.memory",
+            "spec.limits[0].max",
         ),
     ),
     Deed("LimitRange", "add", ADD_LABEL, ("metadata.labels.rival",)),
@@ -103,7 +104,8 @@ DEEDS: Final = [
         (
             "spec.limits[0].default",
             "spec.limits[0].defaultRequest",
-            "spec.limits[0].max",
+            "spec.limits[0].max.cpu",
+            "spec.limits[0].max['ephemeral-storage']",
             "spec.limits[0].type",
         ),
     ),

@@ -73,11 +73,16 @@ def any_experiment(rng: random.Random) -> list[dict[str, Any]]:
     }
     limits = {
         "defaultCpu": "1",
+        "defaultEphemeralStorage": "1Gi",
         "defaultMemory": "1Gi",
         "defaultRequestCpu": _small(rng),
         "defaultRequestMemory": _small(rng),
     }
-    limits |= {maximum: _large(rng) for maximum in ("maxCpu", "maxMemory") if rng.random() < 0.5}
+    limits |= {
+        maximum: _large(rng)
+        for maximum in ("maxCpu", "maxEphemeralStorage", "maxMemory")
+        if rng.random() < 0.5
+    }
     routes = [
         {"name": f"route-{index}", "cidr": _network(rng), "ports": _ports(rng)}
         for index in range(rng.randrange(6))

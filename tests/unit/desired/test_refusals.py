@@ -347,6 +347,16 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ),
     ),
     (
+        "a profile whose default exceeds its maximum of local disk",
+        [profile(limits={"maxEphemeralStorage": "1Gi"})],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because spec.limits.defaultEphemeralStorage"
+            " (10Gi) is more than maxEphemeralStorage (1Gi): correct the profile, or choose another"
+            " one in the Experiment's spec.profile"
+        ),
+    ),
+    (
         "a profile whose default is above its range",
         [profile(quota=[{"resource": "requests.cpu", "default": "9", "maximum": "8"}])],
         "ProfileInvalid",
