@@ -169,6 +169,62 @@ _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
         PODS,
         _VOLUMES,
     ),
+    "a claim that copies another one": (
+        "T18",
+        {
+            "volumes": [
+                {
+                    "name": "v",
+                    "ephemeral": {
+                        "volumeClaimTemplate": {
+                            "spec": {
+                                **_CLAIM,
+                                "dataSource": {
+                                    "kind": "PersistentVolumeClaim",
+                                    "name": "somebodys",
+                                },
+                            }
+                        }
+                    },
+                }
+            ]
+        },
+        PODS,
+        _VOLUMES,
+    ),
+    "a claim that is filled from any object": (
+        "T18",
+        {
+            "volumes": [
+                {
+                    "name": "v",
+                    "ephemeral": {
+                        "volumeClaimTemplate": {
+                            "spec": {
+                                **_CLAIM,
+                                "dataSourceRef": {
+                                    "apiGroup": "snapshot.storage.k8s.io",
+                                    "kind": "VolumeSnapshot",
+                                    "name": "somebodys",
+                                },
+                            }
+                        }
+                    },
+                }
+            ]
+        },
+        PODS,
+        _VOLUMES,
+    ),
+    "root, in users of its own": (
+        "T07",
+        {
+            "hostUsers": False,
+            "containers": [objects.container() | {"securityContext": _SAFE | {"runAsUser": 0}}],
+        },
+        PODS,
+        "with `hostUsers: false` as without it",
+    ),
     "a claim on volumes by their labels": (
         "T18",
         {

@@ -42,6 +42,10 @@ TAINTS = (
     '"node.kubernetes.io/unreachable"]:'
     " tainted nodes are kept for others"
 )
+ROOT = (
+    "with `hostUsers: false` as without it, `runAsNonRoot` must be true and `runAsUser` must not be"
+    " 0: pods of an experiment do not run as root"
+)
 GRACE = (
     "`terminationGracePeriodSeconds` of a pod and of its probes must be from 1 to 120, or be left"
     " out: what is stopped must end soon, and not be forgotten before it has ended"
@@ -54,7 +58,23 @@ def probed(probe: str, seconds: int) -> dict[str, Any]:
     return {"containers": [objects.container() | {probe: check}]}
 
 
+def in_own_users(of_the_pod: dict[str, Any], **of_a_container: Any) -> dict[str, Any]:
+    """Return a pod with users of its own, and other security contexts than the ordinary ones."""
+    container = objects.container()
+    container["securityContext"] |= of_a_container
+    context = objects.pod_spec()["securityContext"] | of_the_pod
+    return {"hostUsers": False, "securityContext": context, "containers": [container]}
+
+
 ATTACKS = [
+    pytest.param(in_own_users({"runAsUser": 0}), ROOT, id="root, in users of its own"),
+    pytest.param(in_own_users({}, runAsUser=0), ROOT, id="the same, in a container"),
+    pytest.param(
+        in_own_users({}, runAsNonRoot=False), ROOT, id="root by its image, in users of its own"
+    ),
+    pytest.param(
+        in_own_users({"runAsNonRoot": False}), ROOT, id="the same, said for all containers"
+    ),
     pytest.param({"terminationGracePeriodSeconds": 121}, GRACE, id="an end that takes for ever"),
     pytest.param({"terminationGracePeriodSeconds": 0}, GRACE, id="an end that nobody waits for"),
     pytest.param(probed("livenessProbe", 121), GRACE, id="the same, in a liveness probe"),
@@ -135,11 +155,13 @@ def test_a_job_with_such_a_template_is_refused(
     + [
         pytest.param(probed(probe, 120), id=f"120 of {probe}")
         for probe in ("livenessProbe", "startupProbe")
+    ]
+    + [
+        pytest.param(in_own_users({}), id="users of its own"),
+        pytest.param(in_own_users({"runAsNonRoot": False}, runAsNonRoot=True), id="by container"),
     ],
 )
-def test_a_pod_says_within_reason_how_long_its_end_takes(
-    experiments: Kubectl, change: dict[str, Any]
-) -> None:
+def test_what_lies_beside_a_rule_is_admitted(experiments: Kubectl, change: dict[str, Any]) -> None:
     expect_admitted(experiments.create(TENANT, objects.pod(objects.NAMESPACE, **change)))
 
 
