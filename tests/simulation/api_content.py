@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -124,15 +125,19 @@ class FieldRule:
     Attributes:
         path: What must stay.
         when: Path of what has to be set before the rule holds; empty: it always holds.
+        value: The only value that must stay; empty: whatever is there must.
     """
 
     path: tuple[str, ...]
     when: tuple[str, ...]
     message: str
+    value: str = ""
 
     def problem(self, old: Json, new: Json) -> str:
         """Return what is wrong with an update, or an empty text."""
         if self.when and _at(old, self.when) in (_ABSENT, "", None):
+            return ""
+        if self.value and _at(old, self.path) != self.value:
             return ""
         if _at(old, self.path) == _at(new, self.path):
             return ""
@@ -209,7 +214,7 @@ def custom_kinds() -> dict[str, CustomKind]:
 def _rules(schema: Json, where: tuple[str, ...]) -> Iterator[FieldRule]:
     """Yield the rules of the two shapes that matter here.
 
-    `self == oldSelf`, and "must stay" once something is set.
+    `self == oldSelf`, and "must stay" once something is set: as it is, or one value of it.
     """
     for entry in schema.get("x-kubernetes-validations") or ():
         rule, message = entry["rule"], entry.get("message", entry["rule"])
@@ -217,7 +222,9 @@ def _rules(schema: Json, where: tuple[str, ...]) -> Iterator[FieldRule]:
             yield FieldRule(where, (), message)
         elif "oldSelf" in rule and "must stay" in message and entry.get("fieldPath"):
             path = tuple(entry["fieldPath"].lstrip(".").split("."))
-            yield FieldRule(path, path if path[0] == "status" else ("status", "digest"), message)
+            when = path if path[0] == "status" else ("status", "digest")
+            value = re.search(r"must stay `(\w+)`", message)
+            yield FieldRule(path, when, message, value[1] if value else "")
     for key, part in (schema.get("properties") or {}).items():
         if key not in ("apiVersion", "kind", "metadata") or where:
             yield from _rules(part, (*where, key))

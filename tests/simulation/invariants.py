@@ -116,6 +116,7 @@ class Promises:
         world.server.on_change.append(self._see)
         world.server.on_delete.append(self.never_deletes_without_uid)
         world.store.on_write.append(self.never_sealed_twice)
+        world.store.on_write.append(self.never_signed_while_open)
         world.on_stale = self.never_written_on_what_is_older
 
     def _break(self, promise: str, what: str) -> None:
@@ -445,6 +446,30 @@ class Promises:
             self.seals[key] += 1
             if self.seals[key] > 1:
                 self._break("4 one seal", f"{key} was written again as {version}")
+
+    def never_signed_while_open(self, bucket: str, key: str, version: str) -> None:
+        """Nothing is signed while more may be written, unless the signed statement says so."""
+        del version
+        if bucket != BUCKET or not key.endswith(STATEMENT_NAME):
+            return
+        for namespace, standing in self.ledger.namespaces.items():
+            statement = f"{seal_folder(standing.experiment)}{STATEMENT_NAME}"
+            if standing.made_by != OPERATOR or key != statement:
+                continue
+            open_by = list(self._open_by(namespace))
+            said = str(self._world.seals().get(standing.experiment))
+            if open_by and "could not be closed" not in said:
+                self._break("4b nothing is signed while it is open", f"{namespace}: {open_by}")
+
+    def _open_by(self, namespace: str) -> Iterator[str]:
+        server = self._world.server
+        live = server.peek(NAMESPACE, None, namespace) or {"metadata": {}}
+        label = (live["metadata"].get("labels") or {}).get(names.LABEL_STATE)
+        if label == names.STATE_OPEN:
+            yield f"the label says {label}"
+        for name in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET):
+            if server.peek(SECRET, namespace, name) is not None:
+                yield f"Secret {name}"
 
     def _remember_makers(self, change: Change) -> None:
         if change.served.kind == NAMESPACE:

@@ -354,7 +354,8 @@ class Lifecycle(Model):
         description=(
             "`Active`: pods may run, and a finished run is sealed. `Frozen`: running pods are"
             " stopped and no new pod is admitted; everything else stays. `Sealed`: as `Frozen`, and"
-            " the results are listed, signed and closed permanently."
+            " the results are listed, signed and closed permanently; once the snapshot is taken,"
+            " this cannot be taken back."
         ),
     )
     deletion_policy: Literal["Retain", "Freeze", "Delete"] = Field(
@@ -465,10 +466,21 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
         _set_once("namespace", "the namespace was allocated once for this experiment"),
         _set_once("platform", "the platform's settings were bound once for this experiment"),
         rule(
-            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || !has(self.spec.lifecycle) ||"
+            "!(has(oldSelf.status) && (has(oldSelf.status.seal) || (has(oldSelf.status.state) &&"
+            " oldSelf.status.state == 'Sealed'))) || !has(self.spec.lifecycle) ||"
             " !has(self.spec.lifecycle.desired) || self.spec.lifecycle.desired != 'Frozen'",
             "cannot become `Frozen`: the experiment is sealed, which is permanent. Keep the current"
             " value",
+            field_path=".spec.lifecycle.desired",
+            reason=FORBIDDEN,
+        ),
+        rule(
+            f"!({_SNAPSHOT_TAKEN}) || !has(oldSelf.spec.lifecycle) ||"
+            " !has(oldSelf.spec.lifecycle.desired) || oldSelf.spec.lifecycle.desired != 'Sealed' ||"
+            " (has(self.spec.lifecycle) && has(self.spec.lifecycle.desired) &&"
+            " self.spec.lifecycle.desired == 'Sealed')",
+            "must stay `Sealed`: what is written after a seal would be in none. Create a new"
+            " Experiment to go on",
             field_path=".spec.lifecycle.desired",
             reason=FORBIDDEN,
         ),

@@ -300,7 +300,8 @@ class ExperimentStatus(Status):
         default="",
         description=(
             "What the isolation objects were last made for: `Open` admits pods, `Frozen` and"
-            " `Sealed` do not."
+            " `Sealed` do not. `Sealed` is recorded once everything is closed, and stays: results"
+            " are sealed from then on."
         ),
     )
     run: RunStatus | None = Field(default=None, description="What became of the run.")

@@ -54,6 +54,7 @@ PODS_WAIT: Final = timedelta(minutes=10)
 # So long a store of inputs may be away before that is a finding of the seal.
 INPUTS_WAIT: Final = timedelta(minutes=15)
 WORK_CLASS: Final = "seal"
+MAKING: Final = "the results are being listed, hashed and signed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         ports.metrics.seals.labels("error").inc()
         return of_error(task.error)
     if task.result is None:
-        return waiting(reasons.SEALING, "the results are being listed, hashed and signed")
+        return waiting(reasons.SEALING, MAKING)
     ports.metrics.seals.labels("success").inc()
     return _sealed(task.result)
 

@@ -83,6 +83,10 @@ class Failures:
         of_key[what] = (since, attempts + 1)
         return self._clock() - since, attempts + 1
 
+    def is_failing(self, key: Key, what: str) -> bool:
+        """Whether it was noted, and does not work again."""
+        return what in self._failing.get(key, {})
+
     def clear(self, key: Key, what: str) -> None:
         """Say that it works again."""
         of_key = self._failing.get(key)

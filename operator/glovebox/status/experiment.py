@@ -328,6 +328,9 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
     if found is not None:
         builder.set(namespaceUid=found.uid)
     _record_work(builder, seen)
+    if _state(seen) == names.STATE_SEALED and _is_closed_for_good(seen):
+        # It is what the seal waits for, and it waits for nothing else.
+        builder.set(state=names.STATE_SEALED)
     if not all(seen.outcome(phase).is_done for phase in _BUILDING) or found is None:
         return
     builder.set(state=_state(seen))
@@ -386,6 +389,9 @@ def _mark_ready_of_what_stands(
     lasting = _lasting_failure(seen)
     if lasting is not None:
         builder.mark_true(types.RECONCILING, lasting.reason, lasting.message)
+    if state == names.STATE_SEALED and _cannot_close(seen, sealed=sealed):
+        _mark_open_still(builder, seen)
+        return
     refusal = _refusal_of_the_start(seen)
     if refusal is not None:
         builder.mark_false(types.READY, refusal.reason, refusal.message)
@@ -414,6 +420,20 @@ def _mark_ready_of_what_stands(
         return
     message = "the experiment's namespace is provisioned"
     builder.mark_true(types.READY, reasons.PROVISIONED, message)
+
+
+def _mark_open_still(builder: StatusBuilder, seen: Seen) -> None:
+    """Answer Ready of what is to be closed and cannot be; by then Sealed may be True.
+
+    The seal has its doubt, but more may be written that it does not say: nobody should take that
+    for the end.
+    """
+    closing = seen.outcome("lock_up")
+    if _is_held_back(seen, closing):
+        return
+    message = f"the namespace cannot be closed: {closing.message}"
+    builder.mark_false(types.READY, closing.reason, message)
+    builder.mark_true(types.RECONCILING, closing.reason, message)
 
 
 def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
@@ -473,6 +493,16 @@ def _is_closed(seen: Seen) -> bool:
     return seen.outcome("lock_up").is_done
 
 
+def _is_closed_for_good(seen: Seen) -> bool:
+    """Whether nothing is open any more: where another has its name, its namespace is gone."""
+    return _is_closed(seen) or seen.outcome("lock_up").reason == reasons.NAMESPACE_TAKEN
+
+
+def _cannot_close(seen: Seen, *, sealed: bool) -> bool:
+    closing = seen.outcome("lock_up")
+    return closing.is_failed or (sealed and closing.verdict is Verdict.WAITING)
+
+
 def _refusal_of_the_start(seen: Seen) -> Outcome | None:
     """Return what the API server does not take of what the run needs to start."""
     return next(
@@ -504,7 +534,8 @@ def _state(seen: Seen) -> str:
     status, spec = seen.previous, seen.obj.get("spec") or {}
     desired = (spec.get("lifecycle") or {}).get("desired", "Active")
     over = bool((status.get("run") or {}).get("completionTime"))
-    if status.get("seal") or desired == "Sealed" or (over and desired != "Frozen"):
+    closed = status.get("seal") or status.get("state") == names.STATE_SEALED
+    if closed or desired == "Sealed" or (over and desired != "Frozen"):
         return names.STATE_SEALED
     return names.STATE_FROZEN if desired == "Frozen" else names.STATE_OPEN
 

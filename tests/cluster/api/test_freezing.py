@@ -248,6 +248,24 @@ def test_what_is_sealed_cannot_become_frozen(crds: Cluster, sealed: str) -> None
         crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": "Frozen"}}})
 
 
+def test_what_is_closed_for_its_seal_cannot_become_frozen(crds: Cluster, frozen: str) -> None:
+    crds.api.patch(f"{frozen}/status", {"status": {"state": "Sealed"}})
+    with pytest.raises(ApiError, match=r"spec\.lifecycle\.desired: Forbidden: cannot become"):
+        crds.api.patch(frozen, {"spec": {"lifecycle": {"desired": "Frozen"}}})
+
+
+@pytest.mark.parametrize("lifecycle", [{"desired": "Active"}, {"desired": "Frozen"}, None])
+def test_a_seal_that_was_asked_for_is_not_taken_back(
+    crds: Cluster, frozen: str, lifecycle: Any
+) -> None:
+    crds.api.patch(frozen, {"spec": {"lifecycle": {"desired": "Sealed"}}})
+    with pytest.raises(
+        ApiError, match=r"spec\.lifecycle\.desired: Forbidden: must stay `Sealed`: .* Create a new"
+    ):
+        crds.api.patch(frozen, {"spec": {"lifecycle": lifecycle}})
+    crds.api.patch(frozen, {"spec": {"lifecycle": {"deletionPolicy": "Retain"}}})
+
+
 @pytest.mark.parametrize("desired", ["Active", "Sealed"])
 def test_what_is_sealed_may_say_so(crds: Cluster, sealed: str, desired: str) -> None:
     crds.api.patch(sealed, {"spec": {"lifecycle": {"desired": desired}}})

@@ -61,8 +61,8 @@ BUGS: Final = (
         "whose namespace it is, is not checked",
         "5 nothing of others is touched",
         "controllers/experiment/namespace.py",
-        "    if not recorded and not _is_labelled_for(experiment.uid, live):\n",
-        "    if False and not recorded:\n",
+        "    return recorded or _is_labelled_for(experiment.uid, live)\n",
+        "    return True or recorded\n",
         focus="squatted",
     ),
     Bug(
@@ -143,6 +143,21 @@ BUGS: Final = (
                 "tasks/seal.py",
                 "    if sealed is not None:\n        return _result(sealed, keys)\n",
                 "    if sealed is not None and False:\n        return _result(sealed, keys)\n",
+            ),
+        ),
+    ),
+    Bug(
+        "what is still open is sealed",
+        "4b nothing is signed while it is open",
+        "controllers/experiment/seal.py",
+        "    why_open = _why_open(outcomes)\n",
+        '    why_open = ""\n',
+        focus="deletion of secrets",
+        also=(
+            (
+                "controllers/experiment/seal.py",
+                "    if not why_open and not recorded_closed and not scope.experiment.is_deleting:\n",
+                "    if why_open:\n",
             ),
         ),
     ),

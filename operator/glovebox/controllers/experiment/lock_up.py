@@ -2,8 +2,8 @@
 
 It needs no plan and no repair: the state label goes on first, so that no pod comes back, and then
 all is taken away by live reads, each thing whatever becomes of the others. It is done again on
-every look until the state is recorded, which happens only when everything was seen in place;
-opening is recorded before anything is opened.
+every look until the state is recorded, which happens only when all of it was done; the seal waits
+for that record. Opening is recorded before anything is opened.
 
 The Job of the run goes last, and only once the status holds what it says: a run that ended, or
 began, while nobody looked would else be sealed as one that was stopped, or that never was.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.freeze import close_namespace
-from glovebox.controllers.experiment.namespace import check_owner
+from glovebox.controllers.experiment.namespace import check_own
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
@@ -42,9 +42,7 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
         live = await ports.reader.get(NAMESPACE, None, namespace)
     except NotFound:
         return done()
-    if live["metadata"].get("deletionTimestamp"):
-        return done()
-    check_owner(scope.experiment, live)
+    check_own(scope.experiment, live)  # one that is being deleted may be so for long
     failure: GloveboxError | None = None
     try:
         is_news = await _is_news(scope)

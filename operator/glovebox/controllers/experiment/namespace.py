@@ -51,22 +51,37 @@ async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
     return done(facts, applied=(applied,))
 
 
-def check_owner(experiment: Experiment, live: Mapping[str, Any]) -> None:
+def is_own(experiment: Experiment, live: Mapping[str, Any]) -> bool:
+    """Return whether a namespace is this experiment's own, and not another's of that name."""
+    recorded = live["metadata"]["uid"] == experiment.status.namespace_uid
+    return recorded or _is_labelled_for(experiment.uid, live)
+
+
+def check_own(experiment: Experiment, live: Mapping[str, Any]) -> None:
     """Refuse a namespace that is not this experiment's own.
+
+    Raises:
+        Refused: `NamespaceTaken`.
+    """
+    if not is_own(experiment, live):
+        raise Refused(
+            reasons.NAMESPACE_TAKEN,
+            f"namespace `{live['metadata']['name']}` exists and was not made for this Experiment;"
+            " it is left untouched. Rename or remove that namespace, or give the Experiment another"
+            " name",
+        )
+
+
+def check_owner(experiment: Experiment, live: Mapping[str, Any]) -> None:
+    """Refuse a namespace in which this experiment cannot be kept.
 
     Raises:
         Refused: `NamespaceTaken`.
         NotReady: It is being deleted.
     """
+    check_own(experiment, live)
     metadata = live["metadata"]
     name = metadata["name"]
-    recorded = metadata["uid"] == experiment.status.namespace_uid
-    if not recorded and not _is_labelled_for(experiment.uid, live):
-        raise Refused(
-            reasons.NAMESPACE_TAKEN,
-            f"namespace `{name}` exists and was not made for this Experiment; it is left untouched."
-            " Rename or remove that namespace, or give the Experiment another name",
-        )
     if metadata.get("deletionTimestamp"):
         raise NotReady(
             reasons.NAMESPACE_TERMINATING,

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -43,11 +44,12 @@ from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.prove import prove_isolation
 from glovebox.controllers.experiment.resolve import Resolved, resolve
-from glovebox.controllers.experiment.retire import SEAL_WAIT, Retiring, close, retire
+from glovebox.controllers.experiment.retire import SEAL_WAIT, Retiring, close_first, retire
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
-from glovebox.controllers.experiment.seal import ensure_seal
+from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, ensure_seal
 from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
 from glovebox.errors import Conflict, InvalidInput
@@ -81,6 +83,7 @@ PHASES: Final = (
 # A run that was begun is sealed before its Experiment goes, as far as it had come.
 FOLLOW_FIRST: Final = (Phase("run", follow_run),)
 SEAL_FIRST: Final = (
+    Phase("lock_up", close_first),
     Phase("resolve", resolve),
     Phase("bind", bind, needs=("resolve",)),
     Phase("seal", ensure_seal, needs=("bind",)),
@@ -188,6 +191,8 @@ def _look(
     retries = [one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None]
     if status.get("provisioned") != (obj.get("status") or {}).get("provisioned"):
         retries.append(0.0)  # runs and the isolation check wait for nothing but this record
+    if _closes(status, obj.get("status") or {}):
+        retries.append(0.0)  # and the seal for nothing but that one
     if _is_fight(status):
         retries.append(float(RECORD_SECONDS))  # it may be over by then
 
@@ -203,6 +208,11 @@ def _look(
         error=next((one.error for one in outcomes.values() if one.is_failed), None),
         after=recorded,
     )
+
+
+def _closes(status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether this look records that everything is closed for good."""
+    return status.get("state") == names.STATE_SEALED != before.get("state")
 
 
 def _is_fight(status: Mapping[str, Any]) -> bool:
@@ -239,8 +249,8 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
 async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
     """Return the outcomes of sealing and retiring; nothing goes before the seal is recorded."""
     recorded = (obj.get("status") or {}).get("seal")
-    if recorded is None and ports.now() < retiring.deleted + SEAL_WAIT:
-        outcomes = await _seal_first(ports, retiring, obj)
+    if recorded is None and not _is_sealing_given_up(ports, retiring):
+        outcomes = await _seal_first(ports, obj)
         if outcomes:
             seal = outcomes.get("seal")
             waits = seal is not None and not seal.is_done
@@ -255,7 +265,16 @@ async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outc
     return Outcomes(retire=await retire(ports, retiring, obj))
 
 
-async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
+    """Whether a seal has been tried for so long that the deletion goes on without."""
+    # What cannot be closed is sealed only after it has been tried for that long.
+    wait = SEAL_WAIT + (
+        CLOSE_WAIT if ports.failures.is_failing(retiring.key, CLOSING) else timedelta()
+    )
+    return ports.now() > deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
+
+
+async def _seal_first(ports: Ports, obj: Mapping[str, Any]) -> Outcomes:
     """Seal the results of a run that was begun; nothing is reported when there is none to seal.
 
     The run is looked at before anything is closed, so that one that ended is sealed as it ended,
@@ -277,7 +296,6 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
         return outcomes
     if record_run(facts.run) != (obj.get("status") or {}).get("run"):
         return outcomes  # recorded first: closing takes the Job away
-    await close(ports, retiring)
     _, sealing = await run_phases(scope, SEAL_FIRST)
     return Outcomes(outcomes | sealing)
 

@@ -27,6 +27,7 @@ from glovebox.api import reasons
 from glovebox.controllers.experiment.deliver import delete_volumes
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.namespace import may_delete
+from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict
 from glovebox.kube.answers import NotFound
@@ -79,16 +80,17 @@ class Retiring:
         )
 
 
-async def close(ports: Ports, retiring: Retiring) -> None:
+async def close_first(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Close the namespace of a run that is to be sealed first: no pods, credentials or access.
 
     Raises:
         GloveboxError: The API server failed; calling again is safe.
     """
-    live = await _own_namespace(ports, retiring)
-    if live is None or live["metadata"].get("deletionTimestamp"):
-        return
-    await close_namespace(ports, live, names.STATE_SEALED)
+    del outcomes
+    live = await _own_namespace(scope.ports, Retiring.of(scope.obj))
+    if live is not None:
+        await close_namespace(scope.ports, live, names.STATE_SEALED)
+    return done()
 
 
 async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome:

@@ -128,12 +128,14 @@ class Phase:
 def state_of(experiment: Experiment) -> str:
     """Return whether the namespace is open, frozen, or closed for good.
 
-    It is closed by its run's end, on request, or by the seal.
+    It is closed by its run's end, on request, or by the seal. Once it is recorded that everything
+    was closed, that is final, whatever the spec says: what is sealed is what there will ever be.
     """
     status = experiment.status
+    closed = status.seal is not None or status.state == names.STATE_SEALED
     over = status.run is not None and status.run.completion_time is not None
     lifecycle = experiment.spec.lifecycle
-    if status.seal is not None or lifecycle.is_to_be_sealed or (over and not lifecycle.is_frozen):
+    if closed or lifecycle.is_to_be_sealed or (over and not lifecycle.is_frozen):
         return names.STATE_SEALED
     return names.STATE_FROZEN if lifecycle.is_frozen else names.STATE_OPEN
 

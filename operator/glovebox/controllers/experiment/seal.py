@@ -1,5 +1,9 @@
 """Phase `seal`: after the run, with the namespace closed, results are listed, signed and locked.
 
+It begins once an earlier look has recorded that everything is closed (`status.state: Sealed`): from
+then on nothing opens it again, so nothing is written that the seal does not say. What cannot be
+closed for an hour is sealed all the same, and the signed statement says so.
+
 Everything comes from what was bound. How the seal itself is made is in `controllers/bound_seal.py`.
 """
 
@@ -12,6 +16,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.bound_seal import (
+    MAKING,
     PODS_WAIT,
     BoundSeal,
     doubts_of,
@@ -21,11 +26,15 @@ from glovebox.controllers.bound_seal import (
 from glovebox.controllers.experiment.freeze import freeze
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.patience import deadline
 from glovebox.desired.plan import Plan
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.text import counted
 
+# How long the seal waits for a namespace that cannot be closed.
+CLOSE_WAIT: Final = timedelta(hours=1)
+CLOSING: Final = "closing"
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _LOOK_SELDOM_SECONDS: Final = 15.0
 _SOON: Final = timedelta(minutes=1)
@@ -42,12 +51,22 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
         scope.ports.tasks.forget_owner(scope.key)
         return done(SealFacts(None, recorded.objects, recorded.bytes, recorded.findings))
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
+        scope.ports.tasks.forget_owner(scope.key)  # of a seal that is not wanted any more
         return waiting(
             reasons.NOT_SEALED,
             "results are locked as they are written, and sealed when the run is over",
         )
     run_facts = outcomes.facts("run", RunFacts)
     run = run_facts.run if run_facts is not None else scope.experiment.status.run
+    why_open = _why_open(outcomes)
+    if not why_open:
+        scope.ports.failures.clear(scope.key, CLOSING)
+    elif not _is_given_up(scope, run):
+        return waiting(
+            reasons.SEALING,
+            f"the namespace is not closed yet: {why_open}; then the results are sealed",
+            retry_seconds=_LOOK_SELDOM_SECONDS,
+        )
     # What still runs may still write: the list would not be the last word.
     running = await unended_pods(scope.ports, scope.namespace)
     waits_since = _waits_since(scope, run, running)
@@ -61,9 +80,32 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
             " the results are sealed",
             retry_seconds=_LOOK_SELDOM_SECONDS if long else _LOOK_AGAIN_SECONDS,
         )
-    return await ensure_bound_seal(
-        scope.ports, _bound_seal(scope, outcomes, run, doubts_of(running))
-    )
+    recorded_closed = scope.experiment.status.state == names.STATE_SEALED
+    if not why_open and not recorded_closed and not scope.experiment.is_deleting:
+        return waiting(reasons.SEALING, MAKING)  # with the next look, which finds the record
+    doubts = (*_doubts_of_closing(why_open), *doubts_of(running))
+    return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, doubts))
+
+
+def _why_open(outcomes: Outcomes) -> str:
+    """Return what keeps the namespace from being closed, or an empty text."""
+    closing = outcomes.get("lock_up")
+    # Where another one has its name, its own is gone with all that was in it.
+    if closing is None or closing.is_done or closing.reason == reasons.NAMESPACE_TAKEN:
+        return ""
+    return closing.message
+
+
+def _is_given_up(scope: Scope, run: RunStatus | None) -> bool:
+    """Whether closing has been tried for so long that it is sealed all the same."""
+    ports = scope.ports
+    return ports.now() > deadline(ports, scope.key, CLOSING, _ended(scope, run), CLOSE_WAIT)
+
+
+def _doubts_of_closing(why_open: str) -> tuple[str, ...]:
+    if not why_open:
+        return ()
+    return (f"the namespace could not be closed before the seal was made: {why_open}",)
 
 
 def _bound_seal(
