@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from glovebox import names
-from glovebox.kube.kinds import EXPERIMENT, JOB, NAMESPACE, SECRET
+from glovebox.api import reasons
+from glovebox.kube.kinds import DATASET_PIN, EVENT, EXPERIMENT, JOB, NAMESPACE, POD, SECRET
 from simulation.api_content import FieldRule
-from simulation.api_server import Asked
+from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults
+from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import (
     HOUR,
@@ -27,7 +29,7 @@ from simulation.test_ends import (
     store_is_away,
     store_is_back,
 )
-from simulation.world import TEAM
+from simulation.world import IMAGE, SOURCE, TEAM, pin_spec
 
 Json = dict[str, Any]
 
@@ -168,3 +170,104 @@ def test_what_cannot_be_closed_and_is_deleted_is_sealed_and_the_seal_says_so() -
         await stage.until("it is gone", lambda: stage.world.experiment() is None, SOON)
 
     play(scene, faults=faults, sweeps=False)
+
+
+def test_a_deletion_that_nobody_saw_for_an_hour_is_sealed_first() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        await stage.process.kill()
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(HOUR + MINUTE)
+        stage.process.start()
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, SOON)
+        assert len(statements(stage)) == 1
+
+    play(scene)
+
+
+def test_a_deletion_that_goes_on_unsealed_is_told() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Freeze")
+        store_is_away(stage)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR + SOON)
+        await stage.sleep(MINUTE)
+        told = [each["reason"] for each in stage.world.server.everything(EVENT)]
+        assert reasons.DELETED_UNSEALED in told
+
+    play(scene, sweeps=False)
+
+
+def test_a_pod_that_is_asked_to_end_late_is_waited_for_from_then_on() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, MINUTE)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        namespace = stage.status()["namespace"]
+        pod = {
+            "metadata": {"name": "aside"},
+            "spec": {"containers": [{"name": "c", "image": IMAGE}]},
+        }
+        stage.world.server.create(Asked(ADMINISTRATOR, "create", POD, namespace, "aside"), pod)
+        await stage.process.kill()
+        await stage.sleep(12 * MINUTE)
+        end_pod = stage.world.actors._end_pod
+
+        async def slowly(pod: Json) -> None:
+            await stage.sleep(30.0)
+            await end_pod(pod)
+
+        stage.world.actors._end_pod = slowly  # type: ignore[method-assign]
+        stage.process.start()
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
+        assert findings_of(statements(stage)[0]) == []
+
+    play(scene)
+
+
+def test_inputs_are_waited_for_from_the_first_try_of_their_seal() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, MINUTE)
+        stage.world.declare(DATASET_PIN, "set", pin_spec())
+        stage.declare(pin="set")
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        await stage.process.kill()
+        await stage.sleep(20 * MINUTE)
+        refused: list[str] = []
+
+        def fault(*asked: str) -> None:
+            if any(SOURCE in part for part in asked) and len(refused) < 8:
+                refused.append(" ".join(asked))
+                raise S3Error(503, "ServiceUnavailable")
+
+        stage.world.store.fault = fault
+        stage.process.start()
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 5 * SOON)
+        assert refused
+        assert findings_of(statements(stage)[0]) == []
+
+    play(scene)
+
+
+def test_a_check_of_a_pin_that_is_late_is_given_its_grace_from_its_first_try() -> None:
+    faults = Refusing(lambda asked: asked.kind == SECRET and asked.verb == "get", 500)
+
+    async def scene(stage: Stage) -> None:
+        stage.world.declare(DATASET_PIN, "set", pin_spec())
+        await stage.until("it is Ready", lambda: pin_is_ready(stage))
+        await stage.process.kill()
+        await stage.sleep(HOUR + 20 * MINUTE)
+        faults.in_force = True
+        stage.process.start()
+        for _ in range(20):
+            await stage.sleep(1.0)
+            assert pin_is_ready(stage)
+        faults.in_force = False
+        await stage.sleep(SOON)
+        assert pin_is_ready(stage)
+
+    play(scene, faults=faults)
+
+
+def pin_is_ready(stage: Stage) -> bool:
+    return stage.condition("Ready", "set", DATASET_PIN).get("status") == "True"

@@ -63,6 +63,12 @@ EVENTS: Final = (
         )
     ),
     EventEntry(
+        reasons.DELETED_UNSEALED,
+        "Warning",
+        "Experiment",
+        "when a deletion goes on although what was written could not be sealed",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

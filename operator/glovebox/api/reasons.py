@@ -691,6 +691,15 @@ ORPHAN_UNSEALED: Final = _reason(
     " keep what you need, then delete the namespace.",
 )
 
+DELETED_UNSEALED: Final = _reason(
+    "DeletedUnsealed",
+    "Event",
+    "An Experiment is deleted although what its run wrote could not be sealed: it was tried for an"
+    " hour. What was written stays in the store.",
+    "Find out what kept the store or the signing key away; what lies below the experiment's prefix"
+    " is as it was written, and locked, but no statement lists it.",
+)
+
 # The run and the seal.
 RUN_NOT_REQUESTED: Final = _reason(
     "RunNotRequested",

@@ -19,6 +19,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus, RunStatus
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import open_store
@@ -121,7 +122,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         snapshot=bound.snapshot.encode(),
         inputs=inputs,
         locked=store.spec.artifacts.worm == "Required",
-        patient_until=bound.ended + INPUTS_WAIT if bound.ended is not None else None,
+        patient_until=_patient_until(ports, bound),
     )
     request = SealRequest(
         evidence,
@@ -157,6 +158,17 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         return waiting(reasons.SEALING, MAKING)
     ports.metrics.seals.labels("success").inc()
     return _sealed(task.result)
+
+
+def _patient_until(ports: Ports, bound: BoundSeal) -> datetime | None:
+    """Return until when a store of inputs may be away; it is part of what a Job is asked."""
+    if bound.ended is None:
+        return None
+    until = deadline(ports, bound.owner, "inputs", bound.ended, INPUTS_WAIT)
+    # The same after a restart, as long as that leaves the better part of the wait.
+    if until < bound.ended + INPUTS_WAIT * 1.5:
+        return bound.ended + INPUTS_WAIT
+    return until.replace(microsecond=0)
 
 
 async def unended_pods(ports: Ports, namespace: str) -> list[dict[str, Any]]:

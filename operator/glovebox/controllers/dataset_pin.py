@@ -59,6 +59,8 @@ WORK_CLASS: Final = "data"
 # A store that is not ready wakes its pins when it is; this is for the grace time alone.
 _LOOK_AGAIN_SECONDS: Final = 60.0
 _TRY_AGAIN_SECONDS: Final = 5.0
+_BLOCKED: Final = "blocked"
+_UNKNOWN_AFTER: Final = timedelta(days=1)
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
@@ -86,6 +88,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     except GloveboxError as error:
         found = _blocked(ports, pin, error)
     else:
+        ports.failures.clear(Key(KIND, pin.namespace, pin.name), _BLOCKED)
         if pin.status.manifest is None:
             wanted = PinRequest(
                 uid=pin.uid,
@@ -273,12 +276,26 @@ def _blocked(ports: Ports, pin: DatasetPin, error: GloveboxError) -> _Found:
         error=error,
         # Whoever waits for a store tries nothing: the grace time alone counts.
         failures=ports.grace.attempts,
-        failing_since=_due_time(pin),
+        failing_since=_blocked_since(ports, pin),
         grace=ports.grace,
     )
     # Never raised: an API server that does not answer says nothing about the data either.
     waiting = isinstance(error, NotReady | InvalidInput)
     return _Found(facts, retry_seconds=_LOOK_AGAIN_SECONDS if waiting else _TRY_AGAIN_SECONDS)
+
+
+def _blocked_since(ports: Ports, pin: DatasetPin) -> datetime | None:
+    """Return since when a check that is due cannot begin: from its first try on.
+
+    An operator that was down has tried nothing. What it has not got to for a day is not known any
+    more, however often it is started.
+    """
+    due = _due_time(pin)
+    if due is None:
+        return None
+    seconds, _ = ports.failures.note(Key(KIND, pin.namespace, pin.name), _BLOCKED)
+    first = ports.now() - timedelta(seconds=seconds)
+    return due if first > due + _UNKNOWN_AFTER else max(due, first)
 
 
 def _facts(ports: Ports, pin: DatasetPin, state: TaskState[Any]) -> PinFacts:

@@ -262,6 +262,13 @@ async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outc
                 retry_seconds=_SEAL_LOOK_SECONDS if waits else 0.0,
             )
             return outcomes
+    elif recorded is None and (obj.get("status") or {}).get("run"):
+        ports.events.warning(
+            obj,
+            reasons.DELETED_UNSEALED,
+            "the deletion goes on although what was written could not be sealed",
+            action="Seal",
+        )
     return Outcomes(retire=await retire(ports, retiring, obj))
 
 

@@ -35,6 +35,7 @@ from glovebox.status.text import counted
 # How long the seal waits for a namespace that cannot be closed.
 CLOSE_WAIT: Final = timedelta(hours=1)
 CLOSING: Final = "closing"
+_PODS: Final = "pods"
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _LOOK_SELDOM_SECONDS: Final = 15.0
 _SOON: Final = timedelta(minutes=1)
@@ -69,11 +70,11 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
         )
     # What still runs may still write: the list would not be the last word.
     running = await unended_pods(scope.ports, scope.namespace)
-    waits_since = _waits_since(scope, run, running)
-    if running and (waits_since is None or scope.now <= waits_since + PODS_WAIT):
+    until = _waits_until(scope, run, running)
+    if running and scope.now <= until:
         # What is closed admits no pod, so these were there; ending them again does no harm.
         await freeze(scope.ports, scope.namespace, keep_own=run is not None)
-        long = waits_since is not None and scope.now > waits_since + _SOON
+        long = scope.now > until - PODS_WAIT + _SOON
         return waiting(
             reasons.SEALING,
             f"{counted(len(running), 'pod')} still to end ({running[0]['metadata']['name']}); then"
@@ -141,14 +142,21 @@ def _ended(scope: Scope, run: RunStatus | None) -> datetime | None:
     return ended or scope.experiment.metadata.deletion_timestamp
 
 
-def _waits_since(
-    scope: Scope, run: RunStatus | None, running: list[dict[str, Any]]
-) -> datetime | None:
-    """Return since when pods are waited for; None while one was not asked to end yet."""
-    ended = _ended(scope, run)
-    if ended is not None:
-        return ended
-    asked = [pod["metadata"].get("deletionTimestamp") for pod in running]
-    if not asked or None in asked:
+def _waits_until(scope: Scope, run: RunStatus | None, running: list[dict[str, Any]]) -> datetime:
+    """Return until when pods are waited for: from the moment at which each was asked to end."""
+    ended, ports = _ended(scope, run), scope.ports
+    asked = [_asked(pod) for pod in running]
+    if None in asked:
+        return deadline(ports, scope.key, _PODS, ended, PODS_WAIT)
+    ports.failures.clear(scope.key, _PODS)
+    return max((moment for moment in (*asked, ended) if moment), default=scope.now) + PODS_WAIT
+
+
+def _asked(pod: dict[str, Any]) -> datetime | None:
+    """Return when a pod was asked to end; its deletionTimestamp is when its grace is over."""
+    metadata = pod["metadata"]
+    over = metadata.get("deletionTimestamp")
+    if not over:
         return None
-    return max(datetime.fromisoformat(str(moment)) for moment in asked)
+    grace = timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+    return datetime.fromisoformat(str(over)) - grace
