@@ -24,6 +24,7 @@ from simulation.test_ends import (
     SOON,
     ends_after,
     findings_of,
+    outcome_of,
     running,
     statements,
     store_is_away,
@@ -271,3 +272,51 @@ def test_a_check_of_a_pin_that_is_late_is_given_its_grace_from_its_first_try() -
 
 def pin_is_ready(stage: Stage) -> bool:
     return stage.condition("Ready", "set", DATASET_PIN).get("status") == "True"
+
+
+def test_an_experiment_that_cannot_be_read_is_sealed_before_it_goes() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        # As after an update of the operator whose models are stricter.
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"purpose": {"description": ""}}})
+        await stage.sleep(5.0)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, SOON)
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Failed", "Abandoned")
+        assert "could not be read" in findings_of(statement)[0]
+
+    play(scene)
+
+
+@pytest.mark.parametrize("has_run", [True, False], ids=["run", "interactive"])
+def test_a_namespace_that_is_somebody_else_s_by_now_is_left_alone(*, has_run: bool) -> None:
+    async def scene(stage: Stage) -> None:
+        if has_run:
+            namespace = await running(stage)
+        else:
+            stage.declare(run=False)
+            namespace = await stage.provisioned()
+        await stage.process.kill()
+        stage.world.remove(NAMESPACE, None, namespace)
+        await stage.until("it is gone", lambda: not stage.there(NAMESPACE, "", namespace))
+        create = stage.world.server.create
+        create(Asked(ADMINISTRATOR, "create", NAMESPACE, "", namespace), named(namespace))
+        for kind, name in ((POD, "theirs"), (JOB, names.RUN_JOB)):
+            spec = {"containers": [{"name": "c", "image": IMAGE}]}
+            job = {"template": {"spec": spec}}
+            body = named(name) | {"spec": spec if kind == POD else job}
+            create(Asked(ADMINISTRATOR, "create", kind, namespace, name), body)
+        await stage.sleep(HOUR)  # whatever credentials there were are over
+        stage.process.start()
+        await stage.sleep(2 * MINUTE)
+        wants(stage, "Sealed")
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 5 * SOON)
+        assert stage.there(POD, namespace, "theirs")
+        assert not stage.there(SECRET, namespace, names.CREDENTIALS_SECRET)
+
+    play(scene)
+
+
+def named(name: str) -> Json:
+    return {"metadata": {"name": name}}

@@ -32,7 +32,7 @@ from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import SECRET
+from glovebox.kube.kinds import NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import CredentialsFacts, NamespaceFacts
 from glovebox.status.outcome import Outcome, Verdict, done, waiting
@@ -62,9 +62,7 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
             return closing  # they may be there still
         return done(CredentialsFacts(uri, store.name, None))
     # What was recorded as complete keeps its credentials fresh, whatever a repair meets.
-    latched = scope.is_latched(
-        scope.experiment.status.namespace_uid if found is None else found.uid
-    )
+    latched = scope.is_latched(await _uid_of_the_namespace(scope) if found is None else found.uid)
     if not latched and not outcomes.is_done("isolation"):
         return waiting(
             reasons.ISOLATION_INCOMPLETE, "no credentials are issued until isolation is complete"
@@ -102,6 +100,15 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
     left = (credentials.expire_time - reserve - scope.now).total_seconds()
     facts = CredentialsFacts(uri, store.name, credentials.expire_time)
     return done(facts, applied=applied, retry_seconds=max(1.0, left))
+
+
+async def _uid_of_the_namespace(scope: Scope) -> str:
+    """Return the UID of what has the name now: what was recorded may be gone, and be another's."""
+    try:
+        live = await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
+    except NotFound:
+        return ""
+    return str(live["metadata"]["uid"])
 
 
 def prefetch_credentials(scope: Scope, resolved: Resolved) -> None:

@@ -11,6 +11,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.plan import Plan
 from glovebox.errors import NotReady, Refused
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import key_of
 from glovebox.status.experiment_facts import NamespaceFacts
@@ -55,6 +56,19 @@ def is_own(experiment: Experiment, live: Mapping[str, Any]) -> bool:
     """Return whether a namespace is this experiment's own, and not another's of that name."""
     recorded = live["metadata"]["uid"] == experiment.status.namespace_uid
     return recorded or _is_labelled_for(experiment.uid, live)
+
+
+async def is_there(scope: Scope) -> bool:
+    """Return whether the experiment's own namespace is what has its name now, by a live read.
+
+    Raises:
+        Unavailable: No answer.
+    """
+    try:
+        live = await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
+    except NotFound:
+        return False
+    return is_own(scope.experiment, live)
 
 
 def check_own(experiment: Experiment, live: Mapping[str, Any]) -> None:

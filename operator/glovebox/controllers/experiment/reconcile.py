@@ -48,6 +48,7 @@ from glovebox.controllers.experiment.retire import SEAL_WAIT, Retiring, close_fi
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, ensure_seal
+from glovebox.controllers.experiment.unread import seal_unread
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
@@ -250,7 +251,7 @@ async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outc
     """Return the outcomes of sealing and retiring; nothing goes before the seal is recorded."""
     recorded = (obj.get("status") or {}).get("seal")
     if recorded is None and not _is_sealing_given_up(ports, retiring):
-        outcomes = await _seal_first(ports, obj)
+        outcomes = await _seal_first(ports, retiring, obj)
         if outcomes:
             seal = outcomes.get("seal")
             waits = seal is not None and not seal.is_done
@@ -263,12 +264,7 @@ async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outc
             )
             return outcomes
     elif recorded is None and (obj.get("status") or {}).get("run"):
-        ports.events.warning(
-            obj,
-            reasons.DELETED_UNSEALED,
-            "the deletion goes on although what was written could not be sealed",
-            action="Seal",
-        )
+        _tell_unsealed(ports, obj, "it was tried for long enough")
     return Outcomes(retire=await retire(ports, retiring, obj))
 
 
@@ -281,7 +277,7 @@ def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
     return ports.now() > deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
 
 
-async def _seal_first(ports: Ports, obj: Mapping[str, Any]) -> Outcomes:
+async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
     """Seal the results of a run that was begun; nothing is reported when there is none to seal.
 
     The run is looked at before anything is closed, so that one that ended is sealed as it ended,
@@ -290,8 +286,7 @@ async def _seal_first(ports: Ports, obj: Mapping[str, Any]) -> Outcomes:
     try:
         experiment = Experiment.model_validate(obj)
     except ValidationError:
-        log.warning("an Experiment that cannot be read is deleted without a seal")
-        return Outcomes()
+        return await _seal_unread_first(ports, retiring, obj)
     if not experiment.status.digest or experiment.spec.run is None:
         return Outcomes()
     scope = Scope(ports, obj, experiment, ports.now())
@@ -305,6 +300,22 @@ async def _seal_first(ports: Ports, obj: Mapping[str, Any]) -> Outcomes:
         return outcomes  # recorded first: closing takes the Job away
     _, sealing = await run_phases(scope, SEAL_FIRST)
     return Outcomes(outcomes | sealing)
+
+
+async def _seal_unread_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+    """Seal the results of an Experiment that cannot be read; done is done without a record."""
+    try:
+        outcome = await seal_unread(ports, retiring, obj)
+    except InvalidInput as error:
+        _tell_unsealed(ports, obj, error.message)
+        return Outcomes()
+    return Outcomes() if outcome is None or outcome.is_done else Outcomes(seal=outcome)
+
+
+def _tell_unsealed(ports: Ports, obj: Mapping[str, Any], why: str) -> None:
+    message = f"the deletion goes on although what was written could not be sealed: {why}"
+    ports.events.warning(obj, reasons.DELETED_UNSEALED, message, action="Seal")
+    log.warning("a deletion goes on unsealed", why=why)
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:

@@ -87,7 +87,7 @@ async def close_first(scope: Scope, outcomes: Outcomes) -> Outcome:
         GloveboxError: The API server failed; calling again is safe.
     """
     del outcomes
-    live = await _own_namespace(scope.ports, Retiring.of(scope.obj))
+    live = await own_namespace(scope.ports, Retiring.of(scope.obj))
     if live is not None:
         await close_namespace(scope.ports, live, names.STATE_SEALED)
     return done()
@@ -99,7 +99,7 @@ async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Ou
     Raises:
         GloveboxError: The API server failed; calling again is safe.
     """
-    live = await _own_namespace(ports, retiring)
+    live = await own_namespace(ports, retiring)
     if live is not None:
         outcome = await _apply_policy(ports, retiring, live)
         if outcome is not None:
@@ -111,7 +111,8 @@ async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Ou
     return done()
 
 
-async def _own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
+async def own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
+    """Return the Experiment's own namespace as it is; None where there is none, or another's."""
     try:
         live = await ports.reader.get(NAMESPACE, None, retiring.namespace)
     except NotFound:

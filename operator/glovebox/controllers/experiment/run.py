@@ -17,6 +17,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_of
@@ -69,9 +70,14 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
 
 async def _job(scope: Scope) -> dict[str, Any] | None:
     try:
-        return await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
+        live = await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
     except NotFound:
         return None
+    recorded = scope.experiment.status.run
+    if recorded is not None and recorded.job_uid == live["metadata"]["uid"]:
+        return live
+    # Another one's in a namespace that has the name by now is no run of this experiment.
+    return live if await is_there(scope) else None
 
 
 async def _follow(scope: Scope, live: Mapping[str, Any], *, started: bool) -> Outcome:

@@ -24,6 +24,7 @@ from glovebox.controllers.bound_seal import (
     unended_pods,
 )
 from glovebox.controllers.experiment.freeze import freeze
+from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.patience import deadline
@@ -70,6 +71,8 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
         )
     # What still runs may still write: the list would not be the last word.
     running = await unended_pods(scope.ports, scope.namespace)
+    if running and not await is_there(scope):
+        running = []  # of somebody else, whose namespace has the name by now
     until = _waits_until(scope, run, running)
     if running and scope.now <= until:
         # What is closed admits no pod, so these were there; ending them again does no harm.
