@@ -209,6 +209,8 @@ def test_a_pod_that_is_asked_to_end_late_is_waited_for_from_then_on() -> None:
             "metadata": {"name": "aside"},
             "spec": {"containers": [{"name": "c", "image": IMAGE}]},
         }
+        await stage.sleep(5.0)  # by now the run's pod runs
+        stage.world.actors.run_ends = lambda _: (24 * HOUR, True)
         stage.world.server.create(Asked(ADMINISTRATOR, "create", POD, namespace, "aside"), pod)
         await stage.process.kill()
         await stage.sleep(12 * MINUTE)
