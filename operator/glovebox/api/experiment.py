@@ -347,7 +347,7 @@ class Artifacts(Model):
 
 
 class Lifecycle(Model):
-    """The desired life cycle of the experiment. Not part of the digest; always free to edit."""
+    """The desired life cycle of the experiment. Not part of the digest; free to edit."""
 
     desired: Literal["Active", "Frozen", "Sealed"] = Field(
         default="Active",

@@ -152,7 +152,7 @@ BUGS: Final = (
         "controllers/experiment/seal.py",
         "    why_open = _why_open(outcomes)\n",
         '    why_open = ""\n',
-        focus="deletion of secrets",
+        focus="delete of secrets",
         also=(
             (
                 "controllers/experiment/seal.py",
