@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from glovebox.controllers.dataset_pin import reconcile
-from glovebox.controllers.ports import Ports
+from glovebox.controllers.ports import Failures, Ports
 from glovebox.status.outcome import GRACE
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -54,6 +54,7 @@ def test_a_store_that_is_not_there_takes_no_task_away(status: dict[str, Any]) ->
         resources=SimpleNamespace(parsed=lambda *_: None),
         now=lambda: NOW,
         grace=GRACE,
+        failures=Failures(lambda: 0.0),
     )
     look = asyncio.run(reconcile(cast("Ports", ports), pin(**status)))
     assert look.retry_seconds is not None
