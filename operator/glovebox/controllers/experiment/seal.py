@@ -62,7 +62,8 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
     run = run_facts.run if run_facts is not None else scope.experiment.status.run
     why_open = _why_open(outcomes)
     if not why_open:
-        scope.ports.failures.clear(scope.key, CLOSING)
+        if not scope.experiment.is_deleting:  # what it took of a deletion is added to its wait
+            scope.ports.failures.clear(scope.key, CLOSING)
     elif not _is_given_up(scope, run):
         return waiting(
             reasons.SEALING,
