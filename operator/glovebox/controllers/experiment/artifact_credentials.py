@@ -104,6 +104,8 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
 
 async def _uid_of_the_namespace(scope: Scope) -> str:
     """Return the UID of what has the name now: what was recorded may be gone, and be another's."""
+    if scope.experiment.status.provisioned is None:
+        return ""  # nothing is latched, whatever its name is
     try:
         live = await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
     except NotFound:
