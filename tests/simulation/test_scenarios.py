@@ -97,7 +97,7 @@ def test_what_fails_while_conditions_stay_is_counted(monkeypatch: pytest.MonkeyP
         return original(metrics, reason, controller)
 
     monkeypatch.setattr(EngineMetrics, "problem_counter", spied)
-    for seed in range(1, 6):
+    for seed in range(5, 15):
         require_all(run(Scenario.hiccup(seed, random.Random(seed))))  # noqa: S311 - a simulation
     assert "experiment" in counted
     counted.clear()
