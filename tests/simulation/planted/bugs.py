@@ -236,7 +236,7 @@ BUGS: Final = (
         "the index alone says that nothing is in use",
         "12b what is in use is held",
         "controllers/in_use.py",
-        "        users = await count_live_users(reader, Key.of(obj))\n",
+        "        users = await count_live_users(reader, obj)\n",
         "        users = 0\n",
         focus="another Experiment",
         also=(
