@@ -436,9 +436,11 @@ UNORDERED: Final = _reason(
 # Credentials for inputs, and reading by version.
 POLICY_TOO_LONG: Final = _reason(
     "PolicyTooLong",
-    "Experiment `CredentialsFresh`, `Succeeded`",
+    "DatasetPin `Verified`; Experiment `CredentialsFresh`, `Succeeded`",
     "A session policy would be longer than AssumeRole takes.",
-    "Keep the inputs of one store below fewer or shorter prefixes; shorten names.",
+    "Keep the inputs of one store below fewer or shorter prefixes; shorten names. Of a DatasetPin:"
+    " grant fewer and shorter prefixes in `spec.access` of the ObjectStore, or pin a prefix instead"
+    " of a manifest.",
 )
 INPUTS_TOO_SCATTERED: Final = _reason(
     "InputsTooScattered",
@@ -536,7 +538,7 @@ RETENTION_OUT_OF_RANGE: Final = _reason(
 )
 NOT_GRANTED: Final = _reason(
     "NotGranted",
-    "Experiment `InputsVerified`, `Ready`; DatasetPin `Ready`",
+    "Experiment `InputsVerified`, `Ready`; DatasetPin `Verified`, `Ready`",
     "A pin in another namespace was named without that namespace's consent, or a pin covers objects"
     " that the store's `spec.access` does not grant to its namespace. The reason is the same"
     " whether the pin or the objects exist or not.",
