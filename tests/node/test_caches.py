@@ -20,6 +20,8 @@ from node.test_runs import ATTEMPTS, ROWS, Run
 from support.api import path_of
 from support.operator_process import Team, profile_spec
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from support.node import NodeCluster
 

@@ -67,6 +67,7 @@ def test_no_class_is_left_out() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", _WHERE)
 def test_a_class_fires(said: str) -> None:
     missing = set(_WHERE[said])
@@ -77,6 +78,7 @@ def test_a_class_fires(said: str) -> None:
     pytest.fail(f"not in {_MOST} seeds in whose scenario '{said}' is said: {sorted(missing)}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed", DEEDS)
 def test_what_somebody_does_changes_something(deed: str) -> None:
     # Only a run has a Job; a namespace that is closed has no credentials to delete.

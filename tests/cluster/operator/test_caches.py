@@ -30,7 +30,7 @@ from support.kubelet import end_pod, run_pod
 from support.operator_process import CACHE_FOLDER, PLATFORM_IMAGE, Operator, Team
 from support.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("profiles")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("profiles")]
 
 
 def test_a_cache_is_filled_once_and_read_by_many(team: Team) -> None:

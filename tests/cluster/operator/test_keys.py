@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cluster.operator.test_runs import started
 from glovebox import names
 from glovebox.evidence.keys import encode_bundle
@@ -69,6 +71,7 @@ def test_seals_of_both_keys_verify_after_a_rotation_by_one_command(
     assert published >= {before["keyId"], after["keyId"]}
 
 
+@pytest.mark.slow
 def test_a_lost_key_keeps_the_seal_waiting_and_is_not_replaced(
     cluster: Cluster, team: Team
 ) -> None:
