@@ -140,6 +140,7 @@ def test_a_restart_writes_nothing(team: Team, operator: Operator) -> None:
         team.declare("Experiment", f"s{number}", experiment_spec("standard", "primary"))
     for number in range(10):
         team.expect("Experiment", f"s{number}")
+    team.grant("no-such-bucket")
     for name, bucket, condition, reason in (
         ("refused", "glovebox-artifacts", "Stalled", "SourceEmpty"),
         ("failing", "no-such-bucket", "Reconciling", "BucketNotFound"),
