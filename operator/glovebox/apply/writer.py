@@ -41,6 +41,12 @@ def _rejecting(kind: Kind, name: str) -> Iterator[None]:
         ) from None
 
 
+def _on_version(obj: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object that loses to whoever wrote since the other was read."""
+    seen = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
+    return {**obj, "metadata": {**obj["metadata"], **seen}}
+
+
 class Writer:
     """Writes what the table allows, and keeps the stores of objects up to date with the answers.
 
@@ -98,11 +104,8 @@ class Writer:
             Rejected: The API server does not take it.
         """
         managed(kind, Strategy.EXTEND)
-        found = live["metadata"]
-        on_version = {key: found[key] for key in ("uid", "resourceVersion")}
-        body = {**obj, "metadata": {**obj["metadata"], **on_version}}
-        with _rejecting(kind, found["name"]):
-            return await self._client.replace(kind, body)
+        with _rejecting(kind, live["metadata"]["name"]):
+            return await self._client.replace(kind, _on_version(obj, live))
 
     # ROTATE
 
@@ -138,12 +141,8 @@ class Writer:
                 return await self._client.create(SECRET, secret)
             except AlreadyExists:
                 live = await self._client.get(SECRET, metadata["namespace"], metadata["name"])
-        found = live["metadata"]
-        on_version = {key: found[key] for key in ("uid", "resourceVersion")}
         try:
-            return await self._client.replace(
-                SECRET, {**secret, "metadata": {**metadata, **on_version}}
-            )
+            return await self._client.replace(SECRET, _on_version(secret, live))
         except NotFound:
             return await self._client.create(SECRET, secret)
 

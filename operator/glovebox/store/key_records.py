@@ -7,18 +7,15 @@ lost it. Such a record is believed for its signature alone, by whoever has that 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from glovebox.api import reasons
-from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.errors import InvalidInput
 from glovebox.evidence.envelope import opened, sign
 from glovebox.evidence.keys import TrustBundle, encode_bundle, read_bundle
-from glovebox.store.errors import translated
 from glovebox.store.evidence_objects import versions_of
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
+from glovebox.store.putting import put
 
 if TYPE_CHECKING:
     from glovebox.evidence.signer import Signer
@@ -39,8 +36,8 @@ def publish_keys(
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
     record = sign(encode_bundle(bundle), signer, PAYLOAD_TYPE)
-    _put_new(store, bucket, f"{PREFIX}{signer.key_id}.pem", signer.public.encode(), locked=locked)
-    _put_new(store, bucket, f"{PREFIX}{signer.key_id}.dsse.json", record, locked=locked)
+    for name, body in (("pem", signer.public.encode()), ("dsse.json", record)):
+        put(store, bucket, f"{PREFIX}{signer.key_id}.{name}", body, only_new=True, held=locked)
 
 
 def read_record(store: Store, bucket: str, signer: Signer, stop: Stop) -> TrustBundle | None:
@@ -59,21 +56,3 @@ def read_record(store: Store, bucket: str, signer: Signer, stop: Stop) -> TrustB
 def has_records(store: Store, bucket: str, stop: Stop) -> bool:
     """Return whether any key was ever published here. Blocks."""
     return any(True for _ in list_versions(store.wire, bucket, PREFIX, stop))
-
-
-def _put_new(store: Store, bucket: str, key: str, body: bytes, *, locked: bool) -> None:
-    options: dict[str, Any] = {"ObjectLockLegalHoldStatus": "ON"} if locked else {}
-    try:
-        with translated(f"write s3://{bucket}/{key}"):
-            store.s3.put_object(
-                Bucket=bucket,
-                Key=key,
-                Body=body,
-                ContentLength=len(body),
-                ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
-                IfNoneMatch="*",
-                **options,
-            )
-    except GloveboxError as error:
-        if error.reason != reasons.PRECONDITION_FAILED:
-            raise

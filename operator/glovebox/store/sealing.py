@@ -13,13 +13,11 @@ Nothing that a run wrote keeps its seal from being made: a version that is liste
 
 from __future__ import annotations
 
-import base64
-import functools
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
@@ -42,6 +40,7 @@ from glovebox.store.evidence_objects import (
 )
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
+from glovebox.store.putting import measured, put
 from glovebox.store.reading import CHUNK, digest_version, in_order
 from glovebox.store.recalling import nothing, recalled
 from glovebox.store.sorting import externally_sorted
@@ -560,54 +559,17 @@ def _put_statement(
 
     A foreign one in front of it keeps no seal from being made: ours becomes a later version.
     """
-    if _put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=True):
+    if put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=True):
         return
     found = find_statement(store, bucket, folder, trusted, stop)
     if found is None or not found.is_trusted:
-        _put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=False)
+        put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=False)
 
 
 def _put_document(store: Store, bucket: str, key: str, body: bytes | IO[bytes], stop: Stop) -> None:
     """Write a document unless a version with these bytes is there."""
-    if _put(store, bucket, key, body, only_new=True):
+    if put(store, bucket, key, body, only_new=True):
         return
-    digest, _ = _measured(body)
+    digest, _ = measured(body)
     if find_by_digest(store, bucket, key, DIGEST_PREFIX + digest.hex(), stop) is None:
-        _put(store, bucket, key, body, only_new=False)
-
-
-def _measured(body: bytes | IO[bytes]) -> tuple[bytes, int]:
-    """Return SHA-256 and size; a file is at its start again."""
-    digest, size = hashlib.sha256(), 0
-    chunks = [body] if isinstance(body, bytes) else iter(functools.partial(body.read, CHUNK), b"")
-    for chunk in chunks:
-        digest.update(chunk)
-        size += len(chunk)
-    if not isinstance(body, bytes):
-        body.seek(0)
-    return digest.digest(), size
-
-
-def _put(store: Store, bucket: str, key: str, body: bytes | IO[bytes], *, only_new: bool) -> bool:
-    """Write an object; return whether it was written. With `only_new` nothing is written over."""
-    digest, size = _measured(body)
-    options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
-    try:
-        with translated(f"write s3://{bucket}/{key}"):
-            store.s3.put_object(
-                Bucket=bucket,
-                Key=key,
-                Body=body,
-                ContentLength=size,
-                # Computed here: a checksum that the client computes is sent as a trailer over TLS,
-                # which some stores answer with 411.
-                ChecksumSHA256=base64.b64encode(digest).decode(),
-                **options,
-            )
-    except GloveboxError as error:
-        if error.reason != reasons.PRECONDITION_FAILED:
-            raise
-        if not isinstance(body, bytes):
-            body.seek(0)
-        return False
-    return True
+        put(store, bucket, key, body, only_new=False)

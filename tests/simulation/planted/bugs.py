@@ -134,7 +134,7 @@ BUGS: Final = (
     Bug(
         "a seal is made twice",
         "4 one seal",
-        "store/sealing.py",
+        "store/putting.py",
         '{"IfNoneMatch": "*"} if only_new else {}',
         "{}",
         focus="of the seal",

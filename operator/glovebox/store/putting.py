@@ -1,0 +1,75 @@
+"""Writes one object of the evidence, with a checksum that every store takes."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from typing import IO, TYPE_CHECKING, Any
+
+from glovebox.api import reasons
+from glovebox.errors import GloveboxError
+from glovebox.store.errors import translated
+from glovebox.store.reading import CHUNK
+
+if TYPE_CHECKING:
+    from glovebox.store.connection import Store
+
+
+def put(
+    store: Store,
+    bucket: str,
+    key: str,
+    body: bytes | IO[bytes],
+    *,
+    only_new: bool,
+    held: bool = False,
+) -> bool:
+    """Write an object; return whether it was written. Blocks.
+
+    Args:
+        store: Where.
+        bucket: Its bucket.
+        key: Its key.
+        body: Its bytes; a file is read from its start, and is there again when nothing was written.
+        only_new: Write nothing over what has the key.
+        held: Put a legal hold on it.
+
+    Raises:
+        GloveboxError: The store does not answer or denies it.
+    """
+    digest, size = measured(body)
+    options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
+    if held:
+        options["ObjectLockLegalHoldStatus"] = "ON"
+    try:
+        with translated(f"write s3://{bucket}/{key}"):
+            store.s3.put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                ContentLength=size,
+                # Computed here: a checksum that the client computes is sent as a trailer over TLS,
+                # which some stores answer with 411.
+                ChecksumSHA256=base64.b64encode(digest).decode(),
+                **options,
+            )
+    except GloveboxError as error:
+        if error.reason != reasons.PRECONDITION_FAILED:
+            raise
+        if not isinstance(body, bytes):
+            body.seek(0)
+        return False
+    return True
+
+
+def measured(body: bytes | IO[bytes]) -> tuple[bytes, int]:
+    """Return SHA-256 and size; a file is at its start again."""
+    digest, size = hashlib.sha256(), 0
+    chunks = [body] if isinstance(body, bytes) else iter(functools.partial(body.read, CHUNK), b"")
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+    if not isinstance(body, bytes):
+        body.seek(0)
+    return digest.digest(), size
