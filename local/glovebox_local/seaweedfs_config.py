@@ -32,8 +32,8 @@ REGION = "us-east-1"
 # Volumes that a bucket takes at once; by default seven, each of which costs memory.
 ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "2"}
 # A volume takes the room of what it holds. Counted by the free disk, as by default, a store of many
-# small buckets would be full where there is plenty of room.
-_VOLUMES = 4000
+# small buckets would be full where there is plenty of room: every further write is answered 500.
+ROOM = {"volume.max": 4000, "volume.minFreeSpacePercent": 1}
 _ACCOUNT = "000000000000"
 
 
@@ -170,8 +170,7 @@ class Configuration:
             **({"s3.ip.bind": self._listen} if self._listen != LOOPBACK else {}),
             "dir": self._seen(self._state.data / "store"),
             "master.volumeSizeLimitMB": 256,
-            "volume.max": _VOLUMES,
-            "volume.minFreeSpacePercent": 1,
+            **ROOM,
             # Nobody's way in: without this any program on the machine deletes a bucket's volumes
             # through the master.
             "disableHttp": "true",

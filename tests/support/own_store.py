@@ -22,6 +22,7 @@ import pytest
 from glovebox.store.connection import Credentials
 from glovebox_local.processes import start_program
 from glovebox_local.seaweedfs import find_weed
+from glovebox_local.seaweedfs_config import ENVIRONMENT, ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
     ]
     command += [
         "-master.volumeSizeLimitMB=64",
-        "-volume.max=0",
+        *(f"-{name}={value}" for name, value in ROOM.items()),
         f"-s3.config={base / 's3.json'}",
         f"-s3.iam.config={base / 'iam.json'}",
     ]
@@ -78,7 +79,7 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         *options,
     ]
     # The kernel ends it with us, however we end.
-    process = start_program(command, log=base / "weed.log", tied=True)
+    process = start_program(command, log=base / "weed.log", environment=ENVIRONMENT, tied=True)
     try:
         endpoint = f"http://127.0.0.1:{ports[3]}"
         _wait_for(endpoint, process, base / "weed.log")
