@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler.loadfile import LoadFileScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 pytest_plugins = ["support.shown"]
 
@@ -18,6 +23,8 @@ settings.load_profile("glovebox")
 _HERE = Path(__file__).parent
 # What takes longest begins first, so that no worker has it alone at the end.
 _LONGEST = ("cluster/operator", "node", "cluster/guards", "cluster/demo")
+# Their files share a cluster that takes long to start: one worker has them all, one after another.
+_ONE_STAGE = ("node", "cluster/attacks", "cluster/desired", "cluster/engine")
 
 
 def pytest_configure() -> None:
@@ -33,6 +40,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, when several workers share the tests."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _rank(_group(item.path)))
+
+
+class _ByStage(LoadFileScheduling):  # type: ignore[misc]  # untyped
+    """A worker gets a file, or all files that share a cluster."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        group = file.removeprefix("tests/").rpartition("/")[0]
+        return group if group in _ONE_STAGE else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Share the tests among workers so that no cluster is started more often than it must be."""
+    return _ByStage(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _group(path: Path) -> str:
