@@ -20,6 +20,9 @@ READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 
+# What others refer to: profiles, stores and pins.
+DELETION_PROTECTED: Final = "DeletionProtected"
+
 # Pins.
 VERIFIED: Final = "Verified"
 DRIFT_DETECTED: Final = "DriftDetected"
@@ -78,6 +81,14 @@ TYPE_MEANINGS: Final = {
         "every kind",
         "the operator cannot continue until a person changes something",
         "does not occur: the condition is absent then",
+    ),
+    DELETION_PROTECTED: TypeMeaning(
+        "IsolationProfile, ObjectStore, DatasetPin, FeatureSetPin",
+        "while anything refers to the object, its deletion is refused or waits; with a reason that"
+        " is an error: it is held, and its marks cannot be changed",
+        "the finalizer that holds it was refused: it can be deleted under its users, who go on"
+        " with what was bound. `Ready` stays as it is",
+        "not observed yet, or the API server has not answered for longer than the grace time",
     ),
     VERIFIED: TypeMeaning(
         "DatasetPin, FeatureSetPin",

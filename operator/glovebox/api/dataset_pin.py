@@ -328,7 +328,8 @@ class PinProgress(TolerantModel):
 class DatasetPinStatus(Status):
     """What was resolved and verified.
 
-    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`.
+    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`,
+    `DeletionProtected`.
     """
 
     digest: str = Field(

@@ -211,7 +211,10 @@ class BoundInput(TolerantModel):
 
 
 class FeatureSetPinStatus(Status):
-    """What was verified. Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`."""
+    """What was verified.
+
+    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DeletionProtected`.
+    """
 
     digest: str = Field(
         default="",

@@ -467,7 +467,7 @@ class IsolationProfileSpec(Model):
 
 
 class IsolationProfileStatus(Status):
-    """The observed state of the profile. Conditions: `Ready`, `Stalled`."""
+    """The observed state of the profile. Conditions: `Ready`, `Stalled`, `DeletionProtected`."""
 
 
 class IsolationProfile(Resource[IsolationProfileSpec, IsolationProfileStatus]):

@@ -88,6 +88,11 @@ IN_USE: Final = _reason(
     "Delete those Experiments (of a store: its DatasetPins too) first. The API server's refusal"
     " to delete a profile or a store has the command that lists them.",
 )
+PROTECTED: Final = _reason(
+    "Protected",
+    "IsolationProfile, ObjectStore, pins `DeletionProtected`",
+    "The object is not deleted under those who refer to it.",
+)
 INVALID_SPEC: Final = _reason(
     "InvalidSpec",
     "every kind `Ready`, `Stalled`",
@@ -103,15 +108,18 @@ API_UNAVAILABLE: Final = _reason(
 )
 FORBIDDEN: Final = _reason(
     "Forbidden",
-    "every kind `Ready`, `Reconciling`",
-    "The operator lacks a permission; the message names it.",
-    "Restore the chart's ClusterRole and bindings (`helm upgrade`).",
+    "every kind `Ready`, `Reconciling`; profiles, stores and pins `DeletionProtected`",
+    "The operator lacks a permission, or a policy of the cluster forbids what it does; the message"
+    " names it.",
+    "Restore the chart's ClusterRole and bindings (`helm upgrade`). Where the message names a"
+    " policy, exempt the operator's user from it.",
 )
 REJECTED: Final = _reason(
     "Rejected",
-    "Experiment `Ready`, `NamespaceReady`, `QuotaApplied`",
-    "The API server does not accept an object of the experiment; usually another policy of the"
-    " cluster refuses it.",
+    "Experiment `Ready`, `NamespaceReady`, `QuotaApplied`; profiles, stores and pins"
+    " `DeletionProtected`",
+    "The API server does not accept an object of the experiment, or a mark on one of Glovebox' own"
+    " kinds; usually another policy of the cluster refuses it.",
     "Read the policy's text in the message, and exempt `glovebox` objects from that policy.",
 )
 CONFLICT: Final = _reason(

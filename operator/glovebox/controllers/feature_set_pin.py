@@ -137,5 +137,6 @@ def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
-    """Nothing is remembered of a pin."""
-    del ports, key, uid
+    """Drop what is remembered of a pin that is gone."""
+    del uid
+    ports.failures.forget(key)

@@ -38,5 +38,6 @@ def _check(obj: Mapping[str, Any]) -> Outcome:
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
-    """Nothing is remembered of a profile."""
-    del ports, key, uid
+    """Drop what is remembered of a profile that is gone."""
+    del uid
+    ports.failures.forget(key)

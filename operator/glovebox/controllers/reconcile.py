@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -35,11 +35,13 @@ from glovebox.kube.kinds import (
     OBJECT_STORE,
 )
 from glovebox.kube.resources import Key
-from glovebox.status.in_use import compute_held_status
+from glovebox.status.in_use import compute_held_status, with_protection
 from glovebox.status.kstatus import condition_of
+from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.words import differ_in_words_alone
 
 log = structlog.get_logger(__name__)
+_MARKING: Final = "in use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +84,60 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
         controller.forget(ports, key, "")
         ports.messages.forget(key)
         return DONE
-    held, problem = "", None
+    marked = _Marked(obj)
     if key.kind in HELD:
-        users = _holders(ports, key, obj)
-        try:
-            in_use = await ensure_in_use(ports.reader, ports.writer, obj, users=len(users))
-        except NotFound:
-            raise  # gone, says this one answer: look again, until the watch says so as well
-        except GloveboxError as error:
-            problem = error  # no reason to leave the rest undone
-        else:
-            obj = dict(in_use.obj)
-            held = _held_by(in_use, users)
-    look = await controller.reconcile(ports, obj)
-    if obj["metadata"].get("deletionTimestamp") and held:
-        status = compute_held_status(obj, look.status, held, ports.now())
-        look = replace(look, status=status)
+        marked = await _mark(ports, key, obj)
+    look = await controller.reconcile(ports, marked.obj)
+    if key.kind in HELD:
+        look = _with_marks(ports, look, marked)
     held_back = await _write(ports, key, look)
     look.after()
     retries = [each for each in (look.retry_seconds, held_back) if each is not None]
-    return Result(retry_seconds=min(retries, default=None), error=look.error or problem)
+    return Result(
+        retry_seconds=min(retries, default=None), error=look.error or marked.outcome.error
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """A resource whose metadata says whether it is used.
+
+    Attributes:
+        obj: As the API server holds it now.
+        outcome: How marking it ended.
+        held: Who keeps it from going, in words; empty where nobody is known to.
+    """
+
+    obj: Mapping[str, Any]
+    outcome: Outcome = field(default_factory=done)
+    held: str = ""
+
+
+async def _mark(ports: Ports, key: Key, obj: Mapping[str, Any]) -> _Marked:
+    """Have a resource say whether it is used; a refusal is no reason to leave the rest undone.
+
+    Raises:
+        NotFound: It is gone, says this one answer: look again, until the watch says so as well.
+    """
+    users = _holders(ports, key, obj)
+    try:
+        in_use = await ensure_in_use(ports.reader, ports.writer, obj, users=len(users))
+    except NotFound:
+        raise
+    except GloveboxError as error:
+        failing = ports.failures.note(key, _MARKING)
+        return _Marked(obj, of_error(error).with_failure(*failing))
+    ports.failures.clear(key, _MARKING)
+    return _Marked(in_use.obj, held=_held_by(in_use, users))
+
+
+def _with_marks(ports: Ports, look: Look, marked: _Marked) -> Look:
+    """Have the status say whether the resource is held, and for whom while it is to go."""
+    now = ports.now()
+    status = with_protection(look.obj, look.status, marked.outcome, ports.grace, now)
+    if marked.obj["metadata"].get("deletionTimestamp") and marked.held:
+        status = compute_held_status(look.obj, status, marked.held, now)
+    return replace(look, status=status)
 
 
 def _holders(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Collection[Key]:
