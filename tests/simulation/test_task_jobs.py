@@ -13,6 +13,8 @@ from glovebox.jobs.task import BEAT_SECONDS
 from glovebox.kube.kinds import DATASET_PIN, JOB
 from glovebox.tasks.area import Beat
 from glovebox.tasks.context import Progress
+from simulation.api_server import Asked
+from simulation.api_transport import Fault, Faults, NoFaults
 from simulation.loop import virtual_loop
 from simulation.world import TEAM, World, condition, is_true, pin_spec
 
@@ -20,10 +22,24 @@ Json = dict[str, Any]
 OWN = "glovebox-system"
 
 
-def play(act: Callable[[World], Awaitable[None]]) -> None:
+class Unreadable(NoFaults):
+    """Task Jobs that the operator may not read, or about which nobody answers it, at times."""
+
+    def __init__(self) -> None:
+        self.code, self.refused = 0, 0
+
+    def request(self, asked: Asked) -> Fault:
+        is_task = asked.kind == JOB and asked.namespace == OWN
+        if not self.code or asked.verb != "get" or not is_task:
+            return Fault()
+        self.refused += 1
+        return Fault("refused", self.code)
+
+
+def play(act: Callable[[World], Awaitable[None]], faults: Faults | None = None) -> None:
     """Play in a world whose operator does tasks as Jobs."""
     with virtual_loop(1) as (loop, clock):
-        world = World(1, loop, clock, slowest=0.2)
+        world = World(1, loop, clock, faults=faults, slowest=0.2)
         world.tasks = "Jobs"
 
         async def run() -> None:
@@ -145,3 +161,66 @@ def test_what_a_dead_operator_left_is_swept(
         await next_one.kill()
 
     play(act)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "seconds"),
+    [
+        pytest.param(403, "Forbidden", 60.0, id="a right is missing"),
+        pytest.param(500, "ApiUnavailable", 1_200.0, id="nobody answers for long"),
+    ],
+)
+def test_a_job_that_cannot_be_read_is_told_with_its_reason_and_goes_on(
+    code: int, reason: str, seconds: float
+) -> None:
+    faults = Unreadable()
+
+    async def act(world: World) -> None:
+        ends = asyncio.Event()
+
+        async def waits(pod: Json) -> tuple[int, str]:
+            await ends.wait()
+            return await world.task_pods(pod)
+
+        world.actors.do_task = waits
+        world.declare(DATASET_PIN, "set", pin_spec())
+        await world.until("the Job runs", lambda: bool(jobs(world)))
+        await asyncio.sleep(5)
+        (job,) = jobs(world)
+        faults.code = code
+
+        def said() -> Json:
+            return condition(pin(world), "Verified")
+
+        await world.until("it is told", lambda: said().get("reason") == reason, seconds)
+        assert faults.refused >= 2, "once is no answer yet"
+        ends.set()
+        await asyncio.sleep(60)
+        assert said()["reason"] == reason, "for as long as it lasts"
+        faults.code = 0
+        await world.until("it is pinned", lambda: is_true(pin(world), "Ready"), seconds=900)
+        assert [each["metadata"]["uid"] for each in jobs(world)] in ([], [job["metadata"]["uid"]])
+        assert len(world.task_pods.begun) == 1, "the Job that ran was gone on with"
+
+    play(act, faults)
+
+
+def test_one_refusal_to_read_a_job_is_no_answer_yet() -> None:
+    faults = Unreadable()
+
+    async def act(world: World) -> None:
+        async def takes_a_minute(pod: Json) -> tuple[int, str]:
+            await asyncio.sleep(60)
+            return await world.task_pods(pod)
+
+        world.actors.do_task = takes_a_minute
+        world.declare(DATASET_PIN, "set", pin_spec())
+        await world.until("the Job runs", lambda: bool(jobs(world)))
+        await asyncio.sleep(3)
+        faults.code = 403
+        await world.until("it is refused", lambda: faults.refused == 1, seconds=30)
+        faults.code = 0
+        await asyncio.sleep(30)
+        assert condition(pin(world), "Verified")["reason"] == "Verifying"
+
+    play(act, faults)

@@ -21,7 +21,7 @@ from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.ports import Ports
 from glovebox.desired.task_job import TaskJob, asks_the_same, is_ours, task_job
 from glovebox.engine.tasks import TaskContext, TaskKey
-from glovebox.errors import Conflict, GloveboxError, Unavailable
+from glovebox.errors import Conflict, Forbidden, GloveboxError, Unavailable
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB
 from glovebox.kube.objects import ObjectKey
@@ -37,6 +37,9 @@ _FIRST_LOOK_SECONDS: Final = 1.0
 _SLOWEST_LOOK_SECONDS: Final = 10.0
 # A pod that waits for a node or an image so long, or does not report, is given up.
 SILENT_SECONDS: Final = 600.0
+# A refusal is an answer when it is one again: an API server that has just started denies what it
+# allows a moment later.
+_REFUSED_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +167,15 @@ class JobWork(Generic[T]):
         return job
 
     async def _ended(self, job: dict[str, Any], context: TaskContext) -> dict[str, Any]:
-        """Return the Job once it has ended, or has given no sign of life for too long."""
+        """Return the Job once it has ended, or has given no sign of life for too long.
+
+        Raises:
+            Unavailable: It could not be looked at for too long. It is left as it is, and the next
+                attempt goes on with it.
+        """
         ports, uid = self._ports, job["metadata"]["uid"]
         wait, beat, since = _FIRST_LOOK_SECONDS, 0, ports.clock()
+        blind: float | None = None
         while job_end(job) is None:
             await asyncio.sleep(wait)
             wait = min(_SLOWEST_LOOK_SECONDS, wait * 1.5)
@@ -183,9 +192,14 @@ class JobWork(Generic[T]):
             except Unavailable as error:
                 if error.reason == reasons.TASK_FAILED:
                     raise
-                # Who does not answer us says nothing about the Job.
+                # Who does not answer us says nothing about the Job, and does not stay untold.
                 since = ports.clock()
+                blind = since if blind is None else blind
+                patience = _REFUSED_SECONDS if isinstance(error, Forbidden) else SILENT_SECONDS
+                if since - blind >= patience:
+                    raise
                 continue
+            blind = None
             if said is not None and said.number != beat:
                 beat, since = said.number, ports.clock()
                 if said.progress is not None:
