@@ -44,7 +44,13 @@ from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.prove import prove_isolation
 from glovebox.controllers.experiment.resolve import Resolved, resolve
-from glovebox.controllers.experiment.retire import SEAL_WAIT, Retiring, close_first, retire
+from glovebox.controllers.experiment.retire import (
+    SEAL_WAIT,
+    Retiring,
+    close_first,
+    close_meanwhile,
+    retire,
+)
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, ensure_seal
@@ -83,6 +89,8 @@ PHASES: Final = (
 )
 # A run that was begun is sealed before its Experiment goes, as far as it had come.
 FOLLOW_FIRST: Final = (Phase("run", follow_run),)
+# Until it is seen and recorded how far that is, nobody gets in: only the seal waits.
+CLOSE_MEANWHILE: Final = (Phase("lock_up", close_meanwhile),)
 SEAL_FIRST: Final = (
     Phase("lock_up", close_first),
     Phase("resolve", resolve),
@@ -280,8 +288,8 @@ def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
 async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
     """Seal the results of a run that was begun; nothing is reported when there is none to seal.
 
-    The run is looked at before anything is closed, so that one that ended is sealed as it ended,
-    and one whose start was not recorded yet is not forgotten.
+    The run is looked at before its Job goes, so that one that ended is sealed as it ended, and one
+    whose start was not recorded yet is not forgotten.
     """
     try:
         experiment = Experiment.model_validate(obj)
@@ -294,12 +302,11 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
     facts = outcomes.facts("run", RunFacts)
     if facts is not None and facts.run is None:
         return Outcomes()  # it was never begun
-    if facts is None or facts.run is None:
-        return outcomes
-    if record_run(facts.run) != (obj.get("status") or {}).get("run"):
-        return outcomes  # recorded first: closing takes the Job away
-    _, sealing = await run_phases(scope, SEAL_FIRST)
-    return Outcomes(outcomes | sealing)
+    recorded = (obj.get("status") or {}).get("run")
+    is_seen = facts is not None and facts.run is not None and record_run(facts.run) == recorded
+    # Recorded first: sealing takes the Job away.
+    _, ending = await run_phases(scope, SEAL_FIRST if is_seen else CLOSE_MEANWHILE)
+    return Outcomes(outcomes | ending)
 
 
 async def _seal_unread_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:

@@ -6,8 +6,8 @@
 
 A run that was begun is sealed before anything is let go: the namespace is closed, its pods are
 ended, and what lies under the prefix is listed and signed (`Abandoned` when the run had not ended).
-That is bounded in time: a store that does not answer for an hour is no reason to keep an
-Experiment.
+While it cannot be seen how far the run came, access and credentials go all the same. That is
+bounded in time: a store that does not answer for an hour is no reason to keep an Experiment.
 
 A namespace that stays is marked Retained: the API server admits no pod there any more, and the
 platform team may delete it. Artifacts stay in the store in every case. A namespace that is not this
@@ -49,6 +49,7 @@ class Retiring:
         namespace: Its own namespace.
         namespace_uid: The UID that was recorded; empty when none was.
         policy: Its deletion policy; Freeze when it says nothing that is known.
+        has_run: Whether a run is recorded.
         has_volumes: Whether datasets may have been mounted from volumes.
         deleted: When deletion was asked for.
     """
@@ -58,6 +59,7 @@ class Retiring:
     namespace: str
     namespace_uid: str
     policy: str
+    has_run: bool
     has_volumes: bool
     deleted: datetime
 
@@ -75,6 +77,7 @@ class Retiring:
             namespace=status.get("namespace") or names.experiment_namespace(team, name, uid),
             namespace_uid=status.get("namespaceUid") or "",
             policy=policy if policy in {"Retain", "Delete"} else "Freeze",
+            has_run=bool(status.get("run")),
             has_volumes=status.get("deliveryMode") not in {None, "", "Fetch"},
             deleted=datetime.fromisoformat(metadata["deletionTimestamp"]),
         )
@@ -91,6 +94,34 @@ async def close_first(scope: Scope, outcomes: Outcomes) -> Outcome:
     if live is not None:
         await close_namespace(scope.ports, live, names.STATE_SEALED)
     return done()
+
+
+async def close_meanwhile(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Take access and credentials while it is not known yet how far a run has come.
+
+    Raises:
+        GloveboxError: The API server failed; calling again is safe.
+    """
+    del outcomes
+    retiring = Retiring.of(scope.obj)
+    live = await own_namespace(scope.ports, retiring)
+    if live is not None:
+        await shut_out(scope.ports, retiring, live)
+    return done()
+
+
+async def shut_out(ports: Ports, retiring: Retiring, live: Mapping[str, Any]) -> None:
+    """Let nobody in any more, and leave what runs: its end is still to be seen.
+
+    Of a run that may never have begun, what the policy `Retain` leaves to the team is left.
+
+    Raises:
+        GloveboxError: The API server failed; the rest was taken, and calling again is safe.
+    """
+    keep_access = retiring.policy == "Retain" and not retiring.has_run
+    await close_namespace(
+        ports, live, names.STATE_SEALED, keep_access=keep_access, keep_workloads=True
+    )
 
 
 async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome:

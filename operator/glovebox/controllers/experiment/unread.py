@@ -22,11 +22,12 @@ from glovebox.controllers.bound_seal import (
     unended_pods,
 )
 from glovebox.controllers.experiment.freeze import close_namespace
-from glovebox.controllers.experiment.retire import Retiring, own_namespace
+from glovebox.controllers.experiment.retire import Retiring, own_namespace, shut_out
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.desired.bound_snapshot import BoundSnapshot, read_snapshot
+from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import CONFIG_MAP, JOB
 from glovebox.status.outcome import Outcome, waiting
@@ -50,13 +51,11 @@ async def seal_unread(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
     if live is None:
         return None
     try:
-        config_map = await ports.reader.get(
-            CONFIG_MAP, retiring.namespace, names.SNAPSHOT_CONFIG_MAP
-        )
-    except NotFound:
-        return None
-    run = await _run(ports, retiring, obj)
-    if run is None:
+        config_map, run = await _snapshot(ports, retiring), await _run(ports, retiring, obj)
+    except GloveboxError:
+        await shut_out(ports, retiring, live)  # only the seal waits
+        raise
+    if config_map is None or run is None:
         return None  # it was never begun
     ended = run.completion_time is not None
     await close_namespace(ports, live, names.STATE_SEALED, keep_own=ended)
@@ -67,6 +66,13 @@ async def seal_unread(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
         return waiting(reasons.SEALING, message, retry_seconds=_LOOK_AGAIN_SECONDS)
     snapshot = read_snapshot(config_map)
     return await ensure_bound_seal(ports, _bound(retiring, snapshot, run, doubts_of(running)))
+
+
+async def _snapshot(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
+    try:
+        return await ports.reader.get(CONFIG_MAP, retiring.namespace, names.SNAPSHOT_CONFIG_MAP)
+    except NotFound:
+        return None
 
 
 async def _run(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> RunStatus | None:
