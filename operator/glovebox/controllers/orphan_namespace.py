@@ -5,6 +5,9 @@
              was sealed before: what the store holds decides
     let go   Delete: the namespace goes; else it stays, Retained, for the platform team to delete
 
+What was let go before stays as it is, but for access and credentials that came in since: a request
+of a process that died may be that late.
+
 An orphan whose Experiment is being looked at is left alone: that look may go on to open what was
 closed just now. Nothing is deleted that was not sealed, because the snapshot is all that is left to
 seal from. After an hour without a seal the platform team may delete the namespace; the seal is
@@ -33,7 +36,13 @@ from glovebox.controllers.bound_seal import (
     unended_pods,
 )
 from glovebox.controllers.experiment.deliver import delete_volumes
-from glovebox.controllers.experiment.freeze import Step, freeze, take_access, try_all
+from glovebox.controllers.experiment.freeze import (
+    Step,
+    drop_credentials,
+    freeze,
+    take_access,
+    try_all,
+)
 from glovebox.controllers.experiment.retire import SEAL_WAIT
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.orphans import Orphan
@@ -80,6 +89,9 @@ async def _look(ports: Ports, key: Key) -> Result:
         return DONE
     if ports.is_worked_on(orphan.owner_key):
         return Result(retry_seconds=_LOOK_AGAIN_SECONDS)
+    if orphan.is_let_go:
+        await _close_again(ports, orphan)
+        return DONE
     run = await _run(ports, orphan)
     since = await _close(ports, orphan, run)
     if ports.is_worked_on(orphan.owner_key):
@@ -175,6 +187,13 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
     )
     ports.events.warning(_about(orphan), reasons.ORPHAN_FOUND, message, action="Close")
     return datetime.fromisoformat(since)
+
+
+async def _close_again(ports: Ports, orphan: Orphan) -> None:
+    """Take away what came in after it was let go: a request of a process that had died."""
+    take = drop_credentials if orphan.keeps_access else take_access
+    await take(ports, orphan.name)
+    log.warning("closed what was let go and opened again", namespace=orphan.name)
 
 
 async def _bound(

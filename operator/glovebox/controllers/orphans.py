@@ -5,6 +5,9 @@ would stay open then, with credentials, and nobody would repair or seal it; a cl
 would stay for ever. Live lists are compared, and what becomes of a namespace that is found is in
 `orphan_namespace.py`.
 
+A request of a process that died may come in late: after the Experiment was deleted, into a
+namespace that stays. What it made there is found as well.
+
 Namespaces and volumes are listed first and Experiments second, so that what is being created is
 never taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong
 than the cluster: nothing is touched then, and the log and a metric say so.
@@ -12,7 +15,7 @@ than the cluster: nothing is touched then, and the log and a metric say so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +25,15 @@ from glovebox import names
 from glovebox.controllers.experiment.deliver import delete_volumes
 from glovebox.controllers.ports import Ports
 from glovebox.engine.key_queue import Priority
-from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, PERSISTENT_VOLUME, Kind
+from glovebox.kube.kinds import (
+    EXPERIMENT,
+    NAMESPACE,
+    PERSISTENT_VOLUME,
+    ROLE_BINDING,
+    SECRET,
+    Kind,
+)
+from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
 
 log = structlog.get_logger(__name__)
@@ -33,7 +44,7 @@ MOST_SHARE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A namespace of ours that nobody let go; whether its Experiment is there is not said.
+    """A namespace that was made for an Experiment; whether that is still there is not said.
 
     Attributes:
         namespace: As it was read.
@@ -47,16 +58,13 @@ class Orphan:
 
     @classmethod
     def of(cls, namespace: Mapping[str, Any]) -> Orphan | None:
-        """Return a namespace that would be an orphan without its Experiment; None for all others.
-
-        Retained says that it was let go, unless its results still wait for their seal.
-        """
+        """Return a namespace that was made for an Experiment and is not going; None for others."""
         metadata = namespace["metadata"]
         labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
         uid = labels.get(names.LABEL_EXPERIMENT_UID, "")
-        found = cls(namespace, notes.get(names.ANNOTATION_EXPERIMENT, ""), uid)
-        let_go = found.is_retained and names.ANNOTATION_ORPHANED_TIME not in notes
-        return None if not uid or let_go or metadata.get("deletionTimestamp") else found
+        if not uid or metadata.get("deletionTimestamp"):
+            return None
+        return cls(namespace, notes.get(names.ANNOTATION_EXPERIMENT, ""), uid)
 
     @property
     def owner_key(self) -> Key:
@@ -80,6 +88,16 @@ class Orphan:
         labels = self.namespace["metadata"].get("labels") or {}
         return bool(labels.get(names.LABEL_STATE) == names.STATE_RETAINED)
 
+    @property
+    def is_let_go(self) -> bool:
+        """Whether nothing is left to do for it: retained, and its results wait for no seal."""
+        return self.is_retained and not self.annotation(names.ANNOTATION_ORPHANED_TIME)
+
+    @property
+    def keeps_access(self) -> bool:
+        """Whether the deletion policy leaves it to the team."""
+        return self.annotation(names.ANNOTATION_DELETION_POLICY) == "Retain"
+
     def annotation(self, name: str) -> str:
         """Return an annotation of the namespace, or an empty text."""
         return str((self.namespace["metadata"].get("annotations") or {}).get(name, ""))
@@ -87,8 +105,17 @@ class Orphan:
 
 def find_orphans(namespaces: list[Mapping[str, Any]], owner_uids: set[str]) -> tuple[Orphan, ...]:
     """Return the namespaces of ours that nobody let go and whose Experiment is not there. Pure."""
+    return tuple(one for one in _without_owner(namespaces, owner_uids) if not one.is_let_go)
+
+
+def find_let_go(namespaces: list[Mapping[str, Any]], owner_uids: set[str]) -> tuple[Orphan, ...]:
+    """Return the namespaces that stayed behind when their Experiments went. Pure."""
+    return tuple(one for one in _without_owner(namespaces, owner_uids) if one.is_let_go)
+
+
+def _without_owner(namespaces: list[Mapping[str, Any]], owner_uids: set[str]) -> Iterator[Orphan]:
     candidates = (Orphan.of(namespace) for namespace in namespaces)
-    return tuple(one for one in candidates if one is not None and one.owner_uid not in owner_uids)
+    return (one for one in candidates if one is not None and one.owner_uid not in owner_uids)
 
 
 def are_too_many(orphans: int, namespaces: int) -> bool:
@@ -107,6 +134,8 @@ async def sweep_orphans(ports: Ports) -> None:
     owners: set[str] = set()
     async for page in ports.reader.pages(EXPERIMENT):
         owners |= {item["metadata"]["uid"] for item in page.get("items") or ()}
+    for opened in await _opened_again(ports, find_let_go(namespaces, owners)):
+        ports.wake(opened.key, Priority.REPAIR)
     orphans = find_orphans(namespaces, owners)
     ports.metrics.orphans.set(len(orphans))
     if are_too_many(len(orphans), len(namespaces)):
@@ -124,6 +153,25 @@ async def sweep_orphans(ports: Ports) -> None:
     for uid in sorted(uids - owners - {"", *(orphan.owner_uid for orphan in orphans)}):
         log.warning("removing volumes whose Experiment is gone", owner_uid=uid)
         await delete_volumes(ports, uid)
+
+
+async def _opened_again(ports: Ports, let_go: tuple[Orphan, ...]) -> list[Orphan]:
+    """Return the namespaces with access or credentials that came in after they were let go."""
+    if not let_go:
+        return []
+    late: set[str] = set()
+    # The one of these that no watch follows.
+    selector = f"metadata.name={names.INPUTS_CREDENTIALS_SECRET}"
+    async for page in ports.reader.pages(SECRET, field_selector=selector):
+        late |= {item["metadata"]["namespace"] for item in page.get("items") or ()}
+    return [one for one in let_go if one.name in late or _is_known_open(ports, one)]
+
+
+def _is_known_open(ports: Ports, orphan: Orphan) -> bool:
+    secret = ObjectKey(SECRET.kind, orphan.name, names.CREDENTIALS_SECRET)
+    binding = ObjectKey(ROLE_BINDING.kind, orphan.name, names.TENANT_ROLE_BINDING)
+    keys = (secret,) if orphan.keeps_access else (secret, binding)
+    return any(ports.children.get(key) is not None for key in keys)
 
 
 async def _ours(ports: Ports, kind: Kind) -> list[Mapping[str, Any]]:

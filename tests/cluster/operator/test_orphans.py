@@ -16,6 +16,7 @@ from support.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RBAC = "rbac.authorization.k8s.io"
 RUN = {"image": "trainer", "command": ["python", "-m", "train"]}
 SWEPT_SECONDS = 60
 
@@ -94,3 +95,36 @@ def test_a_namespace_without_its_experiment_is_closed_and_reported(
     )
     assert team.api.find(credentials)
     assert team.condition("Experiment", "lost", "Ready")["status"] == "True"
+
+
+@pytest.mark.timeout(200)
+def test_what_comes_late_into_a_namespace_that_was_let_go_is_swept(team: Team, rogue: Api) -> None:
+    spec = experiment_spec("standard", "primary", lifecycle={"deletionPolicy": "Freeze"})
+    team.declare("Experiment", "gone", spec)
+    namespace: str = team.expect("Experiment", "gone")["status"]["namespace"]
+    path = team.path("Experiment", "gone")
+    team.api.delete(path)
+    eventually(lambda: team.api.find(path) is None or None, what="it is gone", timeout=60)
+
+    # As the request of an operator that died would, hours later.
+    role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "glovebox-tenant"}
+    late: dict[str, dict[str, Any]] = {
+        path_of(f"{RBAC}/v1", "rolebindings", namespace=namespace): {
+            "metadata": {
+                "name": "glovebox-tenant",
+                "labels": {"app.kubernetes.io/managed-by": "glovebox"},
+            },
+            "roleRef": role,
+        },
+        path_of("v1", "secrets", namespace=namespace): {
+            "metadata": {"name": "glovebox-inputs-credentials"}
+        },
+    }
+    for collection, body in late.items():
+        rogue.create(collection, body)
+    for collection in late:
+        eventually(
+            lambda collection=collection: not rogue.list(collection) or None,  # type: ignore[misc]
+            what=f"{collection} is empty",
+            timeout=SWEPT_SECONDS,
+        )
