@@ -23,7 +23,8 @@ class Look:
     Attributes:
         obj: The resource as it is known by now; the status is written on this version.
         status: The status that it should show; None leaves it as it is.
-        retry_seconds: When to look again even if nothing happens.
+        retry_seconds: When to look again even if nothing happens. 0 is for what waits for nothing
+            but this status: where it is not written, it is not at once.
         error: An error that is tried again with backoff, not later than `retry_seconds`.
         after: Reports what happened, once the status was written.
     """

@@ -42,6 +42,8 @@ from glovebox.status.words import differ_in_words_alone
 
 log = structlog.get_logger(__name__)
 _MARKING: Final = "in use"
+# A look that is to follow at once, of which nothing was written that it could find.
+UNWRITTEN_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,22 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     look = await controller.reconcile(ports, marked.obj)
     if key.kind in HELD:
         look = _with_marks(ports, look, marked)
-    held_back = await _write(ports, key, look)
+    written = await _write(ports, key, look)
     look.after()
-    retries = [each for each in (look.retry_seconds, held_back) if each is not None]
-    return Result(
-        retry_seconds=min(retries, default=None), error=look.error or marked.outcome.error
-    )
+    return Result(retry_seconds=next_look(look, written), error=look.error or marked.outcome.error)
+
+
+def next_look(look: Look, written: Written) -> float | None:
+    """Return when to look again: at once only after a write, which is what the next look is for.
+
+    What is to follow a record that was not written would find everything as it was, and ask for
+    the same again.
+    """
+    wanted = look.retry_seconds
+    if wanted == 0 and not written.is_written:
+        wanted = UNWRITTEN_SECONDS
+    retries = [each for each in (wanted, written.held_back) if each is not None]
+    return min(retries, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +169,29 @@ def _held_by(in_use: InUse, users: Collection[Key]) -> str:
     return f"in use by {count_in_words(in_use.users)}" + (f", among them {some}" if some else "")
 
 
-async def _write(ports: Ports, key: Key, look: Look) -> float | None:
-    """Write the status on the version that was looked at, and report what is news.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of the status of one look.
 
-    Returns:
-        In how many seconds to look again, where new words wait; None where nothing waits.
+    Attributes:
+        is_written: Whether it was written: it was news.
+        held_back: In how many seconds new words are due; None where none wait.
     """
+
+    is_written: bool = False
+    held_back: float | None = None
+
+
+async def _write(ports: Ports, key: Key, look: Look) -> Written:
+    """Write the status on the version that was looked at, and report what is news."""
     before: Mapping[str, Any] = look.obj.get("status") or {}
     after = look.status
     if after is None or after == before:
         ports.messages.note_same(key)
-        return None
+        return Written()
     only_words = differ_in_words_alone(before, after)
     if only_words and (wait := ports.messages.seconds_to_wait(key)) > 0:
-        return wait
+        return Written(held_back=wait)
     # Noted first: a write whose answer is lost may have taken effect.
     if only_words:
         ports.messages.note_words(key)
@@ -182,7 +203,7 @@ async def _write(ports: Ports, key: Key, look: Look) -> float | None:
         await _read_again(ports, look.obj)
         raise
     _report(ports, look.obj, before, after)
-    return None
+    return Written(is_written=True)
 
 
 async def _read_again(ports: Ports, obj: Mapping[str, Any]) -> None:

@@ -29,6 +29,10 @@ K_contra = TypeVar("K_contra", contravariant=True)
 CONFLICT_SECONDS: Final = 0.05
 # Isolation that cannot be repaired just now is looked at again sooner than anything else.
 REPAIR_LONGEST_SECONDS: Final = 10.0
+# What failed so often in a row is looked at once in so many seconds at most, whatever happens to
+# it: its own attempts may be what happens. Only a repair does not wait.
+OFTEN_FAILED: Final = 5
+FAILING_SECONDS: Final = 1.0
 STUCK_SECONDS: Final = 600.0
 _STUCK_CHECK_SECONDS: Final = 30.0
 log = structlog.get_logger(__name__)
@@ -119,7 +123,9 @@ class Workers(Generic[K]):
         return self.queues[self._traits.work_class(key)]
 
     def wake(self, key: K, priority: Priority = Priority.NORMAL, after: float = 0.0) -> None:
-        """Enqueue a key, now or after some seconds."""
+        """Enqueue a key, now or after some seconds; later where it failed again and again."""
+        if priority is not Priority.REPAIR and self._backoff.failures(key) >= OFTEN_FAILED:
+            after = max(after, FAILING_SECONDS)
         if after > 0.0:
             self.queue_of(key).add_after(key, after, priority)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from glovebox import names
@@ -64,6 +65,19 @@ def mark_seal(builder: StatusBuilder, seal: Outcome) -> None:
         builder.mark_false(types.SEALED, reasons.NOT_SEALED, message)
         return
     builder.mark_false(types.SEALED, seal.reason, seal.message)
+
+
+def is_recorded(run: RunStatus, recorded: Mapping[str, Any] | None) -> bool:
+    """Whether the status holds what is known of a run.
+
+    How many pods were started for it is known when it has ended: until then the number goes up
+    with each pod that is deleted, and nothing waits for it.
+    """
+    known, held = record_run(run), dict(recorded or {})
+    if run.completion_time is None:
+        known.pop("attempts", None)
+        held.pop("attempts", None)
+    return known == held
 
 
 def record_run(run: RunStatus) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import structlog
 
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.result import DONE, Result
-from glovebox.engine.workers import STUCK_SECONDS, WorkClass, Workers
+from glovebox.engine.workers import OFTEN_FAILED, STUCK_SECONDS, WorkClass, Workers
 from glovebox.errors import Conflict, Forbidden, NotReady, Unavailable
 from glovebox.kube.gate import urgency
 from support.virtual_time import now, run
@@ -189,6 +189,33 @@ def test_an_event_makes_a_failing_key_ready_and_keeps_its_count_of_failures() ->
 
     # The third failure is the third: two seconds, not half a second.
     assert run(test()) == [0, 0.5, 0.75, 2.75]
+
+
+@pytest.mark.parametrize(
+    ("priority", "looks"),
+    [
+        pytest.param(Priority.NORMAL, 12, id="its own attempts may be what happens to it"),
+        pytest.param(Priority.REPAIR, 110, id="what isolates does not wait"),
+    ],
+)
+def test_what_keeps_failing_is_looked_at_once_a_second_whatever_happens_to_it(
+    priority: Priority, looks: int
+) -> None:
+    async def test() -> int:
+        scene = Scene(raising(*(Unavailable("U", "m") for _ in range(1_000))))
+        scene.start()
+        for _ in range(OFTEN_FAILED):
+            scene.workers.wake(KEY, priority)
+            await asyncio.sleep(0.01)
+        before = len(scene.begun)
+        for _ in range(100):
+            scene.workers.wake(KEY, priority)
+            await asyncio.sleep(0.1)
+        await scene.stop()
+        return len(scene.begun) - before
+
+    least = 9 if priority is Priority.NORMAL else 100
+    assert least <= run(test()) <= looks
 
 
 class Broken(Metrics):

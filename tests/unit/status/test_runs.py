@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from glovebox.api.experiment_status import RunStatus
+from glovebox.status.experiment_work import is_recorded, record_run
 from glovebox.status.runs import job_ended, job_lost, why_waiting
 
 MADE = "2026-11-25T05:00:00Z"
@@ -208,3 +209,32 @@ def test_what_a_run_waits_for(pods: list[dict[str, Any]], words: str) -> None:
     said = why_waiting(pods)
     assert words in said
     assert bool(said) == bool(words)
+
+
+RECORDED = {"jobUid": "u1", "attempts": 1}
+ENDED_RUN = RunStatus(job_uid="u1", attempts=3, completion_time=datetime(2026, 11, 25, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("run", "recorded", "expected"),
+    [
+        pytest.param(RunStatus(job_uid="u1", attempts=1), RECORDED, True, id="as it is"),
+        pytest.param(RunStatus(job_uid="u1", attempts=7), RECORDED, True, id="one more pod"),
+        pytest.param(RunStatus(job_uid="u1"), RECORDED, True, id="its pods are gone"),
+        pytest.param(RunStatus(job_uid="u2", attempts=1), RECORDED, False, id="another Job"),
+        pytest.param(RunStatus(job_uid="u1", attempts=1), None, False, id="nothing is recorded"),
+        pytest.param(ENDED_RUN, record_run(ENDED_RUN), True, id="its end is recorded"),
+        pytest.param(
+            ENDED_RUN,
+            record_run(ENDED_RUN) | {"attempts": 1},
+            False,
+            id="how many attempts it took is part of its end",
+        ),
+    ],
+)
+def test_whether_what_is_known_of_a_run_is_recorded(
+    run: RunStatus,
+    recorded: dict[str, Any] | None,
+    expected: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert is_recorded(run, recorded) is expected

@@ -8,9 +8,10 @@ counts for the policies it was reached on, and only while none of them differs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
@@ -37,6 +38,9 @@ _DAY: Final = timedelta(days=1)
 _RETRY: Final = timedelta(hours=1)
 _RETRY_FOR_RUN: Final = timedelta(minutes=5)
 _REFUSED_SECONDS: Final = 60.0
+# For what no watch tells: the Job of an earlier check is gone.
+_DELETED_SECONDS: Final = 2.0
+_LEAVING_SECONDS: Final = 15.0
 
 
 async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -96,9 +100,7 @@ async def _go_on(
     notes = live["metadata"].get("annotations") or {}
     is_read = recorded is not None and live["metadata"]["uid"] == recorded.job_uid
     if is_read or notes.get(names.ANNOTATION_POLICY_DIGEST, "") != probe.policy_digest:
-        key = ObjectKey(JOB.kind, namespace, names.PROBE_JOB)
-        await ports.writer.delete(JOB, key, uid=live["metadata"]["uid"])
-        return None, done(ProofFacts(finding), retry_seconds=0.0)
+        return None, await _make_way(scope, live, finding, recorded)
     pods = await pods_of(ports, namespace, live["metadata"]["uid"])
     ended = probe_ended(live, pods, scope.now)
     if ended is not None:
@@ -107,6 +109,25 @@ async def _go_on(
     if recorded is None:
         finding = being_checked(why_waiting(pods))
     return None, done(ProofFacts(finding))
+
+
+async def _make_way(
+    scope: Scope, live: Mapping[str, Any], finding: Finding, recorded: IsolationStatus | None
+) -> Outcome:
+    """Remove the Job of an earlier check; the next one begins when the watch tells that it is gone.
+
+    It may be held by a finalizer for long: what was asked once is not asked with every look.
+    """
+    metadata = live["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        key = ObjectKey(JOB.kind, scope.namespace, names.PROBE_JOB)
+        await scope.ports.writer.delete(JOB, key, uid=metadata["uid"])
+        return done(ProofFacts(finding), retry_seconds=_DELETED_SECONDS)
+    if recorded is None:
+        held = ", ".join(f"`{each}`" for each in metadata.get("finalizers") or ())
+        by = f", held by {held}" if held else ""
+        finding = being_checked(f"the Job of an earlier check is being deleted{by}")
+    return done(ProofFacts(finding), retry_seconds=_LEAVING_SECONDS)
 
 
 def _due(

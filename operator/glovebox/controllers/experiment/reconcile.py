@@ -65,7 +65,7 @@ from glovebox.kube.resources import Key
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status, held_back
 from glovebox.status.experiment_facts import RunFacts
-from glovebox.status.experiment_work import record_run
+from glovebox.status.experiment_work import is_recorded
 from glovebox.status.outcome import Outcome, of_error, skipped, waiting
 
 KIND: Final = EXPERIMENT.kind
@@ -303,7 +303,7 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
     if facts is not None and facts.run is None:
         return Outcomes()  # it was never begun
     recorded = (obj.get("status") or {}).get("run")
-    is_seen = facts is not None and facts.run is not None and record_run(facts.run) == recorded
+    is_seen = facts is not None and facts.run is not None and is_recorded(facts.run, recorded)
     # Recorded first: sealing takes the Job away.
     _, ending = await run_phases(scope, SEAL_FIRST if is_seen else CLOSE_MEANWHILE)
     return Outcomes(outcomes | ending)
