@@ -27,7 +27,6 @@ from typing import Any, Final
 from glovebox.api import reasons
 from glovebox.apply.children import Children
 from glovebox.apply.managed import Managed, Strategy, managed
-from glovebox.apply.rejecting import rejecting_deletion
 from glovebox.desired.difference import difference, fingerprint, writer_of
 from glovebox.desired.drift import Applied, Drift, Result
 from glovebox.desired.replacement import replacement
@@ -136,8 +135,7 @@ class Applier:
         noticed = self._children.differing_since(key)
         self._children.want(key, None)
         self._accepted.get(key.namespace, {}).pop(key, None)
-        with rejecting_deletion(kind, key.name):
-            await self._client.delete(kind, key.namespace, key.name, uid=child.uid)
+        await self._client.delete(kind, key.namespace, key.name, uid=child.uid)
         self._children.forgot(key, child.uid)
         if drift is not None:
             self.note_repair(key)
@@ -224,10 +222,7 @@ class Applier:
             pass  # everything before storage said yes: it can surely be created again
         except InvalidInput as error:
             raise _rejected(row.kind, key, error) from None
-        with rejecting_deletion(row.kind, key.name):
-            await self._client.delete(
-                row.kind, key.namespace, key.name, uid=live["metadata"]["uid"]
-            )
+        await self._client.delete(row.kind, key.namespace, key.name, uid=live["metadata"]["uid"])
         return await self._create(row.kind, intent)
 
     async def _create(self, kind: Kind, intent: Mapping[str, Any]) -> dict[str, Any]:

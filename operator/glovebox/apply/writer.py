@@ -7,16 +7,18 @@ longer the leader loses to whatever was written meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.apply.managed import Strategy, managed
-from glovebox.apply.rejecting import rejecting, rejecting_deletion
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
+from glovebox.errors import InvalidInput, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import EVENT, NAMESPACE, POD, SECRET, Kind
@@ -24,6 +26,19 @@ from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.resources import Key, Resources
 
 _GRACE_SECONDS: Final = 30
+
+
+@contextmanager
+def _rejecting(kind: Kind, name: str) -> Iterator[None]:
+    """Turn "this object is invalid" into a refusal that is tried again: it is ours."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise Rejected(
+            reasons.REJECTED,
+            f"the API server does not take {kind.kind} `{name}` as the operator writes it:"
+            f" {error.message}",
+        ) from None
 
 
 def _on_version(obj: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +89,7 @@ class Writer:
             Rejected: The API server does not take it.
         """
         managed(kind, Strategy.ONCE)
-        with rejecting(kind, obj["metadata"]["name"]):
+        with _rejecting(kind, obj["metadata"]["name"]):
             return await self._client.create_or_get(kind, obj)
 
     # EXTEND
@@ -89,7 +104,7 @@ class Writer:
             Rejected: The API server does not take it.
         """
         managed(kind, Strategy.EXTEND)
-        with rejecting(kind, live["metadata"]["name"]):
+        with _rejecting(kind, live["metadata"]["name"]):
             return await self._client.replace(kind, _on_version(obj, live))
 
     # ROTATE
@@ -112,7 +127,7 @@ class Writer:
         key = key_of(SECRET, body)
         if watched:
             self._children.want(key, fingerprint(body))
-        with rejecting(SECRET, key.name):
+        with _rejecting(SECRET, key.name):
             answer = await self._rotate(body, live)
         if watched:
             self._children.wrote(SECRET, answer)
@@ -148,7 +163,7 @@ class Writer:
         managed(key.resource, Strategy.PATCH)
         # Only the status of it counts; the version makes it lose to whoever wrote in between.
         body = {**obj, "status": status}
-        with rejecting(key.resource, key.name):
+        with _rejecting(key.resource, key.name):
             answer = await self._client.replace(key.resource, body, subresource="status")
         self._resources.wrote(answer)
         return answer
@@ -179,7 +194,7 @@ class Writer:
         }
         if annotations:
             metadata["annotations"] = dict(annotations)
-        with rejecting(key.resource, key.name):
+        with _rejecting(key.resource, key.name):
             answer = await self._client.merge(
                 key.resource, key.namespace, key.name, {"metadata": metadata}
             )
@@ -218,7 +233,7 @@ class Writer:
                 "resourceVersion": metadata["resourceVersion"],
             }
         }
-        with rejecting(NAMESPACE, metadata["name"]):
+        with _rejecting(NAMESPACE, metadata["name"]):
             await self._client.merge(NAMESPACE, None, metadata["name"], patch)
 
     # REMOVE
@@ -246,8 +261,7 @@ class Writer:
             Conflict: Another object has the name now.
         """
         managed(kind, Strategy.REMOVE)
-        with rejecting_deletion(kind, key.name):
-            await self._client.delete(kind, key.namespace, key.name, uid=uid)
+        await self._client.delete(kind, key.namespace, key.name, uid=uid)
 
     async def stop(self, pod: Mapping[str, Any]) -> None:
         """Delete a pod by its UID, so that it ends within 30 seconds whatever it asked for itself.
@@ -260,15 +274,14 @@ class Writer:
         managed(POD, Strategy.REMOVE)
         key = key_of(POD, pod)
         asked = pod.get("spec", {}).get("terminationGracePeriodSeconds", _GRACE_SECONDS)
-        with rejecting_deletion(POD, key.name):
-            await self._client.delete(
-                POD,
-                key.namespace,
-                key.name,
-                uid=pod["metadata"]["uid"],
-                # With 0 the API server would forget it while it runs.
-                grace_seconds=min(max(asked, 1), _GRACE_SECONDS),
-            )
+        await self._client.delete(
+            POD,
+            key.namespace,
+            key.name,
+            uid=pod["metadata"]["uid"],
+            # With 0 the API server would forget it while it runs.
+            grace_seconds=min(max(asked, 1), _GRACE_SECONDS),
+        )
 
     def contended_for(self, key: ObjectKey) -> float:
         """Return for how many seconds a Secret that somebody keeps changing is left alone."""
@@ -281,8 +294,7 @@ class Writer:
     async def _delete_seen(self, kind: Kind, key: ObjectKey, uid: str) -> None:
         self._children.want(key, None)
         # A conflict goes on to the caller: whoever takes something away for good looks again.
-        with rejecting_deletion(kind, key.name):
-            await self._client.delete(kind, key.namespace, key.name, uid=uid)
+        await self._client.delete(kind, key.namespace, key.name, uid=uid)
         self._children.forgot(key, uid)
 
     # Beside the work

@@ -14,6 +14,7 @@ from glovebox.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    Rejected,
     Unavailable,
 )
 from glovebox.kube.kinds import Kind
@@ -42,8 +43,8 @@ def refuse(
         mutating: Whether the request would have changed something: what a 5xx did is not known.
 
     Raises:
-        NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput, Unavailable: As the
-            code says.
+        NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput, Rejected, Unavailable:
+            As the code says.
     """
     try:
         status: dict[str, Any] = orjson.loads(raw)
@@ -66,6 +67,12 @@ def refuse(
             )
         case 403:
             raise Forbidden(reasons.FORBIDDEN, f"{verb} {kind.plural}: {message}")
+        case 400 | 422 if verb == "DELETE":
+            # Nothing was declared that could be wrong: so a policy of the cluster refuses it.
+            raise Rejected(
+                reasons.REJECTED,
+                f"{verb} {path}: {message}; look for a policy of the cluster that refuses it",
+            )
         case 400 | 413 | 422:
             raise InvalidInput(reasons.INVALID_SPEC, f"{verb} {path}: {message}")
     raise Unavailable(

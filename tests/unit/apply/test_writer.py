@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
 
 from glovebox.apply.children import Children
 from glovebox.apply.writer import Writer
-from glovebox.errors import Conflict, InvalidInput, Rejected
+from glovebox.errors import Conflict
 from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import POD, SECRET, Kind
-from glovebox.kube.objects import ObjectKey
+from glovebox.kube.kinds import POD, Kind
 from glovebox.kube.resources import Resources
 
 Json = dict[str, Any]
@@ -117,36 +115,3 @@ def test_a_pod_is_stopped_within_30_seconds_whatever_it_says(spec: Json, grace: 
     pod = {"metadata": {"name": "a", "namespace": SPACE, "uid": "u"}, "spec": spec}
     asyncio.run(writer.stop(pod))
     assert sent == [{"what": (POD, SPACE, "a"), "uid": "u", "grace_seconds": grace}]
-
-
-class Refusing:
-    """Lets nothing be deleted, as a policy of the cluster does by default: 422."""
-
-    async def get(self, *_: Any) -> Json:
-        return secret("a", "3")
-
-    async def delete(self, *_: Any, **__: Any) -> None:
-        raise InvalidInput("Invalid", "ValidatingAdmissionPolicy 'platform' denied request")
-
-
-@pytest.mark.parametrize("way", ["remove", "remove_live", "delete", "stop"])
-def test_a_deletion_that_a_policy_refuses_is_no_mistake_of_the_user(way: str) -> None:
-    """It is tried again with backoff: of a mistake, nothing but an edit of the user is expected."""
-    children = Children(lambda _: None, lambda: 0.0)
-    key = ObjectKey(SECRET.kind, SPACE, NAME)
-    children.wrote(SECRET, secret("a", "3"))
-    client = cast("Client", Refusing())
-    writer = Writer(client, children, Resources(lambda _: None), lambda: 0.0)
-    pod = {"metadata": {"name": "p", "namespace": SPACE, "uid": "a"}}
-    ways: dict[str, Callable[[], Awaitable[object]]] = {
-        "remove": lambda: writer.remove(SECRET, key),
-        "remove_live": lambda: writer.remove_live(SECRET, key),
-        "delete": lambda: writer.delete(SECRET, key, uid="a"),
-        "stop": lambda: writer.stop(pod),
-    }
-
-    async def act() -> None:
-        await ways[way]()
-
-    with pytest.raises(Rejected, match=r"does not let the operator delete .* denied request"):
-        asyncio.run(act())

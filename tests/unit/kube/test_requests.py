@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.errors import Fenced, GloveboxError, Unavailable
+from glovebox.errors import Fenced, GloveboxError, InvalidInput, Rejected, Unavailable
 from glovebox.kube.answers import AlreadyExists, Expired, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, LEASE
@@ -40,6 +40,10 @@ def get(client: Client) -> Awaitable[object]:
 
 def put(client: Client) -> Awaitable[object]:
     return client.replace(CONFIG_MAP, OBJECT)
+
+
+def delete(client: Client) -> Awaitable[object]:
+    return client.delete(CONFIG_MAP, "team", "a", uid="u")
 
 
 def refuses(*users: str) -> Callable[[Asked], Answer]:
@@ -244,6 +248,7 @@ def test_a_request_without_an_answer_ends_after_thirty_seconds() -> None:
         (404, "NotFound", NotFound),
         (409, "AlreadyExists", AlreadyExists),
         (410, "Expired", Expired),
+        (422, "Invalid", InvalidInput),
     ],
 )
 def test_every_answer_is_in_the_error_tree(
@@ -252,6 +257,13 @@ def test_every_answer_is_in_the_error_tree(
     with pytest.raises(error) as caught:
         use(Wire(lambda _: answered(code, {"reason": reason})), put)
     assert isinstance(caught.value, GloveboxError)
+
+
+@pytest.mark.parametrize("code", [400, 422])
+def test_a_deletion_that_a_policy_refuses_is_no_mistake_of_the_user(code: int) -> None:
+    """It is tried again with backoff: of a mistake, nothing but an edit of the user is expected."""
+    with pytest.raises(Rejected, match="a policy of the cluster"):
+        use(Wire(lambda _: answered(code, {"reason": "Invalid"})), delete)
 
 
 # The fence.
