@@ -9,8 +9,9 @@ Repair deletes nothing that it cannot surely create again. Only where the table 
 names a field that nobody can change is an object deleted and created again, and only after a
 dry-run POST said that the API server would take it. A refused repair leaves what is there.
 
-What the server answered to our own write is remembered as the accepted form of that intent: a field
-that a newer API server fills in, or that a mutating policy adds, costs one write after a restart.
+What the server answered to our own write is remembered as the accepted form of that intent, with
+the fields that a newer API server fills in, or that a mutating policy adds. Where nobody remembers,
+it is asked before a difference is called drift (`as_stored.py`).
 
 Fights are bounded: an object that somebody else keeps changing back, or keeps adding, is repaired
 at growing intervals. What opens isolation is never left alone for more than a second.
@@ -25,6 +26,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from glovebox.api import reasons
+from glovebox.apply.as_stored import AsStored
 from glovebox.apply.children import Children
 from glovebox.apply.managed import Managed, Strategy, managed
 from glovebox.desired.difference import difference, fingerprint, writer_of
@@ -68,6 +70,7 @@ class Applier:
         # By namespace, so that giving one up costs what is in it and no more.
         self._accepted: dict[str, dict[ObjectKey, tuple[bytes, bytes]]] = {}
         self._repairs: dict[str, dict[ObjectKey, list[float]]] = {}
+        self._as_stored = AsStored(client)
 
     async def ensure(
         self,
@@ -105,14 +108,22 @@ class Applier:
             return Applied(key, "unchanged")
         self._children.want(key, content)
         established = established and not changed
+        # A repair tells by itself what is accepted; what is left as it is has to be asked.
+        asks = established and (before is None or policy != "Repair")
         if established and policy == "Ignore":
-            return Applied(key, "ignored", Drift(key, "deleted" if known is None else "modified"))
+            return await self._ignore(kind, key, intent)
         if known is None and not established:
             created = await self._create_first(kind, key, intent, content)
             if created is not None:
                 return created
         return await self._converge(
-            row, key, dict(intent), established=established, alert=policy == "Alert", owns=owns
+            row,
+            key,
+            dict(intent),
+            established=established,
+            asks=asks,
+            alert=policy == "Alert",
+            owns=owns,
         )
 
     async def remove(self, kind: Kind, key: ObjectKey, *, drift: Drift | None = None) -> Applied:
@@ -152,6 +163,7 @@ class Applier:
         """Forget what was accepted in a namespace that is given up."""
         self._accepted.pop(namespace, None)
         self._repairs.pop(namespace, None)
+        self._as_stored.forget(namespace)
 
     async def _create_first(
         self, kind: Kind, key: ObjectKey, intent: Mapping[str, Any], content: bytes
@@ -166,6 +178,36 @@ class Applier:
         except AlreadyExists:
             return None  # made by another controller, or by us before a crash or a lost answer
 
+    async def _ignore(self, kind: Kind, key: ObjectKey, intent: Mapping[str, Any]) -> Applied:
+        """Leave a difference as it is; what the cluster itself adds is none."""
+        known, content = self._children.get(key), fingerprint(intent)
+        if known is None:
+            return Applied(key, "ignored", Drift(key, "deleted"))
+        if not self._as_stored.is_known_to_differ(key, content, known.fingerprint):
+            live = await self.read(kind, key)
+            if live is None:
+                return Applied(key, "ignored", Drift(key, "deleted"))
+            if await self._as_stored.is_as_stored(kind, key, intent, live):
+                return self._done(kind, key, content, live, "unchanged")
+        return Applied(key, "ignored", Drift(key, "modified"))
+
+    async def _is_as_intended(
+        self,
+        kind: Kind,
+        key: ObjectKey,
+        intent: Mapping[str, Any],
+        live: Mapping[str, Any],
+        *,
+        asks: bool,
+    ) -> bool:
+        """Whether nobody changed an object: what else differs the cluster itself adds."""
+        if fingerprint(live) == fingerprint(intent):
+            return True
+        try:
+            return asks and await self._as_stored.is_as_stored(kind, key, intent, live)
+        except Conflict:
+            return False  # changed meanwhile: so says the write as well
+
     async def _converge(
         self,
         row: Managed,
@@ -173,6 +215,7 @@ class Applier:
         intent: dict[str, Any],
         *,
         established: bool,
+        asks: bool,
         alert: bool,
         owns: Callable[[Mapping[str, Any]], None],
     ) -> Applied:
@@ -182,7 +225,7 @@ class Applier:
             live = await self.read(kind, key)
             if live is not None:
                 owns(live)
-                if fingerprint(live) == content:
+                if await self._is_as_intended(kind, key, intent, live, asks=asks):
                     return self._done(kind, key, content, live, "unchanged")
             drift = _drift(key, intent, live) if established else None
             if drift is not None and alert:

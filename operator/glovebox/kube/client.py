@@ -251,9 +251,20 @@ class Client:
             return await self.get(kind, obj["metadata"].get("namespace"), obj["metadata"]["name"])
 
     async def replace(
-        self, kind: Kind, obj: dict[str, Any], *, subresource: str | None = None
+        self,
+        kind: Kind,
+        obj: dict[str, Any],
+        *,
+        subresource: str | None = None,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """Replace an object whole; a `resourceVersion` in it must still be the current one.
+
+        Args:
+            kind: What it is.
+            obj: The whole object.
+            subresource: What of it is replaced, where not all of it is.
+            dry_run: Only ask what the server would store.
 
         Raises:
             NotFound: It is not there any more.
@@ -261,9 +272,10 @@ class Client:
         """
         metadata = obj["metadata"]
         path = kind.path(metadata.get("namespace"), metadata["name"], subresource)
-        return await self._request(
-            "PUT", kind, path, body=obj, params={"fieldManager": names.FIELD_MANAGER}
-        )
+        params = {"fieldManager": names.FIELD_MANAGER}
+        if dry_run:
+            params["dryRun"] = "All"
+        return await self._request("PUT", kind, path, body=obj, params=params)
 
     async def merge(
         self,

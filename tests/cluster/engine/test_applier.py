@@ -13,7 +13,7 @@ from glovebox.apply.children import Children
 from glovebox.desired.drift import Drift
 from glovebox.errors import Conflict
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import RESOURCE_QUOTA
+from glovebox.kube.kinds import NETWORK_POLICY, RESOURCE_QUOTA
 from glovebox.kube.objects import ObjectKey
 from support.api import Api
 from support.cluster import Cluster
@@ -95,6 +95,41 @@ async def test_what_an_earlier_process_made_is_taken_over_without_a_write(
     assert (await fresh.ensure(quota(namespace), established=True)).result == "unchanged"
     assert (await fresh.ensure(quota(namespace), established=False)).result == "unchanged"
     assert api.get(path(namespace))["metadata"]["resourceVersion"] == before
+
+
+def policy(namespace: str) -> dict[str, Any]:
+    """Return a policy as no intent is: what the API server fills in is left out."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "glovebox-some", "namespace": namespace},
+        "spec": {"podSelector": {}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "result"), [("Repair", "repaired"), ("Alert", "alerted"), ("Ignore", "ignored")]
+)
+async def test_what_the_api_server_fills_in_is_no_drift_for_a_process_that_has_just_started(
+    client: Client, applier: Applier, namespace: str, api: Api, choice: str, result: str
+) -> None:
+    where = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/glovebox-some"
+    intent = policy(namespace)
+    await applier.ensure(intent, established=False)
+    before = api.get(where)
+    assert before["spec"]["policyTypes"] == ["Ingress"]
+
+    def started() -> Applier:
+        children = Children(lambda _: None, time.monotonic)
+        children.table(NETWORK_POLICY).seen(api.get(where))
+        return Applier(client, children, time.monotonic)
+
+    applied = await started().ensure(intent, established=True, policy=choice)
+    assert (applied.result, applied.drift) == ("unchanged", None)
+    assert api.get(where) == before
+    api.patch(where, {"metadata": {"labels": {"some": "label"}}}, fieldManager="rival")
+    applied = await started().ensure(intent, established=True, policy=choice)
+    assert applied.result == result
 
 
 async def test_an_immutable_object_is_recreated_by_its_uid(

@@ -1,0 +1,80 @@
+"""Asks the API server in which form it stores an intent, without writing it.
+
+A mutating policy, or a newer API server, adds fields of its own to what is written. What it
+answered to our own write is remembered by whoever wrote; after a restart, or a change of leader,
+nobody remembers. So before a difference is called drift, the API server is asked: what it would
+store for the intent just as the object is, nobody changed.
+
+It may add on every write, or on creation alone: both are asked. Whatever somebody else changed is
+in neither answer. Each state of an object is asked about once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from glovebox.desired.difference import fingerprint
+from glovebox.desired.replacement import replacement
+from glovebox.errors import Forbidden, InvalidInput
+from glovebox.kube.answers import AlreadyExists
+from glovebox.kube.client import Client
+from glovebox.kube.kinds import Kind
+from glovebox.kube.objects import ObjectKey
+
+# Of a name that is taken the API server does not say what it would store.
+_SUFFIX: Final = "-as-new"
+_LONGEST_NAME: Final = 63
+
+
+class AsStored:
+    """Compares objects with what the API server would store.
+
+    Args:
+        client: The connection; it sends dry runs alone.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        # What is stored otherwise: by namespace, the intent and the state that was asked about.
+        self._otherwise: dict[str, dict[ObjectKey, tuple[bytes, bytes]]] = {}
+
+    def is_known_to_differ(self, key: ObjectKey, intent: bytes, state: bytes) -> bool:
+        """Whether it was asked already, and the answer was no."""
+        return self._otherwise.get(key.namespace, {}).get(key) == (intent, state)
+
+    async def is_as_stored(
+        self, kind: Kind, key: ObjectKey, intent: Mapping[str, Any], live: Mapping[str, Any]
+    ) -> bool:
+        """Return whether the API server would store an intent just as the object is.
+
+        Raises:
+            Conflict: The object changed meanwhile, or is gone.
+            Unavailable: No answer.
+        """
+        content, state = fingerprint(intent), fingerprint(live)
+        if self.is_known_to_differ(key, content, state):
+            return False
+        # What is not taken is no answer: the write itself, if there is one, says why.
+        with suppress(InvalidInput, Forbidden):
+            answer = await self._client.replace(kind, replacement(intent, live), dry_run=True)
+            if fingerprint(answer) == state:
+                return True
+        with suppress(InvalidInput, Forbidden, AlreadyExists):
+            answer = await self._client.create(kind, _renamed(intent), dry_run=True)
+            named = {**answer["metadata"], "name": key.name}
+            if fingerprint({**answer, "metadata": named}) == state:
+                return True
+        self._otherwise.setdefault(key.namespace, {})[key] = (content, state)
+        return False
+
+    def forget(self, namespace: str) -> None:
+        """Forget a namespace that is given up."""
+        self._otherwise.pop(namespace, None)
+
+
+def _renamed(intent: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = intent["metadata"]
+    name = metadata["name"][: _LONGEST_NAME - len(_SUFFIX)] + _SUFFIX
+    return {**intent, "metadata": {**metadata, "name": name}}
