@@ -110,6 +110,7 @@ def test_what_is_retained_and_may_never_have_run_keeps_its_team() -> None:
         faults.in_force = False
         await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR / 2)
         assert stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
-        assert statements(stage) == []
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Failed", "Abandoned"), "what the team may have written"
 
     play(scene, faults=faults)

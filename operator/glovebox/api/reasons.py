@@ -96,7 +96,9 @@ PROTECTED: Final = _reason(
 INVALID_SPEC: Final = _reason(
     "InvalidSpec",
     "every kind `Ready`, `Stalled`",
-    "A field is not valid, or two fields contradict each other.",
+    "A field is not valid, or two fields contradict each other. An Experiment that is bound goes on"
+    " as it was bound; where its snapshot cannot be read either, access is closed and what was"
+    " observed is Unknown.",
     "Correct the field that the message names. If the field is right, apply the chart's CRDs:"
     " the installed ones may be older than the operator.",
 )
@@ -649,7 +651,7 @@ SNAPSHOT_DIFFERS: Final = _reason(
     "SnapshotDiffers",
     "Experiment `Ready`, `Stalled`",
     "The declaration has another digest than the snapshot: a frozen field was changed despite"
-    " the API server's rules.",
+    " the API server's rules. What was bound is kept, followed and sealed; nothing new begins.",
     "Restore the field, or create a new Experiment. Check that the CRDs are complete.",
 )
 NOT_PROVEN: Final = _reason(
@@ -803,7 +805,8 @@ SEALED: Final = _reason(
 ABANDONED: Final = _reason(
     "Abandoned",
     "Event, `status.run`, and the reason in the seal itself",
-    "The Experiment was deleted before its run ended. What was there is sealed before it goes.",
+    "The Experiment was deleted before its run ended, or without one. What was there is sealed"
+    " before it goes.",
 )
 ORPHANED: Final = _reason(
     "Orphaned",

@@ -181,6 +181,8 @@ def compute_status(seen: Seen) -> dict[str, Any]:
         return builder.render()
     if "retire" in seen.outcomes:
         return _retiring(builder, seen)
+    if "unkept" in seen.outcomes:
+        return _unkept(builder, seen)
     _mark_references(builder, seen)
     _mark_namespace(builder, seen)
     _mark_credentials(builder, seen)
@@ -441,10 +443,35 @@ def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     run = seen.outcome("run")
     if run.verdict is not Verdict.SKIPPED:
         mark_run(builder, run, seen.outcome("deliver"), provisioned=True)
-        _record_work(builder, seen)
+    _record_work(builder, seen)
     mark_seal(builder, seen.outcome("seal"))
     builder.mark_false(types.READY, outcome.reason, outcome.message)
     builder.mark_true(types.RECONCILING, outcome.reason, outcome.message)
+    return builder.render()
+
+
+def _unkept(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
+    """Say of what nobody can keep that nobody knows how it is; access to it was taken away.
+
+    That it was open is taken back with it: opening it again is no drift.
+    """
+    outcome = seen.outcome("unkept")
+    message = (
+        f"{outcome.message}; what was bound cannot be read from the namespace either, so nothing in"
+        " there is looked after, and access to it is closed"
+    )
+    for condition in (*REQUIRED, types.ISOLATED, types.DRIFT_DETECTED):
+        builder.mark_unknown(condition, outcome.reason, message)
+    run = seen.facts("run", RunFacts)
+    if run is not None:
+        mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=True)
+        _record_work(builder, seen)
+    elif not (seen.previous.get("run") or {}).get("completionTime"):
+        builder.mark_unknown(types.SUCCEEDED, outcome.reason, message)
+    if seen.previous.get("state") == names.STATE_OPEN:
+        builder.set(state=None)
+    builder.mark_false(types.READY, outcome.reason, message)
+    builder.mark_true(types.STALLED, outcome.reason, message)
     return builder.render()
 
 

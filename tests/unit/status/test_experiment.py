@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 
 from glovebox.desired.drift import Applied, Drift, Result
-from glovebox.errors import Conflict, Forbidden, NotReady, Refused, Rejected, Unavailable
+from glovebox.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotReady,
+    Refused,
+    Rejected,
+    Unavailable,
+)
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import (
+    REQUIRED,
     Seen,
     compute_recreating_status,
     compute_status,
@@ -315,6 +324,22 @@ def test_nothing_is_said_of_a_namespace_that_is_gone_and_cannot_be_recreated() -
     assert found["NamespaceReady"][0] == found["QuotaApplied"][0] == "False"
     assert found["Isolated"][0] == "Unknown"
     assert found["Ready"][0] == "False"
+
+
+def test_of_what_nobody_can_keep_nothing_is_said_to_be_well() -> None:
+    ended = {"completionTime": "2026-01-02T03:04:05Z"}
+    before = provisioned()
+    problem = InvalidInput("InvalidSpec", "`purpose`: no")
+    status = look({"unkept": of_error(problem)}, before)
+    unknown = {name for name, (answer, _) in answers(status).items() if answer == "Unknown"}
+    assert unknown >= {*REQUIRED, "Isolated", "DriftDetected", "Succeeded"}
+    assert answers(status)["Ready"] == ("False", "InvalidSpec")
+    assert answers(status)["Stalled"] == ("True", "InvalidSpec")
+    assert status["provisioned"] == before["provisioned"], "that it stood once is not taken back"
+    assert "state" not in status, "that it is open is taken back: opening it again is no drift"
+    over = look({"unkept": of_error(problem)}, before | {"run": ended, "state": "Sealed"})
+    assert answers(over)["Succeeded"] == answers(before)["Succeeded"], "how it ended stays"
+    assert over["state"] == "Sealed"
 
 
 def test_frozen_is_said_only_when_it_was_seen() -> None:

@@ -15,6 +15,7 @@ from glovebox.api import reasons
 from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.desired.as_bound import plan_as_bound
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import Plan, desired_objects
 from glovebox.desired.snapshot import recorded_input
@@ -40,7 +41,9 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
     plan = render_plan(scope, resolved)
     status = scope.experiment.status
     if status.digest:
-        if plan.digest != status.digest:
+        if scope.as_bound is not None:
+            plan = plan_as_bound(plan, scope.as_bound.snapshot)
+        elif plan.digest != status.digest:
             raise InvalidInput(
                 reasons.SNAPSHOT_DIFFERS,
                 f"what is declared has the digest {plan.digest}, the snapshot {status.digest}: a"
@@ -118,6 +121,7 @@ def _versions(scope: Scope, resolved: Resolved) -> tuple[object, ...]:
     experiment = scope.experiment
     return (
         experiment.metadata.generation,
+        scope.as_bound is not None,
         scope.state,
         scope.namespace,
         experiment.status.digest,

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -32,41 +31,34 @@ from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.access import ensure_access
 from glovebox.controllers.experiment.artifact_credentials import (
     ensure_credentials,
-    prefetch_credentials,
 )
+from glovebox.controllers.experiment.as_bound import close_unkept, kept_as_bound, scope_as_bound
 from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.claim import claim
+from glovebox.controllers.experiment.deletion import end
 from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
 from glovebox.controllers.experiment.isolation import ensure_isolation
 from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
+from glovebox.controllers.experiment.phases import run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
-from glovebox.controllers.experiment.resolve import Resolved, resolve
+from glovebox.controllers.experiment.resolve import resolve
 from glovebox.controllers.experiment.retire import (
-    SEAL_WAIT,
     Retiring,
-    close_first,
-    close_meanwhile,
-    retire,
 )
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
-from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, ensure_seal
-from glovebox.controllers.experiment.unread import seal_unread
+from glovebox.controllers.experiment.seal import ensure_seal
 from glovebox.controllers.looking import Look, invalid_spec
-from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.store_connections import note_refusal
-from glovebox.errors import Conflict, InvalidInput
+from glovebox.errors import Conflict, GloveboxError, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status, held_back
-from glovebox.status.experiment_facts import RunFacts
-from glovebox.status.experiment_work import is_recorded
-from glovebox.status.outcome import Outcome, of_error, skipped, waiting
+from glovebox.status.outcome import Verdict, of_error
 
 KIND: Final = EXPERIMENT.kind
 log = structlog.get_logger(__name__)
@@ -87,20 +79,8 @@ PHASES: Final = (
     Phase("run", follow_run, needs=("claim",)),
     Phase("seal", ensure_seal, needs=("bind", "run")),
 )
-# A run that was begun is sealed before its Experiment goes, as far as it had come.
-FOLLOW_FIRST: Final = (Phase("run", follow_run),)
-# Until it is seen and recorded how far that is, nobody gets in: only the seal waits.
-CLOSE_MEANWHILE: Final = (Phase("lock_up", close_meanwhile),)
-SEAL_FIRST: Final = (
-    Phase("lock_up", close_first),
-    Phase("resolve", resolve),
-    Phase("bind", bind, needs=("resolve",)),
-    Phase("seal", ensure_seal, needs=("bind",)),
-)
-# The task wakes us when it ends; this is for what nobody tells.
-_SEAL_LOOK_SECONDS: Final = 10.0
-# A request hangs for half a minute at most; a phase that takes longer than this is cut.
-_PHASE_SECONDS: Final = 300.0
+_SNAPSHOT: Final = "snapshot"
+_CLOSING: Final = "unkept"
 # What took longer is not recorded when its namespace was changed meanwhile; but so often in a row
 # at most, so that a status is recorded however slow the API server and busy a foreign writer is.
 _LONG_LOOK_SECONDS: Final = 5.0
@@ -114,14 +94,55 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     try:
         experiment = Experiment.model_validate(obj)
     except ValidationError as error:
-        return _look(ports, obj, Outcomes(resolve=of_error(invalid_spec(error))))
-    scope = Scope(ports, obj, experiment, ports.now())
+        return await _reconcile_as_bound(ports, obj, invalid_spec(error))
+    return await _reconcile_once(Scope(ports, obj, experiment, ports.now()))
+
+
+async def _reconcile_as_bound(ports: Ports, obj: Mapping[str, Any], problem: InvalidInput) -> Look:
+    """Go on with what was bound: what is declared cannot be read, or is not that."""
+    if not (obj.get("status") or {}).get("digest"):
+        return _look(ports, obj, Outcomes(resolve=of_error(problem)))
+    key = Key.of(obj)
+    try:
+        scope = await scope_as_bound(ports, obj, problem)
+    except Conflict:
+        raise
+    except GloveboxError as error:
+        failed = of_error(error).with_failure(*ports.failures.note(key, _SNAPSHOT))
+        if failed.definite or failed.is_lasting(ports.grace):
+            return await _leave_unkept(ports, obj, problem, Outcomes(snapshot=failed))
+        return _look(ports, obj, Outcomes(resolve=of_error(problem), snapshot=failed))
+    ports.failures.clear(key, _SNAPSHOT)
+    if scope is not None:
+        return await _reconcile_once(scope)
+    return await _leave_unkept(ports, obj, problem, Outcomes())
+
+
+async def _leave_unkept(
+    ports: Ports, obj: Mapping[str, Any], problem: GloveboxError, outcomes: Outcomes
+) -> Look:
+    """Close what nobody can keep, because what was bound cannot be read."""
+    key = Key.of(obj)
+    try:
+        await close_unkept(ports, obj)
+        ports.failures.clear(key, _CLOSING)
+    except Conflict:
+        raise
+    except GloveboxError as error:
+        outcomes["access"] = of_error(error).with_failure(*ports.failures.note(key, _CLOSING))
+    # Whatever changes in there is a reason to look whether it can be kept again.
+    ports.children.claim(obj["status"]["namespace"], str(key))
+    return _look(ports, obj, Outcomes(outcomes, unkept=of_error(problem)))
+
+
+async def _reconcile_once(scope: Scope) -> Look:
+    ports, experiment = scope.ports, scope.experiment
     ports.children.claim(scope.namespace, str(scope.key))
     if ports.namespaces.get(scope.key, scope.namespace) != scope.namespace:
         ports.suspect_orphans()  # another Experiment had this name a moment ago
     ports.namespaces[scope.key] = scope.namespace
     if experiment.spec.suspend and not scope.is_bound:
-        return _look(ports, obj, Outcomes(), suspended=True)
+        return _look(ports, scope.obj, Outcomes(), suspended=True)
     started, news = _clock(), ports.children.news_of(scope.namespace)
     try:
         scope, outcomes = await run_phases(scope, PHASES)
@@ -129,12 +150,20 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         for cleanup in scope.cleanups:
             cleanup()
     changed = ports.children.news_of(scope.namespace) != news
+    if scope.as_bound is not None:
+        outcomes["declared"] = kept_as_bound(scope.as_bound)
+    elif (refused := outcomes.get("bind")) and refused.reason == reasons.SNAPSHOT_DIFFERS:
+        problem = InvalidInput(refused.reason, refused.message)
+        return await _reconcile_as_bound(ports, scope.obj, problem)
+    unread = outcomes["resolve"]
+    if scope.is_bound and unread.verdict is Verdict.REFUSED and unread.error is not None:
+        return await _leave_unkept(ports, scope.obj, unread.error, outcomes)
     in_a_row = ports.outdated.pop(scope.key, 0)
     if changed and _clock() > started + _LONG_LOOK_SECONDS and in_a_row < _MOST_OUTDATED:
         # A request hung, and what had been seen before it is so no more.
         ports.outdated[scope.key] = in_a_row + 1
         return Look(obj=scope.obj, status=None, error=_outdated(scope))
-    return _look(ports, scope.obj, outcomes)
+    return _look(ports, scope.obj, outcomes, as_counts=scope.as_counts)
 
 
 def _outdated(scope: Scope) -> Conflict:
@@ -148,46 +177,16 @@ def _clock() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Outcomes]:
-    """Run phases in order; each gets the earlier outcomes, and none keeps a later from running."""
-    outcomes = Outcomes()
-    for phase in phases:
-        missing = next((need for need in phase.needs if not outcomes.is_done(need)), None)
-        if missing is not None:
-            outcomes[phase.name] = skipped(missing)
-            continue
-        outcome = await _run_one(scope, phase, outcomes)
-        outcomes[phase.name] = outcome
-        if outcome.obj is not None:
-            scope = scope.with_obj(outcome.obj)
-        resolved = outcomes.facts("resolve", Resolved)
-        is_new = scope.experiment.status.provisioned is None
-        if phase.name == "bind" and outcome.is_done and resolved is not None and is_new:
-            prefetch_credentials(scope, resolved)
-    return scope, outcomes
-
-
-async def _run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
-    failures = scope.ports.failures
-    try:
-        async with asyncio.timeout(_PHASE_SECONDS):
-            outcome = await phase.run(scope, outcomes)
-    except Exception as error:
-        outcome = of_error(error)
-        if outcome.reason == reasons.INTERNAL_ERROR and not isinstance(error, InvalidInput):
-            log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
-    note_refusal(scope.ports, outcome.error)
-    if outcome.is_failed:
-        return outcome.with_failure(*failures.note(scope.key, phase.name))
-    failures.clear(scope.key, phase.name)
-    return outcome
-
-
 def _look(
-    ports: Ports, obj: Mapping[str, Any], outcomes: Outcomes, *, suspended: bool = False
+    ports: Ports,
+    obj: Mapping[str, Any],
+    outcomes: Outcomes,
+    *,
+    suspended: bool = False,
+    as_counts: Mapping[str, Any] | None = None,
 ) -> Look:
     seen = Seen(
-        obj=obj,
+        obj=as_counts if as_counts is not None else obj,
         outcomes=outcomes,
         now=ports.now(),
         suspended=suspended,
@@ -239,7 +238,7 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return Look(obj=obj, status=None)
     retiring = Retiring.of(obj)
     try:
-        outcomes = await _end(ports, retiring, obj)
+        outcomes = await end(ports, retiring, obj)
     except Conflict as error:
         return Look(obj=obj, status=None, error=error)
     except Exception as error:
@@ -253,76 +252,6 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, obj, outcomes)
     ports.namespaces.pop(retiring.key, None)
     return Look(obj=obj, status=None)
-
-
-async def _end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
-    """Return the outcomes of sealing and retiring; nothing goes before the seal is recorded."""
-    recorded = (obj.get("status") or {}).get("seal")
-    if recorded is None and not _is_sealing_given_up(ports, retiring):
-        outcomes = await _seal_first(ports, retiring, obj)
-        if outcomes:
-            seal = outcomes.get("seal")
-            waits = seal is not None and not seal.is_done
-            message = seal.message if seal is not None and waits else "it is recorded"
-            outcomes["retire"] = waiting(
-                reasons.SEALING,
-                f"the results are sealed before the Experiment goes: {message}",
-                # What was recorded wakes nobody: the next step follows at once.
-                retry_seconds=_SEAL_LOOK_SECONDS if waits else 0.0,
-            )
-            return outcomes
-    elif recorded is None and (obj.get("status") or {}).get("run"):
-        _tell_unsealed(ports, obj, "it was tried for long enough")
-    return Outcomes(retire=await retire(ports, retiring, obj))
-
-
-def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
-    """Whether a seal has been tried for so long that the deletion goes on without."""
-    # What cannot be closed is sealed only after it has been tried for that long.
-    wait = SEAL_WAIT + (
-        CLOSE_WAIT if ports.failures.is_failing(retiring.key, CLOSING) else timedelta()
-    )
-    return ports.now() > deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
-
-
-async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
-    """Seal the results of a run that was begun; nothing is reported when there is none to seal.
-
-    The run is looked at before its Job goes, so that one that ended is sealed as it ended, and one
-    whose start was not recorded yet is not forgotten.
-    """
-    try:
-        experiment = Experiment.model_validate(obj)
-    except ValidationError:
-        return await _seal_unread_first(ports, retiring, obj)
-    if not experiment.status.digest or experiment.spec.run is None:
-        return Outcomes()
-    scope = Scope(ports, obj, experiment, ports.now())
-    _, outcomes = await run_phases(scope, FOLLOW_FIRST)
-    facts = outcomes.facts("run", RunFacts)
-    if facts is not None and facts.run is None:
-        return Outcomes()  # it was never begun
-    recorded = (obj.get("status") or {}).get("run")
-    is_seen = facts is not None and facts.run is not None and is_recorded(facts.run, recorded)
-    # Recorded first: sealing takes the Job away.
-    _, ending = await run_phases(scope, SEAL_FIRST if is_seen else CLOSE_MEANWHILE)
-    return Outcomes(outcomes | ending)
-
-
-async def _seal_unread_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
-    """Seal the results of an Experiment that cannot be read; done is done without a record."""
-    try:
-        outcome = await seal_unread(ports, retiring, obj)
-    except InvalidInput as error:
-        _tell_unsealed(ports, obj, error.message)
-        return Outcomes()
-    return Outcomes() if outcome is None or outcome.is_done else Outcomes(seal=outcome)
-
-
-def _tell_unsealed(ports: Ports, obj: Mapping[str, Any], why: str) -> None:
-    message = f"the deletion goes on although what was written could not be sealed: {why}"
-    ports.events.warning(obj, reasons.DELETED_UNSEALED, message, action="Seal")
-    log.warning("a deletion goes on unsealed", why=why)
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:

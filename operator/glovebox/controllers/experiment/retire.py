@@ -4,8 +4,10 @@
     Freeze   the namespace stays; workloads, access and credentials go
     Delete   the namespace is deleted; until it is gone the Experiment waits, naming what holds it
 
-A run that was begun is sealed before anything is let go: the namespace is closed, its pods are
-ended, and what lies under the prefix is listed and signed (`Abandoned` when the run had not ended).
+What was written is sealed before anything is let go, whoever wrote it: the namespace is closed, its
+pods are ended, and what lies under the prefix is listed and signed (`Abandoned` when the run had
+not ended, or the seal had not been asked for). A team that keeps its namespace (`Retain`, and no
+run was begun) keeps its pods, and loses the credentials.
 While it cannot be seen how far the run came, access and credentials go all the same. That is
 bounded in time: a store that does not answer for an hour is no reason to keep an Experiment.
 
@@ -37,7 +39,7 @@ from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome, done, waiting
 
 _LOOK_AGAIN_SECONDS: Final = 10.0
-# How long a deletion waits for the seal of a run that was begun.
+# How long a deletion waits for the seal of what was written.
 SEAL_WAIT: Final = timedelta(hours=1)
 
 
@@ -50,6 +52,9 @@ class Retiring:
         namespace_uid: The UID that was recorded; empty when none was.
         policy: Its deletion policy; Freeze when it says nothing that is known.
         has_run: Whether a run is recorded.
+        is_closed: Whether it is closed for good, or was to be: its seal was asked for, or is due.
+        has_results: Whether something may have been written that is to be sealed: a run was begun,
+            credentials were issued, or the seal was asked for.
         has_volumes: Whether datasets may have been mounted from volumes.
         deleted: When deletion was asked for.
     """
@@ -60,6 +65,8 @@ class Retiring:
     namespace_uid: str
     policy: str
     has_run: bool
+    is_closed: bool
+    has_results: bool
     has_volumes: bool
     deleted: datetime
 
@@ -69,7 +76,11 @@ class Retiring:
         metadata = obj["metadata"]
         status = obj.get("status") or {}
         spec = obj.get("spec") or {}
-        policy = (spec.get("lifecycle") or {}).get("deletionPolicy")
+        lifecycle = spec.get("lifecycle") or {}
+        policy = lifecycle.get("deletionPolicy")
+        has_run, is_bound = bool(status.get("run")), bool(status.get("digest"))
+        asked_for = lifecycle.get("desired") == "Sealed" and is_bound
+        is_closed = asked_for or status.get("state") == names.STATE_SEALED
         team, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
         return cls(
             key=Key(EXPERIMENT.kind, team, name),
@@ -77,10 +88,17 @@ class Retiring:
             namespace=status.get("namespace") or names.experiment_namespace(team, name, uid),
             namespace_uid=status.get("namespaceUid") or "",
             policy=policy if policy in {"Retain", "Delete"} else "Freeze",
-            has_run=bool(status.get("run")),
+            has_run=has_run,
+            is_closed=is_closed,
+            has_results=is_bound and (has_run or is_closed or bool(status.get("artifacts"))),
             has_volumes=status.get("deliveryMode") not in {None, "", "Fetch"},
             deleted=datetime.fromisoformat(metadata["deletionTimestamp"]),
         )
+
+    @property
+    def leaves_team(self) -> bool:
+        """Whether the team keeps what it has there: no run was begun, and nobody closed it."""
+        return self.policy == "Retain" and not self.has_run and not self.is_closed
 
 
 async def close_first(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -118,9 +136,8 @@ async def shut_out(ports: Ports, retiring: Retiring, live: Mapping[str, Any]) ->
     Raises:
         GloveboxError: The API server failed; the rest was taken, and calling again is safe.
     """
-    keep_access = retiring.policy == "Retain" and not retiring.has_run
     await close_namespace(
-        ports, live, names.STATE_SEALED, keep_access=keep_access, keep_workloads=True
+        ports, live, names.STATE_SEALED, keep_access=retiring.leaves_team, keep_workloads=True
     )
 
 

@@ -30,6 +30,7 @@ from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import job_ended, job_lost, why_waiting
 
 SUSPENDED: Final = "`spec.suspend` is true: the run starts when it is false"
+NOT_AS_BOUND: Final = "the run starts when what is declared is again what was bound"
 
 
 async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
@@ -57,6 +58,10 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     if scope.is_suspended:
         facts = RunFacts(requested=True, pending=SUSPENDED)
         return waiting(reasons.SUSPENDED, SUSPENDED, facts=facts)
+    if scope.as_bound is not None:
+        # What runs is followed; nothing begins that is not declared as it was bound.
+        facts = RunFacts(requested=True, pending=NOT_AS_BOUND)
+        return waiting(reasons.RUN_PENDING, NOT_AS_BOUND, facts=facts)
     why = _why_not_yet(outcomes)
     if why:
         return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from glovebox import names
 from glovebox.api.experiment import Experiment
 from glovebox.controllers.ports import Ports
+from glovebox.desired.as_bound import AsBound, experiment_as_bound, spec_as_bound
 from glovebox.desired.platform import read_platform
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
@@ -49,6 +50,7 @@ class Scope:
         experiment: The same, parsed.
         now: When the look began.
         cleanups: Called when the look ends, however it ends.
+        as_bound: What counts in the place of what is declared; None where what is declared counts.
     """
 
     ports: Ports
@@ -56,6 +58,7 @@ class Scope:
     experiment: Experiment
     now: datetime
     cleanups: list[Callable[[], None]] = field(default_factory=list)
+    as_bound: AsBound | None = None
 
     @property
     def key(self) -> Key:
@@ -66,6 +69,13 @@ class Scope:
     def namespace(self) -> str:
         """The experiment's own namespace: the recorded one, else the one that its UID gives."""
         return namespace_of(self.experiment)
+
+    @property
+    def as_counts(self) -> Mapping[str, Any]:
+        """The Experiment with the spec that counts, whatever it declares."""
+        if self.as_bound is None:
+            return self.obj
+        return {**self.obj, "spec": spec_as_bound(self.as_bound, self.obj)}
 
     @property
     def is_bound(self) -> bool:
@@ -107,7 +117,9 @@ class Scope:
 
     def with_obj(self, obj: Mapping[str, Any]) -> Scope:
         """Return this look after a write to the Experiment."""
-        return replace(self, obj=obj, experiment=Experiment.model_validate(obj))
+        bound = self.as_bound
+        experiment = experiment_as_bound(bound, obj) if bound else Experiment.model_validate(obj)
+        return replace(self, obj=obj, experiment=experiment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ Everything comes from what was bound. How the seal itself is made is in `control
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from glovebox import names
 from glovebox.api import reasons
@@ -26,6 +26,7 @@ from glovebox.controllers.bound_seal import (
 from glovebox.controllers.experiment.freeze import freeze
 from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.patience import deadline
 from glovebox.desired.plan import Plan
@@ -75,7 +76,7 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
     if running and not await is_there(scope):
         running = []  # of somebody else, whose namespace has the name by now
     until = _waits_until(scope, run, running)
-    if running and scope.now <= until:
+    if running and scope.now <= until and not _stays(scope):
         # What is closed admits no pod, so these were there; ending them again does no harm.
         await freeze(scope.ports, scope.namespace, keep_own=run is not None)
         long = scope.now > until - PODS_WAIT + _SOON
@@ -121,7 +122,7 @@ def _bound_seal(
     images = {image.reference for image in experiment.spec.images}
     outcome, reason = (run.outcome, run.reason) if run is not None else ("", "")
     if experiment.is_deleting and not outcome:
-        outcome, reason = "Failed", reasons.ABANDONED
+        outcome, reason = _of_the_deletion(scope)
     return BoundSeal(
         owner=scope.key,
         uid=experiment.uid,
@@ -138,6 +139,18 @@ def _bound_seal(
         doubts=doubts,
         ended=_ended(scope, run),
     )
+
+
+def _stays(scope: Scope) -> bool:
+    """Whether pods are left running: then they are not waited for, and the seal names them."""
+    return scope.experiment.is_deleting and Retiring.of(scope.obj).leaves_team
+
+
+def _of_the_deletion(scope: Scope) -> tuple[Literal["", "Failed"], str]:
+    """Return outcome and reason of what is deleted without a run that ended."""
+    if scope.experiment.spec.run is not None:
+        return "Failed", reasons.ABANDONED
+    return "", "" if Retiring.of(scope.obj).is_closed else reasons.ABANDONED
 
 
 def _ended(scope: Scope, run: RunStatus | None) -> datetime | None:

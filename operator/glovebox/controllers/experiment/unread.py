@@ -1,7 +1,10 @@
-"""Seals an Experiment that is deleted and cannot be read: from the snapshot in its namespace.
+"""Seals an Experiment that is deleted and cannot be read, or declares not what was bound.
 
-Its spec may be older or newer than this version of the operator. What was bound lies in the
-namespace, as for one that was lost; what became of the run is told by its Job, or by the status.
+Its spec may be older or newer than this version of the operator, or was changed past the rules of
+the API server. What was bound lies in the namespace, as for one that was lost; what became of the
+run is told by its Job, or by the status. Where something may have been written and the snapshot is
+not there, it is looked for as long as a seal is tried: one answer is no proof, and a person may put
+it back.
 """
 
 from __future__ import annotations
@@ -34,14 +37,27 @@ from glovebox.status.outcome import Outcome, waiting
 from glovebox.status.runs import job_ended
 
 _LOOK_AGAIN_SECONDS: Final = 5.0
-_DOUBT: Final = (
+_MISSING_SECONDS: Final = 15.0
+UNREADABLE: Final = (
     "the Experiment could not be read when it was deleted; this is sealed from the snapshot in its"
     " namespace"
 )
+NOT_AS_BOUND: Final = (
+    "when the Experiment was deleted it declared something else than was bound; this is sealed from"
+    " the snapshot in its namespace"
+)
 
 
-async def seal_unread(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome | None:
-    """Have what its run wrote sealed; None where there is none to seal.
+async def seal_unread(
+    ports: Ports, retiring: Retiring, obj: Mapping[str, Any], doubt: str
+) -> Outcome | None:
+    """Have what was written sealed; None where nothing was.
+
+    Args:
+        ports: The outside world.
+        retiring: What deletion needs.
+        obj: The Experiment.
+        doubt: Why it is sealed from the snapshot alone.
 
     Raises:
         InvalidInput: The snapshot is not as it was written.
@@ -49,23 +65,42 @@ async def seal_unread(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
     """
     live = await own_namespace(ports, retiring)
     if live is None:
-        return None
+        return _missing(retiring, f"namespace `{retiring.namespace}` with the snapshot is gone")
     try:
         config_map, run = await _snapshot(ports, retiring), await _run(ports, retiring, obj)
     except GloveboxError:
         await shut_out(ports, retiring, live)  # only the seal waits
         raise
-    if config_map is None or run is None:
-        return None  # it was never begun
-    ended = run.completion_time is not None
-    await close_namespace(ports, live, names.STATE_SEALED, keep_own=ended)
+    if run is None and not retiring.has_results:
+        return None  # nobody could write anything
+    if config_map is None:
+        await shut_out(ports, retiring, live)
+        return _missing(
+            retiring,
+            f"there is no ConfigMap `{names.SNAPSHOT_CONFIG_MAP}` in `{retiring.namespace}`, so"
+            " nobody knows what was bound",
+        )
+    stays = run is None and retiring.leaves_team
+    if stays:
+        await shut_out(ports, retiring, live)
+    else:
+        ended = run is not None and run.completion_time is not None
+        await close_namespace(ports, live, names.STATE_SEALED, keep_own=ended)
     running = await unended_pods(ports, retiring.namespace)
     until = deadline(ports, retiring.key, "pods", retiring.deleted, PODS_WAIT)
-    if running and ports.now() <= until:
+    if running and ports.now() <= until and not stays:
         message = f"pod `{running[0]['metadata']['name']}` is still to end"
         return waiting(reasons.SEALING, message, retry_seconds=_LOOK_AGAIN_SECONDS)
     snapshot = read_snapshot(config_map)
-    return await ensure_bound_seal(ports, _bound(retiring, snapshot, run, doubts_of(running)))
+    doubts = (doubt, *doubts_of(running))
+    return await ensure_bound_seal(ports, _bound(retiring, snapshot, run, doubts))
+
+
+def _missing(retiring: Retiring, why: str) -> Outcome | None:
+    """Wait for what a seal is made from, unless there is nothing to seal."""
+    if not retiring.has_results:
+        return None
+    return waiting(reasons.SEALING, why, retry_seconds=_MISSING_SECONDS)
 
 
 async def _snapshot(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
@@ -88,9 +123,13 @@ async def _run(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> RunS
 
 
 def _bound(
-    retiring: Retiring, snapshot: BoundSnapshot, run: RunStatus, doubts: tuple[str, ...]
+    retiring: Retiring, snapshot: BoundSnapshot, run: RunStatus | None, doubts: tuple[str, ...]
 ) -> BoundSeal:
-    has_ended = bool(run.outcome)
+    outcome, reason = "Failed", reasons.ABANDONED
+    if run is not None and run.outcome:
+        outcome, reason = run.outcome, run.reason
+    elif run is None and not snapshot.has_run:
+        outcome, reason = "", "" if retiring.is_closed else reasons.ABANDONED
     return BoundSeal(
         owner=retiring.key,
         uid=retiring.uid,
@@ -102,8 +141,8 @@ def _bound(
         inputs=snapshot.inputs,
         images=snapshot.images,
         run=run,
-        outcome=run.outcome if has_ended else "Failed",
-        reason=run.reason if has_ended else reasons.ABANDONED,
-        doubts=(_DOUBT, *doubts),
-        ended=run.completion_time or retiring.deleted,
+        outcome=outcome,
+        reason=reason,
+        doubts=doubts,
+        ended=(run.completion_time if run is not None else None) or retiring.deleted,
     )

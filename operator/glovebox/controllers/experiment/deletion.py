@@ -1,0 +1,143 @@
+"""What happens to an Experiment that is deleted: what was written is sealed, then it is retired.
+
+    run -> lock_up -> resolve -> bind -> seal
+    and then: retire
+
+Nothing goes before the seal is recorded, and that is tried for a bounded time. Where what is
+declared cannot be read, or is not what was bound, the seal is made from the snapshot alone
+(`unread.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.controllers.experiment.bind import bind
+from glovebox.controllers.experiment.phases import run_phases
+from glovebox.controllers.experiment.resolve import resolve
+from glovebox.controllers.experiment.retire import (
+    SEAL_WAIT,
+    Retiring,
+    close_first,
+    close_meanwhile,
+    retire,
+)
+from glovebox.controllers.experiment.run import follow_run
+from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
+from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, ensure_seal
+from glovebox.controllers.experiment.unread import NOT_AS_BOUND, UNREADABLE, seal_unread
+from glovebox.controllers.patience import deadline
+from glovebox.controllers.ports import Ports
+from glovebox.errors import InvalidInput
+from glovebox.status.experiment_facts import RunFacts
+from glovebox.status.experiment_work import is_recorded
+from glovebox.status.kstatus import condition_of
+from glovebox.status.outcome import Verdict, waiting
+
+log = structlog.get_logger(__name__)
+
+# A run that was begun is sealed before its Experiment goes, as far as it had come.
+FOLLOW_FIRST: Final = (Phase("run", follow_run),)
+# Until it is seen and recorded how far that is, nobody gets in: only the seal waits.
+CLOSE_MEANWHILE: Final = (Phase("lock_up", close_meanwhile),)
+SEAL_FIRST: Final = (
+    Phase("lock_up", close_first),
+    Phase("resolve", resolve),
+    Phase("bind", bind, needs=("resolve",)),
+    Phase("seal", ensure_seal, needs=("bind",)),
+)
+# What a team keeps is sealed as it is, without credentials.
+SEAL_LEFT: Final = (*CLOSE_MEANWHILE, *SEAL_FIRST[1:])
+# The task wakes us when it ends; this is for what nobody tells.
+_SEAL_LOOK_SECONDS: Final = 10.0
+_UNSEALABLE: Final = "unsealable"
+
+
+async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+    """Return the outcomes of sealing and retiring; nothing goes before the seal is recorded."""
+    recorded = (obj.get("status") or {}).get("seal")
+    is_sealable = not ports.failures.is_failing(retiring.key, _UNSEALABLE)
+    if recorded is None and is_sealable and not _is_sealing_given_up(ports, retiring):
+        outcomes = await _seal_first(ports, retiring, obj)
+        if outcomes:
+            seal = outcomes.get("seal")
+            waits = seal is not None and not seal.is_done
+            message = seal.message if seal is not None and waits else "it is recorded"
+            outcomes["retire"] = waiting(
+                reasons.SEALING,
+                f"the results are sealed before the Experiment goes: {message}",
+                # What was recorded wakes nobody: the next step follows at once.
+                retry_seconds=_SEAL_LOOK_SECONDS if waits else 0.0,
+            )
+            return outcomes
+    elif recorded is None and is_sealable and retiring.has_results:
+        shown = condition_of(obj.get("status") or {}, types.SEALED)
+        why = f": {shown['message']}" if shown is not None else ""
+        _tell_unsealed(ports, retiring, obj, f"it was tried for long enough{why}")
+    return Outcomes(retire=await retire(ports, retiring, obj))
+
+
+def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
+    """Whether a seal has been tried for so long that the deletion goes on without."""
+    # What cannot be closed is sealed only after it has been tried for that long.
+    wait = SEAL_WAIT + (
+        CLOSE_WAIT if ports.failures.is_failing(retiring.key, CLOSING) else timedelta()
+    )
+    return ports.now() > deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
+
+
+async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
+    """Seal what may have been written; nothing is reported when there is nothing to seal.
+
+    The run is looked at before its Job goes, so that one that ended is sealed as it ended, and one
+    whose start was not recorded yet is not forgotten.
+    """
+    try:
+        experiment = Experiment.model_validate(obj)
+    except ValidationError:
+        return await _seal_unread_first(ports, retiring, obj, UNREADABLE)
+    if not experiment.status.digest:
+        return Outcomes()
+    scope = Scope(ports, obj, experiment, ports.now())
+    _, outcomes = await run_phases(scope, FOLLOW_FIRST)
+    facts = outcomes.facts("run", RunFacts)
+    if facts is not None and facts.run is None and not retiring.has_results:
+        return Outcomes()  # nobody could write anything
+    recorded = (obj.get("status") or {}).get("run")
+    if facts is None or not (facts.run is None or is_recorded(facts.run, recorded)):
+        # Recorded first: sealing takes the Job away.
+        _, ending = await run_phases(scope, CLOSE_MEANWHILE)
+        return Outcomes(outcomes | ending)
+    _, ending = await run_phases(scope, SEAL_LEFT if retiring.leaves_team else SEAL_FIRST)
+    if any(ending[name].verdict is Verdict.REFUSED for name in ("resolve", "bind")):
+        ending = await _seal_unread_first(ports, retiring, obj, NOT_AS_BOUND)
+        return Outcomes(outcomes | ending) if ending else ending
+    return Outcomes(outcomes | ending)
+
+
+async def _seal_unread_first(
+    ports: Ports, retiring: Retiring, obj: Mapping[str, Any], doubt: str
+) -> Outcomes:
+    """Seal from the snapshot alone; nothing is reported when that cannot be, or need not be."""
+    try:
+        outcome = await seal_unread(ports, retiring, obj, doubt)
+    except InvalidInput as error:
+        _tell_unsealed(ports, retiring, obj, error.message)
+        return Outcomes()
+    return Outcomes() if outcome is None else Outcomes(seal=outcome)
+
+
+def _tell_unsealed(ports: Ports, retiring: Retiring, obj: Mapping[str, Any], why: str) -> None:
+    """Tell it once, and let the deletion go on for as many looks as it takes."""
+    ports.failures.note(retiring.key, _UNSEALABLE)
+    message = f"the deletion goes on although what was written could not be sealed: {why}"
+    ports.events.warning(obj, reasons.DELETED_UNSEALED, message, action="Seal")
+    log.warning("a deletion goes on unsealed", why=why)

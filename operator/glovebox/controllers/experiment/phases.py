@@ -1,0 +1,55 @@
+"""Runs phases in order: none raises through another one, and none keeps a later from running."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from glovebox.api import reasons
+from glovebox.controllers.experiment.artifact_credentials import prefetch_credentials
+from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
+from glovebox.controllers.store_connections import note_refusal
+from glovebox.errors import InvalidInput
+from glovebox.status.outcome import Outcome, of_error, skipped
+
+log = structlog.get_logger(__name__)
+# A request hangs for half a minute at most; a phase that takes longer than this is cut.
+_PHASE_SECONDS: Final = 300.0
+
+
+async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Outcomes]:
+    """Run phases in order; each gets the earlier outcomes, and none keeps a later from running."""
+    outcomes = Outcomes()
+    for phase in phases:
+        missing = next((need for need in phase.needs if not outcomes.is_done(need)), None)
+        if missing is not None:
+            outcomes[phase.name] = skipped(missing)
+            continue
+        outcome = await _run_one(scope, phase, outcomes)
+        outcomes[phase.name] = outcome
+        if outcome.obj is not None:
+            scope = scope.with_obj(outcome.obj)
+        resolved = outcomes.facts("resolve", Resolved)
+        is_new = scope.experiment.status.provisioned is None
+        if phase.name == "bind" and outcome.is_done and resolved is not None and is_new:
+            prefetch_credentials(scope, resolved)
+    return scope, outcomes
+
+
+async def _run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
+    failures = scope.ports.failures
+    try:
+        async with asyncio.timeout(_PHASE_SECONDS):
+            outcome = await phase.run(scope, outcomes)
+    except Exception as error:
+        outcome = of_error(error)
+        if outcome.reason == reasons.INTERNAL_ERROR and not isinstance(error, InvalidInput):
+            log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
+    note_refusal(scope.ports, outcome.error)
+    if outcome.is_failed:
+        return outcome.with_failure(*failures.note(scope.key, phase.name))
+    failures.clear(scope.key, phase.name)
+    return outcome

@@ -1,0 +1,238 @@
+"""What an Experiment declares cannot be read, or is not what was bound: what was bound goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.kube.kinds import (
+    CONFIG_MAP,
+    EVENT,
+    EXPERIMENT,
+    JOB,
+    NETWORK_POLICY,
+    ROLE_BINDING,
+)
+from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.stage import Stage, play
+from simulation.test_ends import (
+    HOUR,
+    MINUTE,
+    SOON,
+    ends_after,
+    findings_of,
+    outcome_of,
+    running,
+    statements,
+)
+from simulation.test_seal_order import Refusing, without_rules
+from simulation.world import TEAM
+
+Json = dict[str, Any]
+UNREADABLE: Json = {"purpose": {"description": ""}}
+DIFFERS: Json = {"run": {"command": ["another"]}}
+BENT = [
+    pytest.param(UNREADABLE, reasons.INVALID_SPEC, id="it cannot be read"),
+    pytest.param(DIFFERS, reasons.SNAPSHOT_DIFFERS, id="it is not what was bound"),
+]
+# What says that something is as declared.
+SAYS = ("NamespaceReady", "QuotaApplied", "Isolated", "CredentialsFresh", "InputsVerified")
+
+
+async def bend(stage: Stage, spec: Json) -> None:
+    assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": spec})
+    await stage.sleep(5.0)
+
+
+def default_deny(stage: Stage, namespace: str) -> bool:
+    return stage.there(NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY)
+
+
+def is_open(stage: Stage, namespace: str) -> bool:
+    return stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(("spec", "reason"), BENT)
+def test_isolation_is_repaired_and_the_reason_is_told(
+    spec: Json,
+    reason: str,
+    restarts: bool,  # noqa: FBT001 - a parameter of the table
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_rules(monkeypatch)
+
+    async def scene(stage: Stage) -> None:
+        namespace = await running(stage)
+        await bend(stage, spec)
+        if restarts:
+            await stage.process.kill()
+            stage.process.start()
+            await stage.sleep(5.0)
+        stage.world.remove(NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY)
+        await stage.until("it is back", lambda: default_deny(stage, namespace), SOON)
+        await stage.sleep(2 * HOUR)
+        for condition in ("Ready", "Stalled"):
+            assert stage.condition(condition)["reason"] == reason
+        assert stage.condition("Ready")["status"] == "False"
+        for condition in SAYS:
+            assert stage.condition(condition)["status"] == "True", condition
+        assert is_open(stage, namespace), "who works there goes on, with fresh credentials"
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("spec", "reason"), BENT)
+def test_its_run_is_followed_to_its_end_and_sealed(
+    spec: Json, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_rules(monkeypatch)
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 10 * MINUTE)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        await bend(stage, spec)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 12 * MINUTE)
+        assert stage.condition("Succeeded")["status"] == "True"
+        assert stage.condition("Ready")["reason"] == reason
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Succeeded", reasons.RUN_SUCCEEDED)
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("spec", "_reason"), BENT)
+def test_what_was_not_begun_begins_when_it_is_declared_as_it_was_bound(
+    spec: Json, _reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_rules(monkeypatch)
+    faults = Refusing(lambda asked: asked.kind == JOB and asked.verb == "create")
+    faults.in_force = True
+
+    async def scene(stage: Stage) -> None:
+        before = stage.declare()["spec"]
+        namespace = await stage.provisioned()
+        await bend(stage, spec)
+        faults.in_force = False
+        await stage.sleep(10 * MINUTE)
+        assert not stage.there(JOB, namespace, names.RUN_JOB)
+        assert "is again what was bound" in stage.condition("Succeeded")["message"]
+        await bend(stage, {key: before[key] for key in spec})
+        await stage.until("it runs", lambda: stage.there(JOB, namespace, names.RUN_JOB), SOON)
+
+    play(scene, faults=faults)
+
+
+@pytest.mark.parametrize(("spec", "_reason"), BENT)
+def test_it_is_sealed_from_what_was_bound_before_it_goes(
+    spec: Json, _reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_rules(monkeypatch)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        await bend(stage, spec)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR / 2)
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Failed", reasons.ABANDONED)
+        assert any("from the snapshot" in each for each in findings_of(statement))
+
+    play(scene)
+
+
+def test_where_nobody_knows_what_was_bound_access_is_closed_and_nothing_is_said_to_be_well() -> (
+    None
+):
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        before = stage.world.experiment()
+        assert before is not None
+        snapshot = stage.world.server.peek(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+        assert snapshot is not None
+        await stage.process.kill()
+        await bend(stage, UNREADABLE)
+        stage.world.remove(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+        stage.process.start()
+        await stage.until("it is closed", lambda: not is_open(stage, namespace), SOON)
+        await stage.sleep(MINUTE)
+        for condition in SAYS:
+            assert stage.condition(condition)["status"] == "Unknown", condition
+        assert stage.condition("Ready")["reason"] == reasons.INVALID_SPEC
+        assert "access to it is closed" in stage.condition("Ready")["message"]
+        await bend(stage, {"purpose": before["spec"]["purpose"]})
+        await stage.until(
+            "it is Ready", lambda: stage.condition("Ready")["status"] == "True", 5 * MINUTE
+        )
+        assert is_open(stage, namespace)
+        assert stage.condition("DriftDetected")["status"] == "False"
+        told = [each["reason"] for each in stage.world.server.everything(EVENT)]
+        # The snapshot was taken away by somebody; that access was closed and opened is no drift.
+        assert told.count(reasons.DRIFT_REPAIRED) == 0, told
+
+    play(scene)
+
+
+def test_platform_settings_that_this_version_cannot_read_close_access(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after a rollback: nobody knows what is to be kept. Its run is followed all the same."""
+    without_rules(monkeypatch)
+
+    def written(stage: Stage, platform: str) -> None:
+        asked = Asked(ADMINISTRATOR, "patch", EXPERIMENT, TEAM, "x", "status")
+        patch = {"status": {"platform": platform}}
+        stage.world.server.patch(asked, patch, "application/merge-patch+json")
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 10 * MINUTE)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        namespace, before = stage.status()["namespace"], stage.status()["platform"]
+        written(stage, '{"format": "of another version"}')
+        await stage.until("it is closed", lambda: not is_open(stage, namespace), SOON)
+        await stage.until(
+            "its end is recorded", lambda: stage.status()["run"].get("completionTime"), 12 * MINUTE
+        )
+        for condition in SAYS:
+            assert stage.condition(condition)["status"] == "Unknown", condition
+        written(stage, before)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 5 * MINUTE)
+
+    play(scene)
+
+
+def test_one_wrong_404_of_the_snapshot_closes_nothing() -> None:
+    def once(asked: Any) -> bool:
+        if asked.name != names.SNAPSHOT_CONFIG_MAP or asked.verb != "get" or lost:
+            return False
+        lost.append(asked)
+        return True
+
+    lost: list[Any] = []
+    faults = Refusing(once, 404)
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        taken: list[str] = []
+        stage.world.server.on_change.append(
+            lambda change: (
+                taken.append(change.served.kind.kind)
+                if change.new is None and change.served.kind == ROLE_BINDING
+                else None
+            )
+        )
+        faults.in_force = True
+        await bend(stage, UNREADABLE)
+        await stage.sleep(MINUTE)
+        assert lost
+        assert taken == []
+        assert is_open(stage, namespace)
+
+    play(scene, faults=faults)
