@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from glovebox.api import reasons
+from glovebox.engine.key_queue import Priority
 from glovebox.errors import GloveboxError, InvalidInput
 
 
@@ -25,6 +26,7 @@ class Look:
         status: The status that it should show; None leaves it as it is.
         retry_seconds: When to look again even if nothing happens. 0 is for what waits for nothing
             but this status: where it is not written, it is not at once.
+        priority: How urgent that later look is; None as `engine.result.Result` says.
         error: An error that is tried again with backoff, not later than `retry_seconds`.
         after: Reports what happened, once the status was written.
     """
@@ -32,6 +34,7 @@ class Look:
     obj: Mapping[str, Any]
     status: dict[str, Any] | None
     retry_seconds: float | None = None
+    priority: Priority | None = None
     error: GloveboxError | None = None
     after: Callable[[], None] = _nothing
 

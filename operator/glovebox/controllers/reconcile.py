@@ -94,7 +94,11 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
         look = _with_marks(ports, look, marked)
     written = await _write(ports, key, look)
     look.after()
-    return Result(retry_seconds=next_look(look, written), error=look.error or marked.outcome.error)
+    return Result(
+        retry_seconds=next_look(look, written),
+        priority=look.priority,
+        error=look.error or marked.outcome.error,
+    )
 
 
 def next_look(look: Look, written: Written) -> float | None:
