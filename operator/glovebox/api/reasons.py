@@ -847,6 +847,48 @@ KEY_PUBLISHED: Final = _reason(
     "The key that signs now is in the ConfigMap glovebox-signing-keys and beside the evidence.",
 )
 
+# The ledger. No condition has these yet: `glovebox ledger` and `glovebox witness` say them.
+LEDGER_INVALID: Final = _reason(
+    "LedgerInvalid",
+    "`glovebox ledger`, `glovebox witness`",
+    "A file or object of a ledger is not written as its format has it, was edited, or is not signed"
+    " by a key that is trusted.",
+    "The message says which. `glovebox ledger verify` looks at the whole.",
+)
+LEDGER_ABSENT: Final = _reason(
+    "LedgerAbsent",
+    "`glovebox ledger`",
+    "There is no genesis where the ledger has to be: it was never made, the bucket was emptied or"
+    " restored, or it is another bucket. Nothing is written there.",
+    "Look at the bucket's name first. Only for a new ledger: `glovebox ledger init`.",
+)
+LEDGER_EXISTS: Final = _reason(
+    "LedgerExists",
+    "`glovebox ledger init`",
+    "There is a ledger of that organisation already.",
+    "Use it. To change its key, begin a new epoch: `glovebox ledger init --new-epoch`.",
+)
+LEDGER_CLOSED: Final = _reason(
+    "LedgerClosed",
+    "`glovebox ledger`",
+    "This epoch of the ledger has ended; its last entry says so.",
+    "Open the ledger again: it goes on in the next epoch. If there is none, run `glovebox ledger"
+    " init --new-epoch`.",
+)
+LEDGER_WENT_BACK: Final = _reason(
+    "LedgerWentBack",
+    "`glovebox ledger`",
+    "The bucket holds less of the ledger, or another one, than was seen before. Nothing is written"
+    " or signed.",
+    "Find out who restored or replaced the bucket. The message has the head that was seen before.",
+)
+LEDGER_NOT_WITNESSED: Final = _reason(
+    "LedgerNotWitnessed",
+    "`glovebox ledger`",
+    "Fewer witnesses signed the checkpoint than the policy asks for.",
+    "Ask the witnesses to sign it, or take a later proof.",
+)
+
 # Drift.
 NO_DRIFT: Final = _reason(
     "NoDrift",

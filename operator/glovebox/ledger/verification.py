@@ -1,0 +1,255 @@
+"""Verifies one epoch of a ledger from its objects alone, in one pass over its entries.
+
+Three things have to agree: the entries, the chain of hashes in them, and the heads that the log
+signed (those that lie beside the entries, and those that somebody remembered elsewhere).
+
+It answers with findings (see `findings`). Benign things are none: whoever is warned of nothing
+stops listening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from glovebox.errors import InvalidInput
+from glovebox.evidence.locks import defect_of_lock
+from glovebox.ledger import findings as words
+from glovebox.ledger.entry import Entry, Kind, decode_entry, digest_of_bytes, time_text
+from glovebox.ledger.findings import LedgerReport
+from glovebox.ledger.genesis import open_genesis
+from glovebox.ledger.history import History, SignedHead
+from glovebox.ledger.layout import checkpoint_path, entry_path
+from glovebox.ledger.policy import Accepted, Policy, judge
+from glovebox.ledger.source import Lock, Source, Stored
+from glovebox.ledger.tree import leaf_hash
+
+# For how long entries may wait for a checkpoint without a word.
+_WAITING: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDemand:
+    """What a verification asks for.
+
+    Attributes:
+        policy: Which logs and witnesses count.
+        now: When locks have to hold.
+        remembered: Checkpoints (signed notes) that somebody kept elsewhere.
+        locks: Whether an object that nothing protects is a finding.
+    """
+
+    policy: Policy
+    now: datetime
+    remembered: Sequence[bytes] = ()
+    locks: bool = True
+
+
+def verify_ledger(source: Source, demand: LedgerDemand) -> LedgerReport:
+    """Verify an epoch of a ledger. Blocks as its source does."""
+    return _Verification(source, demand).run()
+
+
+class _Verification:
+    def __init__(self, source: Source, demand: LedgerDemand) -> None:
+        self._source, self._demand = source, demand
+        self._report = LedgerReport()
+        self._history = History(source.tile, self._report)
+        self._heads: list[SignedHead] = []
+        self._ids: set[str] = set()
+        self._previous = ""
+        self._ended = False
+        self._waiting_since: datetime | None = None
+
+    def run(self) -> LedgerReport:
+        self._look_at_genesis()
+        # The smallest last: they are taken off the end.
+        self._heads = sorted(self._signed_heads(), key=lambda each: -each.head.size)
+        for path in self._source.strangers():
+            self._report.note(words.STRANGER, path, words.MEANINGS[words.STRANGER])
+        index = 0
+        for found, stored in self._source.entries():
+            if found > index:
+                self._miss(index, found)
+            self._compare_heads(found)
+            self._take_entry(found, stored)
+            index = found + 1
+        self._compare_heads(index)
+        self._history.finish()
+        self._report.entries = index
+        self._look_at_end(index)
+        return self._report
+
+    # -- what is signed
+
+    def _look_at_genesis(self) -> None:
+        stored = self._source.genesis()
+        if stored is None:
+            message = "there is none: no ledger begins here"
+            self._report.note(words.GENESIS_INVALID, "genesis", message)
+            return
+        self._previous = digest_of_bytes(stored.body)
+        try:
+            self._report.genesis = open_genesis(stored.body, self._demand.policy.logs)
+        except InvalidInput as error:
+            self._report.note(words.GENESIS_INVALID, "genesis", error.message)
+        self._look_at_object("genesis", stored)
+
+    def _signed_heads(self) -> Iterable[SignedHead]:
+        for size, stored in self._source.checkpoints():
+            where = checkpoint_path(size)
+            self._look_at_object(where, stored)
+            for body in (stored.body, *stored.others):
+                accepted = self._judged(where, body)
+                if accepted is not None:
+                    head = SignedHead(where, accepted)
+                    if head.head.size != size:
+                        message = f"it is of size {head.head.size}, and lies at {size}"
+                        self._report.note(words.CHECKPOINT_INVALID, where, message)
+                    yield head
+        for number, raw in enumerate(self._demand.remembered, 1):
+            where = f"remembered head {number}"
+            accepted = self._judged(where, raw)
+            if accepted is not None:
+                yield SignedHead(where, accepted, is_remembered=True)
+
+    def _judged(self, where: str, raw: bytes) -> Accepted | None:
+        try:
+            accepted = judge(raw, self._demand.policy)
+        except InvalidInput as error:
+            self._report.note(words.CHECKPOINT_INVALID, where, error.message)
+            return None
+        genesis = self._report.genesis
+        if genesis is not None and accepted.opened.checkpoint.origin != genesis.origin:
+            message = f"it is of the log {accepted.opened.checkpoint.origin}"
+            self._report.note(words.CHECKPOINT_INVALID, where, message)
+            return None
+        return accepted
+
+    def _compare_heads(self, size: int) -> None:
+        here: list[SignedHead] = []
+        while self._heads and self._heads[-1].head.size <= size:
+            here.append(self._heads.pop())
+        if here:
+            self._history.compare(here)
+            if self._history.settled == size:
+                self._waiting_since = None
+
+    # -- entries, one after the other
+
+    def _miss(self, begin: int, end: int) -> None:
+        which = f"index {begin}" if end == begin + 1 else f"indexes {begin} to {end - 1}"
+        self._report.note(words.ENTRY_MISSING, entry_path(begin), f"nothing lies at {which}")
+        self._previous = ""
+        for index in range(begin, end):
+            self._compare_heads(index)
+            self._history.add(None)
+
+    def _take_entry(self, index: int, stored: Stored) -> None:
+        where = entry_path(index)
+        self._history.add(leaf_hash(stored.body))
+        if self._ended:
+            message = words.MEANINGS[words.ENTRY_AFTER_END]
+            self._report.note(words.ENTRY_AFTER_END, where, message)
+        entry = self._decoded(where, index, stored.body)
+        self._look_at_object(where, stored, entry)
+        if stored.lock is not None:
+            self._count_lock(stored.lock)
+        self._previous = digest_of_bytes(stored.body)
+        if self._waiting_since is None and entry is not None:
+            self._waiting_since = entry.written
+
+    def _decoded(self, where: str, index: int, body: bytes) -> Entry | None:
+        try:
+            entry = decode_entry(body)
+        except InvalidInput as error:
+            self._report.note(words.ENTRY_INVALID, where, error.message)
+            return None
+        if entry.index != index:
+            message = f"it says that its index is {entry.index}"
+            self._report.note(words.INDEX_DIFFERS, where, message)
+        if self._previous and entry.previous != self._previous:
+            message = f"it follows on {entry.previous}, and before it lies {self._previous}"
+            self._report.note(words.CHAIN_BROKEN, where, message)
+        if entry.id in self._ids:
+            message = f"an earlier entry has its id {entry.id}"
+            self._report.note(words.ID_REPEATED, where, message)
+        self._ids.add(entry.id)
+        self._report.kinds[entry.kind] = self._report.kinds.get(entry.kind, 0) + 1
+        self._report.objects += [(index, each) for each in entry.objects]
+        self._ended = self._ended or entry.kind == Kind.EPOCH_ENDED
+        return entry
+
+    def _look_at_object(self, where: str, stored: Stored, entry: Entry | None = None) -> None:
+        if stored.versions > 1:
+            message = f"{stored.versions} versions have this key; the oldest was looked at"
+            self._report.note(words.SEVERAL_VERSIONS, where, message)
+        if stored.markers:
+            message = words.MEANINGS[words.DELETE_MARKER]
+            self._report.note(words.DELETE_MARKER, where, message)
+        lock = stored.lock
+        if lock is None or lock.is_held or not self._demand.locks:
+            return
+        defect = defect_of_lock(lock.mode, lock.until, self._demand.now)
+        if defect:
+            self._report.note(words.UNLOCKED, where, defect)
+        elif entry is not None:
+            self._compare_with_stated(where, lock, entry)
+
+    def _compare_with_stated(self, where: str, lock: Lock, entry: Entry) -> None:
+        days = self._report.genesis.lock_days if self._report.genesis is not None else 0
+        stated = entry.written + timedelta(days=days)
+        if days and (lock.mode != "Compliance" or datetime.fromisoformat(lock.until) < stated):
+            message = (
+                f"it is locked until {lock.until} in {lock.mode} mode, and the genesis states"
+                f" Compliance until {time_text(stated)}"
+            )
+            self._report.note(words.LOCK_SHORTENED, where, message)
+
+    def _count_lock(self, lock: Lock) -> None:
+        count = self._report.locks
+        if not lock.is_held and defect_of_lock(lock.mode, lock.until, self._demand.now):
+            count.unlocked += 1
+            return
+        if lock.is_held or lock.mode == "Compliance":
+            count.locked += 1
+        else:
+            count.governance += 1
+        if lock.until and (not count.until or lock.until < count.until):
+            count.until = lock.until
+
+    # -- the end
+
+    def _look_at_end(self, size: int) -> None:
+        for each in reversed(self._heads):
+            message = f"it is of {each.head.size} entries, and {size} are here"
+            self._report.note(words.WENT_BACK, each.where, message)
+        largest = max((each.head.size for each in self._heads if not each.is_remembered), default=0)
+        if largest:
+            message = f"nothing lies at indexes {size} to {largest - 1}"
+            self._report.note(words.ENTRY_MISSING, entry_path(size), message)
+        self._look_at_newest(size)
+
+    def _look_at_newest(self, size: int) -> None:
+        newest = self._report.newest
+        covered = newest.opened.head.size if newest is not None else 0
+        if covered < self._history.settled:
+            message = (
+                f"no checkpoint here reaches the {self._history.settled} entries that were seen"
+                " signed"
+            )
+            self._report.note(words.WENT_BACK, checkpoint_path(self._history.settled), message)
+        if newest is not None and not newest.is_met:
+            signed = ", ".join(newest.cosigned) or "none"
+            message = f"the policy asks for {self._demand.policy.quorum}; signed by: {signed}"
+            self._report.note(words.NOT_WITNESSED, checkpoint_path(covered), message)
+        if covered < size:
+            since = self._waiting_since
+            is_late = since is not None and self._demand.now - since > _WAITING
+            age = f", the first since {time_text(since)}" if is_late and since is not None else ""
+            self._report.remarks.append(
+                f"{size - covered} entries are in no checkpoint yet{age}: their end could be cut"
+                " off unnoticed"
+            )
