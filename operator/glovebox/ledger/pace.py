@@ -1,0 +1,64 @@
+"""When a ledger is to be signed: soon after an entry, and every hour although nothing happened."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+from glovebox.ledger.entry import Event, Kind
+
+# Entries that come within this time share a checkpoint.
+GATHER: Final = timedelta(seconds=10)
+SILENCE: Final = timedelta(hours=1)
+_SYSTEM: Final = "system:ledger"
+
+
+class Due(Enum):
+    """What a ledger wants now."""
+
+    NOTHING = "nothing"
+    PUBLISH = "publish"
+    IDLE = "idle"
+
+
+def compute_due(waiting_since: datetime | None, last: datetime, now: datetime) -> Due:
+    """Return what is due.
+
+    Args:
+        waiting_since: When the first entry was written that is in no checkpoint; None without one.
+        last: When the last entry was written; of an empty ledger, when it was made.
+        now: The time.
+    """
+    if waiting_since is not None and now - waiting_since >= GATHER:
+        return Due.PUBLISH
+    if waiting_since is None and now - last >= SILENCE:
+        return Due.IDLE
+    return Due.NOTHING
+
+
+def idle_event(origin: str, previous: str, now: datetime) -> Event:
+    """Return the entry that shows that nothing happened since the one before it.
+
+    Its id follows from that entry, so several writers who see the silence write it once.
+    """
+    return Event(str(uuid5(NAMESPACE_URL, f"{origin} {previous}")), Kind.IDLE, now, _SYSTEM)
+
+
+def end_event(origin: str, next_key: str, now: datetime) -> Event:
+    """Return the entry that ends an epoch: once for each.
+
+    Args:
+        origin: Of the epoch.
+        next_key: The vkey that signs the next one.
+        now: The time.
+    """
+    name = f"{origin} ends"
+    return Event(
+        str(uuid5(NAMESPACE_URL, name)),
+        Kind.EPOCH_ENDED,
+        now,
+        _SYSTEM,
+        details={"nextKey": next_key},
+    )

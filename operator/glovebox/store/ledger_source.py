@@ -1,0 +1,107 @@
+"""The objects of a ledger as a verification reads them from a bucket.
+
+Keys are listed with all their versions, so that nothing that was hidden or written over is missed;
+entries are read many at once, in the order of their indexes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glovebox.ledger.layout import Layout, place_of
+from glovebox.ledger.source import Stored
+from glovebox.ledger.tiles import ENTRIES, Tile
+from glovebox.store.ledger_objects import (
+    LedgerPlace,
+    ReadObject,
+    Versions,
+    read_oldest,
+    read_version,
+    versions_below,
+    versions_of_key,
+)
+from glovebox.store.reading import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from glovebox.store.connection import Stop
+
+
+class BucketSource:
+    """One epoch of a ledger in a bucket. See `Source`."""
+
+    def __init__(self, place: LedgerPlace, layout: Layout, stop: Stop) -> None:
+        self._place, self._layout, self._stop = place, layout, stop
+
+    @property
+    def where(self) -> str:
+        """See `Source`."""
+        return f"s3://{self._place.bucket}/{self._layout.prefix}"
+
+    def genesis(self) -> Stored | None:
+        """See `Source`."""
+        found = versions_of_key(self._place, self._layout.genesis, self._stop)
+        return self._stored(found) if found.ids else None
+
+    def entries(self) -> Iterator[tuple[int, Stored]]:
+        """See `Source`."""
+        below = f"{self._layout.prefix}entries/"
+        listed = (each for each in versions_below(self._place, below, self._stop) if each.ids)
+        known = (each for each in listed if self._kind(each) == "entries")
+        for versions, found in in_order(self._place.store, self._read_first, known, self._stop):
+            number = place_of(versions.key.removeprefix(self._layout.prefix)).number
+            yield number, _stored(versions, found)
+
+    def checkpoints(self) -> Iterable[tuple[int, Stored]]:
+        """See `Source`."""
+        lines: dict[int, list[bytes]] = {}
+        for each in self._below("cosignatures"):
+            place = place_of(each.key.removeprefix(self._layout.prefix))
+            lines.setdefault(place.number, []).append(
+                read_version(self._place, each.key, each.ids[0]).body
+            )
+        for each in self._below("checkpoints"):
+            size = place_of(each.key.removeprefix(self._layout.prefix)).number
+            stored = self._stored(each)
+            others = [read_version(self._place, each.key, other).body for other in each.ids[1:]]
+            body = stored.body + b"".join(lines.get(size, []))
+            yield size, Stored(body, stored.versions, stored.markers, stored.lock, others)
+
+    def tile(self, tile: Tile) -> bytes | None:
+        """See `Source`."""
+        for each in dict.fromkeys((tile, tile.full)):
+            found = read_oldest(self._place, self._layout.tile(each), self._stop)
+            if found is not None:
+                return found
+        return None
+
+    def bundle(self, number: int) -> bytes | None:
+        """Return a full bundle of entries, or None."""
+        key = self._layout.tile(Tile(ENTRIES, number))
+        return read_oldest(self._place, key, self._stop)
+
+    def strangers(self) -> Iterator[str]:
+        """See `Source`."""
+        for each in versions_below(self._place, self._layout.prefix, self._stop):
+            if not self._kind(each):
+                yield each.key.removeprefix(self._layout.prefix)
+
+    def _below(self, kind: str) -> Iterator[Versions]:
+        below = f"{self._layout.prefix}{kind}/"
+        for each in versions_below(self._place, below, self._stop):
+            if each.ids and self._kind(each) == kind:
+                yield each
+
+    def _kind(self, versions: Versions) -> str:
+        return place_of(versions.key.removeprefix(self._layout.prefix)).kind
+
+    def _read_first(self, versions: Versions) -> ReadObject:
+        return read_version(self._place, versions.key, versions.ids[0])
+
+    def _stored(self, versions: Versions) -> Stored:
+        return _stored(versions, self._read_first(versions))
+
+
+def _stored(versions: Versions, found: ReadObject) -> Stored:
+    return Stored(found.body, len(versions.ids), versions.markers, found.lock)

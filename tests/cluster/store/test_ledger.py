@@ -1,0 +1,124 @@
+"""The ledger on a real store: sixteen writers at once, locks that hold, and what is found."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glovebox.ledger.entry import Kind, StatedObject
+from glovebox.ledger.stated import compare_objects, compare_seals
+from glovebox.store.connection import Stop
+from glovebox.store.ledger_objects import write_once
+from glovebox.store.ledger_stated import find_object, seals_in
+from support.ledger_logs import event
+from support.ledger_stores import FIRST, Ledgers
+
+if TYPE_CHECKING:
+    from glovebox.store.connection import Store
+
+WRITERS = 16
+
+
+@pytest.fixture
+def ledgers(store: Store, locked_bucket: str) -> Ledgers:
+    made = Ledgers(store, locked_bucket)
+    made.place = type(made.place)(store, locked_bucket, lambda _: time.sleep(0.02))
+    made.init()
+    return made
+
+
+def together(calls: int, act: object) -> list[int]:
+    """Call from so many threads at the same moment; return what each got."""
+    barrier = threading.Barrier(calls)
+
+    def one(number: int) -> int:
+        barrier.wait(30)
+        return act(number)  # type: ignore[operator,no-any-return]
+
+    with ThreadPoolExecutor(calls) as pool:
+        return list(pool.map(one, range(calls)))
+
+
+def test_sixteen_writers_at_once_write_one_chain_and_lose_nothing(ledgers: Ledgers) -> None:
+    writers = [ledgers.writer() for _ in range(WRITERS)]
+    found = [
+        together(WRITERS, lambda n, r=r: ledgers.append(writers[n], 100 * r + n)[0])  # type: ignore[misc]
+        for r in range(3)
+    ]
+    assert sorted(index for each in found for index in each) == list(range(3 * WRITERS))
+    heads = together(WRITERS, lambda n: writers[n].publish(Stop()).size)
+    assert set(heads) == {3 * WRITERS}
+    report = ledgers.verify()
+    assert (report.findings, report.entries) == ([], 3 * WRITERS)
+    assert report.locks.unlocked == 0
+
+
+def test_one_event_that_sixteen_writers_tell_at_once_stands_once(ledgers: Ledgers) -> None:
+    writers = [ledgers.writer() for _ in range(WRITERS)]
+    told = event(7, time=ledgers.clock.now)
+    places = together(WRITERS, lambda n: writers[n].append(told, Stop()).index)
+    assert set(places) == {0}
+    assert len(ledgers.entries()) == 1
+
+
+def test_one_key_that_sixteen_writers_write_at_once_has_one_winner_whom_all_know(
+    ledgers: Ledgers,
+) -> None:
+    bodies = [str(number).encode() for number in range(WRITERS)]
+    found: list[bytes] = []
+
+    def one(number: int) -> int:
+        found.append(write_once(ledgers.place, "race", bodies[number], None, Stop()))
+        return number
+
+    together(WRITERS, one)
+    assert len(set(found)) == 1
+    assert found[0] in bodies
+
+
+def test_nothing_of_a_ledger_can_be_deleted_and_hiding_is_found(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    writer.publish(Stop())
+    s3 = ledgers.store.s3
+    listed = s3.list_object_versions(Bucket=ledgers.bucket, Prefix=FIRST.prefix)["Versions"]
+    assert len(listed) == 5, "genesis, two entries, a tile, a checkpoint"
+    for each in listed:
+        with pytest.raises(s3.exceptions.ClientError):
+            s3.delete_object(Bucket=ledgers.bucket, Key=each["Key"], VersionId=each["VersionId"])
+    s3.delete_object(Bucket=ledgers.bucket, Key=FIRST.entry(1))
+    s3.put_object(Bucket=ledgers.bucket, Key=FIRST.entry(1), Body=b"forged")
+    found = {(each.what, each.where) for each in ledgers.verify().findings}
+    where = "entries/000/000/000/001"
+    assert found == {("SeveralVersions", where), ("DeleteMarker", where)}
+    assert ledgers.append(ledgers.writer(), 1, 2) == [1, 2], "the oldest version counts"
+
+
+def test_the_seals_that_entries_vouch_for_are_compared_with_the_bucket(ledgers: Ledgers) -> None:
+    s3 = ledgers.store.s3
+    keys = [f".glovebox/seals/uid-{number}/attestation.dsse.json" for number in range(4)]
+    ids = [
+        s3.put_object(Bucket=ledgers.bucket, Key=key, Body=b"seal")["VersionId"] for key in keys[:3]
+    ]
+    right = "c3a3ae6c5ca6ebb0b6b2d6f4f2a0d4d3".ljust(64, "0")
+    stated = [
+        StatedObject(keys[0], ids[0], right, ""),
+        StatedObject(keys[1], ids[0], right, ""),
+        StatedObject(keys[3], ids[0], right, ""),
+    ]
+    writer = ledgers.writer()
+    writer.append(event(0, Kind.SEALED, time=ledgers.clock.now, objects=tuple(stated)), Stop())
+    writer.publish(Stop())
+    report = ledgers.verify()
+    compare_objects(report, lambda each: find_object(ledgers.place, each, Stop()))
+    compare_seals(report, seals_in(ledgers.place, Stop()))
+    assert [each.what for each in report.findings] == [
+        "ObjectDiffers",
+        "ObjectVersionDiffers",
+        "ObjectMissing",
+        "ObjectWithoutEntry",
+    ]

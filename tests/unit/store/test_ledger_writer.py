@@ -1,0 +1,378 @@
+"""The writer of the ledger on a store that loses answers: each event once, and no hole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from glovebox.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, Unavailable
+from glovebox.ledger.checkpoint import EMPTY, Head
+from glovebox.ledger.entry import Kind, decode_entry
+from glovebox.ledger.note import vkey_of
+from glovebox.ledger.pace import end_event
+from glovebox.ledger.policy import logs_alone
+from glovebox.ledger.verification import LedgerDemand, verify_ledger
+from glovebox.store.connection import Stop
+from glovebox.store.ledger_init import begin_epoch
+from glovebox.store.ledger_objects import ATTEMPTS
+from simulation.object_store import NoAnswerError, ObjectStoreServer, S3Error
+from support.ledger_logs import OTHER, SIGNER, event
+from support.ledger_stores import BASE, FIRST, Ledgers, stand_in
+
+Fault = Callable[[str, str, str], Callable[[], None] | None]
+
+
+@pytest.fixture
+def server_and_ledgers() -> tuple[ObjectStoreServer, Ledgers]:
+    clock: list[Ledgers] = []
+    server, store, bucket = stand_in(lambda: clock[0].clock.now)
+    clock.append(Ledgers(store, bucket, lock_days=30))
+    clock[0].init()
+    return server, clock[0]
+
+
+@pytest.fixture
+def server(server_and_ledgers: tuple[ObjectStoreServer, Ledgers]) -> ObjectStoreServer:
+    return server_and_ledgers[0]
+
+
+@pytest.fixture
+def ledgers(server_and_ledgers: tuple[ObjectStoreServer, Ledgers]) -> Ledgers:
+    return server_and_ledgers[1]
+
+
+def test_what_is_written_is_signed_locked_and_verified(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    assert ledgers.append(writer, 0, 1, 2) == [0, 1, 2]
+    head = writer.publish(Stop())
+    report = ledgers.verify()
+    assert (report.findings, report.entries, report.checkpoints) == ([], 3, 1)
+    assert report.newest is not None
+    assert report.newest.opened.head == head
+    assert (report.locks.locked, report.locks.unlocked) == (3, 0)
+
+
+def test_an_event_is_written_once_however_often_it_is_told(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    assert ledgers.append(writer, 0, 1, 0, 1, 2) == [0, 1, 0, 1, 2]
+    assert ledgers.append(ledgers.writer(), 1, 3) == [1, 3], "a process that began again"
+    writer.publish(Stop())
+    assert ledgers.append(ledgers.writer(), 0, 4) == [0, 4], "and one that begins at a signed head"
+
+
+def test_an_event_is_found_that_stands_behind_many_others(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    old = event(0, time=ledgers.clock.now)
+    assert writer.append(old, Stop()).index == 0
+    for number in range(1, 30):
+        ledgers.clock.pass_by(minutes=10)
+        ledgers.append(writer, number)
+    writer.publish(Stop())
+    assert ledgers.writer().append(old, Stop()).index == 0
+
+
+def every(nth: int, action: str, make: Callable[[], Exception], *, after: bool) -> Fault:
+    """Let each nth request of a kind fail, before or after it took effect."""
+    count = 0
+
+    def fault(asked: str, bucket: str, key: str) -> Callable[[], None] | None:
+        del bucket, key
+        nonlocal count
+        count += asked == action
+        if asked != action or count % nth:
+            return None
+        if not after:
+            raise make()
+
+        def fail() -> None:
+            raise make()
+
+        return fail
+
+    return fault
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        NoAnswerError,
+        lambda: S3Error(409, "ConditionalRequestConflict"),
+        lambda: S3Error(503, "SlowDown"),
+        lambda: S3Error(500, "InternalError"),
+    ],
+    ids=["no answer", "409", "503", "500"],
+)
+def test_a_write_whose_answer_is_lost_is_neither_lost_nor_doubled(
+    server: ObjectStoreServer,
+    ledgers: Ledgers,
+    make: Callable[[], Exception],
+    after: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    writer = ledgers.writer()
+    server.fault = every(2, "s3:PutObject", make, after=after)
+    assert ledgers.append(writer, *range(6)) == list(range(6))
+    writer.publish(Stop())
+    server.fault = lambda *_: None
+    assert (ledgers.verify().findings, len(ledgers.entries())) == ([], 6)
+
+
+@pytest.mark.parametrize("action", ["s3:PutObject", "s3:GetObject", "s3:ListBucketVersions"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_a_process_that_dies_at_any_request_leaves_nothing_twice(
+    server: ObjectStoreServer,
+    ledgers: Ledgers,
+    action: str,
+    cut: int,
+    after: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    class Died(BaseException):
+        pass
+
+    def die() -> Exception:
+        raise Died
+
+    server.fault = every(cut, action, die, after=after)
+    try:
+        writer = ledgers.writer()
+        ledgers.append(writer, 0, 1, 2)
+        writer.publish(Stop())
+    except Died:
+        pass
+    server.fault = lambda *_: None
+    writer = ledgers.writer()
+    assert ledgers.append(writer, 0, 1, 2) == [0, 1, 2]
+    writer.publish(Stop())
+    assert (ledgers.verify().findings, len(ledgers.entries())) == ([], 3)
+
+
+def test_a_store_that_never_answers_is_told_and_the_same_event_may_be_tried_again(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0)
+    server.fault = every(1, "s3:PutObject", NoAnswerError, after=False)
+    with pytest.raises(Unavailable, match=f"after {ATTEMPTS} attempts") as failed:
+        ledgers.append(writer, 1)
+    assert failed.value.effect_unknown
+    assert len(ledgers.pauses) == ATTEMPTS
+    server.fault = lambda *_: None
+    assert ledgers.append(writer, 1) == [1]
+
+
+def test_a_denied_write_is_told_at_once(server: ObjectStoreServer, ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    server.fault = every(1, "s3:PutObject", lambda: S3Error(403, "AccessDenied"), after=False)
+    with pytest.raises(Forbidden):
+        ledgers.append(writer, 0)
+    assert ledgers.pauses == []
+
+
+# -- what others do in between
+
+
+def test_two_writers_take_turns_without_knowing_of_each_other(ledgers: Ledgers) -> None:
+    one, other = ledgers.writer(), ledgers.writer()
+    found = [ledgers.append(one if number % 3 else other, number)[0] for number in range(12)]
+    assert found == list(range(12))
+    assert one.publish(Stop()) == other.publish(Stop())
+    assert ledgers.verify().findings == []
+
+
+def test_a_delete_marker_lets_nobody_take_an_index_twice(ledgers: Ledgers) -> None:
+    one, other = ledgers.writer(), ledgers.writer()
+    ledgers.append(other, 0)
+    ledgers.append(one, 0, 1)
+    ledgers.store.s3.delete_object(Bucket=ledgers.bucket, Key=FIRST.entry(1))
+    assert ledgers.append(other, 2) == [2], "its write of 1 passed, and was not the oldest"
+    assert ledgers.append(ledgers.writer(), 1, 2) == [1, 2]
+    one.publish(Stop())
+    found = {each.what for each in ledgers.verify().findings}
+    assert found == {"DeleteMarker", "SeveralVersions"}
+
+
+def test_what_somebody_else_writes_at_the_end_keeps_nobody_from_writing(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0)
+    ledgers.store.s3.put_object(Bucket=ledgers.bucket, Key=FIRST.entry(1), Body=b"no entry")
+    assert ledgers.append(writer, 1) == [2]
+    writer.publish(Stop())
+    assert [each.what for each in ledgers.verify().findings] == ["EntryInvalid"]
+
+
+def test_a_hole_is_never_filled_and_nothing_is_signed_over_it(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    ledgers.append(ledgers.writer(), 0, 1, 2)
+    del server.buckets[ledgers.bucket].keys[FIRST.entry(1)]
+    writer = ledgers.writer()
+    assert ledgers.append(writer, 3) == [3]
+    with pytest.raises(InvalidInput, match="nothing is signed over a hole"):
+        writer.publish(Stop())
+    assert "EntryMissing" in {each.what for each in ledgers.verify().findings}
+
+
+# -- it never signs backwards
+
+
+def test_a_bucket_that_was_emptied_is_no_ledger_and_is_not_continued(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0)
+    writer.publish(Stop())
+    server.buckets[ledgers.bucket].keys.clear()
+    with pytest.raises(InvalidInput, match="was it emptied or restored") as absent:
+        ledgers.writer()
+    assert absent.value.reason == "LedgerAbsent"
+
+
+def test_a_bucket_that_was_restored_to_an_earlier_time_is_refused(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    early = writer.publish(Stop())
+    keys = server.buckets[ledgers.bucket].keys
+    backup = {key: list(versions) for key, versions in keys.items()}
+    ledgers.append(writer, 2, 3)
+    late = writer.publish(Stop())
+    keys.clear()
+    keys.update(backup)
+    restored = ledgers.writer(known=late)
+    for act in (lambda: ledgers.append(restored, 4), lambda: restored.publish(Stop())):
+        with pytest.raises(InvalidInput, match="holds 2 entries, and 4 were seen") as refused:
+            act()
+        assert refused.value.reason == "LedgerWentBack"
+    # Filled up with other events it is as long as it was, and another ledger all the same.
+    ledgers.append(ledgers.writer(known=early), 8, 9)
+    with pytest.raises(InvalidInput, match="another root"):
+        ledgers.writer(known=late).publish(Stop())
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 6])
+def test_a_remembered_head_of_any_age_is_held_against_the_tree(ledgers: Ledgers, size: int) -> None:
+    writer, heads = ledgers.writer(), {0: EMPTY}
+    for number in range(5):
+        ledgers.append(writer, number)
+        heads[number + 1] = writer.publish(Stop())
+    ledgers.append(writer, 5)
+    heads[6] = ledgers.writer(known=heads[size - 1]).publish(Stop())
+    ledgers.append(writer, 6)
+    assert ledgers.writer(known=heads[size]).publish(Stop()).size == 7
+    ledgers.append(writer, 7)
+    with pytest.raises(InvalidInput, match="another root"):
+        ledgers.writer(known=Head(size, bytes(32))).publish(Stop())
+
+
+def test_a_signed_head_beyond_the_entries_is_no_end_to_go_on_from(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1, 2)
+    writer.publish(Stop())
+    del server.buckets[ledgers.bucket].keys[FIRST.entry(2)]
+    with pytest.raises(InvalidInput, match="2 entries are there"):
+        ledgers.append(ledgers.writer(), 3)
+
+
+def test_tiles_that_are_gone_are_no_loss(server: ObjectStoreServer, ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1, 2)
+    writer.publish(Stop())
+    keys = server.buckets[ledgers.bucket].keys
+    for key in [key for key in keys if "/tile/" in key]:
+        del keys[key]
+    again = ledgers.writer()
+    ledgers.append(again, 3)
+    again.publish(Stop())
+    found = [(each.what, each.where) for each in ledgers.verify().findings]
+    assert found == [("TileDiffers", "tile/0/000.p/3")], "and it is told which is gone"
+
+
+def test_a_full_tile_comes_with_its_bundle_and_the_writer_goes_on_behind_it(
+    ledgers: Ledgers,
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, *range(250))
+    writer.publish(Stop())
+    ledgers.append(writer, *range(250, 260))
+    writer.publish(Stop())
+    assert ledgers.source().bundle(0) is not None
+    again = ledgers.writer()
+    assert ledgers.append(again, 259, 260) == [259, 260]
+    assert again.publish(Stop()).size == 261
+    assert ledgers.verify().findings == []
+
+
+# -- silence
+
+
+def test_what_was_written_is_signed_after_seconds_and_silence_after_an_hour(
+    ledgers: Ledgers,
+) -> None:
+    writer = ledgers.writer()
+    assert writer.tend(Stop()) is None
+    ledgers.append(writer, 0)
+    assert writer.tend(Stop()) is None, "others may come"
+    ledgers.clock.pass_by(seconds=10)
+    head = writer.tend(Stop())
+    assert head is not None
+    assert (head.size, writer.tend(Stop())) == (1, None)
+    ledgers.clock.pass_by(hours=1)
+    both = [writer.tend(Stop()), ledgers.writer().tend(Stop())]
+    assert [each and each.size for each in both] == [2, None], "two who see it tell it once"
+    assert ledgers.verify().kinds == {"bind": 1, "idle": 1}
+
+
+# -- genesis and epochs
+
+
+def test_a_ledger_is_made_once(ledgers: Ledgers) -> None:
+    with pytest.raises(AlreadyExists, match="new epoch"):
+        ledgers.init()
+
+
+def test_another_key_writes_no_ledger(ledgers: Ledgers) -> None:
+    with pytest.raises(InvalidInput, match="no trusted key"):
+        ledgers.writer(OTHER)
+
+
+def test_a_ledger_goes_on_in_a_new_epoch_with_another_key(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    genesis = begin_epoch(ledgers.place, "acme", SIGNER, OTHER, ledgers.clock, Stop())
+    assert (genesis.epoch, genesis.origin) == (2, f"{BASE}/2")
+    assert genesis.previous is not None
+    assert genesis.previous.size == 3
+    with pytest.raises(Conflict, match="has ended"):
+        ledgers.append(writer, 2)
+    later = ledgers.writer(OTHER)
+    assert ledgers.append(later, 2) == [0]
+    placed = later.append(event(1, time=ledgers.clock.now), Stop())
+    assert (placed.epoch, placed.index) == (1, 1), "an event of the former epoch is found there"
+    later.publish(Stop())
+    policy = logs_alone(vkey_of(f"{BASE}/2", OTHER.public))
+    demand = LedgerDemand(policy, ledgers.clock.now)
+    assert verify_ledger(ledgers.source(2), demand).findings == []
+    assert ledgers.verify().findings == []
+
+
+def test_a_new_epoch_whose_command_was_cut_off_is_made_by_running_it_again(
+    ledgers: Ledgers,
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0)
+    writer.append(end_event(writer.genesis.origin, "x", ledgers.clock.now), Stop())
+    genesis = begin_epoch(ledgers.place, "acme", SIGNER, OTHER, ledgers.clock, Stop())
+    assert genesis.previous is not None
+    assert genesis.previous.size == 2
+    raw = ledgers.store.s3.get_object(Bucket=ledgers.bucket, Key=FIRST.entry(1))["Body"].read()
+    assert decode_entry(raw).kind == Kind.EPOCH_ENDED
+
+
+def test_an_epoch_needs_a_key_of_its_own(ledgers: Ledgers) -> None:
+    with pytest.raises(InvalidInput, match="another key"):
+        begin_epoch(ledgers.place, "acme", SIGNER, SIGNER, ledgers.clock, Stop())
