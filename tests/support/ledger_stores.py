@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -72,6 +73,10 @@ class Ledgers:
         """Verify the first epoch."""
         policy = policy or logs_alone(vkey_of(f"{BASE}/1", SIGNER.public))
         return verify_ledger(self.source(), LedgerDemand(policy, self.clock.now, remembered))
+
+    async def store_call(self, act: Callable[[], object]) -> object:
+        """Do what blocks in a thread, as the operator does."""
+        return await asyncio.to_thread(act)
 
     def entries(self) -> list[str]:
         """Return the keys below `entries/` of which there is a version."""

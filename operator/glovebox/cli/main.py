@@ -9,7 +9,9 @@ from __future__ import annotations
 import typer
 
 from glovebox.cli import keys as keys_command
+from glovebox.cli import ledger as ledger_command
 from glovebox.cli import verify as verify_command
+from glovebox.cli import witness as witness_command
 from glovebox.cli.plug_ins import WithPlugIns
 
 app = typer.Typer(
@@ -21,7 +23,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("verify")(verify_command.verify)
+app.command("witness")(witness_command.witness)
 app.add_typer(keys_command.app, name="keys")
+app.add_typer(ledger_command.app, name="ledger")
 
 
 @app.command("version")

@@ -18,6 +18,8 @@ from support.ledger_logs import event
 from support.ledger_stores import FIRST, Ledgers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glovebox.store.connection import Store
 
 WRITERS = 16
@@ -31,13 +33,13 @@ def ledgers(store: Store, locked_bucket: str) -> Ledgers:
     return made
 
 
-def together(calls: int, act: object) -> list[int]:
+def together(calls: int, act: Callable[[int], int]) -> list[int]:
     """Call from so many threads at the same moment; return what each got."""
     barrier = threading.Barrier(calls)
 
     def one(number: int) -> int:
         barrier.wait(30)
-        return act(number)  # type: ignore[operator,no-any-return]
+        return act(number)
 
     with ThreadPoolExecutor(calls) as pool:
         return list(pool.map(one, range(calls)))
@@ -46,7 +48,7 @@ def together(calls: int, act: object) -> list[int]:
 def test_sixteen_writers_at_once_write_one_chain_and_lose_nothing(ledgers: Ledgers) -> None:
     writers = [ledgers.writer() for _ in range(WRITERS)]
     found = [
-        together(WRITERS, lambda n, r=r: ledgers.append(writers[n], 100 * r + n)[0])  # type: ignore[misc]
+        together(WRITERS, lambda n, r=r: ledgers.append(writers[n], 100 * r + n)[0])
         for r in range(3)
     ]
     assert sorted(index for each in found for index in each) == list(range(3 * WRITERS))
