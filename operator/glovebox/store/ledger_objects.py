@@ -19,7 +19,7 @@ from glovebox.api import reasons
 from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.ledger.source import Lock
 from glovebox.store.errors import translated
-from glovebox.store.listing import list_versions
+from glovebox.store.listing import list_key, list_versions
 
 if TYPE_CHECKING:
     from glovebox.data.compare import ListedVersion
@@ -77,8 +77,7 @@ def versions_below(place: LedgerPlace, prefix: str, stop: Stop) -> Iterator[Vers
 
 def versions_of_key(place: LedgerPlace, key: str, stop: Stop) -> Versions:
     """Return the versions of one key; it may have none. Blocks."""
-    rows = list_versions(place.store.wire, place.bucket, key, stop)
-    return _gathered(key, (row for row in rows if row.key == key))
+    return _gathered(key, list_key(place.store.wire, place.bucket, key, stop))
 
 
 def read_version(place: LedgerPlace, key: str, version_id: str) -> ReadObject:

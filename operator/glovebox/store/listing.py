@@ -69,6 +69,18 @@ def list_versions(
         yield from _settled(wire, bucket, versions, current)
 
 
+def list_key(wire: Wire, bucket: str, key: str, stop: Stop) -> list[ListedVersion]:
+    """Return all versions and delete markers of exactly one key, newest first. Blocks.
+
+    One request where the version listing has the key; where it has not, `list_versions` decides.
+    """
+    with translated(f"list the versions of s3://{bucket}/{key}"):
+        found = [row for row in _version_pages(wire, bucket, key, stop, None) if row.key == key]
+    if any(row.is_latest for row in found):
+        return list(dict.fromkeys(found))
+    return [row for row in list_versions(wire, bucket, key, stop) if row.key == key]
+
+
 def head_current(wire: Wire, bucket: str, key: str) -> ListedVersion | None:
     """Return the current version of a key, or None.
 

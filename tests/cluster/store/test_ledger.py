@@ -47,11 +47,14 @@ def together(calls: int, act: Callable[[int], int]) -> list[int]:
 
 def test_sixteen_writers_at_once_write_one_chain_and_lose_nothing(ledgers: Ledgers) -> None:
     writers = [ledgers.writer() for _ in range(WRITERS)]
-    found = [
-        together(WRITERS, lambda n, r=r: ledgers.append(writers[n], 100 * r + n)[0])
-        for r in range(3)
-    ]
-    assert sorted(index for each in found for index in each) == list(range(3 * WRITERS))
+    found: list[int] = []
+    for begin in (0, 100, 200):
+
+        def one(number: int, begin: int = begin) -> int:
+            return ledgers.append(writers[number], begin + number)[0]
+
+        found += together(WRITERS, one)
+    assert sorted(found) == list(range(3 * WRITERS))
     heads = together(WRITERS, lambda n: writers[n].publish(Stop()).size)
     assert set(heads) == {3 * WRITERS}
     report = ledgers.verify()
