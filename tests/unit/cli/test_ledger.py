@@ -19,6 +19,7 @@ from glovebox.ledger.entry import Kind, StatedObject
 from glovebox.ledger.note import COSIGNATURE, parse_note, vkey_of
 from glovebox.ledger.proof import parse_proof
 from glovebox.store.connection import Stop
+from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_objects import LedgerPlace
 from glovebox.store.ledger_writer import open_ledger
 from support.ledger_logs import (
@@ -343,3 +344,22 @@ def test_an_epoch_that_does_not_begin_where_the_one_before_ended_is_found(
     assert code == 1
     assert "EntryAfterEnd" in output
     assert "EpochBroken" in output
+
+
+def test_what_was_changed_in_an_epoch_that_has_ended_is_found(
+    ledgers: Ledgers, tmp_path: Path
+) -> None:
+    ledgers.init()
+    ledgers.append(ledgers.writer(), 0, 1)
+    begin_epoch(ledgers.place, "acme", SIGNER, OTHER, ledgers.clock, Stop())
+    vkeys = (vkey_of(f"{BASE}/1", SIGNER.public), vkey_of(f"{BASE}/2", OTHER.public))
+    lines = "".join(f"log {key.text}\n" for key in vkeys)
+    (tmp_path / "policy").write_text(f"{lines}quorum none\n")
+    ledgers.writer(OTHER).publish(Stop())
+    export_whole(ledgers.source(1), tmp_path / "first")
+    bundle = tmp_path / "first" / "tile/entries/000.p/3"
+    arguments = ("verify", tmp_path / "first", "--policy", tmp_path / "policy")
+    assert run(*arguments)[0] == 0
+    bundle.write_bytes(bundle.read_bytes().replace(b"Requested", b"Requestee", 1))
+    code, output = run(*arguments)
+    assert (code, "EntryDiffers  entries/000/000/000/000" in output) == (1, True)

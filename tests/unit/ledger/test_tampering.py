@@ -1,8 +1,9 @@
 """Every way of tampering with a ledger that is known here is found, and by the name it has.
 
-The first table are the twelve classes that a tamper-evident record is judged by; the second are the
-twenty cases that a home-made chain was tested with in public, as far as they are attacks, in the
-terms of this ledger. What is benign is in a table of its own: it must find nothing.
+The first tables are the twelve classes that a tamper-evident record is judged by. The last are the
+twenty cases that a home-made chain was tested with in public, in the terms of this ledger; `TWENTY`
+says which test is which of them, since some are about writers and exports. What is benign must find
+nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,7 @@ from glovebox.ledger.tiles import Edge
 from glovebox.ledger.tree import leaf_hash
 from support.ledger_logs import NOW, OTHER, MemoryLedger, event, ledger_of
 
+TESTS = Path(__file__).parents[2]
 SEAL = ".glovebox/seals/uid-1/attestation.dsse.json"
 UNTIL = "2027-11-25T12:00:00Z"
 STATED = StatedObject(SEAL, "v1", "ab" * 32, UNTIL)
@@ -191,10 +194,6 @@ def modify_a_nested_field(ledger: MemoryLedger) -> None:
     ledger.replace(3, json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
 
 
-def modify_before_a_full_tile(ledger: MemoryLedger) -> None:
-    flip_a_bit(ledger)
-
-
 def copy_an_old_one_forward(ledger: MemoryLedger) -> None:
     ledger.replace(5, ledger.stored[2].body)
 
@@ -357,3 +356,66 @@ def test_an_unlocked_entry_is_found_unless_locks_are_not_asked_for() -> None:
     ledger.stored[1] = dataclasses.replace(ledger.stored[1], lock=Lock())
     assert ledger.found() == [("Unlocked", at(1))]
     assert ledger.verify().locks.unlocked == 1
+
+
+# What each of the twenty cases is here: a row of the table above, or a test elsewhere.
+TWENTY: dict[str, Tamper | tuple[str, str]] = {
+    "a forged record inserted in the middle": insert_in_the_middle,
+    "one inserted that follows on the one before": insert_what_follows_on_the_one_before,
+    "a middle record deleted": remove_one,
+    "the first record deleted": delete_the_first,
+    "one field modified": modify_one_field,
+    "a nested field modified": modify_a_nested_field,
+    "a chain that continues across a rotation": (
+        "unit/store/test_ledger_writer.py",
+        "test_a_ledger_goes_on_in_a_new_epoch_with_another_key",
+    ),
+    "what lies before a rotation modified": (
+        "unit/cli/test_ledger.py",
+        "test_what_was_changed_in_an_epoch_that_has_ended_is_found",
+    ),
+    "a writer that begins again finds the end": (
+        "unit/store/test_ledger_writer.py",
+        "test_an_event_is_written_once_however_often_it_is_told",
+    ),
+    "an old record copied forward": copy_an_old_one_forward,
+    "the last record cut short": cut_the_last_short,
+    "a crash, and a chain that goes on after it": (
+        "unit/store/test_ledger_writer.py",
+        "test_a_process_that_dies_at_any_request_leaves_nothing_twice",
+    ),
+    "writers at once lose no record": (
+        "cluster/store/test_ledger.py",
+        "test_one_event_that_sixteen_writers_tell_at_once_stands_once",
+    ),
+    "writers at once keep one chain": (
+        "cluster/store/test_ledger.py",
+        "test_sixteen_writers_at_once_write_one_chain_and_lose_nothing",
+    ),
+    "signed again with another key": sign_with_another_key,
+    "two records swapped": swap_two,
+    "an empty place is no ledger that goes on": empty_the_bucket,
+    "an empty record": empty_an_entry,
+    "a blank added": add_a_blank,
+    "an archive that can be read": (
+        "unit/cli/test_ledger.py",
+        "test_the_exported_folder_is_a_static_log",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TWENTY)
+def test_each_of_the_twenty_cases_is_held_by_a_test(case: str) -> None:
+    held = TWENTY[case]
+    if not isinstance(held, tuple):
+        rows = test_the_cases_that_broke_other_chains_are_found.pytestmark[0].args[1]  # type: ignore[attr-defined]
+        assert held in [row[0] for row in rows]
+        return
+    file, name = held
+    assert f"def {name}(" in (TESTS / file).read_text()
+
+
+def test_there_are_twenty_and_the_page_explains_every_finding() -> None:
+    assert len(TWENTY) == 20
+    page = (TESTS.parent / "docs" / "reference" / "ledger.md").read_text()
+    assert [word for word in MEANINGS if f"`{word}`" not in page] == []
