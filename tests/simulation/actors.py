@@ -76,6 +76,16 @@ class Actors:
         for task in self._tasks:
             task.cancel()
 
+    def resume(self) -> None:
+        """Take up what is there, as after a restore: what is to run is run once more."""
+        self.stop()
+        self._busy.clear()
+        for job in self._server.everything(kinds.JOB):
+            self._start("Job", job, self._follow_job)
+        for pod in self._server.everything(kinds.POD):
+            if _phase(pod) in ("", "Pending", "Running"):
+                self._start("Pod", pod, self._run_pod)
+
     def _see(self, change: Change) -> None:
         new, old = change.new, change.old
         match change.served.kind:

@@ -109,6 +109,14 @@ def key_of(obj: Json) -> Key:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """All objects of a cluster at one moment; objects are never changed in place."""
+
+    version: int
+    objects: dict[Kind, dict[Key, Json]]
+
+
 class ApiServer:
     """All objects of one cluster.
 
@@ -137,6 +145,24 @@ class ApiServer:
         self.on_change: list[Callable[[Change], None]] = []
         # Told of each deletion of one object and its preconditions, before it is looked at.
         self.on_delete: list[Callable[[Asked, Json], None]] = []
+
+    # -- restoring
+
+    def backup(self) -> Backup:
+        """Return everything as it is, as a snapshot of etcd has it."""
+        objects = {kind: dict(found) for kind, found in self._objects.items()}
+        return Backup(self.version, objects)
+
+    def restore(self, backup: Backup) -> None:
+        """Be what a snapshot of etcd holds, and know nothing of what came after it.
+
+        Nobody is told: whoever watches has to end before.
+        """
+        self.version = backup.version
+        self._objects = {kind: dict(found) for kind, found in backup.objects.items()}
+        self._log = {kind: [] for kind in self._objects}
+        self._rest_of.clear()
+        self._oldest = self.version
 
     # -- reading
 

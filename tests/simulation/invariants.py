@@ -746,6 +746,8 @@ class Promises:
                 continue
             name, status = obj["metadata"]["name"], obj.get("status") or {}
             standing = self.ledger.namespaces.get(status.get("namespace", ""))
+            if standing is None and self._ran_before(obj):
+                continue  # as it must be: its declaration was run once
             if standing is None:
                 self._break("7 the same end", f"{name} has no namespace: {_said(obj)}")
                 continue
@@ -765,6 +767,16 @@ class Promises:
                 self._break("7 the same end", f"{name}: the default account is not as declared")
             self._check_credentials(obj)
             self._check_foreign(status["namespace"])
+
+    def _ran_before(self, obj: Json) -> bool:
+        """Return whether an Experiment is refused because one before it of its name has run."""
+        metadata = obj["metadata"]
+        return condition(obj, "Ready").get("reason") == reasons.ALREADY_RAN and any(
+            self.runs[uid] > 0
+            and uid != metadata["uid"]
+            and former["metadata"]["name"] == metadata["name"]
+            for uid, former in self._experiments.items()
+        )
 
     def _check_foreign(self, namespace: str) -> None:
         """Nothing of anybody else's that adds routes or rights is left, but where it may be."""

@@ -119,6 +119,15 @@ class RunStatus(TolerantModel):
         json_schema_extra={"format": "int32"},
         description="How many pods were started for it.",
     )
+    record: str = Field(
+        default="",
+        max_length=1024,
+        description=(
+            "Key, in the bucket of artifacts, of the record that the run was started. Whatever a"
+            " restore makes of the cluster, the run is not started again. Empty until it is"
+            " written."
+        ),
+    )
 
 
 class IsolationStatus(TolerantModel):

@@ -779,6 +779,35 @@ INPUTS_REFUSED: Final = _reason(
     " started.",
     "Look at the DatasetPin's condition `Verified`; pin the data again, or restore it.",
 )
+ALREADY_RAN: Final = _reason(
+    "AlreadyRan",
+    "Experiment `Ready`, `Stalled`, `Succeeded`",
+    "The store has the record of a run of this very declaration under this name, started by an"
+    " Experiment of another UID: this one was created again, by a restore or by hand. A run is"
+    " never started twice.",
+    "To show the results of that run, let the Experiment take them over: `glovebox adopt`. To run"
+    " it once more, give the Experiment another name. See docs/how-to/restore.md.",
+)
+ADOPTED: Final = _reason(
+    "Adopted",
+    "Experiment `Ready`, `Sealed`; Event",
+    "The Experiment took over the results of the former one of its name (`spec.adopts`). It runs"
+    " nothing and has no namespace.",
+)
+ADOPTION_REFUSED: Final = _reason(
+    "AdoptionRefused",
+    "Experiment `Ready`, `Stalled`",
+    "`spec.adopts` names no run that was started under this name, or one of another declaration.",
+    "`glovebox adopt --dry-run` lists what can be taken over. Create the Experiment again with the"
+    " right UID, or with the declaration of the former one.",
+)
+ADOPTING: Final = _reason(
+    "Adopting",
+    "Experiment `Ready`, `Reconciling`, `Sealed`",
+    "The results of the former Experiment are being looked at, or sealed from the record of its"
+    " start.",
+    _WAIT,
+)
 DEADLINE_EXCEEDED: Final = _reason(
     "DeadlineExceeded",
     "Experiment `Succeeded`, `Ready`, `Stalled`; Event",

@@ -143,6 +143,10 @@ class Ports:
     resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Beside whose evidence which key is known to be published: endpoint, bucket, key id.
     published_keys: set[tuple[str, str, str]] = field(default_factory=set)
+    # Experiments of whose run this process knows that the store holds no seal of it.
+    unsealed_runs: set[str] = field(default_factory=set)
+    # By UID, when the record that a run was started may be tried again.
+    start_notes: dict[str, float] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
 

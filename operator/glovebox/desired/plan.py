@@ -7,6 +7,7 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glovebox.api.delivery_mode import DeliveryMode
@@ -50,14 +51,19 @@ class Plan:
     input_volumes: tuple[InputVolume, ...]
 
     @property
-    def images(self) -> frozenset[str]:
-        """The references of the images that may run."""
-        frozen = next(
-            obj
+    def bound(self) -> Mapping[str, str]:
+        """The data of the ConfigMap with the snapshot: all that a seal is made of."""
+        found: Mapping[str, str] = next(
+            obj["data"]
             for obj in self.isolation
             if obj["kind"] == "ConfigMap" and KEY_DIGEST in obj["data"]
         )
-        return frozenset(frozen["data"][KEY_IMAGES].split())
+        return found
+
+    @property
+    def images(self) -> frozenset[str]:
+        """The references of the images that may run."""
+        return frozenset(self.bound[KEY_IMAGES].split())
 
     def objects(self) -> tuple[KubernetesObject, ...]:
         """Return all objects in the order of writing."""

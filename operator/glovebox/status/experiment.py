@@ -82,6 +82,7 @@ _SHOWN_BY: Final = {
     reasons.NAMESPACE_TAKEN: types.NAMESPACE_READY,
     reasons.RETENTION_OUT_OF_RANGE: types.ARTIFACTS_PROTECTED,
     reasons.RUN_OUT_OF_RANGE: types.SUCCEEDED,
+    reasons.ALREADY_RAN: types.SUCCEEDED,
     reasons.DELIVERY_UNAVAILABLE: types.SUCCEEDED,
     reasons.INPUTS_REFUSED: types.SUCCEEDED,
     reasons.STORE_NOT_FOUND: types.ARTIFACTS_PROTECTED,

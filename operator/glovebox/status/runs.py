@@ -21,6 +21,10 @@ _JOB_GONE: Final = {
     ),
     reasons.ABANDONED: "the Experiment was deleted before its run ended",
 }
+_RESTORED: Final = (
+    "the store has the record that the run was started, and the cluster has no Job of it: it was"
+    " restored to an earlier moment; a run is never started twice: create a new Experiment"
+)
 # Reasons of a Job's failure that are words of ours as well.
 _JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
 
@@ -124,6 +128,21 @@ def job_lost(recorded: RunStatus, now: datetime, reason: str) -> RunStatus:
         reason: `RunStopped`, `RunLost` or `Abandoned`.
     """
     return _ended(recorded, now, "Failed", reason, _JOB_GONE[reason])
+
+
+def run_restored(job_uid: str, started: str, record: str, now: datetime) -> RunStatus:
+    """Return the end of a run that the store knows to be started, and the cluster does not.
+
+    Args:
+        job_uid: Of the Job that was created then; empty when it is not known.
+        started: When it was, RFC 3339.
+        record: Key of the record in the store.
+        now: The present time.
+    """
+    begun = RunStatus.model_validate(
+        {"jobUid": job_uid, "startTime": started, "record": record, "attempts": 0}
+    )
+    return _ended(begun, now, "Failed", reasons.RUN_LOST, _RESTORED)
 
 
 def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:

@@ -1,10 +1,13 @@
 """Phase `gate`: what is refused before anything exists.
 
-Nothing here matters once the snapshot is taken.
+A declaration whose run was started before, by an Experiment that this one was created again of, is
+refused as well: see `earlier_runs.py`. Nothing here matters once the snapshot is taken.
 """
 
 from __future__ import annotations
 
+from glovebox.controllers.experiment.bind import render_plan
+from glovebox.controllers.experiment.earlier_runs import refuse_what_ran
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired import refusals
@@ -21,4 +24,5 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     refusals.check(scope.experiment, resolved.profile, resolved.store, scope.now, image)
     mode = resolved.profile.spec.delivery.mode
     check_deliverable(mode, resolved.profile, resolved.datasets, scope.now)
+    await refuse_what_ran(scope, resolved.platform.store, render_plan(scope, resolved))
     return done()

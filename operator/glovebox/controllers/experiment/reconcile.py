@@ -210,6 +210,7 @@ def _look(
         report.report(ports, key, obj, status, outcomes)
         if status.get("seal"):
             ports.tasks.forget_owner(key)  # and with it what its Job left
+            ports.unsealed_runs.discard(obj["metadata"]["uid"])
 
     return Look(
         obj=obj,
@@ -278,5 +279,6 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.inspected.pop(key, None)
     ports.outdated.pop(key, None)
     ports.failures.forget(key)
-    del uid
+    ports.unsealed_runs.discard(uid)
+    ports.start_notes.pop(uid, None)
     ports.tasks.forget_owner(key)

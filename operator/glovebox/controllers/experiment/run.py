@@ -3,7 +3,8 @@
 What is there decides, not what was remembered: a Job of the fixed name is the run, whoever of us
 created it and whenever we died. Its UID is recorded as soon as it was seen. A Job that was recorded
 and is gone is a run that was lost or stopped; it is over, not begun again, because its artifacts
-are already locked under the experiment's prefix.
+are already locked under the experiment's prefix. What a restored cluster forgot, the store knows:
+see `earlier_runs.py`.
 
 A run that has begun is followed whatever becomes of everything else; only the start has conditions.
 """
@@ -17,6 +18,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
 from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
@@ -26,15 +28,16 @@ from glovebox.desired.drift import Applied
 from glovebox.desired.plan import Plan
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB
+from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFacts
 from glovebox.status.outcome import Outcome, done, waiting
-from glovebox.status.runs import job_ended, job_lost, why_waiting
+from glovebox.status.runs import job_end, job_ended, job_lost, why_waiting
 
 SUSPENDED: Final = "`spec.suspend` is true: the run starts when it is false"
 NOT_AS_BOUND: Final = "the run starts when what is declared is again what was bound"
 
 
-async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
+async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a run
     scope: Scope, outcomes: Outcomes
 ) -> Outcome:
     """Start the run when everything is ready for it, and record how far it is.
@@ -49,8 +52,12 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     if recorded is not None and recorded.completion_time is not None:
         return done(RunFacts(requested=True, run=recorded))
     live = await _job(scope)
+    known = live is not None or (recorded is not None and recorded.job_uid)
+    if known and (sealed := await sealed_before(scope)) is not None:
+        await _stop(scope, live)
+        return _ended(_as_recorded(sealed, recorded))
     if live is not None:
-        return await _follow(scope, live, started=False)
+        return await _follow(scope, outcomes, live, started=False)
     if recorded is not None and recorded.job_uid:
         return _ended(job_lost(recorded, scope.now, _why_gone(scope)))
     if not scope.is_open or scope.experiment.is_deleting:
@@ -66,11 +73,14 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     why = _why_not_yet(scope, outcomes)
     if why:
         return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))
-    job = outcomes.need("bind", Plan).run
-    if job is None:
+    plan = outcomes.need("bind", Plan)
+    if plan.run is None:
         raise LookupError("a run is declared, and the plan holds none")
-    live = await scope.ports.writer.create_once(JOB, job)  # another replica may have been first
-    return await _follow(scope, live, started=True)
+    before = await begin(scope, plan)
+    if before is not None:
+        return _ended(before)
+    live = await scope.ports.writer.create_once(JOB, plan.run)  # another replica may be first
+    return await _follow(scope, outcomes, live, started=True)
 
 
 async def _job(scope: Scope) -> dict[str, Any] | None:
@@ -85,9 +95,13 @@ async def _job(scope: Scope) -> dict[str, Any] | None:
     return live if await is_there(scope) else None
 
 
-async def _follow(scope: Scope, live: Mapping[str, Any], *, started: bool) -> Outcome:
+async def _follow(
+    scope: Scope, outcomes: Outcomes, live: Mapping[str, Any], *, started: bool
+) -> Outcome:
+    if started:
+        scope.ports.unsealed_runs.add(scope.experiment.uid)
     pods = await pods_of(scope.ports, scope.namespace, live["metadata"]["uid"])
-    run = job_ended(live, pods)
+    run = await note(scope, job_ended(live, pods), outcomes.facts("bind", Plan))
     if run.completion_time is not None:
         return _ended(run)
     return done(RunFacts(requested=True, run=run, pending=why_waiting(pods), started=started))
@@ -96,6 +110,21 @@ async def _follow(scope: Scope, live: Mapping[str, Any], *, started: bool) -> Ou
 def _ended(run: RunStatus) -> Outcome:
     # Closed, and then sealed, with the next look.
     return done(RunFacts(requested=True, run=run, ended=True), retry_seconds=0.0)
+
+
+async def _stop(scope: Scope, live: Mapping[str, Any] | None) -> None:
+    """End a Job that a restore brought back: what it writes from now on is in no seal."""
+    if live is None or job_end(live) is not None:
+        return
+    key = ObjectKey(JOB.kind, scope.namespace, names.RUN_JOB)
+    await scope.ports.writer.delete(JOB, key, uid=live["metadata"]["uid"])
+
+
+def _as_recorded(sealed: RunStatus, recorded: RunStatus | None) -> RunStatus:
+    """Return a run as its seal has it, with what the status knows of its Job."""
+    if recorded is None:
+        return sealed
+    return sealed.model_copy(update={"job_uid": recorded.job_uid, "record": recorded.record})
 
 
 def _why_gone(scope: Scope) -> str:

@@ -1,0 +1,232 @@
+"""What the store knows of runs that the cluster may have forgotten; see `store/run_records.py`.
+
+    gate    a declaration whose run was started under this name by another UID is refused
+    start   the record is written before the Job is created; what is there already decides
+    after   that the Job was created is written beside it, and recorded in the status
+
+A cluster restored to an earlier moment has the same Experiment with an older status: the record
+names it, so its run is over, and ends as its seal says, or as lost. A process that died between the
+record and the Job has begun nothing: it goes on, unless the Experiment is older than its record.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from glovebox.api import reasons
+from glovebox.api.experiment_status import RunStatus
+from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.scope import Scope
+from glovebox.controllers.ports import Ports
+from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
+from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.desired.declared import declared_digest
+from glovebox.desired.plan import Plan
+from glovebox.desired.platform import read_platform
+from glovebox.errors import GloveboxError, Refused
+from glovebox.evidence.envelope import opened
+from glovebox.kube.kinds import EXPERIMENT
+from glovebox.status.runs import run_restored
+from glovebox.status.text import format_time
+from glovebox.store.connection import Stop, Store
+from glovebox.store.evidence_objects import find_statement
+from glovebox.store.run_records import RunRecord, begin_run, note_start, read_runs
+from glovebox.store.sealing import seal_folder
+
+# A store that is away is not asked with each look at a run that goes on.
+_NOTE_AGAIN_SECONDS: Final = 60.0
+
+
+async def refuse_what_ran(scope: Scope, store: ObjectStore, plan: Plan) -> None:
+    """Refuse an Experiment that is not bound yet and whose run was started before.
+
+    Raises:
+        Refused: `AlreadyRan`.
+        GloveboxError: The store does not answer: nobody knows.
+    """
+    experiment = scope.experiment
+    if experiment.spec.run is None:
+        return
+    connection = await open_store(scope.ports, store)
+    bucket, team, name = store.spec.artifacts.bucket, experiment.namespace, experiment.name
+    records = await connection.run_job(lambda stop: read_runs(connection, bucket, team, name, stop))
+    declared = declared_digest(plan.snapshot)
+    for record in records:
+        is_own = record.uid == experiment.uid
+        # Its own is not refused: once it is bound it ends as its run did. Of another declaration it
+        # was edited after a restore, and would be a second run.
+        if is_own != (record.declared == declared):
+            raise _already_ran(record, bucket)
+
+
+async def begin(scope: Scope, plan: Plan) -> RunStatus | None:
+    """Write the record of a run that is about to start; return how it ended if it was before.
+
+    Raises:
+        Refused: `AlreadyRan`: another one's record is there.
+        GloveboxError: The store does not answer: the run waits.
+    """
+    store = bound_store(scope)
+    connection = await open_store(scope.ports, store)
+    experiment, bucket = scope.experiment, store.spec.artifacts.bucket
+    wanted = RunRecord(
+        team=experiment.namespace,
+        name=experiment.name,
+        uid=experiment.uid,
+        digest=plan.digest,
+        declared=declared_digest(plan.snapshot),
+        version=int(scope.obj["metadata"]["resourceVersion"]),
+        begun=format_time(scope.ports.now()),
+        snapshot=plan.bound,
+    )
+    found = await connection.run_job(lambda stop: begin_run(connection, bucket, wanted, stop))
+    if found is None:
+        return None
+    if found.uid != experiment.uid:
+        raise _already_ran(found, bucket)
+    ended = await sealed_run(scope.ports, store, connection, found.uid)
+    if ended is not None:
+        return with_record(ended, found)
+    if found.job_uid or await _is_older(scope, found):
+        return run_restored(found.job_uid, found.started or found.begun, found.key, scope.now)
+    return None
+
+
+async def note(scope: Scope, run: RunStatus, plan: Plan | None) -> RunStatus:
+    """Write that the Job was created, unless that is recorded; never keeps a run from being seen.
+
+    Returns:
+        The run with the key of its record, where it is written.
+    """
+    recorded = scope.experiment.status.run
+    if recorded is not None and recorded.record:
+        return run.model_copy(update={"record": recorded.record})
+    ports, uid = scope.ports, scope.experiment.uid
+    if plan is None or ports.clock() < ports.start_notes.get(uid, 0.0):
+        return run
+    try:
+        store = bound_store(scope)
+        connection = await open_store(ports, store)
+        key = await _note(scope, connection, store.spec.artifacts.bucket, run, plan)
+    except GloveboxError as error:
+        note_refusal(ports, error)
+        ports.start_notes[uid] = ports.clock() + _NOTE_AGAIN_SECONDS
+        return run
+    ports.start_notes.pop(uid, None)
+    return run.model_copy(update={"record": key})
+
+
+async def _note(scope: Scope, connection: Store, bucket: str, run: RunStatus, plan: Plan) -> str:
+    experiment = scope.experiment
+    record = RunRecord(
+        team=experiment.namespace,
+        name=experiment.name,
+        uid=experiment.uid,
+        digest=plan.digest,
+        declared=declared_digest(plan.snapshot),
+        version=int(scope.obj["metadata"]["resourceVersion"]),
+        begun=format_time(run.start_time or scope.now),
+        snapshot=plan.bound,
+    )
+
+    def job(stop: Stop) -> None:
+        # A run that was started by an operator that kept no records gets its own now.
+        begin_run(connection, bucket, record, stop)
+        time = format_time(run.start_time or scope.now)
+        note_start(connection, bucket, record.key, uid=record.uid, job_uid=run.job_uid, time=time)
+
+    await connection.run_job(job)
+    return record.key
+
+
+async def sealed_before(scope: Scope) -> RunStatus | None:
+    """Return how a run ended of which the store holds the seal, although the cluster has none.
+
+    Asked once for each run and process: a Job that a restore brought back goes on by itself. A
+    store that does not answer says nothing.
+    """
+    ports, uid = scope.ports, scope.experiment.uid
+    if uid in ports.unsealed_runs or not scope.is_bound:
+        return None
+    with suppress(GloveboxError, ValueError, KeyError):
+        store = bound_store(scope)
+        connection = await open_store(ports, store)
+        ended = await sealed_run(ports, store, connection, uid)
+        if ended is None:
+            ports.unsealed_runs.add(uid)
+        return ended
+    return None
+
+
+async def sealed_run(
+    ports: Ports, store: ObjectStore, connection: Store, uid: str
+) -> RunStatus | None:
+    """Return the run that a seal in the store is about; None without a seal of ours.
+
+    Raises:
+        GloveboxError: The store or the signing key cannot be read.
+    """
+    artifacts = store.spec.artifacts
+    place = KeyPlace(connection, artifacts.bucket, artifacts.worm == "Required")
+    keys = await ensure_keys(ports, place)
+    statement = await connection.run_job(
+        lambda stop: find_statement(
+            connection, artifacts.bucket, seal_folder(uid), keys.trusts, stop
+        )
+    )
+    if statement is None or not statement.is_trusted:
+        return None
+    document: dict[str, Any] = orjson.loads(opened(statement.envelope, keys.trust).payload)
+    return run_of_statement(document)
+
+
+def run_of_statement(document: dict[str, Any]) -> RunStatus | None:
+    """Return the run as a signed statement has it; None of an experiment without a run."""
+    details = document["predicate"]["runDetails"]
+    ended, metadata = details["byproducts"][0]["annotations"], details["metadata"]
+    if not ended.get("outcome"):
+        return None
+    return RunStatus.model_validate(
+        {
+            "startTime": metadata.get("startedOn"),
+            "completionTime": metadata.get("finishedOn") or ended["sealedOn"],
+            "outcome": ended["outcome"],
+            "reason": ended["reason"],
+            "message": "as the seal in the store says",
+            "attempts": int(str(metadata.get("invocationId", "/0")).rpartition("/")[2] or 0),
+        }
+    )
+
+
+def with_record(run: RunStatus, record: RunRecord) -> RunStatus:
+    """Return a run with what the record of its start says."""
+    return run.model_copy(update={"job_uid": record.job_uid, "record": record.key})
+
+
+def bound_store(scope: Scope) -> ObjectStore:
+    """Return the store of the artifacts as it was bound."""
+    return read_platform(scope.experiment.status.platform).store
+
+
+async def _is_older(scope: Scope, record: RunRecord) -> bool:
+    """Return whether the cluster is at an earlier moment than the record: it was restored."""
+    experiment = scope.experiment
+    live = await scope.ports.reader.get(EXPERIMENT, experiment.namespace, experiment.name)
+    return int(live["metadata"]["resourceVersion"]) < record.version
+
+
+def _already_ran(record: RunRecord, bucket: str) -> Refused:
+    where = f"{record.team}/{record.name}"
+    return Refused(
+        reasons.ALREADY_RAN,
+        f"the run of `{where}` was started on {record.started or record.begun} by the Experiment"
+        f" with the UID {record.uid}, and a run is never started twice; what it wrote is below"
+        f" s3://{bucket}/{record.prefix}. `glovebox adopt {where}` lets this Experiment take that"
+        " over; to run it once more, give it another name",
+    )
+
+
+__all__ = ["begin", "bound_store", "note", "refuse_what_ran", "sealed_before", "sealed_run"]

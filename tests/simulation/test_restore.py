@@ -1,0 +1,165 @@
+"""Restores: the cluster is older than the store, or was made anew, or the store lost something."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.kube.kinds import EXPERIMENT, JOB, POD
+from glovebox.store.run_records import PREFIX as RUNS
+from simulation.api_server import ADMINISTRATOR, Asked, Backup
+from simulation.stage import NEVER, Stage, play
+from simulation.world import BUCKET, TEAM
+
+Json = dict[str, Any]
+
+
+def job_creations(stage: Stage) -> int:
+    """Return how often the Job of a run was created."""
+    return sum(
+        what.startswith("create jobs") and what.endswith(f"/{names.RUN_JOB} -> 201")
+        for _, _, what in stage.world.story.lines
+    )
+
+
+def records(stage: Stage) -> dict[str, Json]:
+    """Return the records of runs in the store, by key."""
+    keys = stage.world.store.buckets[BUCKET].keys
+    return {
+        key: orjson.loads(versions[0].body)
+        for key, versions in keys.items()
+        if key.startswith(RUNS)
+    }
+
+
+async def sealed(stage: Stage) -> Json:
+    await stage.until("x is sealed", lambda: stage.status().get("seal"), 3_600)
+    return stage.status()
+
+
+async def restore(stage: Stage, backup: Backup) -> None:
+    """Put the whole cluster back to an earlier moment, as from a snapshot of etcd."""
+    await stage.process.kill()
+    stage.world.server.restore(backup)
+    stage.world.actors.resume()
+    stage.process.start()
+
+
+async def create_again(stage: Stage, *kinds: Any) -> None:
+    """Take objects away with all that was theirs, and create them again without status."""
+    await stage.process.kill()
+    server = stage.world.server
+    for kind in kinds:
+        for found in [copy.deepcopy(each) for each in server.everything(kind)]:
+            name, team = found["metadata"]["name"], found["metadata"].get("namespace")
+            stage.world.edit(kind, team, name, {"metadata": {"finalizers": None}})
+            stage.world.remove(kind, team, name)
+            asked = Asked(ADMINISTRATOR, "create", kind, team or "", name)
+            metadata = {"name": name}
+            server.create(asked, {"metadata": metadata, "spec": found["spec"]})
+    stage.process.start()
+
+
+def test_the_start_of_a_run_is_in_the_store_before_its_job_is_created() -> None:
+    seen: list[set[str]] = []
+
+    async def body(stage: Stage) -> None:
+        def see(change: Any) -> None:
+            if change.served.kind == JOB and change.key[-1] == names.RUN_JOB and not change.old:
+                seen.append(set(records(stage)))
+
+        stage.world.server.on_change.append(see)
+        made = stage.declare()
+        status = await sealed(stage)
+        begun, started = sorted(records(stage), key=len)
+        assert seen == [{begun}]
+        assert records(stage)[begun]["uid"] == made["metadata"]["uid"]
+        assert records(stage)[begun]["digest"] == status["digest"]
+        assert records(stage)[started]["jobUid"] == status["run"]["jobUid"]
+        assert status["run"]["record"] == begun
+
+    play(body)
+
+
+def test_an_experiment_created_again_without_status_starts_no_run_again() -> None:
+    async def body(stage: Stage) -> None:
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        await create_again(stage, EXPERIMENT)
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        stalled = stage.condition("Stalled")
+        assert stalled["reason"] == reasons.ALREADY_RAN
+        assert former in stalled["message"]
+        assert "glovebox adopt team-a/x" in stalled["message"]
+        await stage.sleep(300)
+        assert job_creations(stage) == 1
+        assert not stage.status().get("namespace")
+
+    play(body)
+
+
+def test_another_declaration_under_the_same_name_runs() -> None:
+    async def body(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        assert stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None)
+        stage.declare(config={"seeds": {"numpy": 7}})
+        await sealed(stage)
+        assert job_creations(stage) == 2
+
+    play(body)
+
+
+def test_a_run_of_which_the_store_holds_the_seal_is_not_started_by_a_restored_cluster() -> None:
+    async def body(stage: Stage) -> None:
+        stage.declare(suspend=True)
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": False}})
+        await stage.until("it is bound", lambda: stage.status().get("digest"))
+        backup = stage.world.server.backup()
+        before = await sealed(stage)
+        await restore(stage, backup)
+        assert not stage.status().get("run")
+        after = await sealed(stage)
+        assert job_creations(stage) == 1
+        assert after["seal"] == before["seal"]
+        assert after["run"]["outcome"] == before["run"]["outcome"] == "Succeeded"
+
+    play(body)
+
+
+def test_a_run_that_the_store_knows_and_the_restored_cluster_does_not_is_lost_and_sealed() -> None:
+    async def body(stage: Stage) -> None:
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        stage.declare()
+        await stage.until("it is bound", lambda: stage.status().get("digest"))
+        backup = stage.world.server.backup()
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("record"))
+        await restore(stage, backup)
+        after = await sealed(stage)
+        assert job_creations(stage) == 1
+        assert after["run"]["reason"] == reasons.RUN_LOST
+        assert "restored" in after["run"]["message"]
+
+    play(body)
+
+
+def test_a_job_that_a_restore_brought_back_ends_when_the_store_holds_its_seal() -> None:
+    async def body(stage: Stage) -> None:
+        stage.declare()
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("jobUid"))
+        backup = stage.world.server.backup()
+        before = await sealed(stage)
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        await restore(stage, backup)
+        after = await sealed(stage)
+        assert after["seal"] == before["seal"]
+        assert after["run"]["outcome"] == "Succeeded"
+        pods = [pod["status"].get("phase") for pod in stage.world.server.everything(POD)]
+        assert "Running" not in pods
+
+    play(body)
