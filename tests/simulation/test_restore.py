@@ -9,11 +9,11 @@ import orjson
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import EXPERIMENT, JOB, POD
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, POD
 from glovebox.store.run_records import PREFIX as RUNS
 from simulation.api_server import ADMINISTRATOR, Asked, Backup
 from simulation.stage import NEVER, Stage, play
-from simulation.world import BUCKET, TEAM
+from simulation.world import BUCKET, SOURCE, TEAM, pin_spec
 
 Json = dict[str, Any]
 
@@ -161,5 +161,92 @@ def test_a_job_that_a_restore_brought_back_ends_when_the_store_holds_its_seal() 
         assert after["run"]["outcome"] == "Succeeded"
         pods = [pod["status"].get("phase") for pod in stage.world.server.everything(POD)]
         assert "Running" not in pods
+
+    play(body)
+
+
+def pin(stage: Stage) -> Json:
+    """Return the status of the pin."""
+    found = stage.world.server.peek(DATASET_PIN, TEAM, "set") or {}
+    status: Json = found.get("status") or {}
+    return status
+
+
+def write(stage: Stage, key: str, body: bytes, *, in_place: bool) -> None:
+    """Write another version over an object, or in its place, as a bucket restored by copy has."""
+    store = stage.world.store
+    if in_place:
+        store.buckets[SOURCE].keys.pop(key)
+    store._store(store.bucket(SOURCE), key, body, "", None, "")
+
+
+async def pinned(stage: Stage) -> Json:
+    stage.world.declare(DATASET_PIN, "set", pin_spec())
+    await stage.until(
+        "it is pinned", lambda: stage.condition("Ready", "set", DATASET_PIN)["status"] == "True"
+    )
+    return pin(stage)
+
+
+def test_a_pin_created_again_is_the_versions_that_it_was() -> None:
+    async def body(stage: Stage) -> None:
+        before = await pinned(stage)
+        write(stage, "set/part-0", b"other rows\n", in_place=False)
+        write(stage, "set/part-9", b"more rows\n", in_place=False)
+        await create_again(stage, DATASET_PIN)
+        await stage.until("it is checked", lambda: pin(stage).get("listedTime"))
+        after = pin(stage)
+        for field in ("digest", "pinDigest", "manifest", "objects", "bytes", "verifiedTime"):
+            assert after[field] == before[field], field
+        assert (after["findings"]["hidden"], after["findings"]["extra"]) == (1, 1)
+        assert stage.condition("Ready", "set", DATASET_PIN)["status"] == "True"
+        assert stage.condition("DriftDetected", "set", DATASET_PIN)["status"] == "True"
+
+    play(body)
+
+
+def test_a_pin_created_again_over_the_same_bytes_in_other_versions_has_the_same_digest() -> None:
+    async def body(stage: Stage) -> None:
+        before = await pinned(stage)
+        kept = stage.world.store.buckets[SOURCE].keys["set/part-0"][-1].body
+        write(stage, "set/part-0", kept, in_place=True)
+        await create_again(stage, DATASET_PIN)
+        await stage.until("it is pinned", lambda: pin(stage).get("digest"))
+        after = pin(stage)
+        assert after["digest"] == before["digest"]
+        assert after["pinDigest"] != before["pinDigest"]
+
+    play(body)
+
+
+def test_a_pin_created_again_over_other_bytes_is_refused_with_the_cure() -> None:
+    async def body(stage: Stage) -> None:
+        before = await pinned(stage)
+        write(stage, "set/part-0", b"other rows\n", in_place=True)
+        await create_again(stage, DATASET_PIN)
+        await stage.until("it is refused", lambda: stage.condition("Stalled", "set", DATASET_PIN))
+        said = stage.condition("Stalled", "set", DATASET_PIN)
+        assert said["reason"] == reasons.PINNED_DIFFERENTLY
+        assert before["digest"] in said["message"]
+        assert "spec.digest" in said["message"]
+        assert "digest" not in pin(stage)
+
+    play(body)
+
+
+def test_a_pin_whose_manifest_was_lost_with_the_store_is_not_resolved_to_what_is_there() -> None:
+    async def body(stage: Stage) -> None:
+        before = await pinned(stage)
+        write(stage, "set/part-0", b"other rows\n", in_place=True)
+        keys = stage.world.store.buckets[BUCKET].keys
+        for key in [key for key in keys if key.startswith((".glovebox/pins/", ".glovebox/man"))]:
+            del keys[key]
+        await stage.until(
+            "it is told",
+            lambda: stage.condition("Ready", "set", DATASET_PIN)["status"] == "False",
+            900,
+        )
+        assert pin(stage)["digest"] == before["digest"]
+        assert stage.condition("Ready", "set", DATASET_PIN)["reason"] == reasons.OBJECT_NOT_FOUND
 
     play(body)

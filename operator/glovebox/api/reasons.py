@@ -325,6 +325,15 @@ DIGEST_MISMATCH: Final = _reason(
     "The content has another digest than the expected one.",
     "Correct the expected digest, or pin the content that was meant.",
 )
+PINNED_DIFFERENTLY: Final = _reason(
+    "PinnedDifferently",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "The store has the record that a pin of this name and source was resolved to other content,"
+    " whose versions are not all there any more. The pin was created again, by a restore or by"
+    " hand.",
+    "Restore the recorded versions; or pin the new content under another name, or with its digest"
+    " in `spec.digest`. See docs/how-to/restore.md.",
+)
 SOURCE_EMPTY: Final = _reason(
     "SourceEmpty",
     "DatasetPin `Verified`",

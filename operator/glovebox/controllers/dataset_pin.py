@@ -98,6 +98,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
                 lock=ManifestLock() if _is_locked(store) else None,
                 expected=pin.spec.digest,
                 access=access,
+                owner=f"{pin.namespace}/{pin.name}",
             )
             found = _build(ports, pin, wanted, _Place(store, connection))
         else:
@@ -225,7 +226,7 @@ class _Place:
 
 def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) -> _Found:
     """Have the pin hashed."""
-    work = functools.partial(pin_dataset, request=request)
+    work = functools.partial(pin_dataset, request=request, now=ports.now)
     question = PinQuestion.of(request)
     state = place.ensure(ports, pin, HASH, request, question, work, "build_pin")
     built = state.result
@@ -233,18 +234,27 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
         return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
     moment = format_time(ports.now())
     ports.metrics.digest_checks.labels(KIND, "match").inc()
-    ports.metrics.digest_bytes.labels(KIND).inc(built.roots.bytes)
-    roots = built.roots
+    roots, recalled = built.roots, bool(built.recalled)
+    if not recalled:
+        ports.metrics.digest_bytes.labels(KIND).inc(roots.bytes)
     return _Found(
-        PinFacts(ports.now(), pinned=True, objects=roots.objects, bytes=roots.bytes, built=True),
+        PinFacts(
+            ports.now(),
+            pinned=True,
+            objects=roots.objects,
+            bytes=roots.bytes,
+            built=True,
+            recalled=recalled,
+        ),
         {
             **_recorded(built),
-            "verifiedTime": moment,
-            "listedTime": moment,
+            "verifiedTime": built.recalled or moment,
+            # What lies over or beside its versions by now is said by a check that follows at once.
+            "listedTime": None if recalled else moment,
             "findings": None,
             "progress": None,
         },
-        float(pin.spec.verification.list_interval_seconds),
+        0.0 if recalled else float(pin.spec.verification.list_interval_seconds),
     )
 
 

@@ -44,6 +44,7 @@ class PinFacts:
         objects: How many objects are pinned, or were just now.
         bytes: Their size.
         built: Whether the pin was made just now.
+        recalled: Whether it was made of what the store has on record, by listing.
         findings: What a check found just now; None when none ended.
         answered: Whether what an attempt met is recorded for this generation, and none has
             reported since: after a restart it is tried again, and mostly meets the same.
@@ -58,6 +59,7 @@ class PinFacts:
     objects: int = 0
     bytes: int = 0
     built: bool = False
+    recalled: bool = False
     findings: Findings | None = None
     answered: bool = False
     error: GloveboxError | None = None
@@ -104,14 +106,11 @@ def compute_refused_status(
 def compute_conditions(facts: PinFacts) -> list[Verdict]:
     """Return the conditions that these facts settle; all others stay as they are."""
     if facts.built:
+        words = f"{counted(facts.objects, 'object')} with {counted(facts.bytes, 'byte')}"
+        how = "there as they were pinned before, by the store's record" if facts.recalled else ""
+        message = f"{words} {how or 'read and hashed'}"
         return [
-            Verdict(
-                types.VERIFIED,
-                types.TRUE,
-                reasons.VERIFIED,
-                f"{counted(facts.objects, 'object')} with {counted(facts.bytes, 'byte')} read and"
-                " hashed",
-            ),
+            Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),
             Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),
             *_ready(),
         ]

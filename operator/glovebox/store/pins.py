@@ -63,10 +63,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class BuiltPin:
-    """What a pin's status needs: both roots with counts, and where the manifest lies."""
+    """What a pin's status needs: both roots with counts, and where the manifest lies.
+
+    Attributes:
+        roots: Its identity.
+        manifest: Where its versions are listed.
+        recalled: When the store's record says that every object was read, RFC 3339; empty when they
+            were read just now.
+    """
 
     roots: Roots
     manifest: ManifestLocation
+    recalled: str = ""
 
 
 async def build_pin(

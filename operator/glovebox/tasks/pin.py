@@ -3,16 +3,25 @@
 Both stream in memory that does not grow with the dataset. Hashing goes on where an earlier attempt
 was, after a failure as after a restart of the process: the digests of versions that were read lie
 at a check-point.
+
+What a pin was resolved to is recorded in the store. A pin that is created again, after a restore of
+the cluster, is what it was: the recorded versions where they are there, else the same content, else
+it is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from glovebox.api import reasons
 from glovebox.data.compare import Findings
 from glovebox.data.digest import digest_of
 from glovebox.data.manifest import DigestSource
-from glovebox.store.connection import Store
+from glovebox.errors import InvalidInput, Refused
+from glovebox.store.connection import Stop, Store
+from glovebox.store.pin_records import PREFIX, PinRecord, pin_key, read_pin, record_pin
 from glovebox.store.pins import (
     BuiltPin,
     ManifestLocation,
@@ -44,6 +53,7 @@ class PinRequest:
         expected: Content root that the data must have.
         minimum: The weakest source of a digest to accept.
         access: Which objects may be pinned, and the role to read them with; None for all.
+        owner: `namespace/name` of the DatasetPin, whose record is kept; empty keeps none.
     """
 
     uid: str
@@ -54,6 +64,7 @@ class PinRequest:
     expected: str | None = None
     minimum: DigestSource = DigestSource.COMPUTED
     access: SourceAccess | None = None
+    owner: str = ""
 
     @property
     def basis(self) -> str:
@@ -65,6 +76,7 @@ class PinRequest:
                 "endpoint": self.store.settings.endpoint,
                 "expected": self.expected,
                 "minimum": self.minimum.value,
+                "owner": self.owner,
                 "source": repr(self.source),
             }
         )
@@ -101,12 +113,96 @@ class VerifyRequest:
         return digest_of([self.manifest.version_id, self.after, access])
 
 
-async def pin_dataset(context: TaskContext, request: PinRequest) -> BuiltPin:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def pin_dataset(
+    context: TaskContext, request: PinRequest, *, now: Callable[[], datetime] = _now
+) -> BuiltPin:
     """Resolve and hash a dataset and store its manifest; going on where an earlier attempt was.
 
     Raises:
+        InvalidInput: `PinnedDifferently`: it was resolved before, to other content.
         GloveboxError: As `build_pin`. What was hashed until then is kept.
     """
+    record = await _recorded(request)
+    if record is not None and await _stands(context, request, record):
+        return BuiltPin(record.roots, record.manifest, record.verified)
+    expected = record.roots.content if record is not None else request.expected
+    try:
+        built = await _build(context, request, expected)
+    except InvalidInput as error:
+        if record is None or error.reason != reasons.DIGEST_MISMATCH:
+            raise
+        raise _differs(request, record, error.message) from error
+    return built if record is not None else await _record(request, built, now())
+
+
+async def _recorded(request: PinRequest) -> PinRecord | None:
+    """Return what the pin was resolved to before, or None."""
+    if not request.owner:
+        return None
+    store, bucket = request.store, request.artifacts_bucket
+    key = pin_key(request.owner, request.source, request.expected)
+    return await store.run_job(lambda stop: read_pin(store, bucket, key, stop))
+
+
+async def _stands(context: TaskContext, request: PinRequest, record: PinRecord) -> bool:
+    """Return whether every recorded version is there, by listing.
+
+    Raises:
+        Refused: One of them is not granted.
+        GloveboxError: The store does not answer.
+    """
+    check = VerifyRequest(
+        request.store,
+        request.source,
+        record.manifest,
+        record.roots.objects,
+        record.roots.bytes,
+        access=request.access,
+    )
+    try:
+        findings = await verify_dataset(context, check)
+    except Refused:
+        raise
+    except InvalidInput:
+        return False  # its manifest is gone, or is not what it was
+    return findings.intact
+
+
+async def _record(request: PinRequest, built: BuiltPin, now: datetime) -> BuiltPin:
+    """Write what the pin was resolved to; of two at once the first one counts."""
+    if not request.owner:
+        return built
+    store, bucket = request.store, request.artifacts_bucket
+    key = pin_key(request.owner, request.source, request.expected)
+    record = PinRecord(built.roots, built.manifest, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    def job(stop: Stop) -> PinRecord | None:
+        return (
+            None if record_pin(store, bucket, key, record) else read_pin(store, bucket, key, stop)
+        )
+
+    first = await store.run_job(job)
+    if first is not None and first.roots.content != built.roots.content:
+        raise _differs(request, first, f"what is there now has {built.roots.content}")
+    return built
+
+
+def _differs(request: PinRequest, record: PinRecord, found: str) -> InvalidInput:
+    where = f"s3://{request.artifacts_bucket}/{PREFIX}{request.owner}/"
+    return InvalidInput(
+        reasons.PINNED_DIFFERENTLY,
+        f"the pin was resolved before, to the content {record.roots.content} (recorded below"
+        f" {where}); those versions are not all there, and what is there now differs: {found}."
+        " Restore the recorded versions; or pin the new content under another name, or with its"
+        " digest in `spec.digest`",
+    )
+
+
+async def _build(context: TaskContext, request: PinRequest, expected: str | None) -> BuiltPin:
     checkpoint = context.checkpoint or StoredCheckpoint(
         request.store,
         request.artifacts_bucket,
@@ -124,7 +220,7 @@ async def pin_dataset(context: TaskContext, request: PinRequest) -> BuiltPin:
         request.source,
         artifacts_bucket=request.artifacts_bucket,
         lock=request.lock,
-        expected=request.expected,
+        expected=expected,
         minimum=request.minimum,
         on_progress=tell,
         access=request.access,

@@ -80,6 +80,7 @@ class PinQuestion(Strict):
     expected: str | None
     minimum: DigestSource
     access: _AccessDocument | None
+    owner: str
 
     @classmethod
     def of(cls, request: PinRequest) -> PinQuestion:
@@ -96,6 +97,7 @@ class PinQuestion(Strict):
             expected=request.expected,
             minimum=request.minimum,
             access=_AccessDocument.of(request.access),
+            owner=request.owner,
         )
 
     async def perform(
@@ -112,11 +114,13 @@ class PinQuestion(Strict):
             expected=self.expected,
             minimum=self.minimum,
             access=self.access.access() if self.access is not None else None,
+            owner=self.owner,
         )
         built = await pin_dataset(context, request)
         return {
             "roots": _ROOTS.dump_python(built.roots),
             "manifest": _MANIFEST.dump_python(built.manifest),
+            "recalled": built.recalled,
         }
 
     def answer(self, document: Mapping[str, Any]) -> BuiltPin:
@@ -128,6 +132,7 @@ class PinQuestion(Strict):
         return BuiltPin(
             _ROOTS.validate_python(document["roots"]),
             _MANIFEST.validate_python(document["manifest"]),
+            str(document["recalled"]),
         )
 
 
