@@ -9,7 +9,7 @@ import orjson
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, POD
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, OBJECT_STORE, POD
 from glovebox.store.run_records import PREFIX as RUNS
 from simulation.api_server import ADMINISTRATOR, Asked, Backup
 from simulation.stage import NEVER, Stage, play
@@ -183,7 +183,7 @@ def write(stage: Stage, key: str, body: bytes, *, in_place: bool) -> None:
 async def pinned(stage: Stage) -> Json:
     stage.world.declare(DATASET_PIN, "set", pin_spec())
     await stage.until(
-        "it is pinned", lambda: stage.condition("Ready", "set", DATASET_PIN)["status"] == "True"
+        "it is pinned", lambda: stage.condition("Ready", "set", DATASET_PIN).get("status") == "True"
     )
     return pin(stage)
 
@@ -199,8 +199,8 @@ def test_a_pin_created_again_is_the_versions_that_it_was() -> None:
         for field in ("digest", "pinDigest", "manifest", "objects", "bytes", "verifiedTime"):
             assert after[field] == before[field], field
         assert (after["findings"]["hidden"], after["findings"]["extra"]) == (1, 1)
-        assert stage.condition("Ready", "set", DATASET_PIN)["status"] == "True"
-        assert stage.condition("DriftDetected", "set", DATASET_PIN)["status"] == "True"
+        assert stage.condition("Ready", "set", DATASET_PIN).get("status") == "True"
+        assert stage.condition("DriftDetected", "set", DATASET_PIN).get("status") == "True"
 
     play(body)
 
@@ -243,10 +243,86 @@ def test_a_pin_whose_manifest_was_lost_with_the_store_is_not_resolved_to_what_is
             del keys[key]
         await stage.until(
             "it is told",
-            lambda: stage.condition("Ready", "set", DATASET_PIN)["status"] == "False",
+            lambda: stage.condition("Ready", "set", DATASET_PIN).get("status") == "False",
             900,
         )
         assert pin(stage)["digest"] == before["digest"]
-        assert stage.condition("Ready", "set", DATASET_PIN)["reason"] == reasons.OBJECT_NOT_FOUND
+        assert (
+            stage.condition("Ready", "set", DATASET_PIN).get("reason") == reasons.OBJECT_NOT_FOUND
+        )
+
+    play(body)
+
+
+def adopt(stage: Stage, uid: str) -> None:
+    assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"adopts": uid}})
+
+
+def test_an_experiment_that_adopts_shows_the_results_of_the_former_one_and_runs_nothing() -> None:
+    async def body(stage: Stage) -> None:
+        former = stage.declare()["metadata"]["uid"]
+        before = await sealed(stage)
+        await create_again(stage, EXPERIMENT)
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        after = await sealed(stage)
+        assert stage.condition("Ready").get("reason") == reasons.ADOPTED
+        assert stage.condition("Stalled") == {}
+        for field in ("digest", "seal", "state"):
+            assert after[field] == before[field], field
+        assert after["run"]["outcome"] == "Succeeded"
+        assert "namespace" not in after
+        assert job_creations(stage) == 1
+        assert stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it goes", lambda: stage.world.experiment() is None)
+
+    play(body)
+
+
+def test_what_was_started_and_never_sealed_is_sealed_when_it_is_adopted() -> None:
+    async def body(stage: Stage) -> None:
+        await stage.until(
+            "keys are there",
+            lambda: (
+                stage.condition("KeyPublished", "primary", OBJECT_STORE).get("status") == "True"
+            ),
+        )
+        empty = stage.world.server.backup()
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        former = stage.declare()["metadata"]["uid"]
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("record"))
+        await restore(stage, empty)
+        stage.declare()
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        after = await sealed(stage)
+        assert (after["run"]["outcome"], after["run"]["reason"]) == ("Failed", reasons.ORPHANED)
+        assert former in after["seal"]["uri"]
+        assert "was lost with its cluster" in str(after["seal"]["findings"])
+        assert stage.condition("Ready").get("status") == "False"
+        assert job_creations(stage) == 1
+
+    play(body)
+
+
+def test_nothing_is_adopted_but_a_run_of_this_name_and_declaration() -> None:
+    async def body(stage: Stage) -> None:
+        other = stage.declare("other")["metadata"]["uid"]
+        await stage.until("other is sealed", lambda: stage.status("other").get("seal"))
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        await stage.process.kill()
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        stage.process.start()
+        for uid, seeds, said in ((other, 0, "known in"), (former, 7, "declared differently")):
+            config = {"seeds": {"numpy": seeds}} if seeds else {}
+            stage.declare(adopts=uid, config=config)
+            await stage.until("it is refused", lambda: stage.condition("Stalled"))
+            assert stage.condition("Stalled").get("reason") == reasons.ADOPTION_REFUSED
+            assert said in stage.condition("Stalled")["message"]
+            assert not stage.status().get("seal")
+            stage.world.remove(EXPERIMENT, TEAM, "x")
+            await stage.until("it goes", lambda: stage.world.experiment() is None)
 
     play(body)

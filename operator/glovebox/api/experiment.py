@@ -450,6 +450,18 @@ class ExperimentSpec(Model):
             " set `lifecycle.desired` to `Frozen`. Free to edit."
         ),
     )
+    adopts: str | None = Field(
+        default=None,
+        max_length=63,
+        pattern=r"^[0-9a-zA-Z-]+$",
+        description=(
+            "UID of a former Experiment of this name and declaration, whose results this one takes"
+            " over: after a restore without status. It shows that run and its seal, and runs"
+            " nothing. Setting it needs the verb `adopt` on Experiments; see `glovebox adopt`. When"
+            " absent: it stands for itself. It stays once it is set, and cannot be set once"
+            " `status.digest` is."
+        ),
+    )
 
 
 class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
@@ -462,6 +474,15 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
     KIND: ClassVar[str] = "Experiment"
     ROOT_RULES: ClassVar[tuple[Extra, ...]] = (
         *(_frozen(name, optional=optional) for name, optional in FROZEN_FIELDS.items()),
+        rule(
+            f"has(oldSelf.spec.adopts) || ({_SNAPSHOT_TAKEN}) ? (has(self.spec.adopts) =="
+            " has(oldSelf.spec.adopts) && (!has(self.spec.adopts) || self.spec.adopts =="
+            " oldSelf.spec.adopts)) : true",
+            "must stay as it is once it is set, and once the snapshot is taken: an experiment is"
+            " one experiment. Create a new Experiment to take over something else",
+            field_path=".spec.adopts",
+            reason=FORBIDDEN,
+        ),
         _set_once("digest", "the digest is the experiment's identity"),
         _set_once("namespace", "the namespace was allocated once for this experiment"),
         _set_once("platform", "the platform's settings were bound once for this experiment"),

@@ -799,7 +799,7 @@ ALREADY_RAN: Final = _reason(
 )
 ADOPTED: Final = _reason(
     "Adopted",
-    "Experiment `Ready`, `Sealed`; Event",
+    "Experiment `Ready`",
     "The Experiment took over the results of the former one of its name (`spec.adopts`). It runs"
     " nothing and has no namespace.",
 )

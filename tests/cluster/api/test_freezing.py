@@ -101,9 +101,30 @@ def test_the_table_of_changes_knows_every_frozen_field() -> None:
 
 
 def test_every_field_of_the_spec_is_either_frozen_or_said_to_be_free() -> None:
-    free = {"purpose", "lifecycle", "suspend"}
+    free, once = {"purpose", "lifecycle", "suspend"}, {"adopts"}
 
-    assert set(ExperimentSpec.model_fields) == set(FROZEN_FIELDS) | free
+    assert set(ExperimentSpec.model_fields) == set(FROZEN_FIELDS) | free | once
+
+
+@pytest.mark.parametrize("adopts", ["another", None], ids=["another", "none any more"])
+def test_what_an_experiment_takes_over_is_said_once(
+    crds: Cluster, make: Callable[..., Json], adopts: str | None
+) -> None:
+    path = object_path("Experiment", make("Experiment", "heir", {})["metadata"]["name"])
+    crds.api.patch(path, {"spec": {"adopts": "former"}})
+    crds.api.patch(path, {"spec": {"purpose": {"ticket": "FLT-1"}}})
+
+    with pytest.raises(
+        ApiError, match=r"spec\.adopts: Forbidden: must stay as it is once it is set"
+    ):
+        crds.api.patch(path, {"spec": {"adopts": adopts}})
+
+
+def test_an_experiment_that_is_bound_takes_nothing_over(crds: Cluster, frozen: str) -> None:
+    with pytest.raises(
+        ApiError, match=r"spec\.adopts: Forbidden: must stay as it is once it is set"
+    ):
+        crds.api.patch(frozen, {"spec": {"adopts": "former"}})
 
 
 @pytest.mark.parametrize("way", WAYS)

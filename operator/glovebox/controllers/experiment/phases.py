@@ -28,7 +28,7 @@ async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Ou
         if missing is not None:
             outcomes[phase.name] = skipped(missing)
             continue
-        outcome = await _run_one(scope, phase, outcomes)
+        outcome = await run_one(scope, phase, outcomes)
         outcomes[phase.name] = outcome
         if outcome.obj is not None:
             scope = scope.with_obj(outcome.obj)
@@ -39,7 +39,7 @@ async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Ou
     return scope, outcomes
 
 
-async def _run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
+async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
     failures = scope.ports.failures
     try:
         async with asyncio.timeout(_PHASE_SECONDS):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -27,9 +28,11 @@ from pydantic import ValidationError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import RunStatus
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.access import ensure_access
+from glovebox.controllers.experiment.adopt import Adopted, adopt
 from glovebox.controllers.experiment.artifact_credentials import (
     ensure_credentials,
 )
@@ -43,7 +46,7 @@ from glovebox.controllers.experiment.gate import check_gate
 from glovebox.controllers.experiment.isolation import ensure_isolation
 from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
-from glovebox.controllers.experiment.phases import run_phases
+from glovebox.controllers.experiment.phases import run_one, run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
 from glovebox.controllers.experiment.resolve import resolve
 from glovebox.controllers.experiment.retire import (
@@ -58,6 +61,7 @@ from glovebox.engine.key_queue import Priority
 from glovebox.errors import Conflict, GloveboxError, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
+from glovebox.status.adoption import adopted_fields, compute_adopted_status
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status, held_back
 from glovebox.status.outcome import Verdict, of_error
@@ -97,7 +101,10 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         experiment = Experiment.model_validate(obj)
     except ValidationError as error:
         return await _reconcile_as_bound(ports, obj, invalid_spec(error))
-    return await _reconcile_once(Scope(ports, obj, experiment, ports.now()))
+    scope = Scope(ports, obj, experiment, ports.now())
+    if experiment.spec.adopts:
+        return await _reconcile_adopted(scope)
+    return await _reconcile_once(scope)
 
 
 async def _reconcile_as_bound(ports: Ports, obj: Mapping[str, Any], problem: InvalidInput) -> Look:
@@ -166,6 +173,21 @@ async def _reconcile_once(scope: Scope) -> Look:
         ports.outdated[scope.key] = in_a_row + 1
         return Look(obj=scope.obj, status=None, error=_outdated(scope))
     return _look(ports, scope.obj, outcomes, as_counts=scope.as_counts)
+
+
+async def _reconcile_adopted(scope: Scope) -> Look:
+    """Take over what a former Experiment has done; once, and then nothing is left to do."""
+    outcome = await run_one(scope, Phase("adopt", adopt), Outcomes())
+    found = outcome.facts
+    if found is None and outcome.is_done:
+        return Look(obj=scope.obj, status=None)
+    fields: Mapping[str, Any] = {}
+    run: RunStatus | None = None
+    if isinstance(found, Adopted):
+        fields = adopted_fields(found.digest, found.platform, found.inputs, found.seal)
+        run, outcome = found.run, replace(outcome, facts=found.seal)
+    status = compute_adopted_status(scope.obj, outcome, scope.ports.now(), fields=fields, run=run)
+    return Look(scope.obj, status, retry_seconds=outcome.retry_seconds, error=outcome.error)
 
 
 def _outdated(scope: Scope) -> Conflict:

@@ -1,0 +1,75 @@
+"""The conditions of an Experiment that took over what a former one has done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from glovebox import names
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.status.builder import StatusBuilder
+from glovebox.status.experiment import CONDITIONS
+from glovebox.status.experiment_facts import SealFacts
+from glovebox.status.experiment_work import mark_seal, record_run
+from glovebox.status.outcome import Outcome, Verdict
+
+
+def compute_adopted_status(
+    obj: Mapping[str, Any],
+    outcome: Outcome,
+    now: datetime,
+    *,
+    fields: Mapping[str, Any],
+    run: RunStatus | None,
+) -> dict[str, Any]:
+    """Return the status of an Experiment with `spec.adopts`.
+
+    Args:
+        obj: As it was read.
+        outcome: How the look at what is to be taken over ended.
+        now: The present time.
+        fields: What is recorded of it; empty until it is taken over, and once it was.
+        run: How the run ended; None until it is taken over.
+    """
+    metadata = obj["metadata"]
+    builder = StatusBuilder(obj.get("status"), metadata.get("generation", 0), CONDITIONS, now)
+    if run is None:
+        _mark_unfinished(builder, outcome)
+        return builder.render()
+    builder.set(**fields, state=names.STATE_SEALED, run=record_run(run))
+    former = (obj.get("spec") or {}).get("adopts", "")
+    message = f"the results of the Experiment with the UID {former} were taken over"
+    mark_seal(builder, outcome)
+    if run.outcome == "Succeeded":
+        builder.mark_true(types.SUCCEEDED, reasons.RUN_SUCCEEDED, run.message)
+        builder.mark_true(types.READY, reasons.ADOPTED, message)
+    else:
+        builder.mark_false(types.SUCCEEDED, run.reason, run.message)
+        builder.mark_false(types.READY, run.reason, message)
+        builder.mark_true(types.STALLED, run.reason, message)
+    return builder.render()
+
+
+def adopted_fields(
+    digest: str, platform: str, inputs: tuple[InputStatus, ...], seal: SealFacts
+) -> dict[str, Any]:
+    """Return what the status records of the former Experiment."""
+    dumped = [
+        entry.model_dump(by_alias=True, mode="json", exclude_defaults=True) for entry in inputs
+    ]
+    return {
+        "digest": digest,
+        "platform": platform,
+        "inputs": dumped,
+        "seal": dict(seal.record or {}),
+    }
+
+
+def _mark_unfinished(builder: StatusBuilder, outcome: Outcome) -> None:
+    reason = outcome.reason or reasons.ADOPTING
+    builder.mark_false(types.READY, reason, outcome.message)
+    also = types.STALLED if outcome.verdict is Verdict.REFUSED else types.RECONCILING
+    builder.mark_true(also, reason, outcome.message)
