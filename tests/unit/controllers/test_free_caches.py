@@ -27,9 +27,9 @@ Json = dict[str, Any]
 TEAM, DIGEST = "team-a", "sha256:" + "a" * 64
 
 
-def claim(uid: str = "u1") -> Json:
+def claim(uid: str = "u1", name: str = "gbx-cache-a") -> Json:
     notes = {names.ANNOTATION_PIN_NAMESPACE: TEAM, names.ANNOTATION_PIN_DIGEST: DIGEST}
-    return {"metadata": {"name": "gbx-cache-a", "uid": uid, "annotations": notes}}
+    return {"metadata": {"name": name, "uid": uid, "annotations": notes}}
 
 
 def pin(digest: str = DIGEST, namespace: str = TEAM) -> Json:
@@ -119,3 +119,23 @@ def test_one_that_was_made_again_meanwhile_keeps_no_other_from_being_freed() -> 
     cluster.lists[PERSISTENT_VOLUME_CLAIM.kind] = [claim("u1"), claim("u2")]
     cluster.refusal = Conflict("Conflict", "another object has the name now")
     assert cluster.sweep() == [("gbx-cache-a", "u1"), ("gbx-cache-a", "u2")]
+
+
+@pytest.mark.parametrize(
+    ("caches", "freed"), [(1, 1), (5, 1), (10, 1), (11, 2), (40, 4)], ids="of {}".format
+)
+def test_no_more_than_a_tenth_of_all_caches_goes_in_one_round(caches: int, freed: int) -> None:
+    cluster = Cluster()
+    cluster.lists[PERSISTENT_VOLUME_CLAIM.kind] = [
+        claim(f"u{number}", f"gbx-cache-{number}") for number in range(caches)
+    ]
+    assert len(cluster.sweep()) == freed
+
+
+def test_a_cache_is_kept_while_a_pin_of_the_team_is_not_resolved() -> None:
+    cluster = Cluster()
+    created_again: Json = {"metadata": {"namespace": TEAM, "name": "set"}}
+    cluster.known[DATASET_PIN.kind].append(created_again)
+    assert cluster.sweep() == []
+    created_again["status"] = {"pinDigest": "sha256:" + "b" * 64}
+    assert cluster.sweep() == [("gbx-cache-a", "u1")]

@@ -9,11 +9,12 @@ here is watched: whoever waits for a cache looks again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -48,6 +49,8 @@ from glovebox.kube.objects import ObjectKey
 from glovebox.status.runs import job_end, refused_words
 
 log = structlog.get_logger(__name__)
+# More than this share of all caches is not freed in one round, but for one.
+FREED_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,10 @@ async def free_caches(ports: Ports) -> None:
     may be verified, and its cache be made, while lists are read. Whoever wants one that is deleted
     at that moment makes it again. Credentials go as soon as nothing is filled with them: whoever
     waited for the cache may be gone.
+
+    At most a tenth of all caches goes in one round, and none of a team that has a pin which is not
+    resolved yet: a cluster that was restored without its pins, or with pins that have no status,
+    has to be seen by somebody before everything is filled anew.
     """
     namespace = ports.settings.namespace
     claims: list[Mapping[str, Any]] = []
@@ -115,19 +122,33 @@ async def free_caches(ports: Ports) -> None:
     for metadata in claims:
         await _drop_unused(ports, ObjectKey(SECRET.kind, namespace, metadata["name"]))
     pins = _wanted_pins(ports)
-    for metadata in [each for each in claims if _pin_of(each) not in pins]:
+    unwanted = [each for each in claims if _pin_of(each) not in pins]
+    most = max(1, math.ceil(len(claims) * FREED_SHARE))
+    if len(unwanted) > most:
+        log.warning(
+            "many caches have no pin any more; a share of them is freed in each round: look for a"
+            " restored database",
+            unwanted=len(unwanted),
+            caches=len(claims),
+        )
+    freed = 0
+    for metadata in unwanted:
+        if freed == most:
+            break
         async for page in ports.reader.pages(
             PERSISTENT_VOLUME, label_selector=f"{names.LABEL_CACHE}={metadata['name']}"
         ):
             if page.get("items"):
                 break
         else:
-            if _pin_of(metadata) in _wanted_pins(ports):
+            team, digest = _pin_of(metadata)
+            if (team, digest) in _wanted_pins(ports) or team in _undecided_teams(ports):
                 continue
             log.info("freeing a cache whose pin is gone", cache=metadata["name"])
             key = ObjectKey(PERSISTENT_VOLUME_CLAIM.kind, namespace, metadata["name"])
             with suppress(Conflict):  # gone, or made again under this name
                 await ports.writer.delete(PERSISTENT_VOLUME_CLAIM, key, uid=metadata["uid"])
+                freed += 1
 
 
 def _wanted_pins(ports: Ports) -> set[tuple[str, str]]:
@@ -148,6 +169,15 @@ def _wanted_pins(ports: Ports) -> set[tuple[str, str]]:
             for entry in status.get("inputs") or ()
         }
     return pins
+
+
+def _undecided_teams(ports: Ports) -> set[str]:
+    """Return the namespaces that have a pin of which nobody knows yet what it holds."""
+    return {
+        pin["metadata"]["namespace"]
+        for pin in ports.resources.of_kind(DATASET_PIN)
+        if not (pin.get("status") or {}).get("pinDigest")
+    }
 
 
 def _pin_of(metadata: Mapping[str, Any]) -> tuple[str, str]:
