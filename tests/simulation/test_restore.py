@@ -6,10 +6,11 @@ import copy
 from typing import Any
 
 import orjson
+import pytest
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, OBJECT_STORE, POD
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, NAMESPACE, OBJECT_STORE, POD
 from glovebox.store.run_records import PREFIX as RUNS
 from simulation.api_server import ADMINISTRATOR, Asked, Backup
 from simulation.stage import NEVER, Stage, play
@@ -324,5 +325,28 @@ def test_nothing_is_adopted_but_a_run_of_this_name_and_declaration() -> None:
             assert not stage.status().get("seal")
             stage.world.remove(EXPERIMENT, TEAM, "x")
             await stage.until("it goes", lambda: stage.world.experiment() is None)
+
+    play(body)
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["created again", "gone"])
+def test_the_namespace_of_an_experiment_that_was_created_again_is_sealed_and_kept(
+    again: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    async def body(stage: Stage) -> None:
+        stage.declare(run=False, lifecycle={"deletionPolicy": "Delete"})
+        former = await stage.provisioned()
+        if again:
+            await create_again(stage, EXPERIMENT)
+        else:
+            stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+            stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is sealed", stage.world.seals)
+        await stage.sleep(60)
+        assert stage.there(NAMESPACE, "", former) is again
+        if again:
+            labels = (stage.world.server.peek(NAMESPACE, None, former) or {})["metadata"]["labels"]
+            assert labels[names.LABEL_STATE] == names.STATE_RETAINED
+            assert await stage.provisioned() != former
 
     play(body)

@@ -140,6 +140,16 @@ async def _is_gone(ports: Ports, orphan: Orphan) -> bool:
     return bool(live["metadata"]["uid"] != orphan.owner_uid)
 
 
+async def _is_created_again(ports: Ports, orphan: Orphan) -> bool:
+    """Whether an Experiment of that name is there, by now of another UID."""
+    key = orphan.owner_key
+    try:
+        await ports.reader.get(EXPERIMENT, key.namespace, key.name)
+    except NotFound:
+        return False
+    return True
+
+
 async def _run(ports: Ports, orphan: Orphan) -> RunStatus | None:
     """Return the run as far as its Job tells; None without one."""
     try:
@@ -255,13 +265,17 @@ async def _seal(ports: Ports, bound: BoundSeal) -> Outcome:
 
 
 async def _let_go(ports: Ports, orphan: Orphan, *, sealed: bool) -> None:
-    """Do what the deletion policy says; without a seal nothing is deleted."""
+    """Do what the deletion policy says; without a seal nothing is deleted.
+
+    Nor is it where the Experiment was created again: what a restore has made an orphan nobody
+    wanted to be deleted.
+    """
     policy = orphan.annotation(names.ANNOTATION_DELETION_POLICY)
     if ports.doubted_orphans:
         policy = ""  # closing can be undone: where so many are lost, nothing of them is deleted
     else:
         await delete_volumes(ports, orphan.owner_uid)
-    if sealed and policy == "Delete":
+    if sealed and policy == "Delete" and not await _is_created_again(ports, orphan):
         name = ObjectKey(NAMESPACE.kind, orphan.name, orphan.name)
         await ports.writer.delete(NAMESPACE, name, uid=orphan.namespace["metadata"]["uid"])
     else:

@@ -40,6 +40,7 @@ async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Ou
 
 
 async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
+    """Run one phase, and return how it ended; what it raises is an outcome as well."""
     failures = scope.ports.failures
     try:
         async with asyncio.timeout(_PHASE_SECONDS):
