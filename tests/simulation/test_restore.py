@@ -350,3 +350,43 @@ def test_the_namespace_of_an_experiment_that_was_created_again_is_sealed_and_kep
             assert await stage.provisioned() != former
 
     play(body)
+
+
+def records_condition(stage: Stage) -> Json:
+    return stage.condition("RecordsFound", "primary", OBJECT_STORE)
+
+
+def test_what_only_the_cluster_knows_is_told_and_nothing_is_written_anew() -> None:
+    async def body(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        keys = stage.world.store.buckets[BUCKET].keys
+        for key in [key for key in keys if key.startswith((RUNS, ".glovebox/seals/"))]:
+            del keys[key]
+        await stage.process.kill()
+        stage.process.start()
+        await stage.until("it is told", lambda: records_condition(stage).get("status") == "False")
+        assert records_condition(stage)["reason"] == reasons.RECORDS_LOST
+        assert "team-a/x" in records_condition(stage)["message"]
+        assert stage.metric("glovebox_records_lost", store="primary") == 1
+        await stage.sleep(300)
+        assert job_creations(stage) == 1
+        assert records(stage) == {}
+        assert stage.condition("Sealed").get("status") == "True"
+
+    play(body)
+
+
+def test_what_only_the_store_knows_is_counted() -> None:
+    async def body(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        assert stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None)
+        await stage.process.kill()
+        stage.process.start()
+        await stage.until("it is told", lambda: "1 run" in records_condition(stage)["message"])
+        assert records_condition(stage)["status"] == "True"
+        assert stage.metric("glovebox_records_without_experiment", store="primary") == 1
+
+    play(body)

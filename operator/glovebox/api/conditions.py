@@ -34,6 +34,8 @@ CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
 CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
 # ObjectStore: no part of Ready, because runs need no key; their seals wait for it.
 KEY_PUBLISHED: Final = "KeyPublished"
+# ObjectStore: likewise no part of Ready; what was lost with a store comes back by a person alone.
+RECORDS_FOUND: Final = "RecordsFound"
 
 # Experiment.
 INPUTS_VERIFIED: Final = "InputsVerified"
@@ -131,6 +133,12 @@ TYPE_MEANINGS: Final = {
         "the key that seals are signed with is published, in the cluster and in this store",
         "the key is lost, was replaced before, or cannot be used: seals wait for it",
         "not looked at yet, or it could not be published",
+    ),
+    RECORDS_FOUND: TypeMeaning(
+        "ObjectStore",
+        "the store has the record of every run, and every seal, that the cluster knows",
+        "it lost some: it was emptied or restored, or another one answers at its endpoint",
+        "not compared yet",
     ),
     INPUTS_VERIFIED: TypeMeaning(
         "Experiment",

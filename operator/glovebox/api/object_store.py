@@ -312,7 +312,7 @@ class ObjectStoreStatus(Status):
     """The results of the store conformance checks.
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
-    `CredentialScopeProven`, `KeyPublished`, `DeletionProtected`.
+    `CredentialScopeProven`, `KeyPublished`, `DeletionProtected`, `RecordsFound`.
     """
 
     bucket: str = Field(

@@ -927,6 +927,20 @@ LEDGER_NOT_WITNESSED: Final = _reason(
     "Ask the witnesses to sign it, or take a later proof.",
 )
 
+RECORDS_FOUND: Final = _reason(
+    "RecordsFound",
+    "ObjectStore `RecordsFound`",
+    "Every run and seal that the cluster knows is in the store. The message counts what the store"
+    " has on record besides: of Experiments that were deleted, or that a restore created again.",
+)
+RECORDS_LOST: Final = _reason(
+    "RecordsLost",
+    "ObjectStore `RecordsFound`",
+    "Runs or seals that the cluster knows are not in the store; the message names Experiments.",
+    "Find out what became of the bucket, and restore it. Nothing is written anew, and no run is"
+    " started again. See docs/how-to/restore.md.",
+)
+
 # Drift.
 NO_DRIFT: Final = _reason(
     "NoDrift",

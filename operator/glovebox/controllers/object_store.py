@@ -23,6 +23,7 @@ from glovebox.api import reasons
 from glovebox.api.object_store import BucketRetention, ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.record_comparison import compare_records
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.digest import digest_of
@@ -35,6 +36,7 @@ from glovebox.status.object_store import (
     judge_store,
     keys_reason,
     with_keys,
+    with_records,
 )
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
@@ -51,8 +53,37 @@ _KEYS_RETRY_SECONDS: Final = 60.0
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Check the store if it is new, was changed, or is due; look after the signing keys."""
-    return await _with_keys(ports, obj, await _look(ports, obj))
+    """Check the store if it is new, was changed, or is due; look after keys and records."""
+    return await _with_records(ports, obj, await _with_keys(ports, obj, await _look(ports, obj)))
+
+
+async def _with_records(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
+    """Say what only the store or only the cluster knows, when that was just compared."""
+    status = look.status if look.status is not None else obj.get("status") or {}
+    try:
+        store = ObjectStore.model_validate({**obj, "status": status})
+    except ValidationError:
+        return look
+    ready = store.status.condition(types.READY)
+    if store.is_deleting or ready is None or not ready.is_true:
+        return look
+    try:
+        await compare_records(ports, store)
+    except GloveboxError as error:
+        note_refusal(ports, error)
+        return look
+    wait = max(ports.compared.get(store.uid, 0.0) - ports.clock(), 0.0)
+    if wait:  # else a task is under way, which wakes us
+        look = replace(look, retry_seconds=min(look.retry_seconds or wait, wait))
+    found = ports.record_differences.get(store.uid)
+    if found is None:
+        return look
+    only_cluster, only_store = found
+    ports.metrics.only_store.labels(store.name).set(only_store)
+    ports.metrics.only_cluster.labels(store.name).set(len(only_cluster))
+    # With each look: new words wait for a while, and would be lost otherwise.
+    told = with_records(status, only_cluster, only_store, ports.now())
+    return replace(look, status=told) if told != status else look
 
 
 async def _with_keys(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
@@ -200,6 +231,8 @@ def _seconds_of_rest(ports: Ports, store: ObjectStore) -> float:
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of a store that is gone."""
-    del uid
+    ports.compared.pop(uid, None)
+    ports.record_differences.pop(uid, None)
+    ports.tasks.forget_owner(key)
     ports.failures.forget(key)
     ports.resting_checks.pop(key, None)

@@ -143,6 +143,10 @@ class Ports:
     resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Beside whose evidence which key is known to be published: endpoint, bucket, key id.
     published_keys: set[tuple[str, str, str]] = field(default_factory=set)
+    # By UID of a store, when what it has on record is compared with the cluster again.
+    compared: dict[str, float] = field(default_factory=dict)
+    # And what that found last: Experiments that the store lost, and how many runs it has besides.
+    record_differences: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
     # Experiments of whose run this process knows that the store holds no seal of it.
     unsealed_runs: set[str] = field(default_factory=set)
     # By UID, when the record that a run was started may be tried again.

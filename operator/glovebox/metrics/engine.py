@@ -219,6 +219,18 @@ class EngineMetrics:
             ("kind",),
             registry=registry,
         )
+        self.only_cluster = Gauge(
+            "glovebox_records_lost",
+            "Experiments whose run or seal a store does not have any more, by store.",
+            ["store"],
+            registry=registry,
+        )
+        self.only_store = Gauge(
+            "glovebox_records_without_experiment",
+            "Runs on record in a store that no Experiment in the cluster says of itself, by store.",
+            ["store"],
+            registry=registry,
+        )
         self.orphans = Gauge(
             "glovebox_orphan_namespaces",
             "Namespaces that lost their Experiment and still wait for their end or seal.",

@@ -45,6 +45,13 @@ WATCH: Final = {
         " once a second sweep has to agree before any is closed, and none is deleted; the log says"
         " so."
     ),
+    "glovebox_records_lost": (
+        "Above 0: a store was emptied or restored. See the ObjectStore's condition `RecordsFound`."
+    ),
+    "glovebox_records_without_experiment": (
+        "Grows with each Experiment that is deleted. A jump: the cluster was restored; see"
+        " docs/how-to/restore.md."
+    ),
     "glovebox_orphans_closed_total": "Above 0: look in the log for who lost its finalizer.",
     "glovebox_objects_unobserved": (
         "Above 0 for minutes: the operator lags, or does not see a kind."

@@ -24,8 +24,9 @@ PROVEN: Final = (
     types.CONDITIONAL_WRITES_PROVEN,
     types.CREDENTIAL_SCOPE_PROVEN,
 )
-CONDITIONS: Final = (types.READY, *PROVEN, types.KEY_PUBLISHED)
+CONDITIONS: Final = (types.READY, *PROVEN, types.KEY_PUBLISHED, types.RECORDS_FOUND)
 REQUIRED: Final = (types.VERSIONING_PROVEN,)
+_SHOWN: Final = 5
 READY: Final = (reasons.PROVEN, "the store did what is expected of it")
 
 
@@ -107,11 +108,7 @@ def with_keys(status: Mapping[str, Any], keys: Outcome, now: datetime) -> dict[s
 
     What could not be seen changes no answer that there was.
     """
-    builder = StatusBuilder(status, status.get("observedGeneration", 0), CONDITIONS, now)
-    for passing in (types.RECONCILING, types.STALLED):
-        answer, reason, message = builder.current(passing)
-        if reason != reasons.NOT_LOOKED:
-            builder.mark(passing, answer, reason, message)
+    builder = _as_it_was(status, now)
     if keys.is_done:
         message = "the key that signs now is published, and everybody may read it"
         builder.mark_true(types.KEY_PUBLISHED, reasons.KEY_PUBLISHED, message)
@@ -120,6 +117,48 @@ def with_keys(status: Mapping[str, Any], keys: Outcome, now: datetime) -> dict[s
     elif builder.status_of(types.KEY_PUBLISHED) == types.UNKNOWN:
         builder.mark_unknown(types.KEY_PUBLISHED, keys.reason, keys.message)
     return builder.render()
+
+
+def with_records(
+    status: Mapping[str, Any], only_cluster: Sequence[str], only_store: int, now: datetime
+) -> dict[str, Any]:
+    """Return a status with what a comparison of records found; nothing else of it changes.
+
+    Args:
+        status: As it is shown.
+        only_cluster: Experiments whose run or seal the store does not have.
+        only_store: How many runs the store has on record that no Experiment here says of itself.
+        now: The present time.
+    """
+    builder = _as_it_was(status, now)
+    beside = (
+        f"; besides {counted(only_store, 'run')} of Experiments that are not here, or were created"
+        " again: `glovebox adopt --dry-run` lists them"
+        if only_store
+        else ""
+    )
+    if not only_cluster:
+        message = f"the store has every run and seal that the cluster knows{beside}"
+        builder.mark_true(types.RECORDS_FOUND, reasons.RECORDS_FOUND, message)
+        return builder.render()
+    some = ", ".join(only_cluster[:_SHOWN])
+    message = (
+        f"the store lost the records of {counted(len(only_cluster), 'Experiment')}, among them"
+        f" {some}: it was emptied or restored, or another one answers at its endpoint. Bring the"
+        f" bucket back; nothing is written anew{beside}"
+    )
+    builder.mark_false(types.RECORDS_FOUND, reasons.RECORDS_LOST, message)
+    return builder.render()
+
+
+def _as_it_was(status: Mapping[str, Any], now: datetime) -> StatusBuilder:
+    """Return a builder that changes nothing yet, what is passing included."""
+    builder = StatusBuilder(status, status.get("observedGeneration", 0), CONDITIONS, now)
+    for passing in (types.RECONCILING, types.STALLED):
+        answer, reason, message = builder.current(passing)
+        if reason != reasons.NOT_LOOKED:
+            builder.mark(passing, answer, reason, message)
+    return builder
 
 
 def keys_reason(status: Mapping[str, Any] | None) -> str:
