@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from glovebox.cli import adopt as adopt_command
 from glovebox.cli import keys as keys_command
 from glovebox.cli import ledger as ledger_command
 from glovebox.cli import verify as verify_command
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command("verify")(verify_command.verify)
 app.command("witness")(witness_command.witness)
+app.command("adopt")(adopt_command.adopt)
 app.add_typer(keys_command.app, name="keys")
 app.add_typer(ledger_command.app, name="ledger")
 
