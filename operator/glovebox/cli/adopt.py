@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from glovebox.jobs.adopting import Parted
+    from glovebox.cli.parted import Parted
 
 _REFUSED = 1
 _CANNOT = 2
@@ -41,9 +41,9 @@ def adopt(
     from kubernetes.config import ConfigException
 
     from glovebox.cli import experiments as reached
+    from glovebox.cli import parted as parting
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
-    from glovebox.jobs import adopting
 
     if not bucket:
         raise typer.BadParameter("--bucket names the bucket of artifacts")
@@ -51,7 +51,7 @@ def adopt(
         raise typer.BadParameter("name Experiments, or give --all or --dry-run")
     try:
         cluster = reached.KubeconfigCluster()
-        listed = adopting.parted(adopting.read_store(bucket), cluster.experiments())
+        listed = parting.parted(parting.read_store(bucket), cluster.experiments())
         if dry_run:
             _show(listed)
             return

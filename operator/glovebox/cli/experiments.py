@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kubernetes import client, config
 
+from glovebox import names
 from glovebox.kube.kinds import EXPERIMENT
 
 _PAGE: Final = 500
@@ -22,11 +23,11 @@ class KubeconfigCluster:
 
     def experiments(self) -> list[dict[str, Any]]:
         """Return all Experiments."""
-        group, version = EXPERIMENT.group, EXPERIMENT.version
+        group, version = names.GROUP, names.VERSION
         found: list[dict[str, Any]] = []
         following = ""
         while True:
-            page = self._api.list_cluster_custom_object(
+            page: Any = self._api.list_cluster_custom_object(
                 group, version, EXPERIMENT.plural, limit=_PAGE, _continue=following
             )
             found += page["items"]
@@ -36,7 +37,7 @@ class KubeconfigCluster:
 
     def adopt(self, namespace: str, name: str, uid: str) -> None:
         """Let an Experiment take over the results of a former one."""
-        group, version = EXPERIMENT.group, EXPERIMENT.version
+        group, version = names.GROUP, names.VERSION
         self._api.patch_namespaced_custom_object(
             group, version, namespace, EXPERIMENT.plural, name, {"spec": {"adopts": uid}}
         )

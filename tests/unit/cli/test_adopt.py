@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from glovebox.cli import experiments
+from glovebox.cli import parted as parting
 from glovebox.cli.main import app
+from glovebox.cli.parted import OnRecord
 from glovebox.data.digest import canonical_json
-from glovebox.jobs import adopting
-from glovebox.jobs.adopting import OnRecord
 from glovebox.store.run_records import RunRecord
 
 SPEC: dict[str, Any] = {
@@ -65,7 +65,7 @@ def ask(
     monkeypatch.setattr(FakeCluster, "adopted", [])
     monkeypatch.setattr(experiments, "KubeconfigCluster", FakeCluster)
     found = OnRecord(tuple(runs), frozenset({"old"}))
-    monkeypatch.setattr(adopting, "read_store", lambda _: found)
+    monkeypatch.setattr(parting, "read_store", lambda _: found)
     done = CliRunner().invoke(app, ["adopt", "--bucket", "results", *arguments])
     return done.exit_code, done.output, FakeCluster.adopted
 
