@@ -37,9 +37,6 @@ def adopt(
     not be asked. The store is found as every S3 tool finds it (AWS_ENDPOINT_URL, AWS_REGION, ...),
     the cluster as kubectl finds it. Setting `spec.adopts` needs the verb `adopt` on Experiments.
     """
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.config import ConfigException
-
     from glovebox.cli import experiments as reached
     from glovebox.cli import parted as parting
     from glovebox.data.printable import printable
@@ -60,11 +57,8 @@ def adopt(
             namespace, _, name = each.experiment.partition("/")
             cluster.adopt(namespace, name, each.uid)
             typer.echo(f"{each.experiment} takes over the run of UID {printable(each.uid)}")
-    except (GloveboxError, ConfigException) as error:
+    except GloveboxError as error:
         typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
-        raise typer.Exit(_CANNOT) from None
-    except ApiException as error:
-        typer.secho(f"The API server said {error.status}: {printable(str(error.body))}", err=True)
         raise typer.Exit(_CANNOT) from None
     for problem in problems:
         typer.secho(problem, fg=typer.colors.RED, err=True)

@@ -5,31 +5,46 @@ One change alone is asked for, `spec.adopts`; all the rest is the operator's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from kubernetes import client, config
+from urllib3.exceptions import HTTPError
 
 from glovebox import names
+from glovebox.api import reasons
+from glovebox.errors import Unavailable
 from glovebox.kube.kinds import EXPERIMENT
 
 _PAGE: Final = 500
 
 
 class KubeconfigCluster:
-    """The cluster that the kubeconfig's current context names."""
+    """The cluster that the kubeconfig's current context names.
+
+    Raises:
+        Unavailable: There is no kubeconfig that can be used; or, of each method, the API server
+            does not answer or refuses it.
+    """
 
     def __init__(self) -> None:
-        self._api = client.CustomObjectsApi(config.new_client_from_config())
+        with _translated("read the kubeconfig"):
+            self._api: Any = client.CustomObjectsApi(config.new_client_from_config())  # type: ignore[no-untyped-call]
 
     def experiments(self) -> list[dict[str, Any]]:
         """Return all Experiments."""
-        group, version = names.GROUP, names.VERSION
         found: list[dict[str, Any]] = []
         following = ""
         while True:
-            page: Any = self._api.list_cluster_custom_object(
-                group, version, EXPERIMENT.plural, limit=_PAGE, _continue=following
-            )
+            with _translated("list Experiments"):
+                page = self._api.list_cluster_custom_object(
+                    names.GROUP,
+                    names.VERSION,
+                    EXPERIMENT.plural,
+                    limit=_PAGE,
+                    _continue=following,
+                )
             found += page["items"]
             following = page["metadata"].get("continue", "")
             if not following:
@@ -37,7 +52,23 @@ class KubeconfigCluster:
 
     def adopt(self, namespace: str, name: str, uid: str) -> None:
         """Let an Experiment take over the results of a former one."""
-        group, version = names.GROUP, names.VERSION
-        self._api.patch_namespaced_custom_object(
-            group, version, namespace, EXPERIMENT.plural, name, {"spec": {"adopts": uid}}
-        )
+        with _translated(f"let Experiment {namespace}/{name} adopt"):
+            self._api.patch_namespaced_custom_object(
+                names.GROUP,
+                names.VERSION,
+                namespace,
+                EXPERIMENT.plural,
+                name,
+                {"spec": {"adopts": uid}},
+            )
+
+
+@contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except client.ApiException as error:
+        said = f"the API server said {error.status}: {error.body or error.reason}"
+        raise Unavailable(reasons.REJECTED, f"could not {doing}: {said}") from error
+    except (config.ConfigException, HTTPError, OSError) as error:
+        raise Unavailable(reasons.API_UNAVAILABLE, f"could not {doing}: {error}") from error
