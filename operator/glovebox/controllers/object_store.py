@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.object_store import BucketRetention, ObjectStore
+from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.bucket_retention import retention_of_new_bucket
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.record_comparison import compare_records
@@ -28,7 +29,7 @@ from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.digest import digest_of
 from glovebox.errors import Conflict, GloveboxError
-from glovebox.kube.kinds import OBJECT_STORE
+from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.object_store import (
     StoreFacts,
@@ -40,7 +41,7 @@ from glovebox.status.object_store import (
 )
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
-from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
+from glovebox.store.buckets import default_retention, ensure_bucket
 from glovebox.store.probes import prove_store
 
 KIND: Final = OBJECT_STORE.kind
@@ -182,7 +183,9 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
         spec.artifacts.bucket,
         create=spec.artifacts.create,
         lock_required=spec.artifacts.worm == "Required",
-        retention=_default_lock(spec.artifacts.retention),
+        retention=retention_of_new_bucket(
+            spec.artifacts.retention, ports.resources.of_kind(ISOLATION_PROFILE)
+        ),
     )
     found = await default_retention(connection, spec.artifacts.bucket)
     now = ports.now()
@@ -191,14 +194,6 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
         proofs = await prove_store(connection, bucket=spec.artifacts.bucket, role_arn=role, now=now)
     retention = {"mode": found.mode.capitalize(), "days": found.days} if found is not None else None
     return StoreFacts(now, spec.artifacts.bucket, retention, proofs, _checked(store))
-
-
-def _default_lock(retention: BucketRetention | None) -> DefaultRetention:
-    if retention is None:
-        return DefaultRetention("COMPLIANCE", 1)
-    return DefaultRetention(
-        "COMPLIANCE" if retention.mode == "Compliance" else "GOVERNANCE", retention.days
-    )
 
 
 def _checked(store: ObjectStore) -> str:
