@@ -84,6 +84,15 @@ class Settings(BaseModel):
             " noticed."
         ),
     )
+    hold_window_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description=(
+            "Days for which the manifest of a pin stays under a legal hold after its last user is"
+            " gone."
+        ),
+    )
     leader_election: bool = Field(
         default=False,
         description=(

@@ -477,6 +477,8 @@ def _headers(version: Version) -> dict[str, str]:
             "x-amz-object-lock-mode": version.mode,
             "x-amz-object-lock-retain-until-date": version.until.strftime(_ISO),
         }
+    if version.hold:
+        found["x-amz-object-lock-legal-hold"] = "ON"
     if version.checksum:
         found |= {
             "x-amz-checksum-sha256": version.checksum,

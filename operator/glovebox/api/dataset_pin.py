@@ -367,6 +367,14 @@ class DatasetPinStatus(Status):
         default=None,
         description="The manifest object: the list of all pinned versions with their digests.",
     )
+    why_retained: str = Field(
+        default="",
+        max_length=1024,
+        description=(
+            "Who keeps the manifest from being let go, and until when: it is under a legal hold."
+            " Absent in a bucket without object lock."
+        ),
+    )
     verified_time: Time | None = Field(
         default=None, description="When all content was last read and hashed."
     )

@@ -32,7 +32,7 @@ def retention_of_new_bucket(
         return _of(wanted.mode == "Compliance", wanted.days)
     ranges = [found for profile in profiles if (found := _range(profile)) is not None]
     if not ranges:
-        return _of(True, NO_PROFILE_DAYS)
+        return DefaultRetention("COMPLIANCE", NO_PROFILE_DAYS)
     # A mode is the weakest that a profile takes.
     strict = any(each.mode == "Compliance" for each in ranges)
     return _of(strict, max(each.maximum_days for each in ranges))

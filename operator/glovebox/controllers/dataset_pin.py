@@ -23,6 +23,7 @@ from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.manifest_holds import hold, why_retained
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
@@ -79,7 +80,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     wait = _seconds_until_due(ports, pin)
     if wait > 0 and not await _is_granted_otherwise(ports, pin, source):
         _drop_tasks(ports, pin)
-        return Look(obj, None, retry_seconds=wait)
+        return Look(obj, _with_users(ports, pin, obj), retry_seconds=wait)
     try:
         store = _store(ports, pin)
         access = await source_access(ports, store, pin.namespace)
@@ -101,6 +102,11 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
                 owner=f"{pin.namespace}/{pin.name}",
             )
             found = _build(ports, pin, wanted, _Place(store, connection))
+            if found.facts.built and wanted.lock is not None:
+                # Before it is shown: from then on the manifest has a user.
+                manifest = found.fields["manifest"]
+                await hold(ports, connection, manifest["bucket"], obj, manifest["digest"])
+                found.fields["whyRetained"] = _why_retained(ports, pin)
         else:
             manifest = ManifestLocation(**pin.status.manifest.model_dump())
             listed = pin.status.listed_time
@@ -132,13 +138,26 @@ class _Found:
     """
 
     facts: PinFacts
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     retry_seconds: float | None = None
 
     @property
     def has_result(self) -> bool:
         """Whether a task has ended with what is recorded now; one that goes on is kept."""
         return self.facts.built or self.facts.findings is not None
+
+
+def _with_users(ports: Ports, pin: DatasetPin, obj: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the status with who uses the pin by now; None where it says so already."""
+    status = obj.get("status") or {}
+    said = status.get("whyRetained")
+    wanted = _why_retained(ports, pin)
+    return {**status, "whyRetained": wanted} if said and said != wanted else None
+
+
+def _why_retained(ports: Ports, pin: DatasetPin) -> str:
+    users = ports.resources.users_of(Key(KIND, pin.namespace, pin.name))
+    return why_retained(users, ports.settings.hold_window_days)
 
 
 def _drop_tasks(ports: Ports, pin: DatasetPin) -> None:

@@ -147,6 +147,10 @@ class Ports:
     compared: dict[str, float] = field(default_factory=dict)
     # And what that found last: Experiments that the store lost, and how many runs it has besides.
     record_differences: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
+    # By UID of a store, when holds of its manifests are looked at again.
+    swept_holds: dict[str, float] = field(default_factory=dict)
+    # Tells this cluster from others that share a bucket; empty until it was read.
+    cluster_uid: str = ""
     # Experiments of whose run this process knows that the store holds no seal of it.
     unsealed_runs: set[str] = field(default_factory=set)
     # By UID, when the record that a run was started may be tried again.

@@ -34,7 +34,7 @@ class ManifestLock:
     """How a manifest is protected beyond the bucket's default retention.
 
     Args:
-        legal_hold: Holds without an end date, until it is taken off.
+        legal_hold: Holds without an end date, until it is taken off: `store/manifest_holds.py`.
         retain_until: COMPLIANCE until then; None leaves it to the bucket's default.
     """
 
@@ -96,7 +96,7 @@ def store_manifest(
         file.seek(0)
         return _put(store, bucket, file, digest, lock, only_new=False)
     if lock is not None:
-        _protect(store, found, lock)
+        protect_manifest(store, found, lock)
     return found
 
 
@@ -227,8 +227,8 @@ def _holds(store: Store, bucket: str, key: str, version_id: str, digest: str, st
     return DIGEST_PREFIX + found.hexdigest() == digest
 
 
-def _protect(store: Store, found: ManifestLocation, lock: ManifestLock) -> None:
-    """Give an existing manifest the hold, and the retention where its own ends earlier."""
+def protect_manifest(store: Store, found: ManifestLocation, lock: ManifestLock) -> None:
+    """Give an existing manifest the hold, and the retention where its own ends earlier. Blocks."""
     where: dict[str, Any] = {
         "Bucket": found.bucket,
         "Key": found.key,

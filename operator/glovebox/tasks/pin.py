@@ -21,6 +21,7 @@ from glovebox.data.digest import digest_of
 from glovebox.data.manifest import DigestSource
 from glovebox.errors import InvalidInput, Refused
 from glovebox.store.connection import Stop, Store
+from glovebox.store.manifests import protect_manifest
 from glovebox.store.pin_records import PREFIX, PinRecord, pin_key, read_pin, record_pin
 from glovebox.store.pins import (
     BuiltPin,
@@ -169,6 +170,10 @@ async def _stands(context: TaskContext, request: PinRequest, record: PinRecord) 
         raise
     except InvalidInput:
         return False  # its manifest is gone, or is not what it was
+    lock = request.lock
+    if findings.intact and lock is not None:
+        # Its hold may have been taken off while nobody used it.
+        await request.store.run(protect_manifest, request.store, record.manifest, lock)
     return findings.intact
 
 
