@@ -249,8 +249,10 @@ LOCK_REQUIRED: Final = _reason(
 STORE_UNREACHABLE: Final = _reason(
     "StoreUnreachable",
     "ObjectStore, DatasetPin, Experiment",
-    "The store does not answer.",
-    "Check the endpoint and the network between it and the operator. The operator retries.",
+    "The store does not answer, or something in front of it does: a 404 without an error code of"
+    " S3 is a gateway's.",
+    "Check the endpoint, and the network and gateways between it and the operator. The operator"
+    " retries.",
 )
 STORE_BUSY: Final = _reason(
     "StoreBusy",

@@ -117,7 +117,7 @@ def _exists(store: Store, bucket: str) -> bool:
         store.s3.list_objects_v2(Bucket=bucket, MaxKeys=1)
     except Exception as error:
         answer = answer_of(error)
-        if answer is not None and answer.status == NOT_FOUND_STATUS:
+        if answer is not None and answer.status == NOT_FOUND_STATUS and answer.code:
             return False
         with translated(doing):
             raise

@@ -94,6 +94,14 @@ _UNREACHABLE: Final = _Meaning(
     reasons.STORE_UNREACHABLE,
     "the store does not answer; check its endpoint and the network between it and the operator",
 )
+# A store gives each refusal a code; what answers 404 without one stands in front of the store, and
+# knows nothing of what is in it.
+_NOT_THE_STORE: Final = _Meaning(
+    Unavailable,
+    reasons.STORE_UNREACHABLE,
+    "what answered is not the store, because it gave no error code of S3; check the endpoint, and"
+    " what stands between the operator and the store",
+)
 
 _BY_CODE: Final = {
     "AccessDenied": _FORBIDDEN,
@@ -170,11 +178,7 @@ def translate(error: Exception, doing: str) -> GloveboxError:
     """Return our error for a foreign one. See `translated`."""
     answer = answer_of(error)
     if answer is not None:
-        meaning = (
-            _BY_CODE.get(answer.code)
-            or _BY_STATUS.get(answer.status)
-            or (_FAILED if answer.status >= _SERVER_ERROR else _INVALID)
-        )
+        meaning = _meaning_of(answer)
         said = f"{answer.status} {answer.code}".strip()
         return meaning.kind(
             meaning.reason, f"could not {doing}: {meaning.cure} (the store said {said})"
@@ -192,6 +196,16 @@ def translate(error: Exception, doing: str) -> GloveboxError:
     return InvalidInput(
         reasons.STORE_REJECTED,
         f"could not {doing}: the request is not valid ({type(error).__name__})",
+    )
+
+
+def _meaning_of(answer: AnswerError) -> _Meaning:
+    if answer.status == NOT_FOUND_STATUS and not answer.code:
+        return _NOT_THE_STORE
+    return (
+        _BY_CODE.get(answer.code)
+        or _BY_STATUS.get(answer.status)
+        or (_FAILED if answer.status >= _SERVER_ERROR else _INVALID)
     )
 
 

@@ -100,7 +100,8 @@ def _head(wire: Wire, bucket: str, key: str, query: dict[str, str]) -> ListedVer
     except AnswerError as error:
         # 400: some stores answer so for a version id of a shape that they never gave out. 405: a
         # delete marker.
-        if error.status == NOT_FOUND_STATUS or (query and error.status in (400, 405)):
+        absent = error.status == NOT_FOUND_STATUS or (query and error.status in (400, 405))
+        if absent and error.code:  # without a code it is no answer of the store
             return None
         raise
     version_id = headers.get("x-amz-version-id") or "null"

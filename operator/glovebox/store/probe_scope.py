@@ -6,7 +6,7 @@ import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from glovebox.store.errors import PRECONDITION_STATUS, translated
+from glovebox.store.errors import NOT_FOUND_STATUS, PRECONDITION_STATUS, translated
 from glovebox.store.probe_bench import (
     CANARY,
     NO_ROLE,
@@ -237,8 +237,9 @@ def _put(bench: Bench, key: str) -> object:
 def _denied(bench: Bench, what: str, attack: Callable[[], object]) -> str:
     _ = bench.session  # when no session can be had at all, that is the finding
     refusal = attempt(attack)
-    # 412 and 404 come from behind the gate: the right was there.
-    if refusal is None or refusal.status in (PRECONDITION_STATUS, 404):
+    # 412 and the store's own 404 come from behind the gate: the right was there.
+    is_behind = refusal is not None and refusal.status == NOT_FOUND_STATUS and refusal.code
+    if refusal is None or is_behind or refusal.status == PRECONDITION_STATUS:
         raise DisprovenError(
             f"a session could {what}; the store does not honour session policies, so do not issue"
             " credentials with it"

@@ -55,7 +55,9 @@ _ROUNDS: Final = 10
 _FINDINGS_MAX: Final = 16
 # What a store may say of one object although it works: it is believed when another object can be
 # read.
-_OF_ONE_OBJECT: Final = frozenset({reasons.STORE_FORBIDDEN, reasons.STORE_FAILED})
+_OF_ONE_OBJECT: Final = frozenset(
+    {reasons.STORE_FORBIDDEN, reasons.STORE_FAILED, reasons.STORE_UNREACHABLE}
+)
 # Makes the signed statement out of the artifacts, the digest of their list, and what is wrong with
 # them.
 Signing = Callable[[Iterable[Artifact], str, tuple[str, ...]], bytes]

@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import get_cert_path
 
-from glovebox.store.errors import parse_error
+from glovebox.store.errors import NOT_FOUND_STATUS, AnswerError, parse_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,9 @@ CONNECT_SECONDS: Final = 4.0
 READ_SECONDS: Final = 30.0
 _MAX_ERROR_BYTES: Final = 65_536
 _OK: Final = (200, 206)
+# How stores say that there is no such object, or no such version: 400 for a version id of a shape
+# that they never gave out, 405 for a delete marker.
+_ABSENT: Final = (400, NOT_FOUND_STATUS, 405)
 # One retry policy for all that is read: nothing here changes anything, so asking again is always
 # safe.
 _RETRIES: Final = urllib3.Retry(
@@ -92,11 +95,30 @@ class Wire:
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, str]:
-        """Return the headers of an object. Raises as `get`."""
-        response = self._send("HEAD", bucket, key, query, headers or {})
+        """Return the headers of an object. Raises as `get`.
+
+        An answer to a HEAD has no words, so a gateway's looks like the store's. One that says that
+        there is no such object is asked for again with a GET, and raised with what that says.
+        """
+        try:
+            response = self._send("HEAD", bucket, key, query, headers or {})
+        except AnswerError as error:
+            if error.status in _ABSENT:
+                self._ask_in_words(bucket, key, query)
+            raise
         response.drain_conn()
         response.release_conn()
         return response.headers
+
+    def _ask_in_words(self, bucket: str, key: str, query: Mapping[str, str]) -> None:
+        """Raise what the store says of an object of which a HEAD says that it is not there.
+
+        Raises:
+            AnswerError: With the store's own code; without one, the store has not been reached.
+        """
+        self._send("GET", bucket, key, query, {}).close()
+        # One of the two answers was not the store's.
+        raise AnswerError(NOT_FOUND_STATUS, "")
 
     def _send(
         self,

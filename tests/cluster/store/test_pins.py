@@ -427,6 +427,22 @@ async def test_a_store_that_is_away_is_an_error_and_no_finding(
     assert error.value.reason == "StoreUnreachable"
 
 
+async def test_a_gateway_that_knows_no_such_site_is_an_error_and_no_finding(
+    stores: Stores, settings: StoreSettings, store: Store, data_bucket: str, locked_bucket: str
+) -> None:
+    made = [ObjectRef(data_bucket, key, put(store, data_bucket, key)) for key in ("a", "b")]
+    source = ObjectsSource(tuple(made))
+    built = await pin(store, source, locked_bucket)
+
+    def strayed(asked: Asked, _: Liar) -> Answered | None:
+        page = Answered(404, b"<html><body>no such site</body></html>")
+        return page if f"/{data_bucket}/b" in asked.path else None
+
+    with pytest.raises(Unavailable, match="what answered is not the store") as error:
+        await through(strayed, stores, settings, source, built)
+    assert error.value.reason == "StoreUnreachable"
+
+
 async def test_a_manifest_that_was_changed_below_the_store_is_found(
     stores: Stores, settings: StoreSettings, store: Store, data_bucket: str, locked_bucket: str
 ) -> None:

@@ -37,10 +37,10 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
     ),
     ("denied without an error", unreadable(), Forbidden, "StoreForbidden"),
     (
-        "a head has its status for a code",
+        "a gateway has its status for a code",
         client_error({"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPStatusCode": 404}}),
-        InvalidInput,
-        "ObjectNotFound",
+        Unavailable,
+        "StoreUnreachable",
     ),
     ("unknown key", AnswerError(403, "InvalidAccessKeyId"), Forbidden, "StoreCredentialsRefused"),
     (
@@ -52,6 +52,7 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
     ("session over", AnswerError(400, "ExpiredToken"), Forbidden, "StoreCredentialsRefused"),
     ("clocks differ", AnswerError(403, "RequestTimeTooSkewed"), Unavailable, "ClockSkewed"),
     ("no bucket", AnswerError(404, "NoSuchBucket"), Unavailable, "BucketNotFound"),
+    ("a page of a gateway", AnswerError(404, ""), Unavailable, "StoreUnreachable"),
     ("no version", AnswerError(404, "NoSuchVersion"), InvalidInput, "ObjectNotFound"),
     (
         "no lock",
