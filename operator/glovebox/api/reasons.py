@@ -718,10 +718,10 @@ ORPHAN_UNSEALED: Final = _reason(
 DELETED_UNSEALED: Final = _reason(
     "DeletedUnsealed",
     "Event",
-    "An Experiment is deleted although what its run wrote could not be sealed: it was tried for an"
-    " hour. What was written stays in the store.",
-    "Find out what kept the store or the signing key away; what lies below the experiment's prefix"
-    " is as it was written, and locked, but no statement lists it.",
+    "An Experiment is deleted although what was written could not be sealed: it was tried for an"
+    " hour, or its snapshot was edited. What was written stays in the store.",
+    "Find out what kept the store, the signing key or the snapshot away; what lies below the"
+    " experiment's prefix is as it was written, and locked, but no statement lists it.",
 )
 
 # The run and the seal.
