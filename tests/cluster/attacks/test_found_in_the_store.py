@@ -55,6 +55,8 @@ def test_the_session_for_inputs_reads_nothing_that_was_not_granted(stage: Stage)
     spec = experiment_spec("standard", "primary", inputs={"datasets": [dataset]}, run=RUN)
     team.declare("Experiment", "lake", spec)
     namespace = team.expect("Experiment", "lake", timeout=60)["status"]["namespace"]
+    secret = f"/api/v1/namespaces/{namespace}/secrets/glovebox-inputs-credentials"
+    eventually(lambda: stage.api.find(secret), what="the credentials for inputs")
     session = session_in(
         team, namespace, secret="glovebox-inputs-credentials", file="primary.credentials"
     )
@@ -75,12 +77,13 @@ def test_a_copied_session_that_writes_on_keeps_no_seal_from_being_made(stage: St
     writer = stage.cluster.store.client(session=session_in(team, made["namespace"]))
     stop = threading.Event()
 
-    def write() -> None:
+    def write(number: int) -> None:
         while not stop.is_set():
-            writer.put_object(Bucket=bucket, Key=f"{prefix}more", Body=b"x")
+            writer.put_object(Bucket=bucket, Key=f"{prefix}more{number}", Body=b"x")
 
-    thread = threading.Thread(target=write)
-    thread.start()
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
     path = team.path("Experiment", "busy")
     try:
         say_complete(stage.api, made["namespace"])
@@ -93,7 +96,8 @@ def test_a_copied_session_that_writes_on_keeps_no_seal_from_being_made(stage: St
             time.sleep(1)
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
     # It was this that it waited for, and nothing else.
     eventually(lambda: stage.api.find(path) is None, what="the Experiment is gone", timeout=120)
     raise PromiseBroken("no seal while somebody writes")
