@@ -11,6 +11,16 @@ from support.api import Api
 from support.waiting import eventually
 
 RUN_JOB = "glovebox-run"
+# May write the status of pods by RBAC and by the guards, on whatever node they are; a kubelet may
+# only for those on its own.
+STATUS_WRITER = "system:serviceaccount:kube-system:node-controller"
+
+
+def write_status(api: Api, pod: dict[str, Any], status: dict[str, Any]) -> None:
+    """Merge into the status of a pod."""
+    metadata = pod["metadata"]
+    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
+    api.acting_as(STATUS_WRITER).patch(path, {"status": status})
 
 
 def run_pod(api: Api, namespace: str) -> dict[str, Any]:
@@ -52,5 +62,4 @@ def end_pod(
         "phase": "Succeeded" if code == 0 else "Failed",
         "initContainerStatuses" if init else "containerStatuses": [entry],
     }
-    path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
-    api.patch(f"{path}/status", {"status": status})
+    write_status(api, pod, status)

@@ -55,6 +55,11 @@ request.userInfo.username in {{ include "glovebox.identities" . }}
 request.userInfo.username in {{ .Values.guards.controllers | toJson }}
 {{- end }}
 
+{{/* NodeRestriction sees to it that a kubelet speaks of pods on its own node. */}}
+{{- define "glovebox.guard.isKubelet" -}}
+request.userInfo.username.startsWith('system:node:') && has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups
+{{- end }}
+
 {{- define "glovebox.guard.isBreakGlass" -}}
 has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {{ .Values.guards.breakGlassGroups | toJson }})
 {{- end }}

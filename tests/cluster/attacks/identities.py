@@ -51,6 +51,8 @@ ANONYMOUS = Actor("system:anonymous")
 CLUSTER_ADMIN = Actor("")
 BREAK_GLASS = Actor("gus", "glovebox:break-glass")
 
+SCHEDULER = Actor("system:kube-scheduler")
+
 
 def account(namespace: str, name: str = RUNNER_ACCOUNT) -> Actor:
     """Return a ServiceAccount."""

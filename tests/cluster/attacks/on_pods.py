@@ -140,7 +140,11 @@ _CSI: Final = {
         "volumeAttributes": {"server": "203.0.113.9", "share": "/"},
     },
 }
-_CLAIM: Final = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+_CLAIM: Final = {
+    "accessModes": ["ReadWriteOnce"],
+    "resources": {"requests": {"storage": "1Gi"}},
+    "storageClassName": "scratch",
+}
 _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
     "a volume of an image that nobody froze": (
         "T09",

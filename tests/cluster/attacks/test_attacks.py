@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from cluster.attacks import on_pods, on_the_cluster
+from cluster.attacks import on_neighbours, on_pods, on_the_cluster
 from cluster.attacks.attempt import Attempt, expect_refused_and_the_twin_admitted
-from cluster.attacks.identities import BREAK_GLASS, TENANT
+from cluster.attacks.identities import BREAK_GLASS, SCHEDULER, TENANT
 from cluster.attacks.stage import Stage
 from cluster.guards import objects
 from support.api import path_of
@@ -25,7 +25,11 @@ THREATS = Path(__file__).parents[3] / "docs" / "explanation" / "threat-model.md"
 
 
 def attacks(own: str, other: str) -> list[Attempt]:
-    return [*on_pods.attempts(own), *on_the_cluster.attempts(own, other)]
+    return [
+        *on_pods.attempts(own),
+        *on_neighbours.attempts(own),
+        *on_the_cluster.attempts(own, other),
+    ]
 
 
 # Before the stage stands, the names of the namespaces are not known; the names of the attacks are.
@@ -39,7 +43,7 @@ def attempts(stage: Stage) -> dict[str, Attempt]:
     tenant.create(pods, objects.pod(stage.own, on_pods.STANDING))
     tenant.create(pods, objects.pod(stage.own, on_pods.PLACED))
     target = {"apiVersion": "v1", "kind": "Node", "name": "nowhere"}
-    stage.api.create(
+    SCHEDULER.of(stage.api).create(
         f"{pods}/{on_pods.PLACED}/binding",
         {"metadata": {"name": on_pods.PLACED}, "target": target},
     )

@@ -41,6 +41,8 @@ EVERYBODY = [
     pytest.param(CLUSTER_ADMIN, id="cluster-admin"),
 ]
 ADMINS = EVERYBODY[1:]
+# As a scheduler would bind it; the right to impersonate one is all that a cluster admin needs.
+SCHEDULER = Actor("system:kube-scheduler", ("system:masters",))
 KUBELET = Actor("system:node:n1", ("system:nodes", "system:masters"))
 
 

@@ -20,6 +20,7 @@ from cluster.guards.actors import (
     KUBELET,
     NAMESPACE_ADMIN,
     OPERATOR,
+    SCHEDULER,
     TENANT,
     Actor,
     Answer,
@@ -330,7 +331,7 @@ def placed(kubectl: Kubectl, actor: Actor, labels: dict[str, str]) -> str:
         "metadata": {"name": name, "namespace": SPACE},
         "target": target,
     }
-    expect_admitted(kubectl.create(CLUSTER_ADMIN, binding, dry_run=False))
+    expect_admitted(kubectl.create(SCHEDULER, binding, dry_run=False))
     return name
 
 

@@ -23,6 +23,7 @@ from cluster.guards.actors import (
 from cluster.guards.test_owned_objects import placed
 from cluster.guards.test_pods import JOB_CONTROLLER
 from support.api import Api, ApiError
+from support.kubelet import write_status
 from support.waiting import eventually
 
 PODS: Final = f"/api/v1/namespaces/{objects.NAMESPACE}/pods"
@@ -129,5 +130,6 @@ def test_what_never_ran_or_has_ended_goes_at_once(
     tenant.create(PODS, objects.pod(objects.NAMESPACE, waiting))
     assert deletion(tenant, f"{PODS}/{waiting}", seconds) == ""
     tenant.delete(f"{PODS}/{waiting}")
-    experiments.api(CLUSTER_ADMIN).patch(f"{running}/status", {"status": {"phase": "Succeeded"}})
+    ended = {"metadata": {"name": running.rpartition("/")[2], "namespace": objects.NAMESPACE}}
+    write_status(experiments.api(CLUSTER_ADMIN), ended, {"phase": "Succeeded"})
     assert deletion(tenant, running, seconds) == ""

@@ -20,7 +20,7 @@ import pytest
 from glovebox.controllers.message_pace import FIRST_SECONDS
 from glovebox.data.probing import Entry, Expected, Outcome, Verdict
 from glovebox.status.words import differ_in_words_alone
-from support.kubelet import end_pod
+from support.kubelet import end_pod, write_status
 from support.numbered_operator import Numbered
 from support.numbering_proxy import Sent
 from support.operator_process import PLATFORM_IMAGE, experiment_spec, profile_spec
@@ -69,8 +69,6 @@ def change_what_it_waits_for(
     numbered: Numbered, pod: dict[str, Any], container: str, times: int
 ) -> None:
     """Let a kubelet fail to pull: its words change each time, and each wakes the Experiment."""
-    metadata = pod["metadata"]
-    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
     looks = numbered.operator.metric("glovebox_reconcile_total", controller="experiment")
     for number in range(times):
         reason = ("ErrImagePull", "ImagePullBackOff")[number % 2]
@@ -83,7 +81,7 @@ def change_what_it_waits_for(
             "restartCount": 0,
             "state": {"waiting": waiting},
         }
-        numbered.cluster.api.patch(path, {"status": {"containerStatuses": [entry]}})
+        write_status(numbered.cluster.api, pod, {"containerStatuses": [entry]})
         time.sleep(0.1)
     after = numbered.operator.metric("glovebox_reconcile_total", controller="experiment")
     assert after - looks >= times / 2, "the Experiment was looked at again and again"
@@ -93,9 +91,7 @@ def run_to_the_seal(numbered: Numbered, name: str) -> None:
     pod = pod_of(numbered, name, "glovebox-run")
     numbered.team.expect("Experiment", name, "Succeeded", "Unknown", "RunPending")
     change_what_it_waits_for(numbered, pod, "run", 20)
-    metadata = pod["metadata"]
-    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
-    numbered.cluster.api.patch(path, {"status": {"phase": "Running"}})
+    write_status(numbered.cluster.api, pod, {"phase": "Running"})
     numbered.team.expect("Experiment", name, "Succeeded", "Unknown", "Running")
     write_artifact(numbered.team, numbered.team.read("Experiment", name), "model.bin", b"weights")
     end_pod(numbered.cluster.api, pod, 0)

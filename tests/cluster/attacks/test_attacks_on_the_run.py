@@ -1,0 +1,120 @@
+"""A cluster admin without break-glass neither ends nor forges a run by another endpoint.
+
+What may not be deleted may not be made deletable, and how it ended is said by kubelets and
+controllers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from cluster.attacks.attempt import (
+    Attempt,
+    Json,
+    Request,
+    change,
+    deletion,
+    expect_refused_and_the_twin_admitted,
+)
+from cluster.attacks.identities import BREAK_GLASS, CLUSTER_ADMIN, OTHER_TEAM
+from cluster.attacks.run import RUN, complete, run_pod
+from cluster.attacks.stage import Stage
+from support.api import path_of
+from support.operator_process import Team, experiment_spec
+
+POD_CHANGES: Final = [
+    pytest.param({"labels": {"app.kubernetes.io/managed-by": None}}, id="its mark"),
+    pytest.param({"labels": {"batch.kubernetes.io/controller-uid": None}}, id="its Job"),
+    pytest.param(
+        {
+            "ownerReferences": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "name": "none",
+                    "uid": "0b6d4f3e-0000-4000-8000-000000000009",
+                }
+            ]
+        },
+        id="its owner, for one that is not there",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def namespace(stage: Stage) -> str:
+    """The namespace of an Experiment with a run, whose pod no node has."""
+    team = Team(stage.cluster, OTHER_TEAM)
+    team.declare("Experiment", "attacked", experiment_spec("standard", "primary", run=RUN))
+    return str(team.expect("Experiment", "attacked")["status"]["namespace"])
+
+
+@pytest.fixture(scope="module")
+def pod(stage: Stage, namespace: str) -> str:
+    """The path of the run's pod."""
+    name = run_pod(stage.api, namespace)["metadata"]["name"]
+    return path_of("v1", "pods", namespace=namespace, name=name)
+
+
+def expect_refused(stage: Stage, request: Request, by: str, words: str = "") -> None:
+    """Refused to a cluster admin, and admitted behind the broken glass."""
+    attempt = Attempt(
+        "T39", request.path, CLUSTER_ADMIN, request, f"guard {by}", words, twin_by=BREAK_GLASS
+    )
+    expect_refused_and_the_twin_admitted(stage.api, attempt)
+
+
+def test_nobody_else_says_that_the_run_succeeded(stage: Stage, namespace: str) -> None:
+    """The pod has no node and never began; what is signed afterwards would say that it did."""
+    expect_refused(stage, complete(stage.api, namespace), "glovebox-workload-status")
+
+
+def test_nobody_else_says_that_a_pod_of_the_run_ended(stage: Stage, pod: str) -> None:
+    ended = change(f"{pod}/status", {"status": {"phase": "Succeeded"}})
+    expect_refused(stage, ended, "glovebox-workload-status")
+
+
+@pytest.mark.parametrize("metadata", POD_CHANGES)
+def test_what_may_not_be_deleted_may_not_be_made_deletable(
+    stage: Stage, pod: str, metadata: Json
+) -> None:
+    words = "only the Glovebox operator may delete pods"
+    expect_refused(stage, deletion(pod), "glovebox-owned-objects", words)
+    expect_refused(stage, change(pod, {"metadata": metadata}), "glovebox-owned-pods")
+
+
+def _eviction(pod: str) -> Request:
+    namespace, name = pod.split("/")[4], pod.rpartition("/")[2]
+    body = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": namespace},
+    }
+    return Request("POST", f"{pod}/eviction", body)
+
+
+def _binding(pod: str) -> Request:
+    target = {"apiVersion": "v1", "kind": "Node", "name": "nowhere"}
+    body = {"metadata": {"name": pod.rpartition("/")[2]}, "target": target}
+    return Request("POST", f"{pod}/binding", body)
+
+
+@pytest.mark.parametrize(
+    ("request_on", "by"),
+    [
+        pytest.param(_eviction, "glovebox-owned-pods", id="evicted"),
+        pytest.param(_binding, "glovebox-pod-placement", id="bound to a chosen node"),
+        pytest.param(
+            lambda pod: change(pod, {"spec": {"activeDeadlineSeconds": 1}}),
+            "glovebox-owned-pods",
+            id="given a deadline",
+        ),
+    ],
+)
+def test_the_run_is_not_ended_or_moved_by_another_endpoint(
+    stage: Stage, pod: str, request_on: Callable[[str], Request], by: str
+) -> None:
+    expect_refused(stage, request_on(pod), by)
