@@ -25,8 +25,8 @@ ENV_TASK: Final = "GLOVEBOX_TASK"
 ENV_JOB: Final = "GLOVEBOX_JOB_UID"
 STORES_FOLDER: Final = "/var/run/glovebox/stores"
 _JOB_UID: Final = "metadata.labels['batch.kubernetes.io/controller-uid']"
-# What a task needs is bounded whatever its input: 200 MiB for 1,000,000 objects, and /tmp for lists
-# that are sorted there.
+# What a task needs is bounded whatever its input: 200 MiB for 1,000,000 objects, and /tmp for a
+# manifest of 1 GiB that is read, beside the one that is written, or for lists that are sorted.
 _RESOURCES: Final = {
     "requests": {"cpu": "250m", "memory": "256Mi", "ephemeral-storage": "256Mi"},
     "limits": {"cpu": "2", "memory": "512Mi", "ephemeral-storage": "3Gi"},

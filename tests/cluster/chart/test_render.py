@@ -13,7 +13,9 @@ import yaml
 from cluster.chart.rendering import CHART, ROOT, only, render, run_helm
 from cluster.chart.values_table import PAGE, page
 from glovebox import names
+from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.settings import PREFIX, Settings
+from glovebox.store.sources import MAX_MANIFEST_BYTES
 
 VARIANTS = [pytest.param(path, id=path.stem) for path in sorted((CHART / "ci").glob("*.yaml"))]
 
@@ -262,6 +264,20 @@ def test_the_operator_may_fill_no_disk() -> None:
     container = only(render(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     for part in ("requests", "limits"):
         assert "ephemeral-storage" in container["resources"][part]
+
+
+def test_a_manifest_of_the_greatest_size_fits_into_tmp_for_each_task_at_once() -> None:
+    pod = only(render(), "Deployment")["spec"]["template"]["spec"]
+    [tmp] = [volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "tmp"]
+    assert "medium" not in tmp, "it would be memory"
+    size = parse_quantity(tmp["sizeLimit"])
+    at_once = 2 * Settings().data_workers
+    assert size >= at_once * 2 * MAX_MANIFEST_BYTES + 2 * MAX_MANIFEST_BYTES
+    limits = pod["containers"][0]["resources"]["limits"]
+    assert parse_quantity(limits["ephemeral-storage"]) > size
+    small = only(render({"operator": {"tmpSize": "3Gi"}}), "Deployment")
+    volumes = small["spec"]["template"]["spec"]["volumes"]
+    assert volumes == [{"name": "tmp", "emptyDir": {"sizeLimit": "3Gi"}}]
 
 
 def test_a_selector_never_names_a_version() -> None:

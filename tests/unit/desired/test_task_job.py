@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from glovebox import names
+from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.desired.task_job import TaskJob, asks_the_same, is_ours, task_job
+from glovebox.store.sources import MAX_MANIFEST_BYTES
 
 JOB = TaskJob(
     name="glovebox-task-abcdefghij",
@@ -54,6 +56,16 @@ def test_one_pod_tried_once_with_limits_and_no_token() -> None:
             },
         },
     ]
+
+
+def test_a_manifest_of_the_greatest_size_fits_beside_the_one_that_is_written() -> None:
+    pod = task_job(JOB)["spec"]["template"]["spec"]
+    [tmp] = [volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "tmp"]
+    assert "medium" not in tmp, "it would be memory"
+    size = parse_quantity(tmp["sizeLimit"])
+    assert size >= 2 * MAX_MANIFEST_BYTES
+    limits = pod["containers"][0]["resources"]["limits"]
+    assert parse_quantity(limits["ephemeral-storage"]) > size
 
 
 def test_it_mounts_the_keys_of_its_stores_and_no_other_secret() -> None:
