@@ -282,8 +282,8 @@ BUGS: Final = (
         "the namespace of a lost Experiment stays whatever was asked for",
         "13c orphans end by policy",
         "controllers/orphan_namespace.py",
-        '    if sealed and policy == "Delete":\n',
-        '    if sealed and policy == "Remove":\n',
+        '    if sealed and policy == "Delete" and not',
+        '    if sealed and policy == "Remove" and not',
         focus=" deeds",
     ),
     Bug(
