@@ -2,8 +2,9 @@
 
 Everything that enters the digest can be edited until the snapshot is taken (`status.digest` is set)
 and never afterwards; the API server itself refuses it. `purpose`, `lifecycle` and `suspend` are no
-part of the digest and stay free. What the operator allocates (the namespace, the prefix) is
-recorded in status, because nothing that a tenant writes is trusted for it.
+part of the digest and stay free; `conclusion` can be added once, when the results are sealed. What
+the operator allocates (the namespace, the prefix) is recorded in status, because nothing that a
+tenant writes is trusted for it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from glovebox.api.schema import (
     list_map,
     rule,
     rules,
+    taught,
 )
 
 InputKind = Literal["DatasetPin", "FeatureSetPin"]
@@ -48,6 +50,7 @@ Role = Literal["train", "validation", "test", "holdout", "reference"]
 # What enters the digest, with whether the field may be absent; everything else stays free to edit.
 FROZEN_FIELDS: dict[str, bool] = {
     "profile": False,
+    "code": True,
     "inputs": True,
     "images": True,
     "config": True,
@@ -84,6 +87,16 @@ def _set_once(name: str, why: str) -> Extra:
     )
 
 
+def _made_once(name: str, why: str) -> Extra:
+    return rule(
+        f"!(has(oldSelf.status) && has(oldSelf.status.{name})) || (has(self.status) &&"
+        f" has(self.status.{name}) && self.status.{name} == oldSelf.status.{name})",
+        f"must stay as it is once it is set: {why}",
+        field_path=f".status.{name}",
+        reason=FORBIDDEN,
+    )
+
+
 class Purpose(Model):
     """Why the experiment exists. Not part of the digest."""
 
@@ -94,6 +107,52 @@ class Purpose(Model):
     ticket: Word = Field(default="", description="The ticket that it belongs to.")
     cost_center: Word = Field(
         default="", description="Who pays; becomes a label of the namespace for cost reports."
+    )
+
+
+REPOSITORY_URL = r"^(https|ssh|git)://[A-Za-z0-9._~-]+(:[0-9]{1,5})?/[A-Za-z0-9._~/+%-]+$"
+COMMIT = r"^([0-9a-f]{40}|[0-9a-f]{64})$"
+
+
+class Code(Model):
+    """The source that the images were built from. Part of the digest; nothing fetches it."""
+
+    repository: Annotated[
+        str,
+        Field(max_length=1024),
+        taught(
+            REPOSITORY_URL,
+            "must be the URL of a repository by https, ssh or git without a user, a password or a"
+            " query: it is recorded and shown (`https://git.example/team/trainer`)",
+        ),
+    ] = Field(description="Where the source is, as an URL without credentials.")
+    commit: Annotated[
+        str,
+        Field(max_length=64),
+        taught(
+            COMMIT,
+            "must be a whole commit id of 40 or 64 hex digits in lower case: a branch or a tag"
+            " can move (`git rev-parse HEAD`)",
+        ),
+    ] = Field(description="The whole commit id.")
+
+
+class Conclusion(Model):
+    """What a person concludes from the sealed results. Not part of the digest; said once."""
+
+    verdict: Literal["Confirmed", "Refuted", "Inconclusive", "Invalid"] = Field(
+        description=(
+            "What became of the purpose: it was `Confirmed`, `Refuted`, stays open"
+            " (`Inconclusive`), or the run turned out to say nothing about it (`Invalid`)."
+        )
+    )
+    text: Text = Field(min_length=1, description="Why, in words.")
+    by: Word = Field(
+        min_length=1,
+        description=(
+            "Who says so: the user name under which it is written, as `kubectl auth whoami` prints"
+            " it. The API server compares."
+        ),
     )
 
 
@@ -400,6 +459,13 @@ class ExperimentSpec(Model):
         )
     )
     purpose: Purpose = Field(description="Why the experiment exists. Free to edit.")
+    code: Code | None = Field(
+        default=None,
+        description=(
+            "The source that the images were built from. When absent: not recorded. Frozen once"
+            " `status.digest` is set."
+        ),
+    )
     inputs: Inputs = Field(
         default=Inputs(),
         description="Everything that the run reads. Frozen once `status.digest` is set.",
@@ -439,6 +505,14 @@ class ExperimentSpec(Model):
     )
     lifecycle: Lifecycle = Field(
         default=Lifecycle(), description="The desired life cycle of the experiment. Free to edit."
+    )
+    conclusion: Conclusion | None = Field(
+        default=None,
+        description=(
+            "What a person concludes from the sealed results. It can be added once, when the"
+            " results are sealed, and never be changed; it is signed as a statement of its own"
+            " beside the seal."
+        ),
     )
     suspend: bool = Field(
         default=False,
@@ -505,11 +579,23 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
             field_path=".spec.lifecycle.desired",
             reason=FORBIDDEN,
         ),
+        _made_once("seal", "a seal is made once"),
+        _made_once("sealSupplement", "the last listing is made once"),
+        _made_once("conclusion", "a conclusion is signed once"),
+        _made_once("purpose", "it is what was said before the run"),
         rule(
-            "!(has(oldSelf.status) && has(oldSelf.status.seal)) || (has(self.status) &&"
-            " has(self.status.seal) && self.status.seal == oldSelf.status.seal)",
-            "must stay as it is once it is set: a seal is made once",
-            field_path=".status.seal",
+            "!has(self.spec.conclusion) || (has(self.status) && has(self.status.seal))",
+            "can be added when the results are sealed (`Sealed` is True): a conclusion is about"
+            " results that nobody can change any more. Leave it out until then",
+            field_path=".spec.conclusion",
+            reason=FORBIDDEN,
+        ),
+        rule(
+            "!has(oldSelf.spec.conclusion) || (has(self.spec.conclusion) && self.spec.conclusion =="
+            " oldSelf.spec.conclusion)",
+            "must stay as it is: a conclusion is signed once. Create a new Experiment that names"
+            " this one to say something else",
+            field_path=".spec.conclusion",
             reason=FORBIDDEN,
         ),
     )

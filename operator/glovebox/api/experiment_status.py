@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from glovebox.api.attempt_status import MAX_PODS, RunNode, RunPod, TenantPods
 from glovebox.api.base import Status, TolerantModel
 from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map
@@ -128,6 +129,18 @@ class RunStatus(TolerantModel):
             " written."
         ),
     )
+    pods: tuple[RunPod, ...] = Field(
+        default=(),
+        max_length=MAX_PODS,
+        json_schema_extra=list_map("uid"),
+        description="The pods that were seen, the oldest first, at most 128.",
+    )
+    nodes: tuple[RunNode, ...] = Field(
+        default=(),
+        max_length=MAX_PODS,
+        json_schema_extra=list_map("name"),
+        description="The nodes that they were on.",
+    )
 
 
 class IsolationStatus(TolerantModel):
@@ -189,12 +202,71 @@ class SealStatus(TolerantModel):
         description="SHA-256 of the public key that the signature is checked with.",
     )
     sealed_time: Time = Field(description="When the seal was made.")
+    sessions_end_time: Time | None = Field(
+        default=None,
+        description=(
+            "When the last session has ended that may write below the prefix. The prefix is listed"
+            " once more then; see `status.sealSupplement`."
+        ),
+    )
     findings: tuple[Annotated[str, Field(max_length=1024)], ...] = Field(
         default=(),
         max_length=16,
         json_schema_extra=list_atomic(),
         description="What the seal could not vouch for.",
     )
+
+
+class SealSupplementStatus(TolerantModel):
+    """The last listing of the prefix, after the last session had ended."""
+
+    attestation_version: str = Field(
+        max_length=1024, description="Version of the signed statement about it."
+    )
+    manifest_digest: str = Field(
+        max_length=71,
+        description="Digest of the last list of artifacts; that of the seal when nothing came.",
+    )
+    added: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Number of object versions that came after the seal.",
+    )
+    missing: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="Number of sealed object versions that were gone.",
+    )
+    key_id: str = Field(
+        default="",
+        max_length=64,
+        description="SHA-256 of the public key that the signature is checked with.",
+    )
+    listed_time: Time = Field(description="When the prefix was listed.")
+
+
+class ConclusionStatus(TolerantModel):
+    """The signed statement of `spec.conclusion`."""
+
+    attestation_version: str = Field(
+        max_length=1024, description="Version of the signed statement."
+    )
+    key_id: str = Field(
+        default="",
+        max_length=64,
+        description="SHA-256 of the public key that the signature is checked with.",
+    )
+    signed_time: Time = Field(description="When it was signed.")
+
+
+class BoundPurpose(TolerantModel):
+    """`spec.purpose` as it was when the snapshot was taken."""
+
+    description: str = Field(default="", max_length=4096, description="What is to be found out.")
+    owner: str = Field(default="", max_length=256, description="Who was responsible.")
+    ticket: str = Field(default="", max_length=256, description="The ticket.")
 
 
 class ArtifactsStatus(TolerantModel):
@@ -208,6 +280,10 @@ class ArtifactsStatus(TolerantModel):
     store_ref: str = Field(default="", max_length=253, description="Name of the ObjectStore.")
     credentials_expire_time: Time | None = Field(
         default=None, description="When the current credentials of the run end."
+    )
+    sessions_end_time: Time | None = Field(
+        default=None,
+        description="When the last session ends that was ever issued; nothing is written later.",
     )
 
 
@@ -319,6 +395,31 @@ class ExperimentStatus(Status):
     )
     seal: SealStatus | None = Field(
         default=None, description="The seal over the results. It never changes once set."
+    )
+    seal_supplement: SealSupplementStatus | None = Field(
+        default=None,
+        description=(
+            "What the last listing found, after the last session had ended. It never changes once"
+            " set."
+        ),
+    )
+    conclusion: ConclusionStatus | None = Field(
+        default=None,
+        description="The signed statement of `spec.conclusion`. It never changes once set.",
+    )
+    purpose: BoundPurpose | None = Field(
+        default=None,
+        description=(
+            "`spec.purpose` as it was when the snapshot was taken; the seal says this one, whatever"
+            " `spec.purpose` has become. It never changes once set."
+        ),
+    )
+    tenant_pods: TenantPods | None = Field(
+        default=None,
+        description=(
+            "Pods in the namespace that were not the run's, as far as the operator saw: it looks"
+            " while it follows the run, and when it closes the namespace."
+        ),
     )
     drift: DriftStatus | None = Field(
         default=None, description="Drift that was found and repaired."

@@ -17,7 +17,8 @@ from typing import Any, Final
 import glovebox
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.api.attempt_status import TenantPods
+from glovebox.api.experiment_status import BoundPurpose, InputStatus, RunStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
@@ -25,6 +26,7 @@ from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.desired.platform import Platform
+from glovebox.desired.snapshot import recorded_purpose
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
 from glovebox.evidence.statement import SealedInput, SealedManifest, SealInputs
@@ -77,6 +79,9 @@ class BoundSeal:
         reason: Why, in one word.
         doubts: What the seal cannot vouch for, as far as it is known beforehand.
         ended: Since when the results wait for their seal; None when that is not known.
+        purpose: Why, as it was said before the run.
+        tenant_pods: Who else had pods in the namespace; None when nobody was seen.
+        sessions_end: When the last session ends that is known to have been issued.
     """
 
     owner: Key
@@ -93,6 +98,9 @@ class BoundSeal:
     reason: str
     doubts: tuple[str, ...]
     ended: datetime | None
+    purpose: BoundPurpose | None = None
+    tenant_pods: TenantPods | None = None
+    sessions_end: datetime | None = None
 
 
 async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
@@ -128,6 +136,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         evidence,
         about=_statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
         keys=keys,
+        session_seconds=bound.platform.profile.spec.credentials.duration_seconds,
     )
     task_key = TaskKey(bound.owner, bound.uid, SEAL)
     secrets = secrets_of(connections) if ports.settings.tasks == "Jobs" else None
@@ -195,6 +204,7 @@ def _sealed(result: SealResult) -> Outcome:
         "retainUntilTime": result.retain_until_time or None,
         "keyId": result.key_id,
         "sealedTime": result.sealed_time,
+        "sessionsEndTime": result.sessions_end,
         "findings": list(result.findings),
     }
     record = {name: value for name, value in record.items() if value not in (None, [])}
@@ -261,4 +271,8 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs
         sealed=format_time(now),
         version=glovebox.__version__,
         findings=bound.doubts,
+        purpose=recorded_purpose(bound.purpose) if bound.purpose is not None else {},
+        run=run,
+        tenant_pods=bound.tenant_pods,
+        sessions_end=told(bound.sessions_end),
     )

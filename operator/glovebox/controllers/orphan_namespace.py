@@ -252,6 +252,7 @@ async def _bound(
         reason=reason,
         doubts=(lost, *doubts),
         ended=since,
+        purpose=snapshot.purpose,
     )
 
 

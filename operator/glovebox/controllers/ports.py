@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
@@ -63,6 +63,20 @@ class Reader(Protocol):
         namespace: str | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the pages of a consistent list."""
+
+    async def log_tail(
+        self, namespace: str, pod: str, container: str, *, most: int
+    ) -> tuple[bytes, bool]:
+        """Return the end of a container's log, and whether it wrote more."""
+
+
+class HeldLog(NamedTuple):
+    """A log that was read and that the store has not taken yet."""
+
+    body: bytes
+    redactions: int
+    truncated: bool
+    final: bool
 
 
 class Failures:
@@ -157,6 +171,11 @@ class Ports:
     start_notes: dict[str, float] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
+
+    # Secrets that this process knows to be in play, by Experiment: none of them goes into a log.
+    known_secrets: dict[Key, set[str]] = field(default_factory=dict)
+    # Logs that wait for their store, by Experiment, pod and container.
+    held_logs: dict[tuple[Key, str, str], HeldLog] = field(default_factory=dict)
 
     @property
     def grace(self) -> Grace:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from glovebox.api import reasons
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.experiment_status import BoundPurpose, InputStatus
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.desired.platform import Platform, identity, read_platform
 from glovebox.desired.snapshot import (
@@ -24,6 +24,7 @@ from glovebox.desired.snapshot import (
     KEY_IMAGES,
     KEY_INPUTS,
     KEY_PLATFORM,
+    KEY_PURPOSE,
     KEY_SNAPSHOT,
 )
 from glovebox.errors import InvalidInput
@@ -40,6 +41,7 @@ class BoundSnapshot:
         platform: The platform's settings.
         inputs: The inputs.
         has_run: Whether it declared a run.
+        purpose: Why, as it was said before the run.
     """
 
     text: str
@@ -48,6 +50,7 @@ class BoundSnapshot:
     platform: Platform
     inputs: tuple[InputStatus, ...]
     has_run: bool
+    purpose: BoundPurpose = field(default_factory=BoundPurpose)
 
 
 def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
@@ -66,6 +69,7 @@ def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
         inputs = tuple(
             InputStatus.model_validate(entry) for entry in orjson.loads(data.get(KEY_INPUTS, "[]"))
         )
+        purpose = BoundPurpose.model_validate_json(str(data.get(KEY_PURPOSE, "{}")))
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise _edited(
             f"this version of the operator cannot read it ({type(error).__name__})"
@@ -86,6 +90,7 @@ def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
         platform=platform,
         inputs=inputs,
         has_run="run" in declared,
+        purpose=purpose,
     )
 
 

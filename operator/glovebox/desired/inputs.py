@@ -100,6 +100,7 @@ class ExperimentInputs:
         operator_namespace: Where caches are claimed.
         platform_text: The platform's settings as they are recorded.
         bound: The inputs as they are recorded.
+        purpose_text: The purpose as it is recorded.
     """
 
     experiment: Experiment
@@ -114,6 +115,7 @@ class ExperimentInputs:
     operator_namespace: str = "glovebox-system"
     platform_text: str = ""
     bound: tuple[InputStatus, ...] = ()
+    purpose_text: str = ""
 
     @property
     def mounted(self) -> tuple[ResolvedInput, ...]:

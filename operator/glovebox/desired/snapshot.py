@@ -1,11 +1,11 @@
 """Snapshot: what a run depends on, as canonical JSON, with its digest, in one immutable ConfigMap.
 
 The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and
-under whatever name. It covers the content of the inputs and their roles, images, configuration,
-routes, declared resources, the run, the artifacts' store and retention, and what the platform gave:
-the profile as it takes effect and where the stores are (`platform.identity`). It does not cover
-who, why and for how long (name, team, UID, purpose, life cycle), nor how the experiment is
-operated.
+under whatever name. It covers the content of the inputs and their roles, code, images,
+configuration, routes, declared resources, the run, the artifacts' store and retention, and what the
+platform gave: the profile as it takes effect and where the stores are (`platform.identity`). It
+does not cover who, why and for how long (name, team, UID, purpose, life cycle), nor how the
+experiment is operated.
 
 Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is
 `digest`. Fields that are not set are left out, so that a field added later changes no digest of
@@ -22,8 +22,8 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.base import Model
-from glovebox.api.experiment import EgressRoute, Experiment
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.experiment import EgressRoute, Experiment, Purpose
+from glovebox.api.experiment_status import BoundPurpose, InputStatus
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
@@ -45,6 +45,8 @@ KEY_INPUT_IMAGES: Final = "inputImages"
 # As in the status: the platform's settings, and the inputs as a JSON list. No part of the digest.
 KEY_PLATFORM: Final = "platform"
 KEY_INPUTS: Final = "inputs"
+# Why, as it was said before the run; no part of the digest.
+KEY_PURPOSE: Final = "purpose"
 
 
 def dependencies(
@@ -67,6 +69,7 @@ def dependencies(
     parts = {
         "format": FORMAT,
         "profile": spec.profile,
+        "code": _declared(spec.code) if spec.code else None,
         "platform": dict(platform),
         "inputs": [
             _input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))
@@ -114,8 +117,25 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             **({KEY_INPUT_IMAGES: "\n".join(mounted)} if mounted else {}),
             **({KEY_PLATFORM: inputs.platform_text} if inputs.platform_text else {}),
             **({KEY_INPUTS: _recorded(inputs.bound)} if inputs.bound else {}),
+            **({KEY_PURPOSE: inputs.purpose_text} if inputs.purpose_text else {}),
         },
     }
+
+
+def recorded_purpose(purpose: Purpose | BoundPurpose) -> dict[str, str]:
+    """Return what is recorded of a purpose: why, who, and the ticket."""
+    dumped: dict[str, str] = purpose.model_dump(
+        by_alias=True,
+        mode="json",
+        include={"description", "owner", "ticket"},
+        exclude_defaults=True,
+    )
+    return dumped
+
+
+def purpose_text(purpose: Purpose | BoundPurpose) -> str:
+    """Return it as canonical JSON, as it lies in the ConfigMap."""
+    return canonical_json(recorded_purpose(purpose)).decode()
 
 
 def recorded_input(entry: InputStatus) -> dict[str, Any]:

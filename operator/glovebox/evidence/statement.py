@@ -14,13 +14,24 @@ word, and in `resolvedDependencies`, where each has its digest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
+from glovebox.api.attempt_status import TenantPods
+from glovebox.api.experiment_status import RunStatus
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.evidence.artifacts import Artifact
+from glovebox.evidence.run_facts import (
+    SESSIONS_END,
+    UNKNOWN,
+    UPLOADS_ENDED,
+    findings_of,
+    logs_of,
+    metadata_of,
+    unknowns_of,
+)
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://slsa.dev/provenance/v1"
@@ -95,6 +106,11 @@ class SealInputs:
         sealed: When the seal was made.
         version: Of the operator.
         findings: What the seal cannot vouch for, in words.
+        purpose: Why, as it was said before the run.
+        run: The run as it was seen; None without one.
+        tenant_pods: Who else had pods in the namespace; None when nobody was seen.
+        sessions_end: When the last session ends that may write below the prefix.
+        uploads_ended: How many open uploads in parts were ended for the seal.
     """
 
     experiment: str
@@ -112,14 +128,18 @@ class SealInputs:
     sealed: str
     version: str
     findings: tuple[str, ...] = ()
+    purpose: Mapping[str, str] = field(default_factory=dict)
+    run: RunStatus | None = None
+    tenant_pods: TenantPods | None = None
+    sessions_end: str = ""
+    uploads_ended: int = 0
 
 
 def statement(
     about: SealInputs, artifacts: Iterable[Artifact], artifact_list_digest: str
 ) -> dict[str, Any]:
     """Return the statement over an experiment's artifacts."""
-    bucket_and_prefix = about.prefix.removeprefix("s3://")
-    prefix = bucket_and_prefix.partition("/")[2]
+    bucket, _, prefix = about.prefix.removeprefix("s3://").partition("/")
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
@@ -134,7 +154,11 @@ def statement(
                     "experiment": about.experiment,
                     "snapshot": orjson.loads(about.snapshot),
                 },
-                "internalParameters": {"artifacts": about.prefix, "uid": about.uid},
+                "internalParameters": {
+                    "artifacts": about.prefix,
+                    "uid": about.uid,
+                    **({"purpose": dict(about.purpose)} if about.purpose else {}),
+                },
                 "resolvedDependencies": list(_dependencies(about)),
             },
             "runDetails": {
@@ -145,9 +169,12 @@ def statement(
                         ("invocationId", f"{about.uid}/{about.attempts}"),
                         ("startedOn", about.started),
                         ("finishedOn", about.finished),
+                        (SESSIONS_END, about.sessions_end),
                     )
                     if value
-                },
+                }
+                | {UPLOADS_ENDED: about.uploads_ended}
+                | metadata_of(about.run, about.tenant_pods),
                 "byproducts": [
                     {
                         "name": "outcome",
@@ -159,8 +186,13 @@ def statement(
                     },
                     *(
                         {"name": FINDING, "annotations": {"message": finding}}
-                        for finding in about.findings
+                        for finding in (*about.findings, *findings_of(about.run))
                     ),
+                    *(
+                        {"name": UNKNOWN, "annotations": {"message": unknown}}
+                        for unknown in unknowns_of(about.run)
+                    ),
+                    *logs_of(about.run, bucket),
                 ],
             },
         },
@@ -195,6 +227,10 @@ def list_digest_of(document: Mapping[str, Any]) -> str | None:
 
 def _dependencies(about: SealInputs) -> Iterable[Mapping[str, Any]]:
     yield {"name": SNAPSHOT_NAME, "digest": _digest(about.digest)}
+    code = orjson.loads(about.snapshot).get("code")
+    if code:
+        # The name of a digest of Git, whichever hash the repository uses.
+        yield {"uri": f"git+{code['repository']}", "digest": {"gitCommit": code["commit"]}}
     for entry in about.inputs:
         yield _input(entry)
     for image in about.images:

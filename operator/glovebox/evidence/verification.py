@@ -164,6 +164,15 @@ def stated_snapshot_digest(envelope: bytes) -> str:
     return f"{DIGEST_PREFIX}{digest}"
 
 
+def stated_uid(envelope: bytes) -> str:
+    """Return the UID of the Experiment that a seal is of; unverified; empty where it says none."""
+    try:
+        definition = _unverified(envelope)["predicate"]["buildDefinition"]
+        return str(definition["internalParameters"]["uid"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+
+
 def check_bytes(report: Report, artifact: Artifact, sha256: str, size: int) -> None:
     """Compare the bytes of one artifact, as they were read, with the list."""
     if (sha256, size) != (artifact.sha256, artifact.size):

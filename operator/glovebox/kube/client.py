@@ -35,7 +35,7 @@ from glovebox.kube.answers import (
 )
 from glovebox.kube.gate import Gate
 from glovebox.kube.http import AiohttpTransport
-from glovebox.kube.kinds import LEASE, Kind
+from glovebox.kube.kinds import LEASE, POD, Kind
 from glovebox.kube.transport import (
     REQUESTS_AT_ONCE,
     Answer,
@@ -61,6 +61,9 @@ _TOO_MANY_REQUESTS_TRIES = 5
 # A 401 that follows a new login so soon is no matter of a token that ran out: the answer stands.
 _LOGIN_PAUSE_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
+# The kubelet finds the end of a log by its lines. A log that is longer in bytes is read through.
+_LOG_LINES = 100_000
+_LOG_SECONDS = 20.0
 log = structlog.get_logger(__name__)
 
 
@@ -394,10 +397,47 @@ class Client:
                 reasons.API_UNAVAILABLE, f"watching {kind.plural} broke off: {error}"
             ) from error
 
+    async def log_tail(
+        self, namespace: str, pod: str, container: str, *, most: int
+    ) -> tuple[bytes, bool]:
+        """Return the end of what a container wrote to its log, and whether it wrote more.
+
+        Args:
+            namespace: Where the pod is.
+            pod: Its name.
+            container: Which of its containers.
+            most: Bytes that are kept; no more are ever held.
+
+        Raises:
+            NotFound: The pod is gone.
+            InvalidInput: The container has not started.
+            Unavailable: Its kubelet does not answer.
+        """
+        path = POD.path(namespace, pod, "log")
+        params = {"container": container, "tailLines": str(_LOG_LINES)}
+        kept, size = bytearray(), 0
+        try:
+            async with (
+                asyncio.timeout(_LOG_SECONDS),
+                self._opened(POD, params, path=path, verb="LOG") as stream,
+            ):
+                async for chunk in stream.chunks():
+                    size += len(chunk)
+                    kept += chunk
+                    if len(kept) > 2 * most:
+                        del kept[:-most]
+        except (TransportError, TimeoutError) as error:
+            raise Unavailable(
+                reasons.API_UNAVAILABLE, f"LOG {path}: {str(error) or 'no end in time'}"
+            ) from error
+        return bytes(kept[-most:]), size > most or kept.count(b"\n") >= _LOG_LINES
+
     @asynccontextmanager
-    async def _opened(self, kind: Kind, params: Mapping[str, str]) -> AsyncIterator[Stream]:
-        """Open a watch that was accepted; logs in again once when the credentials are refused."""
-        path = kind.path()
+    async def _opened(
+        self, kind: Kind, params: Mapping[str, str], *, path: str = "", verb: str = "WATCH"
+    ) -> AsyncIterator[Stream]:
+        """Open a stream that was accepted; logs in again once when the credentials are refused."""
+        path = path or kind.path()
         for last in (False, True):
             transport = await self._current()
             async with transport.stream(
@@ -408,7 +448,7 @@ class Client:
                     return
                 raw = b"".join([chunk async for chunk in stream.chunks()])
             if last or stream.status != UNAUTHORIZED or not await self._renew(transport):
-                refuse("WATCH", kind, path, stream.status, raw)
+                refuse(verb, kind, path, stream.status, raw)
 
     async def _request(
         self,

@@ -72,7 +72,9 @@ def _progress(obj: Mapping[str, Any]) -> Progress:
         entry["type"] for entry in status.get("conditions") or () if entry.get("status") == "True"
     )
     counts = (str(status.get("failed", 0)), str(status.get("active", 0)))
-    steps = (status.get("phase", ""), *counts, *ends, *_containers(status))
+    # Whoever ends it early takes its log away with it: that is news as well.
+    leaving = "leaving" if obj["metadata"].get("deletionTimestamp") else ""
+    steps = (status.get("phase", ""), leaving, *counts, *ends, *_containers(status))
     return Progress(obj["metadata"]["uid"], version_of(obj), steps)
 
 

@@ -31,6 +31,7 @@ from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.drift import is_fought_over, mark_drift
 from glovebox.status.experiment_facts import (
+    AttemptFacts,
     CredentialsFacts,
     Finding,
     NamespaceFacts,
@@ -38,7 +39,7 @@ from glovebox.status.experiment_facts import (
     RunFacts,
     SealFacts,
 )
-from glovebox.status.experiment_work import mark_run, mark_seal, record_run
+from glovebox.status.experiment_work import mark_run, mark_seal, plain, record_run
 from glovebox.status.outcome import GRACE, Grace, Outcome, Verdict, skipped
 from glovebox.status.text import format_time
 
@@ -285,6 +286,11 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
         artifacts = {"uri": facts.uri, "storeRef": facts.store}
         if facts.expire_time is not None:
             artifacts["credentialsExpireTime"] = format_time(facts.expire_time)
+        # A session that was issued is valid until its end, whatever became of its Secret.
+        ends = (seen.previous.get("artifacts") or {}).get("sessionsEndTime", "")
+        ends = max(ends, artifacts.get("credentialsExpireTime", ""))
+        if ends:
+            artifacts["sessionsEndTime"] = ends
         builder.set(artifacts=artifacts)
         _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, _state(seen)))
         return
@@ -357,7 +363,12 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
 
 def _record_work(builder: StatusBuilder, seen: Seen) -> None:
     run = seen.facts("run", RunFacts)
-    if run is not None and run.run is not None:
+    attempts = seen.facts("attempts", AttemptFacts)
+    if attempts is not None and attempts.tenant_pods is not None:
+        builder.set(tenantPods=plain(attempts.tenant_pods))
+    if attempts is not None and attempts.run is not None:
+        builder.set(run=record_run(attempts.run))
+    elif run is not None and run.run is not None:
         builder.set(run=record_run(run.run))
     seal = seen.facts("seal", SealFacts)
     if seal is not None and seal.record is not None:

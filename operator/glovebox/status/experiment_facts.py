@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from glovebox.api.attempt_status import TenantPods
 from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import IsolationStatus, RunStatus
 
@@ -75,6 +76,8 @@ class RunFacts:
         pending: What keeps it from starting or from getting further.
         started: Whether this look created the Job.
         ended: Whether this look saw its end for the first time.
+        leaving: UIDs of pods that somebody ends: their logs go with them.
+        tenant_pods: Who else had pods; None when nobody was seen.
     """
 
     requested: bool
@@ -82,6 +85,41 @@ class RunFacts:
     pending: str = ""
     started: bool = False
     ended: bool = False
+    leaving: tuple[str, ...] = ()
+    tenant_pods: TenantPods | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFacts:
+    """What was seen of the run and of others in its namespace.
+
+    Attributes:
+        run: The run with its pods, their nodes and logs; None without one.
+        tenant_pods: Who else had pods; None when nobody was seen.
+        pending: What is still to come, in words: the seal waits for it for a while.
+    """
+
+    run: RunStatus | None = None
+    tenant_pods: TenantPods | None = None
+    pending: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingFacts:
+    """What was in the namespace when it was closed.
+
+    Attributes:
+        tenant_pods: Who else had pods then; None when nobody was seen.
+    """
+
+    tenant_pods: TenantPods | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConclusionFacts:
+    """The statement of a conclusion, as `status.conclusion` holds it from now on."""
+
+    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +131,13 @@ class SealFacts:
         versions: Number of object versions in it.
         size: Their bytes.
         findings: What the seal could not vouch for.
+        supplement: What `status.sealSupplement` holds from now on; None leaves it as it is.
+        waits: What is still to come after the seal, in words; empty when nothing is.
     """
 
     record: Mapping[str, Any] | None
     versions: int
     size: int
     findings: tuple[str, ...]
+    supplement: Mapping[str, Any] | None = None
+    waits: str = ""

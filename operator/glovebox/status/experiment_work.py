@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+
+from pydantic import BaseModel
 
 from glovebox import names
 from glovebox.api import conditions as types
@@ -82,8 +85,20 @@ def is_recorded(run: RunStatus, recorded: Mapping[str, Any] | None) -> bool:
 
 def record_run(run: RunStatus) -> dict[str, Any]:
     """Return a run as the status records it."""
-    entry = run.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
-    for field in ("startTime", "completionTime"):
-        if field in entry:
-            entry[field] = format_time(entry[field])
+    return plain(run)
+
+
+def plain(model: BaseModel) -> dict[str, Any]:
+    """Return a part of a status as the API server holds it: what is not known is left out."""
+    entry: dict[str, Any] = _told(
+        model.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
+    )
     return entry
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, Mapping):
+        return {name: _told(inner) for name, inner in value.items()}
+    return [_told(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -9,8 +9,11 @@ from typing import Any, Final, Literal
 import orjson
 
 from glovebox.api import reasons
+from glovebox.api.attempt_status import MAX_PODS
 from glovebox.api.experiment_status import RunStatus
 from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
+from glovebox.data.redaction import redact
+from glovebox.status.attempts import attempt_of
 
 _MESSAGE_MAX: Final = 2048
 _FETCH: Final = "fetch"
@@ -53,6 +56,7 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
         job_uid=job["metadata"]["uid"],
         start_time=job["metadata"]["creationTimestamp"],
         attempts=attempts,
+        pods=tuple(attempt_of(pod) for pod in pods)[:MAX_PODS],
     )
     end = job_end(job)
     if end is None:
@@ -224,7 +228,10 @@ def _ended(
         "completionTime": moment,
         "outcome": outcome,
         "reason": reason,
-        "message": message[:_MESSAGE_MAX],
+        # A traceback may hold a token, and many may read a status.
+        "message": redact(message)[0][:_MESSAGE_MAX],
         "exitCode": exit_code,
     }
-    return RunStatus.model_validate(ended)
+    return RunStatus.model_validate(ended).model_copy(
+        update={"pods": begun.pods, "nodes": begun.nodes}
+    )

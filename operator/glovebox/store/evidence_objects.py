@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
@@ -21,6 +21,7 @@ from glovebox.evidence.verification import stated_list_digest, stated_snapshot_d
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
+from glovebox.store.putting import measured, put
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
@@ -77,11 +78,17 @@ def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
 def find_statement(
     store: Store, bucket: str, folder: str, trusted: Trusted, stop: Stop
 ) -> Statement | None:
-    """Return the oldest statement that a trusted key signed. Blocks.
+    """Return the oldest statement of a seal that is trusted, see `find_signed`. Blocks."""
+    return find_signed(store, bucket, folder + STATEMENT_NAME, trusted, stop)
+
+
+def find_signed(
+    store: Store, bucket: str, key: str, trusted: Trusted, stop: Stop
+) -> Statement | None:
+    """Return the oldest statement under a key that is trusted. Blocks.
 
     Where there are only others, the oldest of them; None where nothing is there.
     """
-    key = folder + STATEMENT_NAME
     first: Statement | None = None
     for version in versions_of(store, bucket, key, stop):
         envelope = _bounded(object_chunks(store, bucket, key, version, stop))
@@ -100,6 +107,48 @@ def find_by_digest(store: Store, bucket: str, key: str, digest: str, stop: Stop)
         if DIGEST_PREFIX + found.hexdigest() == digest:
             return version
     return None
+
+
+def put_signed(
+    store: Store, bucket: str, key: str, envelope: bytes, trusted: Trusted, stop: Stop
+) -> None:
+    """Write a statement unless one of ours is there. Blocks.
+
+    A foreign one in front of it keeps none from being made: ours becomes a later version.
+    """
+    if put(store, bucket, key, envelope, only_new=True):
+        return
+    found = find_signed(store, bucket, key, trusted, stop)
+    if found is None or not found.is_trusted:
+        put(store, bucket, key, envelope, only_new=False)
+
+
+def put_document(store: Store, bucket: str, key: str, body: bytes | IO[bytes], stop: Stop) -> str:
+    """Write a document unless a version with these bytes is there; return its digest. Blocks."""
+    hashed, _ = measured(body)
+    digest = DIGEST_PREFIX + hashed.hex()
+    if put(store, bucket, key, body, only_new=True):
+        return digest
+    if find_by_digest(store, bucket, key, digest, stop) is None:
+        put(store, bucket, key, body, only_new=False)
+    return digest
+
+
+def log_key(folder: str, digest: str) -> str:
+    """Return the key of the log with that digest."""
+    return f"{folder}log.{digest.removeprefix(DIGEST_PREFIX)}.txt"
+
+
+def put_log(store: Store, bucket: str, folder: str, body: bytes, stop: Stop) -> tuple[str, str]:
+    """Keep a log beside the evidence; return its key and its digest. Blocks.
+
+    It is named by its digest, so that writing it again, after a crash, changes nothing, and nobody
+    else's bytes can stand for it.
+    """
+    digest = DIGEST_PREFIX + hashlib.sha256(body).hexdigest()
+    key = log_key(folder, digest)
+    put_document(store, bucket, key, body, stop)
+    return key, digest
 
 
 def read_evidence(

@@ -37,13 +37,17 @@ from glovebox.store.evidence_objects import (
     find_by_digest,
     find_statement,
     list_key,
+    put_document,
+    put_signed,
+    versions_of,
 )
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
-from glovebox.store.putting import measured, put
 from glovebox.store.reading import CHUNK, digest_version, in_order
 from glovebox.store.recalling import nothing, recalled
+from glovebox.store.retention import Lock, retain
 from glovebox.store.sorting import externally_sorted
+from glovebox.store.uploads import end_uploads
 
 if TYPE_CHECKING:
     from glovebox.data.compare import ListedVersion
@@ -90,6 +94,14 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A list of artifacts that is kept: its digest, and how many uploads were ended before it."""
+
+    digest: str
+    uploads_ended: int
+
+
+@dataclass(frozen=True, slots=True)
 class Watching:
     """What a seal recalls from earlier attempts, and whom it tells; all called in the job's thread.
 
@@ -121,8 +133,8 @@ def write_artifact_list(
     stop: Stop,
     watching: Watching | None = None,
     final: bool = True,
-) -> str:
-    """List and hash what lies below a prefix, and keep the list; return its digest. Blocks.
+) -> Written:
+    """List and hash what lies below a prefix, and keep the list. Blocks.
 
     Args:
         store: Of the bucket.
@@ -138,16 +150,16 @@ def write_artifact_list(
     Raises:
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
-    _end_uploads(store, bucket, prefix)
+    ended = end_uploads(store, bucket, prefix, stop)
     # The snapshot is the same for every attempt, and the list has its digest in its name: what is
     # there already is as good. Being written first, the snapshot shows whether this bucket can be
     # read at all.
-    _put_document(store, bucket, folder + SNAPSHOT_NAME, snapshot, stop)
-    reading = _Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=final)
-    with _settled_list(reading, prefix, watching or Watching()) as found:
-        digest = _summary(found).digest
-        _put_document(store, bucket, list_key(folder, digest), found, stop)
-    return digest
+    put_document(store, bucket, folder + SNAPSHOT_NAME, snapshot, stop)
+    reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=final)
+    with settled_list(reading, prefix, watching or Watching()) as found:
+        digest = summary_of(found).digest
+        put_document(store, bucket, list_key(folder, digest), found, stop)
+    return Written(digest, ended)
 
 
 def sign_artifact_list(
@@ -159,10 +171,23 @@ def sign_artifact_list(
     signing: Signing,
     trusted: Trusted,
     stop: Stop,
+    others: tuple[tuple[str, str], ...] = (),
+    final: bool = True,
 ) -> Sealed:
     """Write the signed statement over a list that is kept, unless one is there. Blocks.
 
     The list is read back from the store, and it is the one of that digest or it is not signed.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket of artifacts.
+        folder: Where the evidence goes, ending in `/`.
+        digest: Of the list.
+        signing: Makes the statement.
+        trusted: Whether an envelope is a seal of ours.
+        stop: Looked at between requests.
+        others: Key and digest of further evidence that the statement names: logs.
+        final: Whether a lock that the store does not let be prolonged is a finding; else an error.
 
     Raises:
         InvalidInput: The list is gone, or not the one of that digest.
@@ -177,11 +202,21 @@ def sign_artifact_list(
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-seal-") as found:
         for chunk in object_chunks(store, bucket, key, version, stop):
             found.write(chunk)
-        summary = _summary(found)
+        summary = summary_of(found)
         _require_digest(summary.digest, digest, bucket, key)
-        artifacts = read_artifact_list(_lines(found))
-        envelope = signing(artifacts, summary.digest, summary.findings)
-    _put_statement(store, bucket, folder, envelope, trusted, stop)
+        # Before it is signed: what keeps the evidence from being locked is said in it.
+        snapshot = folder + SNAPSHOT_NAME
+        named = [
+            (key, version),
+            *((snapshot, each) for each in versions_of(store, bucket, snapshot, stop)),
+        ]
+        for other, other_digest in others:
+            found_version = find_by_digest(store, bucket, other, other_digest, stop)
+            named += [(other, found_version)] if found_version is not None else []
+        short = retain(store, bucket, named, summary.lock, stop, final=final)
+        findings = (*summary.findings, *((short,) if short else ()))
+        envelope = signing(read_artifact_list(lines_of(found)), summary.digest, findings)
+    put_signed(store, bucket, folder + STATEMENT_NAME, envelope, trusted, stop)
     made = read_seal(store, bucket, folder, trusted, stop)
     if made is None:
         raise Unavailable(
@@ -197,7 +232,7 @@ def read_seal(
     """Return the seal that lies in a folder, or None. Blocks.
 
     Only a statement that a trusted key signed is one, whoever made it: an earlier attempt, or
-    another replica.
+    another replica. It is locked as long as what it lists, if that was not done yet.
 
     Raises:
         InvalidInput: The list that it names is gone.
@@ -215,9 +250,12 @@ def read_seal(
             f"the seal s3://{bucket}/{folder} names a list of artifacts that is not there:"
             f" {digest}",
         )
-    summary = _Summary()
+    summary = Summary()
     summary.read(split_lines(spooled_chunks(store, bucket, key, listed, stop)))
     _require_digest(summary.digest, digest, bucket, key)
+    # Whether it can be is said in the statement: it was tried with the list before.
+    signed = (folder + STATEMENT_NAME, statement.version_id)
+    retain(store, bucket, [signed], summary.lock, stop, final=True)
     return Sealed(
         uri=f"s3://{bucket}/{folder}",
         version_id=statement.version_id,
@@ -251,7 +289,7 @@ def read_artifacts(
         unreadable: Gets key and version of what is listed and cannot be read.
         hashed: Read and hash the bytes as well.
     """
-    reading = _Reading(store, bucket, control, stop, final=True, hashed=hashed)
+    reading = Reading(store, bucket, control, stop, final=True, hashed=hashed)
     reading.unreadable = unreadable
 
     def work(row: ListedVersion) -> Artifact:
@@ -261,7 +299,7 @@ def read_artifacts(
         yield artifact
 
 
-class _Reading:
+class Reading:
     """Reads single versions; decides what an object that cannot be read means."""
 
     def __init__(
@@ -360,10 +398,23 @@ class _Reading:
         return True
 
 
-def _settled_list(reading: _Reading, prefix: str, watching: Watching) -> IO[bytes]:
-    """Return the list of artifacts as a file, once two listings in a row gave the same one."""
-    previous: IO[bytes] | None = None
-    digest = ""
+def settled_list(
+    reading: Reading,
+    prefix: str,
+    watching: Watching,
+    *,
+    previous: IO[bytes] | None = None,
+    digest: str = "",
+) -> IO[bytes]:
+    """Return the list of artifacts as a file, once two listings in a row gave the same one.
+
+    Args:
+        reading: Reads what is new.
+        prefix: Of the artifacts.
+        watching: See there.
+        previous: An earlier list, from which everything is taken that is in it; it is closed.
+        digest: Of that one.
+    """
     try:
         for number in range(_ROUNDS + 1):
             now: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - handed to the caller
@@ -393,7 +444,7 @@ def _settled_list(reading: _Reading, prefix: str, watching: Watching) -> IO[byte
 
 def _write_list(
     file: IO[bytes],
-    reading: _Reading,
+    reading: Reading,
     prefix: str,
     previous: IO[bytes] | None,
     watching: Watching,
@@ -408,7 +459,7 @@ def _write_list(
     rows = externally_sorted(listed, key=lambda row: (row.key.encode(), row.version_id))
     if previous is not None:
         previous.seek(0)
-    before = read_artifact_list(_lines(previous)) if previous is not None else iter(())
+    before = read_artifact_list(lines_of(previous)) if previous is not None else iter(())
     known = watching.recall(stop) if first else iter(())
     items = recalled(_beside(rows, before), known, lambda item: item[0].key)
 
@@ -459,7 +510,7 @@ def _entry(bucket: str, artifact: Artifact) -> Entry:
     )
 
 
-class _Summary:
+class Summary:
     """What is told of a list, gathered line by line."""
 
     def __init__(self) -> None:
@@ -468,6 +519,7 @@ class _Summary:
         self._more = 0
         self.versions = self.bytes = 0
         self.retain_until_time = ""
+        self.lock = Lock()
 
     def read(self, lines: Iterable[bytes]) -> None:
         """Take a whole list."""
@@ -483,6 +535,7 @@ class _Summary:
             until = artifact.retain_until_time
             if until and (not self.retain_until_time or until < self.retain_until_time):
                 self.retain_until_time = until
+            self.lock = self.lock.longest(artifact.lock_mode, until)
             finding = _finding(artifact)
             if finding and len(self._found) < _FINDINGS_MAX - 1:
                 self._found.append(finding)
@@ -491,10 +544,12 @@ class _Summary:
 
     @property
     def digest(self) -> str:
+        """Of all that was read."""
         return DIGEST_PREFIX + self._hash.hexdigest()
 
     @property
     def findings(self) -> tuple[str, ...]:
+        """What the artifacts themselves do not hold, the first 15 in words."""
         more = (f"and {self._more:,} more versions like these",) if self._more else ()
         return (*self._found, *more)
 
@@ -506,16 +561,17 @@ def _require_digest(found: str, wanted: str, bucket: str, key: str) -> None:
         )
 
 
-def _summary(file: IO[bytes]) -> _Summary:
+def summary_of(file: IO[bytes]) -> Summary:
     """Return what is told of the list in a file; the file is at its start again."""
     file.seek(0)
-    summary = _Summary()
-    summary.read(_lines(file))
+    summary = Summary()
+    summary.read(lines_of(file))
     file.seek(0)
     return summary
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Return the lines of a file from where it is."""
     return split_lines(iter(lambda: file.read(CHUNK), b""))
 
 
@@ -530,48 +586,3 @@ def _finding(artifact: Artifact) -> str:
             f"`{artifact.key}`: no lock protects version {artifact.version_id}; it can be deleted"
         )
     return ""
-
-
-def _end_uploads(store: Store, bucket: str, prefix: str) -> None:
-    """End all uploads in parts below a prefix.
-
-    All of the bucket are listed: some stores take the prefix of this listing for a whole key.
-    """
-    with translated(f"end open uploads below s3://{bucket}/{prefix}"):
-        for page in store.s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-            for upload in page.get("Uploads") or ():
-                if upload["Key"].startswith(prefix):
-                    _end_upload(store, bucket, upload["Key"], upload["UploadId"])
-
-
-def _end_upload(store: Store, bucket: str, key: str, upload: str) -> None:
-    try:
-        with translated(f"end the upload of s3://{bucket}/{key}"):
-            store.s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
-    except GloveboxError as error:
-        # It ended by itself meanwhile; what it wrote is in the listing that follows.
-        if error.reason != reasons.OBJECT_NOT_FOUND:
-            raise
-
-
-def _put_statement(
-    store: Store, bucket: str, folder: str, envelope: bytes, trusted: Trusted, stop: Stop
-) -> None:
-    """Write the statement unless one of ours is there.
-
-    A foreign one in front of it keeps no seal from being made: ours becomes a later version.
-    """
-    if put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=True):
-        return
-    found = find_statement(store, bucket, folder, trusted, stop)
-    if found is None or not found.is_trusted:
-        put(store, bucket, folder + STATEMENT_NAME, envelope, only_new=False)
-
-
-def _put_document(store: Store, bucket: str, key: str, body: bytes | IO[bytes], stop: Stop) -> None:
-    """Write a document unless a version with these bytes is there."""
-    if put(store, bucket, key, body, only_new=True):
-        return
-    digest, _ = measured(body)
-    if find_by_digest(store, bucket, key, DIGEST_PREFIX + digest.hex(), stop) is None:
-        put(store, bucket, key, body, only_new=False)

@@ -12,9 +12,10 @@ seal from being made.
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Iterable
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -26,13 +27,16 @@ from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.envelope import opened, sign
 from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.signer import Signer
 from glovebox.evidence.statement import FINDING, SealInputs, statement
+from glovebox.evidence.verification import stated_uid
 from glovebox.store.connection import Stop, Store
 from glovebox.store.pins import ManifestLocation, Source, verify_pin
 from glovebox.store.sealing import (
     Sealed,
     Watching,
+    Written,
     read_seal,
     sign_artifact_list,
     write_artifact_list,
@@ -109,10 +113,12 @@ class Evidence:
     Attributes:
         list_digest: Of the list of artifacts, which lies in the store.
         doubts: What is wrong with the inputs, in words.
+        uploads_ended: How many open uploads were ended before.
     """
 
     list_digest: str
     doubts: tuple[str, ...]
+    uploads_ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +149,13 @@ class SealRequest:
         about: What the statement says; `sealed` is filled in here, and `findings` are added to.
         keys: Returns the key that signs and those whose seals are taken for ours. Asked when a
             signature is needed, which may be hours after the request.
+        session_seconds: How long a session lives that may write below the prefix.
     """
 
     evidence: EvidenceRequest
     about: SealInputs
     keys: Callable[[], Awaitable[SealKeys]]
+    session_seconds: int = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,7 @@ class SealResult:
         key_id: Of the key that signed.
         sealed_time: When it was made, RFC 3339.
         findings: What the seal cannot vouch for, at most 16; all of them are in the statement.
+        sessions_end: When the last session has ended that may write below the prefix.
     """
 
     uri: str
@@ -176,6 +185,7 @@ class SealResult:
     key_id: str
     sealed_time: str
     findings: tuple[str, ...]
+    sessions_end: str
 
 
 def _now() -> datetime:
@@ -205,7 +215,13 @@ async def seal_experiment(
     store = wanted.store
     keys = await request.keys()
     sealed = await store.run_job(
-        lambda stop: read_seal(store, wanted.bucket, wanted.folder, keys.trusts, stop),
+        lambda stop: read_seal(
+            store,
+            wanted.bucket,
+            wanted.folder,
+            functools.partial(is_seal_of, keys, wanted.uid),
+            stop,
+        ),
         context.stop,
     )
     if sealed is not None:
@@ -239,7 +255,7 @@ async def _gathered(
     journal: HashJournal,
     now: Callable[[], datetime],
 ) -> Evidence:
-    final = request.patient_until is None or now() >= request.patient_until
+    final = _is_final(request, now)
     doubts = [
         doubt
         for dataset in request.inputs
@@ -254,7 +270,7 @@ async def _gathered(
     def listed(page: list[ListedVersion]) -> None:
         told.list(len(page), sum(row.size for row in page))
 
-    def job(stop: Stop) -> str:
+    def job(stop: Stop) -> Written:
         return write_artifact_list(
             request.store,
             bucket=request.bucket,
@@ -271,7 +287,8 @@ async def _gathered(
             final=final,
         )
 
-    return Evidence(await request.store.run_job(job, context.stop), tuple(doubts))
+    written = await request.store.run_job(job, context.stop)
+    return Evidence(written.digest, tuple(doubts), written.uploads_ended)
 
 
 async def _signed(
@@ -279,11 +296,18 @@ async def _signed(
 ) -> SealResult:
     wanted = request.evidence
     keys = await request.keys()
+    trusted = functools.partial(is_seal_of, keys, wanted.uid)
 
     def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
         moment = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         said = (*request.about.findings, *evidence.doubts, *findings)
-        about = replace(request.about, sealed=moment, findings=said)
+        about = replace(
+            request.about,
+            sealed=moment,
+            findings=said,
+            uploads_ended=evidence.uploads_ended,
+            sessions_end=_sessions_end(request, now()),
+        )
         return sign(canonical_json(statement(about, artifacts, digest)), keys.signer)
 
     def job(stop: Stop) -> Sealed:
@@ -293,11 +317,42 @@ async def _signed(
             folder=wanted.folder,
             digest=evidence.list_digest,
             signing=signing,
-            trusted=keys.trusts,
+            trusted=trusted,
             stop=stop,
+            others=tuple(_logs(request.about)),
+            final=_is_final(wanted, now),
         )
 
     return _result(await wanted.store.run_job(job, context.stop), keys)
+
+
+def is_seal_of(keys: SealKeys, uid: str, envelope: bytes) -> bool:
+    """Return whether an envelope is a seal that a key of ours signed, of that very Experiment.
+
+    The seal of another one is as good a signature: whoever may write to the bucket can copy it.
+    """
+    return keys.trusts(envelope) and stated_uid(envelope) == uid
+
+
+def _is_final(request: EvidenceRequest, now: Callable[[], datetime]) -> bool:
+    """Return whether what fails now is a finding, and no reason to try again."""
+    return request.patient_until is None or now() >= request.patient_until
+
+
+def _sessions_end(request: SealRequest, now: datetime) -> str:
+    """Return when no session is valid any more that may write below the prefix.
+
+    None is issued once the namespace is closed, so each ends so long from now at the latest.
+    """
+    latest = now + timedelta(seconds=request.session_seconds)
+    return max(latest.strftime("%Y-%m-%dT%H:%M:%SZ"), request.about.sessions_end)
+
+
+def _logs(about: SealInputs) -> Iterator[tuple[str, str]]:
+    for pod in about.run.pods if about.run is not None else ():
+        for container in pod.containers:
+            if container.log is not None and container.log.key:
+                yield container.log.key, container.log.digest
 
 
 def _journal(context: TaskContext, request: EvidenceRequest) -> HashJournal:
@@ -346,6 +401,7 @@ def _result(sealed: Sealed, keys: SealKeys) -> SealResult:
             str(each["annotations"]["message"]) for each in byproducts if each["name"] == FINDING
         ]
         moment = str(byproducts[0]["annotations"]["sealedOn"])
+        ends = str(document["predicate"]["runDetails"]["metadata"].get(SESSIONS_END, moment))
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise InvalidInput(
             reasons.MANIFEST_INVALID, f"the statement in {sealed.uri} is none of an experiment"
@@ -360,4 +416,5 @@ def _result(sealed: Sealed, keys: SealKeys) -> SealResult:
         key_id=keys.signer_of(sealed.envelope),
         sealed_time=moment,
         findings=tuple(finding[:_FINDING_LENGTH] for finding in stated[:_FINDINGS_MAX]),
+        sessions_end=ends,
     )

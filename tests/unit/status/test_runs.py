@@ -47,7 +47,8 @@ def pod(
             {"name": container, "state": state}
         ]
     }
-    return {"status": {**containers, "reason": reason, "message": why}}
+    metadata = {"name": "glovebox-run-x", "uid": "p1"}
+    return {"metadata": metadata, "status": {**containers, "reason": reason, "message": why}}
 
 
 TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str]]] = [

@@ -18,7 +18,7 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.as_bound import plan_as_bound
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import Plan, desired_objects
-from glovebox.desired.snapshot import recorded_input
+from glovebox.desired.snapshot import purpose_text, recorded_input, recorded_purpose
 from glovebox.errors import InvalidInput
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
@@ -58,6 +58,7 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
         "platformImage": scope.ports.settings.image or None,
         "deliveryMode": _mode(scope, resolved) if resolved.datasets else None,
         "inputs": [recorded_input(entry) for entry in resolved.bound],
+        "purpose": recorded_purpose(scope.experiment.spec.purpose),
     }
     bound = compute_bound_status(scope.obj, fields, resolved.inputs_verified, scope.now)
     answer = await scope.ports.writer.write_status(scope.obj, bound)
@@ -149,6 +150,8 @@ def _render(scope: Scope, resolved: Resolved) -> Plan:
             operator_namespace=scope.ports.settings.namespace,
             platform_text=resolved.platform_text,
             bound=resolved.bound,
+            # As it was bound: a purpose that is edited later changes nothing here.
+            purpose_text=purpose_text(status.purpose or scope.experiment.spec.purpose),
         )
     )
 

@@ -1,6 +1,6 @@
 """What happens to an Experiment that is deleted: what was written is sealed, then it is retired.
 
-    run -> lock_up -> resolve -> bind -> seal
+    run -> attempts -> lock_up -> resolve -> bind -> seal
     and then: retire
 
 Nothing goes before the seal is recorded, and that is tried for a bounded time. Where what is
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.phases import run_phases
 from glovebox.controllers.experiment.resolve import resolve
@@ -37,7 +38,7 @@ from glovebox.controllers.experiment.unread import NOT_AS_BOUND, UNREADABLE, sea
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.errors import InvalidInput
-from glovebox.status.experiment_facts import RunFacts
+from glovebox.status.experiment_facts import AttemptFacts, RunFacts
 from glovebox.status.experiment_work import is_recorded
 from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Verdict, waiting
@@ -45,7 +46,7 @@ from glovebox.status.outcome import Verdict, waiting
 log = structlog.get_logger(__name__)
 
 # A run that was begun is sealed before its Experiment goes, as far as it had come.
-FOLLOW_FIRST: Final = (Phase("run", follow_run),)
+FOLLOW_FIRST: Final = (Phase("run", follow_run), Phase("attempts", record_attempts))
 # Until it is seen and recorded how far that is, nobody gets in: only the seal waits.
 CLOSE_MEANWHILE: Final = (Phase("lock_up", close_meanwhile),)
 SEAL_FIRST: Final = (
@@ -112,8 +113,12 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
     if facts is not None and facts.run is None and not retiring.has_results:
         return Outcomes()  # nobody could write anything
     recorded = (obj.get("status") or {}).get("run")
-    if facts is None or not (facts.run is None or is_recorded(facts.run, recorded)):
-        # Recorded first: sealing takes the Job away.
+    seen = outcomes.facts("attempts", AttemptFacts)
+    run = facts.run if facts is not None else None
+    if seen is not None and seen.run is not None:
+        run = seen.run
+    if facts is None or not (run is None or is_recorded(run, recorded)):
+        # Recorded first: sealing takes the Job away, and the logs with it.
         _, ending = await run_phases(scope, CLOSE_MEANWHILE)
         return Outcomes(outcomes | ending)
     _, ending = await run_phases(scope, SEAL_LEFT if retiring.leaves_team else SEAL_FIRST)

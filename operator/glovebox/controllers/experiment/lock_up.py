@@ -14,12 +14,16 @@ from __future__ import annotations
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.freeze import close_namespace
+from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import check_own
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.job_pods import pods_in
 from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
+from glovebox.status.attempts import with_tenant_pods
+from glovebox.status.experiment_facts import ClosingFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import job_end
 
@@ -43,6 +47,7 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     except NotFound:
         return done()
     check_own(scope.experiment, live)  # one that is being deleted may be so for long
+    facts = await _in_it(scope)
     failure: GloveboxError | None = None
     try:
         is_news = await _is_news(scope)
@@ -61,13 +66,27 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     if failure is not None:
         raise failure
     if is_news:
-        message = "what the run's Job says is recorded before the Job is removed"
-        return waiting(reasons.PENDING, message, retry_seconds=0.0)
-    return done()
+        message = "what the run's Job and its log say is recorded before they are removed"
+        return waiting(reasons.PENDING, message, facts=facts, retry_seconds=0.0)
+    return done(facts)
+
+
+async def _in_it(scope: Scope) -> ClosingFacts:
+    """Return what is in the namespace and goes with its closing; what cannot be read is left out.
+
+    The secrets are noted before they go: no log that is read later may show them.
+    """
+    ports, namespace = scope.ports, scope.namespace
+    await known_secrets(ports, scope.key, namespace)
+    try:
+        pods = await pods_in(ports, namespace)
+    except GloveboxError:
+        pods = []
+    return ClosingFacts(with_tenant_pods(None, pods))
 
 
 async def _is_news(scope: Scope) -> bool:
-    """Whether the run's Job says something that the status does not hold yet."""
+    """Whether the run's Job, or a log, says something that the status does not hold yet."""
     recorded = scope.experiment.status.run
     if scope.experiment.spec.run is None or (recorded is not None and recorded.completion_time):
         return False
@@ -75,5 +94,8 @@ async def _is_news(scope: Scope) -> bool:
         live = await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
     except NotFound:
         return False
-    begun = recorded is not None and recorded.job_uid == live["metadata"]["uid"]
-    return not begun or job_end(live) is not None
+    if recorded is None or recorded.job_uid != live["metadata"]["uid"]:
+        return True
+    # Of its pods the logs go with them.
+    unread = any(each.log is None for pod in recorded.pods for each in pod.containers)
+    return unread or job_end(live) is not None

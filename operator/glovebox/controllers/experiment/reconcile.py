@@ -1,7 +1,7 @@
 """Read this first: what happens to an Experiment, in which order.
 
     claim -> lock_up -> resolve -> authorise -> gate -> bind -> namespace -> isolation
-          -> credentials -> access -> prove -> deliver -> run -> seal
+          -> credentials -> access -> prove -> deliver -> run -> attempts -> seal -> conclude
     and, when it is deleted: seal -> retire
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
@@ -37,6 +37,7 @@ from glovebox.controllers.experiment.artifact_credentials import (
     ensure_credentials,
 )
 from glovebox.controllers.experiment.as_bound import close_unkept, kept_as_bound, scope_as_bound
+from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.claim import claim
@@ -83,6 +84,7 @@ PHASES: Final = (
     Phase("prove", prove_isolation, needs=("namespace",)),
     Phase("deliver", ensure_delivery, needs=("namespace",)),
     Phase("run", follow_run, needs=("claim",)),
+    Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
 )
 _SNAPSHOT: Final = "snapshot"
@@ -300,6 +302,9 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.drifting.pop(key, None)
     ports.inspected.pop(key, None)
     ports.outdated.pop(key, None)
+    ports.known_secrets.pop(key, None)
+    for place in [each for each in ports.held_logs if each[0] == key]:
+        del ports.held_logs[place]
     ports.failures.forget(key)
     ports.unsealed_runs.discard(uid)
     ports.start_notes.pop(uid, None)

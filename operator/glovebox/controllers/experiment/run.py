@@ -12,6 +12,7 @@ A run that has begun is followed whatever becomes of everything else; only the s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from glovebox import names
@@ -23,12 +24,13 @@ from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.job_pods import is_of_job, pods_in
 from glovebox.desired.drift import Applied
 from glovebox.desired.plan import Plan
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB
 from glovebox.kube.objects import ObjectKey
+from glovebox.status.attempts import with_recorded, with_tenant_pods
 from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import job_end, job_ended, job_lost, why_waiting
@@ -55,11 +57,12 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     known = live is not None or (recorded is not None and recorded.job_uid)
     if known and (sealed := await sealed_before(scope)) is not None:
         await _stop(scope, live)
-        return _ended(_as_recorded(sealed, recorded))
+        return _ended(RunFacts(requested=True, run=_as_recorded(sealed, recorded)))
     if live is not None:
         return await _follow(scope, outcomes, live, started=False)
     if recorded is not None and recorded.job_uid:
-        return _ended(job_lost(recorded, scope.now, _why_gone(scope)))
+        lost = job_lost(recorded, scope.now, _why_gone(scope))
+        return _ended(RunFacts(requested=True, run=lost))
     if not scope.is_open or scope.experiment.is_deleting:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
@@ -78,7 +81,7 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
         raise LookupError("a run is declared, and the plan holds none")
     before = await begin(scope, plan)
     if before is not None:
-        return _ended(before)
+        return _ended(RunFacts(requested=True, run=before))
     live = await scope.ports.writer.create_once(JOB, plan.run)  # another replica may be first
     return await _follow(scope, outcomes, live, started=True)
 
@@ -100,16 +103,25 @@ async def _follow(
 ) -> Outcome:
     if started:
         scope.ports.unsealed_runs.add(scope.experiment.uid)
-    pods = await pods_of(scope.ports, scope.namespace, live["metadata"]["uid"])
-    run = await note(scope, job_ended(live, pods), outcomes.facts("bind", Plan))
-    if run.completion_time is not None:
-        return _ended(run)
-    return done(RunFacts(requested=True, run=run, pending=why_waiting(pods), started=started))
+    everybody = await pods_in(scope.ports, scope.namespace)
+    pods = [pod for pod in everybody if is_of_job(pod, live["metadata"]["uid"])]
+    run = with_recorded(job_ended(live, pods), scope.experiment.status.run)
+    run = await note(scope, run, outcomes.facts("bind", Plan))
+    leaving = (pod["metadata"]["uid"] for pod in pods if pod["metadata"].get("deletionTimestamp"))
+    facts = RunFacts(
+        requested=True,
+        run=run,
+        pending=why_waiting(pods),
+        started=started,
+        leaving=tuple(leaving),
+        tenant_pods=with_tenant_pods(scope.experiment.status.tenant_pods, everybody),
+    )
+    return _ended(facts) if run.completion_time is not None else done(facts)
 
 
-def _ended(run: RunStatus) -> Outcome:
+def _ended(facts: RunFacts) -> Outcome:
     # Closed, and then sealed, with the next look.
-    return done(RunFacts(requested=True, run=run, ended=True), retry_seconds=0.0)
+    return done(replace(facts, pending="", ended=True), retry_seconds=0.0)
 
 
 async def _stop(scope: Scope, live: Mapping[str, Any] | None) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.api.attempt_status import TenantPods
 from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.bound_seal import (
     MAKING,
@@ -30,7 +31,7 @@ from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.patience import deadline
 from glovebox.desired.plan import Plan
-from glovebox.status.experiment_facts import RunFacts, SealFacts
+from glovebox.status.experiment_facts import AttemptFacts, RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.text import counted
 
@@ -43,7 +44,9 @@ _LOOK_SELDOM_SECONDS: Final = 15.0
 _SOON: Final = timedelta(minutes=1)
 
 
-async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
+async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is waited for
+    scope: Scope, outcomes: Outcomes
+) -> Outcome:
     """Seal the results unless they are sealed.
 
     Raises:
@@ -59,8 +62,7 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
             reasons.NOT_SEALED,
             "results are locked as they are written, and sealed when the run is over",
         )
-    run_facts = outcomes.facts("run", RunFacts)
-    run = run_facts.run if run_facts is not None else scope.experiment.status.run
+    run, tenants, pending = _seen(scope, outcomes)
     why_open = _why_open(outcomes)
     if not why_open:
         if not scope.experiment.is_deleting:  # what it took of a deletion is added to its wait
@@ -69,6 +71,12 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
         return waiting(
             reasons.SEALING,
             f"the namespace is not closed yet: {why_open}; then the results are sealed",
+            retry_seconds=_LOOK_SELDOM_SECONDS,
+        )
+    if pending:
+        return waiting(
+            reasons.SEALING,
+            f"{pending}; then the results are sealed",
             retry_seconds=_LOOK_SELDOM_SECONDS,
         )
     # What still runs may still write: the list would not be the last word.
@@ -90,7 +98,18 @@ async def ensure_seal(scope: Scope, outcomes: Outcomes) -> Outcome:
     if not why_open and not recorded_closed and not scope.experiment.is_deleting:
         return waiting(reasons.SEALING, MAKING)  # with the next look, which finds the record
     doubts = (*_doubts_of_closing(why_open), *doubts_of(running))
-    return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, doubts))
+    return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
+
+
+def _seen(scope: Scope, outcomes: Outcomes) -> tuple[RunStatus | None, TenantPods | None, str]:
+    """Return the run, who else had pods, and what of that is still to be read."""
+    status, run_facts = scope.experiment.status, outcomes.facts("run", RunFacts)
+    attempts = outcomes.facts("attempts", AttemptFacts)
+    if attempts is not None and attempts.run is not None:
+        return attempts.run, attempts.tenant_pods, attempts.pending
+    run = run_facts.run if run_facts is not None else status.run
+    tenants = attempts.tenant_pods if attempts is not None else status.tenant_pods
+    return run, tenants, ""
 
 
 def _why_open(outcomes: Outcomes) -> str:
@@ -115,11 +134,16 @@ def _doubts_of_closing(why_open: str) -> tuple[str, ...]:
 
 
 def _bound_seal(
-    scope: Scope, outcomes: Outcomes, run: RunStatus | None, doubts: tuple[str, ...]
+    scope: Scope,
+    outcomes: Outcomes,
+    run: RunStatus | None,
+    tenants: TenantPods | None,
+    doubts: tuple[str, ...],
 ) -> BoundSeal:
     experiment = scope.experiment
     resolved, plan = outcomes.need("resolve", Resolved), outcomes.need("bind", Plan)
     images = {image.reference for image in experiment.spec.images}
+    artifacts = experiment.status.artifacts
     outcome, reason = (run.outcome, run.reason) if run is not None else ("", "")
     if experiment.is_deleting and not outcome:
         outcome, reason = _of_the_deletion(scope)
@@ -138,6 +162,9 @@ def _bound_seal(
         reason=reason,
         doubts=doubts,
         ended=_ended(scope, run),
+        purpose=experiment.status.purpose,
+        tenant_pods=tenants,
+        sessions_end=artifacts.sessions_end_time if artifacts is not None else None,
     )
 
 

@@ -145,4 +145,5 @@ def _bound(
         reason=reason,
         doubts=doubts,
         ended=(run.completion_time if run is not None else None) or retiring.deleted,
+        purpose=snapshot.purpose,
     )

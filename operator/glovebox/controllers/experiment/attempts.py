@@ -1,0 +1,196 @@
+"""Phase `attempts`: what of a run is evidence and will be gone is recorded while it is there.
+
+Pods are recorded by `run`; here come their nodes, as these describe themselves, and the end of
+their logs, which goes into the store without secrets. A pod that is about to be ended, by us or by
+anybody, is read before it goes. What could not be read, or not be kept, is recorded as just that,
+with the reason, and the seal says so.
+
+A log that the store does not take is held in memory for the next look. A process that dies then
+has said already that it is not kept.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from glovebox.api import reasons
+from glovebox.api.attempt_status import KeptLog, RunContainer, RunNode, RunPod
+from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.experiment.known_secrets import known_secrets
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.ports import HeldLog
+from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.data.redaction import redact_log
+from glovebox.desired.platform import read_platform
+from glovebox.errors import Forbidden, GloveboxError, Unavailable
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import NODE
+from glovebox.kube.resources import Key
+from glovebox.status.attempts import ENDED, attempt_of, joined, node_of, with_recorded, without_node
+from glovebox.status.experiment_facts import AttemptFacts, ClosingFacts, RunFacts
+from glovebox.status.outcome import Outcome, done
+from glovebox.store.evidence_objects import put_log
+from glovebox.store.sealing import seal_folder
+
+# What is kept of the log of each container.
+LOG_BYTES: Final = 1 << 20
+# A secret that begins in front of what is kept is found as a whole.
+_BEFORE: Final = 64 << 10
+# So long a kubelet may be away before the log of a pod that has ended is given up.
+LOG_WAIT: Final = timedelta(minutes=1)
+# So long the seal waits for a store that takes no log.
+STORE_WAIT: Final = timedelta(minutes=15)
+# What may be held in memory at once, of all Experiments together.
+_HELD_MOST: Final = 16
+_LOOK_AGAIN_SECONDS: Final = 5.0
+_NOT_TAKEN: Final = "it was read, and the store had not taken it: "
+
+
+async def record_attempts(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Record nodes and logs of the run's pods, as far as they are due."""
+    found = outcomes.facts("run", RunFacts)
+    closing = outcomes.facts("lock_up", ClosingFacts)
+    tenants = scope.experiment.status.tenant_pods
+    if found is not None and found.tenant_pods is not None:
+        tenants = found.tenant_pods
+    if closing is not None and closing.tenant_pods is not None:
+        tenants = joined(tenants, closing.tenant_pods)
+    run = found.run if found is not None else None
+    if found is None or run is None or scope.experiment.status.seal is not None:
+        return done(AttemptFacts(run, tenants))
+    run = await _with_nodes(scope, run)
+    if found.ended:
+        # That it is over is recorded first, whatever a kubelet or a store does now.
+        return done(AttemptFacts(run, tenants, "the logs are being kept"))
+    run = await _as_now(scope, run)
+    run, pending = await _Logs(scope, found.leaving).kept(run)
+    return done(
+        AttemptFacts(run, tenants, pending),
+        retry_seconds=_LOOK_AGAIN_SECONDS if pending else None,
+    )
+
+
+async def _as_now(scope: Scope, run: RunStatus) -> RunStatus:
+    """Return a run that is over with its pods as they are now: some end later than their Job."""
+    if run.completion_time is None or all(pod.phase in ENDED for pod in run.pods):
+        return run
+    try:
+        pods = await pods_of(scope.ports, scope.namespace, run.job_uid)
+    except GloveboxError:
+        return run
+    now = run.model_copy(update={"pods": tuple(attempt_of(pod) for pod in pods)})
+    return with_recorded(now, run)
+
+
+async def _with_nodes(scope: Scope, run: RunStatus) -> RunStatus:
+    nodes = list(run.nodes)
+    for name in without_node(run):
+        try:
+            nodes.append(node_of(name, await scope.ports.reader.get(NODE, None, name)))
+        except NotFound:
+            nodes.append(RunNode(name=name, problem="the node was gone when it was looked at"))
+        except Forbidden as error:
+            nodes.append(RunNode(name=name, problem=error.message[:512]))
+        except GloveboxError:
+            continue  # the next look asks again
+    return run.model_copy(update={"nodes": tuple(nodes)})
+
+
+class _Logs:
+    """Keeps the logs that are due in one look."""
+
+    def __init__(self, scope: Scope, leaving: tuple[str, ...]) -> None:
+        self._scope, self._leaving = scope, leaving
+        self._pending = ""
+        # A store that hangs is asked once a look.
+        self._store_failed: GloveboxError | None = None
+
+    async def kept(self, run: RunStatus) -> tuple[RunStatus, str]:
+        """Return a run with its logs, and what is still to come."""
+        pods = []
+        for pod in run.pods:
+            containers = [await self._container(run, pod, each) for each in pod.containers]
+            pods.append(pod.model_copy(update={"containers": tuple(containers)}))
+        return run.model_copy(update={"pods": tuple(pods)}), self._pending
+
+    async def _container(
+        self, run: RunStatus, pod: RunPod, container: RunContainer
+    ) -> RunContainer:
+        held = self._scope.ports.held_logs
+        place = (self._scope.key, pod.uid, container.name)
+        if not self._is_due(run, pod, container, is_held=place in held):
+            return container
+        log = container.log
+        try:
+            if place not in held:
+                held[place] = await self._read(pod, container)
+        except Unavailable as error:
+            ended = pod.completion_time or run.completion_time
+            if self._is_going(pod) or ended is None or self._scope.now > ended + LOG_WAIT:
+                log = log or KeptLog(problem=error.message[:512])
+            else:
+                self._pending = "the log of the run is to be read"
+        except GloveboxError as error:
+            log = log or KeptLog(problem=error.message[:512])
+        else:
+            log = await self._put(place, held[place], run)
+        return container.model_copy(update={"log": log})
+
+    def _is_due(
+        self, run: RunStatus, pod: RunPod, container: RunContainer, *, is_held: bool
+    ) -> bool:
+        log, ended = container.log, pod.phase in ENDED
+        if is_held:
+            return True
+        if log is None:
+            return ended or self._is_going(pod) or run.completion_time is not None
+        # It was read while it ran, and has ended since.
+        return ended and bool(log.key) and not log.final
+
+    def _is_going(self, pod: RunPod) -> bool:
+        """Whether a pod is about to be ended, by us or by anybody."""
+        scope = self._scope
+        return pod.uid in self._leaving or not scope.is_open or scope.experiment.is_deleting
+
+    async def _read(self, pod: RunPod, container: RunContainer) -> HeldLog:
+        scope = self._scope
+        if len(scope.ports.held_logs) >= _HELD_MOST:
+            raise Unavailable(reasons.PENDING, "too many logs wait for their stores")
+        raw, more = await scope.ports.reader.log_tail(
+            scope.namespace, pod.name, container.name, most=LOG_BYTES + _BEFORE
+        )
+        secrets = await known_secrets(scope.ports, scope.key, scope.namespace)
+        body, redactions, cut = redact_log(raw, secrets, LOG_BYTES)
+        return HeldLog(body, redactions, more or cut, container.exit_code is not None)
+
+    async def _put(self, place: tuple[Key, str, str], held: HeldLog, run: RunStatus) -> KeptLog:
+        scope = self._scope
+        try:
+            if self._store_failed is not None:
+                raise self._store_failed
+            store = read_platform(scope.experiment.status.platform).store
+            bucket, folder = store.spec.artifacts.bucket, seal_folder(scope.experiment.uid)
+            connection = await open_store(scope.ports, store)
+            key, digest = await connection.run_job(
+                lambda stop: put_log(connection, bucket, folder, held.body, stop)
+            )
+        except GloveboxError as error:
+            self._store_failed = error
+            note_refusal(scope.ports, error)
+            ended = run.completion_time
+            if ended is None or scope.now <= ended + STORE_WAIT:
+                self._pending = f"the log of the run is to be kept: {error.message}"
+            else:
+                del scope.ports.held_logs[place]
+            return KeptLog(problem=(_NOT_TAKEN + error.message)[:512])
+        del scope.ports.held_logs[place]
+        return KeptLog(
+            key=key,
+            digest=digest,
+            bytes=len(held.body),
+            redactions=held.redactions,
+            truncated=held.truncated,
+            final=held.final,
+        )
