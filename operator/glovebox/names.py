@@ -64,6 +64,8 @@ LABEL_TASK: Final = f"{GROUP}/task"
 ANNOTATION_OWNER: Final = f"{GROUP}/owner"
 ANNOTATION_OWNER_UID: Final = f"{GROUP}/owner-uid"
 ANNOTATION_TASK: Final = f"{GROUP}/task"
+# On the note that a seal is to be listed once more whose Experiment is gone.
+LABEL_LAST_LISTING: Final = f"{GROUP}/last-listing"
 
 # Fixed names of the objects inside an experiment's namespace.
 NETWORK_POLICY_DEFAULT_DENY: Final = "glovebox-default-deny"
@@ -103,6 +105,9 @@ SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
 # Every key that ever signed, with its validity; readable by all. The guards know it.
 SIGNING_KEYS_CONFIG_MAP: Final = "glovebox-signing-keys"
 SIGNING_KEYS_FILE: Final = "keys.json"
+# One for each seal that is to be listed once more and whose Experiment is gone. The guards know the
+# prefix.
+LAST_LISTING_PREFIX: Final = "glovebox-last-listing-"
 LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"

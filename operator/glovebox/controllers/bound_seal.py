@@ -20,12 +20,13 @@ from glovebox.api import reasons
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.experiment_status import BoundPurpose, InputStatus, RunStatus
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.last_listings import leave_note
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
-from glovebox.desired.platform import Platform
+from glovebox.desired.platform import Platform, render_platform
 from glovebox.desired.snapshot import recorded_purpose
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
@@ -82,6 +83,7 @@ class BoundSeal:
         purpose: Why, as it was said before the run.
         tenant_pods: Who else had pods in the namespace; None when nobody was seen.
         sessions_end: When the last session ends that is known to have been issued.
+        stays: Whether its Experiment is there when the prefix is to be listed once more.
     """
 
     owner: Key
@@ -101,6 +103,7 @@ class BoundSeal:
     purpose: BoundPurpose | None = None
     tenant_pods: TenantPods | None = None
     sessions_end: datetime | None = None
+    stays: bool = False
 
 
 async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
@@ -166,6 +169,17 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     if task.result is None:
         return waiting(reasons.SEALING, MAKING)
     ports.metrics.seals.labels("success").inc()
+    if not bound.stays:
+        # Before anybody is told that it is sealed, and lets go.
+        platform = bound.platform
+        await leave_note(
+            ports,
+            bound.team,
+            bound.name,
+            bound.uid,
+            render_platform(platform.profile, platform.store, platform.input_stores),
+            datetime.fromisoformat(task.result.sessions_end),
+        )
     return _sealed(task.result)
 
 

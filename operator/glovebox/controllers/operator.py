@@ -29,6 +29,7 @@ from glovebox.apply.writer import Writer
 from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits
+from glovebox.controllers.last_listings import sweep_last_listings
 from glovebox.controllers.manifest_holds import sweep_holds
 from glovebox.controllers.message_pace import MessagePace
 from glovebox.controllers.orphans import sweep_orphans
@@ -264,6 +265,7 @@ async def operator(
         settings.resync_seconds,
         hooks={
             "free_caches": lambda: _while_leading(free_caches, ports, elector),
+            "last_listings": lambda: _while_leading(sweep_last_listings, ports, elector),
             "holds": lambda: _while_leading(sweep_holds, ports, elector),
             "orphans": lambda: _while_leading(_suspect_orphans, ports, elector),
             "task_jobs": lambda: _while_leading(task_sweep, ports, elector),

@@ -32,6 +32,7 @@ from glovebox.status.builder import StatusBuilder
 from glovebox.status.drift import is_fought_over, mark_drift
 from glovebox.status.experiment_facts import (
     AttemptFacts,
+    ConclusionFacts,
     CredentialsFacts,
     Finding,
     NamespaceFacts,
@@ -373,6 +374,11 @@ def _record_work(builder: StatusBuilder, seen: Seen) -> None:
     seal = seen.facts("seal", SealFacts)
     if seal is not None and seal.record is not None:
         builder.set(seal=dict(seal.record))
+    if seal is not None and seal.supplement is not None:
+        builder.set(sealSupplement=dict(seal.supplement))
+    concluded = seen.facts("conclude", ConclusionFacts)
+    if concluded is not None:
+        builder.set(conclusion=dict(concluded.record))
 
 
 def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:

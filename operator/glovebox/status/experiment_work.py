@@ -59,6 +59,7 @@ def mark_seal(builder: StatusBuilder, seal: Outcome) -> None:
         )
         doubts = "; ".join(facts.findings[:3])
         message = f"{words}; not vouched for: {doubts}" if doubts else words
+        message = f"{message}; {facts.waits}" if facts.waits else message
         builder.mark_true(types.SEALED, reasons.SEALED, message)
         return
     if builder.status_of(types.SEALED) == types.TRUE:

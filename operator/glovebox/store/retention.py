@@ -39,6 +39,16 @@ class Lock:
         return Lock(stronger, later)
 
 
+def lock_of(store: Store, bucket: str, key: str, version: str) -> Lock:
+    """Return how a version is locked. Blocks."""
+    with translated(f"look at s3://{bucket}/{key} version {version}"):
+        headers = store.wire.head(bucket, key, {"versionId": version})
+    return Lock().longest(
+        headers.get("x-amz-object-lock-mode", "").capitalize(),
+        headers.get("x-amz-object-lock-retain-until-date", ""),
+    )
+
+
 def retain(
     store: Store,
     bucket: str,

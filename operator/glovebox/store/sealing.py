@@ -536,7 +536,7 @@ class Summary:
             if until and (not self.retain_until_time or until < self.retain_until_time):
                 self.retain_until_time = until
             self.lock = self.lock.longest(artifact.lock_mode, until)
-            finding = _finding(artifact)
+            finding = finding_of(artifact)
             if finding and len(self._found) < _FINDINGS_MAX - 1:
                 self._found.append(finding)
             elif finding:
@@ -575,7 +575,8 @@ def lines_of(file: IO[bytes]) -> Iterator[bytes]:
     return split_lines(iter(lambda: file.read(CHUNK), b""))
 
 
-def _finding(artifact: Artifact) -> str:
+def finding_of(artifact: Artifact) -> str:
+    """Return what an artifact itself does not hold, or an empty text."""
     if artifact.is_unreadable:
         return (
             f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read under"

@@ -35,6 +35,7 @@ from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, ensure_seal
 from glovebox.controllers.experiment.unread import NOT_AS_BOUND, UNREADABLE, seal_unread
+from glovebox.controllers.last_listings import leave_note_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.errors import InvalidInput
@@ -83,6 +84,7 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
         shown = condition_of(obj.get("status") or {}, types.SEALED)
         why = f": {shown['message']}" if shown is not None else ""
         _tell_unsealed(ports, retiring, obj, f"it was tried for long enough{why}")
+    await leave_note_of(ports, obj)  # of what the seal could not say yet
     return Outcomes(retire=await retire(ports, retiring, obj))
 
 

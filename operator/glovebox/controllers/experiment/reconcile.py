@@ -41,6 +41,7 @@ from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.claim import claim
+from glovebox.controllers.experiment.conclude import ensure_conclusion
 from glovebox.controllers.experiment.deletion import end
 from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
@@ -59,6 +60,7 @@ from glovebox.controllers.experiment.seal import ensure_seal
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.engine.key_queue import Priority
+from glovebox.engine.tasks import TaskKey
 from glovebox.errors import Conflict, GloveboxError, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
@@ -66,6 +68,7 @@ from glovebox.status.adoption import adopted_fields, compute_adopted_status
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status, held_back
 from glovebox.status.outcome import Verdict, of_error
+from glovebox.tasks.seal import SEAL
 
 KIND: Final = EXPERIMENT.kind
 log = structlog.get_logger(__name__)
@@ -86,6 +89,7 @@ PHASES: Final = (
     Phase("run", follow_run, needs=("claim",)),
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
+    Phase("conclude", ensure_conclusion, needs=("seal",)),
 )
 _SNAPSHOT: Final = "snapshot"
 _CLOSING: Final = "unkept"
@@ -233,8 +237,12 @@ def _look(
     def recorded() -> None:
         report.report(ports, key, obj, status, outcomes)
         if status.get("seal"):
-            ports.tasks.forget_owner(key)  # and with it what its Job left
             ports.unsealed_runs.discard(obj["metadata"]["uid"])
+        if status.get("sealSupplement"):
+            ports.tasks.forget_owner(key)
+        elif status.get("seal"):
+            # And with it what its Job left.
+            ports.tasks.drop(TaskKey(key, obj["metadata"]["uid"], SEAL))
 
     return Look(
         obj=obj,

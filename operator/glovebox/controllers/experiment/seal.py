@@ -4,18 +4,22 @@ It begins once an earlier look has recorded that everything is closed (`status.s
 then on nothing opens it again, so nothing is written that the seal does not say. What cannot be
 closed for an hour is sealed all the same, and the signed statement says so.
 
+When the last session has ended that may write below the prefix, it is listed once more, and a
+signed supplement says what came meanwhile.
+
 Everything comes from what was bound. How the seal itself is made is in `controllers/bound_seal.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.attempt_status import TenantPods
-from glovebox.api.experiment_status import RunStatus
+from glovebox.api.experiment_status import RunStatus, SealStatus
 from glovebox.controllers.bound_seal import (
     MAKING,
     PODS_WAIT,
@@ -29,11 +33,21 @@ from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.last_listings import (
+    SealedExperiment,
+    ensure_last_listing,
+    record_of,
+)
 from glovebox.controllers.patience import deadline
+from glovebox.controllers.store_connections import note_refusal
 from glovebox.desired.plan import Plan
+from glovebox.desired.platform import read_platform
+from glovebox.engine.tasks import TaskKey
+from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, done, waiting
-from glovebox.status.text import counted
+from glovebox.status.text import counted, format_time
+from glovebox.tasks.seal import SEAL
 
 # How long the seal waits for a namespace that cannot be closed.
 CLOSE_WAIT: Final = timedelta(hours=1)
@@ -54,8 +68,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     """
     recorded = scope.experiment.status.seal
     if recorded is not None:
-        scope.ports.tasks.forget_owner(scope.key)
-        return done(SealFacts(None, recorded.objects, recorded.bytes, recorded.findings))
+        return await _list_once_more(scope, recorded)
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         scope.ports.tasks.forget_owner(scope.key)  # of a seal that is not wanted any more
         return waiting(
@@ -99,6 +112,40 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
         return waiting(reasons.SEALING, MAKING)  # with the next look, which finds the record
     doubts = (*_doubts_of_closing(why_open), *doubts_of(running))
     return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
+
+
+async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
+    """Have the prefix listed once more when the last session has ended."""
+    ports, status = scope.ports, scope.experiment.status
+    facts = SealFacts(None, seal.objects, seal.bytes, seal.findings)
+    if status.seal_supplement is not None or seal.sessions_end_time is None:
+        ports.tasks.forget_owner(scope.key)
+        return done(facts)
+    ports.tasks.drop(TaskKey(scope.key, scope.experiment.uid, SEAL))  # it is recorded
+    left = (seal.sessions_end_time - scope.now).total_seconds()
+    ends = format_time(seal.sessions_end_time)
+    if left > 0:
+        waits = f"a session may write until {ends}; then the prefix is listed once more"
+        return done(replace(facts, waits=waits), retry_seconds=left)
+    experiment = scope.experiment
+    sealed = SealedExperiment(
+        experiment.namespace, experiment.name, experiment.uid, read_platform(status.platform)
+    )
+    try:
+        task = await ensure_last_listing(ports, sealed, scope.key)
+    except GloveboxError as error:
+        note_refusal(ports, error)
+        waits = f"the prefix could not be listed once more yet: {error.message}"
+        return done(replace(facts, waits=waits), retry_seconds=_LOOK_SELDOM_SECONDS)
+    if task.result is not None:
+        return done(replace(facts, supplement=record_of(task.result)))
+    if task.error is not None:
+        note_refusal(ports, task.error)
+        waits = f"the prefix could not be listed once more yet: {task.error.message}"
+    else:
+        waits = f"the last session ended at {ends}; the prefix is being listed once more"
+    # The task wakes us when it ends, and when it may be tried again.
+    return done(replace(facts, waits=waits))
 
 
 def _seen(scope: Scope, outcomes: Outcomes) -> tuple[RunStatus | None, TenantPods | None, str]:
@@ -165,6 +212,7 @@ def _bound_seal(
         purpose=experiment.status.purpose,
         tenant_pods=tenants,
         sessions_end=artifacts.sessions_end_time if artifacts is not None else None,
+        stays=not experiment.is_deleting,
     )
 
 

@@ -1,0 +1,206 @@
+"""Lists a sealed prefix once more when no session is valid any more that may write there.
+
+A living Experiment asks for it by itself: its status says whether it was done. Of one that goes, a
+ConfigMap in the operator's own namespace is left behind, written before anything is let go, and
+taken away when the supplement is signed; so no death of a process, and no deletion, skips it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from glovebox import names
+from glovebox.controllers.ports import Ports
+from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
+from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.desired.platform import Platform, read_platform
+from glovebox.engine.tasks import TaskKey, TaskState
+from glovebox.errors import Conflict, GloveboxError
+from glovebox.kube.kinds import CONFIG_MAP
+from glovebox.kube.objects import ObjectKey
+from glovebox.status.text import format_time
+from glovebox.store.sealing import seal_folder
+from glovebox.tasks.after_seal import LAST_LISTING, SealPlace, SupplementResult, list_once_more
+from glovebox.tasks.context import TaskContext
+
+WORK_CLASS = "seal"
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedExperiment:
+    """An Experiment that is sealed, as far as what comes after the seal needs it.
+
+    Attributes:
+        team: Its namespace.
+        name: Its name.
+        uid: Its UID.
+        platform: The platform's settings as they were bound.
+    """
+
+    team: str
+    name: str
+    uid: str
+    platform: Platform
+
+
+async def seal_place(ports: Ports, sealed: SealedExperiment) -> SealPlace:
+    """Return where the seal of an Experiment is, and how to sign beside it.
+
+    Raises:
+        GloveboxError: The credentials of the store cannot be read.
+    """
+    store = sealed.platform.store
+    bucket, locked = store.spec.artifacts.bucket, store.spec.artifacts.worm == "Required"
+    connection = await open_store(ports, store)
+    return SealPlace(
+        uid=sealed.uid,
+        experiment=f"{sealed.team}/{sealed.name}",
+        store=connection,
+        bucket=bucket,
+        prefix=names.artifact_prefix(sealed.team, sealed.name, sealed.uid),
+        folder=seal_folder(sealed.uid),
+        locked=locked,
+        keys=functools.partial(ensure_keys, ports, KeyPlace(connection, bucket, locked)),
+    )
+
+
+async def ensure_last_listing(
+    ports: Ports, sealed: SealedExperiment, owner: Hashable
+) -> TaskState[SupplementResult]:
+    """Have the prefix listed once more; return how far that is.
+
+    Raises:
+        GloveboxError: The credentials of the store cannot be read.
+    """
+    place = await seal_place(ports, sealed)
+
+    async def start(context: TaskContext) -> SupplementResult:
+        async with ports.metrics.on_store("last_listing"):
+            return await list_once_more(context, place, now=ports.now)
+
+    return ports.tasks.ensure(
+        TaskKey(owner, sealed.uid, LAST_LISTING),
+        place.basis,
+        start,
+        tenant=sealed.team,
+        work_class=WORK_CLASS,
+    )
+
+
+def record_of(result: SupplementResult) -> dict[str, Any]:
+    """Return what `status.sealSupplement` says of a last listing."""
+    said = result.said
+    record: dict[str, Any] = {
+        "attestationVersion": result.attestation_version,
+        "manifestDigest": said.list_digest,
+        "added": said.added,
+        "missing": said.missing,
+        "keyId": result.key_id,
+        "listedTime": said.listed,
+    }
+    return {name: value for name, value in record.items() if value not in (0, "")}
+
+
+async def leave_note(
+    ports: Ports, team: str, name: str, uid: str, platform: str, sessions_end: datetime
+) -> None:
+    """Leave behind that a seal is to be listed once more, before its Experiment goes.
+
+    Args:
+        ports: The outside world.
+        team: Namespace of the Experiment.
+        name: Its name.
+        uid: Its UID.
+        platform: The platform's settings as they were recorded.
+        sessions_end: When it is due.
+
+    Raises:
+        GloveboxError: The API server failed; calling again is safe.
+    """
+    await ports.writer.create_once(
+        CONFIG_MAP,
+        {
+            "apiVersion": CONFIG_MAP.api_version,
+            "kind": CONFIG_MAP.kind,
+            "metadata": {
+                "name": names.LAST_LISTING_PREFIX + uid,
+                "namespace": ports.settings.namespace,
+                "labels": {names.LABEL_LAST_LISTING: "true"},
+            },
+            "data": {
+                "team": team,
+                "name": name,
+                "uid": uid,
+                "platform": platform,
+                "sessionsEnd": format_time(sessions_end),
+            },
+        },
+    )
+
+
+async def leave_note_of(ports: Ports, obj: Mapping[str, Any]) -> None:
+    """Leave a note for an Experiment that goes after its seal and before its last listing.
+
+    It needs no valid spec.
+
+    Raises:
+        GloveboxError: The API server failed; calling again is safe.
+    """
+    status, metadata = obj.get("status") or {}, obj["metadata"]
+    seal, platform = status.get("seal"), status.get("platform")
+    if not seal or not platform or status.get("sealSupplement"):
+        return
+    ends = seal.get("sessionsEndTime")
+    if ends:
+        place = (metadata["namespace"], metadata["name"], metadata["uid"])
+        await leave_note(ports, *place, platform, datetime.fromisoformat(ends))
+
+
+async def sweep_last_listings(ports: Ports) -> None:
+    """Do what notes that are due ask for, and take away those that are done.
+
+    Raises:
+        GloveboxError: The API server failed; the next sweep goes on.
+    """
+    notes: list[dict[str, Any]] = []
+    async for page in ports.reader.pages(
+        CONFIG_MAP, namespace=ports.settings.namespace, label_selector=names.LABEL_LAST_LISTING
+    ):
+        notes += page.get("items") or ()
+    for note in notes:
+        try:
+            await _look(ports, note)
+        except GloveboxError as error:
+            note_refusal(ports, error)
+            log.warning(
+                "a seal could not be listed once more yet",
+                note=note["metadata"]["name"],
+                error=error.message,
+            )
+
+
+async def _look(ports: Ports, note: Mapping[str, Any]) -> None:
+    data, metadata = note["data"], note["metadata"]
+    if ports.now() < datetime.fromisoformat(data["sessionsEnd"]):
+        return
+    # Not under the Experiment's own key: another one may have its name by now.
+    owner = (LAST_LISTING, data["uid"])
+    sealed = SealedExperiment(
+        data["team"], data["name"], data["uid"], read_platform(data["platform"])
+    )
+    task = await ensure_last_listing(ports, sealed, owner)
+    if task.result is None:
+        return
+    log.info("listed a seal once more", uid=data["uid"], added=task.result.said.added)
+    key = ObjectKey(CONFIG_MAP.kind, metadata["namespace"], metadata["name"])
+    with suppress(Conflict):
+        await ports.writer.delete(CONFIG_MAP, key, uid=metadata["uid"])
+    ports.tasks.forget_owner(owner)
