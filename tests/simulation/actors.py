@@ -10,17 +10,19 @@ how a run's and a probe's containers end.
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
 import orjson
 
+from glovebox import names
 from glovebox.data.probing import EXIT_CODES, FORMAT, Outcome
 from glovebox.desired.probe import PROBE_CONTAINER
 from glovebox.desired.task_job import TASK_CONTAINER
 from glovebox.kube import kinds
-from glovebox.kube.kinds import JOB, NAMESPACE, POD, SERVICE_ACCOUNT, Kind
+from glovebox.kube.kinds import JOB, NAMESPACE, POD, SECRET, SERVICE_ACCOUNT, Kind
 from simulation.api_kinds import SERVED
 from simulation.api_server import ApiServer, Asked, Change, Refused
 from simulation.story import Story
@@ -308,10 +310,19 @@ class Actors:
             await asyncio.sleep(self._chance.uniform(0.5, 3))
             self._end_containers(pod, _verdict(outcome), EXIT_CODES[outcome])
             return
+        self._write_log(pod)
         seconds, succeeds = self.run_ends(pod)
         self.run_writes(pod)
         await asyncio.sleep(seconds)
         self._end_containers(pod, "", 0 if succeeds else 1)
+
+    def _write_log(self, pod: Json) -> None:
+        """Let a run print what it should not: all the credentials that it has."""
+        metadata = pod["metadata"]
+        secret = self._server.peek(SECRET, metadata["namespace"], names.CREDENTIALS_SECRET)
+        data = (secret or {}).get("data") or {}
+        files = [base64.b64decode(each).decode() for each in data.values()]
+        self._server.logs[metadata["uid"]] = "\n".join(("begins", *files, "ends", ""))
 
     def _end_containers(self, pod: Json, message: str, code: int) -> None:
         live = self._now(POD, pod)
@@ -321,6 +332,8 @@ class Actors:
         statuses = [
             {
                 "name": entry["name"],
+                "image": entry["image"],
+                "imageID": entry["image"],
                 "state": {
                     "terminated": {
                         "exitCode": code,

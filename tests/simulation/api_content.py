@@ -222,7 +222,8 @@ def _rules(schema: Json, where: tuple[str, ...]) -> Iterator[FieldRule]:
             yield FieldRule(where, (), message)
         elif "oldSelf" in rule and "must stay" in message and entry.get("fieldPath"):
             path = tuple(entry["fieldPath"].lstrip(".").split("."))
-            when = path if path[0] == "status" else ("status", "digest")
+            once = path[0] == "status" or rule.startswith(f"!has(oldSelf.{'.'.join(path)})")
+            when = path if once else ("status", "digest")
             value = re.search(r"must stay `(\w+)`", message)
             yield FieldRule(path, when, message, value[1] if value else "")
     for key, part in (schema.get("properties") or {}).items():

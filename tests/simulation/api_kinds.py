@@ -46,6 +46,7 @@ SERVED = {
         Served(kinds.JOB, has_status=True, counts=True, fixed=("spec.template", "spec.selector")),
         Served(kinds.PERSISTENT_VOLUME, has_status=True),
         Served(kinds.PERSISTENT_VOLUME_CLAIM, has_status=True),
+        Served(kinds.NODE, has_status=True),
         Served(kinds.EVENT),
         Served(kinds.LEASE),
     )

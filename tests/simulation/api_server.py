@@ -136,6 +136,8 @@ class ApiServer:
         self._rest_of: dict[str, tuple[int, list[Json]]] = {}
         self._tokens = itertools.count(1)
         self._waiting: dict[Kind, list[asyncio.Future[None]]] = {}
+        # What the pods wrote, by UID.
+        self.logs: dict[str, str] = {}
         # Which process sent what is being done.
         self.acting = ""
         # When what is being done was sent, in virtual seconds; what others do is not sent.
@@ -183,6 +185,20 @@ class ApiServer:
         """
         self._admit(asked)
         return self._found(asked)
+
+    def log(self, asked: Asked) -> str:
+        """Return what the container of a pod wrote, as its kubelet has it.
+
+        Raises:
+            Refused: The pod is not there, has no node, or has not started.
+        """
+        self._admit(asked)
+        pod = self._found(asked)
+        if not pod["spec"].get("nodeName"):
+            raise Refused(400, "BadRequest", f"pod {asked.name} does not have a host assigned")
+        if (pod.get("status") or {}).get("phase") in (None, "Pending"):
+            raise Refused(400, "BadRequest", "container is waiting to start: ContainerCreating")
+        return self.logs.get(pod["metadata"]["uid"], "")
 
     def list(
         self,

@@ -164,6 +164,8 @@ def answered(  # noqa: PLR0911 - one return a verb
     }
     try:
         match asked.verb:
+            case "get" if asked.subresource == "log":
+                return 200, server.log(asked)
             case "get":
                 return 200, server.get(asked)
             case "list":
@@ -268,7 +270,7 @@ class SimTransport:
             self._server.sent_at = sent_at
             code, answer = answered(self._server, asked, params, content, content_type)
             plain = "reads " if asked.verb in READS and code < 300 and not word else ""
-            why = f": {answer.get('message', '')}" if code >= 300 else ""
+            why = f": {answer['message']}" if code >= 300 else ""
             self._story.tell(
                 self._process, f"{plain}{asked}{_version(content)} -> {code}{word}{why}"
             )
@@ -345,12 +347,25 @@ class SimTransport:
     @asynccontextmanager
     async def stream(
         self, path: str, *, params: Mapping[str, str], silence_seconds: float
-    ) -> AsyncIterator[SimStream]:
-        """Open a watch; more than `silence_seconds` without a byte ends it with an error.
+    ) -> AsyncIterator[SimStream | SimLog]:
+        """Open a watch, or the log of a pod.
+
+        Of a watch more than `silence_seconds` without a byte ends it with an error.
 
         Raises:
             TransportError: It could not be opened.
         """
+        if path.endswith("/log"):
+            answer = await self.request(
+                "GET",
+                path,
+                params=params,
+                body=None,
+                content_type="",
+                timeout_seconds=silence_seconds,
+            )
+            yield SimLog(answer)
+            return
         await self._alive()
         asked = parse("GET", path, self._user, {**params, "watch": "1"})
         self._story.requests += 1
@@ -376,6 +391,23 @@ class SimTransport:
     async def _alive(self) -> None:
         if self.is_dead:
             await asyncio.get_running_loop().create_future()
+
+
+class SimLog:
+    """The log of a container, which comes at once."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    @property
+    def status(self) -> int:
+        """The HTTP code."""
+        return self._answer.status
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield all of it."""
+        body = self._answer.body
+        yield body if self.status >= 300 else str(orjson.loads(body)).encode()
 
 
 class SimStream:
@@ -496,6 +528,8 @@ class SimStream:
 
 def _packed(code: int, answer: Any) -> Answer:
     headers = {}
+    if isinstance(answer, str):
+        return Answer(code, orjson.dumps(answer), headers)
     seconds = (answer.get("details") or {}).get("retryAfterSeconds") if code >= 300 else None
     if seconds is not None:
         headers["retry-after"] = str(seconds)

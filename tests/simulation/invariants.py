@@ -10,13 +10,15 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.apply.events import REPEAT_SECONDS
 from glovebox.controllers.message_pace import FIRST_SECONDS
+from glovebox.evidence.after_seal import SUPPLEMENT_NAME
+from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import (
     CONFIG_MAP,
@@ -37,13 +39,13 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from glovebox.status.words import differ_in_words_alone
-from glovebox.store.sealing import seal_folder
+from glovebox.store.sealing import PREFIX, seal_folder
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.faults import Rule
 from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
 from simulation.promises import ISOLATION, POLICIES, QUOTA, Ledger, Standing
-from simulation.quiet import is_due
+from simulation.quiet import CLOCKS_DIFFER, is_due
 from simulation.world import BUCKET, TEAM, World, condition, is_true
 
 Json = dict[str, Any]
@@ -117,6 +119,8 @@ class Promises:
         world.server.on_delete.append(self.never_deletes_without_uid)
         world.store.on_write.append(self.never_sealed_twice)
         world.store.on_write.append(self.never_signed_while_open)
+        world.store.on_write.append(self.never_listed_last_before_it_is)
+        world.store.on_write.append(self.never_a_secret_in_a_log)
         world.on_stale = self.never_written_on_what_is_older
 
     def _break(self, promise: str, what: str) -> None:
@@ -326,6 +330,46 @@ class Promises:
                 "8b repair deletes nothing", f"{change.served.kind.kind} {namespace}/{name}"
             )
 
+    def never_listed_last_before_it_is(self, bucket: str, key: str, version: str) -> None:
+        """The last listing is signed when no session is left that may write there."""
+        del bucket, version
+        if not key.endswith(SUPPLEMENT_NAME):
+            return
+        uid, now = key.split("/")[-2], self._world.clock.now()
+        # The clocks of operators differ from that of the store.
+        alive = [
+            session.access_key_id
+            for session in self._world.store.sessions.values()
+            if f"/{uid}/*" in str(session.policy) and session.expires > now + CLOCKS_DIFFER
+        ]
+        if alive:
+            self._break("14 the last listing is the last", f"{uid}: {alive} may still write")
+
+    def never_a_secret_in_a_log(self, bucket: str, key: str, version: str) -> None:
+        """No log that is kept shows a session."""
+        if not key.startswith(PREFIX) or "/log." not in key:
+            return
+        found = next(
+            each
+            for each in self._world.store.buckets[bucket].keys[key]
+            if each.version_id == version
+        )
+        for token, session in self._world.store.sessions.items():
+            if (
+                f"= {token}\n".encode() in found.body
+                or session.access_key_id.encode() in found.body
+            ):
+                self._break("15 no secret in a log", f"{key} shows {session.access_key_id}")
+
+    def in_the_end_seals_are_listed_once_more(self) -> None:
+        """Whatever became of an Experiment, its seal has a supplement when that was due."""
+        listed = {uid for uid, name in self._world.evidence() if name == SUPPLEMENT_NAME}
+        for uid, document in self._world.seals().items():
+            ends = document["predicate"]["runDetails"]["metadata"][SESSIONS_END]
+            due = datetime.fromisoformat(ends) + timedelta(seconds=3 * RESYNC_SECONDS)
+            if uid not in listed and self._world.clock.now() > due + CLOCKS_DIFFER:
+                self._break("14b listed once more", f"{uid}, whose sessions ended at {ends}")
+
     def never_lets_go_too_early(self, change: Change) -> None:
         """An Experiment is let go only when what its deletion policy says has been done."""
         if change.served.kind != EXPERIMENT or change.new is not None:
@@ -504,6 +548,7 @@ class Promises:
         self.in_the_end_orphans_are_closed()
         if not refused_for_ever:  # of the signing key, for example
             self.in_the_end_orphans_are_sealed()
+            self.in_the_end_seals_are_listed_once_more()
             self.in_the_end_no_task_is_left()
         self.in_the_end_no_volume_is_left()
         self.in_the_end_nothing_is_left_behind()

@@ -1,7 +1,8 @@
 """Which writes a quiet cluster makes: those that a timer calls for, when it is time, and no other.
 
-Four timers write: the lease is renewed, a session is issued again when a third of its life is left,
-and a pin and a store are checked when their interval is over. Each writes what it is for and
+Five timers write: the lease is renewed, a session is issued again when a third of its life is left,
+a pin and a store are checked when their interval is over, and a sealed prefix is listed once more
+when the last session has ended. Each writes what it is for and
 nothing beside. Where tasks are Jobs, a check of a pin has one, which is created and deleted.
 """
 
@@ -15,7 +16,16 @@ from glovebox import names
 from glovebox.api.dataset_pin import Verification
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.controllers.experiment.session_secret import ROTATE_AT
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, LEASE, OBJECT_STORE, SECRET, Kind
+from glovebox.kube.kinds import (
+    CONFIG_MAP,
+    DATASET_PIN,
+    EXPERIMENT,
+    JOB,
+    LEASE,
+    OBJECT_STORE,
+    SECRET,
+    Kind,
+)
 from glovebox.tasks.pin import VERIFY
 from simulation.api_server import Change
 
@@ -30,7 +40,7 @@ _OF_CHECKS: Final = (
     "proofs",
 )
 # How far the clocks of an operator, of another replica and of the store may differ in all.
-_CLOCKS_DIFFER: Final = timedelta(seconds=300)
+CLOCKS_DIFFER: Final = timedelta(seconds=300)
 
 
 def is_due(change: Change, now: datetime) -> bool:
@@ -42,6 +52,10 @@ def is_due(change: Change, now: datetime) -> bool:
     """
     if change.served.kind == JOB:
         return _is_of_a_check(change.last)
+    if change.served.kind == CONFIG_MAP:
+        # A note that a seal is to be listed once more goes when that was done.
+        is_note = change.key[1].startswith(names.LAST_LISTING_PREFIX)
+        return is_note and change.new is None
     judge = _JUDGES.get(change.served.kind)
     if judge is None or change.old is None or change.new is None:
         return False
@@ -57,6 +71,22 @@ def _is_of_a_check(job: Json) -> bool:
 def _is_renewal(old: Json, new: Json, now: datetime) -> bool:
     del now
     return _spec_but(old, "renewTime") == _spec_but(new, "renewTime")
+
+
+def _is_of_an_experiment(old: Json, new: Json, now: datetime) -> bool:
+    return _is_expiry_alone(old, new, now) or _is_last_listing(old, new, now)
+
+
+def _is_last_listing(old: Json, new: Json, now: datetime) -> bool:
+    """Return whether the last listing was recorded, or that it is under way, when it was due."""
+    before, after = (dict(obj.get("status") or {}) for obj in (old, new))
+    ends = (before.get("seal") or {}).get("sessionsEndTime")
+    if before.get("sealSupplement") or not ends:
+        return False
+    for status in (before, after):
+        for name in ("sealSupplement", "conditions"):
+            status.pop(name, None)
+    return before == after and now >= datetime.fromisoformat(ends) - CLOCKS_DIFFER
 
 
 def _is_expiry_alone(old: Json, new: Json, now: datetime) -> bool:
@@ -86,7 +116,7 @@ def _is_session_due(old: Json, new: Json, now: datetime) -> bool:
         )
         for obj in (old, new)
     )
-    return ends - ended >= (ends - now) * ROTATE_AT - _CLOCKS_DIFFER
+    return ends - ended >= (ends - now) * ROTATE_AT - CLOCKS_DIFFER
 
 
 def _is_check(old: Json, new: Json, field: str, interval: int) -> bool:
@@ -116,7 +146,7 @@ def _but_expiry(obj: Json) -> tuple[Json, Json]:
     status["artifacts"] = {
         name: value
         for name, value in (status.get("artifacts") or {}).items()
-        if name != "credentialsExpireTime"
+        if name not in ("credentialsExpireTime", "sessionsEndTime")
     }
     return obj["spec"], status
 
@@ -124,7 +154,7 @@ def _but_expiry(obj: Json) -> tuple[Json, Json]:
 _JUDGES: Final[Mapping[Kind, Callable[[Json, Json, datetime], bool]]] = {
     LEASE: _is_renewal,
     SECRET: _is_session_due,
-    EXPERIMENT: _is_expiry_alone,
+    EXPERIMENT: _is_of_an_experiment,
     DATASET_PIN: _is_pin_check,
     OBJECT_STORE: _is_store_check,
 }

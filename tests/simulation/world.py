@@ -17,6 +17,7 @@ from glovebox.kube.kinds import (
     EXPERIMENT,
     ISOLATION_PROFILE,
     NAMESPACE,
+    NODE,
     OBJECT_STORE,
     SECRET,
     Kind,
@@ -38,6 +39,13 @@ IMAGE: Final = "registry.example/trainer@sha256:" + "a" * 64
 BUCKET: Final = "gbx-artifacts"
 SOURCE: Final = "data"
 OPERATOR_KEY: Final = "AKIAOPERATOR"
+NODE_INFO: Final = {
+    "architecture": "amd64",
+    "containerRuntimeVersion": "containerd://2.1.0",
+    "kernelVersion": "6.12.0",
+    "kubeletVersion": "v1.34.0",
+    "osImage": "Simulated Linux",
+}
 LOADER: Final = Identity("AKIALOADER")
 
 
@@ -158,6 +166,10 @@ class World:
             self.server.create(
                 Asked(ADMINISTRATOR, "create", NAMESPACE, "", name), {"metadata": {"name": name}}
             )
+        self.server.create(
+            Asked(ADMINISTRATOR, "create", NODE, "", "node-1"),
+            {"metadata": {"name": "node-1"}, "status": {"nodeInfo": NODE_INFO}},
+        )
         keys = {"accessKeyId": OPERATOR_KEY, "secretAccessKey": "simulated"}
         self.server.create(
             Asked(ADMINISTRATOR, "create", SECRET, "glovebox-system", "store-keys"),
@@ -196,6 +208,12 @@ class World:
                 uid = key.removeprefix(PREFIX).split("/")[0]
                 found[uid] = json.loads(base64.b64decode(envelope["payload"]))
         return found
+
+    def evidence(self) -> set[tuple[str, str]]:
+        """Return UID and name of all evidence that the store holds."""
+        bucket = self.store.buckets.get(BUCKET)
+        found = (key.removeprefix(PREFIX).split("/") for key in (bucket.keys if bucket else {}))
+        return {(parts[0], parts[1]) for parts in found if len(parts) == 2}
 
     async def until(self, what: str, holds: Callable[[], bool], seconds: float = 600.0) -> None:
         """Wait until something holds.

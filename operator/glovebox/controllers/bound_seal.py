@@ -180,7 +180,13 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
             render_platform(platform.profile, platform.store, platform.input_stores),
             datetime.fromisoformat(task.result.sessions_end),
         )
-    return _sealed(task.result)
+    return _sealed(task.result, ports.now())
+
+
+def waits_for(sessions_end: datetime) -> str:
+    """Return what a seal says before its last listing."""
+    ends = format_time(sessions_end)
+    return f"a session may write until {ends}; then the prefix is listed once more"
 
 
 def _patient_until(ports: Ports, bound: BoundSeal) -> datetime | None:
@@ -208,7 +214,7 @@ def doubts_of(running: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(f"pod `{name}` had not ended when the seal was made" for name in names_of)
 
 
-def _sealed(result: SealResult) -> Outcome:
+def _sealed(result: SealResult, now: datetime) -> Outcome:
     record: dict[str, Any] = {
         "uri": result.uri,
         "attestationVersion": result.attestation_version,
@@ -222,7 +228,11 @@ def _sealed(result: SealResult) -> Outcome:
         "findings": list(result.findings),
     }
     record = {name: value for name, value in record.items() if value not in (None, [])}
-    return done(SealFacts(record, result.versions, result.bytes, result.findings))
+    ends = datetime.fromisoformat(result.sessions_end)
+    facts = SealFacts(
+        record, result.versions, result.bytes, result.findings, waits=waits_for(ends)
+    )
+    return done(facts, retry_seconds=max(0.0, (ends - now).total_seconds()))
 
 
 async def _datasets(

@@ -2,7 +2,7 @@
 
     Retain   the namespace stays with its workloads, no longer kept; credentials go
     Freeze   the namespace stays; workloads, access and credentials go
-    Delete   the namespace is deleted; until it is gone the Experiment waits, naming what holds it
+    Delete   workloads, access and credentials go, then the namespace is deleted; until it is gone the Experiment waits, naming what holds it
 
 What was written is sealed before anything is let go, whoever wrote it: the namespace is closed, its
 pods are ended, and what lies under the prefix is listed and signed (`Abandoned` when the run had
@@ -173,6 +173,8 @@ async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) 
     namespace = retiring.namespace
     if retiring.policy == "Delete":
         if not live["metadata"].get("deletionTimestamp"):
+            # First what runs: a namespace takes its time to go, and runs on meanwhile.
+            await close_namespace(ports, live, names.STATE_SEALED)
             key = ObjectKey(NAMESPACE.kind, namespace, namespace)
             with suppress(Conflict):  # changed between reading and deleting: look again
                 await ports.writer.delete(NAMESPACE, key, uid=live["metadata"]["uid"])

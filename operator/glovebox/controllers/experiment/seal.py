@@ -27,6 +27,7 @@ from glovebox.controllers.bound_seal import (
     doubts_of,
     ensure_bound_seal,
     unended_pods,
+    waits_for,
 )
 from glovebox.controllers.experiment.freeze import freeze
 from glovebox.controllers.experiment.namespace import is_there
@@ -125,7 +126,7 @@ async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
     left = (seal.sessions_end_time - scope.now).total_seconds()
     ends = format_time(seal.sessions_end_time)
     if left > 0:
-        waits = f"a session may write until {ends}; then the prefix is listed once more"
+        waits = waits_for(seal.sessions_end_time)
         return done(replace(facts, waits=waits), retry_seconds=left)
     experiment = scope.experiment
     sealed = SealedExperiment(
