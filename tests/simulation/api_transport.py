@@ -527,7 +527,7 @@ class SimStream:
 
 
 def _packed(code: int, answer: Any) -> Answer:
-    headers = {}
+    headers: dict[str, str] = {}
     if isinstance(answer, str):
         return Answer(code, orjson.dumps(answer), headers)
     seconds = (answer.get("details") or {}).get("retryAfterSeconds") if code >= 300 else None

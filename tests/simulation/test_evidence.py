@@ -220,7 +220,7 @@ def test_a_log_that_the_store_does_not_take_at_once_is_kept_when_it_does() -> No
             if action == "s3:PutObject" and "/log." in key:
                 raise S3Error(503, "ServiceUnavailable")
 
-        stage.world.store.fault = no_logs  # type: ignore[assignment]
+        stage.world.store.fault = no_logs
         await stage.until(
             "its end is recorded",
             lambda: (stage.status().get("run") or {}).get("completionTime"),

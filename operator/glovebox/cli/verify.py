@@ -121,6 +121,7 @@ def _document(verified: Verified) -> dict[str, Any]:
         "unreadable": report.locks.unreadable,
         "deleteMarkers": report.locks.markers,
         "bytesRead": verified.bytes_read,
+        **_values(verified),
         "checked": list(verified.checked),
         "unchecked": list(verified.unchecked),
         "remarks": list(report.remarks),
@@ -138,6 +139,24 @@ def _experiment(verified: Verified) -> str | None:
         return str(verified.report.definition["externalParameters"]["experiment"])
     except (KeyError, TypeError):
         return None
+
+
+def _told(verified: Verified) -> list[str]:
+    from glovebox.evidence.told import lines_of
+
+    try:
+        return lines_of(verified.report)
+    except (KeyError, TypeError, AttributeError):
+        return []  # that it cannot be read is among the findings
+
+
+def _values(verified: Verified) -> dict[str, Any]:
+    from glovebox.evidence.told import values_of
+
+    try:
+        return values_of(verified.report)
+    except (KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _show(verified: Verified) -> None:
@@ -165,6 +184,8 @@ def _show(verified: Verified) -> None:
     if report.key is not None and report.sealed is not None:
         typer.echo(f"  signed on {report.sealed.isoformat()} with key {report.key.key_id}")
     typer.echo(f"  {len(report.artifacts):,} object versions listed: {report.locks}")
+    for each in _told(verified):
+        typer.echo(f"  {printable(each)}")
     for each in verified.checked:
         typer.echo(f"  checked: {printable(each)}")
     for each in verified.unchecked:

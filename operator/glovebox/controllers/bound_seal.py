@@ -229,9 +229,7 @@ def _sealed(result: SealResult, now: datetime) -> Outcome:
     }
     record = {name: value for name, value in record.items() if value not in (None, [])}
     ends = datetime.fromisoformat(result.sessions_end)
-    facts = SealFacts(
-        record, result.versions, result.bytes, result.findings, waits=waits_for(ends)
-    )
+    facts = SealFacts(record, result.versions, result.bytes, result.findings, waits=waits_for(ends))
     return done(facts, retry_seconds=max(0.0, (ends - now).total_seconds()))
 
 

@@ -20,6 +20,8 @@ SUPPLEMENT_TYPE: Final = "https://glovebox.dev/seal-supplement/v1"
 CONCLUSION_TYPE: Final = "https://glovebox.dev/experiment-conclusion/v1"
 SUPPLEMENT_NAME: Final = "supplement.dsse.json"
 CONCLUSION_NAME: Final = "conclusion.dsse.json"
+# What the list of the supplement is called in a folder of saved evidence.
+LAST_LIST_NAME: Final = "artifacts.last.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

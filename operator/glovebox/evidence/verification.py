@@ -22,10 +22,12 @@ import orjson
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.evidence.after_seal import Conclusion, Supplement
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, list_digest
 from glovebox.evidence.envelope import Opened, opened
 from glovebox.evidence.keys import TrustBundle, TrustedKey
 from glovebox.evidence.locks import LockCount
+from glovebox.evidence.run_facts import UNKNOWN
 from glovebox.evidence.statement import (
     FINDING,
     LIST_NAME,
@@ -74,6 +76,10 @@ class Report:
         key: The key that signed it.
         sealed: When, by its own words.
         locks: Of the artifacts.
+        logs: How many logs are as the seal says.
+        supplement: The last listing, when it holds.
+        later: The versions that are in the last list alone.
+        conclusion: What a person concluded, when it holds.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -83,6 +89,10 @@ class Report:
     key: TrustedKey | None = None
     sealed: datetime | None = None
     locks: LockCount = field(default_factory=LockCount)
+    logs: int = 0
+    supplement: Supplement | None = None
+    later: list[Artifact] = field(default_factory=list)
+    conclusion: Conclusion | None = None
 
     def note(self, what: str, where: str, message: str) -> None:
         """Add a finding."""
@@ -192,6 +202,7 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
     """
     now = {(artifact.key, artifact.version_id): artifact for artifact in found}
     sealed = {(artifact.key, artifact.version_id): artifact for artifact in report.artifacts}
+    later = {(artifact.key, artifact.version_id) for artifact in report.later}
     for identity, artifact in sealed.items():
         live = now.get(identity)
         if live is None:
@@ -208,7 +219,7 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
                 f" {artifact.retain_until_time}",
             )
     for identity, artifact in now.items():
-        if identity not in sealed:
+        if identity not in sealed and identity not in later:
             kind = "a delete marker" if artifact.delete_marker else f"version {artifact.version_id}"
             report.note(
                 "WrittenAfterSeal",
@@ -243,10 +254,11 @@ def _unverified(envelope: bytes) -> dict[str, Any]:
 def _check_key(report: Report, signed: Opened) -> None:
     """Note which key signed, and whether it was valid when it did."""
     byproducts = report.statement["predicate"]["runDetails"]["byproducts"]
+    words = {FINDING: "the seal does not vouch for this", UNKNOWN: "the seal does not know this"}
     report.remarks += [
-        f"the seal does not vouch for this: {entry['annotations']['message']}"
+        f"{words[entry['name']]}: {entry['annotations']['message']}"
         for entry in byproducts
-        if entry.get("name") == FINDING
+        if entry.get("name") in words
     ]
     sealed = datetime.fromisoformat(byproducts[0]["annotations"]["sealedOn"])
     if sealed.tzinfo is None:

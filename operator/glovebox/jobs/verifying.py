@@ -7,6 +7,7 @@ look at as well.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,16 @@ from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
+from glovebox.evidence.after_seal import (
+    CONCLUSION_NAME,
+    CONCLUSION_TYPE,
+    LAST_LIST_NAME,
+    SUPPLEMENT_NAME,
+    SUPPLEMENT_TYPE,
+    envelope_digest,
+    is_about,
+    payload_of,
+)
 from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.locks import count_locks, defect_of_lock
@@ -28,8 +39,14 @@ from glovebox.evidence.verification import (
     check_written,
     verify_evidence,
 )
+from glovebox.evidence.verify_after import (
+    check_conclusion,
+    check_logs,
+    check_supplement,
+    stated_logs,
+)
 from glovebox.store.connection import Stores, StoreSettings
-from glovebox.store.evidence_objects import EvidenceObject, read_evidence
+from glovebox.store.evidence_objects import EvidenceObject, read_beside, read_evidence
 from glovebox.store.sealing import read_artifacts
 
 if TYPE_CHECKING:
@@ -37,6 +54,7 @@ if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
 
 _DOCUMENTS_CHECKED: Final = "the signature, the list of artifacts and the snapshot"
+_BESIDE_CHECKED: Final = "the logs, the last listing and the conclusion, as far as there are any"
 DOCUMENTS: Final = (STATEMENT_NAME, LIST_NAME, SNAPSHOT_NAME)
 
 
@@ -78,6 +96,10 @@ def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> 
         name: (folder / name).read_bytes() for name in DOCUMENTS if (folder / name).is_file()
     }
     report = _verify(documents, demand, str(folder))
+    if report.findings:
+        return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("what lies beside the seal",))
+    beside = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+    _check_beside(report, documents[STATEMENT_NAME], beside, demand, now or _now())
     if not report.findings:
         _check_locks(
             report, report.artifacts, demand, report.sealed or now or _now(), sealed_only=True
@@ -85,7 +107,7 @@ def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> 
     unchecked = (
         "the artifacts themselves, and whether they are still locked: that needs the store",
     )
-    return Verified(report, 0, (_DOCUMENTS_CHECKED,), unchecked)
+    return Verified(report, 0, (_DOCUMENTS_CHECKED, _BESIDE_CHECKED), unchecked)
 
 
 def verify_store(uri: str, demand: Demand, *, read_bytes: bool, save: Path | None) -> Verified:
@@ -158,10 +180,7 @@ def verify_seal(
 
     objects = read_evidence(store, bucket, folder, stop, is_trusted)
     documents = {name: found.body for name, found in objects.items()}
-    if save is not None:
-        save.mkdir(parents=True, exist_ok=True)
-        for name, body in documents.items():
-            (save / name).write_bytes(body)
+    _save(save, documents)
     # The folder is of one Experiment: the seal of another one has no business there.
     uid = demand.expected.uid or folder.rstrip("/").rpartition("/")[2]
     demand = replace(demand, expected=replace(demand.expected, uid=uid))
@@ -169,8 +188,52 @@ def verify_seal(
     if report.findings:
         return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("the artifacts",))
     check_written(report, objects[STATEMENT_NAME].written)
-    _check_evidence_locks(report, objects, demand, now)
+    seal = documents[STATEMENT_NAME]
+
+    def is_ours(predicate_type: str, envelope: bytes) -> bool:
+        about = is_about(payload_of(envelope), predicate_type, envelope_digest(seal))
+        return about and is_trusted(envelope)
+
+    beside = read_beside(
+        store,
+        bucket,
+        folder,
+        stop,
+        logs=stated_logs(report),
+        supplement=functools.partial(is_ours, SUPPLEMENT_TYPE),
+        conclusion=functools.partial(is_ours, CONCLUSION_TYPE),
+    )
+    found = {name: each.body for name, each in beside.items()}
+    _save(save, found)
+    _check_beside(report, seal, found, demand, now)
+    _check_evidence_locks(report, objects | beside, demand, now)
     return _compare(store, bucket, folder, report, demand, stop, read_bytes=read_bytes, now=now)
+
+
+def _save(folder: Path | None, documents: Mapping[str, bytes]) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, body in documents.items():
+        (folder / name).write_bytes(body)
+
+
+def _check_beside(
+    report: Report, seal: bytes, found: Mapping[str, bytes], demand: Demand, now: datetime
+) -> None:
+    """Check what lies beside the seal, by name."""
+    try:
+        check_logs(report, found)
+        supplement = found.get(SUPPLEMENT_NAME)
+        last = found.get(LAST_LIST_NAME)
+        check_supplement(report, seal, supplement, last, demand.trust, now)
+        check_conclusion(report, seal, found.get(CONCLUSION_NAME), demand.trust)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        report.note(
+            "StatementInvalid",
+            STATEMENT_NAME,
+            f"what it says of the run cannot be read: {type(error).__name__}",
+        )
 
 
 def _compare(
@@ -223,7 +286,8 @@ def _compare(
     _check_locks(report, known, demand, now, unreadable=unreadable)
     checked = (
         _DOCUMENTS_CHECKED,
-        "the locks of the statement, the list and the snapshot",
+        _BESIDE_CHECKED,
+        "the locks of all evidence",
         f"every version below {prefix} in bucket {bucket}, and its lock",
     )
     if not read_bytes:

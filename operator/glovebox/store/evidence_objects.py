@@ -9,13 +9,14 @@ counts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.evidence.after_seal import CONCLUSION_NAME, LAST_LIST_NAME, SUPPLEMENT_NAME
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest, stated_snapshot_digest
 from glovebox.store.errors import translated
@@ -178,6 +179,49 @@ def read_evidence(
         version = version or next(iter(versions_of(store, bucket, key, stop)), None)
         if version is not None:
             places[name] = (key, version)
+    return {
+        name: _read(store, bucket, key, version, stop) for name, (key, version) in places.items()
+    }
+
+
+def read_beside(
+    store: Store,
+    bucket: str,
+    folder: str,
+    stop: Stop,
+    *,
+    logs: Iterable[str],
+    supplement: Trusted,
+    conclusion: Trusted,
+) -> dict[str, EvidenceObject]:
+    """Return what lies beside a seal, by name: logs, supplement with its list, conclusion. Blocks.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket.
+        folder: Of the evidence.
+        stop: Looked at between requests.
+        logs: Digests of the logs that the seal names.
+        supplement: Whether an envelope is its supplement.
+        conclusion: Whether an envelope is its conclusion.
+    """
+    places: dict[str, tuple[str, str]] = {}
+    for digest in logs:
+        key = log_key(folder, digest)
+        found = find_by_digest(store, bucket, key, digest, stop)
+        found = found or next(iter(versions_of(store, bucket, key, stop)), None)
+        if found is not None:
+            places[key.removeprefix(folder)] = (key, found)
+    for name, trusted in ((SUPPLEMENT_NAME, supplement), (CONCLUSION_NAME, conclusion)):
+        signed = find_signed(store, bucket, folder + name, trusted, stop)
+        if signed is None:
+            continue
+        places[name] = (folder + name, signed.version_id)
+        if name == SUPPLEMENT_NAME and signed.is_trusted:
+            digest = stated_list_digest(signed.envelope)
+            last = find_by_digest(store, bucket, list_key(folder, digest), digest, stop)
+            if last is not None:
+                places[LAST_LIST_NAME] = (list_key(folder, digest), last)
     return {
         name: _read(store, bucket, key, version, stop) for name, (key, version) in places.items()
     }

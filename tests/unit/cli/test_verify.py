@@ -50,7 +50,10 @@ The seal of team/exp holds.
   signed on 2026-11-25T05:11:00+00:00 with key {trusted(PAIR.public).key_id}
   3 object versions listed: 3 locked, 0 unlocked, 0 unreadable; the first lock ends on \
 2026-11-26T00:00:00Z
+  outcome of the run: Succeeded
+  other pods in the namespace: none were seen
   checked: the signature, the list of artifacts and the snapshot
+  checked: the logs, the last listing and the conclusion, as far as there are any
   not checked: the artifacts themselves, and whether they are still locked: that needs the store
 """,
     )

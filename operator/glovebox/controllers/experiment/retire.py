@@ -2,7 +2,8 @@
 
     Retain   the namespace stays with its workloads, no longer kept; credentials go
     Freeze   the namespace stays; workloads, access and credentials go
-    Delete   workloads, access and credentials go, then the namespace is deleted; until it is gone the Experiment waits, naming what holds it
+    Delete   workloads, access and credentials go, then the namespace; until it is gone the
+             Experiment waits, naming what holds it
 
 What was written is sealed before anything is let go, whoever wrote it: the namespace is closed, its
 pods are ended, and what lies under the prefix is listed and signed (`Abandoned` when the run had

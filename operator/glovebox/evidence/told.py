@@ -1,0 +1,115 @@
+"""What a verified seal says of its run, as lines for a person and as values for a program. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from glovebox.evidence.after_seal import Conclusion, Supplement
+from glovebox.evidence.run_facts import ATTEMPTS, NODES, SESSIONS_END, TENANT_PODS
+from glovebox.evidence.verification import Report
+
+
+def lines_of(report: Report) -> list[str]:
+    """Return what the seal says of the run, and what was said after it."""
+    return [*_of_run(report), *_of_later(report)]
+
+
+def values_of(report: Report) -> dict[str, Any]:
+    """Return the same for programs."""
+    details, definition = report.statement["predicate"]["runDetails"], report.definition
+    metadata = details["metadata"]
+    supplement, conclusion = report.supplement, report.conclusion
+    return {
+        "outcome": details["byproducts"][0]["annotations"].get("outcome", ""),
+        "purpose": definition["internalParameters"].get("purpose"),
+        "code": definition["externalParameters"]["snapshot"].get("code"),
+        "attempts": metadata.get(ATTEMPTS, []),
+        "nodes": metadata.get(NODES, []),
+        "tenantPods": metadata.get(TENANT_PODS),
+        "logs": report.logs,
+        "sessionsEndTime": metadata.get(SESSIONS_END),
+        "supplement": _supplement(supplement) if supplement is not None else None,
+        "conclusion": _conclusion(conclusion) if conclusion is not None else None,
+    }
+
+
+def _of_run(report: Report) -> Iterator[str]:
+    values = values_of(report)
+    purpose, code = values["purpose"], values["code"]
+    if purpose:
+        yield f"purpose, as it was before the run: {purpose['description']}"
+    if code:
+        yield f"code: {code['repository']} at {code['commit']}"
+    if values["outcome"]:
+        yield f"outcome of the run: {values['outcome']}"
+    nodes = {node["name"]: node for node in values["nodes"]}
+    for attempt in values["attempts"]:
+        yield _attempt(attempt, nodes.get(attempt.get("node", ""), {}))
+    if report.logs:
+        yield f"logs: {report.logs} kept, as they were signed"
+    tenants = values["tenantPods"]
+    if tenants is not None:
+        yield _tenants(tenants)
+
+
+def _attempt(attempt: Mapping[str, Any], node: Mapping[str, Any]) -> str:
+    where = attempt.get("node") or "no node that is known"
+    facts = (
+        node.get(name)
+        for name in (
+            "architecture",
+            "osImage",
+            "kernelVersion",
+            "kubeletVersion",
+            "containerRuntimeVersion",
+        )
+    )
+    described = ", ".join(str(each) for each in facts if each)
+    ends = "; ".join(
+        f"{each['name']}: exit code {each.get('exitCode', 'not known')},"
+        f" image {str(each.get('imageId', 'not known')).rpartition('@')[2]}"
+        for each in attempt.get("containers", ())
+    )
+    return (
+        f"attempt {attempt['name']} on {where}{f' ({described})' if described else ''}:"
+        f" {attempt.get('phase', 'Unknown')}{f'; {ends}' if ends else ''}"
+    )
+
+
+def _tenants(tenants: Mapping[str, Any]) -> str:
+    if not tenants["seen"]:
+        return "other pods in the namespace: none were seen"
+    more = " and more" if tenants["more"] else ""
+    return (
+        f"other pods in the namespace: {tenants['seen']} were seen{more}"
+        f" ({', '.join(str(each) for each in tenants['names'][:5])})"
+    )
+
+
+def _of_later(report: Report) -> Iterator[str]:
+    last, said = report.supplement, report.conclusion
+    if last is not None:
+        came = f"{last.added} versions came" if last.added else "nothing came"
+        gone = f", {last.missing} sealed versions were gone" if last.missing else ""
+        yield f"listed once more on {last.listed}, with no session left: {came}{gone}"
+    if said is not None:
+        yield f"concluded by {said.by} on {said.signed}: {said.verdict}: {said.text}"
+
+
+def _supplement(said: Supplement) -> dict[str, Any]:
+    return {
+        "listedTime": said.listed,
+        "added": said.added,
+        "missing": said.missing,
+        "findings": list(said.findings),
+    }
+
+
+def _conclusion(said: Conclusion) -> dict[str, Any]:
+    return {
+        "verdict": said.verdict,
+        "text": said.text,
+        "by": said.by,
+        "signedTime": said.signed,
+    }
