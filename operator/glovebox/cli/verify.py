@@ -184,11 +184,12 @@ def _show(verified: Verified) -> None:
     if report.key is not None and report.sealed is not None:
         typer.echo(f"  signed on {report.sealed.isoformat()} with key {report.key.key_id}")
     typer.echo(f"  {len(report.artifacts):,} object versions listed: {report.locks}")
-    for each in _told(verified):
-        typer.echo(f"  {printable(each)}")
-    for each in verified.checked:
-        typer.echo(f"  checked: {printable(each)}")
-    for each in verified.unchecked:
-        typer.echo(f"  not checked: {printable(each)}")
+    lines = [
+        *_told(verified),
+        *(f"checked: {each}" for each in verified.checked),
+        *(f"not checked: {each}" for each in verified.unchecked),
+    ]
+    for line in lines:
+        typer.echo(f"  {printable(line)}")
     for remark in report.remarks:
         typer.secho(f"  note: {printable(remark)}", fg=typer.colors.YELLOW)

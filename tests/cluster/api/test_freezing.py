@@ -36,6 +36,7 @@ FIELD_STAYS = (
 # For each frozen field a change of its value; the example that is changed has a run.
 CHANGES: dict[str, Any] = {
     "profile": "larger",
+    "code": {"repository": "https://git.example/flights", "commit": "2" * 40},
     "inputs": {
         "datasets": [{"name": "train", "pinRef": {"name": "flights-2013-all"}, "role": "train"}]
     },
@@ -88,8 +89,9 @@ WAYS = [by_update, by_merge_patch, by_json_patch, by_forced_apply]
 @pytest.fixture
 def frozen(crds: Cluster, make: Callable[..., Json]) -> str:
     """The path of an Experiment whose snapshot is taken."""
-    run = {"spec": {"run": {"image": "trainer", "command": ["python"], "retries": 1}}}
-    made = make("Experiment", "frozen", run)
+    code = {"repository": "https://git.example/flights", "commit": "1" * 40}
+    run = {"image": "trainer", "command": ["python"], "retries": 1}
+    made = make("Experiment", "frozen", {"spec": {"run": run, "code": code}})
     path = object_path("Experiment", made["metadata"]["name"])
     status = {"digest": DIGEST, "namespace": "gbx-a", "platform": "{}", "observedGeneration": 1}
     crds.api.patch(f"{path}/status", {"status": status})
@@ -101,7 +103,7 @@ def test_the_table_of_changes_knows_every_frozen_field() -> None:
 
 
 def test_every_field_of_the_spec_is_either_frozen_or_said_to_be_free() -> None:
-    free, once = {"purpose", "lifecycle", "suspend"}, {"adopts"}
+    free, once = {"purpose", "lifecycle", "suspend", "conclusion"}, {"adopts"}
 
     assert set(ExperimentSpec.model_fields) == set(FROZEN_FIELDS) | free | once
 
