@@ -14,6 +14,7 @@ MARK = "glovebox.dev/experiment-uid"
 # These look at namespaces and volumes themselves, or at our own kinds, which live in the teams'
 # namespaces.
 BY_CONDITION = {
+    "glovebox-conclusions",
     "glovebox-finalizers",
     "glovebox-in-use",
     "glovebox-in-use-marks",
@@ -26,6 +27,7 @@ BY_CONDITION = {
     "glovebox-parameters",
     "glovebox-status",
     # They look at one namespace, the operator's own.
+    "glovebox-last-listings",
     "glovebox-signing-keys",
     "glovebox-tasks",
 }

@@ -54,7 +54,7 @@ LATE = artifact("late.bin", "v9", sha256="9" * 64)
 def container(**changes: Any) -> RunContainer:
     log = KeptLog(key=f"k/{log_name(LOG_DIGEST)}", digest=LOG_DIGEST, bytes=len(LOG), final=True)
     fields = {"name": "run", "image": DECLARED, "image_id": DECLARED, "exit_code": 0, "log": log}
-    return RunContainer(**fields | changes)  # type: ignore[arg-type]
+    return RunContainer.model_validate(fields | changes)
 
 
 def run(*containers: RunContainer, **changes: Any) -> RunStatus:
@@ -70,7 +70,8 @@ def run(*containers: RunContainer, **changes: Any) -> RunStatus:
 
 
 def report_of(**changes: Any) -> tuple[Report, bytes]:
-    envelope, raw, snapshot = sealed(ARTIFACTS, **{"run": run(), "sessions_end": ENDS} | changes)
+    said: dict[str, Any] = {"run": run(), "sessions_end": ENDS}
+    envelope, raw, snapshot = sealed(ARTIFACTS, **said | changes)
     return verified(envelope, raw, snapshot), envelope
 
 
@@ -155,7 +156,7 @@ def test_what_came_between_is_told_and_no_finding() -> None:
     assert "1 versions came after the seal and are in its signed supplement" in report.remarks[0]
 
 
-TAMPERED = {
+TAMPERED: dict[str, tuple[Any, str]] = {
     "listed before the last session had ended": (
         lambda seal: last(seal, listed="2026-11-25T05:59:00Z"),
         "SupplementDiffers",
