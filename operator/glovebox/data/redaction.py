@@ -1,97 +1,83 @@
-"""Takes secrets out of what a program wrote: those that are known, and what has their shape.
+"""Takes secrets out of what a program said, before it is kept or shown anywhere. Pure.
 
-It is no proof: a program that means to tell a secret can spell it so that nobody knows it. It keeps
-what is printed by accident (a traceback with a session token, a dumped environment) out of a log
-that is locked for years, and out of a status that many may read.
+A run's log and its last words go to more people than may read the run's pod, and stay: in status,
+Events and the locked log of the seal. Two kinds of secrets are taken out: the ones that are known
+to be in play, wherever and however they are spelt, and whatever has the shape of one. A text that
+was cut may begin or end in the middle of a known secret: such a piece is taken out, too.
 
-Each pattern looks at a text once, whatever the text is: whoever writes a log chooses it.
+Redact first and shorten afterwards: of half a token nobody can tell what it was. Too much is taken
+out rather than too little; digests (`sha256:...`), UIDs and times are left, because they are what a
+reader looks for. The time it takes grows with the length of the text, whatever the text is.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
+from glovebox.api.parameters import ISSUED_KEY, SUSPICIOUS_NAME, WEB_TOKEN
+
 REDACTED: Final = "[redacted]"
-# What is shorter is found in every text.
-_SHORTEST: Final = 8
-_VALUE: Final = r"[^\s\"',;&]{6,}"
-_SHAPES: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}KEY-----|\Z)",
-        r"(?<![0-9A-Za-z])A(?:KIA|SIA)[0-9A-Z]{16}",
-        r"gh[opsur]_[0-9A-Za-z]{30,}",
-        r"github_pat_[0-9A-Za-z_]{30,}",
-        r"glpat-[0-9A-Za-z_-]{20,}",
-        r"xox[abeprs]-[0-9][0-9A-Za-z-]*",
-        r"hf_[0-9A-Za-z]{30,}",
-        r"(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]*",
-        # Session tokens of STS, which all begin so.
-        r"(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[A-Za-z0-9+/=%]{20,}",
-        # What follows a name that says it is a secret, and the password in a URL.
-        r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{16,}",
-        r"(?i)(?<=basic )[A-Za-z0-9+/=]{16,}",
-    )
+# A shorter value occurs in ordinary words: taking it out would spoil the text and hide nothing.
+SHORTEST_SECRET: Final = 6
+# A piece of a known secret at a cut: fewer letters give nothing away.
+_SHORTEST_PIECE: Final = 8
+
+_PEM: Final = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{1,40}-----(?:(?!-----END)[\s\S])*+(?:-----END [A-Z0-9 ]{1,40}-----)?"
 )
-_NAMES: Final = (
-    r"passw(?:or)?d|passphrase|secret[._-]?(?:access)?[._-]?key|client[._-]?secret"
-    r"|(?:api|private|account|signing|encryption)[._-]?key"
-    r"|(?:access|auth|api|bearer|refresh|session|security)[._-]?token"
-    r"|(?:hf|hub|github|gitlab|slack|wandb|bot)[._-]?token"
-    r"|x-amz-signature|x-amz-credential"
+# To the end of the line: schemes have blanks in what follows.
+_HEADER: Final = re.compile(
+    r"(?i)(?P<kept>\b(?:proxy-)?authorization[\"']?[ \t]{0,3}[:=][ \t]{0,3})[^\r\n]++"
 )
-# Of these the name stays.
-_NAMED: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"(?i)((?:{_NAMES})[\"']?\s{{0,8}}[=:]\s{{0,8}}[\"']?){_VALUE}",
-        r"(://[^/:@\s]{1,256}:)[^/@\s]{1,1024}(?=@)",
-    )
+_BEARER: Final = re.compile(r"(?i)(?P<kept>\bbearer[ \t]{1,3})[^\s\"',;]{8,}+")
+_URL_USER: Final = re.compile(r"(?P<kept>://)[^/@\s\"']{1,512}@")
+# `name=`, `"name": "`, `<name>`; whether the name tells is asked afterwards, and only then what it
+# names is looked for: there may be names in it. A name of an XML element or of a presigned URL's
+# parameter counts as well.
+_ASSIGNED: Final = re.compile(
+    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'])?[ \t]{0,3}(?:[:=>]|%3[Dd])"
+    r"[ \t]{0,3}b?(?P<quote>\\?[\"'])?"
 )
+_VALUE: Final = re.compile(r"[^\s\"'\\,;&<>]++")
+_QUOTED: Final = re.compile(r"[^\r\n\"'\\]++")
+_LONGEST_NAME: Final = 128
+_NAME: Final = re.compile(SUSPICIOUS_NAME)
+_SIGNED_NAME: Final = re.compile(
+    r"(?i)(?:^|-)(signature|security-token|credential)$|^(aws_?)?session_?token$"
+)
+# The rest of the word belongs to the secret whose beginning has the shape.
+_SHAPE: Final = re.compile(rf"(?:{ISSUED_KEY}|(?<![\w-]){WEB_TOKEN})[^\s\"'\\,;&<>]*+")
+_LONG_PART: Final = 16
+_WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{40,}+")
 
 
 def redact(text: str, known: Iterable[str] = ()) -> tuple[str, int]:
-    """Return a text without secrets, and how many were taken out.
+    """Return a text without the secrets in it, and how many places of it were taken out.
 
     Args:
-        text: What a program wrote.
-        known: Secrets that were in play, as they are; also found as a URL spells them.
+        text: What a program said.
+        known: Values that are known to be secret: keys, session tokens, passwords. Those below six
+            letters are not looked for.
     """
-    total = 0
-    for secret in sorted(known, key=len, reverse=True):
-        if len(secret) < _SHORTEST:
-            continue
-        for spelling in dict.fromkeys((secret, quote(secret, safe=""))):
-            found = text.count(spelling)
-            if found:
-                text, total = text.replace(spelling, REDACTED), total + found
-    for shape in _SHAPES:
-        text, found = shape.subn(REDACTED, text)
-        total += found
-    for named in _NAMED:
-        text, found = named.subn(_keep_name, text)
-        total += found
-    return text, total
-
-
-def _keep_name(match: re.Match[str]) -> str:
-    return f"{match.group(1)}{REDACTED}"
+    left = _redacted(text, known)
+    return left, max(0, left.count(REDACTED) - text.count(REDACTED))
 
 
 def redact_log(raw: bytes, known: Iterable[str], most: int) -> tuple[bytes, int, bool]:
     """Return the end of a log without secrets, how many were taken out, and whether it was cut.
 
-    It is cut after that: half a secret has no shape any more. It begins with a whole line.
+    It begins with a whole line. What is no text stays as it is, byte for byte.
 
     Args:
         raw: What was read of it: the end, and some more.
-        known: Secrets that were in play.
+        known: Values that are known to be secret.
         most: Bytes that are kept.
     """
-    # What is no text stays as it is, byte for byte.
     text, redactions = redact(raw.decode("utf-8", "surrogateescape"), known)
     body = text.encode("utf-8", "surrogateescape")
     if len(body) <= most:
@@ -99,3 +85,99 @@ def redact_log(raw: bytes, known: Iterable[str], most: int) -> tuple[bytes, int,
     end = body[-most:]
     line = end.find(b"\n") + 1
     return end[line:] if 0 < line < len(end) else end, redactions, True
+
+
+def last_words(text: str, most: int, known: Iterable[str] = ()) -> str:
+    """Return the end of what a program said, in one line and without secrets.
+
+    The end, because a traceback tells there what it is about.
+
+    Args:
+        text: What it said.
+        most: Characters that are kept.
+        known: Values that are known to be secret.
+    """
+    words = " ".join(_visible(redact(text.strip(), known)[0]).split())
+    return words if len(words) <= most else f"\u2026{words[1 - most :].lstrip()}"
+
+
+def _visible(text: str) -> str:
+    """Replace what would not be shown as it is: controls, and what turns the direction of text."""
+    return "".join(
+        letter if letter.isprintable() or letter.isspace() else "\ufffd" for letter in text
+    )
+
+
+def _redacted(text: str, secrets: Iterable[str]) -> str:
+    for secret in _spellings(secrets):
+        text = _without_pieces(text.replace(secret, REDACTED), secret)
+    text = _PEM.sub(REDACTED, text)
+    text = _HEADER.sub(_but_the_name, text)
+    text = _BEARER.sub(_but_the_name, text)
+    text = _URL_USER.sub(rf"\g<kept>{REDACTED}@", text)
+    text = _without_values(text)
+    text = _SHAPE.sub(REDACTED, text)
+    return _WORD.sub(_if_random, text)
+
+
+def spellings(secret: str) -> frozenset[str]:
+    """Return the ways in which a secret may stand in an output: as it is, and encoded."""
+    return frozenset(
+        {
+            secret,
+            json.dumps(secret)[1:-1],
+            quote(secret, safe=""),
+            base64.b64encode(secret.encode()).decode(),
+        }
+    )
+
+
+def _spellings(secrets: Iterable[str]) -> list[str]:
+    """Return all spellings, the longest first: one may be a part of another."""
+    found = {
+        spelt for secret in secrets if len(secret) >= SHORTEST_SECRET for spelt in spellings(secret)
+    }
+    return sorted(found, key=lambda spelt: (-len(spelt), spelt))
+
+
+def _without_pieces(text: str, secret: str) -> str:
+    """Take out the end of a secret at the text's beginning, and its beginning at the end."""
+    for length in range(min(len(secret) - 1, len(text)), _SHORTEST_PIECE - 1, -1):
+        if text.startswith(secret[-length:]):
+            text = REDACTED + text[length:]
+            break
+    for length in range(min(len(secret) - 1, len(text)), _SHORTEST_PIECE - 1, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + REDACTED
+    return text
+
+
+def _but_the_name(found: re.Match[str]) -> str:
+    return found["kept"] + REDACTED
+
+
+def _without_values(text: str) -> str:
+    """Take out what has a name that tells that it is secret."""
+    parts: list[str] = []
+    done = 0
+    for found in _ASSIGNED.finditer(text):
+        name = found["name"][-_LONGEST_NAME:]
+        if found.start() < done or not (_NAME.search(name) or _SIGNED_NAME.search(name)):
+            continue
+        value = (_QUOTED if found["quote"] else _VALUE).match(text, found.end())
+        if value is not None:
+            parts += (text[done : found.end()], REDACTED)
+            done = value.end()
+    return "".join((*parts, text[done:]))
+
+
+def _if_random(found: re.Match[str]) -> str:
+    """Take out a long word of letters of both cases and digits: a key or a token.
+
+    A path has the same letters: then each of its parts is short.
+    """
+    word = found[0]
+    mixed = all(any(map(kind, word)) for kind in (str.isupper, str.islower, str.isdigit))
+    parts = word.split("/")
+    whole = len(parts) == 1 or max(map(len, parts)) >= _LONG_PART
+    return REDACTED if mixed and whole else word
