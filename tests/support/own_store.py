@@ -41,6 +41,8 @@ class RunningStore:
     endpoint: str
     filer: str
     process: int
+    # With its roles, and the key that it signs sessions with.
+    configuration: Path
 
 
 @contextlib.contextmanager
@@ -84,7 +86,10 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         endpoint = f"http://127.0.0.1:{ports[3]}"
         _wait_for(endpoint, process, base / "weed.log")
         yield RunningStore(
-            endpoint=endpoint, filer=f"http://127.0.0.1:{ports[2]}", process=process.pid
+            endpoint=endpoint,
+            filer=f"http://127.0.0.1:{ports[2]}",
+            process=process.pid,
+            configuration=base / "iam.json",
         )
     finally:
         # Nothing of it is kept, so nothing needs to be written down first.

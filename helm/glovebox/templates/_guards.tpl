@@ -156,6 +156,22 @@ variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
 {{- end }}
 
 {{/*
+CEL that says whether the container `c` of `variables.pod` gives a pod the session of its artifacts,
+beside a run or a pod of the team's own. It is what desired/run.py renders, or less: no variable, no
+hook and no mount makes another program of it, and it sees that one Secret alone.
+*/}}
+{{- define "glovebox.guard.isSessionEndpoint" -}}
+c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.session_endpoint'] && c.?args.orValue([]) == []
+&& c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == [] && c.?workingDir.orValue('') == ''
+&& c.?restartPolicy.orValue('') == 'Always' && !has(c.lifecycle) && !has(c.livenessProbe) && !has(c.readinessProbe)
+&& (!has(c.startupProbe) || c.startupProbe.?exec.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.session_endpoint', '--check'])
+&& c.?terminationMessagePath.orValue('/dev/termination-log') == '/dev/termination-log'
+&& c.?volumeDevices.orValue([]) == []
+&& c.?volumeMounts.orValue([]).all(m, m.mountPath == '/var/run/glovebox/artifacts'
+  && variables.pod.?volumes.orValue([]).exists(v, v.name == m.name && v.?secret.?secretName.orValue('') == 'glovebox-artifacts-credentials'))
+{{- end }}
+
+{{/*
 CEL that says whether the container `c` is the probe of the isolation, given that its pod or Job is
 (`variables.isProbes`): the command and the plan are the operator's, and so is everything else that
 says what it does.
@@ -166,10 +182,10 @@ variables.isProbes && c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.
 {{- end }}
 
 {{/*
-The platform's image runs as the fetcher and as the probe, and as nothing else, unless the team
-pinned it as its own. The frozen list holds it in both cases; what the team pinned is the object
-`images` of the snapshot. There is one such object: in a string a quote is escaped, and parameters
-hold strings.
+The platform's image runs as the fetcher, as the probe and as what gives a pod its session, and as
+nothing else, unless the team pinned it as its own. The frozen list holds it in both cases; what the
+team pinned is the object `images` of the snapshot. There is one such object: in a string a quote is
+escaped, and parameters hold strings.
 */}}
 {{- define "glovebox.guard.platformImageVariables" -}}
 - name: pinned
@@ -181,16 +197,17 @@ hold strings.
 - name: misplaced
   expression: >-
     variables.others.filter(c, variables.platformImage != '' && !variables.isPinned && c.?image.orValue('') == variables.platformImage
-      && !({{ include "glovebox.guard.isProbe" . | replace "\n" " " }}))
+      && !({{ include "glovebox.guard.isProbe" . | replace "\n" " " }})
+      && !({{ include "glovebox.guard.isSessionEndpoint" . | replace "\n" " " }}))
 {{- end }}
 
 {{- define "glovebox.guard.platformImageValidation" -}}
 - expression: variables.misplaced.size() == 0
   reason: Forbidden
-  message: the platform's image delivers inputs and probes the isolation, as the operator asks it to; it runs nothing else
+  message: the platform's image delivers inputs, gives pods their session and probes the isolation, as the operator renders it; it runs nothing else
   messageExpression: >-
-    "container '" + variables.misplaced[0].name + "' must not use the platform's image, which delivers inputs and probes the isolation as the"
-    + " operator asks it to, and runs nothing else"
+    "container '" + variables.misplaced[0].name + "' must not use the platform's image, which delivers inputs, gives pods their session and"
+    + " probes the isolation, as the operator renders it, and runs nothing else"
 {{- end }}
 
 {{- define "glovebox.guard.inputValidation" -}}

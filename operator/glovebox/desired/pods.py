@@ -1,16 +1,26 @@
-"""What pods that fetch, check, run and probe share: users, folders, frame, a Job's end."""
+"""What pods that fetch, check, run and probe share: users, folders, frame, sizes, a Job's end."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from glovebox import names
+from glovebox.api.isolation_profile import Limits
 from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
+from glovebox.desired import quantity
 
 FETCH_CONTAINER: Final = "fetch"
 # The guards know a fetcher by this command and the platform's image.
 FETCH_COMMAND: Final = ("python", "-m", "glovebox.jobs.fetch")
 FETCH_USER: Final = 65532
+SESSION_CONTAINER: Final = "session"
+# The guards know the endpoint by this command and the platform's image.
+SESSION_COMMAND: Final = ("python", "-m", "glovebox.jobs.session_endpoint")
+# Where it listens: the program says so as well, which runs without what says this here.
+SESSION_ENDPOINT: Final = "http://127.0.0.1:9749/session"
+SESSION_REQUESTS: Final = {"cpu": "10m", "ephemeral-storage": "16Mi", "memory": "32Mi"}
+SESSION_LIMITS: Final = {"cpu": "200m", "ephemeral-storage": "16Mi", "memory": "64Mi"}
 # Of a run and of the probe, which takes the place of a run.
 RUN_USER: Final = 65533
 PLAN_FOLDER: Final = "/etc/glovebox/inputs"
@@ -41,6 +51,32 @@ def pod_frame() -> dict[str, Any]:
         "terminationGracePeriodSeconds": 30,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
     }
+
+
+def bounded_resources(
+    limits: Limits, requests: Mapping[str, str], most: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Return the resources of a container of ours, within the LimitRange, which would refuse more.
+
+    Args:
+        limits: Of the profile.
+        requests: What it needs.
+        most: What it may use.
+    """
+    maxima = {"cpu": limits.max_cpu, "memory": limits.max_memory}
+
+    def bounded(amounts: Mapping[str, str]) -> dict[str, str]:
+        return {name: _least(amount, maxima.get(name)) for name, amount in amounts.items()}
+
+    return {"requests": bounded(requests), "limits": bounded(most)}
+
+
+def _least(amount: str, most: str | None) -> str:
+    return (
+        quantity.canonical(most)
+        if most is not None and quantity.compare(most, amount) < 0
+        else amount
+    )
 
 
 def failure_rules(*, fetches: bool) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ checks is known beforehand and travels in its environment.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,11 +23,10 @@ from glovebox.data.probing import (
     S3Attempts,
     render_probe_plan,
 )
-from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
 from glovebox.desired.network_policy import canonical_network, contains, store_route
-from glovebox.desired.pods import RUN_USER, container_security, pod_frame
+from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
 
 PROBE_CONTAINER: Final = "probe"
@@ -187,25 +186,6 @@ def _store_control(endpoint: str) -> tuple[Connection, ...]:
     )
 
 
-def _resources(inputs: ExperimentInputs) -> dict[str, dict[str, str]]:
-    """Return what the probe requests, within the LimitRange, which would refuse more."""
-    limits = inputs.profile.spec.limits
-    most = {"cpu": limits.max_cpu, "memory": limits.max_memory}
-
-    def bounded(amounts: Mapping[str, str]) -> dict[str, str]:
-        return {name: _least(amount, most.get(name)) for name, amount in amounts.items()}
-
-    return {"requests": bounded(PROBE_REQUESTS), "limits": bounded(PROBE_LIMITS)}
-
-
-def _least(amount: str, most: str | None) -> str:
-    return (
-        quantity.canonical(most)
-        if most is not None and quantity.compare(most, amount) < 0
-        else amount
-    )
-
-
 def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
     # With the mount options of a run's, so that what holds here holds there.
     read_only = {"readOnly": True, "recursiveReadOnly": "IfPossible"}
@@ -224,7 +204,7 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
                 "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.hostIP"}},
             },
         ],
-        "resources": _resources(inputs),
+        "resources": bounded_resources(inputs.profile.spec.limits, PROBE_REQUESTS, PROBE_LIMITS),
         "securityContext": container_security(RUN_USER),
         "volumeMounts": [
             {"name": "stand-in", "mountPath": INPUTS_FOLDER, **read_only},

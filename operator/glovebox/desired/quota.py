@@ -19,6 +19,7 @@ from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.desired import quantity
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
 from glovebox.desired.probe import PROBE_LIMITS, PROBE_REQUESTS, is_probed
 
 # For the kinds that neither the profile nor the Experiment speaks of. No service may be reached
@@ -72,7 +73,7 @@ def effective_quota(experiment: Experiment, profile: IsolationProfile) -> dict[s
 def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ResourceQuota."""
     tenant = effective_quota(inputs.experiment, inputs.profile)
-    reserve: dict[str, int | Decimal] = {**RESERVED, **_claims(inputs), **_probe(inputs)}
+    reserve: dict[str, int | Decimal] = {**RESERVED, **_claims(inputs), **_beside_the_run(inputs)}
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -137,20 +138,21 @@ def _claims(inputs: ExperimentInputs) -> Mapping[str, int]:
     }
 
 
-def _probe(inputs: ExperimentInputs) -> Mapping[str, Decimal]:
-    """Return what the probe needs beside a run that uses all that the tenant has."""
-    if not is_probed(inputs):
-        return {}
-    return {
-        **{
-            f"requests.{resource}": quantity.parse(amount)
-            for resource, amount in PROBE_REQUESTS.items()
-        },
-        **{
-            f"limits.{resource}": quantity.parse(amount)
-            for resource, amount in PROBE_LIMITS.items()
-        },
-    }
+def _beside_the_run(inputs: ExperimentInputs) -> Mapping[str, Decimal]:
+    """Return what is needed beside a run that uses all that the tenant has.
+
+    That is the probe, and what gives the run its session.
+    """
+    beside = [(PROBE_REQUESTS, PROBE_LIMITS)] if is_probed(inputs) else []
+    if inputs.experiment.spec.run is not None and inputs.platform_image:
+        beside.append((SESSION_REQUESTS, SESSION_LIMITS))
+    reserve: dict[str, Decimal] = {}
+    for requests, limits in beside:
+        for which, amounts in (("requests", requests), ("limits", limits)):
+            for resource, amount in amounts.items():
+                name = f"{which}.{resource}"
+                reserve[name] = reserve.get(name, Decimal(0)) + quantity.parse(amount)
+    return reserve
 
 
 def _with_reserve(resource: str, amount: str, reserve: Mapping[str, int | Decimal]) -> str:

@@ -2,9 +2,10 @@
 
 The pod has two steps. The fetcher, in the Glovebox image, fills the volume of inputs and is the
 only container that holds a credential for them; then the team's image runs, with that volume
-read-only, with the credentials of its artifacts as a file that is renewed in place, and with no
-token for the API server. Both are different users, so that what the first wrote cannot be changed
-by the second even where a mount were writable.
+read-only, with no token for the API server. Both are different users, so that what the first
+wrote cannot be changed by the second even where a mount were writable. Beside it, in the Glovebox
+image, runs what gives it the session of its artifacts, anew ahead of each end
+(`jobs/session_endpoint.py`).
 
 Where datasets are volumes of their own (`input_volumes.py`) the fetcher compares them with their
 pins instead, holds no credential for them, and mounts them read-only like everybody.
@@ -31,6 +32,11 @@ from glovebox.desired.pods import (
     FETCH_USER,
     PLAN_FOLDER,
     RUN_USER,
+    SESSION_COMMAND,
+    SESSION_CONTAINER,
+    SESSION_LIMITS,
+    SESSION_REQUESTS,
+    bounded_resources,
     container_security,
     failure_rules,
     pod_frame,
@@ -106,7 +112,11 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
     if asked or delivers:
         container["resources"] = _resources(inputs, asked, delivers=delivers)
     return pod_frame() | {
-        "initContainers": [_fetcher(inputs)] if delivers else [],
+        "initContainers": [
+            *([_fetcher(inputs)] if delivers else []),
+            # After the fetcher, which has no use for it and may take long.
+            *([_session_endpoint(inputs)] if inputs.platform_image else []),
+        ],
         "containers": [container],
         "volumes": volumes(inputs),
     }
@@ -212,4 +222,30 @@ def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
         "securityContext": container_security(FETCH_USER),
         "volumeMounts": entries,
         "resources": _resources(inputs, {}, delivers=True),
+    }
+
+
+def _session_endpoint(inputs: ExperimentInputs) -> dict[str, Any]:
+    """Return what answers the run's SDKs: it starts before the run and ends after it."""
+    return {
+        "name": SESSION_CONTAINER,
+        "image": inputs.platform_image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(SESSION_COMMAND),
+        "restartPolicy": "Always",
+        # The kubelet asks from outside of the pod's network, where loopback is another one: so a
+        # program asks. The run waits for the first answer, and nobody asks again.
+        "startupProbe": {
+            "exec": {"command": [*SESSION_COMMAND, "--check"]},
+            "periodSeconds": 1,
+            "timeoutSeconds": 10,
+            "failureThreshold": 60,
+        },
+        "securityContext": container_security(FETCH_USER),
+        "volumeMounts": [
+            {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},
+        ],
+        "resources": bounded_resources(
+            inputs.profile.spec.limits, SESSION_REQUESTS, SESSION_LIMITS
+        ),
     }

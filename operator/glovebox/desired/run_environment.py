@@ -14,9 +14,11 @@ from typing import Final
 from glovebox import names
 from glovebox.api.experiment import Config
 from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.pods import SESSION_ENDPOINT
+from glovebox.desired.session_files import CONFIG_FILE, PROCESS_CONFIG_FILE, SESSION_FOLDER
 
 INPUTS_FOLDER: Final = "/inputs"
-ARTIFACTS_FOLDER: Final = "/var/run/glovebox/artifacts"
+ARTIFACTS_FOLDER: Final = SESSION_FOLDER
 SNAPSHOT_FOLDER: Final = "/etc/glovebox"
 _THREADS: Final = (
     "OMP_NUM_THREADS",
@@ -34,8 +36,6 @@ def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
     config = experiment.spec.config
     prefix = names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid)
     variables = {
-        "AWS_CONFIG_FILE": f"{ARTIFACTS_FOLDER}/config",
-        "AWS_SHARED_CREDENTIALS_FILE": f"{ARTIFACTS_FOLDER}/credentials",
         "GLOVEBOX_ARTIFACTS_URI": f"s3://{inputs.store.spec.artifacts.bucket}/{prefix}",
         "GLOVEBOX_EXPERIMENT": f"{experiment.namespace}/{experiment.name}",
         "GLOVEBOX_INPUTS": INPUTS_FOLDER,
@@ -43,6 +43,7 @@ def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
         # The root file system is read-only, and libraries look for a place of their own.
         "HOME": "/tmp",  # noqa: S108 - a path in the pod
     }
+    variables |= store_variables(inputs)
     variables |= declared_variables(config)
     if config.determinism is not None and config.determinism.threads is not None:
         variables |= dict.fromkeys(_THREADS, str(config.determinism.threads))
@@ -50,6 +51,27 @@ def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
     if seed is not None and seed <= _HASH_SEED_MAX:
         variables["PYTHONHASHSEED"] = str(seed)
     return [{"name": name, "value": value} for name, value in sorted(variables.items())]
+
+
+def store_variables(inputs: ExperimentInputs) -> dict[str, str]:
+    """Return the variables by which every AWS SDK finds the store, and a session that is renewed.
+
+    No file with keys is named: an SDK that finds one takes it, and never looks at it again.
+    """
+    spec = inputs.store.spec
+    variables = {
+        # Not every SDK reads these two from the configuration.
+        "AWS_ENDPOINT_URL_S3": spec.endpoint,
+        "AWS_REGION": spec.region,
+        # Else an SDK that finds no session asks the node's metadata service, and waits for it.
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    if not inputs.platform_image:
+        return variables | {"AWS_CONFIG_FILE": f"{SESSION_FOLDER}/{PROCESS_CONFIG_FILE}"}
+    return variables | {
+        "AWS_CONFIG_FILE": f"{SESSION_FOLDER}/{CONFIG_FILE}",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": SESSION_ENDPOINT,
+    }
 
 
 def declared_variables(config: Config) -> dict[str, str]:

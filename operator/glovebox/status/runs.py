@@ -17,6 +17,8 @@ from glovebox.status.attempts import attempt_of
 
 _MESSAGE_MAX: Final = 2048
 _FETCH: Final = "fetch"
+# What gives the run its session (desired/pods.py) ends with it, and is no reason for its end.
+_SESSION: Final = "session"
 _JOB_GONE: Final = {
     reasons.RUN_STOPPED: "the run was stopped on request; a run is never started twice",
     reasons.RUN_LOST: (
@@ -183,7 +185,7 @@ def failure_of(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
         *(status.get("containerStatuses") or ()),
     ):
         state = (entry.get("state") or {}).get("terminated")
-        if state is not None and state.get("exitCode"):
+        if state is not None and state.get("exitCode") and entry["name"] != _SESSION:
             return entry["name"], state
     return None
 

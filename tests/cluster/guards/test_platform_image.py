@@ -1,6 +1,6 @@
-"""The platform's image runs as the fetcher and as the probe of the isolation.
+"""The platform's image runs as the fetcher, as the probe, and as what gives pods their session.
 
-When the operator says so, and as nothing else.
+The probe when the operator says so, and it runs as nothing else.
 """
 
 from __future__ import annotations
@@ -147,6 +147,64 @@ def test_the_platform_s_image_is_for_no_pod_of_a_team(space: Kubectl, actor: Act
         expect_refused(
             space.create(actor, objects.job(SPACE, containers=[container(**changes)])), NOTHING_ELSE
         )
+
+
+KEYS = {"name": "artifacts", "secret": {"secretName": "glovebox-artifacts-credentials"}}
+KEYS_MOUNT = {"name": "artifacts", "mountPath": "/var/run/glovebox/artifacts", "readOnly": True}
+ENDPOINT = ["python", "-m", "glovebox.jobs.session_endpoint"]
+SHOW = {"exec": {"command": ["sh", "-c", "true"]}}
+
+
+def with_endpoint(*volumes: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the spec of a pod of a team, with what gives it the session of its artifacts."""
+    endpoint = objects.container(PLATFORM, name="session") | {
+        "command": ENDPOINT,
+        "restartPolicy": "Always",
+        "startupProbe": {"exec": {"command": [*ENDPOINT, "--check"]}},
+        "volumeMounts": [KEYS_MOUNT],
+    }
+    return {"initContainers": [endpoint | changes], "volumes": list(volumes) or [KEYS]}
+
+
+@pytest.mark.parametrize("actor", [CLUSTER_ADMIN, NAMESPACE_ADMIN])
+def test_a_team_gives_its_own_pods_their_session_as_a_run_has_it(
+    space: Kubectl, actor: Actor
+) -> None:
+    expect_admitted(space.create(actor, objects.pod(SPACE, **with_endpoint())))
+    expect_admitted(space.create(actor, objects.job(SPACE, **with_endpoint())))
+
+
+ELSEWHERE = {"name": "artifacts", "configMap": {"name": "mine"}}
+OTHER_PROGRAMS: dict[str, dict[str, Any]] = {
+    "another command": with_endpoint(command=["python", "-c", "import glovebox"]),
+    "arguments": with_endpoint(args=["--check"]),
+    "a variable": with_endpoint(env=[{"name": "PYTHONPATH", "value": "/var/run/glovebox"}]),
+    "variables from elsewhere": with_endpoint(envFrom=[{"configMapRef": {"name": "mine"}}]),
+    "a folder to start in": with_endpoint(workingDir="/var/run/glovebox/artifacts"),
+    "a startup probe of its own": with_endpoint(startupProbe=SHOW),
+    "a liveness probe": with_endpoint(livenessProbe=SHOW),
+    "a readiness probe": with_endpoint(readinessProbe=SHOW),
+    "a hook": with_endpoint(lifecycle={"postStart": SHOW}),
+    "an end that waits": with_endpoint(lifecycle={"preStop": SHOW}),
+    "something mounted over the program": with_endpoint(
+        KEYS,
+        {"name": "mine", "emptyDir": {}},
+        volumeMounts=[KEYS_MOUNT, {"name": "mine", "mountPath": "/opt/glovebox"}],
+    ),
+    "another file than the session": with_endpoint(ELSEWHERE),
+    "the session mounted elsewhere": with_endpoint(
+        volumeMounts=[KEYS_MOUNT | {"mountPath": "/opt/glovebox"}]
+    ),
+    "last words from elsewhere": with_endpoint(terminationMessagePath="/etc/passwd"),
+    "it ends before the pod begins": with_endpoint(restartPolicy=None, startupProbe=None),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_PROGRAMS)
+def test_what_gives_a_pod_its_session_is_exactly_what_it_is(space: Kubectl, name: str) -> None:
+    spec = OTHER_PROGRAMS[name]
+    expect_refused(space.create(CLUSTER_ADMIN, objects.pod(SPACE, **spec)), NOTHING_ELSE)
+    expect_refused(space.create(CLUSTER_ADMIN, objects.job(SPACE, **spec)), NOTHING_ELSE)
 
 
 def test_a_team_that_pinned_the_same_image_as_its_own_runs_it(space: Kubectl) -> None:

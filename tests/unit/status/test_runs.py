@@ -115,6 +115,17 @@ TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str
         ("Failed", "DeadlineExceeded", "longer than specified deadline"),
     ),
     (
+        "was killed together with what gives it its session: the run's own end is told",
+        job(condition("Failed", "BackoffLimitExceeded")),
+        [
+            {
+                "status": pod("session", 137, init=True)["status"]
+                | {"containerStatuses": pod("run", 4)["status"]["containerStatuses"]}
+            }
+        ],
+        ("Failed", "RunFailed", "container `run` ended with exit code 4"),
+    ),
+    (
         "was given other bytes",
         job(condition("Failed", "PodFailurePolicy")),
         [

@@ -22,7 +22,6 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.session_secret import (
     ROTATE_AT,
-    credentials_file,
     intact_until,
     session_metadata,
     write_session,
@@ -30,6 +29,7 @@ from glovebox.controllers.experiment.session_secret import (
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
+from glovebox.desired.session_files import session_files
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE, SECRET
@@ -194,13 +194,7 @@ async def _write(scope: Scope, store: ObjectStore, credentials: SessionCredentia
     await write_session(
         scope.ports,
         session_metadata(scope.experiment, key),
-        {
-            "credentials": credentials_file(credentials),
-            "config": (
-                f"[default]\nregion = {store.spec.region}\nendpoint_url ="
-                f" {store.spec.endpoint}\ns3 =\n  addressing_style = path\n"
-            ),
-        },
+        session_files(store.spec, credentials),
         credentials.expire_time,
         live=live,
         watched=True,

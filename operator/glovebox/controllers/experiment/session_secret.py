@@ -17,7 +17,6 @@ from glovebox.data.digest import digest_of
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.text import format_time
-from glovebox.store.credentials import SessionCredentials
 
 # Renewed when this share of the life is over.
 ROTATE_AT: Final = 2 / 3
@@ -32,14 +31,6 @@ def intact_until(secret: Mapping[str, Any]) -> datetime | None:
     ):
         return None
     return datetime.fromisoformat(expire)
-
-
-def credentials_file(credentials: SessionCredentials) -> str:
-    """Return a session as the shared credentials file that every AWS SDK reads."""
-    return (
-        f"[default]\naws_access_key_id = {credentials.access_key_id}\naws_secret_access_key ="
-        f" {credentials.secret_access_key}\naws_session_token = {credentials.session_token}\n"
-    )
 
 
 def session_metadata(experiment: Experiment, key: ObjectKey) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""The files of the Secret with a session for artifacts, as AWS SDKs read them. Pure.
+
+An SDK reads keys out of a file once and keeps them until its process ends; what it fetches, from a
+program or from an endpoint, it fetches again ahead of the end that came with it
+(docs/decisions/0021). So `config` says how to reach the store and holds no keys: a run fetches them
+from its own pod. `config-with-process` says the same and fetches them with `cat`, for pods that a
+team makes itself. `credentials` is for programs that know nothing else, and are sure to read it
+again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from glovebox.api.object_store import ObjectStoreSpec
+
+if TYPE_CHECKING:
+    from glovebox.store.credentials import SessionCredentials
+
+# Where the Secret is mounted; `config-with-process` has to know.
+SESSION_FOLDER: Final = "/var/run/glovebox/artifacts"
+CONFIG_FILE: Final = "config"
+PROCESS_CONFIG_FILE: Final = "config-with-process"
+CREDENTIALS_FILE: Final = "credentials"
+SESSION_FILE: Final = "session.json"
+# The end that is told comes this much before the true one: SDKs fetch anew up to five seconds
+# before it, which is less than clocks differ.
+_MARGIN: Final = timedelta(seconds=60)
+
+
+def session_files(spec: ObjectStoreSpec, session: SessionCredentials) -> dict[str, str]:
+    """Return the files by their names.
+
+    Args:
+        spec: Of the store that the session is for.
+        session: Keys, token and end.
+    """
+    config = _config(spec)
+    return {
+        CONFIG_FILE: config,
+        PROCESS_CONFIG_FILE: (
+            f"{config}credential_process = /bin/cat {SESSION_FOLDER}/{SESSION_FILE}\n"
+        ),
+        CREDENTIALS_FILE: credentials_file(session),
+        SESSION_FILE: _document(session),
+    }
+
+
+def credentials_file(session: SessionCredentials) -> str:
+    """Return a session as the shared credentials file that every AWS SDK reads."""
+    return (
+        f"[default]\naws_access_key_id = {session.access_key_id}\naws_secret_access_key ="
+        f" {session.secret_access_key}\naws_session_token = {session.session_token}\n"
+    )
+
+
+def _config(spec: ObjectStoreSpec) -> str:
+    style = "path" if spec.path_style else "virtual"
+    return (
+        f"[default]\nregion = {spec.region}\nendpoint_url = {spec.endpoint}\ns3 =\n "
+        f" addressing_style = {style}\n"
+    )
+
+
+def _document(session: SessionCredentials) -> str:
+    """Return one document for both ways: an endpoint says `Token`, a program `SessionToken`."""
+    end = (session.expire_time - _MARGIN).astimezone(UTC)
+    document = {
+        "Version": 1,
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key,
+        "SessionToken": session.session_token,
+        "Token": session.session_token,
+        "Expiration": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return orjson.dumps(document).decode()
