@@ -14,11 +14,12 @@ import pytest
 from glovebox.store.connection import Credentials
 from support.api import path_of
 from support.lying_store import Answered, Asked, Liar, lying
-from support.operator_process import Team, experiment_spec, store_spec
+from support.operator_process import Team, experiment_spec, profile_spec, store_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from glovebox_local.images import Image
     from support.node import NodeCluster
 
 ROWS = b"month,delay\n" + b"".join(b"%d,%d\n" % (month, month * 7 % 5) for month in range(1, 13))
@@ -64,6 +65,40 @@ def test_inputs_are_the_pinned_bytes_and_nothing_in_the_pod_can_write_them(
     assert sealed["status"]["run"]["outcome"] == "Succeeded", said
     assert said.split()[0] == hashlib.sha256(ROWS).hexdigest()
     assert sealed["status"]["inputs"][0]["objects"] == 1
+
+
+WRITE = """
+import os, boto3
+assert "AWS_SHARED_CREDENTIALS_FILE" not in os.environ
+bucket, _, prefix = os.environ["GLOVEBOX_ARTIFACTS_URI"].removeprefix("s3://").partition("/")
+client = boto3.client("s3")
+client.put_object(Bucket=bucket, Key=prefix + "model.bin", Body=b"weights")
+print(client._request_signer._credentials.method)
+"""
+
+
+def test_a_run_fetches_its_session_from_its_own_pod(
+    node_cluster: NodeCluster, platform: Team, team: Team, glovebox_image: Image
+) -> None:
+    """And the container that gives it ends with the run, without a failure."""
+    repository = glovebox_image.reference.partition("@")[0]
+    platform.declare(
+        "IsolationProfile", "sessions", profile_spec(images=[{"repository": repository}])
+    )
+    platform.expect("IsolationProfile", "sessions")
+    images = [{"name": "python", "reference": glovebox_image.reference}]
+    run = {"image": "python", "command": ["python", "-c", WRITE]}
+    team.declare(
+        "Experiment", "writer", experiment_spec("sessions", "primary", images=images, run=run)
+    )
+    sealed = team.expect("Experiment", "writer", "Sealed", timeout=90)
+    assert sealed["status"]["run"]["outcome"] == "Succeeded", sealed["status"]["run"]
+    assert sealed["status"]["seal"]["objects"] == 1
+    watched = Run(node_cluster, team)
+    assert watched.said(sealed).strip() == "container-role"
+    (session,) = watched.pod(sealed)["status"]["initContainerStatuses"]
+    assert (session["name"], session["restartCount"]) == ("session", 0)
+    assert session["state"]["terminated"]["exitCode"] == 0
 
 
 def corrupted(asked: Asked, liar: Liar) -> Answered:

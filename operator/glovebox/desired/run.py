@@ -4,7 +4,7 @@ The pod has two steps. The fetcher, in the Glovebox image, fills the volume of i
 only container that holds a credential for them; then the team's image runs, with that volume
 read-only, with no token for the API server. Both are different users, so that what the first
 wrote cannot be changed by the second even where a mount were writable. Beside it, in the Glovebox
-image, runs what gives it the session of its artifacts, anew ahead of each end
+image, runs what gives it each session of its artifacts ahead of the last one's end
 (`jobs/session_endpoint.py`).
 
 Where datasets are volumes of their own (`input_volumes.py`) the fetcher compares them with their

@@ -26,7 +26,7 @@ CONFIG_FILE: Final = "config"
 PROCESS_CONFIG_FILE: Final = "config-with-process"
 CREDENTIALS_FILE: Final = "credentials"
 SESSION_FILE: Final = "session.json"
-# The end that is told comes this much before the true one: SDKs fetch anew up to five seconds
+# The end that is told comes this much before the true one: SDKs ask again up to five seconds
 # before it, which is less than clocks differ.
 _MARGIN: Final = timedelta(seconds=60)
 

@@ -1,4 +1,4 @@
-"""Gives the programs of a run the session of its artifacts, anew ahead of each end.
+"""Gives the programs of a run the session of its artifacts, and the next one ahead of each end.
 
 `python -m glovebox.jobs.session_endpoint` runs beside a run, as a container of its own, and answers
 on loopback what SDKs ask of `AWS_CONTAINER_CREDENTIALS_FULL_URI`: the keys, the token and their
@@ -6,9 +6,9 @@ end. The answer is a file of the Secret as the kubelet has it now; the operator 
 team's image needs no program for it, not even a shell.
 
 It listens on loopback alone, so nobody outside of the pod can ask. It reads that one file, writes
-none, and says nothing of what it answers. With `--check` it asks once, which tells the kubelet that
-the run may start. It knows the standard library alone: it is there for as long as the run, and its
-memory is the run's.
+none, and says nothing of what it answers. With `--check` it asks until there is an answer, which
+tells the kubelet that the run may start. It knows the standard library alone: it is there for as
+long as the run, and its memory is the run's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import http.client
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,9 @@ PORT: Final = 9749
 PATH: Final = "/session"
 # A client on loopback that says nothing for so long says nothing any more.
 _PATIENCE_SECONDS: Final = 5.0
+# Less than the kubelet gives a check: else each run would start a whole period of it later.
+_CHECK_SECONDS: Final = 5.0
+_CHECK_EVERY_SECONDS: Final = 0.05
 
 
 class SessionHandler(BaseHTTPRequestHandler):
@@ -105,12 +109,21 @@ def check(port: int = PORT) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Answer until the run has ended; return the exit code."""
     if list(arguments) == ["--check"]:
-        return 0 if check() else 1
+        return 0 if _answers() else 1
     # The kubelet ends it when the run has ended: no failure of anything.
     signal.signal(signal.SIGTERM, _end)
     with SessionServer(SESSION, PORT) as server:
         server.serve_forever()
     return 0
+
+
+def _answers() -> bool:
+    until = time.monotonic() + _CHECK_SECONDS
+    while not check(PORT):
+        if time.monotonic() > until:
+            return False
+        time.sleep(_CHECK_EVERY_SECONDS)
+    return True
 
 
 def _end(number: int, frame: FrameType | None) -> None:

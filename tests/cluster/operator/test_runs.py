@@ -401,7 +401,10 @@ def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(
     namespace = made["status"]["namespace"]
     assert made["status"]["platformImage"] == PLATFORM_IMAGE
     pod = run_pod(team.api, namespace)
-    assert [container["image"] for container in pod["spec"]["initContainers"]] == [PLATFORM_IMAGE]
+    fetcher, endpoint = pod["spec"]["initContainers"]
+    assert [fetcher["name"], endpoint["name"]] == ["fetch", "session"]
+    assert {fetcher["image"], endpoint["image"]} == {PLATFORM_IMAGE}
+    assert [mount["name"] for mount in endpoint["volumeMounts"]] == ["artifacts"]
     mounts = {mount["name"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
     assert mounts["glovebox-inputs"]["readOnly"] is True
     assert "glovebox-inputs-credentials" not in mounts
