@@ -107,7 +107,10 @@ class RunStatus(TolerantModel):
     message: str = Field(
         default="",
         max_length=4096,
-        description="Why it ended so; for a failure what the program said last.",
+        description=(
+            "Why it ended so; for a failure the last 200 characters that the program said, without"
+            " secrets. Its log says the rest."
+        ),
     )
     exit_code: int | None = Field(
         default=None,

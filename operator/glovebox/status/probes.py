@@ -14,8 +14,9 @@ import orjson
 from glovebox import names
 from glovebox.api.experiment_status import IsolationStatus
 from glovebox.data.probing import EXIT_CODES, FORMAT, Expected, Outcome
+from glovebox.data.redaction import last_words
 from glovebox.desired.probe import PROBE_CONTAINER, PROBE_DEADLINE_SECONDS
-from glovebox.status.runs import job_end, why_waiting
+from glovebox.status.runs import WORDS_MAX, job_end, why_waiting
 
 _OUTCOMES: Final = get_args(IsolationStatus.model_fields["outcome"].annotation)
 _MESSAGE_MAX: Final = 1024
@@ -122,6 +123,5 @@ def _silence(end: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], said: st
         return f"the probe did not end within {PROBE_DEADLINE_SECONDS} s" + (
             f": {waiting}" if waiting else ""
         )
-    return (
-        f"the probe ended without a verdict: {said[:200] or end.get('message', 'it said nothing')}"
-    )
+    words = last_words(said, WORDS_MAX) or end.get("message", "it said nothing")
+    return f"the probe ended without a verdict: {words}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -12,10 +12,13 @@ from glovebox.api import reasons
 from glovebox.api.attempt_status import MAX_PODS
 from glovebox.api.experiment_status import RunStatus
 from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
-from glovebox.data.redaction import redact
+from glovebox.data.redaction import last_words, redact
 from glovebox.status.attempts import attempt_of
 
 _MESSAGE_MAX: Final = 2048
+# Of what a program said. More people may read a status, an Event and a log of the operator than may
+# read a pod; whoever needs more reads the pod's log.
+WORDS_MAX: Final = 200
 _FETCH: Final = "fetch"
 # What gives the run its session (desired/pods.py) ends with it, and is no reason for its end.
 _SESSION: Final = "session"
@@ -47,10 +50,15 @@ def job_end(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
     )
 
 
-def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunStatus:
-    """Return the run as its Job and the Job's pods (oldest first) show it.
+def job_ended(
+    job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], secrets: Iterable[str] = ()
+) -> RunStatus:
+    """Return the run as its Job and the Job's pods show it; without an outcome while it goes on.
 
-    It has no outcome while it goes on.
+    Args:
+        job: The Job.
+        pods: Its pods, the oldest first.
+        secrets: Values that are known to be in play; nothing that is quoted holds one.
     """
     status = job.get("status") or {}
     attempts = len(pods) or int(status.get("failed", 0)) + int(status.get("succeeded", 0))
@@ -83,7 +91,7 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
             done,
             "Failed",
             reason,
-            f"the pod was evicted from its node: {evicted}",
+            redact(f"the pod was evicted from its node: {evicted}", secrets)[0],
             culprit[1].get("exitCode") if culprit else None,
         )
     if culprit is None:
@@ -91,9 +99,9 @@ def job_ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> RunS
     container, state = culprit
     said = str(state.get("message", "")).strip()
     if container == _FETCH:
-        return _ended(
-            begun, done, "Failed", reasons.INPUTS_REFUSED, _fetch_words(said), state.get("exitCode")
-        )
+        refused = f"the inputs were not delivered, so nothing was run: {_told(said, secrets)}"
+        return _ended(begun, done, "Failed", reasons.INPUTS_REFUSED, refused, state.get("exitCode"))
+    said = last_words(said, WORDS_MAX, secrets)
     words = (
         f"container `{container}` ended with exit code {state.get('exitCode')}"
         f" ({state.get('reason', 'Error')})"
@@ -167,10 +175,8 @@ def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:
     ):
         waiting = (entry.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") not in {None, "PodInitializing", "ContainerCreating"}:
-            return (
-                f"container `{entry['name']}` waits: {waiting['reason']}:"
-                f" {waiting.get('message', '')}"
-            )
+            why = redact(str(waiting.get("message", "")))[0]
+            return f"container `{entry['name']}` waits: {waiting['reason']}: {why}"
     for entry in status.get("conditions") or ():
         if entry["type"] == "PodScheduled" and entry["status"] == "False":
             return f"no node takes the pod: {entry.get('message', '')}"
@@ -201,21 +207,18 @@ def eviction_of(pod: Mapping[str, Any]) -> str:
     return str(status.get("message", "")).strip() or "the kubelet does not say why"
 
 
-def _fetch_words(said: str) -> str:
-    return f"the inputs were not delivered, so nothing was run: {_told(said)}"
-
-
-def _told(said: str) -> str:
+def _told(said: str, secrets: Iterable[str] = ()) -> str:
     """Return the fetcher's last words, which are one JSON object, as a sentence."""
     try:
         told = orjson.loads(said)
-        return (
+        sentence = (
             f"input `{told['input']}`: {told['reason']}: {told['message']}"
             if told.get("input")
             else str(told["message"])
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return said or "the fetcher failed and said nothing"
+        return last_words(said, WORDS_MAX, secrets) or "the fetcher failed and said nothing"
+    return redact(sentence, secrets)[0]
 
 
 def _ended(

@@ -59,22 +59,14 @@ def test_the_run_waits_until_there_is_a_session(server: SessionServer) -> None:
     assert check(server.server_port)
 
 
-def test_the_check_waits_for_what_is_about_to_be_there(
-    server: SessionServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_check_waits_for_what_is_about_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a run would start a whole period of the kubelet's later."""
-    monkeypatch.setattr(session_endpoint, "PORT", server.server_port)
-    moments = iter([0.0, 1.0, 100.0])
-    monkeypatch.setattr(session_endpoint.time, "monotonic", lambda: next(moments))
-    slept: list[float] = []
-    monkeypatch.setattr(session_endpoint.time, "sleep", slept.append)
-    assert session_endpoint.main(["--check"]) == 1
-    assert len(slept) == 1
-    moments = iter([0.0, 1.0, 2.0])
-    monkeypatch.setattr(
-        session_endpoint.time, "sleep", lambda _: server.file.write_bytes(b"{}") and None
-    )
+    answers = iter([False, False, True])
+    monkeypatch.setattr(session_endpoint, "check", lambda _: next(answers))
     assert session_endpoint.main(["--check"]) == 0
+    monkeypatch.setattr(session_endpoint, "check", lambda _: False)
+    monkeypatch.setattr(session_endpoint, "_CHECK_SECONDS", 0.0)
+    assert session_endpoint.main(["--check"]) == 1
 
 
 @pytest.mark.parametrize("path", ["/", "/session/", "/session?x=1", "/../session.json"])

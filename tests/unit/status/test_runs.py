@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from glovebox.api.experiment_status import RunStatus
 from glovebox.status.experiment_work import is_recorded, record_run
-from glovebox.status.runs import job_ended, job_lost, why_waiting
+from glovebox.status.runs import job_ended, job_lost, refused_words, why_waiting
 
 MADE = "2026-11-25T05:00:00Z"
 ENDED = "2026-11-25T05:10:00Z"
@@ -156,6 +157,45 @@ def test_the_end_of_a_run(
     assert expected[2] in run.message
     assert (run.completion_time is None) == (run.outcome == "")
     assert run.job_uid == "u1"
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3In0.abc-def_g"
+KNOWN = "a known secret of no shape"
+FAILED = job(condition("Failed", "BackoffLimitExceeded"))
+# Each place of a pod's status that is quoted.
+QUOTED = {
+    "the program's last words": lambda said: [pod("run", 3, message=said)],
+    "the fetcher's words": lambda said: [pod("fetch", 1, init=True, message=said)],
+    "the fetcher's JSON": lambda said: [
+        pod("fetch", 42, init=True, message=json.dumps({"message": said}))
+    ],
+    "the kubelet's, of an eviction": lambda said: [pod("run", 1, reason="Evicted", why=said)],
+}
+
+
+@pytest.mark.parametrize("place", QUOTED)
+def test_no_secret_that_was_said_is_in_the_end_of_a_run(place: str) -> None:
+    pods = QUOTED[place](f"ExpiredToken: {TOKEN}, with {KNOWN}, and that is all")
+    message = job_ended(FAILED, pods, [KNOWN]).message
+    assert TOKEN not in message
+    assert KNOWN not in message
+    assert message.endswith("ExpiredToken: [redacted], with [redacted], and that is all")
+
+
+def test_no_secret_is_in_what_a_pod_waits_for_or_what_a_cache_was_refused_for() -> None:
+    state = {"waiting": {"reason": "CreateContainerError", "message": f"env {TOKEN}"}}
+    status = {"phase": "Pending", "containerStatuses": [{"name": "run", "state": state}]}
+    assert why_waiting([{"status": status}]).endswith("CreateContainerError: env [redacted]")
+    assert refused_words([pod("fetch", 42, message=f"no {TOKEN}")]) == "no [redacted]"
+
+
+def test_of_what_a_program_said_the_end_is_told_and_no_more() -> None:
+    """A status is no log: who may read it need not be allowed to read the pod."""
+    said = "row 1: Alice, born 1980\n" * 80 + "ValueError: could not convert"
+    message = job_ended(FAILED, [pod("run", 3, message=said)]).message
+    words = message.removeprefix("container `run` ended with exit code 3 (Error): ")
+    assert len(words) <= 200
+    assert words.endswith("ValueError: could not convert")
 
 
 @pytest.mark.parametrize("reason", ["RunLost", "RunStopped", "Abandoned"])

@@ -1,4 +1,4 @@
-"""The secrets that are in play in an experiment's namespace, so that no log shows them.
+"""The secrets that are in play in an experiment's namespace: no log and no status shows one.
 
 They are read while they are there: the session of an hour ago may still be valid, and is in no
 Secret any more. They are held in memory alone.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
 
 from glovebox import names
 from glovebox.controllers.ports import Ports
@@ -17,9 +19,12 @@ from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.resources import Key
 
-_SECRETS = (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
-# Of the files of an SDK: the address of the store is no secret.
-_PUBLIC = frozenset({"region", "endpoint_url", "addressing_style", "s3"})
+_SECRETS: Final = (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
+# Of the files of an SDK: the address of the store is no secret, nor is how to print one.
+_PUBLIC: Final = frozenset(
+    {"region", "endpoint_url", "addressing_style", "s3", "credential_process"}
+    | {"Version", "Expiration"}
+)
 
 
 async def known_secrets(ports: Ports, key: Key, namespace: str) -> frozenset[str]:
@@ -42,8 +47,17 @@ def values_of(secret: Mapping[str, Any]) -> set[str]:
             text = base64.b64decode(encoded).decode()
         except (binascii.Error, UnicodeDecodeError):
             continue
+        found |= {value for name, value in _entries(text) if value and name not in _PUBLIC}
+    return found
+
+
+def _entries(text: str) -> Iterator[tuple[str, str]]:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
         for line in text.splitlines():
             name, _, value = (part.strip() for part in line.partition("="))
-            if value and name not in _PUBLIC:
-                found.add(value)
-    return found
+            yield name, value
+        return
+    if isinstance(document, dict):
+        yield from ((name, value) for name, value in document.items() if isinstance(value, str))

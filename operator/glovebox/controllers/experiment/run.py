@@ -11,7 +11,7 @@ A run that has begun is followed whatever becomes of everything else; only the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
 from glovebox.controllers.experiment.isolation import Stood, was_changed
+from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
@@ -105,7 +106,11 @@ async def _follow(
         scope.ports.unsealed_runs.add(scope.experiment.uid)
     everybody = await pods_in(scope.ports, scope.namespace)
     pods = [pod for pod in everybody if is_of_job(pod, live["metadata"]["uid"])]
-    run = with_recorded(job_ended(live, pods), scope.experiment.status.run)
+    known: Iterable[str] = ()
+    if job_end(live) is not None:
+        # What its program said last goes where more people read than may read the pod.
+        known = await known_secrets(scope.ports, scope.key, scope.namespace)
+    run = with_recorded(job_ended(live, pods, known), scope.experiment.status.run)
     run = await note(scope, run, outcomes.facts("bind", Plan))
     leaving = (pod["metadata"]["uid"] for pod in pods if pod["metadata"].get("deletionTimestamp"))
     facts = RunFacts(
