@@ -123,6 +123,8 @@ class Cluster:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.store = Store(environment)
+        # What kubectl, helm and our own commands said, by their command lines.
+        self.said: list[tuple[str, str]] = []
 
     @property
     def apiserver(self) -> Part:
@@ -247,8 +249,9 @@ class Cluster:
             check=False,
             env={**os.environ, **own, **xdg},
         )
+        shown = " ".join(command[1:])
+        self.said.append((f"{os.path.basename(command[0])} {shown}", done.stdout + done.stderr))  # noqa: PTH119 - bytes or text
         if check and done.returncode != 0:
-            shown = " ".join(command[1:])
             raise AssertionError(
                 f"{os.path.basename(command[0])} {shown} gave"  # noqa: PTH119 - bytes or text
                 f" {done.returncode}:\n{done.stdout}{done.stderr}"

@@ -9,6 +9,7 @@ import pytest
 
 from support.api import Api
 from support.cluster import Cluster
+from support.no_leaks import without_leaks
 from support.numbered_operator import Numbered, numbered_operator
 from support.operator_process import (
     BREAK_GLASS,
@@ -24,9 +25,16 @@ from support.operator_process import (
 
 @pytest.fixture(scope="session")
 def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """The running operator. A test that kills it starts it again."""
-    with running_operator(cluster, tmp_path_factory.mktemp("operator"), PLATFORM_IMAGE) as running:
-        yield running
+    """The running operator. A test that kills it starts it again.
+
+    When all tests are over, no secret that was in play is in anything that was put out.
+    """
+    folder = tmp_path_factory.mktemp("operator")
+    with running_operator(cluster, folder, PLATFORM_IMAGE) as running:
+        # Below it are the logs of all operators, and of the cluster.
+        logs = tmp_path_factory.getbasetemp()
+        with without_leaks(cluster, logs, lambda: {"/metrics": running.page()}):
+            yield running
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from glovebox.evidence.keys import encode_bundle
 from glovebox.evidence.verification import verify_evidence
 from support.cluster import Cluster
 from support.kubelet import RUN_JOB, end_pod, run_pod
+from support.leaks import SecretsInPlay, find_leaks
+from support.no_leaks import outputs_of
 from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec
 from support.run_credentials import session_in, write_artifact
 from support.trust import published_keys
@@ -147,6 +149,25 @@ def test_a_run_that_fails_says_why_and_is_sealed_all_the_same(team: Team) -> Non
     assert "exit code 3" in succeeded["message"]
     assert "loss is NaN" in succeeded["message"]
     assert team.condition("Experiment", "bad", "Stalled")["status"] == "True"
+
+
+def test_a_run_that_says_its_session_with_its_last_words_shows_it_to_nobody(
+    cluster: Cluster, team: Team, operator: Operator, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made = started(team, "talker")
+    namespace = made["status"]["namespace"]
+    session = session_in(team, namespace)
+    # The kubelet takes the end of a log: it may begin in the middle of a key.
+    said = f"{session['SecretAccessKey'][8:]}\nsigned with {session['SessionToken']}\nExpiredToken"
+    end_pod(team.api, run_pod(team.api, namespace), 3, message=said)
+    team.expect("Experiment", "talker", "Sealed")
+    message = team.condition("Experiment", "talker", "Succeeded")["message"]
+    assert message.endswith("(Error): [redacted] signed with [redacted] ExpiredToken")
+    secrets = SecretsInPlay()
+    for name in ("SecretAccessKey", "SessionToken"):
+        secrets.add(name, session[name])
+    logs = tmp_path_factory.getbasetemp()
+    assert not find_leaks(secrets, outputs_of(cluster, logs, lambda: {"/metrics": operator.page()}))
 
 
 def test_a_failed_attempt_is_retried_as_often_as_asked(team: Team) -> None:
@@ -324,6 +345,7 @@ def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
+        cluster.said.append((f"glovebox verify {source}", done.stdout + done.stderr))
         assert done.stdout, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout)
         return done.returncode, answer
