@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from support.leaks import SecretsInPlay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support.api import Api
     from support.cluster import Store
@@ -22,15 +22,19 @@ _PAUSE_SECONDS = 0.3
 
 
 @contextlib.contextmanager
-def watched_secrets(api: Api) -> Iterator[SecretsInPlay]:
-    """Remember secrets until the block ends; an API server that is away is waited for."""
+def watched_secrets(api: Callable[[], Api]) -> Iterator[SecretsInPlay]:
+    """Remember secrets until the block ends.
+
+    Args:
+        api: The API server; asked for again while it raises. One that is away is waited for.
+    """
     secrets, over = SecretsInPlay(), threading.Event()
     watcher = threading.Thread(target=_follow, args=(api, secrets, over), daemon=True)
     watcher.start()
     try:
         yield secrets
         # What came last may not have been told yet.
-        for secret in api.list(_PATH):
+        for secret in api().list(_PATH):
             secrets.add_object(secret)
     finally:
         over.set()
@@ -42,11 +46,11 @@ def add_store_keys(secrets: SecretsInPlay, store: Store) -> None:
         secrets.add(f"key of {name}", getattr(store.access, name).secret_access_key)
 
 
-def _follow(api: Api, secrets: SecretsInPlay, over: threading.Event) -> None:
+def _follow(api: Callable[[], Api], secrets: SecretsInPlay, over: threading.Event) -> None:
     while not over.is_set():
         # The server is ended and started by tests: whatever is wrong with it passes.
         with contextlib.suppress(OSError, http.client.HTTPException, AssertionError, ValueError):
-            _look(api, secrets, over)
+            _look(api(), secrets, over)
         over.wait(_PAUSE_SECONDS)
 
 

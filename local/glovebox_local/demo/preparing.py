@@ -88,7 +88,8 @@ def hand_over_keys(stage: Stage, step: Step) -> None:
         },
     }
     # On standard input: arguments can be read by every user of the machine.
-    stage.tools.kubectl("apply", "--filename=-", stdin=json.dumps(secret))
+    # kubectl itself would note the whole of it in an annotation, which tools show that hide data.
+    stage.tools.kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(secret))
     step.say(f"Secret {OPERATOR_NAMESPACE}/{CREDENTIALS}")
 
 

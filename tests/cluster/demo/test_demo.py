@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from support.kept_demo import kept_demo
+
 pytestmark = pytest.mark.slow
 
 _TIMEOUT = 200.0
@@ -108,6 +110,14 @@ def test_all_of_it_happens_and_nothing_stays(demo: _Demo) -> None:
     assert "status.drift: repairs 1, last: NetworkPolicy glovebox-default-deny, Deleted" in text
     assert demo.processes() == []
     assert demo.records() == []
+
+
+@pytest.mark.timeout(2 * _TIMEOUT + 60)
+def test_no_secret_is_in_anything_that_it_put_out(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with kept_demo(tmp_path_factory.mktemp("k"), "--no-node", timeout=_TIMEOUT) as said:
+        assert "It goes on running" in said
 
 
 INTERRUPTIONS: dict[str, tuple[signal.Signals, Callable[[_Demo], bool]]] = {
