@@ -768,7 +768,8 @@ RUN_SUCCEEDED: Final = _reason(
 RUN_FAILED: Final = _reason(
     "RunFailed",
     "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
-    "The program failed; the message has its exit code and last words.",
+    "The program failed; the message has its exit code and its last words, short and without"
+    " secrets.",
     "Read the log, correct the program, and create a new Experiment.",
 )
 RUN_LOST: Final = _reason(
