@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from glovebox.api import reasons
@@ -13,6 +13,8 @@ from glovebox.ledger.genesis import Genesis, encode_genesis
 from glovebox.ledger.layout import Layout
 from glovebox.ledger.note import vkey_of
 from glovebox.ledger.pace import end_event
+from glovebox.store.buckets import read_lock
+from glovebox.store.errors import translated
 from glovebox.store.ledger_objects import LedgerPlace, versions_below, write_once
 from glovebox.store.ledger_writer import newest_epoch, open_ledger
 
@@ -50,9 +52,11 @@ def init_ledger(
 
     Raises:
         AlreadyExists: Something lies there already.
+        InvalidInput: The bucket keeps no versions, or cannot lock as long as is asked for.
         GloveboxError: The store does not answer, or denies it.
     """
     layout = Layout(organisation, 1)
+    _require_versions(place, lock_days)
     if any(True for _ in versions_below(place, layout.prefix, stop)):
         raise _exists(place, organisation)
     return _make(place, layout, origin, signer, now, stop, lock_days=lock_days, previous=None)
@@ -104,9 +108,27 @@ def _make(
     key = vkey_of(origin, signer.public)
     genesis = Genesis(layout.organisation, layout.epoch, origin, key.text, now, lock_days, previous)
     raw = encode_genesis(genesis, signer)
-    if write_once(place, layout.genesis, raw, None, stop) != raw:
+    until = now + timedelta(days=lock_days, minutes=1) if lock_days else None
+    if write_once(place, layout.genesis, raw, until, stop) != raw:
         raise _exists(place, layout.organisation)
     return genesis
+
+
+def _require_versions(place: LedgerPlace, lock_days: int) -> None:
+    with translated(f"read the versioning of bucket {place.bucket}"):
+        status = place.store.s3.get_bucket_versioning(Bucket=place.bucket).get("Status")
+    if status != "Enabled":
+        raise InvalidInput(
+            reasons.VERSIONING_REQUIRED,
+            f"bucket {place.bucket} keeps no versions, so what was written first could be written"
+            " over: enable versioning on it",
+        )
+    if lock_days and not read_lock(place.store, place.bucket)[0]:
+        raise InvalidInput(
+            reasons.LOCK_REQUIRED,
+            f"bucket {place.bucket} has no object lock, so nothing in it can be locked for"
+            f" {lock_days} days: use a bucket that was created with one",
+        )
 
 
 def _exists(place: LedgerPlace, organisation: str) -> AlreadyExists:

@@ -4,7 +4,8 @@ Any number of writers may write at once; the conditional PUT of the next index i
 Each of them knows every entry up to that index, so it neither tells an event twice nor leaves a
 hole:
 
-- Before it claims an index it has read all entries back to the time of the event. The same event
+- Before it claims an index it has read all entries back to the time of the event, and further by
+  what clocks may differ. The same event
   (`Event.id`) is found and not written again, whoever wrote it, and whether or not the answer came.
 - It goes on to the next index only when it has seen who has this one.
 
@@ -210,7 +211,14 @@ class LedgerWriter:
 
     def _find(self, event: Event) -> Placed | None:
         """Return where an event stands, reading back to the time at which it happened."""
-        earliest = event.time - CLOCKS
+        if event.time > self._now() + CLOCKS:
+            raise InvalidInput(
+                reasons.LEDGER_INVALID,
+                f"the event {event.id} has a time that is still to come: correct the clock that"
+                " gave it",
+            )
+        # The event's clock may be ahead of its writer's, and that one ahead of a later writer's.
+        earliest = event.time - 2 * CLOCKS
         while event.id not in self._ids and (self._horizon is None or self._horizon >= earliest):
             try:
                 self._look_behind()

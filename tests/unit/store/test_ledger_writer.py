@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -376,3 +377,36 @@ def test_a_new_epoch_whose_command_was_cut_off_is_made_by_running_it_again(
 def test_an_epoch_needs_a_key_of_its_own(ledgers: Ledgers) -> None:
     with pytest.raises(InvalidInput, match="another key"):
         begin_epoch(ledgers.place, "acme", SIGNER, SIGNER, ledgers.clock, Stop())
+
+
+def test_an_event_of_the_future_is_refused(ledgers: Ledgers) -> None:
+    later = event(0, time=ledgers.clock.now + timedelta(minutes=31))
+    with pytest.raises(InvalidInput, match="still to come"):
+        ledgers.writer().append(later, Stop())
+    ledgers.clock.pass_by(minutes=1)
+    assert ledgers.writer().append(later, Stop()).index == 0
+
+
+def test_an_event_is_found_behind_writers_whose_clocks_are_behind(ledgers: Ledgers) -> None:
+    told = event(0, time=ledgers.clock.now + timedelta(minutes=29))
+    ledgers.append(ledgers.writer(), 1)
+    assert ledgers.writer().append(told, Stop()).index == 1
+    ledgers.clock.pass_by(minutes=-29)
+    ledgers.append(ledgers.writer(), 2)
+    ledgers.clock.pass_by(minutes=29)
+    ledgers.writer().publish(Stop())
+    assert ledgers.writer().append(told, Stop()).index == 1
+
+
+@pytest.mark.parametrize(("versioned", "days"), [(False, 0), (True, 30)])
+def test_a_bucket_that_cannot_keep_a_ledger_gets_none(
+    ledgers: Ledgers,
+    versioned: bool,  # noqa: FBT001 - a column of the table
+    days: int,
+) -> None:
+    s3 = ledgers.store.s3
+    s3.create_bucket(Bucket="plain")
+    if versioned:
+        s3.put_bucket_versioning(Bucket="plain", VersioningConfiguration={"Status": "Enabled"})
+    with pytest.raises(InvalidInput, match="bucket plain"):
+        Ledgers(ledgers.store, "plain", lock_days=days).init()
