@@ -467,8 +467,9 @@ POLICY_TOO_LONG: Final = _reason(
 INPUTS_TOO_SCATTERED: Final = _reason(
     "InputsTooScattered",
     "Experiment `Succeeded`",
-    "The pinned objects share no folder, so only the whole bucket could be granted to a run.",
-    "Copy them below one prefix, and pin that.",
+    "The pinned objects lie in no folder, or in more than eight that no grant of the store holds"
+    " together: a run would be given more than them.",
+    "Copy them below one prefix and pin that, or have one prefix granted that holds all of them.",
 )
 NOTHING_TO_READ: Final = _reason(
     "NothingToRead",

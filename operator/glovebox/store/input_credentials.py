@@ -3,9 +3,10 @@
 They allow no write, no listing, and no other prefix.
 
 A session policy takes 2,048 characters, so that it cannot name every object of a dataset. What is
-few is named key by key; what is many is covered by the longest folder that holds all of it, never
-by less than a folder: a pin whose objects have nothing in common but their bucket is refused,
-unless the pin itself is the whole bucket.
+few is named key by key; what is many is covered by folders, and each of them lies in a place that
+was granted to whoever pinned it: the folders that the objects lie in, or, where these are too many,
+the longest one that the objects of one granted place share. What no grant covers is refused, and so
+is a whole bucket, unless the pin itself is one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from glovebox.store.connection import Store
     from glovebox.store.manifests import ManifestLocation
+    from glovebox.store.source_access import Location
 
 _READ: Final = ("s3:GetObject", "s3:GetObjectVersion")
 # A store that forgets to intersect with the session policy may still honour a Deny.
@@ -31,8 +33,9 @@ _DENIED: Final = ("s3:PutObject", *NEVER)
 # Letters that stores read as a pattern in a policy's resource, and those that no key should hold.
 _PATTERN: Final = re.compile(r"[*?$\[\]\\\x00-\x1f]")
 # With more keys than this per pin a folder reads better in an audit log, and leaves room for other
-# pins.
+# pins. Likewise with more folders.
 _MAX_KEYS: Final = 4
+_MAX_FOLDERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,38 +72,68 @@ def readable_manifest(manifest: ManifestLocation) -> Readable:
     return Readable(manifest.bucket, manifest.key, is_prefix=False)
 
 
-def readable_objects(objects: Iterable[tuple[str, str]]) -> tuple[Readable, ...]:
+def readable_objects(
+    objects: Iterable[tuple[str, str]], granted: Iterable[Location] = ()
+) -> tuple[Readable, ...]:
     """Return what a pin of listed objects needs, in constant memory.
 
-    For each bucket that is up to four keys, or their longest common folder.
+    For each bucket that is up to four keys, or up to eight folders that hold objects themselves, or
+    one folder in each place that is granted. A key is granted by a folder, so the folder that it
+    lies in is within that grant; a folder further up need not be, and others may have data there.
 
     Args:
         objects: Bucket and key of each, in any order.
+        granted: What whoever pinned them may pin now.
 
     Raises:
-        InvalidInput: `InputsTooScattered`: more than four objects of one bucket share no folder.
+        InvalidInput: `InputsTooScattered`: they lie in more than eight folders that no grant holds
+            together, or in no folder.
     """
-    few: dict[str, set[str]] = {}
-    common: dict[str, str] = {}
+    places = sorted(granted, key=lambda place: len(place.prefix), reverse=True)
+    buckets: dict[str, _Spread] = {}
     for bucket, key in objects:
+        buckets.setdefault(bucket, _Spread(bucket, places)).add(key)
+    return tuple(each for _, spread in sorted(buckets.items()) for each in spread.readables())
+
+
+class _Spread:
+    """Where the pinned objects of one bucket lie."""
+
+    def __init__(self, bucket: str, places: Iterable[Location]) -> None:
+        self._bucket = bucket
+        self._places = [place for place in places if place.bucket == bucket]
+        self._keys: set[str] = set()
+        self._folders: set[str] = set()
+        # By the prefix of the narrowest place that covers them; None where none does.
+        self._common: dict[str | None, str] = {}
+
+    def add(self, key: str) -> None:
+        """Take one key."""
+        if len(self._keys) <= _MAX_KEYS:
+            self._keys.add(key)
         folder = key[: key.rfind("/") + 1]
-        common[bucket] = _shared_folder(common.get(bucket, folder), folder)
-        keys = few.setdefault(bucket, set())
-        if len(keys) <= _MAX_KEYS:
-            keys.add(key)
-    found: list[Readable] = []
-    for bucket, keys in sorted(few.items()):
-        if len(keys) <= _MAX_KEYS and not any(_PATTERN.search(key) for key in keys):
-            found += [Readable(bucket, key, is_prefix=False) for key in sorted(keys)]
-        elif common[bucket]:
-            found.append(Readable(bucket, common[bucket], is_prefix=True))
-        else:
+        if len(self._folders) <= _MAX_FOLDERS and not _is_below(folder, self._folders):
+            self._folders = {each for each in self._folders if not each.startswith(folder)}
+            self._folders.add(folder)
+        covers = (place.prefix for place in self._places if place.covers(self._bucket, key))
+        place = next(covers, None)
+        self._common[place] = _shared_folder(self._common.get(place, folder), folder)
+
+    def readables(self) -> list[Readable]:
+        """Return the keys or folders to read."""
+        if len(self._keys) <= _MAX_KEYS and not any(_PATTERN.search(key) for key in self._keys):
+            return [Readable(self._bucket, key, is_prefix=False) for key in sorted(self._keys)]
+        folders = self._folders
+        if len(folders) > _MAX_FOLDERS and None not in self._common:
+            folders = set(self._common.values())
+        if len(folders) > _MAX_FOLDERS or "" in folders:
             raise InvalidInput(
                 "InputsTooScattered",
-                f"the pinned objects in bucket {bucket} share no folder, so that only the whole"
-                " bucket could be granted to a run; copy them below one prefix and pin that",
+                f"the pinned objects in bucket {self._bucket} lie in no folder, or in more than"
+                f" {_MAX_FOLDERS} that no grant of the store holds together, so that a run would be"
+                " given more than them; copy them below one prefix and pin that",
             )
-    return tuple(found)
+        return [Readable(self._bucket, folder, is_prefix=True) for folder in sorted(folders)]
 
 
 def input_policy(readables: Iterable[Readable]) -> str:
@@ -168,6 +201,10 @@ async def issue_input_credentials(
         session_name,
         duration_seconds,
     )
+
+
+def _is_below(folder: str, folders: Iterable[str]) -> bool:
+    return any(folder.startswith(each) for each in folders)
 
 
 def _shared_folder(one: str, other: str) -> str:

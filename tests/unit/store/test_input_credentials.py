@@ -15,6 +15,7 @@ from glovebox.store.input_credentials import (
     readable_prefix,
 )
 from glovebox.store.manifests import ManifestLocation
+from glovebox.store.source_access import Location
 from glovebox.store.sources import PrefixSource
 
 if TYPE_CHECKING:
@@ -54,8 +55,23 @@ def many(*prefixes: str) -> list[tuple[str, str]]:
         ),
         pytest.param(
             many("a/run7/", "a/run70/"),
-            (folder("b", "a/"),),
+            (folder("b", "a/run7/"), folder("b", "a/run70/")),
             id="names that begin alike are no common folder",
+        ),
+        pytest.param(
+            many("lake/flights/", "lake/common/"),
+            (folder("b", "lake/common/"), folder("b", "lake/flights/")),
+            id="what folders share is not theirs",
+        ),
+        pytest.param(
+            many("a/b/c/", "a/b/", "d/e/"),
+            (folder("b", "a/b/"), folder("b", "d/e/")),
+            id="a folder that holds objects covers those below it",
+        ),
+        pytest.param(
+            many(*(f"a/{number}/" for number in range(8))),
+            tuple(folder("b", f"a/{number}/") for number in range(8)),
+            id="eight folders",
         ),
         pytest.param(
             [*many("a/"), ("c", "z")],
@@ -73,12 +89,55 @@ def test_listed_objects_are_granted_by_key_or_by_their_folder(
     assert readable_objects(objects) == expected
 
 
-@pytest.mark.parametrize("objects", [many("a/", "b/"), many(""), [("b", "x*"), ("b", "y")]])
-def test_objects_that_only_their_bucket_holds_together_are_refused(
-    objects: Iterable[tuple[str, str]],
+DAYS = many(*(f"lake/flights/day={number}/" for number in range(9)))
+AIRPORTS = many("lake/airports/eu/", "lake/airports/us/")
+FLIGHTS = Location("b", "lake/flights/")
+
+
+@pytest.mark.parametrize(
+    ("granted", "expected"),
+    [
+        pytest.param(
+            [FLIGHTS, Location("b", "lake/airports/")],
+            (folder("b", "lake/airports/"), folder("b", "lake/flights/")),
+            id="one for each place that is granted",
+        ),
+        pytest.param(
+            [Location("b", ""), FLIGHTS, Location("c", "lake/")],
+            (folder("b", "lake/airports/"), folder("b", "lake/flights/")),
+            id="by the narrowest place",
+        ),
+        pytest.param(
+            [Location("b", "lake/")], (folder("b", "lake/"),), id="all that they share in it"
+        ),
+    ],
+)
+def test_many_folders_are_granted_by_what_they_share_in_a_place_that_is_granted(
+    granted: list[Location], expected: tuple[Readable, ...]
+) -> None:
+    assert readable_objects([*DAYS, *AIRPORTS], granted) == expected
+
+
+@pytest.mark.parametrize(
+    ("objects", "granted"),
+    [
+        pytest.param(many(""), [Location("b", "")], id="in no folder"),
+        pytest.param([("b", "x*"), ("b", "y")], [], id="few in no folder, with a pattern"),
+        pytest.param(DAYS, [], id="many folders and no grant"),
+        pytest.param([*DAYS, *AIRPORTS], [FLIGHTS], id="some that no grant covers"),
+        pytest.param(DAYS, [Location("c", "lake/")], id="a grant in another bucket"),
+        pytest.param(
+            many(*(f"{number}/" for number in range(9))),
+            [Location("b", "")],
+            id="that only their bucket holds together",
+        ),
+    ],
+)
+def test_what_no_folder_holds_together_that_is_granted_is_refused(
+    objects: Iterable[tuple[str, str]], granted: list[Location]
 ) -> None:
     with pytest.raises(InvalidInput, match="copy them below one prefix") as refused:
-        readable_objects(objects)
+        readable_objects(objects, granted)
     assert refused.value.reason == "InputsTooScattered"
 
 

@@ -259,7 +259,9 @@ async def _give_credentials(
     if expire is not None and scope.now < expire - timedelta(seconds=duration * (1 - ROTATE_AT)):
         return
     name = f"glovebox-{names.short_hash(cache.name)}"
-    session = await issue_for(ports, store, [cache.item], name, duration)
+    session = await issue_for(
+        ports, store, scope.experiment.namespace, [cache.item], name, duration
+    )
     files = {f"{store.name}.credentials": credentials_file(session)}
     metadata = owned_by_claim(cache, claim)
     await write_session(ports, metadata, files, session.expire_time, live=live, watched=False)

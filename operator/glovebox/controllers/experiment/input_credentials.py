@@ -26,12 +26,14 @@ from glovebox.controllers.experiment.session_secret import (
     write_session,
 )
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import open_store
 from glovebox.desired.inputs import ResolvedInput
+from glovebox.desired.platform import store_changes
 from glovebox.desired.session_files import credentials_file
 from glovebox.errors import InvalidInput
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import SECRET
+from glovebox.kube.kinds import OBJECT_STORE, SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.store.connection import Stop, Store
 from glovebox.store.credentials import SessionCredentials
@@ -43,6 +45,7 @@ from glovebox.store.input_credentials import (
     readable_prefix,
 )
 from glovebox.store.manifests import ManifestLocation, fetch_manifest
+from glovebox.store.source_access import Location
 from glovebox.store.sources import PrefixSource
 
 
@@ -70,7 +73,9 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
     if expire is None or scope.now >= expire - reserve:
         name = f"glovebox-{names.short_hash(scope.experiment.uid, 'inputs')}"
         sessions = {
-            store.name: await issue_for(ports, store, datasets, name, duration)
+            store.name: await issue_for(
+                ports, store, scope.experiment.namespace, datasets, name, duration
+            )
             for store in resolved.platform.input_stores
         }
         files = {
@@ -85,11 +90,20 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
 async def issue_for(
     ports: Ports,
     store: ObjectStore,
+    namespace: str,
     datasets: Iterable[ResolvedInput],
     session_name: str,
     duration_seconds: int,
 ) -> SessionCredentials:
     """Return credentials that read those of the datasets that lie in this store.
+
+    Args:
+        ports: What the operator works with.
+        store: As it was bound.
+        namespace: Of the team that pinned the datasets.
+        datasets: Those of any store.
+        session_name: As in `issue_input_credentials`.
+        duration_seconds: As in `issue_input_credentials`.
 
     Raises:
         InvalidInput: The store has no STS role.
@@ -107,14 +121,29 @@ async def issue_for(
             connection,
             role_arn=store.spec.sts.role_arn,
             readables=await _readables(
-                connection, (item for item in datasets if item.store == store.name)
+                connection,
+                (item for item in datasets if item.store == store.name),
+                await _granted_now(ports, store, namespace),
             ),
             session_name=session_name,
             duration_seconds=duration_seconds,
         )
 
 
-async def _readables(connection: Store, datasets: Iterable[ResolvedInput]) -> list[Readable]:
+async def _granted_now(ports: Ports, bound: ObjectStore, namespace: str) -> tuple[Location, ...]:
+    """Return what a namespace may pin from a store; nothing where it is another store by now."""
+    live = ports.resources.parsed(Key(OBJECT_STORE.kind, "", bound.name), ObjectStore)
+    if live is None or store_changes(bound, live):
+        return ()
+    access = await source_access(ports, live, namespace)
+    own = (Location(bucket, f"{namespace}/") for bucket in sorted(access.artifact_buckets))
+    elsewhere = (each for each in access.locations if each.bucket not in access.artifact_buckets)
+    return (*elsewhere, *own)
+
+
+async def _readables(
+    connection: Store, datasets: Iterable[ResolvedInput], granted: tuple[Location, ...]
+) -> list[Readable]:
     """Return the keys and prefixes that these datasets cover, and their manifests."""
     found: list[Readable] = []
     for item in datasets:
@@ -127,11 +156,16 @@ async def _readables(connection: Store, datasets: Iterable[ResolvedInput]) -> li
         if item.bucket:
             found.append(readable_prefix(PrefixSource(item.bucket, item.prefix)))
         else:
-            found += await connection.run_job(functools.partial(_listed, connection, manifest))
+            found += await connection.run_job(
+                functools.partial(_listed, connection, manifest, granted)
+            )
     return found
 
 
-def _listed(connection: Store, manifest: ManifestLocation, stop: Stop) -> tuple[Readable, ...]:
+def _listed(
+    connection: Store, manifest: ManifestLocation, granted: tuple[Location, ...], stop: Stop
+) -> tuple[Readable, ...]:
     return readable_objects(
-        (entry.bucket, entry.key) for entry in fetch_manifest(connection, manifest, stop)
+        ((entry.bucket, entry.key) for entry in fetch_manifest(connection, manifest, stop)),
+        granted,
     )
