@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cluster.attacks.found import RUN, PromiseBroken, say_complete
 from cluster.attacks.identities import EXPERIMENTER, TEAM

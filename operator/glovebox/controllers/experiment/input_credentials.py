@@ -35,6 +35,7 @@ from glovebox.errors import InvalidInput
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
 from glovebox.kube.objects import ObjectKey
+from glovebox.kube.resources import Key
 from glovebox.store.connection import Stop, Store
 from glovebox.store.credentials import SessionCredentials
 from glovebox.store.input_credentials import (
