@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
+from pydantic.alias_generators import to_camel
 
 PREFIX = "GLOVEBOX_"
+
+
+class TaskPod(BaseModel):
+    """What the pods of tasks share with the operator's own, as the chart gives it.
+
+    The fields are those of a Kubernetes pod; a fence of the chart holds `env` to what was given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    env: tuple[dict[str, Any], ...] = Field(
+        default=(), description="Further environment variables: a CA bundle, a proxy."
+    )
+    image_pull_secrets: tuple[dict[str, Any], ...] = Field(
+        default=(), description="Secrets that open the registry."
+    )
+    node_selector: dict[str, str] = Field(
+        default={}, description="Labels of the nodes that may run them."
+    )
+    tolerations: tuple[dict[str, Any], ...] = Field(
+        default=(), description="Taints of nodes that they tolerate."
+    )
 
 
 class Settings(BaseModel):
@@ -55,6 +78,13 @@ class Settings(BaseModel):
             "Where pins are hashed and checked and results are listed for their seals: in the"
             " operator's process, or each in a Job in the operator's namespace. Jobs need"
             " GLOVEBOX_IMAGE."
+        ),
+    )
+    task_pod: Json[TaskPod] = Field(
+        default=TaskPod(),
+        description=(
+            "What the pods of tasks take over from the operator's, as JSON: `env`,"
+            " `imagePullSecrets`, `nodeSelector` and `tolerations`. The chart sets it."
         ),
     )
     store_threads: int = Field(

@@ -267,3 +267,18 @@ variables.container.image == '{{ include "glovebox.image" . }}'
 variables.container.image.matches('^[^@ ]+@sha256:[0-9a-f]{64}$')
 {{- end -}}
 {{- end }}
+
+{{- /* Whether a variable `e` is one of `operator.env`, with the very value or source that is given there. */ -}}
+{{- define "glovebox.guard.isGivenEnv" -}}
+{{- range .Values.operator.env }}
+{{- $from := .valueFrom | default dict }}
+|| (e.name == {{ .name | quote }}
+{{- if $from.secretKeyRef }} && e.?valueFrom.?secretKeyRef.?name.orValue('') == {{ $from.secretKeyRef.name | quote }}
+  && e.?valueFrom.?secretKeyRef.?key.orValue('') == {{ $from.secretKeyRef.key | quote }}
+{{- else if $from.configMapKeyRef }} && e.?valueFrom.?configMapKeyRef.?name.orValue('') == {{ $from.configMapKeyRef.name | quote }}
+  && e.?valueFrom.?configMapKeyRef.?key.orValue('') == {{ $from.configMapKeyRef.key | quote }}
+{{- else if $from }} && has(e.valueFrom) && !has(e.valueFrom.secretKeyRef) && !has(e.valueFrom.configMapKeyRef)
+{{- else }} && !has(e.valueFrom) && e.?value.orValue('') == {{ .value | default "" | toString | quote }}
+{{- end }})
+{{- end }}
+{{- end }}

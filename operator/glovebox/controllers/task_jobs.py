@@ -116,6 +116,7 @@ class JobWork(Generic[T]):
             task=key.name,
             address=address.render(),
             secrets=tuple(secrets[store] for store in stores),
+            shared=ports.settings.task_pod,
         )
 
     async def start(self, context: TaskContext) -> T:

@@ -11,12 +11,13 @@ failed Job.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from glovebox import names
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.pods import FETCH_USER, container_security
+from glovebox.settings import TaskPod
 
 TASK_CONTAINER: Final = "task"
 TASK_COMMAND: Final = ("python", "-m", "glovebox.jobs.task")
@@ -51,6 +52,8 @@ class TaskJob:
         task: Which of the owner's tasks.
         address: Where the request lies, as the program reads it.
         secrets: The Secret of each store of the request, in its order.
+        shared: What its pod takes over from the operator's: where that runs, and reaches its
+            registry and its stores, this one does too.
     """
 
     name: str
@@ -61,6 +64,7 @@ class TaskJob:
     task: str
     address: str
     secrets: tuple[str, ...]
+    shared: TaskPod = field(default_factory=TaskPod)
 
 
 def task_job(task: TaskJob) -> KubernetesObject:
@@ -73,6 +77,7 @@ def task_job(task: TaskJob) -> KubernetesObject:
         "imagePullPolicy": "IfNotPresent",
         "command": list(TASK_COMMAND),
         "env": [
+            *task.shared.env,
             {"name": ENV_TASK, "value": task.address},
             {"name": ENV_JOB, "valueFrom": {"fieldRef": {"fieldPath": _JOB_UID}}},
         ],
@@ -101,6 +106,7 @@ def task_job(task: TaskJob) -> KubernetesObject:
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
+                    **_placement(task.shared),
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
@@ -123,6 +129,12 @@ def task_job(task: TaskJob) -> KubernetesObject:
             },
         },
     }
+
+
+def _placement(shared: TaskPod) -> dict[str, Any]:
+    """Return where a pod may run and what opens its registry; nothing that is empty."""
+    given = shared.model_dump(by_alias=True, exclude={"env"}, mode="json")
+    return {name: value for name, value in given.items() if value}
 
 
 def is_ours(live: Mapping[str, Any], task: TaskJob) -> bool:

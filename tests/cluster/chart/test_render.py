@@ -329,6 +329,30 @@ def test_the_operator_may_make_jobs_of_tasks_only_where_they_are_set() -> None:
     assert writes(JOBS) == ["CREATE", "DELETE"]
 
 
+def test_the_pods_of_tasks_take_over_what_the_operator_s_pod_was_given() -> None:
+    given = {
+        "env": [
+            {"name": "HTTPS_PROXY", "value": "http://$(HOST):3128"},
+            {
+                "name": "TOKEN",
+                "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "token"}},
+            },
+        ],
+        "imagePullSecrets": [{"name": "registry"}],
+        "nodeSelector": {"pool": "platform"},
+        "tolerations": [{"key": "platform", "operator": "Exists"}],
+    }
+    made = render({"operator": {**JOBS["operator"], **given}})
+    container = only(made, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    env = {entry["name"]: entry.get("value") for entry in container["env"]}
+    told = env[f"{PREFIX}TASK_POD"].replace("$$(", "$(")  # as the kubelet does
+    settings = Settings.model_validate({"task_pod": told})
+    assert settings.task_pod.model_dump(by_alias=True, mode="json") == given
+    in_process = only(render({"operator": given}), "Deployment")
+    container = in_process["spec"]["template"]["spec"]["containers"][0]
+    assert f"{PREFIX}TASK_POD" not in {entry["name"] for entry in container["env"]}
+
+
 def test_the_pods_of_tasks_reach_stores_alone() -> None:
     spec = only(render(JOBS), "NetworkPolicy", "glovebox-tasks")["spec"]
     assert spec["podSelector"]["matchExpressions"] == [

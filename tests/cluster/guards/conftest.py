@@ -38,6 +38,7 @@ OPERATOR_OUTSIDE = {
     "enabled": False,
     "identities": [OPERATOR.user],
     "settings": {"tasks": "Jobs"},
+    "env": objects.TASK_ENV,
     "subjects": [{"kind": "User", "name": OPERATOR.user, "apiGroup": "rbac.authorization.k8s.io"}],
 }
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -14,6 +14,13 @@ NAMESPACE = "gbx-flights-delay-abcdefghij"
 FROZEN_NAMESPACE = "gbx-flights-frozen-abcdefghij"
 SEALED_NAMESPACE = "gbx-flights-sealed-abcdefghij"
 BARE_NAMESPACE = "gbx-flights-bare-abcdefghij"
+# What the chart gives to tasks beside their own variables, with these very values.
+TASK_ENV = [
+    {"name": "HTTPS_PROXY", "value": "http://proxy:3128"},
+    {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "token"}}},
+    {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "proxy", "key": "mode"}}},
+    {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+]
 PLAIN_NAMESPACE = "plain"
 
 Json = dict[str, Any]

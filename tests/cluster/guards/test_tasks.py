@@ -23,6 +23,7 @@ from cluster.guards.actors import (
 )
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.task_job import TaskJob, task_job
+from glovebox.settings import TaskPod
 
 OWN = "glovebox-system"
 FENCE = "glovebox-operator-fence-tasks"
@@ -79,6 +80,49 @@ def test_the_operator_makes_the_job_that_it_renders_and_takes_it_away(
     expect_admitted(
         experiments(OPERATOR, "delete", "job", made["metadata"]["name"], f"--namespace={OWN}")
     )
+
+
+SIGNING_KEY = {"secretKeyRef": {"name": "glovebox-signing-key", "key": "private.pem"}}
+SHARED = TaskPod.model_validate(
+    {
+        "env": objects.TASK_ENV,
+        "imagePullSecrets": [{"name": "registry"}],
+        "nodeSelector": {"pool": "platform"},
+        "tolerations": [{"key": "platform", "operator": "Exists"}],
+    }
+)
+
+
+def test_a_task_runs_where_the_operator_runs_with_what_the_chart_gave_to_it(
+    experiments: Kubectl,
+) -> None:
+    expect_admitted(experiments.create(OPERATOR, job(shared=SHARED)))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({"name": "HTTPS_PROXY", "value": "http://thief:3128"}, id="another value"),
+        pytest.param({"name": "HTTPS_PROXY", "valueFrom": SIGNING_KEY}, id="the signing key"),
+        pytest.param({"name": "TOKEN", "valueFrom": SIGNING_KEY}, id="another Secret"),
+        pytest.param(
+            {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "x"}}},
+            id="another key of it",
+        ),
+        pytest.param({"name": "MODE", "valueFrom": SIGNING_KEY}, id="a Secret for a ConfigMap"),
+        pytest.param(
+            {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "mode"}}},
+            id="another ConfigMap",
+        ),
+        pytest.param({"name": "NODE", "valueFrom": SIGNING_KEY}, id="a Secret for a field"),
+        pytest.param({"name": "OTHER", "value": "x"}, id="what was not given"),
+    ],
+)
+def test_a_variable_has_the_value_that_the_chart_gave_to_it(
+    experiments: Kubectl, entry: dict[str, Any]
+) -> None:
+    shared = TaskPod(env=(entry,))
+    expect_denied(experiments.create(OPERATOR, job(shared=shared)), FENCE, ONLY_THE_PROGRAM)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from glovebox import names
 from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.desired.task_job import TaskJob, asks_the_same, is_ours, task_job
+from glovebox.settings import TaskPod
 from glovebox.store.sources import MAX_MANIFEST_BYTES
 
 JOB = TaskJob(
@@ -66,6 +68,28 @@ def test_a_manifest_of_the_greatest_size_fits_beside_the_one_that_is_written() -
     assert size >= 2 * MAX_MANIFEST_BYTES
     limits = pod["containers"][0]["resources"]["limits"]
     assert parse_quantity(limits["ephemeral-storage"]) > size
+
+
+SHARED = TaskPod.model_validate(
+    {
+        "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        "imagePullSecrets": [{"name": "registry"}],
+        "nodeSelector": {"pool": "platform"},
+        "tolerations": [{"key": "platform", "operator": "Exists"}],
+    }
+)
+
+
+def test_its_pod_runs_where_the_operator_runs_and_reaches_what_that_reaches() -> None:
+    made = task_job(replace(JOB, shared=SHARED))
+    pod = made["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["nodeSelector"] == {"pool": "platform"}
+    assert pod["tolerations"] == [{"key": "platform", "operator": "Exists"}]
+    names_of = [entry["name"] for entry in pod["containers"][0]["env"]]
+    assert names_of == ["HTTPS_PROXY", "GLOVEBOX_TASK", "GLOVEBOX_JOB_UID"], "ours count"
+    assert not asks_the_same(live(), replace(JOB, shared=SHARED)), "it ran elsewhere"
+    assert asks_the_same(made, replace(JOB, shared=SHARED))
 
 
 def test_it_mounts_the_keys_of_its_stores_and_no_other_secret() -> None:
