@@ -337,4 +337,33 @@ BUGS: Final = (
         'pending=f"{why_waiting(pods)}, at {scope.now}", started=started), retry_seconds=1.0)\n',
         focus="faults: none",
     ),
+    Bug(
+        "a prefix is listed last while a session may write there",
+        "14 the last listing is the last",
+        "tasks/after_seal.py",
+        "    if now() < datetime.fromisoformat(ends):\n",
+        "    if False and now() < datetime.fromisoformat(ends):\n",
+        also=(
+            (
+                "controllers/experiment/seal.py",
+                "    if left > 0:\n",
+                "    if False and left > 0:\n",
+            ),
+        ),
+    ),
+    Bug(
+        "a seal is never listed once more",
+        "14b listed once more",
+        "controllers/experiment/seal.py",
+        "    if left > 0:\n",
+        "    if left > -1e9:\n",
+        focus="long",
+    ),
+    Bug(
+        "a log is kept as it was printed",
+        "15 no secret in a log",
+        "data/redaction.py",
+        '    text, redactions = redact(raw.decode("utf-8", "surrogateescape"), known)\n',
+        '    text, redactions = raw.decode("utf-8", "surrogateescape"), 0\n',
+    ),
 )

@@ -72,3 +72,14 @@ def test_a_pod_that_goes_wakes_its_experiment_and_a_foreign_one_nobody() -> None
     table.gone(pod(2))
     table.seen(pod(3, "kube-system"))
     assert said == [SPACE, SPACE]
+
+
+def test_a_pod_that_somebody_ends_wakes_its_experiment_before_its_log_is_gone() -> None:
+    woken: list[str] = []
+    table = Workloads(woken.append).table(POD)
+    table.seen(pod(1, phase="Running"))
+    woken.clear()
+    leaving = pod(2, phase="Running")
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-25T05:00:00Z"
+    table.seen(leaving)
+    assert woken == [SPACE]

@@ -290,3 +290,11 @@ def test_whether_what_is_known_of_a_run_is_recorded(
     expected: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert is_recorded(run, recorded) is expected
+
+
+def test_no_secret_of_a_log_comes_into_the_status() -> None:
+    said = "KeyError: ASIAABCDEFGHIJKLMNOP aws_secret_access_key=abcdefghijklmnop"
+    run = job_ended(job(condition("Failed", "BackoffLimitExceeded")), [pod("run", 1, message=said)])
+    assert "exit code 1" in run.message
+    assert "ASIA" not in run.message
+    assert "abcdefgh" not in run.message
