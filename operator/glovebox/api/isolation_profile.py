@@ -143,8 +143,9 @@ class Limits(Model):
     max_memory: Quantity | None = Field(
         default=None,
         description=(
-            "Most memory (bytes) that one container may request. When absent: only the quota"
-            " limits it."
+            "Most memory (bytes) that one container may use. When absent: only the quota limits"
+            " it, if it counts `limits.memory`; else the quota's `requests.memory`, or"
+            " `defaultMemory` where it counts neither."
         ),
     )
 

@@ -59,15 +59,39 @@ RESERVED: Final[Mapping[str, int]] = {
     "resourcequotas": 1,
     "secrets": 4,
 }
+# Claims of a pod ask for as much as they like: only a profile offers storage.
+_STORAGE: Final[Mapping[str, str]] = {"requests.storage": "0"}
 
 
 def effective_quota(experiment: Experiment, profile: IsolationProfile) -> dict[str, str]:
     """Return what the tenant gets, by resource.
 
-    The Experiment's word counts, else the profile's, else the default of the object counts.
+    The Experiment's word counts, else the profile's, else the default of what nobody speaks of.
     """
     offered = {entry.resource: entry.default for entry in profile.spec.quota}
-    return dict(OBJECT_COUNTS) | offered | dict(experiment.spec.resources.quota)
+    return {**OBJECT_COUNTS, **_STORAGE} | offered | dict(experiment.spec.resources.quota)
+
+
+def extended_resources(experiment: Experiment, profile: IsolationProfile) -> list[str]:
+    """Return the extended resources, such as `nvidia.com/gpu`, that the quota counts.
+
+    The guards admit no pod with another one: a quota says nothing of what it does not name.
+    """
+    counted = (each.removeprefix("requests.") for each in effective_quota(experiment, profile))
+    return sorted(name for name in counted if "/" in name and not name.startswith("count/"))
+
+
+def most_memory(experiment: Experiment, profile: IsolationProfile) -> str | None:
+    """Return the most memory of one container; None where the quota counts the limits.
+
+    Requests are counted and limits are not: a container with a small request would use up its node.
+    """
+    limits, quota = profile.spec.limits, effective_quota(experiment, profile)
+    if limits.max_memory is not None or "limits.memory" in quota:
+        return limits.max_memory
+    # The probe fits in any case.
+    needed = (limits.default_memory, PROBE_LIMITS["memory"])
+    return max(quota.get("requests.memory", "0"), *needed, key=quantity.parse)
 
 
 def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
@@ -96,7 +120,7 @@ def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
         # Else a tenant's own pod asks for the whole disk of its node. The run gets its inputs on
         # top of the default (`run`).
         "ephemeral-storage": f"{quantity.parse(disk) + inputs.delivered_bytes:f}",
-        "memory": limits.max_memory,
+        "memory": most_memory(inputs.experiment, inputs.profile),
     }
     item = {
         "type": "Container",

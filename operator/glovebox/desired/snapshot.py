@@ -30,6 +30,7 @@ from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.network_policy import canonical_network
 from glovebox.desired.platform import identity
+from glovebox.desired.quota import extended_resources
 
 FORMAT: Final = "glovebox.dev/experiment/v1"
 # The keys of the ConfigMap; the image guard of the chart reads `images`, one reference per line.
@@ -42,6 +43,9 @@ KEY_PLATFORM_IMAGE: Final = "platformImage"
 # The images that may be mounted as volumes, one reference per line; the guards read it. No part of
 # the digest: the bytes are.
 KEY_INPUT_IMAGES: Final = "inputImages"
+# The extended resources that the quota counts, one a line; the guards admit no other. No part of
+# the digest: the quota is.
+KEY_EXTENDED_RESOURCES: Final = "extendedResources"
 # As in the status: the platform's settings, and the inputs as a JSON list. No part of the digest.
 KEY_PLATFORM: Final = "platform"
 KEY_INPUTS: Final = "inputs"
@@ -100,6 +104,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
         identity(inputs.profile, tuple(stores[name] for name in sorted(stores))),
     )
     mounted = sorted({item.image for item in inputs.mounted if item.image})
+    extended = extended_resources(inputs.experiment, inputs.profile)
     references = sorted(
         {image.reference for image in inputs.experiment.spec.images}
         | ({inputs.platform_image} - {""})
@@ -114,6 +119,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             KEY_DIGEST: digest_of(covered),
             KEY_IMAGES: "\n".join(references),
             **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
+            **({KEY_EXTENDED_RESOURCES: "\n".join(extended)} if extended else {}),
             **({KEY_INPUT_IMAGES: "\n".join(mounted)} if mounted else {}),
             **({KEY_PLATFORM: inputs.platform_text} if inputs.platform_text else {}),
             **({KEY_INPUTS: _recorded(inputs.bound)} if inputs.bound else {}),

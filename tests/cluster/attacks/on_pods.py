@@ -459,20 +459,38 @@ def _endless(namespace: str) -> Iterator[Attempt]:
 
 
 def _greedy(namespace: str) -> Iterator[Attempt]:
-    """Return the way to fill a node's disk, so that the kubelet evicts the neighbours."""
+    """Return the ways to have more than a profile offers, or more than a node has."""
 
-    def pod(disk: str) -> Request:
-        limits = {"limits": {"ephemeral-storage": disk}}
-        return creation(objects.pod(namespace, containers=[_with({"resources": limits})]))
+    def pod(limits: Json, requests: Json | None = None) -> Request:
+        resources = {"limits": limits, "requests": requests or limits}
+        return creation(objects.pod(namespace, containers=[_with({"resources": resources})]))
 
     yield Attempt(
         "T27",
         "a pod that asks for all of a node's disk",
         TENANT,
-        pod("10Ti"),
+        pod({"ephemeral-storage": "10Ti"}),
         "Forbidden",
         "maximum ephemeral-storage usage per Container",
-        pod("2Gi"),
+        pod({"ephemeral-storage": "2Gi"}),
+    )
+    yield Attempt(
+        "T27",
+        "a pod that asks for little memory and may use all of it",
+        TENANT,
+        pod({"memory": "64Ti"}, {"memory": "1Mi"}),
+        "Forbidden",
+        "maximum memory usage per Container",
+        pod({"memory": "1Gi"}, {"memory": "1Mi"}),
+    )
+    yield Attempt(
+        "T27",
+        "accelerators that no quota counts",
+        TENANT,
+        pod({"nvidia.com/gpu": "8"}),
+        "guard glovebox-extended-resources",
+        "is not in the quota of this experiment",
+        pod({"cpu": "100m"}),
     )
 
 

@@ -109,13 +109,18 @@ def _on_walls(own: str) -> Iterator[Attempt]:
         },
     }
     for kind, thing in things.items():
-        made = creation(
-            {
-                "apiVersion": "v1",
-                "kind": kind,
-                "metadata": {"name": "door", "namespace": own},
-                **thing,
-            }
+        # The quota of the experiment leaves no storage for claims, whoever makes them.
+        where = TEAM if kind == "PersistentVolumeClaim" else own
+        made, twin = (
+            creation(
+                {
+                    "apiVersion": "v1",
+                    "kind": kind,
+                    "metadata": {"name": "door", "namespace": namespace},
+                    **thing,
+                }
+            )
+            for namespace in (own, where)
         )
         threat = "T18" if kind == "PersistentVolumeClaim" else "T20"
         yield Attempt(
@@ -125,6 +130,7 @@ def _on_walls(own: str) -> Iterator[Attempt]:
             made,
             RBAC,
             kind.lower().rstrip("s"),
+            twin=twin,
             twin_by=CLUSTER_ADMIN,
         )
     for kind, counted in {

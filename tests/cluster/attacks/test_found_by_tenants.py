@@ -6,9 +6,8 @@ import pytest
 
 from cluster.attacks.attempt import Json
 from cluster.attacks.found import PromiseBroken
-from cluster.attacks.identities import EXPERIMENTER, TEAM, TENANT
+from cluster.attacks.identities import EXPERIMENTER, TEAM
 from cluster.attacks.stage import Stage
-from cluster.guards import objects
 from support.api import Api, ApiError, path_of
 from support.operator_process import Team, experiment_spec, profile_spec
 from support.waiting import eventually
@@ -26,28 +25,6 @@ def admitted(api: Api, pod: Json, *, dry_run: bool = True) -> str:
             raise
         return ""
     return f"{path}/{pod['metadata']['name']}"
-
-
-@pytest.mark.parametrize(
-    ("what", "resources", "volumes"),
-    [
-        ("accelerators", {"limits": {"nvidia.com/gpu": "8"}}, []),
-        ("memory", {"requests": {"memory": "1Mi"}, "limits": {"memory": "64Ti"}}, []),
-        ("storage", {}, [{"requests": {"storage": "500Ti"}}]),
-    ],
-)
-@pytest.mark.xfail(raises=PromiseBroken, strict=True, reason="no quota counts what is not offered")
-def test_a_pod_gets_nothing_that_the_profile_does_not_offer(
-    stage: Stage, what: str, resources: Json, volumes: list[Json]
-) -> None:
-    """`spec.resources.quota` of an Experiment may not ask for it either."""
-    claims = [
-        spec for each in volumes for spec in _ephemeral({"spec": _CLAIM | {"resources": each}})
-    ]
-    container = objects.container() | {"resources": resources}
-    pod = objects.pod(stage.own, "greedy", containers=[container], volumes=claims)
-    if admitted(TENANT.of(stage.api), pod):
-        raise PromiseBroken(f"{what} without a bound")
 
 
 @pytest.mark.xfail(raises=PromiseBroken, strict=True, reason="only link-local addresses are known")
