@@ -33,7 +33,7 @@ from simulation.faults import Rule
 from simulation.object_store import S3Error
 from simulation.process import OPERATOR
 from simulation.stage import Stage, play
-from simulation.world import OPERATOR_KEY, TEAM, pin_spec, store_spec
+from simulation.world import OPERATOR_KEY, SOURCE, TEAM, is_true, pin_spec, store_spec
 
 Json = dict[str, Any]
 MINUTE = 60.0
@@ -471,3 +471,70 @@ def test_a_repair_is_measured_from_its_own_drift_and_not_from_an_earlier_one() -
         assert 3 * MINUTE <= seconds < 4 * MINUTE
 
     play(scene, sweeps=False, faults=_Refusals(refusals))
+
+
+# -- what is read again although nothing changed
+
+
+class _Counting(NoFaults):
+    """Lets all pass, and counts what is read."""
+
+    def __init__(self) -> None:
+        self.read: Counter[str] = Counter()
+
+    def request(self, asked: Asked) -> Fault:
+        if asked.verb == "get":
+            self.read[f"{asked.kind.kind} {asked.namespace}/{asked.name}"] += 1
+        return Fault()
+
+
+def test_whoever_wakes_a_store_has_its_keys_read_once_a_minute_at_most() -> None:
+    faults = _Counting()
+
+    async def scene(stage: Stage) -> None:
+        store = (OBJECT_STORE, None, "primary")
+        await stage.until("it is Ready", lambda: is_true(stage.world.server.peek(*store), "Ready"))
+        await stage.sleep(MINUTE)
+        faults.read.clear()
+        for number in range(40):  # the count of users is no news of the keys
+            stage.world.declare(DATASET_PIN, f"set-{number}", pin_spec())
+            await stage.sleep(3.0)
+        secret = f"Secret glovebox-system/{names.SIGNING_KEY_SECRET}"
+        assert 1 <= faults.read[secret] <= 3
+
+    play(scene, sweeps=False, faults=faults)
+
+
+def test_a_grant_that_is_withdrawn_has_the_labels_of_its_namespace_read_once() -> None:
+    faults = _Counting()
+
+    def access(*sources: Json) -> Json:
+        selector = {"matchLabels": {"team": "x"}}
+        entry = {"namespaceSelector": selector, "artifacts": True, "sources": list(sources)}
+        return {"spec": {"access": [entry]}}
+
+    async def scene(stage: Stage) -> None:
+        world = stage.world
+        world.edit(NAMESPACE, None, TEAM, {"metadata": {"labels": {"team": "x"}}})
+        world.edit(OBJECT_STORE, None, "primary", access({"bucket": SOURCE, "prefix": ""}))
+        await stage.sleep(5.0)
+        world.declare(DATASET_PIN, "set", pin_spec())
+        await stage.until("it is pinned", lambda: pin_reason(stage) == "Verified")
+        await stage.sleep(MINUTE)
+        faults.read.clear()
+        until_told: list[int] = []
+
+        def see(change: Change) -> None:
+            if change.served.kind == DATASET_PIN and change.user == OPERATOR:
+                until_told.append(faults.read[f"Namespace /{TEAM}"])
+
+        world.server.on_change.append(see)
+        world.edit(OBJECT_STORE, None, "primary", access({"bucket": "another", "prefix": ""}))
+        await stage.until("it is told", lambda: pin_reason(stage) == "NotGranted")
+        assert until_told == [2], "one for each look: at the edit, and at the store's status"
+
+    play(scene, sweeps=False, faults=faults)
+
+
+def pin_reason(stage: Stage) -> str:
+    return str(stage.condition("Ready", "set", DATASET_PIN).get("reason"))

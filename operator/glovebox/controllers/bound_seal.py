@@ -26,6 +26,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
+from glovebox.desired.bound_snapshot import BoundSnapshot
 from glovebox.desired.platform import Platform, render_platform
 from glovebox.desired.snapshot import recorded_purpose
 from glovebox.engine.tasks import TaskKey
@@ -104,6 +105,53 @@ class BoundSeal:
     tenant_pods: TenantPods | None = None
     sessions_end: datetime | None = None
     stays: bool = False
+
+    @classmethod
+    def of_snapshot(
+        cls,
+        owner: Key,
+        experiment: Key,
+        uid: str,
+        snapshot: BoundSnapshot,
+        run: RunStatus | None,
+        *,
+        otherwise: str,
+        doubts: tuple[str, ...],
+        since: datetime,
+    ) -> BoundSeal:
+        """Return what is to be sealed of an Experiment that does not say it itself any more.
+
+        Args:
+            owner: Whose reconcile is enqueued when the seal was made.
+            experiment: Whose results they are.
+            uid: Of the Experiment.
+            snapshot: As it lies in the namespace.
+            run: How far its run is known to have come; None without one.
+            otherwise: The reason that counts where the run was not seen to end.
+            doubts: As in the attributes.
+            since: Since when the results wait for their seal.
+        """
+        has_run = run is not None or snapshot.has_run
+        outcome, reason = "Failed" if has_run else "", otherwise
+        if run is not None and run.outcome:
+            outcome, reason = run.outcome, run.reason
+        return cls(
+            owner=owner,
+            uid=uid,
+            team=experiment.namespace,
+            name=experiment.name,
+            digest=snapshot.digest,
+            snapshot=snapshot.text,
+            platform=snapshot.platform,
+            inputs=snapshot.inputs,
+            images=snapshot.images,
+            run=run,
+            outcome=outcome,
+            reason=reason,
+            doubts=doubts,
+            ended=since,
+            purpose=snapshot.purpose,
+        )
 
 
 async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:

@@ -51,6 +51,7 @@ from glovebox.store.pins import (
     PrefixSource,
     Source,
 )
+from glovebox.store.source_access import SourceAccess
 from glovebox.tasks.pin import HASH, VERIFY, PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.questions import PinQuestion, VerifyQuestion
 
@@ -78,12 +79,13 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     wait = _seconds_until_due(ports, pin)
-    if wait > 0 and not await _is_granted_otherwise(ports, pin, source):
+    access = await _changed_access(ports, pin, source) if wait > 0 else None
+    if wait > 0 and access is None:
         _drop_tasks(ports, pin)
         return Look(obj, _with_users(ports, pin, obj), retry_seconds=wait)
     try:
         store = _store(ports, pin)
-        access = await source_access(ports, store, pin.namespace)
+        access = access or await source_access(ports, store, pin.namespace)
         access.check_source(source)
         connection = await open_store(ports, store)
     except GloveboxError as error:
@@ -166,24 +168,24 @@ def _drop_tasks(ports: Ports, pin: DatasetPin) -> None:
         ports.tasks.drop(_key(pin, name))
 
 
-async def _is_granted_otherwise(ports: Ports, pin: DatasetPin, source: Source) -> bool:
-    """Return whether a grant was given or withdrawn since the pin was looked at."""
+async def _changed_access(ports: Ports, pin: DatasetPin, source: Source) -> SourceAccess | None:
+    """Return what is granted, where that was given or withdrawn since the pin was looked at."""
     try:
         store = ports.resources.parsed(
             Key(OBJECT_STORE.kind, "", pin.spec.store_ref.name), ObjectStore
         )
         if store is None:
-            return False
+            return None
         access = await source_access(ports, store, pin.namespace)
     except (ValidationError, GloveboxError):
-        return False  # nothing is known about it; the next check that is due asks again
+        return None  # nothing is known about it; the next check that is due asks again
     ready = pin.status.condition(types.READY)
     was_refused = ready is not None and ready.reason == reasons.NOT_GRANTED
     try:
         access.check_source(source)
     except Refused:
-        return not was_refused
-    return was_refused
+        return None if was_refused else access
+    return access if was_refused else None
 
 
 def _is_locked(store: ObjectStore) -> bool:

@@ -11,6 +11,7 @@ store meanwhile; only another spec is checked at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -49,7 +50,7 @@ KIND: Final = OBJECT_STORE.kind
 _FAILED_RETRY_SECONDS: Final = 300.0
 # A store that merely does not answer is asked again sooner, and growing later.
 _UNANSWERED_RETRY_SECONDS: Final = (5.0, 15.0, 60.0)
-# Nobody says that a Secret is back.
+# Nobody says that a Secret is back, or gone. Read so often at most, whoever wakes the store.
 _KEYS_RETRY_SECONDS: Final = 60.0
 
 
@@ -97,6 +98,10 @@ async def _with_keys(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     ready = store.status.condition(types.READY)
     if store.is_deleting or ready is None or not ready.is_true:
         return look
+    key, generation = Key.of(obj), store.metadata.generation
+    seen, moment = ports.keys_seen.get(key, (None, -math.inf))
+    if seen == generation and ports.clock() < moment + _KEYS_RETRY_SECONDS:
+        return look  # whoever woke the store did not change the keys
     try:
         connection = await open_store(ports, store)
         locked = store.spec.artifacts.worm == "Required"
@@ -114,7 +119,9 @@ async def _with_keys(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     if told != status:
         look = replace(look, status=told)
     if keys.is_done:
+        ports.keys_seen[key] = (generation, ports.clock())
         return look
+    ports.keys_seen.pop(key, None)
     retry = min(look.retry_seconds or _KEYS_RETRY_SECONDS, _KEYS_RETRY_SECONDS)
     return replace(look, retry_seconds=retry)
 
@@ -231,3 +238,4 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.tasks.forget_owner(key)
     ports.failures.forget(key)
     ports.resting_checks.pop(key, None)
+    ports.keys_seen.pop(key, None)

@@ -229,30 +229,19 @@ async def _bound(
             f"there is no ConfigMap `{names.SNAPSHOT_CONFIG_MAP}`, so nobody knows what was bound",
         ) from None
     snapshot = read_snapshot(config_map)
-    ended = run is not None and run.completion_time is not None
-    outcome, reason = ("Failed", reasons.ORPHANED) if snapshot.has_run else ("", reasons.ORPHANED)
-    if run is not None and ended:
-        outcome, reason = run.outcome, run.reason
     lost = (
         f"Experiment `{orphan.owner}` was lost without passing by its deletion; this is sealed from"
         f" the snapshot in namespace `{orphan.name}`"
     )
-    return BoundSeal(
-        owner=orphan.key,
-        uid=orphan.owner_uid,
-        team=key.namespace,
-        name=key.name,
-        digest=snapshot.digest,
-        snapshot=snapshot.text,
-        platform=snapshot.platform,
-        inputs=snapshot.inputs,
-        images=snapshot.images,
-        run=run,
-        outcome=outcome,
-        reason=reason,
+    return BoundSeal.of_snapshot(
+        orphan.key,
+        key,
+        orphan.owner_uid,
+        snapshot,
+        run,
+        otherwise=reasons.ORPHANED,
         doubts=(lost, *doubts),
-        ended=since,
-        purpose=snapshot.purpose,
+        since=since,
     )
 
 

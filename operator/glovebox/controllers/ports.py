@@ -155,6 +155,8 @@ class Ports:
     outdated: dict[Key, int] = field(default_factory=dict)
     # Checks of ObjectStores that failed: of which generation, and until when they rest.
     resting_checks: dict[Key, tuple[int, float]] = field(default_factory=dict)
+    # When the signing keys were last seen to be published in an ObjectStore, of which generation.
+    keys_seen: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Beside whose evidence which key is known to be published: endpoint, bucket, key id.
     published_keys: set[tuple[str, str, str]] = field(default_factory=set)
     # By UID of a store, when what it has on record is compared with the cluster again.

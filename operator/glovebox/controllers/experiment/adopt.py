@@ -174,4 +174,5 @@ def _bound_seal(scope: Scope, record: RunRecord, bound: BoundSnapshot) -> BoundS
         reason=reasons.ORPHANED,
         doubts=(lost,),
         ended=None,
+        purpose=bound.purpose,
     )

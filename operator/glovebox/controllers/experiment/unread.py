@@ -29,7 +29,7 @@ from glovebox.controllers.experiment.retire import Retiring, own_namespace, shut
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.desired.bound_snapshot import BoundSnapshot, read_snapshot
+from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import CONFIG_MAP, JOB
@@ -92,8 +92,18 @@ async def seal_unread(
         message = f"pod `{running[0]['metadata']['name']}` is still to end"
         return waiting(reasons.SEALING, message, retry_seconds=_LOOK_AGAIN_SECONDS)
     snapshot = read_snapshot(config_map)
-    doubts = (doubt, *doubts_of(running))
-    return await ensure_bound_seal(ports, _bound(retiring, snapshot, run, doubts))
+    never_ran = run is None and not snapshot.has_run
+    bound = BoundSeal.of_snapshot(
+        retiring.key,
+        retiring.key,
+        retiring.uid,
+        snapshot,
+        run,
+        otherwise="" if never_ran and retiring.is_closed else reasons.ABANDONED,
+        doubts=(doubt, *doubts_of(running)),
+        since=(run.completion_time if run is not None else None) or retiring.deleted,
+    )
+    return await ensure_bound_seal(ports, bound)
 
 
 def _missing(retiring: Retiring, why: str) -> Outcome | None:
@@ -120,30 +130,3 @@ async def _run(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> RunS
         except ValidationError:
             return RunStatus()  # there was one, and that is all that is known
     return job_ended(job, await pods_of(ports, retiring.namespace, job["metadata"]["uid"]))
-
-
-def _bound(
-    retiring: Retiring, snapshot: BoundSnapshot, run: RunStatus | None, doubts: tuple[str, ...]
-) -> BoundSeal:
-    outcome, reason = "Failed", reasons.ABANDONED
-    if run is not None and run.outcome:
-        outcome, reason = run.outcome, run.reason
-    elif run is None and not snapshot.has_run:
-        outcome, reason = "", "" if retiring.is_closed else reasons.ABANDONED
-    return BoundSeal(
-        owner=retiring.key,
-        uid=retiring.uid,
-        team=retiring.key.namespace,
-        name=retiring.key.name,
-        digest=snapshot.digest,
-        snapshot=snapshot.text,
-        platform=snapshot.platform,
-        inputs=snapshot.inputs,
-        images=snapshot.images,
-        run=run,
-        outcome=outcome,
-        reason=reason,
-        doubts=doubts,
-        ended=(run.completion_time if run is not None else None) or retiring.deleted,
-        purpose=snapshot.purpose,
-    )
