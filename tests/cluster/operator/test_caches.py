@@ -69,7 +69,9 @@ def test_a_cache_is_filled_once_and_read_by_many(team: Team) -> None:
             return bool((claim(team, namespace) or {}).get("status", {}).get("phase") == "Bound")
 
         eventually(bound, what="the claim is bound to it")
-        for part in (*run["spec"]["initContainers"], *run["spec"]["containers"]):
+        fetcher, session = run["spec"]["initContainers"]
+        assert [mount["name"] for mount in session["volumeMounts"]] == ["artifacts"]
+        for part in (fetcher, *run["spec"]["containers"]):
             (mount,) = (
                 mount for mount in part["volumeMounts"] if mount["name"] == "glovebox-input-train"
             )
