@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Json, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 PREFIX = "GLOVEBOX_"
@@ -31,6 +33,11 @@ class TaskPod(BaseModel):
     tolerations: tuple[dict[str, Any], ...] = Field(
         default=(), description="Taints of nodes that they tolerate."
     )
+
+
+@lru_cache(maxsize=4)
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 class Settings(BaseModel):
@@ -123,6 +130,13 @@ class Settings(BaseModel):
             " gone."
         ),
     )
+    never_reachable: str = Field(
+        default="",
+        description=(
+            "Networks that no experiment reaches, beside the metadata services that are known, in"
+            " CIDR form with commas between them."
+        ),
+    )
     leader_election: bool = Field(
         default=False,
         description=(
@@ -148,6 +162,23 @@ class Settings(BaseModel):
                 " by digest (the chart's `operator.image.digest`), or GLOVEBOX_TASKS to InProcess"
             )
         return self
+
+    @property
+    def networks_never_reachable(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """What `never_reachable` lists."""
+        return _networks(self.never_reachable)
+
+    @field_validator("never_reachable")
+    @classmethod
+    def _require_networks(cls, text: str) -> str:
+        try:
+            _networks(text)
+        except ValueError as error:
+            raise ValueError(
+                f"GLOVEBOX_NEVER_REACHABLE lists what is no network: {error}; write them like"
+                " 192.0.2.0/24, with commas between them"
+            ) from None
+        return text
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

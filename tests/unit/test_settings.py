@@ -19,3 +19,10 @@ def test_tasks_as_jobs_need_the_image_and_the_refusal_says_how() -> None:
 
 def test_tasks_run_in_the_process_unless_told_otherwise() -> None:
     assert Settings().tasks == "InProcess"
+
+
+def test_networks_that_are_none_are_refused_by_the_name_of_their_variable() -> None:
+    with pytest.raises(ValidationError, match=r"GLOVEBOX_NEVER_REACHABLE lists .*192\.0\.2\.0/24"):
+        Settings.from_environment({"GLOVEBOX_NEVER_REACHABLE": "192.0.2.1/24"})
+    made = Settings.from_environment({"GLOVEBOX_NEVER_REACHABLE": "192.0.2.0/24, 2001:db8::/32"})
+    assert list(map(str, made.networks_never_reachable)) == ["192.0.2.0/24", "2001:db8::/32"]

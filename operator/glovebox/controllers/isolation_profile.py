@@ -24,12 +24,13 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Check what the API server's rules cannot: defaults lie in their ranges and limits agree."""
     if obj["metadata"].get("deletionTimestamp"):
         return Look(obj, None)
-    return Look(obj, compute_status(obj, _check(obj), ports.now()))
+    return Look(obj, compute_status(obj, _check(ports, obj), ports.now()))
 
 
-def _check(obj: Mapping[str, Any]) -> Outcome:
+def _check(ports: Ports, obj: Mapping[str, Any]) -> Outcome:
     try:
-        check_profile(IsolationProfile.model_validate(obj))
+        profile = IsolationProfile.model_validate(obj)
+        check_profile(profile, ports.settings.networks_never_reachable)
     except ValidationError as error:
         return of_error(invalid_spec(error))
     except GloveboxError as error:

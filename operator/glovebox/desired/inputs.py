@@ -12,6 +12,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import InputManifest, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.desired.never_reachable import Network
 
 PinKind = Literal["DatasetPin", "FeatureSetPin"]
 
@@ -101,6 +102,7 @@ class ExperimentInputs:
         platform_text: The platform's settings as they are recorded.
         bound: The inputs as they are recorded.
         purpose_text: The purpose as it is recorded.
+        never_reachable: What no route reaches, beside the metadata services that are known.
     """
 
     experiment: Experiment
@@ -116,6 +118,7 @@ class ExperimentInputs:
     platform_text: str = ""
     bound: tuple[InputStatus, ...] = ()
     purpose_text: str = ""
+    never_reachable: tuple[Network, ...] = ()
 
     @property
     def mounted(self) -> tuple[ResolvedInput, ...]:

@@ -10,8 +10,8 @@ not enforce NetworkPolicies gains nothing from these objects.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Final, TypeAlias
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from glovebox import names
@@ -19,15 +19,14 @@ from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.desired.never_reachable import (
+    Network,
+    contains,
+    forbidden_networks,
+    never_reachable,
+)
 from glovebox.errors import Refused
 
-Network: TypeAlias = "IPv4Network | IPv6Network"
-
-# Cloud metadata services: the link-local ranges, and the address of AWS in IPv6, which is none of
-# them.
-NEVER_REACHABLE: Final[tuple[Network, ...]] = tuple(
-    ip_network(cidr) for cidr in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")
-)
 _DNS_PORTS: Final = ({"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"})
 _NAMESPACE_NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
@@ -65,9 +64,15 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     ]
     egress = inputs.experiment.spec.network.egress
     if egress:
+        # What was bound before the platform added its range is left out.
         rules = [
-            _route_rule(route.cidr, ((port.port, port.protocol) for port in route.ports))
+            _route_rule(
+                route.cidr,
+                ((port.port, port.protocol) for port in route.ports),
+                inputs.never_reachable,
+            )
             for route in sorted(egress, key=lambda r: r.name)
+            if not never_reachable(canonical_network(route.cidr), inputs.never_reachable)
         ]
         policies.append(
             _policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules)
@@ -79,7 +84,7 @@ def _store_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:
     """Return a rule for the store of the artifacts, and one for each other that holds inputs."""
     others = (store for store in inputs.input_stores if store.name != inputs.store.name)
     return [
-        _store_rule(store_route(store))
+        _store_rule(store_route(store), inputs.never_reachable)
         for store in (inputs.store, *sorted(others, key=lambda store: store.name))
     ]
 
@@ -129,18 +134,6 @@ def canonical_network(cidr: str) -> Network:
     return ip_network(cidr)
 
 
-def contains(outer: Network, inner: Network) -> bool:
-    """Whether the inner network is wholly inside the outer one."""
-    if isinstance(outer, IPv4Network):
-        return isinstance(inner, IPv4Network) and inner.subnet_of(outer)
-    return isinstance(inner, IPv6Network) and inner.subnet_of(outer)
-
-
-def never_reachable(network: Network) -> Network | None:
-    """Return the forbidden range that the network lies in, or None."""
-    return next((forbidden for forbidden in NEVER_REACHABLE if contains(forbidden, network)), None)
-
-
 def _policy(name: str, inputs: ExperimentInputs, **spec: Any) -> KubernetesObject:
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -163,21 +156,27 @@ def _labels(labels: Mapping[str, str]) -> dict[str, Any]:
     return {"matchLabels": dict(labels)} if labels else {}
 
 
-def _store_rule(route: StoreRoute) -> dict[str, Any]:
-    peers = [_ip_block(cidr) for cidr in sorted(set(route.cidrs))]
+def _store_rule(route: StoreRoute, added: tuple[Network, ...]) -> dict[str, Any]:
+    peers = [_ip_block(cidr, added) for cidr in sorted(set(route.cidrs))]
     if route.pods:
         peers.append(_pods(route.pods))
     return {"to": peers, "ports": [{"port": route.port, "protocol": "TCP"}]}
 
 
-def _route_rule(cidr: str, ports: Iterable[tuple[int, str]]) -> dict[str, Any]:
+def _route_rule(
+    cidr: str, ports: Iterable[tuple[int, str]], added: tuple[Network, ...]
+) -> dict[str, Any]:
     return {
-        "to": [_ip_block(cidr)],
+        "to": [_ip_block(cidr, added)],
         "ports": [{"port": port, "protocol": protocol} for port, protocol in sorted(set(ports))],
     }
 
 
-def _ip_block(cidr: str) -> dict[str, Any]:
+def _ip_block(cidr: str, added: tuple[Network, ...]) -> dict[str, Any]:
     network = canonical_network(cidr)
-    excepted = [str(forbidden) for forbidden in NEVER_REACHABLE if contains(network, forbidden)]
+    excepted = [
+        str(forbidden)
+        for forbidden in forbidden_networks(added)
+        if forbidden != network and contains(network, forbidden)
+    ]
     return {"ipBlock": {"cidr": str(network), **({"except": excepted} if excepted else {})}}

@@ -25,7 +25,8 @@ from glovebox.data.probing import (
 )
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
-from glovebox.desired.network_policy import canonical_network, contains, store_route
+from glovebox.desired.network_policy import canonical_network, store_route
+from glovebox.desired.never_reachable import contains
 from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
 

@@ -14,7 +14,8 @@ from typing import Final
 from glovebox.api import reasons
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.desired import quantity
-from glovebox.desired.network_policy import canonical_network, never_reachable
+from glovebox.desired.network_policy import canonical_network
+from glovebox.desired.never_reachable import Network, never_reachable
 from glovebox.errors import Refused
 
 # Of these a part may be asked for; everything else that a quota counts comes in pieces.
@@ -23,13 +24,17 @@ _DIVISIBLE: Final = re.compile(
 )
 
 
-def check_profile(profile: IsolationProfile) -> None:
+def check_profile(profile: IsolationProfile, added: tuple[Network, ...] = ()) -> None:
     """Return when the profile can be used.
+
+    Args:
+        profile: The profile.
+        added: What no route reaches, beside the metadata services that are known.
 
     Raises:
         Refused: `ProfileInvalid` with the first defect.
     """
-    defect = next(_defects(profile), None)
+    defect = next(_defects(profile, added), None)
     if defect is not None:
         cure = "correct the profile, or choose another one in the Experiment's spec.profile"
         raise Refused(
@@ -43,10 +48,10 @@ def comes_in_pieces(resource: str) -> bool:
     return _DIVISIBLE.fullmatch(resource) is None
 
 
-def _defects(profile: IsolationProfile) -> Iterator[str]:
+def _defects(profile: IsolationProfile, added: tuple[Network, ...]) -> Iterator[str]:
     yield from _limits_incoherent(profile)
     yield from _quota_incoherent(profile)
-    yield from _route_never_reachable(profile)
+    yield from _route_never_reachable(profile, added)
 
 
 def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
@@ -85,10 +90,10 @@ def _quota_incoherent(profile: IsolationProfile) -> Iterator[str]:
             yield f"{where} is not a whole number"
 
 
-def _route_never_reachable(profile: IsolationProfile) -> Iterator[str]:
+def _route_never_reachable(profile: IsolationProfile, added: tuple[Network, ...]) -> Iterator[str]:
     """Find a route that includes a metadata service."""
     for route in profile.spec.network.routes:
-        if forbidden := never_reachable(canonical_network(route.cidr)):
+        if forbidden := never_reachable(canonical_network(route.cidr), added):
             yield (
                 f"spec.network.routes[{route.name}].cidr {route.cidr} is in {forbidden}, which must"
                 " never be reachable"

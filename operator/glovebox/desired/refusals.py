@@ -24,12 +24,8 @@ from glovebox.api.isolation_profile import AllowedRoute, IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.scalars import IMAGE_BY_DIGEST
 from glovebox.desired import quantity
-from glovebox.desired.network_policy import (
-    canonical_network,
-    contains,
-    never_reachable,
-    store_route,
-)
+from glovebox.desired.network_policy import canonical_network, store_route
+from glovebox.desired.never_reachable import Network, contains, never_reachable
 from glovebox.desired.profile_defects import check_profile, comes_in_pieces
 from glovebox.desired.run_environment import colliding_names
 from glovebox.desired.snapshot import declared_size
@@ -49,6 +45,7 @@ class _Case:
     store: ObjectStore
     now: datetime
     platform_image: str
+    never_reachable: tuple[Network, ...]
 
 
 def check(
@@ -57,6 +54,7 @@ def check(
     store: ObjectStore,
     now: datetime,
     platform_image: str = "",
+    added: tuple[Network, ...] = (),
 ) -> None:
     """Return when nothing forbids to provision the Experiment.
 
@@ -66,12 +64,13 @@ def check(
         store: The ObjectStore that it names.
         now: The present time, with a time zone; approvals of images end.
         platform_image: The Glovebox image that delivers inputs; empty where none is configured.
+        added: What no route reaches, beside the metadata services that are known.
 
     Raises:
         Refused: The first defect, with the field and the cure. Nothing may be created then.
     """
-    check_profile(profile)
-    case = _Case(experiment, profile, store, now, platform_image)
+    check_profile(profile, added)
+    case = _Case(experiment, profile, store, now, platform_image, added)
     for find_defect in CHECKS:
         find_defect(case)
 
@@ -160,7 +159,7 @@ def image_not_approved(case: _Case) -> None:
 def route_never_reachable(case: _Case) -> None:
     """Refuse a route to a metadata service, which would hand out the credentials of the node."""
     for route in case.experiment.spec.network.egress:
-        if forbidden := never_reachable(canonical_network(route.cidr)):
+        if forbidden := never_reachable(canonical_network(route.cidr), case.never_reachable):
             what = (
                 f"spec.network.egress[{route.name}].cidr {route.cidr} lies in {forbidden}, where"
                 " cloud metadata services answer"
@@ -333,7 +332,7 @@ def store_locks_too_short(case: _Case) -> None:
 def store_unreachable(case: _Case) -> None:
     """Refuse a store that no NetworkPolicy can open a route to."""
     for cidr in store_route(case.store).cidrs:
-        if forbidden := never_reachable(canonical_network(cidr)):
+        if forbidden := never_reachable(canonical_network(cidr), case.never_reachable):
             what = (
                 f"ObjectStore {case.store.name} is at {cidr}, in {forbidden}, which is never"
                 " reachable from an experiment"

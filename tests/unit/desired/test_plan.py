@@ -165,8 +165,25 @@ def test_no_route_ever_reaches_a_metadata_service(cidrs: list[str]) -> None:
         "fe80::1",
         "febf::1",
         "fd00:ec2::254",
+        "fd20:ce::254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::6464:64c8",
     ):
         assert not _opens(policy, address)
+
+
+def test_a_platform_adds_networks_of_its_own() -> None:
+    added = (ip_network("192.0.2.0/24"),)
+    inputs = dataclasses.replace(_routed("0.0.0.0/0", "192.0.2.7/32"), never_reachable=added)
+    policy = network_policies(inputs)[-1]
+    assert not _opens(policy, "192.0.2.7")
+    assert _opens(policy, "192.0.3.7")
+    # A route that was bound before leads nowhere; the policy that denies it stays.
+    alone = dataclasses.replace(_routed("192.0.2.0/24"), never_reachable=added)
+    assert network_policies(alone)[-1]["spec"]["egress"] == []
 
 
 def test_what_surrounds_a_metadata_service_stays_reachable() -> None:
@@ -178,6 +195,9 @@ def test_what_surrounds_a_metadata_service_stays_reachable() -> None:
         "fd00:ec2::255",
         "fec0::1",
         "8.8.8.8",
+        "100.100.100.201",
+        "168.63.129.15",
+        "64:ff9b::808:808",
     ):
         assert _opens(policy, address)
 

@@ -152,6 +152,7 @@ def _render(scope: Scope, resolved: Resolved) -> Plan:
             bound=resolved.bound,
             # As it was bound: a purpose that is edited later changes nothing here.
             purpose_text=purpose_text(status.purpose or scope.experiment.spec.purpose),
+            never_reachable=scope.ports.settings.networks_never_reachable,
         )
     )
 

@@ -20,8 +20,15 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     resolved = outcomes.need("resolve", Resolved)
     if scope.is_bound or resolved.profile is None or resolved.store is None:
         return done()
-    image = scope.ports.settings.image
-    refusals.check(scope.experiment, resolved.profile, resolved.store, scope.now, image)
+    settings = scope.ports.settings
+    refusals.check(
+        scope.experiment,
+        resolved.profile,
+        resolved.store,
+        scope.now,
+        settings.image,
+        settings.networks_never_reachable,
+    )
     mode = resolved.profile.spec.delivery.mode
     check_deliverable(mode, resolved.profile, resolved.datasets, scope.now)
     await refuse_what_ran(scope, resolved.platform.store, render_plan(scope, resolved))
