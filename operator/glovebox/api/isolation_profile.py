@@ -301,7 +301,7 @@ class RetentionRange(Model):
         default=1, description="Shortest lock (days) that an Experiment may request."
     )
     maximum_days: Days = Field(
-        default=3650, description="Longest lock (days) that an Experiment may request."
+        default=365, description="Longest lock (days) that an Experiment may request."
     )
     default_days: Days = Field(
         default=365, description="Lock (days) of an Experiment that requests none."

@@ -79,7 +79,7 @@ class ArtifactBucket(Model):
         description=(
             "Default lock of a bucket that the operator creates. When absent: the longest"
             " `retention.maximumDays` of the IsolationProfiles that are there then, Compliance"
-            " where one of them wants it (3650 days where a profile says nothing; without any"
+            " where one of them wants it (365 days where a profile says nothing; without any"
             " profile Compliance for 365 days). It cannot be taken back from what is written. An"
             " existing bucket keeps its own default; without one it is refused while `worm` is"
             " Required, because runs cannot lock what they write."

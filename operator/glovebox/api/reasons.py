@@ -941,7 +941,7 @@ RECORDS_LOST: Final = _reason(
     "RecordsLost",
     "ObjectStore `RecordsFound`",
     "Runs or seals that the cluster knows are not in the store; the message names Experiments.",
-    "Find out what became of the bucket, and restore it. Nothing is written anew, and no run is"
+    "Find out what became of the bucket, and restore it. Nothing is written again, and no run is"
     " started again. See docs/how-to/restore.md.",
 )
 

@@ -69,8 +69,7 @@ def spec_as_bound(bound: AsBound, obj: Mapping[str, Any]) -> dict[str, Any]:
         "resources": {"quota": _quota(covered.get("resources") or {}, obj)},
         "artifacts": covered["artifacts"],
     }
-    if "run" in covered:
-        spec["run"] = covered["run"]
+    spec |= {name: covered[name] for name in ("run", "code") if name in covered}
     return spec | _free(obj)
 
 

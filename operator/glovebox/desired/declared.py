@@ -1,8 +1,8 @@
 """What somebody declared, told apart from what the platform gave to it. Pure.
 
-The digest of an Experiment covers both. A cluster that was restored, or set up anew, may have other
-settings of the platform, and the same declaration in it is the same experiment all the same: one
-whose run must not start twice.
+The digest of an Experiment covers both. A cluster that was restored, or set up again, may have
+other settings of the platform, and the same declaration in it is the same experiment all the same:
+one whose run must not start twice.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def with_records(
     message = (
         f"the store lost the records of {counted(len(only_cluster), 'Experiment')}, among them"
         f" {some}: it was emptied or restored, or another one answers at its endpoint. Bring the"
-        f" bucket back; nothing is written anew{beside}"
+        f" bucket back; nothing is written again{beside}"
     )
     builder.mark_false(types.RECORDS_FOUND, reasons.RECORDS_LOST, message)
     return builder.render()

@@ -26,7 +26,7 @@ YEARS = profile(mode="Compliance", minimumDays=1, defaultDays=30, maximumDays=73
         (None, [], DefaultRetention("COMPLIANCE", NO_PROFILE_DAYS)),
         (None, [WEEK], DefaultRetention("GOVERNANCE", 7)),
         (None, [WEEK, YEARS], DefaultRetention("COMPLIANCE", 730)),
-        (None, [{"spec": {}}], DefaultRetention("COMPLIANCE", 3650)),
+        (None, [{"spec": {}}], DefaultRetention("COMPLIANCE", 365)),
         (None, [WEEK, profile(maximumDays="long")], DefaultRetention("GOVERNANCE", 7)),
     ],
     ids=[
@@ -34,7 +34,7 @@ YEARS = profile(mode="Compliance", minimumDays=1, defaultDays=30, maximumDays=73
         "no profile yet",
         "one profile",
         "the longest and the strictest of several",
-        "a profile that says nothing takes ten years",
+        "a profile that says nothing takes a year",
         "one that cannot be read does not count",
     ],
 )

@@ -259,7 +259,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RetentionOutOfRange",
         (
             "spec.artifacts.retention.days is 3651, outside of what IsolationProfile standard"
-            " allows: write 1 to 3650, or leave it out"
+            " allows: write 1 to 365, or leave it out"
         ),
     ),
     (
@@ -268,7 +268,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RetentionOutOfRange",
         (
             "spec.artifacts.retention.days is 29, outside of what IsolationProfile standard allows:"
-            " write 30 to 3650, or leave it out"
+            " write 30 to 365, or leave it out"
         ),
     ),
     (

@@ -111,7 +111,7 @@ async def free_caches(ports: Ports) -> None:
 
     At most a tenth of all caches goes in one round, and none of a team that has a pin which is not
     resolved yet: a cluster that was restored without its pins, or with pins that have no status,
-    has to be seen by somebody before everything is filled anew.
+    has to be seen by somebody before everything is filled again.
     """
     namespace = ports.settings.namespace
     claims: list[Mapping[str, Any]] = []
