@@ -71,6 +71,13 @@ class SyntheticStore(Store):
         return self._wire
 
 
+# What the bucket's default gives to whatever is written.
+_LOCK = {
+    "x-amz-object-lock-mode": "COMPLIANCE",
+    "x-amz-object-lock-retain-until-date": "2030-01-01T00:00:00Z",
+}
+
+
 class SyntheticWire:
     """Both interfaces of a store: signed requests, and the few calls of the SDK that are used."""
 
@@ -135,7 +142,7 @@ class SyntheticWire:
         path = self.written.get((bucket, key))
         if path is not None:
             size, version = path.stat().st_size, path.name[:32]
-            return path, {"Content-Length": str(size), "x-amz-version-id": version}
+            return path, {"Content-Length": str(size), "x-amz-version-id": version} | _LOCK
         number = key.removeprefix(self._prefix)
         if bucket != self._bucket or not number.isdigit() or int(number) >= self._objects:
             raise AnswerError(404, "NoSuchKey")
@@ -143,9 +150,7 @@ class SyntheticWire:
         return raw, {
             "Content-Length": str(len(raw)),
             "x-amz-version-id": _version(int(number)),
-            "x-amz-object-lock-mode": "COMPLIANCE",
-            "x-amz-object-lock-retain-until-date": "2030-01-01T00:00:00Z",
-        }
+        } | _LOCK
 
     def _page(self, bucket: str, query: Mapping[str, str]) -> bytes:
         prefix, most = query["prefix"], int(query["max-keys"])

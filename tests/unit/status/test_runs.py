@@ -119,7 +119,8 @@ TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str
         "was killed together with what gives it its session: the run's own end is told",
         job(condition("Failed", "BackoffLimitExceeded")),
         [
-            {
+            pod("run", 4)
+            | {
                 "status": pod("session", 137, init=True)["status"]
                 | {"containerStatuses": pod("run", 4)["status"]["containerStatuses"]}
             }
