@@ -5,6 +5,7 @@ The Job controller does all the rest, for real.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from support.api import Api
@@ -48,6 +49,7 @@ def end_pod(
             "exitCode": code,
             "reason": "Completed" if code == 0 else "Error",
             "message": message,
+            "finishedAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     }
     entry = {

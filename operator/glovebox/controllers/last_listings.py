@@ -125,6 +125,8 @@ async def leave_note(
     Raises:
         GloveboxError: The API server failed; calling again is safe.
     """
+    if uid in ports.noted_listings:
+        return
     await ports.writer.create_once(
         CONFIG_MAP,
         {
@@ -144,6 +146,7 @@ async def leave_note(
             },
         },
     )
+    ports.noted_listings.add(uid)
 
 
 async def leave_note_of(ports: Ports, obj: Mapping[str, Any]) -> None:
@@ -204,3 +207,4 @@ async def _look(ports: Ports, note: Mapping[str, Any]) -> None:
     with suppress(Conflict):
         await ports.writer.delete(CONFIG_MAP, key, uid=metadata["uid"])
     ports.tasks.forget_owner(owner)
+    ports.noted_listings.discard(data["uid"])

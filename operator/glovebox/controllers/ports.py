@@ -179,6 +179,9 @@ class Ports:
     # Logs that wait for their store, by Experiment, pod and container.
     held_logs: dict[tuple[Key, str, str], HeldLog] = field(default_factory=dict)
 
+    # Seals, by UID, of which a note is known to be left for their last listing.
+    noted_listings: set[str] = field(default_factory=set)
+
     @property
     def grace(self) -> Grace:
         """How long a failure that may pass changes no condition of what stands."""

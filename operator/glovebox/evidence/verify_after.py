@@ -7,7 +7,8 @@ last session would be in it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from glovebox.evidence.after_seal import (
 )
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, list_digest
 from glovebox.evidence.envelope import opened
-from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.keys import TrustBundle, TrustedKey
 from glovebox.evidence.run_facts import LOG, SESSIONS_END
 from glovebox.evidence.statement import LIST_NAME
 from glovebox.evidence.verification import Report
@@ -101,12 +102,13 @@ def check_supplement(
     if envelope is None:
         _check_missing(report, ends, now)
         return
-    document = _opened(report, envelope, trust, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, seal)
-    if document is None:
+    found = _opened(report, envelope, trust, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, seal)
+    if found is None:
         return
     try:
-        said = read_supplement(document)
+        said = read_supplement(found.document)
         listed = datetime.fromisoformat(said.listed)
+        found.check_valid(report, SUPPLEMENT_NAME, listed)
     except (KeyError, TypeError, ValueError, StopIteration):
         report.note("SupplementDiffers", SUPPLEMENT_NAME, "it is signed, and says no last listing")
         return
@@ -132,11 +134,13 @@ def check_conclusion(
     """Verify what a person concluded; nothing is missing when nobody did."""
     if envelope is None:
         return
-    document = _opened(report, envelope, trust, CONCLUSION_NAME, CONCLUSION_TYPE, seal)
-    if document is None:
+    found = _opened(report, envelope, trust, CONCLUSION_NAME, CONCLUSION_TYPE, seal)
+    if found is None:
         return
     try:
-        report.conclusion = read_conclusion(document)
+        said = read_conclusion(found.document)
+        found.check_valid(report, CONCLUSION_NAME, datetime.fromisoformat(said.signed))
+        report.conclusion = said
     except (KeyError, TypeError, ValueError, StopIteration):
         report.note("StatementInvalid", CONCLUSION_NAME, "it is signed, and says no conclusion")
 
@@ -157,6 +161,23 @@ def _check_missing(report: Report, ends: datetime | None, now: datetime) -> None
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A statement about the seal, and the keys that verify it."""
+
+    document: dict[str, Any]
+    keys: Sequence[TrustedKey]
+
+    def check_valid(self, report: Report, name: str, moment: datetime) -> None:
+        if not any(key.is_valid_at(moment) for key in self.keys):
+            report.note(
+                "KeyNotValid",
+                name,
+                f"it was signed on {moment.isoformat()}, when the key {self.keys[0].key_id} was not"
+                " valid",
+            )
+
+
 def _opened(
     report: Report,
     envelope: bytes,
@@ -164,17 +185,17 @@ def _opened(
     name: str,
     predicate_type: str,
     seal: bytes,
-) -> dict[str, Any] | None:
+) -> _Signed | None:
     try:
-        document = orjson.loads(opened(envelope, trust).payload)
+        signed = opened(envelope, trust)
+        document = orjson.loads(signed.payload)
     except (InvalidInput, orjson.JSONDecodeError) as error:
         report.note("SignatureInvalid", name, str(error))
         return None
     if not is_about(document, predicate_type, envelope_digest(seal)):
         report.note("OtherSeal", name, "it is signed, and is not about this seal")
         return None
-    found: dict[str, Any] = document
-    return found
+    return _Signed(document, signed.keys)
 
 
 def _compare(report: Report, last_list: bytes, added: int, missing: int) -> None:

@@ -37,6 +37,7 @@ from glovebox.evidence.verification import (
     check_bytes,
     check_versions,
     check_written,
+    stated_uid,
     verify_evidence,
 )
 from glovebox.evidence.verify_after import (
@@ -178,11 +179,18 @@ def verify_seal(
             return False
         return True
 
-    objects = read_evidence(store, bucket, folder, stop, is_trusted)
-    documents = {name: found.body for name, found in objects.items()}
-    _save(save, documents)
     # The folder is of one Experiment: the seal of another one has no business there.
     uid = demand.expected.uid or folder.rstrip("/").rpartition("/")[2]
+
+    def is_its_seal(envelope: bytes) -> bool:
+        return stated_uid(envelope) == uid and is_trusted(envelope)
+
+    objects = read_evidence(store, bucket, folder, stop, is_its_seal)
+    if STATEMENT_NAME in objects and not is_its_seal(objects[STATEMENT_NAME].body):
+        # There is none: what there is instead is told.
+        objects = read_evidence(store, bucket, folder, stop, is_trusted)
+    documents = {name: found.body for name, found in objects.items()}
+    _save(save, documents)
     demand = replace(demand, expected=replace(demand.expected, uid=uid))
     report = _verify(documents, demand, f"s3://{bucket}/{folder}")
     if report.findings:
@@ -321,7 +329,11 @@ def _check_evidence_locks(
     report: Report, objects: Mapping[str, EvidenceObject], demand: Demand, now: datetime
 ) -> None:
     last = max((artifact.retain_until_time for artifact in report.artifacts), default="")
+    seen: set[tuple[str, str]] = set()
     for name, found in objects.items():
+        if (found.key, found.version_id) in seen:
+            continue  # where nothing came, the last list is the sealed one
+        seen.add((found.key, found.version_id))
         defect = defect_of_lock(found.lock_mode, found.retain_until_time, now)
         if found.is_held:
             continue

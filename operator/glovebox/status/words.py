@@ -9,11 +9,13 @@ other field never does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+_OF_PODS: Final = frozenset({"attempts", "pods", "nodes"})
 
 
 def differ_in_words_alone(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Return whether only messages of conditions, and the count of a run's attempts, differ."""
+    """Return whether only messages of conditions, or how far a run's pods have come, differ."""
     return before != after and _without_words(before) == _without_words(after)
 
 
@@ -24,7 +26,14 @@ def _without_words(status: Mapping[str, Any]) -> dict[str, Any]:
         for entry in status.get("conditions") or ()
     ]
     run = status.get("run")
-    # How the run ended says how many attempts it took; until then it is the number of a pod.
+    # How the run ended says how many attempts it took; until then it is the number of a pod. A log
+    # that was kept is news at once: what is closed waits for its record.
     if run and not run.get("completionTime"):
-        rest["run"] = {name: value for name, value in run.items() if name != "attempts"}
+        rest["run"] = {name: value for name, value in run.items() if name not in _OF_PODS}
+        rest["run"]["logs"] = [
+            (pod["uid"], container["name"], container["log"])
+            for pod in run.get("pods") or ()
+            for container in pod.get("containers") or ()
+            if "log" in container
+        ]
     return rest

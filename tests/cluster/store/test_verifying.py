@@ -15,6 +15,7 @@ import pytest
 
 from cluster.store.test_seals import FOLDER, MOMENT, PREFIX, SNAPSHOT, TRUST, UID, put, request
 from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.evidence.after_seal import SUPPLEMENT_NAME
 from glovebox.evidence.envelope import opened, sign
 from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.signer import LocalSigner, new_key_pair
@@ -29,6 +30,8 @@ from glovebox.evidence.verification import Expected
 from glovebox.jobs.verifying import Demand, Verified, verify_seal
 from glovebox.store.connection import Stop
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
+from glovebox.store.sealing import seal_folder
+from glovebox.tasks.after_seal import SealPlace, list_once_more
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import seal_experiment
 from support.lying_store import Answered, Asked, Liar, lying
@@ -40,11 +43,14 @@ if TYPE_CHECKING:
 
 
 async def sealed(store: Store, bucket: str, **changes: Any) -> None:
-    """Seal with a statement whose snapshot is the one that lies there."""
+    """Seal with a statement whose snapshot is the one that lies there, and list once more."""
     wanted = request(store, bucket)
     digest = f"{DIGEST_PREFIX}{hashlib.sha256(SNAPSHOT).hexdigest()}"
     about = replace(wanted.about, digest=digest, **changes)
     await seal_experiment(TaskContext(), replace(wanted, about=about), now=lambda: MOMENT)
+    place = SealPlace(UID, "team/exp", store, bucket, PREFIX, FOLDER, locked=True, keys=wanted.keys)
+    later = MOMENT + dt.timedelta(hours=2)
+    await list_once_more(TaskContext(), place, now=lambda: later)
 
 
 def verify(store: Store, bucket: str, **options: Any) -> Verified:
@@ -83,6 +89,7 @@ async def test_without_locks_it_fails_and_holds_when_that_is_asked_for(
         ("Unlocked", STATEMENT_NAME),
         ("Unlocked", LIST_NAME),
         ("Unlocked", SNAPSHOT_NAME),
+        ("Unlocked", SUPPLEMENT_NAME),
         ("Unlocked", f"{PREFIX}model.bin"),
     ]
     allowed = verify(store, data_bucket, locks=False)
@@ -93,7 +100,7 @@ async def test_locks_that_ended_are_none(store: Store, locked_bucket: str) -> No
     put(store, locked_bucket, "model.bin")
     await sealed(store, locked_bucket)
     later = dt.datetime.now(dt.UTC) + dt.timedelta(days=36_500)
-    assert [what for what, _ in found(verify(store, locked_bucket, now=later))] == ["Unlocked"] * 4
+    assert [what for what, _ in found(verify(store, locked_bucket, now=later))] == ["Unlocked"] * 5
 
 
 async def test_a_lock_that_became_weaker_is_told(
@@ -140,10 +147,22 @@ async def test_what_cannot_be_read_now_is_told_and_hides_nothing_else(
     assert (verified.report.locks.locked, verified.report.locks.unreadable) == (1, 1)
 
 
-async def test_another_seal_in_the_folder_is_told(store: Store, locked_bucket: str) -> None:
+async def test_another_seal_in_the_folder_is_told_and_hides_none(
+    store: Store, locked_bucket: str
+) -> None:
     """Somebody copies the evidence of one experiment into the folder of another one."""
-    await sealed(store, locked_bucket, uid="another")
+    other = seal_folder("another")
+    wanted = request(store, locked_bucket, uid="another", folder=other)
+    about = replace(wanted.about, uid="another")
+    await seal_experiment(TaskContext(), replace(wanted, about=about), now=lambda: MOMENT)
+    for entry in store.s3.list_objects_v2(Bucket=locked_bucket, Prefix=other)["Contents"]:
+        body = store.s3.get_object(Bucket=locked_bucket, Key=entry["Key"])["Body"].read()
+        name = entry["Key"].removeprefix(other)
+        store.s3.put_object(Bucket=locked_bucket, Key=FOLDER + name, Body=body)
     assert ("OtherExperiment", STATEMENT_NAME) in found(verify(store, locked_bucket))
+    put(store, locked_bucket, "model.bin")
+    await sealed(store, locked_bucket)
+    assert found(verify(store, locked_bucket)) == []
 
 
 async def test_a_foreign_statement_in_front_of_the_seal_is_not_believed(
@@ -170,7 +189,10 @@ async def test_a_key_that_was_replaced_before_the_store_took_the_seal_in_does_no
     (key,) = TRUST.keys
     ended = TrustBundle((replace(key, valid_until=MOMENT + dt.timedelta(minutes=1)),))
     assert dt.datetime.now(dt.UTC) > MOMENT + dt.timedelta(hours=1)
-    assert found(verify(store, locked_bucket, trust=ended)) == [("KeyNotValid", STATEMENT_NAME)]
+    assert found(verify(store, locked_bucket, trust=ended)) == [
+        ("KeyNotValid", STATEMENT_NAME),
+        ("KeyNotValid", SUPPLEMENT_NAME),
+    ]
 
 
 @pytest.mark.skipif(

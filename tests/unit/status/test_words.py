@@ -22,6 +22,8 @@ SHOWN: dict[str, Any] = {
     ],
     "run": {"jobUid": "u"},
 }
+POD = {"name": "p", "uid": "p1", "phase": "Running", "containers": [{"name": "run"}]}
+LOGGED = {"name": "run", "log": {"problem": "its node is gone"}}
 ENDED = {"jobUid": "u", "completionTime": "2026-01-01T00:00:00Z", "attempts": 1}
 
 
@@ -38,6 +40,16 @@ def with_condition(**changes: Any) -> dict[str, Any]:
             {**with_condition(message="x"), "run": {"jobUid": "u", "attempts": 1}},
             True,
             id="the run's pod was counted",
+        ),
+        pytest.param(
+            {**SHOWN, "run": {"jobUid": "u", "pods": [POD], "nodes": [{"name": "n"}]}},
+            True,
+            id="a pod got further",
+        ),
+        pytest.param(
+            {**SHOWN, "run": {"jobUid": "u", "pods": [POD | {"containers": [LOGGED]}]}},
+            False,
+            id="a log was kept: its pod may go now",
         ),
         pytest.param(with_condition(status="True"), False, id="an answer"),
         pytest.param(with_condition(reason="Running", message="x"), False, id="a reason"),

@@ -40,6 +40,8 @@ LOG_BYTES: Final = 1 << 20
 _BEFORE: Final = 64 << 10
 # So long a kubelet may be away before the log of a pod that has ended is given up.
 LOG_WAIT: Final = timedelta(minutes=1)
+# So long the log of a pod that has ended is left for its Job, which tells how the run ended.
+JOB_WAIT: Final = timedelta(seconds=10)
 # So long the seal waits for a store that takes no log.
 STORE_WAIT: Final = timedelta(minutes=15)
 # What may be held in memory at once, of all Experiments together.
@@ -65,11 +67,8 @@ async def record_attempts(scope: Scope, outcomes: Outcomes) -> Outcome:
         # That it is over is recorded first, whatever a kubelet or a store does now.
         return done(AttemptFacts(run, tenants, "the logs are being kept"))
     run = await _as_now(scope, run)
-    run, pending = await _Logs(scope, found.leaving).kept(run)
-    return done(
-        AttemptFacts(run, tenants, pending),
-        retry_seconds=_LOOK_AGAIN_SECONDS if pending else None,
-    )
+    run, pending, seconds = await _Logs(scope, found.leaving).kept(run)
+    return done(AttemptFacts(run, tenants, pending), retry_seconds=seconds)
 
 
 async def _as_now(scope: Scope, run: RunStatus) -> RunStatus:
@@ -104,16 +103,19 @@ class _Logs:
     def __init__(self, scope: Scope, leaving: tuple[str, ...]) -> None:
         self._scope, self._leaving = scope, leaving
         self._pending = ""
+        # When to look again although nothing is waited for (seconds); None: not at all.
+        self._next: float | None = None
         # A store that hangs is asked once a look.
         self._store_failed: GloveboxError | None = None
 
-    async def kept(self, run: RunStatus) -> tuple[RunStatus, str]:
-        """Return a run with its logs, and what is still to come."""
+    async def kept(self, run: RunStatus) -> tuple[RunStatus, str, float | None]:
+        """Return a run with its logs, what is still to come, and when to look again."""
         pods = []
         for pod in run.pods:
             containers = [await self._container(run, pod, each) for each in pod.containers]
             pods.append(pod.model_copy(update={"containers": tuple(containers)}))
-        return run.model_copy(update={"pods": tuple(pods)}), self._pending
+        seconds = _LOOK_AGAIN_SECONDS if self._pending else self._next or None
+        return run.model_copy(update={"pods": tuple(pods)}), self._pending, seconds
 
     async def _container(
         self, run: RunStatus, pod: RunPod, container: RunContainer
@@ -144,8 +146,13 @@ class _Logs:
         log, ended = container.log, pod.phase in ENDED
         if is_held:
             return True
+        if log is None and ended and not self._is_going(pod) and run.completion_time is None:
+            # Of the last attempt the Job says in a moment that all is over, and both are one write.
+            moment = pod.completion_time or self._scope.now
+            self._next = max(0.0, (moment + JOB_WAIT - self._scope.now).total_seconds())
+            return pod.completion_time is None or self._next <= 0
         if log is None:
-            return ended or self._is_going(pod) or run.completion_time is not None
+            return self._is_going(pod) or run.completion_time is not None
         # It was read while it ran, and has ended since.
         return ended and bool(log.key) and not log.final
 
