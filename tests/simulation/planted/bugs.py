@@ -355,9 +355,9 @@ BUGS: Final = (
         "a seal is never listed once more",
         "14b listed once more",
         "controllers/experiment/seal.py",
-        "    if left > 0:\n",
-        "    if left > -1e9:\n",
-        focus="long",
+        "    if status.seal_supplement is not None or seal.sessions_end_time is None:\n",
+        "    if seal.uri:\n",
+        focus="for long",
     ),
     Bug(
         "a log is kept as it was printed",
