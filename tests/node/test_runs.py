@@ -55,6 +55,32 @@ def test_a_run_ends_sealed(node_cluster: NodeCluster, team: Team) -> None:
     ]
 
 
+def test_a_seal_says_what_the_node_and_its_runtime_say_of_the_run(
+    node_cluster: NodeCluster, team: Team
+) -> None:
+    """The image that ran, the node, and the log come from a real kubelet and a real runtime."""
+    run = Run(node_cluster, team)
+    shown = "echo aws_secret_access_key=abcdefghijklmnop; cat $AWS_SHARED_CREDENTIALS_FILE"
+    sealed = run.ended("seen", f"echo learning; {shown}")
+    assert "findings" not in sealed["status"]["seal"]
+    (pod,) = sealed["status"]["run"]["pods"]
+    container = next(each for each in pod["containers"] if each["name"] == "run")
+    assert container["imageId"].rpartition("@")[2] == container["image"].rpartition("@")[2]
+    assert (pod["phase"], container["exitCode"]) == ("Succeeded", 0)
+    (node,) = sealed["status"]["run"]["nodes"]
+    assert node["name"] == pod["node"]
+    assert {"architecture", "kernelVersion", "kubeletVersion", "osImage"} <= node.keys()
+    assert node["containerRuntimeVersion"].startswith("containerd://")
+    bucket = sealed["status"]["seal"]["uri"].removeprefix("s3://").partition("/")[0]
+    stored = node_cluster.cluster.store.client().get_object(
+        Bucket=bucket, Key=container["log"]["key"]
+    )
+    body = stored["Body"].read().decode()
+    assert body.startswith("learning\naws_secret_access_key=[redacted]\n")
+    assert "[redacted]" in body.partition("aws_session_token")[2]
+    assert container["log"]["final"]
+
+
 def test_inputs_are_the_pinned_bytes_and_nothing_in_the_pod_can_write_them(
     node_cluster: NodeCluster, team: Team
 ) -> None:

@@ -190,12 +190,12 @@ class ApiServer:
         """Return what the container of a pod wrote, as its kubelet has it.
 
         Raises:
-            Refused: The pod is not there, has no node, or has not started.
+            Refused: The pod is not there, or has not started on its node.
         """
         self._admit(asked)
         pod = self._found(asked)
         if not pod["spec"].get("nodeName"):
-            raise Refused(400, "BadRequest", f"pod {asked.name} does not have a host assigned")
+            return ""  # as the real one answers, without asking anybody
         if (pod.get("status") or {}).get("phase") in (None, "Pending"):
             raise Refused(400, "BadRequest", "container is waiting to start: ContainerCreating")
         return self.logs.get(pod["metadata"]["uid"], "")

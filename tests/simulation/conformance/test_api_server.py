@@ -501,3 +501,22 @@ def test_a_lease_is_taken_by_whoever_writes_its_newest_version(api: Any, namespa
     with refused(409, "Conflict"):
         api.replace(f"{path}/l", {**lease, "spec": {"holderIdentity": "c"}})
     assert api.get(f"{path}/l")["spec"]["holderIdentity"] == "b"
+
+
+# -- logs
+
+
+def test_the_log_of_a_pod_that_no_node_has_taken_is_empty(api: Any, namespace: str) -> None:
+    api.account(namespace)
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    container = {"name": "run", "image": "registry.example/x@sha256:" + "a" * 64}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "early"},
+        "spec": {"containers": [container], "schedulerName": "nobody"},
+    }
+    api.create(pods, pod)
+    assert not api.get(f"{pods}/early/log")
+    with refused(404, "NotFound"):
+        api.get(f"{pods}/gone/log")

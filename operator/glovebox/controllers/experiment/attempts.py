@@ -24,7 +24,7 @@ from glovebox.controllers.ports import HeldLog
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.redaction import redact_log
 from glovebox.desired.platform import read_platform
-from glovebox.errors import Forbidden, GloveboxError, Unavailable
+from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NODE
 from glovebox.kube.resources import Key
@@ -165,6 +165,9 @@ class _Logs:
         scope = self._scope
         if len(scope.ports.held_logs) >= _HELD_MOST:
             raise Unavailable(reasons.PENDING, "too many logs wait for their stores")
+        if not pod.node:
+            # The API server would answer with an empty log.
+            raise InvalidInput(reasons.PENDING, "no node had taken the pod")
         raw, more = await scope.ports.reader.log_tail(
             scope.namespace, pod.name, container.name, most=LOG_BYTES + _BEFORE
         )
