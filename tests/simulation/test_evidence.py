@@ -242,11 +242,26 @@ def test_a_log_that_the_store_does_not_take_at_once_is_kept_when_it_does() -> No
 
 
 class NoLogs(NoFaults):
-    """A kubelet that does not answer."""
+    """A kubelet that does not answer, for ever or so often."""
+
+    def __init__(self, times: int = 1_000_000) -> None:
+        self.left = times
 
     def request(self, asked: Asked) -> Fault:
         """Refuse what goes through it."""
-        return Fault("refused", 500) if asked.subresource == "log" else NOTHING
+        if asked.subresource != "log" or self.left == 0:
+            return NOTHING
+        self.left -= 1
+        return Fault("refused", 500)
+
+
+def test_a_kubelet_that_is_away_for_a_moment_is_asked_again() -> None:
+    async def scene(stage: Stage) -> None:
+        statement = await sealed(stage)
+        assert len(logs_of(stage, statement)) == 1
+        assert said(statement, "unknown") == []
+
+    play(scene, faults=NoLogs(3))
 
 
 def test_a_log_that_cannot_be_read_is_said_to_be_not_known_and_holds_nothing_up() -> None:

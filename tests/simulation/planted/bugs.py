@@ -333,9 +333,16 @@ BUGS: Final = (
         "a message counts the seconds",
         "11 few writes",
         "controllers/experiment/run.py",
-        "pending=why_waiting(pods), started=started))\n",
-        'pending=f"{why_waiting(pods)}, at {scope.now}", started=started), retry_seconds=1.0)\n',
+        "        pending=why_waiting(pods),\n",
+        '        pending=f"{why_waiting(pods)}, at {scope.now}",\n',
         focus="faults: none",
+        also=(
+            (
+                "controllers/experiment/run.py",
+                "    return done(facts)\n",
+                "    return done(facts, retry_seconds=1.0)\n",
+            ),
+        ),
     ),
     Bug(
         "a prefix is listed last while a session may write there",

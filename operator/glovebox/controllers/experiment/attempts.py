@@ -130,7 +130,7 @@ class _Logs:
                 held[place] = await self._read(pod, container)
         except Unavailable as error:
             ended = pod.completion_time or run.completion_time
-            if self._is_going(pod) or ended is None or self._scope.now > ended + LOG_WAIT:
+            if self._is_going(run, pod) or ended is None or self._scope.now > ended + LOG_WAIT:
                 log = log or KeptLog(problem=error.message[:512])
             else:
                 self._pending = "the log of the run is to be read"
@@ -146,20 +146,24 @@ class _Logs:
         log, ended = container.log, pod.phase in ENDED
         if is_held:
             return True
-        if log is None and ended and not self._is_going(pod) and run.completion_time is None:
+        if log is None and ended and not self._is_going(run, pod) and run.completion_time is None:
             # Of the last attempt the Job says in a moment that all is over, and both are one write.
             moment = pod.completion_time or self._scope.now
             self._next = max(0.0, (moment + JOB_WAIT - self._scope.now).total_seconds())
             return pod.completion_time is None or self._next <= 0
         if log is None:
-            return self._is_going(pod) or run.completion_time is not None
+            return self._is_going(run, pod) or run.completion_time is not None
         # It was read while it ran, and has ended since.
         return ended and bool(log.key) and not log.final
 
-    def _is_going(self, pod: RunPod) -> bool:
-        """Whether a pod is about to be ended, by us or by anybody."""
+    def _is_going(self, run: RunStatus, pod: RunPod) -> bool:
+        """Whether a pod is about to be ended, by us or by anybody.
+
+        Those of a run that ended by itself are kept for their logs.
+        """
         scope = self._scope
-        return pod.uid in self._leaving or not scope.is_open or scope.experiment.is_deleting
+        is_stopped = not scope.is_open and run.completion_time is None
+        return pod.uid in self._leaving or is_stopped or scope.experiment.is_deleting
 
     async def _read(self, pod: RunPod, container: RunContainer) -> HeldLog:
         scope = self._scope
