@@ -106,6 +106,12 @@ EVENTS: Final = (
         "when another writer changes an object back again and again",
     ),
     EventEntry(
+        reasons.DELETION_BLOCKED,
+        "Warning",
+        "Experiment",
+        "when finalizers keep a foreign object in force that the operator deleted",
+    ),
+    EventEntry(
         reasons.PODS_REMOVED,
         "Warning",
         "Experiment",

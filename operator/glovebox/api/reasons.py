@@ -76,8 +76,9 @@ DELETING: Final = _reason(
 )
 DELETION_BLOCKED: Final = _reason(
     "DeletionBlocked",
-    "Experiment `Ready`, `Reconciling`",
-    "The namespace cannot be removed yet; the message names the objects that hold it.",
+    "Experiment `Ready`, `Reconciling`, `NamespaceReady`, `DriftDetected`; Event",
+    "What was deleted is still there, held by finalizers or pods; the message names them. A policy,"
+    " a binding or a Secret that is held is in force.",
     "Remove the finalizers or pods that the message names, or restore what should remove them.",
 )
 IN_USE: Final = _reason(

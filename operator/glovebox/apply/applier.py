@@ -12,6 +12,9 @@ dry-run POST said that the API server would take it. A refused repair leaves wha
 What the server answered to our own write is remembered as the accepted form of that intent: a field
 that a newer API server fills in, or that a mutating policy adds, costs one write after a restart.
 
+Deleted is what the API server says is gone, and nothing else: what a finalizer holds is in force,
+and one 404 is no proof.
+
 Fights are bounded: an object that somebody else keeps changing back, or keeps adding, is repaired
 at growing intervals. What opens isolation is never left alone for more than a second.
 """
@@ -28,13 +31,14 @@ from glovebox.api import reasons
 from glovebox.apply.children import Children
 from glovebox.apply.managed import Managed, Strategy, managed
 from glovebox.desired.difference import difference, fingerprint, writer_of
-from glovebox.desired.drift import Applied, Drift, Result
+from glovebox.desired.drift import Applied, Drift, Result, describe_held
 from glovebox.desired.replacement import replacement
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind, kind_of
 from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.kube.store import is_leaving
 
 # More repairs of one object than this within the window is a fight.
 _FIGHT_REPAIRS: Final = 5
@@ -130,16 +134,50 @@ class Applier:
         child = self._children.get(key)
         if child is None:
             return Applied(key, "unchanged")
+        if child.finalizers:  # its deletion was asked for, and cannot be taken back
+            self._children.want(key, None)
+            return Applied(key, "held", drift, held_by=child.finalizers)
         if drift is not None and (pause := self.fight_pause(row, key)) > 0:
             return Applied(key, "contended", drift, pause)
         noticed = self._children.differing_since(key)
         self._children.want(key, None)
         self._accepted.get(key.namespace, {}).pop(key, None)
-        await self._client.delete(kind, key.namespace, key.name, uid=child.uid)
-        self._children.forgot(key, child.uid)
+        held_by = await self.take_away(kind, key, child.uid, child.resource_version)
+        if held_by:
+            return Applied(key, "held", drift, held_by=held_by)
         if drift is not None:
             self.note_repair(key)
         return Applied(key, "removed", drift, noticed=noticed)
+
+    async def take_away(
+        self, kind: Kind, key: ObjectKey, uid: str, version: int
+    ) -> tuple[str, ...]:
+        """Delete the object with that UID; return the finalizers that hold it, if any does.
+
+        Args:
+            kind: Its kind.
+            key: The object.
+            uid: Which one.
+            version: The state of it that is known.
+
+        Raises:
+            Conflict: Another object has the name, or it is there although a 404 said otherwise.
+        """
+        answer = await self._client.delete(kind, key.namespace, key.name, uid=uid)
+        if answer is None:
+            answer = await self.read(kind, key)
+            if answer is not None and answer["metadata"]["uid"] == uid and not is_leaving(answer):
+                raise Conflict(
+                    reasons.CONFLICT,
+                    f"{kind.kind} `{key.name}` in `{key.namespace}` is there although its deletion"
+                    " was answered as if it was not; it is tried again",
+                )
+        held_by = _holders(answer, uid)
+        if answer is not None and held_by:
+            self._children.stayed(kind, answer)
+        else:
+            self._children.forgot(key, uid, version)
+        return held_by
 
     async def read(self, kind: Kind, key: ObjectKey) -> dict[str, Any] | None:
         """Return an object as it is now, managed fields included, or None."""
@@ -222,7 +260,10 @@ class Applier:
             pass  # everything before storage said yes: it can surely be created again
         except InvalidInput as error:
             raise _rejected(row.kind, key, error) from None
-        await self._client.delete(row.kind, key.namespace, key.name, uid=live["metadata"]["uid"])
+        uid = live["metadata"]["uid"]
+        answer = await self._client.delete(row.kind, key.namespace, key.name, uid=uid)
+        if held_by := _holders(answer, uid):
+            raise Rejected(reasons.DELETION_BLOCKED, describe_held(key, held_by))
         return await self._create(row.kind, intent)
 
     async def _create(self, kind: Kind, intent: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,6 +330,14 @@ class Applier:
             return 0.0
         longest = _LONGEST_GAP_SECONDS if row.isolates else _LONGEST_PAUSE_SECONDS
         return max(0.0, repairs[-1] + min(2.0 ** min(over, 10), longest) - now)
+
+
+def _holders(answer: Mapping[str, Any] | None, uid: str) -> tuple[str, ...]:
+    """Return what holds the object with that UID, as the answer to its deletion says."""
+    metadata = (answer or {}).get("metadata") or {}
+    if metadata.get("uid") != uid or not metadata.get("deletionTimestamp"):
+        return ()
+    return tuple(metadata.get("finalizers") or ())
 
 
 def _cannot_change_in_place(

@@ -32,13 +32,16 @@ class Child:
         uid: Which object.
         resource_version: Which state of it.
         fingerprint: Of the content that we own.
-        leaving: Whether it is being deleted: it does not count as being there any more.
+        leaving: Whether it is being deleted. A namespace then does not count as being there any
+            more; a policy or a binding that a finalizer holds is in force until it is gone.
+        finalizers: What holds it while it is being deleted.
     """
 
     uid: str
     resource_version: int
     fingerprint: bytes
     leaving: bool = False
+    finalizers: tuple[str, ...] = ()
 
 
 class Children:
@@ -142,14 +145,32 @@ class Children:
         keys = {*self._wanted.get(namespace, ()), *self._in_namespace.get(namespace, ())}
         return not any(self._is_wrong(key, self.get(key)) for key in keys if key.kind == kind.kind)
 
+    def moment(self, kind: Kind) -> int:
+        """Return the present moment, to be taken before a read is sent; see `listed`."""
+        return self._tables[kind.kind].moment()
+
     def listed(
-        self, kind: Kind, namespace: str, items: Iterable[Mapping[str, Any]], version: int
+        self,
+        kind: Kind,
+        namespace: str,
+        items: Iterable[Mapping[str, Any]],
+        version: int,
+        *,
+        asked: int,
     ) -> None:
-        """Take in all objects of a kind that a namespace held at a version, besides the watch."""
+        """Take in all objects of a kind that a namespace held at a version, besides the watch.
+
+        Args:
+            kind: The kind.
+            namespace: The namespace.
+            items: Its objects of that kind.
+            version: The version of the list.
+            asked: The moment at which it was asked for.
+        """
         table = self._tables[kind.kind]
         found = set()
         for item in items:
-            table.seen(item)
+            table.seen(item, asked=asked)
             found.add(key_of(kind, item))
         for key in self.in_namespace(namespace):
             if key.kind == kind.kind and key not in found:
@@ -161,11 +182,25 @@ class Children:
         """Remember the answer to a write of ours; the watch will only repeat it."""
         return self._tables[kind.kind].record_write(answer)
 
-    def forgot(self, key: ObjectKey, uid: str) -> None:
-        """Remember that the server took a deletion of ours; of a kind nobody watches, nothing."""
+    def forgot(self, key: ObjectKey, uid: str, version: int) -> None:
+        """Remember that the server took a deletion of ours; of a kind nobody watches, nothing.
+
+        Args:
+            key: Its name.
+            uid: Which object.
+            version: The state of it that was known when the deletion was sent.
+        """
         table = self._tables.get(key.kind)
         if table is not None:
-            table.record_delete(key, uid)
+            table.record_delete(key, uid, version)
+
+    def stayed(self, kind: Kind, answer: Mapping[str, Any]) -> None:
+        """Remember that a finalizer holds what we deleted.
+
+        What is not known is not remembered: no watch may follow it, and tell when it is gone.
+        """
+        if self.get(key_of(kind, answer)) is not None:
+            self.wrote(kind, answer)
 
     # What is news.
 
@@ -262,4 +297,6 @@ def _differs(before: Child | None, after: Child | None) -> bool:
 
 
 def _child(obj: Mapping[str, Any]) -> Child:
-    return Child(obj["metadata"]["uid"], version_of(obj), fingerprint(obj), is_leaving(obj))
+    leaving = is_leaving(obj)
+    finalizers = tuple(obj["metadata"].get("finalizers") or ()) if leaving else ()
+    return Child(obj["metadata"]["uid"], version_of(obj), fingerprint(obj), leaving, finalizers)

@@ -24,6 +24,7 @@ from glovebox.kube.client import Client
 from glovebox.kube.kinds import EVENT, NAMESPACE, POD, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.resources import Key, Resources
+from glovebox.kube.store import version_of
 
 _GRACE_SECONDS: Final = 30
 
@@ -242,17 +243,31 @@ class Writer:
         """Delete an object that the store of objects knows; see `Applier.remove`."""
         return await self._applier.remove(kind, key, drift=drift)
 
-    async def remove_live(self, kind: Kind, key: ObjectKey) -> bool:
-        """Delete whatever has this name now, by the UID that a live read finds; return whether any.
+    async def remove_live(self, kind: Kind, key: ObjectKey) -> tuple[str, ...]:
+        """Delete whatever has this name now, by the UID that a live read finds.
 
         For last acts, which must not rely on a cache, and for what no watch follows.
+
+        Returns:
+            The finalizers that hold it, in force, until somebody takes them off; none when it is
+            gone.
+
+        Raises:
+            Conflict: Another object has the name by now, or what is there is not known: whoever
+                takes something away for good looks again.
         """
         managed(kind, Strategy.REMOVE)
         live = await self._applier.read(kind, key)
-        if live is None:
-            return False
-        await self._delete_seen(kind, key, live["metadata"]["uid"])
-        return True
+        known = self._children.get(key)
+        if live is not None:
+            uid, version = live["metadata"]["uid"], version_of(live)
+        elif known is not None:
+            # The read may be wrong, or the watch be behind: the deletion is answered by both.
+            uid, version = known.uid, known.resource_version
+        else:
+            return ()
+        self._children.want(key, None)
+        return await self._applier.take_away(kind, key, uid, version)
 
     async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
         """Delete the object with that very UID; one that took its place stays.
@@ -290,12 +305,6 @@ class Writer:
     def note_repair(self, key: ObjectKey) -> None:
         """Count that a Secret of ours was written again because somebody had changed it."""
         self._applier.note_repair(key)
-
-    async def _delete_seen(self, kind: Kind, key: ObjectKey, uid: str) -> None:
-        self._children.want(key, None)
-        # A conflict goes on to the caller: whoever takes something away for good looks again.
-        await self._client.delete(kind, key.namespace, key.name, uid=uid)
-        self._children.forgot(key, uid)
 
     # Beside the work
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -9,10 +10,27 @@ from glovebox.kube.objects import ObjectKey
 
 Change = Literal["modified", "deleted", "unexpected"]
 Result = Literal[
-    "unchanged", "created", "updated", "repaired", "removed", "alerted", "ignored", "contended"
+    "unchanged",
+    "created",
+    "updated",
+    "repaired",
+    "removed",
+    "alerted",
+    "ignored",
+    "contended",
+    "held",
 ]
 # What leaves the object other than it was declared.
-OUTSTANDING: Final = frozenset({"alerted", "ignored", "contended"})
+OUTSTANDING: Final = frozenset({"alerted", "ignored", "contended", "held"})
+
+
+def describe_held(key: ObjectKey, finalizers: Sequence[str]) -> str:
+    """Return in words that an object is in force although it was deleted, and the cure."""
+    what = ", ".join(f"`{each}`" for each in finalizers)
+    return (
+        f"{key.kind} `{key.name}` was deleted and is held by its finalizers ({what}); it is in"
+        " force until whoever set them takes them off"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +73,7 @@ class Applied:
         drift: What had been found wrong, if the object had been right before.
         retry_seconds: When to look again, for a contended object.
         noticed: The monotonic second at which a watch told of the drift; None when a look found it.
+        held_by: The finalizers that keep a deleted object in force.
     """
 
     key: ObjectKey
@@ -62,6 +81,7 @@ class Applied:
     drift: Drift | None = None
     retry_seconds: float | None = None
     noticed: float | None = None
+    held_by: tuple[str, ...] = ()
 
     @property
     def stands(self) -> bool:

@@ -295,10 +295,14 @@ class Client:
         uid: str,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
+    ) -> dict[str, Any] | None:
         """Delete the object with that very UID; what took its place stays.
 
         One that is gone already is fine.
+
+        Returns:
+            What the API server answers: the object where it stays for now (a finalizer holds it, or
+            it is given time to end); None where it says that nothing of that name is there.
 
         Args:
             kind: What it is.
@@ -324,9 +328,9 @@ class Client:
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
         try:
-            await self._request("DELETE", kind, kind.path(namespace, name), body=body)
+            return await self._request("DELETE", kind, kind.path(namespace, name), body=body)
         except NotFound:
-            return
+            return None
 
     async def watch(
         self,

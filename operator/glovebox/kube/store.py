@@ -12,9 +12,11 @@ whatever order they come, and these rules decide:
 - A list that is older than what was known before it was asked for means that the API server went
   back in time (its database was restored): from then on the list is the truth, whatever its
   versions.
-- What we deleted is forgotten at once, and what the watch still tells of it from before is
-  dropped, until its absence is confirmed: by an event, a list, or another UID under its name. If
-  it shows up with a deletion timestamp it is still there, held by a finalizer.
+- What we deleted is forgotten at once, unless it is known in a newer state than the one that was
+  known when the deletion was sent. What the watch still tells of it from before is dropped, until
+  its absence is confirmed: by an event, a list, or another UID under its name. It is still there
+  when it shows up with a deletion timestamp (a finalizer holds it), and when it was read by a
+  request that was sent after the deletion was answered (the answer was wrong).
 
 A table keeps of an object only what its `keep` makes of it.
 """
@@ -49,6 +51,14 @@ class Record(Protocol):
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deletion(Generic[R]):
+    """A deletion of ours: of which object, in which state of it, and the how many-th it was."""
+
+    record: R
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +135,9 @@ class Table(Generic[K, R]):
         self._changed = changed
         self._belongs = belongs
         self._records: dict[K, R] = {}
-        # What we deleted: which object, and the last state of it that was known.
-        self._deleted: dict[K, R] = {}
+        # What we deleted, until its absence is confirmed; and how many deletions there were.
+        self._deleted: dict[K, _Deletion[R]] = {}
+        self._deletions = 0
         # What others deleted since the last complete list: the version at which it was gone.
         self._gone: dict[K, int] = {}
         # The version of that list: what is older, and was not in it, had gone by then.
@@ -159,10 +170,20 @@ class Table(Generic[K, R]):
 
     # What list and watch tell.
 
-    def seen(self, obj: Mapping[str, Any]) -> Change[K, R] | None:
-        """Take in an object that was added or changed; return the change, if it was one."""
+    def moment(self) -> int:
+        """Return the present moment, to be taken before a read is sent; see `seen`."""
+        return self._deletions
+
+    def seen(self, obj: Mapping[str, Any], *, asked: int | None = None) -> Change[K, R] | None:
+        """Take in an object that was added or changed; return the change, if it was one.
+
+        Args:
+            obj: The object.
+            asked: The moment at which it was asked for, where it was read besides the watch: what
+                was deleted before and is there all the same was not deleted.
+        """
         self._reach(version_of(obj))
-        return self._take(obj)
+        return self._take(obj, asked=asked)
 
     def gone(self, obj: Mapping[str, Any]) -> Change[K, R] | None:
         """Take in that an object was deleted (or no longer matches the selector)."""
@@ -170,7 +191,7 @@ class Table(Generic[K, R]):
         self._reach(version)
         key, uid = self._key(obj), _uid(obj)
         deleted = self._deleted.get(key)
-        if deleted is not None and deleted.uid == uid:
+        if deleted is not None and deleted.record.uid == uid:
             del self._deleted[key]
         known = self._records.get(key)
         if known is not None and (known.uid != uid or version < known.resource_version):
@@ -210,22 +231,40 @@ class Table(Generic[K, R]):
             return change.after
         return self._keep(answer)
 
-    def record_delete(self, key: K, uid: str | None = None) -> Change[K, R] | None:
-        """Remember that the server took a deletion of ours, of the object with that UID."""
+    def record_delete(
+        self, key: K, uid: str | None = None, version: int | None = None
+    ) -> Change[K, R] | None:
+        """Remember that the server took a deletion of ours, of the object with that UID.
+
+        Args:
+            key: Its name.
+            uid: Which object; None for the one that is known.
+            version: The state of it that was known when the deletion was sent. A newer one that is
+                known by now stays: it may be the object that a finalizer holds. None: any.
+        """
         known = self._records.get(key)
         if known is None or uid not in (None, known.uid):
             return None
-        self._deleted[key] = known
+        if version is not None and known.resource_version > version:
+            return None
+        self._deletions += 1
+        self._deleted[key] = _Deletion(known, self._deletions)
         return self._remove(key, own=True)
 
     # The rules.
 
     def _take(
-        self, obj: Mapping[str, Any], *, own: bool = False, newer: bool = False
+        self,
+        obj: Mapping[str, Any],
+        *,
+        own: bool = False,
+        newer: bool = False,
+        asked: int | None = None,
     ) -> Change[K, R] | None:
         """Take in an object.
 
-        `newer` says that its version counts for nothing: it is of a list after a restore.
+        `newer` says that its version counts for nothing: it is of a list after a restore. `asked`
+        is as in `seen`.
         """
         key = self._key(obj)
         if not self._belongs(key):
@@ -237,14 +276,17 @@ class Table(Generic[K, R]):
                 return None
             if (before.uid, before.resource_version) == (uid, version):
                 return None
-        elif not newer and version <= max(self._listed, self._gone.get(key, 0)):
-            return None  # from before its deletion
-        self._gone.pop(key, None)
         deleted = self._deleted.get(key)
-        if deleted is not None and deleted.uid == uid and not newer:
-            held = is_leaving(obj) and version > deleted.resource_version
+        ours = deleted if deleted is not None and deleted.record.uid == uid else None
+        stayed = ours is not None and asked is not None and asked >= ours.number
+        was_there = max(self._listed, self._gone.get(key, 0))
+        if before is None and not newer and not stayed and version <= was_there:
+            return None  # from before its deletion
+        if ours is not None and not newer and not stayed:
+            held = is_leaving(obj) and version > ours.record.resource_version
             if not held:
                 return None  # from before our own deletion
+        self._gone.pop(key, None)
         if deleted is not None:
             del self._deleted[key]
         after = self._records[key] = self._keep(obj)
@@ -271,6 +313,7 @@ class Listing(Generic[K, R]):
     def __init__(self, table: Table[K, R]) -> None:
         self._table = table
         self._known_before = table._highest  # noqa: SLF001 - the other half of the table
+        self._asked = table.moment()
         self._seen: set[K] = set()
         self._restored = False
 
@@ -286,7 +329,8 @@ class Listing(Generic[K, R]):
         for item in items:
             key = self._table._key(item)  # noqa: SLF001 - as above
             self._seen.add(key)
-            news[key] = self._table._take(item, newer=self._restored) is not None  # noqa: SLF001 - as above
+            change = self._table._take(item, newer=self._restored, asked=self._asked)  # noqa: SLF001 - as above
+            news[key] = change is not None
         return news
 
     def end(self, version: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.desired.drift import Applied
+from glovebox.desired.drift import Applied, describe_held
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.text import format_time
 
@@ -40,8 +40,12 @@ def mark_drift(
     if repaired:
         _record(builder, previous, repaired, now)
     if outstanding:
-        first = outstanding[0]
+        first = next((one for one in outstanding if one.held_by), outstanding[0])
         what = first.drift.describe() if first.drift is not None else ""
+        if first.held_by:
+            message = f"{what}; {describe_held(first.key, first.held_by)}"
+            builder.mark_true(types.DRIFT_DETECTED, reasons.DELETION_BLOCKED, message)
+            return
         fight = first.result == "contended"
         reason = reasons.WRITER_FIGHT if fight else reasons.DRIFT_DETECTED
         why = (

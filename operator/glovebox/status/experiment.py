@@ -26,7 +26,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
-from glovebox.desired.drift import Applied
+from glovebox.desired.drift import Applied, describe_held
 from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.drift import is_fought_over, mark_drift
@@ -242,6 +242,12 @@ def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
 def _mark_objects(
     builder: StatusBuilder, condition: str, applied: list[Applied], as_declared: str
 ) -> None:
+    held = next((one for one in applied if one.held_by), None)
+    if held is not None:
+        # Whatever the profile lives with: this one is neither declared nor wanted, and in force.
+        message = describe_held(held.key, held.held_by)
+        builder.mark_false(condition, reasons.DELETION_BLOCKED, message)
+        return
     differing = [one for one in applied if not one.stands and one.drift is not None]
     if not differing:
         builder.mark_true(condition, reasons.PROVISIONED, as_declared)

@@ -171,7 +171,7 @@ def test_our_own_deletion_is_no_news() -> None:
     cache = Cache()
     cache.wrote(policy(1))
     key = key_of(NETWORK_POLICY, policy())
-    cache.children.forgot(key, policy()["metadata"]["uid"])
+    cache.children.forgot(key, policy()["metadata"]["uid"], 10)
     cache.children.table(NETWORK_POLICY).seen(policy(1))
     assert cache.children.get(key) is None
     cache.children.table(NETWORK_POLICY).gone(policy(2))

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Fenced, GloveboxError, Rejected, Unavailable
@@ -38,6 +39,7 @@ class World:
 
     def __init__(self, failures: Mapping[str, GloveboxError] | None = None) -> None:
         self.failures = failures or {}
+        self.held: dict[str, tuple[str, ...]] = {}
         self.tried: list[str] = []
 
     def _try(self, step: str) -> None:
@@ -49,9 +51,9 @@ class World:
         assert namespace is LIVE
         self._try(f"label {state}")
 
-    async def remove_live(self, kind: Kind, key: ObjectKey) -> bool:
+    async def remove_live(self, kind: Kind, key: ObjectKey) -> tuple[str, ...]:
         self._try(f"{kind.kind} {key.name}")
-        return True
+        return self.held.get(key.name, ())
 
     async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
         assert uid
@@ -91,6 +93,15 @@ def test_one_refusal_keeps_nothing_else(step: str) -> None:
     with pytest.raises(Rejected, match="held by a policy"):
         close(world)
     assert world.tried == ALL
+
+
+@pytest.mark.parametrize("name", [names.TENANT_ROLE_BINDING, names.INPUTS_CREDENTIALS_SECRET])
+def test_what_a_finalizer_holds_is_not_closed_and_names_it(name: str) -> None:
+    world = World()
+    world.held = {name: ("example.com/held",)}
+    with pytest.raises(Rejected, match=rf"`{name}` .*`example.com/held`") as caught:
+        close(world)
+    assert (caught.value.reason, world.tried) == (reasons.DELETION_BLOCKED, ALL)
 
 
 def test_the_first_failure_is_the_one_that_is_told() -> None:

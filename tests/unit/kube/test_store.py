@@ -211,6 +211,36 @@ def test_what_a_finalizer_holds_is_still_there() -> None:
     assert told.known == {"a": ("u", 6)}
 
 
+def test_what_a_finalizer_holds_is_still_there_when_the_watch_was_faster_than_the_answer() -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    told.table.seen(obj(6, leaving=True))
+    told.table.record_delete("a", "u", 5)
+    assert told.known == {"a": ("u", 6)}
+    assert not told.table.deleting("a")
+
+
+@pytest.mark.parametrize("read", ["a whole list", "a list of its namespace"])
+@pytest.mark.parametrize("asked", ["after", "before"])
+def test_what_is_read_after_our_deletion_was_answered_was_not_deleted(
+    asked: str, read: str
+) -> None:
+    told = Told()
+    told.list(9, obj(5))
+    listing, moment = told.table.listing(), told.table.moment()
+    told.table.record_delete("a", "u", 5)
+    if asked == "after":
+        listing, moment = told.table.listing(), told.table.moment()
+    if read == "a whole list":
+        listing.page(12, [obj(5)])
+        listing.end(12)
+    else:
+        told.table.seen(obj(5), asked=moment)
+    there = asked == "after"
+    assert told.known == ({"a": ("u", 5)} if there else {})
+    assert told.table.deleting("a") is not there
+
+
 def test_what_was_leaving_before_we_let_it_go_does_not_come_back() -> None:
     """We remove the last finalizer: an event of the earlier deletion may still be coming."""
     told = Told()

@@ -13,7 +13,12 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment.freeze import take_access
-from glovebox.controllers.experiment.isolation import ensure_all, remove_undeclared, split
+from glovebox.controllers.experiment.isolation import (
+    ensure_all,
+    held,
+    remove_undeclared,
+    split,
+)
 from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.plan import Plan
@@ -54,6 +59,8 @@ async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
             ),
             applied=removed,
         )
+    if not latched and (waits := held(removed)) is not None:
+        return replace(waits, applied=removed)
     applied, failures = split(await ensure_all(scope, intents, established=found.established))
     applied, failures = (*applied, *removed), (*failures, *problems)
     return of_error(failures[0], applied=applied) if failures else done(applied=applied)

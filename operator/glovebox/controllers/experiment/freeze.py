@@ -12,8 +12,10 @@ from functools import partial
 from typing import Any, Protocol
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.controllers.ports import Ports
-from glovebox.errors import Conflict, Fenced, GloveboxError
+from glovebox.desired.drift import describe_held
+from glovebox.errors import Conflict, Fenced, GloveboxError, Rejected
 from glovebox.kube.kinds import JOB, POD, ROLE_BINDING, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 
@@ -86,7 +88,7 @@ async def take_access(ports: Ports, namespace: str) -> None:
     key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
     await try_all(
         (
-            partial(ports.writer.remove_live, ROLE_BINDING, key),
+            partial(_take, ports, ROLE_BINDING, key),
             partial(drop_credentials, ports, namespace),
         )
     )
@@ -101,9 +103,21 @@ async def drop_credentials(ports: Ports, namespace: str) -> None:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     await try_all(
-        partial(ports.writer.remove_live, SECRET, ObjectKey(SECRET.kind, namespace, name))
+        partial(_take, ports, SECRET, ObjectKey(SECRET.kind, namespace, name))
         for name in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
     )
+
+
+async def _take(ports: Ports, kind: Kind, key: ObjectKey) -> None:
+    """Take one thing away for good.
+
+    Raises:
+        Rejected: `DeletionBlocked`: somebody's finalizer holds it, so nothing is closed yet.
+        GloveboxError: The API server failed.
+    """
+    held_by = await ports.writer.remove_live(kind, key)
+    if held_by:
+        raise Rejected(reasons.DELETION_BLOCKED, describe_held(key, held_by))
 
 
 async def _remove_all(ports: Ports, kind: Kind, namespace: str, selector: str) -> None:

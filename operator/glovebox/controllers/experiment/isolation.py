@@ -19,7 +19,7 @@ from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment.intruders import remove_intruders
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.desired.drift import Applied, Drift
+from glovebox.desired.drift import Applied, Drift, describe_held
 from glovebox.desired.plan import Plan
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import (
@@ -59,6 +59,8 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     if failures:
         return of_error(failures[0], applied=applied)
     ports = scope.ports
+    if not found.latched and (waits := held(applied)) is not None:
+        return replace(waits, applied=applied)
     if not found.latched and not await _stands(scope):
         return replace(
             waiting(
@@ -77,6 +79,14 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     return done(applied=applied)
 
 
+def held(applied: Iterable[Applied]) -> Outcome | None:
+    """Return what is waited for while a finalizer keeps in force what was deleted, if one does."""
+    one = next((one for one in applied if one.held_by), None)
+    if one is None:
+        return None
+    return waiting(reasons.DELETION_BLOCKED, describe_held(one.key, one.held_by))
+
+
 async def _stands(scope: Scope) -> bool:
     """Read what isolates from the API server; return whether all of it is as it was written.
 
@@ -93,10 +103,11 @@ async def _stands(scope: Scope) -> bool:
 async def _read(scope: Scope, kind: Kind) -> None:
     items: list[Mapping[str, Any]] = []
     version = 0
+    asked = scope.ports.children.moment(kind)
     async for page in scope.ports.reader.pages(kind, namespace=scope.namespace):
         items += page.get("items") or ()
         version = int(page["metadata"]["resourceVersion"])
-    scope.ports.children.listed(kind, scope.namespace, items, version)
+    scope.ports.children.listed(kind, scope.namespace, items, version, asked=asked)
 
 
 async def ensure_all(

@@ -12,7 +12,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.controllers.experiment.scope import Outcomes
 from glovebox.controllers.ports import Ports
-from glovebox.desired.drift import Applied, Drift
+from glovebox.desired.drift import Applied, Drift, describe_held
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.kstatus import condition_of
@@ -22,7 +22,13 @@ _RESULTS: Final = {
     "repaired": "success",
     "removed": "success",
     "contended": "deferred",
+    "held": "deferred",
     "alerted": "alerted",
+}
+
+_OUTSTANDING: Final = {
+    "contended": reasons.WRITER_FIGHT,
+    "held": reasons.DELETION_BLOCKED,
 }
 
 
@@ -103,9 +109,9 @@ def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[
     if outstanding:
         ports.drifting[key] = tuple(drift.key.kind for _, drift in outstanding)
         one, drift = outstanding[0]
-        fight = one.result == "contended"
-        reason = reasons.WRITER_FIGHT if fight else reasons.DRIFT_DETECTED
-        ports.events.warning(obj, reason, drift.describe(), action="Compare")
+        reason = _OUTSTANDING.get(one.result, reasons.DRIFT_DETECTED)
+        message = describe_held(one.key, one.held_by) if one.held_by else drift.describe()
+        ports.events.warning(obj, reason, message, action="Compare")
 
 
 def _message_of(status: Mapping[str, Any], condition: str) -> str:

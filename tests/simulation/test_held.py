@@ -1,0 +1,177 @@
+"""Deleted is what is gone: what a finalizer holds is in force, and one 404 is no proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.kube.kinds import EXPERIMENT, LIMIT_RANGE, NETWORK_POLICY, ROLE_BINDING, SECRET, Kind
+from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.stage import Stage, play
+from simulation.test_ends import HOUR, MINUTE, TEN_MINUTES
+from simulation.test_seal_order import Refusing, wants
+from simulation.world import TEAM
+
+Json = dict[str, Any]
+HELD: Json = {"metadata": {"finalizers": ["example.com/held"]}}
+LET_GO: Json = {"metadata": {"finalizers": None}}
+FOREIGN = "allow-all"
+BODIES: dict[str, Json] = {
+    NETWORK_POLICY.kind: {"spec": {"podSelector": {}, "ingress": [{}], "policyTypes": ["Ingress"]}},
+    ROLE_BINDING.kind: {
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "edit",
+        },
+        "subjects": [],
+    },
+}
+BINDING = (ROLE_BINDING, names.TENANT_ROLE_BINDING)
+CREDENTIALS = (SECRET, names.CREDENTIALS_SECRET)
+
+
+def add_foreign(stage: Stage, kind: Kind, namespace: str, *, held: bool = True) -> None:
+    metadata = {**(HELD["metadata"] if held else {}), "name": FOREIGN}
+    asked = Asked(ADMINISTRATOR, "create", kind, namespace, FOREIGN)
+    stage.world.server.create(asked, {"metadata": metadata, **BODIES[kind.kind]})
+
+
+@pytest.mark.parametrize("kind", [NETWORK_POLICY, ROLE_BINDING], ids=lambda kind: kind.kind)
+def test_a_foreign_object_that_a_finalizer_holds_is_told_until_it_is_gone(kind: Kind) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(5)
+        add_foreign(stage, kind, namespace)
+        await stage.sleep(2 * HOUR)  # with lists of everything
+        assert stage.there(kind, namespace, FOREIGN)
+        for name, answer in (("NamespaceReady", "False"), ("Ready", "False")):
+            assert stage.condition(name)["status"] == answer, name
+        told = stage.condition("NamespaceReady")
+        assert told["reason"] == reasons.DELETION_BLOCKED
+        assert "example.com/held" in told["message"]
+        assert stage.condition("DriftDetected")["status"] == "True"
+        asked = [
+            what
+            for _, who, what in stage.world.story.lines
+            if who == "operator" and what.startswith("delete") and FOREIGN in what
+        ]
+        assert len(asked) == 1, asked
+        stage.world.edit(kind, namespace, FOREIGN, LET_GO)
+        await stage.until("Ready", lambda: stage.condition("Ready")["status"] == "True", MINUTE)
+
+    play(scene)
+
+
+def test_access_does_not_open_beside_a_foreign_policy_that_is_held() -> None:
+    faults = Refusing(lambda asked: asked.kind == LIMIT_RANGE and asked.verb == "create")
+    faults.in_force = True
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        await stage.until("the namespace is there", lambda: stage.status().get("namespaceUid"))
+        namespace = stage.status()["namespace"]
+        add_foreign(stage, NETWORK_POLICY, namespace)
+        await stage.sleep(MINUTE)
+        faults.in_force = False
+        await stage.sleep(TEN_MINUTES)
+        assert not stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+        assert "example.com/held" in stage.condition("Ready")["message"]
+        stage.world.edit(NETWORK_POLICY, namespace, FOREIGN, LET_GO)
+        await stage.provisioned()
+
+    play(scene, faults=faults)
+
+
+@pytest.mark.parametrize(
+    ("opens", "desired"),
+    [(BINDING, "Frozen"), (CREDENTIALS, "Frozen"), (CREDENTIALS, "Sealed")],
+)
+def test_nothing_is_said_to_be_closed_while_a_finalizer_holds_what_opens(
+    opens: tuple[Kind, str], desired: str
+) -> None:
+    kind, name = opens
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        # Nothing is known of it but what is read.
+        await stage.process.kill()
+        stage.world.edit(kind, namespace, name, HELD)
+        wants(stage, desired)
+        stage.process.start()
+        await stage.sleep(TEN_MINUTES)
+        assert stage.there(kind, namespace, name)
+        assert stage.status().get("state") != desired
+        assert "example.com/held" in stage.condition("Ready")["message"]
+        stage.world.edit(kind, namespace, name, LET_GO)
+        await stage.until("it is closed", lambda: stage.status().get("state") == desired, 120)
+
+    play(scene)
+
+
+def test_a_deletion_waits_for_the_access_that_a_finalizer_holds_and_names_it() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False, lifecycle={"deletionPolicy": "Freeze"})
+        namespace = await stage.provisioned()
+        stage.world.edit(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING, HELD)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(TEN_MINUTES)
+        assert stage.condition("Ready")["reason"] == reasons.DELETION_BLOCKED
+        assert "example.com/held" in stage.condition("Ready")["message"]
+        stage.world.edit(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING, LET_GO)
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, 2 * MINUTE)
+
+    play(scene)
+
+
+def test_a_wrong_404_to_a_deletion_hides_nothing() -> None:
+    lost: list[Asked] = []
+
+    def once(asked: Asked) -> bool:
+        is_it = asked.kind == NETWORK_POLICY and asked.verb == "delete" and not lost
+        lost.extend([asked] if is_it else [])
+        return is_it
+
+    faults = Refusing(once, 404)
+    faults.in_force = True
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        add_foreign(stage, NETWORK_POLICY, namespace, held=False)
+        await stage.sleep(5)
+        assert lost
+        assert not stage.there(NETWORK_POLICY, namespace, FOREIGN)
+
+    play(scene, faults=faults, sweeps=False)
+
+
+@pytest.mark.parametrize("wrong", ["get", "delete"])
+def test_a_wrong_404_leaves_no_access_in_what_is_frozen(wrong: str) -> None:
+    lost: list[Asked] = []
+
+    def once(asked: Asked) -> bool:
+        is_it = (asked.verb, asked.name) == (wrong, names.TENANT_ROLE_BINDING) and not lost
+        lost.extend([asked] if is_it else [])
+        return is_it
+
+    faults = Refusing(once, 404)
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        faults.in_force = True
+        wants(stage, "Frozen")
+        await stage.until("frozen", lambda: stage.status().get("state") == "Frozen", MINUTE)
+        assert lost
+        assert not stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+
+    play(scene, faults=faults, sweeps=False)
