@@ -1,48 +1,114 @@
 """Removes, by UID, pods that came in while the labels of a namespace were off.
 
 A namespace without its Pod Security labels, or without the mark that the guards select it by,
-admits what it never should. Restoring the labels does not end such a pod.
+admits what it never should; so does a closed one whose state label says Open for a moment.
+Restoring the labels does not end such a pod.
+
+Whose a pod is, is told by the Job that owns it and not by a label, which such a pod may bear as
+well. A pod of our own Jobs runs what its Job's template says, and no more.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
 
 import structlog
 
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.scope import Scope
-from glovebox.desired.intruders import why_inadmissible
+from glovebox.desired.intruders import images_of, job_behind, why_inadmissible
 from glovebox.desired.plan import Plan
-from glovebox.errors import Conflict
-from glovebox.kube.kinds import POD
+from glovebox.errors import Conflict, GloveboxError
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import JOB, POD
 from glovebox.kube.objects import key_of
 
 log = structlog.get_logger(__name__)
-_FOREIGN = f"{names.LABEL_MANAGED_BY}!={names.MANAGED_BY}"
+_OURS: Final = (names.RUN_JOB, names.PROBE_JOB)
 
 
-async def remove_intruders(scope: Scope, plan: Plan) -> None:
-    """Delete every foreign pod that the guards would not have admitted.
+async def remove_intruders(scope: Scope, plan: Plan) -> tuple[GloveboxError, ...]:
+    """Delete every pod that should not be there; each is tried, whatever becomes of the others.
 
-    Raises:
-        GloveboxError: The API server failed; the next look that restores labels tries again.
+    Returns:
+        What kept a pod in, or from being looked at; the next look tries again.
     """
-    ports = scope.ports
-    async for page in ports.reader.pages(POD, namespace=scope.namespace, label_selector=_FOREIGN):
-        for pod in page.get("items") or ():
-            why = why_inadmissible(pod, plan.images)
-            if not why:
-                continue
-            key = key_of(POD, pod)
-            try:
-                await ports.writer.stop(pod)
-            except Conflict:
-                continue  # gone, or another pod by now
-            log.warning("removed a pod that came in through a gap", pod=key.name, why=why)
-            ports.events.warning(
-                scope.obj,
-                reasons.PODS_REMOVED,
-                f"pod `{key.name}` came in while the namespace's labels were off and was removed:"
-                f" {why}",
-                action="Remove",
-            )
+    failures: list[GloveboxError] = []
+    pods: list[Mapping[str, Any]] = []
+    try:
+        async for page in scope.ports.reader.pages(POD, namespace=scope.namespace):
+            pods += page.get("items") or ()
+        jobs = await _templates(scope, pods)
+    except GloveboxError as error:
+        return (error,)
+    for pod in pods:
+        why = _why(scope, plan, pod, jobs)
+        if not why:
+            continue
+        try:
+            await _remove(scope, pod, why)
+        except GloveboxError as error:
+            failures.append(error)
+    return tuple(failures)
+
+
+async def _templates(
+    scope: Scope, pods: list[Mapping[str, Any]]
+) -> dict[str, frozenset[str] | None]:
+    """Return the images of our own Jobs by UID; None of a Job that is recorded and gone.
+
+    They are read after the pods, so none is missing that has made one of these.
+    """
+    status = scope.experiment.status
+    recorded = (
+        status.run.job_uid if status.run is not None else "",
+        status.isolation.job_uid if status.isolation is not None else "",
+    )
+    found: dict[str, frozenset[str] | None] = {uid: None for uid in recorded if uid}
+    claimed = {job_behind(pod)[0] for pod in pods}
+    for name in _OURS:
+        if name not in claimed:
+            continue
+        with suppress(NotFound):
+            job = await scope.ports.reader.get(JOB, scope.namespace, name)
+            found[job["metadata"]["uid"]] = images_of(job["spec"]["template"]["spec"])
+    return found
+
+
+def _why(
+    scope: Scope,
+    plan: Plan,
+    pod: Mapping[str, Any],
+    jobs: Mapping[str, frozenset[str] | None],
+) -> str:
+    """Return why a pod should not be there, or an empty text."""
+    _, uid = job_behind(pod)
+    if uid in jobs:
+        # With its Job gone it goes as well, and what it should run nobody knows any more.
+        own = jobs[uid]
+        images = images_of(pod.get("spec") or {}) if own is None else own
+        return why_inadmissible(pod, images | set(plan.images))
+    # While it is being closed, or opened, pods may be there that came in by the door.
+    recorded = scope.experiment.status.state
+    state = recorded if recorded == scope.state else names.STATE_OPEN
+    return why_inadmissible(pod, plan.images, state=state or names.STATE_OPEN)
+
+
+async def _remove(scope: Scope, pod: Mapping[str, Any], why: str) -> None:
+    name = key_of(POD, pod).name
+    try:
+        await scope.ports.writer.stop(pod)
+    except Conflict:
+        return  # gone, or another pod by now
+    if pod["metadata"].get("deletionTimestamp"):
+        return  # told when it was asked to end
+    log.warning("removed a pod that came in through a gap", pod=name, why=why)
+    scope.ports.events.warning(
+        scope.obj,
+        reasons.PODS_REMOVED,
+        f"pod `{name}` came in while the namespace's labels were off and was removed: {why}",
+        action="Remove",
+    )

@@ -35,7 +35,7 @@ from glovebox.kube.kinds import (
 )
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.status.experiment_facts import NamespaceFacts
-from glovebox.status.outcome import Outcome, done, of_error, waiting
+from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
 
 _ISOLATING: Final = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
 # What was read is repaired with the next look; somebody may go on changing it.
@@ -45,7 +45,9 @@ _LOOK_AGAIN_SECONDS: Final = 0.5
 async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Make every isolation object as declared; each is seen to, whatever becomes of the others."""
     plan = outcomes.need("bind", Plan)
-    found = outcomes.need("namespace", NamespaceFacts)
+    found = outcomes.facts("namespace", NamespaceFacts)
+    if found is None:
+        return await _without_labels(scope, plan)
     results = await ensure_all(scope, plan.isolation, established=found.established)
     applied, failures = split(results)
     declared = {key_of(kind_of(dict(obj)), obj) for obj in plan.isolation}
@@ -56,9 +58,17 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         await remove_undeclared(scope, declared, elsewhere, established=found.established)
     )
     applied, failures = (*applied, *removed), (*failures, *problems)
+    ports = scope.ports
+    news = ports.children.news_of(scope.namespace)
+    if found.latched and ports.inspected.get(scope.key) != news:
+        # The labels that keep such pods out may have been off for a while: since the last look, or
+        # while no operator ran. They go whatever else could not be restored.
+        kept = await remove_intruders(scope, plan)
+        failures = (*failures, *kept)
+        if not kept:
+            ports.inspected[scope.key] = news
     if failures:
         return of_error(failures[0], applied=applied)
-    ports = scope.ports
     if not found.latched and (waits := held(applied)) is not None:
         return replace(waits, applied=applied)
     if not found.latched and not await _stands(scope):
@@ -70,13 +80,17 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
             ),
             applied=applied,
         )
-    news = ports.children.news_of(scope.namespace)
-    if found.latched and ports.inspected.get(scope.key) != news:
-        # The labels that keep such pods out may have been off for a while: since the last look, or
-        # while no operator ran.
-        await remove_intruders(scope, plan)
-        ports.inspected[scope.key] = news
     return done(applied=applied)
+
+
+async def _without_labels(scope: Scope, plan: Plan) -> Outcome:
+    """Remove who comes in while the labels of the namespace cannot be restored."""
+    child = scope.ports.children.get(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
+    if child is not None and not child.leaving and scope.is_latched(child.uid):
+        kept = await remove_intruders(scope, plan)
+        if kept:
+            return of_error(kept[0])
+    return skipped("namespace")
 
 
 def held(applied: Iterable[Applied]) -> Outcome | None:
