@@ -9,7 +9,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Hashable,
     Iterable,
     Mapping,
@@ -36,13 +35,13 @@ from glovebox.controllers.ports import Failures, Ports
 from glovebox.controllers.reconcile import reconcile_key
 from glovebox.controllers.resync_sources import sources
 from glovebox.controllers.task_sweep import TaskJobSweep
+from glovebox.engine.debounce import Debounced
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.liveness import Liveness
 from glovebox.engine.result import Result
 from glovebox.engine.resync import Resync
 from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import WorkClass, Workers
-from glovebox.errors import GloveboxError
 from glovebox.kube.client import Client, Login
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
 from glovebox.kube.lease import Elector
@@ -58,8 +57,6 @@ from glovebox.store.connection import Stores
 
 # Tasks on data that run at once; each reads with many threads.
 _SEALS_AT_ONCE: Final = 4
-# Several Experiments may lose their finalizers at once.
-_SUSPECT_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 # A kind that could not be watched for so long is no hiccup: the replica is not ready.
 OUT_OF_REACH_SECONDS: Final = 60.0
@@ -256,7 +253,8 @@ async def operator(
         )
     )
     ports.is_worked_on = lambda key: key in dict(workers.queue_of(key).running())
-    ports.suspect_orphans = _debounced(lambda: _sweep_orphans(ports))
+    suspicion = Debounced(lambda: sweep_orphans(ports), "looking for orphans")
+    ports.suspect_orphans = suspicion
     elector = _elector(settings, client, metrics, now, jitter)
     task_sweep = TaskJobSweep()
     resync = Resync(
@@ -265,7 +263,7 @@ async def operator(
         settings.resync_seconds,
         hooks={
             "free_caches": lambda: _while_leading(free_caches, ports, elector),
-            "orphans": lambda: _while_leading(sweep_orphans, ports, elector),
+            "orphans": lambda: _while_leading(_suspect_orphans, ports, elector),
             "task_jobs": lambda: _while_leading(task_sweep, ports, elector),
         },
         jitter=jitter,
@@ -295,6 +293,7 @@ async def operator(
             elector,
         )
     finally:
+        await suspicion.close()
         await tasks.close()
         await ports.events.flush()
 
@@ -363,38 +362,8 @@ async def _while_leading(
         await work(ports)
 
 
-async def _sweep_orphans(ports: Ports) -> None:
-    try:
-        await sweep_orphans(ports)
-    except GloveboxError as error:
-        log.warning("orphans could not be looked for; the next resync does", error=error.message)
-
-
-def _debounced(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Return what begins a piece of work a moment later, once for many calls.
-
-    A call while the work is being done calls for it once more: it may have looked already.
-    """
-    running: set[asyncio.Task[None]] = set()
-    wanted = False
-
-    async def soon() -> None:
-        nonlocal wanted
-        try:
-            while wanted:
-                await asyncio.sleep(_SUSPECT_SECONDS)
-                wanted = False
-                await work()
-        finally:
-            running.clear()  # here: a callback would come later, and a call before it be lost
-
-    def begin() -> None:
-        nonlocal wanted
-        wanted = True
-        if not running:
-            running.add(asyncio.create_task(soon()))
-
-    return begin
+async def _suspect_orphans(ports: Ports) -> None:
+    ports.suspect_orphans()
 
 
 def references_of(change: Change[Key, Stored]) -> Iterable[Key]:

@@ -7,7 +7,8 @@ would stay for ever. Live lists are compared, and what becomes of a namespace th
 
 Namespaces and volumes are listed first and Experiments second, so that what is being created is
 never taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong
-than the cluster: nothing is touched then, and the log and a metric say so.
+than the cluster: the log and a metric say so, one is closed only when a second sweep agrees (and a
+live read, as for any), and nothing of them is deleted.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, PERSISTENT_VOLUME, Kind
 from glovebox.kube.resources import Key
 
 log = structlog.get_logger(__name__)
-# More than this many, and more than this share of all, are no orphans but a wrong list.
+# More than this many, and more than this share of all, are more likely to be a wrong list.
 MOST: Final = 5
 MOST_SHARE: Final = 0.05
+# After this long a second sweep is made where the first one is not believed.
+DOUBT_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,11 @@ class Orphan:
         return str(self.namespace["metadata"]["name"])
 
     @property
+    def uid(self) -> str:
+        """The UID of the namespace."""
+        return str(self.namespace["metadata"]["uid"])
+
+    @property
     def is_retained(self) -> bool:
         """Whether the platform team may delete it."""
         labels = self.namespace["metadata"].get("labels") or {}
@@ -96,8 +104,11 @@ def are_too_many(orphans: int, namespaces: int) -> bool:
     return orphans > MOST and orphans > namespaces * MOST_SHARE
 
 
-async def sweep_orphans(ports: Ports) -> None:
+async def sweep_orphans(ports: Ports) -> float | None:
     """Have every namespace closed, and remove every volume, whose Experiment is gone.
+
+    Returns:
+        After how many seconds another sweep is wanted, because this one is not believed alone.
 
     Raises:
         GloveboxError: A list failed; nothing was closed on half of the truth.
@@ -110,13 +121,8 @@ async def sweep_orphans(ports: Ports) -> None:
     orphans = find_orphans(namespaces, owners)
     ports.metrics.orphans.set(len(orphans))
     if are_too_many(len(orphans), len(namespaces)):
-        log.error(
-            "so many namespaces seem to have lost their Experiments that none is closed: look for"
-            " a restored database or a removed CRD",
-            orphans=len(orphans),
-            namespaces=len(namespaces),
-        )
-        return
+        return _doubt(ports, orphans, len(namespaces))
+    ports.doubted_orphans = frozenset()
     for orphan in orphans:
         ports.wake(orphan.key, Priority.REPAIR)
     uids = {volume["metadata"]["labels"].get(names.LABEL_EXPERIMENT_UID, "") for volume in volumes}
@@ -124,6 +130,25 @@ async def sweep_orphans(ports: Ports) -> None:
     for uid in sorted(uids - owners - {"", *(orphan.owner_uid for orphan in orphans)}):
         log.warning("removing volumes whose Experiment is gone", owner_uid=uid)
         await delete_volumes(ports, uid)
+    return None
+
+
+def _doubt(ports: Ports, orphans: tuple[Orphan, ...], namespaces: int) -> float | None:
+    """Have those closed that the sweep before named as well; return when to sweep again."""
+    before, now = ports.doubted_orphans, frozenset(orphan.uid for orphan in orphans)
+    ports.doubted_orphans = now
+    for orphan in orphans:
+        if orphan.uid in before:
+            ports.wake(orphan.key, Priority.REPAIR)
+    log.error(
+        "many namespaces seem to have lost their Experiments: each is closed once a second sweep"
+        " and a read of its Experiment agree, and none is deleted; look for a restored database or"
+        " a removed CRD",
+        orphans=len(orphans),
+        namespaces=namespaces,
+        confirmed=len(now & before),
+    )
+    return None if now <= before else DOUBT_SECONDS
 
 
 async def _ours(ports: Ports, kind: Kind) -> list[Mapping[str, Any]]:

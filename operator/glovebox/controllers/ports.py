@@ -127,6 +127,9 @@ class Ports:
     is_worked_on: Callable[[Key], bool] = _never
     # Called when a namespace may have lost its Experiment.
     suspect_orphans: Callable[[], None] = _nothing
+    # UIDs of the namespaces that seemed to be orphans in the last sweep, where they were too many
+    # to be believed at once; empty otherwise. While there are any, nothing of an orphan is deleted.
+    doubted_orphans: frozenset[str] = frozenset()
     # Plans that were rendered last, by what they were rendered from.
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.

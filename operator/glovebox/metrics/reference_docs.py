@@ -42,7 +42,8 @@ WATCH: Final = {
     "glovebox_orphan_namespaces": (
         "Above 0: somebody took a finalizer off. They are closed and sealed, which lasts no longer"
         " than a seal does: look for the Event `OrphanUnsealed` when it stays. When many appear at"
-        " once none is closed, and the log says so."
+        " once a second sweep has to agree before any is closed, and none is deleted; the log says"
+        " so."
     ),
     "glovebox_orphans_closed_total": "Above 0: look in the log for who lost its finalizer.",
     "glovebox_objects_unobserved": (

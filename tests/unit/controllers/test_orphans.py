@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from glovebox import names
-from glovebox.controllers.orphans import are_too_many, find_orphans
+from glovebox.controllers.orphans import (
+    DOUBT_SECONDS,
+    are_too_many,
+    find_orphans,
+    sweep_orphans,
+)
+from glovebox.controllers.ports import Ports
+from glovebox.kube.kinds import NAMESPACE, Kind
 
 
 def namespace(uid: str, state: str = "Open", **metadata: Any) -> dict[str, Any]:
@@ -46,3 +56,45 @@ def test_many_orphans_at_once_are_a_wrong_list(
     stops: bool,  # noqa: FBT001 - a table
 ) -> None:
     assert are_too_many(orphans, namespaces) is stops
+
+
+class World:
+    """A cluster whose lists say that the Experiments of some namespaces are gone."""
+
+    def __init__(self) -> None:
+        self.lost: list[str] = []
+        self.woken: list[str] = []
+        self.ports = cast(
+            "Ports",
+            SimpleNamespace(
+                reader=self,
+                wake=lambda key, _: self.woken.append(key.name),
+                metrics=SimpleNamespace(orphans=SimpleNamespace(set=lambda _: None)),
+                doubted_orphans=frozenset(),
+            ),
+        )
+
+    async def pages(self, kind: Kind, **_: Any) -> AsyncIterator[dict[str, Any]]:
+        yield {"items": [namespace(uid) for uid in self.lost] if kind == NAMESPACE else []}
+
+    def sweep(self, *lost: str) -> tuple[float | None, list[str]]:
+        self.lost, self.woken = list(lost), []
+        again = asyncio.run(sweep_orphans(self.ports))
+        return again, self.woken
+
+
+def test_many_are_closed_once_a_second_sweep_agrees() -> None:
+    world, many = World(), "abcdef"
+    assert world.sweep(*many) == (DOUBT_SECONDS, [])
+    assert world.ports.doubted_orphans, "nothing of them is deleted"
+    assert world.sweep(*many) == (None, [f"gbx-{each}" for each in many])
+    # One that only the second sweep names is asked for once more.
+    assert world.sweep(*many[1:], "g")[0] == DOUBT_SECONDS
+    assert "gbx-g" not in world.woken
+
+
+def test_few_are_closed_at_once_and_end_every_doubt() -> None:
+    world = World()
+    world.sweep(*"abcdef")
+    assert world.sweep("a") == (None, ["gbx-a"])
+    assert not world.ports.doubted_orphans
