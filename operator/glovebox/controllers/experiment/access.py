@@ -14,10 +14,13 @@ from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment.freeze import take_access
 from glovebox.controllers.experiment.isolation import (
+    LOOK_AGAIN_SECONDS,
+    Stood,
     ensure_all,
     held,
     remove_undeclared,
     split,
+    still_stands,
 )
 from glovebox.controllers.experiment.namespace import check_owner
 from glovebox.controllers.experiment.scope import Outcomes, Scope
@@ -38,10 +41,15 @@ async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
     recorded = scope.experiment.status.namespace_uid
     latched = scope.is_latched(recorded) if found is None else found.latched
     complete = outcomes.is_done("isolation")
-    if not complete and not latched:
+    stood = outcomes.facts("isolation", Stood)
+    # The credentials before this phase may have been waited for; nothing else keeps people out.
+    outdated = not latched and stood is not None and not await still_stands(scope, stood)
+    if not latched and (outdated or not complete):
         await close_access(scope)
         return waiting(
-            reasons.ISOLATION_INCOMPLETE, "access stays closed until isolation is complete"
+            reasons.ISOLATION_INCOMPLETE,
+            "access stays closed until isolation is complete",
+            retry_seconds=LOOK_AGAIN_SECONDS if outdated else None,
         )
     if found is None:
         return skipped("namespace")

@@ -5,13 +5,16 @@ is simply work to do, whatever the profile says, and a foreign policy is removed
 
 Until then isolation is also read from the API server before it counts as complete: a watch may be
 silent, and the answers to our own writes say nothing of what others wrote since.
+
+What was seen here counts for what the look opens or starts later on only while nothing says that it
+was changed: a later phase may wait for minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from glovebox import names
@@ -39,7 +42,22 @@ from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
 
 _ISOLATING: Final = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
 # What was read is repaired with the next look; somebody may go on changing it.
-_LOOK_AGAIN_SECONDS: Final = 0.5
+LOOK_AGAIN_SECONDS: Final = 0.5
+# What was read so long ago is read once more before access opens.
+_FRESH_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """Isolation as this look saw it.
+
+    Attributes:
+        news: What the number of `Children.news_of` was.
+        read: When it was seen, in monotonic seconds.
+    """
+
+    news: int
+    read: float
 
 
 async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -48,6 +66,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None:
         return await _without_labels(scope, plan)
+    stood = _now(scope)
     results = await ensure_all(scope, plan.isolation, established=found.established)
     applied, failures = split(results)
     declared = {key_of(kind_of(dict(obj)), obj) for obj in plan.isolation}
@@ -76,11 +95,33 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
             waiting(
                 reasons.ISOLATION_INCOMPLETE,
                 "what isolates was changed by somebody while it was written: looking again",
-                retry_seconds=_LOOK_AGAIN_SECONDS,
+                retry_seconds=LOOK_AGAIN_SECONDS,
             ),
             applied=applied,
         )
-    return done(applied=applied)
+    # What stands is judged by what was known before it was compared; a first time by what was read.
+    return done(stood if found.latched else _now(scope), applied=applied)
+
+
+def was_changed(scope: Scope, stood: Stood) -> bool:
+    """Whether a watch told since of something that is not as it should be; the next look follows."""
+    return scope.ports.children.news_of(scope.namespace) != stood.news
+
+
+async def still_stands(scope: Scope, stood: Stood) -> bool:
+    """Return whether isolation is as this look saw it; read again where that was long ago.
+
+    Raises:
+        NotFound: The namespace is gone.
+        Unavailable: No answer.
+    """
+    if was_changed(scope, stood):
+        return False
+    return scope.ports.clock() <= stood.read + _FRESH_SECONDS or await _stands(scope)
+
+
+def _now(scope: Scope) -> Stood:
+    return Stood(scope.ports.children.news_of(scope.namespace), scope.ports.clock())
 
 
 async def _without_labels(scope: Scope, plan: Plan) -> Outcome:

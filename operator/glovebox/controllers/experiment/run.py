@@ -17,6 +17,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
@@ -57,7 +58,7 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     if scope.is_suspended:
         facts = RunFacts(requested=True, pending=SUSPENDED)
         return waiting(reasons.SUSPENDED, SUSPENDED, facts=facts)
-    why = _why_not_yet(outcomes)
+    why = _why_not_yet(scope, outcomes)
     if why:
         return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))
     job = outcomes.need("bind", Plan).run
@@ -107,7 +108,7 @@ def _is_let_be(one: Applied) -> bool:
     return one.result == "ignored" and changed_only
 
 
-def _why_not_yet(outcomes: Outcomes) -> str:
+def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
     """Return what the start of the run waits for, or an empty text."""
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None or not found.latched:
@@ -120,6 +121,9 @@ def _why_not_yet(outcomes: Outcomes) -> str:
     for one in outcomes["isolation"].applied:
         if one.drift and not one.stands and not _is_let_be(one):
             return f"the run starts when isolation is as declared again: {one.drift.describe()}"
+    stood = outcomes.facts("isolation", Stood)
+    if stood is not None and was_changed(scope, stood):
+        return "the run starts when isolation is as declared again: it was changed a moment ago"
     profile = outcomes.need("resolve", Resolved).platform.profile
     proof = outcomes.facts("prove", ProofFacts)
     proven = proof is not None and proof.finding.answer == types.TRUE
