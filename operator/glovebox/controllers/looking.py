@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from glovebox.api import reasons
+from glovebox.engine.key_queue import Priority
 from glovebox.errors import GloveboxError, InvalidInput
 
 
@@ -24,6 +25,7 @@ class Look:
         obj: The resource as it is known by now; the status is written on this version.
         status: The status that it should show; None leaves it as it is.
         retry_seconds: When to look again even if nothing happens.
+        priority: How urgent that later look is; None as `engine.result.Result` says.
         error: An error that is tried again with backoff, not later than `retry_seconds`.
         after: Reports what happened, once the status was written.
     """
@@ -31,6 +33,7 @@ class Look:
     obj: Mapping[str, Any]
     status: dict[str, Any] | None
     retry_seconds: float | None = None
+    priority: Priority | None = None
     error: GloveboxError | None = None
     after: Callable[[], None] = _nothing
 

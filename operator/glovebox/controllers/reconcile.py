@@ -101,7 +101,11 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
     held_back = await _write(ports, key, look)
     look.after()
     retries = [each for each in (look.retry_seconds, held_back) if each is not None]
-    return Result(retry_seconds=min(retries, default=None), error=look.error or problem)
+    return Result(
+        retry_seconds=min(retries, default=None),
+        priority=look.priority,
+        error=look.error or problem,
+    )
 
 
 def _holders(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Collection[Key]:

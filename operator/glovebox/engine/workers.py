@@ -257,7 +257,8 @@ class Workers(Generic[K]):
         )
         # At once is for what goes well; what fails waits at least as long as its backoff says.
         due = wait if not result.retry_seconds else min(wait, result.retry_seconds)
-        queue.add_after(key, due, priority)
+        urgent = priority if result.priority is None else min(priority, result.priority)
+        queue.add_after(key, due, urgent)
         log.warning(
             "a part of a reconcile failed, trying again",
             reason=reason,

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from glovebox.engine.debounce import LONGEST_SECONDS, Debounced
 from glovebox.errors import GloveboxError, Unavailable
-from simulation.loop import virtual_loop
+from support.virtual_time import now, run
 
 LOST = Unavailable("ApiUnavailable", "no answer")
-
-
-def play(scene: Callable[[asyncio.AbstractEventLoop], Awaitable[None]]) -> None:
-    with virtual_loop(1) as (loop, _):
-        loop.run_until_complete(scene(loop))
 
 
 def test_many_calls_make_one_piece_of_work_and_a_call_during_it_another() -> None:
     done = 0
 
-    async def scene(_: asyncio.AbstractEventLoop) -> None:
+    async def scene() -> None:
         nonlocal done
 
         async def work() -> None:
@@ -42,23 +36,23 @@ def test_many_calls_make_one_piece_of_work_and_a_call_during_it_another() -> Non
         await asyncio.sleep(60)
         assert done == 3
 
-    play(scene)
+    run(scene())
 
 
 @pytest.mark.parametrize("error", [LOST, RuntimeError("a bug")], ids=["lost", "a bug"])
 def test_what_fails_is_done_again_until_it_succeeds(error: Exception) -> None:
     times: list[float] = []
 
-    async def scene(loop: asyncio.AbstractEventLoop) -> None:
+    async def scene() -> None:
         async def work() -> None:
-            times.append(loop.time())
+            times.append(now())
             if len(times) < 9:
                 raise error
 
         Debounced(work, "sweep")()
         await asyncio.sleep(3_600)
 
-    play(scene)
+    run(scene())
     waits = [after - before for before, after in itertools.pairwise(times)]
     assert len(times) == 9
     assert waits[0] <= 2.0
@@ -68,9 +62,9 @@ def test_what_fails_is_done_again_until_it_succeeds(error: Exception) -> None:
 def test_a_call_does_not_wait_for_the_end_of_a_pause() -> None:
     times: list[float] = []
 
-    async def scene(loop: asyncio.AbstractEventLoop) -> None:
+    async def scene() -> None:
         async def work() -> float | None:
-            times.append(loop.time())
+            times.append(now())
             return 500.0 if len(times) == 1 else None
 
         begin = Debounced(work, "sweep")
@@ -80,13 +74,13 @@ def test_a_call_does_not_wait_for_the_end_of_a_pause() -> None:
         await asyncio.sleep(5)
         assert len(times) == 2
 
-    play(scene)
+    run(scene())
 
 
 def test_nothing_is_done_once_it_is_closed() -> None:
     tried = 0
 
-    async def scene(_: asyncio.AbstractEventLoop) -> None:
+    async def scene() -> None:
         async def work() -> None:
             nonlocal tried
             tried += 1
@@ -98,5 +92,5 @@ def test_nothing_is_done_once_it_is_closed() -> None:
         await begin.close()
         await asyncio.sleep(600)
 
-    play(scene)
+    run(scene())
     assert tried == 1

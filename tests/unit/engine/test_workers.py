@@ -151,6 +151,31 @@ def test_a_failure_is_counted_and_retried_with_its_priority(
     assert scene.metrics.ended == Counter({("cluster", "error"): 1, ("cluster", "waiting"): 1})
 
 
+@pytest.mark.parametrize("error", [None, Unavailable("U", "m")], ids=["done", "partly done"])
+@pytest.mark.parametrize("asked", [Priority.REPAIR, None], ids=["a repair", "nothing urgent"])
+def test_a_repair_that_has_to_pause_goes_on_before_a_crowd(
+    asked: Priority | None, error: Unavailable | None
+) -> None:
+    async def test() -> float:
+        async def reconcile(key: str) -> Result:
+            await asyncio.sleep(0.05)
+            if key != KEY or pauses.pop() == 0:
+                return DONE
+            return Result(retry_seconds=1.0, priority=asked, error=error)
+
+        pauses = [0, 1]
+        scene = Scene(reconcile)
+        scene.workers.wake(KEY)
+        for number in range(200):
+            scene.workers.wake(f"cluster/team-{number}/a")
+        await scene.run(60)
+        first, second = (at for at, key, _ in scene.begun if key == KEY)
+        return second - first
+
+    waited = run(test())
+    assert (waited < 1.3) is (asked is Priority.REPAIR), waited
+
+
 def test_a_conflict_after_a_thousand_failures_ends_nothing() -> None:
     async def test() -> Scene:
         failures = [Unavailable("U", "m") for _ in range(1_100)]

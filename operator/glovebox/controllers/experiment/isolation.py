@@ -104,7 +104,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 def was_changed(scope: Scope, stood: Stood) -> bool:
-    """Whether a watch told since of something that is not as it should be; the next look follows."""
+    """Whether a watch told since of something that is not as it should be: look again."""
     return scope.ports.children.news_of(scope.namespace) != stood.news
 
 

@@ -28,6 +28,7 @@ from pydantic import ValidationError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.access import ensure_access
 from glovebox.controllers.experiment.artifact_credentials import (
@@ -53,6 +54,7 @@ from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
+from glovebox.engine.key_queue import Priority
 from glovebox.errors import Conflict, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
@@ -206,6 +208,7 @@ def _look(
         obj=obj,
         status=status,
         retry_seconds=min(retries, default=None),
+        priority=Priority.REPAIR if _isolation_pauses(outcomes) else None,
         error=next((one.error for one in outcomes.values() if one.is_failed), None),
         after=recorded,
     )
@@ -214,6 +217,15 @@ def _look(
 def _closes(status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether this look records that everything is closed for good."""
     return status.get("state") == names.STATE_SEALED != before.get("state")
+
+
+def _isolation_pauses(outcomes: Outcomes) -> bool:
+    """Whether something that isolates is left other than declared, for a second at most."""
+    return any(
+        one.retry_seconds is not None and not one.stands and MANAGED[one.key.kind].isolates
+        for each in outcomes.values()
+        for one in each.applied
+    )
 
 
 def _is_fight(status: Mapping[str, Any]) -> bool:
