@@ -75,7 +75,10 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
         Unavailable: The API server failed while the status was written.
     """
     if key.kind == NAMESPACE.kind:
-        return await reconcile_orphan(ports, key)
+        result = await reconcile_orphan(ports, key)
+        if result == DONE:
+            ports.failures.forget(key)  # it is gone, or was let go
+        return result
     controller = CONTROLLERS[key.kind]
     obj = ports.resources.get(key)
     if obj is None:

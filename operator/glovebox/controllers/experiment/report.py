@@ -52,6 +52,7 @@ def report(
             action="Provision",
         )
     run = outcomes.facts("run", RunFacts)
+    _count_run(ports, before.get("run") or {}, status.get("run") or {})
     if run is not None and run.started:
         ports.events.normal(obj, reasons.RUN_STARTED, "the run's Job was created", action="Run")
     if run is not None and run.ended and run.run is not None:
@@ -62,6 +63,14 @@ def report(
         message = _message_of(status, types.SEALED)
         ports.events.normal(obj, reasons.SEALED, message, action="Seal")
     _report_references(ports, obj, before, status)
+
+
+def _count_run(ports: Ports, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Count what was recorded just now, however many looks it took to record it."""
+    if after and not before:
+        ports.metrics.runs.labels("started").inc()
+    if after.get("completionTime") and not before.get("completionTime"):
+        ports.metrics.runs.labels(str(after["outcome"]).lower()).inc()
 
 
 # What is bound goes on as it was; that it changed outside is news all the same.

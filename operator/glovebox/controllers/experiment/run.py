@@ -51,7 +51,7 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     if live is not None:
         return await _follow(scope, live, started=False)
     if recorded is not None and recorded.job_uid:
-        return _ended(scope, job_lost(recorded, scope.now, _why_gone(scope)))
+        return _ended(job_lost(recorded, scope.now, _why_gone(scope)))
     if not scope.is_open or scope.experiment.is_deleting:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
@@ -65,7 +65,6 @@ async def follow_run(  # noqa: PLR0911 - one way out for each state of a run
     if job is None:
         raise LookupError("a run is declared, and the plan holds none")
     live = await scope.ports.writer.create_once(JOB, job)  # another replica may have been first
-    scope.ports.metrics.runs.labels("started").inc()
     return await _follow(scope, live, started=True)
 
 
@@ -85,13 +84,11 @@ async def _follow(scope: Scope, live: Mapping[str, Any], *, started: bool) -> Ou
     pods = await pods_of(scope.ports, scope.namespace, live["metadata"]["uid"])
     run = job_ended(live, pods)
     if run.completion_time is not None:
-        return _ended(scope, run)
+        return _ended(run)
     return done(RunFacts(requested=True, run=run, pending=why_waiting(pods), started=started))
 
 
-def _ended(scope: Scope, run: RunStatus) -> Outcome:
-    if scope.is_open:
-        scope.ports.metrics.runs.labels(run.outcome.lower()).inc()
+def _ended(run: RunStatus) -> Outcome:
     # Closed, and then sealed, with the next look.
     return done(RunFacts(requested=True, run=run, ended=True), retry_seconds=0.0)
 
