@@ -574,11 +574,21 @@ class Promises:
         for job in server.everything(JOB, "glovebox-system"):
             metadata = job["metadata"]
             has_owner = metadata["annotations"][names.ANNOTATION_OWNER_UID] in owners
-            if not has_owner or (job.get("status") or {}).get("conditions"):
+            # One that ended a moment ago is being read.
+            if not has_owner or self._is_over(job, longer_than=_LAG_SECONDS):
                 self._break(
                     "6 nothing left behind",
                     f"Job {metadata['name']} of a task, {'over' if has_owner else 'without owner'}",
                 )
+
+    def _is_over(self, job: Json, *, longer_than: float) -> bool:
+        """Whether a Job has ended, and not just now."""
+        ends = [
+            datetime.fromisoformat(entry["lastTransitionTime"])
+            for entry in (job.get("status") or {}).get("conditions") or ()
+        ]
+        passed = (self._world.clock.now() - max(ends)).total_seconds() if ends else 0.0
+        return bool(ends) and not 0.0 <= passed < longer_than
 
     def in_the_end_orphans_are_closed(self) -> None:
         """What a stripped finalizer left behind is closed, without pods, and reported."""
