@@ -35,6 +35,13 @@ class Bug:
     also: tuple[tuple[str, str, str], ...] = ()
 
 
+# What is read before access opens would hide these.
+_NOT_READ: Final = (
+    "controllers/experiment/isolation.py",
+    "    if not found.latched and not await _stands(scope):\n",
+    "    if not found.latched and not scope:\n",
+)
+
 BUGS: Final = (
     Bug(
         "access is opened before isolation is complete",
@@ -80,6 +87,7 @@ BUGS: Final = (
         "            return None  # made by another controller, or by us before a crash or a lost answer\n",
         '            return Applied(key, "unchanged")\n',
         focus="a policy engine",
+        also=(_NOT_READ,),
     ),
     Bug(
         "a failure in the handling of failures ends the workers",
@@ -216,6 +224,7 @@ BUGS: Final = (
         '    failures = tuple(each for each in failures if "resourcequotas" not in str(each))\n'
         "    if failures:\n        return of_error(failures[0], applied=applied)\n",
         focus="of resourcequotas get",
+        also=(_NOT_READ,),
     ),
     Bug(
         "a repair deletes what it cannot change",
