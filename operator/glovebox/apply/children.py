@@ -257,8 +257,10 @@ class Children:
             return True
         if change.own or _differs(before, after):
             self._settle(key)
-        # As wanted again, by another hand: a difference that was only reported is over.
-        return differed and not change.own and _differs(before, after)
+        # As wanted again, by another hand: a difference that was only reported is over, also of
+        # what a finalizer held: the answer to our own deletion is no news, so it did not differ.
+        held = before is not None and before.leaving and key.kind in _ADDITIVE
+        return (differed or held) and not change.own and _differs(before, after)
 
     def _is_news_of_namespace(self, key: ObjectKey, after: Child | None, *, own: bool) -> bool:
         """It goes, or is gone, or is not as wanted."""

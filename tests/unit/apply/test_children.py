@@ -158,6 +158,18 @@ def test_a_foreign_policy_that_goes_again_wakes_the_owner_again() -> None:
     assert len(cache.woken) == 2
 
 
+def test_a_foreign_policy_that_its_finalizers_held_wakes_the_owner_when_it_is_gone() -> None:
+    cache = Cache()
+    foreign = policy(1, name="foreign", uid="u9")
+    cache.children.table(NETWORK_POLICY).seen(foreign)
+    leaving = policy(2, name="foreign", uid="u9")
+    leaving["metadata"] |= {"deletionTimestamp": "2026-11-26T00:00:00Z", "finalizers": ["e.com/x"]}
+    cache.children.wrote(NETWORK_POLICY, leaving)  # the answer to our own deletion
+    cache.woken.clear()
+    cache.children.table(NETWORK_POLICY).gone(policy(3, name="foreign", uid="u9"))
+    assert cache.woken == ["Experiment/team/exp"]
+
+
 def test_our_own_repair_wakes_nobody() -> None:
     cache = Cache()
     cache.wrote(policy(1))
