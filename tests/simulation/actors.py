@@ -329,26 +329,13 @@ class Actors:
         if live is None or _dying(live):
             return
         moment = self._moment()
-        statuses = [
-            {
-                "name": entry["name"],
-                "image": entry["image"],
-                "imageID": entry["image"],
-                "state": {
-                    "terminated": {
-                        "exitCode": code,
-                        "reason": "Completed" if code == 0 else "Error",
-                        "message": message,
-                        "startedAt": moment,
-                        "finishedAt": moment,
-                    }
-                },
-            }
-            for entry in pod["spec"].get("containers", ())
-        ]
+        # Those that go before, and those that go beside, end well.
+        before = [_ended(each, 0, "", moment) for each in pod["spec"].get("initContainers", ())]
+        own = [_ended(each, code, message, moment) for each in pod["spec"].get("containers", ())]
         # A pod whose container ends with an error has failed, whatever its Job thinks of it.
         phase = "Succeeded" if code == 0 else "Failed"
-        self._write_status(POD, live, {"phase": phase, "containerStatuses": statuses})
+        status = {"phase": phase, "initContainerStatuses": before, "containerStatuses": own}
+        self._write_status(POD, live, status)
 
     async def _end_pod(self, pod: Json) -> None:
         await self._later()
@@ -367,6 +354,23 @@ class Actors:
             self._try(
                 lambda: self._server.replace(asked, {**live, "metadata": rest, "status": status})
             )
+
+
+def _ended(container: Json, code: int, message: str, moment: str) -> Json:
+    return {
+        "name": container["name"],
+        "image": container["image"],
+        "imageID": container["image"],
+        "state": {
+            "terminated": {
+                "exitCode": code,
+                "reason": "Completed" if code == 0 else "Error",
+                "message": message,
+                "startedAt": moment,
+                "finishedAt": moment,
+            }
+        },
+    }
 
 
 async def _no_task(pod: Json) -> tuple[int, str]:
