@@ -131,14 +131,10 @@ def test_a_deletion_waits_for_the_access_that_a_finalizer_holds_and_names_it() -
 
 
 def test_a_wrong_404_to_a_deletion_hides_nothing() -> None:
-    lost: list[Asked] = []
+    def deletion(asked: Asked) -> bool:
+        return asked.kind == NETWORK_POLICY and asked.verb == "delete"
 
-    def once(asked: Asked) -> bool:
-        is_it = asked.kind == NETWORK_POLICY and asked.verb == "delete" and not lost
-        lost.extend([asked] if is_it else [])
-        return is_it
-
-    faults = Refusing(once, 404)
+    faults = Refusing(deletion, 404, most=1)
     faults.in_force = True
 
     async def scene(stage: Stage) -> None:
@@ -147,7 +143,7 @@ def test_a_wrong_404_to_a_deletion_hides_nothing() -> None:
         await stage.sleep(MINUTE)
         add_foreign(stage, NETWORK_POLICY, namespace, held=False)
         await stage.sleep(5)
-        assert lost
+        assert faults.refused
         assert not stage.there(NETWORK_POLICY, namespace, FOREIGN)
 
     play(scene, faults=faults, sweeps=False)
@@ -155,14 +151,10 @@ def test_a_wrong_404_to_a_deletion_hides_nothing() -> None:
 
 @pytest.mark.parametrize("wrong", ["get", "delete"])
 def test_a_wrong_404_leaves_no_access_in_what_is_frozen(wrong: str) -> None:
-    lost: list[Asked] = []
+    def of_the_binding(asked: Asked) -> bool:
+        return (asked.verb, asked.name) == (wrong, names.TENANT_ROLE_BINDING)
 
-    def once(asked: Asked) -> bool:
-        is_it = (asked.verb, asked.name) == (wrong, names.TENANT_ROLE_BINDING) and not lost
-        lost.extend([asked] if is_it else [])
-        return is_it
-
-    faults = Refusing(once, 404)
+    faults = Refusing(of_the_binding, 404, most=1)
 
     async def scene(stage: Stage) -> None:
         stage.declare(run=False)
@@ -171,7 +163,7 @@ def test_a_wrong_404_leaves_no_access_in_what_is_frozen(wrong: str) -> None:
         faults.in_force = True
         wants(stage, "Frozen")
         await stage.until("frozen", lambda: stage.status().get("state") == "Frozen", MINUTE)
-        assert lost
+        assert faults.refused
         assert not stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
 
     play(scene, faults=faults, sweeps=False)

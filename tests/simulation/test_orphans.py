@@ -39,14 +39,10 @@ def test_six_orphans_at_once_are_closed_and_none_is_deleted(policy: str) -> None
 
 
 def test_an_orphan_is_closed_although_a_list_is_lost() -> None:
-    lost: list[Asked] = []
+    def list_of_namespaces(asked: Asked) -> bool:
+        return asked.kind == NAMESPACE and asked.verb == "list"
 
-    def at_first(asked: Asked) -> bool:
-        is_it = asked.kind == NAMESPACE and asked.verb == "list" and len(lost) < 3
-        lost.extend([asked] if is_it else [])
-        return is_it
-
-    faults = Refusing(at_first, 500)
+    faults = Refusing(list_of_namespaces, 500, most=3)
 
     async def scene(stage: Stage) -> None:
         stage.declare(run=False)
@@ -55,7 +51,7 @@ def test_an_orphan_is_closed_although_a_list_is_lost() -> None:
         faults.in_force = True
         lose(stage, "x")
         await stage.sleep(MINUTE)
-        assert len(lost) == 3
+        assert len(faults.refused) == 3
         assert not stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
 
     play(scene, faults=faults, sweeps=False)

@@ -5,6 +5,7 @@ And nothing is given up that nobody has tried.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,16 +37,21 @@ Json = dict[str, Any]
 
 
 class Refusing(NoFaults):
-    """Refuses what a policy is against, for as long as it is in force."""
+    """Refuses what a policy is against, for as long as it is in force; so often at most."""
 
-    def __init__(self, refuses: Callable[[Asked], bool], code: int = 422) -> None:
-        self.refuses, self.code = refuses, code
+    def __init__(
+        self, refuses: Callable[[Asked], bool], code: int = 422, *, most: float = math.inf
+    ) -> None:
+        self.refuses, self.code, self.most = refuses, code, most
         self.in_force = False
+        self.refused: list[Asked] = []
 
     def request(self, asked: Asked) -> Fault:
         """Refuse what the policy is against."""
-        is_refused = self.in_force and self.refuses(asked)
-        return Fault("refused", self.code) if is_refused else NOTHING
+        if not (self.in_force and len(self.refused) < self.most and self.refuses(asked)):
+            return NOTHING
+        self.refused.append(asked)
+        return Fault("refused", self.code)
 
 
 def label_is_refused(asked: Asked) -> bool:

@@ -40,7 +40,7 @@ from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind, kind_of
 from glovebox.kube.objects import ObjectKey, key_of
-from glovebox.kube.store import is_leaving
+from glovebox.kube.store import holders_of, is_leaving
 
 # More repairs of one object than this within the window is a fight.
 _FIGHT_REPAIRS: Final = 5
@@ -377,10 +377,9 @@ class Applier:
 
 def _holders(answer: Mapping[str, Any] | None, uid: str) -> tuple[str, ...]:
     """Return what holds the object with that UID, as the answer to its deletion says."""
-    metadata = (answer or {}).get("metadata") or {}
-    if metadata.get("uid") != uid or not metadata.get("deletionTimestamp"):
-        return ()
-    return tuple(metadata.get("finalizers") or ())
+    if answer is None or (answer.get("metadata") or {}).get("uid") != uid:
+        return ()  # gone: what answers is no object, or another one
+    return holders_of(answer)
 
 
 def _cannot_change_in_place(

@@ -19,7 +19,7 @@ from glovebox import names
 from glovebox.desired.difference import fingerprint
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, NAMESPACE, Kind
 from glovebox.kube.objects import ObjectKey, key_of
-from glovebox.kube.store import Change, Table, is_leaving, version_of
+from glovebox.kube.store import Change, Table, holders_of, is_leaving, version_of
 
 _ADDITIVE = frozenset(kind.kind for kind in ADDITIVE_KINDS)
 
@@ -299,6 +299,10 @@ def _differs(before: Child | None, after: Child | None) -> bool:
 
 
 def _child(obj: Mapping[str, Any]) -> Child:
-    leaving = is_leaving(obj)
-    finalizers = tuple(obj["metadata"].get("finalizers") or ()) if leaving else ()
-    return Child(obj["metadata"]["uid"], version_of(obj), fingerprint(obj), leaving, finalizers)
+    return Child(
+        obj["metadata"]["uid"],
+        version_of(obj),
+        fingerprint(obj),
+        is_leaving(obj),
+        holders_of(obj),
+    )

@@ -267,7 +267,7 @@ async def _let_go(ports: Ports, orphan: Orphan, *, sealed: bool) -> None:
         await delete_volumes(ports, orphan.owner_uid)
     if sealed and policy == "Delete" and not await _is_created_again(ports, orphan):
         name = ObjectKey(NAMESPACE.kind, orphan.name, orphan.name)
-        await ports.writer.delete(NAMESPACE, name, uid=orphan.namespace["metadata"]["uid"])
+        await ports.writer.delete(NAMESPACE, name, uid=orphan.uid)
     else:
         await _mark(ports, orphan, names.STATE_RETAINED, since=None)
     ports.writer.forget(orphan.name)
@@ -282,8 +282,7 @@ async def _mark(ports: Ports, orphan: Orphan, state: str, *, since: str | None) 
         Conflict: Another one has its name, or it changed meanwhile.
     """
     live = await ports.reader.get(NAMESPACE, None, orphan.name)
-    uid = orphan.namespace["metadata"]["uid"]
-    version = live if live["metadata"]["uid"] == uid else orphan.namespace
+    version = live if live["metadata"]["uid"] == orphan.uid else orphan.namespace
     notes = {names.ANNOTATION_ORPHANED_TIME: since}
     await ports.writer.set_state_label(version, state, annotations=notes)
 

@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 
+from glovebox.engine.backoff import Backoff
 from glovebox.errors import GloveboxError
 
 log = structlog.get_logger(__name__)
-# Several calls may come at once.
+# Several calls may come at once; what fails waits so long, and twice as long each time.
 SOON_SECONDS: Final = 1.0
-LONGEST_SECONDS: Final = 60.0
 
 
 class Debounced:
@@ -28,20 +28,13 @@ class Debounced:
     Args:
         work: Returns after how many seconds it is to be done again; None when it is through.
         what: What it does, for the log.
-        soon: How many seconds after the first call it begins; what fails waits so long, and twice
-            as long each time, up to a minute.
     """
 
-    def __init__(
-        self,
-        work: Callable[[], Awaitable[float | None]],
-        what: str,
-        *,
-        soon: float = SOON_SECONDS,
-    ) -> None:
+    def __init__(self, work: Callable[[], Awaitable[float | None]], what: str) -> None:
         self._work = work
         self._what = what
-        self._soon = soon
+        # The whole of each wait: there is no other piece of work beside which it would fail.
+        self._backoff = Backoff(jitter=lambda: 1.0)
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -59,30 +52,32 @@ class Debounced:
             await asyncio.wait((task,))
 
     async def _until_done(self) -> None:
-        failed = 0
         try:
             while self._asked.is_set():
-                await asyncio.sleep(self._soon)
+                await asyncio.sleep(SOON_SECONDS)
                 self._asked.clear()
-                again, failed = await self._once(failed)
+                again = await self._once()
                 if again is not None:
                     await self._asked_or_after(again)
         finally:
             # Here, and not by a callback: that would come later, and a call before it be lost.
             self._task = None
 
-    async def _once(self, failed: int) -> tuple[float | None, int]:
-        """Do it; return when it is to be done again, and how often in a row it failed."""
+    async def _once(self) -> float | None:
+        """Do it; return after how many seconds it is to be done again, if at all."""
         try:
-            return await self._work(), 0
+            again = await self._work()
         except GloveboxError as error:
             problem = error.message
         except Exception:
             log.exception("a bug: what was asked for failed unexpectedly", what=self._what)
             problem = "see the log"
-        wait = min(self._soon * 2.0 ** min(failed, 10), LONGEST_SECONDS)
+        else:
+            self._backoff.succeeded(self._what)
+            return again
+        wait = self._backoff.failed(self._what, first=SOON_SECONDS)
         log.warning("failed, trying again", what=self._what, error=problem, wait_seconds=wait)
-        return wait, failed + 1
+        return wait
 
     async def _asked_or_after(self, seconds: float) -> None:
         try:

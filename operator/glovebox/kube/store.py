@@ -366,6 +366,11 @@ def is_leaving(obj: Mapping[str, Any]) -> bool:
     return obj["metadata"].get("deletionTimestamp") is not None
 
 
+def holders_of(obj: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the finalizers that hold an object that is being deleted; none of any other."""
+    return tuple(obj["metadata"].get("finalizers") or ()) if is_leaving(obj) else ()
+
+
 def _uid(obj: Mapping[str, Any]) -> str:
     uid: str = obj["metadata"]["uid"]
     return uid

@@ -7,7 +7,8 @@ import itertools
 
 import pytest
 
-from glovebox.engine.debounce import LONGEST_SECONDS, Debounced
+from glovebox.engine.backoff import LONGEST_SECONDS
+from glovebox.engine.debounce import Debounced
 from glovebox.errors import GloveboxError, Unavailable
 from support.virtual_time import now, run
 
