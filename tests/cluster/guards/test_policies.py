@@ -15,6 +15,7 @@ MARK = "glovebox.dev/experiment-uid"
 # namespaces.
 BY_CONDITION = {
     "glovebox-conclusions",
+    "glovebox-events",
     "glovebox-finalizers",
     "glovebox-in-use",
     "glovebox-in-use-marks",

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.keys import encode_bundle
 from glovebox.evidence.verification import verify_evidence
+from support.api import Api
 from support.cluster import Cluster
 from support.kubelet import RUN_JOB, end_pod, run_pod
 from support.leaks import SecretsInPlay, find_leaks
@@ -249,13 +250,13 @@ def test_sealing_on_request_ends_the_run_first(team: Team) -> None:
     assert team.api.list(f"/api/v1/namespaces/{namespace}/pods") == []
 
 
-def test_a_pod_that_still_runs_holds_the_seal_up(cluster: Cluster, team: Team) -> None:
+def test_a_pod_that_still_runs_holds_the_seal_up(cluster: Cluster, team: Team, rogue: Api) -> None:
     made = started(team, "lingering")
     namespace = made["status"]["namespace"]
     pod = run_pod(team.api, namespace)
     # A finalizer keeps a deleted pod as a slow end on a node would.
     path = f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}"
-    team.api.patch(
+    rogue.patch(
         path,
         {"metadata": {"finalizers": [*pod["metadata"].get("finalizers", []), "example.com/slow"]}},
     )
@@ -266,7 +267,7 @@ def test_a_pod_that_still_runs_holds_the_seal_up(cluster: Cluster, team: Team) -
     s3 = cluster.store.client()
     bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
     s3.put_object(Bucket=bucket, Key=f"{prefix}last.bin", Body=b"last words")
-    team.api.patch(path, {"metadata": {"finalizers": None}})
+    rogue.patch(path, {"metadata": {"finalizers": None}})
     sealed = team.expect("Experiment", "lingering", "Sealed")
     assert sealed["status"]["seal"]["objects"] == 1, "what it wrote while it ended is in the seal"
 
