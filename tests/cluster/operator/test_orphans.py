@@ -40,8 +40,12 @@ def down(operator: Operator, act: Callable[[], None]) -> None:
 
 
 def lost(team: Team, rogue: Api, operator: Operator, away: Any) -> tuple[str, dict[str, Any]]:
-    """Return the namespace of an Experiment that went without its finalizer, and its namesake."""
+    """Return the namespace of an Experiment that went without its finalizer, and its namesake.
+
+    The namesake declares something else: the same would be refused, because it ran already.
+    """
     spec = experiment_spec("standard", "primary", run=RUN)
+    other = experiment_spec("standard", "primary", run=RUN, config={"seeds": {"python": 8}})
     team.declare("Experiment", "lost", spec)
     namespace: str = team.expect("Experiment", "lost")["status"]["namespace"]
     run_pod(team.api, namespace)
@@ -51,7 +55,7 @@ def lost(team: Team, rogue: Api, operator: Operator, away: Any) -> tuple[str, di
         team.api.delete(path)
         rogue.patch(path, {"metadata": {"finalizers": None}})
         eventually(lambda: team.api.find(path) is None or None, what="the Experiment is gone")
-        team.declare("Experiment", "lost", spec)
+        team.declare("Experiment", "lost", other)
 
     away(operator, act)
     return namespace, team.expect("Experiment", "lost", timeout=60)
