@@ -71,16 +71,26 @@ def mark_seal(builder: StatusBuilder, seal: Outcome) -> None:
     builder.mark_false(types.SEALED, seal.reason, seal.message)
 
 
-def is_recorded(run: RunStatus, recorded: Mapping[str, Any] | None) -> bool:
+def is_recorded(
+    run: RunStatus, recorded: Mapping[str, Any] | None, *, whatever_its_pods: bool = False
+) -> bool:
     """Whether the status holds what is known of a run.
 
     How many pods were started for it is known when it has ended: until then the number goes up
     with each pod that is deleted, and nothing waits for it.
+
+    Args:
+        run: As it is known.
+        recorded: As the status has it.
+        whatever_its_pods: Nothing waits for its pods either: they come as fast as they are ended.
     """
+    left_out: tuple[str, ...] = () if run.completion_time is not None else ("attempts",)
+    if whatever_its_pods:
+        left_out = ("attempts", "pods", "nodes")
     known, held = record_run(run), dict(recorded or {})
-    if run.completion_time is None:
-        known.pop("attempts", None)
-        held.pop("attempts", None)
+    for field in left_out:
+        known.pop(field, None)
+        held.pop(field, None)
     return known == held
 
 

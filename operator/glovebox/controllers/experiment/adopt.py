@@ -142,7 +142,8 @@ async def _is_left_open(scope: Scope, record: RunRecord) -> bool:
         live = await scope.ports.reader.get(NAMESPACE, None, name)
     except NotFound:
         return False
-    if Orphan.of(live) is None:
+    orphan = Orphan.of(live)
+    if orphan is None or orphan.is_let_go:
         return False
     scope.ports.suspect_orphans()
     return True

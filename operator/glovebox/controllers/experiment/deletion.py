@@ -49,9 +49,10 @@ log = structlog.get_logger(__name__)
 # A run that was begun is sealed before its Experiment goes, as far as it had come.
 FOLLOW_FIRST: Final = (Phase("run", follow_run), Phase("attempts", record_attempts))
 # Until it is seen and recorded how far that is, nobody gets in: only the seal waits.
-CLOSE_MEANWHILE: Final = (Phase("lock_up", close_meanwhile),)
+_LOCK_UP: Final = "lock_up"
+CLOSE_MEANWHILE: Final = (Phase(_LOCK_UP, close_meanwhile),)
 SEAL_FIRST: Final = (
-    Phase("lock_up", close_first),
+    Phase(_LOCK_UP, close_first),
     Phase("resolve", resolve),
     Phase("bind", bind, needs=("resolve",)),
     Phase("seal", ensure_seal, needs=("bind",)),
@@ -70,11 +71,12 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
     if recorded is None and is_sealable and not _is_sealing_given_up(ports, retiring):
         outcomes = await _seal_first(ports, retiring, obj)
         if outcomes:
-            seal = outcomes.get("seal")
+            seal, closing = outcomes.get("seal"), outcomes.get(_LOCK_UP)
             waits = seal is not None and not seal.is_done
             message = seal.message if seal is not None and waits else "it is recorded"
+            is_held = closing is not None and closing.reason == reasons.DELETION_BLOCKED
             outcomes["retire"] = waiting(
-                reasons.SEALING,
+                reasons.DELETION_BLOCKED if is_held else reasons.SEALING,
                 f"the results are sealed before the Experiment goes: {message}",
                 # What was recorded wakes nobody: the next step follows at once.
                 retry_seconds=_SEAL_LOOK_SECONDS if waits else 0.0,
@@ -119,7 +121,12 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
     run = facts.run if facts is not None else None
     if seen is not None and seen.run is not None:
         run = seen.run
-    if facts is None or not (run is None or is_recorded(run, recorded)):
+    # A Job that a policy keeps makes new pods as fast as they are ended: each would be recorded
+    # first, and none of these looks would count as a failed one.
+    is_failing = ports.failures.is_failing(retiring.key, _LOCK_UP)
+    if facts is None or not (
+        run is None or is_recorded(run, recorded, whatever_its_pods=is_failing)
+    ):
         # Recorded first: sealing takes the Job away, and the logs with it.
         _, ending = await run_phases(scope, CLOSE_MEANWHILE)
         return Outcomes(outcomes | ending)

@@ -32,7 +32,7 @@ from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.namespace import may_delete
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.ports import Ports
-from glovebox.errors import Conflict
+from glovebox.errors import Conflict, Rejected
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import EXPERIMENT, NAMESPACE
 from glovebox.kube.objects import ObjectKey
@@ -174,8 +174,10 @@ async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) 
     namespace = retiring.namespace
     if retiring.policy == "Delete":
         if not live["metadata"].get("deletionTimestamp"):
-            # First what runs: a namespace takes its time to go, and runs on meanwhile.
-            await close_namespace(ports, live, names.STATE_SEALED)
+            # First what runs: a namespace takes its time to go, and runs on meanwhile. What a
+            # policy keeps from being closed, or a finalizer holds, goes with it.
+            with suppress(Rejected):
+                await close_namespace(ports, live, names.STATE_SEALED)
             key = ObjectKey(NAMESPACE.kind, namespace, namespace)
             with suppress(Conflict):  # changed between reading and deleting: look again
                 await ports.writer.delete(NAMESPACE, key, uid=live["metadata"]["uid"])
