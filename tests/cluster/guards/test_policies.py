@@ -14,6 +14,7 @@ MARK = "glovebox.dev/experiment-uid"
 # These look at namespaces and volumes themselves, or at our own kinds, which live in the teams'
 # namespaces.
 BY_CONDITION = {
+    "glovebox-adopt",
     "glovebox-conclusions",
     "glovebox-events",
     "glovebox-finalizers",
