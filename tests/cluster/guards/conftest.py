@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,7 @@ from cluster.guards.actors import (
     Kubectl,
     expect_admitted,
 )
+from cluster.guards.declared import declare_examples
 from support.cluster import running_cluster
 
 if TYPE_CHECKING:
@@ -145,3 +146,9 @@ def experiments(guarded: Kubectl) -> Kubectl:
         lambda answer: "glovebox-state" in answer.err,
     )
     return kubectl
+
+
+@pytest.fixture(scope="session")
+def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
+    """One resource of each of our kinds, by plural."""
+    return declare_examples(guarded)

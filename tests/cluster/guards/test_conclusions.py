@@ -17,9 +17,8 @@ from cluster.guards.actors import (
     expect_admitted,
     expect_denied,
 )
-from cluster.guards.test_status import EXPERIMENTER, TEAM, declared
+from cluster.guards.declared import EXPERIMENTER, TEAM
 
-__all__ = ["declared"]
 GUARD = "glovebox-conclusions"
 PIPELINE = Actor("system:serviceaccount:ci:pipeline", ("system:masters",))
 PERSON = (

@@ -6,11 +6,9 @@ Others cannot write it, and the operator cannot write what others declare.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from cluster.guards.actors import (
     BREAK_GLASS,
@@ -23,13 +21,11 @@ from cluster.guards.actors import (
     expect_denied,
     expect_no_right,
 )
+from cluster.guards.declared import EXPERIMENTER, NAMESPACED, TEAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "flights"
-TEAM = "team-flights"
-EXPERIMENTER = Actor("erin")
 STATUS = "only the Glovebox operator may write `status`; change `spec`, and the status follows"
 SPEC = (
     "the Glovebox operator may not write what users declare; it keeps its finalizer and the status,"
@@ -39,34 +35,8 @@ METADATA = (
     "of the metadata of what users declare the Glovebox operator may write only labels, annotations"
     " and finalizers of 'glovebox.dev/'"
 )
-NAMESPACED = ("datasetpins", "experiments", "featuresetpins")
 ALL = (*NAMESPACED, "isolationprofiles", "objectstores")
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "0-0"}
-
-
-@pytest.fixture(scope="session")
-def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
-    """One resource of each of our kinds, by plural, as the example has them."""
-    binding = (
-        "create",
-        "rolebinding",
-        "experimenters",
-        "--clusterrole=glovebox-experimenter",
-        f"--user={EXPERIMENTER.user}",
-        f"--namespace={TEAM}",
-    )
-    found: dict[str, dict[str, Any]] = {}
-    expect_admitted(guarded(CLUSTER_ADMIN, "create", "namespace", TEAM))
-    expect_admitted(guarded(CLUSTER_ADMIN, *binding))
-    for path in sorted(EXAMPLES.glob("[!0-9]*.yaml")):
-        for document in yaml.safe_load_all(path.read_text()):
-            plural = document["kind"].lower() + "s"
-            if plural in NAMESPACED:
-                document["metadata"]["namespace"] = TEAM
-            author = EXPERIMENTER if plural in NAMESPACED else CLUSTER_ADMIN
-            expect_admitted(guarded.create(author, document, dry_run=False))
-            found[plural] = document
-    return found
 
 
 def patch(
