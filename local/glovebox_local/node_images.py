@@ -43,12 +43,22 @@ def load_image(node: str, ctr: Ctr, archive: Path, reference: str) -> None:
             f"{archive} holds {', '.join(held) or 'nothing'}, and not"
             f" {digest or 'what has no digest'}",
         )
-    if reference in _digests(ctr):
+    before = _digests(ctr)
+    if reference in before:
         return
     # Standard input: the archive may lie where the node has mounts of its own.
     with archive.open("rb") as source:
         ctr("images", "import", "--digests", f"--base-name={name}", "-", stdin=source)
     there = _digests(ctr)
+    # The list of the archive becomes an image as well. Kubelets then call what runs by either
+    # digest, and by another one than the pod names.
+    lists = [
+        other
+        for other, found in there.items()
+        if other.startswith(f"{name}@") and other not in before and found not in held
+    ]
+    if lists:
+        ctr("images", "rm", *lists)
     if reference in there:
         return
     # An image that the archive itself names gets no name by its digest from containerd 2.

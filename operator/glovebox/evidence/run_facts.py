@@ -67,10 +67,14 @@ def logs_of(run: RunStatus | None, bucket: str) -> list[dict[str, Any]]:
 
 
 def findings_of(run: RunStatus | None) -> tuple[str, ...]:
-    """Return where another image ran than the declared one."""
+    """Return where a node calls the image that ran by another digest than the declared one.
+
+    It may be another name of the same image: a node that knows one by its own digest and by that of
+    a list for several platforms tells either of them.
+    """
     found = (
-        f"container `{container.name}` of pod `{pod.name}` ran the image {container.image_id},"
-        f" declared is {container.image}"
+        f"container `{container.name}` of pod `{pod.name}` ran what its node calls"
+        f" {container.image_id}, declared is {container.image}"
         for pod, container in _containers(run)
         if container.image_id and _digest_of(container.image_id) != _digest_of(container.image)
     )
