@@ -16,10 +16,12 @@ from glovebox.data.manifest import split_lines
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import Artifact, artifact_order, read_artifact_list
 from glovebox.evidence.statement import SNAPSHOT_NAME
+from glovebox.store.artifact_lists import Watching, settled_list
+from glovebox.store.artifact_reading import Reading
 from glovebox.store.evidence_objects import find_by_digest, list_key, put_document
+from glovebox.store.list_summary import finding_of, summary_of
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
 from glovebox.store.retention import Lock, retain
-from glovebox.store.sealing import Reading, Watching, finding_of, settled_list, summary_of
 from glovebox.store.uploads import end_uploads
 
 if TYPE_CHECKING:

@@ -31,16 +31,10 @@ from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.signer import Signer
 from glovebox.evidence.statement import FINDING, SealInputs, statement
 from glovebox.evidence.verification import stated_uid
+from glovebox.store.artifact_lists import Watching, Written, write_artifact_list
 from glovebox.store.connection import Stop, Store
 from glovebox.store.pins import ManifestLocation, Source, verify_pin
-from glovebox.store.sealing import (
-    Sealed,
-    Watching,
-    Written,
-    read_seal,
-    sign_artifact_list,
-    write_artifact_list,
-)
+from glovebox.store.sealing import Sealed, read_seal, sign_artifact_list
 from glovebox.store.telling import Progress as Counted
 from glovebox.store.telling import Telling
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
