@@ -1,8 +1,9 @@
 """The list of an experiment's artifacts: listed and hashed as a stream, and kept in the store.
 
 What arrives while the bytes are read is not lost: the listing is repeated until two in a row give
-the same list. Uploads in parts that are still open are ended, so that none of them can complete
-behind the seal.
+the same list, a few times at most: whoever writes on with a session that was copied keeps no seal
+from being made, and the signed statement says that it was so. Uploads in parts that are still open
+are ended, so that none of them can complete behind the seal.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
-from glovebox.api import reasons
 from glovebox.data.manifest import DigestSource, Entry
-from glovebox.errors import Unavailable
 from glovebox.evidence.artifacts import (
     Artifact,
     ArtifactListWriter,
@@ -37,32 +36,49 @@ if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
     from glovebox.store.recalling import Recall
 
-_ROUNDS: Final = 10
+# How often it is listed. Each time what came meanwhile is read, which may be as much again.
+_LISTINGS: Final = 4
+STILL_WRITTEN: Final = (
+    "the prefix was still being written to after the last of several listings: what came later is"
+    " not in the list"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A list of artifacts that is kept: its digest, and how many uploads were ended before it."""
+    """A list of artifacts that is kept.
+
+    Attributes:
+        digest: Of the list.
+        uploads_ended: How many open uploads were ended before it.
+        findings: Why more may have been written than it says, in words.
+    """
 
     digest: str
     uploads_ended: int
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """What a seal recalls from earlier attempts, and whom it tells; all called in the job's thread.
+    """What a seal recalls from earlier attempts, and whom it tells.
+
+    All but `on_bytes` are called in the job's thread.
 
     Attributes:
         recall: Yields what earlier attempts hashed.
         on_hashed: Called with each version that was hashed just now.
         on_page: Called with each page of the first listing.
-        on_artifact: Called with each artifact of the first listing.
+        on_artifact: Called with each artifact of the first listing, and with each that a later one
+            had to read.
+        on_bytes: Called with the size of each piece that is read, in whichever thread reads it.
     """
 
     recall: Recall = nothing
     on_hashed: Callable[[Entry], None] = lambda entry: None  # noqa: ARG005 - nobody listens
     on_page: Callable[[list[ListedVersion]], None] | None = None
     on_artifact: Callable[[Artifact], None] = lambda artifact: None  # noqa: ARG005 - nobody listens
+    on_bytes: Callable[[int], None] = lambda size: None  # noqa: ARG005 - nobody listens
 
 
 def write_artifact_list(
@@ -92,16 +108,19 @@ def write_artifact_list(
     Raises:
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
+    watching = watching or Watching()
     ended = end_uploads(store, bucket, prefix, stop)
     # The snapshot is the same for every attempt, and the list has its digest in its name: what is
     # there already is as good. Being written first, the snapshot shows whether this bucket can be
     # read at all.
     put_document(store, bucket, folder + SNAPSHOT_NAME, snapshot, stop)
-    reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=final)
-    with settled_list(reading, prefix, watching or Watching()) as found:
+    control = folder + SNAPSHOT_NAME
+    reading = Reading(store, bucket, control, stop, final=final, on_bytes=watching.on_bytes)
+    found, doubts = settled_list(reading, prefix, watching)
+    with found:
         digest = summary_of(found).digest
         put_document(store, bucket, list_key(folder, digest), found, stop)
-    return Written(digest, ended)
+    return Written(digest, ended.count, (*doubts, *ended.findings))
 
 
 def settled_list(
@@ -111,8 +130,10 @@ def settled_list(
     *,
     previous: IO[bytes] | None = None,
     digest: str = "",
-) -> IO[bytes]:
+) -> tuple[IO[bytes], tuple[str, ...]]:
     """Return the list of artifacts as a file, once two listings in a row gave the same one.
+
+    Where somebody writes on it is the latest list, and the second value says so in words.
 
     Args:
         reading: Reads what is new.
@@ -122,7 +143,7 @@ def settled_list(
         digest: Of that one.
     """
     try:
-        for number in range(_ROUNDS + 1):
+        for number in range(_LISTINGS):
             now: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - handed to the caller
                 SPOOL_BYTES, prefix="glovebox-seal-"
             )
@@ -136,16 +157,14 @@ def settled_list(
             previous = now
             if found == digest:
                 previous = None
-                return now
+                return now, ()
             digest = found
+        latest, previous = previous, None
+        assert latest is not None  # noqa: S101 - it was listed at least once
+        return latest, (STILL_WRITTEN,)
     finally:
         if previous is not None:
             previous.close()
-    raise Unavailable(
-        reasons.SEALING,
-        f"s3://{reading.bucket}/{prefix} is still being written to; it is sealed once that has"
-        " ended",
-    )
 
 
 def _write_list(
@@ -182,7 +201,8 @@ def _write_list(
         writer.add(artifact)
         if fresh:
             watching.on_hashed(_entry(reading.bucket, artifact))
-        if first:
+        # What had to be read is told whenever it is: a deletion waits for what comes further.
+        if first or fresh:
             watching.on_artifact(artifact)
     return writer.finish()
 

@@ -17,7 +17,7 @@ from glovebox.store.listing import list_versions
 from glovebox.store.reading import digest_version, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
@@ -72,6 +72,7 @@ class Reading:
         *,
         final: bool,
         hashed: bool = True,
+        on_bytes: Callable[[int], None] = lambda size: None,  # noqa: ARG005 - nobody listens
     ) -> None:
         self.store = store
         self.bucket = bucket
@@ -79,6 +80,7 @@ class Reading:
         self._control = control
         self._final = final
         self._hashed = hashed
+        self._on_bytes = on_bytes
         self.unreadable: set[tuple[str, str]] = set()
 
     def artifact(self, row: ListedVersion, known: tuple[Entry, ...]) -> tuple[Artifact, bool]:
@@ -134,6 +136,7 @@ class Reading:
             row.version_id,
             minimum=DigestSource.COMPUTED,
             stop=self.stop,
+            on_bytes=self._on_bytes,
         )
         return found.model_copy(update={"sha256": read.sha256, "size": read.size}), True
 

@@ -40,7 +40,8 @@ class LastList:
         missing: How many sealed versions are not in it.
         uploads_ended: How many open uploads were ended before.
         lock: How long evidence over it has to be kept.
-        findings: What cannot be vouched for of what was added, in words.
+        findings: Why it may not be the last word, and what cannot be vouched for of what was added,
+            in words.
     """
 
     digest: str
@@ -85,9 +86,10 @@ def write_last_list(
     ended = end_uploads(store, bucket, prefix, stop)
     previous = _fetched(store, bucket, key, version, stop)
     reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=True)
-    with settled_list(
+    found, doubts = settled_list(
         reading, prefix, watching or Watching(), previous=previous, digest=sealed
-    ) as found:
+    )
+    with found:
         summary = summary_of(found)
         added = missing = 0
         findings: list[str] = []
@@ -111,9 +113,9 @@ def write_last_list(
         summary.digest,
         added,
         missing,
-        ended,
+        ended.count,
         summary.lock,
-        (*findings, *((short,) if short else ())),
+        (*doubts, *ended.findings, *findings, *((short,) if short else ())),
     )
 
 

@@ -106,7 +106,8 @@ class Evidence:
 
     Attributes:
         list_digest: Of the list of artifacts, which lies in the store.
-        doubts: What is wrong with the inputs, in words.
+        doubts: What is wrong with the inputs, and why more may have been written than the list
+            says, in words.
         uploads_ended: How many open uploads were ended before.
     """
 
@@ -277,12 +278,13 @@ async def _gathered(
                 on_hashed=journal.add,
                 on_page=listed,
                 on_artifact=lambda artifact: told.add(artifact.size),
+                on_bytes=told.read,
             ),
             final=final,
         )
 
     written = await request.store.run_job(job, context.stop)
-    return Evidence(written.digest, tuple(doubts), written.uploads_ended)
+    return Evidence(written.digest, (*doubts, *written.findings), written.uploads_ended)
 
 
 async def _signed(
