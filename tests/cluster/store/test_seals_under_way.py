@@ -213,21 +213,23 @@ async def test_uploads_of_others_are_not_looked_through_where_the_store_knows_pr
     assert still_open(store, locked_bucket) == [kept]
 
 
-@pytest.mark.parametrize("decoy", [False, True], ids=["", "beside one whose key is the prefix"])
+@pytest.mark.parametrize("decoys", [False, True], ids=["plain", "folders are keys of uploads"])
 async def test_a_store_that_takes_the_prefix_for_a_key_shows_its_uploads_all_the_same(
     stores: Stores,
     settings: StoreSettings,
     store: Store,
     locked_bucket: str,
-    decoy: bool,  # noqa: FBT001 - a parameter of the table
+    decoys: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
     begin_upload(store, locked_bucket, PREFIX + "late.bin")
-    kept = begin_upload(store, locked_bucket, OTHERS + "x")
-    if decoy:
+    kept = [begin_upload(store, locked_bucket, OTHERS + "x")]
+    if decoys:
+        # Each is listed when its key is asked for, and proves nothing about prefixes.
         begin_upload(store, locked_bucket, PREFIX)
+        kept += [begin_upload(store, locked_bucket, key) for key in ("a/", "a/x")]
     result = await sealed_through(takes_prefixes_for_keys, stores, settings, locked_bucket)
     assert result.findings == ()
-    assert still_open(store, locked_bucket) == [kept]
+    assert sorted(still_open(store, locked_bucket)) == sorted(kept)
 
 
 async def test_more_uploads_than_are_ended_for_one_seal_are_a_signed_finding(
