@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers import bound_seal
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     EVENT,
@@ -19,6 +21,8 @@ from glovebox.kube.kinds import (
     ROLE_BINDING,
     SECRET,
 )
+from glovebox.tasks.context import Progress, TaskContext
+from glovebox.tasks.seal import SealResult, seal_experiment
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_endings import artifacts_of
@@ -191,3 +195,49 @@ def test_one_wrong_404_of_the_snapshot_keeps_no_seal_from_being_made(policy: str
         assert reasons.DELETED_UNSEALED not in told(stage)
 
     play(scene, faults=faults)
+
+
+def takes_hours(monkeypatch: pytest.MonkeyPatch, hours: int, *, comes_further: bool) -> None:
+    """Let each seal read for so long before it is made, and report every ten minutes."""
+
+    async def slowly(context: TaskContext, *request: Any, **options: Any) -> SealResult:
+        for tenth in range(6 * hours):
+            await asyncio.sleep(10 * MINUTE)
+            context.report(Progress(objects_done=tenth + 1 if comes_further else 1))
+        return await seal_experiment(context, *request, **options)
+
+    monkeypatch.setattr(bound_seal, "seal_experiment", slowly)
+
+
+def test_a_deletion_waits_for_a_seal_as_long_as_it_comes_further(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    takes_hours(monkeypatch, 3, comes_further=True)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(3 * HOUR - MINUTE)
+        assert stage.world.experiment() is not None
+        await gone(stage, 10 * MINUTE)
+        assert len(statements(stage)) == 1
+        assert reasons.DELETED_UNSEALED not in told(stage)
+
+    play(scene)
+
+
+def test_a_deletion_goes_on_an_hour_after_its_seal_last_came_further(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    takes_hours(monkeypatch, 3, comes_further=False)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(HOUR + 9 * MINUTE)
+        assert stage.world.experiment() is not None, "ten minutes after it began it came further"
+        await gone(stage, SOON + 2 * MINUTE)
+        assert statements(stage) == []
+        assert told(stage).count(reasons.DELETED_UNSEALED) == 1
+
+    play(scene)

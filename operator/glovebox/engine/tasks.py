@@ -58,6 +58,7 @@ class TaskState(Generic[T]):
         attempts: How many attempts began.
         failures: How many attempts failed.
         failing_since: When the first of them failed.
+        advanced_time: When an attempt last came further than any before.
         retry_seconds: How long a failed task rests before `ensure` starts it again; the owner is
             woken then.
     """
@@ -70,6 +71,7 @@ class TaskState(Generic[T]):
     attempts: int
     failures: int = 0
     failing_since: datetime | None = None
+    advanced_time: datetime | None = None
     retry_seconds: float | None = None
 
 
@@ -90,6 +92,8 @@ class _Task:
     attempts: int = 0
     failures: int = 0
     failing_since: datetime | None = None
+    furthest: int = 0
+    advanced_time: datetime | None = None
     due: float = 0.0
     context: TaskContext | None = None
     running: asyncio.Task[None] | None = None
@@ -346,6 +350,10 @@ class TaskRunner:
     def _reported(self, task: _Task, progress: Progress) -> None:
         if task.phase != "Running" or self._tasks.get(task.key) is not task:
             return
+        # What is read of an object counts before it is done: one may take hours.
+        reach = progress.objects_done + max(progress.bytes_done, progress.bytes_read)
+        if reach > task.furthest:
+            task.furthest, task.advanced_time = reach, self._now()
         now = asyncio.get_running_loop().time()
         if task.woken_bytes is None:  # what earlier attempts did is no speed of this one
             task.woken_bytes = progress.bytes_done
@@ -410,6 +418,7 @@ class TaskRunner:
             attempts=task.attempts,
             failures=task.failures,
             failing_since=task.failing_since,
+            advanced_time=task.advanced_time,
             retry_seconds=(
                 max(0.0, task.due - asyncio.get_running_loop().time()) if resting else None
             ),

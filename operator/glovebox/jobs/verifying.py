@@ -46,9 +46,9 @@ from glovebox.evidence.verify_after import (
     check_supplement,
     stated_logs,
 )
+from glovebox.store.artifact_reading import read_artifacts
 from glovebox.store.connection import Stores, StoreSettings
 from glovebox.store.evidence_objects import EvidenceObject, read_beside, read_evidence
-from glovebox.store.sealing import read_artifacts
 
 if TYPE_CHECKING:
     from glovebox.evidence.artifacts import Artifact

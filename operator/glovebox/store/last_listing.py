@@ -16,10 +16,12 @@ from glovebox.data.manifest import split_lines
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import Artifact, artifact_order, read_artifact_list
 from glovebox.evidence.statement import SNAPSHOT_NAME
+from glovebox.store.artifact_lists import Watching, settled_list
+from glovebox.store.artifact_reading import Reading
 from glovebox.store.evidence_objects import find_by_digest, list_key, put_document
+from glovebox.store.list_summary import finding_of, summary_of
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
 from glovebox.store.retention import Lock, retain
-from glovebox.store.sealing import Reading, Watching, finding_of, settled_list, summary_of
 from glovebox.store.uploads import end_uploads
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ class LastList:
         missing: How many sealed versions are not in it.
         uploads_ended: How many open uploads were ended before.
         lock: How long evidence over it has to be kept.
-        findings: What cannot be vouched for of what was added, in words.
+        findings: Why it may not be the last word, and what cannot be vouched for of what was added,
+            in words.
     """
 
     digest: str
@@ -83,9 +86,10 @@ def write_last_list(
     ended = end_uploads(store, bucket, prefix, stop)
     previous = _fetched(store, bucket, key, version, stop)
     reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=True)
-    with settled_list(
+    found, doubts = settled_list(
         reading, prefix, watching or Watching(), previous=previous, digest=sealed
-    ) as found:
+    )
+    with found:
         summary = summary_of(found)
         added = missing = 0
         findings: list[str] = []
@@ -109,9 +113,9 @@ def write_last_list(
         summary.digest,
         added,
         missing,
-        ended,
+        ended.count,
         summary.lock,
-        (*findings, *((short,) if short else ())),
+        (*doubts, *ended.findings, *findings, *((short,) if short else ())),
     )
 
 

@@ -48,11 +48,27 @@ class Hashed:
 
 
 def digest_version(
-    wire: Wire, bucket: str, key: str, version_id: str, *, minimum: DigestSource, stop: Stop
+    wire: Wire,
+    bucket: str,
+    key: str,
+    version_id: str,
+    *,
+    minimum: DigestSource,
+    stop: Stop,
+    on_bytes: Callable[[int], None] = lambda size: None,  # noqa: ARG005 - nobody listens
 ) -> Hashed:
     """Return the SHA-256 of one version. Blocks.
 
     It is of the bytes, or the store's own when `minimum` is content with it.
+
+    Args:
+        wire: Of the store.
+        bucket: Of the object.
+        key: Of the object.
+        version_id: Of the object.
+        minimum: The weakest source that is good enough.
+        stop: Looked at between pieces.
+        on_bytes: Called with the size of each piece that was read.
 
     Raises:
         GloveboxError: There is no such version, it cannot be read, or fewer bytes arrive than the
@@ -63,7 +79,7 @@ def digest_version(
             stored = _stored_checksum(wire, bucket, key, version_id)
             if stored is not None:
                 return stored
-        return _computed(wire, bucket, key, version_id, stop)
+        return _computed(wire, bucket, key, version_id, stop, on_bytes)
 
 
 def in_order(
@@ -107,10 +123,17 @@ def _stored_checksum(wire: Wire, bucket: str, key: str, version_id: str) -> Hash
     return Hashed(raw.hex(), int(headers.get("Content-Length") or 0), DigestSource.S3_FULL)
 
 
-def _computed(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -> Hashed:
+def _computed(
+    wire: Wire,
+    bucket: str,
+    key: str,
+    version_id: str,
+    stop: Stop,
+    on_bytes: Callable[[int], None],
+) -> Hashed:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return _read_once(wire, bucket, key, version_id, stop)
+            return _read_once(wire, bucket, key, version_id, stop, on_bytes)
         except (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError):
             # The connection broke in the middle of the bytes: they are hashed from the start again.
             if attempt == _ATTEMPTS:
@@ -118,7 +141,14 @@ def _computed(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) ->
     raise AssertionError
 
 
-def _read_once(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -> Hashed:
+def _read_once(
+    wire: Wire,
+    bucket: str,
+    key: str,
+    version_id: str,
+    stop: Stop,
+    on_bytes: Callable[[int], None],
+) -> Hashed:
     stop.check()
     response = wire.get(bucket, key, {"versionId": version_id})
     digest, size = hashlib.sha256(), 0
@@ -127,6 +157,7 @@ def _read_once(wire: Wire, bucket: str, key: str, version_id: str, stop: Stop) -
         for chunk in response.stream(CHUNK, decode_content=False):
             digest.update(chunk)
             size += len(chunk)
+            on_bytes(len(chunk))
             if stop.is_set():
                 response.close()
                 stop.check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,12 +24,14 @@ class Progress:
         bytes: Their size.
         listed: Objects that the listing has shown so far; all of them once `objects` grows.
         listed_bytes: Their size.
+        read_bytes: What was read of objects, also of those that are not done.
     """
 
     objects: int = 0
     bytes: int = 0
     listed: int = 0
     listed_bytes: int = 0
+    read_bytes: int = 0
 
 
 class Telling:
@@ -42,6 +45,9 @@ class Telling:
         self._tell = on_progress
         self._loop = asyncio.get_running_loop()
         self.now = self._told = Progress()
+        # Pieces are read by several threads at once.
+        self._lock = threading.Lock()
+        self._read = self._read_told = 0
 
     def add(self, size: int) -> None:
         """Count one object that is done."""
@@ -52,6 +58,16 @@ class Telling:
         ):
             self._hand_over()
 
+    def read(self, size: int) -> None:
+        """Count a piece of an object that is being read; in any thread."""
+        with self._lock:
+            self._read += size
+            is_due = self._read - self._read_told >= _EVERY_BYTES
+            if is_due:
+                self._read_told = self._read
+        if is_due:
+            self._hand_over()
+
     def list(self, objects: int, size: int) -> None:
         """Count a page of the listing."""
         listed, listed_bytes = self.now.listed + objects, self.now.listed_bytes + size
@@ -60,7 +76,8 @@ class Telling:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        self._told = self.now
+        self._told = now = self.now
         if self._tell is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._tell, self.now)
+                told = replace(now, read_bytes=self._read)
+                self._loop.call_soon_threadsafe(self._tell, told)

@@ -1,55 +1,137 @@
-"""Ends uploads in parts, so that none of them can complete behind a seal, and looks that it did."""
+"""Ends uploads in parts, so that none of them completes behind a seal, and says what it could not.
+
+Whoever writes on with a session that was copied begins new ones as long as it lives, and others
+have theirs in the same bucket. So what is looked through and ended for one list is bounded, and
+what may be left is said in words, for the signed statement: it holds no seal up.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
-from glovebox.errors import GloveboxError, Unavailable
+from glovebox.errors import GloveboxError
 from glovebox.store.errors import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3.type_defs import ListMultipartUploadsOutputTypeDef
+
     from glovebox.store.connection import Stop, Store
 
 # A session that is still valid may begin new ones meanwhile.
 _ROUNDS: Final = 10
+# Of uploads, a thousand each, that are looked through in all rounds together.
+_PAGES_MAX: Final = 100
+# So many are ended in all rounds together, each by a request of its own.
+_ENDED_MAX: Final = 10_000
+NOT_ALL_ENDED: Final = (
+    "uploads in parts below the prefix were still open after as many as the operator ends had been"
+    " ended: what they write when they complete is not in the list"
+)
+NOT_ALL_SEEN: Final = (
+    "the bucket has more open uploads in parts than the operator looks through: what those below"
+    " the prefix write when they complete is not in the list"
+)
 
 
-def end_uploads(store: Store, bucket: str, prefix: str, stop: Stop) -> int:
-    """End all uploads below a prefix until the store shows none; return how many. Blocks.
+@dataclass(frozen=True, slots=True)
+class EndedUploads:
+    """What became of the open uploads below a prefix.
+
+    Attributes:
+        count: How many were ended.
+        findings: Why some may still be open, in words; empty when the store showed none any more.
+    """
+
+    count: int
+    findings: tuple[str, ...] = ()
+
+
+def end_uploads(store: Store, bucket: str, prefix: str, stop: Stop) -> EndedUploads:
+    """End the uploads below a prefix until the store shows none, within bounds. Blocks.
 
     Raises:
-        Unavailable: The store still shows some, however often they are ended.
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
+    search = _Search(store, bucket, prefix, stop)
     ended: set[str] = set()
+    tried = 0
     for _ in range(_ROUNDS):
-        stop.check()
-        found = _open_uploads(store, bucket, prefix)
-        if not found:
-            return len(ended)
-        for key, upload in found:
+        before = tried
+        for key, upload in search.below():
+            if tried == _ENDED_MAX:
+                return EndedUploads(len(ended), (NOT_ALL_ENDED,))
+            stop.check()
             _end(store, bucket, key, upload)
             ended.add(upload)
-    raise Unavailable(
-        reasons.SEALING,
-        f"s3://{bucket}/{prefix} still has open uploads after they were ended {_ROUNDS} times; it"
-        " is sealed once there are none",
-    )
+            tried += 1
+        if search.is_cut:
+            return EndedUploads(len(ended), (NOT_ALL_SEEN,))
+        if tried == before:
+            return EndedUploads(len(ended))
+    return EndedUploads(len(ended), (NOT_ALL_ENDED,))
 
 
-def _open_uploads(store: Store, bucket: str, prefix: str) -> list[tuple[str, str]]:
-    """Return key and id of the uploads below a prefix.
+class _Search:
+    """Finds open uploads below a prefix, also where the store takes a prefix for a whole key.
 
-    All of the bucket are listed: some stores take the prefix of this listing for a whole key.
+    Attributes:
+        is_cut: Whether there was more than is looked through.
     """
-    with translated(f"list open uploads below s3://{bucket}/{prefix}"):
-        return [
-            (upload["Key"], upload["UploadId"])
-            for page in store.s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
-            for upload in page.get("Uploads") or ()
-            if upload["Key"].startswith(prefix)
-        ]
+
+    def __init__(self, store: Store, bucket: str, prefix: str, stop: Stop) -> None:
+        self._store, self._bucket, self._prefix, self._stop = store, bucket, prefix, stop
+        self._pages_left = _PAGES_MAX
+        # Whether the store was seen to list below a prefix: then nothing listed is nothing there.
+        self._knows_prefixes = False
+        self.is_cut = False
+
+    def below(self) -> Iterator[tuple[str, str]]:
+        """Yield key and id of each, a page at a time.
+
+        It is asked by prefix first. Those of the whole bucket are looked through only where that
+        gave none and the store may have taken the prefix for a key: others may have any number.
+        """
+        for key, upload in self._listed(self._prefix):
+            self._knows_prefixes = self._knows_prefixes or key != self._prefix
+            yield key, upload
+        if self._knows_prefixes:
+            return
+        is_tested = False
+        for key, upload in self._listed(""):
+            folder = key[: key.rfind("/") + 1]
+            if not is_tested and folder not in ("", key):
+                is_tested = True
+                if self._lists_below(folder):
+                    self._knows_prefixes = True
+                    yield from self._listed(self._prefix)
+                    return
+            if key.startswith(self._prefix):
+                yield key, upload
+
+    def _lists_below(self, folder: str) -> bool:
+        """Whether the store, asked for the uploads below a folder, names one of them."""
+        return any(key != folder and key.startswith(folder) for key, _ in self._listed(folder))
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, str]]:
+        with translated(f"list open uploads below s3://{self._bucket}/{prefix}"):
+            for page in self._pages(prefix):
+                self._stop.check()
+                if not self._pages_left:
+                    self.is_cut = True
+                    return
+                self._pages_left -= 1
+                for upload in page.get("Uploads") or ():
+                    yield upload["Key"], upload["UploadId"]
+
+    def _pages(self, prefix: str) -> Iterator[ListMultipartUploadsOutputTypeDef]:
+        pages = self._store.s3.get_paginator("list_multipart_uploads")
+        if prefix:
+            return iter(pages.paginate(Bucket=self._bucket, Prefix=prefix))
+        return iter(pages.paginate(Bucket=self._bucket))
 
 
 def _end(store: Store, bucket: str, key: str, upload: str) -> None:

@@ -32,6 +32,7 @@ from glovebox.evidence.envelope import sign
 from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest
+from glovebox.store.artifact_lists import Watching
 from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import (
     Statement,
@@ -41,7 +42,6 @@ from glovebox.store.evidence_objects import (
 )
 from glovebox.store.last_listing import LastList, write_last_list
 from glovebox.store.retention import Lock, lock_of, retain
-from glovebox.store.sealing import Watching
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.journal import HashJournal, journaled

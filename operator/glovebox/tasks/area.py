@@ -201,6 +201,7 @@ def _beat_document(beat: Beat) -> dict[str, Any]:
             "objects_total": now.objects_total,
             "bytes_done": now.bytes_done,
             "bytes_total": now.bytes_total,
+            "bytes_read": now.bytes_read,
             "checkpoint": now.checkpoint,
             "phase": now.phase,
         },

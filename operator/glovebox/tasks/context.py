@@ -22,6 +22,8 @@ class Progress:
         objects_total: None while the listing has not ended.
         bytes_done: Bytes of `objects_done`.
         bytes_total: None while the listing has not ended.
+        bytes_read: What this attempt read, also of objects that are not done: one of them may take
+            hours. Only a seal counts it.
         rate_bytes: Bytes read per second, recently; computed by the runner.
         checkpoint: Where the work would go on after a restart, for a person; empty when nothing
             was saved yet.
@@ -32,6 +34,7 @@ class Progress:
     objects_total: int | None = None
     bytes_done: int = 0
     bytes_total: int | None = None
+    bytes_read: int = 0
     rate_bytes: float = 0.0
     checkpoint: str = ""
     phase: str = ""

@@ -121,6 +121,7 @@ def progress_of(counted: Counted, journal: HashJournal, doing: str) -> Progress:
         objects_total=max(counted.listed, counted.objects) if is_listed else None,
         bytes_done=counted.bytes,
         bytes_total=max(counted.listed_bytes, counted.bytes) if is_listed else None,
+        bytes_read=counted.read_bytes,
         checkpoint=journal.place,
         phase=doing if counted.objects else "Listing",
     )

@@ -31,16 +31,10 @@ from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.signer import Signer
 from glovebox.evidence.statement import FINDING, SealInputs, statement
 from glovebox.evidence.verification import stated_uid
+from glovebox.store.artifact_lists import Watching, Written, write_artifact_list
 from glovebox.store.connection import Stop, Store
 from glovebox.store.pins import ManifestLocation, Source, verify_pin
-from glovebox.store.sealing import (
-    Sealed,
-    Watching,
-    Written,
-    read_seal,
-    sign_artifact_list,
-    write_artifact_list,
-)
+from glovebox.store.sealing import Sealed, read_seal, sign_artifact_list
 from glovebox.store.telling import Progress as Counted
 from glovebox.store.telling import Telling
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
@@ -112,7 +106,8 @@ class Evidence:
 
     Attributes:
         list_digest: Of the list of artifacts, which lies in the store.
-        doubts: What is wrong with the inputs, in words.
+        doubts: What is wrong with the inputs, and why more may have been written than the list
+            says, in words.
         uploads_ended: How many open uploads were ended before.
     """
 
@@ -283,12 +278,13 @@ async def _gathered(
                 on_hashed=journal.add,
                 on_page=listed,
                 on_artifact=lambda artifact: told.add(artifact.size),
+                on_bytes=told.read,
             ),
             final=final,
         )
 
     written = await request.store.run_job(job, context.stop)
-    return Evidence(written.digest, tuple(doubts), written.uploads_ended)
+    return Evidence(written.digest, (*doubts, *written.findings), written.uploads_ended)
 
 
 async def _signed(

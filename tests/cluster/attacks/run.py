@@ -6,12 +6,10 @@ import time
 from typing import Any, Final
 
 from cluster.attacks.attempt import Json, Request, change
-from cluster.attacks.identities import Actor
 from support.api import Api, path_of
 from support.waiting import eventually
 
 RUN: Final[Json] = {"image": "trainer", "command": ["train"]}
-JOB_CONTROLLER: Final = Actor("system:serviceaccount:kube-system:job-controller", "system:masters")
 
 
 def now() -> str:
@@ -39,12 +37,12 @@ def run_pod(api: Api, namespace: str) -> Json:
 def complete(api: Api, namespace: str) -> Request:
     """Return the request that says of the run's Job, once it has begun, that it completed."""
     path = path_of("batch/v1", "jobs", namespace=namespace, name="glovebox-run")
-    eventually(
+    started = eventually(
         lambda: (api.find(path) or {}).get("status", {}).get("startTime"), what="the run's Job"
     )
     moment = now()
     status = {
-        "startTime": moment,
+        "startTime": started,
         "completionTime": moment,
         "active": 0,
         "ready": 0,

@@ -33,6 +33,7 @@ from glovebox.jobs.verifying import Demand, verify_folder
 from glovebox.store.connection import Stop
 from glovebox.store.evidence_objects import put_log
 from glovebox.store.sealing import seal_folder
+from glovebox.store.uploads import NOT_ALL_ENDED
 from glovebox.tasks.after_seal import (
     SealPlace,
     SupplementResult,
@@ -150,7 +151,7 @@ async def test_an_upload_begun_after_the_seal_cannot_complete_after_the_last_lis
         store.s3.complete_multipart_upload(**begun, UploadId=upload, MultipartUpload=parts)
 
 
-async def test_uploads_that_a_store_still_shows_after_they_were_ended_hold_the_seal_up(
+async def test_uploads_that_a_store_still_shows_after_they_were_ended_are_a_signed_finding(
     stores: Stores, settings: StoreSettings, store: Store, locked_bucket: str
 ) -> None:
     store.s3.create_multipart_upload(Bucket=locked_bucket, Key=PREFIX + "open")
@@ -161,8 +162,9 @@ async def test_uploads_that_a_store_still_shows_after_they_were_ended_hold_the_s
 
     with lying(settings.endpoint, ADMIN, pretends) as endpoint:
         through = stores.open(type(settings)(endpoint, credentials=ADMIN))
-        with pytest.raises(Unavailable, match="still has open uploads"):
-            await seal(through, locked_bucket)
+        result = await seal(through, locked_bucket)
+        assert result.findings == (NOT_ALL_ENDED,)
+        assert (await listed(through, locked_bucket)).said.findings == (NOT_ALL_ENDED,)
 
 
 async def test_the_seal_of_another_experiment_that_was_copied_here_is_none(

@@ -19,8 +19,8 @@ from glovebox.errors import InvalidInput
 from glovebox.store.connection import Stop
 from glovebox.store.listing import list_versions
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
-from glovebox.tasks.area import TaskAddress, TaskArea
-from glovebox.tasks.context import TaskContext
+from glovebox.tasks.area import Beat, TaskAddress, TaskArea
+from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.document import document_of, parse_result, render_request
 from glovebox.tasks.pin import HASH, VERIFY, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.questions import (
@@ -100,6 +100,21 @@ async def test_a_pin_of_the_program_is_the_pin_of_the_process(
     assert ended.code == 0, ended.output
     # One manifest: the process writes the same bytes under the same name, and finds them there.
     assert program.result(question.answer) == await pin_dataset(TaskContext(), wanted)
+
+
+async def test_how_far_a_job_is_arrives_whole(store: Store, locked_bucket: str) -> None:
+    area = TaskArea(store, locked_bucket, "uid", SEAL, locked=True)
+    progress = Progress(
+        objects_done=1,
+        objects_total=2,
+        bytes_done=3,
+        bytes_total=4,
+        bytes_read=5,
+        checkpoint="there",
+        phase="Sealing",
+    )
+    area.put_beat(JOB, Beat(1, progress))
+    assert area.beat(JOB) == Beat(1, progress)
 
 
 async def test_a_check_of_the_program_finds_what_the_process_finds(

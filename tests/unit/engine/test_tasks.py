@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,6 +19,7 @@ from glovebox.engine.tasks import (
 )
 from glovebox.errors import InvalidInput, Unavailable
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 Work = Callable[[TaskContext], Awaitable[str]]
 
 
@@ -38,10 +39,11 @@ class Bench:
     def __init__(self, clock: Clock, **limits: int) -> None:
         self.clock = clock
         self.woken: list[Hashable] = []
+        self.moment = START
         self.runner = TaskRunner(
             self.woken.append,
             limits=limits or {"data": 2},
-            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            now=lambda: self.moment,
             jitter=lambda: 0.5,
         )
         self.ends: dict[str, asyncio.Future[str]] = {}
@@ -215,6 +217,39 @@ async def test_what_earlier_attempts_did_is_no_speed_of_this_one(bench: Bench) -
     report(Progress(bytes_done=1_000_100))
     await settle()
     assert bench.ensure("a").progress.rate_bytes == pytest.approx(10)
+
+
+async def test_a_task_advances_when_it_comes_further_than_any_attempt_before(bench: Bench) -> None:
+    """An attempt that begins again from nothing, as often as it likes, does not."""
+    bench.ensure("a")
+    await settle()
+    assert bench.ensure("a").advanced_time is None
+    moments = []
+    for done in (5, 3, 5, 6):
+        bench.moment += timedelta(hours=1)
+        bench.contexts["a"].report(Progress(objects_done=done))
+        await settle()
+        moments.append(bench.ensure("a").advanced_time)
+    first, last = (START + timedelta(hours=hours) for hours in (1, 4))
+    assert moments == [first, first, first, last]
+
+
+async def test_a_task_advances_while_it_reads_an_object_that_is_not_done(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    moments = []
+    # The object is done with the last one: that is no news.
+    for progress in (
+        Progress(bytes_read=10),
+        Progress(bytes_read=20),
+        Progress(bytes_read=20, bytes_done=20),
+    ):
+        bench.moment += timedelta(hours=1)
+        bench.contexts["a"].report(progress)
+        await settle()
+        moments.append(bench.ensure("a").advanced_time)
+    first, second = (START + timedelta(hours=hours) for hours in (1, 2))
+    assert moments == [first, second, second]
 
 
 async def test_progress_may_be_told_from_a_thread(bench: Bench) -> None:

@@ -3,9 +3,9 @@
     run -> attempts -> lock_up -> resolve -> bind -> seal
     and then: retire
 
-Nothing goes before the seal is recorded, and that is tried for a bounded time. Where what is
-declared cannot be read, or is not what was bound, the seal is made from the snapshot alone
-(`unread.py`).
+Nothing goes before the seal is recorded. That is tried for as long as it comes further, and for a
+bounded time when it does not. Where what is declared cannot be read, or is not what was bound, the
+seal is made from the snapshot alone (`unread.py`).
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ from glovebox.controllers.experiment.unread import NOT_AS_BOUND, UNREADABLE, sea
 from glovebox.controllers.last_listings import leave_note_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
+from glovebox.engine.tasks import TaskKey
 from glovebox.errors import InvalidInput
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts
 from glovebox.status.experiment_work import is_recorded
 from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Verdict, waiting
+from glovebox.tasks.seal import SEAL
 
 log = structlog.get_logger(__name__)
 
@@ -91,12 +93,19 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
 
 
 def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
-    """Whether a seal has been tried for so long that the deletion goes on without."""
+    """Whether a seal has been tried for so long that the deletion goes on without.
+
+    As long as it comes further it is not: much that was written takes its time to be read.
+    """
     # What cannot be closed is sealed only after it has been tried for that long.
     wait = SEAL_WAIT + (
         CLOSE_WAIT if ports.failures.is_failing(retiring.key, CLOSING) else timedelta()
     )
-    return ports.now() > deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
+    until = deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
+    task = ports.tasks.get(TaskKey(retiring.key, retiring.uid, SEAL))
+    if task is not None and task.advanced_time is not None:
+        until = max(until, task.advanced_time + wait)
+    return ports.now() > until
 
 
 async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:

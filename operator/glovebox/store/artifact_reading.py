@@ -1,0 +1,162 @@
+"""Reads the versions of artifacts one by one, and decides what one means that cannot be read.
+
+Nothing that a run wrote keeps its seal from being made: a version that is listed and cannot be read
+(a key that no list can spell, bytes under a key of the run's own) is listed as just that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from glovebox.api import reasons
+from glovebox.data.manifest import DigestSource, Entry
+from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.evidence.artifacts import Artifact
+from glovebox.store.errors import translated
+from glovebox.store.listing import list_versions
+from glovebox.store.reading import digest_version, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from glovebox.data.compare import ListedVersion
+    from glovebox.store.connection import Stop, Store
+
+# What a store may say of one object although it works: it is believed when another object can be
+# read.
+_OF_ONE_OBJECT: Final = frozenset(
+    {reasons.STORE_FORBIDDEN, reasons.STORE_FAILED, reasons.STORE_UNREACHABLE}
+)
+
+
+def read_artifacts(
+    store: Store,
+    bucket: str,
+    prefix: str,
+    stop: Stop,
+    *,
+    control: str,
+    unreadable: set[tuple[str, str]],
+    hashed: bool = True,
+) -> Iterator[Artifact]:
+    """Yield every version below a prefix as it is now, with its lock. Blocks.
+
+    Args:
+        store: Of the bucket.
+        bucket: To list.
+        prefix: Of the artifacts.
+        stop: Looked at between requests.
+        control: A key that can be read, so that an error is known to be of one version.
+        unreadable: Gets key and version of what is listed and cannot be read.
+        hashed: Read and hash the bytes as well.
+    """
+    reading = Reading(store, bucket, control, stop, final=True, hashed=hashed)
+    reading.unreadable = unreadable
+
+    def work(row: ListedVersion) -> Artifact:
+        return reading.artifact(row, ())[0]
+
+    for _, artifact in in_order(store, work, list_versions(store.wire, bucket, prefix, stop), stop):
+        yield artifact
+
+
+class Reading:
+    """Reads single versions; decides what an object that cannot be read means."""
+
+    def __init__(
+        self,
+        store: Store,
+        bucket: str,
+        control: str,
+        stop: Stop,
+        *,
+        final: bool,
+        hashed: bool = True,
+        on_bytes: Callable[[int], None] = lambda size: None,  # noqa: ARG005 - nobody listens
+    ) -> None:
+        self.store = store
+        self.bucket = bucket
+        self.stop = stop
+        self._control = control
+        self._final = final
+        self._hashed = hashed
+        self._on_bytes = on_bytes
+        self.unreadable: set[tuple[str, str]] = set()
+
+    def artifact(self, row: ListedVersion, known: tuple[Entry, ...]) -> tuple[Artifact, bool]:
+        """Return what a listed version is, and whether its bytes were hashed just now."""
+        plain = Artifact(
+            key=row.key,
+            version_id=row.version_id,
+            size=0 if row.is_delete_marker else row.size,
+            sha256="",
+            is_latest=row.is_latest,
+            delete_marker=row.is_delete_marker,
+        )
+        if row.is_delete_marker:
+            return plain, False
+        try:
+            return self._read(row, plain, known)
+        except GloveboxError as error:
+            if not self._is_of_this_object(error):
+                raise
+            self.unreadable.add((row.key, row.version_id))
+            return plain, False
+
+    def _read(
+        self, row: ListedVersion, plain: Artifact, known: tuple[Entry, ...]
+    ) -> tuple[Artifact, bool]:
+        wire, bucket = self.store.wire, self.bucket
+        with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
+            headers = wire.head(bucket, row.key, {"versionId": row.version_id})
+        mode = headers.get("x-amz-object-lock-mode", "").capitalize()
+        until = headers.get("x-amz-object-lock-retain-until-date", "") if mode else ""
+        found = plain.model_copy(
+            update={
+                "lock_mode": mode if mode in ("Compliance", "Governance") else "",
+                "retain_until_time": until,
+            }
+        )
+        if not self._hashed:
+            return found, False
+        earlier = next(
+            (
+                each
+                for each in known
+                if (each.bucket, each.key, each.version_id) == (bucket, row.key, row.version_id)
+            ),
+            None,
+        )
+        if earlier is not None:
+            return found.model_copy(update={"sha256": earlier.sha256, "size": earlier.size}), False
+        read = digest_version(
+            wire,
+            bucket,
+            row.key,
+            row.version_id,
+            minimum=DigestSource.COMPUTED,
+            stop=self.stop,
+            on_bytes=self._on_bytes,
+        )
+        return found.model_copy(update={"sha256": read.sha256, "size": read.size}), True
+
+    def _is_of_this_object(self, error: GloveboxError) -> bool:
+        """Return whether the error speaks of this one version.
+
+        A run must not be able to keep its own seal from being made with it.
+
+        An answer to a HEAD has no words: a refusal of the operator looks like one of the object. So
+        another object has to be readable at that moment.
+        """
+        definite = isinstance(error, InvalidInput)
+        return (definite or (self._final and error.reason in _OF_ONE_OBJECT)) and self._can_read()
+
+    def _can_read(self) -> bool:
+        if not self._control:
+            return True
+        try:
+            with translated(f"read s3://{self.bucket}/{self._control}"):
+                self.store.wire.get(self.bucket, self._control, {}).drain_conn()
+        except GloveboxError:
+            return False
+        return True

@@ -1,0 +1,68 @@
+"""A session that was copied out of a run lives on; whoever writes with it holds no seal up."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from cluster.attacks.identities import EXPERIMENTER, TEAM
+from cluster.attacks.run import RUN, run_pod
+from cluster.attacks.stage import Stage
+from glovebox.evidence.statement import STATEMENT_NAME
+from glovebox.store.artifact_lists import STILL_WRITTEN
+from glovebox.store.sealing import seal_folder
+from support.kubelet import end_pod
+from support.operator_process import Team, experiment_spec
+from support.run_credentials import session_in
+from support.waiting import eventually
+
+
+@pytest.mark.parametrize("deleted", [True, False], ids=["deleted", "ended"])
+def test_a_copied_session_that_writes_on_keeps_no_seal_from_being_made(
+    stage: Stage,
+    deleted: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    team, name = Team(stage.cluster, TEAM), f"busy-{'deleted' if deleted else 'ended'}"
+    team.declare("Experiment", name, experiment_spec("standard", "primary", run=RUN))
+    made = team.expect("Experiment", name)
+    namespace, uid = made["status"]["namespace"], made["metadata"]["uid"]
+    bucket, prefix = made["status"]["artifacts"]["uri"].removeprefix("s3://").split("/", 1)
+    store = stage.cluster.store
+    writer = store.client(session=session_in(team, namespace))
+    stop = threading.Event()
+
+    def write(number: int) -> None:
+        while not stop.is_set():
+            writer.put_object(Bucket=bucket, Key=f"{prefix}more{number}", Body=b"x")
+
+    def findings() -> list[str]:
+        """Return what the signed statement cannot vouch for; nothing as long as there is none."""
+        s3 = store.client()
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=seal_folder(uid) + STATEMENT_NAME)
+        if not found.get("Contents"):
+            return []
+        body = s3.get_object(Bucket=bucket, Key=seal_folder(uid) + STATEMENT_NAME)["Body"].read()
+        statement: Any = json.loads(base64.b64decode(json.loads(body)["payload"]))
+        byproducts = statement["predicate"]["runDetails"]["byproducts"]
+        return [each["annotations"]["message"] for each in byproducts if each["name"] == "finding"]
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        end_pod(stage.api, run_pod(stage.api, namespace), 0)
+        if deleted:
+            EXPERIMENTER.of(stage.api).delete(team.path("Experiment", name))
+        said = eventually(findings, what="the seal, while somebody writes", timeout=90)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert STILL_WRITTEN in said
+    if deleted:
+        gone = team.path("Experiment", name)
+        eventually(lambda: stage.api.find(gone) is None, what="the Experiment is gone", timeout=60)
