@@ -132,6 +132,7 @@ def expect_one_life(node_cluster: NodeCluster, team: Team, name: str, outcome: s
     return True
 
 
+@pytest.mark.slow
 def test_what_a_dead_kubelet_missed_is_told_when_it_is_back(
     node_cluster: NodeCluster, team: Team
 ) -> None:

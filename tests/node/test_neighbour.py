@@ -36,6 +36,7 @@ def noisy(node_cluster: NodeCluster, platform: Team, glovebox_image: Image) -> N
     return Noisy(node_cluster, glovebox_image.reference)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_noisy_neighbour_is_bounded_and_told_while_others_go_on(
     noisy: Noisy, operator: Operator

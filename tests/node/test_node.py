@@ -139,6 +139,7 @@ def test_a_default_deny_blocks_and_an_allow_opens_for_those_it_names_only(
     )
 
 
+@pytest.mark.slow
 def test_a_deny_holds_while_the_agent_is_down_and_after_it_came_back(scene: NodeCluster) -> None:
     policies = path_of(POLICIES, "networkpolicies", namespace="scene")
     address = scene.ip_of("scene", "server")
@@ -183,6 +184,7 @@ def test_the_api_server_is_out_of_reach_when_policy_says_so(scene: NodeCluster) 
         scene.api.delete(f"{policies}/deny-egress")
 
 
+@pytest.mark.slow
 def test_pods_reach_s3_and_no_inner_port_of_store_or_control_plane(scene: NodeCluster) -> None:
     environment = scene.cluster.environment
     answer = scene.run_in(
@@ -231,6 +233,7 @@ def test_an_image_is_found_by_its_digest_and_no_other_is_taken_for_it(scene: Nod
         )
 
 
+@pytest.mark.slow
 def test_a_killed_kubelet_comes_back_and_pods_have_not_noticed(scene: NodeCluster) -> None:
     (node,) = scene.cluster.environment.nodes
     before = scene.api.get(path_of("v1", "pods", namespace="scene", name="server"))["status"][

@@ -101,6 +101,7 @@ def test_policies_of_tenants_are_refused_where_they_would_open_something_and_har
             )
 
 
+@pytest.mark.slow
 def test_walls_that_a_broken_glass_took_away_come_back_and_cut_what_went_through(
     scene: Scene, operator: Operator
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_foreign_policy_that_opens_everything_is_gone_at_once(scene: Scene) ->
     )
 
 
+@pytest.mark.slow
 def test_no_pod_is_born_outside_the_walls(scene: Scene) -> None:
     """A run, and the first pod that admission lets a tenant start, ask from the first moment."""
     places = {
@@ -186,6 +188,7 @@ def test_no_pod_is_born_outside_the_walls(scene: Scene) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["Frozen", "Sealed"])
 def test_a_closed_experiment_is_silent_and_not_even_a_broken_glass_starts_a_pod_in_it(
     scene: Scene, operator: Operator, state: str

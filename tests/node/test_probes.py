@@ -49,6 +49,7 @@ def test_isolation_is_proven_where_it_holds(
     assert made["status"]["isolation"]["attempts"] > 20
 
 
+@pytest.mark.slow
 def test_walls_that_do_not_hold_are_named(
     node_cluster: NodeCluster, team: Team, probed: str, operator: Operator
 ) -> None:

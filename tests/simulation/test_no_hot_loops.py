@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from glovebox import names
 from glovebox.kube.kinds import EXPERIMENT, JOB
 from simulation.api_server import Asked
@@ -72,6 +74,7 @@ def test_a_probe_job_that_a_finalizer_holds_is_asked_to_go_once() -> None:
     play(scene, profile={"probe": {"schedule": "Daily"}}, faults=faults, sweeps=False)
 
 
+@pytest.mark.slow
 def test_a_deletion_whose_job_stays_is_tried_now_and_then_although_pods_come_and_go() -> None:
     """Each try ends the Job's pods, it makes new ones, and both are events of the namespace."""
     faults = Counting(deletes_a_job)

@@ -61,6 +61,7 @@ def test_a_seed_tells_the_same_story_each_time(seed: int) -> None:
     assert first.story.told(reads=True) == second.story.told(reads=True)
 
 
+@pytest.mark.slow
 def test_a_seed_tells_the_same_story_in_each_process() -> None:
     told = {_told_elsewhere(7, hash_seed) for hash_seed in ("1", "2", "3")}
     assert len(told) == 1, "the order of a set decides what the operator does"

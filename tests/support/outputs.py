@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from glovebox.desired.run import RUN_CONTAINER
 from support.leaks import Output
 
 if TYPE_CHECKING:
@@ -32,9 +33,15 @@ def of_objects(api: Api) -> Iterator[Output]:
 
 
 def of_files(folders: Iterable[Path]) -> Iterator[Output]:
-    """Yield every log in these folders and below, the audit log of the API server included."""
+    """Yield every log in these folders and below, the audit log of the API server included.
+
+    What the program of a run wrote is left out: the kubelet keeps it as it was said, for those who
+    may read the pod. What is kept of it lies in the store (`of_evidence`).
+    """
     for folder in folders:
         for path in sorted(folder.rglob("*.log")):
+            if path.match(f"podlogs/*/{RUN_CONTAINER}/*.log"):
+                continue
             yield Output(f"file {path.relative_to(folder)}", path.read_bytes())
 
 

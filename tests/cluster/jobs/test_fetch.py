@@ -156,6 +156,7 @@ async def test_a_file_with_wrong_bytes_is_fetched_anew(
     assert (pod.proof("train") or {})["fetched"] == 1
 
 
+@pytest.mark.slow
 async def test_a_thousand_small_files_arrive(
     store: Store, data_bucket: str, locked_bucket: str, pod: Pod
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_namesake_gets_a_namespace_and_a_prefix_of_its_own(team: Team) -> None
     assert second["status"]["digest"] == first["status"]["digest"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "labelled",
     [
@@ -166,6 +167,7 @@ def test_freezing_on_request_and_going_on(team: Team) -> None:
     assert team.api.list(f"/api/v1/namespaces/{namespace}/secrets") != []
 
 
+@pytest.mark.slow
 def test_going_on_after_a_restart_is_no_drift_either(team: Team, operator: Operator) -> None:
     ready(team, "thawed", "Delete")
     for desired, status, reason in (

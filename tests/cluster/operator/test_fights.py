@@ -34,6 +34,7 @@ def namespace(team: Team) -> str:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_labels_taken_off_again_and_again_come_back_at_once_each_time(
     team: Team, rogue: Api, namespace: str

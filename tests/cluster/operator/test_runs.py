@@ -171,6 +171,7 @@ def test_a_run_that_says_its_session_with_its_last_words_shows_it_to_nobody(
     assert not find_leaks(secrets, outputs_of(cluster, logs, lambda: {"/metrics": operator.page()}))
 
 
+@pytest.mark.slow
 def test_a_failed_attempt_is_retried_as_often_as_asked(team: Team) -> None:
     made = started(team, "again", run={"retries": 1})
     namespace = made["status"]["namespace"]
@@ -196,6 +197,7 @@ def test_a_run_whose_job_is_taken_away_is_lost_and_never_started_again(
     assert job_of(team, namespace) is None
 
 
+@pytest.mark.slow
 def test_the_operator_s_death_at_any_moment_leaves_one_run_and_one_seal(
     cluster: Cluster, team: Team, operator: Operator
 ) -> None:

@@ -126,6 +126,7 @@ class Planted:
 PLACES = sorted(name for name in vars(Planted) if name.startswith("in_"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_a_secret_that_is_planted_is_found_there(
     stopped: Operator,

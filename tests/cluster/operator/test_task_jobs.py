@@ -137,6 +137,7 @@ async def test_a_pin_that_a_job_hashed_is_the_one_of_the_process(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_jobs")
 def test_a_check_that_is_due_is_a_job_of_its_own(
     cluster: Cluster, team: Team, data: str, tmp_path: Path
@@ -229,6 +230,7 @@ def test_a_result_that_answers_something_else_is_not_taken(
     assert team.expect("DatasetPin", "rows", timeout=60)["status"]["objects"] == 5
 
 
+@pytest.mark.slow
 def test_a_job_of_somebody_else_under_the_name_is_never_adopted_and_never_deleted(
     by_jobs: Operator, cluster: Cluster, team: Team, data: str, tmp_path: Path
 ) -> None:
@@ -264,6 +266,7 @@ def test_a_job_of_somebody_else_under_the_name_is_never_adopted_and_never_delete
     team.expect("DatasetPin", "rows", timeout=60)
 
 
+@pytest.mark.slow
 def test_a_pin_that_is_deleted_takes_its_job_away_also_while_nobody_looks(
     by_jobs: Operator, team: Team, data: str
 ) -> None:
@@ -283,6 +286,7 @@ def test_a_pin_that_is_deleted_takes_its_job_away_also_while_nobody_looks(
     gone(team, owner)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_jobs")
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["at its end", "at its deletion"])
 def test_a_seal_over_a_job_s_evidence_is_signed_by_the_operator_alone(

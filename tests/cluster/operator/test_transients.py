@@ -76,6 +76,7 @@ def flips(cluster: Cluster, team: Team, name: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [Cut.BEFORE, Cut.LOST], ids=lambda how: how.value)
 def test_one_dropped_connection_in_a_repair_flips_nothing(
     numbered: Numbered, rogue: Api, how: Cut

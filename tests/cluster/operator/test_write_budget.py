@@ -174,6 +174,7 @@ def test_an_experiment_with_a_run_costs_eight_writes_to_itself(numbered: Numbere
     assert children == CHILDREN
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_with_isolation_proven_before_the_run_it_is_nine(numbered: Numbered) -> None:
     profile = f"budget-{uuid.uuid4().hex[:6]}"

@@ -45,6 +45,7 @@ def together(calls: int, act: Callable[[int], int]) -> list[int]:
         return list(pool.map(one, range(calls)))
 
 
+@pytest.mark.slow
 def test_sixteen_writers_at_once_write_one_chain_and_lose_nothing(ledgers: Ledgers) -> None:
     writers = [ledgers.writer() for _ in range(WRITERS)]
     found: list[int] = []

@@ -542,6 +542,7 @@ async def test_progress_is_told_on_the_event_loop(
     assert {thread for _, thread in seen} == {threading.current_thread().name}
 
 
+@pytest.mark.slow
 async def test_two_thousand_objects_are_pinned_and_verified(
     store: Store, data_bucket: str, locked_bucket: str
 ) -> None:

@@ -171,6 +171,7 @@ def test_a_bomb_is_unpacked_in_bounded_pieces() -> None:
     assert peak < 16 << 20
 
 
+@pytest.mark.slow
 def test_writing_and_reading_hold_no_entries() -> None:
     chunks: list[bytes] = []
     writer = ManifestWriter(chunks.append)
