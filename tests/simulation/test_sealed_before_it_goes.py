@@ -37,6 +37,7 @@ from simulation.test_ends import (
     store_is_away,
     store_is_back,
 )
+from simulation.test_orphans import lose
 from simulation.test_seal_order import Refusing, wants
 from simulation.world import BUCKET, IMAGE, TEAM
 
@@ -241,3 +242,27 @@ def test_a_deletion_goes_on_an_hour_after_its_seal_last_came_further(
         assert told(stage).count(reasons.DELETED_UNSEALED) == 1
 
     play(scene)
+
+
+@pytest.mark.parametrize(
+    ("comes_further", "state"), [(True, names.STATE_SEALED), (False, names.STATE_RETAINED)]
+)
+def test_what_was_lost_is_not_given_up_while_its_seal_comes_further(
+    monkeypatch: pytest.MonkeyPatch,
+    comes_further: bool,  # noqa: FBT001 - a column of the table
+    state: str,
+) -> None:
+    takes_hours(monkeypatch, 3, comes_further=comes_further)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        namespace = stage.status()["namespace"]
+        lose(stage, "x")
+        await stage.sleep(2 * HOUR)
+        live = stage.world.server.peek(NAMESPACE, None, namespace)
+        assert live is not None
+        assert live["metadata"]["labels"][names.LABEL_STATE] == state
+        assert (reasons.ORPHAN_UNSEALED in told(stage)) is (state == names.STATE_RETAINED)
+        await stage.until("it is sealed all the same", lambda: statements(stage), 2 * HOUR)
+
+    play(scene, sweeps=False)

@@ -231,6 +231,22 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     return _sealed(task.result, ports.now())
 
 
+def patient_until(ports: Ports, owner: Key, uid: str, until: datetime, wait: timedelta) -> datetime:
+    """Return until when a seal is waited for: longer where it still comes further.
+
+    Args:
+        ports: The outside world.
+        owner: Who has it made.
+        uid: UID of the Experiment that is sealed.
+        until: Until when in any case.
+        wait: How long after it last came further.
+    """
+    task = ports.tasks.get(TaskKey(owner, uid, SEAL))
+    if task is None or task.advanced_time is None:
+        return until
+    return max(until, task.advanced_time + wait)
+
+
 def waits_for(sessions_end: datetime) -> str:
     """Return what a seal says before its last listing."""
     ends = format_time(sessions_end)

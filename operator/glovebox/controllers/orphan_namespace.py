@@ -33,6 +33,7 @@ from glovebox.controllers.bound_seal import (
     BoundSeal,
     doubts_of,
     ensure_bound_seal,
+    patient_until,
     unended_pods,
 )
 from glovebox.controllers.experiment.deliver import delete_volumes
@@ -119,7 +120,8 @@ async def _end(
         _tell_sealed(ports, orphan, bound)
         await _let_go(ports, orphan, sealed=True)
         return DONE
-    if ports.now() > since + SEAL_WAIT and not orphan.is_retained:
+    until = patient_until(ports, orphan.key, orphan.owner_uid, since + SEAL_WAIT, SEAL_WAIT)
+    if ports.now() > until and not orphan.is_retained:
         _tell_unsealed(ports, orphan, f"{outcome.message}; it is tried for as long as it is there")
         await _mark(ports, orphan, names.STATE_RETAINED, since=format_time(since))
     # The task wakes us, and errors have a pause of their own; this is for what nobody tells.

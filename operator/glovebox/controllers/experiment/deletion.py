@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.controllers.bound_seal import patient_until
 from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.phases import run_phases
@@ -38,13 +39,11 @@ from glovebox.controllers.experiment.unread import NOT_AS_BOUND, UNREADABLE, sea
 from glovebox.controllers.last_listings import leave_note_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.engine.tasks import TaskKey
 from glovebox.errors import InvalidInput
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts
 from glovebox.status.experiment_work import is_recorded
 from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Verdict, waiting
-from glovebox.tasks.seal import SEAL
 
 log = structlog.get_logger(__name__)
 
@@ -102,10 +101,7 @@ def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
         CLOSE_WAIT if ports.failures.is_failing(retiring.key, CLOSING) else timedelta()
     )
     until = deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
-    task = ports.tasks.get(TaskKey(retiring.key, retiring.uid, SEAL))
-    if task is not None and task.advanced_time is not None:
-        until = max(until, task.advanced_time + wait)
-    return ports.now() > until
+    return ports.now() > patient_until(ports, retiring.key, retiring.uid, until, wait)
 
 
 async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
