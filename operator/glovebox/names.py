@@ -52,6 +52,7 @@ ANNOTATION_EXPERIMENT: Final = f"{GROUP}/experiment"
 # results wait for their seal.
 ANNOTATION_DELETION_POLICY: Final = f"{GROUP}/deletion-policy"
 ANNOTATION_ORPHANED_TIME: Final = f"{GROUP}/orphaned-time"
+ANNOTATION_DOUBTED: Final = f"{GROUP}/doubted"
 ANNOTATION_CREDENTIALS_EXPIRE_TIME: Final = f"{GROUP}/credentials-expire-time"
 ANNOTATION_CONTENT_DIGEST: Final = f"{GROUP}/content-digest"
 ANNOTATION_POLICY_DIGEST: Final = f"{GROUP}/policy-digest"

@@ -15,6 +15,7 @@ from glovebox.kube.kinds import (
     JOB,
     NETWORK_POLICY,
     ROLE_BINDING,
+    SECRET,
 )
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
@@ -236,3 +237,48 @@ def test_one_wrong_404_of_the_snapshot_closes_nothing() -> None:
         assert is_open(stage, namespace)
 
     play(scene, faults=faults)
+
+
+def test_access_that_a_finalizer_holds_is_not_said_to_be_closed() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        await stage.process.kill()
+        await bend(stage, UNREADABLE)
+        stage.world.remove(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+        held = {"metadata": {"finalizers": ["example.com/held"]}}
+        stage.world.edit(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING, held)
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        assert "example.com/held" in stage.condition("Ready")["message"]
+        assert "is closed" not in stage.condition("Ready")["message"]
+        let_go = {"metadata": {"finalizers": None}}
+        stage.world.edit(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING, let_go)
+        await stage.sleep(MINUTE)
+        assert "access to it is closed" in stage.condition("Ready")["message"]
+
+    play(scene)
+
+
+def test_a_store_that_lacks_a_key_for_a_minute_makes_nothing_unsealable() -> None:
+    """Half of a rotation by hand, while an Experiment that cannot be read is deleted."""
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        await stage.process.kill()
+        await bend(stage, UNREADABLE)
+        keys = ("glovebox-system", "store-keys")
+        secret = stage.world.server.peek(SECRET, *keys)
+        assert secret is not None
+        key = secret["data"]["secretAccessKey"]
+        stage.world.edit(SECRET, *keys, {"data": {"secretAccessKey": None}})
+        stage.process.start()
+        await stage.sleep(5.0)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(MINUTE)
+        stage.world.edit(SECRET, *keys, {"data": {"secretAccessKey": key}})
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR)
+        assert len(statements(stage)) == 1
+
+    play(scene)

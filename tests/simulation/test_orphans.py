@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from glovebox import names
-from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, ROLE_BINDING
-from simulation.api_server import Asked
+from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, POD, ROLE_BINDING
+from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE
 from simulation.test_seal_order import Refusing
-from simulation.world import TEAM
+from simulation.world import IMAGE, TEAM
 
 
 def lose(stage: Stage, name: str) -> None:
@@ -32,6 +32,39 @@ def test_six_orphans_at_once_are_closed_and_none_is_deleted(policy: str) -> None
         await stage.sleep(2 * MINUTE)
         binding = names.TENANT_ROLE_BINDING
         assert not [each for each in found if stage.there(ROLE_BINDING, each, binding)]
+        await stage.sleep(HOUR)
+        assert all(stage.there(NAMESPACE, "", each) for each in found)
+
+    play(scene, sweeps=False)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_those_that_are_let_go_first_leave_the_others_in_doubt(
+    restarts: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """A pod ends late in five of six: when they are let go, the first one was so long ago."""
+
+    async def scene(stage: Stage) -> None:
+        found = []
+        for number in range(6):
+            stage.declare(f"x{number}", run=False, lifecycle={"deletionPolicy": "Delete"})
+            found.append(await stage.provisioned(f"x{number}"))
+        stage.world.actors.run_ends = lambda _: (24 * HOUR, True)
+        pod = {
+            "metadata": {"name": "notebook", "finalizers": ["example.com/held"]},
+            "spec": {"containers": [{"name": "main", "image": IMAGE}]},
+        }
+        for each in found[1:]:
+            stage.world.server.create(Asked(ADMINISTRATOR, "create", POD, each, "notebook"), pod)
+        await stage.sleep(MINUTE)
+        for number in range(6):
+            lose(stage, f"x{number}")
+        await stage.sleep(3 * MINUTE)
+        if restarts:
+            await stage.process.kill()
+            stage.process.start()
+        for each in found[1:]:
+            stage.world.edit(POD, each, "notebook", {"metadata": {"finalizers": None}})
         await stage.sleep(HOUR)
         assert all(stage.there(NAMESPACE, "", each) for each in found)
 

@@ -163,8 +163,9 @@ def test_what_cannot_be_closed_is_sealed_after_an_hour_and_the_seal_says_so(
     play(scene, faults=faults)
 
 
-def test_what_cannot_be_closed_and_is_deleted_is_sealed_and_the_seal_says_so() -> None:
-    faults = Refusing(label_is_refused)
+@pytest.mark.parametrize("code", [422, 403], ids=["by a policy", "by a webhook"])
+def test_what_cannot_be_closed_and_is_deleted_is_sealed_and_the_seal_says_so(code: int) -> None:
+    faults = Refusing(label_is_refused, code)
 
     async def scene(stage: Stage) -> None:
         await running(stage, deletionPolicy="Delete")

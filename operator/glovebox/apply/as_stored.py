@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.replacement import replacement
-from glovebox.errors import Forbidden, InvalidInput
+from glovebox.errors import InvalidInput
 from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind
@@ -26,6 +26,8 @@ from glovebox.kube.objects import ObjectKey
 # Of a name that is taken the API server does not say what it would store.
 _SUFFIX: Final = "-as-new"
 _LONGEST_NAME: Final = 63
+# On every write, and on creation.
+_QUESTIONS: Final = 2
 
 
 class AsStored:
@@ -51,21 +53,29 @@ class AsStored:
 
         Raises:
             Conflict: The object changed meanwhile, or is gone.
-            Unavailable: No answer.
+            Unavailable: No answer, or a refusal to answer: nobody knows.
         """
         content, state = fingerprint(intent), fingerprint(live)
         if self.is_known_to_differ(key, content, state):
             return False
         # What is not taken is no answer: the write itself, if there is one, says why.
-        with suppress(InvalidInput, Forbidden):
+        answered = 0
+        with suppress(InvalidInput):
             answer = await self._client.replace(kind, replacement(intent, live), dry_run=True)
+            answered += 1
             if fingerprint(answer) == state:
                 return True
-        with suppress(InvalidInput, Forbidden, AlreadyExists):
-            answer = await self._client.create(kind, _renamed(intent), dry_run=True)
+        with suppress(InvalidInput):
+            try:
+                answer = await self._client.create(kind, _renamed(intent), dry_run=True)
+            except AlreadyExists:
+                answer = {"metadata": {}}
+            answered += 1
             named = {**answer["metadata"], "name": key.name}
             if fingerprint({**answer, "metadata": named}) == state:
                 return True
+        if answered < _QUESTIONS:
+            return False  # asked again with the next look
         self._otherwise.setdefault(key.namespace, {})[key] = (content, state)
         return False
 

@@ -84,7 +84,8 @@ class BoundSeal:
         purpose: Why, as it was said before the run.
         tenant_pods: Who else had pods in the namespace; None when nobody was seen.
         sessions_end: When the last session ends that is known to have been issued.
-        stays: Whether its Experiment is there when the prefix is to be listed once more.
+        stays: Whether its Experiment asks for the last listing: by its status while it is there,
+            by a note when it goes (`last_listings.leave_note_of`).
     """
 
     owner: Key
@@ -118,6 +119,7 @@ class BoundSeal:
         otherwise: str,
         doubts: tuple[str, ...],
         since: datetime,
+        stays: bool = False,
     ) -> BoundSeal:
         """Return what is to be sealed of an Experiment that does not say it itself any more.
 
@@ -130,6 +132,7 @@ class BoundSeal:
             otherwise: The reason that counts where the run was not seen to end.
             doubts: As in the attributes.
             since: Since when the results wait for their seal.
+            stays: As in the attributes.
         """
         has_run = run is not None or snapshot.has_run
         outcome, reason = "Failed" if has_run else "", otherwise
@@ -151,6 +154,7 @@ class BoundSeal:
             doubts=doubts,
             ended=since,
             purpose=snapshot.purpose,
+            stays=stays,
         )
 
 
@@ -199,9 +203,15 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         )
 
     async def start(context: TaskContext) -> SealResult:
-        async with ports.metrics.on_store("seal"):
-            gather = job.start if job else None
-            return await seal_experiment(context, request, gather=gather, now=ports.now)
+        gather = job.start if job else None
+        try:
+            async with ports.metrics.on_store("seal"):
+                made = await seal_experiment(context, request, gather=gather, now=ports.now)
+        except GloveboxError:
+            ports.metrics.seals.labels("error").inc()
+            raise
+        ports.metrics.seals.labels("success").inc()
+        return made
 
     task = ports.tasks.ensure(
         task_key,
@@ -212,13 +222,11 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         discard=job.discard if job else None,
     )
     if task.phase == "Failed" and task.error is not None:
-        ports.metrics.seals.labels("error").inc()
         return of_error(task.error)
     if task.result is None:
         return waiting(reasons.SEALING, MAKING)
-    ports.metrics.seals.labels("success").inc()
     if not bound.stays:
-        # Before anybody is told that it is sealed, and lets go.
+        # Nobody else would ask for the last listing: before anybody is told that it is sealed.
         platform = bound.platform
         await leave_note(
             ports,

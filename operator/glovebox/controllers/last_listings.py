@@ -157,6 +157,8 @@ async def leave_note_of(ports: Ports, obj: Mapping[str, Any]) -> None:
     Raises:
         GloveboxError: The API server failed; calling again is safe.
     """
+    if (obj.get("spec") or {}).get("adopts"):
+        return  # its seal is of another UID, and left its own note
     status, metadata = obj.get("status") or {}, obj["metadata"]
     seal, platform = status.get("seal"), status.get("platform")
     if not seal or not platform or status.get("sealSupplement"):
@@ -179,15 +181,15 @@ async def sweep_last_listings(ports: Ports) -> None:
     ):
         notes += page.get("items") or ()
     for note in notes:
+        name = note["metadata"]["name"]
         try:
             await _look(ports, note)
         except GloveboxError as error:
             note_refusal(ports, error)
-            log.warning(
-                "a seal could not be listed once more yet",
-                note=note["metadata"]["name"],
-                error=error.message,
-            )
+            log.warning("a seal could not be listed once more yet", note=name, error=error.message)
+        except (ValueError, KeyError, TypeError):
+            # Of a newer version, or edited: no reason to leave the others undone.
+            log.exception("a note of a last listing cannot be read", note=name)
 
 
 async def _look(ports: Ports, note: Mapping[str, Any]) -> None:

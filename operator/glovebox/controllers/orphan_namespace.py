@@ -174,7 +174,7 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
     ended = run is not None and run.completion_time is not None
     steps: list[Step] = [
         partial(take_access, ports, orphan.name),
-        partial(freeze, ports, orphan.name, keep_own=ended),
+        partial(freeze, ports, orphan.name, keep_ended=ended),
     ]
     if not orphan.is_retained:
         steps.insert(0, partial(_mark, ports, orphan, names.STATE_SEALED, since=since))
@@ -263,7 +263,7 @@ async def _let_go(ports: Ports, orphan: Orphan, *, sealed: bool) -> None:
     wanted to be deleted.
     """
     policy = orphan.annotation(names.ANNOTATION_DELETION_POLICY)
-    if ports.doubted_orphans:
+    if ports.doubted_orphans or orphan.is_doubted:
         policy = ""  # closing can be undone: where so many are lost, nothing of them is deleted
     else:
         await delete_volumes(ports, orphan.owner_uid)
@@ -286,6 +286,9 @@ async def _mark(ports: Ports, orphan: Orphan, state: str, *, since: str | None) 
     live = await ports.reader.get(NAMESPACE, None, orphan.name)
     version = live if live["metadata"]["uid"] == orphan.uid else orphan.namespace
     notes = {names.ANNOTATION_ORPHANED_TIME: since}
+    if ports.doubted_orphans or orphan.is_doubted:
+        # For the next process as well, and when the others are let go.
+        notes[names.ANNOTATION_DOUBTED] = "true"
     await ports.writer.set_state_label(version, state, annotations=notes)
 
 

@@ -102,6 +102,11 @@ class Orphan:
         return self.is_retained and not self.annotation(names.ANNOTATION_ORPHANED_TIME)
 
     @property
+    def is_doubted(self) -> bool:
+        """Whether it was lost with so many others that nothing of it is deleted."""
+        return bool(self.annotation(names.ANNOTATION_DOUBTED))
+
+    @property
     def keeps_access(self) -> bool:
         """Whether the deletion policy leaves it to the team."""
         return self.annotation(names.ANNOTATION_DELETION_POLICY) == "Retain"
@@ -145,18 +150,22 @@ async def sweep_orphans(ports: Ports) -> float | None:
     owners: set[str] = set()
     async for page in ports.reader.pages(EXPERIMENT):
         owners |= {item["metadata"]["uid"] for item in page.get("items") or ()}
-    for opened in await _opened_again(ports, find_let_go(namespaces, owners)):
+    let_go = find_let_go(namespaces, owners)
+    for opened in await _opened_again(ports, let_go):
         ports.wake(opened.key, Priority.REPAIR)
     orphans = find_orphans(namespaces, owners)
     ports.metrics.orphans.set(len(orphans))
-    if are_too_many(len(orphans), len(namespaces)):
+    # Those that were let go already were lost with the others.
+    doubted = [one for one in let_go if one.is_doubted]
+    if orphans and are_too_many(len(orphans) + len(doubted), len(namespaces)):
         return _doubt(ports, orphans, len(namespaces))
     ports.doubted_orphans = frozenset()
     for orphan in orphans:
         ports.wake(orphan.key, Priority.REPAIR)
     uids = {volume["metadata"]["labels"].get(names.LABEL_EXPERIMENT_UID, "") for volume in volumes}
-    # Those of an orphan go with it.
-    for uid in sorted(uids - owners - {"", *(orphan.owner_uid for orphan in orphans)}):
+    # Those of an orphan go with it, and those of one that is doubted stay with it.
+    kept = {orphan.owner_uid for orphan in (*orphans, *doubted)}
+    for uid in sorted(uids - owners - kept - {""}):
         log.warning("removing volumes whose Experiment is gone", owner_uid=uid)
         await delete_volumes(ports, uid)
     return None

@@ -479,10 +479,13 @@ def _unkept(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
 
     That it was open is taken back with it: opening it again is no drift.
     """
-    outcome = seen.outcome("unkept")
+    outcome, access = seen.outcome("unkept"), seen.outcome("access")
+    closed = "access to it is closed"
+    if access.is_failed:
+        closed = f"access to it could not be closed yet: {access.message}"
     message = (
         f"{outcome.message}; what was bound cannot be read from the namespace either, so nothing in"
-        " there is looked after, and access to it is closed"
+        f" there is looked after, and {closed}"
     )
     for condition in (*REQUIRED, types.ISOLATED, types.DRIFT_DETECTED):
         builder.mark_unknown(condition, outcome.reason, message)

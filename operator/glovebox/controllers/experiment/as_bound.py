@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.absent import read_or_absent
+from glovebox.controllers.experiment.freeze import take
 from glovebox.controllers.experiment.namespace import may_delete
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.ports import Ports
@@ -81,10 +83,9 @@ async def close_unkept(ports: Ports, obj: Mapping[str, Any]) -> None:
     status = obj["status"]
     if status.get("state") == names.STATE_SEALED:
         return
-    try:
-        live = await ports.reader.get(NAMESPACE, None, status["namespace"])
-    except NotFound:
+    live = await read_or_absent(ports, NAMESPACE, None, status["namespace"])
+    if live is None:
         return
     if may_delete(status.get("namespaceUid") or "", obj["metadata"]["uid"], live):
         key = ObjectKey(ROLE_BINDING.kind, status["namespace"], names.TENANT_ROLE_BINDING)
-        await ports.writer.remove_live(ROLE_BINDING, key)
+        await take(ports, ROLE_BINDING, key)

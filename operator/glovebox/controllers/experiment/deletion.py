@@ -23,6 +23,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.controllers.bound_seal import patient_until
 from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.bind import bind
+from glovebox.controllers.experiment.conclude import ensure_conclusion
 from glovebox.controllers.experiment.phases import run_phases
 from glovebox.controllers.experiment.resolve import resolve
 from glovebox.controllers.experiment.retire import (
@@ -35,7 +36,12 @@ from glovebox.controllers.experiment.retire import (
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, ensure_seal
-from glovebox.controllers.experiment.unread import NOT_AS_BOUND, UNREADABLE, seal_unread
+from glovebox.controllers.experiment.unread import (
+    NOT_AS_BOUND,
+    UNREADABLE,
+    UnsealableError,
+    seal_unread,
+)
 from glovebox.controllers.last_listings import leave_note_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
@@ -43,7 +49,7 @@ from glovebox.errors import InvalidInput
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts
 from glovebox.status.experiment_work import is_recorded
 from glovebox.status.kstatus import condition_of
-from glovebox.status.outcome import Verdict, waiting
+from glovebox.status.outcome import Verdict, of_error, waiting
 
 log = structlog.get_logger(__name__)
 
@@ -60,9 +66,11 @@ SEAL_FIRST: Final = (
 )
 # What a team keeps is sealed as it is, without credentials.
 SEAL_LEFT: Final = (*CLOSE_MEANWHILE, *SEAL_FIRST[1:])
+CONCLUDE_FIRST: Final = (Phase("conclude", ensure_conclusion),)
 # The task wakes us when it ends; this is for what nobody tells.
 _SEAL_LOOK_SECONDS: Final = 10.0
 _UNSEALABLE: Final = "unsealable"
+_UNSIGNED: Final = "unsigned"
 
 
 async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
@@ -87,8 +95,43 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
         shown = condition_of(obj.get("status") or {}, types.SEALED)
         why = f": {shown['message']}" if shown is not None else ""
         _tell_unsealed(ports, retiring, obj, f"it was tried for long enough{why}")
+    if recorded is not None:
+        concluding = await _conclude_first(ports, retiring, obj)
+        if concluding is not None:
+            return concluding
     await leave_note_of(ports, obj)  # of what the seal could not say yet
     return Outcomes(retire=await retire(ports, retiring, obj))
+
+
+async def _conclude_first(
+    ports: Ports, retiring: Retiring, obj: Mapping[str, Any]
+) -> Outcomes | None:
+    """Sign what a person concluded before it goes; None where there is nothing to wait for."""
+    said = (obj.get("spec") or {}).get("conclusion")
+    if not said or (obj.get("status") or {}).get("conclusion"):
+        return None
+    if ports.failures.is_failing(retiring.key, _UNSIGNED):
+        return None
+    until = deadline(ports, retiring.key, "conclude first", retiring.deleted, SEAL_WAIT)
+    try:
+        experiment = Experiment.model_validate(obj)
+    except ValidationError:
+        experiment = None
+    if experiment is None or ports.now() > until:
+        ports.failures.note(retiring.key, _UNSIGNED)
+        message = "the deletion goes on although `spec.conclusion` could not be signed"
+        ports.events.warning(obj, reasons.DELETED_UNSEALED, message, action="Seal")
+        log.warning("a deletion goes on without its conclusion")
+        return None
+    _, outcomes = await run_phases(Scope(ports, obj, experiment, ports.now()), CONCLUDE_FIRST)
+    signed = outcomes["conclude"]
+    outcomes["retire"] = waiting(
+        reasons.SEALING,
+        "the conclusion is signed before the Experiment goes: "
+        + ("it is recorded" if signed.is_done else signed.message),
+        retry_seconds=0.0 if signed.is_done else _SEAL_LOOK_SECONDS,
+    )
+    return outcomes
 
 
 def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
@@ -148,9 +191,12 @@ async def _seal_unread_first(
     """Seal from the snapshot alone; nothing is reported when that cannot be, or need not be."""
     try:
         outcome = await seal_unread(ports, retiring, obj, doubt)
-    except InvalidInput as error:
+    except UnsealableError as error:
         _tell_unsealed(ports, retiring, obj, error.message)
         return Outcomes()
+    except InvalidInput as error:
+        # Of the store: somebody may correct it, and that is waited for like everything else.
+        return Outcomes(seal=of_error(error))
     return Outcomes() if outcome is None else Outcomes(seal=outcome)
 
 

@@ -18,6 +18,8 @@ from glovebox.desired.drift import describe_held
 from glovebox.errors import Conflict, Fenced, GloveboxError, Rejected
 from glovebox.kube.kinds import JOB, POD, ROLE_BINDING, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.status.attempts import ENDED
+from glovebox.status.runs import job_end
 
 _FOREIGN = f"{names.LABEL_MANAGED_BY}!={names.MANAGED_BY}"
 
@@ -37,6 +39,7 @@ async def close_namespace(
     keep_access: bool = False,
     keep_workloads: bool = False,
     keep_own: bool = False,
+    keep_ended: bool = False,
 ) -> None:
     """Take away what opens a namespace: state label first, so that no pod comes back.
 
@@ -47,34 +50,42 @@ async def close_namespace(
         keep_access: Leave the team's RoleBinding; credentials go all the same.
         keep_workloads: Leave all workloads.
         keep_own: As `freeze`.
+        keep_ended: As `freeze`.
 
     Raises:
         GloveboxError: The API server failed; the rest was taken, and calling again is safe.
     """
     name = live["metadata"]["name"]
-    take = drop_credentials if keep_access else take_access
+    take_away = drop_credentials if keep_access else take_access
     steps: list[Step] = [
         partial(ports.writer.set_state_label, live, state),
-        partial(take, ports, name),
+        partial(take_away, ports, name),
     ]
     if not keep_workloads:
-        steps.append(partial(freeze, ports, name, keep_own=keep_own))
+        steps.append(partial(freeze, ports, name, keep_own=keep_own, keep_ended=keep_ended))
     await try_all(steps)
 
 
-async def freeze(ports: Ports, namespace: str, *, keep_own: bool = False) -> None:
+async def freeze(
+    ports: Ports, namespace: str, *, keep_own: bool = False, keep_ended: bool = False
+) -> None:
     """Remove workloads; the namespace's state label must be set before, so that no pod comes back.
 
     Args:
         ports: The outside world.
         namespace: The experiment's.
-        keep_own: Leave the run and its pods, which have ended, for their logs.
+        keep_own: Leave the run and its pods: what they say is to be recorded first.
+        keep_ended: Leave of these what has ended, for its logs. What a run that is lost has left
+            running would write behind its seal.
 
     Raises:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     selector = _FOREIGN if keep_own else ""
-    await try_all(partial(_remove_all, ports, kind, namespace, selector) for kind in (JOB, POD))
+    await try_all(
+        partial(_remove_all, ports, kind, namespace, selector, keep_ended=keep_ended)
+        for kind in (JOB, POD)
+    )
 
 
 async def take_access(ports: Ports, namespace: str) -> None:
@@ -88,7 +99,7 @@ async def take_access(ports: Ports, namespace: str) -> None:
     key = ObjectKey(ROLE_BINDING.kind, namespace, names.TENANT_ROLE_BINDING)
     await try_all(
         (
-            partial(_take, ports, ROLE_BINDING, key),
+            partial(take, ports, ROLE_BINDING, key),
             partial(drop_credentials, ports, namespace),
         )
     )
@@ -103,12 +114,12 @@ async def drop_credentials(ports: Ports, namespace: str) -> None:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     await try_all(
-        partial(_take, ports, SECRET, ObjectKey(SECRET.kind, namespace, name))
+        partial(take, ports, SECRET, ObjectKey(SECRET.kind, namespace, name))
         for name in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
     )
 
 
-async def _take(ports: Ports, kind: Kind, key: ObjectKey) -> None:
+async def take(ports: Ports, kind: Kind, key: ObjectKey) -> None:
     """Take one thing away for good.
 
     Raises:
@@ -120,11 +131,26 @@ async def _take(ports: Ports, kind: Kind, key: ObjectKey) -> None:
         raise Rejected(reasons.DELETION_BLOCKED, describe_held(key, held_by))
 
 
-async def _remove_all(ports: Ports, kind: Kind, namespace: str, selector: str) -> None:
+async def _remove_all(
+    ports: Ports, kind: Kind, namespace: str, selector: str, *, keep_ended: bool
+) -> None:
     found: list[Mapping[str, Any]] = []
     async for page in ports.reader.pages(kind, namespace=namespace, label_selector=selector):
         found += page.get("items") or ()
+    if keep_ended:
+        found = [item for item in found if not _is_ended_or_ending(kind, item)]
     await try_all(partial(_remove, ports, kind, item) for item in found)
+
+
+def _is_ended_or_ending(kind: Kind, item: Mapping[str, Any]) -> bool:
+    labels = item["metadata"].get("labels") or {}
+    if labels.get(names.LABEL_MANAGED_BY) != names.MANAGED_BY:
+        return False  # not ours
+    if item["metadata"].get("deletionTimestamp"):
+        return True  # asked already
+    if kind == JOB:
+        return job_end(item) is not None
+    return (item.get("status") or {}).get("phase") in ENDED
 
 
 async def _remove(ports: Ports, kind: Kind, item: Mapping[str, Any]) -> None:

@@ -60,8 +60,9 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
         live,
         scope.state,
         keep_access=scope.state != names.STATE_FROZEN,
+        keep_own=is_news,
         # A run that ended by itself is kept for its logs.
-        keep_own=is_news or (ended and scope.state == names.STATE_SEALED),
+        keep_ended=ended and scope.state == names.STATE_SEALED,
     )
     if failure is not None:
         raise failure

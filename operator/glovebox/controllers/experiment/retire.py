@@ -27,12 +27,13 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.deliver import delete_volumes
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.namespace import may_delete
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.ports import Ports
-from glovebox.errors import Conflict, Rejected
+from glovebox.errors import Conflict, Forbidden, Rejected
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import EXPERIMENT, NAMESPACE
 from glovebox.kube.objects import ObjectKey
@@ -162,9 +163,8 @@ async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Ou
 
 async def own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
     """Return the Experiment's own namespace as it is; None where there is none, or another's."""
-    try:
-        live = await ports.reader.get(NAMESPACE, None, retiring.namespace)
-    except NotFound:
+    live = await read_or_absent(ports, NAMESPACE, None, retiring.namespace)
+    if live is None:
         return None
     return live if may_delete(retiring.namespace_uid, retiring.uid, live) else None
 
@@ -176,7 +176,7 @@ async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) 
         if not live["metadata"].get("deletionTimestamp"):
             # First what runs: a namespace takes its time to go, and runs on meanwhile. What a
             # policy keeps from being closed, or a finalizer holds, goes with it.
-            with suppress(Rejected):
+            with suppress(Rejected, Forbidden):
                 await close_namespace(ports, live, names.STATE_SEALED)
             key = ObjectKey(NAMESPACE.kind, namespace, namespace)
             with suppress(Conflict):  # changed between reading and deleting: look again

@@ -19,6 +19,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
 from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.known_secrets import known_secrets
@@ -88,11 +89,16 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
 
 
 async def _job(scope: Scope) -> dict[str, Any] | None:
+    recorded = scope.experiment.status.run
     try:
         live = await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
     except NotFound:
-        return None
-    recorded = scope.experiment.status.run
+        if recorded is None or not recorded.job_uid:
+            return None
+        again = await read_or_absent(scope.ports, JOB, scope.namespace, names.RUN_JOB)
+        if again is None:
+            return None
+        live = again
     if recorded is not None and recorded.job_uid == live["metadata"]["uid"]:
         return live
     # Another one's in a namespace that has the name by now is no run of this experiment.

@@ -100,7 +100,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     until = _waits_until(scope, run, running)
     if running and scope.now <= until and not _stays(scope):
         # What is closed admits no pod, so these were there; ending them again does no harm.
-        await freeze(scope.ports, scope.namespace, keep_own=run is not None)
+        await freeze(scope.ports, scope.namespace, keep_ended=run is not None)
         long = scope.now > until - PODS_WAIT + _SOON
         return waiting(
             reasons.SEALING,
@@ -111,7 +111,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     recorded_closed = scope.experiment.status.state == names.STATE_SEALED
     if not why_open and not recorded_closed and not scope.experiment.is_deleting:
         return waiting(reasons.SEALING, MAKING)  # with the next look, which finds the record
-    doubts = (*_doubts_of_closing(why_open), *doubts_of(running))
+    doubts = (*doubts_of_closing(why_open), *doubts_of(running))
     return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
 
 
@@ -175,7 +175,8 @@ def _is_given_up(scope: Scope, run: RunStatus | None) -> bool:
     return ports.now() > deadline(ports, scope.key, CLOSING, _ended(scope, run), CLOSE_WAIT)
 
 
-def _doubts_of_closing(why_open: str) -> tuple[str, ...]:
+def doubts_of_closing(why_open: str) -> tuple[str, ...]:
+    """Return what a seal says of a namespace that is not closed, if anything."""
     if not why_open:
         return ()
     return (f"the namespace could not be closed before the seal was made: {why_open}",)
@@ -213,7 +214,7 @@ def _bound_seal(
         purpose=experiment.status.purpose,
         tenant_pods=tenants,
         sessions_end=artifacts.sessions_end_time if artifacts is not None else None,
-        stays=not experiment.is_deleting,
+        stays=True,  # or its deletion leaves a note, once the seal is recorded
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.bound_seal import (
     PODS_WAIT,
     BoundSeal,
@@ -26,12 +27,12 @@ from glovebox.controllers.bound_seal import (
 )
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.retire import Retiring, own_namespace, shut_out
+from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, doubts_of_closing
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.desired.bound_snapshot import read_snapshot
-from glovebox.errors import GloveboxError
-from glovebox.kube.answers import NotFound
+from glovebox.errors import Conflict, Fenced, GloveboxError, InvalidInput
 from glovebox.kube.kinds import CONFIG_MAP, JOB
 from glovebox.status.outcome import Outcome, waiting
 from glovebox.status.runs import job_ended
@@ -48,6 +49,10 @@ NOT_AS_BOUND: Final = (
 )
 
 
+class UnsealableError(InvalidInput):
+    """Nobody knows what was bound, and no further try will tell."""
+
+
 async def seal_unread(
     ports: Ports, retiring: Retiring, obj: Mapping[str, Any], doubt: str
 ) -> Outcome | None:
@@ -60,7 +65,7 @@ async def seal_unread(
         doubt: Why it is sealed from the snapshot alone.
 
     Raises:
-        InvalidInput: The snapshot is not as it was written.
+        UnsealableError: The snapshot is not as it was written.
         GloveboxError: Something failed; calling again is safe.
     """
     live = await own_namespace(ports, retiring)
@@ -81,17 +86,21 @@ async def seal_unread(
             " nobody knows what was bound",
         )
     stays = run is None and retiring.leaves_team
+    doubt_of_closing: tuple[str, ...] = ()
     if stays:
         await shut_out(ports, retiring, live)
     else:
         ended = run is not None and run.completion_time is not None
-        await close_namespace(ports, live, names.STATE_SEALED, keep_own=ended)
+        doubt_of_closing = await _close(ports, retiring, live, keep_ended=ended)
     running = await unended_pods(ports, retiring.namespace)
     until = deadline(ports, retiring.key, "pods", retiring.deleted, PODS_WAIT)
     if running and ports.now() <= until and not stays:
         message = f"pod `{running[0]['metadata']['name']}` is still to end"
         return waiting(reasons.SEALING, message, retry_seconds=_LOOK_AGAIN_SECONDS)
-    snapshot = read_snapshot(config_map)
+    try:
+        snapshot = read_snapshot(config_map)
+    except InvalidInput as error:
+        raise UnsealableError(error.reason, error.message) from None
     never_ran = run is None and not snapshot.has_run
     bound = BoundSeal.of_snapshot(
         retiring.key,
@@ -100,10 +109,27 @@ async def seal_unread(
         snapshot,
         run,
         otherwise="" if never_ran and retiring.is_closed else reasons.ABANDONED,
-        doubts=(doubt, *doubts_of(running)),
+        doubts=(doubt, *doubt_of_closing, *doubts_of(running)),
         since=(run.completion_time if run is not None else None) or retiring.deleted,
+        stays=True,
     )
     return await ensure_bound_seal(ports, bound)
+
+
+async def _close(
+    ports: Ports, retiring: Retiring, live: Mapping[str, Any], *, keep_ended: bool
+) -> tuple[str, ...]:
+    """Close the namespace; return the doubt that is left where that was tried for long enough."""
+    try:
+        await close_namespace(ports, live, names.STATE_SEALED, keep_ended=keep_ended)
+    except (Conflict, Fenced):
+        raise
+    except GloveboxError as error:
+        wait = deadline(ports, retiring.key, CLOSING, retiring.deleted, CLOSE_WAIT)
+        if ports.now() <= wait:
+            raise
+        return doubts_of_closing(error.message)
+    return ()
 
 
 def _missing(retiring: Retiring, why: str) -> Outcome | None:
@@ -114,16 +140,12 @@ def _missing(retiring: Retiring, why: str) -> Outcome | None:
 
 
 async def _snapshot(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
-    try:
-        return await ports.reader.get(CONFIG_MAP, retiring.namespace, names.SNAPSHOT_CONFIG_MAP)
-    except NotFound:
-        return None
+    return await read_or_absent(ports, CONFIG_MAP, retiring.namespace, names.SNAPSHOT_CONFIG_MAP)
 
 
 async def _run(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> RunStatus | None:
-    try:
-        job = await ports.reader.get(JOB, retiring.namespace, names.RUN_JOB)
-    except NotFound:
+    job = await read_or_absent(ports, JOB, retiring.namespace, names.RUN_JOB)
+    if job is None:
         try:
             recorded = (obj.get("status") or {}).get("run")
             return RunStatus.model_validate(recorded) if recorded else None

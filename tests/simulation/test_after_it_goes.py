@@ -1,0 +1,126 @@
+"""What an Experiment that goes leaves to be done: notes of last listings, and a conclusion."""
+
+from __future__ import annotations
+
+import pytest
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT
+from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.stage import Stage, play
+from simulation.test_ends import HOUR, MINUTE, running, statements, store_is_away, store_is_back
+from simulation.test_restore import adopt, create_again, sealed
+from simulation.test_seal_order import Refusing
+from simulation.test_sealed_before_it_goes import told
+from simulation.world import TEAM
+
+SYSTEM = "glovebox-system"
+CONCLUSION = {"verdict": "Confirmed", "text": "0.8", "by": "erin"}
+
+
+def notes(stage: Stage) -> list[str]:
+    found = stage.world.server.everything(CONFIG_MAP, SYSTEM)
+    every = [each["metadata"]["name"] for each in found]
+    return [name for name in every if name.startswith(names.LAST_LISTING_PREFIX)]
+
+
+def evidence(stage: Stage, name: str) -> bool:
+    return any(name in key for _, key in stage.world.evidence())
+
+
+def test_a_note_that_cannot_be_read_keeps_no_other_from_being_done() -> None:
+    """It was written by a newer operator, before a rollback."""
+    uid = "00000000-0000-4000-8000-000000000001"
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(lifecycle={"deletionPolicy": "Delete"})
+        status = await sealed(stage)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None)
+        name = names.LAST_LISTING_PREFIX + uid
+        note = {
+            "metadata": {"name": name, "labels": {names.LABEL_LAST_LISTING: "true"}},
+            "data": {
+                "team": TEAM,
+                "name": "y",
+                "uid": uid,
+                "platform": '{"format": "of another version"}',
+                "sessionsEnd": status["seal"]["sessionsEndTime"],
+            },
+        }
+        asked = Asked(ADMINISTRATOR, "create", CONFIG_MAP, SYSTEM, name)
+        stage.world.server.create(asked, note)
+        await stage.sleep(12 * HOUR)
+        assert notes(stage) == [name]
+        assert evidence(stage, "supplement")
+
+    play(scene)
+
+
+def test_a_note_that_is_refused_holds_the_deletion_and_hides_no_seal() -> None:
+    faults = Refusing(
+        lambda asked: (
+            asked.kind == CONFIG_MAP and asked.verb == "create" and asked.namespace == SYSTEM
+        ),
+        403,
+    )
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Freeze")
+        faults.in_force = True
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(3 * HOUR)
+        assert stage.status()["seal"]
+        assert "last-listing" in stage.condition("Ready")["message"]
+        assert stage.metric("glovebox_seals_total", result="success") == 1
+        faults.in_force = False
+        await stage.sleep(6 * HOUR)
+        assert stage.world.experiment() is None
+        assert len(statements(stage)) == 1
+        assert evidence(stage, "supplement")
+        assert reasons.DELETED_UNSEALED not in told(stage)
+
+    play(scene, faults=faults)
+
+
+def test_what_took_over_a_seal_leaves_no_note_that_nobody_can_do() -> None:
+    async def scene(stage: Stage) -> None:
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        await create_again(stage, EXPERIMENT)
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        await sealed(stage)
+        await stage.sleep(MINUTE)
+        assert stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it goes", lambda: stage.world.experiment() is None)
+        await stage.sleep(6 * HOUR)
+        assert notes(stage) == []
+        assert evidence(stage, "supplement")
+
+    play(scene)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_conclusion_that_is_not_signed_yet_is_waited_for_and_no_longer_than_a_seal(
+    comes_back: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        await stage.sleep(MINUTE)
+        store_is_away(stage)
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"conclusion": CONCLUSION}})
+        await stage.sleep(MINUTE)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(HOUR / 2)
+        assert stage.world.experiment() is not None
+        assert "conclusion" in stage.condition("Ready")["message"]
+        if comes_back:
+            store_is_back(stage)
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR)
+        assert evidence(stage, "conclusion") is comes_back
+        assert (reasons.DELETED_UNSEALED in told(stage)) is not comes_back
+
+    play(scene, sweeps=False)
