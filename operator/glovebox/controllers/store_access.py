@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore, StoreAccess
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Refused
 from glovebox.kube.kinds import NAMESPACE, OBJECT_STORE
+from glovebox.status.kstatus import condition_of
 from glovebox.store.source_access import Location, SourceAccess
 
 # In a prefix: the name of the namespace that pins.
@@ -28,14 +30,26 @@ async def source_access(ports: Ports, store: ObjectStore, namespace: str) -> Sou
         for access in granted(store, namespace, labels)
         for source in access.sources
     }
-    # Of every store: two of them may be one and the same by another address.
-    buckets = {
-        str((other.get("spec") or {}).get("artifacts", {}).get("bucket", ""))
-        for other in ports.resources.of_kind(OBJECT_STORE)
-    }
-    artifact_buckets = frozenset((buckets | {store.spec.artifacts.bucket}) - {""})
-    role_arn = store.spec.sts.role_arn if store.spec.sts is not None else ""
-    return SourceAccess(namespace, store.name, tuple(sorted(locations)), artifact_buckets, role_arn)
+    own, role_arn = store.spec.artifacts.bucket, ""
+    if store.spec.sts is not None:
+        role_arn = store.spec.sts.role_arn
+    found = (_reserved(other) for other in ports.resources.of_kind(OBJECT_STORE))
+    reserved = {(bucket, name) for bucket, name in found if bucket not in {"", own}}
+    granting = tuple(sorted(locations))
+    return SourceAccess(namespace, store.name, granting, own, tuple(sorted(reserved)), role_arn)
+
+
+def _reserved(other: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the bucket of artifacts of a store, and its name; no bucket until it was proven.
+
+    What says that it keeps artifacts somewhere, and was never seen to, takes nobody's data away.
+    """
+    status = other.get("status") or {}
+    proofs, ready = status.get("proofs") or (), condition_of(status, types.READY)
+    is_proven = bool(proofs) and all(each.get("outcome") == "Passed" for each in proofs)
+    is_proven = is_proven or (ready is not None and ready["status"] == "True")
+    # As it was proven: whatever was declared since.
+    return (str(status.get("bucket", "")) if is_proven else "", other["metadata"]["name"])
 
 
 async def require_artifacts(ports: Ports, store: ObjectStore, namespace: str) -> None:

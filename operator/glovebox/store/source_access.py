@@ -55,9 +55,11 @@ class SourceAccess:
         namespace: The team's.
         store: Name of the ObjectStore.
         locations: What was granted to the namespace.
-        artifact_buckets: The buckets of artifacts of all stores. They hold the results of all
-            teams, and the evidence: nothing in them is a source, whatever was granted, but what
-            the namespace's own experiments wrote.
+        artifacts: The store's own bucket of artifacts. It holds the results of all teams, and the
+            evidence: nothing in it is a source, whatever was granted, but what the namespace's own
+            experiments wrote.
+        reserved: Buckets of artifacts of other stores, each with the name of its ObjectStore: two
+            stores may be one and the same by another address. Nothing in them is a source.
         role_arn: The role whose sessions read no more than that; empty where the store issues
             none, and the check here is the only one.
     """
@@ -65,7 +67,8 @@ class SourceAccess:
     namespace: str
     store: str
     locations: tuple[Location, ...]
-    artifact_buckets: frozenset[str]
+    artifacts: str
+    reserved: tuple[tuple[str, str], ...] = ()
     role_arn: str = ""
 
     @property
@@ -75,7 +78,8 @@ class SourceAccess:
             "namespace": self.namespace,
             "store": self.store,
             "locations": [[each.bucket, each.prefix] for each in sorted(self.locations)],
-            "artifact_buckets": sorted(self.artifact_buckets),
+            "artifacts": self.artifacts,
+            "reserved": [list(each) for each in sorted(self.reserved)],
             "role_arn": self.role_arn,
         }
 
@@ -86,7 +90,8 @@ class SourceAccess:
             document["namespace"],
             document["store"],
             tuple(Location(bucket, prefix) for bucket, prefix in document["locations"]),
-            frozenset(document["artifact_buckets"]),
+            document["artifacts"],
+            tuple((bucket, store) for bucket, store in document["reserved"]),
             document["role_arn"],
         )
 
@@ -96,7 +101,7 @@ class SourceAccess:
         Raises:
             Refused: `NotGranted`.
         """
-        if bucket in self.artifact_buckets:
+        if bucket == self.artifacts:
             if not key.startswith(f"{self.namespace}/"):
                 raise Refused(
                     reasons.NOT_GRANTED,
@@ -104,7 +109,17 @@ class SourceAccess:
                     f" {bucket} is for artifacts, and a pin may cover only those below"
                     f" '{self.namespace}/'; pin the data where their owner keeps them",
                 )
-        elif not any(location.covers(bucket, key) for location in self.locations):
+            return
+        other = next((store for reserved, store in self.reserved if reserved == bucket), None)
+        if other is not None:
+            raise Refused(
+                reasons.NOT_GRANTED,
+                f"s3://{bucket}/{key} is not granted to namespace '{self.namespace}': ObjectStore"
+                f" '{other}' keeps artifacts in a bucket {bucket}, and no pin of another store may"
+                f" cover those. If it is another bucket of that name, or should not be there, ask"
+                f" the platform's owner to correct ObjectStore '{other}'",
+            )
+        if not any(location.covers(bucket, key) for location in self.locations):
             granted = ", ".join(map(str, sorted(self.locations)[:10])) or "nothing"
             raise Refused(
                 reasons.NOT_GRANTED,
@@ -131,7 +146,8 @@ class SourceAccess:
             return (Location(source.bucket, source.prefix),)
         own = {
             Location(bucket, f"{self.namespace}/")
-            for bucket in {bucket for bucket, _ in _named(source)} & self.artifact_buckets
+            for bucket, _ in _named(source)
+            if bucket == self.artifacts
         }
         if isinstance(source, ManifestSource):
             return (*self.locations, *sorted(own))

@@ -45,7 +45,8 @@ class _AccessDocument(Strict):
     namespace: str
     store: str
     locations: tuple[tuple[str, str], ...]
-    artifact_buckets: tuple[str, ...]
+    artifacts: str
+    reserved: tuple[tuple[str, str], ...]
     role_arn: str
 
     @classmethod
@@ -57,7 +58,8 @@ class _AccessDocument(Strict):
             namespace=said["namespace"],
             store=said["store"],
             locations=tuple((bucket, prefix) for bucket, prefix in said["locations"]),
-            artifact_buckets=tuple(said["artifact_buckets"]),
+            artifacts=said["artifacts"],
+            reserved=tuple((bucket, store) for bucket, store in said["reserved"]),
             role_arn=said["role_arn"],
         )
 

@@ -182,3 +182,22 @@ def test_the_store_itself_refuses_what_a_source_session_was_not_granted(
     with pytest.raises(Exception, match="AccessDenied"):
         narrowed.s3.put_object(Bucket=own, Key="train/a", Body=b"x")
     assert issued == 1, "one session serves many requests"
+
+
+def test_a_store_that_only_says_where_it_keeps_artifacts_opens_nothing_and_takes_nothing(
+    cluster: Cluster, platform: Team, team: Team, other: Team
+) -> None:
+    """It names the bucket in which teams keep data, and was never seen to keep artifacts there."""
+    bucket = other.bucket({"train/a": b"a", f"{team.name}/a": b"secret"})
+    wrong = f"{team.name}-wrong"
+    spec = store_spec(cluster, bucket, credentialsSecretRef={"name": "no-such-secret"})
+    platform.declare("ObjectStore", wrong, {**spec, "endpoint": "http://192.0.2.7:8333"})
+    platform.expect("ObjectStore", wrong, status="False")
+    try:
+        other.declare("DatasetPin", "granted", prefix_pin(bucket))
+        other.expect("DatasetPin", "granted")
+        # Its folder is called as the namespace of the team is.
+        team.declare("DatasetPin", "named", prefix_pin(bucket, f"{team.name}/"))
+        assert "grants it nothing" in refused(team, "named")
+    finally:
+        platform.api.delete(platform.path("ObjectStore", wrong))

@@ -270,4 +270,4 @@ async def test_a_list_of_objects_cannot_name_an_artifact_of_another_team(
 
 
 def access(artifacts: str, *locations: Location) -> SourceAccess:
-    return SourceAccess("team", "primary", locations, frozenset({artifacts}))
+    return SourceAccess("team", "primary", locations, artifacts)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.store_access import granted
+from glovebox.controllers.store_access import _reserved, granted
 
 BY_NAME = {"namespaces": ["vision", "speech"], "artifacts": True}
 BY_LABEL = {"namespaceSelector": {"matchLabels": {"tier": "gold"}}, "artifacts": True}
@@ -40,3 +40,26 @@ def test_an_entry_is_for_a_namespace_by_its_name_or_its_labels(
         }
     )
     assert len(granted(store, namespace, labels)) == entries
+
+
+ARTIFACTS = {"spec": {"artifacts": {"bucket": "declared"}}, "metadata": {"name": "other"}}
+PASSED = {"name": "a", "outcome": "Passed"}
+FAILED = {"name": "b", "outcome": "Failed"}
+READY = {"type": "Ready", "status": "True"}
+
+
+@pytest.mark.parametrize(
+    ("status", "bucket"),
+    [
+        ({}, ""),
+        ({"bucket": "seen"}, ""),
+        ({"bucket": "seen", "proofs": [PASSED, FAILED]}, ""),
+        ({"bucket": "seen", "proofs": [PASSED]}, "seen"),
+        ({"bucket": "seen", "proofs": [PASSED, FAILED], "conditions": [READY]}, "seen"),
+    ],
+    ids=["never looked at", "never proven", "not proven", "proven", "proven as far as it declares"],
+)
+def test_a_store_that_was_never_proven_takes_no_bucket_from_others(
+    status: dict[str, Any], bucket: str
+) -> None:
+    assert _reserved({**ARTIFACTS, "status": status}) == (bucket, "other")

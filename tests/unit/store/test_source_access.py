@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,8 @@ ACCESS = SourceAccess(
     "vision",
     "primary",
     (Location("data", "vision/"), Location("shared", "")),
-    frozenset({"artifacts"}),
+    "artifacts",
+    (("others", "elsewhere"),),
 )
 
 
@@ -63,7 +65,7 @@ def test_a_source_is_accepted_where_all_that_it_names_is_granted(
 
 
 def test_no_grant_opens_a_bucket_of_artifacts() -> None:
-    wide = SourceAccess("vision", "primary", (Location("artifacts", ""),), frozenset({"artifacts"}))
+    wide = SourceAccess("vision", "primary", (Location("artifacts", ""),), "artifacts")
     with pytest.raises(Refused, match="is for artifacts"):
         wide.check("artifacts", "speech/x/uid/model.bin")
 
@@ -76,7 +78,7 @@ def test_a_refusal_names_what_is_granted_and_the_cure() -> None:
         " 'primary' grants it s3://data/vision/, s3://shared/; pin what is granted, or ask the"
         " platform's owner to list more there"
     )
-    nothing = SourceAccess("speech", "primary", (), frozenset())
+    nothing = SourceAccess("speech", "primary", (), "artifacts")
     with pytest.raises(Refused, match="grants it nothing"):
         nothing.check("hr", "salaries/")
 
@@ -128,3 +130,12 @@ def test_more_than_a_policy_takes_is_refused_with_the_cure() -> None:
     with pytest.raises(InvalidInput, match=str(MAX_POLICY)) as refused:
         source_policy(many)
     assert "grant fewer and shorter ones" in refused.value.message
+
+
+@pytest.mark.parametrize("key", ["vision/x/uid/model.bin", "anything"])
+def test_the_artifacts_of_another_store_are_nobodys_and_the_refusal_names_it(key: str) -> None:
+    """Also where a namespace is called as a folder of data is: its name opens its own store."""
+    wide = replace(ACCESS, locations=(Location("others", ""),))
+    with pytest.raises(Refused, match="ObjectStore 'elsewhere' keeps artifacts"):
+        wide.check("others", key)
+    assert wide.needed(PrefixSource("others", "vision/")) == (Location("others", "vision/"),)

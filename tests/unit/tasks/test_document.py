@@ -65,7 +65,8 @@ ACCESS = SourceAccess(
     "team",
     "primary",
     (Location("a", "set/"), Location("b", "")),
-    frozenset({"b", "a"}),
+    "a",
+    (("c", "elsewhere"),),
     "arn:aws:iam::role/runs",
 )
 

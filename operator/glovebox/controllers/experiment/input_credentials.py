@@ -137,9 +137,9 @@ async def _granted_now(ports: Ports, bound: ObjectStore, namespace: str) -> tupl
     if live is None or store_changes(bound, live):
         return ()
     access = await source_access(ports, live, namespace)
-    own = (Location(bucket, f"{namespace}/") for bucket in sorted(access.artifact_buckets))
-    elsewhere = (each for each in access.locations if each.bucket not in access.artifact_buckets)
-    return (*elsewhere, *own)
+    closed = {access.artifacts, *(bucket for bucket, _ in access.reserved)}
+    elsewhere = (each for each in access.locations if each.bucket not in closed)
+    return (*elsewhere, Location(access.artifacts, f"{namespace}/"))
 
 
 async def _readables(
