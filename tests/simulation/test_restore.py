@@ -390,3 +390,54 @@ def test_what_only_the_store_knows_is_counted() -> None:
         assert stage.metric("glovebox_records_without_experiment", store="primary") == 1
 
     play(body)
+
+
+SAID = {"verdict": "Refuted", "text": "no better than the baseline", "by": "erin"}
+
+
+def concluded(stage: Stage, **said: str) -> None:
+    assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"conclusion": {**SAID, **said}}})
+
+
+def test_what_was_taken_over_is_listed_once_more_and_concluded_as_any_other() -> None:
+    async def body(stage: Stage) -> None:
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        await create_again(stage, EXPERIMENT)
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        await sealed(stage)
+        concluded(stage)
+        await stage.until("it is signed", lambda: stage.status().get("conclusion"))
+        await stage.until("it is listed", lambda: stage.status().get("sealSupplement"), 7_200)
+        experiment = stage.world.experiment()
+        assert experiment is not None
+        assert stage.status()["observedGeneration"] == experiment["metadata"]["generation"]
+        assert "listed once more" not in stage.condition("Sealed")["message"]
+        assert stage.condition("Ready")["reason"] == reasons.ADOPTED
+
+    play(body)
+
+
+def test_what_was_concluded_before_a_restore_counts_and_another_conclusion_is_told() -> None:
+    async def body(stage: Stage) -> None:
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        concluded(stage)
+        await stage.until("it is signed", lambda: stage.status().get("conclusion"))
+        await stage.process.kill()
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        stage.process.start()
+        stage.declare()
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        await sealed(stage)
+        concluded(stage, verdict="Confirmed")
+        await stage.until(
+            "it is told",
+            lambda: stage.condition("Stalled").get("reason") == reasons.CONCLUSION_DIFFERS,
+        )
+        assert "Refuted" in stage.condition("Stalled")["message"]
+
+    play(body)

@@ -55,6 +55,14 @@ request.userInfo.username in {{ include "glovebox.identities" . }}
 request.userInfo.username in {{ .Values.guards.controllers | toJson }}
 {{- end }}
 
+{{/*
+Whether an annotation (the variable k) belongs to a network plugin: by its domain, one below it, or
+one that begins with it.
+*/}}
+{{- define "glovebox.guard.isNetworkAnnotation" -}}
+{{ .Values.guards.pods.networkAnnotations | toJson }}.exists(d, k.split('/')[0] == d || k.split('/')[0].endsWith('.' + d) || k.startsWith(d + '.'))
+{{- end }}
+
 {{/* NodeRestriction sees to it that a kubelet speaks of pods on its own node. */}}
 {{- define "glovebox.guard.isKubelet" -}}
 request.userInfo.username.startsWith('system:node:') && has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups

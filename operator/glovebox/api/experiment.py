@@ -579,6 +579,11 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
             field_path=".spec.lifecycle.desired",
             reason=FORBIDDEN,
         ),
+        rule(
+            "!self.metadata.name.endsWith('.versions')",
+            "must not end in `.versions`: stores keep versions in folders that are called so, and"
+            " refuse what is written there. Choose another name",
+        ),
         _made_once("seal", "a seal is made once"),
         _made_once("sealSupplement", "the last listing is made once"),
         _made_once("conclusion", "a conclusion is signed once"),

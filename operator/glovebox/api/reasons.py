@@ -814,6 +814,14 @@ ADOPTION_REFUSED: Final = _reason(
     "`glovebox adopt --dry-run` lists what can be taken over. Create the Experiment again with the"
     " right UID, or with the declaration of the former one.",
 )
+CONCLUSION_DIFFERS: Final = _reason(
+    "ConclusionDiffers",
+    "Experiment `Stalled`",
+    "`spec.conclusion` of an Experiment that took over a former one says something else than what"
+    " was signed beside that seal before.",
+    "What was signed counts, and stays; `glovebox verify` shows it. Write the new conclusion into"
+    " `spec.purpose` of a new Experiment.",
+)
 ADOPTING: Final = _reason(
     "Adopting",
     "Experiment `Ready`, `Reconciling`, `Sealed`",

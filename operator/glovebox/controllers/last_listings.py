@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from glovebox import names
+from glovebox.api.experiment import Experiment
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import note_refusal, open_store
@@ -49,6 +50,16 @@ class SealedExperiment:
     name: str
     uid: str
     platform: Platform
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> SealedExperiment:
+        """Return an Experiment that is there; what it took over was sealed under another UID."""
+        return cls(
+            experiment.namespace,
+            experiment.name,
+            experiment.spec.adopts or experiment.uid,
+            read_platform(experiment.status.platform),
+        )
 
 
 async def seal_place(ports: Ports, sealed: SealedExperiment) -> SealPlace:

@@ -12,7 +12,7 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus, RunStatus
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment import CONDITIONS
-from glovebox.status.experiment_facts import SealFacts
+from glovebox.status.experiment_facts import ConclusionFacts, SealFacts
 from glovebox.status.experiment_work import mark_seal, record_run
 from glovebox.status.outcome import Outcome, Verdict
 
@@ -50,6 +50,36 @@ def compute_adopted_status(
         builder.mark_false(types.SUCCEEDED, run.reason, run.message)
         builder.mark_false(types.READY, run.reason, message)
         builder.mark_true(types.STALLED, run.reason, message)
+    return builder.render()
+
+
+def compute_after_adoption(
+    obj: Mapping[str, Any], outcomes: Mapping[str, Outcome], now: datetime
+) -> dict[str, Any]:
+    """Return the status of an Experiment with `spec.adopts` that took over all there was.
+
+    Args:
+        obj: As it was read.
+        outcomes: Of the phases `seal` and `conclude`.
+        now: The present time.
+    """
+    generation = obj["metadata"].get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    run = (obj.get("status") or {}).get("run") or {}
+    for condition in (types.READY, types.SUCCEEDED):
+        builder.mark(condition, *builder.current(condition))
+    if run.get("outcome") != "Succeeded":
+        builder.mark_true(types.STALLED, *builder.current(types.READY)[1:])
+    sealed, concluded = outcomes["seal"], outcomes["conclude"]
+    mark_seal(builder, sealed)
+    if isinstance(sealed.facts, SealFacts) and sealed.facts.supplement is not None:
+        builder.set(sealSupplement=dict(sealed.facts.supplement))
+    if isinstance(concluded.facts, ConclusionFacts):
+        builder.set(conclusion=dict(concluded.facts.record))
+    elif not concluded.is_done and concluded.verdict is not Verdict.SKIPPED:
+        refused = concluded.verdict is Verdict.REFUSED
+        also = types.STALLED if refused else types.RECONCILING
+        builder.mark_true(also, concluded.reason, concluded.message)
     return builder.render()
 
 

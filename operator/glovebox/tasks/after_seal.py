@@ -97,6 +97,8 @@ class ConclusionResult:
     attestation_version: str
     key_id: str
     signed: str
+    verdict: str
+    text: str
 
 
 def _now() -> datetime:
@@ -205,6 +207,8 @@ async def sign_conclusion(
         found.version_id,
         keys.signer_of(found.envelope),
         str(document["predicate"]["signedOn"]),
+        str(document["predicate"]["verdict"]),
+        str(document["predicate"]["text"]),
     )
 
 

@@ -71,6 +71,15 @@ def test_the_example_of_a_tag_is_refused(crds: Cluster) -> None:
     )
 
 
+def test_a_name_under_which_stores_keep_versions_is_refused(crds: Cluster) -> None:
+    document = flights("Experiment")
+    named = {**document, "metadata": {**document["metadata"], "name": "x.versions"}}
+    answer = crds.kubectl(
+        "create", "--dry-run=server", "-f", "-", stdin=json.dumps(named), check=False
+    )
+    assert "must not end in `.versions`" in answer.stderr
+
+
 def test_the_example_above_the_quota_is_the_operators_to_refuse(crds: Cluster) -> None:
     crds.kubectl("apply", "--dry-run=server", "-f", str(REFUSALS / "over-quota.yaml"))
     over = next(

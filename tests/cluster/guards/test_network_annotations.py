@@ -30,11 +30,11 @@ from support.waiting import eventually
 DEFAULTS: Final = yaml.safe_load((CHART / "values.yaml").read_text())["guards"]
 PREFIXES: Final[list[str]] = DEFAULTS["pods"]["networkAnnotations"]
 NEW: Final = (
-    f"annotations with the prefixes {', '.join(PREFIXES)} must be left out: a network plugin would"
+    f"annotations of the domains {', '.join(PREFIXES)} must be left out: a network plugin would"
     " obey them, and no NetworkPolicy holds on the networks that they name"
 )
 LATER: Final = (
-    f"annotations with the prefixes {', '.join(PREFIXES)} are for network plugins alone, which obey"
+    f"annotations of the domains {', '.join(PREFIXES)} are for network plugins alone, which obey"
     " them; one that is not known is named in `guards.networkPlugins` of the chart"
 )
 SECOND_NETWORK: Final = {"k8s.v1.cni.cncf.io/networks": "kube-system/flat@eth1"}
@@ -93,6 +93,25 @@ def test_a_pod_is_not_made_with_one(
     expect_denied(experiments.create(TENANT, annotated), policy, NEW)
 
 
+# Each is read from pods by a plugin: address pools, routing tables, packets that nobody tracks.
+OBEYED: Final = [
+    "cni.cilium.io/mac-address",
+    "ipam.cilium.io/ip-pool",
+    "network.cilium.io/fib-table-id",
+    "policy.cilium.io/no-track-port",
+    "io.cilium.no-track-port",
+    "ipam.antrea.io/ippools",
+    "cni.projectcalico.org/ipAddrs",
+    "k8s.v1.cni.cncf.io/networks",
+    "k8s.ovn.org/pod-networks",
+]
+
+
+@pytest.mark.parametrize("key", OBEYED)
+def test_what_is_known_to_be_obeyed_is_refused(experiments: Kubectl, key: str) -> None:
+    expect_denied(experiments.create(TENANT, pod({key: "x"})), "glovebox-pods", NEW)
+
+
 @pytest.mark.parametrize("actor", EVERYBODY)
 def test_by_nobody(experiments: Kubectl, actor: Actor) -> None:
     expect_denied(experiments.create(actor, pod(SECOND_NETWORK)), "glovebox-pods", NEW)
@@ -101,7 +120,12 @@ def test_by_nobody(experiments: Kubectl, actor: Actor) -> None:
 @pytest.mark.parametrize(("make", "policy"), MAKERS)
 def test_other_annotations_are_admitted(experiments: Kubectl, make: Annotated, policy: str) -> None:
     del policy
-    others = {"team.example/note": "x", "note": "cni.projectcalico.org/ipAddrs"}
+    others = {
+        "team.example/note": "x",
+        "note": "cni.projectcalico.org/ipAddrs",
+        "notcilium.io/note": "x",
+        "io.ciliumnot": "x",
+    }
     expect_admitted(experiments.create(TENANT, make(others)))
 
 

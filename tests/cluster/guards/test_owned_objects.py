@@ -215,6 +215,18 @@ def test_apply_and_generated_names_are_requests_like_others(experiments: Kubectl
     )
 
 
+@pytest.mark.parametrize("name", ["glovebox", "glovebox-train"])
+def test_no_job_is_called_so_that_its_pods_are_taken_for_the_operators(
+    experiments: Kubectl, name: str
+) -> None:
+    expect_denied(
+        experiments.create(TENANT, objects.job(SPACE, name)),
+        "glovebox-owned-objects",
+        refusal("create", "jobs"),
+    )
+    expect_admitted(experiments.create(TENANT, objects.job(SPACE, "gloveboxes")))
+
+
 def test_roles_are_not_made_inside(experiments: Kubectl) -> None:
     for actor in (NAMESPACE_ADMIN, CLUSTER_ADMIN):
         expect_denied(

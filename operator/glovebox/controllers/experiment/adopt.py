@@ -23,6 +23,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.bound_seal import BoundSeal, ensure_bound_seal
 from glovebox.controllers.experiment.earlier_runs import sealed_run
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.experiment.seal import list_once_more
 from glovebox.controllers.orphans import Orphan
 from glovebox.controllers.store_access import require_artifacts
 from glovebox.controllers.store_connections import open_store
@@ -60,6 +61,19 @@ class Adopted:
     seal: SealFacts
 
 
+async def look_after(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Have the prefix listed once more, as of any Experiment that is sealed.
+
+    Raises:
+        GloveboxError: The next look goes on.
+    """
+    del outcomes
+    seal = scope.experiment.status.seal
+    if seal is None:
+        raise LookupError("nothing was taken over yet")
+    return await list_once_more(scope, seal)
+
+
 async def adopt(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Take over the results of the former Experiment; seal them where nobody has.
 
@@ -68,9 +82,6 @@ async def adopt(scope: Scope, outcomes: Outcomes) -> Outcome:
         GloveboxError: The store or the API server failed; the next look goes on.
     """
     del outcomes
-    if scope.experiment.status.seal is not None:
-        scope.ports.tasks.forget_owner(scope.key)
-        return done()
     store = _store(scope)
     await require_artifacts(scope.ports, store, scope.experiment.namespace)
     connection = await open_store(scope.ports, store)

@@ -32,7 +32,7 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.access import ensure_access
-from glovebox.controllers.experiment.adopt import Adopted, adopt
+from glovebox.controllers.experiment.adopt import Adopted, adopt, look_after
 from glovebox.controllers.experiment.artifact_credentials import (
     ensure_credentials,
 )
@@ -64,7 +64,11 @@ from glovebox.engine.tasks import TaskKey
 from glovebox.errors import Conflict, GloveboxError, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
-from glovebox.status.adoption import adopted_fields, compute_adopted_status
+from glovebox.status.adoption import (
+    adopted_fields,
+    compute_adopted_status,
+    compute_after_adoption,
+)
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status, held_back
 from glovebox.status.outcome import Verdict, of_error
@@ -89,6 +93,10 @@ PHASES: Final = (
     Phase("run", follow_run, needs=("claim",)),
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
+    Phase("conclude", ensure_conclusion, needs=("seal",)),
+)
+AFTER_ADOPTION: Final = (
+    Phase("seal", look_after),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
 )
 _SNAPSHOT: Final = "snapshot"
@@ -182,11 +190,15 @@ async def _reconcile_once(scope: Scope) -> Look:
 
 
 async def _reconcile_adopted(scope: Scope) -> Look:
-    """Take over what a former Experiment has done; once, and then nothing is left to do."""
+    """Take over what a former Experiment has done, once; then what comes after any seal."""
+    if scope.experiment.status.seal is not None:
+        _, outcomes = await run_phases(scope, AFTER_ADOPTION)
+        after = compute_after_adoption(scope.obj, outcomes, scope.ports.now())
+        retries = [one.retry_seconds for one in outcomes.values() if one.retry_seconds is not None]
+        failed = next((one.error for one in outcomes.values() if one.is_failed), None)
+        return Look(scope.obj, after, retry_seconds=min(retries, default=None), error=failed)
     outcome = await run_one(scope, Phase("adopt", adopt), Outcomes())
     found = outcome.facts
-    if found is None and outcome.is_done:
-        return Look(obj=scope.obj, status=None)
     fields: Mapping[str, Any] = {}
     run: RunStatus | None = None
     if isinstance(found, Adopted):

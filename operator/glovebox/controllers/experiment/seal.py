@@ -42,7 +42,6 @@ from glovebox.controllers.last_listings import (
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.store_connections import note_refusal
 from glovebox.desired.plan import Plan
-from glovebox.desired.platform import read_platform
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts, SealFacts
@@ -69,7 +68,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     """
     recorded = scope.experiment.status.seal
     if recorded is not None:
-        return await _list_once_more(scope, recorded)
+        return await list_once_more(scope, recorded)
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         scope.ports.tasks.forget_owner(scope.key)  # of a seal that is not wanted any more
         return waiting(
@@ -115,8 +114,13 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
 
 
-async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
-    """Have the prefix listed once more when the last session has ended."""
+async def list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
+    """Have the prefix listed once more when the last session has ended.
+
+    Args:
+        scope: An Experiment that is sealed.
+        seal: As it is recorded.
+    """
     ports, status = scope.ports, scope.experiment.status
     facts = SealFacts(None, seal.objects, seal.bytes, seal.findings)
     if status.seal_supplement is not None or seal.sessions_end_time is None:
@@ -128,10 +132,7 @@ async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
     if left > 0:
         waits = waits_for(seal.sessions_end_time)
         return done(replace(facts, waits=waits), retry_seconds=left)
-    experiment = scope.experiment
-    sealed = SealedExperiment(
-        experiment.namespace, experiment.name, experiment.uid, read_platform(status.platform)
-    )
+    sealed = SealedExperiment.of(scope.experiment)
     try:
         task = await ensure_last_listing(ports, sealed, scope.key)
     except GloveboxError as error:
