@@ -56,7 +56,7 @@ def doors_of_policy(policy: Json) -> Iterator[Door]:
         mutant = copy.deepcopy(policy)
         mutant["spec"]["validations"][index]["expression"] = "true"
         spoken = "messageExpression" in validation
-        text = validation["message"].strip()
+        text = (validation.get("message") or validation["messageExpression"]).strip()
         yield Door(name, "validation", f"{index + 1}: {text}", text, path, mutant, spoken)
     for index, condition in enumerate(policy["spec"].get("matchConditions", [])):
         mutant = copy.deepcopy(policy)
