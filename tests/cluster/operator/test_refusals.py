@@ -31,6 +31,14 @@ def namespaces_of(team: Team, name: str) -> list[str]:
             id="a quota above the profile's range",
         ),
         pytest.param(
+            "giant",
+            {"run": {"image": "trainer", "command": ["true"], "cpu": "64"}},
+            "RunOutOfRange",
+            "spec.run.cpu asks for 64, more than the 1 of requests.cpu that this experiment's quota"
+            " has: ask for less, or choose a profile that offers more requests.cpu",
+            id="a run whose pod its quota would never admit",
+        ),
+        pytest.param(
             "stranger",
             {"images": [{"name": "trainer", "reference": "registry.other/x@sha256:" + "b" * 64}]},
             "ImageNotApproved",
