@@ -77,7 +77,7 @@ class Command(NamedTuple):
 
 def commands(page: str, text: str) -> Iterator[Command]:
     """Yield the commands of a page, from its blocks and from within its sentences."""
-    blocks = [block for block in _BLOCK.findall(text)]
+    blocks = list(_BLOCK.findall(text))
     if page.endswith(".txt"):
         blocks.append(text)
     found = [line for block in blocks for line in _IN_BLOCK.findall(re.sub(r"\\\n\s*", " ", block))]
