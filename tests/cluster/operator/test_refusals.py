@@ -161,5 +161,8 @@ def test_a_missing_pin_waits_without_a_namespace_and_says_which(
         for entry in waiting["status"]["conditions"]
         if entry["type"] == "InputsVerified"
     )
-    assert "'not-yet'" in message
+    assert message.endswith(
+        "there is no DatasetPin 'not-yet' in this namespace; there is none at all yet: declare the"
+        " DatasetPin here first"
+    )
     assert namespaces_of(team, "early") == []

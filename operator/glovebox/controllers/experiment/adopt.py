@@ -23,6 +23,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.bound_seal import BoundSeal, ensure_bound_seal
 from glovebox.controllers.experiment.earlier_runs import sealed_run
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.offered import STORES
 from glovebox.controllers.orphans import Orphan
 from glovebox.controllers.store_access import require_artifacts
 from glovebox.controllers.store_connections import open_store
@@ -107,7 +108,7 @@ def _store(scope: Scope) -> ObjectStore:
     if store is None:
         raise NotReady(
             reasons.STORE_NOT_FOUND,
-            f"`spec.artifacts.storeRef`: there is no valid ObjectStore '{name}'",
+            f"`spec.artifacts.storeRef`: there is no valid ObjectStore '{name}'{STORES}",
         )
     return store
 
