@@ -52,6 +52,11 @@ def state_root() -> Path:
     return _xdg("XDG_STATE_HOME", ".local/state") / "glovebox"
 
 
+def environment_names() -> list[str]:
+    """Return the names of this user's environments that were brought up and not taken down."""
+    return sorted(file.parent.name for file in state_root().glob("*/environment.json"))
+
+
 def _xdg(variable: str, default: str) -> Path:
     # The specification says that a relative path in these variables is to be ignored.
     value = Path(os.environ.get(variable) or "")

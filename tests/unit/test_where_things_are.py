@@ -14,6 +14,7 @@ SOURCE = ROOT / "operator" / "glovebox"
 PAGE = ROOT / "docs" / "explanation" / "where-things-are.md"
 _ROW = re.compile(r"^\| (.+?) \| `([\w/]+\.py)` \| `([\w.]+)` \| (.*?) ?\|$", re.MULTILINE)
 _BESIDE = re.compile(r"`(\w+)` in `([\w/]+\.py)`")
+_OF_CHART = re.compile(r"`((?:helm|guards|templates)/[\w/.-]+)`")
 ROWS = _ROW.findall(PAGE.read_text(encoding="utf-8"))
 
 
@@ -41,6 +42,13 @@ def test_what_the_page_names_is_there(
     assert function in names_in(file), behaviour
     for name, other in _BESIDE.findall(beside):
         assert name in names_in(other), behaviour
+
+
+def test_what_the_page_names_of_the_chart_is_there() -> None:
+    files = _OF_CHART.findall(PAGE.read_text(encoding="utf-8"))
+
+    assert files
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
 def test_the_page_has_the_rows_that_were_looked_for() -> None:

@@ -134,7 +134,7 @@ def down(
     typer.echo(
         f"The environment {name} is down ({ended} parts ended{kept})."
         if ended
-        else f"No part of the environment {name} was running{kept}."
+        else f"No part of the environment {name} was running{kept}{_others(name)}."
     )
 
 
@@ -383,9 +383,25 @@ def _existing(name: str) -> Environment:
     if environment is None:
         raise LocalError(
             "Looking for the environment",
-            f"there is none called {named}: `glovebox local up{chosen}`",
+            f"there is none called {named}: `glovebox local up{chosen}`{_others(named)}",
         )
     return environment
+
+
+def _others(name: str) -> str:
+    """Return which other environments there are and how one is named, or an empty text.
+
+    A demonstration's is called otherwise than what `up` makes without a name.
+    """
+    from glovebox_local.paths import environment_names
+
+    there = [each for each in environment_names() if each != name]
+    if not there:
+        return ""
+    shown = ", ".join(there[:10]) + (f" and {len(there) - 10} more" if there[10:] else "")
+    return (
+        f"; there are: {shown} (choose one with `--name {there[0]}`, or GLOVEBOX_LOCAL={there[0]})"
+    )
 
 
 @contextmanager

@@ -734,7 +734,8 @@ RUN_NOT_REQUESTED: Final = _reason(
 RUN_OUT_OF_RANGE: Final = _reason(
     "RunOutOfRange",
     "Experiment `Succeeded`, `Ready`",
-    "`spec.run` asks for more retries or a longer deadline than the profile allows.",
+    "`spec.run` asks for more retries, a longer deadline, or more CPU, memory or disk than the"
+    " profile or the experiment's quota allows.",
     "Ask for what the message names, or choose another profile.",
 )
 DELIVERY_UNAVAILABLE: Final = _reason(

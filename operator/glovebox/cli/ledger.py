@@ -28,7 +28,12 @@ Where = Annotated[
 ]
 PolicyFile = Annotated[
     Path,
-    typer.Option("--policy", help="Logs and witnesses that count (c2sp.org/tlog-policy)."),
+    typer.Option(
+        "--policy",
+        exists=True,
+        dir_okay=False,
+        help="Logs and witnesses that count (c2sp.org/tlog-policy).",
+    ),
 ]
 AsOutput = Annotated[Output, typer.Option("--output", "-o", help="text, or json for programs.")]
 
@@ -41,7 +46,12 @@ def ledger() -> None:
 @app.command("init")
 def init(
     where: Annotated[str, typer.Argument(help="s3://BUCKET/ORGANISATION")],
-    key: Annotated[Path, typer.Option(help="The log's private key (PEM); no key of seals.")],
+    key: Annotated[
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, help="The log's private key (PEM); no key of seals."
+        ),
+    ],
     origin: Annotated[
         str, typer.Option(help="The log's name, a URL without scheme: ledger.example.com/acme.")
     ] = "",
@@ -52,7 +62,10 @@ def init(
         bool, typer.Option("--new-epoch", help="End the present epoch, and go on with --key.")
     ] = False,
     former_key: Annotated[
-        Path | None, typer.Option(help="With --new-epoch: the key of the present epoch.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="With --new-epoch: the key of the present epoch."
+        ),
     ] = None,
 ) -> None:
     """Make a ledger; print the line that goes into everybody's policy."""
@@ -98,7 +111,12 @@ def verify(
     policy: PolicyFile,
     head: Annotated[
         list[Path] | None,
-        typer.Option(help="A checkpoint that was kept; what is here has to continue it."),
+        typer.Option(
+            help=(
+                "A checkpoint that --save-head kept; what is here has to continue it. Leave it out"
+                " the first time."
+            )
+        ),
     ] = None,
     save_head: Annotated[
         Path | None, typer.Option(help="When it holds: keep the newest checkpoint here.")
@@ -125,7 +143,7 @@ def verify(
         demand = LedgerDemand(
             _policy(policy),
             datetime.now(UTC),
-            [path.read_bytes() for path in head or ()],
+            [_kept(path) for path in head or ()],
             locks=not allow_unlocked,
         )
 
@@ -188,13 +206,18 @@ def prove(
 
 @app.command("check")
 def check(
-    proof: Annotated[Path, typer.Argument(help="A .tlog-proof file.")],
+    proof: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .tlog-proof file.")],
     policy: PolicyFile,
     digest: Annotated[
         str, typer.Option(help="The entry has to speak of this digest: of a seal, an experiment.")
     ] = "",
     entry: Annotated[
-        Path | None, typer.Option(help="The entry's bytes, when the proof does not hold them.")
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="The entry's bytes, when the proof does not hold them.",
+        ),
     ] = None,
     output: AsOutput = Output.TEXT,
 ) -> None:
@@ -271,6 +294,19 @@ def _policy(path: Path) -> Policy:
     from glovebox.ledger.policy import parse_policy
 
     return parse_policy(path.read_bytes())
+
+
+def _kept(head: Path) -> bytes:
+    """Return a head that was kept. One that is missing is never passed over: it is the memory."""
+    try:
+        return head.read_bytes()
+    except FileNotFoundError:
+        raise typer.BadParameter(
+            f"there is no file {head}. The first time there is none: leave --head out, and"
+            " --save-head writes it. Later, find it: only a head that was kept shows that nothing"
+            " was taken back",
+            param_hint="--head",
+        ) from None
 
 
 def _epoch(opened: OpenLedger, epoch: int) -> Any:

@@ -22,9 +22,19 @@ def witness(
     name: Annotated[
         str, typer.Option(help="What it signs as, a URL without scheme: witness.example.com/w1.")
     ],
-    key: Annotated[Path, typer.Option(help="Its private key (PEM), for this witness alone.")],
+    key: Annotated[
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, help="Its private key (PEM), for this witness alone."
+        ),
+    ],
     policy: Annotated[
-        Path, typer.Option(help="A policy; its `log` lines are the logs that are known.")
+        Path,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A policy; its `log` lines are the logs that are known, its quorum is not asked.",
+        ),
     ],
     state: Annotated[Path, typer.Option(help="A folder that it has alone; keep it.")],
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",

@@ -24,6 +24,7 @@ from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
+from glovebox.controllers.offered import STORES, nothing_superseded
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
@@ -266,6 +267,7 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
             bytes=roots.bytes,
             built=True,
             recalled=recalled,
+            remark=_remark(ports, pin),
         ),
         {
             **_recorded(built),
@@ -289,7 +291,13 @@ def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest, place: _Place)
         return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
     ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
     return _Found(
-        PinFacts(ports.now(), pinned=True, objects=pin.status.objects or 0, findings=findings),
+        PinFacts(
+            ports.now(),
+            pinned=True,
+            objects=pin.status.objects or 0,
+            findings=findings,
+            remark=_remark(ports, pin),
+        ),
         {
             "listedTime": format_time(ports.now()),
             "findings": finding_counts(findings),
@@ -297,6 +305,11 @@ def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest, place: _Place)
         },
         float(pin.spec.verification.list_interval_seconds),
     )
+
+
+def _remark(ports: Ports, pin: DatasetPin) -> str:
+    older = pin.spec.supersedes
+    return nothing_superseded(ports, DATASET_PIN, pin.namespace, older.name) if older else ""
 
 
 def _blocked(ports: Ports, pin: DatasetPin, error: GloveboxError) -> _Found:
@@ -424,7 +437,7 @@ def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
         ) from None
     if store is None:
         raise NotReady(
-            reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'"
+            reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'{STORES}"
         )
     why = store.why_not_ready
     if why is not None:

@@ -15,6 +15,7 @@ from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.feature_set_pin import FeatureInput, FeatureSetPin
 from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.offered import nothing_superseded, pins_offered
 from glovebox.controllers.ports import Ports
 from glovebox.data.features import feature_set_digest, hashed_names
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -83,7 +84,12 @@ def _verify(ports: Ports, pin: FeatureSetPin) -> FeatureFacts:
                 f" {digest}",
             )
     hashed = hashed_names(pin.namespace, (feature.name for feature in pin.spec.features))
-    return FeatureFacts(digest, hashed, inputs, pin.spec.validity)
+    remark = (
+        nothing_superseded(ports, FEATURE_SET_PIN, pin.namespace, pin.spec.supersedes.name)
+        if pin.spec.supersedes is not None
+        else ""
+    )
+    return FeatureFacts(digest, hashed, inputs, pin.spec.validity, remark)
 
 
 def _complete(pin: FeatureSetPin) -> None:
@@ -111,7 +117,8 @@ def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
     if dataset is None:
         raise NotReady(
             reasons.INPUT_NOT_FOUND,
-            f"input `{entry.name}`: there is no DatasetPin '{name}' in this namespace",
+            f"input `{entry.name}`: there is no DatasetPin '{name}' in this namespace"
+            f"{pins_offered(ports, DATASET_PIN, pin.namespace)}",
         )
     verified = dataset.status.condition(types.VERIFIED)
     # Ready also falls for what says nothing about the data, such as a deletion that has to wait.

@@ -28,6 +28,7 @@ from glovebox.desired.network_policy import canonical_network, store_route
 from glovebox.desired.never_reachable import Network, contains, never_reachable
 from glovebox.desired.profile_defects import check_profile, comes_in_pieces
 from glovebox.desired.run_environment import colliding_names
+from glovebox.desired.run_resources import why_run_never_fits
 from glovebox.desired.snapshot import declared_size
 from glovebox.errors import Refused
 
@@ -236,6 +237,13 @@ def run_out_of_range(case: _Case) -> None:
         )
 
 
+def run_never_fits(case: _Case) -> None:
+    """Refuse a run whose pod the API server would never admit: too late, once it is bound."""
+    why = why_run_never_fits(case.experiment, case.profile, fetches=_has_inputs(case.experiment))
+    if why is not None:
+        raise Refused(reasons.RUN_OUT_OF_RANGE, why)
+
+
 def run_without_delivery(case: _Case) -> None:
     """Refuse a run with inputs on a platform that has no image to deliver them with."""
     if (
@@ -367,6 +375,7 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     route_not_allowed,
     run_image_unknown,
     run_out_of_range,
+    run_never_fits,
     run_without_delivery,
     variables_collide,
     snapshot_too_large,

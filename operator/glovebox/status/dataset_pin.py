@@ -48,6 +48,7 @@ class PinFacts:
         findings: What a check found just now; None when none ended.
         answered: Whether what an attempt met is recorded for this generation, and none has
             reported since: after a restart it is tried again, and mostly meets the same.
+        remark: What a person should know of a pin that is well, to go behind the message.
         error: Why the latest attempt failed; None when it did not, or has begun again and is well.
         failures: How many attempts failed in a row.
         failing_since: When the first of them failed.
@@ -62,6 +63,7 @@ class PinFacts:
     recalled: bool = False
     findings: Findings | None = None
     answered: bool = False
+    remark: str = ""
     error: GloveboxError | None = None
     failures: int = 0
     failing_since: datetime | None = None
@@ -108,7 +110,7 @@ def compute_conditions(facts: PinFacts) -> list[Verdict]:
     if facts.built:
         words = f"{counted(facts.objects, 'object')} with {counted(facts.bytes, 'byte')}"
         how = "there as they were pinned before, by the store's record" if facts.recalled else ""
-        message = f"{words} {how or 'read and hashed'}"
+        message = f"{words} {how or 'read and hashed'}{facts.remark}"
         return [
             Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),
             Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),
@@ -158,7 +160,7 @@ def _checked(facts: PinFacts) -> list[Verdict]:
     findings = facts.findings
     assert findings is not None  # noqa: S101 - told by the caller
     if findings.clean:
-        message = f"{counted(facts.objects, 'object')} in the store as pinned"
+        message = f"{counted(facts.objects, 'object')} in the store as pinned{facts.remark}"
         return [
             Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),
             Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),

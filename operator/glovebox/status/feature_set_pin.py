@@ -28,12 +28,14 @@ class FeatureFacts:
         hashed_names: The hash of each definition, by its name.
         inputs: The content root of each dataset, by the input's name.
         validity: When the definitions may be used; None for always.
+        remark: What a person should know of a pin that is well, to go behind the message.
     """
 
     digest: str
     hashed_names: Mapping[str, str]
     inputs: Mapping[str, str]
     validity: Validity | None = None
+    remark: str = ""
 
 
 def compute_status(obj: Mapping[str, Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -90,6 +92,6 @@ def _mark_verified(builder: StatusBuilder, facts: FeatureFacts, now: datetime) -
         return
     message = (
         f"{counted(len(facts.hashed_names), 'definition')} over"
-        f" {counted(len(facts.inputs), 'pinned input')} complete"
+        f" {counted(len(facts.inputs), 'pinned input')} complete{facts.remark}"
     )
     builder.mark_true(types.VERIFIED, reasons.VERIFIED, message)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.attempt_status import MAX_PODS
 from glovebox.api.experiment_status import RunStatus
@@ -157,6 +158,25 @@ def run_restored(job_uid: str, started: str, record: str, now: datetime) -> RunS
         {"jobUid": job_uid, "startTime": started, "record": record, "attempts": 0}
     )
     return _ended(begun, now, "Failed", reasons.RUN_LOST, _RESTORED)
+
+
+def seconds_without_pod(job: Mapping[str, Any], now: datetime) -> float:
+    """Return for how many seconds a Job that has no pod has been there."""
+    created = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+    return (now - created).total_seconds()
+
+
+def why_no_pod(namespace: str) -> str:
+    """Return what may keep the run's pod from being created, and the command that says what does.
+
+    The API server tells its refusal to the Job controller alone, which writes it into an Event.
+    """
+    return (
+        "the Job still has no pod: the API server admits none where other pods use up the quota of"
+        " the namespace, or where another policy or webhook of this cluster refuses it; see"
+        f" `kubectl get events -n {namespace} --field-selector"
+        f" involvedObject.name={names.RUN_JOB}`"
+    )
 
 
 def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:

@@ -369,3 +369,11 @@ def test_the_pods_of_tasks_reach_stores_alone() -> None:
         for each in render()
         if each["metadata"]["name"] == "glovebox-tasks" and each["kind"] == "NetworkPolicy"
     ]
+
+
+def test_the_quickstart_shows_as_many_guards_as_are_installed() -> None:
+    demo = {"guards": {"breakGlassGroups": ["breakers"]}}  # as `demo/preparing.py` installs it
+    guards = [each for each in render(demo) if each["kind"] == "ValidatingAdmissionPolicy"]
+    shown = re.findall(r"5 kinds, (\d+) guards", (ROOT / "docs" / "quickstart.md").read_text())
+
+    assert shown == [str(len(guards))]

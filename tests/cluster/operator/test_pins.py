@@ -76,6 +76,20 @@ def test_a_pin_tells_digest_counts_and_where_the_manifest_is(
     assert len(raw) == manifest["bytes"]
 
 
+def test_a_pin_that_supersedes_nothing_that_is_there_says_so_and_is_ready(
+    team: Team, data: str
+) -> None:
+    team.declare("DatasetPin", "older", pin_spec(data))
+    team.declare("DatasetPin", "newer", pin_spec(data, supersedes={"name": "older"}))
+    team.declare("DatasetPin", "misspelt", pin_spec(data, supersedes={"name": "oldre"}))
+    for name in ("older", "newer", "misspelt"):
+        team.expect("DatasetPin", name)
+
+    assert "supersedes" not in team.condition("DatasetPin", "newer", "Verified")["message"]
+    said = team.condition("DatasetPin", "misspelt", "Verified")["message"]
+    assert "`spec.supersedes` names DatasetPin 'oldre', which is not in this namespace" in said
+
+
 def test_the_same_bytes_elsewhere_have_the_same_digest_but_are_another_pin(
     cluster: Cluster, team: Team, data: str
 ) -> None:

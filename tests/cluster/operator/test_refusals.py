@@ -31,6 +31,14 @@ def namespaces_of(team: Team, name: str) -> list[str]:
             id="a quota above the profile's range",
         ),
         pytest.param(
+            "giant",
+            {"run": {"image": "trainer", "command": ["true"], "cpu": "64"}},
+            "RunOutOfRange",
+            "spec.run.cpu asks for 64, more than the 1 of requests.cpu that this experiment's quota"
+            " has: ask for less, or choose a profile that offers more requests.cpu",
+            id="a run whose pod its quota would never admit",
+        ),
+        pytest.param(
             "stranger",
             {"images": [{"name": "trainer", "reference": "registry.other/x@sha256:" + "b" * 64}]},
             "ImageNotApproved",
@@ -153,5 +161,8 @@ def test_a_missing_pin_waits_without_a_namespace_and_says_which(
         for entry in waiting["status"]["conditions"]
         if entry["type"] == "InputsVerified"
     )
-    assert "'not-yet'" in message
+    assert message.endswith(
+        "there is no DatasetPin 'not-yet' in this namespace; there is none at all yet: declare the"
+        " DatasetPin here first"
+    )
     assert namespaces_of(team, "early") == []

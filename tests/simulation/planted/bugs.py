@@ -339,11 +339,8 @@ BUGS: Final = (
         also=(
             (
                 "controllers/experiment/run.py",
-                "    return _ended(facts) if run.completion_time is not None else done(facts)\n",
-                (
-                    "    return _ended(facts) if run.completion_time is not None else"
-                    " done(facts, retry_seconds=1.0)\n"
-                ),
+                "    if pods:\n        return done(facts)\n",
+                "    return done(facts, retry_seconds=1.0)\n",
             ),
         ),
     ),

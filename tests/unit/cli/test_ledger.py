@@ -363,3 +363,42 @@ def test_what_was_changed_in_an_epoch_that_has_ended_is_found(
     bundle.write_bytes(bundle.read_bytes().replace(b"Requested", b"Requestee", 1))
     code, output = run(*arguments)
     assert (code, "EntryDiffers  entries/000/000/000/000" in output) == (1, True)
+
+
+def test_a_first_verification_keeps_the_head_that_the_second_continues(
+    made: Path, tmp_path: Path
+) -> None:
+    head = tmp_path / "head.txt"
+    demand = ("verify", made / "ledger", "--policy", made / "policy", "--save-head", head)
+
+    assert run(*demand)[0] == 0
+    assert run(*demand, "--head", head)[0] == 0
+    assert parse_checkpoint(parse_note(head.read_bytes()).text).head.size == 600
+
+
+def test_a_head_that_is_not_there_is_named_and_never_passed_over(
+    made: Path, tmp_path: Path
+) -> None:
+    head = tmp_path / "gone.txt"
+    demand = ("verify", made / "ledger", "--policy", made / "policy")
+    code, output = run(*demand, "--head", head, "--save-head", head)
+
+    assert code == 2
+    assert "leave --head out" in " ".join(output.replace("│", " ").split())
+    assert "gone.txt" in output.replace("│", "").replace("\n", "").replace(" ", "")
+    assert "Errno" not in output
+    assert not head.exists()
+
+
+@pytest.mark.parametrize("missing", ["policy", "proof"])
+def test_a_file_that_is_not_there_is_named_with_its_option(missing: str, tmp_path: Path) -> None:
+    policy, proof = tmp_path / "policy", tmp_path / "proof"
+    for file in (policy, proof):
+        if file.name != missing:
+            file.write_text("x")
+    code, output = run("check", proof, "--policy", policy)
+
+    assert code == 2
+    assert missing in output.casefold()
+    assert "does not exist" in " ".join(output.replace("│", " ").split())
+    assert "Errno" not in output

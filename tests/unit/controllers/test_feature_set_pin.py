@@ -118,3 +118,15 @@ async def test_what_was_verified_follows_definite_answers_alone(
 async def test_a_new_one_waits_until_its_input_is_known() -> None:
     found = await looked(features(), dataset("Unknown", "ChecksFailing"))
     assert found["Ready"][0] == "False"
+
+
+async def test_a_set_that_supersedes_nothing_that_is_there_is_ready_and_says_so() -> None:
+    pin = features()
+    pin["spec"]["supersedes"] = {"name": "nothing-here"}
+    found = await looked(pin, dataset("True", "Verified"))
+    (message,) = (
+        entry["message"] for entry in pin["status"]["conditions"] if entry["type"] == "Verified"
+    )
+
+    assert found["Ready"][0] == "True"
+    assert "`spec.supersedes` names FeatureSetPin 'nothing-here', which is not in" in message

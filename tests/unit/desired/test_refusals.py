@@ -44,6 +44,14 @@ def egress(cidr: str, *ports: int) -> dict[str, Any]:
     )
 
 
+def asks(**amounts: str) -> dict[str, Any]:
+    return experiment(run=amounts)
+
+
+NOTHING_COUNTED = [
+    profile(quota=[{"resource": "pods", "default": "20", "maximum": "100"}]),
+    experiment(resources=Only(quota={})),
+]
 ROUTES = profile(
     network={
         "routes": [
@@ -233,6 +241,96 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         (
             "spec.run.image names tester, which spec.images does not have: add it there by digest,"
             " or name one of those (trainer)"
+        ),
+    ),
+    (
+        "a run with more processor than its quota has",
+        [asks(cpu="3")],
+        "RunOutOfRange",
+        (
+            "spec.run.cpu asks for 3, more than the 2 of requests.cpu that this experiment's quota"
+            " has: ask for less, or ask for 3 in spec.resources.quota['requests.cpu'] (at most 8)"
+        ),
+    ),
+    (
+        "a run whose requests fit into its quota and whose limits, which are the same, do not",
+        [experiment(resources=Only(quota={"requests.cpu": "8"})), asks(cpu="2001m")],
+        "RunOutOfRange",
+        (
+            "spec.run.cpu asks for 2001m, more than the 2 of limits.cpu that this experiment's"
+            " quota has: ask for less, or ask for 2001m in spec.resources.quota['limits.cpu'] (at"
+            " most 8)"
+        ),
+    ),
+    (
+        "a run with more memory than any quota of the profile may have",
+        [asks(memory="64Gi")],
+        "RunOutOfRange",
+        (
+            "spec.run.memory asks for 64Gi, more than the 4Gi of requests.memory that this"
+            " experiment's quota has: ask for less, or choose a profile that offers more"
+            " requests.memory"
+        ),
+    ),
+    (
+        "a run with more processor than one container may have",
+        [profile(limits={"maxCpu": "1"}), asks(cpu="1500m")],
+        "RunOutOfRange",
+        (
+            "spec.run.cpu asks for 1500m, more than the 1 that IsolationProfile standard allows one"
+            " container (spec.limits.maxCpu): ask for at most 1, or choose a profile that allows"
+            " more"
+        ),
+    ),
+    (
+        "a run with more memory than one container may have",
+        [profile(limits={"maxMemory": "1Gi"}), asks(memory="1025Mi")],
+        "RunOutOfRange",
+        (
+            "spec.run.memory asks for 1025Mi, more than the 1Gi that IsolationProfile standard"
+            " allows one container (spec.limits.maxMemory): ask for at most 1Gi, or choose a"
+            " profile that allows more"
+        ),
+    ),
+    (
+        "a run with more memory than a container may have where no quota counts memory",
+        [*NOTHING_COUNTED, asks(memory="1Gi")],
+        "RunOutOfRange",
+        (
+            "spec.run.memory asks for 1Gi, more than the 512Mi that IsolationProfile standard"
+            " allows one container (it sets no spec.limits.maxMemory): ask for at most 512Mi, or"
+            " choose a profile that allows more"
+        ),
+    ),
+    (
+        "a run that asks for nothing, whose default is more than its quota has",
+        [quota("limits.memory", "256Mi")],
+        "RunOutOfRange",
+        (
+            "spec.run.memory is not set, and a container that sets none gets 512Mi"
+            " (spec.limits.defaultMemory of IsolationProfile standard), more than the 256Mi of"
+            " limits.memory that this experiment's quota has: set spec.run.memory to at most 256Mi,"
+            " or ask for 512Mi in spec.resources.quota['limits.memory'] (at most 32Gi)"
+        ),
+    ),
+    (
+        "a run that fits, behind a fetcher that does not",
+        [quota("limits.memory", "256Mi"), asks(memory="256Mi")],
+        "RunOutOfRange",
+        (
+            "the container that fetches the inputs gets 512Mi (spec.limits.defaultMemory of"
+            " IsolationProfile standard), more than the 256Mi of limits.memory that this"
+            " experiment's quota has: ask for 512Mi in spec.resources.quota['limits.memory'] (at"
+            " most 32Gi)"
+        ),
+    ),
+    (
+        "no memory, which Kubernetes takes for all of the node's",
+        [asks(memory="0")],
+        "RunOutOfRange",
+        (
+            "spec.run.memory asks for 0, which Kubernetes takes for no limit: write what the run"
+            " needs, or leave it out"
         ),
     ),
     (
@@ -436,6 +534,29 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
     ("a host inside a route", [ROUTES, egress("203.0.113.9/32", 443)]),
     ("a network inside an IPv6 route", [ROUTES, egress("2001:db8:1::/48", 443)]),
     ("the ports of the one route that has them all", [ROUTES, egress("203.0.113.7/32", 8443)]),
+    ("all of the quota's processor", [asks(cpu="2000m")]),
+    ("all of the quota's memory", [asks(memory="4096Mi")]),
+    (
+        "a quota that was raised for the run",
+        [
+            experiment(resources=Only(quota={"requests.cpu": "8", "limits.cpu": "8"})),
+            asks(cpu="8"),
+        ],
+    ),
+    ("as much as one container may have", [profile(limits={"maxCpu": "1"}), asks(cpu="1")]),
+    (
+        "a fetcher that needs what the run's session needs later",
+        [quota("limits.memory", "448Mi"), asks(memory="448Mi")],
+    ),
+    (
+        "a small quota without inputs to fetch",
+        [
+            experiment(inputs=Only()),
+            quota("limits.memory", "256Mi"),
+            asks(memory="256Mi"),
+        ],
+    ),
+    ("any amount of what nothing counts", [*NOTHING_COUNTED, asks(cpu="512")]),
     ("no run at all", [experiment(run=None, images=[])]),
     ("the profile's retention", [experiment(artifacts={"retention": None})]),
     (

@@ -124,3 +124,34 @@ def test_the_last_lines_of_a_kept_demonstration_name_its_environment() -> None:
     words = run._farewell("mine", "gbx-x", ())
     assert "local env --name mine" in words
     assert words.rstrip().endswith("local down --name mine")
+
+
+@pytest.mark.parametrize("command", [["status"], ["env"], ["down"], ["kubectl", "version"]])
+def test_who_names_none_is_told_which_there_are_and_how_to_choose(command: list[str]) -> None:
+    for name in ("demo-abc", "other"):
+        state = StateDir.named(name)
+        state.create()
+        Description.new("embedded").write(state)
+    said = " ".join(CliRunner().invoke(app, ["local", *command]).output.split())
+
+    assert "; there are: demo-abc, other (choose one with `--name demo-abc`" in said
+    assert all(StateDir.named(name).description.exists() for name in ("demo-abc", "other"))
+
+
+def test_many_are_cut_and_one_that_is_down_is_none(home: Path) -> None:
+    for number in range(12):
+        state = StateDir.named(f"demo-{number:02}")
+        state.create()
+        Description.new("embedded").write(state)
+    (home / "glovebox" / "gone" / "logs").mkdir(parents=True)
+    said = " ".join(CliRunner().invoke(app, ["local", "status"]).output.split())
+
+    assert "demo-09 and 2 more" in said
+    assert "gone" not in said
+
+
+def test_where_there_is_none_nothing_is_listed() -> None:
+    said = CliRunner().invoke(app, ["local", "status"]).output
+
+    assert "there is none called" in said
+    assert "there are" not in said

@@ -190,3 +190,13 @@ def test_findings_are_counted_or_absent() -> None:
         "extra": 0,
         "samples": ["missing a"],
     }
+
+
+@pytest.mark.parametrize("how", [{"built": True}, {"findings": Findings()}])
+def test_a_remark_on_a_pin_that_is_well_is_in_the_message_of_verified(how: dict[str, Any]) -> None:
+    remark = "; `spec.supersedes` names nothing"
+    found = compute_conditions(PinFacts(NOW, pinned=True, objects=3, remark=remark, **how))
+    (verified,) = (verdict for verdict in found if verdict.type == "Verified")
+
+    assert verified.status == "True"
+    assert verified.message.endswith(remark)

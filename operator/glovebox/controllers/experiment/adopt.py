@@ -24,6 +24,7 @@ from glovebox.controllers.bound_seal import BoundSeal, ensure_bound_seal
 from glovebox.controllers.experiment.earlier_runs import sealed_run
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.seal import list_once_more
+from glovebox.controllers.offered import STORES
 from glovebox.controllers.orphans import Orphan
 from glovebox.controllers.store_access import require_artifacts
 from glovebox.controllers.store_connections import open_store
@@ -118,7 +119,7 @@ def _store(scope: Scope) -> ObjectStore:
     if store is None:
         raise NotReady(
             reasons.STORE_NOT_FOUND,
-            f"`spec.artifacts.storeRef`: there is no valid ObjectStore '{name}'",
+            f"`spec.artifacts.storeRef`: there is no valid ObjectStore '{name}'{STORES}",
         )
     return store
 

@@ -6,12 +6,15 @@ refused as well: see `earlier_runs.py`. Nothing here matters once the snapshot i
 
 from __future__ import annotations
 
+from glovebox.api import reasons
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.earlier_runs import refuse_what_ran
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired import refusals
 from glovebox.desired.delivery_modes import check_deliverable
+from glovebox.desired.run_resources import why_disk_never_fits
+from glovebox.errors import Refused
 from glovebox.status.outcome import Outcome, done
 
 
@@ -31,5 +34,11 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     )
     mode = resolved.profile.spec.delivery.mode
     check_deliverable(mode, resolved.profile, resolved.datasets, scope.now)
-    await refuse_what_ran(scope, resolved.platform.store, render_plan(scope, resolved))
+    plan = render_plan(scope, resolved)
+    if plan.run is not None:
+        # How much disk the inputs need is known by their pins alone.
+        why = why_disk_never_fits(scope.experiment, resolved.profile, plan.run)
+        if why is not None:
+            raise Refused(reasons.RUN_OUT_OF_RANGE, why)
+    await refuse_what_ran(scope, resolved.platform.store, plan)
     return done()

@@ -12,6 +12,7 @@ from glovebox.api.experiment_status import InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.references import PinRef
 from glovebox.controllers.experiment.scope import Scope
+from glovebox.controllers.offered import pins_offered
 from glovebox.data.features import feature_set_document
 from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.errors import InvalidInput, NotReady, Refused
@@ -87,10 +88,11 @@ def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputSta
             " is gone",
         )
     if pin is None:
+        kind = DATASET_PIN if reference.kind == "DatasetPin" else FEATURE_SET_PIN
         raise NotReady(
             reasons.PIN_NOT_FOUND,
             f"input `{reference.name}`: there is no {reference.kind} '{reference.pin_ref.name}' in"
-            " this namespace",
+            f" this namespace{pins_offered(scope.ports, kind, scope.experiment.namespace)}",
         )
     why = pin.why_not_ready
     if why is not None:

@@ -18,6 +18,7 @@ from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.pins import bind_inputs, compare_inputs, resolved_inputs
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.offered import STORES
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import (
     Platform,
@@ -172,7 +173,7 @@ def _store_to_bind(scope: Scope, name: str) -> ObjectStore:
     if store is None or store.is_deleting:
         raise NotReady(
             reasons.STORE_NOT_FOUND,
-            f"`spec.artifacts.storeRef`: there is no ObjectStore '{name}'",
+            f"`spec.artifacts.storeRef`: there is no ObjectStore '{name}'{STORES}",
         )
     why = store.why_not_ready
     if why is not None:

@@ -35,9 +35,18 @@ from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
 from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFacts
 from glovebox.status.outcome import Outcome, done, waiting
-from glovebox.status.runs import job_end, job_ended, job_lost, why_waiting
+from glovebox.status.runs import (
+    job_end,
+    job_ended,
+    job_lost,
+    seconds_without_pod,
+    why_no_pod,
+    why_waiting,
+)
 
 SUSPENDED: Final = "`spec.suspend` is true: the run starts when it is false"
+# Beyond this a Job without a pod is no controller that is a little late.
+_POD_SECONDS: Final = 5.0
 NOT_AS_BOUND: Final = "the run starts when what is declared is again what was bound"
 
 
@@ -127,7 +136,13 @@ async def _follow(
         leaving=tuple(leaving),
         tenant_pods=with_tenant_pods(scope.experiment.status.tenant_pods, everybody),
     )
-    return _ended(facts) if run.completion_time is not None else done(facts)
+    if run.completion_time is not None:
+        return _ended(facts)
+    if pods:
+        return done(facts)
+    if seconds_without_pod(live, scope.now) < _POD_SECONDS:
+        return done(facts, retry_seconds=_POD_SECONDS)  # a pod that is not created wakes nobody
+    return done(replace(facts, pending=why_no_pod(scope.namespace)))
 
 
 def _ended(facts: RunFacts) -> Outcome:

@@ -1,0 +1,58 @@
+"""Local disk of a run against its quota: the part of it that the pins decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glovebox.desired.run import run_job
+from glovebox.desired.run_resources import why_disk_never_fits
+from golden.cases import Only, inputs_from
+
+
+def disk(amount: str, maximum: str = "100Gi") -> dict[str, Any]:
+    """Return a profile that counts the disk of all pods."""
+    entry = {"resource": "limits.ephemeral-storage", "default": amount, "maximum": maximum}
+    return {"kind": "IsolationProfile", "spec": {"quota": [entry]}}
+
+
+WITHOUT_INPUTS = (
+    {"kind": "Experiment", "spec": {"inputs": Only()}},
+    {"kind": "Resolved", "inputs": []},
+)
+
+
+def why(*changes: dict[str, Any]) -> str | None:
+    inputs = inputs_from(*changes)
+    job = run_job(inputs)
+    assert job is not None
+    return why_disk_never_fits(inputs.experiment, inputs.profile, job)
+
+
+def test_a_quota_that_holds_the_default_alone_has_no_room_for_inputs() -> None:
+    said = why(disk("10Gi"))
+
+    assert said is not None
+    assert said.startswith("the run gets 10")
+    assert "more than the 10Gi of limits.ephemeral-storage that this experiment's quota" in said
+    assert "in spec.resources.quota['limits.ephemeral-storage'] (at most 100Gi)" in said
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        ("nothing counts disk", []),
+        ("default and inputs fit", [disk("11Gi")]),
+        ("there are no inputs", [*WITHOUT_INPUTS, disk("10Gi")]),
+    ],
+)
+def test_a_run_fits(reason: str, changes: list[dict[str, Any]]) -> None:
+    assert why(*changes) is None, reason
+
+
+def test_a_default_that_does_not_fit_is_found_without_inputs() -> None:
+    said = why(*WITHOUT_INPUTS, disk("5Gi", "5Gi"))
+
+    assert said is not None
+    assert said.endswith("choose a profile that offers more limits.ephemeral-storage")
