@@ -28,7 +28,7 @@ from glovebox.ledger.entry import Entry, Event, Kind, decode_entry, digest_of_by
 from glovebox.ledger.genesis import Genesis, open_genesis, read_genesis
 from glovebox.ledger.layout import Layout
 from glovebox.ledger.note import vkey_of
-from glovebox.ledger.pace import Due, compute_due, idle_event
+from glovebox.ledger.pace import Due, compute_due, compute_wait, idle_event
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_tail import find_size
 from glovebox.store.ledger_tree import LedgerTree
@@ -139,6 +139,16 @@ class LedgerWriter:
             self._known, self._waiting_since = head, None
             return head
 
+    def newest(self) -> Head | None:
+        """Return the newest head that is known to be signed; None before anything was read."""
+        with self._alone:
+            return self._tree.published
+
+    def wait(self) -> timedelta:
+        """Return for how long nothing is due, as far as this writer knows."""
+        with self._alone:
+            return compute_wait(self._waiting_since, self._last, self._now())
+
     def tend(self, stop: Stop) -> Head | None:
         """Do what is due: sign what was written, or tell that nothing happened. Blocks.
 
@@ -232,7 +242,15 @@ class LedgerWriter:
         Raises:
             StopIteration: There is no further one.
         """
-        placed, entry = next(self._behind)
+        try:
+            placed, entry = next(self._behind)
+        except StopIteration:
+            raise
+        except BaseException:
+            # A generator that failed says from then on that there is no further entry: the next
+            # call begins again, or it would tell an event twice.
+            self._size = -1
+            raise
         self._remember(placed, entry)
         self._horizon = entry.written if entry is not None else self._horizon
         return entry

@@ -73,6 +73,33 @@ def test_an_event_is_found_that_stands_behind_many_others(ledgers: Ledgers) -> N
     assert ledgers.writer().append(old, Stop()).index == 0
 
 
+@pytest.mark.parametrize("failing", range(1, 30, 4))
+def test_an_event_that_could_not_be_looked_for_is_looked_for_again_and_not_told_twice(
+    server: ObjectStoreServer, ledgers: Ledgers, failing: int
+) -> None:
+    writer = ledgers.writer()
+    old = event(0, time=ledgers.clock.now)
+    writer.append(old, Stop())
+    for number in range(1, 15):
+        ledgers.clock.pass_by(minutes=10)
+        ledgers.append(writer, number)
+    writer.publish(Stop())
+    again, asked = ledgers.writer(), 0
+
+    def fault(action: str, bucket: str, key: str) -> None:
+        del action, bucket, key
+        nonlocal asked
+        asked += 1
+        if asked == failing:
+            raise NoAnswerError
+
+    server.fault = fault
+    with pytest.raises(Unavailable):
+        again.append(old, Stop())
+    assert again.append(old, Stop()).index == 0
+    assert len(ledgers.entries()) == 15
+
+
 def every(nth: int, action: str, make: Callable[[], Exception], *, after: bool) -> Fault:
     """Let each nth request of a kind fail, before or after it took effect."""
     count = 0
