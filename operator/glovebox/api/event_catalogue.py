@@ -69,6 +69,12 @@ EVENTS: Final = (
         "when a deletion goes on although what was written could not be sealed",
     ),
     EventEntry(
+        reasons.DELETED_UNRECORDED,
+        "Warning",
+        "Experiment",
+        "when a deletion goes on although it could not be written into the ledger",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",
