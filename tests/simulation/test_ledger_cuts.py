@@ -14,7 +14,7 @@ from simulation.object_store import NoAnswerError, S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after
 from simulation.world import TEAM
-from support.told_ledgers import LIFE, entries, told, told_twice, verify, with_ledger
+from support.told_ledgers import LIFE, Reports, entries, told, told_twice, verify, with_ledger
 
 Fault = Callable[[str, str, str], Callable[[], None] | None]
 # Entries, tiles and checkpoints of one life: there are more of them than these.
@@ -25,6 +25,7 @@ STATUSES = 11
 
 async def live(stage: Stage) -> str:
     """Play one life from declaration to deletion; return its UID."""
+    reports = Reports(stage)
     ends_after(stage, MINUTE)
     uid = str(stage.declare()["metadata"]["uid"])
     await stage.until(
@@ -32,6 +33,8 @@ async def live(stage: Stage) -> str:
     )
     assert stage.world.remove(EXPERIMENT, TEAM, "x")
     await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR / 2)
+    assert reports.seen > 5
+    assert reports.too_early == []
     await stage.sleep(2 * MINUTE)  # until it is signed
     return uid
 

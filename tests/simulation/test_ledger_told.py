@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
 from glovebox.api import reasons
-from glovebox.kube.kinds import EVENT, EXPERIMENT, OBJECT_STORE
+from glovebox.controllers.signing_keys import PRIVATE
+from glovebox.kube.kinds import EVENT, EXPERIMENT, OBJECT_STORE, SECRET
 from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.store.connection import Stop
+from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_stated import find_object, seals_in
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, SOON, ends_after
 from simulation.world import TEAM
+from support.ledger_logs import OTHER, pem_of
 from support.told_ledgers import (
     LIFE,
+    SECRET_NAME,
+    SIGNER,
+    Reports,
     entries,
     make_key,
     make_ledger,
@@ -95,6 +102,7 @@ def test_nothing_is_asked_for_and_nothing_told_without_a_ledger() -> None:
 def test_no_step_is_reported_while_the_ledger_cannot_be_written_and_the_run_goes_on() -> None:
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)
+        reports = Reports(stage)
         ends_after(stage, 5 * MINUTE)
         made = stage.declare()
         await stage.until("it runs", lambda: told(stage) == ["bind", "run-started"])
@@ -117,6 +125,7 @@ def test_no_step_is_reported_while_the_ledger_cannot_be_written_and_the_run_goes
         assert stage.condition("Reconciling") == {}
         await stage.sleep(MINUTE)
         assert events(stage).count(reasons.SEALED) == 1
+        assert reports.too_early == []
         assert told(stage, made["metadata"]["uid"]) == list(LIFE[:-1])
         assert verify(stage).findings == []
 
@@ -265,6 +274,34 @@ def test_heads_are_signed_soon_after_an_entry_and_silence_every_hour() -> None:
     play(scene)
 
 
+def test_a_ledger_costs_four_status_writes_and_one_object_for_each_entry() -> None:
+    costs: dict[bool, int] = {}
+
+    async def scene(stage: Stage, *, ledger: bool) -> None:
+        written: list[str] = []
+        if ledger:
+            await with_ledger(stage)
+        await stage.sleep(10.0)  # by now the store is Ready, and nothing has to wait for it
+
+        def fault(action: str, bucket: str, key: str) -> None:
+            del bucket
+            if action == "s3:PutObject" and "/entries/" in key:
+                written.append(key)
+
+        stage.world.store.fault = fault
+        ends_after(stage, MINUTE)
+        uid = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        await stage.sleep(MINUTE)
+        costs[ledger] = stage.promises.status_writes[uid]
+        assert len(written) == (4 if ledger else 0)
+
+    play(lambda stage: scene(stage, ledger=False))
+    play(lambda stage: scene(stage, ledger=True))
+    assert costs[False] == 8
+    assert costs[True] <= costs[False] + 4
+
+
 def test_turning_the_ledger_on_takes_back_no_report_and_tells_what_was_before() -> None:
     async def scene(stage: Stage) -> None:
         ends_after(stage, MINUTE)
@@ -303,5 +340,29 @@ def test_a_key_that_cannot_be_the_ledger_s_is_told(name: str) -> None:
         )
         assert name in stage.condition("Ready")["message"]
         assert told(stage) == []
+
+    play(scene)
+
+
+def test_it_goes_on_in_the_next_epoch_once_the_secret_has_its_key() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        stage.declare(run=False)
+        await stage.until("it is told", lambda: told(stage) == ["bind"])
+        await stage.sleep(MINUTE)
+        begin_epoch(place_of(stage), "acme", SIGNER, OTHER, stage.world.clock.now, Stop())
+        stage.declare("y", run=False)
+        await stage.until(
+            "Ready says so",
+            lambda: stage.condition("Ready", "y").get("reason") == reasons.LEDGER_UNAVAILABLE,
+        )
+        key = base64.b64encode(pem_of(2).encode()).decode()
+        stage.world.edit(SECRET, "glovebox-system", SECRET_NAME, {"data": {PRIVATE: key}})
+        await stage.until(
+            "it is told", lambda: stage.condition("Ready", "y")["status"] == "True", 3 * MINUTE
+        )
+        assert [each["epoch"] for each in stage.status("y")["ledger"]["entries"]] == [2]
+        await stage.until("it is signed", lambda: head(stage)["epoch"] == 2, 3 * MINUTE)
+        assert head(stage)["size"] == 1
 
     play(scene)

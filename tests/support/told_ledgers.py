@@ -6,9 +6,10 @@ import base64
 from collections import Counter
 from typing import Any, Final
 
+from glovebox.api import reasons
 from glovebox.controllers.signing_keys import PRIVATE
 from glovebox.evidence.signer import LocalSigner
-from glovebox.kube.kinds import OBJECT_STORE, SECRET
+from glovebox.kube.kinds import EVENT, EXPERIMENT, OBJECT_STORE, SECRET
 from glovebox.ledger.entry import Entry, decode_entry
 from glovebox.ledger.findings import LedgerReport
 from glovebox.ledger.layout import Layout
@@ -19,7 +20,7 @@ from glovebox.store.connection import Credentials, Stop, StoreSettings
 from glovebox.store.ledger_init import init_ledger
 from glovebox.store.ledger_objects import LedgerPlace
 from glovebox.store.ledger_source import BucketSource
-from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.object_store_faces import SimStores
 from simulation.stage import Stage
 from simulation.world import BUCKET, OPERATOR_KEY
@@ -102,3 +103,62 @@ def verify(stage: Stage) -> LedgerReport:
     policy = logs_alone(vkey_of(f"{BASE}/1", SIGNER.public))
     source = BucketSource(place_of(stage), FIRST, Stop())
     return verify_ledger(source, LedgerDemand(policy, stage.world.clock.now()))
+
+
+class Reports:
+    """Everything that was reported before the ledger told of it, of Experiments seen from now on.
+
+    Args:
+        stage: Where.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.seen = 0
+        self.too_early: list[str] = []
+        stage.world.server.on_change.append(self._see)
+
+    def _see(self, change: Change) -> None:
+        if change.served.kind == EVENT and change.old is None:
+            about = change.last.get("regarding") or change.last.get("involvedObject") or {}
+            if about.get("kind") == EXPERIMENT.kind:
+                self._require(str(about["uid"]), _EVENTS.get(change.last["reason"], ""))
+        if change.served.kind != EXPERIMENT or change.old is None:
+            return
+        uid = str(change.last["metadata"]["uid"])
+        if change.new is None:
+            self._require(uid, "deleted")
+            return
+        shown = {
+            entry["type"]: entry for entry in (change.new.get("status") or {}).get("conditions", ())
+        }
+        for condition, entry in shown.items():
+            self._require(uid, _reported(condition, entry["status"], entry["reason"]))
+
+    def _require(self, uid: str, kind: str) -> None:
+        self.seen += bool(kind)
+        if kind and kind not in told(self._stage, uid):
+            self.too_early.append(f"{kind} of {uid}")
+
+
+# Reasons of Events, and of what the ledger tells before them.
+_EVENTS: Final = {
+    reasons.RUN_STARTED: "run-started",
+    reasons.RUN_SUCCEEDED: "run-ended",
+    reasons.RUN_FAILED: "run-ended",
+    reasons.SEALED: "sealed",
+}
+
+
+def _reported(condition: str, answer: str, reason: str) -> str:
+    """Return the kind of what a condition reports; empty where it reports nothing."""
+    match condition:
+        case "Ready" if answer == "True":
+            return "bind"
+        case "Succeeded" if answer != "Unknown":
+            return "run-ended"
+        case "Succeeded" if reason == reasons.RUNNING:
+            return "run-started"
+        case "Sealed" if answer == "True":
+            return "sealed"
+    return ""

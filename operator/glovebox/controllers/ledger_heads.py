@@ -79,7 +79,11 @@ def look_after_ledger(ports: Ports, store: ObjectStore) -> LedgerLook:
         ports.ledgers_due[store.uid] = due
         head = _remember(ports, store, task.result.head)
         return LedgerLook(done(), head, due - ports.clock())
-    return LedgerLook(of_error(task.error) if task.error is not None else None)
+    if task.error is None:
+        return LedgerLook()
+    since = task.failing_since or ports.now()
+    failing = (ports.now() - since).total_seconds()
+    return LedgerLook(of_error(task.error).with_failure(failing, task.failures))
 
 
 def forget_ledger(ports: Ports, key: Key, uid: str) -> None:

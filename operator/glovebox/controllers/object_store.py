@@ -80,7 +80,7 @@ def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     ready = store.status.condition(types.READY)
     if not store.is_deleting and ready is not None and ready.is_true:
         found = look_after_ledger(ports, store)
-    told = with_ledger(obj, look.status, found.outcome, found.head, ports.now())
+    told = with_ledger(obj, look.status, found.outcome, found.head, ports.grace, ports.now())
     retries = [each for each in (look.retry_seconds, found.retry_seconds) if each is not None]
     if told == (obj.get("status") or {}) and look.status is None:
         told = None

@@ -14,7 +14,7 @@ from glovebox.data.proofs import Outcome as Shown
 from glovebox.data.proofs import Proof, condition_outcome
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.outcome import Outcome, done, of_error
+from glovebox.status.outcome import Grace, Outcome, done, of_error
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted, format_time
 
@@ -156,17 +156,19 @@ def with_ledger(
     found: dict[str, Any] | None,
     ledger: Outcome | None,
     head: Mapping[str, Any] | None,
+    grace: Grace,
     now: datetime,
 ) -> dict[str, Any] | None:
     """Return a status that says how writing the ledger goes; nothing else of it changes.
 
-    What could not be seen changes no answer that there was.
+    What could not be seen changes no answer that there was before it lasts.
 
     Args:
         obj: The store as it was read.
         found: The status that its own look came to; None where it leaves what there is.
         ledger: How it went; None where nothing is new.
         head: What `status.ledger` holds from now on; None leaves it as it is.
+        grace: How long a failure that may pass changes no answer.
         now: The present time.
     """
     before: Mapping[str, Any] = obj.get("status") or {}
@@ -180,7 +182,9 @@ def with_ledger(
         builder.mark_true(types.LEDGER_WRITTEN, reasons.LEDGER_WRITTEN, message)
     elif ledger is not None and (not ledger.is_failed or ledger.definite):
         builder.mark_false(types.LEDGER_WRITTEN, ledger.reason, ledger.message)
-    elif ledger is not None and builder.status_of(types.LEDGER_WRITTEN) == types.UNKNOWN:
+    elif ledger is not None and (
+        ledger.is_lasting(grace) or builder.status_of(types.LEDGER_WRITTEN) == types.UNKNOWN
+    ):
         builder.mark_unknown(types.LEDGER_WRITTEN, ledger.reason, ledger.message)
     entry = builder.render()["conditions"][0]
     told = {**status, "ledger": dict(head)} if head is not None else status

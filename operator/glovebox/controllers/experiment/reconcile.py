@@ -51,7 +51,7 @@ from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
-from glovebox.controllers.experiment.record import record
+from glovebox.controllers.experiment.record import ensure_recorded, record
 from glovebox.controllers.experiment.resolve import resolve
 from glovebox.controllers.experiment.retire import (
     Retiring,
@@ -154,7 +154,8 @@ async def _leave_unkept(
         outcomes["access"] = of_error(error).with_failure(*ports.failures.note(key, _CLOSING))
     # Whatever changes in there is a reason to look whether it can be kept again.
     ports.children.claim(obj["status"]["namespace"], str(key))
-    return _look(ports, obj, Outcomes(outcomes, unkept=of_error(problem)))
+    told = ensure_recorded(ports, key, obj)
+    return _look(ports, obj, Outcomes(outcomes, unkept=of_error(problem), record=told))
 
 
 async def _reconcile_once(scope: Scope) -> Look:

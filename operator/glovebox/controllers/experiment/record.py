@@ -16,6 +16,7 @@ What this does not tell: seals of namespaces that lost their Experiment, and sup
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ from glovebox.engine.tasks import TaskContext, TaskKey
 from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.ledger.entry import Event
 from glovebox.ledger.events import outstanding
 from glovebox.ledger.pace import GATHER
 from glovebox.status.experiment_facts import LedgerFacts
@@ -73,7 +75,7 @@ def ensure_recorded(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Outcome:
     if store is None or store.spec.ledger is None:
         ports.tasks.drop(task_key)
         return done()
-    events = outstanding(obj)
+    events = _within(outstanding(obj), obj, store.spec.artifacts.bucket)
     if not events:
         ports.tasks.drop(task_key)
         return done(LedgerFacts())
@@ -104,6 +106,17 @@ def ensure_recorded(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Outcome:
         return waiting(reasons.LEDGER_UNAVAILABLE, message, facts=facts)
     message = f"it is being written into the ledger ({what}), and reported then"
     return waiting(reasons.LEDGER_PENDING, message, facts=facts)
+
+
+def _within(events: tuple[Event, ...], obj: Mapping[str, Any], bucket: str) -> tuple[Event, ...]:
+    """Let entries vouch for objects in the ledger's own bucket alone.
+
+    A store that got another bucket keeps the ledger there, and old seals where they are.
+    """
+    uri = str(((obj.get("status") or {}).get("seal") or {}).get("uri", ""))
+    if uri.startswith(f"s3://{bucket}/"):
+        return events
+    return tuple(replace(event, objects=()) for event in events)
 
 
 def _why(error: GloveboxError) -> str:
