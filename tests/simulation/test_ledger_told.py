@@ -17,7 +17,7 @@ from glovebox.store.ledger_stated import find_object, seals_in
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, SOON, ends_after
-from simulation.world import TEAM
+from simulation.world import BUCKET, TEAM
 from support.ledger_logs import OTHER, pem_of
 from support.told_ledgers import (
     LIFE,
@@ -232,7 +232,7 @@ def test_a_bucket_that_went_back_is_refused_by_a_process_that_begins() -> None:
         await stage.sleep(MINUTE)
         assert head(stage)["size"] == 1
         await stage.process.kill()
-        for key in list(keys := stage.world.store.buckets["gbx-artifacts"].keys):
+        for key in list(keys := stage.world.store.buckets[BUCKET].keys):
             if "/ledger/" in key and not key.endswith("/genesis"):
                 del keys[key]
         stage.process.start()
@@ -246,6 +246,33 @@ def test_a_bucket_that_went_back_is_refused_by_a_process_that_begins() -> None:
         )
         assert entries(stage) == []
         assert head(stage)["size"] == 1, "what was seen is not forgotten"
+
+    play(scene)
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["silent", "writing"])
+def test_a_bucket_that_is_emptied_under_a_living_process_is_refused(*, writes: bool) -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        stage.declare(run=False)
+        await stage.until("it is Ready", lambda: is_true(stage, "Ready"))
+        await stage.sleep(MINUTE)
+        for key in list(keys := stage.world.store.buckets[BUCKET].keys):
+            if "/ledger/" in key and not key.endswith("/genesis"):
+                del keys[key]
+        if writes:
+            stage.declare("y", run=False)
+        await stage.until(
+            "that is told",
+            lambda: written(stage)["reason"] == reasons.LEDGER_WENT_BACK,
+            MINUTE if writes else HOUR + MINUTE,
+        )
+        stage.declare("z", run=False)
+        await stage.sleep(10 * MINUTE)
+        assert written(stage)["reason"] == reasons.LEDGER_WENT_BACK
+        assert stage.condition("Ready", "z")["reason"] == reasons.LEDGER_UNAVAILABLE
+        assert len(entries(stage)) == writes, "written before the first head was to be signed"
+        assert head(stage)["size"] == 1
 
     play(scene)
 

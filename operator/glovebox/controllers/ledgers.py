@@ -39,8 +39,9 @@ T = TypeVar("T")
 WORK_CLASS: Final = "ledger"
 # A key is tried so often in a row; the rest is for the task, which waits without holding a thread.
 _ATTEMPTS: Final = 3
-# Then everything is read again: a bucket that was restored meanwhile is noticed.
-_REOPEN: Final = timedelta(hours=1)
+# Then everything is read again: a bucket that was restored is noticed before an entry says that an
+# hour was quiet.
+_REOPEN: Final = timedelta(minutes=30)
 # Nobody says that a ledger was made, or that the Secret with its key is there.
 _LOOK_AGAIN_SECONDS: Final = 60.0
 

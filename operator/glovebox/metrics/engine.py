@@ -239,7 +239,7 @@ class EngineMetrics:
         )
         self.ledger_signed = Gauge(
             "glovebox_ledger_signed_timestamp_seconds",
-            "When that head was learnt of, in Unix time; its age is at most an hour and a look.",
+            "When the newest signed head of a store's ledger was learnt of, in Unix time.",
             ["store"],
             registry=registry,
         )

@@ -46,10 +46,10 @@ WATCH: Final = {
         " so."
     ),
     "glovebox_ledger_signed_timestamp_seconds": (
-        "more than two hours ago: the ledger is not written; the ObjectStore's condition"
-        " `LedgerWritten` says why"
+        "More than two hours ago: the ledger is not written; the ObjectStore's condition"
+        " `LedgerWritten` says why."
     ),
-    "glovebox_ledger_size": "falls: the bucket was restored or replaced",
+    "glovebox_ledger_size": "Falls: the bucket was restored or replaced.",
     "glovebox_records_lost": (
         "Above 0: a store was emptied or restored. See the ObjectStore's condition `RecordsFound`."
     ),

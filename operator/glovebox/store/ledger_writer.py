@@ -130,6 +130,8 @@ class LedgerWriter:
             self._catch_up(stop)
             head = self._tree.head(self._size, self._known, stop)
             if self._tree.published is None or self._tree.published.size < head.size:
+                # What this process remembers is worth nothing if the bucket was emptied meanwhile.
+                self._require_head(self._tree.published, stop)
                 until = self._until(self._now(), None)
                 self._tree.write(until, stop)
                 checkpoint = Checkpoint(self.genesis.origin, head)
@@ -186,6 +188,7 @@ class LedgerWriter:
                 f" {self._known.size} were seen signed with root {self._known.root_text}: find out"
                 " who restored or replaced the bucket",
             )
+        self._require_head(self._known, stop)
         self._ids, self._horizon, self._waiting_since = {}, None, None
         self._size = begin = self._tree.load(size, stop)
         self._previous = self._tree.digest_of(begin - 1, stop) if begin else self._first
@@ -201,6 +204,18 @@ class LedgerWriter:
                 self._size += 1
             else:
                 self._take(body)
+
+    def _require_head(self, head: Head | None, stop: Stop) -> None:
+        """Refuse a bucket that lost a head that was signed in it."""
+        if head is None or not head.size:
+            return
+        if read_oldest(self._place, self.layout.checkpoint(head.size), stop) is None:
+            raise InvalidInput(
+                reasons.LEDGER_WENT_BACK,
+                f"the checkpoint over {head.size} entries with root {head.root_text} is not in"
+                f" s3://{self._place.bucket}/{self.layout.prefix} any more: find out who restored"
+                " or replaced the bucket",
+            )
 
     def _catch_up(self, stop: Stop) -> None:
         while (body := read_oldest(self._place, self.layout.entry(self._size), stop)) is not None:

@@ -275,9 +275,33 @@ def test_a_bucket_that_was_restored_to_an_earlier_time_is_refused(
             act()
         assert refused.value.reason == "LedgerWentBack"
     # Filled up with other events it is as long as it was, and another ledger all the same.
-    ledgers.append(ledgers.writer(known=early), 8, 9)
+    other = ledgers.writer(known=early)
+    ledgers.append(other, 8, 9)
+    with pytest.raises(InvalidInput, match=r"over 4 entries .* is not in") as refused:
+        ledgers.append(ledgers.writer(known=late), 4)
+    assert refused.value.reason == "LedgerWentBack"
+    other.publish(Stop())
     with pytest.raises(InvalidInput, match="another root"):
         ledgers.writer(known=late).publish(Stop())
+
+
+def test_a_writer_whose_bucket_is_emptied_signs_nothing_more(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    head = writer.publish(Stop())
+    keys = server.buckets[ledgers.bucket].keys
+    for key in [each for each in keys if not each.endswith("/genesis")]:
+        del keys[key]
+    ledgers.append(writer, 2)
+    with pytest.raises(InvalidInput) as refused:
+        writer.publish(Stop())
+    assert refused.value.reason == "LedgerWentBack"
+    assert [key for key in keys if "/checkpoints/" in key] == []
+    with pytest.raises(InvalidInput) as refused:
+        ledgers.append(ledgers.writer(known=head), 3)
+    assert refused.value.reason == "LedgerWentBack"
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 6])
