@@ -39,7 +39,7 @@ def experiment(told: tuple[str, ...] = (), **status: Any) -> Json:
     return obj
 
 
-def held(obj: Json, outcome: Outcome = AWAY, **marked: str) -> Json:
+def held(obj: Json, marked: dict[str, str], outcome: Outcome = AWAY) -> Json:
     """Return the conditions after a look that found these answers, Ready of them last."""
     builder = StatusBuilder(obj["status"], 1, CONDITIONS, NOW)
     record_entries(builder, obj, outcome)
@@ -77,7 +77,7 @@ WHOLE = ("bind", "run-started", "run-ended", "sealed")
 def test_a_condition_waits_for_the_entry_of_what_it_reports(
     obj: Json, marked: dict[str, str], condition: str, shown: str | None
 ) -> None:
-    found = held(obj, **marked)
+    found = held(obj, marked)
     if shown == "True":
         assert found[condition] == ("True", "AsFound")
         assert types.RECONCILING not in found
@@ -91,7 +91,7 @@ def test_what_is_being_written_is_pending_and_what_cannot_be_is_unavailable() ->
         (AWAY, reasons.LEDGER_UNAVAILABLE),
         (done(LedgerFacts()), reasons.LEDGER_PENDING),
     ):
-        assert held(experiment(), outcome, Ready="True")["Ready"][1] == reason
+        assert held(experiment(), {"Ready": "True"}, outcome)["Ready"][1] == reason
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ def test_what_was_reported_before_there_was_a_ledger_is_not_taken_back(
     ready = {"type": "Ready", "status": "True", "reason": "AsBefore", "lastTransitionTime": ""}
     conditions = [shown, *([ready] if condition != "Ready" else [])]
     obj = experiment(conditions=conditions, **changes)
-    assert held(obj, **{condition: answer})[condition] == (answer, "AsFound")
+    assert held(obj, {condition: answer})[condition] == (answer, "AsFound")
 
 
 def test_neither_is_stalled_hidden_nor_reconciling_beside_it() -> None:
-    found = held(experiment(), Ready="False", Stalled="True")
+    found = held(experiment(), {"Ready": "False", "Stalled": "True"})
     assert found["Stalled"] == ("True", "AsFound")
     assert "Reconciling" not in found
 
