@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.controllers.signing_keys import PRIVATE
-from glovebox.kube.kinds import EVENT, EXPERIMENT, OBJECT_STORE, SECRET
+from glovebox.kube.kinds import EVENT, EXPERIMENT, NAMESPACE, OBJECT_STORE, SECRET
 from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
@@ -17,6 +17,7 @@ from glovebox.store.ledger_stated import find_object, seals_in
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, SOON, ends_after
+from simulation.test_orphans import lose
 from simulation.world import BUCKET, TEAM
 from support.ledger_logs import OTHER, pem_of
 from support.told_ledgers import (
@@ -195,6 +196,55 @@ def test_a_deletion_goes_on_as_soon_as_it_is_written() -> None:
         await stage.until("it is gone", lambda: stage.world.experiment() is None, 2 * MINUTE)
         assert told(stage)[-1] == "deleted"
         assert reasons.DELETED_UNRECORDED not in events(stage)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["at once", "after the ledger was away"])
+def test_the_seal_of_a_namespace_that_lost_its_experiment_is_told(*, away: bool) -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        ends_after(stage, 24 * HOUR)
+        uid = stage.declare(lifecycle={"deletionPolicy": "Delete"})["metadata"]["uid"]
+        await stage.until("it runs", lambda: told(stage) == ["bind", "run-started"])
+        namespace = stage.status()["namespace"]
+        await stage.sleep(MINUTE)
+        if away:
+            ledger_is_away(stage)
+        lose(stage, "x")
+        if away:
+            await stage.until("it is sealed", lambda: uid in stage.world.seals(), HOUR)
+            await stage.sleep(10 * MINUTE)
+            assert stage.there(NAMESPACE, "", namespace)
+            stage.world.store.fault = lambda *_: None
+        await stage.until("it is let go", lambda: not stage.there(NAMESPACE, "", namespace), HOUR)
+        await stage.sleep(MINUTE)
+        assert told(stage, uid) == ["bind", "run-started", "sealed", "deleted"]
+        report = verify(stage)
+        place = place_of(stage)
+        compare_objects(report, lambda stated: find_object(place, stated, Stop()))
+        compare_seals(report, seals_in(place, Stop()))
+        assert report.findings == []
+
+    play(scene)
+
+
+def test_an_orphan_is_let_go_after_an_hour_although_the_ledger_is_away() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        ends_after(stage, 24 * HOUR)
+        stage.declare(lifecycle={"deletionPolicy": "Delete"})
+        await stage.until("it runs", lambda: told(stage) == ["bind", "run-started"])
+        namespace = stage.status()["namespace"]
+        await stage.sleep(MINUTE)
+        ledger_is_away(stage)
+        lose(stage, "x")
+        await stage.sleep(HOUR - MINUTE)
+        assert stage.there(NAMESPACE, "", namespace)
+        await stage.until(
+            "it is let go", lambda: not stage.there(NAMESPACE, "", namespace), 10 * MINUTE
+        )
+        assert reasons.DELETED_UNRECORDED in events(stage)
 
     play(scene)
 

@@ -72,7 +72,8 @@ EVENTS: Final = (
         reasons.DELETED_UNRECORDED,
         "Warning",
         "Experiment",
-        "when a deletion goes on although it could not be written into the ledger",
+        "when a deletion goes on although it could not be written into the ledger; on the namespace"
+        " where its Experiment was lost",
     ),
     EventEntry(
         reasons.PROFILE_CHANGED,
