@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from glovebox.kube.kinds import EXPERIMENT
+from simulation.api_server import Asked
+from simulation.api_transport import NOTHING, Fault, NoFaults
 from simulation.object_store import NoAnswerError, S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after
 from simulation.world import TEAM
 from support.told_ledgers import LIFE, Reports, entries, told, told_twice, verify, with_ledger
 
-Fault = Callable[[str, str, str], Callable[[], None] | None]
+StoreFault = Callable[[str, str, str], Callable[[], None] | None]
 # Entries, tiles and checkpoints of one life: there are more of them than these.
 WRITES = 8
 # Status writes of one life.
@@ -71,7 +73,7 @@ class Deaths:
         self._stage.process.start()
 
 
-def dies_at_write(deaths: Deaths, number: int, *, arrives: bool) -> Fault:
+def dies_at_write(deaths: Deaths, number: int, *, arrives: bool) -> StoreFault:
     """Die at the write of that number below the ledger."""
     writes = 0
 
@@ -175,6 +177,45 @@ def test_answers_that_are_lost_refused_or_late_lose_and_double_nothing(seed: int
         check(stage, uid)
 
     play(scene)
+
+
+class Unsteady(NoFaults):
+    """Answers a share of the writes to Experiments badly, from a moment on."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - a simulation
+        self.begun = False
+        self.failed = 0
+
+    def request(self, asked: Asked) -> Fault:
+        """Refuse, lose or delay some."""
+        is_own = asked.kind == EXPERIMENT and asked.verb in ("update", "patch")
+        if not (self.begun and is_own and self._chance.random() < 0.3):
+            return NOTHING
+        self.failed += 1
+        return self._chance.choice(
+            (
+                Fault("refused", 409),
+                Fault("refused", 500),
+                Fault("lost", seconds=5.0),
+                Fault("unanswered"),
+                Fault("late", seconds=1.0),
+            )
+        )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_api_server_that_answers_badly_loses_and_doubles_nothing(seed: int) -> None:
+    faults = Unsteady(seed)
+
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        faults.begun = True
+        uid = await live(stage)
+        assert faults.failed > 1
+        check(stage, uid)
+
+    play(scene, faults=faults)
 
 
 def test_a_life_that_is_led_by_two_in_turn_is_told_once() -> None:

@@ -14,6 +14,7 @@ from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_stated import find_object, seals_in
+from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, SOON, ends_after
@@ -404,10 +405,15 @@ def test_turning_the_ledger_on_takes_back_no_report_and_tells_what_was_before() 
     play(scene)
 
 
-@pytest.mark.parametrize("name", ["glovebox-signing-key", "nowhere"])
+@pytest.mark.parametrize("name", ["glovebox-signing-key", "a-copy-of-it", "nowhere"])
 def test_a_key_that_cannot_be_the_ledger_s_is_told(name: str) -> None:
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)
+        own = stage.world.server.peek(SECRET, "glovebox-system", "glovebox-signing-key")
+        assert own is not None
+        if name == "a-copy-of-it":
+            asked = Asked(ADMINISTRATOR, "create", SECRET, "glovebox-system", name)
+            stage.world.server.create(asked, {"metadata": {"name": name}, "data": own["data"]})
         spec = {"organisation": "acme", "keySecretRef": {"name": name}}
         stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"ledger": spec}})
         stage.declare(run=False)
@@ -415,7 +421,9 @@ def test_a_key_that_cannot_be_the_ledger_s_is_told(name: str) -> None:
             "Ready says so",
             lambda: stage.condition("Ready").get("reason") == reasons.LEDGER_UNAVAILABLE,
         )
-        assert name in stage.condition("Ready")["message"]
+        message = stage.condition("Ready")["message"]
+        assert name in message
+        assert ("key of seals" in message) == (name != "nowhere")
         assert told(stage) == []
 
     play(scene)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -153,18 +154,28 @@ async def _signer(ports: Ports, name: str) -> Signer:
         InvalidInput: There is no such Secret, it holds no key, or it holds the key of seals.
     """
     where = f"Secret `{name}` in `{ports.settings.namespace}`"
-    if name == names.SIGNING_KEY_SECRET:
-        raise InvalidInput(
-            reasons.LEDGER_INVALID,
-            f"`spec.ledger.keySecretRef` names {where}, which is the key of seals: whoever has one"
-            " key must not be able to write the other's story; make another one",
-        )
-    try:
-        secret = await ports.reader.get(SECRET, ports.settings.namespace, name)
-    except NotFound:
+    found = await _find_signer(ports, name)
+    if found is None:
         raise InvalidInput(
             reasons.LEDGER_UNAVAILABLE,
             f"there is no {where}, where the ledger's key has to be: create it with the key that"
             " `glovebox ledger init` was given, under `private.pem`",
-        ) from None
-    return signer_of(secret)
+        )
+    seals: Signer | None = None
+    with suppress(InvalidInput):  # of a key that cannot sign, `KeyPublished` tells
+        seals = await _find_signer(ports, names.SIGNING_KEY_SECRET)
+    if seals is not None and seals.key_id == found.key_id:
+        raise InvalidInput(
+            reasons.LEDGER_INVALID,
+            f"`spec.ledger.keySecretRef` names {where}, which holds the key of seals: who has the"
+            " one must not be able to sign the other; make another key, and begin an epoch with"
+            " it: `glovebox ledger init --new-epoch`",
+        )
+    return found
+
+
+async def _find_signer(ports: Ports, name: str) -> Signer | None:
+    try:
+        return signer_of(await ports.reader.get(SECRET, ports.settings.namespace, name))
+    except NotFound:
+        return None
