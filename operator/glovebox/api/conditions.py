@@ -36,6 +36,8 @@ CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
 KEY_PUBLISHED: Final = "KeyPublished"
 # ObjectStore: likewise no part of Ready; what was lost with a store comes back by a person alone.
 RECORDS_FOUND: Final = "RecordsFound"
+# ObjectStore: only with `spec.ledger`; no part of Ready, because runs need no ledger.
+LEDGER_WRITTEN: Final = "LedgerWritten"
 
 # Experiment.
 INPUTS_VERIFIED: Final = "InputsVerified"
@@ -139,6 +141,14 @@ TYPE_MEANINGS: Final = {
         "the store has the record of every run, and every seal, that the cluster knows",
         "it lost some: it was emptied or restored, or another one answers at its endpoint",
         "not compared yet",
+    ),
+    LEDGER_WRITTEN: TypeMeaning(
+        "ObjectStore",
+        "the ledger that `spec.ledger` names is written and signed",
+        "it cannot be: there is none, it went back, or its key is missing; steps of Experiments"
+        " are not reported until it can",
+        "not looked at yet, or the store did not answer. The condition is absent without"
+        " `spec.ledger`",
     ),
     INPUTS_VERIFIED: TypeMeaning(
         "Experiment",

@@ -69,6 +69,13 @@ EVENTS: Final = (
         "when a deletion goes on although what was written could not be sealed",
     ),
     EventEntry(
+        reasons.DELETED_UNRECORDED,
+        "Warning",
+        "Experiment",
+        "when a deletion goes on although it could not be written into the ledger; on the namespace"
+        " where its Experiment was lost",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

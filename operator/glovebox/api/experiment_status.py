@@ -290,6 +290,36 @@ class ArtifactsStatus(TolerantModel):
     )
 
 
+class LedgerEntryStatus(TolerantModel):
+    """Where the ledger tells of one event."""
+
+    kind: str = Field(max_length=63, description="What happened: `bind`, `run-started`, ...")
+    id: str = Field(
+        max_length=63,
+        description="The event's id: the same in each attempt to write it, and in the entry.",
+    )
+    epoch: int = Field(
+        ge=1, json_schema_extra={"format": "int32"}, description="Epoch of the ledger."
+    )
+    index: int = Field(
+        ge=0, json_schema_extra={"format": "int64"}, description="Index of the entry."
+    )
+
+
+class ExperimentLedgerStatus(TolerantModel):
+    """What the ledger tells of the experiment."""
+
+    entries: tuple[LedgerEntryStatus, ...] = Field(
+        default=(),
+        max_length=16,
+        json_schema_extra=list_map("id"),
+        description=(
+            "The entries that are written. What happened and is not among them is still to be"
+            " written, and is not reported before."
+        ),
+    )
+
+
 class DriftRecord(TolerantModel):
     """One difference between what was declared and what was found."""
 
@@ -344,6 +374,7 @@ class ExperimentStatus(Status):
             " it never changes, and freezes the spec."
         ),
     )
+    bound_time: Time | None = Field(default=None, description="When the snapshot was taken.")
     inputs: tuple[InputStatus, ...] = Field(
         default=(),
         max_length=96,
@@ -426,4 +457,11 @@ class ExperimentStatus(Status):
     )
     drift: DriftStatus | None = Field(
         default=None, description="Drift that was found and repaired."
+    )
+    ledger: ExperimentLedgerStatus | None = Field(
+        default=None,
+        description=(
+            "Entries of the ledger about this experiment; absent while its ObjectStore has no"
+            " `spec.ledger`."
+        ),
     )

@@ -21,6 +21,7 @@ from glovebox.api.scalars import (
     DnsLabel,
     EndpointUrl,
     KeyPrefix,
+    ObjectName,
     Port,
     RetentionMode,
     RoleArn,
@@ -211,6 +212,30 @@ class StoreAccess(Model):
     )
 
 
+class LedgerKeyRef(Model):
+    """Names the Secret with the ledger's key."""
+
+    name: ObjectName = Field(
+        description=(
+            "Name of the Secret, in the namespace in which the operator runs. `private.pem` holds"
+            " an Ed25519 key; or `uri` and `public.pem` name one that a service keeps. It is not"
+            " the key of seals."
+        )
+    )
+
+
+class StoreLedger(Model):
+    """The ledger of the organisation, in the bucket of artifacts."""
+
+    organisation: DnsLabel = Field(
+        description=(
+            "Whose ledger it is: `glovebox ledger init s3://<bucket>/<organisation>` made it. The"
+            " operator makes none."
+        )
+    )
+    key_secret_ref: LedgerKeyRef = Field(description="The key that signs the ledger's heads.")
+
+
 class ObjectStoreSpec(Model):
     """How to reach the store, and what is required of it."""
 
@@ -289,6 +314,13 @@ class ObjectStoreSpec(Model):
             " else derived from it."
         ),
     )
+    ledger: StoreLedger | None = Field(
+        default=None,
+        description=(
+            "The ledger that is told what becomes of the Experiments whose artifacts are kept here:"
+            " binding, start and end of the run, seal, deletion. When absent: none is written."
+        ),
+    )
     verify_interval_seconds: int = Field(
         default=86400,
         ge=60,
@@ -311,11 +343,43 @@ class Proof(TolerantModel):
     verified_time: Time | None = Field(default=None, description="When the check was last made.")
 
 
+class LedgerAnchor(TolerantModel):
+    """Somebody who knows a head of the ledger, so that it cannot go back unnoticed."""
+
+    kind: Literal["Bucket", "Status"] = Field(
+        description=(
+            "`Bucket`: the signed checkpoint in the bucket. `Status`: this object; the operator"
+            " signs nothing that does not continue it."
+        )
+    )
+    last_size: int = Field(
+        ge=0, json_schema_extra={"format": "int64"}, description="Entries in the head it knows."
+    )
+    last_time: Time = Field(description="When it learnt of that head.")
+
+
+class StoreLedgerStatus(TolerantModel):
+    """The newest head of the ledger that was seen signed."""
+
+    organisation: str = Field(max_length=63, description="Whose ledger it is.")
+    epoch: int = Field(ge=1, json_schema_extra={"format": "int32"}, description="Its epoch.")
+    size: int = Field(
+        ge=0, json_schema_extra={"format": "int64"}, description="How many entries it has."
+    )
+    root: str = Field(max_length=64, description="Root of its tree, base64 as in the checkpoint.")
+    anchors: tuple[LedgerAnchor, ...] = Field(
+        default=(),
+        max_length=8,
+        json_schema_extra=list_map("kind"),
+        description="Who knows a head.",
+    )
+
+
 class ObjectStoreStatus(Status):
     """The results of the store conformance checks.
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
-    `CredentialScopeProven`, `KeyPublished`, `DeletionProtected`, `RecordsFound`.
+    `CredentialScopeProven`, `KeyPublished`, `DeletionProtected`, `RecordsFound`, `LedgerWritten`.
     """
 
     bucket: str = Field(
@@ -341,8 +405,15 @@ class ObjectStoreStatus(Status):
         default="",
         max_length=71,
         description=(
-            "Digest of what was checked: the spec without `access` and `verifyIntervalSeconds`,"
-            " whose change calls for no new check."
+            "Digest of what was checked: the spec without `access`, `ledger` and"
+            " `verifyIntervalSeconds`, whose change calls for no new check."
+        ),
+    )
+    ledger: StoreLedgerStatus | None = Field(
+        default=None,
+        description=(
+            "The newest head of the ledger that was seen signed. A ledger that does not continue it"
+            " is neither written nor signed."
         ),
     )
 

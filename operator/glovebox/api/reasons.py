@@ -898,17 +898,44 @@ KEY_PUBLISHED: Final = _reason(
     "The key that signs now is in the ConfigMap glovebox-signing-keys and beside the evidence.",
 )
 
-# The ledger. No condition has these yet: `glovebox ledger` and `glovebox witness` say them.
+# The ledger.
+LEDGER_PENDING: Final = _reason(
+    "LedgerPending",
+    "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`",
+    "The step was made, and its entry is being written into the ledger; it is reported then.",
+    _WAIT,
+)
+LEDGER_UNAVAILABLE: Final = _reason(
+    "LedgerUnavailable",
+    "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`; ObjectStore `LedgerWritten`",
+    "The ledger cannot be written, so no further step is reported. What runs goes on and is sealed;"
+    " a deletion waits for an hour. The message says why.",
+    "Bring back what the message names: the store, the Secret with the ledger's key, or the ledger"
+    " itself. The ObjectStore's condition `LedgerWritten` says it once for all.",
+)
+LEDGER_WRITTEN: Final = _reason(
+    "LedgerWritten",
+    "ObjectStore `LedgerWritten`",
+    "Entries are written, and the newest head is signed; `status.ledger` has it.",
+)
+DELETED_UNRECORDED: Final = _reason(
+    "DeletedUnrecorded",
+    "Event",
+    "An Experiment is deleted although its deletion, or something before, could not be written into"
+    " the ledger: it was tried for an hour.",
+    "Find out what kept the ledger away (`LedgerWritten` of the ObjectStore). The ledger does not"
+    " tell of this deletion, and nobody writes it later.",
+)
 LEDGER_INVALID: Final = _reason(
     "LedgerInvalid",
-    "`glovebox ledger`, `glovebox witness`",
+    "ObjectStore `LedgerWritten`; `glovebox ledger`, `glovebox witness`",
     "A file or object of a ledger is not written as its format has it, was edited, or is not signed"
     " by a key that is trusted.",
     "The message says which. `glovebox ledger verify` looks at the whole.",
 )
 LEDGER_ABSENT: Final = _reason(
     "LedgerAbsent",
-    "`glovebox ledger`",
+    "ObjectStore `LedgerWritten`; `glovebox ledger`",
     "There is no genesis where the ledger has to be: it was never made, the bucket was emptied or"
     " restored, or it is another bucket. Nothing is written there.",
     "Look at the bucket's name first. Only for a new ledger: `glovebox ledger init`.",
@@ -921,14 +948,14 @@ LEDGER_EXISTS: Final = _reason(
 )
 LEDGER_CLOSED: Final = _reason(
     "LedgerClosed",
-    "`glovebox ledger`",
+    "ObjectStore `LedgerWritten`; `glovebox ledger`",
     "This epoch of the ledger has ended; its last entry says so.",
     "Open the ledger again: it goes on in the next epoch. If there is none, run `glovebox ledger"
     " init --new-epoch`.",
 )
 LEDGER_WENT_BACK: Final = _reason(
     "LedgerWentBack",
-    "`glovebox ledger`",
+    "ObjectStore `LedgerWritten`; `glovebox ledger`",
     "The bucket holds less of the ledger, or another one, than was seen before. Nothing is written"
     " or signed.",
     "Find out who restored or replaced the bucket. The message has the head that was seen before.",

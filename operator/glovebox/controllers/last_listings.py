@@ -30,6 +30,7 @@ from glovebox.status.text import format_time
 from glovebox.store.sealing import seal_folder
 from glovebox.tasks.after_seal import LAST_LISTING, SealPlace, SupplementResult, list_once_more
 from glovebox.tasks.context import TaskContext
+from glovebox.tasks.seal import SEAL
 
 WORK_CLASS = "seal"
 log = structlog.get_logger(__name__)
@@ -81,6 +82,12 @@ async def seal_place(ports: Ports, sealed: SealedExperiment) -> SealPlace:
         locked=locked,
         keys=functools.partial(ensure_keys, ports, KeyPlace(connection, bucket, locked)),
     )
+
+
+def drop_seal_tasks(ports: Ports, owner: Hashable, uid: str) -> None:
+    """Drop what was done for a seal: it is recorded, or nobody wants it."""
+    for name in (SEAL, LAST_LISTING):
+        ports.tasks.drop(TaskKey(owner, uid, name))
 
 
 async def ensure_last_listing(

@@ -23,6 +23,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.bucket_retention import retention_of_new_bucket
+from glovebox.controllers.ledger_heads import LedgerLook, forget_ledger, look_after_ledger
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.record_comparison import compare_records
@@ -38,7 +39,9 @@ from glovebox.status.object_store import (
     judge_store,
     keys_reason,
     with_keys,
+    with_ledger,
     with_records,
+    without_ledger,
 )
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
@@ -55,8 +58,33 @@ _KEYS_RETRY_SECONDS: Final = 60.0
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Check the store if it is new, was changed, or is due; look after keys and records."""
-    return await _with_records(ports, obj, await _with_keys(ports, obj, await _look(ports, obj)))
+    """Check the store if it is new, was changed, or is due; look after keys, records and ledger."""
+    look = await _with_keys(ports, obj, await _look(ports, obj))
+    return _with_ledger(ports, obj, await _with_records(ports, obj, look))
+
+
+def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
+    """Have the ledger signed when that is due, and say how that went."""
+    status = look.status if look.status is not None else obj.get("status") or {}
+    if not (obj.get("spec") or {}).get("ledger"):
+        forget_ledger(ports, Key.of(obj), obj["metadata"]["uid"])
+        conditions = status.get("conditions") or ()
+        if not any(entry["type"] == types.LEDGER_WRITTEN for entry in conditions):
+            return look
+        return replace(look, status=without_ledger(status))
+    try:
+        store = ObjectStore.model_validate({**obj, "status": status})
+    except ValidationError:
+        return look
+    found = LedgerLook()
+    ready = store.status.condition(types.READY)
+    if not store.is_deleting and ready is not None and ready.is_true:
+        found = look_after_ledger(ports, store)
+    told = with_ledger(obj, look.status, found.outcome, found.head, ports.grace, ports.now())
+    retries = [each for each in (look.retry_seconds, found.retry_seconds) if each is not None]
+    if told == (obj.get("status") or {}) and look.status is None:
+        told = None
+    return replace(look, status=told, retry_seconds=min(retries, default=None))
 
 
 async def _with_records(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
@@ -206,7 +234,7 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
 def _checked(store: ObjectStore) -> str:
     """Return the digest of what the checks depend on: who may use the store is none of it."""
     spec = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for name in ("access", "verifyIntervalSeconds"):
+    for name in ("access", "ledger", "verifyIntervalSeconds"):
         spec.pop(name, None)
     return digest_of(spec)
 
@@ -233,6 +261,7 @@ def _seconds_of_rest(ports: Ports, store: ObjectStore) -> float:
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of a store that is gone."""
+    forget_ledger(ports, key, uid)
     ports.compared.pop(uid, None)
     ports.record_differences.pop(uid, None)
     ports.tasks.forget_owner(key)

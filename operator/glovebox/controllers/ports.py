@@ -22,11 +22,14 @@ from glovebox.engine.tasks import TaskRunner
 from glovebox.kube.kinds import Kind
 from glovebox.kube.resources import Key, Resources
 from glovebox.kube.workloads import Workloads
+from glovebox.ledger.checkpoint import Head
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.settings import Settings
 from glovebox.status.outcome import Grace
 from glovebox.store.connection import Credentials, Stores
 from glovebox.store.credentials import SessionCredentials
+from glovebox.store.ledger_objects import LedgerPlace
+from glovebox.store.ledger_writer import LedgerWriter
 
 
 def _never(_: Key) -> bool:
@@ -77,6 +80,31 @@ class HeldLog(NamedTuple):
     redactions: int
     truncated: bool
     final: bool
+
+
+class LedgerHead(NamedTuple):
+    """A head of a ledger that was seen signed."""
+
+    organisation: str
+    epoch: int
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLedger:
+    """A ledger that this process writes.
+
+    Attributes:
+        basis: Where it is, and whose key signs it.
+        writer: One of its writers.
+        place: Its bucket.
+        opened: When, by the monotonic clock.
+    """
+
+    basis: tuple[str, ...]
+    writer: LedgerWriter
+    place: LedgerPlace
+    opened: float
 
 
 class Failures:
@@ -181,6 +209,12 @@ class Ports:
 
     # Seals, by UID, of which a note is known to be left for their last listing.
     noted_listings: set[str] = field(default_factory=set)
+
+    # Ledgers that are open, by UID of their ObjectStore; the newest head of each that was seen; and
+    # when they are to be looked after again.
+    ledgers: dict[str, OpenLedger] = field(default_factory=dict)
+    ledger_heads: dict[str, LedgerHead] = field(default_factory=dict)
+    ledgers_due: dict[str, float] = field(default_factory=dict)
 
     @property
     def grace(self) -> Grace:

@@ -150,7 +150,7 @@ def signer_of(secret: Mapping[str, Any]) -> Signer:
         except (KeyError, ValueError):
             raise InvalidInput(
                 reasons.SIGNING_KEY_INVALID,
-                f"Secret `{names.SIGNING_KEY_SECRET}` has no text under `{name}`",
+                f"Secret `{secret['metadata']['name']}` has no text under `{name}`",
             ) from None
 
     if data.get(URI):

@@ -126,7 +126,9 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
 
 def _store(store: ObjectStore) -> dict[str, Any]:
     spec: dict[str, Any] = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    spec.pop("access", None)  # who else may use the store is nothing of one experiment
+    # Who else may use the store, and who is told of it, is nothing of one experiment.
+    for name in ("access", "ledger"):
+        spec.pop(name, None)
     return spec
 
 

@@ -19,7 +19,7 @@ from glovebox.kube.store import Change, Table, is_leaving, version_of
 R = TypeVar("R", bound=BaseModel)
 _KINDS = {kind.kind: kind for kind in CUSTOM_KINDS}
 # Of a status these say when or how far, never what: nobody who refers to the object reads them.
-_IRRELEVANT = frozenset({"message", "observedGeneration", "progress"})
+_IRRELEVANT = frozenset({"ledger", "message", "observedGeneration", "progress"})
 
 
 @dataclass(frozen=True, slots=True)

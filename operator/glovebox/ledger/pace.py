@@ -38,6 +38,12 @@ def compute_due(waiting_since: datetime | None, last: datetime, now: datetime) -
     return Due.NOTHING
 
 
+def compute_wait(waiting_since: datetime | None, last: datetime, now: datetime) -> timedelta:
+    """Return how long it takes until something is due, if nothing happens; as `compute_due`."""
+    due = waiting_since + GATHER if waiting_since is not None else last + SILENCE
+    return max(due - now, timedelta())
+
+
 def idle_event(origin: str, previous: str, now: datetime) -> Event:
     """Return the entry that shows that nothing happened since the one before it.
 

@@ -231,6 +231,18 @@ class EngineMetrics:
             ["store"],
             registry=registry,
         )
+        self.ledger_size = Gauge(
+            "glovebox_ledger_size",
+            "Entries in the newest signed head of a store's ledger.",
+            ["store"],
+            registry=registry,
+        )
+        self.ledger_signed = Gauge(
+            "glovebox_ledger_signed_timestamp_seconds",
+            "When the newest signed head of a store's ledger was learnt of, in Unix time.",
+            ["store"],
+            registry=registry,
+        )
         self.orphans = Gauge(
             "glovebox_orphan_namespaces",
             "Namespaces that lost their Experiment and still wait for their end or seal.",

@@ -45,6 +45,11 @@ WATCH: Final = {
         " once a second sweep has to agree before any is closed, and none is deleted; the log says"
         " so."
     ),
+    "glovebox_ledger_signed_timestamp_seconds": (
+        "More than two hours ago: the ledger is not written; the ObjectStore's condition"
+        " `LedgerWritten` says why."
+    ),
+    "glovebox_ledger_size": "Falls: the bucket was restored or replaced.",
     "glovebox_records_lost": (
         "Above 0: a store was emptied or restored. See the ObjectStore's condition `RecordsFound`."
     ),

@@ -80,6 +80,10 @@ class StatusBuilder:
             return (types.UNKNOWN, reasons.NOT_LOOKED, _NOT_LOOKED)
         return (before["status"], before["reason"], before.get("message", ""))
 
+    def is_marked(self, condition: str) -> bool:
+        """Whether this look answered a condition."""
+        return condition in self._marked
+
     def render(self) -> dict[str, Any]:
         """Return the whole status. Reconciling and Stalled are in it only while True (kstatus)."""
         passing = [

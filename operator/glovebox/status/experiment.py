@@ -8,6 +8,7 @@
     Sealed                                               <- seal
     DriftDetected                                        <- what was applied
     Ready                                                <- all of these
+    what of it is reported                               <- record, where a ledger is told
 
 What stands is judged by what was seen. A failure that may pass by itself changes no condition of an
 experiment that is provisioned before the grace time; a definite answer (a refusal, a missing
@@ -41,6 +42,7 @@ from glovebox.status.experiment_facts import (
     SealFacts,
 )
 from glovebox.status.experiment_work import mark_run, mark_seal, plain, record_run
+from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import GRACE, Grace, Outcome, Verdict, skipped
 from glovebox.status.text import format_time
 
@@ -114,6 +116,7 @@ class Seen:
         now: The present time.
         suspended: Whether nothing was bound because `spec.suspend` is true.
         grace: How long a failure that may pass is held back.
+        ledger: Whether what happened is reported only when the ledger tells of it.
     """
 
     obj: Mapping[str, Any]
@@ -121,6 +124,7 @@ class Seen:
     now: datetime
     suspended: bool = False
     grace: Grace = GRACE
+    ledger: bool = False
     _skipped: Outcome = field(default_factory=lambda: skipped("resolve"))
 
     def outcome(self, phase: str) -> Outcome:
@@ -197,8 +201,19 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     mark_drift(builder, seen.previous, applied, seen.now, complete=looked)
     _mark_refusals(builder, seen)
     _set_fields(builder, seen)
-    _mark_ready(builder, seen)
+    held = _hold_back(builder, seen)
+    _mark_ready(builder, seen, held)
+    hold_ready(builder, held)
     return builder.render()
+
+
+def _hold_back(builder: StatusBuilder, seen: Seen) -> HeldBack:
+    """Record what the ledger was told, and hold back what it was not."""
+    if not seen.ledger:
+        return HeldBack()
+    told = seen.outcome("record")
+    record_entries(builder, seen.obj, told)
+    return hold_back(builder, seen.obj, told)
 
 
 def _mark_references(builder: StatusBuilder, seen: Seen) -> None:
@@ -381,7 +396,7 @@ def _record_work(builder: StatusBuilder, seen: Seen) -> None:
         builder.set(conclusion=dict(concluded.record))
 
 
-def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
+def _mark_ready(builder: StatusBuilder, seen: Seen, held: HeldBack) -> None:
     """Ready is about what stands.
 
     Reconciling and Stalled are there only while they are true, and never both.
@@ -390,10 +405,11 @@ def _mark_ready(builder: StatusBuilder, seen: Seen) -> None:
     sealed = builder.status_of(types.SEALED) == types.TRUE
     state = _state(seen)
     ended = run.run if run is not None else None
-    if state == names.STATE_SEALED and ended is not None and ended.outcome == "Failed":
+    told = ended if types.SUCCEEDED not in held.conditions else None
+    if state == names.STATE_SEALED and told is not None and told.outcome == "Failed":
         # Nothing that a waiting program should take for health, and nothing that heals by itself.
-        builder.mark_false(types.READY, ended.reason, ended.message)
-        builder.mark_true(types.STALLED, ended.reason, ended.message)
+        builder.mark_false(types.READY, told.reason, told.message)
+        builder.mark_true(types.STALLED, told.reason, told.message)
         return
     refused = _first(seen, Verdict.REFUSED)
     if refused is not None:
@@ -469,6 +485,7 @@ def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
         mark_run(builder, run, seen.outcome("deliver"), provisioned=True)
     _record_work(builder, seen)
     mark_seal(builder, seen.outcome("seal"))
+    _hold_back(builder, seen)
     builder.mark_false(types.READY, outcome.reason, outcome.message)
     builder.mark_true(types.RECONCILING, outcome.reason, outcome.message)
     return builder.render()
@@ -497,6 +514,7 @@ def _unkept(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
         builder.mark_unknown(types.SUCCEEDED, outcome.reason, message)
     if seen.previous.get("state") == names.STATE_OPEN:
         builder.set(state=None)
+    _hold_back(builder, seen)
     builder.mark_false(types.READY, outcome.reason, message)
     builder.mark_true(types.STALLED, outcome.reason, message)
     return builder.render()

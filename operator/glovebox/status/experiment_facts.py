@@ -123,6 +123,19 @@ class ConclusionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerFacts:
+    """What the ledger was told.
+
+    Attributes:
+        asked: Ids of the events that are written, or being written.
+        entries: Those that are written, as `status.ledger.entries` holds them from now on.
+    """
+
+    asked: frozenset[str] = frozenset()
+    entries: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SealFacts:
     """The seal.
 

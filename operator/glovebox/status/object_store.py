@@ -14,7 +14,7 @@ from glovebox.data.proofs import Outcome as Shown
 from glovebox.data.proofs import Proof, condition_outcome
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.outcome import Outcome, done, of_error
+from glovebox.status.outcome import Grace, Outcome, done, of_error
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted, format_time
 
@@ -149,6 +149,61 @@ def with_records(
     )
     builder.mark_false(types.RECORDS_FOUND, reasons.RECORDS_LOST, message)
     return builder.render()
+
+
+def with_ledger(
+    obj: Mapping[str, Any],
+    found: dict[str, Any] | None,
+    ledger: Outcome | None,
+    head: Mapping[str, Any] | None,
+    grace: Grace,
+    now: datetime,
+) -> dict[str, Any] | None:
+    """Return a status that says how writing the ledger goes; nothing else of it changes.
+
+    What could not be seen changes no answer that there was before it lasts.
+
+    Args:
+        obj: The store as it was read.
+        found: The status that its own look came to; None where it leaves what there is.
+        ledger: How it went; None where nothing is new.
+        head: What `status.ledger` holds from now on; None leaves it as it is.
+        grace: How long a failure that may pass changes no answer.
+        now: The present time.
+    """
+    before: Mapping[str, Any] = obj.get("status") or {}
+    status = found if found is not None else before
+    if not status.get("conditions"):
+        return found  # not looked at yet: nothing is said of it alone
+    generation = obj["metadata"].get("generation", 0)
+    builder = StatusBuilder(before, generation, (types.LEDGER_WRITTEN,), now)
+    if ledger is not None and ledger.is_done:
+        message = "entries are written, and the newest head is signed: `status.ledger`"
+        builder.mark_true(types.LEDGER_WRITTEN, reasons.LEDGER_WRITTEN, message)
+    elif ledger is not None and (not ledger.is_failed or ledger.definite):
+        builder.mark_false(types.LEDGER_WRITTEN, ledger.reason, ledger.message)
+    elif ledger is not None and (
+        ledger.is_lasting(grace) or builder.status_of(types.LEDGER_WRITTEN) == types.UNKNOWN
+    ):
+        builder.mark_unknown(types.LEDGER_WRITTEN, ledger.reason, ledger.message)
+    entry = builder.render()["conditions"][0]
+    told = {**status, "ledger": dict(head)} if head is not None else status
+    return {**told, "conditions": _with_last(without_ledger(status)["conditions"], entry)}
+
+
+def without_ledger(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a status that says nothing of a ledger that is not written any more.
+
+    The head that was seen stays: who turns the ledger on again is held to it.
+    """
+    others = [one for one in status["conditions"] if one["type"] != types.LEDGER_WRITTEN]
+    return {**status, "conditions": others}
+
+
+def _with_last(others: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return conditions with one more behind those that last."""
+    lasting = [one for one in others if one["type"] not in {types.RECONCILING, types.STALLED}]
+    return [*lasting, entry, *others[len(lasting) :]]
 
 
 def _as_it_was(status: Mapping[str, Any], now: datetime) -> StatusBuilder:

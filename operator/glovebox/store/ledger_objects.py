@@ -38,11 +38,13 @@ class LedgerPlace:
         store: With credentials that may put and read there, and need not delete.
         bucket: The bucket of artifacts.
         pause: Waits between attempts; given how many there were.
+        attempts: How often one object is tried to be written in one call.
     """
 
     store: Store
     bucket: str
     pause: Callable[[int], None]
+    attempts: int = ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def write_once(
         GloveboxError: The store does not answer, or denies it. The object may be there all the
             same: calling again is safe, and nothing else is.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in range(place.attempts):
         stop.check()
         try:
             written = _put(place, key, body, retain_until)
@@ -148,8 +150,8 @@ def write_once(
         place.pause(attempt)
     raise Unavailable(
         failure.reason if failure is not None else reasons.STORE_FAILED,
-        f"could not write s3://{place.bucket}/{key}: nothing lies there after {ATTEMPTS} attempts;"
-        f" the last answer: {failure.message if failure is not None else 'written'}",
+        f"could not write s3://{place.bucket}/{key}: nothing lies there after {place.attempts}"
+        f" attempts; the last answer: {failure.message if failure is not None else 'written'}",
         effect_unknown=True,
     )
 

@@ -28,7 +28,7 @@ from glovebox.ledger.entry import Entry, Event, Kind, decode_entry, digest_of_by
 from glovebox.ledger.genesis import Genesis, open_genesis, read_genesis
 from glovebox.ledger.layout import Layout
 from glovebox.ledger.note import vkey_of
-from glovebox.ledger.pace import Due, compute_due, idle_event
+from glovebox.ledger.pace import Due, compute_due, compute_wait, idle_event
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_tail import find_size
 from glovebox.store.ledger_tree import LedgerTree
@@ -130,6 +130,8 @@ class LedgerWriter:
             self._catch_up(stop)
             head = self._tree.head(self._size, self._known, stop)
             if self._tree.published is None or self._tree.published.size < head.size:
+                # What this process remembers is worth nothing if the bucket was emptied meanwhile.
+                self._require_head(self._tree.published, stop)
                 until = self._until(self._now(), None)
                 self._tree.write(until, stop)
                 checkpoint = Checkpoint(self.genesis.origin, head)
@@ -138,6 +140,16 @@ class LedgerWriter:
                 self._tree.accept(write_once(self._place, key, raw, until, stop), head)
             self._known, self._waiting_since = head, None
             return head
+
+    def newest(self) -> Head | None:
+        """Return the newest head that is known to be signed; None before anything was read."""
+        with self._alone:
+            return self._tree.published
+
+    def wait(self) -> timedelta:
+        """Return for how long nothing is due, as far as this writer knows."""
+        with self._alone:
+            return compute_wait(self._waiting_since, self._last, self._now())
 
     def tend(self, stop: Stop) -> Head | None:
         """Do what is due: sign what was written, or tell that nothing happened. Blocks.
@@ -176,6 +188,7 @@ class LedgerWriter:
                 f" {self._known.size} were seen signed with root {self._known.root_text}: find out"
                 " who restored or replaced the bucket",
             )
+        self._require_head(self._known, stop)
         self._ids, self._horizon, self._waiting_since = {}, None, None
         self._size = begin = self._tree.load(size, stop)
         self._previous = self._tree.digest_of(begin - 1, stop) if begin else self._first
@@ -191,6 +204,18 @@ class LedgerWriter:
                 self._size += 1
             else:
                 self._take(body)
+
+    def _require_head(self, head: Head | None, stop: Stop) -> None:
+        """Refuse a bucket that lost a head that was signed in it."""
+        if head is None or not head.size:
+            return
+        if read_oldest(self._place, self.layout.checkpoint(head.size), stop) is None:
+            raise InvalidInput(
+                reasons.LEDGER_WENT_BACK,
+                f"the checkpoint over {head.size} entries with root {head.root_text} is not in"
+                f" s3://{self._place.bucket}/{self.layout.prefix} any more: find out who restored"
+                " or replaced the bucket",
+            )
 
     def _catch_up(self, stop: Stop) -> None:
         while (body := read_oldest(self._place, self.layout.entry(self._size), stop)) is not None:
@@ -232,7 +257,15 @@ class LedgerWriter:
         Raises:
             StopIteration: There is no further one.
         """
-        placed, entry = next(self._behind)
+        try:
+            placed, entry = next(self._behind)
+        except StopIteration:
+            raise
+        except BaseException:
+            # A generator that failed says from then on that there is no further entry: the next
+            # call begins again, or it would tell an event twice.
+            self._size = -1
+            raise
         self._remember(placed, entry)
         self._horizon = entry.written if entry is not None else self._horizon
         return entry

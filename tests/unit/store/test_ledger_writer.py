@@ -73,6 +73,33 @@ def test_an_event_is_found_that_stands_behind_many_others(ledgers: Ledgers) -> N
     assert ledgers.writer().append(old, Stop()).index == 0
 
 
+@pytest.mark.parametrize("failing", range(1, 30, 4))
+def test_an_event_that_could_not_be_looked_for_is_looked_for_again_and_not_told_twice(
+    server: ObjectStoreServer, ledgers: Ledgers, failing: int
+) -> None:
+    writer = ledgers.writer()
+    old = event(0, time=ledgers.clock.now)
+    writer.append(old, Stop())
+    for number in range(1, 15):
+        ledgers.clock.pass_by(minutes=10)
+        ledgers.append(writer, number)
+    writer.publish(Stop())
+    again, asked = ledgers.writer(), 0
+
+    def fault(action: str, bucket: str, key: str) -> None:
+        del action, bucket, key
+        nonlocal asked
+        asked += 1
+        if asked == failing:
+            raise NoAnswerError
+
+    server.fault = fault
+    with pytest.raises(Unavailable):
+        again.append(old, Stop())
+    assert again.append(old, Stop()).index == 0
+    assert len(ledgers.entries()) == 15
+
+
 def every(nth: int, action: str, make: Callable[[], Exception], *, after: bool) -> Fault:
     """Let each nth request of a kind fail, before or after it took effect."""
     count = 0
@@ -248,9 +275,33 @@ def test_a_bucket_that_was_restored_to_an_earlier_time_is_refused(
             act()
         assert refused.value.reason == "LedgerWentBack"
     # Filled up with other events it is as long as it was, and another ledger all the same.
-    ledgers.append(ledgers.writer(known=early), 8, 9)
+    other = ledgers.writer(known=early)
+    ledgers.append(other, 8, 9)
+    with pytest.raises(InvalidInput, match=r"over 4 entries .* is not in") as refused:
+        ledgers.append(ledgers.writer(known=late), 4)
+    assert refused.value.reason == "LedgerWentBack"
+    other.publish(Stop())
     with pytest.raises(InvalidInput, match="another root"):
         ledgers.writer(known=late).publish(Stop())
+
+
+def test_a_writer_whose_bucket_is_emptied_signs_nothing_more(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    head = writer.publish(Stop())
+    keys = server.buckets[ledgers.bucket].keys
+    for key in [each for each in keys if not each.endswith("/genesis")]:
+        del keys[key]
+    ledgers.append(writer, 2)
+    with pytest.raises(InvalidInput) as refused:
+        writer.publish(Stop())
+    assert refused.value.reason == "LedgerWentBack"
+    assert [key for key in keys if "/checkpoints/" in key] == []
+    with pytest.raises(InvalidInput) as refused:
+        ledgers.append(ledgers.writer(known=head), 3)
+    assert refused.value.reason == "LedgerWentBack"
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 6])

@@ -25,6 +25,7 @@ from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import compute_bound_status, compute_recreating_status
 from glovebox.status.outcome import Outcome, done
+from glovebox.status.text import format_time
 
 # Plans are some ten kilobytes each.
 _REMEMBERED: Final = 256
@@ -53,6 +54,7 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
         return done(plan, obj=await _record_intention(scope))
     fields = {
         "digest": plan.digest,
+        "boundTime": format_time(scope.now),
         "namespace": scope.namespace,
         "platform": resolved.platform_text,
         "platformImage": scope.ports.settings.image or None,

@@ -1,11 +1,12 @@
 """What happens to an Experiment that is deleted: what was written is sealed, then it is retired.
 
     run -> attempts -> lock_up -> resolve -> bind -> seal
-    and then: retire
+    and then: retire -> record
 
-Nothing goes before the seal is recorded. That is tried for as long as it comes further, and for a
-bounded time when it does not. Where what is declared cannot be read, or is not what was bound, the
-seal is made from the snapshot alone (`unread.py`).
+Nothing goes before the seal is recorded, and the Experiment not before the ledger was told of it.
+Either is tried for as long as it comes further, and for a bounded time when it does not. Where what
+is declared cannot be read, or is not what was bound, the seal is made from the snapshot alone
+(`unread.py`).
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.conclude import ensure_conclusion
 from glovebox.controllers.experiment.phases import run_phases
+from glovebox.controllers.experiment.record import record_deletion
 from glovebox.controllers.experiment.resolve import resolve
 from glovebox.controllers.experiment.retire import (
     SEAL_WAIT,
     Retiring,
     close_first,
     close_meanwhile,
-    retire,
+    let_go,
+    release,
 )
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
@@ -100,7 +103,13 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
         if concluding is not None:
             return concluding
     await leave_note_of(ports, obj)  # of what the seal could not say yet
-    return Outcomes(retire=await retire(ports, retiring, obj))
+    held_up = await let_go(ports, retiring)
+    if held_up is not None:
+        return Outcomes(retire=held_up)
+    untold = record_deletion(ports, retiring, obj)
+    if untold is not None:
+        return Outcomes(record=untold, retire=untold)
+    return Outcomes(retire=await release(ports, retiring, obj))
 
 
 async def _conclude_first(

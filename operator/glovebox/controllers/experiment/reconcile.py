@@ -2,7 +2,8 @@
 
     claim -> lock_up -> resolve -> authorise -> gate -> bind -> namespace -> isolation
           -> credentials -> access -> prove -> deliver -> run -> attempts -> seal -> conclude
-    and, when it is deleted: seal -> retire
+          -> record
+    and, when it is deleted: seal -> retire -> record
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
 needs are done, and nothing else keeps it from running: a run is followed, credentials are renewed
@@ -50,6 +51,7 @@ from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
+from glovebox.controllers.experiment.record import ensure_recorded, record
 from glovebox.controllers.experiment.resolve import resolve
 from glovebox.controllers.experiment.retire import (
     Retiring,
@@ -57,6 +59,8 @@ from glovebox.controllers.experiment.retire import (
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
+from glovebox.controllers.last_listings import drop_seal_tasks
+from glovebox.controllers.ledgers import store_with_ledger
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.engine.key_queue import Priority
@@ -64,6 +68,7 @@ from glovebox.engine.tasks import TaskKey
 from glovebox.errors import Conflict, GloveboxError, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
+from glovebox.ledger.events import outstanding
 from glovebox.status.adoption import (
     adopted_fields,
     compute_adopted_status,
@@ -71,6 +76,7 @@ from glovebox.status.adoption import (
 )
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import Seen, compute_status, held_back
+from glovebox.status.experiment_facts import LedgerFacts
 from glovebox.status.outcome import Verdict, of_error
 from glovebox.tasks.seal import SEAL
 
@@ -94,6 +100,7 @@ PHASES: Final = (
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
+    Phase("record", record),
 )
 AFTER_ADOPTION: Final = (
     Phase("seal", look_after),
@@ -155,7 +162,8 @@ async def _leave_unkept(
         outcomes["access"] = of_error(error).with_failure(*ports.failures.note(key, _CLOSING))
     # Whatever changes in there is a reason to look whether it can be kept again.
     ports.children.claim(obj["status"]["namespace"], str(key))
-    return _look(ports, obj, Outcomes(outcomes, unkept=of_error(problem)))
+    told = ensure_recorded(ports, key, obj)
+    return _look(ports, obj, Outcomes(outcomes, unkept=of_error(problem), record=told))
 
 
 async def _reconcile_once(scope: Scope) -> Look:
@@ -233,6 +241,7 @@ def _look(
         now=ports.now(),
         suspended=suspended,
         grace=ports.grace,
+        ledger=store_with_ledger(ports, obj) is not None,
     )
     status = compute_status(seen)
     for failure in held_back(seen):
@@ -243,15 +252,17 @@ def _look(
         retries.append(0.0)  # runs and the isolation check wait for nothing but this record
     if _closes(status, obj.get("status") or {}):
         retries.append(0.0)  # and the seal for nothing but that one
+    if seen.ledger and _is_untold(obj, status, outcomes):
+        retries.append(0.0)  # what is recorded by this look is told by the next one
     if _is_fight(status):
         retries.append(float(RECORD_SECONDS))  # it may be over by then
 
     def recorded() -> None:
-        report.report(ports, key, obj, status, outcomes)
+        report.report(ports, key, obj, status, outcomes, ledger=seen.ledger)
         if status.get("seal"):
             ports.unsealed_runs.discard(obj["metadata"]["uid"])
         if status.get("sealSupplement"):
-            ports.tasks.forget_owner(key)
+            drop_seal_tasks(ports, key, obj["metadata"]["uid"])
         elif status.get("seal"):
             # And with it what its Job left.
             ports.tasks.drop(TaskKey(key, obj["metadata"]["uid"], SEAL))
@@ -269,6 +280,15 @@ def _look(
 def _closes(status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether this look records that everything is closed for good."""
     return status.get("state") == names.STATE_SEALED != before.get("state")
+
+
+def _is_untold(obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes) -> bool:
+    """Whether this look records something that the ledger was not asked to tell."""
+    facts = outcomes.facts("record", LedgerFacts)
+    if facts is None:
+        return False
+    events = outstanding({**obj, "status": status})
+    return any(event.id not in facts.asked for event in events)
 
 
 def _isolation_pauses(outcomes: Outcomes) -> bool:

@@ -14,8 +14,11 @@ from glovebox.controllers.experiment.scope import Outcomes
 from glovebox.controllers.ports import Ports
 from glovebox.desired.drift import Applied, Drift, describe_held
 from glovebox.kube.resources import Key
+from glovebox.ledger.entry import Kind
 from glovebox.status.experiment_facts import RunFacts, SealFacts
+from glovebox.status.experiment_work import plain
 from glovebox.status.kstatus import condition_of
+from glovebox.status.ledger import newly_recorded
 
 log = structlog.get_logger(__name__)
 _RESULTS: Final = {
@@ -38,8 +41,19 @@ def report(
     obj: Mapping[str, Any],
     status: Mapping[str, Any],
     outcomes: Outcomes,
+    *,
+    ledger: bool = False,
 ) -> None:
-    """Report what one look did, after its status was written."""
+    """Report what one look did, after its status was written.
+
+    Args:
+        ports: The outside world.
+        key: Of the Experiment.
+        obj: As it was looked at.
+        status: As it was written.
+        outcomes: Of the phases.
+        ledger: Whether steps are reported only when the ledger tells of them.
+    """
     _report_drift(ports, key, obj, [one for each in outcomes.values() for one in each.applied])
     before = obj.get("status") or {}
     if status.get("provisioned") and not before.get("provisioned"):
@@ -53,16 +67,42 @@ def report(
         )
     run = outcomes.facts("run", RunFacts)
     _count_run(ports, before.get("run") or {}, status.get("run") or {})
-    if run is not None and run.started:
-        ports.events.normal(obj, reasons.RUN_STARTED, "the run's Job was created", action="Run")
-    if run is not None and run.ended and run.run is not None:
-        tell = ports.events.normal if run.run.outcome == "Succeeded" else ports.events.warning
-        tell(obj, run.run.reason, run.run.message, action="Run")
     seal = outcomes.facts("seal", SealFacts)
-    if seal is not None and seal.record is not None:
+    if ledger:
+        kinds = newly_recorded(before, status)
+        _report_steps(ports, obj, status, kinds, status.get("run") or {})
+    else:
+        ended = run is not None and run.ended and run.run is not None
+        kinds = frozenset(
+            kind
+            for kind, is_news in (
+                (Kind.RUN_STARTED, run is not None and run.started),
+                (Kind.RUN_ENDED, ended),
+                (Kind.SEALED, seal is not None and seal.record is not None),
+            )
+            if is_news
+        )
+        said = plain(run.run) if run is not None and run.run is not None else {}
+        _report_steps(ports, obj, status, kinds, said)
+    _report_references(ports, obj, before, status)
+
+
+def _report_steps(
+    ports: Ports,
+    obj: Mapping[str, Any],
+    status: Mapping[str, Any],
+    kinds: frozenset[str],
+    run: Mapping[str, Any],
+) -> None:
+    if Kind.RUN_STARTED in kinds:
+        ports.events.normal(obj, reasons.RUN_STARTED, "the run's Job was created", action="Run")
+    if Kind.RUN_ENDED in kinds:
+        succeeded = run.get("outcome") == "Succeeded"
+        tell = ports.events.normal if succeeded else ports.events.warning
+        tell(obj, str(run.get("reason", "")), str(run.get("message", "")), action="Run")
+    if Kind.SEALED in kinds:
         message = _message_of(status, types.SEALED)
         ports.events.normal(obj, reasons.SEALED, message, action="Seal")
-    _report_references(ports, obj, before, status)
 
 
 def _count_run(ports: Ports, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -143,8 +143,8 @@ async def shut_out(ports: Ports, retiring: Retiring, live: Mapping[str, Any]) ->
     )
 
 
-async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome:
-    """Carry out the deletion policy and take the finalizer off.
+async def let_go(ports: Ports, retiring: Retiring) -> Outcome | None:
+    """Carry out the deletion policy; return what the Experiment waits for, None when it is done.
 
     Raises:
         GloveboxError: The API server failed; calling again is safe.
@@ -156,6 +156,15 @@ async def retire(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Ou
             return outcome
     if retiring.has_volumes:
         await delete_volumes(ports, retiring.uid)
+    return None
+
+
+async def release(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome:
+    """Take the finalizer off: the last step, after everything is told.
+
+    Raises:
+        GloveboxError: The API server failed; calling again is safe.
+    """
     ports.writer.forget(retiring.namespace)
     await _remove_finalizer(ports, retiring, obj)
     return done()

@@ -36,6 +36,7 @@ from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.last_listings import (
     SealedExperiment,
+    drop_seal_tasks,
     ensure_last_listing,
     record_of,
 )
@@ -70,7 +71,8 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     if recorded is not None:
         return await list_once_more(scope, recorded)
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
-        scope.ports.tasks.forget_owner(scope.key)  # of a seal that is not wanted any more
+        # Of a seal that is not wanted any more.
+        drop_seal_tasks(scope.ports, scope.key, scope.experiment.uid)
         return waiting(
             reasons.NOT_SEALED,
             "results are locked as they are written, and sealed when the run is over",
@@ -124,7 +126,7 @@ async def list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
     ports, status = scope.ports, scope.experiment.status
     facts = SealFacts(None, seal.objects, seal.bytes, seal.findings)
     if status.seal_supplement is not None or seal.sessions_end_time is None:
-        ports.tasks.forget_owner(scope.key)
+        drop_seal_tasks(ports, scope.key, scope.experiment.uid)
         return done(facts)
     ports.tasks.drop(TaskKey(scope.key, scope.experiment.uid, SEAL))  # it is recorded
     left = (seal.sessions_end_time - scope.now).total_seconds()

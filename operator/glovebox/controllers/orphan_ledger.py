@@ -1,0 +1,93 @@
+"""What the ledger is told of a namespace that lost its Experiment: its seal, and that it is gone.
+
+The Experiment cannot say it any more. What it would say is made of its snapshot and its seal, so
+the events have the ids that its own would have, and what it told by itself is not told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.bound_seal import BoundSeal
+from glovebox.controllers.experiment.record import LEDGER_WAIT, TASK, ensure_recorded
+from glovebox.controllers.orphans import Orphan
+from glovebox.controllers.patience import deadline
+from glovebox.controllers.ports import Ports
+from glovebox.kube.kinds import NAMESPACE
+from glovebox.status.experiment_facts import SealFacts
+from glovebox.status.experiment_work import plain
+from glovebox.status.outcome import Outcome
+from glovebox.status.text import format_time
+
+log = structlog.get_logger(__name__)
+
+
+def is_told(
+    ports: Ports,
+    orphan: Orphan,
+    bound: BoundSeal,
+    run: RunStatus | None,
+    sealed: Outcome,
+    since: datetime,
+) -> bool:
+    """Whether the ledger was told, or that was tried for long enough; never blocks.
+
+    Args:
+        ports: The outside world.
+        orphan: The namespace.
+        bound: What was sealed of it.
+        run: The run as far as its Job tells.
+        sealed: The seal (`SealFacts`).
+        since: Since when it is closed.
+    """
+    outcome = ensure_recorded(
+        ports, orphan.key, _as_it_was(ports, orphan, bound, run, sealed, since)
+    )
+    if outcome.is_done:
+        ports.failures.clear(orphan.key, TASK)
+        return True
+    if ports.now() <= deadline(ports, orphan.key, TASK, since, LEDGER_WAIT):
+        return False
+    message = f"the ledger was not told of Experiment `{orphan.owner}`: {outcome.message}"
+    about = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **orphan.namespace}
+    ports.events.warning(about, reasons.DELETED_UNRECORDED, message, action="Record")
+    log.warning("an orphan is let go that the ledger does not tell of", namespace=orphan.name)
+    return True
+
+
+def _as_it_was(
+    ports: Ports,
+    orphan: Orphan,
+    bound: BoundSeal,
+    run: RunStatus | None,
+    sealed: Outcome,
+    since: datetime,
+) -> Mapping[str, Any]:
+    """Return the Experiment as far as its events follow from it."""
+    created = orphan.namespace["metadata"]["creationTimestamp"]
+    metadata = {"uid": orphan.owner_uid, "creationTimestamp": created}
+    if not ports.doubted_orphans:
+        # Where so many are lost at once, they may come back.
+        metadata["deletionTimestamp"] = format_time(since)
+    record = sealed.facts.record if isinstance(sealed.facts, SealFacts) else None
+    policy = orphan.annotation(names.ANNOTATION_DELETION_POLICY)
+    return {
+        "metadata": metadata,
+        "spec": {
+            "artifacts": {"storeRef": {"name": bound.platform.store.name}},
+            "lifecycle": {"deletionPolicy": policy},
+        },
+        "status": {
+            "digest": bound.digest,
+            "inputs": [plain(each) for each in bound.inputs],
+            "run": plain(run) if run is not None else None,
+            "seal": dict(record) if record is not None else None,
+        },
+    }

@@ -1,0 +1,137 @@
+"""The events of an Experiment: what the ledger has to tell of it follows from its status. Pure.
+
+Nothing is queued. What follows from the status and is not among `status.ledger.entries` is still to
+be written; a process that dies loses nothing, and another one comes to the same.
+
+An event's id is made of the Experiment's UID, the kind, and what tells this one from others of its
+kind (the Job, the version of the statement). Every attempt and every replica makes the same id, and
+the writer of the ledger writes each id once.
+
+The objects are read as they are, without their schema: one that no operator can read any more is
+sealed and deleted all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from glovebox.data.digest import is_digest
+from glovebox.ledger.entry import Event, Kind, StatedObject, Subject
+from glovebox.ledger.stated import SEAL, SEALS
+
+# Of the ids of events; any UUID does, as long as it never changes.
+_NAMESPACE: Final = UUID("5b0c1f6e-3c1d-5a55-9d0e-6a3c0d7f4b21")
+_ACTOR: Final = "system:operator"
+_SUBJECT: Final = "Experiment"
+# What a team can choose (the reason that a program ends with) must not keep an entry from being
+# written: what is no word is left out.
+_WORD: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
+    """Return what the ledger has to tell of an Experiment, in the order in which it happened.
+
+    The statement of a seal is named by key and version; its SHA-256 and its lock are still to be
+    read from the store (`with_statement`). Of an Experiment that took over what another one did
+    (`spec.adopts`) nothing is told: it was told of that one.
+
+    Args:
+        obj: As the API server holds it.
+    """
+    status = obj.get("status") or {}
+    digest = str(status.get("digest") or "")
+    if not is_digest(digest) or (obj.get("spec") or {}).get("adopts"):
+        return ()
+    found = [_bind(obj, status), *_run(obj, status.get("run") or {})]
+    if status.get("seal"):
+        found.append(_sealed(obj, status["seal"], status.get("run") or {}))
+    deleted = obj["metadata"].get("deletionTimestamp")
+    if deleted:
+        lifecycle = (obj.get("spec") or {}).get("lifecycle") or {}
+        details = {"deletionPolicy": str(lifecycle.get("deletionPolicy") or "Freeze")}
+        found.append(_event(obj, Kind.DELETED, "", str(deleted), details))
+    return tuple(found)
+
+
+def outstanding(obj: Mapping[str, Any]) -> tuple[Event, ...]:
+    """Return the events of which the status does not say where they stand in the ledger."""
+    recorded = {str(entry.get("id")) for entry in recorded_entries(obj)}
+    return tuple(event for event in events_of(obj) if event.id not in recorded)
+
+
+def recorded_entries(obj: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return what `status.ledger.entries` says."""
+    return tuple(((obj.get("status") or {}).get("ledger") or {}).get("entries") or ())
+
+
+def with_statement(event: Event, sha256: str, retain_until_time: str) -> Event:
+    """Return the event of a seal with what was read of its statement.
+
+    Args:
+        event: As `events_of` has it.
+        sha256: Of the statement's bytes, hex.
+        retain_until_time: When its lock ends, RFC 3339 in whole seconds; empty without one.
+    """
+    stated = tuple(
+        replace(each, sha256=sha256, retain_until_time=retain_until_time) for each in event.objects
+    )
+    return replace(event, objects=stated)
+
+
+def _bind(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Event:
+    # An Experiment that was bound before that was recorded is no younger than it says.
+    time = status.get("boundTime") or obj["metadata"]["creationTimestamp"]
+    # The digest is the SHA-256 of the snapshot's canonical JSON: it is the document.
+    event = _event(obj, Kind.BIND, "", str(time), {"inputs": str(len(status.get("inputs") or ()))})
+    return replace(event, document=str(status["digest"]))
+
+
+def _run(obj: Mapping[str, Any], run: Mapping[str, Any]) -> list[Event]:
+    job, found = str(run.get("jobUid") or ""), []
+    started, ended = run.get("startTime"), run.get("completionTime")
+    if job and (started or ended):
+        found.append(_event(obj, Kind.RUN_STARTED, job, str(started or ended), {"jobUid": job}))
+    if ended:
+        details = {
+            "jobUid": job,
+            "outcome": str(run.get("outcome") or ""),
+            "reason": str(run.get("reason") or ""),
+            "attempts": str(run.get("attempts") or 0),
+            "exitCode": str(run["exitCode"]) if run.get("exitCode") is not None else "",
+        }
+        found.append(_event(obj, Kind.RUN_ENDED, job, str(ended), details))
+    return found
+
+
+def _sealed(obj: Mapping[str, Any], seal: Mapping[str, Any], run: Mapping[str, Any]) -> Event:
+    version = str(seal.get("attestationVersion") or "")
+    details = {
+        "listDigest": str(seal.get("manifestDigest") or ""),
+        "objects": str(seal.get("objects") or 0),
+        "bytes": str(seal.get("bytes") or 0),
+        "findings": str(len(seal.get("findings") or ())),
+        "keyId": str(seal.get("keyId") or ""),
+        "outcome": str(run.get("outcome") or ""),
+    }
+    event = _event(obj, Kind.SEALED, version, str(seal["sealedTime"]), details)
+    key = f"{SEALS}{obj['metadata']['uid']}/{SEAL}"
+    return replace(event, objects=(StatedObject(key, version, ""),))
+
+
+def _event(
+    obj: Mapping[str, Any], kind: Kind, which: str, time: str, details: Mapping[str, str]
+) -> Event:
+    uid = str(obj["metadata"]["uid"])
+    return Event(
+        id=str(uuid5(_NAMESPACE, f"{uid} {kind} {which}")),
+        kind=kind,
+        time=datetime.fromisoformat(time),
+        actor=_ACTOR,
+        subject=Subject(_SUBJECT, uid, str(obj["status"]["digest"])),
+        details={name: word for name, word in details.items() if _WORD.fullmatch(word)},
+    )

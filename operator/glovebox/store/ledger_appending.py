@@ -1,0 +1,61 @@
+"""Writes the events of one Experiment into its ledger, and reads what an entry vouches for. Blocks.
+
+Calling it again is safe at any moment: each event has an id, and the writer writes an id once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from glovebox.ledger.entry import Event, time_text
+from glovebox.ledger.events import with_statement
+from glovebox.store.ledger_objects import LedgerPlace, read_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from glovebox.store.connection import Stop
+    from glovebox.store.ledger_writer import LedgerWriter
+
+
+def append_events(
+    writer: LedgerWriter, place: LedgerPlace, events: Iterable[Event], stop: Stop
+) -> tuple[Mapping[str, object], ...]:
+    """Write events in their order; return where they stand, as a status records it. Blocks.
+
+    Args:
+        writer: Of the ledger.
+        place: The ledger's, which is the bucket of the objects that its entries vouch for.
+        events: As `ledger/events.py` has them.
+        stop: Looked at between requests.
+
+    Raises:
+        GloveboxError: The store does not answer, an object is gone, or the ledger cannot be
+            written. What was written stays, and calling again finds it.
+    """
+    found = []
+    for event in events:
+        told, until = _with_statement(place, event)
+        placed = writer.append(told, stop, until)
+        found.append(
+            {
+                "kind": str(event.kind),
+                "id": event.id,
+                "epoch": placed.epoch,
+                "index": placed.index,
+            }
+        )
+    return tuple(found)
+
+
+def _with_statement(place: LedgerPlace, event: Event) -> tuple[Event, datetime | None]:
+    """Return an event with hash and lock of the statement it names, and when that lock ends."""
+    if not event.objects:
+        return event, None
+    (stated,) = event.objects
+    found = read_version(place, stated.key, stated.version_id)
+    until = datetime.fromisoformat(found.lock.until) if found.lock.until else None
+    ends = time_text(until) if until is not None else ""
+    return with_statement(event, hashlib.sha256(found.body).hexdigest(), ends), until

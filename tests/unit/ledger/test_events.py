@@ -1,0 +1,151 @@
+"""What the ledger has to tell of an Experiment follows from its status, and from nothing else."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from glovebox.ledger.entry import Event, decode_entry, encode_entry
+from glovebox.ledger.events import events_of, outstanding, with_statement
+from support.ledger_logs import NOW
+
+Json = dict[str, Any]
+DIGEST = "sha256:" + "1" * 64
+PREVIOUS = "sha256:" + "0" * 64
+RUN = {"jobUid": "job-1", "startTime": "2026-11-25T11:01:00Z"}
+ENDED = {
+    **RUN,
+    "completionTime": "2026-11-25T11:30:00Z",
+    "outcome": "Failed",
+    "reason": "RunFailed",
+    "attempts": 2,
+    "exitCode": 3,
+}
+SEAL = {
+    "attestationVersion": "v7",
+    "manifestDigest": "sha256:" + "2" * 64,
+    "objects": 3,
+    "bytes": 42,
+    "keyId": "a" * 64,
+    "sealedTime": "2026-11-25T11:31:00Z",
+}
+
+
+def experiment(*, deleted: bool = False, adopts: bool = False, **status: Any) -> Json:
+    """Return an Experiment as the API server holds it."""
+    metadata: Json = {
+        "name": "secret-project",
+        "namespace": "team-a",
+        "uid": "0a1b",
+        "creationTimestamp": "2026-11-25T11:00:00Z",
+    }
+    if deleted:
+        metadata["deletionTimestamp"] = "2026-11-25T11:59:00Z"
+    spec: Json = {"adopts": {"uid": "before"}} if adopts else {}
+    return {"metadata": metadata, "spec": spec, "status": status}
+
+
+WHOLE = experiment(
+    deleted=True, digest=DIGEST, boundTime="2026-11-25T11:00:30Z", run=ENDED, seal=SEAL
+)
+
+
+def kinds(events: tuple[Event, ...]) -> list[str]:
+    return [str(event.kind) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("obj", "told"),
+    [
+        (experiment(), []),
+        (experiment(deleted=True), []),
+        (experiment(digest=DIGEST), ["bind"]),
+        (experiment(digest=DIGEST, run={"attempts": 1}), ["bind"]),
+        (experiment(digest=DIGEST, run=RUN), ["bind", "run-started"]),
+        (experiment(digest=DIGEST, run=ENDED), ["bind", "run-started", "run-ended"]),
+        (experiment(digest=DIGEST, seal=SEAL), ["bind", "sealed"]),
+        (experiment(digest=DIGEST, deleted=True), ["bind", "deleted"]),
+        (WHOLE, ["bind", "run-started", "run-ended", "sealed", "deleted"]),
+        (experiment(digest=DIGEST, seal=SEAL, adopts=True), []),
+    ],
+    ids=[
+        "new",
+        "deleted before it was bound",
+        "bound",
+        "a run without a Job yet",
+        "running",
+        "over",
+        "sealed without a run",
+        "deleted",
+        "a whole life",
+        "what it adopted was told of another one",
+    ],
+)
+def test_events_follow_from_the_status(obj: Json, told: list[str]) -> None:
+    assert kinds(events_of(obj)) == told
+
+
+def test_every_attempt_and_every_replica_makes_the_same_ids() -> None:
+    first, second = events_of(WHOLE), events_of(copy.deepcopy(WHOLE))
+    assert first == second
+    assert len({event.id for event in first}) == 5
+    # They are in ledgers: another version of the operator has to make the same.
+    assert first[0].id == "a4e5f520-288d-5a7f-b524-49f5c9c675a2"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"run": {**ENDED, "jobUid": "job-2"}}, "run-ended"),
+        ({"seal": {**SEAL, "attestationVersion": "v8"}}, "sealed"),
+    ],
+)
+def test_another_job_or_statement_is_another_event(change: Json, kind: str) -> None:
+    other = {**WHOLE, "status": {**WHOLE["status"], **change}}
+
+    def ids(obj: Json) -> dict[str, str]:
+        return {str(event.kind): event.id for event in events_of(obj)}
+
+    assert ids(other)[kind] != ids(WHOLE)[kind]
+    assert ids(other)["bind"] == ids(WHOLE)["bind"]
+
+
+def test_the_same_life_under_another_uid_has_other_ids() -> None:
+    other = {**WHOLE, "metadata": {**WHOLE["metadata"], "uid": "0a1c"}}
+    ids = {event.id for event in events_of(other)}
+    assert not ids & {event.id for event in events_of(WHOLE)}
+
+
+def test_what_is_recorded_is_not_outstanding() -> None:
+    bind, started, *rest = events_of(WHOLE)
+    entries = [{"kind": each.kind, "id": each.id, "epoch": 1, "index": 0} for each in (bind, *rest)]
+    recorded = {**WHOLE, "status": {**WHOLE["status"], "ledger": {"entries": entries}}}
+    assert outstanding(recorded) == (started,)
+
+
+def test_every_event_is_an_entry_that_names_nobody() -> None:
+    for event in events_of(WHOLE):
+        if event.objects:
+            event = with_statement(event, "b" * 64, "2027-11-25T11:31:00Z")  # noqa: PLW2901
+        raw = encode_entry(event, 0, PREVIOUS, NOW)
+        assert decode_entry(raw).subject.digest == DIGEST
+        assert b"secret-project" not in raw
+        assert b"team-a" not in raw
+
+
+def test_the_entry_of_a_seal_vouches_for_the_version_of_its_statement() -> None:
+    (event,) = [each for each in events_of(WHOLE) if each.objects]
+    (stated,) = with_statement(event, "b" * 64, "").objects
+    assert stated.key == ".glovebox/seals/0a1b/attestation.dsse.json"
+    assert (stated.version_id, stated.sha256) == ("v7", "b" * 64)
+
+
+@pytest.mark.parametrize("reason", ["two words", "ümlaut", "x" * 2000, "line\nbreak"])
+def test_no_reason_that_a_program_ends_with_keeps_its_end_from_being_told(reason: str) -> None:
+    obj = experiment(digest=DIGEST, run={**ENDED, "reason": reason})
+    event = events_of(obj)[-1]
+    assert "reason" not in event.details
+    assert event.details["outcome"] == "Failed"
+    encode_entry(event, 0, PREVIOUS, NOW)
