@@ -8,7 +8,7 @@ import pytest
 
 from glovebox import names
 from support.cluster import Cluster
-from support.operator_process import Operator, Team, experiment_spec
+from support.operator_process import Operator, Team, experiment_spec, profile_spec
 from support.waiting import eventually
 
 
@@ -79,6 +79,20 @@ def test_a_refusal_is_stalled_tells_the_cure_and_leaves_nothing_behind(
     )
     assert shown.stdout == told
     assert namespaces_of(team, name) == []
+
+
+def test_a_run_whose_local_disk_its_quota_never_has_is_refused(team: Team) -> None:
+    profile = profile_spec()
+    disk = {"resource": "limits.ephemeral-storage", "default": "1Gi", "maximum": "1Gi"}
+    team.declare("IsolationProfile", "small-disk", profile | {"quota": [*profile["quota"], disk]})
+    team.expect("IsolationProfile", "small-disk")
+    run = {"image": "trainer", "command": ["true"]}
+    team.declare("Experiment", "wide", experiment_spec("small-disk", "primary", run=run))
+    team.expect("Experiment", "wide", status="False", reason="RunOutOfRange")
+
+    message = team.condition("Experiment", "wide", "Ready")["message"]
+    assert "more than the 1Gi of limits.ephemeral-storage" in message
+    assert namespaces_of(team, "wide") == []
 
 
 def test_a_refusal_is_told_by_an_event_once(team: Team) -> None:
