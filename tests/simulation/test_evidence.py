@@ -11,7 +11,7 @@ import pytest
 
 from glovebox import names
 from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE, POD
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE, POD, SECRET
 from glovebox.store.sealing import PREFIX
 from simulation.api_server import Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults
@@ -129,6 +129,31 @@ def test_the_log_is_kept_and_locked_and_shows_no_session() -> None:
         assert told["podUid"] == pod["uid"]
 
     play(scene)
+
+
+def test_the_log_shows_neither_a_session_nor_the_one_before_its_renewal() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 25 * MINUTE)  # a session of 30 minutes is renewed after 20
+        stage.declare()
+        namespace = await stage.provisioned()
+        keys = [secret_key(stage, namespace)]
+        await stage.sleep(22 * MINUTE)
+        keys.append(secret_key(stage, namespace))
+        original = stage.world.server.log
+        stage.world.server.log = lambda asked: f"{original(asked)}{keys[0]} {keys[1]}\n"  # type: ignore[method-assign]
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 20 * MINUTE)
+        ((_, body),) = logs_of(stage, *statements(stage))
+        assert keys[0] != keys[1]
+        assert body.endswith(b"ends\n[redacted] [redacted]\n")
+
+    play(scene)
+
+
+def secret_key(stage: Stage, namespace: str) -> str:
+    """Return the secret key of the session that is in place: plain words here."""
+    secret = stage.world.server.peek(SECRET, namespace, names.CREDENTIALS_SECRET)
+    assert secret is not None
+    return str(orjson.loads(base64.b64decode(secret["data"]["session.json"]))["SecretAccessKey"])
 
 
 def test_a_purpose_that_is_edited_after_the_binding_changes_nothing_of_the_seal() -> None:

@@ -174,8 +174,9 @@ class Ports:
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
 
-    # Secrets that this process knows to be in play, by Experiment: none of them goes into a log.
-    known_secrets: dict[Key, set[str]] = field(default_factory=dict)
+    # Secrets that this process knows to be in play, by Experiment, and until when each is looked
+    # for: none of them goes into a log.
+    known_secrets: dict[Key, dict[str, datetime]] = field(default_factory=dict)
     # Logs that wait for their store, by Experiment, pod and container.
     held_logs: dict[tuple[Key, str, str], HeldLog] = field(default_factory=dict)
 
