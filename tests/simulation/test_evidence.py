@@ -11,6 +11,7 @@ import pytest
 
 from glovebox import names
 from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
+from glovebox.evidence.run_facts import BEGINNINGS
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE, POD, SECRET
 from glovebox.store.sealing import PREFIX
 from simulation.api_server import Asked
@@ -111,7 +112,7 @@ def test_a_seal_says_what_ran_where_and_for_whom_it_was_meant() -> None:
             "digest": {"gitCommit": "3f" * 20},
         } in definition["resolvedDependencies"]
         assert "platform" in definition["externalParameters"]["snapshot"]
-        assert (findings_of(statement), said(statement, "unknown")) == ([], [])
+        assert (findings_of(statement), said(statement, "unknown")) == ([], [BEGINNINGS])
 
     play(scene)
 
@@ -124,9 +125,37 @@ def test_the_log_is_kept_and_locked_and_shows_no_session() -> None:
         assert body.endswith(b"ends\n")
         assert b"ASIA" not in body
         assert int(told["redactions"]) >= 3
-        assert (told["final"], told["truncated"]) == ("true", "false")
+        assert (told["final"], told["truncated"]) == ("true", "unknown")
         (pod,) = stage.status()["run"]["pods"]
         assert told["podUid"] == pod["uid"]
+
+    play(scene)
+
+
+def test_no_log_is_called_whole_for_its_kubelet_may_have_rotated_it() -> None:
+    async def scene(stage: Stage) -> None:
+        original = stage.world.server.log
+        # What was said first is in another file by now, which no kubelet gives.
+        stage.world.server.log = lambda asked: original(asked).partition("\n")[2]  # type: ignore[method-assign]
+        statement = await sealed(stage)
+        ((told, body),) = logs_of(stage, statement)
+        assert b"begins" not in body
+        assert told["truncated"] == "unknown"
+        assert "as far as its kubelet still had it" in "".join(said(statement, "unknown"))
+
+    play(scene)
+
+
+def test_a_log_that_is_longer_than_what_is_kept_is_called_cut() -> None:
+    async def scene(stage: Stage) -> None:
+        original = stage.world.server.log
+        stage.world.server.log = lambda asked: original(asked) * 50_000  # type: ignore[method-assign]
+        statement = await sealed(stage)
+        ((told, body),) = logs_of(stage, statement)
+        assert told["truncated"] == "true"
+        assert len(body) <= 1 << 20
+        # Of nothing else there is a log: both containers said as much.
+        assert said(statement, "unknown") == []
 
     play(scene)
 
@@ -206,7 +235,8 @@ def test_every_attempt_is_in_the_seal_with_its_own_log() -> None:
         pods = {told["podUid"] for told, _ in logs_of(stage, statement)}
         assert pods == {each["uid"] for each in attempts}
         assert said(statement, "unknown") == [
-            "which of the 2 attempts wrote which artifact is not known"
+            "which of the 2 attempts wrote which artifact is not known",
+            BEGINNINGS,
         ]
 
     play(scene)
@@ -266,7 +296,7 @@ def test_a_log_that_the_store_does_not_take_at_once_is_kept_when_it_does() -> No
         await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
         (statement,) = statements(stage)
         assert len(logs_of(stage, statement)) == 1
-        assert said(statement, "unknown") == []
+        assert said(statement, "unknown") == [BEGINNINGS]
 
     play(scene)
 
@@ -289,7 +319,7 @@ def test_a_kubelet_that_is_away_for_a_moment_is_asked_again() -> None:
     async def scene(stage: Stage) -> None:
         statement = await sealed(stage)
         assert len(logs_of(stage, statement)) == 1
-        assert said(statement, "unknown") == []
+        assert said(statement, "unknown") == [BEGINNINGS]
 
     play(scene, faults=NoLogs(3))
 

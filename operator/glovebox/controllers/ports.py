@@ -67,7 +67,7 @@ class Reader(Protocol):
     async def log_tail(
         self, namespace: str, pod: str, container: str, *, most: int
     ) -> tuple[bytes, bool]:
-        """Return the end of a container's log, and whether it wrote more."""
+        """Return the end of a container's log, and whether that is known to be not all of it."""
 
 
 class HeldLog(NamedTuple):
@@ -75,7 +75,7 @@ class HeldLog(NamedTuple):
 
     body: bytes
     redactions: int
-    truncated: bool
+    truncated: bool  # false: not known
     final: bool
 
 

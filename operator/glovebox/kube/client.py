@@ -403,7 +403,10 @@ class Client:
     async def log_tail(
         self, namespace: str, pod: str, container: str, *, most: int
     ) -> tuple[bytes, bool]:
-        """Return the end of what a container wrote to its log, and whether it wrote more.
+        """Return the end of what a container wrote to its log, and whether it is known to be cut.
+
+        One that is not known to be cut may lack its beginning all the same: of a log that was
+        rotated a kubelet gives the newest file alone, and does not say so.
 
         Args:
             namespace: Where the pod is.
