@@ -301,6 +301,82 @@ def test_a_log_that_the_store_does_not_take_at_once_is_kept_when_it_does() -> No
     play(scene)
 
 
+def logs_are_refused(stage: Stage, *uids: str) -> None:
+    """Let the store take no logs of these Experiments, or of any."""
+
+    def refuse(action: str, _: str, key: str) -> None:
+        if action == "s3:PutObject" and "/log." in key and (not uids or key.split("/")[2] in uids):
+            raise S3Error(503, "ServiceUnavailable")
+
+    stage.world.store.fault = refuse
+
+
+def run_has_ended(stage: Stage, name: str) -> object:
+    return (stage.status(name).get("run") or {}).get("completionTime")
+
+
+def test_logs_that_are_not_taken_cost_other_experiments_nothing() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.actors.run_ends = lambda _: (60.0, True)
+        stage.world.actors.run_writes = lambda _: None
+        refused = [f"refused-{number}" for number in range(20)]
+        for name in refused:
+            stage.declare(name)
+        for name in refused:
+            await stage.provisioned(name)
+        found = [stage.world.experiment(name) for name in refused]
+        logs_are_refused(stage, *(each["metadata"]["uid"] for each in found if each))
+        await stage.until(
+            "they have ended", lambda: all(run_has_ended(stage, each) for each in refused), HOUR
+        )
+        stage.declare("well")
+        await stage.until("it is sealed", lambda: stage.status("well").get("seal"), 5 * MINUTE)
+        (statement,) = statements(stage)
+        assert len(logs_of(stage, statement)) == 1
+        assert said(statement, "unknown") == [BEGINNINGS]
+
+    play(scene)
+
+
+def test_a_log_for_which_memory_has_no_room_is_read_again_until_its_store_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("glovebox.controllers.held_logs.STORE_MOST", 0)
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 20.0)
+        stage.declare()
+        logs_are_refused(stage)
+        await stage.until("its end is recorded", lambda: run_has_ended(stage, "x"), 5 * MINUTE)
+        # Longer than a kubelet is waited for, and shorter than a store is.
+        await stage.sleep(10 * MINUTE)
+        assert statements(stage) == []
+        assert "is to be read again and kept" in stage.condition("Sealed")["message"]
+        store_is_back(stage)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 2 * MINUTE)
+        (statement,) = statements(stage)
+        assert len(logs_of(stage, statement)) == 1
+
+    play(scene)
+
+
+def test_a_log_for_which_memory_has_no_room_is_given_up_when_the_store_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("glovebox.controllers.held_logs.STORE_MOST", 0)
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 20.0)
+        stage.declare()
+        logs_are_refused(stage)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 20 * MINUTE)
+        (statement,) = statements(stage)
+        assert logs_of(stage, statement) == []
+        assert any("the store had not taken it" in each for each in said(statement, "unknown"))
+
+    play(scene)
+
+
 class NoLogs(NoFaults):
     """A kubelet that does not answer, for ever or so often."""
 

@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
+from glovebox.controllers.held_logs import HeldLogs
 from glovebox.controllers.message_pace import MessagePace
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
@@ -68,15 +69,6 @@ class Reader(Protocol):
         self, namespace: str, pod: str, container: str, *, most: int
     ) -> tuple[bytes, bool]:
         """Return the end of a container's log, and whether that is known to be not all of it."""
-
-
-class HeldLog(NamedTuple):
-    """A log that was read and that the store has not taken yet."""
-
-    body: bytes
-    redactions: int
-    truncated: bool  # false: not known
-    final: bool
 
 
 class Failures:
@@ -177,8 +169,8 @@ class Ports:
     # Secrets that this process knows to be in play, by Experiment, and until when each is looked
     # for: none of them goes into a log.
     known_secrets: dict[Key, dict[str, datetime]] = field(default_factory=dict)
-    # Logs that wait for their store, by Experiment, pod and container.
-    held_logs: dict[tuple[Key, str, str], HeldLog] = field(default_factory=dict)
+    # Logs that wait for their store.
+    held_logs: HeldLogs = field(default_factory=HeldLogs)
 
     # Seals, by UID, of which a note is known to be left for their last listing.
     noted_listings: set[str] = field(default_factory=set)
