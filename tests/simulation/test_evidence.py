@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from glovebox import names
+from glovebox.data.redaction import redact_log
 from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
 from glovebox.evidence.run_facts import BEGINNINGS
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE, POD, SECRET
@@ -183,6 +184,38 @@ def secret_key(stage: Stage, namespace: str) -> str:
     secret = stage.world.server.peek(SECRET, namespace, names.CREDENTIALS_SECRET)
     assert secret is not None
     return str(orjson.loads(base64.b64decode(secret["data"]["session.json"]))["SecretAccessKey"])
+
+
+def test_logs_are_redacted_beside_the_loop_and_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[bool] = []
+
+    async def scene(stage: Stage) -> None:
+        beside = stage.world.loop.run_in_executor
+        waiting: list[Any] = []
+
+        def run(executor: Any, func: Any, *args: Any) -> Any:
+            answer = beside(executor, func, *args)
+            if redact_log in getattr(func, "args", ()):
+                waiting[:] = [each for each in waiting if not each.done()]
+                begun.append(bool(waiting))
+                waiting.append(answer)
+            return answer
+
+        monkeypatch.setattr(stage.world.loop, "run_in_executor", run)
+        stage.world.actors.run_ends = lambda _: (60.0, True)
+        stage.world.actors.run_writes = lambda _: None
+        several = [f"one-of-{number}" for number in range(8)]
+        for name in several:
+            stage.declare(name)
+        await stage.until(
+            "all are sealed", lambda: all(stage.status(each).get("seal") for each in several)
+        )
+
+    play(scene)
+    # Of the run, and of what gives it its session.
+    assert begun == [False] * 16
 
 
 def test_a_purpose_that_is_edited_after_the_binding_changes_nothing_of_the_seal() -> None:

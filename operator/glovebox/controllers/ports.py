@@ -169,6 +169,8 @@ class Ports:
     # Secrets that this process knows to be in play, by Experiment, and until when each is looked
     # for: none of them goes into a log.
     known_secrets: dict[Key, dict[str, datetime]] = field(default_factory=dict)
+    # Who redacts a log: one at a time.
+    redacting: asyncio.Lock = field(default_factory=asyncio.Lock)
     # Logs that wait for their store.
     held_logs: HeldLogs = field(default_factory=HeldLogs)
 

@@ -20,11 +20,11 @@ from glovebox.api.attempt_status import KeptLog, RunContainer, RunNode, RunPod
 from glovebox.api.experiment_status import RunStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.known_secrets import known_secrets
+from glovebox.controllers.experiment.log_redaction import redact_beside
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.held_logs import HeldLog, Place
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.data.redaction import redact_log
 from glovebox.desired.platform import read_platform
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.answers import NotFound
@@ -183,7 +183,7 @@ class _Logs:
             scope.namespace, pod.name, container.name, most=LOG_BYTES + _BEFORE
         )
         secrets = await known_secrets(scope.ports, scope.key, scope.namespace)
-        body, redactions, cut = redact_log(raw, secrets, LOG_BYTES)
+        body, redactions, cut = await redact_beside(scope.ports.redacting, raw, secrets, LOG_BYTES)
         is_final = container.exit_code is not None
         return HeldLog(self._store.name, body, redactions, more or cut, is_final)
 
