@@ -10,8 +10,10 @@ import orjson
 import pytest
 
 from glovebox import names
+from glovebox.data.redaction import redact_log
 from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE, POD
+from glovebox.evidence.run_facts import BEGINNINGS
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE, POD, SECRET
 from glovebox.store.sealing import PREFIX
 from simulation.api_server import Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults
@@ -111,7 +113,7 @@ def test_a_seal_says_what_ran_where_and_for_whom_it_was_meant() -> None:
             "digest": {"gitCommit": "3f" * 20},
         } in definition["resolvedDependencies"]
         assert "platform" in definition["externalParameters"]["snapshot"]
-        assert (findings_of(statement), said(statement, "unknown")) == ([], [])
+        assert (findings_of(statement), said(statement, "unknown")) == ([], [BEGINNINGS])
 
     play(scene)
 
@@ -124,11 +126,96 @@ def test_the_log_is_kept_and_locked_and_shows_no_session() -> None:
         assert body.endswith(b"ends\n")
         assert b"ASIA" not in body
         assert int(told["redactions"]) >= 3
-        assert (told["final"], told["truncated"]) == ("true", "false")
+        assert (told["final"], told["truncated"]) == ("true", "unknown")
         (pod,) = stage.status()["run"]["pods"]
         assert told["podUid"] == pod["uid"]
 
     play(scene)
+
+
+def test_no_log_is_called_whole_for_its_kubelet_may_have_rotated_it() -> None:
+    async def scene(stage: Stage) -> None:
+        original = stage.world.server.log
+        # What was said first is in another file by now, which no kubelet gives.
+        stage.world.server.log = lambda asked: original(asked).partition("\n")[2]  # type: ignore[method-assign]
+        statement = await sealed(stage)
+        ((told, body),) = logs_of(stage, statement)
+        assert b"begins" not in body
+        assert told["truncated"] == "unknown"
+        assert "as far as its kubelet still had it" in "".join(said(statement, "unknown"))
+
+    play(scene)
+
+
+def test_a_log_that_is_longer_than_what_is_kept_is_called_cut() -> None:
+    async def scene(stage: Stage) -> None:
+        original = stage.world.server.log
+        stage.world.server.log = lambda asked: original(asked) * 50_000  # type: ignore[method-assign]
+        statement = await sealed(stage)
+        ((told, body),) = logs_of(stage, statement)
+        assert told["truncated"] == "true"
+        assert len(body) <= 1 << 20
+        # Of nothing else there is a log: both containers said as much.
+        assert said(statement, "unknown") == []
+
+    play(scene)
+
+
+def test_the_log_shows_neither_a_session_nor_the_one_before_its_renewal() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 25 * MINUTE)  # a session of 30 minutes is renewed after 20
+        stage.declare()
+        namespace = await stage.provisioned()
+        keys = [secret_key(stage, namespace)]
+        await stage.sleep(22 * MINUTE)
+        keys.append(secret_key(stage, namespace))
+        original = stage.world.server.log
+        stage.world.server.log = lambda asked: f"{original(asked)}{keys[0]} {keys[1]}\n"  # type: ignore[method-assign]
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 20 * MINUTE)
+        ((_, body),) = logs_of(stage, *statements(stage))
+        assert keys[0] != keys[1]
+        assert body.endswith(b"ends\n[redacted] [redacted]\n")
+
+    play(scene)
+
+
+def secret_key(stage: Stage, namespace: str) -> str:
+    """Return the secret key of the session that is in place: plain words here."""
+    secret = stage.world.server.peek(SECRET, namespace, names.CREDENTIALS_SECRET)
+    assert secret is not None
+    return str(orjson.loads(base64.b64decode(secret["data"]["session.json"]))["SecretAccessKey"])
+
+
+def test_logs_are_redacted_beside_the_loop_and_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[bool] = []
+
+    async def scene(stage: Stage) -> None:
+        beside = stage.world.loop.run_in_executor
+        waiting: list[Any] = []
+
+        def run(executor: Any, func: Any, *args: Any) -> Any:
+            answer = beside(executor, func, *args)
+            if redact_log in getattr(func, "args", ()):
+                waiting[:] = [each for each in waiting if not each.done()]
+                begun.append(bool(waiting))
+                waiting.append(answer)
+            return answer
+
+        monkeypatch.setattr(stage.world.loop, "run_in_executor", run)
+        stage.world.actors.run_ends = lambda _: (60.0, True)
+        stage.world.actors.run_writes = lambda _: None
+        several = [f"one-of-{number}" for number in range(8)]
+        for name in several:
+            stage.declare(name)
+        await stage.until(
+            "all are sealed", lambda: all(stage.status(each).get("seal") for each in several)
+        )
+
+    play(scene)
+    # Of the run, and of what gives it its session.
+    assert begun == [False] * 16
 
 
 def test_a_purpose_that_is_edited_after_the_binding_changes_nothing_of_the_seal() -> None:
@@ -181,7 +268,8 @@ def test_every_attempt_is_in_the_seal_with_its_own_log() -> None:
         pods = {told["podUid"] for told, _ in logs_of(stage, statement)}
         assert pods == {each["uid"] for each in attempts}
         assert said(statement, "unknown") == [
-            "which of the 2 attempts wrote which artifact is not known"
+            "which of the 2 attempts wrote which artifact is not known",
+            BEGINNINGS,
         ]
 
     play(scene)
@@ -241,7 +329,83 @@ def test_a_log_that_the_store_does_not_take_at_once_is_kept_when_it_does() -> No
         await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
         (statement,) = statements(stage)
         assert len(logs_of(stage, statement)) == 1
-        assert said(statement, "unknown") == []
+        assert said(statement, "unknown") == [BEGINNINGS]
+
+    play(scene)
+
+
+def logs_are_refused(stage: Stage, *uids: str) -> None:
+    """Let the store take no logs of these Experiments, or of any."""
+
+    def refuse(action: str, _: str, key: str) -> None:
+        if action == "s3:PutObject" and "/log." in key and (not uids or key.split("/")[2] in uids):
+            raise S3Error(503, "ServiceUnavailable")
+
+    stage.world.store.fault = refuse
+
+
+def run_has_ended(stage: Stage, name: str) -> object:
+    return (stage.status(name).get("run") or {}).get("completionTime")
+
+
+def test_logs_that_are_not_taken_cost_other_experiments_nothing() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.actors.run_ends = lambda _: (60.0, True)
+        stage.world.actors.run_writes = lambda _: None
+        refused = [f"refused-{number}" for number in range(20)]
+        for name in refused:
+            stage.declare(name)
+        for name in refused:
+            await stage.provisioned(name)
+        found = [stage.world.experiment(name) for name in refused]
+        logs_are_refused(stage, *(each["metadata"]["uid"] for each in found if each))
+        await stage.until(
+            "they have ended", lambda: all(run_has_ended(stage, each) for each in refused), HOUR
+        )
+        stage.declare("well")
+        await stage.until("it is sealed", lambda: stage.status("well").get("seal"), 5 * MINUTE)
+        (statement,) = statements(stage)
+        assert len(logs_of(stage, statement)) == 1
+        assert said(statement, "unknown") == [BEGINNINGS]
+
+    play(scene)
+
+
+def test_a_log_for_which_memory_has_no_room_is_read_again_until_its_store_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("glovebox.controllers.held_logs.STORE_MOST", 0)
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 20.0)
+        stage.declare()
+        logs_are_refused(stage)
+        await stage.until("its end is recorded", lambda: run_has_ended(stage, "x"), 5 * MINUTE)
+        # Longer than a kubelet is waited for, and shorter than a store is.
+        await stage.sleep(10 * MINUTE)
+        assert statements(stage) == []
+        assert "is to be read again and kept" in stage.condition("Sealed")["message"]
+        store_is_back(stage)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 2 * MINUTE)
+        (statement,) = statements(stage)
+        assert len(logs_of(stage, statement)) == 1
+
+    play(scene)
+
+
+def test_a_log_for_which_memory_has_no_room_is_given_up_when_the_store_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("glovebox.controllers.held_logs.STORE_MOST", 0)
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 20.0)
+        stage.declare()
+        logs_are_refused(stage)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 20 * MINUTE)
+        (statement,) = statements(stage)
+        assert logs_of(stage, statement) == []
+        assert any("the store had not taken it" in each for each in said(statement, "unknown"))
 
     play(scene)
 
@@ -264,7 +428,7 @@ def test_a_kubelet_that_is_away_for_a_moment_is_asked_again() -> None:
     async def scene(stage: Stage) -> None:
         statement = await sealed(stage)
         assert len(logs_of(stage, statement)) == 1
-        assert said(statement, "unknown") == []
+        assert said(statement, "unknown") == [BEGINNINGS]
 
     play(scene, faults=NoLogs(3))
 

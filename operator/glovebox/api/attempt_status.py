@@ -21,7 +21,7 @@ _NodeText = Annotated[str, Field(max_length=256)]
 
 
 class KeptLog(TolerantModel):
-    """The end of what a container wrote to its log, as it is kept in the store."""
+    """The end of a container's log, as far as its kubelet had it, as it is kept in the store."""
 
     key: str = Field(
         default="", max_length=1024, description="Key in the bucket of artifacts; empty: not kept."
@@ -31,7 +31,11 @@ class KeptLog(TolerantModel):
         default=0, ge=0, json_schema_extra={"format": "int64"}, description="Its size (bytes)."
     )
     truncated: bool = Field(
-        default=False, description="Whether the container wrote more, of which this is the end."
+        default=False,
+        description=(
+            "Whether the container is known to have written more, of which this is the end. When"
+            " false it is not known: a kubelet gives only what it has not rotated away."
+        ),
     )
     final: bool = Field(
         default=False, description="Whether the container had ended when it was read."

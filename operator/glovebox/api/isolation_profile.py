@@ -411,7 +411,9 @@ class IsolationProfileSpec(Model):
         json_schema_extra=list_map("resource"),
         description=(
             "The resources that experiments may use, each with a range. A request for a resource"
-            " that is not listed is refused."
+            " that is not listed is refused. Kinds of objects are counted also where none is"
+            " listed: among them `pods` (50), and `count/pods`, which counts those that have"
+            " ended as well (100 more than `pods`)."
         ),
     )
     limits: Limits = Field(

@@ -20,6 +20,7 @@ from glovebox.api import reasons
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.experiment_status import BoundPurpose, InputStatus, RunStatus
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.last_listings import leave_note
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
@@ -32,7 +33,6 @@ from glovebox.desired.snapshot import recorded_purpose
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
 from glovebox.evidence.statement import SealedInput, SealedManifest, SealInputs
-from glovebox.kube.kinds import POD
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
@@ -274,10 +274,7 @@ def _patient_until(ports: Ports, bound: BoundSeal) -> datetime | None:
 
 async def unended_pods(ports: Ports, namespace: str) -> list[dict[str, Any]]:
     """Return the pods that have not ended: what still runs may still write."""
-    found: list[dict[str, Any]] = []
-    async for page in ports.reader.pages(POD, namespace=namespace, field_selector=_NOT_ENDED):
-        found += page.get("items") or ()
-    return found
+    return await pods_in(ports, namespace, field_selector=_NOT_ENDED)
 
 
 def doubts_of(running: Sequence[dict[str, Any]]) -> tuple[str, ...]:

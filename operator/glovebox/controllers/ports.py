@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
+from glovebox.controllers.held_logs import HeldLogs
 from glovebox.controllers.message_pace import MessagePace
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
@@ -70,16 +71,7 @@ class Reader(Protocol):
     async def log_tail(
         self, namespace: str, pod: str, container: str, *, most: int
     ) -> tuple[bytes, bool]:
-        """Return the end of a container's log, and whether it wrote more."""
-
-
-class HeldLog(NamedTuple):
-    """A log that was read and that the store has not taken yet."""
-
-    body: bytes
-    redactions: int
-    truncated: bool
-    final: bool
+        """Return the end of a container's log, and whether that is known to be not all of it."""
 
 
 class LedgerHead(NamedTuple):
@@ -202,10 +194,13 @@ class Ports:
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
 
-    # Secrets that this process knows to be in play, by Experiment: none of them goes into a log.
-    known_secrets: dict[Key, set[str]] = field(default_factory=dict)
-    # Logs that wait for their store, by Experiment, pod and container.
-    held_logs: dict[tuple[Key, str, str], HeldLog] = field(default_factory=dict)
+    # Secrets that this process knows to be in play, by Experiment, and until when each is looked
+    # for: none of them goes into a log.
+    known_secrets: dict[Key, dict[str, datetime]] = field(default_factory=dict)
+    # Who redacts a log: one at a time.
+    redacting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Logs that wait for their store.
+    held_logs: HeldLogs = field(default_factory=HeldLogs)
 
     # Seals, by UID, of which a note is known to be left for their last listing.
     noted_listings: set[str] = field(default_factory=set)

@@ -7,7 +7,9 @@ was cut may begin or end in the middle of a known secret: such a piece is taken 
 
 Redact first and shorten afterwards: of half a token nobody can tell what it was. Too much is taken
 out rather than too little; digests (`sha256:...`), UIDs and times are left, because they are what a
-reader looks for. The time it takes grows with the length of the text, whatever the text is.
+reader looks for. The time it takes grows with the length of the text, whatever the text is: seconds
+for a hostile log. So a log is redacted in a thread, and line by line, as far as it has lines: what
+holds the interpreter is then a fraction of a second.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from urllib.parse import quote
 
@@ -53,22 +55,34 @@ _SIGNED_NAME: Final = re.compile(
 # The rest of the word belongs to the secret whose beginning has the shape.
 _SHAPE: Final = re.compile(rf"(?:{ISSUED_KEY}|(?<![\w-]){WEB_TOKEN})[^\s\"'\\,;&<>]*+")
 _LONG_PART: Final = 16
+# Letters that are gone through at once, and what is left of the line.
+_BLOCK: Final = 1 << 14
+_NAMES_AT_ONCE: Final = 2048
 _WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{40,}+")
 
 
-def redact(text: str, known: Iterable[str] = ()) -> tuple[str, int]:
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def redact(
+    text: str, known: Iterable[str] = (), pause: Callable[[], None] = _nothing
+) -> tuple[str, int]:
     """Return a text without the secrets in it, and how many places of it were taken out.
 
     Args:
         text: What a program said.
         known: Values that are known to be secret: keys, session tokens, passwords. Those below six
             letters are not looked for.
+        pause: Called between pieces of the work.
     """
-    left = _redacted(text, known)
+    left = _redacted(text, known, pause)
     return left, max(0, left.count(REDACTED) - text.count(REDACTED))
 
 
-def redact_log(raw: bytes, known: Iterable[str], most: int) -> tuple[bytes, int, bool]:
+def redact_log(
+    raw: bytes, known: Iterable[str], most: int, pause: Callable[[], None] = _nothing
+) -> tuple[bytes, int, bool]:
     """Return the end of a log without secrets, how many were taken out, and whether it was cut.
 
     It begins with a whole line. What is no text stays as it is, byte for byte.
@@ -77,8 +91,9 @@ def redact_log(raw: bytes, known: Iterable[str], most: int) -> tuple[bytes, int,
         raw: What was read of it: the end, and some more.
         known: Values that are known to be secret.
         most: Bytes that are kept.
+        pause: Called between pieces of the work, of some milliseconds each where the log has lines.
     """
-    text, redactions = redact(raw.decode("utf-8", "surrogateescape"), known)
+    text, redactions = redact(raw.decode("utf-8", "surrogateescape"), known, pause)
     body = text.encode("utf-8", "surrogateescape")
     if len(body) <= most:
         return body, redactions, False
@@ -108,15 +123,36 @@ def _visible(text: str) -> str:
     )
 
 
-def _redacted(text: str, secrets: Iterable[str]) -> str:
+def _redacted(text: str, secrets: Iterable[str], pause: Callable[[], None]) -> str:
     for secret in _spellings(secrets):
+        pause()
         text = _without_pieces(text.replace(secret, REDACTED), secret)
+    # Of all shapes this one alone goes over several lines.
     text = _PEM.sub(REDACTED, text)
+    return "".join([_without_shapes(block, pause) for block in _blocks(text)])
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield a text in pieces of whole lines.
+
+    One pass of a pattern over a text keeps all other threads from running.
+    """
+    begin = 0
+    while begin < len(text):
+        end = text.find("\n", begin + _BLOCK) + 1 or len(text)
+        yield text[begin:end]
+        begin = end
+
+
+def _without_shapes(text: str, pause: Callable[[], None]) -> str:
     text = _HEADER.sub(_but_the_name, text)
+    pause()
     text = _BEARER.sub(_but_the_name, text)
     text = _URL_USER.sub(rf"\g<kept>{REDACTED}@", text)
-    text = _without_values(text)
+    pause()
+    text = _without_values(text, pause)
     text = _SHAPE.sub(REDACTED, text)
+    pause()
     return _WORD.sub(_if_random, text)
 
 
@@ -156,11 +192,13 @@ def _but_the_name(found: re.Match[str]) -> str:
     return found["kept"] + REDACTED
 
 
-def _without_values(text: str) -> str:
+def _without_values(text: str, pause: Callable[[], None]) -> str:
     """Take out what has a name that tells that it is secret."""
     parts: list[str] = []
     done = 0
-    for found in _ASSIGNED.finditer(text):
+    for number, found in enumerate(_ASSIGNED.finditer(text)):
+        if number % _NAMES_AT_ONCE == 0:
+            pause()
         name = found["name"][-_LONGEST_NAME:]
         if found.start() < done or not (_NAME.search(name) or _SIGNED_NAME.search(name)):
             continue

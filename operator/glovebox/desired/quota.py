@@ -5,6 +5,9 @@ limit. The quota always counts the kinds of objects of the multi-tenancy benchma
 (MTB-PL1-CC-FNS-2), also where the profile does not. What the operator itself keeps in the namespace
 is added on top, so that the number in a spec is the number the tenant gets. A frozen or sealed
 experiment keeps its quota: the guards already admit no pod there.
+
+`pods`, and what they request, counts only those that have not ended. One that has ended stays until
+somebody deletes it, and may be as large as etcd takes: `count/pods` bounds those as well.
 """
 
 from __future__ import annotations
@@ -40,6 +43,10 @@ OBJECT_COUNTS: Final[Mapping[str, str]] = {
     "services.nodeports": "0",
 }
 
+# So many pods that have ended may be left, on top of `pods`, where the profile does not offer
+# `count/pods`: 50 Jobs with an attempt more each, or a day of a notebook's.
+ENDED_PODS: Final = 100
+
 # Twice what the operator and Kubernetes (`kube-root-ca.crt`, ServiceAccount `default`) keep there.
 # Once is too little: an object that was deleted a moment ago still counts, and so does a creation
 # that lost a race, until the quota is recounted. Repair must not wait for that. The quota itself
@@ -51,6 +58,8 @@ RESERVED: Final[Mapping[str, int]] = {
     "count/jobs.batch": 2,
     "count/limitranges": 2,
     "count/networkpolicies.networking.k8s.io": 10,
+    # Each attempt at the run comes on top: the pods of those that failed are kept for their logs.
+    "count/pods": 4,
     "count/resourcequotas": 1,
     "count/rolebindings.rbac.authorization.k8s.io": 2,
     "count/secrets": 4,
@@ -69,7 +78,9 @@ def effective_quota(experiment: Experiment, profile: IsolationProfile) -> dict[s
     The Experiment's word counts, else the profile's, else the default of what nobody speaks of.
     """
     offered = {entry.resource: entry.default for entry in profile.spec.quota}
-    return {**OBJECT_COUNTS, **_STORAGE} | offered | dict(experiment.spec.resources.quota)
+    spoken_of = offered | dict(experiment.spec.resources.quota)
+    pods = quantity.parse(spoken_of.get("pods", OBJECT_COUNTS["pods"]))
+    return {**OBJECT_COUNTS, "count/pods": f"{pods + ENDED_PODS:f}", **_STORAGE} | spoken_of
 
 
 def extended_resources(experiment: Experiment, profile: IsolationProfile) -> list[str]:
@@ -98,6 +109,8 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ResourceQuota."""
     tenant = effective_quota(inputs.experiment, inputs.profile)
     reserve: dict[str, int | Decimal] = {**RESERVED, **_claims(inputs), **_beside_the_run(inputs)}
+    run = inputs.experiment.spec.run
+    reserve["count/pods"] += 1 + run.retries if run is not None else 0
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",

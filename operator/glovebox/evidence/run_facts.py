@@ -2,7 +2,8 @@
 
 A difference between the declared image and the one that ran is a finding. What nobody could see
 any more (a log that a lost node took along) is said as well, as not known: an absence that is
-signed is no gap that somebody made later.
+signed is no gap that somebody made later. No log is called whole: a kubelet gives what it has not
+rotated away, and does not say what that was.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ NODES: Final = "glovebox_nodes"
 TENANT_PODS: Final = "glovebox_tenantPods"
 SESSIONS_END: Final = "glovebox_sessionsEnd"
 UPLOADS_ENDED: Final = "glovebox_uploadsEnded"
+# Said once: it is so of every log that is not known to be cut.
+BEGINNINGS: Final = (
+    "whether a log is whole is not known: its beginning is kept as far as its kubelet still had it"
+)
 _MOST: Final = 64
 
 
@@ -56,7 +61,8 @@ def logs_of(run: RunStatus | None, bucket: str) -> list[dict[str, Any]]:
                 "podUid": pod.uid,
                 "container": container.name,
                 "bytes": str(container.log.bytes),
-                "truncated": str(container.log.truncated).lower(),
+                # A kubelet does not say whether it has rotated a beginning away.
+                "truncated": "true" if container.log.truncated else UNKNOWN,
                 "final": str(container.log.final).lower(),
                 "redactions": str(container.log.redactions),
             },
@@ -111,6 +117,11 @@ def _unknowns(run: RunStatus) -> Iterator[str]:
             yield f"the log of {which} is not kept: {why}"
         elif not log.final:
             yield f"the log of {which} is kept as far as it had come before the pod was ended"
+    if any(
+        container.log is not None and container.log.key and not container.log.truncated
+        for _, container in _containers(run)
+    ):
+        yield BEGINNINGS
 
 
 def _containers(run: RunStatus | None) -> Iterator[tuple[RunPod, RunContainer]]:

@@ -64,13 +64,20 @@ class World:
         self._try(f"Pod {pod['metadata']['name']}")
 
     async def pages(
-        self, kind: Kind, *, namespace: str, label_selector: str
+        self, kind: Kind, *, namespace: str, label_selector: str, field_selector: str = ""
     ) -> AsyncIterator[dict[str, Any]]:
-        assert namespace == "gbx-a"
+        assert (namespace, field_selector) == ("gbx-a", "")
         if f"list {kind.kind}" in self.failures:
             raise self.failures[f"list {kind.kind}"]
         found = [
-            {"metadata": {"name": name, "namespace": namespace, "uid": name}}
+            {
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "uid": name,
+                    "creationTimestamp": "2026-01-01T00:00:00Z",
+                }
+            }
             for name in (["one"] if label_selector else ["one", "two"])
         ]
         yield {"items": found}

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Iterable
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
@@ -137,6 +138,23 @@ def test_no_text_takes_long(piece: str) -> None:
     redacted(hostile, ["abcdefgh123"])
     # A search whose time grows with the square takes minutes.
     assert time.process_time() - begun < 5
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*LEFT.values(), *(text for text, _ in SHAPES.values()), "", "\r", "a=", '"', "Bearer "]
+        )
+    ),
+    st.integers(1, 40),
+)
+def test_it_makes_no_difference_that_a_text_is_gone_through_by_lines(
+    lines: list[str], block: int
+) -> None:
+    text = "\n".join(lines)
+    whole = redact(text)
+    with mock.patch("glovebox.data.redaction._BLOCK", block):
+        assert redact(text) == whole
 
 
 def test_each_place_that_was_taken_out_is_counted() -> None:

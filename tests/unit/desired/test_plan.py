@@ -14,12 +14,13 @@ from glovebox import names
 from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
 from glovebox.desired.network_policy import network_policies, store_route
 from glovebox.desired.plan import desired_objects
-from glovebox.desired.quota import RESERVED, resource_quota
+from glovebox.desired.quota import ENDED_PODS, RESERVED, resource_quota
 from golden.cases import Case, discover, inputs_from
 
 CASES = pytest.mark.parametrize("case", discover(), ids=lambda case: case.name)
-# MTB-PL1-CC-FNS-2 of the multi-tenancy benchmark.
+# MTB-PL1-CC-FNS-2 of the multi-tenancy benchmark, and pods that have ended.
 COUNTED = {
+    "count/pods",
     "pods",
     "services",
     "replicationcontrollers",
@@ -92,6 +93,30 @@ def test_the_number_in_a_spec_is_the_number_that_the_tenant_gets() -> None:
     }
     assert resource_quota(inputs_from(offer))["spec"]["hard"]["configmaps"] == "9"
     assert resource_quota(inputs_from(offer, ask))["spec"]["hard"]["configmaps"] == "6"
+
+
+@pytest.mark.parametrize(
+    ("offered", "asked", "retries", "bound"),
+    [
+        # 20 pods as in the profile, a hundred that have ended, the operator's four, the run's one.
+        pytest.param({}, {}, 0, 20 + ENDED_PODS + 4 + 1, id="pods, and ended ones"),
+        pytest.param({}, {}, 3, 20 + ENDED_PODS + 4 + 4, id="each attempt at the run on top"),
+        pytest.param({"pods": "7"}, {}, 0, 7 + ENDED_PODS + 4 + 1, id="it follows the profile"),
+        pytest.param({}, {"pods": "3"}, 0, 3 + ENDED_PODS + 4 + 1, id="and the Experiment"),
+        pytest.param({"count/pods": "500"}, {}, 0, 505, id="a profile may offer another one"),
+    ],
+)
+def test_pods_that_have_ended_have_a_bound_of_their_own(
+    offered: dict[str, str], asked: dict[str, str], retries: int, bound: int
+) -> None:
+    quota = {"pods": "20"} | offered
+    ranges = [{"resource": name, "default": most, "maximum": "999"} for name, most in quota.items()]
+    run = {"image": "trainer", "command": ["train"], "retries": retries}
+    inputs = inputs_from(
+        {"kind": "IsolationProfile", "spec": {"quota": ranges}},
+        {"kind": "Experiment", "spec": {"resources": {"quota": asked}, "run": run}},
+    )
+    assert resource_quota(inputs)["spec"]["hard"]["count/pods"] == str(bound)
 
 
 def test_the_first_policy_closes_both_directions_for_every_pod() -> None:

@@ -52,7 +52,14 @@ LATE = artifact("late.bin", "v9", sha256="9" * 64)
 
 
 def container(**changes: Any) -> RunContainer:
-    log = KeptLog(key=f"k/{log_name(LOG_DIGEST)}", digest=LOG_DIGEST, bytes=len(LOG), final=True)
+    # Cut, and known to be: of any other nobody knows whether it is.
+    log = KeptLog(
+        key=f"k/{log_name(LOG_DIGEST)}",
+        digest=LOG_DIGEST,
+        bytes=len(LOG),
+        final=True,
+        truncated=True,
+    )
     fields = {"name": "run", "image": DECLARED, "image_id": DECLARED, "exit_code": 0, "log": log}
     return RunContainer.model_validate(fields | changes)
 
@@ -238,6 +245,10 @@ UNKNOWN = {
     "its log": (
         run(container(log=KeptLog(problem="its kubelet was away"))),
         ["the log of container `run` of pod `run-1` is not kept: its kubelet was away"],
+    ),
+    "whether its log is whole": (
+        run(container(log=KeptLog(key="k", digest=LOG_DIGEST, final=True))),
+        ["as far as its kubelet still had it"],
     ),
     "its log, and why": (run(container(log=None)), ["is not kept: it was not read"]),
     "its node": (run(nodes=()), ["the environment of node `n1` is not known: it was not read"]),

@@ -11,7 +11,7 @@ import pytest
 from glovebox.errors import Fenced, GloveboxError, InvalidInput, Rejected, Unavailable
 from glovebox.kube.answers import AlreadyExists, Expired, NotFound
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import CONFIG_MAP, LEASE
+from glovebox.kube.kinds import CONFIG_MAP, JOB, LEASE, POD, Kind
 from glovebox.kube.transport import REQUESTS_AT_ONCE, Answer, TransportError
 from support.scripted_transport import Asked, User, Wire, answered
 from support.virtual_time import now, run
@@ -340,3 +340,22 @@ def test_a_watch_whose_login_is_refused_logs_in_again_once() -> None:
 
     assert use(wire, watched) == [1, 2]
     assert [asked.user for asked in wire.asked] == ["user1", "user2"]
+
+
+# lists
+
+
+@pytest.mark.parametrize(
+    ("kind", "namespace", "most"), [(POD, "gbx-1", "10"), (POD, None, "50"), (JOB, "gbx-1", "50")]
+)
+def test_of_a_team_s_pods_few_are_read_at_once(
+    kind: Kind, namespace: str | None, most: str
+) -> None:
+    wire = Wire(lambda _: answered(200, {"metadata": {}, "items": []}))
+
+    async def read(client: Client) -> None:
+        async for _ in client.pages(kind, namespace=namespace):
+            pass
+
+    use(wire, read)
+    assert [asked.params["limit"] for asked in wire.asked] == [most]

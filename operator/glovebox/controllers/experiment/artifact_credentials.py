@@ -198,6 +198,7 @@ async def _write(scope: Scope, store: ObjectStore, credentials: SessionCredentia
         credentials.expire_time,
         live=live,
         watched=True,
+        experiment=scope.key,
     )
 
 

@@ -6,7 +6,8 @@ anybody, is read before it goes. What could not be read, or not be kept, is reco
 with the reason, and the seal says so.
 
 A log that the store does not take is held in memory for the next look. A process that dies then
-has said already that it is not kept.
+has said already that it is not kept. Where there is no room for it, it stays with its kubelet and
+is read again, for as long as the seal waits for the store.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from typing import Final
 from glovebox.api import reasons
 from glovebox.api.attempt_status import KeptLog, RunContainer, RunNode, RunPod
 from glovebox.api.experiment_status import RunStatus
+from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.known_secrets import known_secrets
+from glovebox.controllers.experiment.log_redaction import redact_beside
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.held_logs import HeldLog, Place
 from glovebox.controllers.job_pods import pods_of
-from glovebox.controllers.ports import HeldLog
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.data.redaction import redact_log
 from glovebox.desired.platform import read_platform
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NODE
-from glovebox.kube.resources import Key
 from glovebox.status.attempts import ENDED, attempt_of, joined, node_of, with_recorded, without_node
 from glovebox.status.experiment_facts import AttemptFacts, ClosingFacts, RunFacts
 from glovebox.status.outcome import Outcome, done
@@ -44,9 +45,9 @@ LOG_WAIT: Final = timedelta(minutes=1)
 JOB_WAIT: Final = timedelta(seconds=10)
 # So long the seal waits for a store that takes no log.
 STORE_WAIT: Final = timedelta(minutes=15)
-# What may be held in memory at once, of all Experiments together.
-_HELD_MOST: Final = 16
 _LOOK_AGAIN_SECONDS: Final = 5.0
+# A log that is not held is read again and redacted again: that costs more.
+_READ_AGAIN_SECONDS: Final = 60.0
 _NOT_TAKEN: Final = "it was read, and the store had not taken it: "
 
 
@@ -103,10 +104,15 @@ class _Logs:
     def __init__(self, scope: Scope, leaving: tuple[str, ...]) -> None:
         self._scope, self._leaving = scope, leaving
         self._pending = ""
+        self._pending_seconds = _LOOK_AGAIN_SECONDS
         # When to look again although nothing is waited for (seconds); None: not at all.
         self._next: float | None = None
         # A store that hangs is asked once a look.
         self._store_failed: GloveboxError | None = None
+
+    @property
+    def _store(self) -> ObjectStore:
+        return read_platform(self._scope.experiment.status.platform).store
 
     async def kept(self, run: RunStatus) -> tuple[RunStatus, str, float | None]:
         """Return a run with its logs, what is still to come, and when to look again."""
@@ -114,20 +120,20 @@ class _Logs:
         for pod in run.pods:
             containers = [await self._container(run, pod, each) for each in pod.containers]
             pods.append(pod.model_copy(update={"containers": tuple(containers)}))
-        seconds = _LOOK_AGAIN_SECONDS if self._pending else self._next or None
+        seconds = self._pending_seconds if self._pending else self._next or None
         return run.model_copy(update={"pods": tuple(pods)}), self._pending, seconds
 
     async def _container(
         self, run: RunStatus, pod: RunPod, container: RunContainer
     ) -> RunContainer:
-        held = self._scope.ports.held_logs
-        place = (self._scope.key, pod.uid, container.name)
-        if not self._is_due(run, pod, container, is_held=place in held):
+        place = Place(self._scope.key, pod.uid, container.name)
+        held = self._scope.ports.held_logs.get(place)
+        if not self._is_due(run, pod, container, is_held=held is not None):
             return container
         log = container.log
         try:
-            if place not in held:
-                held[place] = await self._read(pod, container)
+            if held is None:
+                held = await self._read(pod, container)
         except Unavailable as error:
             ended = pod.completion_time or run.completion_time
             if self._is_going(run, pod) or ended is None or self._scope.now > ended + LOG_WAIT:
@@ -137,7 +143,10 @@ class _Logs:
         except GloveboxError as error:
             log = log or KeptLog(problem=error.message[:512])
         else:
-            log = await self._put(place, held[place], run)
+            try:
+                log = await self._put(place, held)
+            except GloveboxError as error:
+                log = self._not_taken(run, pod, place, held, error) or log
         return container.model_copy(update={"log": log})
 
     def _is_due(
@@ -167,8 +176,6 @@ class _Logs:
 
     async def _read(self, pod: RunPod, container: RunContainer) -> HeldLog:
         scope = self._scope
-        if len(scope.ports.held_logs) >= _HELD_MOST:
-            raise Unavailable(reasons.PENDING, "too many logs wait for their stores")
         if not pod.node:
             # The API server would answer with an empty log.
             raise InvalidInput(reasons.PENDING, "no node had taken the pod")
@@ -176,16 +183,21 @@ class _Logs:
             scope.namespace, pod.name, container.name, most=LOG_BYTES + _BEFORE
         )
         secrets = await known_secrets(scope.ports, scope.key, scope.namespace)
-        body, redactions, cut = redact_log(raw, secrets, LOG_BYTES)
-        return HeldLog(body, redactions, more or cut, container.exit_code is not None)
+        body, redactions, cut = await redact_beside(scope.ports.redacting, raw, secrets, LOG_BYTES)
+        is_final = container.exit_code is not None
+        return HeldLog(self._store.name, body, redactions, more or cut, is_final)
 
-    async def _put(self, place: tuple[Key, str, str], held: HeldLog, run: RunStatus) -> KeptLog:
-        scope = self._scope
+    async def _put(self, place: Place, held: HeldLog) -> KeptLog:
+        """Put a log into the store.
+
+        Raises:
+            GloveboxError: It is not taken.
+        """
+        if self._store_failed is not None:
+            raise self._store_failed
+        scope, store = self._scope, self._store
+        bucket, folder = store.spec.artifacts.bucket, seal_folder(scope.experiment.uid)
         try:
-            if self._store_failed is not None:
-                raise self._store_failed
-            store = read_platform(scope.experiment.status.platform).store
-            bucket, folder = store.spec.artifacts.bucket, seal_folder(scope.experiment.uid)
             connection = await open_store(scope.ports, store)
             key, digest = await connection.run_job(
                 lambda stop: put_log(connection, bucket, folder, held.body, stop)
@@ -193,13 +205,8 @@ class _Logs:
         except GloveboxError as error:
             self._store_failed = error
             note_refusal(scope.ports, error)
-            ended = run.completion_time
-            if ended is None or scope.now <= ended + STORE_WAIT:
-                self._pending = f"the log of the run is to be kept: {error.message}"
-            else:
-                del scope.ports.held_logs[place]
-            return KeptLog(problem=(_NOT_TAKEN + error.message)[:512])
-        del scope.ports.held_logs[place]
+            raise
+        scope.ports.held_logs.drop(place)
         return KeptLog(
             key=key,
             digest=digest,
@@ -208,3 +215,18 @@ class _Logs:
             truncated=held.truncated,
             final=held.final,
         )
+
+    def _not_taken(
+        self, run: RunStatus, pod: RunPod, place: Place, held: HeldLog, error: GloveboxError
+    ) -> KeptLog | None:
+        """Return what is recorded of a log that the store does not take; None: it is read again."""
+        held_logs, ended = self._scope.ports.held_logs, run.completion_time
+        if ended is not None and self._scope.now > ended + STORE_WAIT:
+            held_logs.drop(place)
+        elif held_logs.hold(place, held):
+            self._pending = f"the log of the run is to be kept: {error.message}"
+        elif not self._is_going(run, pod):
+            self._pending = f"the log of the run is to be read again and kept: {error.message}"
+            self._pending_seconds = _READ_AGAIN_SECONDS
+            return None
+        return KeptLog(problem=(_NOT_TAKEN + error.message)[:512])

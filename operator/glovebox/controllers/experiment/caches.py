@@ -264,7 +264,10 @@ async def _give_credentials(
     )
     files = {f"{store.name}.credentials": credentials_file(session)}
     metadata = owned_by_claim(cache, claim)
-    await write_session(ports, metadata, files, session.expire_time, live=live, watched=False)
+    # It is in a namespace of ours, and no pod of an experiment has it.
+    await write_session(
+        ports, metadata, files, session.expire_time, live=live, watched=False, experiment=None
+    )
 
 
 async def _drop(ports: Ports, cache: Cache) -> None:

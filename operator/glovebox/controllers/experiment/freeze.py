@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.ports import Ports
 from glovebox.desired.drift import describe_held
 from glovebox.errors import Conflict, Fenced, GloveboxError, Rejected
@@ -135,8 +136,11 @@ async def _remove_all(
     ports: Ports, kind: Kind, namespace: str, selector: str, *, keep_ended: bool
 ) -> None:
     found: list[Mapping[str, Any]] = []
-    async for page in ports.reader.pages(kind, namespace=namespace, label_selector=selector):
-        found += page.get("items") or ()
+    if kind == POD:
+        found += await pods_in(ports, namespace, label_selector=selector)
+    else:
+        async for page in ports.reader.pages(kind, namespace=namespace, label_selector=selector):
+            found += page.get("items") or ()
     if keep_ended:
         found = [item for item in found if not _is_ended_or_ending(kind, item)]
     await try_all(partial(_remove, ports, kind, item) for item in found)

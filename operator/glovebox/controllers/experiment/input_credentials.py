@@ -84,7 +84,9 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
         }
         expire = min(session.expire_time for session in sessions.values())
         metadata = session_metadata(scope.experiment, key)
-        await write_session(ports, metadata, files, expire, live=live, watched=False)
+        await write_session(
+            ports, metadata, files, expire, live=live, watched=False, experiment=scope.key
+        )
     return max(1.0, (expire - reserve - scope.now).total_seconds())
 
 

@@ -10,7 +10,7 @@ well. A pod of our own Jobs runs what its Job's template says, and no more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ import structlog
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.scope import Scope
+from glovebox.controllers.job_pods import pods_in
 from glovebox.desired.intruders import images_of, job_behind, why_inadmissible
 from glovebox.desired.plan import Plan
 from glovebox.errors import Conflict, GloveboxError
@@ -37,10 +38,8 @@ async def remove_intruders(scope: Scope, plan: Plan) -> tuple[GloveboxError, ...
         What kept a pod in, or from being looked at; the next look tries again.
     """
     failures: list[GloveboxError] = []
-    pods: list[Mapping[str, Any]] = []
     try:
-        async for page in scope.ports.reader.pages(POD, namespace=scope.namespace):
-            pods += page.get("items") or ()
+        pods = await pods_in(scope.ports, scope.namespace)
         jobs = await _templates(scope, pods)
     except GloveboxError as error:
         return (error,)
@@ -56,7 +55,7 @@ async def remove_intruders(scope: Scope, plan: Plan) -> tuple[GloveboxError, ...
 
 
 async def _templates(
-    scope: Scope, pods: list[Mapping[str, Any]]
+    scope: Scope, pods: Sequence[Mapping[str, Any]]
 ) -> dict[str, frozenset[str] | None]:
     """Return the images of our own Jobs by UID; None of a Job that is recorded and gone.
 

@@ -1,7 +1,8 @@
 """The secrets that are in play in an experiment's namespace: no log and no status shows one.
 
-They are read while they are there: the session of an hour ago may still be valid, and is in no
-Secret any more. They are held in memory alone.
+They are noted when they are written, and read while they are there: the session before the last
+may still be valid, and is in no Secret any more. They are held in memory alone, and until a while
+after their session has ended: then they open nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -27,16 +29,44 @@ _PUBLIC: Final = frozenset(
 )
 
 
+# So long after a session's end its values are still known: clocks differ.
+_ENDED_FOR: Final = timedelta(minutes=15)
+_FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
 async def known_secrets(ports: Ports, key: Key, namespace: str) -> frozenset[str]:
     """Return every secret that is known to be, or to have been, in play. Never raises."""
-    known = ports.known_secrets.setdefault(key, set())
     for name in _SECRETS:
         try:
-            known |= values_of(await ports.reader.get(SECRET, namespace, name))
+            note_secret(ports, key, await ports.reader.get(SECRET, namespace, name))
         except GloveboxError:
             continue  # gone, or not to be read: what has the shape of a secret goes all the same
     own = (each.secret_access_key for each in ports.store_credentials.values())
-    return frozenset({*known, *own})
+    return frozenset({*ports.known_secrets.get(key, ()), *own})
+
+
+def note_secret(ports: Ports, key: Key, secret: Mapping[str, Any]) -> None:
+    """Remember the values of a Secret of ours, and forget those whose session ended long ago.
+
+    Args:
+        ports: The outside world.
+        key: The Experiment in whose namespace it is.
+        secret: As it is there, or is about to be written.
+    """
+    now = ports.now()
+    known = ports.known_secrets.setdefault(key, {})
+    for value in [value for value, end in known.items() if end < now]:
+        del known[value]
+    known |= dict.fromkeys(values_of(secret), _known_until(secret))
+
+
+def _known_until(secret: Mapping[str, Any]) -> datetime:
+    metadata = secret.get("metadata") or {}
+    told = (metadata.get("annotations") or {}).get(names.ANNOTATION_CREDENTIALS_EXPIRE_TIME, "")
+    try:
+        return datetime.fromisoformat(told).astimezone(UTC) + _ENDED_FOR
+    except (ValueError, OverflowError):
+        return _FOR_EVER
 
 
 def values_of(secret: Mapping[str, Any]) -> set[str]:

@@ -343,8 +343,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.inspected.pop(key, None)
     ports.outdated.pop(key, None)
     ports.known_secrets.pop(key, None)
-    for place in [each for each in ports.held_logs if each[0] == key]:
-        del ports.held_logs[place]
+    ports.held_logs.forget(key)
     ports.failures.forget(key)
     ports.unsealed_runs.discard(uid)
     ports.start_notes.pop(uid, None)
