@@ -370,7 +370,7 @@ BUGS: Final = (
         "a log is kept as it was printed",
         "15 no secret in a log",
         "data/redaction.py",
-        '    text, redactions = redact(raw.decode("utf-8", "surrogateescape"), known)\n',
+        '    text, redactions = redact(raw.decode("utf-8", "surrogateescape"), known, pause)\n',
         '    text, redactions = raw.decode("utf-8", "surrogateescape"), 0\n',
     ),
 )
