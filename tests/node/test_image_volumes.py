@@ -44,6 +44,7 @@ def image_of(node_cluster: NodeCluster, folder: Path, rows: bytes) -> str:
     return image.reference
 
 
+@pytest.mark.slow
 def test_a_dataset_is_mounted_from_its_image_and_no_pod_can_write_it(
     node_cluster: NodeCluster, run: Run, tmp_path: Path
 ) -> None:

@@ -348,6 +348,7 @@ def run_has_ended(stage: Stage, name: str) -> object:
     return (stage.status(name).get("run") or {}).get("completionTime")
 
 
+@pytest.mark.slow
 def test_logs_that_are_not_taken_cost_other_experiments_nothing() -> None:
     async def scene(stage: Stage) -> None:
         stage.world.actors.run_ends = lambda _: (60.0, True)

@@ -130,6 +130,7 @@ async def test_files_arrive_read_only_and_proven(
     assert '"bytesPerSecond":' in ended.output
 
 
+@pytest.mark.slow
 async def test_a_second_attempt_hashes_again_and_transfers_nothing(
     store: Store, data_bucket: str, locked_bucket: str, pod: Pod
 ) -> None:

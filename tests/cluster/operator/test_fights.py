@@ -53,6 +53,7 @@ def test_labels_taken_off_again_and_again_come_back_at_once_each_time(
     assert slowest < RESTORED_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_policy_deleted_again_and_again_comes_back_at_once_each_time(
     team: Team, rogue: Api, namespace: str

@@ -210,6 +210,7 @@ def test_data_that_cannot_be_pinned_stall_the_pin_in_the_words_of_the_pod(
     gone(team, owner)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_jobs")
 def test_a_result_that_answers_something_else_is_not_taken(
     team: Team, data: str, tmp_path: Path, connection: Store

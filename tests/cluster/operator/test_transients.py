@@ -97,6 +97,7 @@ def test_one_dropped_connection_in_a_repair_flips_nothing(
     assert flips(numbered.cluster, numbered.team, name) == []
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_when_credentials_are_due_flips_nothing(
     numbered: Numbered, rogue: Api, store_comes_back: None
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_store_that_is_away_when_credentials_are_due_flips_nothing(
     assert flips(numbered.cluster, numbered.team, "away") == []
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_when_a_pin_is_checked_flips_no_experiment(
     numbered: Numbered, rogue: Api, cluster: Cluster, store_comes_back: None
 ) -> None:

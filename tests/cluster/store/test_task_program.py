@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from cluster.store.test_pin_task import Outage, fill, request
 from cluster.store.test_seals import FOLDER, MOMENT, TRUST, put
 from cluster.store.test_seals import request as seal_request
@@ -186,6 +188,7 @@ async def test_a_seal_over_the_program_s_evidence_is_the_seal_of_the_process(
     assert len(statement["subject"]) == 21
 
 
+@pytest.mark.slow
 def test_a_program_that_is_asked_to_stop_is_followed_by_one_that_goes_on(
     tmp_path: Path,
     stores: Stores,
@@ -240,6 +243,7 @@ def test_data_that_cannot_be_pinned_are_refused_in_the_words_of_the_process(
     assert f"s3://{data_bucket}/set/ has no object" in error.message
 
 
+@pytest.mark.slow
 def test_a_request_that_is_not_there_or_keys_that_are_none_are_tried_again(
     tmp_path: Path, store: Store, data_bucket: str, locked_bucket: str
 ) -> None:
