@@ -36,7 +36,7 @@ from glovebox.desired.difference import difference, fingerprint, writer_of
 from glovebox.desired.drift import Applied, Drift, Result, describe_held
 from glovebox.desired.replacement import replacement
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady, Rejected
-from glovebox.kube.answers import AlreadyExists, NotFound
+from glovebox.kube.answers import AlreadyExists, NotFound, is_over_quota
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind, kind_of
 from glovebox.kube.objects import ObjectKey, key_of
@@ -324,9 +324,7 @@ class Applier:
                     ) from None
                 # A quota is counted behind: one made a moment ago is not counted yet, and lost
                 # races and deletions still are.
-                patience = (
-                    "status unknown for quota" in error.message or "exceeded quota" in error.message
-                )
+                patience = "status unknown for quota" in error.message or is_over_quota(error)
                 if not patience or attempt == _TRIES - 1:
                     raise
                 await asyncio.sleep(0.05 * 2**attempt)

@@ -18,7 +18,7 @@ from typing import Any, Final
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.replacement import replacement
 from glovebox.errors import Forbidden, InvalidInput
-from glovebox.kube.answers import AlreadyExists
+from glovebox.kube.answers import AlreadyExists, is_over_quota
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind
 from glovebox.kube.objects import ObjectKey
@@ -26,10 +26,6 @@ from glovebox.kube.objects import ObjectKey
 # Of a name that is taken the API server does not say what it would store.
 _SUFFIX: Final = "-as-new"
 _LONGEST_NAME: Final = 63
-# What admission says of a quota (apiserver/pkg/admission/plugin/resourcequota).
-_EXCEEDED: Final = "exceeded quota"
-# On every write, and on creation.
-_QUESTIONS: Final = 2
 
 
 class AsStored:
@@ -60,31 +56,42 @@ class AsStored:
         content, state = fingerprint(intent), fingerprint(live)
         if self.is_known_to_differ(key, content, state):
             return False
-        # What is not taken is no answer: the write itself, if there is one, says why.
-        answered = 0
-        with suppress(InvalidInput):
-            answer = await self._client.replace(kind, replacement(intent, live), dry_run=True)
-            answered += 1
-            if fingerprint(answer) == state:
-                return True
-        with suppress(InvalidInput, Forbidden):
-            try:
-                answer = await self._client.create(kind, _renamed(intent), dry_run=True)
-            except AlreadyExists:
-                answer = {"metadata": {}}
-            except Forbidden as error:
-                # A second one is more than the experiment's own quota allows, today and tomorrow.
-                if _EXCEEDED not in error.message:
-                    raise
-                answer = {"metadata": {}}
-            answered += 1
-            named = {**answer["metadata"], "name": key.name}
-            if fingerprint({**answer, "metadata": named}) == state:
-                return True
-        if answered < _QUESTIONS:
+        written = await self._if_written(kind, intent, live)
+        if written == state:
+            return True
+        created = await self._if_created(kind, intent)
+        if created == state:
+            return True
+        if written is None or created is None:
             return False  # asked again with the next look
         self._otherwise.setdefault(key.namespace, {})[key] = (content, state)
         return False
+
+    async def _if_written(
+        self, kind: Kind, intent: Mapping[str, Any], live: Mapping[str, Any]
+    ) -> bytes | None:
+        """Return what would be stored over the object; None where that is not taken.
+
+        What is not taken is no answer: the write itself, if there is one, says why.
+        """
+        with suppress(InvalidInput):
+            replaced = await self._client.replace(kind, replacement(intent, live), dry_run=True)
+            return fingerprint(replaced)
+        return None
+
+    async def _if_created(self, kind: Kind, intent: Mapping[str, Any]) -> bytes | None:
+        """Return what would be stored beside the object; empty where there is no room for it."""
+        try:
+            created = await self._client.create(kind, _renamed(intent), dry_run=True)
+        except AlreadyExists:
+            return b""
+        except Forbidden as error:
+            # A second one is more than the experiment's own quota allows, today and tomorrow.
+            return b"" if is_over_quota(error) else None
+        except InvalidInput:
+            return None
+        named = {**created["metadata"], "name": intent["metadata"]["name"]}
+        return fingerprint({**created, "metadata": named})
 
     def forget(self, namespace: str) -> None:
         """Forget a namespace that is given up."""

@@ -20,7 +20,15 @@ from glovebox.errors import (
 from glovebox.kube.kinds import Kind
 from glovebox.kube.transport import Answer
 
-__all__ = ["AlreadyExists", "Expired", "NotFound", "checked_event", "refuse", "retry_after"]
+__all__ = [
+    "AlreadyExists",
+    "Expired",
+    "NotFound",
+    "checked_event",
+    "is_over_quota",
+    "refuse",
+    "retry_after",
+]
 
 TOO_MANY_REQUESTS = 429
 UNAUTHORIZED = 401
@@ -80,6 +88,11 @@ def refuse(
         f"{verb} {path}: HTTP {code}: {message}",
         effect_unknown=mutating and code >= _SERVER_ERRORS,
     )
+
+
+def is_over_quota(error: Forbidden) -> bool:
+    """Whether admission refused a creation because a ResourceQuota has no room for it."""
+    return "exceeded quota" in error.message
 
 
 def checked_event(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
