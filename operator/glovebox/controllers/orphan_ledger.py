@@ -17,10 +17,9 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.bound_seal import BoundSeal
 from glovebox.controllers.experiment.record import LEDGER_WAIT, TASK, ensure_recorded
-from glovebox.controllers.orphans import Orphan
+from glovebox.controllers.orphans import Orphan, is_in_doubt
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.kube.kinds import NAMESPACE
 from glovebox.status.experiment_facts import SealFacts
 from glovebox.status.experiment_work import plain
 from glovebox.status.outcome import Outcome
@@ -56,8 +55,7 @@ def is_told(
     if ports.now() <= deadline(ports, orphan.key, TASK, since, LEDGER_WAIT):
         return False
     message = f"the ledger was not told of Experiment `{orphan.owner}`: {outcome.message}"
-    about = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **orphan.namespace}
-    ports.events.warning(about, reasons.DELETED_UNRECORDED, message, action="Record")
+    ports.events.warning(orphan.about, reasons.DELETED_UNRECORDED, message, action="Record")
     log.warning("an orphan is let go that the ledger does not tell of", namespace=orphan.name)
     return True
 
@@ -73,7 +71,7 @@ def _as_it_was(
     """Return the Experiment as far as its events follow from it."""
     created = orphan.namespace["metadata"]["creationTimestamp"]
     metadata = {"uid": orphan.owner_uid, "creationTimestamp": created}
-    if not ports.doubted_orphans:
+    if not is_in_doubt(ports, orphan):
         # Where so many are lost at once, they may come back.
         metadata["deletionTimestamp"] = format_time(since)
     record = sealed.facts.record if isinstance(sealed.facts, SealFacts) else None

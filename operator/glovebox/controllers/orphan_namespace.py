@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -47,7 +47,7 @@ from glovebox.controllers.experiment.freeze import (
 from glovebox.controllers.experiment.retire import SEAL_WAIT
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.orphan_ledger import is_told
-from glovebox.controllers.orphans import Orphan
+from glovebox.controllers.orphans import Orphan, is_in_doubt
 from glovebox.controllers.ports import Ports
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.engine.result import DONE, Result
@@ -200,7 +200,7 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
         f"its Experiment `{orphan.owner}` is gone, although its finalizer was to hold it: the"
         " namespace was closed, and what it wrote is being sealed"
     )
-    ports.events.warning(_about(orphan), reasons.ORPHAN_FOUND, message, action="Close")
+    ports.events.warning(orphan.about, reasons.ORPHAN_FOUND, message, action="Close")
     return datetime.fromisoformat(since)
 
 
@@ -266,7 +266,7 @@ async def _let_go(ports: Ports, orphan: Orphan, *, sealed: bool) -> None:
     wanted to be deleted.
     """
     policy = orphan.annotation(names.ANNOTATION_DELETION_POLICY)
-    if ports.doubted_orphans or orphan.is_doubted:
+    if is_in_doubt(ports, orphan):
         policy = ""  # closing can be undone: where so many are lost, nothing of them is deleted
     else:
         await delete_volumes(ports, orphan.owner_uid)
@@ -289,7 +289,7 @@ async def _mark(ports: Ports, orphan: Orphan, state: str, *, since: str | None) 
     live = await ports.reader.get(NAMESPACE, None, orphan.name)
     version = live if live["metadata"]["uid"] == orphan.uid else orphan.namespace
     notes = {names.ANNOTATION_ORPHANED_TIME: since}
-    if ports.doubted_orphans or orphan.is_doubted:
+    if is_in_doubt(ports, orphan):
         # For the next process as well, and when the others are let go.
         notes[names.ANNOTATION_DOUBTED] = "true"
     await ports.writer.set_state_label(version, state, annotations=notes)
@@ -300,22 +300,18 @@ def _tell_open(ports: Ports, orphan: Orphan, why: str) -> None:
         f"its Experiment `{orphan.owner}` is gone, and the namespace could not be closed yet:"
         f" {why}; it is tried again, or delete the namespace"
     )
-    ports.events.warning(_about(orphan), reasons.ORPHAN_FOUND, message, action="Close")
+    ports.events.warning(orphan.about, reasons.ORPHAN_FOUND, message, action="Close")
     log.warning("an orphan could not be closed yet", namespace=orphan.name, why=why)
 
 
 def _tell_sealed(ports: Ports, orphan: Orphan, bound: BoundSeal) -> None:
     bucket = bound.platform.store.spec.artifacts.bucket
     message = f"what Experiment `{orphan.owner}` wrote is sealed in s3://{bucket}/"
-    ports.events.normal(_about(orphan), reasons.SEALED, message, action="Seal")
+    ports.events.normal(orphan.about, reasons.SEALED, message, action="Seal")
     log.info("sealed what an orphan wrote", namespace=orphan.name, owner_uid=orphan.owner_uid)
 
 
 def _tell_unsealed(ports: Ports, orphan: Orphan, why: str) -> None:
     message = f"what Experiment `{orphan.owner}` wrote could not be sealed: {why}"
-    ports.events.warning(_about(orphan), reasons.ORPHAN_UNSEALED, message, action="Seal")
+    ports.events.warning(orphan.about, reasons.ORPHAN_UNSEALED, message, action="Seal")
     log.warning("an orphan could not be sealed", namespace=orphan.name, why=why)
-
-
-def _about(orphan: Orphan) -> dict[str, Any]:
-    return {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **orphan.namespace}

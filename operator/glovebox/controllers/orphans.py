@@ -107,6 +107,11 @@ class Orphan:
         return bool(self.annotation(names.ANNOTATION_DOUBTED))
 
     @property
+    def about(self) -> dict[str, Any]:
+        """The namespace, as Events name what they are about."""
+        return {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, **self.namespace}
+
+    @property
     def keeps_access(self) -> bool:
         """Whether the deletion policy leaves it to the team."""
         return self.annotation(names.ANNOTATION_DELETION_POLICY) == "Retain"
@@ -129,6 +134,11 @@ def find_let_go(namespaces: list[Mapping[str, Any]], owner_uids: set[str]) -> tu
 def _without_owner(namespaces: list[Mapping[str, Any]], owner_uids: set[str]) -> Iterator[Orphan]:
     candidates = (Orphan.of(namespace) for namespace in namespaces)
     return (one for one in candidates if one is not None and one.owner_uid not in owner_uids)
+
+
+def is_in_doubt(ports: Ports, orphan: Orphan) -> bool:
+    """Whether so many were lost, now or when it was closed, that it may be wanted back."""
+    return bool(ports.doubted_orphans) or orphan.is_doubted
 
 
 def are_too_many(orphans: int, namespaces: int) -> bool:
