@@ -14,14 +14,21 @@ from glovebox.kube.kinds import Kind
 
 
 async def read_or_absent(
-    ports: Ports, kind: Kind, namespace: str | None, name: str
+    ports: Ports, kind: Kind, namespace: str | None, name: str, *, is_expected: bool = True
 ) -> dict[str, Any] | None:
     """Return an object as it is now; None when two answers in a row say that it is not there.
+
+    Args:
+        ports: The outside world.
+        kind: Of the object.
+        namespace: Of the object; None for what has none.
+        name: Of the object.
+        is_expected: Whether it ought to be there; else one answer is enough.
 
     Raises:
         GloveboxError: No answer, or none that was allowed.
     """
-    for _ in range(2):
+    for _ in range(2 if is_expected else 1):
         try:
             return await ports.reader.get(kind, namespace, name)
         except NotFound:

@@ -20,10 +20,10 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus, RunStatus
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.bound_seal import BoundSeal, ensure_bound_seal
 from glovebox.controllers.experiment.earlier_runs import sealed_run
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.experiment.seal import list_once_more
 from glovebox.controllers.offered import STORES
 from glovebox.controllers.orphans import Orphan
 from glovebox.controllers.store_access import require_artifacts
@@ -32,7 +32,6 @@ from glovebox.desired.bound_snapshot import BoundSnapshot, read_snapshot
 from glovebox.desired.declared import is_declared_so
 from glovebox.desired.snapshot import KEY_PLATFORM
 from glovebox.errors import NotReady, Refused
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
@@ -60,19 +59,6 @@ class Adopted:
     inputs: tuple[InputStatus, ...]
     run: RunStatus
     seal: SealFacts
-
-
-async def look_after(scope: Scope, outcomes: Outcomes) -> Outcome:
-    """Have the prefix listed once more, as of any Experiment that is sealed.
-
-    Raises:
-        GloveboxError: The next look goes on.
-    """
-    del outcomes
-    seal = scope.experiment.status.seal
-    if seal is None:
-        raise LookupError("nothing was taken over yet")
-    return await list_once_more(scope, seal)
 
 
 async def adopt(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -150,11 +136,8 @@ async def _record(scope: Scope, connection: Store, bucket: str) -> RunRecord:
 async def _is_left_open(scope: Scope, record: RunRecord) -> bool:
     """Return whether the former namespace is in this cluster, and not let go yet."""
     name = names.experiment_namespace(record.team, record.name, record.uid)
-    try:
-        live = await scope.ports.reader.get(NAMESPACE, None, name)
-    except NotFound:
-        return False
-    orphan = Orphan.of(live)
+    live = await read_or_absent(scope.ports, NAMESPACE, None, name)
+    orphan = Orphan.of(live) if live is not None else None
     if orphan is None or orphan.is_let_go:
         return False
     scope.ports.suspect_orphans()

@@ -33,7 +33,7 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.access import ensure_access
-from glovebox.controllers.experiment.adopt import Adopted, adopt, look_after
+from glovebox.controllers.experiment.adopt import Adopted, adopt
 from glovebox.controllers.experiment.artifact_credentials import (
     ensure_credentials,
 )
@@ -103,7 +103,7 @@ PHASES: Final = (
     Phase("record", record),
 )
 AFTER_ADOPTION: Final = (
-    Phase("seal", look_after),
+    Phase("seal", ensure_seal),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
 )
 _SNAPSHOT: Final = "snapshot"
@@ -202,9 +202,8 @@ async def _reconcile_adopted(scope: Scope) -> Look:
     if scope.experiment.status.seal is not None:
         _, outcomes = await run_phases(scope, AFTER_ADOPTION)
         after = compute_after_adoption(scope.obj, outcomes, scope.ports.now())
-        retries = [one.retry_seconds for one in outcomes.values() if one.retry_seconds is not None]
-        failed = next((one.error for one in outcomes.values() if one.is_failed), None)
-        return Look(scope.obj, after, retry_seconds=min(retries, default=None), error=failed)
+        retry_seconds = min(outcomes.retries, default=None)
+        return Look(scope.obj, after, retry_seconds=retry_seconds, error=outcomes.error)
     outcome = await run_one(scope, Phase("adopt", adopt), Outcomes())
     found = outcome.facts
     fields: Mapping[str, Any] = {}
@@ -247,7 +246,7 @@ def _look(
     for failure in held_back(seen):
         ports.metrics.problem_counter(failure.reason, EXPERIMENT.kind.lower()).inc()
     key = Key.of(obj)
-    retries = [one.retry_seconds for one in _retries(outcomes) if one.retry_seconds is not None]
+    retries = outcomes.retries
     if status.get("provisioned") != (obj.get("status") or {}).get("provisioned"):
         retries.append(0.0)  # runs and the isolation check wait for nothing but this record
     if _closes(status, obj.get("status") or {}):
@@ -272,7 +271,7 @@ def _look(
         status=status,
         retry_seconds=min(retries, default=None),
         priority=Priority.REPAIR if _isolation_pauses(outcomes) else None,
-        error=next((one.error for one in outcomes.values() if one.is_failed), None),
+        error=outcomes.error,
         after=recorded,
     )
 
@@ -303,10 +302,6 @@ def _isolation_pauses(outcomes: Outcomes) -> bool:
 def _is_fight(status: Mapping[str, Any]) -> bool:
     conditions = status.get("conditions") or ()
     return any(entry["reason"] == reasons.WRITER_FIGHT for entry in conditions)
-
-
-def _retries(outcomes: Outcomes) -> list[Any]:
-    return [*outcomes.values(), *(one for each in outcomes.values() for one in each.applied)]
 
 
 async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:

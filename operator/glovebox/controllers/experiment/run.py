@@ -29,7 +29,6 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import is_of_job, pods_in
 from glovebox.desired.drift import Applied
 from glovebox.desired.plan import Plan
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
@@ -99,15 +98,12 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
 
 async def _job(scope: Scope) -> dict[str, Any] | None:
     recorded = scope.experiment.status.run
-    try:
-        live = await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
-    except NotFound:
-        if recorded is None or not recorded.job_uid:
-            return None
-        again = await read_or_absent(scope.ports, JOB, scope.namespace, names.RUN_JOB)
-        if again is None:
-            return None
-        live = again
+    has_begun = recorded is not None and bool(recorded.job_uid)
+    live = await read_or_absent(
+        scope.ports, JOB, scope.namespace, names.RUN_JOB, is_expected=has_begun
+    )
+    if live is None:
+        return None
     if recorded is not None and recorded.job_uid == live["metadata"]["uid"]:
         return live
     # Another one's in a namespace that has the name by now is no run of this experiment.

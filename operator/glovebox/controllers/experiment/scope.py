@@ -12,6 +12,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.controllers.ports import Ports
 from glovebox.desired.as_bound import AsBound, experiment_as_bound, spec_as_bound
 from glovebox.desired.platform import read_platform
+from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome
@@ -33,6 +34,21 @@ class Outcomes(dict[str, Outcome]):
         if found is None:
             raise LookupError(f"phase `{phase}` left no {kind.__name__}")
         return found
+
+    @property
+    def error(self) -> GloveboxError | None:
+        """The error of the first phase that failed."""
+        return next((one.error for one in self.values() if one.is_failed), None)
+
+    @property
+    def retries(self) -> list[float]:
+        """After how many seconds each phase, and each thing that was applied, wants a look."""
+        wanted = [
+            seconds
+            for each in self.values()
+            for seconds in (each.retry_seconds, *(one.retry_seconds for one in each.applied))
+        ]
+        return [seconds for seconds in wanted if seconds is not None]
 
     def is_done(self, phase: str) -> bool:
         """Whether a phase reached its end in this look."""

@@ -69,7 +69,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     """
     recorded = scope.experiment.status.seal
     if recorded is not None:
-        return await list_once_more(scope, recorded)
+        return await _list_once_more(scope, recorded)
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         # Of a seal that is not wanted any more.
         drop_seal_tasks(scope.ports, scope.key, scope.experiment.uid)
@@ -116,13 +116,8 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
 
 
-async def list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
-    """Have the prefix listed once more when the last session has ended.
-
-    Args:
-        scope: An Experiment that is sealed.
-        seal: As it is recorded.
-    """
+async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
+    """Have the prefix listed once more when the last session has ended."""
     ports, status = scope.ports, scope.experiment.status
     facts = SealFacts(None, seal.objects, seal.bytes, seal.findings)
     if status.seal_supplement is not None or seal.sessions_end_time is None:
