@@ -95,6 +95,17 @@ class SourceAccess:
             document["role_arn"],
         )
 
+    @property
+    def own_artifacts(self) -> Location:
+        """What the namespace's own experiments wrote."""
+        return Location(self.artifacts, f"{self.namespace}/")
+
+    @property
+    def sources(self) -> tuple[Location, ...]:
+        """What was granted and lies in no bucket of artifacts."""
+        closed = {self.artifacts, *(bucket for bucket, _ in self.reserved)}
+        return tuple(each for each in self.locations if each.bucket not in closed)
+
     def check(self, bucket: str, key: str) -> None:
         """Accept an object, or all below a prefix.
 
@@ -102,7 +113,7 @@ class SourceAccess:
             Refused: `NotGranted`.
         """
         if bucket == self.artifacts:
-            if not key.startswith(f"{self.namespace}/"):
+            if not self.own_artifacts.covers(bucket, key):
                 raise Refused(
                     reasons.NOT_GRANTED,
                     f"s3://{bucket}/{key} is not granted to namespace '{self.namespace}': bucket"
@@ -144,19 +155,12 @@ class SourceAccess:
         """
         if isinstance(source, PrefixSource):
             return (Location(source.bucket, source.prefix),)
-        own = {
-            Location(bucket, f"{self.namespace}/")
-            for bucket, _ in _named(source)
-            if bucket == self.artifacts
-        }
+        named = tuple(_named(source))
+        may_be_own = any(bucket == self.artifacts for bucket, _ in named)
+        readable = (*self.sources, *((self.own_artifacts,) if may_be_own else ()))
         if isinstance(source, ManifestSource):
-            return (*self.locations, *sorted(own))
-        used = {
-            location
-            for location in (*self.locations, *own)
-            if any(location.covers(bucket, key) for bucket, key in _named(source))
-        }
-        return tuple(sorted(used))
+            return readable
+        return tuple(sorted(each for each in readable if any(each.covers(*one) for one in named)))
 
 
 def narrowed(store: Store, access: SourceAccess | None, source: Source) -> Store:

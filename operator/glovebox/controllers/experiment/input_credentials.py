@@ -139,9 +139,7 @@ async def _granted_now(ports: Ports, bound: ObjectStore, namespace: str) -> tupl
     if live is None or store_changes(bound, live):
         return ()
     access = await source_access(ports, live, namespace)
-    closed = {access.artifacts, *(bucket for bucket, _ in access.reserved)}
-    elsewhere = (each for each in access.locations if each.bucket not in closed)
-    return (*elsewhere, Location(access.artifacts, f"{namespace}/"))
+    return (*access.sources, access.own_artifacts)
 
 
 async def _readables(
