@@ -10,7 +10,7 @@ from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, running, statements, store_is_away, store_is_back
-from simulation.test_restore import adopt, create_again, sealed
+from simulation.test_restore import sealed, taken_over
 from simulation.test_seal_order import Refusing
 from simulation.test_sealed_before_it_goes import told
 from simulation.world import TEAM
@@ -86,12 +86,7 @@ def test_a_note_that_is_refused_holds_the_deletion_and_hides_no_seal() -> None:
 
 def test_what_took_over_a_seal_leaves_no_note_that_nobody_can_do() -> None:
     async def scene(stage: Stage) -> None:
-        former = stage.declare()["metadata"]["uid"]
-        await sealed(stage)
-        await create_again(stage, EXPERIMENT)
-        await stage.until("it is refused", lambda: stage.condition("Stalled"))
-        adopt(stage, former)
-        await sealed(stage)
+        await taken_over(stage)
         await stage.sleep(MINUTE)
         assert stage.world.remove(EXPERIMENT, TEAM, "x")
         await stage.until("it goes", lambda: stage.world.experiment() is None)

@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.controllers.signing_keys import PRIVATE
-from glovebox.kube.kinds import EVENT, EXPERIMENT, NAMESPACE, OBJECT_STORE, POD, SECRET
+from glovebox.kube.kinds import EVENT, EXPERIMENT, NAMESPACE, OBJECT_STORE, SECRET
 from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
@@ -18,8 +18,8 @@ from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, SOON, ends_after
-from simulation.test_orphans import lose
-from simulation.world import BUCKET, IMAGE, TEAM
+from simulation.test_orphans import let_pods_end, lose, six_lost_of_which_one_is_let_go
+from simulation.world import BUCKET, TEAM
 from support.ledger_logs import OTHER, pem_of
 from support.told_ledgers import (
     LIFE,
@@ -255,26 +255,11 @@ def test_what_is_lost_with_many_others_is_not_told_as_deleted_whoever_lets_it_go
 
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)
-        ends_after(stage, 24 * HOUR)
-        found = []
-        for number in range(6):
-            stage.declare(f"x{number}", run=False, lifecycle={"deletionPolicy": "Delete"})
-            found.append(await stage.provisioned(f"x{number}"))
-        held = {
-            "metadata": {"name": "notebook", "finalizers": ["example.com/held"]},
-            "spec": {"containers": [{"name": "main", "image": IMAGE}]},
-        }
-        for each in found[1:]:
-            stage.world.server.create(Asked(ADMINISTRATOR, "create", POD, each, "notebook"), held)
-        await stage.sleep(MINUTE)
-        for number in range(6):
-            lose(stage, f"x{number}")
-        await stage.sleep(3 * MINUTE)
+        found = await six_lost_of_which_one_is_let_go(stage)
         await stage.process.kill()
         assert stage.world.remove(NAMESPACE, None, found[0])
         stage.process.start()
-        for each in found[1:]:
-            stage.world.edit(POD, each, "notebook", {"metadata": {"finalizers": None}})
+        let_pods_end(stage, found)
         await stage.sleep(HOUR)
         assert all(stage.there(NAMESPACE, "", each) for each in found[1:])
         kinds = [each.kind for each in entries(stage)]

@@ -19,6 +19,31 @@ def lose(stage: Stage, name: str) -> None:
     stage.world.remove(EXPERIMENT, TEAM, name)
 
 
+async def six_lost_of_which_one_is_let_go(stage: Stage) -> list[str]:
+    """Lose six Experiments at once, five of them with a pod that does not end; return where."""
+    found = []
+    for number in range(6):
+        stage.declare(f"x{number}", run=False, lifecycle={"deletionPolicy": "Delete"})
+        found.append(await stage.provisioned(f"x{number}"))
+    stage.world.actors.run_ends = lambda _: (24 * HOUR, True)
+    pod = {
+        "metadata": {"name": "notebook", "finalizers": ["example.com/held"]},
+        "spec": {"containers": [{"name": "main", "image": IMAGE}]},
+    }
+    for each in found[1:]:
+        stage.world.server.create(Asked(ADMINISTRATOR, "create", POD, each, "notebook"), pod)
+    await stage.sleep(MINUTE)
+    for number in range(6):
+        lose(stage, f"x{number}")
+    await stage.sleep(3 * MINUTE)
+    return found
+
+
+def let_pods_end(stage: Stage, found: list[str]) -> None:
+    for each in found[1:]:
+        stage.world.edit(POD, each, "notebook", {"metadata": {"finalizers": None}})
+
+
 @pytest.mark.parametrize("policy", ["Freeze", "Delete"])
 def test_six_orphans_at_once_are_closed_and_none_is_deleted(policy: str) -> None:
     async def scene(stage: Stage) -> None:
@@ -45,26 +70,11 @@ def test_those_that_are_let_go_first_leave_the_others_in_doubt(
     """A pod ends late in five of six: when they are let go, the first one was so long ago."""
 
     async def scene(stage: Stage) -> None:
-        found = []
-        for number in range(6):
-            stage.declare(f"x{number}", run=False, lifecycle={"deletionPolicy": "Delete"})
-            found.append(await stage.provisioned(f"x{number}"))
-        stage.world.actors.run_ends = lambda _: (24 * HOUR, True)
-        pod = {
-            "metadata": {"name": "notebook", "finalizers": ["example.com/held"]},
-            "spec": {"containers": [{"name": "main", "image": IMAGE}]},
-        }
-        for each in found[1:]:
-            stage.world.server.create(Asked(ADMINISTRATOR, "create", POD, each, "notebook"), pod)
-        await stage.sleep(MINUTE)
-        for number in range(6):
-            lose(stage, f"x{number}")
-        await stage.sleep(3 * MINUTE)
+        found = await six_lost_of_which_one_is_let_go(stage)
         if restarts:
             await stage.process.kill()
             stage.process.start()
-        for each in found[1:]:
-            stage.world.edit(POD, each, "notebook", {"metadata": {"finalizers": None}})
+        let_pods_end(stage, found)
         await stage.sleep(HOUR)
         assert all(stage.there(NAMESPACE, "", each) for each in found)
 

@@ -42,6 +42,16 @@ async def sealed(stage: Stage) -> Json:
     return stage.status()
 
 
+async def taken_over(stage: Stage) -> None:
+    """Have an Experiment that took over what a former one of its name has done."""
+    former = stage.declare()["metadata"]["uid"]
+    await sealed(stage)
+    await create_again(stage, EXPERIMENT)
+    await stage.until("it is refused", lambda: stage.condition("Stalled"))
+    adopt(stage, former)
+    await sealed(stage)
+
+
 async def restore(stage: Stage, backup: Backup) -> None:
     """Put the whole cluster back to an earlier moment, as from a snapshot of etcd."""
     await stage.process.kill()
@@ -401,12 +411,7 @@ def concluded(stage: Stage, **said: str) -> None:
 
 def test_what_was_taken_over_is_listed_once_more_and_concluded_as_any_other() -> None:
     async def body(stage: Stage) -> None:
-        former = stage.declare()["metadata"]["uid"]
-        await sealed(stage)
-        await create_again(stage, EXPERIMENT)
-        await stage.until("it is refused", lambda: stage.condition("Stalled"))
-        adopt(stage, former)
-        await sealed(stage)
+        await taken_over(stage)
         concluded(stage)
         await stage.until("it is signed", lambda: stage.status().get("conclusion"))
         await stage.until("it is listed", lambda: stage.status().get("sealSupplement"), 7_200)
