@@ -22,7 +22,6 @@ SLOW_SEEDS = 1_000
 _BATCH = 20
 # Seeds in which a promise is known to break: docs/explanation/failure-modes.md.
 KNOWN: dict[int, str] = {
-    331: "11b own writes are not forgotten",
     377: "3 no condition True that is not so",
 }
 

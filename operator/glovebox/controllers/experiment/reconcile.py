@@ -321,7 +321,7 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, obj, Outcomes(retire=outcome.with_failure(*failing)))
     ports.failures.clear(retiring.key, "retire")
     if not outcomes.is_done("retire"):
-        return _look(ports, obj, outcomes)
+        return _look(ports, outcomes.obj or obj, outcomes)
     ports.namespaces.pop(retiring.key, None)
     return Look(obj=obj, status=None)
 

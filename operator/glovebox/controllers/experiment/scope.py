@@ -36,6 +36,11 @@ class Outcomes(dict[str, Outcome]):
         return found
 
     @property
+    def obj(self) -> Mapping[str, Any] | None:
+        """The resource after the last write of a phase; None where none wrote to it."""
+        return next((one.obj for one in reversed(self.values()) if one.obj is not None), None)
+
+    @property
     def error(self) -> GloveboxError | None:
         """The error of the first phase that failed."""
         return next((one.error for one in self.values() if one.is_failed), None)
