@@ -127,10 +127,8 @@ async def _conclude_first(
     except ValidationError:
         experiment = None
     if experiment is None or ports.now() > until:
-        ports.failures.note(retiring.key, _UNSIGNED)
         message = "the deletion goes on although `spec.conclusion` could not be signed"
-        ports.events.warning(obj, reasons.DELETED_UNSEALED, message, action="Seal")
-        log.warning("a deletion goes on without its conclusion")
+        _tell(ports, retiring, obj, _UNSIGNED, message)
         return None
     _, outcomes = await run_phases(Scope(ports, obj, experiment, ports.now()), CONCLUDE_FIRST)
     signed = outcomes["conclude"]
@@ -210,8 +208,14 @@ async def _seal_unread_first(
 
 
 def _tell_unsealed(ports: Ports, retiring: Retiring, obj: Mapping[str, Any], why: str) -> None:
-    """Tell it once, and let the deletion go on for as many looks as it takes."""
-    ports.failures.note(retiring.key, _UNSEALABLE)
     message = f"the deletion goes on although what was written could not be sealed: {why}"
+    _tell(ports, retiring, obj, _UNSEALABLE, message)
+
+
+def _tell(
+    ports: Ports, retiring: Retiring, obj: Mapping[str, Any], what: str, message: str
+) -> None:
+    """Tell it once, and let the deletion go on for as many looks as it takes."""
+    ports.failures.note(retiring.key, what)
     ports.events.warning(obj, reasons.DELETED_UNSEALED, message, action="Seal")
-    log.warning("a deletion goes on unsealed", why=why)
+    log.warning("a deletion goes on unsealed", why=message)
