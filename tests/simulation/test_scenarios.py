@@ -244,6 +244,14 @@ def test_a_pod_that_came_in_through_a_gap_goes_although_a_request_fails(
     assert "delete pods" in result.story.told()
 
 
+def test_what_a_repair_that_hung_left_missing_is_not_said_to_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _hang(monkeypatch, names.LIMIT_RANGE, Fault("lost", seconds=11.0), after=1)
+    deeds = ((_GAP, "deletes the limits"),)
+    require_all(run(Scenario(11, has_run=False, slowest=0.2, named_deeds=deeds)))
+
+
 def _seconds() -> float:
     return asyncio.get_running_loop().time() - 1_000.0
 

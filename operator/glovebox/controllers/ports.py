@@ -110,10 +110,16 @@ class Failures:
         self._clock = clock
         self._failing: dict[Key, dict[str, tuple[float, int]]] = {}
 
-    def note(self, key: Key, what: str) -> tuple[float, int]:
-        """Count one failure; return for how many seconds it has been failing, and how often."""
+    def note(self, key: Key, what: str, since: float | None = None) -> tuple[float, int]:
+        """Count one failure; return for how many seconds it has been failing, and how often.
+
+        Args:
+            key: The resource.
+            what: What of it fails.
+            since: The monotonic second at which this attempt began, where it takes a while.
+        """
         of_key = self._failing.setdefault(key, {})
-        since, attempts = of_key.get(what, (self._clock(), 0))
+        since, attempts = of_key.get(what, (self._clock() if since is None else since, 0))
         of_key[what] = (since, attempts + 1)
         return self._clock() - since, attempts + 1
 

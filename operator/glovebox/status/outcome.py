@@ -66,6 +66,7 @@ class Outcome:
         definite: Whether a failure is an answer (a refusal), and not the absence of one.
         failing_seconds: For how long the phase has been failing without a break.
         attempts: How many looks in a row it failed.
+        differs: Whether a failure left something that is known to be other than declared.
         obj: The resource as the API server holds it after a write of this phase; None without one.
     """
 
@@ -79,6 +80,7 @@ class Outcome:
     definite: bool = False
     failing_seconds: float = 0.0
     attempts: int = 0
+    differs: bool = False
     obj: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property

@@ -87,7 +87,9 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         if not kept:
             ports.inspected[scope.key] = news
     if failures:
-        return of_error(failures[0], applied=applied)
+        children = ports.children
+        wrong = not all(children.is_as_wanted(scope.namespace, kind) for kind in _ISOLATING)
+        return replace(of_error(failures[0], applied=applied), differs=wrong)
     if not found.latched and (waits := held(applied)) is not None:
         return replace(waits, applied=applied)
     if not found.latched and not await _stands(scope):

@@ -41,7 +41,7 @@ async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Ou
 
 async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
     """Run one phase, and return how it ended; what it raises is an outcome as well."""
-    failures = scope.ports.failures
+    failures, began = scope.ports.failures, scope.ports.clock()
     try:
         async with asyncio.timeout(_PHASE_SECONDS):
             outcome = await phase.run(scope, outcomes)
@@ -51,6 +51,6 @@ async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
             log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
     note_refusal(scope.ports, outcome.error)
     if outcome.is_failed:
-        return outcome.with_failure(*failures.note(scope.key, phase.name))
+        return outcome.with_failure(*failures.note(scope.key, phase.name, began))
     failures.clear(scope.key, phase.name)
     return outcome
