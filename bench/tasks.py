@@ -23,7 +23,8 @@ from glovebox.data.compare import Findings
 from glovebox.store.pins import PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
-from glovebox.tasks.seal import EvidenceRequest, SealRequest, seal_experiment
+from glovebox.tasks.seal import seal_experiment
+from glovebox.tasks.seal_request import EvidenceRequest, SealRequest
 from support.seal_inputs import seal_inputs, seal_keys
 from support.synthetic_store import SyntheticStore
 

@@ -22,7 +22,8 @@ from glovebox.kube.kinds import (
     SECRET,
 )
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.seal import SealResult, seal_experiment
+from glovebox.tasks.seal import seal_experiment
+from glovebox.tasks.seal_request import SealResult
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_endings import artifacts_of

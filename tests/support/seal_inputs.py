@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from glovebox.evidence.keys import TrustBundle, read_bundle
 from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.statement import SealInputs
-from glovebox.tasks.seal import SealKeys
+from glovebox.tasks.seal_request import SealKeys
 
 
 def seal_keys(

@@ -43,14 +43,13 @@ from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.questions import EvidenceQuestion
-from glovebox.tasks.seal import (
-    SEAL,
+from glovebox.tasks.seal import SEAL, seal_experiment
+from glovebox.tasks.seal_request import (
     Evidence,
     EvidenceRequest,
     SealedDataset,
     SealRequest,
     SealResult,
-    seal_experiment,
 )
 
 _NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"

@@ -30,7 +30,7 @@ from glovebox.kube.kinds import CONFIG_MAP, SECRET, Kind
 from glovebox.store.connection import Store
 from glovebox.store.key_records import has_records, publish_keys, read_record
 from glovebox.store.kms_signer import KmsSigner
-from glovebox.tasks.seal import SealKeys
+from glovebox.tasks.seal_request import SealKeys
 
 PRIVATE: Final = "private.pem"
 PUBLIC: Final = "public.pem"

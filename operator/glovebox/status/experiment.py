@@ -19,7 +19,6 @@ could flap.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,9 +40,18 @@ from glovebox.status.experiment_facts import (
     RunFacts,
     SealFacts,
 )
+from glovebox.status.experiment_ready import REQUIRED, mark_ready
+from glovebox.status.experiment_seen import (
+    BUILDING,
+    Seen,
+    is_closed_for_good,
+    is_held_back,
+    is_unanswered,
+    state_of,
+)
 from glovebox.status.experiment_work import mark_run, mark_seal, plain, record_run
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
-from glovebox.status.outcome import GRACE, Grace, Outcome, Verdict, skipped
+from glovebox.status.outcome import Verdict
 from glovebox.status.text import format_time
 
 CONDITIONS: Final = (
@@ -58,27 +66,6 @@ CONDITIONS: Final = (
     types.DRIFT_DETECTED,
     types.SUCCEEDED,
     types.SEALED,
-)
-# What has to be True for Ready.
-REQUIRED: Final = (
-    types.INPUTS_VERIFIED,
-    types.NAMESPACE_READY,
-    types.QUOTA_APPLIED,
-    types.ARTIFACTS_PROTECTED,
-    types.CREDENTIALS_FRESH,
-)
-# Phases without which nothing is provisioned, in order.
-_BUILDING: Final = (
-    "claim",
-    "lock_up",
-    "resolve",
-    "authorise",
-    "gate",
-    "bind",
-    "namespace",
-    "isolation",
-    "credentials",
-    "access",
 )
 # Which condition shows a refusal, beside Ready.
 _SHOWN_BY: Final = {
@@ -102,53 +89,6 @@ _INPUT_REASONS: Final = frozenset(
         reasons.NOT_GRANTED,
     }
 )
-# What is known to be other than declared and not restored yet is held back this long, no longer.
-_REPAIR_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One look, as far as its status depends on it.
-
-    Attributes:
-        obj: The Experiment as the API server holds it.
-        outcomes: What the phases reported, by phase.
-        now: The present time.
-        suspended: Whether nothing was bound because `spec.suspend` is true.
-        grace: How long a failure that may pass is held back.
-        ledger: Whether what happened is reported only when the ledger tells of it.
-    """
-
-    obj: Mapping[str, Any]
-    outcomes: Mapping[str, Outcome]
-    now: datetime
-    suspended: bool = False
-    grace: Grace = GRACE
-    ledger: bool = False
-    _skipped: Outcome = field(default_factory=lambda: skipped("resolve"))
-
-    def outcome(self, phase: str) -> Outcome:
-        """Return what a phase reported; a phase that did not run was skipped."""
-        return self.outcomes.get(phase, self._skipped)
-
-    def facts(self, phase: str, kind: type) -> Any:
-        """Return what a phase left, or None."""
-        facts = self.outcome(phase).facts
-        return facts if isinstance(facts, kind) else None
-
-    @property
-    def previous(self) -> Mapping[str, Any]:
-        """The status that is shown now."""
-        return self.obj.get("status") or {}
-
-    @property
-    def is_provisioned(self) -> bool:
-        """Whether the namespace was recorded as complete, and nothing here says it is another."""
-        latch = self.previous.get("provisioned")
-        if not latch or latch.get("digest") != self.previous.get("digest"):
-            return False
-        found = self.facts("namespace", NamespaceFacts)
-        return found is None or bool(latch.get("namespaceUid") == found.uid)
 
 
 def compute_bound_status(
@@ -202,7 +142,7 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     _mark_refusals(builder, seen)
     _set_fields(builder, seen)
     held = _hold_back(builder, seen)
-    _mark_ready(builder, seen, held)
+    mark_ready(builder, seen, held)
     hold_ready(builder, held)
     return builder.render()
 
@@ -233,9 +173,9 @@ def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
     problem = next((each for each in parts if not each[1].is_done), None)
     if problem is not None:
         _, outcome = problem
-        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):
+        if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
             return
-        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
+        answer: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE
         builder.mark(types.NAMESPACE_READY, answer, outcome.reason, outcome.message)
         if problem[0] in {"namespace", "isolation"}:
             builder.mark(types.QUOTA_APPLIED, answer, outcome.reason, outcome.message)
@@ -308,7 +248,7 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
         if ends:
             artifacts["sessionsEndTime"] = ends
         builder.set(artifacts=artifacts)
-        _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, _state(seen)))
+        _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, state_of(seen)))
         return
     recorded = (seen.previous.get("artifacts") or {}).get("credentialsExpireTime")
     if recorded and datetime.fromisoformat(recorded) <= seen.now:
@@ -316,9 +256,9 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
         message = f"they expired at {recorded}: {outcome.message}"
         builder.mark_false(types.CREDENTIALS_FRESH, outcome.reason, message)
         return
-    if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):
+    if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
         return
-    answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE
+    answer: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE
     builder.mark(types.CREDENTIALS_FRESH, answer, outcome.reason, outcome.message)
 
 
@@ -359,13 +299,13 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
     if found is not None:
         builder.set(namespaceUid=found.uid)
     _record_work(builder, seen)
-    if _state(seen) == names.STATE_SEALED and _is_closed_for_good(seen):
+    if state_of(seen) == names.STATE_SEALED and is_closed_for_good(seen):
         # It is what the seal waits for, and it waits for nothing else.
         builder.set(state=names.STATE_SEALED)
-    if not all(seen.outcome(phase).is_done for phase in _BUILDING) or found is None:
+    if not all(seen.outcome(phase).is_done for phase in BUILDING) or found is None:
         return
-    builder.set(state=_state(seen))
-    applied = [one for phase in _BUILDING for one in seen.outcome(phase).applied]
+    builder.set(state=state_of(seen))
+    applied = [one for phase in BUILDING for one in seen.outcome(phase).applied]
     if not seen.is_provisioned and all(one.stands for one in applied):
         # The latch: everything was seen in place, in this namespace, for this digest.
         builder.set(
@@ -394,88 +334,6 @@ def _record_work(builder: StatusBuilder, seen: Seen) -> None:
     concluded = seen.facts("conclude", ConclusionFacts)
     if concluded is not None:
         builder.set(conclusion=dict(concluded.record))
-
-
-def _mark_ready(builder: StatusBuilder, seen: Seen, held: HeldBack) -> None:
-    """Ready is about what stands.
-
-    Reconciling and Stalled are there only while they are true, and never both.
-    """
-    run = seen.facts("run", RunFacts)
-    sealed = builder.status_of(types.SEALED) == types.TRUE
-    state = _state(seen)
-    ended = run.run if run is not None else None
-    told = ended if types.SUCCEEDED not in held.conditions else None
-    if state == names.STATE_SEALED and told is not None and told.outcome == "Failed":
-        # Nothing that a waiting program should take for health, and nothing that heals by itself.
-        builder.mark_false(types.READY, told.reason, told.message)
-        builder.mark_true(types.STALLED, told.reason, told.message)
-        return
-    refused = _first(seen, Verdict.REFUSED)
-    if refused is not None:
-        builder.mark_false(types.READY, refused.reason, refused.message)
-        builder.mark_true(types.STALLED, refused.reason, refused.message)
-        return
-    if not seen.is_provisioned and not _completes(seen):
-        outcome = _first_unfinished(seen)
-        reason = outcome.reason or reasons.PROVISIONING
-        builder.mark_false(types.READY, reason, outcome.message)
-        builder.mark_true(types.RECONCILING, reason, outcome.message)
-        return
-    _mark_ready_of_what_stands(builder, seen, state, sealed=sealed)
-
-
-def _mark_ready_of_what_stands(
-    builder: StatusBuilder, seen: Seen, state: str, *, sealed: bool
-) -> None:
-    lasting = _lasting_failure(seen)
-    if lasting is not None:
-        builder.mark_true(types.RECONCILING, lasting.reason, lasting.message)
-    if state == names.STATE_SEALED and _cannot_close(seen, sealed=sealed):
-        _mark_open_still(builder, seen)
-        return
-    refusal = _refusal_of_the_start(seen)
-    if refusal is not None:
-        builder.mark_false(types.READY, refusal.reason, refusal.message)
-        return
-    if state == names.STATE_FROZEN and not _is_closed(seen):
-        outcome = _first_unfinished(seen)
-        message = f"is being frozen: {outcome.message}"
-        builder.mark_false(types.READY, outcome.reason or reasons.PROVISIONING, message)
-        builder.mark_true(types.RECONCILING, outcome.reason or reasons.PROVISIONING, message)
-        return
-    if state == names.STATE_FROZEN:
-        message = (
-            "frozen on request: no pod may start, nothing was deleted but workloads and credentials"
-        )
-        builder.mark_false(types.READY, reasons.FROZEN, message)
-        return
-    if state == names.STATE_SEALED and sealed:
-        builder.mark_true(types.READY, reasons.SEALED, "the results are sealed")
-        return
-    for condition in REQUIRED:
-        answer, reason, message = builder.current(condition)
-        # The platform chose to live with these; the condition itself says what differs.
-        if answer == types.TRUE or reason in {reasons.DRIFT_IGNORED, reasons.DRIFT_DETECTED}:
-            continue
-        builder.mark(types.READY, answer, reason, message)
-        return
-    message = "the experiment's namespace is provisioned"
-    builder.mark_true(types.READY, reasons.PROVISIONED, message)
-
-
-def _mark_open_still(builder: StatusBuilder, seen: Seen) -> None:
-    """Answer Ready of what is to be closed and cannot be; by then Sealed may be True.
-
-    The seal has its doubt, but more may be written that it does not say: nobody should take that
-    for the end.
-    """
-    closing = seen.outcome("lock_up")
-    if _is_held_back(seen, closing):
-        return
-    message = f"the namespace cannot be closed: {closing.message}"
-    builder.mark_false(types.READY, closing.reason, message)
-    builder.mark_true(types.RECONCILING, closing.reason, message)
 
 
 def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
@@ -518,98 +376,6 @@ def _unkept(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     builder.mark_false(types.READY, outcome.reason, message)
     builder.mark_true(types.STALLED, outcome.reason, message)
     return builder.render()
-
-
-def _completes(seen: Seen) -> bool:
-    """Whether this look saw everything in place for the first time."""
-    applied = [one for phase in _BUILDING for one in seen.outcome(phase).applied]
-    return all(seen.outcome(phase).is_done for phase in _BUILDING) and all(
-        one.stands for one in applied
-    )
-
-
-def _first(seen: Seen, verdict: Verdict) -> Outcome | None:
-    return next((each for each in seen.outcomes.values() if each.verdict is verdict), None)
-
-
-def _first_unfinished(seen: Seen) -> Outcome:
-    outcomes = [seen.outcome(phase) for phase in _BUILDING]
-    unfinished = [each for each in outcomes if not each.is_done]
-    # What failed says more than what waits for it.
-    by_weight = sorted(unfinished, key=lambda each: each.verdict is Verdict.SKIPPED)
-    if by_weight:
-        return by_weight[0]
-    return Outcome(Verdict.WAITING, reasons.PROVISIONING, "not every object is as declared yet")
-
-
-def held_back(seen: Seen) -> tuple[Outcome, ...]:
-    """Return the failures that no condition reports yet, because they may pass by themselves."""
-    if "retire" in seen.outcomes:
-        return ()  # a deletion says at once what it waits for
-    return tuple(each for each in seen.outcomes.values() if _is_held_back(seen, each))
-
-
-def _lasting_failure(seen: Seen) -> Outcome | None:
-    return next(
-        (
-            each
-            for each in seen.outcomes.values()
-            if each.is_lasting(seen.grace) or (each.is_failed and each.definite)
-        ),
-        None,
-    )
-
-
-def _is_closed(seen: Seen) -> bool:
-    """Whether pods, access and credentials were seen gone for the state of now."""
-    return seen.outcome("lock_up").is_done
-
-
-def _is_closed_for_good(seen: Seen) -> bool:
-    """Whether nothing is open any more: where another has its name, its namespace is gone."""
-    return _is_closed(seen) or seen.outcome("lock_up").reason == reasons.NAMESPACE_TAKEN
-
-
-def _cannot_close(seen: Seen, *, sealed: bool) -> bool:
-    closing = seen.outcome("lock_up")
-    return closing.is_failed or (sealed and closing.verdict is Verdict.WAITING)
-
-
-def _refusal_of_the_start(seen: Seen) -> Outcome | None:
-    """Return what the API server does not take of what the run needs to start."""
-    return next(
-        (
-            outcome
-            for outcome in (seen.outcome("deliver"), seen.outcome("run"))
-            if outcome.is_failed and outcome.definite
-        ),
-        None,
-    )
-
-
-def _is_held_back(seen: Seen, outcome: Outcome) -> bool:
-    """Whether a failure may pass before anybody needs to know: what stands keeps its conditions."""
-    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:
-        return False
-    if outcome.differs:
-        return outcome.failing_seconds < _REPAIR_SECONDS
-    return not outcome.is_lasting(seen.grace)
-
-
-def _is_unanswered(seen: Seen, outcome: Outcome) -> bool:
-    """Whether a failure only means that nobody knows any more: what was seen last has expired."""
-    return seen.is_provisioned and outcome.is_failed and not outcome.definite
-
-
-def _state(seen: Seen) -> str:
-    """Return what the namespace is for, by the status and spec that were looked at."""
-    status, spec = seen.previous, seen.obj.get("spec") or {}
-    desired = (spec.get("lifecycle") or {}).get("desired", "Active")
-    over = bool((status.get("run") or {}).get("completionTime"))
-    closed = status.get("seal") or status.get("state") == names.STATE_SEALED
-    if closed or desired == "Sealed" or (over and desired != "Frozen"):
-        return names.STATE_SEALED
-    return names.STATE_FROZEN if desired == "Frozen" else names.STATE_OPEN
 
 
 def _mark(builder: StatusBuilder, condition: str, finding: Finding) -> None:

@@ -45,7 +45,8 @@ from glovebox.store.retention import Lock, lock_of, retain
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.journal import HashJournal, journaled
-from glovebox.tasks.seal import SealKeys, is_seal_of
+from glovebox.tasks.seal import is_seal_of
+from glovebox.tasks.seal_request import SealKeys
 
 LAST_LISTING = "last-listing"
 

@@ -25,7 +25,8 @@ from glovebox.store.source_access import SourceAccess
 from glovebox.store.sources import ManifestSource, ObjectsSource, PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
-from glovebox.tasks.seal import Evidence, EvidenceRequest, SealedDataset, gather_evidence
+from glovebox.tasks.seal import gather_evidence
+from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 
 # In this order: the fields of each tell it from the others.
 _Source = PrefixSource | ManifestSource | ObjectsSource

@@ -19,13 +19,8 @@ from glovebox.evidence.verification import Report, verify_evidence
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
 from glovebox.store.sealing import seal_folder
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.seal import (
-    EvidenceRequest,
-    SealedDataset,
-    SealRequest,
-    SealResult,
-    seal_experiment,
-)
+from glovebox.tasks.seal import seal_experiment
+from glovebox.tasks.seal_request import EvidenceRequest, SealedDataset, SealRequest, SealResult
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
 from support.seal_inputs import seal_inputs, seal_keys

@@ -34,7 +34,8 @@ from glovebox.tasks.questions import (
     address_of,
     stores_of,
 )
-from glovebox.tasks.seal import SEAL, Evidence, SealedDataset, seal_experiment
+from glovebox.tasks.seal import SEAL, seal_experiment
+from glovebox.tasks.seal_request import Evidence, SealedDataset
 from glovebox.tasks.short_lived import PREFIX as TASKS
 from support.lying_store import Answered, Liar, lying
 from support.lying_store import Asked as Sent

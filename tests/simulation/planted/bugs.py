@@ -54,7 +54,7 @@ BUGS: Final = (
         "the latch is set before everything was seen in place",
         "2 the latch",
         "status/experiment.py",
-        "    if not all(seen.outcome(phase).is_done for phase in _BUILDING) or found is None:\n",
+        "    if not all(seen.outcome(phase).is_done for phase in BUILDING) or found is None:\n",
         "    if found is None:\n",
     ),
     Bug(
@@ -132,10 +132,10 @@ BUGS: Final = (
         "a condition is True before the thing is there",
         "3 no condition True that is not so",
         "status/experiment.py",
-        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
-        "        answer: Answer = types.UNKNOWN if _is_unanswered(seen, outcome) else types.FALSE\n"
+        "        if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):\n            return\n"
+        "        answer: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE\n"
         "        builder.mark(types.NAMESPACE_READY,",
-        "        if outcome.verdict is Verdict.SKIPPED or _is_held_back(seen, outcome):\n            return\n"
+        "        if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):\n            return\n"
         "        answer: Answer = types.TRUE\n"
         "        builder.mark(types.NAMESPACE_READY,",
     ),
@@ -236,7 +236,7 @@ BUGS: Final = (
     Bug(
         "one lost answer makes an Experiment not Ready",
         "9 no hiccup in Ready",
-        "status/experiment.py",
+        "status/experiment_seen.py",
         "    if not outcome.is_failed or outcome.definite or not seen.is_provisioned:\n        return False\n",
         "    if outcome.is_failed:\n        return False\n",
         focus="a hiccup",
@@ -296,7 +296,7 @@ BUGS: Final = (
     Bug(
         "what was refused is waited for as well",
         "5 not both Reconciling and Stalled",
-        "status/experiment.py",
+        "status/experiment_ready.py",
         "        builder.mark_true(types.STALLED, refused.reason, refused.message)\n        return\n"
         "    if not seen.is_provisioned",
         "        builder.mark_true(types.STALLED, refused.reason, refused.message)\n"

@@ -20,14 +20,10 @@ from glovebox.errors import (
     Unavailable,
 )
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.experiment import (
-    REQUIRED,
-    Seen,
-    compute_recreating_status,
-    compute_status,
-    held_back,
-)
+from glovebox.status.experiment import compute_recreating_status, compute_status
 from glovebox.status.experiment_facts import CredentialsFacts, Finding, NamespaceFacts, RunFacts
+from glovebox.status.experiment_ready import REQUIRED
+from glovebox.status.experiment_seen import Seen, held_back
 from glovebox.status.kstatus import kstatus
 from glovebox.status.outcome import Grace, Outcome, done, of_error, skipped, waiting
 

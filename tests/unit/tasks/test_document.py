@@ -36,7 +36,7 @@ from glovebox.tasks.document import (
 )
 from glovebox.tasks.pin import PinRequest, VerifyRequest
 from glovebox.tasks.questions import EvidenceQuestion, PinQuestion, VerifyQuestion, stores_of
-from glovebox.tasks.seal import Evidence, EvidenceRequest, SealedDataset
+from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
 ROOTS = Roots("sha256:" + "1" * 64, "sha256:" + "2" * 64, 3, 21, 1)

@@ -75,8 +75,9 @@ from glovebox.status.adoption import (
     compute_after_adoption,
 )
 from glovebox.status.drift import RECORD_SECONDS
-from glovebox.status.experiment import Seen, compute_status, held_back
+from glovebox.status.experiment import compute_status
 from glovebox.status.experiment_facts import LedgerFacts
+from glovebox.status.experiment_seen import Seen, held_back
 from glovebox.status.outcome import Verdict, of_error
 from glovebox.tasks.seal import SEAL
 
