@@ -35,6 +35,11 @@ POLICIES: Final = tuple(name for kind, name in ISOLATION if kind == NETWORK_POLI
 QUOTA: Final = (names.RESOURCE_QUOTA, names.LIMIT_RANGE)
 
 
+# What of the namespace itself keeps pods in: no object of its own, and counted as one.
+LABELS = "the labels of the namespace"
+_POD_SECURITY = "pod-security.kubernetes.io/"
+
+
 @dataclass(slots=True)
 class Standing:
     """What is known of one namespace of an Experiment, by the server's own state.
@@ -44,7 +49,7 @@ class Standing:
         experiment: UID of its Experiment, as its label says at its birth.
         missing_since: When each isolation object was seen to be missing; 0: it was never there.
         complete: Whether all of them were there at once, ever.
-        declared: The spec of each as the operator wrote it last.
+        declared: The spec of each, and the labels, as the operator wrote it last.
         broken_since: Since when the spec of each is another one than that.
     """
 
@@ -127,3 +132,15 @@ class Ledger:
             self.namespaces[name] = Standing(metadata["uid"], experiment, change.user)
         elif metadata.get("deletionTimestamp") and self.namespaces[name].dying_since is None:
             self.namespaces[name].dying_since = now
+        standing = self.namespaces[name]
+        labels = {
+            key: value
+            for key, value in (metadata.get("labels") or {}).items()
+            if key.startswith(_POD_SECURITY)
+        }
+        if change.user == self._operator:
+            standing.declared[LABELS] = labels
+        if labels == standing.declared.get(LABELS):
+            standing.broken_since.pop(LABELS, None)
+        else:
+            standing.broken_since.setdefault(LABELS, now)

@@ -244,12 +244,18 @@ def test_a_pod_that_came_in_through_a_gap_goes_although_a_request_fails(
     assert "delete pods" in result.story.told()
 
 
+@pytest.mark.parametrize(
+    ("name", "deed"),
+    [
+        (names.LIMIT_RANGE, "deletes the limits"),
+        (names.NETWORK_POLICY_DEFAULT_DENY, "deletes a policy"),
+    ],
+)
 def test_what_a_repair_that_hung_left_missing_is_not_said_to_stand(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, name: str, deed: str
 ) -> None:
-    _hang(monkeypatch, names.LIMIT_RANGE, Fault("lost", seconds=11.0), after=1)
-    deeds = ((_GAP, "deletes the limits"),)
-    require_all(run(Scenario(11, has_run=False, slowest=0.2, named_deeds=deeds)))
+    _hang(monkeypatch, name, Fault("lost", seconds=11.0), after=1)
+    require_all(run(Scenario(11, has_run=False, slowest=0.2, named_deeds=((_GAP, deed),))))
 
 
 def _seconds() -> float:

@@ -125,7 +125,7 @@ def is_held_back(seen: Seen, outcome: Outcome) -> bool:
     """Whether a failure may pass before anybody needs to know: what stands keeps its conditions."""
     if not outcome.is_failed or outcome.definite or not seen.is_provisioned:
         return False
-    if outcome.differs:
+    if outcome.differs or any(not one.stands for one in outcome.applied):
         return outcome.failing_seconds < _REPAIR_SECONDS
     return not outcome.is_lasting(seen.grace)
 

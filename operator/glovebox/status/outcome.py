@@ -101,15 +101,17 @@ class Outcome:
             and self.attempts >= grace.attempts
         )
 
-    def with_failure(self, seconds: float, attempts: int) -> Outcome:
-        """Return this with how long it has been failing.
+    def with_failure(self, seconds: float, attempts: int, *, differs: bool = False) -> Outcome:
+        """Return this with how long it has been failing, and whether it left something broken.
 
         A missing right is an answer only when it is one again: an API server that has just started
         denies what it allows a moment later.
         """
         early = isinstance(self.error, Forbidden) and seconds < _SURE_SECONDS
         definite = self.definite and not early
-        return replace(self, failing_seconds=seconds, attempts=attempts, definite=definite)
+        return replace(
+            self, failing_seconds=seconds, attempts=attempts, definite=definite, differs=differs
+        )
 
 
 def done(

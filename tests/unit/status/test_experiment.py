@@ -192,6 +192,22 @@ def test_a_failure_is_held_back_for_the_grace_time_and_three_tries(
     assert ("Reconciling" in answers(after)) is not held, why
 
 
+@pytest.mark.parametrize("phase", ["namespace", "isolation", "access"])
+@pytest.mark.parametrize(
+    ("differs", "seconds", "answer"),
+    [(True, 9, "True"), (True, 10, "Unknown"), (False, 10, "True")],
+)
+def test_what_is_known_to_be_broken_is_held_back_for_ten_seconds(
+    phase: str,
+    differs: bool,  # noqa: FBT001 - a table
+    seconds: float,
+    answer: str,
+) -> None:
+    failed = of_error(Unavailable("ApiUnavailable", "no answer"))
+    after = look(good(**{phase: failed.with_failure(seconds, 1, differs=differs)}), provisioned())
+    assert answers(after)["NamespaceReady"][0] == answers(after)["Ready"][0] == answer
+
+
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [(Forbidden("Forbidden", "no right"), 5), (Rejected("Rejected", "a policy"), 0)],

@@ -40,7 +40,7 @@ from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.status.experiment_facts import NamespaceFacts
 from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
 
-_ISOLATING: Final = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
+ISOLATING: Final = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
 # What was read is repaired with the next look; somebody may go on changing it.
 LOOK_AGAIN_SECONDS: Final = 0.5
 # What was read so long ago is read once more before access opens.
@@ -87,9 +87,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         if not kept:
             ports.inspected[scope.key] = news
     if failures:
-        children = ports.children
-        wrong = not all(children.is_as_wanted(scope.namespace, kind) for kind in _ISOLATING)
-        return replace(of_error(failures[0], applied=applied), differs=wrong)
+        return of_error(failures[0], applied=applied)
     if not found.latched and (waits := held(applied)) is not None:
         return replace(waits, applied=applied)
     if not found.latched and not await _stands(scope):
@@ -152,9 +150,9 @@ async def _stands(scope: Scope) -> bool:
         Unavailable: No answer.
     """
     children, reader, namespace = scope.ports.children, scope.ports.reader, scope.namespace
-    await asyncio.gather(*(_read(scope, kind) for kind in _ISOLATING))
+    await asyncio.gather(*(_read(scope, kind) for kind in ISOLATING))
     children.table(NAMESPACE).seen(await reader.get(NAMESPACE, None, namespace))
-    return all(children.is_as_wanted(namespace, kind) for kind in (NAMESPACE, *_ISOLATING))
+    return all(children.is_as_wanted(namespace, kind) for kind in (NAMESPACE, *ISOLATING))
 
 
 async def _read(scope: Scope, kind: Kind) -> None:

@@ -51,6 +51,9 @@ async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
             log.exception("a bug: a phase failed unexpectedly", phase=phase.name)
     note_refusal(scope.ports, outcome.error)
     if outcome.is_failed:
-        return outcome.with_failure(*failures.note(scope.key, phase.name, began))
+        children, namespace = scope.ports.children, scope.namespace
+        differs = not all(children.is_as_wanted(namespace, kind) for kind in phase.keeps)
+        failing = failures.note(scope.key, phase.name, began)
+        return outcome.with_failure(*failing, differs=differs)
     failures.clear(scope.key, phase.name)
     return outcome

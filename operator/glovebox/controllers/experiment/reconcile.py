@@ -46,7 +46,7 @@ from glovebox.controllers.experiment.conclude import ensure_conclusion
 from glovebox.controllers.experiment.deletion import end
 from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
-from glovebox.controllers.experiment.isolation import ensure_isolation
+from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolation
 from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
@@ -66,7 +66,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import Conflict, GloveboxError, InvalidInput
-from glovebox.kube.kinds import EXPERIMENT
+from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, ROLE_BINDING
 from glovebox.kube.resources import Key
 from glovebox.ledger.events import outstanding
 from glovebox.status.adoption import (
@@ -91,10 +91,10 @@ PHASES: Final = (
     Phase("authorise", authorise, needs=("resolve",)),
     Phase("gate", check_gate, needs=("authorise",)),
     Phase("bind", bind, needs=("gate",)),
-    Phase("namespace", ensure_namespace, needs=("bind",)),
-    Phase("isolation", ensure_isolation, needs=("bind",)),
+    Phase("namespace", ensure_namespace, needs=("bind",), keeps=(NAMESPACE,)),
+    Phase("isolation", ensure_isolation, needs=("bind",), keeps=ISOLATING),
     Phase("credentials", ensure_credentials, needs=("bind",)),
-    Phase("access", ensure_access, needs=("bind",)),
+    Phase("access", ensure_access, needs=("bind",), keeps=(ROLE_BINDING,)),
     Phase("prove", prove_isolation, needs=("namespace",)),
     Phase("deliver", ensure_delivery, needs=("namespace",)),
     Phase("run", follow_run, needs=("claim",)),

@@ -13,7 +13,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.desired.as_bound import AsBound, experiment_as_bound, spec_as_bound
 from glovebox.desired.platform import read_platform
 from glovebox.errors import GloveboxError
-from glovebox.kube.kinds import EXPERIMENT
+from glovebox.kube.kinds import EXPERIMENT, Kind
 from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome
 
@@ -151,11 +151,13 @@ class Phase:
         name: As conditions, logs and metrics call it.
         run: What it does.
         needs: The phases that must be done before; nothing else keeps it from running.
+        keeps: The kinds of the objects that it keeps as declared.
     """
 
     name: str
     run: Callable[[Scope, Outcomes], Awaitable[Outcome]]
     needs: tuple[str, ...] = ()
+    keeps: tuple[Kind, ...] = ()
 
 
 def state_of(experiment: Experiment) -> str:
