@@ -94,6 +94,13 @@ def test_who_may_adopt_can_and_in_their_namespace_alone(teams: Kubectl) -> None:
     expect_denied(elsewhere, "glovebox-adopt", REFUSAL)
 
 
+def test_who_takes_nothing_over_needs_no_such_right(teams: Kubectl) -> None:
+    expect_admitted(teams.create(EXPERIMENTER, experiment("of-their-own")))
+    expect_admitted(
+        patch(teams, EXPERIMENTER, "declared", {"spec": {"purpose": {"ticket": "F-1"}}})
+    )
+
+
 def test_what_was_taken_over_is_edited_as_before_and_kept_by_the_operator(teams: Kubectl) -> None:
     edit = {"spec": {"purpose": {"ticket": "FLT-9"}}}
     expect_admitted(patch(teams, EXPERIMENTER, "taken", edit))

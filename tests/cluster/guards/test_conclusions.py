@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -30,10 +31,13 @@ PERSON = (
 @pytest.fixture(scope="session")
 def sealed(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> str:
     """The name of an Experiment that is sealed."""
-    name = "concluded"
+    return made_sealed(guarded, declared, "concluded")
+
+
+def made_sealed(kubectl: Kubectl, declared: dict[str, dict[str, Any]], name: str) -> str:
     document = declared["experiments"]
     document = {**document, "metadata": {**document["metadata"], "name": name}}
-    expect_admitted(guarded.create(EXPERIMENTER, document, dry_run=False))
+    expect_admitted(kubectl.create(EXPERIMENTER, document, dry_run=False))
     path = f"/apis/glovebox.dev/v1alpha1/namespaces/{TEAM}/experiments/{name}"
     seal = {
         "uri": "s3://b/.glovebox/seals/u/",
@@ -44,16 +48,16 @@ def sealed(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> str:
         "sealedTime": "2030-01-01T00:00:00Z",
     }
     body = {
-        **json.loads(guarded(CLUSTER_ADMIN, "get", "--raw", path).out),
+        **json.loads(kubectl(CLUSTER_ADMIN, "get", "--raw", path).out),
         "status": {"seal": seal},
     }
     expect_admitted(
-        guarded(OPERATOR, "replace", "--raw", f"{path}/status", "-f", "-", manifest=body)
+        kubectl(OPERATOR, "replace", "--raw", f"{path}/status", "-f", "-", manifest=body)
     )
     return name
 
 
-def conclude(kubectl: Kubectl, actor: Actor, name: str, by: str) -> Answer:
+def conclude(kubectl: Kubectl, actor: Actor, name: str, by: str, *, dry_run: bool = True) -> Answer:
     said = {"verdict": "Confirmed", "text": "as hoped", "by": by}
     change = {"spec": {"conclusion": said}}
     return kubectl(
@@ -64,13 +68,24 @@ def conclude(kubectl: Kubectl, actor: Actor, name: str, by: str) -> Answer:
         f"--namespace={TEAM}",
         "--type=merge",
         f"--patch={json.dumps(change)}",
-        "--dry-run=server",
+        *(("--dry-run=server",) if dry_run else ()),
     )
 
 
 def test_a_person_concludes_under_their_own_name(guarded: Kubectl, sealed: str) -> None:
     expect_admitted(conclude(guarded, EXPERIMENTER, sealed, EXPERIMENTER.user))
     expect_admitted(conclude(guarded, CLUSTER_ADMIN, sealed, CLUSTER_ADMIN.user))
+
+
+def test_who_concludes_nothing_writes_as_ever(
+    guarded: Kubectl, declared: dict[str, dict[str, Any]]
+) -> None:
+    name = made_sealed(guarded, declared, f"concluded-{uuid4().hex[:8]}")
+    place = ("experiments.glovebox.dev", name, f"--namespace={TEAM}")
+    mark = ("label", *place, "a=b", "--dry-run=server")
+    expect_admitted(guarded(CLUSTER_ADMIN, *mark))
+    expect_admitted(conclude(guarded, EXPERIMENTER, name, EXPERIMENTER.user, dry_run=False))
+    expect_admitted(guarded(CLUSTER_ADMIN, *mark))
 
 
 @pytest.mark.parametrize("actor", [EXPERIMENTER, CLUSTER_ADMIN, BREAK_GLASS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -24,7 +25,6 @@ MESSAGE = (
     "only the Glovebox operator writes and removes the ConfigMaps 'glovebox-last-listing-...': it"
     " removes them when the seal was listed once more"
 )
-PLACE = ("configmap", NAME, f"--namespace={OWN}")
 
 
 def note(name: str = NAME, namespace: str = OWN) -> dict[str, Any]:
@@ -37,14 +37,16 @@ def note(name: str = NAME, namespace: str = OWN) -> dict[str, Any]:
 
 
 def test_the_operator_leaves_a_note_and_takes_it_away(experiments: Kubectl) -> None:
-    expect_admitted(experiments.create(OPERATOR, note(), dry_run=False))
+    name = f"glovebox-last-listing-{uuid4().hex[:8]}"
+    place = ("configmap", name, f"--namespace={OWN}")
+    expect_admitted(experiments.create(OPERATOR, note(name), dry_run=False))
     patch = ("--type=merge", '--patch={"data":{"uid":"other"}}', "--dry-run=server")
     for actor in (CLUSTER_ADMIN, NAMESPACE_CONTROLLER):
-        expect_denied(experiments(actor, "patch", *PLACE, *patch), GUARD, MESSAGE)
-    expect_denied(experiments(CLUSTER_ADMIN, "delete", *PLACE, "--dry-run=server"), GUARD, MESSAGE)
+        expect_denied(experiments(actor, "patch", *place, *patch), GUARD, MESSAGE)
+    expect_denied(experiments(CLUSTER_ADMIN, "delete", *place, "--dry-run=server"), GUARD, MESSAGE)
     for actor in (BREAK_GLASS, NAMESPACE_CONTROLLER):
-        expect_admitted(experiments(actor, "delete", *PLACE, "--dry-run=server"))
-    expect_admitted(experiments(OPERATOR, "delete", *PLACE))
+        expect_admitted(experiments(actor, "delete", *place, "--dry-run=server"))
+    expect_admitted(experiments(OPERATOR, "delete", *place))
 
 
 @pytest.mark.parametrize("actor", [CLUSTER_ADMIN])

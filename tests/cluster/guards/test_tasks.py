@@ -21,6 +21,7 @@ from cluster.guards.actors import (
     expect_denied,
     expect_no_right,
 )
+from cluster.guards.test_input_volumes import NOTHING_BUT_THE_FETCHER, golden
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.task_job import TaskJob, task_job
 from glovebox.settings import TaskPod
@@ -186,8 +187,16 @@ def test_nobody_else_makes_a_job_that_could_be_taken_for_one(experiments: Kubect
     expect_no_right(experiments.create(TENANT, job()))
 
 
-def test_breaking_the_glass_makes_one(experiments: Kubectl) -> None:
+def test_breaking_the_glass_makes_one_of_any_kind(experiments: Kubectl) -> None:
     expect_admitted(experiments.create(BREAK_GLASS, job()))
+    expect_admitted(experiments.create(BREAK_GLASS, with_value((*CONTAINER, "args"), ["x"])))
+
+
+def test_what_fills_a_cache_is_no_task_and_a_task_fills_no_cache(experiments: Kubectl) -> None:
+    expect_admitted(experiments.create(OPERATOR, golden("cache/one-pin", "Job")))
+    expect_admitted(experiments.create(OPERATOR, job()))
+    denied = experiments.create(OPERATOR, job(name="glovebox-cache-abcdefghij"))
+    expect_denied(denied, "glovebox-operator-fence-caches", NOTHING_BUT_THE_FETCHER)
 
 
 @pytest.fixture
