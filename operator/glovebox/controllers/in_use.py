@@ -128,6 +128,18 @@ def compute_marks(obj: Mapping[str, Any], users: int) -> Marks | None:
     return Marks(kept, {names.ANNOTATION_USERS: count})
 
 
+def tells_its_users(obj: Mapping[str, Any], users: int) -> bool:
+    """Return whether an object needs no look for having so many users now.
+
+    A profile or a store that many use says so in words that change seldom. What few use is looked
+    at again, because a look that is under way may be letting it go; a pin, and what is being
+    deleted, says who they are.
+    """
+    is_dying = "deletionTimestamp" in obj["metadata"]
+    is_crowd = users > _EXACT and obj["kind"] in _BY_FIELD
+    return is_crowd and not is_dying and compute_marks(obj, users) is None
+
+
 def holds(kind: str, user: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
     """Return whether one of a kind that refers to an object keeps it from going."""
     waits = kind == EXPERIMENT.kind and not (user.get("status") or {}).get("digest")

@@ -28,6 +28,7 @@ from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
 from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.experiment.caches import free_caches
+from glovebox.controllers.in_use import tells_its_users
 from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits
 from glovebox.controllers.last_listings import sweep_last_listings
 from glovebox.controllers.manifest_holds import sweep_holds
@@ -186,8 +187,7 @@ async def operator(
         else:
             tally.delete(change.key)
         enqueueing(change, resources.users_of(change.key))
-        for used in references_of(change):
-            # Who uses a profile, a store or a pin is shown by it, and keeps it from going.
+        for used in used_otherwise(change, resources):
             workers.wake(used, Priority.RESYNC)
 
     resources = Resources(resource_changed)
@@ -379,6 +379,14 @@ def references_of(change: Change[Key, Stored]) -> Iterable[Key]:
     lost = (key for key in before if key not in after)
     gained = (key for key in after if key not in before)
     return dict.fromkeys((*lost, *gained))
+
+
+def used_otherwise(change: Change[Key, Stored], resources: Resources) -> Iterable[Key]:
+    """Return what has to look who uses it, which it shows and which keeps it from going."""
+    for used in references_of(change):
+        shown = resources.get(used)
+        if shown is None or not tells_its_users(shown, len(resources.users_of(used))):
+            yield used
 
 
 def _reflectors(

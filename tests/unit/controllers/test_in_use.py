@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from glovebox.controllers.in_use import compute_marks, count_in_words, ensure_in_use
+from glovebox.controllers.in_use import (
+    compute_marks,
+    count_in_words,
+    ensure_in_use,
+    tells_its_users,
+)
 from glovebox.errors import Unavailable
 from glovebox.kube.kinds import Kind
 from glovebox.names import ANNOTATION_USERS, FINALIZER_IN_USE
@@ -124,6 +129,31 @@ def test_marks_follow_the_users(
 )
 def test_right_marks_cost_no_write(obj: Json, users: int) -> None:
     assert compute_marks(obj, users) is None
+
+
+def marked(users: str, kind: str = "ObjectStore", *, dying: bool = False) -> Json:
+    return thing(kind, finalizers=(FINALIZER_IN_USE,), users=users, dying=dying)
+
+
+@pytest.mark.parametrize(
+    ("obj", "users", "tells"),
+    [
+        pytest.param(marked("more than 10"), 11, True, id="a crowd, and it says so"),
+        pytest.param(marked("more than 10", "IsolationProfile"), 100, True, id="a profile"),
+        pytest.param(marked("10"), 11, False, id="a crowd since now"),
+        pytest.param(marked("more than 10"), 101, False, id="a larger crowd"),
+        pytest.param(thing("ObjectStore", users="more than 10"), 11, False, id="no finalizer"),
+        pytest.param(marked("10"), 10, False, id="a look may be letting it go"),
+        pytest.param(marked("more than 10", "DatasetPin"), 11, False, id="a pin names them"),
+        pytest.param(marked("more than 10", dying=True), 11, False, id="it is to go"),
+    ],
+)
+def test_a_crowd_that_grows_is_no_reason_to_look(
+    obj: Json,
+    users: int,
+    tells: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert tells_its_users(obj, users) is tells
 
 
 @pytest.mark.parametrize(
