@@ -26,6 +26,7 @@ from glovebox import names
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
+from glovebox.controllers.damaged import damaged
 from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.in_use import tells_its_users
@@ -129,6 +130,9 @@ class Operator:
     async def _work(self) -> None:
         # While nobody led, an Experiment may have gone without passing by its deletion.
         self.ports.suspect_orphans()
+        # And isolation may have been taken away: whose was, is restored before all others.
+        for key in damaged(self.ports.resources, self.ports.children):
+            self.workers.wake(key, Priority.REPAIR)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run())
             group.create_task(self.tasks.run())
