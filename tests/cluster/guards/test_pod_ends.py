@@ -123,11 +123,8 @@ def test_who_knows_that_a_pod_has_ended_may_say_so(experiments: Kubectl, running
     # NodeRestriction takes up late which node a pod is on.
     kubelet = experiments.api(KUBELET)
 
-    def may_end() -> bool:
-        expect_nothing(deletion(kubelet, running, 0))
-        return True
-
-    eventually(may_end, what="the kubelet may end its pod")
+    eventually(lambda: deletion(kubelet, running, 30) == "", what="the kubelet may end its pod")
+    expect_nothing(deletion(kubelet, running, 0))
 
 
 @pytest.mark.parametrize("seconds", [None, 0])
