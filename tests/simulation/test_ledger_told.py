@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.signing_keys import PRIVATE
-from glovebox.kube.kinds import EVENT, EXPERIMENT, NAMESPACE, OBJECT_STORE, SECRET
+from glovebox.kube.kinds import EVENT, EXPERIMENT, LIMIT_RANGE, NAMESPACE, OBJECT_STORE, SECRET
 from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
@@ -81,6 +82,47 @@ def test_a_life_is_told_from_binding_to_deletion_and_the_ledger_verifies() -> No
         assert report.newest.opened.head.size == len(entries(stage))
         for reason in (reasons.RUN_STARTED, reasons.RUN_SUCCEEDED, reasons.SEALED):
             assert events(stage).count(reason) == 1, reason
+
+    play(scene)
+
+
+def test_what_isolation_lost_is_told_and_holds_nothing_back() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        ends_after(stage, 5 * MINUTE)
+        uid = stage.declare()["metadata"]["uid"]
+        await stage.until("it runs", lambda: told(stage, uid) == ["bind", "run-started"])
+        namespace = stage.status()["namespace"]
+        for _ in range(3):
+            assert stage.world.remove(LIMIT_RANGE, namespace, names.LIMIT_RANGE)
+            await stage.sleep(MINUTE)
+            assert is_true(stage, "Ready")
+        drifts = [each for each in entries(stage) if each.kind == "isolation-drift"]
+        assert [each.details["repairs"] for each in drifts] == ["1", "2", "3"]
+        assert {each.details["kind"] for each in drifts} == {"LimitRange"}
+        status = await sealed(stage)
+        recorded = [each["kind"] for each in status["ledger"]["entries"]]
+        assert recorded == ["bind", "run-started", "isolation-drift", "run-ended", "sealed"]
+        await delete(stage)
+        await stage.sleep(MINUTE)
+        assert verify(stage).findings == []
+
+    play(scene)
+
+
+def test_a_fight_makes_few_entries() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        stage.declare()
+        await stage.until("it is Ready", lambda: is_true(stage, "Ready"))
+        namespace = stage.status()["namespace"]
+        for _ in range(200):
+            stage.world.remove(LIMIT_RANGE, namespace, names.LIMIT_RANGE)
+            await stage.sleep(2.0)
+        await stage.sleep(2 * MINUTE)
+        assert stage.status()["drift"]["repairs"] > 10
+        drifts = [each for each in entries(stage) if each.kind == "isolation-drift"]
+        assert 1 <= len(drifts) <= 12
 
     play(scene)
 

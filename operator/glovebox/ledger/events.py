@@ -30,6 +30,7 @@ _ACTOR: Final = "system:operator"
 _SUBJECT: Final = "Experiment"
 # What a team can choose (the reason that a program ends with) must not keep an entry from being
 # written: what is no word is left out.
+_EACH: Final = 10
 _WORD: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -50,6 +51,9 @@ def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
     found = [_bind(obj, status), *_run(obj, status.get("run") or {})]
     if status.get("seal"):
         found.append(_sealed(obj, status["seal"], status.get("run") or {}))
+    drift = status.get("drift") or {}
+    if drift.get("repairs") and drift.get("lastRepairTime"):
+        found.append(_drift(obj, drift))
     deleted = obj["metadata"].get("deletionTimestamp")
     if deleted:
         lifecycle = (obj.get("spec") or {}).get("lifecycle") or {}
@@ -121,6 +125,21 @@ def _sealed(obj: Mapping[str, Any], seal: Mapping[str, Any], run: Mapping[str, A
     event = _event(obj, Kind.SEALED, version, str(seal["sealedTime"]), details)
     key = f"{SEALS}{obj['metadata']['uid']}/{SEAL}"
     return replace(event, objects=(StatedObject(key, version, ""),))
+
+
+def _drift(obj: Mapping[str, Any], drift: Mapping[str, Any]) -> Event:
+    """Tell of repairs of isolation: each of the first ten, then whenever they are ten times more.
+
+    Somebody who fights the operator for a year so makes a dozen entries, and no million.
+    """
+    repairs, last = int(drift["repairs"]), drift.get("last") or {}
+    which = repairs if repairs <= _EACH else 10 ** (len(str(repairs)) - 1)
+    details = {
+        "repairs": str(repairs),
+        "kind": str(last.get("kind") or ""),
+        "change": str(last.get("change") or ""),
+    }
+    return _event(obj, Kind.ISOLATION_DRIFT, str(which), str(drift["lastRepairTime"]), details)
 
 
 def _event(

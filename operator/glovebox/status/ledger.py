@@ -51,7 +51,13 @@ def record_entries(builder: StatusBuilder, obj: Mapping[str, Any], told: Outcome
     if not isinstance(told.facts, LedgerFacts) or not told.facts.entries:
         return
     new = {str(entry["id"]) for entry in told.facts.entries}
-    before = [dict(entry) for entry in recorded_entries(obj) if entry.get("id") not in new]
+    # Of repairs the status knows the last one: those before would push out what has to stay.
+    over = {entry["kind"] for entry in told.facts.entries} & {Kind.ISOLATION_DRIFT}
+    before = [
+        dict(entry)
+        for entry in recorded_entries(obj)
+        if entry.get("id") not in new and entry.get("kind") not in over
+    ]
     entries = [*before, *(dict(entry) for entry in told.facts.entries)]
     builder.set(ledger={"entries": entries[-_MOST:]})
 

@@ -33,6 +33,19 @@ SEAL = {
 }
 
 
+DRIFT = {
+    "repairs": 1,
+    "lastRepairTime": "2026-11-25T11:20:00Z",
+    "last": {
+        "kind": "NetworkPolicy",
+        "name": "secret-project",
+        "change": "Changed",
+        "field": "spec.egress[0]",
+        "manager": "team-a",
+    },
+}
+
+
 def experiment(*, deleted: bool = False, adopts: bool = False, **status: Any) -> Json:
     """Return an Experiment as the API server holds it."""
     metadata: Json = {
@@ -67,6 +80,12 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
         (experiment(digest=DIGEST, run=ENDED), ["bind", "run-started", "run-ended"]),
         (experiment(digest=DIGEST, seal=SEAL), ["bind", "sealed"]),
         (experiment(digest=DIGEST, deleted=True), ["bind", "deleted"]),
+        (experiment(digest=DIGEST, drift=DRIFT), ["bind", "isolation-drift"]),
+        (experiment(digest=DIGEST, drift={}), ["bind"]),
+        (
+            experiment(digest=DIGEST, drift=DRIFT, deleted=True),
+            ["bind", "isolation-drift", "deleted"],
+        ),
         (WHOLE, ["bind", "run-started", "run-ended", "sealed", "deleted"]),
         (experiment(digest=DIGEST, seal=SEAL, adopts=True), []),
     ],
@@ -79,6 +98,9 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
         "over",
         "sealed without a run",
         "deleted",
+        "repaired",
+        "never repaired",
+        "repaired and deleted",
         "a whole life",
         "what it adopted was told of another one",
     ],
@@ -110,6 +132,35 @@ def test_another_job_or_statement_is_another_event(change: Json, kind: str) -> N
 
     assert ids(other)[kind] != ids(WHOLE)[kind]
     assert ids(other)["bind"] == ids(WHOLE)["bind"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "another"),
+    [(1, 2, True), (9, 10, True), (10, 11, False), (11, 99, False), (99, 100, True)],
+)
+def test_each_of_the_first_repairs_is_told_and_then_fewer(
+    before: int,
+    after: int,
+    another: bool,  # noqa: FBT001 - a table
+) -> None:
+    first, second = (
+        events_of(experiment(digest=DIGEST, drift={**DRIFT, "repairs": each}))[-1]
+        for each in (before, after)
+    )
+    assert (first.id != second.id) is another
+    assert (first.details["repairs"], second.details["repairs"]) == (str(before), str(after))
+
+
+def test_the_entry_of_a_repair_says_what_it_was_and_names_nothing() -> None:
+    event = events_of(experiment(digest=DIGEST, drift=DRIFT))[-1]
+    raw = encode_entry(event, 0, PREVIOUS, NOW)
+    assert decode_entry(raw).details == {
+        "repairs": "1",
+        "kind": "NetworkPolicy",
+        "change": "Changed",
+    }
+    assert b"secret-project" not in raw
+    assert b"team-a" not in raw
 
 
 def test_the_same_life_under_another_uid_has_other_ids() -> None:

@@ -130,6 +130,17 @@ def test_entries_are_recorded_once_and_the_newest_are_kept() -> None:
     assert builder.render()["ledger"]["entries"] == many[4:]
 
 
+def test_of_repairs_the_last_entry_is_kept_and_pushes_nothing_out() -> None:
+    obj = experiment(WHOLE, run=OVER, seal=SEAL)
+    whole = obj["status"]["ledger"]["entries"]
+    for number in range(40):
+        repaired = {"kind": "isolation-drift", "id": f"id-{number}", "epoch": 1, "index": number}
+        builder = StatusBuilder(obj["status"], 1, CONDITIONS, NOW)
+        record_entries(builder, obj, done(LedgerFacts(entries=(repaired,))))
+        obj["status"] = builder.render()
+        assert obj["status"]["ledger"]["entries"] == [*whole, repaired]
+
+
 @pytest.mark.parametrize("reason", [reasons.LEDGER_PENDING, reasons.RUNNING])
 def test_what_was_held_back_is_news_and_what_was_shown_is_not(reason: str) -> None:
     shown = {"type": "Succeeded", "status": "Unknown", "reason": reason}
