@@ -175,6 +175,14 @@ BUGS: Final = (
         "controllers/experiment/run.py",
         "    if recorded is not None and recorded.job_uid:\n",
         "    if False and recorded is not None:\n",
+        # The record of the run in the store tells of it as well.
+        also=(
+            (
+                "controllers/experiment/run.py",
+                "    if before is not None:\n",
+                "    if before is not None and False:\n",
+            ),
+        ),
     ),
     Bug(
         "nobody minds the lease",
