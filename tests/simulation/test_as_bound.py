@@ -10,14 +10,18 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.kube.kinds import (
     CONFIG_MAP,
+    DATASET_PIN,
     EVENT,
     EXPERIMENT,
     JOB,
+    NAMESPACE,
     NETWORK_POLICY,
     ROLE_BINDING,
     SECRET,
 )
-from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.api_kinds import Served
+from simulation.api_server import ADMINISTRATOR, ApiServer, Asked
+from simulation.process import PLATFORM_IMAGE
 from simulation.stage import Stage, play
 from simulation.test_ends import (
     HOUR,
@@ -30,7 +34,7 @@ from simulation.test_ends import (
     statements,
 )
 from simulation.test_seal_order import Refusing, without_rules
-from simulation.world import TEAM
+from simulation.world import TEAM, pin_spec
 
 Json = dict[str, Any]
 UNREADABLE: Json = {"purpose": {"description": ""}}
@@ -280,5 +284,99 @@ def test_a_store_that_lacks_a_key_for_a_minute_makes_nothing_unsealable() -> Non
         stage.world.edit(SECRET, *keys, {"data": {"secretAccessKey": key}})
         await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR)
         assert len(statements(stage)) == 1
+
+    play(scene)
+
+
+async def with_the_snapshot_of_another(stage: Stage) -> tuple[str, str]:
+    """Have an unreadable Experiment whose snapshot is whole, and of another one's digest."""
+    stage.declare(run=False, lifecycle={"deletionPolicy": "Freeze"})
+    stage.declare("y", run=False, config={"seeds": {"numpy": 7}})
+    namespace, other = await stage.provisioned(), await stage.provisioned("y")
+    await stage.process.kill()
+    await bend(stage, UNREADABLE)
+    found = stage.world.server.peek(CONFIG_MAP, other, names.SNAPSHOT_CONFIG_MAP)
+    assert found is not None
+    stage.world.remove(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+    asked = Asked(ADMINISTRATOR, "create", CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+    body = {"metadata": {"name": names.SNAPSHOT_CONFIG_MAP}, "data": found["data"]}
+    stage.world.server.create(asked, body)
+    return namespace, other
+
+
+def test_nothing_is_sealed_from_the_snapshot_of_another_experiment() -> None:
+    async def scene(stage: Stage) -> None:
+        namespace, _ = await with_the_snapshot_of_another(stage)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        stage.process.start()
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR)
+        await stage.sleep(MINUTE)
+        assert statements(stage) == []
+        assert not is_open(stage, namespace)
+        told = [each["reason"] for each in stage.world.server.everything(EVENT)]
+        assert reasons.DELETED_UNSEALED in told
+
+    play(scene)
+
+
+def test_the_snapshot_of_another_experiment_is_not_what_was_bound() -> None:
+    async def scene(stage: Stage) -> None:
+        namespace, other = await with_the_snapshot_of_another(stage)
+        stage.process.start()
+        await stage.until("it is closed", lambda: not is_open(stage, namespace), SOON)
+        await stage.sleep(MINUTE)
+        for condition in SAYS:
+            assert stage.condition(condition)["status"] == "Unknown", condition
+        assert is_open(stage, other)
+
+    play(scene)
+
+
+def test_an_operator_of_another_image_keeps_and_runs_what_was_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faults = Refusing(lambda asked: asked.kind == JOB and asked.verb == "create")
+    faults.in_force = True
+    newer = "registry.example/glovebox@sha256:" + "f" * 64
+
+    async def scene(stage: Stage) -> None:
+        stage.world.declare(DATASET_PIN, "set", pin_spec())
+        stage.declare(pin="set")
+        namespace = await stage.provisioned()
+        await stage.process.kill()
+        monkeypatch.setattr("simulation.process.PLATFORM_IMAGE", newer)
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        faults.in_force = False
+        await stage.until("it runs", lambda: stage.there(JOB, namespace, names.RUN_JOB), 2 * SOON)
+        job = stage.world.server.peek(JOB, namespace, names.RUN_JOB)
+        assert PLATFORM_IMAGE in str(job)
+        assert newer not in str(job)
+
+    play(scene, faults=faults)
+
+
+def test_a_crd_that_drops_what_is_bound_is_noticed_before_anything_is_created(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An operator was updated and its CRDs were not: the API server drops fields in silence."""
+    with_status = ApiServer._with_status
+
+    def dropping(server: ApiServer, served: Served, old: Json, wanted: Json) -> Json:
+        new = with_status(server, served, old, wanted)
+        if served.kind != EXPERIMENT:
+            return new
+        kept = {name: value for name, value in new["status"].items() if name != "platform"}
+        return {**new, "status": kept}
+
+    monkeypatch.setattr(ApiServer, "_with_status", dropping)
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        await stage.until("it is told", lambda: stage.condition("Stalled"), SOON)
+        await stage.sleep(MINUTE)
+        assert stage.condition("Stalled")["reason"] == reasons.INTERNAL_ERROR
+        made = [each["metadata"]["name"] for each in stage.world.server.everything(NAMESPACE)]
+        assert not [name for name in made if name.startswith("gbx-")]
 
     play(scene)

@@ -8,6 +8,7 @@ failed: either the record is there and everything later starts from it, or nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from glovebox import names
@@ -24,7 +25,7 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import compute_bound_status, compute_recreating_status
-from glovebox.status.outcome import Outcome, done
+from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.text import format_time
 
 # Plans are some ten kilobytes each.
@@ -66,11 +67,12 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
     answer = await scope.ports.writer.write_status(scope.obj, bound)
     if (answer.get("status") or {}).get("platform") != resolved.platform_text:
         # A field that the API server does not know is dropped without a word.
-        raise InvalidInput(
+        problem = InvalidInput(
             reasons.INTERNAL_ERROR,
             "the installed CRD of Experiment is older than this operator and does not keep"
             " `status.platform`: apply the chart's CRDs, then create a new Experiment",
         )
+        return replace(of_error(problem), obj=answer)
     return done(plan, obj=answer)
 
 

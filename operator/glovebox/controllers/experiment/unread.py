@@ -31,7 +31,7 @@ from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, doubts_of_
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.desired.bound_snapshot import read_snapshot
+from glovebox.desired.bound_snapshot import BoundSnapshot, read_snapshot
 from glovebox.errors import Conflict, Fenced, GloveboxError, InvalidInput
 from glovebox.kube.kinds import CONFIG_MAP, JOB
 from glovebox.status.outcome import Outcome, waiting
@@ -65,7 +65,7 @@ async def seal_unread(
         doubt: Why it is sealed from the snapshot alone.
 
     Raises:
-        UnsealableError: The snapshot is not as it was written.
+        UnsealableError: The snapshot is not the one that was bound.
         GloveboxError: Something failed; calling again is safe.
     """
     live = await own_namespace(ports, retiring)
@@ -97,10 +97,7 @@ async def seal_unread(
     if running and ports.now() <= until and not stays:
         message = f"pod `{running[0]['metadata']['name']}` is still to end"
         return waiting(reasons.SEALING, message, retry_seconds=_LOOK_AGAIN_SECONDS)
-    try:
-        snapshot = read_snapshot(config_map)
-    except InvalidInput as error:
-        raise UnsealableError(error.reason, error.message) from None
+    snapshot = _what_was_bound(config_map, obj)
     never_ran = run is None and not snapshot.has_run
     bound = BoundSeal.of_snapshot(
         retiring.key,
@@ -141,6 +138,26 @@ def _missing(retiring: Retiring, why: str) -> Outcome | None:
 
 async def _snapshot(ports: Ports, retiring: Retiring) -> dict[str, Any] | None:
     return await read_or_absent(ports, CONFIG_MAP, retiring.namespace, names.SNAPSHOT_CONFIG_MAP)
+
+
+def _what_was_bound(config_map: Mapping[str, Any], obj: Mapping[str, Any]) -> BoundSnapshot:
+    """Return what the snapshot says, where it is the one whose digest was recorded.
+
+    Raises:
+        UnsealableError: It was edited, or is that of another Experiment.
+    """
+    try:
+        snapshot = read_snapshot(config_map)
+    except InvalidInput as error:
+        raise UnsealableError(error.reason, error.message) from None
+    recorded = (obj.get("status") or {}).get("digest")
+    if recorded and snapshot.digest != recorded:
+        raise UnsealableError(
+            reasons.SNAPSHOT_DIFFERS,
+            f"the snapshot of the namespace has the digest {snapshot.digest}, and {recorded} was"
+            " bound",
+        )
+    return snapshot
 
 
 async def _run(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> RunStatus | None:
