@@ -67,7 +67,8 @@ def test_a_foreign_object_that_a_finalizer_holds_is_told_until_it_is_gone(kind: 
     play(scene)
 
 
-def test_access_does_not_open_beside_a_foreign_policy_that_is_held() -> None:
+@pytest.mark.parametrize("kind", [NETWORK_POLICY, ROLE_BINDING], ids=lambda kind: kind.kind)
+def test_access_does_not_open_beside_a_foreign_object_that_is_held(kind: Kind) -> None:
     faults = Refusing(lambda asked: asked.kind == LIMIT_RANGE and asked.verb == "create")
     faults.in_force = True
 
@@ -75,13 +76,13 @@ def test_access_does_not_open_beside_a_foreign_policy_that_is_held() -> None:
         stage.declare(run=False)
         await stage.until("the namespace is there", lambda: stage.status().get("namespaceUid"))
         namespace = stage.status()["namespace"]
-        add_foreign(stage, NETWORK_POLICY, namespace)
+        add_foreign(stage, kind, namespace)
         await stage.sleep(MINUTE)
         faults.in_force = False
         await stage.sleep(TEN_MINUTES)
         assert not stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
         assert "example.com/held" in stage.condition("Ready")["message"]
-        stage.world.edit(NETWORK_POLICY, namespace, FOREIGN, LET_GO)
+        stage.world.edit(kind, namespace, FOREIGN, LET_GO)
         await stage.provisioned()
 
     play(scene, faults=faults)

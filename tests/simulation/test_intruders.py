@@ -108,3 +108,41 @@ def test_no_pod_stays_in_what_is_closed_although_its_image_is_allowed(desired: s
         assert any("`theirs`" in note and desired in note for note in told)
 
     play(scene)
+
+
+def test_a_pod_that_came_in_while_no_operator_ran_goes() -> None:
+    """The labels are as they should be by the time that one runs again."""
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(5)
+        live = stage.world.server.peek(NAMESPACE, None, namespace)
+        assert live is not None
+        await stage.process.kill()
+        label(stage, namespace, ENFORCE, None)
+        start(stage, namespace, "theirs", OF_THE_HOST)
+        label(stage, namespace, ENFORCE, live["metadata"]["labels"][ENFORCE])
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "theirs")
+
+    play(scene, sweeps=False)
+
+
+def test_a_pod_whose_removal_is_refused_is_removed_when_it_can_be() -> None:
+    """Nothing else happens in the namespace that would be a reason to look for it again."""
+    faults = Refusing(is_refused(POD.kind, "delete"), most=3)
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(5)
+        faults.in_force = True
+        label(stage, namespace, ENFORCE, None)
+        start(stage, namespace, "theirs", OF_THE_HOST)
+        await stage.sleep(10 * MINUTE)
+        assert len(faults.refused) == 3
+        assert not stage.there(POD, namespace, "theirs")
+
+    play(scene, faults=faults, sweeps=False)

@@ -11,10 +11,10 @@ import pytest
 from glovebox import names
 from glovebox.controllers.experiment import reconcile
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
-from glovebox.kube.kinds import JOB, NETWORK_POLICY, ROLE_BINDING, Kind
+from glovebox.kube.kinds import JOB, LIMIT_RANGE, NETWORK_POLICY, ROLE_BINDING, Kind
 from glovebox.status.outcome import Outcome
 from simulation.api_server import Asked, Change
-from simulation.api_transport import NoFaults, StreamFault
+from simulation.api_transport import NOTHING, Fault, NoFaults, StreamFault
 from simulation.stage import Stage, play
 
 POLICY = names.NETWORK_POLICY_DEFAULT_DENY
@@ -90,3 +90,37 @@ def test_a_run_starts_on_isolation_as_it_is_then(monkeypatch: pytest.MonkeyPatch
         assert started == [True]
 
     play(scene)
+
+
+class Slow(NoFaults):
+    """One creation takes long."""
+
+    def __init__(self) -> None:
+        self.in_force = False
+
+    def request(self, asked: Asked) -> Fault:
+        """Let this one take effect, and be answered late."""
+        if self.in_force and (asked.kind, asked.verb) == (LIMIT_RANGE, "create"):
+            return Fault("stale", seconds=SLOW)
+        if not self.in_force and (asked.kind, asked.verb) == (JOB, "create"):
+            return Fault("refused", 403)
+        return NOTHING
+
+
+def test_a_run_does_not_start_on_what_was_compared_before_a_repair_that_took_long() -> None:
+    """The policy was as declared when the look began, and went while the limits were restored."""
+    faults = Slow()
+
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        namespace = await stage.provisioned()
+        await stage.sleep(SLOW)
+        started = made(stage, JOB, names.RUN_JOB, namespace)
+        faults.in_force = True
+        stage.world.remove(LIMIT_RANGE, namespace, names.LIMIT_RANGE)
+        await stage.sleep(SLOW / 2)
+        stage.world.remove(NETWORK_POLICY, namespace, POLICY)
+        await stage.until("the run has begun", lambda: started)
+        assert started == [True]
+
+    play(scene, faults=faults)

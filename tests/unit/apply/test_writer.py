@@ -12,7 +12,7 @@ from glovebox.apply.writer import Writer
 from glovebox.errors import Conflict
 from glovebox.kube.answers import AlreadyExists
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import POD, Kind
+from glovebox.kube.kinds import EXPERIMENT, POD, Kind
 from glovebox.kube.resources import Resources
 
 Json = dict[str, Any]
@@ -115,3 +115,29 @@ def test_a_pod_is_stopped_within_30_seconds_whatever_it_says(spec: Json, grace: 
     pod = {"metadata": {"name": "a", "namespace": SPACE, "uid": "u"}, "spec": spec}
     asyncio.run(writer.stop(pod))
     assert sent == [{"what": (POD, SPACE, "a"), "uid": "u", "grace_seconds": grace}]
+
+
+class Patched:
+    """Takes each merge patch, and keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.patches: list[Json] = []
+
+    async def merge(self, kind: Kind, namespace: str | None, name: str, patch: Json) -> Json:
+        del namespace
+        self.patches.append(patch)
+        return {"apiVersion": kind.api_version, "kind": kind.kind, **LIVE, "name": name}
+
+
+LIVE: Json = {"metadata": {"name": "x", "namespace": "team", "uid": "u", "resourceVersion": "7"}}
+
+
+def test_finalizers_and_state_labels_are_written_on_the_version_that_was_read() -> None:
+    server = Patched()
+    children = Children(lambda _: None, lambda: 0.0)
+    client = cast("Client", server)
+    writer = Writer(client, children, Resources(lambda _: None), lambda: 0.0)
+    experiment = {"apiVersion": EXPERIMENT.api_version, "kind": EXPERIMENT.kind, **LIVE}
+    asyncio.run(writer.write_finalizers(experiment, ["a"]))
+    asyncio.run(writer.set_state_label({"kind": "Namespace", **LIVE}, "Sealed"))
+    assert [patch["metadata"]["resourceVersion"] for patch in server.patches] == ["7", "7"]

@@ -117,3 +117,21 @@ async def test_hundreds_of_pods_of_a_megabyte_each_are_held_as_kilobytes() -> No
     assert len(found) == 300
     assert len(json.dumps(found)) < MIB
     assert (asked["namespace"], asked["field_selector"]) == ("gbx-1", "status.phase!=Failed")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "own"),
+    [
+        ({}, True),
+        ({"ownerReferences": []}, False),
+        ({"ownerReferences": [{"kind": "Job", "uid": "theirs", "controller": True}]}, False),
+        ({"ownerReferences": [{"kind": "Job", "uid": "job-1"}]}, False),
+        ({"labels": {"batch.kubernetes.io/controller-uid": "job-1"}}, False),
+    ],
+    ids=["the run's", "by hand", "another Job's", "owned by name alone", "without our label"],
+)
+def test_a_pod_is_of_a_job_that_controls_it_and_bears_our_label(
+    metadata: dict[str, Any], *, own: bool
+) -> None:
+    made = pod()
+    assert is_of_job({**made, "metadata": {**made["metadata"], **metadata}}, "job-1") is own
