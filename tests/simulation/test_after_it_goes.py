@@ -6,14 +6,17 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.evidence.after_seal import SUPPLEMENT_NAME
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, running, statements, store_is_away, store_is_back
+from simulation.test_evidence import signed
+from simulation.test_orphans import lose
 from simulation.test_restore import sealed, taken_over
 from simulation.test_seal_order import Refusing
 from simulation.test_sealed_before_it_goes import told
-from simulation.world import TEAM
+from simulation.world import BUCKET, TEAM
 
 SYSTEM = "glovebox-system"
 CONCLUSION = {"verdict": "Confirmed", "text": "0.8", "by": "erin"}
@@ -29,8 +32,20 @@ def evidence(stage: Stage, name: str) -> bool:
     return any(name in key for _, key in stage.world.evidence())
 
 
-def test_a_note_that_cannot_be_read_keeps_no_other_from_being_done() -> None:
-    """It was written by a newer operator, before a rollback."""
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"platform": '{"format": "of another version"}'},
+        {"platform": "{"},
+        {"sessionsEnd": "soon"},
+        {"sessionsEnd": None},
+    ],
+    ids=["of a newer version", "no document", "no time", "without a time"],
+)
+def test_a_note_that_cannot_be_read_keeps_no_other_from_being_done(
+    changed: dict[str, str | None],
+) -> None:
+    """It was written by a newer operator, before a rollback, or somebody edited it."""
     uid = "00000000-0000-4000-8000-000000000001"
 
     async def scene(stage: Stage) -> None:
@@ -49,6 +64,8 @@ def test_a_note_that_cannot_be_read_keeps_no_other_from_being_done() -> None:
                 "sessionsEnd": status["seal"]["sessionsEndTime"],
             },
         }
+        data = {**note["data"], **changed}
+        note["data"] = {key: value for key, value in data.items() if value is not None}
         asked = Asked(ADMINISTRATOR, "create", CONFIG_MAP, SYSTEM, name)
         stage.world.server.create(asked, note)
         await stage.sleep(12 * HOUR)
@@ -119,3 +136,21 @@ def test_a_conclusion_that_is_not_signed_yet_is_waited_for_and_no_longer_than_a_
         assert (reasons.DELETED_UNSEALED in told(stage)) is not comes_back
 
     play(scene, sweeps=False)
+
+
+def test_what_a_lost_experiment_wrote_is_listed_once_more() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage)
+        prefix = stage.status()["artifacts"]["uri"].removeprefix(f"s3://{BUCKET}/")
+        lose(stage, "x")
+        await stage.until("it is sealed", lambda: statements(stage), HOUR)
+        bucket = stage.world.store.buckets[BUCKET]
+        stage.world.store._store(bucket, f"{prefix}late.bin", b"late", "", None, "")
+        await stage.process.kill()
+        stage.process.start()
+        await stage.until("it is listed", lambda: signed(stage, SUPPLEMENT_NAME), 2 * HOUR)
+        (supplement,) = signed(stage, SUPPLEMENT_NAME)
+        assert supplement["predicate"]["addedVersions"] == 1
+        await stage.until("the note is taken away", lambda: not notes(stage), HOUR)
+
+    play(scene)

@@ -17,7 +17,7 @@ from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE, POD, SECRET
 from glovebox.store.sealing import PREFIX
 from simulation.api_server import Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults
-from simulation.object_store import S3Error
+from simulation.object_store import Identity, ObjectStoreServer, S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import (
     HOUR,
@@ -653,5 +653,27 @@ def test_a_conclusion_waits_for_a_store_that_is_away_and_takes_nothing_of_the_se
         assert "conclusion" not in stage.status()
         store_is_back(stage)
         await stage.until("it is signed", lambda: stage.status().get("conclusion"), 10 * MINUTE)
+
+    play(scene)
+
+
+def test_a_session_that_lives_longer_than_it_was_asked_for_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stores round up: what they say of a session's end counts, and not what was asked for."""
+    issue = ObjectStoreServer.assume_role
+
+    def longer(
+        store: ObjectStoreServer, who: Identity, role: str, policy: str | None, seconds: int
+    ) -> Any:
+        return issue(store, who, role, policy, seconds + int(2 * HOUR))
+
+    monkeypatch.setattr(ObjectStoreServer, "assume_role", longer)
+
+    async def scene(stage: Stage) -> None:
+        statement = await sealed(stage)
+        ends = datetime.fromisoformat(metadata_of(statement)["glovebox_sessionsEnd"])
+        last = max(each.expires for each in stage.world.store.sessions.values())
+        assert last.replace(microsecond=0) <= ends, "as it is told: in whole seconds"
 
     play(scene)

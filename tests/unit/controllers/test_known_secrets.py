@@ -12,7 +12,7 @@ import pytest
 
 from glovebox import names
 from glovebox.controllers.experiment.known_secrets import known_secrets, values_of
-from glovebox.controllers.experiment.session_secret import write_session
+from glovebox.controllers.experiment.session_secret import intact_until, write_session
 from glovebox.desired.session_files import session_files
 from glovebox.errors import GloveboxError, Unavailable
 from glovebox.kube.resources import Key
@@ -157,3 +157,26 @@ async def test_a_session_that_ended_long_ago_is_forgotten() -> None:
     # Of 30 minutes and a margin, renewed every 20: three at most.
     assert await bench.known() == {f"key{number}=/+" for number in (98, 99)}
     assert len(bench.ports.known_secrets[KEY]) <= 3 * 3
+
+
+async def test_the_session_of_the_fetcher_is_known_as_well() -> None:
+    class Inputs:
+        async def get(self, kind: object, namespace: str, name: str) -> dict[str, Any]:
+            del kind, namespace
+            if name != names.INPUTS_CREDENTIALS_SECRET:
+                raise Unavailable("NotNow", "no answer")
+            return secret(7)
+
+    ports: Any = SimpleNamespace(
+        reader=Inputs(), known_secrets={}, now=lambda: NOW, store_credentials={}
+    )
+    assert await known_secrets(ports, KEY, "gbx-1") >= {"key7=/+", "token7=="}
+
+
+async def test_a_secret_whose_content_was_changed_is_not_trusted() -> None:
+    bench = Bench()
+    await bench.write(1)
+    assert bench.live is not None
+    assert intact_until(bench.live) == NOW + timedelta(minutes=30)
+    changed = {**bench.live["data"], "session.json": "e30="}
+    assert intact_until({**bench.live, "data": changed}) is None

@@ -21,7 +21,13 @@ from glovebox.errors import (
 )
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import compute_recreating_status, compute_status
-from glovebox.status.experiment_facts import CredentialsFacts, Finding, NamespaceFacts, RunFacts
+from glovebox.status.experiment_facts import (
+    CredentialsFacts,
+    Finding,
+    NamespaceFacts,
+    RunFacts,
+    SealFacts,
+)
 from glovebox.status.experiment_ready import REQUIRED
 from glovebox.status.experiment_seen import Seen, held_back
 from glovebox.status.kstatus import kstatus
@@ -362,3 +368,31 @@ def test_frozen_is_said_only_when_it_was_seen() -> None:
     assert answers(status)["Reconciling"][0] == "True"
     done_with = compute_status(Seen(frozen, good(), NOW))
     assert answers(done_with)["Ready"] == ("False", "Frozen")
+
+
+@pytest.mark.parametrize(
+    ("known", "ends"),
+    [("", "2026-01-02T04:00:00Z"), ("2026-01-02T05:00:00Z", "2026-01-02T05:00:00Z")],
+    ids=["the first one", "after one that lives longer"],
+)
+def test_a_session_counts_until_its_end_whatever_took_its_place(known: str, ends: str) -> None:
+    before = {"artifacts": {"sessionsEndTime": known}} if known else {}
+    assert look(good(), before)["artifacts"]["sessionsEndTime"] == ends
+    taken = good(credentials=done(CredentialsFacts("s3://b/p/", "primary", None)))
+    assert look(taken, look(good(), before))["artifacts"]["sessionsEndTime"] == ends
+
+
+@pytest.mark.parametrize(
+    "seal",
+    [
+        skipped("run"),
+        failing(Unavailable("StoreUnreachable", "lost"), 600, 9),
+        waiting("NotSealed", "sealed when the run is over"),
+    ],
+    ids=["not looked at", "failing", "not wanted any more"],
+)
+def test_what_was_sealed_once_is_never_said_to_be_not_sealed(seal: Outcome) -> None:
+    made = SealFacts({"uri": "s3://b/p/"}, 1, 7, ())
+    before = look(good(seal=done(made)), provisioned())
+    assert answers(before)["Sealed"] == ("True", "Sealed")
+    assert answers(look(good(seal=seal), before))["Sealed"] == ("True", "Sealed")
