@@ -163,18 +163,26 @@ def test_what_cannot_be_closed_is_sealed_after_an_hour_and_the_seal_says_so(
     play(scene, faults=faults)
 
 
+@pytest.mark.parametrize("readable", [True, False], ids=["as declared", "unreadable"])
 @pytest.mark.parametrize("code", [422, 403], ids=["by a policy", "by a webhook"])
-def test_what_cannot_be_closed_and_is_deleted_is_sealed_and_the_seal_says_so(code: int) -> None:
+def test_what_cannot_be_closed_and_is_deleted_is_sealed_and_the_seal_says_so(
+    code: int,
+    readable: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
     faults = Refusing(label_is_refused, code)
 
     async def scene(stage: Stage) -> None:
         await running(stage, deletionPolicy="Delete")
+        if not readable:
+            stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"purpose": {"description": ""}}})
+            await stage.sleep(5.0)
         faults.in_force = True
         stage.world.remove(EXPERIMENT, TEAM, "x")
         await stage.sleep(HOUR - SOON)
         assert statements(stage) == []
         await stage.until("it is sealed", lambda: statements(stage), 2 * SOON)
-        assert "could not be closed" in findings_of(statements(stage)[0])[0]
+        findings = findings_of(statements(stage)[0])
+        assert any("could not be closed" in finding for finding in findings)
         await stage.until("it is gone", lambda: stage.world.experiment() is None, SOON)
 
     play(scene, faults=faults, sweeps=False)
@@ -317,8 +325,12 @@ def test_a_namespace_that_is_somebody_else_s_by_now_is_left_alone(*, has_run: bo
             body = named(name) | {"spec": spec if kind == POD else job}
             create(Asked(ADMINISTRATOR, "create", kind, namespace, name), body)
         await stage.sleep(HOUR)  # whatever credentials there were are over
+        before = stage.status().get("run") or {}
         stage.process.start()
         await stage.sleep(2 * MINUTE)
+        run = stage.status().get("run") or {}
+        assert run.get("jobUid") == before.get("jobUid"), "theirs is no run of this Experiment"
+        assert run.get("reason") == (reasons.RUN_LOST if has_run else None)
         wants(stage, "Sealed")
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 5 * SOON)
         assert stage.there(POD, namespace, "theirs")
@@ -329,3 +341,28 @@ def test_a_namespace_that_is_somebody_else_s_by_now_is_left_alone(*, has_run: bo
 
 def named(name: str) -> Json:
     return {"metadata": {"name": name}}
+
+
+def test_nothing_is_sealed_before_it_is_recorded_that_all_is_closed() -> None:
+    """Until then it may be opened again, and more be written than the seal says."""
+    faults = Refusing(
+        lambda asked: (
+            asked.kind == EXPERIMENT and asked.verb == "update" and asked.subresource == "status"
+        ),
+        403,
+    )
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        wants(stage, "Sealed")
+        faults.in_force = True
+        await stage.until("it is closed", lambda: state_label(stage, namespace) == "Sealed", SOON)
+        await stage.sleep(10 * MINUTE)
+        assert stage.status()["state"] == "Open"
+        assert statements(stage) == []
+        faults.in_force = False
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 2 * SOON)
+
+    play(scene, faults=faults)

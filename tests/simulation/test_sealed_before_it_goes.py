@@ -43,6 +43,7 @@ from simulation.test_seal_order import Refusing, wants
 from simulation.world import BUCKET, IMAGE, TEAM
 
 POLICIES = ["Freeze", "Retain", "Delete"]
+OPENS = ((ROLE_BINDING, names.TENANT_ROLE_BINDING), (SECRET, names.CREDENTIALS_SECRET))
 
 
 def writes(stage: Stage) -> None:
@@ -163,7 +164,10 @@ def test_what_cannot_be_read_and_cannot_be_sealed_goes_after_an_hour_and_is_told
         stage.process.start()
         await stage.sleep(5.0)
         stage.world.remove(EXPERIMENT, TEAM, "x")
-        await stage.sleep(HOUR - MINUTE)
+        await stage.sleep(MINUTE)
+        for kind, name in OPENS:
+            assert not stage.there(kind, namespace, name), "nobody gets in while it is looked for"
+        await stage.sleep(HOUR - 2 * MINUTE)
         assert stage.world.experiment() is not None
         assert reasons.DELETED_UNSEALED not in told(stage)
         await gone(stage, SOON)

@@ -10,14 +10,17 @@ from typing import Any, cast
 import pytest
 
 from glovebox import names
+from glovebox.controllers.orphan_namespace import _mark
 from glovebox.controllers.orphans import (
     DOUBT_SECONDS,
+    Orphan,
     are_too_many,
     find_orphans,
     sweep_orphans,
 )
 from glovebox.controllers.ports import Ports
-from glovebox.kube.kinds import NAMESPACE, Kind
+from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, PERSISTENT_VOLUME, Kind
+from glovebox.kube.objects import ObjectKey
 
 
 def namespace(uid: str, state: str = "Open", **metadata: Any) -> dict[str, Any]:
@@ -98,3 +101,63 @@ def test_few_are_closed_at_once_and_end_every_doubt() -> None:
     world.sweep(*"abcdef")
     assert world.sweep("a") == (None, ["gbx-a"])
     assert not world.ports.doubted_orphans
+
+
+async def test_how_far_an_orphan_came_is_written_on_the_very_namespace_that_was_looked_at() -> None:
+    """Another one has its name by now: its version is none that may be written on."""
+    written: list[Any] = []
+
+    async def get(*_: Any) -> dict[str, Any]:
+        return found.pop(0)
+
+    async def set_state_label(on: Any, *_: Any, **__: Any) -> None:
+        written.append(on)
+
+    looked_at = namespace("gone")
+    reader, writer = SimpleNamespace(get=get), SimpleNamespace(set_state_label=set_state_label)
+    ports: Any = SimpleNamespace(reader=reader, writer=writer, doubted_orphans=frozenset())
+    orphan = Orphan.of(looked_at)
+    assert orphan is not None
+    found = [namespace("gone", "Sealed"), {"metadata": {"uid": "another"}}]
+    for _ in tuple(found):
+        await _mark(ports, orphan, names.STATE_RETAINED, since=None)
+    assert written == [namespace("gone", "Sealed"), looked_at]
+
+
+class Volumes:
+    """One orphan, one namespace with its Experiment, and volumes of these and of nobody."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+
+    async def pages(
+        self, kind: Kind, *, label_selector: str = "", **_: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        of = label_selector.removeprefix(f"{names.LABEL_EXPERIMENT_UID}=")
+        found = {
+            NAMESPACE: [namespace("gone"), namespace("here")],
+            EXPERIMENT: [{"metadata": {"uid": "here"}}],
+            PERSISTENT_VOLUME: [
+                volume
+                for volume in (namespace(uid) for uid in ("gone", "here", "nobody"))
+                if of == volume["metadata"]["labels"][names.LABEL_EXPERIMENT_UID] or "managed" in of
+            ],
+        }
+        yield {"items": found[kind]}
+
+    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
+        assert (kind, uid) == (PERSISTENT_VOLUME, f"ns-{key.name.removeprefix('gbx-')}")
+        self.deleted.append(key.name)
+
+
+async def test_volumes_of_an_orphan_stay_until_it_is_let_go_and_those_of_nobody_go() -> None:
+    volumes = Volumes()
+    ports: Any = SimpleNamespace(
+        reader=volumes,
+        writer=volumes,
+        wake=lambda *_: None,
+        metrics=SimpleNamespace(orphans=SimpleNamespace(set=lambda _: None)),
+        doubted_orphans=frozenset(),
+    )
+    await sweep_orphans(ports)
+    assert volumes.deleted == ["gbx-nobody"]

@@ -1,0 +1,77 @@
+"""What a deletion reads of an Experiment without its schema, and whose namespace it closes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from glovebox import names
+from glovebox.api.experiment import Experiment
+from glovebox.controllers.experiment.namespace import is_own, may_delete
+from glovebox.controllers.experiment.retire import Retiring
+
+Json = dict[str, Any]
+
+
+def experiment(spec: Any = None, **status: Any) -> Json:
+    metadata = {
+        "namespace": "team",
+        "name": "x",
+        "uid": "e",
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+    }
+    return {"metadata": metadata, "spec": spec, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("spec", "policy"),
+    [
+        ({"lifecycle": {"deletionPolicy": "Retain"}}, "Retain"),
+        ({"lifecycle": {"deletionPolicy": "Freeze"}}, "Freeze"),
+        ({"lifecycle": {"deletionPolicy": "Delete"}}, "Delete"),
+        ({"lifecycle": {"deletionPolicy": "Archive"}}, "Freeze"),
+        ({"lifecycle": {}}, "Freeze"),
+        ({}, "Freeze"),
+        (None, "Freeze"),
+    ],
+)
+def test_nothing_is_deleted_by_a_policy_that_nobody_knows(spec: Any, policy: str) -> None:
+    assert Retiring.of(experiment(spec)).policy == policy
+
+
+@pytest.mark.parametrize(
+    ("status", "wrote"),
+    [
+        ({}, False),
+        ({"digest": "d"}, False),
+        ({"digest": "d", "run": {"jobUid": "j"}}, True),
+        ({"digest": "d", "artifacts": {"uri": "s3://b/p/"}}, True),
+        ({"digest": "d", "state": "Sealed"}, True),
+        ({"artifacts": {"uri": "s3://b/p/"}}, False),
+    ],
+    ids=["not bound", "bound", "ran", "had credentials", "closed", "never bound"],
+)
+def test_what_may_have_been_written_is_sealed_first(status: Json, *, wrote: bool) -> None:
+    assert Retiring.of(experiment({}, **status)).has_results is wrote
+
+
+@pytest.mark.parametrize(
+    ("recorded", "uid", "label", "own", "goes"),
+    [
+        pytest.param("n1", "n1", "e", True, True, id="its own"),
+        pytest.param("n1", "n1", "", True, True, id="its own without labels"),
+        pytest.param("n1", "n2", "e", True, False, id="made again, and not recorded"),
+        pytest.param("n1", "n2", "other", False, False, id="another one's"),
+        pytest.param("", "n1", "e", True, True, id="made a moment ago"),
+        pytest.param("", "n1", "", False, False, id="somebody else's"),
+    ],
+)
+def test_whose_a_namespace_is(
+    recorded: str, uid: str, label: str, *, own: bool, goes: bool
+) -> None:
+    live = {"metadata": {"uid": uid, "labels": {names.LABEL_EXPERIMENT_UID: label}}}
+    known = SimpleNamespace(uid="e", status=SimpleNamespace(namespace_uid=recorded))
+    assert is_own(cast("Experiment", known), live) is own
+    assert may_delete(recorded, "e", live) is goes
