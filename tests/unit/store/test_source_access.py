@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from glovebox.errors import InvalidInput, Refused
+from glovebox.store.connection import Store
 from glovebox.store.credentials import MAX_POLICY
-from glovebox.store.source_access import Location, SourceAccess, source_policy
+from glovebox.store.source_access import Location, SourceAccess, narrowed, source_policy
 from glovebox.store.sources import (
     ManifestSource,
     ObjectRef,
@@ -99,6 +101,10 @@ def test_a_session_reads_no_more_than_the_source_may_need(
     source: Source, needed: set[Location]
 ) -> None:
     assert set(ACCESS.needed(source)) == needed
+    # Nor what a grant names in a bucket of artifacts, whosever that is.
+    closed = (Location("others", "vision/"), Location("artifacts", ""))
+    wide = replace(ACCESS, locations=(*ACCESS.locations, *closed))
+    assert set(wide.needed(source)) == needed
 
 
 def test_the_policy_lists_and_reads_below_the_prefixes_and_writes_nothing() -> None:
@@ -139,3 +145,21 @@ def test_the_artifacts_of_another_store_are_nobodys_and_the_refusal_names_it(key
     with pytest.raises(Refused, match="ObjectStore 'elsewhere' keeps artifacts"):
         wide.check("others", key)
     assert wide.needed(PrefixSource("others", "vision/")) == (Location("others", "vision/"),)
+
+
+def test_where_sessions_are_issued_a_source_is_read_through_one() -> None:
+    class Opened:
+        """A store that says whether it is asked for sessions."""
+
+        def renewing(self, issue: object) -> Store:
+            assert callable(issue)
+            return session
+
+    store, session = cast("Store", Opened()), cast("Store", object())
+    issuing, source = (
+        replace(ACCESS, role_arn="arn:aws:iam::role/r"),
+        PrefixSource("data", "vision/"),
+    )
+    assert narrowed(store, issuing, source) is session
+    assert narrowed(store, ACCESS, source) is store
+    assert narrowed(store, None, source) is store
