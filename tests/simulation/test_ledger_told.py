@@ -512,3 +512,37 @@ def test_it_goes_on_in_the_next_epoch_once_the_secret_has_its_key() -> None:
         assert head(stage)["size"] == 1
 
     play(scene)
+
+
+def test_a_bucket_that_lost_the_newest_epoch_is_refused() -> None:
+    """The former epoch is whole, and its key may be at hand: nothing is written there any more."""
+
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        stage.declare(run=False)
+        await stage.until("it is told", lambda: told(stage) == ["bind"])
+        await stage.sleep(MINUTE)
+        former = stage.world.server.peek(SECRET, "glovebox-system", SECRET_NAME)
+        assert former is not None
+        begin_epoch(place_of(stage), "acme", SIGNER, OTHER, stage.world.clock.now, Stop())
+        key = base64.b64encode(pem_of(2).encode()).decode()
+        stage.world.edit(SECRET, "glovebox-system", SECRET_NAME, {"data": {PRIVATE: key}})
+        stage.declare("y", run=False)
+        await stage.until("the next epoch is seen", lambda: head(stage)["epoch"] == 2, 10 * MINUTE)
+        await stage.process.kill()
+        for name in list(keys := stage.world.store.buckets[BUCKET].keys):
+            if "/ledger/acme/2/" in name or name.endswith("/ledger/acme/2/genesis"):
+                del keys[name]
+        stage.world.edit(SECRET, "glovebox-system", SECRET_NAME, {"data": former["data"]})
+        stage.process.start()
+        stage.declare("z", run=False)
+        await stage.until(
+            "that is told",
+            lambda: written(stage)["reason"] == reasons.LEDGER_WENT_BACK,
+            10 * MINUTE,
+        )
+        await stage.sleep(10 * MINUTE)
+        assert stage.condition("Ready", "z")["reason"] == reasons.LEDGER_UNAVAILABLE
+        assert head(stage)["epoch"] == 2, "what was seen is not forgotten"
+
+    play(scene)

@@ -10,10 +10,21 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, NAMESPACE, OBJECT_STORE, POD
+from glovebox.kube.kinds import (
+    DATASET_PIN,
+    EXPERIMENT,
+    JOB,
+    NAMESPACE,
+    NETWORK_POLICY,
+    OBJECT_STORE,
+    POD,
+)
+from glovebox.store.run_records import FORMAT
 from glovebox.store.run_records import PREFIX as RUNS
 from simulation.api_server import ADMINISTRATOR, Asked, Backup
+from simulation.object_store import S3Error
 from simulation.stage import NEVER, Stage, play
+from simulation.test_seal_order import Refusing
 from simulation.world import BUCKET, SOURCE, TEAM, pin_spec
 
 Json = dict[str, Any]
@@ -446,3 +457,87 @@ def test_what_was_concluded_before_a_restore_counts_and_another_conclusion_is_to
         assert "Refuted" in stage.condition("Stalled")["message"]
 
     play(body)
+
+
+def test_a_run_whose_record_another_one_wrote_a_moment_before_does_not_start() -> None:
+    """Two clusters that share a bucket: whoever is first under a name runs, and nobody else."""
+
+    async def body(stage: Stage) -> None:
+        await stage.sleep(5.0)  # by now the store is proven
+        first: list[str] = []
+
+        def writes_first(action: str, _: str, key: str) -> None:
+            if action != "s3:PutObject" or not key.startswith(RUNS) or first:
+                return
+            first.append(key)
+            document = {
+                "format": FORMAT,
+                "team": TEAM,
+                "name": "x",
+                "uid": "of-another-cluster",
+                "digest": "sha256:" + "0" * 64,
+                "declared": "sha256:" + key.rpartition("/")[2].removesuffix(".json"),
+                "resourceVersion": 1,
+                "begunTime": "2026-01-01T00:00:00Z",
+                "snapshot": {},
+            }
+            bucket = stage.world.store.buckets[BUCKET]
+            stage.world.store._store(bucket, key, orjson.dumps(document), "", None, "")
+
+        stage.world.store.fault = writes_first
+        stage.declare()
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        assert stage.condition("Stalled")["reason"] == reasons.ALREADY_RAN
+        assert "of-another-cluster" in stage.condition("Stalled")["message"]
+        await stage.sleep(300)
+        assert first
+        assert job_creations(stage) == 0
+
+    play(body)
+
+
+def test_nothing_is_taken_over_from_a_store_that_is_not_granted_any_more() -> None:
+    async def body(stage: Stage) -> None:
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        await create_again(stage, EXPERIMENT)
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        access = [{"namespaces": ["others"], "artifacts": True}]
+        assert stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"access": access}})
+        adopt(stage, former)
+        await stage.until(
+            "it says so",
+            lambda: stage.condition("Stalled").get("reason") == reasons.STORE_NOT_GRANTED,
+        )
+        assert "seal" not in stage.status()
+
+    play(body)
+
+
+def test_a_cluster_that_is_older_than_the_record_of_a_start_begins_no_run() -> None:
+    """Of that start nothing is known but that it was about to be made: no Job was noted."""
+    faults = Refusing(lambda asked: asked.kind == NETWORK_POLICY and asked.verb == "create")
+    faults.in_force = True
+
+    async def body(stage: Stage) -> None:
+        def no_notes(action: str, _: str, key: str) -> None:
+            if action == "s3:PutObject" and key.endswith(".started.json"):
+                raise S3Error(503, "ServiceUnavailable")
+
+        stage.world.store.fault = no_notes
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        stage.declare()
+        await stage.until("it is bound", lambda: stage.status().get("namespaceUid"))
+        backup = stage.world.server.backup()
+        for number in range(300):  # time goes by for the whole cluster
+            stage.world.edit(NAMESPACE, None, TEAM, {"metadata": {"labels": {"n": str(number)}}})
+        faults.in_force = False
+        await stage.until("it runs", lambda: stage.status().get("run"))
+        assert len(records(stage)) == 1
+        await restore(stage, backup)
+        await stage.until("it is over", lambda: (stage.status().get("run") or {}).get("outcome"))
+        assert stage.status()["run"]["reason"] == reasons.RUN_LOST
+        await stage.sleep(300)
+        assert job_creations(stage) == 1
+
+    play(body, faults=faults)
