@@ -80,3 +80,30 @@ def test_what_was_let_go_costs_no_write() -> None:
         assert stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
 
     play(scene)
+
+
+def test_what_was_let_go_and_another_s_finalizer_holds_costs_nothing() -> None:
+    """The deletion is through for the operator: what the team does there is its own."""
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False, lifecycle={"deletionPolicy": "Retain"})
+        namespace = await stage.provisioned()
+        await stage.sleep(SOON)
+        finalizers = [names.FINALIZER, "example.com/held"]
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": finalizers}})
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is let go", lambda: finalizers_of(stage) == finalizers[1:], SOON)
+        await stage.sleep(SOON)
+        done = len(stage.world.story.lines)
+        wake = {"metadata": {"labels": {"a": "b"}}}
+        stage.world.edit(EXPERIMENT, TEAM, "x", wake)
+        await stage.sleep(SOON)
+        asked = [what for _, who, what in stage.world.story.lines[done:] if who == "operator"]
+        assert [what for what in asked if namespace in what or what.startswith("patch exp")] == []
+
+    play(scene)
+
+
+def finalizers_of(stage: Stage) -> list[str]:
+    found = (stage.world.experiment() or {"metadata": {}})["metadata"].get("finalizers")
+    return list(found or ())
