@@ -14,8 +14,8 @@ SLOW_DEPENDS_ON := bench crds helm local operator tests docs/examples pyproject.
 # How many processes share the tests, each with a cluster of its own; 0: this one alone.
 WORKERS ?= 2
 
-# Tests start hundreds of processes of Python: where the machine says that modules are not to be kept
-# compiled, each of them would compile every library again.
+# Tests start hundreds of processes of Python: where the machine says that modules are not to be
+# kept compiled, each of them would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
 say = @echo "==> $(1)"
