@@ -52,7 +52,7 @@ from glovebox.status.experiment_seen import (
 from glovebox.status.experiment_work import mark_run, mark_seal, plain, record_run
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import Verdict
-from glovebox.status.text import format_time
+from glovebox.status.text import format_end, format_time
 
 CONDITIONS: Final = (
     types.READY,
@@ -244,7 +244,8 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
             artifacts["credentialsExpireTime"] = format_time(facts.expire_time)
         # A session that was issued is valid until its end, whatever became of its Secret.
         ends = (seen.previous.get("artifacts") or {}).get("sessionsEndTime", "")
-        ends = max(ends, artifacts.get("credentialsExpireTime", ""))
+        if facts.expire_time is not None:
+            ends = max(ends, format_end(facts.expire_time))
         if ends:
             artifacts["sessionsEndTime"] = ends
         builder.set(artifacts=artifacts)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_NEARLY_A_SECOND: Final = timedelta(microseconds=999_999)
 
 
 def format_time(moment: datetime) -> str:
     """Return a moment as Kubernetes writes it: RFC 3339 in UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_end(moment: datetime) -> str:
+    """Return the end of something, rounded up: what ends then has ended."""
+    return format_time(moment + _NEARLY_A_SECOND)
 
 
 def counted(number: int, noun: str) -> str:

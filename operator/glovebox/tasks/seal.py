@@ -207,9 +207,10 @@ def _is_final(request: EvidenceRequest, now: Callable[[], datetime]) -> bool:
 def _sessions_end(request: SealRequest, now: datetime) -> str:
     """Return when no session is valid any more that may write below the prefix.
 
-    None is issued once the namespace is closed, so each ends so long from now at the latest.
+    None is issued once the namespace is closed, so each ends so long from now at the latest. It is
+    said in whole seconds, rounded up.
     """
-    latest = now + timedelta(seconds=request.session_seconds)
+    latest = now + timedelta(seconds=request.session_seconds, microseconds=999_999)
     return max(latest.strftime("%Y-%m-%dT%H:%M:%SZ"), request.about.sessions_end)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -380,6 +380,13 @@ def test_a_session_counts_until_its_end_whatever_took_its_place(known: str, ends
     assert look(good(), before)["artifacts"]["sessionsEndTime"] == ends
     taken = good(credentials=done(CredentialsFacts("s3://b/p/", "primary", None)))
     assert look(taken, look(good(), before))["artifacts"]["sessionsEndTime"] == ends
+
+
+def test_a_session_that_ends_within_a_second_has_ended_with_the_next() -> None:
+    within = CredentialsFacts("s3://b/p/", "primary", LATER + timedelta(milliseconds=1))
+    artifacts = look(good(credentials=done(within)))["artifacts"]
+    assert artifacts["sessionsEndTime"] == "2026-01-02T04:00:01Z"
+    assert artifacts["credentialsExpireTime"] == "2026-01-02T04:00:00Z"
 
 
 @pytest.mark.parametrize(
