@@ -64,6 +64,11 @@ class Standing:
     declared: dict[str, Json] = field(default_factory=dict)
     broken_since: dict[str, float] = field(default_factory=dict)
 
+    def note_whole(self) -> None:
+        """Note that all is there at once, where it is."""
+        if not self.missing_since and not self.broken_since:
+            self.complete = True
+
     def missing(self, *, longer_than: float, now: float) -> list[str]:
         """Return what has been missing, or another than declared, for so long."""
         gone = [name for name, since in self.missing_since.items() if now - since > longer_than]
@@ -116,8 +121,7 @@ class Ledger:
             standing.broken_since.setdefault(name, now)
         else:
             standing.broken_since.pop(name, None)
-        if not standing.missing_since and not standing.broken_since:
-            standing.complete = True
+        standing.note_whole()
 
     def _see_namespace(self, change: Change, name: str, now: float) -> None:
         if change.new is None:
@@ -144,3 +148,4 @@ class Ledger:
             standing.broken_since.pop(LABELS, None)
         else:
             standing.broken_since.setdefault(LABELS, now)
+        standing.note_whole()
