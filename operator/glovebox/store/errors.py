@@ -2,13 +2,15 @@
 
 Stores answer with codes of their own, with bodies that no client can parse, or not at all; here,
 and nowhere else, all of that becomes a class (which decides what the reconciler does), a reason
-word and a sentence with the cure. Neither keys nor tokens ever enter a message: only codes and
-statuses of the answer do.
+word and a sentence with the cure. Beside it stands what the store said: status, code, and its own
+words, in one line, cut, and without what has the shape of a key or a token, or is another one each
+time (request ids).
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -17,6 +19,7 @@ import urllib3
 from botocore import exceptions as botocore
 
 from glovebox.api import reasons
+from glovebox.data.redaction import REDACTED, redact
 from glovebox.errors import Conflict, Forbidden, GloveboxError, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -27,15 +30,46 @@ FORBIDDEN_STATUS: Final = 403
 NOT_FOUND_STATUS: Final = 404
 PRECONDITION_STATUS: Final = 412
 _SERVER_ERROR: Final = 500
+# Of the store's own words. A body may hold a whole page of them.
+_MOST_WORDS: Final = 160
+_MOST_READ: Final = 65_536
+# Ids of requests, signatures, tokens: a long word with digits. They, and times, would make the
+# condition another one each time.
+_RANDOM: Final = re.compile(
+    r"(?=[A-Za-z_+/=-]*[0-9])[A-Za-z0-9_+/=-]{16,}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+Z?"
+)
 
 
 class AnswerError(Exception):
-    """An answer of the store that is no success, as our own requests see it."""
+    """An answer of the store that is no success, as our own requests see it.
 
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(f"{status} {code}")
+    Args:
+        status: Of the answer.
+        code: The word of S3 for it; empty without one.
+        words: What the store says beside, as it says it.
+    """
+
+    def __init__(self, status: int, code: str, words: str = "") -> None:
+        super().__init__(f"{status} {code}".strip())
         self.status = status
         self.code = code
+        self.words = words
+
+    @property
+    def told(self) -> str:
+        """Status, code and the store's own words, in one line that may be shown."""
+        words = _shown(self.words)
+        # `AccessDenied: Access Denied.` says it twice.
+        said = "".join(filter(str.isalnum, words)).lower()
+        return f"{self}: {words}" if said and said != self.code.lower() else str(self)
+
+
+def _shown(words: str) -> str:
+    """Return what a store said in one line, cut, and without what nobody should read."""
+    line = " ".join(words[:_MOST_READ].split())
+    plain = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    clean = _RANDOM.sub(REDACTED, redact(plain)[0]).rstrip(".")
+    return clean if len(clean) <= _MOST_WORDS else f"{clean[: _MOST_WORDS - 1].rstrip()}\u2026"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +123,9 @@ _PRECONDITION: Final = _Meaning(
 _INVALID: Final = _Meaning(
     InvalidInput, reasons.STORE_REJECTED, "the store does not accept the request as written"
 )
+_NOT_OFFERED: Final = _Meaning(
+    InvalidInput, reasons.STORE_REJECTED, "the store does not offer this; use one that does"
+)
 _UNREACHABLE: Final = _Meaning(
     Unavailable,
     reasons.STORE_UNREACHABLE,
@@ -130,11 +167,14 @@ _BY_CODE: Final = {
     "ServiceUnavailable": _BUSY,
     "RequestTimeout": _BUSY,
     "InternalError": _FAILED,
+    "MethodNotAllowed": _NOT_OFFERED,
+    "NotImplemented": _NOT_OFFERED,
 }
 _BY_STATUS: Final = {
     401: _REJECTED,
     403: _FORBIDDEN,
     404: _NO_OBJECT,
+    405: _NOT_OFFERED,
     412: _PRECONDITION,
     429: _BUSY,
     503: _BUSY,
@@ -179,9 +219,8 @@ def translate(error: Exception, doing: str) -> GloveboxError:
     answer = answer_of(error)
     if answer is not None:
         meaning = _meaning_of(answer)
-        said = f"{answer.status} {answer.code}".strip()
         return meaning.kind(
-            meaning.reason, f"could not {doing}: {meaning.cure} (the store said {said})"
+            meaning.reason, f"could not {doing}: {meaning.cure} (the store said {answer.told})"
         )
     if isinstance(error, _NO_CREDENTIALS):
         return Forbidden(
@@ -223,8 +262,11 @@ def answer_of(error: Exception) -> AnswerError | None:
     metadata, body = response.get("ResponseMetadata"), response.get("Error")
     status = metadata.get("HTTPStatusCode", 0) if isinstance(metadata, dict) else 0
     code = body.get("Code") if isinstance(body, dict) else None
-    # A HEAD has no body: the client repeats the status as its code.
-    return AnswerError(int(status), "" if code is None or str(code).isdigit() else str(code))
+    # A HEAD has no body: the client repeats the status as its code, and HTTP's words for it.
+    if code is None or str(code).isdigit():
+        return AnswerError(int(status), "")
+    words = body.get("Message") if isinstance(body, dict) else None
+    return AnswerError(int(status), str(code), str(words or ""))
 
 
 def parse_error(status: int, body: bytes) -> AnswerError:
@@ -233,12 +275,15 @@ def parse_error(status: int, body: bytes) -> AnswerError:
         root = ET.fromstring(body)  # noqa: S314 - expat bounds entity expansion, and the caller bounds the size
     except ET.ParseError:
         return AnswerError(status, "")
-    code = next(
+    return AnswerError(status, _element(root, "Code")[:100], _element(root, "Message"))
+
+
+def _element(root: ET.Element, name: str) -> str:
+    return next(
         (
             element.text
             for element in root.iter()
-            if element.tag.rpartition("}")[2] == "Code" and element.text
+            if element.tag.rpartition("}")[2] == name and element.text
         ),
         "",
     )
-    return AnswerError(status, code[:100])

@@ -64,6 +64,8 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
     ("too fast", AnswerError(503, "SlowDown"), Unavailable, "StoreBusy"),
     ("broken", AnswerError(500, ""), Unavailable, "StoreFailed"),
     ("bad gateway", AnswerError(502, "Whatever"), Unavailable, "StoreFailed"),
+    ("no STS", AnswerError(405, ""), InvalidInput, "StoreRejected"),
+    ("no such action", AnswerError(501, "NotImplemented"), InvalidInput, "StoreRejected"),
     ("malformed", AnswerError(400, "MalformedXML"), InvalidInput, "StoreRejected"),
     (
         "no route",
@@ -88,6 +90,42 @@ def test_an_answer_has_one_meaning(
     ours = translate(error, "write the canary")
     assert (type(ours), ours.reason) == (kind, reason)
     assert ours.message.startswith("could not write the canary: ")
+
+
+SAID: list[tuple[str, str, str, str]] = [
+    ("the store's own words", "BadPolicy", "unsupported action 's:A'.", "unsupported action 's:A'"),
+    ("no words", "BadPolicy", "", ""),
+    ("the code once more", "AccessDenied", "Access Denied.", ""),
+    ("several lines", "X", "one\n  two\tthree", "one two three"),
+    ("a page", "X", "word " * 100, "word " * 31 + "word\u2026"),
+    ("a control character", "X", "a\x1b[31mb", "a\ufffd[31mb"),
+    ("an issued key", "X", "the key AKIAABCDEFGHIJKLMNOP is off", "the key [redacted] is off"),
+    ("a request's id", "X", "see 18b2f6a0c1d2e3f4 there", "see [redacted] there"),
+    ("a time", "X", "it is 2026-11-26T10:11:12Z now", "it is [redacted] now"),
+    ("a secret by its name", "X", "secret_key=abcdef", "secret_key=[redacted]"),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "shown"), [case[1:] for case in SAID], ids=[case[0] for case in SAID]
+)
+def test_what_the_store_said_is_shown_in_one_line_without_secrets(
+    code: str, words: str, shown: str
+) -> None:
+    told = f"400 {code}: {shown}" if shown else f"400 {code}"
+    by_wire = translate(AnswerError(400, code, words), "ask")
+    response = {
+        "Error": {"Code": code, "Message": words},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    by_client = translate(client_error(response), "ask")
+    assert by_wire.message == by_client.message
+    assert by_wire.message.endswith(f"(the store said {told})")
+
+
+def test_the_words_of_a_body_are_read_with_its_code() -> None:
+    body = b"<Error><Code>NoSuchKey</Code><Message>It is gone.</Message></Error>"
+    assert parse_error(404, body).told == "404 NoSuchKey: It is gone"
 
 
 @pytest.mark.parametrize(
