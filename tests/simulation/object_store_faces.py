@@ -166,6 +166,15 @@ class SimS3:
         )
         return {"VersionId": marker.version_id, "DeleteMarker": True} if marker else {}
 
+    def get_object_retention(self, *, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:
+        """See boto3."""
+        found: Version = self._do(
+            "GetObjectRetention", lambda: self._server.get(self._who, Bucket, Key, VersionId)
+        )
+        if found.until is None:
+            raise _client_error("GetObjectRetention", S3Error(404, "NoSuchObjectLockConfiguration"))
+        return {"Retention": {"Mode": found.mode, "RetainUntilDate": found.until}}
+
     def put_object_retention(
         self,
         *,

@@ -209,7 +209,7 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
             report.note("VersionMissing", artifact.key, f"version {artifact.version_id} is gone")
         elif artifact.retain_until_time and (
             live.lock_mode != artifact.lock_mode
-            or live.retain_until_time < artifact.retain_until_time
+            or _ends_earlier(live.retain_until_time, artifact.retain_until_time)
         ):
             report.note(
                 "LockShortened",
@@ -226,6 +226,11 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
                 artifact.key,
                 f"{kind} is not in the seal; the sealed versions are read by their ids",
             )
+
+
+def _ends_earlier(one: str, other: str) -> bool:
+    """Whether a lock ends before another one; stores spell the same moment in several ways."""
+    return not one or datetime.fromisoformat(one) < datetime.fromisoformat(other)
 
 
 def check_written(report: Report, written: datetime | None) -> None:

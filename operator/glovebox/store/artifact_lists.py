@@ -116,11 +116,13 @@ def write_artifact_list(
     put_document(store, bucket, folder + SNAPSHOT_NAME, snapshot, stop)
     control = folder + SNAPSHOT_NAME
     reading = Reading(store, bucket, control, stop, final=final, on_bytes=watching.on_bytes)
+    # A right that is missing for good holds no seal up.
+    reading.goes_without_locks = final
     found, doubts = settled_list(reading, prefix, watching)
     with found:
         digest = summary_of(found).digest
         put_document(store, bucket, list_key(folder, digest), found, stop)
-    return Written(digest, ended.count, (*doubts, *ended.findings))
+    return Written(digest, ended.count, (*doubts, *reading.findings, *ended.findings))
 
 
 def settled_list(

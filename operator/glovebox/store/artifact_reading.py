@@ -15,9 +15,10 @@ from glovebox.evidence.artifacts import Artifact
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 from glovebox.store.reading import digest_version, in_order
+from glovebox.store.version_lock import Lock, LockHiddenError, VersionLocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 # read.
 _OF_ONE_OBJECT: Final = frozenset(
     {reasons.STORE_FORBIDDEN, reasons.STORE_FAILED, reasons.STORE_UNREACHABLE}
+)
+LOCKS_HIDDEN: Final = (
+    "the store did not show the operator how the artifacts are locked (it needs"
+    " s3:GetObjectRetention): those listed without a lock may have one"
 )
 
 
@@ -49,6 +54,10 @@ def read_artifacts(
         control: A key that can be read, so that an error is known to be of one version.
         unreadable: Gets key and version of what is listed and cannot be read.
         hashed: Read and hash the bytes as well.
+
+    Raises:
+        Forbidden: The store does not show how they are locked.
+        GloveboxError: The store does not answer or denies it.
     """
     reading = Reading(store, bucket, control, stop, final=True, hashed=hashed)
     reading.unreadable = unreadable
@@ -61,7 +70,13 @@ def read_artifacts(
 
 
 class Reading:
-    """Reads single versions; decides what an object that cannot be read means."""
+    """Reads single versions; decides what an object that cannot be read means.
+
+    Attributes:
+        unreadable: Key and version of what is listed and cannot be read.
+        goes_without_locks: Whether versions are listed without a lock where the store does not show
+            it, and `findings` says so; else that is an error.
+    """
 
     def __init__(
         self,
@@ -82,6 +97,14 @@ class Reading:
         self._hashed = hashed
         self._on_bytes = on_bytes
         self.unreadable: set[tuple[str, str]] = set()
+        self.goes_without_locks = False
+        self._locks = VersionLocks(store, bucket)
+        self._is_hidden = False
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What could not be seen of all that was read, in words."""
+        return (LOCKS_HIDDEN,) if self._is_hidden else ()
 
     def artifact(self, row: ListedVersion, known: tuple[Entry, ...]) -> tuple[Artifact, bool]:
         """Return what a listed version is, and whether its bytes were hashed just now."""
@@ -97,6 +120,8 @@ class Reading:
             return plain, False
         try:
             return self._read(row, plain, known)
+        except LockHiddenError:
+            raise  # nothing is wrong with the object
         except GloveboxError as error:
             if not self._is_of_this_object(error):
                 raise
@@ -109,12 +134,11 @@ class Reading:
         wire, bucket = self.store.wire, self.bucket
         with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
             headers = wire.head(bucket, row.key, {"versionId": row.version_id})
-        mode = headers.get("x-amz-object-lock-mode", "").capitalize()
-        until = headers.get("x-amz-object-lock-retain-until-date", "") if mode else ""
+        lock = self._lock(row, headers)
         found = plain.model_copy(
             update={
-                "lock_mode": mode if mode in ("Compliance", "Governance") else "",
-                "retain_until_time": until,
+                "lock_mode": lock.mode if lock.mode in ("Compliance", "Governance") else "",
+                "retain_until_time": lock.until,
             }
         )
         if not self._hashed:
@@ -139,6 +163,15 @@ class Reading:
             on_bytes=self._on_bytes,
         )
         return found.model_copy(update={"sha256": read.sha256, "size": read.size}), True
+
+    def _lock(self, row: ListedVersion, headers: Mapping[str, str]) -> Lock:
+        try:
+            return self._locks.read(row.key, row.version_id, headers)
+        except LockHiddenError:
+            if not self.goes_without_locks:
+                raise
+            self._is_hidden = True
+            return Lock()
 
     def _is_of_this_object(self, error: GloveboxError) -> bool:
         """Return whether the error speaks of this one version.

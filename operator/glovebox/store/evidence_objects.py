@@ -23,6 +23,7 @@ from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
 from glovebox.store.putting import measured, put
+from glovebox.store.version_lock import read_version_lock
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
@@ -230,13 +231,13 @@ def read_beside(
 def _read(store: Store, bucket: str, key: str, version: str, stop: Stop) -> EvidenceObject:
     with translated(f"look at s3://{bucket}/{key} version {version}"):
         headers = store.wire.head(bucket, key, {"versionId": version})
-    mode = headers.get("x-amz-object-lock-mode", "").capitalize()
+    lock = read_version_lock(store, bucket, key, version, headers)
     return EvidenceObject(
         key=key,
         version_id=version,
         body=b"".join(object_chunks(store, bucket, key, version, stop)),
-        lock_mode=mode,
-        retain_until_time=headers.get("x-amz-object-lock-retain-until-date", "") if mode else "",
+        lock_mode=lock.mode,
+        retain_until_time=lock.until,
         is_held=headers.get("x-amz-object-lock-legal-hold", "").upper() == "ON",
         written=_moment(headers.get("Last-Modified", "")),
     )

@@ -21,8 +21,9 @@ from glovebox.store.artifact_reading import Reading
 from glovebox.store.evidence_objects import find_by_digest, list_key, put_document
 from glovebox.store.list_summary import finding_of, summary_of
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
-from glovebox.store.retention import Lock, retain
+from glovebox.store.retention import retain
 from glovebox.store.uploads import end_uploads
+from glovebox.store.version_lock import Lock
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
@@ -86,6 +87,7 @@ def write_last_list(
     ended = end_uploads(store, bucket, prefix, stop)
     previous = _fetched(store, bucket, key, version, stop)
     reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=True)
+    reading.goes_without_locks = True
     found, doubts = settled_list(
         reading, prefix, watching or Watching(), previous=previous, digest=sealed
     )
@@ -115,7 +117,7 @@ def write_last_list(
         missing,
         ended.count,
         summary.lock,
-        (*doubts, *ended.findings, *findings, *((short,) if short else ())),
+        (*doubts, *reading.findings, *ended.findings, *findings, *((short,) if short else ())),
     )
 
 

@@ -20,8 +20,11 @@ from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.ledger.source import Lock
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_key, list_versions
+from glovebox.store.version_lock import read_version_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
 
@@ -107,6 +110,12 @@ def lock_of(headers: Any) -> Lock:
     mode = headers.get("x-amz-object-lock-mode", "").capitalize()
     until = headers.get("x-amz-object-lock-retain-until-date", "") if mode else ""
     return Lock(mode, until, headers.get("x-amz-object-lock-legal-hold", "").upper() == "ON")
+
+
+def asked_lock(place: LedgerPlace, key: str, version_id: str, headers: Mapping[str, str]) -> Lock:
+    """Return the lock of a version, also where the headers of an answer leave it out. Blocks."""
+    found = read_version_lock(place.store, place.bucket, key, version_id, headers)
+    return Lock(found.mode, found.until, lock_of(headers).is_held)
 
 
 def read_oldest(place: LedgerPlace, key: str, stop: Stop) -> bytes | None:

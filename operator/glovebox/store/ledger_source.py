@@ -6,6 +6,7 @@ entries are read many at once, in the order of their indexes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from glovebox.ledger.layout import Layout, place_of
@@ -21,6 +22,7 @@ from glovebox.store.ledger_objects import (
     versions_of_key,
 )
 from glovebox.store.reading import in_order
+from glovebox.store.version_lock import VersionLocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +35,7 @@ class BucketSource:
 
     def __init__(self, place: LedgerPlace, layout: Layout, stop: Stop) -> None:
         self._place, self._layout, self._stop = place, layout, stop
+        self._locks = VersionLocks(place.store, place.bucket)
 
     @property
     def where(self) -> str:
@@ -97,7 +100,11 @@ class BucketSource:
         return place_of(versions.key.removeprefix(self._layout.prefix)).kind
 
     def _read_first(self, versions: Versions) -> ReadObject:
-        return read_version(self._place, versions.key, versions.ids[0])
+        found = read_version(self._place, versions.key, versions.ids[0])
+        if found.lock.mode:
+            return found
+        lock = self._locks.read(versions.key, versions.ids[0], {})
+        return ReadObject(found.body, replace(found.lock, mode=lock.mode, until=lock.until))
 
     def _stored(self, versions: Versions) -> Stored:
         return _stored(versions, self._read_first(versions))

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from glovebox.ledger.entry import StatedObject
 from glovebox.ledger.stated import SEALS, FoundObject, is_seal
 from glovebox.store.errors import translated
-from glovebox.store.ledger_objects import LedgerPlace, lock_of, versions_below, versions_of_key
+from glovebox.store.ledger_objects import (
+    LedgerPlace,
+    asked_lock,
+    versions_below,
+    versions_of_key,
+)
 from glovebox.store.manifests import object_chunks
 
 if TYPE_CHECKING:
@@ -30,7 +35,7 @@ def find_object(place: LedgerPlace, stated: StatedObject, stop: Stop) -> FoundOb
     found = hashlib.sha256()
     for chunk in object_chunks(place.store, place.bucket, stated.key, stated.version_id, stop):
         found.update(chunk)
-    return FoundObject(found.hexdigest(), lock_of(headers))
+    return FoundObject(found.hexdigest(), asked_lock(place, stated.key, stated.version_id, headers))
 
 
 def seals_in(place: LedgerPlace, stop: Stop) -> Iterator[str]:

@@ -12,7 +12,7 @@ from glovebox.data.manifest import split_lines
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import read_artifact_list
 from glovebox.store.reading import CHUNK
-from glovebox.store.retention import Lock
+from glovebox.store.version_lock import Lock
 
 if TYPE_CHECKING:
     from glovebox.evidence.artifacts import Artifact

@@ -15,6 +15,7 @@ from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, list_versions
 from glovebox.store.reading import CHUNK
+from glovebox.store.version_lock import read_version_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,8 +240,9 @@ def protect_manifest(store: Store, found: ManifestLocation, lock: ManifestLock) 
             store.s3.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
         if lock.retain_until is None:
             return
-        until = store.s3.head_object(**where).get("ObjectLockRetainUntilDate")
-        if until is None or until < lock.retain_until:  # type: ignore[redundant-expr]  # absent where nothing is retained
+        headers = store.wire.head(found.bucket, found.key, {"versionId": found.version_id})
+        end = read_version_lock(store, found.bucket, found.key, found.version_id, headers).end
+        if end is None or end < lock.retain_until:
             store.s3.put_object_retention(
                 **where, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": lock.retain_until}
             )

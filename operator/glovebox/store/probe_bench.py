@@ -17,7 +17,9 @@ from glovebox.errors import GloveboxError
 from glovebox.store.buckets import read_lock
 from glovebox.store.credentials import assume_for_prefix
 from glovebox.store.errors import AnswerError, answer_of, translated
-from glovebox.store.listing import head_version, list_versions
+from glovebox.store.listing import head_current, head_version, list_versions
+from glovebox.store.putting import checksum
+from glovebox.store.version_lock import read_version_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,10 +127,27 @@ class Bench:
             return bytes(body)
 
     def retained(self, key: str, version_id: str) -> Retained:
-        """Return the lock of an object version."""
+        """Return the lock of an object version.
+
+        Raises:
+            LockHiddenError: The store does not show it.
+        """
         with translated(f"read the retention of s3://{self.bucket}/{key}"):
-            head = self.store.s3.head_object(Bucket=self.bucket, Key=key, VersionId=version_id)
-        return Retained(head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate"))
+            headers = self.store.wire.head(self.bucket, key, {"versionId": version_id})
+        lock = read_version_lock(self.store, self.bucket, key, version_id, headers)
+        return Retained(lock.mode.upper() or None, lock.end)
+
+    def current(self, key: str) -> str:
+        """Return the id of the current version of a key.
+
+        Raises:
+            NotProvableError: There is none.
+        """
+        with translated(f"look at s3://{self.bucket}/{key}"):
+            found = head_current(self.store.wire, self.bucket, key)
+        if found is None:
+            raise NotProvableError(f"s3://{self.bucket}/{key} is not there any more")
+        return found.version_id
 
     def overwrite(self) -> None:
         """Write something else over the canary, once a run, unless enough such versions exist."""
@@ -144,9 +163,13 @@ class Bench:
                 "ObjectLockMode": "GOVERNANCE",
                 "ObjectLockRetainUntilDate": self.now + _OVERWRITE_LOCK,
             }
-        return self.store.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **options).get(
-            "VersionId"
-        )
+        return self.write(self.store, key, body, **options)
+
+    def write(self, store: Store, key: str, body: bytes, **options: Any) -> str | None:
+        """Write an object as somebody, with nothing but a checksum added; return its version id."""
+        return store.s3.put_object(
+            Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum(body), **options
+        ).get("VersionId")
 
     def _living_canary(self) -> str | None:
         for version in list_versions(self.store.wire, self.bucket, CANARY, self.stop):
@@ -165,9 +188,7 @@ class Bench:
             else {}
         )
         with translated(f"write the canary s3://{self.bucket}/{CANARY}"):
-            version_id = self.store.s3.put_object(
-                Bucket=self.bucket, Key=CANARY, Body=CANARY_BODY, **lock
-            ).get("VersionId")
+            version_id = self.write(self.store, CANARY, CANARY_BODY, **lock)
         if not version_id or version_id == "null":
             raise DisprovenError(
                 f"an object written to bucket {self.bucket} got no version; enable versioning on"

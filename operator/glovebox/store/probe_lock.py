@@ -68,25 +68,22 @@ def locked_by_default(bench: Bench) -> str:
             f"bucket {bench.bucket} has no default retention, so what runs write is not locked; set"
             " one (put-object-lock-configuration)"
         )
-    s3, bucket = bench.store.s3, bench.bucket
-    refusal = attempt(
-        lambda: s3.put_object(Bucket=bucket, Key=DEFAULT_LOCKED, Body=CANARY_BODY, IfNoneMatch="*")
-    )
+    store, bucket = bench.store, bench.bucket
+    refusal = attempt(lambda: bench.write(store, DEFAULT_LOCKED, CANARY_BODY, IfNoneMatch="*"))
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
         raise NotProvableError(
-            f"could not write an object without a lock of its own (the store said {refusal})"
+            f"could not write an object without a lock of its own (the store said {refusal.told})"
         )
-    with translated(f"read the retention of s3://{bucket}/{DEFAULT_LOCKED}"):
-        head = s3.head_object(Bucket=bucket, Key=DEFAULT_LOCKED)
-        lapsed = head.get("ObjectLockRetainUntilDate")
-        if lapsed is not None and lapsed <= bench.now:  # type: ignore[redundant-expr]  # absent where nothing is retained
-            s3.put_object(Bucket=bucket, Key=DEFAULT_LOCKED, Body=CANARY_BODY)
-            head = s3.head_object(Bucket=bucket, Key=DEFAULT_LOCKED)
-    mode, until = head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
-    if mode != rule.mode or until is None or until <= bench.now:  # type: ignore[redundant-expr]  # as above
+    lock = bench.retained(DEFAULT_LOCKED, bench.current(DEFAULT_LOCKED))
+    if lock.until is not None and lock.until <= bench.now:
+        with translated(f"write s3://{bucket}/{DEFAULT_LOCKED} again, whose lock ended"):
+            bench.write(store, DEFAULT_LOCKED, CANARY_BODY)
+        lock = bench.retained(DEFAULT_LOCKED, bench.current(DEFAULT_LOCKED))
+    if lock.mode != rule.mode or lock.until is None or lock.until <= bench.now:
         raise DisprovenError(
-            f"an object written without a lock of its own shows mode {mode} until {until}, although"
-            f" the bucket's default is {rule.mode} for {rule.days} days; {_USE_ANOTHER}"
+            f"an object written without a lock of its own shows mode {lock.mode} until"
+            f" {lock.until}, although the bucket's default is {rule.mode} for {rule.days} days;"
+            f" {_USE_ANOTHER}"
         )
     return f"what is written without a lock of its own is locked: {rule.mode} for {rule.days} days"
 
@@ -201,7 +198,7 @@ def second_write_refused(bench: Bench) -> str:
             " once; use a store that honours it"
         )
     if refusal.status != PRECONDITION_STATUS:
-        raise NotProvableError(f"a write with If-None-Match: * got {refusal} instead of 412")
+        raise NotProvableError(f"a write with If-None-Match: * got {refusal.told} instead of 412")
     return "a second write with If-None-Match: * got 412"
 
 

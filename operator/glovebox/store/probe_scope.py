@@ -39,19 +39,23 @@ _NO_DEFAULT: Final = timedelta(hours=12)
 def may_use_own_prefix(bench: Bench) -> str:
     """The session writes and reads below its own prefix; else every denial says nothing."""
     session = bench.session
-    refusal = attempt(
-        lambda: session.s3.put_object(Bucket=bench.bucket, Key=OWN, Body=_BODY, IfNoneMatch="*")
-    )
+    refusal = attempt(lambda: bench.write(session, OWN, _BODY, IfNoneMatch="*"))
     # 412: written by an earlier proof. The right was checked before the condition.
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
+        if refusal.status not in _DENIALS:
+            # Not the role's doing: how it was asked.
+            raise NotProvableError(
+                f"a session's write below its own prefix got {refusal.told}, which is no denial"
+            )
         raise DisprovenError(
-            f"a session may not write below its own prefix (the store said {refusal});"
+            f"a session may not write below its own prefix (the store said {refusal.told});"
             f" {_CHECK_ROLE}"
         )
     read = attempt(lambda: session.s3.get_object(Bucket=bench.bucket, Key=OWN))
     if read is not None:
         raise DisprovenError(
-            f"a session may not read below its own prefix (the store said {read}); {_CHECK_ROLE}"
+            f"a session may not read below its own prefix (the store said {read.told});"
+            f" {_CHECK_ROLE}"
         )
     return "a session writes and reads below its own prefix"
 
@@ -116,10 +120,10 @@ def denied_weaker_lock(bench: Bench) -> str:
     _ = bench.session  # as above
     until = bench.now + _WEAK_LOCK
     refusal = attempt(
-        lambda: bench.session.s3.put_object(
-            Bucket=bench.bucket,
-            Key=WEAK,
-            Body=_BODY,
+        lambda: bench.write(
+            bench.session,
+            WEAK,
+            _BODY,
             IfNoneMatch="*",
             ObjectLockMode="GOVERNANCE",
             ObjectLockRetainUntilDate=until,
@@ -128,11 +132,16 @@ def denied_weaker_lock(bench: Bench) -> str:
     # 412: it was let write by an earlier proof.
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
         return _judged("ask for a weaker lock than the default", refusal)
-    with translated(f"read the retention of s3://{bench.bucket}/{WEAK}"):
+    if not bench.lock[0]:
+        raise NotProvableError(
+            f"bucket {bench.bucket} has no object lock, so there is none to be weakened"
+        )
+    with translated(f"look at s3://{bench.bucket}/{WEAK}"):
         head = bench.store.s3.head_object(Bucket=bench.bucket, Key=WEAK)
-    mode, end = head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
+    lock = bench.retained(WEAK, bench.current(WEAK))
+    mode, end = lock.mode, lock.until
     # From the store's own clock alone; a default is a day at least.
-    if mode is None or end is None or end - head["LastModified"] < _NO_DEFAULT:  # type: ignore[redundant-expr]  # absent where nothing is retained
+    if mode is None or end is None or end - head["LastModified"] < _NO_DEFAULT:
         raise DisprovenError(
             f"a session could write with a lock of its own choice: mode {mode} until {end},"
             " weaker than the bucket's default; deny s3:PutObjectRetention to the role of"
@@ -183,10 +192,7 @@ def denied_retention(bench: Bench) -> str:
     """The session cannot change a retention; tried with an extension, which no lock prevents."""
     _ = bench.session  # when no session can be had at all, that is the finding
     until = bench.now + timedelta(days=1)
-    with translated(f"read the retention of s3://{bench.bucket}/{OWN}"):
-        now_until = bench.store.s3.head_object(Bucket=bench.bucket, Key=OWN).get(
-            "ObjectLockRetainUntilDate"
-        )
+    now_until = bench.retained(OWN, bench.current(OWN)).until
     if now_until is not None:
         until = now_until + timedelta(seconds=1)
     return _denied(
@@ -231,7 +237,7 @@ _CHECK_ROLE: Final = "check what the role of spec.sts.roleArn allows"
 
 
 def _put(bench: Bench, key: str) -> object:
-    return bench.session.s3.put_object(Bucket=bench.bucket, Key=key, Body=_BODY, IfNoneMatch="*")
+    return bench.write(bench.session, key, _BODY, IfNoneMatch="*")
 
 
 def _denied(bench: Bench, what: str, attack: Callable[[], object]) -> str:
@@ -250,6 +256,6 @@ def _denied(bench: Bench, what: str, attack: Callable[[], object]) -> str:
 def _judged(what: str, refusal: AnswerError) -> str:
     if refusal.status not in _DENIALS:
         raise NotProvableError(
-            f"the attempt to {what} got {refusal}, which is neither success nor a denial"
+            f"the attempt to {what} got {refusal.told}, which is neither success nor a denial"
         )
     return f"a session was denied to {what}"

@@ -49,9 +49,7 @@ def put(
                 Key=key,
                 Body=body,
                 ContentLength=size,
-                # Computed here: a checksum that the client computes is sent as a trailer over TLS,
-                # which some stores answer with 411.
-                ChecksumSHA256=base64.b64encode(digest).decode(),
+                ChecksumSHA256=_spelt(digest),
                 **options,
             )
     except GloveboxError as error:
@@ -61,6 +59,16 @@ def put(
             body.seek(0)
         return False
     return True
+
+
+def checksum(body: bytes) -> str:
+    """Return the SHA-256 of a body as `ChecksumSHA256` takes it.
+
+    AWS, and stores that do as it does, take nothing without a checksum into a bucket with a lock.
+    It is computed here: one that the client computes is sent as a trailer over TLS, which some
+    stores answer with 411.
+    """
+    return _spelt(hashlib.sha256(body).digest())
 
 
 def measured(body: bytes | IO[bytes]) -> tuple[bytes, int]:
@@ -73,3 +81,7 @@ def measured(body: bytes | IO[bytes]) -> tuple[bytes, int]:
     if not isinstance(body, bytes):
         body.seek(0)
     return digest.digest(), size
+
+
+def _spelt(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

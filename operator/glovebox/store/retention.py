@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from glovebox.api import reasons
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.store.errors import translated
+from glovebox.store.version_lock import Lock, read_version_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,35 +17,11 @@ if TYPE_CHECKING:
 _COMPLIANCE: Final = "COMPLIANCE"
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """How long something has to be locked, and how.
-
-    Attributes:
-        mode: `Compliance`, `Governance`, or empty for not at all.
-        until: RFC 3339.
-    """
-
-    mode: str = ""
-    until: str = ""
-
-    def longest(self, mode: str, until: str) -> Lock:
-        """Return the later end of two, and the stronger mode."""
-        if not mode or not until:
-            return self
-        stronger = "Compliance" if "Compliance" in (mode, self.mode) else mode
-        later = until if not self.until or _moment(until) > _moment(self.until) else self.until
-        return Lock(stronger, later)
-
-
 def lock_of(store: Store, bucket: str, key: str, version: str) -> Lock:
     """Return how a version is locked. Blocks."""
     with translated(f"look at s3://{bucket}/{key} version {version}"):
         headers = store.wire.head(bucket, key, {"versionId": version})
-    return Lock().longest(
-        headers.get("x-amz-object-lock-mode", "").capitalize(),
-        headers.get("x-amz-object-lock-retain-until-date", ""),
-    )
+    return read_version_lock(store, bucket, key, version, headers)
 
 
 def retain(
@@ -93,27 +68,20 @@ def retain(
 
 def _prolong(store: Store, bucket: str, key: str, version: str, lock: Lock) -> None:
     where = f"s3://{bucket}/{key} version {version}"
-    with translated(f"look at {where}"):
-        headers = store.wire.head(bucket, key, {"versionId": version})
-    mode = headers.get("x-amz-object-lock-mode", "").upper()
-    until = headers.get("x-amz-object-lock-retain-until-date", "") if mode else ""
-    is_long = bool(until) and _moment(until) >= _moment(lock.until)
+    shown = lock_of(store, bucket, key, version)
+    mode, end, needed = shown.mode.upper(), shown.end, lock.end
+    is_long = end is not None and needed is not None and end >= needed
     if is_long and (mode == _COMPLIANCE or lock.mode != "Compliance"):
         return
     wanted: Literal["COMPLIANCE", "GOVERNANCE"] = "GOVERNANCE"
     if _COMPLIANCE in (mode, lock.mode.upper()):
         wanted = "COMPLIANCE"
+    until = end if is_long else needed
+    assert until is not None  # noqa: S101 - nothing is prolonged for a lock without an end
     with translated(f"prolong the lock of {where}"):
         store.s3.put_object_retention(
             Bucket=bucket,
             Key=key,
             VersionId=version,
-            Retention={
-                "Mode": wanted,
-                "RetainUntilDate": _moment(until) if is_long else _moment(lock.until),
-            },
+            Retention={"Mode": wanted, "RetainUntilDate": until},
         )
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -41,7 +41,8 @@ from glovebox.store.evidence_objects import (
     put_signed,
 )
 from glovebox.store.last_listing import LastList, write_last_list
-from glovebox.store.retention import Lock, lock_of, retain
+from glovebox.store.retention import lock_of, retain
+from glovebox.store.version_lock import Lock
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.journal import HashJournal, journaled

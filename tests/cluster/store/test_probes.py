@@ -185,17 +185,20 @@ def ignores_conditions(asked: Asked, liar: Liar) -> Answered | None:
 
 
 def forgets_default_locks(asked: Asked, liar: Liar) -> Answered | None:
-    if asked.method != "HEAD" or not asked.path.endswith("default-lock"):
+    return shows_no_lock(asked, liar) if asked.path.endswith("default-lock") else None
+
+
+def shows_no_lock(asked: Asked, liar: Liar) -> Answered | None:
+    """Answer as if a version had no lock, in both ways of asking for it."""
+    if asked.method == "GET" and "retention" in asked.query:
+        return Answered(404, b"<Error><Code>NoSuchObjectLockConfiguration</Code></Error>")
+    if asked.method != "HEAD":
         return None
     truth = liar.truth(asked)
-    return Answered(
-        truth.status,
-        headers={
-            name: value
-            for name, value in truth.headers.items()
-            if "object-lock" not in name.lower()
-        },
-    )
+    kept = {
+        name: value for name, value in truth.headers.items() if "object-lock" not in name.lower()
+    }
+    return Answered(truth.status, headers=kept)
 
 
 class Rewrites:
@@ -233,17 +236,7 @@ class Rewrites:
 
 
 def ignores_locks(asked: Asked, liar: Liar) -> Answered | None:
-    if asked.method == "HEAD" and is_canary(asked):
-        truth = liar.truth(asked)
-        return Answered(
-            truth.status,
-            headers={
-                name: value
-                for name, value in truth.headers.items()
-                if "object-lock" not in name.lower()
-            },
-        )
-    return None
+    return shows_no_lock(asked, liar) if is_canary(asked) else None
 
 
 def forgets_versioning(asked: Asked, _: Liar) -> Answered | None:

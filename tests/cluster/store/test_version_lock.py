@@ -1,0 +1,90 @@
+"""How a version is locked is asked for where a HEAD of it does not say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cluster.store.test_probes import shows_no_lock
+from cluster.store.test_seals import PREFIX, put, seal
+from cluster.store.test_verifying import found, sealed, verify
+from glovebox.errors import Forbidden
+from glovebox.store.artifact_reading import LOCKS_HIDDEN
+from glovebox.store.retention import lock_of
+from support.lying_store import Answered, Asked, Liar, lying
+from support.own_store import ADMIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glovebox.store.connection import Store, Stores, StoreSettings
+
+
+def is_silent(asked: Asked, liar: Liar) -> Answered | None:
+    """Leave locks out of HEADs, as some do for versions that were superseded."""
+    return shows_no_lock(asked, liar) if asked.method == "HEAD" else None
+
+
+def hides(asked: Asked, liar: Liar) -> Answered | None:
+    """Answer as to a user without s3:GetObjectRetention."""
+    if asked.method == "GET" and "retention" in asked.query:
+        return Answered(403, b"<Error><Code>AccessDenied</Code></Error>")
+    return is_silent(asked, liar)
+
+
+@pytest.fixture
+def silent(stores: Stores, settings: StoreSettings) -> Iterator[Store]:
+    with lying(settings.endpoint, ADMIN, is_silent) as endpoint:
+        yield stores.open(type(settings)(endpoint, credentials=ADMIN))
+
+
+@pytest.fixture
+def hiding(stores: Stores, settings: StoreSettings) -> Iterator[Store]:
+    with lying(settings.endpoint, ADMIN, hides) as endpoint:
+        yield stores.open(type(settings)(endpoint, credentials=ADMIN))
+
+
+async def test_a_lock_that_a_head_leaves_out_is_the_same_lock(
+    store: Store, silent: Store, locked_bucket: str
+) -> None:
+    version = put(store, locked_bucket, "model.bin")
+    shown = lock_of(store, locked_bucket, f"{PREFIX}model.bin", version)
+    assert shown.mode == "Compliance"
+    assert lock_of(silent, locked_bucket, f"{PREFIX}model.bin", version) == shown
+    await sealed(store, locked_bucket)
+    assert found(verify(silent, locked_bucket)) == []
+
+
+async def test_a_version_without_a_lock_has_none_also_when_it_is_asked_for(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
+    plain = put(store, data_bucket, "model.bin")
+    assert lock_of(store, data_bucket, f"{PREFIX}model.bin", plain).mode == ""
+    store.s3.put_object_lock_configuration(
+        Bucket=locked_bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+    )
+    unlocked = put(store, locked_bucket, "model.bin")
+    assert lock_of(store, locked_bucket, f"{PREFIX}model.bin", unlocked).mode == ""
+
+
+async def test_a_lock_that_may_not_be_seen_is_not_taken_for_none(
+    store: Store, hiding: Store, locked_bucket: str
+) -> None:
+    version = put(store, locked_bucket, "model.bin")
+    with pytest.raises(Forbidden, match="grant s3:GetObjectRetention"):
+        lock_of(hiding, locked_bucket, f"{PREFIX}model.bin", version)
+    await sealed(store, locked_bucket)
+    with pytest.raises(Forbidden, match="grant s3:GetObjectRetention"):
+        verify(hiding, locked_bucket)
+
+
+async def test_a_seal_waits_for_the_right_to_see_locks_and_then_says_that_it_was_missing(
+    hiding: Store, locked_bucket: str
+) -> None:
+    put(hiding, locked_bucket, "model.bin")
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    with pytest.raises(Forbidden, match="grant s3:GetObjectRetention"):
+        await seal(hiding, locked_bucket, patient_until=later)
+    assert LOCKS_HIDDEN in (await seal(hiding, locked_bucket)).findings
