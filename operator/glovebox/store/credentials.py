@@ -8,15 +8,18 @@ or out of its lists: no seal could hold those.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.store.connection import Credentials
-from glovebox.store.errors import translated
+from glovebox.store.errors import answer_of, translated
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,6 +49,9 @@ NEVER: Final = (
     "s3:BypassGovernanceRetention",
     "sts:AssumeRole",
 )
+# What some stores take for no action at all, and refuse the whole policy for.
+_GROWTH: Final = NEVER[-1]
+_REFUSED_AS_WRITTEN: Final = 400
 # Seen on SeaweedFS 4.48: a key that ends in `/` gets no version and no lock, and what lies in a
 # folder whose name is or ends in one of the other two is locked, but told by no list. `*` matches
 # `/` as well; the bucket need not be named where everything is denied.
@@ -156,6 +162,10 @@ def assume_with_policy(
 ) -> SessionCredentials:
     """Assume the role under a session policy. Blocks.
 
+    MinIO takes no policy that names `sts:AssumeRole`, not even to deny it. Where a store says so,
+    it is asked again without: whether a session can then grow is what `SessionDeniedGrowth` tries,
+    with a policy that the store took in the same way.
+
     Args:
         store: Opened as the only user that the role trusts.
         role_arn: `spec.sts.roleArn` of the ObjectStore.
@@ -180,13 +190,37 @@ def assume_with_policy(
             " s can",
         )
     with translated(f"assume role {role_arn} for {purpose}"):
-        answer = store.sts.assume_role(
+        ask = functools.partial(
+            store.sts.assume_role,
             RoleArn=role_arn,
             RoleSessionName=session_name,
-            Policy=policy,
             DurationSeconds=duration_seconds,
         )
+        try:
+            answer = ask(Policy=policy)
+        except ClientError as error:
+            if not _takes_no_growth(error):
+                raise
+            answer = ask(Policy=without_growth(policy))
     keys = answer["Credentials"]
     return SessionCredentials(
         keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"]
+    )
+
+
+def without_growth(policy: str) -> str:
+    """Return a session policy that says nothing of assuming a role again, as compact JSON."""
+    document = json.loads(policy)
+    for statement in document["Statement"]:
+        statement["Action"] = [each for each in statement["Action"] if each != _GROWTH]
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _takes_no_growth(error: ClientError) -> bool:
+    """Whether a store refused a policy because it names that action."""
+    answer = answer_of(error)
+    return (
+        answer is not None
+        and answer.status == _REFUSED_AS_WRITTEN
+        and _GROWTH.lower() in answer.words.lower()
     )

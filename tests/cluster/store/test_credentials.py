@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from glovebox.data.proofs import Outcome
 from glovebox.errors import Forbidden, InvalidInput, Unavailable
 from glovebox.store.buckets import DefaultRetention, default_retention, ensure_bucket
 from glovebox.store.connection import Stop
 from glovebox.store.credentials import MAX_POLICY, issue_credentials, session_policy
 from glovebox.store.listing import list_versions
-from support.own_store import READER, ROLE
+from glovebox.store.probes import prove_store
+from support.lying_store import Answered, Asked, Liar, lying
+from support.own_store import OPEN_ROLE, READER, ROLE
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
@@ -111,6 +114,61 @@ async def test_credentials_end_and_do_not_print_their_secrets(
     assert keys.secret_access_key not in shown
     assert keys.session_token not in shown
     assert "glovebox-admin-secret" not in shown
+
+
+def takes_no_action_of_sts(asked: Asked, _: Liar) -> Answered | None:
+    """Refuse a policy as MinIO does: it knows the actions of S3 alone."""
+    if b"Action=AssumeRole" not in asked.body or b"sts%3AAssumeRole" not in asked.body:
+        return None
+    body = (
+        b"<ErrorResponse><Error><Code>InvalidParameterValue</Code><Message>unsupported action"
+        b" 'sts:AssumeRole'</Message></Error></ErrorResponse>"
+    )
+    return Answered(400, body, {"Content-Type": "text/xml"})
+
+
+@pytest.mark.parametrize(("role", "grows"), [(ROLE, False), (OPEN_ROLE, True)])
+async def test_a_policy_without_sts_is_asked_for_and_whether_a_session_can_grow_is_tried(
+    role: str,
+    grows: bool,  # noqa: FBT001 - a column of the table
+    stores: Stores,
+    settings: StoreSettings,
+    locked_bucket: str,
+) -> None:
+    assert settings.credentials is not None
+    with lying(settings.endpoint, settings.credentials, takes_no_action_of_sts) as endpoint:
+        like_minio = stores.open(type(settings)(endpoint, credentials=settings.credentials))
+        keys = await issue_credentials(
+            like_minio, role_arn=role, bucket=locked_bucket, prefix=PREFIX, session_name="run7"
+        )
+        now = dt.datetime.now(dt.UTC)
+        proofs = await prove_store(like_minio, bucket=locked_bucket, role_arn=role, now=now)
+    assert keys.session_token
+    failed = [proof.name for proof in proofs if proof.outcome is Outcome.FAILED]
+    assert failed == (["SessionDeniedGrowth"] if grows else [])
+
+
+async def test_another_refusal_of_a_policy_is_told_in_the_words_of_the_store(
+    stores: Stores, settings: StoreSettings, locked_bucket: str
+) -> None:
+    asked_for: list[Asked] = []
+
+    def takes_no_policy(asked: Asked, _: Liar) -> Answered | None:
+        if b"Action=AssumeRole" not in asked.body:
+            return None
+        asked_for.append(asked)
+        body = (
+            b"<ErrorResponse><Error><Code>MalformedPolicyDocument</Code><Message>no policies here"
+            b"</Message></Error></ErrorResponse>"
+        )
+        return Answered(400, body, {"Content-Type": "text/xml"})
+
+    assert settings.credentials is not None
+    with lying(settings.endpoint, settings.credentials, takes_no_policy) as endpoint:
+        picky = stores.open(type(settings)(endpoint, credentials=settings.credentials))
+        with pytest.raises(InvalidInput, match="400 MalformedPolicyDocument: no policies here"):
+            await credentials_of_a_run(picky, locked_bucket)
+    assert len(asked_for) == 1
 
 
 async def test_only_the_user_that_the_role_trusts_gets_credentials(
