@@ -72,7 +72,8 @@ class ArtifactBucket(Model):
         description=(
             "`Required`: the store is Ready only while the checks of object lock pass."
             " `BestEffort`: it is Ready without, and the condition `LockProven` says what is"
-            " missing."
+            " missing. In both cases a store whose credentials were seen to reach further than they"
+            " must is not Ready, and issues none."
         ),
     )
     retention: BucketRetention | None = Field(

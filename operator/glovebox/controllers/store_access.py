@@ -9,13 +9,16 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore, StoreAccess
 from glovebox.controllers.ports import Ports
-from glovebox.errors import Refused
+from glovebox.errors import NotReady, Refused
 from glovebox.kube.kinds import NAMESPACE, OBJECT_STORE
+from glovebox.kube.resources import Key
 from glovebox.status.kstatus import condition_of
 from glovebox.store.source_access import Location, SourceAccess
 
 # In a prefix: the name of the namespace that pins.
 _OWN_NAME: Final = "{namespace}"
+# A check of the store wakes whoever uses it; this is for the one that is missed.
+_SCOPE_RETRY_SECONDS: Final = 300.0
 
 
 async def source_access(ports: Ports, store: ObjectStore, namespace: str) -> SourceAccess:
@@ -50,6 +53,37 @@ def _reserved(other: Mapping[str, Any]) -> tuple[str, str]:
     is_proven = is_proven or (ready is not None and ready["status"] == "True")
     # As it was proven: whatever was declared since.
     return (str(status.get("bucket", "")) if is_proven else "", other["metadata"]["name"])
+
+
+def require_narrow_sessions(ports: Ports, bound: ObjectStore) -> None:
+    """Accept that credentials are issued with a store, also by whom it was bound before.
+
+    A store that was seen not to hold sessions to what they may do gives none to anybody, whatever
+    `worm` says, until a later check finds it repaired.
+
+    Raises:
+        NotReady: `StoreNotReady`; the store's next check wakes whoever waits.
+    """
+    key = Key(OBJECT_STORE.kind, "", bound.name)
+    live = ports.resources.get(key)
+    if live is None or not _is_where(live, bound):
+        return  # what is seen there was not seen of the bound one
+    seen = condition_of(live.get("status") or {}, types.CREDENTIAL_SCOPE_PROVEN)
+    if seen is not None and seen["status"] == types.FALSE:
+        raise NotReady(
+            reasons.STORE_NOT_READY,
+            f"ObjectStore '{bound.name}' issues no credentials, because sessions are not held to"
+            f" what they may do: {seen['message']}",
+            retry_seconds=_SCOPE_RETRY_SECONDS,
+        )
+
+
+def _is_where(live: Mapping[str, Any], bound: ObjectStore) -> bool:
+    spec = live["spec"]
+    sts = bound.spec.sts
+    return spec.get("endpoint") == bound.spec.endpoint and (spec.get("sts") or {}).get(
+        "roleArn"
+    ) == (sts.role_arn if sts is not None else None)
 
 
 async def require_artifacts(ports: Ports, store: ObjectStore, namespace: str) -> None:

@@ -52,13 +52,15 @@ class StoreFacts:
 def judge_store(spec: ObjectStoreSpec, facts: StoreFacts) -> Outcome:
     """Return whether the store may be used.
 
-    With `worm: Required` everything counts, else only versioning.
+    With `worm: Required` everything counts. Else versioning does, and that no session was seen to
+    reach further than it must: without a lock credentials that are too wide destroy even more.
     """
     strict = spec.artifacts.worm == "Required"
     counting = [
         proof for proof in facts.proofs if strict or proof.condition == types.VERSIONING_PROVEN
     ]
-    for proof in counting:
+    damning = counting if strict else [*counting, *_of_sessions(spec, facts)]
+    for proof in damning:
         if proof.outcome == Shown.FAILED:
             message = f"proof `{proof.name}` failed: {proof.message}"
             return of_error(InvalidInput(reasons.PROOF_FAILED, message))
@@ -74,6 +76,13 @@ def judge_store(spec: ObjectStoreSpec, facts: StoreFacts) -> Outcome:
         )
         return of_error(InvalidInput(reasons.PROOF_FAILED, message))
     return done()
+
+
+def _of_sessions(spec: ObjectStoreSpec, facts: StoreFacts) -> list[Proof]:
+    """Return what was tried with credentials for runs, where there are any."""
+    if spec.sts is None:
+        return []
+    return [proof for proof in facts.proofs if proof.condition == types.CREDENTIAL_SCOPE_PROVEN]
 
 
 def compute_status(

@@ -80,6 +80,24 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Outcome], Any, dict[str, str]]]
         None,
         {**PASSED, LOCK: "False ProofFailed", "Ready": "True Proven"},
     ),
+    "credentials that reach too far are worse where nothing is locked": (
+        {"worm": "BestEffort"},
+        {LOCK: Outcome.FAILED, SCOPE: Outcome.FAILED},
+        None,
+        {
+            **PASSED,
+            LOCK: "False ProofFailed",
+            SCOPE: "False ProofFailed",
+            "Ready": "False ProofFailed",
+            "Stalled": "True ProofFailed",
+        },
+    ),
+    "what sessions reach that could not be tried is no reason to refuse what locks nothing": (
+        {"worm": "BestEffort"},
+        {SCOPE: Outcome.UNKNOWN},
+        None,
+        {**PASSED, SCOPE: "Unknown ProofInconclusive", "Ready": "True Proven"},
+    ),
     "without versions nothing can be pinned, lock or no lock": (
         {"worm": "BestEffort"},
         {VERSIONING: Outcome.FAILED},

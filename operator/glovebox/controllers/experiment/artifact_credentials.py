@@ -26,6 +26,7 @@ from glovebox.controllers.experiment.session_secret import (
     session_metadata,
     write_session,
 )
+from glovebox.controllers.store_access import require_narrow_sessions
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
@@ -171,6 +172,7 @@ async def _ask(scope: Scope, resolved: Resolved) -> SessionCredentials:
             f"ObjectStore '{store.name}' has no `spec.sts.roleArn`: credentials for one prefix"
             " alone cannot be issued",
         )
+    require_narrow_sessions(scope.ports, store)
     connection = await open_store(scope.ports, store)
     async with scope.ports.metrics.on_store("issue_credentials"):
         return await issue_credentials(

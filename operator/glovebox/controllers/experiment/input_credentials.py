@@ -26,7 +26,7 @@ from glovebox.controllers.experiment.session_secret import (
     write_session,
 )
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.store_access import source_access
+from glovebox.controllers.store_access import require_narrow_sessions, source_access
 from glovebox.controllers.store_connections import open_store
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
@@ -118,6 +118,7 @@ async def issue_for(
             f"ObjectStore '{store.name}' has no `spec.sts.roleArn`: credentials that only read the"
             " inputs cannot be issued",
         )
+    require_narrow_sessions(ports, store)
     connection = await open_store(ports, store)
     async with ports.metrics.on_store("issue_credentials"):
         return await issue_input_credentials(
