@@ -74,14 +74,19 @@ lint: environment ## Check format, style, types, layers and generated files
 .PHONY: test
 test: lint programs ## Lint, types, all tests on a real API server, store and node
 	$(call say,pytest: everything but what takes minutes)
-	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	@$(BIN)/pytest -m "not slow and not stores" -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 	  --durations 20 $(ARGS)
 
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
 	@$(if $(ARGS),,.ci/once slow $(SLOW_DEPENDS_ON) --) \
-	  $(BIN)/pytest -m slow -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	  $(BIN)/pytest -m "slow and not stores" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: test-stores
+test-stores: environment ## The same questions to SeaweedFS, MinIO, versitygw and a strict front
+	$(call say,pytest: other stores; building MinIO takes minutes the first time)
+	@$(BIN)/pytest tests/stores -m stores $(ARGS)
 
 .PHONY: test-only
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"

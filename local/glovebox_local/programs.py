@@ -178,9 +178,26 @@ CONTAINERD = Program(
     title=f"containerd {_CONTAINERD}",
     seconds=100,
 )
+# Other stores than the one of the local environment, for the tests that ask each the same.
+# Of MinIO there is no release as a module: this is the last commit before it was archived.
+MINIO = Program(
+    name="minio",
+    package=".",
+    also=(("minio-user", "./user"),),
+    title="MinIO",
+    seconds=480,
+)
+VERSITYGW = Program(
+    name="versitygw",
+    package="github.com/versity/versitygw/cmd/versitygw",
+    title="Versity S3 Gateway 1.8.0",
+    seconds=90,
+)
 # What a cluster and its tools need, and what one with nodes needs beside.
 PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
+# Built by `make test-stores` alone.
+STORE_PROGRAMS = (VERSITYGW, MINIO)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

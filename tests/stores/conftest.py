@@ -1,0 +1,91 @@
+"""The same questions to every store: `make test-stores` builds them, and nothing else does."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glovebox.store.buckets import DefaultRetention, ensure_bucket
+from glovebox.store.connection import Store, Stores, StoreSettings
+from glovebox_local.programs import STORE_PROGRAMS
+from glovebox_local.programs import ensure_programs as build_programs
+from stores.expected import EXPECTED, Expected
+from support.cluster import build_before_the_first_test
+from support.other_stores import STORES, OtherStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have all tests here left out wherever they are not asked for."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker("stores")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the stores that are asked, before the first test."""
+    asked = {
+        item.callspec.params.get("running")
+        for item in session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    }
+    programs = [program for program in STORE_PROGRAMS if program.name in asked]
+    build_before_the_first_test(session, _HERE, lambda progress: build_programs(programs, progress))
+
+
+@pytest.fixture(scope="session", params=list(STORES))
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OtherStore]:
+    """Each store in turn."""
+    with STORES[request.param](tmp_path_factory.mktemp(request.param)) as found:
+        yield found
+
+
+@pytest.fixture
+def expected(running: OtherStore) -> Expected:
+    """What this store cannot hold."""
+    return EXPECTED[running.name]
+
+
+@pytest.fixture
+async def stores() -> AsyncIterator[Stores]:
+    opened = Stores(threads=16)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(running: OtherStore) -> StoreSettings:
+    return StoreSettings(endpoint=running.endpoint, credentials=running.operator)
+
+
+@pytest.fixture
+def store(stores: Stores, settings: StoreSettings) -> Store:
+    return stores.open(settings)
+
+
+@pytest.fixture
+async def locked_bucket(store: Store) -> str:
+    """A new bucket as the operator makes one: lock, versions, a day in COMPLIANCE."""
+    name = f"locked-{secrets.token_hex(4)}"
+    retention = DefaultRetention("COMPLIANCE", 1)
+    assert await ensure_bucket(store, name, create=True, lock_required=True, retention=retention)
+    return name
+
+
+@pytest.fixture
+def data_bucket(store: Store) -> str:
+    """A new versioned bucket without a lock: where datasets come from."""
+    name = f"data-{secrets.token_hex(4)}"
+    store.s3.create_bucket(Bucket=name)
+    store.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name

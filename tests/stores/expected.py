@@ -1,0 +1,56 @@
+"""What each store cannot hold, by name. What is not here must hold; what is here must be seen.
+
+A store that becomes better fails these tests as one that becomes worse does: then its row goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from glovebox.store.probes import ATTACKS, CREDENTIAL_SCOPE_PROVEN
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one store cannot hold.
+
+    Attributes:
+        failed: Conformance checks that fail, with words of what they say.
+        unknown: Conformance checks that cannot be made, likewise.
+        not_ready: Words of why the product refuses the store; empty where it takes it.
+        issues_nothing: Words of what asking for a session says; empty where sessions are issued.
+        locks_by_default: Whether what is written without a lock has the default of the bucket.
+    """
+
+    failed: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    not_ready: str = ""
+    issues_nothing: str = ""
+    locks_by_default: bool = True
+
+
+_SESSIONS: Final = tuple(
+    attack.name for attack in ATTACKS if attack.condition == CREDENTIAL_SCOPE_PROVEN
+)
+_HOLDS_ALL: Final = Expected()
+# The default of a bucket is enforced when a version is deleted, and stands on no version: without
+# the bucket's rule nothing protects them. And there is no AssumeRole.
+_VERSITYGW: Final = Expected(
+    failed={"LockedByDefault": "shows mode None until None, although the bucket's default is"},
+    unknown=dict.fromkeys(_SESSIONS, "spec.sts is not set"),
+    not_ready="proof `LockedByDefault` failed",
+    issues_nothing="the store does not offer this",
+    locks_by_default=False,
+)
+
+EXPECTED: Final[Mapping[str, Expected]] = MappingProxyType(
+    {
+        "seaweedfs": _HOLDS_ALL,
+        "strict": _HOLDS_ALL,
+        "minio": _HOLDS_ALL,
+        "versitygw": _VERSITYGW,
+    }
+)

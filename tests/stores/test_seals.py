@@ -1,0 +1,84 @@
+"""Seals: made of every version, verified by `glovebox verify`, and nothing comes in behind them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cluster.store.test_seals import PREFIX, seal
+from cluster.store.test_verifying import found, sealed, verify
+from glovebox.store.putting import checksum
+
+if TYPE_CHECKING:
+    from glovebox.store.connection import Store
+    from stores.expected import Expected
+
+
+def put(store: Store, bucket: str, name: str, body: bytes) -> str:
+    return store.s3.put_object(
+        Bucket=bucket, Key=PREFIX + name, Body=body, ChecksumSHA256=checksum(body)
+    )["VersionId"]
+
+
+async def test_every_version_is_in_the_seal_with_its_lock_and_verifies(
+    store: Store, locked_bucket: str, expected: Expected
+) -> None:
+    put(store, locked_bucket, "model.bin", b"old")
+    put(store, locked_bucket, "model.bin", b"newer")
+    put(store, locked_bucket, "x y+%25&<", b"odd")
+    put(store, locked_bucket, "gone.txt", b"four")
+    store.s3.delete_object(Bucket=locked_bucket, Key=PREFIX + "gone.txt")
+    await sealed(store, locked_bucket)
+    verified = verify(store, locked_bucket)
+    assert verified.bytes_read == 15
+    assert len(verified.report.artifacts) == 5
+    if expected.locks_by_default:
+        assert found(verified) == []
+        assert (verified.report.locks.locked, verified.report.locks.unlocked) == (4, 0)
+        return
+    assert {what for what, _ in found(verified)} == {"Unlocked"}
+    assert (verified.report.locks.locked, verified.report.locks.unlocked) == (0, 4)
+
+
+async def test_a_lock_of_its_own_is_seen_also_when_the_version_was_superseded(
+    store: Store, locked_bucket: str
+) -> None:
+    first = _put_locked(store, locked_bucket, b"old")
+    _put_locked(store, locked_bucket, b"newer")
+    result = await seal(store, locked_bucket)
+    assert (result.versions, result.findings) == (2, ())
+    with pytest.raises(store.s3.exceptions.ClientError):
+        store.s3.delete_object(Bucket=locked_bucket, Key=f"{PREFIX}own", VersionId=first)
+
+
+def _put_locked(store: Store, bucket: str, body: bytes) -> str:
+    return store.s3.put_object(
+        Bucket=bucket,
+        Key=f"{PREFIX}own",
+        Body=body,
+        ChecksumSHA256=checksum(body),
+        ObjectLockMode="COMPLIANCE",
+        ObjectLockRetainUntilDate=dt.datetime.now(dt.UTC) + dt.timedelta(days=2),
+    )["VersionId"]
+
+
+async def test_an_upload_that_was_begun_cannot_complete_behind_the_seal(
+    store: Store, locked_bucket: str
+) -> None:
+    put(store, locked_bucket, "model.bin", b"weights")
+    begun: Any = {"Bucket": locked_bucket, "Key": PREFIX + "late.bin"}
+    upload = store.s3.create_multipart_upload(**begun)["UploadId"]
+    part = store.s3.upload_part(
+        **begun, UploadId=upload, PartNumber=1, Body=b"late", ChecksumSHA256=checksum(b"late")
+    )
+    foreign: Any = {"Bucket": locked_bucket, "Key": f"team/other/{secrets.token_hex(4)}/x"}
+    kept = store.s3.create_multipart_upload(**foreign)["UploadId"]
+    assert (await seal(store, locked_bucket)).versions == 1
+    parts: Any = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+    with pytest.raises(store.s3.exceptions.ClientError, match="NoSuchUpload"):
+        store.s3.complete_multipart_upload(**begun, UploadId=upload, MultipartUpload=parts)
+    left = store.s3.list_multipart_uploads(Bucket=locked_bucket, Prefix=foreign["Key"])
+    assert [each["UploadId"] for each in left["Uploads"]] == [kept]
