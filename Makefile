@@ -81,7 +81,8 @@ test: lint programs ## Lint, types, all tests on a real API server, store and no
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
 	@$(if $(ARGS),,.ci/once slow $(SLOW_DEPENDS_ON) --) \
-	  $(BIN)/pytest -m "slow and not stores" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	  $(BIN)/pytest -m "slow and not stores" -n $(WORKERS) --dist loadfile \
+	  --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-stores
 test-stores: environment ## The same questions to SeaweedFS, MinIO, versitygw and a strict front

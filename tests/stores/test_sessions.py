@@ -162,9 +162,9 @@ async def test_a_session_for_inputs_reads_them_and_nothing_else(
         for entry in entries:
             found = session.wire.get(entry.bucket, entry.key, {"versionId": entry.version_id})
             assert found.read() == entry.key.encode()
+        summing = cast("S3Client", _Summing(session.s3))
         for name, attempt in FORBIDDEN:
             with pytest.raises(Forbidden), translated(name):
-                summing = cast("S3Client", _Summing(session.s3))
                 attempt(summing, data_bucket, locked_bucket, versions["set/a"])
 
 
