@@ -22,6 +22,7 @@ from glovebox_local.gateway import GATEWAY_IP
 from glovebox_local.namespaces import visiting_network
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
     from glovebox.store.connection import Credentials
@@ -150,6 +151,7 @@ def lying(
     lie: Callable[[Asked, Liar], Answered | None],
     *,
     network: NamespacesOf | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
     """Start the proxy on a free port; yield its endpoint.
 
@@ -159,6 +161,7 @@ def lying(
         lie: See `Liar`.
         network: The gateway, where pods reach the proxy; this machine's own loopback interface by
             default.
+        tls: With the proxy's certificate; plain HTTP by default.
     """
     liar = Liar(endpoint, admin, lie)
     host = GATEWAY_IP if network else "127.0.0.1"
@@ -205,10 +208,13 @@ def lying(
     with visiting_network(network.holder()) if network else contextlib.nullcontext():
         server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://{host}:{server.server_address[1]}"
+        scheme = "https" if tls is not None else "http"
+        yield f"{scheme}://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

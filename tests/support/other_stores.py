@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from glovebox.store.connection import Credentials
+from glovebox_local.certificates import Authority
 from glovebox_local.processes import start_program
 from glovebox_local.programs import MINIO, VERSITYGW, ensure_program
 from support import own_store
@@ -92,11 +94,20 @@ def running_seaweedfs(base: Path) -> Iterator[OtherStore]:
 
 @contextlib.contextmanager
 def running_strict(base: Path) -> Iterator[OtherStore]:
-    """Start SeaweedFS behind a front that demands what AWS demands of writes under a lock."""
+    """Start SeaweedFS behind a front that demands what AWS demands of writes under a lock.
+
+    Over TLS, by an authority that the environment alone names: AWS_CA_BUNDLE.
+    """
+    authority = Authority.create("glovebox-tests")
+    ca, _ = authority.write(base, "ca")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue_server("front", ["127.0.0.1"]).write(base, "front"))
     with (
+        pytest.MonkeyPatch.context() as patched,
         own_store.running_seaweed(base) as running,
-        lying(running.endpoint, own_store.ADMIN, _Strict()) as endpoint,
+        lying(running.endpoint, own_store.ADMIN, _Strict(), tls=context) as endpoint,
     ):
+        patched.setenv("AWS_CA_BUNDLE", str(ca))
         yield OtherStore("strict", endpoint, own_store.ADMIN, own_store.ROLE)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -138,6 +139,7 @@ class Store:
             settings.region,
             path_style=settings.path_style,
             credentials=self._session.get_credentials,
+            ca_bundle=_ca_bundle(),
         )
 
     def with_credentials(self, credentials: Credentials) -> Store:
@@ -280,6 +282,12 @@ def _session(settings: StoreSettings) -> boto3.Session:
         region_name=settings.region,
         botocore_session=core,
     )
+
+
+def _ca_bundle() -> str | None:
+    """Return the file of authorities that the environment names, as the SDK's clients find it."""
+    named = botocore.session.get_session().get_config_variable("ca_bundle")
+    return named or os.environ.get("REQUESTS_CA_BUNDLE")
 
 
 def _renewing(settings: StoreSettings, issue: Callable[[], Credentials]) -> boto3.Session:

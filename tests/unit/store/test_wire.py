@@ -1,0 +1,98 @@
+"""Requests of our own go as the SDK's do: through the same proxy, by the same authorities."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glovebox.store.connection import Credentials, Stores, StoreSettings
+from glovebox_local.certificates import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from glovebox.store.connection import Store
+
+KEYS = Credentials("key", "secret")
+
+
+@contextlib.contextmanager
+def listening(tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
+    """Answer each GET with nothing; yield the port, and what was asked for in the first lines."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            asked.append(self.headers.get("Proxy-Authorization", ""))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            del args
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1], asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def opened(endpoint: str) -> Store:
+    return Stores(threads=2).open(StoreSettings(endpoint, credentials=KEYS))
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "no_proxy", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_a_proxy_of_the_environment_is_used_and_told_who_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with listening() as (port, asked):
+        monkeypatch.setenv("http_proxy", f"http://me:word@127.0.0.1:{port}")
+        opened("http://store.invalid").wire.get("data", "a", {}).drain_conn()
+    assert asked == ["http://store.invalid/data/a", "Basic bWU6d29yZA=="]
+
+
+def test_no_proxy_is_used_for_what_the_environment_excepts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with listening() as (port, asked):
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        opened(f"http://127.0.0.1:{port}").wire.get("data", "a", {}).drain_conn()
+    assert asked == ["/data/a", ""]
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_an_authority_of_the_environment_is_trusted(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = Authority.create("tests")
+    ca, _ = authority.write(tmp_path, "ca")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue_server("s", ["127.0.0.1"]).write(tmp_path, "s"))
+    with listening(context) as (port, asked):
+        endpoint = f"https://127.0.0.1:{port}"
+        with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
+            opened(endpoint).wire.get("data", "a", {})
+        monkeypatch.setenv(name, str(ca))
+        opened(endpoint).wire.get("data", "a", {}).drain_conn()
+    assert asked == ["/data/a", ""]
