@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape
 import urllib3
 from botocore import exceptions as botocore
 
+from glovebox.store.answers import AnswerError
 from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
-from glovebox.store.errors import AnswerError
 from simulation.object_store import (
     Identity,
     NoAnswerError,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from glovebox.store.answers import AnswerError
 from glovebox.store.connection import Credentials, Pools, Store, StoreSettings
-from glovebox.store.errors import AnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -29,7 +29,6 @@ from glovebox.evidence.after_seal import (
 )
 from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle
-from glovebox.evidence.locks import count_locks, defect_of_lock
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import (
     Expected,
@@ -46,12 +45,18 @@ from glovebox.evidence.verify_after import (
     check_supplement,
     stated_logs,
 )
+from glovebox.jobs.verifying_locks import (
+    check_evidence_locks,
+    check_locks,
+    id_of,
+    locked_as_sealed,
+    tell_hidden,
+)
 from glovebox.store.artifact_reading import read_artifacts
 from glovebox.store.connection import Stores, StoreSettings
-from glovebox.store.evidence_objects import EvidenceObject, read_beside, read_evidence
+from glovebox.store.evidence_objects import read_beside, read_evidence
 
 if TYPE_CHECKING:
-    from glovebox.evidence.artifacts import Artifact
     from glovebox.store.connection import Stop, Store
 
 _DOCUMENTS_CHECKED: Final = "the signature, the list of artifacts and the snapshot"
@@ -102,9 +107,8 @@ def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> 
     beside = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
     _check_beside(report, documents[STATEMENT_NAME], beside, demand, now or _now())
     if not report.findings:
-        _check_locks(
-            report, report.artifacts, demand, report.sealed or now or _now(), sealed_only=True
-        )
+        sealed = report.sealed or now or _now()
+        check_locks(report, report.artifacts, sealed, demanded=demand.locks, sealed_only=True)
     unchecked = (
         "the artifacts themselves, and whether they are still locked: that needs the store",
     )
@@ -214,7 +218,7 @@ def verify_seal(
     found = {name: each.body for name, each in beside.items()}
     _save(save, found)
     _check_beside(report, seal, found, demand, now)
-    _check_evidence_locks(report, objects | beside, demand, now)
+    check_evidence_locks(report, objects | beside, now, demanded=demand.locks)
     return _compare(store, bucket, folder, report, demand, stop, read_bytes=read_bytes, now=now)
 
 
@@ -260,6 +264,7 @@ def _compare(
     if stated != bucket:
         report.remarks.append(f"it was sealed in bucket {stated}; the copy in {bucket} was checked")
     unreadable: set[tuple[str, str]] = set()
+    hidden: set[tuple[str, str]] = set()
     found = list(
         read_artifacts(
             store,
@@ -268,16 +273,20 @@ def _compare(
             stop,
             control=folder + SNAPSHOT_NAME,
             unreadable=unreadable,
+            hidden=hidden,
             hashed=read_bytes,
         )
     )
-    sealed = {(artifact.key, artifact.version_id): artifact for artifact in report.artifacts}
-    readable = [each for each in found if (each.key, each.version_id) not in unreadable]
-    # What cannot be read is there, and nothing more can be said of it.
+    sealed = {id_of(artifact): artifact for artifact in report.artifacts}
+    readable = [each for each in found if id_of(each) not in unreadable]
+    # What cannot be read is there, and nothing more can be said of it; nor of a hidden lock.
     check_versions(
         report,
         [
-            *readable,
+            *(
+                locked_as_sealed(each, sealed) if id_of(each) in hidden else each
+                for each in readable
+            ),
             *(sealed[each] for each in unreadable if each in sealed),
         ],
     )
@@ -291,7 +300,9 @@ def _compare(
         if not sealed[key, version].is_unreadable:
             report.note("Unreadable", key, f"version {version} is listed and cannot be read")
     known = [each for each in found if (each.key, each.version_id) in sealed]
-    _check_locks(report, known, demand, now, unreadable=unreadable)
+    check_locks(report, known, now, demanded=demand.locks, unreadable=unreadable | hidden)
+    if hidden:
+        tell_hidden(report, prefix, f"{len(hidden):,} versions", demanded=demand.locks)
     checked = (
         _DOCUMENTS_CHECKED,
         _BESIDE_CHECKED,
@@ -301,48 +312,6 @@ def _compare(
     if not read_bytes:
         return Verified(report, 0, checked, ("the artifacts' bytes",))
     return Verified(report, size, (*checked, f"{size:,} bytes of the artifacts, read and hashed"))
-
-
-def _check_locks(
-    report: Report,
-    artifacts: list[Artifact],
-    demand: Demand,
-    now: datetime,
-    *,
-    unreadable: set[tuple[str, str]] | None = None,
-    sealed_only: bool = False,
-) -> None:
-    def is_unreadable(artifact: Artifact) -> bool:
-        if unreadable is None:
-            return artifact.is_unreadable
-        return (artifact.key, artifact.version_id) in unreadable
-
-    def unprotected(artifact: Artifact, defect: str) -> None:
-        if demand.locks:
-            when = "when it was sealed: " if sealed_only else ""
-            report.note("Unlocked", artifact.key, f"version {artifact.version_id}: {when}{defect}")
-
-    report.locks = count_locks(artifacts, now, is_unreadable=is_unreadable, unprotected=unprotected)
-
-
-def _check_evidence_locks(
-    report: Report, objects: Mapping[str, EvidenceObject], demand: Demand, now: datetime
-) -> None:
-    last = max((artifact.retain_until_time for artifact in report.artifacts), default="")
-    seen: set[tuple[str, str]] = set()
-    for name, found in objects.items():
-        if (found.key, found.version_id) in seen:
-            continue  # where nothing came, the last list is the sealed one
-        seen.add((found.key, found.version_id))
-        defect = defect_of_lock(found.lock_mode, found.retain_until_time, now)
-        if found.is_held:
-            continue
-        if defect and demand.locks:
-            report.note("Unlocked", name, f"version {found.version_id}: {defect}")
-        elif not defect and found.retain_until_time < last:
-            report.remarks.append(
-                f"{name} is locked until {found.retain_until_time}, and artifacts until {last}"
-            )
 
 
 def _verify(documents: Mapping[str, bytes], demand: Demand, where: str) -> Report:

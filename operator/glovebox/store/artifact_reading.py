@@ -42,6 +42,7 @@ def read_artifacts(
     *,
     control: str,
     unreadable: set[tuple[str, str]],
+    hidden: set[tuple[str, str]],
     hashed: bool = True,
 ) -> Iterator[Artifact]:
     """Yield every version below a prefix as it is now, with its lock. Blocks.
@@ -53,14 +54,13 @@ def read_artifacts(
         stop: Looked at between requests.
         control: A key that can be read, so that an error is known to be of one version.
         unreadable: Gets key and version of what is listed and cannot be read.
+        hidden: Gets those of which the store does not show how they are locked: they are told as if
+            they were not.
         hashed: Read and hash the bytes as well.
-
-    Raises:
-        Forbidden: The store does not show how they are locked.
-        GloveboxError: The store does not answer or denies it.
     """
     reading = Reading(store, bucket, control, stop, final=True, hashed=hashed)
-    reading.unreadable = unreadable
+    reading.goes_without_locks = True
+    reading.unreadable, reading.hidden = unreadable, hidden
 
     def work(row: ListedVersion) -> Artifact:
         return reading.artifact(row, ())[0]
@@ -74,6 +74,7 @@ class Reading:
 
     Attributes:
         unreadable: Key and version of what is listed and cannot be read.
+        hidden: Where given, gets those of which the store does not show how they are locked.
         goes_without_locks: Whether versions are listed without a lock where the store does not show
             it, and `findings` says so; else that is an error.
     """
@@ -97,6 +98,7 @@ class Reading:
         self._hashed = hashed
         self._on_bytes = on_bytes
         self.unreadable: set[tuple[str, str]] = set()
+        self.hidden: set[tuple[str, str]] | None = None
         self.goes_without_locks = False
         self._locks = VersionLocks(store, bucket)
         self._is_hidden = False
@@ -171,6 +173,8 @@ class Reading:
             if not self.goes_without_locks:
                 raise
             self._is_hidden = True
+            if self.hidden is not None:
+                self.hidden.add((row.key, row.version_id))
             return Lock()
 
     def _is_of_this_object(self, error: GloveboxError) -> bool:

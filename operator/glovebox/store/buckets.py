@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from glovebox.api import reasons
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
-from glovebox.store.errors import NOT_FOUND_STATUS, answer_of, translated
+from glovebox.store.answers import NOT_FOUND_STATUS, answer_of
+from glovebox.store.errors import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CreateBucketConfigurationTypeDef, DefaultRetentionTypeDef

@@ -18,8 +18,9 @@ from botocore.exceptions import ClientError
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
+from glovebox.store.answers import answer_of
 from glovebox.store.connection import Credentials
-from glovebox.store.errors import answer_of, translated
+from glovebox.store.errors import translated
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -23,7 +23,7 @@ from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
 from glovebox.store.putting import measured, put
-from glovebox.store.version_lock import read_version_lock
+from glovebox.store.version_lock import Lock, LockHiddenError, read_version_lock
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
@@ -46,6 +46,8 @@ class EvidenceObject:
         retain_until_time: End of its lock, RFC 3339; empty without one.
         is_held: Whether a legal hold is on it.
         written: When the store took it in, by the store's clock; None when it does not say.
+        is_lock_hidden: Whether the store does not show how it is locked; it is told as if it were
+            not.
     """
 
     key: str
@@ -55,6 +57,7 @@ class EvidenceObject:
     retain_until_time: str
     is_held: bool
     written: datetime | None
+    is_lock_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +234,17 @@ def read_beside(
 def _read(store: Store, bucket: str, key: str, version: str, stop: Stop) -> EvidenceObject:
     with translated(f"look at s3://{bucket}/{key} version {version}"):
         headers = store.wire.head(bucket, key, {"versionId": version})
-    lock = read_version_lock(store, bucket, key, version, headers)
+    try:
+        lock, is_hidden = read_version_lock(store, bucket, key, version, headers), False
+    except LockHiddenError:
+        lock, is_hidden = Lock(), True
     return EvidenceObject(
         key=key,
         version_id=version,
         body=b"".join(object_chunks(store, bucket, key, version, stop)),
         lock_mode=lock.mode,
         retain_until_time=lock.until,
+        is_lock_hidden=is_hidden,
         is_held=headers.get("x-amz-object-lock-legal-hold", "").upper() == "ON",
         written=_moment(headers.get("Last-Modified", "")),
     )

@@ -18,7 +18,8 @@ from xml.etree import ElementTree as ET
 from glovebox.api import reasons
 from glovebox.data.compare import ListedVersion
 from glovebox.errors import Unavailable
-from glovebox.store.errors import NOT_FOUND_STATUS, AnswerError, translated
+from glovebox.store.answers import NOT_FOUND_STATUS, AnswerError
+from glovebox.store.errors import translated
 from glovebox.store.sorting import externally_sorted
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.errors import GloveboxError
+from glovebox.store.answers import AnswerError, answer_of
 from glovebox.store.buckets import read_lock
 from glovebox.store.credentials import assume_for_prefix
-from glovebox.store.errors import AnswerError, answer_of, translated
+from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, head_version, list_versions
 from glovebox.store.putting import checksum
 from glovebox.store.version_lock import read_version_lock

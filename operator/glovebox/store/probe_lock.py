@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from glovebox.store.errors import FORBIDDEN_STATUS, PRECONDITION_STATUS, translated
+from glovebox.store.answers import FORBIDDEN_STATUS, PRECONDITION_STATUS
+from glovebox.store.errors import translated
 from glovebox.store.probe_bench import (
     CANARY,
     CANARY_BODY,

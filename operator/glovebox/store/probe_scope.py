@@ -6,7 +6,8 @@ import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from glovebox.store.errors import NOT_FOUND_STATUS, PRECONDITION_STATUS, translated
+from glovebox.store.answers import NOT_FOUND_STATUS, PRECONDITION_STATUS
+from glovebox.store.errors import translated
 from glovebox.store.probe_bench import (
     CANARY,
     NO_ROLE,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
-    from glovebox.store.errors import AnswerError
+    from glovebox.store.answers import AnswerError
     from glovebox.store.probe_bench import Bench
 
 OWN: Final = f"{ROOT}x/canary"

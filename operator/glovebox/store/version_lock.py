@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.errors import Forbidden
+from glovebox.store.answers import FORBIDDEN_STATUS, answer_of
 from glovebox.store.buckets import read_lock
-from glovebox.store.errors import FORBIDDEN_STATUS, answer_of, translated
+from glovebox.store.errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

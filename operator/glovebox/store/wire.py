@@ -19,7 +19,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
 
-from glovebox.store.errors import NOT_FOUND_STATUS, AnswerError, parse_error
+from glovebox.store.answers import NOT_FOUND_STATUS, AnswerError, parse_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

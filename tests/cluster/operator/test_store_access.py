@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from glovebox.errors import Forbidden
+from glovebox.store.answers import AnswerError
 from glovebox.store.connection import Credentials, Stop, Stores, StoreSettings
 from glovebox.store.credentials import assume_with_policy
-from glovebox.store.errors import AnswerError
 from glovebox.store.listing import list_versions
 from glovebox.store.source_access import Location, source_policy
 from support.cluster import Cluster

@@ -11,6 +11,8 @@ from cluster.store.test_probes import shows_no_lock
 from cluster.store.test_seals import PREFIX, put, seal
 from cluster.store.test_verifying import found, sealed, verify
 from glovebox.errors import Forbidden
+from glovebox.evidence.after_seal import SUPPLEMENT_NAME
+from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.store.artifact_reading import LOCKS_HIDDEN
 from glovebox.store.retention import lock_of
 from support.lying_store import Answered, Asked, Liar, lying
@@ -76,8 +78,25 @@ async def test_a_lock_that_may_not_be_seen_is_not_taken_for_none(
     with pytest.raises(Forbidden, match="grant s3:GetObjectRetention"):
         lock_of(hiding, locked_bucket, f"{PREFIX}model.bin", version)
     await sealed(store, locked_bucket)
-    with pytest.raises(Forbidden, match="grant s3:GetObjectRetention"):
-        verify(hiding, locked_bucket)
+    blinded = verify(hiding, locked_bucket)
+    assert found(blinded) == [
+        ("LocksHidden", STATEMENT_NAME),
+        ("LocksHidden", LIST_NAME),
+        ("LocksHidden", SNAPSHOT_NAME),
+        ("LocksHidden", SUPPLEMENT_NAME),
+        ("LocksHidden", PREFIX),
+    ]
+    assert (blinded.report.locks.locked, blinded.report.locks.unlocked) == (0, 0)
+
+
+async def test_who_demands_no_locks_verifies_without_the_right_to_see_them(
+    store: Store, hiding: Store, locked_bucket: str
+) -> None:
+    put(store, locked_bucket, "model.bin")
+    await sealed(store, locked_bucket)
+    verified = verify(hiding, locked_bucket, locks=False)
+    assert found(verified) == []
+    assert sum("s3:GetObjectRetention" in each for each in verified.report.remarks) == 5
 
 
 async def test_a_seal_waits_for_the_right_to_see_locks_and_then_says_that_it_was_missing(

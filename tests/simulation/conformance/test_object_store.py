@@ -12,9 +12,9 @@ import pytest
 from glovebox.controllers.store_connections import KEYS_REFUSED
 from glovebox.data.manifest import DigestSource
 from glovebox.errors import Forbidden
+from glovebox.store.answers import AnswerError, answer_of
 from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSettings
 from glovebox.store.credentials import assume_for_prefix
-from glovebox.store.errors import AnswerError, answer_of
 from glovebox.store.listing import head_current, head_version, list_versions
 from glovebox.store.reading import digest_version
 from simulation.object_store import ObjectStoreServer

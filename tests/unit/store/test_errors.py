@@ -7,7 +7,8 @@ import urllib3
 from botocore import exceptions as botocore
 
 from glovebox.errors import Conflict, Forbidden, GloveboxError, InvalidInput, Unavailable
-from glovebox.store.errors import AnswerError, parse_error, translate
+from glovebox.store.answers import AnswerError, parse_error
+from glovebox.store.errors import translate
 
 META = {"HTTPStatusCode": 403}
 
