@@ -110,6 +110,8 @@ def verify_epochs(
     """
     reports: list[LedgerReport] = []
     for source in ledger.epochs:
+        if isinstance(source, BucketSource):
+            source.asks_for_locks = demand.locks
         mine = [raw for raw in demand.remembered if _origin(raw) == _origin_of(source)]
         reports.append(verify_ledger(source, replace(demand, remembered=mine)))
     for before, after in pairwise(reports):

@@ -6,18 +6,20 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from glovebox.ledger.entry import StatedObject
+from glovebox.ledger.source import Lock
 from glovebox.ledger.stated import SEALS, FoundObject, is_seal
 from glovebox.store.errors import translated
 from glovebox.store.ledger_objects import (
     LedgerPlace,
     asked_lock,
+    lock_of,
     versions_below,
     versions_of_key,
 )
 from glovebox.store.manifests import object_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from glovebox.store.connection import Stop
 
@@ -35,7 +37,14 @@ def find_object(place: LedgerPlace, stated: StatedObject, stop: Stop) -> FoundOb
     found = hashlib.sha256()
     for chunk in object_chunks(place.store, place.bucket, stated.key, stated.version_id, stop):
         found.update(chunk)
-    return FoundObject(found.hexdigest(), asked_lock(place, stated.key, stated.version_id, headers))
+    return FoundObject(found.hexdigest(), _lock(place, stated, headers))
+
+
+def _lock(place: LedgerPlace, stated: StatedObject, headers: Mapping[str, str]) -> Lock:
+    """Return the lock of an object; it is asked for where the entry states one."""
+    if not stated.retain_until_time:
+        return lock_of(headers)
+    return asked_lock(place, stated.key, stated.version_id, headers)
 
 
 def seals_in(place: LedgerPlace, stop: Stop) -> Iterator[str]:

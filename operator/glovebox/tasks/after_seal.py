@@ -42,7 +42,7 @@ from glovebox.store.evidence_objects import (
 )
 from glovebox.store.last_listing import LastList, write_last_list
 from glovebox.store.retention import lock_of, retain
-from glovebox.store.version_lock import Lock
+from glovebox.store.version_lock import Lock, LockHiddenError
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.journal import HashJournal, journaled
@@ -286,7 +286,10 @@ async def _retain(
     signed, store, bucket = (place.folder + name, made.version_id), place.store, place.bucket
 
     def job(stop: Stop) -> None:
-        of_seal = lock_of(store, bucket, place.folder + STATEMENT_NAME, seal.version_id)
+        try:
+            of_seal = lock_of(store, bucket, place.folder + STATEMENT_NAME, seal.version_id)
+        except LockHiddenError:
+            of_seal = Lock()  # no right is waited for: the seal says that it is missing
         wanted = of_seal if lock is None else of_seal.longest(lock.mode, lock.until)
         # Where that is not possible, the seal says so already.
         retain(store, bucket, [signed], wanted, stop, final=True)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster.store.test_probes import shows_no_lock
 from cluster.store.test_seals import PREFIX, put, seal
 from cluster.store.test_verifying import found, sealed, verify
 from glovebox.errors import Forbidden
 from glovebox.evidence.after_seal import SUPPLEMENT_NAME
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
+from glovebox.jobs.ledger_checking import OpenLedger, verify_epochs
+from glovebox.ledger.note import vkey_of
+from glovebox.ledger.policy import logs_alone
+from glovebox.ledger.verification import LedgerDemand
 from glovebox.store.artifact_reading import LOCKS_HIDDEN
+from glovebox.store.connection import Stop
 from glovebox.store.retention import lock_of
+from support.ledger_logs import SIGNER
+from support.ledger_stores import BASE, Ledgers
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
 
@@ -25,8 +32,14 @@ if TYPE_CHECKING:
 
 
 def is_silent(asked: Asked, liar: Liar) -> Answered | None:
-    """Leave locks out of HEADs, as some do for versions that were superseded."""
-    return shows_no_lock(asked, liar) if asked.method == "HEAD" else None
+    """Leave locks out of what is read, as some do for versions that were superseded."""
+    if asked.method not in {"GET", "HEAD"} or "retention" in asked.query:
+        return None
+    truth = liar.truth(asked)
+    kept = {
+        name: value for name, value in truth.headers.items() if "object-lock" not in name.lower()
+    }
+    return Answered(truth.status, truth.body, kept)
 
 
 def hides(asked: Asked, liar: Liar) -> Answered | None:
@@ -89,6 +102,14 @@ async def test_a_lock_that_may_not_be_seen_is_not_taken_for_none(
     assert (blinded.report.locks.locked, blinded.report.locks.unlocked) == (0, 0)
 
 
+async def test_what_is_listed_after_the_seal_waits_for_no_right_to_see_locks(
+    store: Store, hiding: Store, locked_bucket: str
+) -> None:
+    put(store, locked_bucket, "model.bin")
+    await sealed(hiding, locked_bucket)
+    assert found(verify(store, locked_bucket)) == []
+
+
 async def test_who_demands_no_locks_verifies_without_the_right_to_see_them(
     store: Store, hiding: Store, locked_bucket: str
 ) -> None:
@@ -107,3 +128,20 @@ async def test_a_seal_waits_for_the_right_to_see_locks_and_then_says_that_it_was
     with pytest.raises(Forbidden, match="grant s3:GetObjectRetention"):
         await seal(hiding, locked_bucket, patient_until=later)
     assert LOCKS_HIDDEN in (await seal(hiding, locked_bucket)).findings
+
+
+def test_the_locks_of_a_ledger_are_asked_for_where_they_are_demanded(
+    store: Store, silent: Store, locked_bucket: str
+) -> None:
+    ledgers = Ledgers(store, locked_bucket)
+    ledgers.init()
+    ledgers.append(ledgers.writer(), 0, 1)
+    ledgers.writer().publish(Stop())
+    seen = Ledgers(silent, locked_bucket)
+    opened = OpenLedger([seen.source()], seen.place, Stop())
+    policy = logs_alone(vkey_of(f"{BASE}/1", SIGNER.public))
+    demand = LedgerDemand(policy, seen.clock.now)
+    (report,) = verify_epochs(opened, demand)
+    assert (report.findings, report.locks.locked > 0, report.locks.unlocked) == ([], True, 0)
+    (report,) = verify_epochs(opened, replace(demand, locks=False))
+    assert (report.findings, report.locks.locked) == ([], 0)
