@@ -11,6 +11,7 @@ import pytest
 from cluster.store.test_seals import PREFIX, seal
 from cluster.store.test_verifying import found, sealed, verify
 from glovebox.store.putting import checksum
+from glovebox.store.uploads import NOT_ALL_ENDED
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store
@@ -63,6 +64,34 @@ def _put_locked(store: Store, bucket: str, body: bytes) -> str:
         ObjectLockMode="COMPLIANCE",
         ObjectLockRetainUntilDate=dt.datetime.now(dt.UTC) + dt.timedelta(days=2),
     )["VersionId"]
+
+
+async def test_no_key_of_a_run_keeps_its_seal_from_being_made(
+    store: Store, locked_bucket: str
+) -> None:
+    """Control characters are letters that XML has none for: lists of them are told in many ways."""
+    put(store, locked_bucket, "model.bin", b"weights")
+    names = ("\x01", "a\x1fb", "c\x7f")
+    for name in names:
+        put(store, locked_bucket, name, b"hidden")
+    await sealed(store, locked_bucket)
+    verified = verify(store, locked_bucket, locks=False)
+    assert found(verified) == []
+    assert len(verified.report.artifacts) == 1 + len(names)
+
+
+async def test_an_upload_whose_key_no_list_can_name_is_ended_or_said_to_be_open(
+    store: Store, locked_bucket: str, expected: Expected
+) -> None:
+    begun: Any = {"Bucket": locked_bucket, "Key": f"{PREFIX}\x02 +late"}
+    upload = store.s3.create_multipart_upload(**begun)["UploadId"]
+    sealed = await seal(store, locked_bucket)
+    if not expected.names_all_uploads:
+        assert NOT_ALL_ENDED in sealed.findings
+        return
+    assert sealed.findings == ()
+    with pytest.raises(store.s3.exceptions.ClientError, match="NoSuchUpload"):
+        store.s3.list_parts(**begun, UploadId=upload)
 
 
 async def test_an_upload_that_was_begun_cannot_complete_behind_the_seal(

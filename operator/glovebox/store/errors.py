@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import urllib3
 from botocore import exceptions as botocore
+from botocore.parsers import ResponseParserError
 
 from glovebox.api import reasons
 from glovebox.errors import Conflict, Forbidden, GloveboxError, InvalidInput, Unavailable
@@ -160,6 +161,7 @@ def translated(doing: str) -> Iterator[None]:
         AnswerError,
         botocore.BotoCoreError,
         botocore.ClientError,
+        ResponseParserError,
         urllib3.exceptions.HTTPError,
         OSError,
     ) as error:
@@ -179,6 +181,11 @@ def translate(error: Exception, doing: str) -> GloveboxError:
             reasons.STORE_CREDENTIALS_REFUSED,
             f"could not {doing}: there are no credentials; set spec.credentialsSecretRef of the"
             " ObjectStore",
+        )
+    if isinstance(error, ResponseParserError):
+        return Unavailable(
+            reasons.STORE_FAILED,
+            f"could not {doing}: the store's answer cannot be read; is the endpoint an S3 API?",
         )
     if isinstance(error, _NETWORK):
         return _UNREACHABLE.kind(

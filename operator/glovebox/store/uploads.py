@@ -8,7 +8,10 @@ what may be left is said in words, for the signed statement: it holds no seal up
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_plus
+
+from botocore.parsers import ResponseParserError
 
 from glovebox.api import reasons
 from glovebox.errors import GloveboxError
@@ -16,8 +19,6 @@ from glovebox.store.errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from mypy_boto3_s3.type_defs import ListMultipartUploadsOutputTypeDef
 
     from glovebox.store.connection import Stop, Store
 
@@ -27,6 +28,8 @@ _ROUNDS: Final = 10
 _PAGES_MAX: Final = 100
 # So many are ended in all rounds together, each by a request of its own.
 _ENDED_MAX: Final = 10_000
+# What stores list in the place of a control character.
+_NO_LETTER: Final = "\ufffd"
 NOT_ALL_ENDED: Final = (
     "uploads in parts below the prefix were still open after as many as the operator ends had been"
     " ended: what they write when they complete is not in the list"
@@ -118,20 +121,36 @@ class _Search:
 
     def _listed(self, prefix: str) -> Iterator[tuple[str, str]]:
         with translated(f"list open uploads below s3://{self._bucket}/{prefix}"):
-            for page in self._pages(prefix):
-                self._stop.check()
-                if not self._pages_left:
-                    self.is_cut = True
-                    return
-                self._pages_left -= 1
-                for upload in page.get("Uploads") or ():
-                    yield upload["Key"], upload["UploadId"]
+            unnamed: set[str] = set()
+            is_readable = True
+            try:
+                for key, upload in self._rows(prefix):
+                    if _NO_LETTER in key:
+                        unnamed.add(upload)
+                    else:
+                        yield key, upload
+            except ResponseParserError:
+                is_readable = False
+            if is_readable and not unnamed:
+                return
+            # A key holds a letter that XML has none for: asked for in another spelling. Only then,
+            # because stores disagree on it, and some list the same as before.
+            for key, upload in self._rows(prefix, EncodingType="url"):
+                if not is_readable or upload in unnamed:
+                    yield key if _NO_LETTER in key else unquote_plus(key), upload
 
-    def _pages(self, prefix: str) -> Iterator[ListMultipartUploadsOutputTypeDef]:
+    def _rows(self, prefix: str, **options: Any) -> Iterator[tuple[str, str]]:
         pages = self._store.s3.get_paginator("list_multipart_uploads")
         if prefix:
-            return iter(pages.paginate(Bucket=self._bucket, Prefix=prefix))
-        return iter(pages.paginate(Bucket=self._bucket))
+            options["Prefix"] = prefix
+        for page in pages.paginate(Bucket=self._bucket, **options):
+            self._stop.check()
+            if not self._pages_left:
+                self.is_cut = True
+                return
+            self._pages_left -= 1
+            for upload in page.get("Uploads") or ():
+                yield upload["Key"], upload["UploadId"]
 
 
 def _end(store: Store, bucket: str, key: str, upload: str) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from glovebox.store.connection import Store
 
+_NO_VERSION: Final = "null"
 # How stores say that a version has no retention of its own, or its bucket no lock at all.
 _NO_RETENTION: Final = frozenset(
     {
@@ -101,14 +102,18 @@ def read_version_lock(
         bucket: Of the version.
         key: Of the version.
         version: Its id.
-        headers: Of a HEAD or GET of that version; what they say is believed.
+        headers: Of a HEAD or GET of that version; what they say is believed. Of what has no
+            version nothing else is: what could be written over in its place is not said to be
+            locked on the word of its retention alone.
 
     Raises:
         LockHiddenError: They say nothing, and the store denies to say more.
         GloveboxError: The store does not answer, or has no such version.
     """
     shown = lock_in(headers)
-    return shown if shown.mode else _asked(store, bucket, key, version)
+    if shown.mode or version == _NO_VERSION:
+        return shown
+    return _asked(store, bucket, key, version)
 
 
 def lock_in(headers: Mapping[str, str]) -> Lock:

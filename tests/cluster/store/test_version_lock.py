@@ -145,3 +145,14 @@ def test_the_locks_of_a_ledger_are_asked_for_where_they_are_demanded(
     assert (report.findings, report.locks.locked > 0, report.locks.unlocked) == ([], True, 0)
     (report,) = verify_epochs(opened, replace(demand, locks=False))
     assert (report.findings, report.locks.locked) == ([], 0)
+
+
+async def test_what_has_no_version_is_not_said_to_be_locked_by_its_retention_alone(
+    store: Store, locked_bucket: str
+) -> None:
+    """SeaweedFS keeps keys that end in `/` without a version, and no HEAD shows a lock."""
+    key = f"{PREFIX}folder/"
+    store.s3.put_object(Bucket=locked_bucket, Key=key)
+    said = store.s3.get_object_retention(Bucket=locked_bucket, Key=key, VersionId="null")
+    assert said["Retention"]["Mode"] == "COMPLIANCE"
+    assert lock_of(store, locked_bucket, key, "null").mode == ""

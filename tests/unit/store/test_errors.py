@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import urllib3
 from botocore import exceptions as botocore
+from botocore.parsers import ResponseParserError
 
 from glovebox.errors import Conflict, Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.store.answers import AnswerError, parse_error
@@ -77,6 +78,7 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
     ("slow", botocore.ReadTimeoutError(endpoint_url="http://x"), Unavailable, "StoreUnreachable"),
     ("reset", urllib3.exceptions.ProtocolError("reset"), Unavailable, "StoreUnreachable"),
     ("refused", ConnectionRefusedError(), Unavailable, "StoreUnreachable"),
+    ("no answer of S3", ResponseParserError("x"), Unavailable, "StoreFailed"),
     ("nobody", botocore.NoCredentialsError(), Forbidden, "StoreCredentialsRefused"),
     ("bad argument", botocore.ParamValidationError(report="x"), InvalidInput, "StoreRejected"),
 ]
