@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glovebox.store.buckets import DefaultRetention, ensure_bucket
-from glovebox.store.connection import Store, Stores, StoreSettings
+from glovebox.store.connection import Store, StoreSettings
 from glovebox_local.programs import STORE_PROGRAMS
 from glovebox_local.programs import ensure_programs as build_programs
 from stores.expected import EXPECTED, Expected
 from support.cluster import build_before_the_first_test
 from support.other_stores import STORES, OtherStore
+from support.store_fixtures import data_bucket, store, stores
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
+__all__ = ["data_bucket", "store", "stores"]
 _HERE = Path(__file__).parent
 
 
@@ -57,20 +59,8 @@ def expected(running: OtherStore) -> Expected:
 
 
 @pytest.fixture
-async def stores() -> AsyncIterator[Stores]:
-    opened = Stores(threads=16)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 def settings(running: OtherStore) -> StoreSettings:
     return StoreSettings(endpoint=running.endpoint, credentials=running.operator)
-
-
-@pytest.fixture
-def store(stores: Stores, settings: StoreSettings) -> Store:
-    return stores.open(settings)
 
 
 @pytest.fixture
@@ -79,13 +69,4 @@ async def locked_bucket(store: Store) -> str:
     name = f"locked-{secrets.token_hex(4)}"
     retention = DefaultRetention("COMPLIANCE", 1)
     assert await ensure_bucket(store, name, create=True, lock_required=True, retention=retention)
-    return name
-
-
-@pytest.fixture
-def data_bucket(store: Store) -> str:
-    """A new versioned bucket without a lock: where datasets come from."""
-    name = f"data-{secrets.token_hex(4)}"
-    store.s3.create_bucket(Bucket=name)
-    store.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
