@@ -109,7 +109,12 @@ class Store:
     ) -> None:
         self.settings = settings
         self._pools = pools
-        self._session = _session(settings) if issue is None else _renewing(settings, issue)
+        self._core = botocore.session.get_session()
+        self._core.register_component("data_loader", _loader())
+        if issue is None:
+            self._session = _session(self._core, settings)
+        else:
+            self._session = _renewing(self._core, settings, issue)
         self._building = threading.Lock()
 
     @functools.cached_property
@@ -139,7 +144,7 @@ class Store:
             settings.region,
             path_style=settings.path_style,
             credentials=self._session.get_credentials,
-            ca_bundle=_ca_bundle(),
+            ca_bundle=_ca_bundle(self._core),
         )
 
     def with_credentials(self, credentials: Credentials) -> Store:
@@ -269,9 +274,7 @@ def _loader() -> botocore.loaders.Loader:
     return botocore.loaders.create_loader()
 
 
-def _session(settings: StoreSettings) -> boto3.Session:
-    core = botocore.session.get_session()
-    core.register_component("data_loader", _loader())
+def _session(core: botocore.session.Session, settings: StoreSettings) -> boto3.Session:
     keys = settings.credentials
     if keys is None:
         return boto3.Session(botocore_session=core, region_name=settings.region)
@@ -284,13 +287,14 @@ def _session(settings: StoreSettings) -> boto3.Session:
     )
 
 
-def _ca_bundle() -> str | None:
+def _ca_bundle(core: botocore.session.Session) -> str | None:
     """Return the file of authorities that the environment names, as the SDK's clients find it."""
-    named = botocore.session.get_session().get_config_variable("ca_bundle")
-    return named or os.environ.get("REQUESTS_CA_BUNDLE")
+    return core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
 
 
-def _renewing(settings: StoreSettings, issue: Callable[[], Credentials]) -> boto3.Session:
+def _renewing(
+    core: botocore.session.Session, settings: StoreSettings, issue: Callable[[], Credentials]
+) -> boto3.Session:
     """Return a session whose credentials the SDK renews ahead of their end."""
 
     def refresh() -> dict[str, str]:
@@ -302,8 +306,6 @@ def _renewing(settings: StoreSettings, issue: Callable[[], Credentials]) -> boto
             "expiry_time": keys.expire_time.isoformat() if keys.expire_time else "",
         }
 
-    core = botocore.session.get_session()
-    core.register_component("data_loader", _loader())
     setattr(core, "_credentials", DeferredRefreshableCredentials(refresh, "assume-role"))  # noqa: B010 - the SDK has no public way
     return boto3.Session(region_name=settings.region, botocore_session=core)
 
