@@ -116,8 +116,6 @@ def write_artifact_list(
     put_document(store, bucket, folder + SNAPSHOT_NAME, snapshot, stop)
     control = folder + SNAPSHOT_NAME
     reading = Reading(store, bucket, control, stop, final=final, on_bytes=watching.on_bytes)
-    # A right that is missing for good holds no seal up.
-    reading.goes_without_locks = final
     found, doubts = settled_list(reading, prefix, watching)
     with found:
         digest = summary_of(found).digest

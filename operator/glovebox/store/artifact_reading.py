@@ -59,7 +59,6 @@ def read_artifacts(
         hashed: Read and hash the bytes as well.
     """
     reading = Reading(store, bucket, control, stop, final=True, hashed=hashed)
-    reading.goes_without_locks = True
     reading.unreadable, reading.hidden = unreadable, hidden
 
     def work(row: ListedVersion) -> Artifact:
@@ -72,11 +71,12 @@ def read_artifacts(
 class Reading:
     """Reads single versions; decides what an object that cannot be read means.
 
+    In the end (`final`) a right that is missing for good holds nothing up: versions are listed
+    without a lock where the store does not show it, and `findings` says so. Before, it is an error.
+
     Attributes:
         unreadable: Key and version of what is listed and cannot be read.
         hidden: Where given, gets those of which the store does not show how they are locked.
-        goes_without_locks: Whether versions are listed without a lock where the store does not show
-            it, and `findings` says so; else that is an error.
     """
 
     def __init__(
@@ -99,7 +99,6 @@ class Reading:
         self._on_bytes = on_bytes
         self.unreadable: set[tuple[str, str]] = set()
         self.hidden: set[tuple[str, str]] | None = None
-        self.goes_without_locks = False
         self._locks = VersionLocks(store, bucket)
         self._is_hidden = False
 
@@ -170,7 +169,7 @@ class Reading:
         try:
             return self._locks.read(row.key, row.version_id, headers)
         except LockHiddenError:
-            if not self.goes_without_locks:
+            if not self._final:
                 raise
             self._is_hidden = True
             if self.hidden is not None:

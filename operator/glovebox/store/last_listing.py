@@ -87,7 +87,6 @@ def write_last_list(
     ended = end_uploads(store, bucket, prefix, stop)
     previous = _fetched(store, bucket, key, version, stop)
     reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=True)
-    reading.goes_without_locks = True
     found, doubts = settled_list(
         reading, prefix, watching or Watching(), previous=previous, digest=sealed
     )
