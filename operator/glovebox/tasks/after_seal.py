@@ -32,6 +32,7 @@ from glovebox.evidence.envelope import sign
 from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest
+from glovebox.status.text import format_time
 from glovebox.store.artifact_lists import Watching
 from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import (
@@ -150,7 +151,7 @@ async def list_once_more(
         )
 
     async def attempt() -> SupplementResult:
-        listed = now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        listed = format_time(now())
         last = await place.store.run_job(job, context.stop)
         said = Supplement(
             experiment=place.experiment,
@@ -200,7 +201,7 @@ async def sign_conclusion(
             verdict=verdict,
             text=text,
             by=by,
-            signed=now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            signed=format_time(now()),
         )
         found = await _put(place, keys, CONCLUSION_NAME, CONCLUSION_TYPE, digest, conclusion(said))
     await _retain(place, CONCLUSION_NAME, found, seal)

@@ -20,6 +20,7 @@ from glovebox.data.compare import Findings
 from glovebox.data.digest import digest_of
 from glovebox.data.manifest import DigestSource
 from glovebox.errors import InvalidInput, Refused
+from glovebox.status.text import format_time
 from glovebox.store.connection import Stop, Store
 from glovebox.store.manifests import protect_manifest
 from glovebox.store.pin_records import PREFIX, PinRecord, pin_key, read_pin, record_pin
@@ -183,7 +184,7 @@ async def _record(request: PinRequest, built: BuiltPin, now: datetime) -> BuiltP
         return built
     store, bucket = request.store, request.artifacts_bucket
     key = pin_key(request.owner, request.source, request.expected)
-    record = PinRecord(built.roots, built.manifest, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    record = PinRecord(built.roots, built.manifest, format_time(now))
 
     def job(stop: Stop) -> PinRecord | None:
         return (

@@ -29,6 +29,7 @@ from glovebox.evidence.envelope import sign
 from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.statement import FINDING, SealInputs, statement
 from glovebox.evidence.verification import stated_uid
+from glovebox.status.text import format_end, format_time
 from glovebox.store.artifact_lists import Watching, Written, write_artifact_list
 from glovebox.store.connection import Stop
 from glovebox.store.pins import verify_pin
@@ -164,7 +165,7 @@ async def _signed(
     trusted = functools.partial(is_seal_of, keys, wanted.uid)
 
     def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
-        moment = now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = format_time(now())
         said = (*request.about.findings, *evidence.doubts, *findings)
         about = replace(
             request.about,
@@ -210,8 +211,8 @@ def _sessions_end(request: SealRequest, now: datetime) -> str:
     None is issued once the namespace is closed, so each ends so long from now at the latest. It is
     said in whole seconds, rounded up.
     """
-    latest = now + timedelta(seconds=request.session_seconds, microseconds=999_999)
-    return max(latest.strftime("%Y-%m-%dT%H:%M:%SZ"), request.about.sessions_end)
+    latest = now + timedelta(seconds=request.session_seconds)
+    return max(format_end(latest), request.about.sessions_end)
 
 
 def _logs(about: SealInputs) -> Iterator[tuple[str, str]]:
