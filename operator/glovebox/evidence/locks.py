@@ -53,6 +53,11 @@ def defect_of_lock(mode: str, until: str, now: datetime) -> str:
     return ""
 
 
+def ends_earlier(one: str, other: str) -> bool:
+    """Whether a lock ends before another one; stores spell the same moment in several ways."""
+    return not one or datetime.fromisoformat(one) < datetime.fromisoformat(other)
+
+
 def count_locks(
     artifacts: Iterable[Artifact],
     now: datetime,

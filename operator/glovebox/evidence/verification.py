@@ -26,7 +26,7 @@ from glovebox.evidence.after_seal import Conclusion, Supplement
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, list_digest
 from glovebox.evidence.envelope import Opened, opened
 from glovebox.evidence.keys import TrustBundle, TrustedKey
-from glovebox.evidence.locks import LockCount
+from glovebox.evidence.locks import LockCount, ends_earlier
 from glovebox.evidence.run_facts import UNKNOWN
 from glovebox.evidence.statement import (
     FINDING,
@@ -209,7 +209,7 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
             report.note("VersionMissing", artifact.key, f"version {artifact.version_id} is gone")
         elif artifact.retain_until_time and (
             live.lock_mode != artifact.lock_mode
-            or _ends_earlier(live.retain_until_time, artifact.retain_until_time)
+            or ends_earlier(live.retain_until_time, artifact.retain_until_time)
         ):
             report.note(
                 "LockShortened",
@@ -226,11 +226,6 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
                 artifact.key,
                 f"{kind} is not in the seal; the sealed versions are read by their ids",
             )
-
-
-def _ends_earlier(one: str, other: str) -> bool:
-    """Whether a lock ends before another one; stores spell the same moment in several ways."""
-    return not one or datetime.fromisoformat(one) < datetime.fromisoformat(other)
 
 
 def check_written(report: Report, written: datetime | None) -> None:

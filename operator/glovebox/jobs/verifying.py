@@ -299,7 +299,7 @@ def _compare(
     for key, version in sorted(unreadable & sealed.keys()):
         if not sealed[key, version].is_unreadable:
             report.note("Unreadable", key, f"version {version} is listed and cannot be read")
-    known = [each for each in found if (each.key, each.version_id) in sealed]
+    known = [each for each in found if id_of(each) in sealed]
     check_locks(report, known, now, demanded=demand.locks, unreadable=unreadable | hidden)
     if hidden:
         tell_hidden(report, prefix, f"{len(hidden):,} versions", demanded=demand.locks)

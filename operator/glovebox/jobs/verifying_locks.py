@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glovebox.evidence.locks import count_locks, defect_of_lock
+from glovebox.evidence.locks import count_locks, defect_of_lock, ends_earlier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ def check_evidence_locks(
         defect = defect_of_lock(found.lock_mode, found.retain_until_time, now)
         if defect and demanded:
             report.note("Unlocked", name, f"version {found.version_id}: {defect}")
-        elif not defect and found.retain_until_time < last:
+        elif not defect and last and ends_earlier(found.retain_until_time, last):
             report.remarks.append(
                 f"{name} is locked until {found.retain_until_time}, and artifacts until {last}"
             )
