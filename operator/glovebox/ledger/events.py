@@ -28,9 +28,10 @@ from glovebox.ledger.stated import SEAL, SEALS
 _NAMESPACE: Final = UUID("5b0c1f6e-3c1d-5a55-9d0e-6a3c0d7f4b21")
 _ACTOR: Final = "system:operator"
 _SUBJECT: Final = "Experiment"
+# So many repairs are told one by one.
+_EACH: Final = 10
 # What a team can choose (the reason that a program ends with) must not keep an entry from being
 # written: what is no word is left out.
-_EACH: Final = 10
 _WORD: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
