@@ -252,11 +252,18 @@ class Promises:
             yield "Ready", f"not as declared: {', '.join(bad)}"
 
     def never_not_ready_by_a_hiccup(self, change: Change) -> None:
-        """A fault shorter than the grace changes no condition of what stands."""
+        """A fault shorter than the grace changes no condition of what stands.
+
+        What has been broken for longer stands no more: a request may hang for longer than faults
+        last.
+        """
         if not self._only_transient or change.old is None or change.new is None:
             return
         before, after = condition(change.old, "Ready"), condition(change.new, "Ready")
         if before.get("status") != "True" or change.new["metadata"].get("deletionTimestamp"):
+            return
+        standing = self.ledger.namespaces.get(change.new["status"].get("namespace", ""))
+        if standing is None or standing.missing(longer_than=self._lag, now=self._world.loop.time()):
             return
         if after.get("status") != "True" and after.get("reason") not in ("RunFailed", "Sealed"):
             self._break(

@@ -49,8 +49,8 @@ _LONGEST_PAUSE_SECONDS: Final = 120.0
 # Nothing that isolates is left other than declared for longer, whoever fights over it.
 _LONGEST_GAP_SECONDS: Final = 1.0
 _TRIES: Final = 4
-# The controller manager makes it as soon as it sees the namespace, mostly before we do: replacing
-# it at once saves two requests.
+# The controller manager makes it as soon as it sees the namespace: mostly before we do, but later
+# where many namespaces are made at once. As it was the last time, it is tried first.
 _MADE_BY_OTHERS: Final = {("ServiceAccount", "default")}
 
 
@@ -75,6 +75,7 @@ class Applier:
         self._accepted: dict[str, dict[ObjectKey, tuple[bytes, bytes]]] = {}
         self._repairs: dict[str, dict[ObjectKey, list[float]]] = {}
         self._as_stored = AsStored(client)
+        self._others_are_first = True
 
     async def ensure(
         self,
@@ -208,13 +209,25 @@ class Applier:
     ) -> Applied | None:
         """Create what was never there; None when something has its name after all."""
         if (kind.kind, key.name) in _MADE_BY_OTHERS:
-            with suppress(NotFound, Conflict):
-                answer = await self._client.replace(kind, dict(intent))
-                return self._done(kind, key, content, answer, "created")
+            return await self._create_shared(kind, key, intent, content)
         try:
             return self._done(kind, key, content, await self._create(kind, intent), "created")
         except AlreadyExists:
             return None  # made by another controller, or by us before a crash or a lost answer
+
+    async def _create_shared(
+        self, kind: Kind, key: ObjectKey, intent: Mapping[str, Any], content: bytes
+    ) -> Applied | None:
+        """Create what another controller makes as well, or replace what it made."""
+        for others_first in (self._others_are_first, not self._others_are_first):
+            with suppress(NotFound, AlreadyExists, Conflict):
+                if others_first:
+                    answer = await self._client.replace(kind, dict(intent))
+                else:
+                    answer = await self._create(kind, intent)
+                self._others_are_first = others_first
+                return self._done(kind, key, content, answer, "created")
+        return None
 
     async def _ignore(self, kind: Kind, key: ObjectKey, intent: Mapping[str, Any]) -> Applied:
         """Leave a difference as it is; what the cluster itself adds is none."""

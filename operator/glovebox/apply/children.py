@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from glovebox import names
 from glovebox.desired.difference import fingerprint
+from glovebox.desired.session_secret import intact_until
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, NAMESPACE, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.store import Change, Table, holders_of, is_leaving, version_of
@@ -35,6 +37,7 @@ class Child:
         leaving: Whether it is being deleted. A namespace then does not count as being there any
             more; a policy or a binding that a finalizer holds is in force until it is gone.
         finalizers: What holds it while it is being deleted.
+        good_until: Of a Secret with credentials that is as it was issued: when they end.
     """
 
     uid: str
@@ -42,6 +45,7 @@ class Child:
     fingerprint: bytes
     leaving: bool = False
     finalizers: tuple[str, ...] = ()
+    good_until: datetime | None = None
 
 
 class Children:
@@ -305,4 +309,5 @@ def _child(obj: Mapping[str, Any]) -> Child:
         fingerprint(obj),
         is_leaving(obj),
         holders_of(obj),
+        intact_until(obj) if "data" in obj else None,
     )

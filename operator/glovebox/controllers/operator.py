@@ -27,6 +27,7 @@ from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
 from glovebox.controllers.damaged import damaged
+from glovebox.controllers.empty_namespaces import note_empty_namespaces
 from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.in_use import tells_its_users
@@ -133,6 +134,7 @@ class Operator:
         # And isolation may have been taken away: whose was, is restored before all others.
         for key in damaged(self.ports.resources, self.ports.children):
             self.workers.wake(key, Priority.REPAIR)
+        await note_empty_namespaces(self.ports)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run())
             group.create_task(self.tasks.run())

@@ -7,6 +7,7 @@ that depends on time or chance is handed in.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -138,6 +139,21 @@ class Failures:
         self._failing.pop(key, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A namespace that was searched for pods which its labels should have kept out.
+
+    Attributes:
+        version: Which version of it.
+        since: When that version was seen first, in monotonic seconds.
+        is_done: Whether none is left, and none can come any more while it has this version.
+    """
+
+    version: int
+    since: float = -math.inf
+    is_done: bool = False
+
+
 @dataclass(slots=True)
 class Ports:
     """The outside world of one operator process, as controllers see it."""
@@ -174,9 +190,8 @@ class Ports:
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
-    # Experiments in whose namespaces no pod is left that came in through a gap, and what the number
-    # of `Children.news_of` was then.
-    inspected: dict[Key, int] = field(default_factory=dict)
+    # What is known of pods that may have come into Experiments' namespaces through a gap.
+    inspected: dict[Key, Inspected] = field(default_factory=dict)
     # How many looks in a row were not recorded: what they had seen was changed meanwhile.
     outdated: dict[Key, int] = field(default_factory=dict)
     # Checks of ObjectStores that failed: of which generation, and until when they rest.

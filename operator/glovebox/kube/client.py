@@ -52,8 +52,8 @@ MERGE_PATCH = "application/merge-patch+json"
 # Eight kinds are listed at once at the start: what they hold then is what the process keeps. One
 # object may be hundreds of KiB large, and a team can make it so.
 PAGE_SIZE = 50
-# Pods of one namespace are a team's, who may make each as large as the API server takes; several
-# namespaces are looked at at once.
+# Pods are a team's, who may make each as large as the API server takes; several namespaces are
+# looked at at once.
 PAGE_SIZE_OF_PODS = 10
 REQUEST_TIMEOUT_SECONDS = 30.0
 # The server ends a watch after this time; bookmarks come each minute, so silence for longer than
@@ -207,7 +207,7 @@ class Client:
         field_selector: str = "",
         namespace: str | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the pages of a consistent list, at most 50 objects each (10 pods of a namespace).
+        """Yield the pages of a consistent list, at most 50 objects each (10 pods).
 
         A large list is so never held whole.
 
@@ -215,7 +215,7 @@ class Client:
             Expired: Reading the pages took so long that the server forgot the list: begin again.
         """
         params = {
-            "limit": str(PAGE_SIZE_OF_PODS if kind == POD and namespace else PAGE_SIZE),
+            "limit": str(PAGE_SIZE_OF_PODS if kind == POD else PAGE_SIZE),
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
         }

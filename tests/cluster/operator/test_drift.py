@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from glovebox.desired.session_secret import session_annotations
 from support.api import Api
 from support.cluster import Cluster
 from support.operator_process import Operator, Team, experiment_spec, profile_spec
@@ -317,11 +318,11 @@ def test_a_profile_may_alert_or_ignore_instead_of_repairing(
 def test_credentials_are_renewed_before_they_expire(team: Team, rogue: Api, namespace: str) -> None:
     path = f"{CORE}/namespaces/{namespace}/secrets/glovebox-artifacts-credentials"
     before = team.api.get(path)
-    soon = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    rogue.patch(
-        f"{team.path('Experiment', 'kept')}/status",
-        {"status": {"artifacts": {"credentialsExpireTime": soon}}},
-    )
+    end = datetime.now(UTC) + timedelta(seconds=60)
+    soon = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # As if they had been issued long ago.
+    annotations = session_annotations(before["data"], end)
+    rogue.patch(path, {"metadata": {"annotations": annotations}})
     renewed = eventually(
         lambda: found if (found := team.api.get(path))["data"] != before["data"] else None,
         what="new credentials",

@@ -12,8 +12,9 @@ import pytest
 
 from glovebox import names
 from glovebox.controllers.experiment.known_secrets import known_secrets, values_of
-from glovebox.controllers.experiment.session_secret import intact_until, write_session
+from glovebox.controllers.experiment.session_secret import write_session
 from glovebox.desired.session_files import session_files
+from glovebox.desired.session_secret import intact_until
 from glovebox.errors import GloveboxError, Unavailable
 from glovebox.kube.resources import Key
 from glovebox.store.connection import Credentials

@@ -346,7 +346,7 @@ def test_a_watch_whose_login_is_refused_logs_in_again_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "namespace", "most"), [(POD, "gbx-1", "10"), (POD, None, "50"), (JOB, "gbx-1", "50")]
+    ("kind", "namespace", "most"), [(POD, "gbx-1", "10"), (POD, None, "10"), (JOB, "gbx-1", "50")]
 )
 def test_of_a_team_s_pods_few_are_read_at_once(
     kind: Kind, namespace: str | None, most: str

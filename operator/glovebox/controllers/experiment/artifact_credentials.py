@@ -22,7 +22,6 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.session_secret import (
     ROTATE_AT,
-    intact_until,
     session_metadata,
     write_session,
 )
@@ -31,6 +30,7 @@ from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.session_files import session_files
+from glovebox.desired.session_secret import intact_until
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE, SECRET
@@ -144,11 +144,9 @@ async def _look(scope: Scope, *, established: bool) -> tuple[datetime | None, Dr
     """Return the expiry of the credentials in place (None: no good) and what happened to them."""
     key, ports = _key(scope), scope.ports
     child = ports.children.get(key)
-    if child is not None and ports.children.wanted(key) == child.fingerprint:
-        artifacts = scope.experiment.status.artifacts
-        recorded = artifacts.credentials_expire_time if artifacts is not None else None
-        if recorded is not None:
-            return recorded, None
+    if child is not None and child.good_until is not None:
+        ports.children.want(key, child.fingerprint)
+        return child.good_until, None
     if child is None and not established:
         return None, None
     # Missing in the store of objects may only mean that a list was older than our own write.

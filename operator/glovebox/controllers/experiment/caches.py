@@ -26,13 +26,13 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.experiment.session_secret import (
     ROTATE_AT,
-    intact_until,
     write_session,
 )
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.ports import Ports
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
 from glovebox.desired.session_files import credentials_file
+from glovebox.desired.session_secret import intact_until
 from glovebox.errors import Conflict, NotReady, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import (

@@ -21,7 +21,6 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.experiment.session_secret import (
     ROTATE_AT,
-    intact_until,
     session_metadata,
     write_session,
 )
@@ -31,6 +30,7 @@ from glovebox.controllers.store_connections import open_store
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
 from glovebox.desired.session_files import credentials_file
+from glovebox.desired.session_secret import intact_until
 from glovebox.errors import InvalidInput
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET

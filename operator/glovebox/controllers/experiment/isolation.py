@@ -13,6 +13,7 @@ was changed: a later phase may wait for minutes.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -22,6 +23,7 @@ from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment.intruders import remove_intruders
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.ports import Inspected
 from glovebox.desired.drift import Applied, Drift, describe_held
 from glovebox.desired.plan import Plan
 from glovebox.errors import GloveboxError
@@ -45,6 +47,8 @@ ISOLATING: Final = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
 LOOK_AGAIN_SECONDS: Final = 0.5
 # What was read so long ago is read once more before access opens.
 _FRESH_SECONDS: Final = 5.0
+# So long an API server may admit pods by the labels that a namespace had before.
+_ADMISSION_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +81,10 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         await remove_undeclared(scope, declared, elsewhere, established=found.established)
     )
     applied, failures = (*applied, *removed), (*failures, *problems)
-    ports = scope.ports
-    news = ports.children.news_of(scope.namespace)
-    if found.latched and ports.inspected.get(scope.key) != news:
-        # The labels that keep such pods out may have been off for a while: since the last look, or
-        # while no operator ran. They go whatever else could not be restored.
-        kept = await remove_intruders(scope, plan)
+    again: float | None = None
+    if found.latched:
+        kept, again = await _inspect(scope, plan)
         failures = (*failures, *kept)
-        if not kept:
-            ports.inspected[scope.key] = news
     if failures:
         return of_error(failures[0], applied=applied)
     if not found.latched and (waits := held(applied)) is not None:
@@ -99,8 +98,38 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
             ),
             applied=applied,
         )
+    if found.made and _version(scope) == found.made:
+        scope.ports.inspected[scope.key] = Inspected(found.made, is_done=True)
     # What stands is judged by what was known before it was compared; a first time by what was read.
-    return done(stood if found.latched else _now(scope), applied=applied)
+    return done(stood if found.latched else _now(scope), applied=applied, retry_seconds=again)
+
+
+async def _inspect(scope: Scope, plan: Plan) -> tuple[tuple[GloveboxError, ...], float | None]:
+    """Remove pods that came in through a gap, unless it is known that there was none.
+
+    The labels that keep such pods out may have been off for a while, since the last look or while
+    no operator ran: then the namespace has another version. They go whatever else fails.
+
+    Returns:
+        What kept a pod in, and in how many seconds to look again.
+    """
+    ports, version, now = scope.ports, _version(scope), scope.ports.clock()
+    noted = ports.inspected.get(scope.key)
+    if noted is None:
+        noted = Inspected(version, -math.inf)
+    elif noted.version != version:
+        noted = Inspected(version, now)
+    elif noted.is_done:
+        return (), None
+    kept = await remove_intruders(scope, plan)
+    wait = noted.since + _ADMISSION_SECONDS - now
+    ports.inspected[scope.key] = replace(noted, is_done=not kept and wait <= 0)
+    return kept, wait if wait > 0 else None
+
+
+def _version(scope: Scope) -> int:
+    child = scope.ports.children.get(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
+    return child.resource_version if child is not None else 0
 
 
 def was_changed(scope: Scope, stood: Stood) -> bool:
@@ -149,10 +178,14 @@ async def _stands(scope: Scope) -> bool:
         NotFound: The namespace is gone.
         Unavailable: No answer.
     """
-    children, reader, namespace = scope.ports.children, scope.ports.reader, scope.namespace
-    await asyncio.gather(*(_read(scope, kind) for kind in ISOLATING))
-    children.table(NAMESPACE).seen(await reader.get(NAMESPACE, None, namespace))
+    children, namespace = scope.ports.children, scope.namespace
+    await asyncio.gather(_read_namespace(scope), *(_read(scope, kind) for kind in ISOLATING))
     return all(children.is_as_wanted(namespace, kind) for kind in (NAMESPACE, *ISOLATING))
+
+
+async def _read_namespace(scope: Scope) -> None:
+    live = await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
+    scope.ports.children.table(NAMESPACE).seen(live)
 
 
 async def _read(scope: Scope, kind: Kind) -> None:

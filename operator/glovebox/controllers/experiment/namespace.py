@@ -36,6 +36,7 @@ async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
     # One that was recorded as complete and is missing now was deleted.
     complete = status.provisioned.namespace_uid if status.provisioned is not None else ""
     latched = scope.is_latched(known.uid if known is not None else complete)
+    news = scope.ports.children.news_of(key.name)
     applied = await scope.ports.writer.ensure(
         plan.namespace,
         established=latched and same_state and same_spec,
@@ -48,7 +49,13 @@ async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
             f"namespace `{key.name}` is being deleted; it is recreated when it is gone",
         )
     latched = scope.is_latched(child.uid)
-    facts = NamespaceFacts(child.uid, latched=latched, established=latched and same_state)
+    untouched = applied.result == "created" and scope.ports.children.news_of(key.name) == news
+    facts = NamespaceFacts(
+        child.uid,
+        latched=latched,
+        established=latched and same_state,
+        made=child.resource_version if untouched else 0,
+    )
     return done(facts, applied=(applied,))
 
 

@@ -16,26 +16,14 @@ from glovebox import names
 from glovebox.api.experiment import Experiment
 from glovebox.controllers.experiment.known_secrets import note_secret
 from glovebox.controllers.ports import Ports
-from glovebox.data.digest import digest_of
+from glovebox.desired.session_secret import session_annotations
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
-from glovebox.status.text import format_time
 
 # Renewed when this share of the life is over.
 ROTATE_AT: Final = 2 / 3
-
-
-def intact_until(secret: Mapping[str, Any]) -> datetime | None:
-    """Return the expiry that a Secret tells, when its content is the one that was issued."""
-    annotations = secret["metadata"].get("annotations") or {}
-    expire = annotations.get(names.ANNOTATION_CREDENTIALS_EXPIRE_TIME)
-    if expire is None or annotations.get(names.ANNOTATION_CONTENT_DIGEST) != digest_of(
-        secret.get("data") or {}
-    ):
-        return None
-    return datetime.fromisoformat(expire)
 
 
 def session_metadata(experiment: Experiment, key: ObjectKey) -> dict[str, Any]:
@@ -71,10 +59,7 @@ async def write_session(
         "kind": SECRET.kind,
         "metadata": {
             **metadata,
-            "annotations": {
-                names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: format_time(expire),
-                names.ANNOTATION_CONTENT_DIGEST: digest_of(data),
-            },
+            "annotations": session_annotations(data, expire),
         },
         "type": "Opaque",
         "data": data,

@@ -1,0 +1,166 @@
+"""What is known is not asked again; and what is asked all the same, because it may not be so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from glovebox import names
+from glovebox.kube.kinds import NAMESPACE, NETWORK_POLICY, POD, SECRET, SERVICE_ACCOUNT
+from simulation.api_server import Asked
+from simulation.process import OPERATOR
+from simulation.stage import Stage, play
+from simulation.test_ends import MINUTE
+from simulation.test_intruders import ENFORCE, OF_THE_HOST, OF_THE_TEAM, label, start
+from simulation.test_seal_order import Refusing
+
+# Its pod is followed by lists of its own.
+UNPROVEN = {"probe": {"schedule": "Never"}}
+
+
+class Heard(Refusing):
+    """Refuses nothing, and keeps what the operator asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        super().__init__(self._hear)
+        self.in_force = True
+
+    def _hear(self, asked: Asked) -> bool:
+        if asked.user.startswith(OPERATOR):
+            self.asked.append(asked)
+        return False
+
+    def of(self, verb: str, kind: str) -> list[Asked]:
+        return [one for one in self.asked if (one.verb, one.kind.kind) == (verb, kind)]
+
+
+def _searched(heard: Heard) -> list[str]:
+    """Return the namespaces whose pods were listed."""
+    return [one.namespace for one in heard.of("list", POD.kind) if one.namespace]
+
+
+async def _standing(stage: Stage, *names_of: str) -> list[str]:
+    for name in names_of:
+        stage.declare(name, run=False)
+    found = [await stage.provisioned(name) for name in names_of]
+    await stage.sleep(5)
+    return found
+
+
+async def _again(stage: Stage, heard: Heard) -> None:
+    await stage.process.kill()
+    heard.asked.clear()
+    stage.process.start()
+    await stage.sleep(MINUTE)
+
+
+def test_a_new_namespace_is_not_searched_for_pods() -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        await _standing(stage, "x")
+        assert _searched(heard) == []
+
+    play(scene, profile=UNPROVEN, faults=heard, sweeps=False)
+
+
+def test_after_a_restart_one_list_tells_which_namespaces_are_empty() -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        _, busy, _ = await _standing(stage, "x", "y", "z")
+        start(stage, busy, "theirs", OF_THE_TEAM)
+        await _again(stage, heard)
+        assert _searched(heard) == [busy]
+        read = [one.namespace for one in heard.of("get", SECRET.kind)]
+        assert not any(names.is_experiment_namespace(namespace) for namespace in read)
+        assert stage.there(POD, busy, "theirs")
+
+    play(scene, faults=heard, sweeps=False)
+
+
+@pytest.mark.parametrize(
+    "undo",
+    [
+        lambda stage, namespace: label(stage, namespace, "theirs", "1"),
+        lambda stage, namespace: label(stage, namespace, ENFORCE, None),
+    ],
+    ids=["a label of others", "the label that keeps pods out"],
+)
+def test_a_namespace_that_changed_since_that_list_is_searched(
+    undo: Callable[[Stage, str], None],
+) -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        (namespace,) = await _standing(stage, "x")
+        await _again(stage, heard)
+        assert _searched(heard) == []
+        undo(stage, namespace)
+        stage.world.remove(NETWORK_POLICY, namespace, names.NETWORK_POLICY_DNS)
+        await stage.sleep(MINUTE)
+        assert namespace in _searched(heard)
+
+    play(scene, faults=heard, sweeps=False)
+
+
+def test_what_admission_lets_in_for_a_moment_after_a_repair_goes_as_well() -> None:
+    """An API server may judge a pod by the labels that it knew before."""
+
+    async def scene(stage: Stage) -> None:
+        (namespace,) = await _standing(stage, "x")
+        live = stage.world.server.peek(NAMESPACE, None, namespace)
+        assert live is not None
+        label(stage, namespace, ENFORCE, None)
+
+        def is_back() -> bool:
+            now = stage.world.server.peek(NAMESPACE, None, namespace)
+            return now is not None and now["metadata"]["labels"].get(ENFORCE) is not None
+
+        await stage.until("the label is back", is_back, MINUTE)
+        await stage.sleep(0.5)
+        start(stage, namespace, "late", OF_THE_HOST)
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "late")
+
+    play(scene, sweeps=False)
+
+
+def test_a_list_of_pods_that_does_not_come_keeps_nothing_from_being_done() -> None:
+    lists: list[Asked] = []
+
+    def is_of_all(asked: Asked) -> bool:
+        if (asked.verb, asked.kind, asked.namespace) == ("list", POD, ""):
+            lists.append(asked)
+        # The first one is that of a watch.
+        return bool(lists) and lists[-1] is asked and len(lists) == 2
+
+    faults = Refusing(is_of_all)
+
+    async def scene(stage: Stage) -> None:
+        (namespace,) = await _standing(stage, "x")
+        faults.in_force = True
+        await stage.process.kill()
+        label(stage, namespace, ENFORCE, None)
+        start(stage, namespace, "theirs", OF_THE_HOST)
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        assert len(faults.refused) == 1
+        assert not stage.there(POD, namespace, "theirs")
+
+    play(scene, faults=faults, sweeps=False)
+
+
+def test_who_makes_the_account_first_is_learnt() -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        for name in ("x", "y", "z"):
+            await _standing(stage, name)
+        # The controllers of the simulation come late: so is found once.
+        assert [one.name for one in heard.of("update", SERVICE_ACCOUNT.kind)] == ["default"]
+        assert [one.name for one in heard.of("create", SERVICE_ACCOUNT.kind)].count("default") == 3
+
+    play(scene, faults=heard, sweeps=False)
