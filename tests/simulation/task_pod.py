@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from glovebox.data.delivery import StoreAddress
+from glovebox.data.delivery import TaskStore
 from glovebox.data.task_ends import EXIT_DONE, exit_code, render_error
 from glovebox.desired.task_job import ENV_TASK
 from glovebox.errors import GloveboxError
@@ -59,7 +59,7 @@ class TaskPods:
         bucket, is_locked = address.bucket, address.locked
         return TaskArea(store, bucket, address.uid, address.task, locked=is_locked), job
 
-    def _open(self, pod: Json, where: StoreAddress) -> Store:
+    def _open(self, pod: Json, where: TaskStore) -> Store:
         volume = next(each for each in pod["spec"]["volumes"] if each["name"] == where.name)
         namespace, name = pod["metadata"]["namespace"], volume["secret"]["secretName"]
         secret = self._server.peek(SECRET, namespace, name)

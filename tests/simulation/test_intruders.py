@@ -146,3 +146,20 @@ def test_a_pod_whose_removal_is_refused_is_removed_when_it_can_be() -> None:
         assert not stage.there(POD, namespace, "theirs")
 
     play(scene, faults=faults, sweeps=False)
+
+
+def test_a_pod_beside_a_run_goes_although_its_image_is_allowed() -> None:
+    """No guard was there to refuse it while the namespace had lost its mark."""
+
+    async def scene(stage: Stage) -> None:
+        namespace = await running(stage)
+        own = [pod["metadata"]["name"] for pod in stage.world.server.everything(POD, namespace)]
+        label(stage, namespace, names.LABEL_EXPERIMENT_UID, None)
+        start(stage, namespace, "beside", OF_THE_TEAM)
+        await stage.sleep(5 * MINUTE)
+        left = [pod["metadata"]["name"] for pod in stage.world.server.everything(POD, namespace)]
+        assert left == own, "and the run goes on"
+        told = [each["note"] for each in stage.world.server.everything(EVENT)]
+        assert any("`beside`" in note and "beside the run" in note for note in told)
+
+    play(scene)

@@ -103,6 +103,21 @@ class Sts(Model):
     )
 
 
+class Tls(Model):
+    """How the store's certificate is judged."""
+
+    ca_bundle: str = Field(
+        min_length=1,
+        max_length=65536,
+        pattern=r"^\s*(#[^\n]*\n\s*)*-----BEGIN CERTIFICATE-----",
+        description=(
+            "Certificates of the authorities that sign the store's, in PEM: they alone are trusted,"
+            " for `endpoint` and for `sts.endpoint`. What is here now counts for everybody who uses"
+            " the store, also for what was bound before: while authorities change, list both."
+        ),
+    )
+
+
 class StorePods(Model):
     """The pods of a store that runs in this cluster."""
 
@@ -251,6 +266,13 @@ class ObjectStoreSpec(Model):
                 reason=FORBIDDEN,
             ),
             rule(
+                "!has(self.tls) || self.endpoint.startsWith('https://')",
+                "must be left out when `endpoint` begins with `http://`: nobody shows a certificate"
+                " there, and nothing is encrypted. Use the store's `https://` address",
+                field_path=".tls",
+                reason=FORBIDDEN,
+            ),
+            rule(
                 "self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
                 " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
                 "must set `network.cidrs` or `network.pods` when `endpoint` has a host name:"
@@ -286,6 +308,13 @@ class ObjectStoreSpec(Model):
         description=(
             "Secret with the operator's own credentials. When absent: the ambient credentials of"
             " the operator's pod (for example a bound IAM role)."
+        ),
+    )
+    tls: Tls | None = Field(
+        default=None,
+        description=(
+            "How the store's certificate is judged. When absent: by the authorities that the images"
+            " bring, and by those that the operator's environment names (`AWS_CA_BUNDLE`)."
         ),
     )
     artifacts: ArtifactBucket = Field(

@@ -11,7 +11,8 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.ports import Ports
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import SECRET
+from glovebox.kube.kinds import OBJECT_STORE, SECRET
+from glovebox.kube.resources import Key
 from glovebox.store.connection import Credentials, Store, StoreSettings
 
 _KEYS = ("accessKeyId", "secretAccessKey")
@@ -47,8 +48,19 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
             path_style=store.spec.path_style,
             credentials=credentials,
             sts_endpoint=store.spec.sts.endpoint if store.spec.sts is not None else None,
+            ca_bundle=authorities_of(ports, store),
         )
     )
+
+
+def authorities_of(ports: Ports, store: ObjectStore) -> str:
+    """Return the authorities that are trusted for a store now, whenever it was bound.
+
+    Empty where it names none, or is gone.
+    """
+    live = ports.resources.get(Key(OBJECT_STORE.kind, "", store.name))
+    tls = ((live or {}).get("spec") or {}).get("tls") or {}
+    return str(tls.get("caBundle", "")) if store.spec.endpoint.startswith("https:") else ""
 
 
 def note_refusal(ports: Ports, error: GloveboxError | None) -> None:

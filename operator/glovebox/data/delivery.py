@@ -23,6 +23,8 @@ from glovebox.errors import InvalidInput
 FORMAT: Final = "glovebox.dev/inputs/v1"
 PROOF_FORMAT: Final = "glovebox.dev/delivery/v1"
 PLAN_INVALID: Final = "PlanInvalid"
+# Of a file beside one with credentials: the authorities that are trusted for their store.
+AUTHORITIES_SUFFIX: Final = ".pem"
 # Exit codes of the fetcher that are final: something differs from what was pinned, and the plan or
 # the settings cannot be read.
 EXIT_DIFFERS: Final = 42
@@ -116,11 +118,20 @@ class FeatureDelivery(_Named):
 
 
 class StoreAddress(_Named):
-    """How to reach a store; its credentials lie beside the plan, in `<name>.credentials`."""
+    """How to reach a store; its credentials lie beside the plan, in `<name>.credentials`.
+
+    Where the store names its authorities they lie there too, in `<name>.pem`.
+    """
 
     endpoint: Annotated[str, Field(max_length=512, pattern=URL)]
     region: Annotated[str, Field(min_length=1, max_length=63)] = "us-east-1"
     path_style: bool = True
+
+
+class TaskStore(StoreAddress):
+    """How a task reaches a store, which it knows from its request alone."""
+
+    ca_bundle: Annotated[str, Field(max_length=65536)] = ""
 
 
 class DeliveryPlan(_Strict):

@@ -126,8 +126,9 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
 
 def _store(store: ObjectStore) -> dict[str, Any]:
     spec: dict[str, Any] = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    # Who else may use the store, and who is told of it, is nothing of one experiment.
-    for name in ("access", "ledger"):
+    # Who else may use the store, and who is told of it, is nothing of one experiment. And whom to
+    # trust changes for all at once.
+    for name in ("access", "ledger", "tls"):
         spec.pop(name, None)
     return spec
 

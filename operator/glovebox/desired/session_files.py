@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from glovebox.api.object_store import ObjectStoreSpec
+from glovebox.data.delivery import AUTHORITIES_SUFFIX
 
 if TYPE_CHECKING:
     from glovebox.store.credentials import SessionCredentials
@@ -31,15 +32,20 @@ SESSION_FILE: Final = "session.json"
 _MARGIN: Final = timedelta(seconds=60)
 
 
-def session_files(spec: ObjectStoreSpec, session: SessionCredentials) -> dict[str, str]:
+def session_files(
+    spec: ObjectStoreSpec, session: SessionCredentials, authorities: str = ""
+) -> dict[str, str]:
     """Return the files by their names.
 
     Args:
         spec: Of the store that the session is for.
         session: Keys, token and end.
+        authorities: That alone are trusted for the store, in PEM; empty for those of the SDK.
     """
     config = _config(spec)
-    return {
+    if authorities:
+        config += f"ca_bundle = {SESSION_FOLDER}/{CREDENTIALS_FILE}{AUTHORITIES_SUFFIX}\n"
+    return authorities_files(CREDENTIALS_FILE, authorities) | {
         CONFIG_FILE: config,
         PROCESS_CONFIG_FILE: (
             f"{config}credential_process = /bin/cat {SESSION_FOLDER}/{SESSION_FILE}\n"
@@ -47,6 +53,11 @@ def session_files(spec: ObjectStoreSpec, session: SessionCredentials) -> dict[st
         CREDENTIALS_FILE: credentials_file(session),
         SESSION_FILE: _document(session),
     }
+
+
+def authorities_files(name: str, authorities: str) -> dict[str, str]:
+    """Return what lies beside the file of credentials with that name."""
+    return {f"{name}{AUTHORITIES_SUFFIX}": authorities} if authorities else {}
 
 
 def credentials_file(session: SessionCredentials) -> str:

@@ -46,6 +46,10 @@ KEY_INPUT_IMAGES: Final = "inputImages"
 # The extended resources that the quota counts, one a line; the guards admit no other. No part of
 # the digest: the quota is.
 KEY_EXTENDED_RESOURCES: Final = "extendedResources"
+# Whether anybody but the operator may start pods; the guards read it. No part of the digest: that
+# there is a run is.
+KEY_HAND_MADE_PODS: Final = "handMadePods"
+REFUSED: Final = "Refused"
 # As in the status: the platform's settings, and the inputs as a JSON list. No part of the digest.
 KEY_PLATFORM: Final = "platform"
 KEY_INPUTS: Final = "inputs"
@@ -121,6 +125,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
             **({KEY_EXTENDED_RESOURCES: "\n".join(extended)} if extended else {}),
             **({KEY_INPUT_IMAGES: "\n".join(mounted)} if mounted else {}),
+            **({KEY_HAND_MADE_PODS: REFUSED} if inputs.experiment.spec.run else {}),
             **({KEY_PLATFORM: inputs.platform_text} if inputs.platform_text else {}),
             **({KEY_INPUTS: _recorded(inputs.bound)} if inputs.bound else {}),
             **({KEY_PURPOSE: inputs.purpose_text} if inputs.purpose_text else {}),

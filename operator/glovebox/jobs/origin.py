@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from glovebox.api import reasons
+from glovebox.data.delivery import AUTHORITIES_SUFFIX
 from glovebox.errors import Forbidden
 from glovebox.store.connection import Credentials, Pools, Store, StoreSettings
 
@@ -76,9 +77,33 @@ class Origin:
     def _open(self, credentials: Credentials) -> Store:
         address = self._address
         return Store(
-            StoreSettings(address.endpoint, address.region, address.path_style, credentials),
+            StoreSettings(
+                address.endpoint,
+                address.region,
+                address.path_style,
+                credentials,
+                ca_bundle=authorities_beside(self._file),
+            ),
             self._pools,
         )
+
+
+def authorities_beside(file: Path) -> str:
+    """Return the authorities that lie beside a file of credentials; empty where there are none.
+
+    Raises:
+        Forbidden: They cannot be read.
+    """
+    try:
+        return file.with_suffix(AUTHORITIES_SUFFIX).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise Forbidden(
+            reasons.STORE_FORBIDDEN,
+            f"the authorities in {file.with_suffix(AUTHORITIES_SUFFIX)} cannot be read"
+            f" ({type(error).__name__})",
+        ) from None
 
 
 def read_credentials(file: Path) -> Credentials:

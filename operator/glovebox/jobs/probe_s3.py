@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from glovebox.api import reasons
 from glovebox.data.probing import Expected, Group, Observation, S3Attempts, Seen
 from glovebox.errors import Forbidden, GloveboxError
-from glovebox.jobs.origin import read_credentials
+from glovebox.jobs.origin import authorities_beside, read_credentials
 from glovebox.store.connection import Pools, Store, StoreSettings
 from glovebox.store.errors import translated
 
@@ -31,9 +31,10 @@ def s3_attempts(plan: S3Attempts) -> Mapping[str, tuple[Expected, Callable[[], O
 
     @functools.cache
     def store() -> Store:
-        keys = read_credentials(Path(plan.credentials))
+        file = Path(plan.credentials)
+        keys, authorities = read_credentials(file), authorities_beside(file)
         return Store(
-            StoreSettings(plan.endpoint, plan.region, plan.path_style, keys),
+            StoreSettings(plan.endpoint, plan.region, plan.path_style, keys, ca_bundle=authorities),
             Pools(control=1, jobs=1, reads=1),
         )
 

@@ -29,7 +29,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from glovebox.api import reasons
-from glovebox.data.delivery import StoreAddress
+from glovebox.data.delivery import TaskStore
 from glovebox.data.task_ends import EXIT_DONE, EXIT_TERMINATED, exit_code, render_error
 from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.jobs.termination import write_termination_message
@@ -84,9 +84,17 @@ async def _until_stopped(environment: Mapping[str, str]) -> None:
     settings, address = _declared(environment)
     stores = Stores(threads=_THREADS, jobs=4)
 
-    def open_store(where: StoreAddress) -> Store:
+    def open_store(where: TaskStore) -> Store:
         keys = read_keys(settings.stores / where.name)
-        return stores.open(StoreSettings(where.endpoint, where.region, where.path_style, keys))
+        return stores.open(
+            StoreSettings(
+                where.endpoint,
+                where.region,
+                where.path_style,
+                keys,
+                ca_bundle=where.ca_bundle,
+            )
+        )
 
     try:
         await perform(
@@ -99,7 +107,7 @@ async def _until_stopped(environment: Mapping[str, str]) -> None:
 async def perform(
     address: TaskAddress,
     job: str,
-    open_store: Callable[[StoreAddress], Store],
+    open_store: Callable[[TaskStore], Store],
     *,
     checkpoint_seconds: float = 60.0,
 ) -> None:

@@ -12,7 +12,7 @@ import functools
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import boto3
@@ -21,6 +21,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
 
+from glovebox.store.authorities import authorities_file
 from glovebox.store.errors import translated
 from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire
 
@@ -65,6 +66,7 @@ class StoreSettings:
         credentials: None for those of the environment (instance profile, web identity, AWS_*
             variables).
         sts_endpoint: URL of the STS API; None for the same as `endpoint`.
+        ca_bundle: The authorities that alone are trusted, in PEM; empty for the SDK's own.
     """
 
     endpoint: str
@@ -72,6 +74,7 @@ class StoreSettings:
     path_style: bool = True
     credentials: Credentials | None = None
     sts_endpoint: str | None = None
+    ca_bundle: str = field(default="", repr=False)
 
 
 class Stop(threading.Event):
@@ -125,7 +128,10 @@ class Store:
         """
         with self._building:
             return self._session.client(
-                "s3", endpoint_url=self.settings.endpoint, config=_config(self.settings)
+                "s3",
+                endpoint_url=self.settings.endpoint,
+                config=_config(self.settings),
+                verify=authorities_file(self.settings.ca_bundle),
             )
 
     @functools.cached_property
@@ -133,7 +139,12 @@ class Store:
         """The STS client."""
         endpoint = self.settings.sts_endpoint or self.settings.endpoint
         with self._building:
-            return self._session.client("sts", endpoint_url=endpoint, config=_config(self.settings))
+            return self._session.client(
+                "sts",
+                endpoint_url=endpoint,
+                config=_config(self.settings),
+                verify=authorities_file(self.settings.ca_bundle),
+            )
 
     @functools.cached_property
     def wire(self) -> Wire:
@@ -144,20 +155,12 @@ class Store:
             settings.region,
             path_style=settings.path_style,
             credentials=self._session.get_credentials,
-            ca_bundle=_ca_bundle(self._core),
+            ca_bundle=authorities_file(settings.ca_bundle) or _ca_bundle(self._core),
         )
 
     def with_credentials(self, credentials: Credentials) -> Store:
         """Return the store as another user or session sees it; not kept: forgetting closes it."""
-        settings = self.settings
-        changed = StoreSettings(
-            settings.endpoint,
-            settings.region,
-            settings.path_style,
-            credentials,
-            settings.sts_endpoint,
-        )
-        return Store(changed, self._pools)
+        return Store(replace(self.settings, credentials=credentials), self._pools)
 
     def renewing(self, issue: Callable[[], Credentials]) -> Store:
         """Return the store as sessions see it that follow one another for as long as it is used.

@@ -18,7 +18,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glovebox.api import reasons
-from glovebox.data.delivery import StoreAddress
+from glovebox.data.delivery import TaskStore
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.store.connection import Stop, Store
@@ -44,7 +44,7 @@ class TaskAddress(BaseModel):
 
     uid: str
     task: str
-    store: StoreAddress
+    store: TaskStore
     bucket: str
     locked: bool
     request: str

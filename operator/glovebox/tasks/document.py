@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from glovebox.api import reasons
-from glovebox.data.delivery import StoreAddress
+from glovebox.data.delivery import TaskStore
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
 from glovebox.errors import Unavailable
 from glovebox.tasks.questions import Asked, Request, Strict, address_of, stores_of
@@ -41,7 +41,7 @@ class TaskDocument(Strict):
     format: Literal["glovebox.dev/task/v1"]
     uid: str
     basis: str
-    stores: tuple[StoreAddress, ...] = Field(min_length=1)
+    stores: tuple[TaskStore, ...] = Field(min_length=1)
     ask: Annotated[Asked, Field(discriminator="task")]
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from glovebox.data.compare import Findings
-from glovebox.data.delivery import StoreAddress
+from glovebox.data.delivery import TaskStore
 from glovebox.data.manifest import DigestSource
 from glovebox.data.roots import Roots
 from glovebox.store.connection import Store
@@ -279,14 +279,15 @@ def stores_of(request: Request) -> tuple[Store, ...]:
     return tuple(dict.fromkeys((request.store, *others)))
 
 
-def address_of(store: Store, place: int) -> StoreAddress:
+def address_of(store: Store, place: int) -> TaskStore:
     """Return how to reach a store, under the name of its place among the stores of a request."""
     settings = store.settings
-    return StoreAddress(
+    return TaskStore(
         name=store_name(place),
         endpoint=settings.endpoint,
         region=settings.region,
         path_style=settings.path_style,
+        ca_bundle=settings.ca_bundle,
     )
 
 

@@ -16,10 +16,13 @@ from cluster.attacks.attempt import (
     Json,
     Request,
     change,
+    creation,
     deletion,
     expect_refused_and_the_twin_admitted,
+    refused_by,
+    send,
 )
-from cluster.attacks.identities import BREAK_GLASS, CLUSTER_ADMIN, OTHER_TEAM
+from cluster.attacks.identities import BREAK_GLASS, CLUSTER_ADMIN, OTHER_TEAM, OTHER_TENANT
 from cluster.attacks.run import RUN, complete, run_pod
 from cluster.attacks.stage import Stage
 from support.api import path_of
@@ -59,10 +62,12 @@ def pod(stage: Stage, namespace: str) -> str:
     return path_of("v1", "pods", namespace=namespace, name=name)
 
 
-def expect_refused(stage: Stage, request: Request, by: str, words: str = "") -> None:
+def expect_refused(
+    stage: Stage, request: Request, by: str, words: str = "", *, threat: str = "T39"
+) -> None:
     """Refused to a cluster admin, and admitted behind the broken glass."""
     attempt = Attempt(
-        "T39", request.path, CLUSTER_ADMIN, request, f"guard {by}", words, twin_by=BREAK_GLASS
+        threat, request.path, CLUSTER_ADMIN, request, f"guard {by}", words, twin_by=BREAK_GLASS
     )
     expect_refused_and_the_twin_admitted(stage.api, attempt)
 
@@ -118,3 +123,47 @@ def test_the_run_is_not_ended_or_moved_by_another_endpoint(
     stage: Stage, pod: str, request_on: Callable[[str], Request], by: str
 ) -> None:
     expect_refused(stage, request_on(pod), by)
+
+
+def _beside(pod: Json) -> Request:
+    """Return the creation of a pod with the run's own image and the run's credentials."""
+    (container,) = (each for each in pod["spec"]["containers"] if each["name"] == "run")
+    kept = ("name", "image", "securityContext", "resources")
+    spec = {
+        "serviceAccountName": "glovebox-runner",
+        "restartPolicy": "Never",
+        "securityContext": pod["spec"]["securityContext"],
+        "containers": [{key: container[key] for key in kept if key in container}],
+        "volumes": [
+            {"name": "artifacts", "secret": {"secretName": "glovebox-artifacts-credentials"}}
+        ],
+    }
+    metadata = {"name": "beside", "namespace": pod["metadata"]["namespace"]}
+    return creation({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+
+
+def test_nobody_is_beside_it_or_comes_into_it(stage: Stage, pod: str) -> None:
+    """Whoever is has its credentials and its network, and could write what the seal lists."""
+    live = stage.api.get(pod)
+    alone = "this Experiment has a run"
+    by_hand = _beside(live)
+    expect_refused(stage, by_hand, "glovebox-run-alone", alone, threat="T42")
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": by_hand.body["metadata"],
+        "spec": {"template": {"spec": by_hand.body["spec"]}},
+    }
+    expect_refused(stage, creation(job), "glovebox-run-alone", alone, threat="T42")
+    error = send(stage.api, OTHER_TENANT, by_hand)
+    assert error is not None
+    assert refused_by(error) == "guard glovebox-run-alone", error
+    (container,) = by_hand.body["spec"]["containers"]
+    shell = {key: container[key] for key in ("image", "securityContext")} | {"name": "shell"}
+    inside = change(f"{pod}/ephemeralcontainers", {"spec": {"ephemeralContainers": [shell]}})
+    expect_refused(stage, inside, "glovebox-no-entry", threat="T42")
+    for way in ("exec", "attach", "portforward", "proxy"):
+        entry = Request("POST", f"{pod}/{way}", query={"command": "id"})
+        error = send(stage.api, CLUSTER_ADMIN, entry)
+        assert error is not None
+        assert refused_by(error) == "guard glovebox-no-entry", f"{way}: {error}"

@@ -26,7 +26,7 @@ from glovebox.controllers.experiment.session_secret import (
     write_session,
 )
 from glovebox.controllers.store_access import require_narrow_sessions
-from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.controllers.store_connections import authorities_of, note_refusal, open_store
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.session_files import session_files
@@ -194,7 +194,7 @@ async def _write(scope: Scope, store: ObjectStore, credentials: SessionCredentia
     await write_session(
         scope.ports,
         session_metadata(scope.experiment, key),
-        session_files(store.spec, credentials),
+        session_files(store.spec, credentials, authorities_of(scope.ports, store)),
         credentials.expire_time,
         live=live,
         watched=True,

@@ -30,8 +30,9 @@ from glovebox.controllers.experiment.session_secret import (
 )
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_connections import authorities_of
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
-from glovebox.desired.session_files import credentials_file
+from glovebox.desired.session_files import authorities_files, credentials_file
 from glovebox.desired.session_secret import intact_until
 from glovebox.errors import Conflict, NotReady, Refused
 from glovebox.kube.answers import NotFound
@@ -263,6 +264,7 @@ async def _give_credentials(
         ports, store, scope.experiment.namespace, [cache.item], name, duration
     )
     files = {f"{store.name}.credentials": credentials_file(session)}
+    files |= authorities_files(store.name, authorities_of(ports, store))
     metadata = owned_by_claim(cache, claim)
     # It is in a namespace of ours, and no pod of an experiment has it.
     await write_session(

@@ -26,10 +26,10 @@ from glovebox.controllers.experiment.session_secret import (
 )
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import require_narrow_sessions, source_access
-from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.store_connections import authorities_of, open_store
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
-from glovebox.desired.session_files import credentials_file
+from glovebox.desired.session_files import authorities_files, credentials_file
 from glovebox.desired.session_secret import intact_until
 from glovebox.errors import InvalidInput
 from glovebox.kube.answers import NotFound
@@ -82,6 +82,8 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
         files = {
             f"{name}.credentials": credentials_file(session) for name, session in sessions.items()
         }
+        for store in resolved.platform.input_stores:
+            files |= authorities_files(store.name, authorities_of(ports, store))
         expire = min(session.expire_time for session in sessions.values())
         metadata = session_metadata(scope.experiment, key)
         await write_session(

@@ -28,6 +28,7 @@ from glovebox.kube.kinds import JOB, POD
 from glovebox.kube.objects import key_of
 
 log = structlog.get_logger(__name__)
+_BESIDE_A_RUN: Final = "it was made by hand, and nothing runs beside the run of an Experiment"
 _OURS: Final = (names.RUN_JOB, names.PROBE_JOB)
 
 
@@ -93,7 +94,8 @@ def _why(
     # While it is being closed, or opened, pods may be there that came in by the door.
     recorded = scope.experiment.status.state
     state = recorded if recorded == scope.state else names.STATE_OPEN
-    return why_inadmissible(pod, plan.images, state=state or names.STATE_OPEN)
+    why = why_inadmissible(pod, plan.images, state=state or names.STATE_OPEN)
+    return why or (_BESIDE_A_RUN if plan.run is not None else "")
 
 
 async def _remove(scope: Scope, pod: Mapping[str, Any], why: str) -> None:

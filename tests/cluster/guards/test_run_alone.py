@@ -1,0 +1,177 @@
+"""Beside a run nobody starts anything, and nobody comes into what the operator started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from cluster.guards import objects
+from cluster.guards.actors import (
+    ADMINS,
+    BREAK_GLASS,
+    CLUSTER_ADMIN,
+    EVERYBODY,
+    OPERATOR,
+    Actor,
+    Kubectl,
+    expect_admitted,
+    expect_denied,
+)
+from cluster.guards.conftest import until
+from cluster.guards.test_pods import JOB_CONTROLLER
+from cluster.guards.test_workload_status import refusal
+from support.api import ApiError
+
+Json = dict[str, Any]
+SPACE: Final = "gbx-flights-alone-abcdefghij"
+ALONE: Final = (
+    "this Experiment has a run, and nothing but that may run in its namespace, so that what it"
+    " writes and whom it talks to is nobody else's; for work by hand declare another Experiment"
+    " with the same inputs and without `spec.run`"
+)
+NO_ENTRY: Final = (
+    "nobody may come into a pod of the Glovebox operator's: what runs is what was declared. Read"
+    " its log, or declare another Experiment with the same inputs and without `spec.run`"
+)
+WAYS: Final = ["exec", "attach", "portforward", "proxy"]
+
+
+@pytest.fixture(scope="module")
+def alone(experiments: Kubectl) -> Iterator[Kubectl]:
+    """Kubectl, with the namespace of an Experiment that has a run."""
+    walls = objects.walls(SPACE)
+    for wall in walls:
+        if wall["metadata"]["name"] == "glovebox-snapshot":
+            wall["data"]["handMadePods"] = "Refused"
+    space = objects.namespace(SPACE)
+    expect_admitted(experiments.create(OPERATOR, space, dry_run=False))
+    expect_admitted(experiments.create(OPERATOR, objects.together(*walls), dry_run=False))
+    admin = objects.role_binding(SPACE, "admins", "admin", "nadia")
+    expect_admitted(experiments.create(BREAK_GLASS, admin, dry_run=False))
+    # The policy reads the snapshot from a cache of its own.
+    until(
+        lambda: experiments.create(CLUSTER_ADMIN, objects.pod(SPACE)),
+        lambda answer: "glovebox-run-alone" in answer.err,
+    )
+    yield experiments
+    experiments(BREAK_GLASS, "delete", "namespace", SPACE, "--wait=false")
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+@pytest.mark.parametrize("make", [objects.pod, objects.job])
+def test_nobody_starts_anything_beside_it(alone: Kubectl, actor: Actor, make: Any) -> None:
+    expect_denied(alone.create(actor, make(SPACE)), "glovebox-run-alone", ALONE)
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+@pytest.mark.parametrize("make", [objects.pod, objects.job])
+def test_where_there_is_no_run_people_work(alone: Kubectl, actor: Actor, make: Any) -> None:
+    expect_admitted(alone.create(actor, make(objects.NAMESPACE)))
+
+
+def _of_a_job(name: str, **changes: Any) -> Json:
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": name,
+        "uid": "0b6d4f3e-0000-4000-8000-000000000007",
+        "controller": True,
+        **changes,
+    }
+    pod = objects.pod(SPACE, f"{name}-{uuid4().hex[:5]}")
+    pod["metadata"]["ownerReferences"] = [owner]
+    return pod
+
+
+def _said(alone: Kubectl, pod: Json) -> str:
+    pods = f"/api/v1/namespaces/{SPACE}/pods"
+    return refusal(alone.api(CLUSTER_ADMIN).acting_as(JOB_CONTROLLER), "POST", pods, pod)
+
+
+def test_the_run_s_own_pods_come(alone: Kubectl) -> None:
+    run = objects.job(SPACE, "glovebox-run")
+    run["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
+    expect_admitted(alone.create(OPERATOR, run))
+    said = _said(alone, _of_a_job("glovebox-run"))
+    assert said == "", said
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(_of_a_job("train"), id="of another Job"),
+        pytest.param(_of_a_job("glovebox-run", controller=False), id="of a Job beside"),
+        pytest.param(_of_a_job("glovebox-run", kind="ReplicaSet"), id="of another kind"),
+        pytest.param(
+            _of_a_job("glovebox-run", apiVersion="jobs.example/v1"), id="of another API's Job"
+        ),
+        pytest.param(objects.pod(SPACE, "glovebox-run-abcde"), id="of nobody"),
+    ],
+)
+def test_a_controller_starts_for_nobody_else(alone: Kubectl, pod: Json) -> None:
+    said = _said(alone, pod)
+    assert "'glovebox-run-alone' denied request" in said, said
+
+
+def test_a_controller_makes_no_job_there(alone: Kubectl) -> None:
+    """As one does for a schedule, under a name that begins with that of the schedule."""
+    controller = Actor("system:kube-controller-manager", ("system:masters",))
+    nightly = objects.job(SPACE, "glovebox-nightly-1")
+    expect_denied(alone.create(controller, nightly), "glovebox-run-alone", ALONE)
+
+
+def test_behind_the_broken_glass_people_look_for_themselves(alone: Kubectl) -> None:
+    for made in (objects.pod(SPACE), objects.job(SPACE)):
+        expect_admitted(alone.create(BREAK_GLASS, made))
+
+
+@pytest.fixture(scope="module")
+def pods(alone: Kubectl) -> Iterator[dict[str, str]]:
+    """The paths of a pod of the operator's, and of one of somebody's where there is no run."""
+    found: dict[str, str] = {}
+    for space, name in ((SPACE, "glovebox-run"), (objects.NAMESPACE, "own")):
+        pod = objects.pod(space, f"{name}-{uuid4().hex[:5]}")
+        collection = f"/api/v1/namespaces/{space}/pods"
+        alone.api(BREAK_GLASS).create(collection, pod)
+        found[name] = f"{collection}/{pod['metadata']['name']}"
+    yield found
+    for path in found.values():
+        alone.api(BREAK_GLASS).delete(path)
+
+
+def _enter(alone: Kubectl, actor: Actor, path: str, way: str) -> str:
+    try:
+        alone.api(actor).request("POST", f"{path}/{way}", command="id")
+    except ApiError as error:
+        return error.message
+    return ""
+
+
+@pytest.mark.parametrize("actor", ADMINS)
+@pytest.mark.parametrize("way", WAYS)
+def test_nobody_comes_into_a_pod_of_the_operator_s(
+    alone: Kubectl, pods: dict[str, str], actor: Actor, way: str
+) -> None:
+    said = _enter(alone, actor, pods["glovebox-run"], way)
+    assert f"'glovebox-no-entry' denied request: {NO_ENTRY}" in said, said
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_into_their_own_they_do_and_behind_the_broken_glass_into_any(
+    alone: Kubectl, pods: dict[str, str], way: str
+) -> None:
+    # No node has these pods, so nobody gets through; but no guard is in the way.
+    for actor, name in ((CLUSTER_ADMIN, "own"), (BREAK_GLASS, "glovebox-run")):
+        said = _enter(alone, actor, pods[name], way)
+        assert "ValidatingAdmissionPolicy" not in said, said
+
+
+def test_no_container_is_put_into_it(alone: Kubectl, pods: dict[str, str]) -> None:
+    shell = {"spec": {"ephemeralContainers": [objects.container(name="shell")]}}
+    path = f"{pods['glovebox-run']}/ephemeralcontainers"
+    said = refusal(alone.api(CLUSTER_ADMIN), "PATCH", path, shell)
+    assert f"'glovebox-no-entry' denied request: {NO_ENTRY}" in said, said
+    assert refusal(alone.api(BREAK_GLASS), "PATCH", path, shell) == ""
