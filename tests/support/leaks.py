@@ -120,6 +120,8 @@ def find_leaks(secrets: SecretsInPlay, outputs: Iterable[Output]) -> list[Leak]:
 
 
 def _values(key: str, text: str) -> list[str]:
+    if "-----BEGIN CERTIFICATE-----" in text:
+        return []
     if pem := _PEM.search(text):
         return [line for line in pem[1].split("\n") if line]
     if named := [first or second for first, second in _NAMED.findall(text)]:

@@ -8,6 +8,7 @@ word and a sentence with the cure. Beside it stands what the store itself said: 
 from __future__ import annotations
 
 import contextlib
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -83,6 +84,12 @@ _UNREACHABLE: Final = _Meaning(
     Unavailable,
     reasons.STORE_UNREACHABLE,
     "the store does not answer; check its endpoint and the network between it and the operator",
+)
+_NOT_TRUSTED: Final = _Meaning(
+    Unavailable,
+    reasons.STORE_UNREACHABLE,
+    "its certificate is not trusted; put the certificate of the authority that signed it into"
+    " `spec.tls.caBundle` of the ObjectStore, and see that it names the host of the endpoint",
 )
 # A store gives each refusal a code; what answers 404 without one stands in front of the store, and
 # knows nothing of what is in it.
@@ -188,13 +195,37 @@ def translate(error: Exception, doing: str) -> GloveboxError:
             f"could not {doing}: the store's answer cannot be read; is the endpoint an S3 API?",
         )
     if isinstance(error, _NETWORK):
-        return _UNREACHABLE.kind(
-            _UNREACHABLE.reason, f"could not {doing}: {_UNREACHABLE.cure} ({type(error).__name__})"
-        )
+        untrusted = _untrusted(error)
+        meaning = _NOT_TRUSTED if untrusted else _UNREACHABLE
+        why = untrusted or type(error).__name__
+        return meaning.kind(meaning.reason, f"could not {doing}: {meaning.cure} ({why})")
     return InvalidInput(
         reasons.STORE_REJECTED,
         f"could not {doing}: the request is not valid ({type(error).__name__})",
     )
+
+
+def _untrusted(error: BaseException) -> str:
+    """Return why a certificate was not accepted; empty where that is not what failed."""
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, BaseException) or each in seen:
+            continue
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return str(each.verify_message) or type(each).__name__
+        seen.append(each)
+        # The clients' libraries keep what they wrap in their own places.
+        kept = getattr(each, "kwargs", {}).get("error")
+        waiting += [
+            each.__cause__,
+            each.__context__,
+            getattr(each, "reason", None),
+            kept,
+            *each.args,
+        ]
+    return ""
 
 
 def _meaning_of(answer: AnswerError) -> _Meaning:

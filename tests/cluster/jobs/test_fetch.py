@@ -32,6 +32,8 @@ from glovebox.store.manifests import ManifestLocation, fetch_manifest, store_man
 from glovebox.store.pins import BuiltPin, ManifestLock, PrefixSource, build_pin
 from support.cutting_proxy import cutting
 from support.fetching import POD_USER, Pod, as_pod_user, dataset, relocated
+from support.own_store import ADMIN
+from support.tls_front import tls_front
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -97,6 +99,28 @@ def with_path(entry: Entry, path: str) -> Entry:
     return Entry(
         path, entry.size, entry.sha256, entry.bucket, entry.key, entry.version_id, entry.source
     )
+
+
+async def test_a_store_is_trusted_by_the_authorities_that_lie_beside_its_credentials(
+    store: Store, data_bucket: str, locked_bucket: str, seaweed: RunningStore, tmp_path: Path
+) -> None:
+    built = await pinned(store, data_bucket, locked_bucket, SMALL)
+    keys = tmp_path / "front"
+    keys.mkdir()
+    with tls_front(seaweed.endpoint, ADMIN, keys) as front:
+        pod = Pod(
+            tmp_path / "pod", front.endpoint, settings={"GLOVEBOX_FETCH_DEADLINE_SECONDS": "4"}
+        )
+        pod.plan(dataset(built))
+        beside = pod.base / "keys" / "primary.pem"
+        refused = pod.fetch()
+        assert refused.code == 75, refused
+        assert "certificate" in refused.message["message"], refused
+        beside.write_text(front.others)
+        assert pod.fetch().code == 75
+        beside.write_text(front.others + front.authorities)
+        ended = pod.fetch()
+        assert (ended.reason, delivered(pod)) == ((0, "Delivered"), SMALL), ended
 
 
 async def test_files_arrive_read_only_and_proven(

@@ -29,7 +29,7 @@ def secret(number: int) -> dict[str, Any]:
     session = SessionCredentials(
         f"ASIA{number}", f"key{number}=/+", f"token{number}==", datetime(2026, 1, 1, tzinfo=UTC)
     )
-    files = session_files(SPEC, session)
+    files = session_files(SPEC, session, "-----BEGIN CERTIFICATE-----\nMIIB==\n")
     return {
         "data": {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}
     }

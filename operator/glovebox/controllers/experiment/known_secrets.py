@@ -17,14 +17,16 @@ import orjson
 
 from glovebox import names
 from glovebox.controllers.ports import Ports
+from glovebox.data.delivery import AUTHORITIES_SUFFIX
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.resources import Key
 
 _SECRETS: Final = (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
-# Of the files of an SDK: the address of the store is no secret, nor is how to print one.
+# Of the files of an SDK: where the store is, and whom to trust there, is no secret, nor is how to
+# print one.
 _PUBLIC: Final = frozenset(
-    {"region", "endpoint_url", "addressing_style", "s3", "credential_process"}
+    {"region", "endpoint_url", "addressing_style", "s3", "credential_process", "ca_bundle"}
     | {"Version", "Expiration"}
 )
 
@@ -72,7 +74,9 @@ def _known_until(secret: Mapping[str, Any]) -> datetime:
 def values_of(secret: Mapping[str, Any]) -> set[str]:
     """Return the values in the files of a Secret of ours."""
     found = set()
-    for encoded in (secret.get("data") or {}).values():
+    for file, encoded in (secret.get("data") or {}).items():
+        if file.endswith(AUTHORITIES_SUFFIX):
+            continue  # whom to trust is known to all
         try:
             text = base64.b64decode(encoded).decode()
         except (binascii.Error, UnicodeDecodeError):
