@@ -16,8 +16,7 @@ it is asked before a difference is called drift (`as_stored.py`).
 Deleted is what the API server says is gone, and nothing else: what a finalizer holds is in force,
 and one 404 is no proof.
 
-Fights are bounded: an object that somebody else keeps changing back, or keeps adding, is repaired
-at growing intervals. What opens isolation is never left alone for more than a second.
+Fights are bounded (`fights.py`).
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from typing import Any, Final
 from glovebox.api import reasons
 from glovebox.apply.as_stored import AsStored
 from glovebox.apply.children import Children
+from glovebox.apply.fights import Fights
 from glovebox.apply.managed import Managed, Strategy, managed
 from glovebox.desired.difference import difference, fingerprint, writer_of
 from glovebox.desired.drift import Applied, Drift, Result, describe_held
@@ -42,12 +42,6 @@ from glovebox.kube.kinds import Kind, kind_of
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.store import holders_of, is_leaving
 
-# More repairs of one object than this within the window is a fight.
-_FIGHT_REPAIRS: Final = 5
-_FIGHT_WINDOW_SECONDS: Final = 60.0
-_LONGEST_PAUSE_SECONDS: Final = 120.0
-# Nothing that isolates is left other than declared for longer, whoever fights over it.
-_LONGEST_GAP_SECONDS: Final = 1.0
 _TRIES: Final = 4
 # The controller manager makes it as soon as it sees the namespace: mostly before we do, but later
 # where many namespaces are made at once. As it was the last time, it is tried first.
@@ -70,10 +64,9 @@ class Applier:
     def __init__(self, client: Client, children: Children, clock: Callable[[], float]) -> None:
         self._client = client
         self._children = children
-        self._clock = clock
+        self.fights = Fights(clock)
         # By namespace, so that giving one up costs what is in it and no more.
         self._accepted: dict[str, dict[ObjectKey, tuple[bytes, bytes]]] = {}
-        self._repairs: dict[str, dict[ObjectKey, list[float]]] = {}
         self._as_stored = AsStored(client)
         self._others_are_first = True
 
@@ -149,7 +142,7 @@ class Applier:
         if child.finalizers:  # its deletion was asked for, and cannot be taken back
             self._children.want(key, None)
             return Applied(key, "held", drift, held_by=child.finalizers)
-        if drift is not None and (pause := self.fight_pause(row, key)) > 0:
+        if drift is not None and (pause := self.fights.pause(row, key)) > 0:
             return Applied(key, "contended", drift, pause)
         noticed = self._children.differing_since(key)
         self._children.want(key, None)
@@ -158,7 +151,7 @@ class Applier:
         if held_by:
             return Applied(key, "held", drift, held_by=held_by)
         if drift is not None:
-            self.note_repair(key)
+            self.fights.note(key)
         return Applied(key, "removed", drift, noticed=noticed)
 
     async def take_away(
@@ -201,7 +194,7 @@ class Applier:
     def forget(self, namespace: str) -> None:
         """Forget what was accepted in a namespace that is given up."""
         self._accepted.pop(namespace, None)
-        self._repairs.pop(namespace, None)
+        self.fights.forget(namespace)
         self._as_stored.forget(namespace)
 
     async def _create_first(
@@ -281,14 +274,14 @@ class Applier:
             drift = _drift(key, intent, live) if established else None
             if drift is not None and alert:
                 return Applied(key, "alerted", drift)
-            if drift is not None and (pause := self.fight_pause(row, key)) > 0:
+            if drift is not None and (pause := self.fights.pause(row, key)) > 0:
                 return Applied(key, "contended", drift, pause)
             try:
                 answer = await self._write(row, key, intent, live)
             except (Conflict, NotFound, AlreadyExists):
                 continue  # somebody was faster: compare again
             if drift is not None:
-                self.note_repair(key)
+                self.fights.note(key)
             result: Result = "created" if live is None else "updated"
             if drift is None:
                 return self._done(kind, key, content, answer, result)
@@ -364,26 +357,6 @@ class Applier:
     def _accept(self, key: ObjectKey, content: bytes, answer: bytes) -> None:
         self._accepted.setdefault(key.namespace, {})[key] = (content, answer)
         self._children.want(key, answer)
-
-    def note_repair(self, key: ObjectKey) -> None:
-        """Count a repair of an object that had been right before."""
-        self._repairs.setdefault(key.namespace, {}).setdefault(key, []).append(self._clock())
-
-    def fight_pause(self, row: Managed, key: ObjectKey) -> float:
-        """Return how many seconds to leave a contended object alone; 0 to repair it now."""
-        now = self._clock()
-        noted = self._repairs.get(key.namespace, {})
-        oldest = now - _FIGHT_WINDOW_SECONDS - _LONGEST_PAUSE_SECONDS
-        repairs = [at for at in noted.get(key, ()) if at > oldest]
-        if not repairs:
-            noted.pop(key, None)
-            return 0.0
-        noted[key] = repairs
-        over = len(repairs) - _FIGHT_REPAIRS
-        if over < 0:
-            return 0.0
-        longest = _LONGEST_GAP_SECONDS if row.isolates else _LONGEST_PAUSE_SECONDS
-        return max(0.0, repairs[-1] + min(2.0 ** min(over, 10), longest) - now)
 
 
 def _holders(answer: Mapping[str, Any] | None, uid: str) -> tuple[str, ...]:

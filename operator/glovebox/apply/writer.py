@@ -300,11 +300,11 @@ class Writer:
 
     def contended_for(self, key: ObjectKey) -> float:
         """Return for how many seconds a Secret that somebody keeps changing is left alone."""
-        return self._applier.fight_pause(managed(SECRET, Strategy.ROTATE), key)
+        return self._applier.fights.pause(managed(SECRET, Strategy.ROTATE), key)
 
     def note_repair(self, key: ObjectKey) -> None:
         """Count that a Secret of ours was written again because somebody had changed it."""
-        self._applier.note_repair(key)
+        self._applier.fights.note(key)
 
     # Beside the work
 
