@@ -36,6 +36,8 @@ CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
 KEY_PUBLISHED: Final = "KeyPublished"
 # ObjectStore: likewise no part of Ready; what was lost with a store comes back by a person alone.
 RECORDS_FOUND: Final = "RecordsFound"
+# ObjectStore: no part of Ready, because a network may be trusted.
+CONNECTION_ENCRYPTED: Final = "ConnectionEncrypted"
 # ObjectStore: only with `spec.ledger`; no part of Ready, because runs need no ledger.
 LEDGER_WRITTEN: Final = "LedgerWritten"
 
@@ -105,6 +107,12 @@ TYPE_MEANINGS: Final = {
         "something differs from what is declared or pinned",
         "nothing differs, or the difference was repaired",
         "not compared yet",
+    ),
+    CONNECTION_ENCRYPTED: TypeMeaning(
+        "ObjectStore",
+        "the store and its STS are spoken to by `https://` alone",
+        "an endpoint begins with `http://`. `Ready` stays as it is",
+        "not observed yet",
     ),
     VERSIONING_PROVEN: TypeMeaning(
         "ObjectStore",

@@ -409,7 +409,8 @@ class ObjectStoreStatus(Status):
     """The results of the store conformance checks.
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
-    `CredentialScopeProven`, `KeyPublished`, `DeletionProtected`, `RecordsFound`, `LedgerWritten`.
+    `CredentialScopeProven`, `ConnectionEncrypted`, `KeyPublished`, `DeletionProtected`,
+    `RecordsFound`, `LedgerWritten`.
     """
 
     bucket: str = Field(

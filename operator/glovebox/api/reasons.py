@@ -967,6 +967,18 @@ LEDGER_NOT_WITNESSED: Final = _reason(
     "Ask the witnesses to sign it, or take a later proof.",
 )
 
+ENCRYPTED: Final = _reason(
+    "Encrypted",
+    "ObjectStore `ConnectionEncrypted`",
+    "The store and its STS are spoken to by `https://` alone.",
+)
+PLAIN_HTTP: Final = _reason(
+    "PlainHttp",
+    "ObjectStore `ConnectionEncrypted`",
+    "An endpoint begins with `http://`: whoever is on the way reads data, results and sessions.",
+    "Use the store's `https://` endpoint, with `spec.tls.caBundle` where the authority that signed"
+    " its certificate is your own. Bound Experiments go on with the endpoint that they have.",
+)
 RECORDS_FOUND: Final = _reason(
     "RecordsFound",
     "ObjectStore `RecordsFound`",

@@ -24,7 +24,13 @@ PROVEN: Final = (
     types.CONDITIONAL_WRITES_PROVEN,
     types.CREDENTIAL_SCOPE_PROVEN,
 )
-CONDITIONS: Final = (types.READY, *PROVEN, types.KEY_PUBLISHED, types.RECORDS_FOUND)
+CONDITIONS: Final = (
+    types.READY,
+    *PROVEN,
+    types.CONNECTION_ENCRYPTED,
+    types.KEY_PUBLISHED,
+    types.RECORDS_FOUND,
+)
 REQUIRED: Final = (types.VERSIONING_PROVEN,)
 _SHOWN: Final = 5
 READY: Final = (reasons.PROVEN, "the store did what is expected of it")
@@ -108,8 +114,26 @@ def compute_status(
         _record(builder, facts)
         for condition in PROVEN:
             _mark_proven(builder, condition, facts.proofs, has_role=has_role)
+    _mark_encrypted(builder, obj["spec"])
     summarise(builder, outcome, REQUIRED, READY)
     return builder.render()
+
+
+def _mark_encrypted(builder: StatusBuilder, spec: Mapping[str, Any]) -> None:
+    """Mark whether anybody on the way can read along."""
+    sts = spec.get("sts") or {}
+    endpoints = {"endpoint": spec["endpoint"], "sts.endpoint": sts.get("endpoint", "")}
+    plain = [field for field, url in endpoints.items() if url.startswith("http://")]
+    if not plain:
+        message = "every connection is encrypted, and the store's certificate is looked at"
+        builder.mark_true(types.CONNECTION_ENCRYPTED, reasons.ENCRYPTED, message)
+        return
+    message = (
+        f"`spec.{plain[0]}` begins with `http://`: whoever is on the way reads data, results and"
+        " sessions; use `https://`, with `spec.tls.caBundle` where the authority is"
+        " your own"
+    )
+    builder.mark_false(types.CONNECTION_ENCRYPTED, reasons.PLAIN_HTTP, message)
 
 
 def with_keys(status: Mapping[str, Any], keys: Outcome, now: datetime) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from glovebox.status.object_store import (
     with_keys,
 )
 from glovebox.status.outcome import Outcome as Found
-from glovebox.status.outcome import done, of_error
+from glovebox.status.outcome import done, of_error, waiting
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 RETENTION = {"mode": "Compliance", "days": 1}
@@ -48,7 +48,7 @@ def proofs(**outcomes: Outcome) -> list[Proof]:
 
 def shown(obj_spec: ObjectStoreSpec, facts: StoreFacts) -> dict[str, str]:
     outcome = judge_store(obj_spec, facts)
-    obj = {"metadata": {"generation": 3}}
+    obj = {"metadata": {"generation": 3}, "spec": {"endpoint": "https://store.example"}}
     status = compute_status(obj, outcome, NOW, facts=facts, has_role=obj_spec.sts is not None)
     return answers(status)
 
@@ -60,6 +60,7 @@ def answers(status: dict[str, Any]) -> dict[str, str]:
 PASSED = dict.fromkeys(PROVEN, "True Proven") | dict.fromkeys(
     ("KeyPublished", "RecordsFound"), "Unknown NotLooked"
 )
+PASSED["ConnectionEncrypted"] = "True Encrypted"
 # Each: why the case exists; the spec; which proofs did not pass; the retention; what is said.
 CASES: dict[str, tuple[dict[str, Any], dict[str, Outcome], Any, dict[str, str]]] = {
     "all was proven": ({}, {}, RETENTION, {**PASSED, "Ready": "True Proven"}),
@@ -145,7 +146,11 @@ def test_what_a_check_comes_to(why: str) -> None:
 def test_what_was_found_is_recorded_whatever_it_comes_to() -> None:
     facts = StoreFacts(NOW, "results", None, proofs(**{LOCK: Outcome.FAILED}))
     before = {"retention": RETENTION, "observedGeneration": 2}
-    obj = {"metadata": {"generation": 3}, "status": before}
+    obj = {
+        "metadata": {"generation": 3},
+        "spec": {"endpoint": "https://store.example"},
+        "status": before,
+    }
     status = compute_status(obj, judge_store(spec(), facts), NOW, facts=facts, has_role=True)
     assert "retention" not in status
     assert (status["bucket"], status["lastVerifiedTime"]) == ("results", "2026-11-25T12:00:00Z")
@@ -174,7 +179,10 @@ def test_a_check_that_does_not_come_to_its_end_keeps_what_was_proven(
     error: GloveboxError, ready: str, beside: str
 ) -> None:
     facts = StoreFacts(NOW, "results", RETENTION, proofs())
-    obj: dict[str, Any] = {"metadata": {"generation": 3}}
+    obj: dict[str, Any] = {
+        "metadata": {"generation": 3},
+        "spec": {"endpoint": "https://store.example"},
+    }
     obj["status"] = compute_status(obj, judge_store(spec(), facts), NOW, facts=facts, has_role=True)
 
     found = answers(compute_status(obj, of_error(error), NOW))
@@ -202,7 +210,10 @@ def test_a_look_at_the_keys_changes_their_condition_and_nothing_else(
 ) -> None:
     before, look, said = KEYS[name]
     facts = StoreFacts(NOW, "results", RETENTION, proofs())
-    obj: dict[str, Any] = {"metadata": {"generation": 3}}
+    obj: dict[str, Any] = {
+        "metadata": {"generation": 3},
+        "spec": {"endpoint": "https://store.example"},
+    }
     outcome = judge_store(spec(), facts) if error is None else of_error(error)
     status = compute_status(obj, outcome, NOW, facts=facts, has_role=True)
     if before is not None:
@@ -210,3 +221,30 @@ def test_a_look_at_the_keys_changes_their_condition_and_nothing_else(
     found = with_keys(status, look, NOW)
     assert answers(found) == {**answers(status), "KeyPublished": said}
     assert {**found, "conditions": None} == {**status, "conditions": None}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sts", "said"),
+    [
+        ("https://store.example", {}, "True Encrypted"),
+        ("https://store.example", {"endpoint": "https://sts.example"}, "True Encrypted"),
+        ("http://store.example", {}, "False PlainHttp `spec.endpoint`"),
+        (
+            "https://store.example",
+            {"endpoint": "http://sts.example"},
+            "False PlainHttp `spec.sts.endpoint`",
+        ),
+    ],
+)
+def test_who_is_on_the_way_to_a_store_reads_along_where_nothing_is_encrypted(
+    endpoint: str, sts: dict[str, str], said: str
+) -> None:
+    obj = {
+        "metadata": {"generation": 1},
+        "spec": {"endpoint": endpoint, "sts": {"roleArn": "r", **sts}},
+    }
+    for outcome in (done(), waiting("Pending", "not yet")):
+        status = compute_status(obj, outcome, NOW)
+        (entry,) = (c for c in status["conditions"] if c["type"] == "ConnectionEncrypted")
+        told = f"{entry['status']} {entry['reason']} {entry['message']}"
+        assert told.startswith(said), told
