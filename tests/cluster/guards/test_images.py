@@ -140,11 +140,13 @@ def test_other_changes_of_a_running_pod_are_admitted(experiments: Kubectl) -> No
 def test_without_a_snapshot_nothing_starts(experiments: Kubectl) -> None:
     answer = experiments.create(CLUSTER_ADMIN, objects.pod(objects.BARE_NAMESPACE))
     assert answer.code != 0
-    assert answer.err.endswith(
-        "ValidatingAdmissionPolicy 'glovebox-images' with binding 'glovebox-images' denied request:"
-        " failed to configure binding: no params found for policy binding with `Deny`"
-        " parameterNotFoundAction",
-    )
+    # Two guards refuse it, and either is named.
+    refused = [
+        f"ValidatingAdmissionPolicy '{guard}' with binding '{guard}' denied request: failed to"
+        " configure binding: no params found for policy binding with `Deny` parameterNotFoundAction"
+        for guard in ("glovebox-images", "glovebox-run-alone")
+    ]
+    assert answer.err.endswith(tuple(refused))
 
 
 def test_a_deployment_brings_no_other_image_in_either(experiments: Kubectl) -> None:

@@ -36,7 +36,14 @@ NO_ENTRY: Final = (
     "nobody may come into a pod of the Glovebox operator's: what runs is what was declared. Read"
     " its log, or declare another Experiment with the same inputs and without `spec.run`"
 )
+NO_SERVICE: Final = (
+    "this Experiment has a run, and no Service leads to its pod by way of the API server: what runs"
+    " is what was declared. Read its log, or declare another Experiment with the same inputs and"
+    " without `spec.run`"
+)
 WAYS: Final = ["exec", "attach", "portforward", "proxy"]
+# How a proxy may write the name: with a scheme before it and a port behind it.
+SPELLINGS: Final = ["{}:80", "http:{}:80", "https:{}:", ":{}:80", "http:{}:"]
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +164,31 @@ def test_nobody_comes_into_a_pod_of_the_operator_s(
 ) -> None:
     said = _enter(alone, actor, pods["glovebox-run"], way)
     assert f"'glovebox-no-entry' denied request: {NO_ENTRY}" in said, said
+
+
+@pytest.mark.parametrize("actor", ADMINS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_nobody_comes_in_under_another_spelling_of_its_name(
+    alone: Kubectl, pods: dict[str, str], actor: Actor, spelling: str
+) -> None:
+    collection, _, name = pods["glovebox-run"].rpartition("/")
+    said = _enter(alone, actor, f"{collection}/{spelling.format(name)}", "proxy")
+    assert f"'glovebox-no-entry' denied request: {NO_ENTRY}" in said, said
+    collection, _, name = pods["own"].rpartition("/")
+    said = _enter(alone, actor, f"{collection}/{spelling.format(name)}", "proxy")
+    assert "ValidatingAdmissionPolicy" not in said, said
+
+
+@pytest.mark.parametrize("actor", ADMINS)
+@pytest.mark.parametrize("name", ["way", "http:way:80"])
+def test_no_service_leads_to_the_run(alone: Kubectl, actor: Actor, name: str) -> None:
+    service = f"/api/v1/namespaces/{SPACE}/services/{name}"
+    said = _enter(alone, actor, service, "proxy")
+    assert f"'glovebox-run-alone' denied request: {NO_SERVICE}" in said, said
+    # There is no such Service; but no guard is in the way.
+    assert "ValidatingAdmissionPolicy" not in _enter(alone, BREAK_GLASS, service, "proxy")
+    elsewhere = service.replace(SPACE, objects.NAMESPACE)
+    assert "ValidatingAdmissionPolicy" not in _enter(alone, actor, elsewhere, "proxy")
 
 
 @pytest.mark.parametrize("way", WAYS)

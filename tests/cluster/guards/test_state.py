@@ -75,9 +75,10 @@ def test_nobody_enters_a_pod_that_is_left(
     )
 
 
+@pytest.mark.parametrize("way", ["pods/running", "services/any"])
 @pytest.mark.parametrize("verb", ["get", "create"])
-def test_nobody_reaches_a_pod_by_proxy(experiments: Kubectl, verb: str) -> None:
-    path = f"/api/v1/namespaces/{objects.SEALED_NAMESPACE}/pods/running/proxy/"
+def test_nobody_reaches_a_pod_by_proxy(experiments: Kubectl, verb: str, way: str) -> None:
+    path = f"/api/v1/namespaces/{objects.SEALED_NAMESPACE}/{way}/proxy/"
     extra = ("-f", "/dev/null") if verb == "create" else ()
     answer = experiments(CLUSTER_ADMIN, verb, "--raw", path, *extra)
     expect_denied(

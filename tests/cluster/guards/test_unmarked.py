@@ -97,6 +97,9 @@ def test_nothing_starts(unmarked: Kubectl, actor: Actor, thing: objects.Json) ->
         pytest.param(("exec", "running", "--", "true"), id="exec"),
         pytest.param(("attach", "running"), id="attach"),
         pytest.param(("debug", "running", "--image=busybox:1"), id="debug"),
+        pytest.param(
+            ("get", "--raw", f"/api/v1/namespaces/{SPACE}/services/any/proxy/"), id="a Service"
+        ),
         pytest.param(("create", "token", "glovebox-runner"), id="a token"),
     ],
 )

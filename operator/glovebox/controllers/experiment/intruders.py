@@ -1,8 +1,9 @@
-"""Removes, by UID, pods that came in while the labels of a namespace were off.
+"""Removes, by UID, pods that came in past the guards, as while a namespace's labels were off.
 
 A namespace without its Pod Security labels, or without the mark that the guards select it by,
 admits what it never should; so does a closed one whose state label says Open for a moment.
-Restoring the labels does not end such a pod.
+Restoring the labels does not end such a pod. What somebody started beside a run behind the broken
+glass looks like one, and goes as well.
 
 Whose a pod is, is told by the Job that owns it and not by a label, which such a pod may bear as
 well. A pod of our own Jobs runs what its Job's template says, and no more.
@@ -110,6 +111,6 @@ async def _remove(scope: Scope, pod: Mapping[str, Any], why: str) -> None:
     scope.ports.events.warning(
         scope.obj,
         reasons.PODS_REMOVED,
-        f"pod `{name}` came in while the namespace's labels were off and was removed: {why}",
+        f"pod `{name}` came in past the guards and was removed: {why}",
         action="Remove",
     )
