@@ -106,10 +106,27 @@ class Sts(Model):
 class Tls(Model):
     """How the store's certificate is judged."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.caBundle.contains('-----BEGIN CERTIFICATE-----')",
+                "must hold the certificates themselves, in PEM: each begins with"
+                " `-----BEGIN CERTIFICATE-----`",
+                field_path=".caBundle",
+            ),
+            rule(
+                "!self.caBundle.contains('PRIVATE KEY-----')",
+                "must hold certificates alone: whoever reads ObjectStores, and every pod that uses"
+                " the store, would have the private key. Take it out, and replace it everywhere",
+                field_path=".caBundle",
+                reason=FORBIDDEN,
+            ),
+        )
+    )
+
     ca_bundle: str = Field(
         min_length=1,
         max_length=65536,
-        pattern=r"^\s*(#[^\n]*\n\s*)*-----BEGIN CERTIFICATE-----",
         description=(
             "Certificates of the authorities that sign the store's, in PEM: they alone are trusted,"
             " for `endpoint` and for `sts.endpoint`. What is here now counts for everybody who uses"
@@ -270,6 +287,14 @@ class ObjectStoreSpec(Model):
                 "must be left out when `endpoint` begins with `http://`: nobody shows a certificate"
                 " there, and nothing is encrypted. Use the store's `https://` address",
                 field_path=".tls",
+                reason=FORBIDDEN,
+            ),
+            rule(
+                "!has(self.tls) || !has(self.sts) || !has(self.sts.endpoint)"
+                " || self.sts.endpoint.startsWith('https://')",
+                "must have an `sts.endpoint` that begins with `https://`: nobody shows a"
+                " certificate at this one, and sessions would come back unencrypted",
+                field_path=".sts",
                 reason=FORBIDDEN,
             ),
             rule(

@@ -30,7 +30,7 @@ from glovebox.controllers.record_comparison import compare_records
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.digest import digest_of
-from glovebox.errors import Conflict, GloveboxError
+from glovebox.errors import Conflict, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.object_store import (
@@ -45,6 +45,7 @@ from glovebox.status.object_store import (
 )
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
+from glovebox.store.authorities import authorities_file
 from glovebox.store.buckets import default_retention, ensure_bucket
 from glovebox.store.probes import prove_store
 
@@ -212,6 +213,11 @@ def _retry(outcome: Outcome) -> float:
 
 async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
     spec = store.spec
+    try:
+        authorities_file(spec.tls.ca_bundle if spec.tls is not None else "")
+    except Unavailable as error:
+        # Whoever waits for the store waits on; the store itself has to be declared otherwise.
+        raise InvalidInput(reasons.INVALID_SPEC, error.message) from error
     connection = await open_store(ports, store, fresh=True)
     await ensure_bucket(
         connection,

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import functools
 import os
-
-from cryptography import x509
+import ssl
 
 from glovebox.api import reasons
-from glovebox.errors import InvalidInput
+from glovebox.errors import Unavailable
 
 
 @functools.cache
@@ -24,19 +23,24 @@ def authorities_file(bundle: str) -> str | None:
         bundle: Certificates in PEM.
 
     Raises:
-        InvalidInput: `InvalidSpec`: they cannot be read.
+        Unavailable: `StoreUnreachable`: they cannot be read. Nothing is wrong with what the store
+            holds, and somebody may correct them.
     """
     if not bundle:
         return None
-    try:
-        x509.load_pem_x509_certificates(bundle.encode())
-    except ValueError as error:
-        raise InvalidInput(
-            reasons.INVALID_SPEC,
-            "`spec.tls.caBundle` holds no certificates that can be read; give those of the store's"
-            f" authorities in PEM, each between BEGIN and END CERTIFICATE ({error})",
-        ) from None
     handle = os.memfd_create("authorities")
     with os.fdopen(os.dup(handle), "wb") as file:
         file.write(bundle.encode())
-    return f"/proc/{os.getpid()}/fd/{handle}"
+    path = f"/proc/{os.getpid()}/fd/{handle}"
+    try:
+        # As connections will: other readers accept more.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        os.close(handle)
+        raise Unavailable(
+            reasons.STORE_UNREACHABLE,
+            "`spec.tls.caBundle` of the ObjectStore cannot be read; give the certificates of the"
+            " store's authorities in PEM, each from its BEGIN CERTIFICATE to its END CERTIFICATE,"
+            " with the line breaks that it has there",
+        ) from None
+    return path

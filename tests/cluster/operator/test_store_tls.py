@@ -117,15 +117,36 @@ def test_what_was_bound_before_trusts_what_is_declared_now(
     team.expect("Experiment", "bound", "Sealed", timeout=120)
 
 
+def test_what_is_sealed_waits_until_the_authorities_can_be_read(
+    cluster: Cluster, team: Team, front: TlsFront
+) -> None:
+    store = f"tls-{uuid4().hex[:6]}"
+    team.declare(
+        "ObjectStore", store, _spec(cluster, front, f"{store}-artifacts", front.authorities)
+    )
+    team.expect("ObjectStore", store, timeout=120)
+    team.declare("Experiment", "patient", experiment_spec("standard", store))
+    team.expect("Experiment", "patient", timeout=60)
+    path, cut_off = team.path("ObjectStore", store), front.authorities[:-100]
+    team.api.patch(path, {"spec": {"tls": {"caBundle": cut_off}}})
+    words = "`spec.tls.caBundle` of the ObjectStore cannot be read"
+    assert words in _message(team, store, reason="InvalidSpec")
+    experiment = team.path("Experiment", "patient")
+    team.api.patch(experiment, {"spec": {"lifecycle": {"desired": "Sealed"}}})
+    team.expect("Experiment", "patient", "Sealed", "False", reason="StoreUnreachable")
+    team.api.patch(path, {"spec": {"tls": {"caBundle": front.authorities}}})
+    sealed = team.expect("Experiment", "patient", "Sealed", timeout=120)
+    assert not sealed["status"]["seal"].get("findings")
+
+
 def test_what_is_no_certificate_is_told_and_nothing_is_asked(
     cluster: Cluster, team: Team, front: TlsFront
 ) -> None:
     store = f"tls-{uuid4().hex[:6]}"
     broken = "-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n"
     team.declare("ObjectStore", store, _spec(cluster, front, f"{store}-artifacts", broken))
-    assert "`spec.tls.caBundle` holds no certificates" in _message(
-        team, store, reason="InvalidSpec"
-    )
+    words = "`spec.tls.caBundle` of the ObjectStore cannot be read"
+    assert words in _message(team, store, reason="InvalidSpec")
     stalled = eventually(
         lambda: next(
             (

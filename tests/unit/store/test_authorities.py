@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from glovebox.errors import Forbidden, InvalidInput
+from glovebox.errors import Forbidden, Unavailable
 from glovebox.jobs.origin import authorities_beside
 from glovebox.store.authorities import authorities_file
 from glovebox_local.certificates import Authority
+
+_NO_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
 @pytest.fixture
@@ -33,18 +37,25 @@ def test_none_are_the_sdk_s_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "bundle",
+    "spoil",
     [
-        "rubbish",
-        "-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n",
-        "-----BEGIN CERTIFICATE-----\nMIIB",
-        "ä",
+        pytest.param(lambda _: "rubbish", id="something else"),
+        pytest.param(lambda _: "-----BEGIN CERTIFICATE-----\nMIIB", id="the beginning alone"),
+        pytest.param(lambda good: good + _NO_CERTIFICATE, id="something else behind them"),
+        pytest.param(lambda good: good[:-100], id="cut off"),
+        pytest.param(lambda good: good.replace("\n", " "), id="folded into one line"),
+        pytest.param(lambda good: good.strip() + good, id="run together"),
+        pytest.param(lambda _: "\u00e4", id="no ASCII"),
     ],
 )
-def test_what_is_no_certificate_is_refused_with_the_field(bundle: str) -> None:
-    with pytest.raises(InvalidInput, match=r"`spec\.tls\.caBundle` holds no certificates") as told:
-        authorities_file(bundle)
-    assert told.value.reason == "InvalidSpec"
+def test_what_no_connection_can_read_is_told_and_can_be_corrected(
+    bundle: str, spoil: Callable[[str], str]
+) -> None:
+    """It says nothing of what the store holds: whoever waits for the store goes on waiting."""
+    words = r"`spec\.tls\.caBundle` of the ObjectStore cannot be read"
+    with pytest.raises(Unavailable, match=words) as told:
+        authorities_file(spoil(bundle))
+    assert told.value.reason == "StoreUnreachable"
 
 
 def test_they_lie_beside_the_credentials(tmp_path: Path) -> None:
