@@ -73,7 +73,7 @@ def test_after_a_restart_one_list_tells_which_namespaces_are_empty() -> None:
         _, busy, _ = await _standing(stage, "x", "y", "z")
         start(stage, busy, "theirs", OF_THE_TEAM)
         await _again(stage, heard)
-        assert _searched(heard) == [busy]
+        assert set(_searched(heard)) == {busy}
         read = [one.namespace for one in heard.of("get", SECRET.kind)]
         assert not any(names.is_experiment_namespace(namespace) for namespace in read)
         assert stage.there(POD, busy, "theirs")
@@ -164,3 +164,25 @@ def test_who_makes_the_account_first_is_learnt() -> None:
         assert [one.name for one in heard.of("create", SERVICE_ACCOUNT.kind)].count("default") == 3
 
     play(scene, faults=heard, sweeps=False)
+
+
+def test_a_namespace_that_others_write_to_all_the_time_is_searched_ever_more_rarely() -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        (namespace,) = await _standing(stage, "x")
+        heard.asked.clear()
+        label(stage, namespace, ENFORCE, None)
+        for count in range(240):
+            note = {"metadata": {"annotations": {"theirs": str(count)}}}
+            stage.world.edit(NAMESPACE, None, namespace, note)
+            await stage.sleep(0.5)
+        assert len(_searched(heard)) < 12
+        start(stage, namespace, "late", OF_THE_HOST)
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "late"), "and once it is calm, to the end"
+        heard.asked.clear()
+        await stage.sleep(5 * MINUTE)
+        assert _searched(heard) == []
+
+    play(scene, profile=UNPROVEN, faults=heard, sweeps=False)
