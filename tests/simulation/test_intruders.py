@@ -219,7 +219,7 @@ def test_what_comes_in_late_goes_although_a_process_began_since(pods: tuple[str,
 
 
 def test_a_deletion_that_was_answered_as_if_the_pod_was_gone_is_sent_again() -> None:
-    faults = Refusing(is_refused(POD.kind, "delete"), 404, most=1)
+    faults = Refusing(is_refused(POD.kind, "delete"), 404, most=2)
 
     async def scene(stage: Stage) -> None:
         stage.declare(run=False)
@@ -233,7 +233,7 @@ def test_a_deletion_that_was_answered_as_if_the_pod_was_gone_is_sent_again() -> 
         faults.in_force = True
         stage.process.start()
         await stage.sleep(MINUTE)
-        assert len(faults.refused) == 1
+        assert len(faults.refused) == 2
         assert not stage.there(POD, namespace, "theirs")
 
     play(scene, faults=faults, sweeps=False)
