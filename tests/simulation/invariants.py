@@ -263,7 +263,8 @@ class Promises:
         if before.get("status") != "True" or change.new["metadata"].get("deletionTimestamp"):
             return
         standing = self.ledger.namespaces.get(change.new["status"].get("namespace", ""))
-        if standing is None or standing.missing(longer_than=self._lag, now=self._world.loop.time()):
+        now = self._world.loop.time()
+        if standing is not None and standing.missing(longer_than=self._lag, now=now):
             return
         if after.get("status") != "True" and after.get("reason") not in ("RunFailed", "Sealed"):
             self._break(

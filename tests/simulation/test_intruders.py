@@ -163,3 +163,77 @@ def test_a_pod_beside_a_run_goes_although_its_image_is_allowed() -> None:
         assert any("`beside`" in note and "beside the run" in note for note in told)
 
     play(scene)
+
+
+def enforced(stage: Stage, namespace: str) -> str | None:
+    """Return the label that keeps pods out, as it is."""
+    live = stage.world.server.peek(NAMESPACE, None, namespace)
+    assert live is not None
+    level: str | None = live["metadata"]["labels"].get(ENFORCE)
+    return level
+
+
+def test_what_comes_in_late_goes_although_the_namespace_was_recorded_since() -> None:
+    """The label is restored with what completes the namespace; the next look comes at once."""
+    faults = Refusing(is_refused(LIMIT_RANGE.kind, "create"))
+    faults.in_force = True
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        await stage.until("it is refused", lambda: len(faults.refused) > 2)
+        namespace = str(stage.status()["namespace"])
+        level = enforced(stage, namespace)
+        faults.in_force = False
+        label(stage, namespace, ENFORCE, None)
+        await stage.until("restored", lambda: enforced(stage, namespace) == level, MINUTE)
+        restored = stage.now
+        await stage.provisioned()
+        await stage.sleep(restored + 0.8 - stage.now)
+        start(stage, namespace, "late", OF_THE_HOST)
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "late")
+
+    play(scene, faults=faults, sweeps=False)
+
+
+@pytest.mark.parametrize("pods", [(), ("own",)], ids=["empty", "with a pod"])
+def test_what_comes_in_late_goes_although_a_process_began_since(pods: tuple[str, ...]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(5)
+        for name in pods:
+            start(stage, namespace, name, OF_THE_TEAM)
+        level = enforced(stage, namespace)
+        await stage.process.kill()
+        label(stage, namespace, ENFORCE, None)
+        label(stage, namespace, ENFORCE, level)
+        stage.process.start()
+        await stage.sleep(0.8)
+        start(stage, namespace, "late", OF_THE_HOST)
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "late")
+        assert all(stage.there(POD, namespace, name) for name in pods)
+
+    play(scene, sweeps=False)
+
+
+def test_a_deletion_that_was_answered_as_if_the_pod_was_gone_is_sent_again() -> None:
+    faults = Refusing(is_refused(POD.kind, "delete"), 404, most=2)
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(5)
+        await stage.process.kill()
+        level = enforced(stage, namespace)
+        label(stage, namespace, ENFORCE, None)
+        start(stage, namespace, "theirs", OF_THE_HOST)
+        label(stage, namespace, ENFORCE, level)
+        faults.in_force = True
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        assert len(faults.refused) == 2
+        assert not stage.there(POD, namespace, "theirs")
+
+    play(scene, faults=faults, sweeps=False)

@@ -8,12 +8,14 @@ import pytest
 
 from glovebox import names
 from glovebox.kube.kinds import NAMESPACE, NETWORK_POLICY, POD, SECRET, SERVICE_ACCOUNT
-from simulation.api_server import Asked
+from simulation.api_server import Asked, Change
+from simulation.api_transport import NOTHING, Fault, NoFaults
 from simulation.process import OPERATOR
 from simulation.stage import Stage, play
 from simulation.test_ends import MINUTE
-from simulation.test_intruders import ENFORCE, OF_THE_HOST, OF_THE_TEAM, label, start
+from simulation.test_intruders import ENFORCE, OF_THE_HOST, OF_THE_TEAM, enforced, label, start
 from simulation.test_seal_order import Refusing
+from simulation.world import TEAM
 
 # Its pod is followed by lists of its own.
 UNPROVEN = {"probe": {"schedule": "Never"}}
@@ -73,7 +75,7 @@ def test_after_a_restart_one_list_tells_which_namespaces_are_empty() -> None:
         _, busy, _ = await _standing(stage, "x", "y", "z")
         start(stage, busy, "theirs", OF_THE_TEAM)
         await _again(stage, heard)
-        assert _searched(heard) == [busy]
+        assert set(_searched(heard)) == {busy}
         read = [one.namespace for one in heard.of("get", SECRET.kind)]
         assert not any(names.is_experiment_namespace(namespace) for namespace in read)
         assert stage.there(POD, busy, "theirs")
@@ -128,29 +130,95 @@ def test_what_admission_lets_in_for_a_moment_after_a_repair_goes_as_well() -> No
     play(scene, sweeps=False)
 
 
-def test_a_list_of_pods_that_does_not_come_keeps_nothing_from_being_done() -> None:
-    lists: list[Asked] = []
+class OnLists(Heard):
+    """Does to each list of all pods, but for the first of a watch, what is said."""
 
-    def is_of_all(asked: Asked) -> bool:
-        if (asked.verb, asked.kind, asked.namespace) == ("list", POD, ""):
-            lists.append(asked)
-        # The first one is that of a watch.
-        return bool(lists) and lists[-1] is asked and len(lists) == 2
+    def __init__(self, fault: Fault) -> None:
+        super().__init__()
+        self.fault = fault
+        self.lists = 0
 
-    faults = Refusing(is_of_all)
+    def request(self, asked: Asked) -> Fault:
+        is_of_all = (asked.verb, asked.kind, asked.namespace) == ("list", POD, "")
+        self.lists += is_of_all
+        super().request(asked)
+        return self.fault if is_of_all and self.in_force and self.lists > 1 else NOTHING
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("refused", 403), Fault("slow", seconds=14.0)], ids=["refused", "slow"]
+)
+def test_a_list_of_pods_that_does_not_come_keeps_nothing_from_being_done(fault: Fault) -> None:
+    faults = OnLists(fault)
 
     async def scene(stage: Stage) -> None:
         (namespace,) = await _standing(stage, "x")
-        faults.in_force = True
+        level = enforced(stage, namespace)
         await stage.process.kill()
         label(stage, namespace, ENFORCE, None)
         start(stage, namespace, "theirs", OF_THE_HOST)
+        label(stage, namespace, ENFORCE, level)
+        faults.lists = 0
         stage.process.start()
-        await stage.sleep(MINUTE)
-        assert len(faults.refused) == 1
+        await stage.sleep(10)
+        assert faults.lists == 2
         assert not stage.there(POD, namespace, "theirs")
 
     play(scene, faults=faults, sweeps=False)
+
+
+def test_where_pods_are_many_each_namespace_is_searched_by_itself() -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        (namespace,) = await _standing(stage, "x")
+        for count in range(35):
+            start(stage, TEAM, f"pod-{count}", OF_THE_TEAM)
+        await stage.process.kill()
+        level = enforced(stage, namespace)
+        label(stage, namespace, ENFORCE, None)
+        start(stage, namespace, "theirs", OF_THE_HOST)
+        label(stage, namespace, ENFORCE, level)
+        heard.asked.clear()
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "theirs")
+        pages = [one for one in heard.of("list", POD.kind) if not one.namespace]
+        assert len(pages) == 1 + 2, "that of a watch, and no more than two for one namespace"
+
+    play(scene, profile=UNPROVEN, faults=heard, sweeps=False)
+
+
+class LateAnswer(NoFaults):
+    """That a namespace was created is answered late."""
+
+    def request(self, asked: Asked) -> Fault:
+        is_creation = (asked.verb, asked.kind) == ("create", NAMESPACE)
+        return Fault("stale", seconds=3.0) if is_creation else NOTHING
+
+
+def test_a_new_namespace_that_was_another_meanwhile_is_searched() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        made: list[str] = []
+
+        def see(change: Change) -> None:
+            if change.served.kind == NAMESPACE and change.old is None:
+                made.append(change.last["metadata"]["name"])
+
+        stage.world.server.on_change.append(see)
+        await stage.until("it is there", lambda: made)
+        (namespace,) = made
+        level = enforced(stage, namespace)
+        label(stage, namespace, ENFORCE, None)
+        await stage.sleep(0.5)
+        start(stage, namespace, "theirs", OF_THE_HOST)
+        label(stage, namespace, ENFORCE, level)
+        await stage.provisioned()
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "theirs")
+
+    play(scene, faults=LateAnswer(), sweeps=False)
 
 
 def test_who_makes_the_account_first_is_learnt() -> None:
@@ -162,5 +230,51 @@ def test_who_makes_the_account_first_is_learnt() -> None:
         # The controllers of the simulation come late: so is found once.
         assert [one.name for one in heard.of("update", SERVICE_ACCOUNT.kind)] == ["default"]
         assert [one.name for one in heard.of("create", SERVICE_ACCOUNT.kind)].count("default") == 3
+
+    play(scene, faults=heard, sweeps=False)
+
+
+def test_a_namespace_that_others_write_to_all_the_time_is_searched_ever_more_rarely() -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        (namespace,) = await _standing(stage, "x")
+        heard.asked.clear()
+        label(stage, namespace, ENFORCE, None)
+        for count in range(240):
+            note = {"metadata": {"annotations": {"theirs": str(count)}}}
+            stage.world.edit(NAMESPACE, None, namespace, note)
+            await stage.sleep(0.5)
+        assert len(_searched(heard)) < 12
+        start(stage, namespace, "late", OF_THE_HOST)
+        await stage.sleep(MINUTE)
+        assert not stage.there(POD, namespace, "late"), "and once it is calm, to the end"
+        heard.asked.clear()
+        await stage.sleep(5 * MINUTE)
+        assert _searched(heard) == []
+
+    play(scene, profile=UNPROVEN, faults=heard, sweeps=False)
+
+
+def test_an_account_that_others_made_first_is_replaced_without_another_look() -> None:
+    heard = Heard()
+
+    async def scene(stage: Stage) -> None:
+        await _standing(stage, "x")
+
+        def make(change: Change) -> None:
+            if change.served.kind == NAMESPACE and change.old is None:
+                where = change.last["metadata"]["name"]
+                asked = Asked("controllers", "create", SERVICE_ACCOUNT, where, "default")
+                stage.world.server.create(asked, {"metadata": {"name": "default"}})
+
+        stage.world.server.on_change.append(make)
+        heard.asked.clear()
+        for name in ("y", "z"):
+            await _standing(stage, name)
+        assert [one.name for one in heard.of("update", SERVICE_ACCOUNT.kind)] == ["default"] * 2
+        tried = [one.name for one in heard.of("create", SERVICE_ACCOUNT.kind)]
+        assert tried.count("default") == 1
+        assert heard.of("get", SERVICE_ACCOUNT.kind) == []
 
     play(scene, faults=heard, sweeps=False)

@@ -22,8 +22,10 @@ from glovebox.kube.kinds import (
 from glovebox.store.run_records import FORMAT
 from glovebox.store.run_records import PREFIX as RUNS
 from simulation.api_server import ADMINISTRATOR, Asked, Backup
+from simulation.api_transport import NoFaults
 from simulation.object_store import S3Error
 from simulation.stage import NEVER, Stage, play
+from simulation.test_intruders import ENFORCE, OF_THE_HOST, enforced, label, start
 from simulation.test_seal_order import Refusing
 from simulation.world import BUCKET, SOURCE, TEAM, pin_spec
 
@@ -539,5 +541,50 @@ def test_a_cluster_that_is_older_than_the_record_of_a_start_begins_no_run() -> N
         assert stage.status()["run"]["reason"] == reasons.RUN_LOST
         await stage.sleep(300)
         assert job_creations(stage) == 1
+
+    play(body, faults=faults)
+
+
+class _Away(NoFaults):
+    """The API server answers nobody for as long as it is away."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    def is_away(self) -> bool:
+        return self.away
+
+
+def test_a_pod_that_a_restore_brought_back_goes_again() -> None:
+    """The namespace has the version in which that pod was searched for, and removed, before."""
+    faults, backups = _Away(), list[Backup]()
+
+    async def body(stage: Stage) -> None:
+        await stage.process.kill()
+        # What was written before the restore is written again, on what is older.
+        stage.process.on_stale = lambda *_: None
+        stage.process.start()
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(5)
+        level = enforced(stage, namespace)
+
+        def see(change: Any) -> None:
+            if change.served.kind == NAMESPACE and enforced(stage, namespace) == level:
+                backups.append(stage.world.server.backup())
+
+        label(stage, namespace, ENFORCE, None)
+        start(stage, namespace, "theirs", OF_THE_HOST)
+        stage.world.server.on_change.append(see)
+        await stage.until("it goes", lambda: not stage.there(POD, namespace, "theirs"), 60)
+        await stage.sleep(130)  # so that what watches know is newer than the backup
+        faults.away = True
+        stage.world.server.restore(backups[0])
+        await stage.sleep(100)
+        faults.away = False
+        stage.world.actors.resume()
+        assert stage.there(POD, namespace, "theirs")
+        await stage.sleep(3_600)
+        assert not stage.there(POD, namespace, "theirs")
 
     play(body, faults=faults)

@@ -140,6 +140,11 @@ class Children:
         found = ((key, self.get(key)) for key in self._in_namespace.get(namespace, ()))
         return {key: child for key, child in found if child is not None}
 
+    def version_of(self, namespace: str) -> tuple[int, int] | None:
+        """Return which version a namespace has, and after how many restores; None without it."""
+        child = self.get(ObjectKey(NAMESPACE.kind, namespace, namespace))
+        return (self.table(NAMESPACE).restores, child.resource_version) if child else None
+
     def namespaces(self) -> Iterable[str]:
         """Return the namespaces in which something is known."""
         return tuple(self._in_namespace)

@@ -8,7 +8,7 @@ longer the leader loses to whatever was written meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from glovebox import names
@@ -146,6 +146,27 @@ class Writer:
             return await self._client.replace(SECRET, _on_version(secret, live))
         except NotFound:
             return await self._client.create(SECRET, secret)
+        except InvalidInput:
+            if not await self._is_fixed(secret):
+                raise
+            uid = live["metadata"]["uid"]
+            await self._client.delete(SECRET, metadata["namespace"], metadata["name"], uid=uid)
+            return await self._client.create(SECRET, secret)
+
+    async def _is_fixed(self, secret: dict[str, Any]) -> bool:
+        """Whether a Secret can be made anew and not replaced: it would expire where it is.
+
+        Raises:
+            InvalidInput: It cannot be made anew either.
+        """
+        metadata = secret["metadata"]
+        live = await self._client.get(SECRET, metadata["namespace"], metadata["name"])
+        if not live.get("immutable") and live.get("type") == secret["type"]:
+            return False
+        # Everything before storage has to say yes, so that it can surely be created again.
+        with suppress(AlreadyExists):
+            await self._client.create(SECRET, secret, dry_run=True)
+        return True
 
     # PATCH
 

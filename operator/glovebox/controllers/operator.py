@@ -27,7 +27,7 @@ from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
 from glovebox.controllers.damaged import damaged
-from glovebox.controllers.empty_namespaces import note_empty_namespaces
+from glovebox.controllers.empty_namespaces import confirm_empty_namespaces, note_empty_namespaces
 from glovebox.controllers.enqueueing import Enqueueing
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.in_use import tells_its_users
@@ -134,10 +134,11 @@ class Operator:
         # And isolation may have been taken away: whose was, is restored before all others.
         for key in damaged(self.ports.resources, self.ports.children):
             self.workers.wake(key, Priority.REPAIR)
-        await note_empty_namespaces(self.ports)
+        empty = await note_empty_namespaces(self.ports)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run())
             group.create_task(self.tasks.run())
+            group.create_task(confirm_empty_namespaces(self.ports, empty))
 
     def not_ready_reason(self) -> str | None:
         """Return why the operator is not ready, or None; a warm follower is ready."""

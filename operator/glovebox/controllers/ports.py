@@ -7,11 +7,10 @@ that depends on time or chance is handed in.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
@@ -139,19 +138,25 @@ class Failures:
         self._failing.pop(key, None)
 
 
+# So long an API server may admit pods by the labels that a namespace had before.
+ADMISSION_SECONDS: Final = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Inspected:
     """A namespace that was searched for pods which its labels should have kept out.
 
     Attributes:
-        version: Which version of it.
+        version: Which version of it, as `Children.version_of` has it.
         since: When that version was seen first, in monotonic seconds.
         is_done: Whether none is left, and none can come any more while it has this version.
+        pause: In how many seconds from then on it is searched once more.
     """
 
-    version: int
-    since: float = -math.inf
+    version: tuple[int, int] | None
+    since: float
     is_done: bool = False
+    pause: float = ADMISSION_SECONDS
 
 
 @dataclass(slots=True)

@@ -6,13 +6,15 @@ Any operator can judge it, whoever wrote it. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from glovebox import names
 from glovebox.data.digest import digest_of
 from glovebox.errors import InvalidInput
 from glovebox.status.text import format_time
+
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def session_annotations(data: Mapping[str, str], expire: datetime) -> dict[str, str]:
@@ -35,9 +37,11 @@ def intact_until(secret: Mapping[str, Any]) -> datetime | None:
         if digest != _digest(secret.get("data") or {}, expire):
             return None
         until = datetime.fromisoformat(expire)
-    except (ValueError, InvalidInput):
+        # Only what was issued is written so; at the edges of time nobody can reckon.
+        as_issued = until.tzinfo is not None and until > _LONG_AGO and format_time(until) == expire
+    except (ValueError, OverflowError, InvalidInput):
         return None
-    return until if until.tzinfo is not None else None
+    return until if as_issued else None
 
 
 def _digest(data: Mapping[str, str], expire: str) -> str:

@@ -144,6 +144,8 @@ class Table(Generic[K, R]):
         self._listed = 0
         # The highest version known by whatever way, answers to our own writes included.
         self._highest = 0
+        # How often the API server went back in time: a version may come twice then.
+        self.restores = 0
 
     def __len__(self) -> int:
         return len(self._records)
@@ -344,6 +346,7 @@ class Listing(Generic[K, R]):
         table._was_listed(version)  # noqa: SLF001 - as above
         if self._restored:
             table._highest = version  # noqa: SLF001 - as above
+            table.restores += 1
             log.error(
                 "the API server went back in time: everything known of this kind was replaced",
                 kind=table.kind.kind,

@@ -29,14 +29,15 @@ class NamespaceFacts:
         uid: Its UID.
         latched: Whether this very namespace was recorded as complete for this very digest.
         established: Whether differences are drift: it is latched, and for the state of now.
-        made: The version in which this look made it, while nobody had changed it; 0 where the look
-            found it. Nothing that its labels keep out can be in it as long as it has this version.
+        made: The version in which this look made it, while nobody had changed it; None where the
+            look found it. Nothing that its labels keep out can be in it as long as it has this
+            version.
     """
 
     uid: str
     latched: bool
     established: bool
-    made: int = 0
+    made: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -348,6 +348,22 @@ def test_credentials_are_renewed_before_they_expire(team: Team, rogue: Api, name
     assert status.get("drift") is None, "a renewal is no drift"
 
 
+def test_credentials_that_were_made_immutable_are_made_anew(
+    team: Team, rogue: Api, namespace: str
+) -> None:
+    path = f"{CORE}/namespaces/{namespace}/secrets/glovebox-artifacts-credentials"
+    before = team.api.get(path)
+    annotations = session_annotations(before["data"], datetime.now(UTC) + timedelta(seconds=60))
+    rogue.patch(path, {"metadata": {"annotations": annotations}, "immutable": True})
+
+    def renewed() -> bool:
+        found = team.api.find(path)
+        return found is not None and found["data"] != before["data"]
+
+    eventually(renewed, what="new credentials")
+    assert not team.api.get(path).get("immutable")
+
+
 def test_a_status_that_somebody_wrote_is_put_right(team: Team, rogue: Api, namespace: str) -> None:
     rogue.patch(
         f"{team.path('Experiment', 'kept')}/status",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from glovebox import names
+from glovebox.desired import session_secret
 from glovebox.desired.session_secret import intact_until, session_annotations
 from glovebox.errors import InvalidInput
 
@@ -57,17 +58,27 @@ def test_what_was_edited_is_no_good(edit: Callable[[dict[str, Any]], None]) -> N
     assert intact_until(secret) is None
 
 
-@pytest.mark.parametrize("end", ["soon", "", "2026-11-26T12:00:00", "\ud800"])
-def test_an_end_that_is_no_time_is_no_good_and_raises_nothing(
-    end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        "soon",
+        "",
+        "2026-11-26T12:00:00",
+        "2026-11-26T12:00:00+00:00",
+        "0001-01-01T00:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-23:00",
+        "\ud800",
+    ],
+)
+def test_an_end_that_is_no_time_is_no_good_and_raises_nothing(end: str) -> None:
     # Whoever can write the Secret can write its digest as well.
-    monkeypatch.setattr("glovebox.desired.session_secret.format_time", lambda _: end)
     try:
-        annotations = session_annotations(DATA, END)
+        digest = session_secret._digest(DATA, end)
     except InvalidInput:
-        annotations = {
-            names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: end,
-            names.ANNOTATION_CONTENT_DIGEST: "sha256:0",
-        }
+        digest = "sha256:0"
+    annotations = {
+        names.ANNOTATION_CREDENTIALS_EXPIRE_TIME: end,
+        names.ANNOTATION_CONTENT_DIGEST: digest,
+    }
     assert intact_until({"metadata": {"annotations": annotations}, "data": DATA}) is None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -33,27 +34,39 @@ _BESIDE_A_RUN: Final = "it was made by hand, and nothing runs beside the run of 
 _OURS: Final = (names.RUN_JOB, names.PROBE_JOB)
 
 
-async def remove_intruders(scope: Scope, plan: Plan) -> tuple[GloveboxError, ...]:
-    """Delete every pod that should not be there; each is tried, whatever becomes of the others.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search for such pods came to.
 
-    Returns:
-        What kept a pod in, or from being looked at; the next look tries again.
+    Attributes:
+        failures: What kept a pod in, or from being looked at; the next look tries again.
+        is_clear: Whether there was none, but for such as had been asked to end before. What an
+            answer says of a deletion may be wrong.
     """
+
+    failures: tuple[GloveboxError, ...]
+    is_clear: bool
+
+
+async def remove_intruders(scope: Scope, plan: Plan) -> Search:
+    """Delete every pod that should not be there; each is tried, whatever becomes of the others."""
     failures: list[GloveboxError] = []
+    is_clear = True
     try:
         pods = await pods_in(scope.ports, scope.namespace)
         jobs = await _templates(scope, pods)
     except GloveboxError as error:
-        return (error,)
+        return Search((error,), is_clear=False)
     for pod in pods:
         why = _why(scope, plan, pod, jobs)
         if not why:
             continue
+        is_clear = is_clear and _is_asked_to_end(pod)
         try:
             await _remove(scope, pod, why)
         except GloveboxError as error:
             failures.append(error)
-    return tuple(failures)
+    return Search(tuple(failures), is_clear=is_clear and not failures)
 
 
 async def _templates(
@@ -105,7 +118,7 @@ async def _remove(scope: Scope, pod: Mapping[str, Any], why: str) -> None:
         await scope.ports.writer.stop(pod)
     except Conflict:
         return  # gone, or another pod by now
-    if pod["metadata"].get("deletionTimestamp"):
+    if _is_asked_to_end(pod):
         return  # told when it was asked to end
     log.warning("removed a pod that came in through a gap", pod=name, why=why)
     scope.ports.events.warning(
@@ -114,3 +127,7 @@ async def _remove(scope: Scope, pod: Mapping[str, Any], why: str) -> None:
         f"pod `{name}` came in past the guards and was removed: {why}",
         action="Remove",
     )
+
+
+def _is_asked_to_end(pod: Mapping[str, Any]) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))

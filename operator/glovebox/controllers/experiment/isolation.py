@@ -13,7 +13,6 @@ was changed: a later phase may wait for minutes.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -23,7 +22,7 @@ from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment.intruders import remove_intruders
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.ports import Inspected
+from glovebox.controllers.ports import ADMISSION_SECONDS, Inspected
 from glovebox.desired.drift import Applied, Drift, describe_held
 from glovebox.desired.plan import Plan
 from glovebox.errors import GloveboxError
@@ -47,8 +46,8 @@ ISOLATING: Final = (NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE)
 LOOK_AGAIN_SECONDS: Final = 0.5
 # What was read so long ago is read once more before access opens.
 _FRESH_SECONDS: Final = 5.0
-# So long an API server may admit pods by the labels that a namespace had before.
-_ADMISSION_SECONDS: Final = 1.0
+# A namespace that is another one each time is searched again after so long at most.
+_LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,8 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
             ),
             applied=applied,
         )
-    if found.made and _version(scope) == found.made:
-        scope.ports.inspected[scope.key] = Inspected(found.made, is_done=True)
+    if found.made is not None and _version(scope) == found.made:
+        scope.ports.inspected[scope.key] = Inspected(found.made, stood.read, is_done=True)
     # What stands is judged by what was known before it was compared; a first time by what was read.
     return done(stood if found.latched else _now(scope), applied=applied, retry_seconds=again)
 
@@ -108,28 +107,33 @@ async def _inspect(scope: Scope, plan: Plan) -> tuple[tuple[GloveboxError, ...],
     """Remove pods that came in through a gap, unless it is known that there was none.
 
     The labels that keep such pods out may have been off for a while, since the last look or while
-    no operator ran: then the namespace has another version. They go whatever else fails.
+    no operator ran: then the namespace has another version. They go whatever else fails. It is
+    over when a search finds none, so long after that version was seen that none can come any more.
 
     Returns:
         What kept a pod in, and in how many seconds to look again.
     """
     ports, version, now = scope.ports, _version(scope), scope.ports.clock()
     noted = ports.inspected.get(scope.key)
-    if noted is None:
-        noted = Inspected(version, -math.inf)
-    elif noted.version != version:
+    if noted is None or (noted.version != version and noted.is_done):
         noted = Inspected(version, now)
+    elif noted.version != version:
+        # Somebody writes to it all the time, which must not cost a list each second.
+        pause = min(2 * noted.pause, _LONGEST_PAUSE_SECONDS)
+        noted = Inspected(version, now, pause=pause)
     elif noted.is_done:
         return (), None
-    kept = await remove_intruders(scope, plan)
-    wait = noted.since + _ADMISSION_SECONDS - now
-    ports.inspected[scope.key] = replace(noted, is_done=not kept and wait <= 0)
-    return kept, wait if wait > 0 else None
+    search = await remove_intruders(scope, plan)
+    is_old = now >= noted.since + ADMISSION_SECONDS
+    noted = replace(noted, is_done=search.is_clear and is_old)
+    ports.inspected[scope.key] = noted
+    if noted.is_done:
+        return (), None
+    return search.failures, ADMISSION_SECONDS if is_old else noted.since + noted.pause - now
 
 
-def _version(scope: Scope) -> int:
-    child = scope.ports.children.get(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
-    return child.resource_version if child is not None else 0
+def _version(scope: Scope) -> tuple[int, int] | None:
+    return scope.ports.children.version_of(scope.namespace)
 
 
 def was_changed(scope: Scope, stood: Stood) -> bool:
@@ -157,9 +161,9 @@ async def _without_labels(scope: Scope, plan: Plan) -> Outcome:
     """Remove who comes in while the labels of the namespace cannot be restored."""
     child = scope.ports.children.get(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
     if child is not None and not child.leaving and scope.is_latched(child.uid):
-        kept = await remove_intruders(scope, plan)
-        if kept:
-            return of_error(kept[0])
+        search = await remove_intruders(scope, plan)
+        if search.failures:
+            return of_error(search.failures[0])
     return skipped("namespace")
 
 

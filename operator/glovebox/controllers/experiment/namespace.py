@@ -54,7 +54,7 @@ async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
         child.uid,
         latched=latched,
         established=latched and same_state,
-        made=child.resource_version if untouched else 0,
+        made=scope.ports.children.version_of(key.name) if untouched else None,
     )
     return done(facts, applied=(applied,))
 
