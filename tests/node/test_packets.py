@@ -79,7 +79,7 @@ def test_the_walls_hold_while_the_operator_is_down(scene: Scene, operator: Opera
 def test_policies_of_tenants_are_refused_where_they_would_open_something_and_harmless_elsewhere(
     scene: Scene,
 ) -> None:
-    inside, team = scene.pod_of("A's run")[0], scene.red.name
+    inside, team = scene.pod_of("A's pod")[0], scene.red.name
     with pytest.raises(ApiError) as refused:
         scene.tenant(scene.red).create(
             path_of(POLICIES, "networkpolicies", namespace=inside), ALLOW_ALL
@@ -105,7 +105,7 @@ def test_policies_of_tenants_are_refused_where_they_would_open_something_and_har
 def test_walls_that_a_broken_glass_took_away_come_back_and_cut_what_went_through(
     scene: Scene, operator: Operator
 ) -> None:
-    namespace, _ = scene.pod_of("A's run")
+    namespace, _ = scene.pod_of("A's pod")
     policies = path_of(POLICIES, "networkpolicies", namespace=namespace)
     operator.kill()
     try:
@@ -114,16 +114,16 @@ def test_walls_that_a_broken_glass_took_away_come_back_and_cut_what_went_through
         # Now the way is open in both directions: so it was the policies that had closed it, and
         # nothing else.
         eventually(
-            lambda: scene.ask("A's run", [PLAIN_TCP])[PLAIN_TCP] == ["open plain"],
+            lambda: scene.ask("A's pod", [PLAIN_TCP])[PLAIN_TCP] == ["open plain"],
             what="the way out is open",
         )
         eventually(
-            lambda: scene.ask("a plain pod", ["A's run, TCP"])["A's run, TCP"] == ["open a-run"],
+            lambda: scene.ask("a plain pod", ["A's pod, TCP"])["A's pod, TCP"] == ["open a-pod"],
             what="the way in is open",
         )
         with (
-            scene.held("A's run", PLAIN_TCP) as outwards,
-            scene.held("a plain pod", "A's run, TCP") as inwards,
+            scene.held("A's pod", PLAIN_TCP) as outwards,
+            scene.held("a plain pod", "A's pod, TCP") as inwards,
         ):
             operator.start()
             assert outwards.readline() == "cut\n"

@@ -54,6 +54,12 @@ _EGRESS = {
     "w": [{"name": "world", "cidr": "0.0.0.0/0", "ports": [{"port": 443}]}],
 }
 _EVERY = (f"tcp:0.0.0.0:{PORT}", f"udp:0.0.0.0:{PORT}")
+# By what a service finds a pod that is no run's; nothing finds one without labels.
+_SELECTORS: dict[str, dict[str, str]] = {
+    "plain": {"role": "plain"},
+    "pod": {"role": "first"},
+    "other": {},
+}
 TIMEOUT_SECONDS = 2.0
 
 
@@ -99,25 +105,15 @@ class Scene:
         self.open_world()
         self.red.declare("IsolationProfile", "packets", self.profile())
         self.red.expect("IsolationProfile", "packets")
-        for name in ("a", "b", "r", "w"):
+        # Nobody starts a pod beside a run: who has two pods has none.
+        self.declare(self.red, "a", run=None)
+        for name in ("b", "r", "w"):
             self.declare(self.red, name)
         self.declare(self.blue, "c")
         self.plain_pods()
-        for team, name in (
-            (self.red, "a"),
-            (self.red, "b"),
-            (self.red, "r"),
-            (self.red, "w"),
-            (self.blue, "c"),
-        ):
+        self._team_pods()
+        for team, name in ((self.red, "b"), (self.red, "r"), (self.red, "w"), (self.blue, "c")):
             self._pods[f"{name.upper()}'s run"] = self.run_of(team, name)
-        namespace = self._pods["A's run"][0]
-        self.tenant(self.red).create(
-            path_of("v1", "pods", namespace=namespace),
-            self.pod("other", listening_command("a-other", *_EVERY)),
-        )
-        self.await_listening(namespace, "other")
-        self._pods["A's other pod"] = (namespace, "other")
         self._pods["a plain pod"] = (PLAIN, "plain")
         self._find_places()
         # The node learns of services a moment after pods do.
@@ -130,6 +126,21 @@ class Scene:
             ),
             what="the node knows all services",
         )
+
+    def _team_pods(self) -> None:
+        """Start two pods as the team, one of them without any label."""
+        ready = self.red.expect("Experiment", "a", timeout=60)
+        namespace: str = ready["status"]["namespace"]
+        for key, name, labels in (
+            ("A's pod", "pod", {"role": "first"}),
+            ("A's other pod", "other", {}),
+        ):
+            self.tenant(self.red).create(
+                path_of("v1", "pods", namespace=namespace),
+                self.pod(name, listening_command(f"a-{name}", *_EVERY), labels=labels),
+            )
+            self.await_listening(namespace, name)
+            self._pods[key] = (namespace, name)
 
     def profile(self) -> dict[str, Any]:
         """Return a profile that takes the image and allows the routes."""
@@ -257,16 +268,13 @@ class Scene:
         environment = self.node.cluster.environment
         ports = environment.description.ports
         for source, (namespace, pod) in self._pods.items():
-            name = (
-                "plain"
-                if namespace == PLAIN
-                else f"{source[0].lower()}-{'other' if pod == 'other' else 'run'}"
-            )
+            kind = pod if pod in _SELECTORS else "run"
+            name = "plain" if namespace == PLAIN else f"{source[0].lower()}-{kind}"
             address = self.node.ip_of(namespace, pod)
             self.places[f"{source}, TCP"] = Place("tcp", address, PORT, name)
             self.places[f"{source}, UDP"] = Place("udp", address, PORT, name)
-            if pod != "other":
-                selector = {"role": "plain"} if namespace == PLAIN else {"job-name": "glovebox-run"}
+            selector = _SELECTORS.get(pod, {"job-name": "glovebox-run"})
+            if selector:
                 service = self._service(namespace, selector)
                 self.places[f"{source}, by its service"] = Place(
                     "tcp", service["clusterIP"], PORT, name

@@ -122,7 +122,7 @@ EVENTS: Final = (
         reasons.PODS_REMOVED,
         "Warning",
         "Experiment",
-        "when pods that were admitted during such a gap were removed",
+        "when pods that came in past the guards, or beside a run, were removed",
     ),
     EventEntry(
         reasons.ORPHAN_FOUND,

@@ -130,7 +130,8 @@ class Tls(Model):
         description=(
             "Certificates of the authorities that sign the store's, in PEM: they alone are trusted,"
             " for `endpoint` and for `sts.endpoint`. What is here now counts for everybody who uses"
-            " the store, also for what was bound before: while authorities change, list both."
+            " the store, also for what was bound before, for pods from the next renewal of their"
+            " session on: while authorities change, list both."
         ),
     )
 

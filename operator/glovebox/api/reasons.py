@@ -1026,6 +1026,7 @@ WRITER_FIGHT: Final = _reason(
 PODS_REMOVED: Final = _reason(
     "PodsRemoved",
     "Event",
-    "Pods that were admitted while an isolation object was missing were removed.",
+    "Pods that came in past the guards were removed: while a label or an isolation object was"
+    " missing, or beside a run, also behind the broken glass.",
     "Find out who changed the isolation object; the Event before this one names the writer.",
 )

@@ -154,10 +154,10 @@ class Writer:
             return await self._client.create(SECRET, secret)
 
     async def _is_fixed(self, secret: dict[str, Any]) -> bool:
-        """Whether a Secret can be made anew and not replaced: it would expire where it is.
+        """Whether a Secret can be recreated and not replaced: it would expire where it is.
 
         Raises:
-            InvalidInput: It cannot be made anew either.
+            InvalidInput: It cannot be recreated either.
         """
         metadata = secret["metadata"]
         live = await self._client.get(SECRET, metadata["namespace"], metadata["name"])

@@ -30,16 +30,15 @@ SPACE: Final = "gbx-flights-alone-abcdefghij"
 ALONE: Final = (
     "this Experiment has a run, and nothing but that may run in its namespace, so that what it"
     " writes and whom it talks to is nobody else's; for work by hand declare another Experiment"
-    " with the same inputs and without `spec.run`"
+    " without `spec.run`"
 )
 NO_ENTRY: Final = (
     "nobody may come into a pod of the Glovebox operator's: what runs is what was declared. Read"
-    " its log, or declare another Experiment with the same inputs and without `spec.run`"
+    " its log, or declare another Experiment without `spec.run`"
 )
 NO_SERVICE: Final = (
     "this Experiment has a run, and no Service leads to its pod by way of the API server: what runs"
-    " is what was declared. Read its log, or declare another Experiment with the same inputs and"
-    " without `spec.run`"
+    " is what was declared. Read its log, or declare another Experiment without `spec.run`"
 )
 WAYS: Final = ["exec", "attach", "portforward", "proxy"]
 # How a proxy may write the name: with a scheme before it and a port behind it.
