@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glovebox.desired.session_secret import session_annotations
 from support.api import Api, ApiError, path_of
 from support.kubelet import end_pod
 from support.operator_process import (
@@ -194,10 +195,17 @@ class Row:
         )
 
     def credentials(self, bound: Bound) -> Any:
-        path = path_of(
-            "v1", "secrets", namespace=bound.namespace, name="glovebox-artifacts-credentials"
-        )
-        return self.team.api.get(path)["data"]["credentials"]
+        return self.team.api.get(self._secret(bound))["data"]["credentials"]
+
+    def _secret(self, bound: Bound) -> str:
+        name = "glovebox-artifacts-credentials"
+        return path_of("v1", "secrets", namespace=bound.namespace, name=name)
+
+    def _age(self, bound: Bound) -> None:
+        """Have the credentials look as if they had been issued long ago."""
+        path, end = self._secret(bound), datetime.now(UTC) + timedelta(seconds=60)
+        annotations = session_annotations(self.team.api.get(path)["data"], end)
+        self.rogue.patch(path, {"metadata": {"annotations": annotations}})
 
     def go(self) -> None:
         """Let all go through all steps."""
@@ -208,12 +216,8 @@ class Row:
         self.each("repaired", lambda bound: self.team.api.find(self._policy(bound)))
 
         before = {bound.key: self.credentials(bound) for bound in self.all}
-        soon = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
         for bound in self.all:
-            self.rogue.patch(
-                f"{self.team.path('Experiment', bound.key)}/status",
-                {"status": {"artifacts": {"credentialsExpireTime": soon}}},
-            )
+            self._age(bound)
         self.each("renewed", lambda bound: self.credentials(bound) != before[bound.key])
         self.each("unchanged", lambda bound: self.lasting(bound) == bound.before)
         for bound in self.all:

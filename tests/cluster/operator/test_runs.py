@@ -21,7 +21,7 @@ from support.cluster import Cluster
 from support.kubelet import RUN_JOB, end_pod, run_pod
 from support.leaks import SecretsInPlay, find_leaks
 from support.no_leaks import outputs_of
-from support.operator_process import PLATFORM_IMAGE, Operator, Team, experiment_spec
+from support.operator_process import BREAK_GLASS, PLATFORM_IMAGE, Operator, Team, experiment_spec
 from support.run_credentials import session_in, write_artifact
 from support.trust import published_keys
 from support.waiting import eventually
@@ -124,10 +124,17 @@ def test_nothing_starts_and_nothing_is_writable_after_the_seal(team: Team) -> No
         "metadata": {"name": "late", "namespace": namespace},
         "spec": {"template": {"spec": run["spec"]["template"]["spec"]}},
     }
+    # As those whom no other guard keeps from starting something beside a run.
     refused = team.cluster.kubectl(
-        "create", "--dry-run=server", "--filename=-", stdin=json.dumps(late), check=False
+        "create",
+        "--dry-run=server",
+        "--filename=-",
+        stdin=json.dumps(late),
+        groups=("system:masters", BREAK_GLASS),
+        user="gus",
+        check=False,
     )
-    assert "is Sealed" in refused.stderr
+    assert "is Sealed" in refused.stderr, refused.stderr
     frozen = team.cluster.kubectl(
         "patch",
         "experiment/closed",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glovebox.desired.session_secret import session_annotations
 from support.api import Api, path_of
 from support.numbering_proxy import Cut
 from support.operator_process import Team, experiment_spec, quiet
@@ -104,14 +105,13 @@ def test_a_store_that_is_away_when_credentials_are_due_flips_nothing(
     del store_comes_back
     namespace = ready(numbered, "away")
     path = path_of("v1", "secrets", namespace=namespace, name="glovebox-artifacts-credentials")
-    before = rogue.get(path)["data"]["credentials"]
+    data = rogue.get(path)["data"]
+    before = data["credentials"]
     failed = store_errors(numbered)
     numbered.store.down.set()
-    soon = (datetime.now(UTC) + timedelta(seconds=120)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    rogue.patch(
-        f"{numbered.team.path('Experiment', 'away')}/status",
-        {"status": {"artifacts": {"credentialsExpireTime": soon}}},
-    )
+    # As if they had been issued long ago.
+    soon = session_annotations(data, datetime.now(UTC) + timedelta(seconds=120))
+    rogue.patch(path, {"metadata": {"annotations": soon}})
     eventually(lambda: store_errors(numbered) > failed or None, what="a renewal failed", timeout=60)
     numbered.store.down.clear()
     eventually(
