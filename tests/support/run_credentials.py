@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import configparser
 from base64 import b64decode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from glovebox import names
+from glovebox.desired.session_secret import session_annotations
+from support.api import Api
 from support.operator_process import Team
 
 SECRET = "glovebox-artifacts-credentials"
@@ -31,6 +35,21 @@ def session_in(
         "SecretAccessKey": own["aws_secret_access_key"],
         "SessionToken": own["aws_session_token"],
     }
+
+
+def make_due(rogue: Api, path: str, *, seconds: float = 60, **changes: Any) -> str:
+    """Have credentials look as if they had been issued long ago; return when they end.
+
+    Args:
+        rogue: Who passes the guards.
+        path: Of the Secret.
+        seconds: How long they are good yet.
+        changes: Further fields of the Secret.
+    """
+    end = datetime.now(UTC) + timedelta(seconds=seconds)
+    annotations = session_annotations(rogue.get(path)["data"], end)
+    rogue.patch(path, {"metadata": {"annotations": annotations}, **changes})
+    return annotations[names.ANNOTATION_CREDENTIALS_EXPIRE_TIME]
 
 
 def write_artifact(team: Team, made: dict[str, Any], name: str, body: bytes) -> str:

@@ -44,28 +44,33 @@ def session_files(
     """
     config = _config(spec)
     if authorities:
-        config += f"ca_bundle = {SESSION_FOLDER}/{CREDENTIALS_FILE}{AUTHORITIES_SUFFIX}\n"
-    return authorities_files(CREDENTIALS_FILE, authorities) | {
+        config += f"ca_bundle = {SESSION_FOLDER}/{_beside(CREDENTIALS_FILE)}\n"
+    return credentials_files(CREDENTIALS_FILE, session, authorities) | {
         CONFIG_FILE: config,
         PROCESS_CONFIG_FILE: (
             f"{config}credential_process = /bin/cat {SESSION_FOLDER}/{SESSION_FILE}\n"
         ),
-        CREDENTIALS_FILE: credentials_file(session),
         SESSION_FILE: _document(session),
     }
 
 
-def authorities_files(name: str, authorities: str) -> dict[str, str]:
-    """Return what lies beside the file of credentials with that name."""
-    return {f"{name}{AUTHORITIES_SUFFIX}": authorities} if authorities else {}
+def credentials_files(file: str, session: SessionCredentials, authorities: str) -> dict[str, str]:
+    """Return a session as the shared credentials file that every AWS SDK reads.
 
-
-def credentials_file(session: SessionCredentials) -> str:
-    """Return a session as the shared credentials file that every AWS SDK reads."""
-    return (
+    Args:
+        file: Its name; the authorities lie beside it.
+        session: Keys and token.
+        authorities: As in `session_files`.
+    """
+    keys = (
         f"[default]\naws_access_key_id = {session.access_key_id}\naws_secret_access_key ="
         f" {session.secret_access_key}\naws_session_token = {session.session_token}\n"
     )
+    return {file: keys} | ({_beside(file): authorities} if authorities else {})
+
+
+def _beside(file: str) -> str:
+    return f"{file.removesuffix('.credentials')}{AUTHORITIES_SUFFIX}"
 
 
 def _config(spec: ObjectStoreSpec) -> str:

@@ -6,12 +6,10 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glovebox.desired.session_secret import session_annotations
 from support.api import Api, ApiError, path_of
 from support.kubelet import end_pod
 from support.operator_process import (
@@ -22,6 +20,7 @@ from support.operator_process import (
     profile_spec,
     store_spec,
 )
+from support.run_credentials import make_due
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -201,12 +200,6 @@ class Row:
         name = "glovebox-artifacts-credentials"
         return path_of("v1", "secrets", namespace=bound.namespace, name=name)
 
-    def _age(self, bound: Bound) -> None:
-        """Have the credentials look as if they had been issued long ago."""
-        path, end = self._secret(bound), datetime.now(UTC) + timedelta(seconds=60)
-        annotations = session_annotations(self.team.api.get(path)["data"], end)
-        self.rogue.patch(path, {"metadata": {"annotations": annotations}})
-
     def go(self) -> None:
         """Let all go through all steps."""
         for bound in self.all:
@@ -217,7 +210,7 @@ class Row:
 
         before = {bound.key: self.credentials(bound) for bound in self.all}
         for bound in self.all:
-            self._age(bound)
+            make_due(self.rogue, self._secret(bound))
         self.each("renewed", lambda bound: self.credentials(bound) != before[bound.key])
         self.each("unchanged", lambda bound: self.lasting(bound) == bound.before)
         for bound in self.all:

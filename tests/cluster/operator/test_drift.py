@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from glovebox.desired.session_secret import session_annotations
 from support.api import Api
 from support.cluster import Cluster
 from support.operator_process import Operator, Team, experiment_spec, profile_spec
+from support.run_credentials import make_due
 from support.waiting import eventually
 
 NETWORK = "/apis/networking.k8s.io/v1"
@@ -318,11 +317,7 @@ def test_a_profile_may_alert_or_ignore_instead_of_repairing(
 def test_credentials_are_renewed_before_they_expire(team: Team, rogue: Api, namespace: str) -> None:
     path = f"{CORE}/namespaces/{namespace}/secrets/glovebox-artifacts-credentials"
     before = team.api.get(path)
-    end = datetime.now(UTC) + timedelta(seconds=60)
-    soon = end.strftime("%Y-%m-%dT%H:%M:%SZ")
-    # As if they had been issued long ago.
-    annotations = session_annotations(before["data"], end)
-    rogue.patch(path, {"metadata": {"annotations": annotations}})
+    soon = make_due(rogue, path)
     renewed = eventually(
         lambda: found if (found := team.api.get(path))["data"] != before["data"] else None,
         what="new credentials",
@@ -353,8 +348,7 @@ def test_credentials_that_were_made_immutable_are_made_anew(
 ) -> None:
     path = f"{CORE}/namespaces/{namespace}/secrets/glovebox-artifacts-credentials"
     before = team.api.get(path)
-    annotations = session_annotations(before["data"], datetime.now(UTC) + timedelta(seconds=60))
-    rogue.patch(path, {"metadata": {"annotations": annotations}, "immutable": True})
+    make_due(rogue, path, immutable=True)
 
     def renewed() -> bool:
         found = team.api.find(path)

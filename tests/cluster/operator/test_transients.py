@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from glovebox.desired.session_secret import session_annotations
 from support.api import Api, path_of
 from support.numbering_proxy import Cut
 from support.operator_process import Team, experiment_spec, quiet
+from support.run_credentials import make_due
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -105,13 +104,10 @@ def test_a_store_that_is_away_when_credentials_are_due_flips_nothing(
     del store_comes_back
     namespace = ready(numbered, "away")
     path = path_of("v1", "secrets", namespace=namespace, name="glovebox-artifacts-credentials")
-    data = rogue.get(path)["data"]
-    before = data["credentials"]
+    before = rogue.get(path)["data"]["credentials"]
     failed = store_errors(numbered)
     numbered.store.down.set()
-    # As if they had been issued long ago.
-    soon = session_annotations(data, datetime.now(UTC) + timedelta(seconds=120))
-    rogue.patch(path, {"metadata": {"annotations": soon}})
+    make_due(rogue, path, seconds=120)
     eventually(lambda: store_errors(numbered) > failed or None, what="a renewal failed", timeout=60)
     numbered.store.down.clear()
     eventually(

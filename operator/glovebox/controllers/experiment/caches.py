@@ -32,7 +32,7 @@ from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import authorities_of
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
-from glovebox.desired.session_files import authorities_files, credentials_file
+from glovebox.desired.session_files import credentials_files
 from glovebox.desired.session_secret import intact_until
 from glovebox.errors import Conflict, NotReady, Refused
 from glovebox.kube.answers import NotFound
@@ -263,8 +263,8 @@ async def _give_credentials(
     session = await issue_for(
         ports, store, scope.experiment.namespace, [cache.item], name, duration
     )
-    files = {f"{store.name}.credentials": credentials_file(session)}
-    files |= authorities_files(store.name, authorities_of(ports, store))
+    file, authorities = f"{store.name}.credentials", authorities_of(ports, store)
+    files = credentials_files(file, session, authorities)
     metadata = owned_by_claim(cache, claim)
     # It is in a namespace of ours, and no pod of an experiment has it.
     await write_session(

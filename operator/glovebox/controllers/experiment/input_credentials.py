@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from glovebox import names
 from glovebox.api import reasons
@@ -29,7 +29,7 @@ from glovebox.controllers.store_access import require_narrow_sessions, source_ac
 from glovebox.controllers.store_connections import authorities_of, open_store
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
-from glovebox.desired.session_files import authorities_files, credentials_file
+from glovebox.desired.session_files import credentials_files
 from glovebox.desired.session_secret import intact_until
 from glovebox.errors import InvalidInput
 from glovebox.kube.answers import NotFound
@@ -73,18 +73,16 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
     expire = intact_until(live) if live is not None else None
     if expire is None or scope.now >= expire - reserve:
         name = f"glovebox-{names.short_hash(scope.experiment.uid, 'inputs')}"
-        sessions = {
-            store.name: await issue_for(
+        files: dict[str, str] = {}
+        ends: list[datetime] = []
+        for store in resolved.platform.input_stores:
+            session = await issue_for(
                 ports, store, scope.experiment.namespace, datasets, name, duration
             )
-            for store in resolved.platform.input_stores
-        }
-        files = {
-            f"{name}.credentials": credentials_file(session) for name, session in sessions.items()
-        }
-        for store in resolved.platform.input_stores:
-            files |= authorities_files(store.name, authorities_of(ports, store))
-        expire = min(session.expire_time for session in sessions.values())
+            file, authorities = f"{store.name}.credentials", authorities_of(ports, store)
+            files |= credentials_files(file, session, authorities)
+            ends.append(session.expire_time)
+        expire = min(ends)
         metadata = session_metadata(scope.experiment, key)
         await write_session(
             ports, metadata, files, expire, live=live, watched=False, experiment=scope.key
