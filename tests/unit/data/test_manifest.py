@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import tracemalloc
-import zlib
 
 import pytest
 from hypothesis import given
@@ -19,6 +17,7 @@ from glovebox.data.manifest import (
     read_manifest,
 )
 from glovebox.errors import InvalidInput
+from support.peaks import peak_of, reading_a_bomb, writing_and_reading
 
 EMPTY = hashlib.sha256().hexdigest()
 ONE = Entry("a/b.csv", 5, EMPTY, "data", "set/a/b.csv", "v1", DigestSource.COMPUTED)
@@ -161,27 +160,9 @@ def test_a_whole_manifest_of_something_else_is_refused() -> None:
 
 
 def test_a_bomb_is_unpacked_in_bounded_pieces() -> None:
-    squeezer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = b"".join(squeezer.compress(b"\0" * (1 << 20)) for _ in range(200)) + squeezer.flush()
-    tracemalloc.start()
-    with pytest.raises(InvalidInput, match="longer than"):
-        list(read_manifest([bomb]))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 16 << 20
+    assert peak_of(reading_a_bomb) < 16 << 20
 
 
 @pytest.mark.slow
 def test_writing_and_reading_hold_no_entries() -> None:
-    chunks: list[bytes] = []
-    writer = ManifestWriter(chunks.append)
-    tracemalloc.start()
-    for number in range(30_000):
-        writer.add(
-            Entry(f"{number:06d}", 1, EMPTY, "data", f"{number:06d}", "v", DigestSource.COMPUTED)
-        )
-    writer.finish()
-    assert sum(1 for _ in read_manifest(chunks, writer.digest)) == 30_000
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 6 << 20
+    assert peak_of(writing_and_reading) < 6 << 20

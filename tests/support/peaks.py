@@ -1,0 +1,85 @@
+"""How much memory a piece of work needs at its peak, told by a process that does nothing else.
+
+A test's own process has threads of other tests' fixtures; what they allocate meanwhile is no part
+of the work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import tracemalloc
+import zlib
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
+
+from glovebox.data.manifest import DigestSource, Entry, ManifestWriter, read_manifest
+from glovebox.data.roots import RootBuilder
+from glovebox.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def peak_of(work: Callable[[], Callable[[], object]]) -> int:
+    """Return the peak in bytes of what `work` returns; what it does before is not counted."""
+    alone = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=alone) as child:
+        return child.submit(_traced, work).result()
+
+
+def _traced(work: Callable[[], Callable[[], object]]) -> int:
+    traced = work()
+    tracemalloc.start()
+    traced()
+    return tracemalloc.get_traced_memory()[1]
+
+
+def adding_to_roots() -> Callable[[], object]:
+    """Prepare to add 59,000 entries to a builder that has seen a thousand."""
+    builder = RootBuilder()
+    for number in range(1000):
+        builder.add(_numbered(number))
+
+    def add() -> None:
+        for number in range(1000, 60_000):
+            builder.add(_numbered(number))
+
+    return add
+
+
+def reading_a_bomb() -> Callable[[], object]:
+    """Prepare to read 200 MiB of zeros that somebody packed into a manifest."""
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(squeezer.compress(b"\0" * (1 << 20)) for _ in range(200)) + squeezer.flush()
+
+    def read() -> None:
+        try:
+            list(read_manifest([bomb]))
+        except InvalidInput as refused:
+            if "longer than" in str(refused):
+                return
+        raise AssertionError("a bomb was read")
+
+    return read
+
+
+def writing_and_reading() -> Callable[[], object]:
+    """Prepare to write and read a manifest of 30,000 entries, whose bytes are held."""
+    chunks: list[bytes] = []
+    writer = ManifestWriter(chunks.append)
+
+    def both() -> None:
+        for number in range(30_000):
+            writer.add(_numbered(number))
+        writer.finish()
+        if sum(1 for _ in read_manifest(chunks, writer.digest)) != 30_000:
+            raise AssertionError("entries are missing")
+
+    return both
+
+
+def _numbered(number: int) -> Entry:
+    path = f"{number:07d}"
+    digest = hashlib.sha256(path.encode()).hexdigest()
+    return Entry(path, 1, digest, "data", path, "v1", DigestSource.COMPUTED)
