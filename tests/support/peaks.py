@@ -14,11 +14,13 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 from glovebox.data.manifest import DigestSource, Entry, ManifestWriter, read_manifest
+from glovebox.data.manifest_scan import Listed
+from glovebox.data.overlap import Compared, find_overlap
 from glovebox.data.roots import RootBuilder
 from glovebox.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def peak_of(work: Callable[[], Callable[[], object]]) -> int:
@@ -77,6 +79,22 @@ def writing_and_reading() -> Callable[[], object]:
             raise AssertionError("entries are missing")
 
     return both
+
+
+def comparing() -> Callable[[], object]:
+    """Prepare to compare two datasets of 300,000 objects that are never held."""
+
+    def listed(name: str) -> Iterator[Listed]:
+        for number in range(300_000):
+            path = f"{name}/{number:07d}"
+            yield Listed(path, 1, hashlib.sha256(path.encode()).digest())
+
+    def compare() -> None:
+        inputs = (Compared(role, role, listed(role)) for role in ("train", "test"))
+        if find_overlap(inputs).shared:
+            raise AssertionError("nothing is shared")
+
+    return compare
 
 
 def _numbered(number: int) -> Entry:

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
+from glovebox.api.coverage import Coverage
 from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import (
     Bucket,
@@ -208,6 +209,13 @@ class DatasetPinSpec(Model):
         default=None,
         description=(
             "How confidential the data is. Recorded and shown; it does not grant or deny anything."
+        ),
+    )
+    coverage: Coverage | None = Field(
+        default=None,
+        description=(
+            "Which times and groups the data cover. An Experiment that uses this pin in one role"
+            " and another in another role is refused where these overlap. When absent: not known."
         ),
     )
     provenance: Provenance | None = Field(default=None, description="Where the data came from.")

@@ -15,10 +15,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource
+from glovebox.api.experiment_inputs import Inputs
 from glovebox.api.experiment_status import ExperimentStatus
 from glovebox.api.parameters import NO_SECRET_NAMES, NO_SECRET_VALUES
 from glovebox.api.ports import PortRule
-from glovebox.api.references import PinRef, StoreRef
+from glovebox.api.references import StoreRef
 from glovebox.api.scalars import (
     QUOTA_RESOURCE,
     QUOTA_RESOURCE_MESSAGE,
@@ -43,9 +44,6 @@ from glovebox.api.schema import (
     rules,
     taught,
 )
-
-InputKind = Literal["DatasetPin", "FeatureSetPin"]
-Role = Literal["train", "validation", "test", "holdout", "reference"]
 
 # What enters the digest, with whether the field may be absent; everything else stays free to edit.
 FROZEN_FIELDS: dict[str, bool] = {
@@ -153,55 +151,6 @@ class Conclusion(Model):
             "Who says so: the user name under which it is written, as `kubectl auth whoami` prints"
             " it. The API server compares."
         ),
-    )
-
-
-class DatasetInput(Model):
-    """A dataset that the run reads."""
-
-    name: DnsLabel = Field(description="Name of the input; the run finds the data below it.")
-    pin_ref: PinRef = Field(description="The DatasetPin.")
-    role: Role = Field(
-        description=(
-            "What the run uses the data for. Using one dataset in two roles leaks data between"
-            " training and evaluation."
-        )
-    )
-
-
-class FeatureInput(Model):
-    """A set of feature definitions that the run uses."""
-
-    name: DnsLabel = Field(description="Name of the input; the run finds the definitions below it.")
-    pin_ref: PinRef = Field(description="The FeatureSetPin.")
-
-
-class Inputs(Model):
-    """Everything that the run reads, always through pins."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!has(self.datasets) || !has(self.features) || self.features.all(f,"
-                " !self.datasets.exists(d, d.name == f.name))",
-                "must not use one name for a dataset and for features: names of inputs are unique"
-                " across both lists",
-                field_path=".features",
-            )
-        )
-    )
-
-    datasets: tuple[DatasetInput, ...] = Field(
-        default=(),
-        max_length=64,
-        json_schema_extra=list_map("name"),
-        description="The datasets, each with a role; at most 64.",
-    )
-    features: tuple[FeatureInput, ...] = Field(
-        default=(),
-        max_length=32,
-        json_schema_extra=list_map("name"),
-        description="The feature definitions; at most 32.",
     )
 
 

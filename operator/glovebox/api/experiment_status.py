@@ -8,6 +8,7 @@ from pydantic import Field
 
 from glovebox.api.attempt_status import MAX_PODS, RunNode, RunPod, TenantPods
 from glovebox.api.base import Status, TolerantModel
+from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map
 
@@ -446,6 +447,15 @@ class ExperimentStatus(Status):
         description=(
             "`spec.purpose` as it was when the snapshot was taken; the seal says this one, whatever"
             " `spec.purpose` has become. It never changes once set."
+        ),
+    )
+    leakage: tuple[LeakStatus, ...] = Field(
+        default=(),
+        max_length=16,
+        json_schema_extra=list_map("type"),
+        description=(
+            "The leakage sheet: what was known of each type of leak when the snapshot was taken. It"
+            " never changes once set, and the seal says it. Absent without datasets."
         ),
     )
     tenant_pods: TenantPods | None = Field(

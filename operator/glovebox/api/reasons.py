@@ -568,6 +568,28 @@ NOT_GRANTED: Final = _reason(
     "Use a pin in the Experiment's own namespace; pin what is granted, or ask the platform's owner"
     " for an entry in `spec.access` of the ObjectStore.",
 )
+LEAKAGE_FOUND: Final = _reason(
+    "LeakageFound",
+    "Experiment `InputsVerified`, `Ready`",
+    "Inputs of different roles share objects or groups, or their times overlap or come in the wrong"
+    " order: what is trained on would be tested on. Nothing was created.",
+    "Pin data that are apart, or give the reason in `spec.inputs.allowOverlap`: it becomes part of"
+    " the digest and of the seal.",
+)
+COVERAGE_WRONG: Final = _reason(
+    "CoverageWrong",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.coverage.groups` of a DatasetPin says that the groups are in its paths, and some objects"
+    " lie in no folder of that column.",
+    "Create a pin that lists the `values` of the groups, or one of the objects in such folders"
+    " alone.",
+)
+COMPARING_INPUTS: Final = _reason(
+    "ComparingInputs",
+    "Experiment `InputsVerified`, `Ready`, `Reconciling`",
+    "The manifests of inputs of different roles are being compared; nothing is created before.",
+    _WAIT,
+)
 STORE_NOT_GRANTED: Final = _reason(
     "StoreNotGranted",
     "Experiment `ArtifactsProtected`, `Ready`",

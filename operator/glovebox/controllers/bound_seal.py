@@ -19,6 +19,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.experiment_status import BoundPurpose, InputStatus, RunStatus
+from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.last_listings import leave_note
@@ -28,6 +29,7 @@ from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.desired.bound_snapshot import BoundSnapshot
+from glovebox.desired.leakage import recorded_sheet
 from glovebox.desired.platform import Platform, render_platform
 from glovebox.desired.snapshot import recorded_purpose
 from glovebox.engine.tasks import TaskKey
@@ -81,6 +83,7 @@ class BoundSeal:
         doubts: What the seal cannot vouch for, as far as it is known beforehand.
         ended: Since when the results wait for their seal; None when that is not known.
         purpose: Why, as it was said before the run.
+        leakage: The leakage sheet, as it was recorded before the run.
         tenant_pods: Who else had pods in the namespace; None when nobody was seen.
         sessions_end: When the last session ends that is known to have been issued.
         stays: Whether its Experiment asks for the last listing: by its status while it is there,
@@ -102,6 +105,7 @@ class BoundSeal:
     doubts: tuple[str, ...]
     ended: datetime | None
     purpose: BoundPurpose | None = None
+    leakage: tuple[LeakStatus, ...] = ()
     tenant_pods: TenantPods | None = None
     sessions_end: datetime | None = None
     stays: bool = False
@@ -153,6 +157,7 @@ class BoundSeal:
             doubts=doubts,
             ended=since,
             purpose=snapshot.purpose,
+            leakage=snapshot.leakage,
             stays=stays,
         )
 
@@ -362,6 +367,7 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs
         version=glovebox.__version__,
         findings=bound.doubts,
         purpose=recorded_purpose(bound.purpose) if bound.purpose is not None else {},
+        leakage=tuple(recorded_sheet(bound.leakage)),
         run=run,
         tenant_pods=bound.tenant_pods,
         sessions_end=told(bound.sessions_end),

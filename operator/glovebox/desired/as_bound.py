@@ -62,7 +62,10 @@ def spec_as_bound(bound: AsBound, obj: Mapping[str, Any]) -> dict[str, Any]:
     images = covered.get("images") or {}
     spec = {
         "profile": covered["profile"],
-        "inputs": _inputs(covered.get("inputs") or (), bound.snapshot.inputs),
+        "inputs": {
+            **_inputs(covered.get("inputs") or (), bound.snapshot.inputs),
+            "allowOverlap": covered.get("allowOverlap") or [],
+        },
         "images": [{"name": name, "reference": images[name]} for name in images],
         "config": covered.get("config") or {},
         "network": {"egress": covered.get("network") or []},

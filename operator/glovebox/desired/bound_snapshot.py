@@ -17,12 +17,14 @@ from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.api.experiment_status import BoundPurpose, InputStatus
+from glovebox.api.leakage_status import LeakStatus
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.desired.platform import Platform, identity, read_platform
 from glovebox.desired.snapshot import (
     KEY_DIGEST,
     KEY_IMAGES,
     KEY_INPUTS,
+    KEY_LEAKAGE,
     KEY_PLATFORM,
     KEY_PURPOSE,
     KEY_SNAPSHOT,
@@ -42,6 +44,7 @@ class BoundSnapshot:
         inputs: The inputs.
         has_run: Whether it declared a run.
         purpose: Why, as it was said before the run.
+        leakage: The leakage sheet.
     """
 
     text: str
@@ -51,6 +54,7 @@ class BoundSnapshot:
     inputs: tuple[InputStatus, ...]
     has_run: bool
     purpose: BoundPurpose = field(default_factory=BoundPurpose)
+    leakage: tuple[LeakStatus, ...] = ()
 
 
 def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
@@ -68,6 +72,9 @@ def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
         platform = read_platform(str(data[KEY_PLATFORM]))
         inputs = tuple(
             InputStatus.model_validate(entry) for entry in orjson.loads(data.get(KEY_INPUTS, "[]"))
+        )
+        leakage = tuple(
+            LeakStatus.model_validate(entry) for entry in orjson.loads(data.get(KEY_LEAKAGE, "[]"))
         )
         purpose = BoundPurpose.model_validate_json(str(data.get(KEY_PURPOSE, "{}")))
     except (ValidationError, ValueError, KeyError, TypeError) as error:
@@ -91,6 +98,7 @@ def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
         inputs=inputs,
         has_run="run" in declared,
         purpose=purpose,
+        leakage=leakage,
     )
 
 

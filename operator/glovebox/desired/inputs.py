@@ -102,6 +102,7 @@ class ExperimentInputs:
         platform_text: The platform's settings as they are recorded.
         bound: The inputs as they are recorded.
         purpose_text: The purpose as it is recorded.
+        leakage_text: The leakage sheet as it is recorded.
         never_reachable: What no route reaches, beside the metadata services that are known.
     """
 
@@ -118,6 +119,7 @@ class ExperimentInputs:
     platform_text: str = ""
     bound: tuple[InputStatus, ...] = ()
     purpose_text: str = ""
+    leakage_text: str = ""
     never_reachable: tuple[Network, ...] = ()
 
     @property

@@ -23,6 +23,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api.base import Model
 from glovebox.api.experiment import EgressRoute, Experiment, Purpose
+from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.experiment_status import BoundPurpose, InputStatus
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired import quantity
@@ -55,6 +56,8 @@ KEY_PLATFORM: Final = "platform"
 KEY_INPUTS: Final = "inputs"
 # Why, as it was said before the run; no part of the digest.
 KEY_PURPOSE: Final = "purpose"
+# The leakage sheet, as a JSON list; no part of the digest: what it follows from is.
+KEY_LEAKAGE: Final = "leakage"
 
 
 def dependencies(
@@ -82,6 +85,9 @@ def dependencies(
         "inputs": [
             _input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))
         ],
+        "allowOverlap": sorted(
+            (_allowed(entry) for entry in spec.inputs.allow_overlap), key=canonical_json
+        ),
         "images": {image.name: image.reference for image in spec.images},
         "config": _declared(spec.config),
         "network": [
@@ -129,6 +135,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             **({KEY_PLATFORM: inputs.platform_text} if inputs.platform_text else {}),
             **({KEY_INPUTS: _recorded(inputs.bound)} if inputs.bound else {}),
             **({KEY_PURPOSE: inputs.purpose_text} if inputs.purpose_text else {}),
+            **({KEY_LEAKAGE: inputs.leakage_text} if inputs.leakage_text else {}),
         },
     }
 
@@ -168,6 +175,10 @@ def declared_size(experiment: Experiment) -> int:
 def _input(item: ResolvedInput) -> dict[str, Any]:
     described = {"name": item.name, "kind": item.kind, "role": item.role, "digest": item.digest}
     return {key: value for key, value in described.items() if value is not None}
+
+
+def _allowed(entry: AllowedOverlap) -> dict[str, Any]:
+    return {"inputs": sorted(entry.inputs), "of": sorted(entry.of), "reason": entry.reason}
 
 
 def _route(route: EgressRoute) -> dict[str, Any]:

@@ -107,6 +107,7 @@ class SealInputs:
         version: Of the operator.
         findings: What the seal cannot vouch for, in words.
         purpose: Why, as it was said before the run.
+        leakage: What was known of leaks between the inputs before the run, a row for each type.
         run: The run as it was seen; None without one.
         tenant_pods: Who else had pods in the namespace; None when nobody was seen.
         sessions_end: When the last session ends that may write below the prefix.
@@ -129,6 +130,7 @@ class SealInputs:
     version: str
     findings: tuple[str, ...] = ()
     purpose: Mapping[str, str] = field(default_factory=dict)
+    leakage: tuple[Mapping[str, object], ...] = ()
     run: RunStatus | None = None
     tenant_pods: TenantPods | None = None
     sessions_end: str = ""
@@ -158,6 +160,7 @@ def statement(
                     "artifacts": about.prefix,
                     "uid": about.uid,
                     **({"purpose": dict(about.purpose)} if about.purpose else {}),
+                    **({"leakage": list(about.leakage)} if about.leakage else {}),
                 },
                 "resolvedDependencies": list(_dependencies(about)),
             },

@@ -23,6 +23,7 @@ def values_of(report: Report) -> dict[str, Any]:
     return {
         "outcome": details["byproducts"][0]["annotations"].get("outcome", ""),
         "purpose": definition["internalParameters"].get("purpose"),
+        "leakage": definition["internalParameters"].get("leakage", []),
         "code": definition["externalParameters"]["snapshot"].get("code"),
         "attempts": metadata.get(ATTEMPTS, []),
         "nodes": metadata.get(NODES, []),
@@ -41,6 +42,8 @@ def _of_run(report: Report) -> Iterator[str]:
         yield f"purpose, as it was before the run: {purpose['description']}"
     if code:
         yield f"code: {code['repository']} at {code['commit']}"
+    for row in values["leakage"]:
+        yield _leak(row)
     if values["outcome"]:
         yield f"outcome of the run: {values['outcome']}"
     nodes = {node["name"]: node for node in values["nodes"]}
@@ -51,6 +54,12 @@ def _of_run(report: Report) -> Iterator[str]:
     tenants = values["tenantPods"]
     if tenants is not None:
         yield _tenants(tenants)
+
+
+def _leak(row: Mapping[str, Any]) -> str:
+    because = row.get("allowedBecause")
+    allowed = f"; allowed because: {because}" if because else ""
+    return f"leakage, {row['type']}: {row['level']}: {row.get('message', '')}{allowed}"
 
 
 def _attempt(attempt: Mapping[str, Any], node: Mapping[str, Any]) -> str:

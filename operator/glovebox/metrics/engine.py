@@ -31,7 +31,14 @@ DRIFT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 RESULTS: Final = ("success", "waiting", "stalled", "error")
 REASONS: Final = ("unavailable", "forbidden", "conflict", "internal")
 CHANGES: Final = ("modified", "deleted", "unexpected")
-OPERATIONS: Final = ("prove", "build_pin", "verify_pin", "issue_credentials", "seal")
+OPERATIONS: Final = (
+    "prove",
+    "build_pin",
+    "verify_pin",
+    "compare_inputs",
+    "issue_credentials",
+    "seal",
+)
 CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
 RUNS: Final = ("started", "succeeded", "failed")
 PROBES: Final = ("passed", "failed", "unknown")

@@ -71,6 +71,8 @@ CONDITIONS: Final = (
 _SHOWN_BY: Final = {
     reasons.QUOTA_OUT_OF_RANGE: types.QUOTA_APPLIED,
     reasons.NAMESPACE_TAKEN: types.NAMESPACE_READY,
+    reasons.LEAKAGE_FOUND: types.INPUTS_VERIFIED,
+    reasons.COVERAGE_WRONG: types.INPUTS_VERIFIED,
     reasons.RETENTION_OUT_OF_RANGE: types.ARTIFACTS_PROTECTED,
     reasons.RUN_OUT_OF_RANGE: types.SUCCEEDED,
     reasons.ALREADY_RAN: types.SUCCEEDED,

@@ -10,6 +10,7 @@ from typing import Any
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import IsolationStatus, RunStatus
+from glovebox.api.leakage_status import LeakStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +159,14 @@ class SealFacts:
     findings: tuple[str, ...]
     supplement: Mapping[str, Any] | None = None
     waits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeakageFacts:
+    """What phase `leakage` found.
+
+    Attributes:
+        rows: The leakage sheet; empty without datasets, and for what is bound already.
+    """
+
+    rows: tuple[LeakStatus, ...] = ()

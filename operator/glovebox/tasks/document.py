@@ -19,7 +19,8 @@ from glovebox.api import reasons
 from glovebox.data.delivery import TaskStore
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
 from glovebox.errors import Unavailable
-from glovebox.tasks.questions import Asked, Request, Strict, address_of, stores_of
+from glovebox.tasks.questions import Asked, Request, address_of, stores_of
+from glovebox.tasks.strict import Strict
 
 # A pin of 1,000 listed objects with the longest names is far below.
 MAX_BYTES: Final = 16 << 20

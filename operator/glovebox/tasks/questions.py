@@ -1,7 +1,7 @@
 """What a task in a process of its own is asked, as values: one question for each task.
 
-A question is made of a request (`PinRequest`, `VerifyRequest`, `EvidenceRequest`), written down,
-and made into the same request on the other side, with that side's own connections; then the same
+A question is made of a request (`PinRequest`, `EvidenceRequest` and others), written down, and
+made into the same request on the other side, with that side's own connections; then the same
 function does the work. It holds no secret and no connection: stores are called by their place
 among those of the request.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from glovebox.data.compare import Findings
 from glovebox.data.delivery import TaskStore
@@ -24,9 +24,12 @@ from glovebox.store.pins import BuiltPin
 from glovebox.store.source_access import SourceAccess
 from glovebox.store.sources import ManifestSource, ObjectsSource, PrefixSource
 from glovebox.tasks.context import TaskContext
+from glovebox.tasks.overlap import OverlapRequest
+from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import gather_evidence
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
+from glovebox.tasks.strict import Strict, store_name
 
 # In this order: the fields of each tell it from the others.
 _Source = PrefixSource | ManifestSource | ObjectsSource
@@ -34,12 +37,6 @@ _ROOTS: Final = TypeAdapter(Roots)
 _MANIFEST: Final = TypeAdapter(ManifestLocation)
 _FINDINGS: Final = TypeAdapter(Findings)
 _EVIDENCE: Final = TypeAdapter(Evidence)
-
-
-class Strict(BaseModel):
-    """Refuses unknown fields and foreign types; values never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class _AccessDocument(Strict):
@@ -267,12 +264,14 @@ class EvidenceQuestion(Strict):
         return _EVIDENCE.validate_python(document["evidence"])
 
 
-Asked = PinQuestion | VerifyQuestion | EvidenceQuestion
-Request = PinRequest | VerifyRequest | EvidenceRequest
+Asked = PinQuestion | VerifyQuestion | EvidenceQuestion | OverlapQuestion
+Request = PinRequest | VerifyRequest | EvidenceRequest | OverlapRequest
 
 
 def stores_of(request: Request) -> tuple[Store, ...]:
     """Return the stores of a request, each once; the one of the bucket of artifacts first."""
+    if isinstance(request, OverlapRequest):
+        return request.stores
     if not isinstance(request, EvidenceRequest):
         return (request.store,)
     others = (each.store for each in request.inputs if each.store is not None)
@@ -289,8 +288,3 @@ def address_of(store: Store, place: int) -> TaskStore:
         path_style=settings.path_style,
         ca_bundle=settings.ca_bundle,
     )
-
-
-def store_name(place: int) -> str:
-    """Return what the store at a place is called."""
-    return f"store-{place}"

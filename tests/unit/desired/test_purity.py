@@ -22,6 +22,7 @@ ALLOWED: Final = {
     "glovebox",
     "hashlib",
     "ipaddress",
+    "itertools",
     "orjson",
     "pydantic",
     "re",

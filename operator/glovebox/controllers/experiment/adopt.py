@@ -171,4 +171,5 @@ def _bound_seal(scope: Scope, record: RunRecord, bound: BoundSnapshot) -> BoundS
         doubts=(lost,),
         ended=None,
         purpose=bound.purpose,
+        leakage=bound.leakage,
     )

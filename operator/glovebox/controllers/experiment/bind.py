@@ -14,10 +14,12 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.delivery_mode import DeliveryMode
+from glovebox.api.leakage_status import LeakStatus
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.as_bound import plan_as_bound
 from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.leakage import recorded_sheet, sheet_text
 from glovebox.desired.plan import Plan, desired_objects
 from glovebox.desired.snapshot import purpose_text, recorded_input, recorded_purpose
 from glovebox.errors import InvalidInput
@@ -25,6 +27,7 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import compute_bound_status, compute_recreating_status
+from glovebox.status.experiment_facts import LeakageFacts
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.text import format_time
 
@@ -40,7 +43,8 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
         Conflict: Somebody wrote in between.
     """
     resolved = outcomes.need("resolve", Resolved)
-    plan = render_plan(scope, resolved)
+    sheet = outcomes.need("leakage", LeakageFacts).rows
+    plan = render_plan(scope, resolved, sheet)
     status = scope.experiment.status
     if status.digest:
         if scope.as_bound is not None:
@@ -62,6 +66,7 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
         "deliveryMode": _mode(scope, resolved) if resolved.datasets else None,
         "inputs": [recorded_input(entry) for entry in resolved.bound],
         "purpose": recorded_purpose(scope.experiment.spec.purpose),
+        "leakage": recorded_sheet(sheet) or None,
     }
     bound = compute_bound_status(scope.obj, fields, resolved.inputs_verified, scope.now)
     answer = await scope.ports.writer.write_status(scope.obj, bound)
@@ -112,10 +117,11 @@ async def _is_gone(scope: Scope) -> bool:
     return False
 
 
-def render_plan(scope: Scope, resolved: Resolved) -> Plan:
+def render_plan(scope: Scope, resolved: Resolved, sheet: tuple[LeakStatus, ...] = ()) -> Plan:
     """Return all that must exist; remembered by what it is rendered from."""
-    plans, key = scope.ports.plans, (scope.experiment.uid, *_versions(scope, resolved))
-    plan = plans.pop(key, None) or _render(scope, resolved)
+    sheet = scope.experiment.status.leakage or sheet
+    plans, key = scope.ports.plans, (scope.experiment.uid, *_versions(scope, resolved), sheet)
+    plan = plans.pop(key, None) or _render(scope, resolved, sheet)
     plans[key] = plan  # the newest are last
     while len(plans) > _REMEMBERED:
         del plans[next(iter(plans))]
@@ -137,7 +143,7 @@ def _versions(scope: Scope, resolved: Resolved) -> tuple[object, ...]:
     )
 
 
-def _render(scope: Scope, resolved: Resolved) -> Plan:
+def _render(scope: Scope, resolved: Resolved, sheet: tuple[LeakStatus, ...]) -> Plan:
     status = scope.experiment.status
     image = status.platform_image if status.digest else scope.ports.settings.image
     return desired_objects(
@@ -156,6 +162,7 @@ def _render(scope: Scope, resolved: Resolved) -> Plan:
             bound=resolved.bound,
             # As it was bound: a purpose that is edited later changes nothing here.
             purpose_text=purpose_text(status.purpose or scope.experiment.spec.purpose),
+            leakage_text=sheet_text(sheet),
             never_reachable=scope.ports.settings.networks_never_reachable,
         )
     )

@@ -47,6 +47,7 @@ from glovebox.controllers.experiment.deletion import end
 from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
 from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolation
+from glovebox.controllers.experiment.leakage import check_leakage
 from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
@@ -90,7 +91,8 @@ PHASES: Final = (
     Phase("resolve", resolve, needs=("claim",)),
     Phase("authorise", authorise, needs=("resolve",)),
     Phase("gate", check_gate, needs=("authorise",)),
-    Phase("bind", bind, needs=("gate",)),
+    Phase("leakage", check_leakage, needs=("gate",)),
+    Phase("bind", bind, needs=("leakage",)),
     Phase("namespace", ensure_namespace, needs=("bind",), keeps=(NAMESPACE,)),
     Phase("isolation", ensure_isolation, needs=("bind",), keeps=ISOLATING),
     Phase("credentials", ensure_credentials, needs=("bind",)),

@@ -210,6 +210,7 @@ def _bound_seal(
         doubts=doubts,
         ended=_ended(scope, run),
         purpose=experiment.status.purpose,
+        leakage=experiment.status.leakage,
         tenant_pods=tenants,
         sessions_end=artifacts.sessions_end_time if artifacts is not None else None,
         stays=True,  # or its deletion leaves a note, once the seal is recorded

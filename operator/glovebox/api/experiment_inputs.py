@@ -1,0 +1,117 @@
+"""What an Experiment reads, in which roles, and what these may share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from glovebox.api.base import Model
+from glovebox.api.references import PinRef
+from glovebox.api.scalars import DnsLabel, Text
+from glovebox.api.schema import list_atomic, list_map, list_set, rule, rules
+
+Role = Literal["train", "validation", "test", "holdout", "reference"]
+# What inputs of different roles may share when a reason is given.
+SharedKind = Literal["Objects", "Groups", "Time"]
+_MAX_ALLOWED = 8
+
+
+class DatasetInput(Model):
+    """A dataset that the run reads."""
+
+    name: DnsLabel = Field(description="Name of the input; the run finds the data below it.")
+    pin_ref: PinRef = Field(description="The DatasetPin.")
+    role: Role = Field(
+        description=(
+            "What the run uses the data for. Inputs of different roles share no object and no"
+            " group, and `train` comes before `validation` before `test` and `holdout`, as far as"
+            " the pins say: what does is refused, unless `allowOverlap` gives a reason."
+        )
+    )
+
+
+class FeatureInput(Model):
+    """A set of feature definitions that the run uses."""
+
+    name: DnsLabel = Field(description="Name of the input; the run finds the definitions below it.")
+    pin_ref: PinRef = Field(description="The FeatureSetPin.")
+
+
+class AllowedOverlap(Model):
+    """Two datasets that may share something although their roles differ, and why."""
+
+    inputs: tuple[DnsLabel, ...] = Field(
+        min_length=2,
+        max_length=2,
+        json_schema_extra=list_set(),
+        description="Names of the two dataset inputs.",
+    )
+    of: tuple[SharedKind, ...] = Field(
+        min_length=1,
+        max_length=3,
+        json_schema_extra=list_set(),
+        description=(
+            "What they may share: `Objects` (files with the same bytes), `Groups` (values of"
+            " `spec.coverage.groups` of their pins), `Time` (windows of `spec.coverage.time` that"
+            " overlap or come in the wrong order)."
+        ),
+    )
+    reason: Text = Field(
+        min_length=1,
+        description="Why that does not spoil the result. It is part of the digest and of the seal.",
+    )
+
+
+class Inputs(Model):
+    """Everything that the run reads, always through pins."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.datasets) || !has(self.features) || self.features.all(f,"
+                " !self.datasets.exists(d, d.name == f.name))",
+                "must not use one name for a dataset and for features: names of inputs are unique"
+                " across both lists",
+                field_path=".features",
+            ),
+            rule(
+                "!has(self.allowOverlap) || self.allowOverlap.all(a, a.inputs.all(n,"
+                " has(self.datasets) && self.datasets.exists(d, d.name == n)))",
+                "must name in `inputs` two entries of `spec.inputs.datasets`",
+                field_path=".allowOverlap",
+            ),
+            rule(
+                "!has(self.datasets) || self.datasets.all(d, self.datasets.all(e, d.role == e.role"
+                " || d.pinRef != e.pinRef || (has(self.allowOverlap) &&"
+                " self.allowOverlap.exists(a, 'Objects' in a.of && d.name in a.inputs && e.name in"
+                " a.inputs))))",
+                "must not use one pin in two roles: what is trained on says nothing when it is"
+                " tested on. Pin other data for one of them, or give the reason in `allowOverlap`"
+                " (`of: [Objects]`)",
+                field_path=".datasets",
+            ),
+        )
+    )
+
+    datasets: tuple[DatasetInput, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_map("name"),
+        description="The datasets, each with a role; at most 64.",
+    )
+    features: tuple[FeatureInput, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_map("name"),
+        description="The feature definitions; at most 32.",
+    )
+    allow_overlap: tuple[AllowedOverlap, ...] = Field(
+        default=(),
+        max_length=_MAX_ALLOWED,
+        json_schema_extra=list_atomic(),
+        description=(
+            "Pairs of datasets that may share something although their roles differ; at most"
+            f" {_MAX_ALLOWED}. When empty: none."
+        ),
+    )

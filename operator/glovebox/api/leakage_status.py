@@ -1,0 +1,54 @@
+"""The leakage sheet of an Experiment: what is known of each way in which test data leak."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from glovebox.api.base import TolerantModel
+
+LeakType = Literal[
+    "NoTestSet",
+    "TestDataInTraining",
+    "SharedObjects",
+    "SharedRows",
+    "SharedGroups",
+    "TimeOrder",
+    "TargetInFeatures",
+    "OtherPopulation",
+]
+LeakLevel = Literal["Proved", "Measured", "Declared", "Unknown"]
+MAX_MESSAGE = 1024
+
+
+class LeakStatus(TolerantModel):
+    """One way in which a result can be too good, and what is known of it."""
+
+    type: LeakType = Field(
+        description=(
+            "Which: `NoTestSet`: nothing to test on. `TestDataInTraining`: the program that trains"
+            " can read what is tested on. `SharedObjects`, `SharedRows`, `SharedGroups`: the same"
+            " file, row or group in inputs of different roles. `TimeOrder`: trained on what came"
+            " later than what is tested on. `TargetInFeatures`: a feature tells the answer."
+            " `OtherPopulation`: tested on others than it is meant for."
+        )
+    )
+    level: LeakLevel = Field(
+        description=(
+            "How it is known. `Proved`: it cannot be. `Measured`: looked for in the pinned data."
+            " `Declared`: as the owners of the pins say. `Unknown`: nobody looked."
+        )
+    )
+    found: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="How many things are shared. Absent where nothing was counted.",
+    )
+    message: str = Field(default="", max_length=MAX_MESSAGE, description="What is known, in words.")
+    allowed_because: str = Field(
+        default="",
+        max_length=4096,
+        description="The reasons in `spec.inputs.allowOverlap` for what was found.",
+    )

@@ -1,0 +1,142 @@
+"""Phase `leakage`: inputs of different roles are compared before anything is created.
+
+It is a task beside the reconciles, over the manifests of the pins. What came of it is bound with
+the snapshot, and nothing looks again: pins never change.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from glovebox.api import reasons
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.experiment_status import InputStatus
+from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.store_connections import open_store
+from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
+from glovebox.data.overlap import Overlap
+from glovebox.desired.leakage import Covered, leakage_sheet, needs_comparison
+from glovebox.engine.tasks import TaskKey
+from glovebox.errors import NotReady
+from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.resources import Key
+from glovebox.status.experiment_facts import LeakageFacts
+from glovebox.status.outcome import Outcome, done, of_error, waiting
+from glovebox.store.connection import Store
+from glovebox.store.manifests import ManifestLocation
+from glovebox.tasks.context import TaskContext
+from glovebox.tasks.overlap import OVERLAP, ComparedDataset, OverlapRequest, compare_datasets
+from glovebox.tasks.overlap_question import OverlapQuestion
+
+_WORK_CLASS: Final = "data"
+
+
+async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Return the leakage sheet (`LeakageFacts`).
+
+    Raises:
+        Refused: Something leaks that no `allowOverlap` names.
+        NotReady: A pin was deleted or made again meanwhile.
+        GloveboxError: The credentials of a store cannot be read.
+    """
+    resolved, task = outcomes.need("resolve", Resolved), _task(scope)
+    datasets = tuple(entry for entry in resolved.bound if entry.kind == DATASET_PIN.kind)
+    if scope.is_bound or resolved.store is None or not datasets:
+        scope.ports.tasks.drop(task)
+        return done(LeakageFacts())
+    inputs = tuple(_covered(scope, entry) for entry in datasets)
+    overlap = Overlap()
+    if needs_comparison(inputs):
+        compared = await _compare(scope, resolved, datasets, inputs)
+        if isinstance(compared, Outcome):
+            return compared
+        overlap = compared
+    experiment = scope.experiment
+    rows = leakage_sheet(
+        inputs,
+        experiment.spec.inputs.allow_overlap,
+        overlap,
+        has_run=experiment.spec.run is not None,
+    )
+    return done(LeakageFacts(rows))
+
+
+async def _compare(
+    scope: Scope,
+    resolved: Resolved,
+    datasets: tuple[InputStatus, ...],
+    inputs: tuple[Covered, ...],
+) -> Overlap | Outcome:
+    """Have the inputs compared; return what they share, or what that waits for."""
+    ports, store = scope.ports, resolved.platform.store
+    stores = {each.name: each for each in (store, *resolved.platform.input_stores)}
+    opened: list[tuple[ObjectStore, Store]] = [
+        (each, await open_store(ports, each)) for each in stores.values()
+    ]
+    connections = {each.name: connection for each, connection in opened}
+    request = OverlapRequest(
+        connections[store.name],
+        tuple(
+            ComparedDataset(
+                each.name,
+                each.role,
+                connections[entry.store_ref],
+                ManifestLocation(**entry.manifest.model_dump(), bytes=0),
+                each.column,
+                each.values,
+            )
+            for entry, each in zip(datasets, inputs, strict=True)
+            if entry.manifest is not None
+        ),
+        sum(entry.objects or 0 for entry in datasets),
+    )
+    question = OverlapQuestion.of(request)
+    secrets = secrets_of(opened) if ports.settings.tasks == "Jobs" else None
+    job: JobWork[Overlap] | None = None
+    if secrets is not None:
+        artifacts = store.spec.artifacts
+        place = Bucket(artifacts.bucket, artifacts.worm == "Required")
+        job = JobWork(
+            ports, _task(scope), request.basis, question, question.answer, request, place, secrets
+        )
+
+    async def start(context: TaskContext) -> Overlap:
+        async with ports.metrics.on_store("compare_inputs"):
+            return await (job.start(context) if job else compare_datasets(context, request))
+
+    state = ports.tasks.ensure(
+        _task(scope),
+        request.basis,
+        start,
+        tenant=scope.experiment.namespace,
+        work_class=_WORK_CLASS,
+        discard=job.discard if job else None,
+    )
+    if state.result is not None:
+        return state.result
+    if state.phase == "Failed" and state.error is not None:
+        return of_error(state.error)
+    return waiting(
+        reasons.COMPARING_INPUTS, "inputs of different roles are compared before anything is made"
+    )
+
+
+def _task(scope: Scope) -> TaskKey:
+    return TaskKey(scope.key, scope.experiment.uid, OVERLAP)
+
+
+def _covered(scope: Scope, entry: InputStatus) -> Covered:
+    """Return an input with what its pin says of its coverage."""
+    datasets = scope.experiment.spec.inputs.datasets
+    role = next(each.role for each in datasets if each.name == entry.name)
+    namespace, _, name = entry.pin_ref.rpartition("/")
+    key = Key(DATASET_PIN.kind, namespace or scope.experiment.namespace, name)
+    pin = scope.ports.resources.parsed(key, DatasetPin)
+    if pin is None or pin.uid != entry.uid:
+        raise NotReady(
+            reasons.PIN_NOT_FOUND,
+            f"input `{entry.name}`: DatasetPin '{name}' was deleted a moment ago",
+        )
+    return Covered(entry.name, role, name, pin.spec.coverage)

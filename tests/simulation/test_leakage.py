@@ -1,0 +1,196 @@
+"""Inputs of different roles are compared before anything exists, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from glovebox import names
+from glovebox.kube.kinds import CONFIG_MAP, DATASET_PIN, EXPERIMENT, NAMESPACE
+from glovebox.store.manifests import PREFIX
+from simulation.object_store import NoAnswerError
+from simulation.stage import Stage, play
+from simulation.test_ends import ends_after
+from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec
+
+Json = dict[str, Any]
+MINUTE = 60.0
+HOUR = 3_600.0
+
+
+async def two_pins(stage: Stage, *, shared: bool, **coverage: Json) -> None:
+    """Pin two sets of three files; one of them lies in both, under two names."""
+    for number in range(3):
+        body = b"rows 1\n" * 9 if shared and number == 2 else f"later {number}\n".encode()
+        stage.world.store.put(LOADER, SOURCE, f"later/{number}.csv", body)
+    later = {"source": {"prefix": {"bucket": SOURCE, "prefix": "later/"}}}
+    for name, source in (("set", {}), ("later", later)):
+        said = {"coverage": coverage[name]} if name in coverage else {}
+        stage.world.declare(DATASET_PIN, name, {**pin_spec(), **source, **said})
+        await stage.until(
+            f"pin {name} is Ready",
+            lambda name=name: stage.condition("Ready", name, DATASET_PIN).get("status") == "True",
+        )
+
+
+def roles(*allowed: Json) -> Json:
+    return {
+        "datasets": [
+            {"name": "train", "pinRef": {"name": "set"}, "role": "train"},
+            {"name": "test", "pinRef": {"name": "later"}, "role": "test"},
+        ],
+        **({"allowOverlap": list(allowed)} if allowed else {}),
+    }
+
+
+ALLOWED: Json = {"inputs": ["train", "test"], "of": ["Objects"], "reason": "a calendar"}
+
+
+def sheet(stage: Stage) -> dict[str, Json]:
+    return {row["type"]: row for row in stage.status().get("leakage") or ()}
+
+
+def made(stage: Stage) -> list[str]:
+    """Return the namespaces of experiments that were ever asked for."""
+    found = stage.world.server.everything(NAMESPACE)
+    return [
+        each["metadata"]["name"]
+        for each in found
+        if names.LABEL_EXPERIMENT_UID in (each["metadata"].get("labels") or {})
+    ]
+
+
+def manifests_unread(stage: Stage) -> None:
+    def fault(action: str, bucket: str, key: str) -> None:
+        if action.startswith("s3:GetObject") and bucket == BUCKET and key.startswith(PREFIX):
+            raise NoAnswerError
+
+    stage.world.store.fault = fault
+
+
+def test_what_leaks_is_refused_before_anything_exists_and_a_reason_cures_it() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=True)
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        await stage.sleep(HOUR)
+        ready, verified = stage.condition("Ready"), stage.condition("InputsVerified")
+        assert (ready["status"], ready["reason"]) == ("False", "LeakageFound")
+        assert (verified["status"], verified["reason"]) == ("False", "LeakageFound")
+        assert "share 1 object byte by byte, such as `part-1` (in `test`: `2.csv`)" in (
+            ready["message"]
+        )
+        assert "digest" not in stage.status()
+        assert made(stage) == []
+
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"inputs": roles(ALLOWED)}})
+        namespace = await stage.provisioned()
+        row = sheet(stage)["SharedObjects"]
+        assert (row["level"], row["found"], row["allowedBecause"]) == ("Measured", 1, "a calendar")
+        snapshot = stage.world.server.peek(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+        assert orjson.loads(snapshot["data"]["leakage"]) == stage.status()["leakage"]
+        covered = orjson.loads(snapshot["data"]["snapshot.json"])
+        assert covered["allowOverlap"] == [{**ALLOWED, "inputs": ["test", "train"]}]
+
+    play(scene, sweeps=False)
+
+
+def test_nothing_is_bound_while_a_manifest_cannot_be_read() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        manifests_unread(stage)
+        stage.declare(run=False, inputs=roles())
+        await stage.sleep(10 * MINUTE)
+        assert "digest" not in stage.status()
+        assert stage.condition("Ready")["status"] == "False"
+        assert stage.condition("Stalled").get("status") != "True"
+        assert made(stage) == []
+        stage.world.store.fault = lambda *_: None
+        await stage.provisioned()
+        assert sheet(stage)["SharedObjects"]["level"] == "Measured"
+
+    play(scene)
+
+
+def test_an_operator_that_dies_while_it_compares_compares_again() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=True)
+        manifests_unread(stage)
+        stage.declare(run=False, inputs=roles())
+        await stage.sleep(5.0)
+        await stage.process.kill()
+        stage.world.store.fault = lambda *_: None
+        stage.process.start()
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        assert stage.condition("Ready")["reason"] == "LeakageFound"
+
+    play(scene)
+
+
+def test_the_seal_says_the_sheet_and_nothing_looks_again() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        ends_after(stage, MINUTE)
+        stage.declare(run=True, inputs=roles())
+        await stage.provisioned()
+        before = stage.status()["leakage"]
+        assert len(before) == 8
+        # From here on every manifest that is read is read by the fetcher's plan or the seal.
+        await stage.process.kill()
+        stage.process.start()
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
+        (statement,) = stage.world.seals().values()
+        internal = statement["predicate"]["buildDefinition"]["internalParameters"]
+        assert internal["leakage"] == before == stage.status()["leakage"]
+
+    play(scene)
+
+
+WINDOW = {"column": "at", "fromTime": "2013-01-01T00:00:00Z", "untilTime": "2013-02-01T00:00:00Z"}
+NEXT = {"column": "at", "fromTime": "2013-02-01T00:00:00Z", "untilTime": "2013-03-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(("first", "second", "reason"), [(WINDOW, NEXT, ""), (NEXT, WINDOW, "x")])
+def test_training_on_what_comes_later_is_refused(first: Json, second: Json, reason: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False, set={"time": first}, later={"time": second})
+        stage.declare(run=False, inputs=roles())
+        if not reason:
+            await stage.provisioned()
+            assert sheet(stage)["TimeOrder"]["level"] == "Declared"
+            return
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        assert stage.condition("Ready")["reason"] == "LeakageFound"
+        assert "`of: [Time]`" in stage.condition("Ready")["message"]
+
+    play(scene)
+
+
+def test_a_pin_that_says_wrong_of_its_paths_is_refused() -> None:
+    async def scene(stage: Stage) -> None:
+        by_tail = {"groups": {"column": "tail"}}
+        await two_pins(stage, shared=False, set=by_tail, later=by_tail)
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        assert stage.condition("InputsVerified")["reason"] == "CoverageWrong"
+        assert made(stage) == []
+
+    play(scene)
+
+
+def test_a_lost_experiment_is_sealed_with_its_sheet() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        stage.declare(run=False, inputs=roles())
+        await stage.provisioned()
+        before = stage.status()["leakage"]
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("the orphan is sealed", stage.world.seals, 12 * HOUR)
+        (statement,) = stage.world.seals().values()
+        internal = statement["predicate"]["buildDefinition"]["internalParameters"]
+        assert internal["leakage"] == before
+
+    play(scene)

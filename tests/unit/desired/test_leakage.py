@@ -1,0 +1,262 @@
+"""The leakage sheet: what is refused, what a reason lets pass, and what is said to be unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from glovebox.api.coverage import Coverage
+from glovebox.api.experiment_inputs import AllowedOverlap
+from glovebox.api.leakage_status import LeakStatus
+from glovebox.data.overlap import Overlap, Shared
+from glovebox.desired.leakage import Covered, leakage_sheet, needs_comparison, sheet_text
+from glovebox.errors import Refused
+
+NOTHING = Overlap((), {"train": 1200, "test": 300}, {}, {})
+
+
+def window(first: str, until: str, column: str = "departure") -> dict[str, Any]:
+    return {
+        "time": {
+            "column": column,
+            "fromTime": f"2013-{first}T00:00:00Z",
+            "untilTime": f"2013-{until}T00:00:00Z",
+        }
+    }
+
+
+def covered(name: str, role: str = "", coverage: dict[str, Any] | None = None) -> Covered:
+    said = Coverage.model_validate(coverage) if coverage is not None else None
+    return Covered(name, role or name, f"pin-{name}", said)
+
+
+def allow(*of: str, reason: str = "split by aircraft") -> tuple[AllowedOverlap, ...]:
+    entry = {"inputs": ["test", "train"], "of": list(of), "reason": reason}
+    return (AllowedOverlap.model_validate(entry),)
+
+
+def sheet(
+    *inputs: Covered,
+    overlap: Overlap = NOTHING,
+    allowed: tuple[AllowedOverlap, ...] = (),
+    has_run: bool = True,
+) -> dict[str, LeakStatus]:
+    rows = leakage_sheet(inputs, allowed, overlap, has_run=has_run)
+    assert len({row.type for row in rows}) == len(rows) == 8
+    return {row.type: row for row in rows}
+
+
+def refusal(*inputs: Covered, overlap: Overlap = NOTHING, **more: Any) -> Refused:
+    with pytest.raises(Refused) as refused:
+        sheet(*inputs, overlap=overlap, **more)
+    return refused.value
+
+
+SAME_FILES = Overlap(
+    (Shared("train", "test", "Objects", 3, 2, (("a.csv", "b.csv"),)),),
+    {"train": 1200, "test": 300},
+)
+SAME_GROUPS = Overlap(
+    (Shared("train", "test", "Groups", 2, 2, (("N12", "N12"),)),), {}, {"train": 9, "test": 4}
+)
+BY_TAIL = {"groups": {"column": "tail"}}
+
+
+def test_shared_files_are_refused_with_count_example_and_cure() -> None:
+    found = refusal(covered("train"), covered("test"), overlap=SAME_FILES)
+    assert found.reason == "LeakageFound"
+    assert found.message == (
+        "inputs `train` (train) and `test` (test) share 3 objects byte by byte, such as `a.csv` (in"
+        " `test`: `b.csv`): pin data that are apart, or give the reason in"
+        " `spec.inputs.allowOverlap` (`inputs: [train, test]`, `of: [Objects]`)"
+    )
+
+
+def test_a_reason_lets_it_pass_and_is_kept() -> None:
+    rows = sheet(
+        covered("train"), covered("test"), overlap=SAME_FILES, allowed=allow("Objects", reason="ok")
+    )
+    row = rows["SharedObjects"]
+    assert (row.level, row.found, row.allowed_because) == ("Measured", 3, "ok")
+    assert "a.csv" in row.message
+
+
+@pytest.mark.parametrize("other", [("Groups",), ("Time",), ("Groups", "Time")])
+def test_a_reason_for_something_else_does_not(other: tuple[str, ...]) -> None:
+    found = refusal(covered("train"), covered("test"), overlap=SAME_FILES, allowed=allow(*other))
+    assert found.reason == "LeakageFound"
+
+
+def test_a_reason_for_another_pair_does_not() -> None:
+    entry = {"inputs": ["train", "holdout"], "of": ["Objects"], "reason": "x"}
+    allowed = (AllowedOverlap.model_validate(entry),)
+    inputs = (covered("train"), covered("test"), covered("holdout"))
+    assert refusal(*inputs, overlap=SAME_FILES, allowed=allowed).reason == "LeakageFound"
+
+
+def test_shared_groups_are_refused() -> None:
+    inputs = covered("train", coverage=BY_TAIL), covered("test", coverage=BY_TAIL)
+    message = refusal(*inputs, overlap=SAME_GROUPS).message
+    assert "share 2 values of `tail`, such as `N12`" in message
+    assert "`of: [Groups]`" in message
+
+
+JANUARY, FEBRUARY, BOTH = (
+    window("01-01", "02-01"),
+    window("02-01", "03-01"),
+    window("01-15", "02-15"),
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        pytest.param(
+            BOTH,
+            FEBRUARY,
+            "input `train` (train) ends at 2013-02-15T00:00:00Z, after `test` (test) begins at"
+            " 2013-02-01T00:00:00Z by `departure`",
+            id="overlap",
+        ),
+        pytest.param(
+            FEBRUARY,
+            JANUARY,
+            "input `train` (train) begins at 2013-02-01T00:00:00Z, after `test` (test) has ended at"
+            " 2013-02-01T00:00:00Z by `departure`",
+            id="the wrong order",
+        ),
+        pytest.param(JANUARY, JANUARY, "ends at 2013-02-01T00:00:00Z, after", id="the same"),
+    ],
+)
+def test_training_on_what_comes_later_is_refused(
+    first: dict[str, Any], second: dict[str, Any], told: str
+) -> None:
+    inputs = covered("train", coverage=first), covered("test", coverage=second)
+    assert told in refusal(*inputs).message
+    # In whichever order they are declared.
+    assert told in refusal(*reversed(inputs)).message
+    row = sheet(*inputs, allowed=allow("Time"))["TimeOrder"]
+    assert (row.level, row.found, row.allowed_because) == ("Declared", 1, "split by aircraft")
+    assert told in row.message
+
+
+@pytest.mark.parametrize(
+    ("roles", "refused"),
+    [
+        (("train", "validation"), True),
+        (("validation", "holdout"), True),
+        (("train", "holdout"), True),
+        (("test", "holdout"), False),
+        (("train", "reference"), False),
+        (("train", "train"), False),
+    ],
+)
+def test_which_roles_have_to_be_apart_in_time(roles: tuple[str, str], refused: bool) -> None:  # noqa: FBT001
+    inputs = covered("a", roles[0], JANUARY), covered("b", roles[1], JANUARY)
+    if refused:
+        assert refusal(*inputs).reason == "LeakageFound"
+    else:
+        sheet(*inputs)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "level"),
+    [
+        (JANUARY, FEBRUARY, "Declared"),
+        (JANUARY, None, "Unknown"),
+        (JANUARY, window("01-01", "02-01", "arrival"), "Unknown"),
+        (JANUARY, {}, "Unknown"),
+    ],
+)
+def test_what_the_pins_do_not_say_is_unknown(
+    first: dict[str, Any], second: dict[str, Any] | None, level: str
+) -> None:
+    rows = sheet(covered("train", coverage=first), covered("test", coverage=second))
+    assert rows["TimeOrder"].level == level
+    if level == "Unknown":
+        assert "`train` and `test`" in rows["TimeOrder"].message
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "level"),
+    [
+        (BY_TAIL, BY_TAIL, "Measured"),
+        (BY_TAIL, {"groups": {"column": "tail", "values": ["N1"]}}, "Declared"),
+        (BY_TAIL, None, "Unknown"),
+        (BY_TAIL, {"groups": {"column": "city"}}, "Unknown"),
+    ],
+)
+def test_how_it_is_known_that_groups_are_apart(
+    first: dict[str, Any], second: dict[str, Any] | None, level: str
+) -> None:
+    rows = sheet(covered("train", coverage=first), covered("test", coverage=second))
+    assert rows["SharedGroups"].level == level
+
+
+def test_a_pair_of_three_that_is_not_covered_makes_it_unknown() -> None:
+    rows = sheet(
+        covered("train", coverage=BY_TAIL),
+        covered("test", coverage=BY_TAIL),
+        covered("more", "validation"),
+    )
+    assert rows["SharedGroups"].level == "Unknown"
+
+
+def test_one_role_alone_leaks_nothing_and_tests_nothing() -> None:
+    rows = sheet(covered("a", "train"), covered("b", "train"))
+    assert not needs_comparison((covered("a", "train"), covered("b", "train")))
+    assert {name: row.level for name, row in rows.items()} == {
+        "NoTestSet": "Unknown",
+        "TestDataInTraining": "Proved",
+        "SharedObjects": "Proved",
+        "SharedRows": "Unknown",
+        "SharedGroups": "Proved",
+        "TimeOrder": "Proved",
+        "TargetInFeatures": "Unknown",
+        "OtherPopulation": "Unknown",
+    }
+
+
+def test_what_one_program_can_read_it_can_train_on() -> None:
+    rows = sheet(covered("train"), covered("test"))
+    assert rows["NoTestSet"].level == "Proved"
+    assert rows["TestDataInTraining"].level == "Unknown"
+    assert rows["SharedObjects"].message == "none is shared (1,200 of `train`, 300 of `test`)"
+    assert sheet(covered("test"))["TestDataInTraining"].level == "Proved"
+
+
+def test_a_pin_that_says_wrong_of_its_paths_is_refused() -> None:
+    wrong = Overlap((), {}, {}, {"train": (3, "a\x1b[2J.csv")})
+    found = refusal(covered("train", coverage=BY_TAIL), covered("test"), overlap=wrong)
+    assert found.reason == "CoverageWrong"
+    assert "DatasetPin 'pin-train' (input `train`)" in found.message
+    assert "3 of its objects lie in no folder `tail=<value>/`, such as `a\\x1b[2J.csv`" in (
+        found.message
+    )
+
+
+def test_hostile_and_long_names_neither_act_nor_flood() -> None:
+    name = "\x1b]0;owned\x07" + "x" * 5000
+    shared = Shared("train", "test", "Objects", 1, 1, ((name, name),))
+    message = refusal(covered("train"), covered("test"), overlap=Overlap((shared,))).message
+    assert message.isprintable()
+    assert len(message) < 600
+
+
+def test_the_sheet_has_one_spelling() -> None:
+    inputs = covered("train"), covered("test")
+    rows = leakage_sheet(inputs, (), NOTHING, has_run=True)
+    text = sheet_text(rows)
+    assert text == sheet_text(
+        tuple(LeakStatus.model_validate_json(r.model_dump_json(by_alias=True)) for r in rows)
+    )
+    assert sheet_text(()) == ""
+
+
+def test_windows_are_half_open() -> None:
+    said = Coverage.model_validate(JANUARY)
+    assert said.time is not None
+    assert said.time.until_time == datetime(2013, 2, 1, tzinfo=UTC)
+    sheet(covered("train", coverage=JANUARY), covered("test", coverage=FEBRUARY))
