@@ -79,8 +79,9 @@ def test_what_leaks_is_refused_before_anything_exists_and_a_reason_cures_it() ->
         ready, verified = stage.condition("Ready"), stage.condition("InputsVerified")
         assert (ready["status"], ready["reason"]) == ("False", "LeakageFound")
         assert (verified["status"], verified["reason"]) == ("False", "LeakageFound")
-        assert "share 1 object byte by byte, such as `part-1` (in `test`: `2.csv`)" in (
-            ready["message"]
+        assert (
+            "share 1 object byte by byte, such as `part-1` (in `test`: `2.csv`)"
+            in (ready["message"])
         )
         assert "digest" not in stage.status()
         assert made(stage) == []
@@ -102,6 +103,9 @@ def test_nothing_is_bound_while_a_manifest_cannot_be_read() -> None:
         await two_pins(stage, shared=False)
         manifests_unread(stage)
         stage.declare(run=False, inputs=roles())
+        await stage.until(
+            "it is told", lambda: "manifest" in stage.condition("Ready").get("message", "")
+        )
         await stage.sleep(10 * MINUTE)
         assert "digest" not in stage.status()
         assert stage.condition("Ready")["status"] == "False"

@@ -19,6 +19,7 @@ BUILDING: Final = (
     "resolve",
     "authorise",
     "gate",
+    "leakage",
     "bind",
     "namespace",
     "isolation",

@@ -289,6 +289,30 @@ def test_a_pin_that_is_deleted_takes_its_job_away_also_while_nobody_looks(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("by_jobs")
+def test_inputs_are_compared_by_a_job(team: Team, tmp_path: Path) -> None:
+    bucket = team.bucket({"train/a": b"1", "train/b": b"2", "test/c": b"2"})
+    for name in ("train", "test"):
+        source = {"prefix": {"bucket": bucket, "prefix": f"{name}/"}}
+        team.declare("DatasetPin", name, {"storeRef": {"name": "primary"}, "source": source})
+        pod = task_pod(team.api, f"DatasetPin/{team.name}/{name}", "hash")
+        assert do_task(team.api, pod, tmp_path).code == 0
+        team.expect("DatasetPin", name, timeout=60)
+    datasets = [
+        {"name": name, "pinRef": {"name": name}, "role": name} for name in ("train", "test")
+    ]
+    spec = experiment_spec("standard", "primary", inputs={"datasets": datasets})
+    team.declare("Experiment", "one", spec)
+    owner = f"Experiment/{team.name}/one"
+    pod = task_pod(team.api, owner, "overlap")
+    team.expect("Experiment", "one", status="False", reason="ComparingInputs")
+    assert do_task(team.api, pod, tmp_path).code == 0
+    team.expect("Experiment", "one", status="False", reason="LeakageFound", timeout=60)
+    team.api.delete(team.path("Experiment", "one"))
+    gone(team, owner)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("by_jobs")
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["at its end", "at its deletion"])
 def test_a_seal_over_a_job_s_evidence_is_signed_by_the_operator_alone(
     team: Team,

@@ -11,6 +11,7 @@ import pytest
 
 from glovebox.data.compare import Findings
 from glovebox.data.manifest import DigestSource
+from glovebox.data.overlap import Overlap, Shared
 from glovebox.data.roots import Roots
 from glovebox.errors import Unavailable
 from glovebox.store.connection import Pools, Store, StoreSettings
@@ -24,7 +25,7 @@ from glovebox.store.sources import (
     PrefixSource,
     Source,
 )
-from glovebox.tasks import document, questions
+from glovebox.tasks import document, overlap_question, questions
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.document import (
     TaskDocument,
@@ -34,6 +35,8 @@ from glovebox.tasks.document import (
     render_request,
     render_result,
 )
+from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
+from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
 from glovebox.tasks.questions import EvidenceQuestion, PinQuestion, VerifyQuestion, stores_of
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
@@ -133,6 +136,41 @@ async def test_a_pin_is_checked_as_it_was_asked_for(
     assert asked == [here]
     result = render_result("sha256:r", "job", answer)
     assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == FINDINGS
+
+
+async def test_inputs_are_compared_as_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts, other = store(pools), store(pools, 2)
+    here = OverlapRequest(
+        artifacts,
+        (
+            ComparedDataset("train", "train", other, MANIFEST, "tail", ("N1", "N2")),
+            ComparedDataset("test", "test", artifacts, MANIFEST),
+        ),
+        objects=7,
+    )
+    found = Overlap(
+        (Shared("train", "test", "Objects", 1, 2, (("a", "\u65e5"),)),),
+        {"train": 3},
+        {"train": 2},
+        {"test": (1, "b")},
+    )
+    asked: list[OverlapRequest] = []
+
+    async def noted(context: TaskContext, request: OverlapRequest) -> Overlap:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(overlap_question, "compare_datasets", noted)
+    question = OverlapQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    stores = {each.name: (artifacts, other)[place] for place, each in enumerate(there.stores)}
+    answer = await there.ask.perform(TaskContext(), there.uid, stores)
+    assert asked == [here]
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
 
 
 async def test_the_evidence_is_gathered_as_it_was_asked_for(

@@ -1,0 +1,135 @@
+"""Inputs that leak into each other, as their owner meets them with kubectl and in the seal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glovebox import names
+from glovebox.evidence.told import lines_of
+from glovebox.evidence.verification import verify_evidence
+from support.cluster import Cluster
+from support.kubelet import end_pod, run_pod
+from support.operator_process import Team, experiment_spec
+from support.trust import published_keys
+from support.waiting import eventually
+
+BY_TAIL = {"groups": {"column": "tail"}}
+FILES = {
+    "train/tail=N1/a.csv": b"1",
+    "train/tail=N2/a.csv": b"2",
+    "train/tail=N2/readme.txt": b"how to read these files",
+    "test/tail=N3/a.csv": b"3",
+    "test/tail=N3/READ ME.txt": b"how to read these files",
+    "late/tail=N2/b.csv": b"4",
+}
+
+
+@pytest.fixture
+def pins(team: Team) -> Team:
+    """A team with three pins over one bucket."""
+    bucket = team.bucket(FILES)
+    for name in ("train", "test", "late"):
+        source = {"prefix": {"bucket": bucket, "prefix": f"{name}/"}}
+        spec = {"storeRef": {"name": "primary"}, "source": source, "coverage": BY_TAIL}
+        team.declare("DatasetPin", name, spec)
+    for name in ("train", "test", "late"):
+        team.expect("DatasetPin", name)
+    return team
+
+
+def inputs(test: str, *allowed: dict[str, Any]) -> dict[str, Any]:
+    datasets = [
+        {"name": "train", "pinRef": {"name": "train"}, "role": "train"},
+        {"name": "final", "pinRef": {"name": test}, "role": "holdout"},
+    ]
+    return {"datasets": datasets, **({"allowOverlap": list(allowed)} if allowed else {})}
+
+
+def reason(of: str) -> dict[str, Any]:
+    return {"inputs": ["final", "train"], "of": [of], "reason": "a text about the data"}
+
+
+def declare(team: Team, name: str, test: str, *allowed: dict[str, Any], **more: Any) -> None:
+    spec = experiment_spec("standard", "primary", inputs=inputs(test, *allowed), **more)
+    team.declare("Experiment", name, spec)
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        pytest.param(
+            "test",
+            "inputs `train` (train) and `final` (holdout) share 1 object byte by byte, such as"
+            " `tail=N2/readme.txt` (in `final`: `tail=N3/READ ME.txt`): pin data that are apart, or"
+            " give the reason in `spec.inputs.allowOverlap` (`inputs: [train, final]`, `of:"
+            " [Objects]`)",
+            id="a file under another name",
+        ),
+        pytest.param(
+            "late",
+            "inputs `train` (train) and `final` (holdout) share 1 value of `tail`, such as `N2`:"
+            " pin data that are apart, or give the reason in `spec.inputs.allowOverlap` (`inputs:"
+            " [train, final]`, `of: [Groups]`)",
+            id="a group in both",
+        ),
+    ],
+)
+def test_kubectl_shows_what_leaks_and_nothing_was_made(pins: Team, test: str, told: str) -> None:
+    declare(pins, "leaks", test)
+    refused = pins.expect("Experiment", "leaks", status="False", reason="LeakageFound")
+    shown = pins.cluster.kubectl(
+        "get",
+        "experiment",
+        "leaks",
+        f"--namespace={pins.name}",
+        '--output=jsonpath={.status.conditions[?(@.type=="Stalled")].message}',
+    )
+    assert shown.stdout == told
+    made = names.experiment_namespace(pins.name, "leaks", refused["metadata"]["uid"])
+    assert pins.api.find(f"/api/v1/namespaces/{made}") is None
+    # The cure that the message names.
+    kind = told.rpartition("of: [")[2].rstrip("])`")
+    pins.api.patch(
+        pins.path("Experiment", "leaks"), {"spec": {"inputs": inputs(test, reason(kind))}}
+    )
+    status = pins.expect("Experiment", "leaks")["status"]
+    rows = {row["type"]: row for row in status["leakage"]}
+    row = rows["SharedObjects" if kind == "Objects" else "SharedGroups"]
+    assert (row["level"], row["found"]) == ("Measured", 1)
+    assert row["allowedBecause"] == "a text about the data"
+
+
+def test_an_auditor_reads_the_sheet_in_the_seal(cluster: Cluster, pins: Team) -> None:
+    run = {"image": "trainer", "command": ["python", "-m", "train"]}
+    declare(pins, "audited", "test", reason("Objects"), run=run)
+    pins.expect("Experiment", "audited")
+
+    def started() -> str | None:
+        status = pins.read("Experiment", "audited")["status"]
+        return status["namespace"] if (status.get("run") or {}).get("jobUid") else None
+
+    namespace = eventually(started, what="the run was started")
+    end_pod(pins.api, run_pod(pins.api, namespace), 0)
+    made = pins.expect("Experiment", "audited", "Sealed", timeout=60)
+    bucket, folder = made["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
+    s3 = cluster.store.client()
+    found = {
+        entry["Key"].removeprefix(folder): s3.get_object(Bucket=bucket, Key=entry["Key"])[
+            "Body"
+        ].read()
+        for entry in s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]
+    }
+    report = verify_evidence(
+        found["attestation.dsse.json"],
+        next(body for name, body in found.items() if name.startswith("artifacts.")),
+        found["snapshot.json"],
+        published_keys(pins.api),
+    )
+    assert report.findings == []
+    lines = lines_of(report)
+    (objects,) = (line for line in lines if "SharedObjects" in line)
+    assert objects.startswith("leakage, SharedObjects: Measured: inputs `train` (train) and")
+    assert objects.endswith("; allowed because: a text about the data")
+    assert sum(line.startswith("leakage, ") for line in lines) == 8
