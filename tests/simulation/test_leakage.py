@@ -29,10 +29,9 @@ async def two_pins(stage: Stage, *, shared: bool, **coverage: Json) -> None:
     for name, source in (("set", {}), ("later", later)):
         said = {"coverage": coverage[name]} if name in coverage else {}
         stage.world.declare(DATASET_PIN, name, {**pin_spec(), **source, **said})
-        await stage.until(
-            f"pin {name} is Ready",
-            lambda name=name: stage.condition("Ready", name, DATASET_PIN).get("status") == "True",
-        )
+    for name in ("set", "later"):
+        while stage.condition("Ready", name, DATASET_PIN).get("status") != "True":
+            await stage.sleep(1.0)
 
 
 def roles(*allowed: Json) -> Json:
@@ -91,6 +90,7 @@ def test_what_leaks_is_refused_before_anything_exists_and_a_reason_cures_it() ->
         row = sheet(stage)["SharedObjects"]
         assert (row["level"], row["found"], row["allowedBecause"]) == ("Measured", 1, "a calendar")
         snapshot = stage.world.server.peek(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+        assert snapshot is not None
         assert orjson.loads(snapshot["data"]["leakage"]) == stage.status()["leakage"]
         covered = orjson.loads(snapshot["data"]["snapshot.json"])
         assert covered["allowOverlap"] == [{**ALLOWED, "inputs": ["test", "train"]}]
@@ -114,6 +114,29 @@ def test_nothing_is_bound_while_a_manifest_cannot_be_read() -> None:
         stage.world.store.fault = lambda *_: None
         await stage.provisioned()
         assert sheet(stage)["SharedObjects"]["level"] == "Measured"
+
+    play(scene)
+
+
+def test_a_sweep_over_the_same_inputs_reads_their_manifests_once() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        read: list[str] = []
+
+        def count(action: str, bucket: str, key: str) -> None:
+            if action.startswith("s3:GetObject") and bucket == BUCKET and key.startswith(PREFIX):
+                read.append(key)
+
+        stage.world.store.fault = count
+        stage.declare("first", run=False, inputs=roles())
+        await stage.provisioned("first")
+        assert len(read) == 2
+        for number in range(5):
+            stage.declare(f"next-{number}", run=False, inputs=roles())
+        for number in range(5):
+            await stage.provisioned(f"next-{number}")
+            assert stage.status(f"next-{number}")["leakage"] == stage.status("first")["leakage"]
+        assert len(read) == 2
 
     play(scene)
 

@@ -17,6 +17,7 @@ from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
 from glovebox.controllers.held_logs import HeldLogs
 from glovebox.controllers.message_pace import MessagePace
+from glovebox.data.overlap import Overlap
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskRunner
@@ -193,6 +194,8 @@ class Ports:
     doubted_orphans: frozenset[str] = frozenset()
     # Plans that were rendered last, by what they were rendered from.
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
+    # What inputs were last found to share, by what was compared.
+    overlaps: dict[str, Overlap] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
     # What is known of pods that may have come into Experiments' namespaces through a gap.

@@ -14,6 +14,7 @@ from glovebox.api.experiment_status import InputStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.overlap import Overlap
@@ -31,6 +32,8 @@ from glovebox.tasks.overlap import OVERLAP, ComparedDataset, OverlapRequest, com
 from glovebox.tasks.overlap_question import OverlapQuestion
 
 _WORK_CLASS: Final = "data"
+# Results are some hundred bytes each.
+_REMEMBERED: Final = 256
 
 
 async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -92,6 +95,9 @@ async def _compare(
         ),
         sum(entry.objects or 0 for entry in datasets),
     )
+    known = ports.overlaps.get(request.basis)
+    if known is not None:
+        return known
     question = OverlapQuestion.of(request)
     secrets = secrets_of(opened) if ports.settings.tasks == "Jobs" else None
     job: JobWork[Overlap] | None = None
@@ -103,8 +109,13 @@ async def _compare(
         )
 
     async def start(context: TaskContext) -> Overlap:
+        same = ports.overlaps.get(request.basis)
+        if same is not None:
+            return same  # of an Experiment with the same inputs, while this one waited its turn
         async with ports.metrics.on_store("compare_inputs"):
-            return await (job.start(context) if job else compare_datasets(context, request))
+            found = await (job.start(context) if job else compare_datasets(context, request))
+        _remember(ports, request.basis, found)
+        return found
 
     state = ports.tasks.ensure(
         _task(scope),
@@ -121,6 +132,14 @@ async def _compare(
     return waiting(
         reasons.COMPARING_INPUTS, "inputs of different roles are compared before anything is made"
     )
+
+
+def _remember(ports: Ports, basis: str, found: Overlap) -> None:
+    """Keep a result for others with the same inputs: a sweep has hundreds of them."""
+    ports.overlaps.pop(basis, None)
+    ports.overlaps[basis] = found  # the newest are last
+    while len(ports.overlaps) > _REMEMBERED:
+        del ports.overlaps[next(iter(ports.overlaps))]
 
 
 def _task(scope: Scope) -> TaskKey:
