@@ -8,7 +8,13 @@ import orjson
 import pytest
 
 from glovebox import names
-from glovebox.kube.kinds import CONFIG_MAP, DATASET_PIN, EXPERIMENT, NAMESPACE
+from glovebox.kube.kinds import (
+    CONFIG_MAP,
+    DATASET_PIN,
+    EXPERIMENT,
+    ISOLATION_PROFILE,
+    NAMESPACE,
+)
 from glovebox.store.manifests import PREFIX
 from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
@@ -193,6 +199,31 @@ def test_training_on_what_comes_later_is_refused(first: Json, second: Json, reas
         assert "`of: [Time]`" in stage.condition("Ready")["message"]
 
     play(scene)
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed", "reason"),
+    [
+        ({"overlap": "Never"}, [ALLOWED], "OverlapNotAllowed"),
+        ({"mustKnow": ["TimeOrder"]}, [], "LeakageUnknown"),
+        ({"overlap": "Never", "mustKnow": ["NoTestSet"]}, [], ""),
+    ],
+)
+def test_a_profile_demands_more(rules: Json, allowed: list[Json], reason: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        stage.declare(run=False, inputs=roles(*allowed))
+        if not reason:
+            await stage.provisioned()
+            return
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        assert stage.condition("InputsVerified")["reason"] == reason
+        assert made(stage) == []
+        # A profile that asks for less lets it go on.
+        stage.world.edit(ISOLATION_PROFILE, None, "standard", {"spec": {"leakage": None}})
+        await stage.provisioned()
+
+    play(scene, profile={"leakage": rules})
 
 
 def test_a_pin_that_says_wrong_of_its_paths_is_refused() -> None:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status
 from glovebox.api.delivery_mode import Delivery
+from glovebox.api.leakage_rules import LeakageRules
 from glovebox.api.ports import PortRule
 from glovebox.api.scalars import (
     Cidr,
@@ -448,6 +449,10 @@ class IsolationProfileSpec(Model):
         description="The credentials with which a run writes its artifacts.",
     )
     run: RunRules = Field(default=RunRules(), description="Limits for runs: retries and deadlines.")
+    leakage: LeakageRules = Field(
+        default=LeakageRules(),
+        description="What is demanded of inputs, so that nothing is trained and tested on.",
+    )
     delivery: Delivery = Field(
         default=Delivery(), description="How pinned datasets are delivered into pods."
     )

@@ -576,6 +576,20 @@ LEAKAGE_FOUND: Final = _reason(
     "Pin data that are apart, or give the reason in `spec.inputs.allowOverlap`: it becomes part of"
     " the digest and of the seal.",
 )
+OVERLAP_NOT_ALLOWED: Final = _reason(
+    "OverlapNotAllowed",
+    "Experiment `InputsVerified`, `Ready`",
+    "The Experiment gives a reason in `spec.inputs.allowOverlap`, and its profile says"
+    " `spec.leakage.overlap: Never`.",
+    "Remove the field and pin data that are apart, or choose another profile.",
+)
+LEAKAGE_UNKNOWN: Final = _reason(
+    "LeakageUnknown",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.leakage.mustKnow` of the profile names a type of leak of which the pins say nothing.",
+    "Use pins that say `spec.coverage` by the same column; for `NoTestSet` add an input with the"
+    " role `test` or `holdout`.",
+)
 COVERAGE_WRONG: Final = _reason(
     "CoverageWrong",
     "Experiment `InputsVerified`, `Ready`",

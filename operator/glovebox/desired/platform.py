@@ -26,7 +26,7 @@ from glovebox.desired import quantity
 
 FORMAT: Final = "glovebox.dev/platform/v1"
 # A catalogue for those who choose: nothing of it reaches a namespace.
-_CATALOGUE: Final = frozenset({"description", "images"})
+_CATALOGUE: Final = frozenset({"description", "images", "leakage"})
 # How an experiment is operated; bound, but no part of what it is.
 _OPERATION: Final = frozenset({"credentials", "delivery", "drift", "probe"})
 # What makes a store another one. When it is checked again does not.

@@ -19,6 +19,7 @@ from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.overlap import Overlap
 from glovebox.desired.leakage import Covered, leakage_sheet, needs_comparison
+from glovebox.desired.leakage_policy import check_known, check_overlap_allowed
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import NotReady
 from glovebox.kube.kinds import DATASET_PIN
@@ -40,15 +41,17 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Return the leakage sheet (`LeakageFacts`).
 
     Raises:
-        Refused: Something leaks that no `allowOverlap` names.
+        Refused: Something leaks that no `allowOverlap` names, or the profile demands more.
         NotReady: A pin was deleted or made again meanwhile.
         GloveboxError: The credentials of a store cannot be read.
     """
     resolved, task = outcomes.need("resolve", Resolved), _task(scope)
     datasets = tuple(entry for entry in resolved.bound if entry.kind == DATASET_PIN.kind)
-    if scope.is_bound or resolved.store is None or not datasets:
+    if scope.is_bound or resolved.profile is None or not datasets:
         scope.ports.tasks.drop(task)
         return done(LeakageFacts())
+    allowed = scope.experiment.spec.inputs.allow_overlap
+    check_overlap_allowed(resolved.profile, allowed)
     inputs = tuple(_covered(scope, entry) for entry in datasets)
     overlap = Overlap()
     if needs_comparison(inputs):
@@ -56,13 +59,9 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
         if isinstance(compared, Outcome):
             return compared
         overlap = compared
-    experiment = scope.experiment
-    rows = leakage_sheet(
-        inputs,
-        experiment.spec.inputs.allow_overlap,
-        overlap,
-        has_run=experiment.spec.run is not None,
-    )
+    has_run = scope.experiment.spec.run is not None
+    rows = leakage_sheet(inputs, allowed, overlap, has_run=has_run)
+    check_known(resolved.profile, rows)
     return done(LeakageFacts(rows))
 
 
