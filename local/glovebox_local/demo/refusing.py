@@ -1,6 +1,6 @@
 """Fourth chapter.
 
-Three refusals that teach, each in the exact words that a person reads in kubectl.
+Refusals that teach, each in the exact words that a person reads in kubectl.
 """
 
 from __future__ import annotations

@@ -62,6 +62,10 @@ _RESULTS = (
         (
             DemoStep("Widening a pin", refusing.refused_by_the_api_server("mutable-pin.yaml")),
             DemoStep("An image by its tag", refusing.refused_by_the_api_server("tag-image.yaml")),
+            DemoStep(
+                "One pin to train and to test on",
+                refusing.refused_by_the_api_server("one-pin-in-two-roles.yaml"),
+            ),
             DemoStep("More CPUs than the profile offers", refusing.refused_by_the_operator),
         ),
     ),

@@ -60,15 +60,28 @@ def test_the_examples_are_accepted_as_they_stand(crds: Cluster) -> None:
     crds.kubectl("apply", "--dry-run=server", "-f", str(FLIGHTS))
 
 
-def test_the_example_of_a_tag_is_refused(crds: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("example", "says"),
+    [
+        (
+            "tag-image",
+            (
+                'spec.images[0].reference: Invalid value: "registry.example/flights/trainer:latest"'
+                ": must be an image pinned by"
+            ),
+        ),
+        (
+            "one-pin-in-two-roles",
+            "spec.inputs.datasets: Invalid value: must not use one pin in two roles",
+        ),
+    ],
+)
+def test_an_example_of_a_refusal_is_refused(crds: Cluster, example: str, says: str) -> None:
     answer = crds.kubectl(
-        "apply", "--dry-run=server", "-f", str(REFUSALS / "tag-image.yaml"), check=False
+        "apply", "--dry-run=server", "-f", str(REFUSALS / f"{example}.yaml"), check=False
     )
 
-    assert (
-        'spec.images[0].reference: Invalid value: "registry.example/flights/trainer:latest": must'
-        " be an image pinned by" in answer.stderr
-    )
+    assert says in answer.stderr
 
 
 def test_a_name_under_which_stores_keep_versions_is_refused(crds: Cluster) -> None:

@@ -25,6 +25,7 @@ _END_TIMEOUT = 30.0
 _REFUSALS = (
     'The DatasetPin "flights-2013-train" is invalid: spec: Forbidden: is immutable: a pin',
     '"registry.example/flights/trainer:latest": must be an image pinned by digest',
+    "must not use one pin in two roles: what is trained on says nothing when it is tested on",
     (
         "spec.resources.quota['requests.cpu'] asks for 64, more than the 8 that IsolationProfile"
         " standard allows"
