@@ -166,6 +166,7 @@ class Promises:
         # What hangs on its way says what was so when it was sent.
         self.never_true_of_what_is_not_so(change.new, min(now, self._world.server.sent_at))
         self.never_provisioned_before_it_is(before, change.new)
+        self.never_bound_before_inputs_are_compared(before, change.new)
         self.never_not_ready_by_a_hiccup(change)
         self.never_reconciling_and_stalled(change.new)
 
@@ -208,6 +209,17 @@ class Promises:
             self._break("2 the latch", f"names another namespace than {standing.uid}: {latch}")
         if latch.get("digest") not in (None, obj["status"].get("digest")):
             self._break("2 the latch", f"names another digest: {latch}")
+
+    def never_bound_before_inputs_are_compared(self, before: Json, obj: Json) -> None:
+        """What is trained on and what is tested on was compared when the snapshot is recorded."""
+        status = obj["status"]
+        datasets = (obj["spec"].get("inputs") or {}).get("datasets") or ()
+        if before.get("digest") or not status.get("digest") or obj["spec"].get("adopts"):
+            return
+        if len({entry["role"] for entry in datasets}) > 1:
+            rows = {row["type"]: row["level"] for row in status.get("leakage") or ()}
+            if rows.get("SharedObjects") != "Measured":
+                self._break("1b inputs are compared first", f"the sheet says {rows}")
 
     def never_true_of_what_is_not_so(self, obj: Json, now: float, *, lag: float = 0.0) -> None:
         """No condition says True of what has not been so for longer than the operator may lag."""

@@ -367,7 +367,10 @@ class Schedule:
         }
         lifecycle = {"deletionPolicy": scenario.deletion}
         pin = "set" if scenario.has_pin else ""
-        self._spec = experiment_spec(run=scenario.has_run, pin=pin, lifecycle=lifecycle)
+        test_pin = "later" if scenario.has_pin else ""
+        self._spec = experiment_spec(
+            run=scenario.has_run, pin=pin, test_pin=test_pin, lifecycle=lifecycle
+        )
         self._people = People(world, self._dice, self._spec, self._profile)
         self.promises = Promises(
             world,
@@ -411,6 +414,7 @@ class Schedule:
         jumping = asyncio.get_running_loop().create_task(self._jump())
         if scenario.has_pin:
             world.declare(DATASET_PIN, "set", pin_spec())
+            world.declare(DATASET_PIN, "later", pin_spec("later/"))
         if scenario.has_generator:
             world.server.on_change.append(self._generate)
         made = world.declare(EXPERIMENT, "x", self._spec)

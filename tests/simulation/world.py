@@ -184,6 +184,7 @@ class World:
         self.store.create_bucket(LOADER, SOURCE, can_lock=True)
         for number in range(3):
             self.store.put(LOADER, SOURCE, f"set/part-{number}", f"rows {number}\n".encode() * 9)
+        self.store.put(LOADER, SOURCE, "later/part-0", b"later rows\n")
         self.declare(ISOLATION_PROFILE, "standard", profile_spec(**(profile or {})))
         self.declare(OBJECT_STORE, "primary", store_spec())
 
@@ -297,11 +298,11 @@ def store_spec() -> Json:
     }
 
 
-def pin_spec() -> Json:
+def pin_spec(prefix: str = "set/") -> Json:
     """Return a DatasetPin over the prepared data."""
     return {
         "storeRef": {"name": "primary"},
-        "source": {"prefix": {"bucket": SOURCE, "prefix": "set/"}},
+        "source": {"prefix": {"bucket": SOURCE, "prefix": prefix}},
         "description": "for the simulation",
         "owner": TEAM,
         "license": "CC0-1.0",
@@ -312,7 +313,7 @@ def pin_spec() -> Json:
     }
 
 
-def experiment_spec(*, run: bool = True, pin: str = "", **changes: Any) -> Json:
+def experiment_spec(*, run: bool = True, pin: str = "", test_pin: str = "", **changes: Any) -> Json:
     """Return an Experiment."""
     spec: Json = {
         "profile": "standard",
@@ -323,7 +324,13 @@ def experiment_spec(*, run: bool = True, pin: str = "", **changes: Any) -> Json:
     if run:
         spec["run"] = {"image": "trainer", "command": ["python", "train.py"]}
     if pin:
-        spec["inputs"] = {"datasets": [{"name": "train", "pinRef": {"name": pin}, "role": "train"}]}
+        spec["inputs"] = {
+            "datasets": [
+                {"name": role, "pinRef": {"name": name}, "role": role}
+                for role, name in (("train", pin), ("test", test_pin))
+                if name
+            ]
+        }
     return {**spec, **changes}
 
 

@@ -58,6 +58,13 @@ BUGS: Final = (
         "    if found is None:\n",
     ),
     Bug(
+        "inputs are bound before they were compared",
+        "1b inputs are compared first",
+        "controllers/experiment/leakage.py",
+        "    if needs_comparison(inputs):\n",
+        "    if not inputs:\n",
+    ),
+    Bug(
         "deletions name no UID",
         "10 each DELETE bears a UID",
         "kube/client.py",
