@@ -39,11 +39,12 @@ class Store:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._clients: list[Any] = []
+        # By service, user and session. Making one takes longer than most of what it is asked.
+        self._clients: dict[tuple[str, ...], Any] = {}
 
     def close(self) -> None:
         """Close the clients that were handed out."""
-        for client in self._clients:
+        for client in self._clients.values():
             client.close()
 
     @property
@@ -74,7 +75,7 @@ class Store:
         self.part.kill()
 
     def client(self, service: str = "s3", *, keys: Keys | None = None, session: Any = None) -> Any:
-        """Return a boto3 client.
+        """Return a boto3 client, the same one for the same user.
 
         Args:
             service: `s3` or `sts`.
@@ -84,7 +85,8 @@ class Store:
         import boto3  # noqa: PLC0415 - heavy, and not every test needs it
         from botocore.config import Config  # noqa: PLC0415 - as above
 
-        static = keys or self.access.loader
+        access = self.access
+        static = keys or access.loader
         identity = (
             {
                 "aws_access_key_id": session["AccessKeyId"],
@@ -97,6 +99,9 @@ class Store:
                 "aws_secret_access_key": static.secret_access_key,
             }
         )
+        key = (service, access.endpoint, access.region, *identity.values())
+        if key in self._clients:
+            return self._clients[key]
         config = Config(
             s3={"addressing_style": "path"},
             # The default for a custom endpoint is an older signature, which sessions cannot use for
@@ -108,12 +113,12 @@ class Store:
         )
         client: Any = boto3.client(
             service,
-            endpoint_url=self.endpoint,
-            region_name=self.access.region,
+            endpoint_url=access.endpoint,
+            region_name=access.region,
             config=config,
             **identity,
         )  # type: ignore[call-overload]
-        self._clients.append(client)
+        self._clients[key] = client
         return client
 
 
