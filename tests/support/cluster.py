@@ -218,12 +218,12 @@ class Cluster:
             check=check,
         )
 
-    def audit(self) -> list[dict[str, Any]]:
-        """Return all audit events so far.
+    def audit(self, *naming: str) -> list[dict[str, Any]]:
+        """Return the audit events so far: all of them, or those that name one of these.
 
         Who asked what, and for our own kinds the whole request and answer.
         """
-        return read_audit_log(self.environment.control_plane.audit_log)
+        return read_audit_log(self.environment.control_plane.audit_log, naming)
 
     def _kubeconfig(self, user: str | None, groups: Sequence[str]) -> Path:
         return self.kubeconfig if user is None else self.kubeconfig_for(user, groups)
