@@ -130,6 +130,8 @@ class Cluster:
         self.store = Store(environment)
         # What kubectl, helm and our own commands said, by their command lines.
         self.said: list[tuple[str, str]] = []
+        # By user and groups: a key and a file for each run of kubectl take as long as kubectl.
+        self._kubeconfigs: dict[tuple[str, ...], Path] = {}
 
     @property
     def apiserver(self) -> Part:
@@ -167,7 +169,11 @@ class Cluster:
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """Return a kubeconfig with a client certificate for that user in these groups."""
-        return self.environment.control_plane.kubeconfig_for(user, groups)
+        key = (user, *groups)
+        if key not in self._kubeconfigs:
+            made = self.environment.control_plane.kubeconfig_for(user, groups)
+            self._kubeconfigs[key] = made
+        return self._kubeconfigs[key]
 
     def kubeconfig_for_service_account(
         self, namespace: str, name: str, *, seconds: int = 3600
@@ -197,10 +203,16 @@ class Cluster:
             stdin: Its standard input.
             check: Fail the test when it exits with anything but 0.
         """
-        program = program_folder(KUBERNETES) / "kubectl"
         return self._run(
-            [str(program), *arguments], self._kubeconfig(user, groups), stdin=stdin, check=check
+            [str(self._kubectl), *arguments],
+            self._kubeconfig(user, groups),
+            stdin=stdin,
+            check=check,
         )
+
+    @cached_property
+    def _kubectl(self) -> Path:
+        return program_folder(KUBERNETES) / "kubectl"
 
     def helm(
         self,
