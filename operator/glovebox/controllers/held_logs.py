@@ -78,10 +78,10 @@ class HeldLogs:
             self.drop(place)
 
     def _count(self, place: Place, log: HeldLog, size: int) -> None:
-        for total, key in ((self._of_store, log.store), (self._of_experiment, place.experiment)):
-            total[key] += size
-            if not total[key]:
-                del total[key]
+        self._of_store[log.store] += size
+        self._of_experiment[place.experiment] += size
+        if not self._of_experiment[place.experiment]:
+            del self._of_experiment[place.experiment]
 
 
 def _size(log: HeldLog) -> int:
