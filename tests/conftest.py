@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from hypothesis import settings
 from xdist.scheduler.loadfile import LoadFileScheduling
 
@@ -19,6 +21,10 @@ pytest_plugins = ["support.shown"]
 # The bound of a test is its time limit; how long one example takes is the machine's affair.
 settings.register_profile("glovebox", deadline=None)
 settings.load_profile("glovebox")
+
+# `yaml.safe_load` reads by the parser in C: the one in Python takes ten times as long, and golden
+# pairs, charts and CRDs are megabytes.
+yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc,assignment]
 
 _HERE = Path(__file__).parent
 # What takes longest begins first, so that no worker has it alone at the end.
@@ -40,6 +46,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, when several workers share the tests."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _rank(_group(item.path)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through all tests and libraries again and again.
+
+    They stay to the end, and are most of what there is.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 class _ByStage(LoadFileScheduling):  # type: ignore[misc]  # untyped

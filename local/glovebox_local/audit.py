@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from glovebox.names import GROUP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 # Who did what, in whole for our own resources: written by neither the operator nor the tests, so it
@@ -52,13 +54,20 @@ AUDIT_POLICY = {
 }
 
 
-def read_audit_log(path: Path) -> list[dict[str, Any]]:
+def read_audit_log(path: Path, naming: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Return the events of an audit log and of its rotated files, oldest first.
 
     A line that is not written to its end yet is left out.
+
+    Args:
+        path: The log.
+        naming: Only events in whose text one of these stands; every event without any. The log of
+            an hour takes seconds to be parsed whole.
     """
+    named = re.compile("|".join(re.escape(word) for word in naming).encode())
     events: list[dict[str, Any]] = []
     for file in [*sorted(path.parent.glob(f"{path.stem}-*{path.suffix}")), path]:
-        whole = file.read_text().rpartition("\n")[0] if file.exists() else ""
-        events += [json.loads(line) for line in whole.splitlines()]
+        whole = file.read_bytes().rpartition(b"\n")[0] if file.exists() else b""
+        lines = whole.split(b"\n") if whole else []
+        events += [json.loads(line) for line in lines if named.search(line)]
     return events

@@ -199,6 +199,8 @@ def virtual_time(loop: VirtualLoop, clock: WallClock, seed: int) -> Iterator[Non
         with (
             mock.patch.object(time, "monotonic", loop.time),
             mock.patch.object(time, "perf_counter", loop.time),
+            # Between threads, of which there are none here.
+            mock.patch.object(time, "sleep", return_value=None),
             mock.patch.object(time, "time", lambda: clock.now().timestamp()),  # noqa: PT008 - it moves
         ):
             yield

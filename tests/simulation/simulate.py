@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import json
 import logging
@@ -51,6 +52,9 @@ def main() -> int:
     parser.add_argument("--focus", default="", help="only seeds in whose scenario this is said")
     options = parser.parse_args()
     silence()
+    # A tenth of the time, otherwise: see tests/conftest.py.
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
     if seed := os.environ.get("GLOVEBOX_SEED"):
         result = run(Scenario.drawn(int(seed)))
         print(result.told(last=None))

@@ -6,6 +6,7 @@ import base64
 import copy
 import http.client
 import json
+import select
 import ssl
 import tempfile
 from pathlib import Path
@@ -46,8 +47,50 @@ def path_of(
     return f"{root}{inside}/{plural}" + (f"/{name}" if name else "")
 
 
+class _Idle:
+    """Connections of one user that nobody uses at the moment: a handshake costs more than a read.
+
+    They are closed when nobody can use them any more.
+    """
+
+    def __init__(self) -> None:
+        self._connections: list[http.client.HTTPSConnection] = []
+
+    def take(self) -> http.client.HTTPSConnection | None:
+        """Return one that the server has not closed, or None."""
+        while self._connections:
+            try:
+                connection = self._connections.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if not _is_ended(connection):
+                return connection
+            connection.close()
+        return None
+
+    def put(self, connection: http.client.HTTPSConnection) -> None:
+        """Keep one whose last answer was read whole."""
+        self._connections.append(connection)
+
+    def __del__(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
+
+def _is_ended(connection: http.client.HTTPSConnection) -> bool:
+    """Return whether a connection without a request was ended: there is something to read then."""
+    if connection.sock is None:
+        return True
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Api:
-    """The API server as one user sees it; safe to use from several threads."""
+    """The API server as one user sees it; safe to use from several threads.
+
+    No request is ever sent twice: one whose connection breaks fails.
+    """
 
     def __init__(self, kubeconfig: Path) -> None:
         document = yaml.safe_load(kubeconfig.read_text())
@@ -55,6 +98,7 @@ class Api:
         self.url = cluster["server"]
         self._address = urlsplit(self.url)
         self.headers = {"Accept": "application/json"}
+        self._idle = _Idle()
         self._context = ssl.create_default_context(
             cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
         )
@@ -107,7 +151,7 @@ class Api:
             OSError: The API server cannot be reached.
         """
         target = path + (f"?{urlencode(query)}" if query else "")
-        connection = self.connect()
+        connection = self._idle.take() or self.connect()
         try:
             headers = {
                 **self.headers,
@@ -119,8 +163,11 @@ class Api:
             )
             answer = connection.getresponse()
             raw = answer.read()
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        # http.client has closed it where the server is about to.
+        self._idle.put(connection)
         content = _json_or_text(raw)
         if answer.status >= http.HTTPStatus.BAD_REQUEST:
             raise ApiError(

@@ -39,11 +39,12 @@ class Store:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._clients: list[Any] = []
+        # By service, user and session. Making one takes longer than most of what it is asked.
+        self._clients: dict[tuple[str, ...], Any] = {}
 
     def close(self) -> None:
         """Close the clients that were handed out."""
-        for client in self._clients:
+        for client in self._clients.values():
             client.close()
 
     @property
@@ -74,7 +75,7 @@ class Store:
         self.part.kill()
 
     def client(self, service: str = "s3", *, keys: Keys | None = None, session: Any = None) -> Any:
-        """Return a boto3 client.
+        """Return a boto3 client, the same one for the same user.
 
         Args:
             service: `s3` or `sts`.
@@ -84,7 +85,8 @@ class Store:
         import boto3  # noqa: PLC0415 - heavy, and not every test needs it
         from botocore.config import Config  # noqa: PLC0415 - as above
 
-        static = keys or self.access.loader
+        access = self.access
+        static = keys or access.loader
         identity = (
             {
                 "aws_access_key_id": session["AccessKeyId"],
@@ -97,6 +99,9 @@ class Store:
                 "aws_secret_access_key": static.secret_access_key,
             }
         )
+        key = (service, access.endpoint, access.region, *identity.values())
+        if key in self._clients:
+            return self._clients[key]
         config = Config(
             s3={"addressing_style": "path"},
             # The default for a custom endpoint is an older signature, which sessions cannot use for
@@ -108,12 +113,12 @@ class Store:
         )
         client: Any = boto3.client(
             service,
-            endpoint_url=self.endpoint,
-            region_name=self.access.region,
+            endpoint_url=access.endpoint,
+            region_name=access.region,
             config=config,
             **identity,
         )  # type: ignore[call-overload]
-        self._clients.append(client)
+        self._clients[key] = client
         return client
 
 
@@ -125,6 +130,8 @@ class Cluster:
         self.store = Store(environment)
         # What kubectl, helm and our own commands said, by their command lines.
         self.said: list[tuple[str, str]] = []
+        # By user and groups: a key and a file for each run of kubectl take as long as kubectl.
+        self._kubeconfigs: dict[tuple[str, ...], Path] = {}
 
     @property
     def apiserver(self) -> Part:
@@ -162,7 +169,11 @@ class Cluster:
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """Return a kubeconfig with a client certificate for that user in these groups."""
-        return self.environment.control_plane.kubeconfig_for(user, groups)
+        key = (user, *groups)
+        if key not in self._kubeconfigs:
+            made = self.environment.control_plane.kubeconfig_for(user, groups)
+            self._kubeconfigs[key] = made
+        return self._kubeconfigs[key]
 
     def kubeconfig_for_service_account(
         self, namespace: str, name: str, *, seconds: int = 3600
@@ -192,10 +203,16 @@ class Cluster:
             stdin: Its standard input.
             check: Fail the test when it exits with anything but 0.
         """
-        program = program_folder(KUBERNETES) / "kubectl"
         return self._run(
-            [str(program), *arguments], self._kubeconfig(user, groups), stdin=stdin, check=check
+            [str(self._kubectl), *arguments],
+            self._kubeconfig(user, groups),
+            stdin=stdin,
+            check=check,
         )
+
+    @cached_property
+    def _kubectl(self) -> Path:
+        return program_folder(KUBERNETES) / "kubectl"
 
     def helm(
         self,
@@ -213,12 +230,12 @@ class Cluster:
             check=check,
         )
 
-    def audit(self) -> list[dict[str, Any]]:
-        """Return all audit events so far.
+    def audit(self, *naming: str) -> list[dict[str, Any]]:
+        """Return the audit events so far: all of them, or those that name one of these.
 
         Who asked what, and for our own kinds the whole request and answer.
         """
-        return read_audit_log(self.environment.control_plane.audit_log)
+        return read_audit_log(self.environment.control_plane.audit_log, naming)
 
     def _kubeconfig(self, user: str | None, groups: Sequence[str]) -> Path:
         return self.kubeconfig if user is None else self.kubeconfig_for(user, groups)

@@ -7,6 +7,7 @@ store takes at once needs no place here.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final, NamedTuple
 
 from glovebox.kube.resources import Key
@@ -40,6 +41,8 @@ class HeldLogs:
 
     def __init__(self) -> None:
         self._held: dict[Place, HeldLog] = {}
+        self._of_store: Counter[str] = Counter()
+        self._of_experiment: Counter[Key] = Counter()
 
     def get(self, place: Place) -> HeldLog | None:
         """Return the log that is held there."""
@@ -52,23 +55,33 @@ class HeldLogs:
         if not self.has_room(place.experiment, log.store, len(log.body)):
             return False
         self._held[place] = log
+        self._count(place, log, _size(log))
         return True
 
     def has_room(self, experiment: Key, store: str, size: int) -> bool:
         """Whether one more log of that many bytes may be held."""
         needed = max(size, _LEAST)
-        of_store = sum(_size(log) for log in self._held.values() if log.store == store)
-        of_own = sum(_size(log) for at, log in self._held.items() if at.experiment == experiment)
-        return of_store + needed <= STORE_MOST and of_own + needed <= EXPERIMENT_MOST
+        return (
+            self._of_store[store] + needed <= STORE_MOST
+            and self._of_experiment[experiment] + needed <= EXPERIMENT_MOST
+        )
 
     def drop(self, place: Place) -> None:
         """Let go of a log, whether it is held or not."""
-        self._held.pop(place, None)
+        log = self._held.pop(place, None)
+        if log is not None:
+            self._count(place, log, -_size(log))
 
     def forget(self, experiment: Key) -> None:
         """Let go of all logs of an Experiment that is gone."""
         for place in [each for each in self._held if each.experiment == experiment]:
-            del self._held[place]
+            self.drop(place)
+
+    def _count(self, place: Place, log: HeldLog, size: int) -> None:
+        self._of_store[log.store] += size
+        self._of_experiment[place.experiment] += size
+        if not self._of_experiment[place.experiment]:
+            del self._of_experiment[place.experiment]
 
 
 def _size(log: HeldLog) -> int:

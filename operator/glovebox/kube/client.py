@@ -85,6 +85,10 @@ Observer = Callable[[str, str, int, float], None]
 Fence = Callable[[], float]
 
 
+def _never() -> bool:
+    return False
+
+
 def _nobody(verb: str, plural: str, code: int, seconds: float) -> None:
     """Count nothing."""
 
@@ -121,7 +125,7 @@ class Client:
         self._make_transport = transport
         self._jitter = jitter
         self.fence = fence
-        self._credentials: Credentials | None = None
+        self._is_due: Callable[[], bool] = _never
         self._transport: Transport | None = None
         self._renewed_at = -math.inf
         self._renewing = asyncio.Lock()
@@ -129,8 +133,7 @@ class Client:
         self._gate = Gate(REQUESTS_AT_ONCE)
 
     async def __aenter__(self) -> Self:
-        self._credentials = await self._log_in()
-        self._transport = self._make_transport(self._credentials)
+        self._connect(await self._log_in())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -148,8 +151,14 @@ class Client:
         found = self._login()
         return await found if inspect.isawaitable(found) else found
 
+    def _connect(self, credentials: Credentials) -> None:
+        self._transport = self._make_transport(credentials)
+        # Asked for once: to look whether something fits a protocol takes longer than a short answer
+        # takes to be parsed.
+        self._is_due = credentials.due if isinstance(credentials, Expiring) else _never
+
     async def _current(self) -> Transport:
-        if isinstance(self._credentials, Expiring) and self._credentials.due():
+        if self._is_due():
             try:
                 await self._renew(self._transport)
             except Unavailable as error:
@@ -182,7 +191,7 @@ class Client:
                     reasons.API_UNAVAILABLE,
                     f"logging in to the API server again failed: {error}",
                 ) from error
-            self._credentials, self._transport = credentials, self._make_transport(credentials)
+            self._connect(credentials)
             self._drain(used)
         return True
 

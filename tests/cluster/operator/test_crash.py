@@ -62,7 +62,7 @@ def repeated_creations(cluster: Cluster, spaces: set[str]) -> dict[tuple[str, st
     Secrets are left out: those may be issued again.
     """
     created: Counter[tuple[str, str, str]] = Counter()
-    for event in cluster.audit():
+    for event in cluster.audit(*spaces):
         about = event.get("objectRef") or {}
         space = about.get("namespace") or about.get("name") or ""
         if (

@@ -188,7 +188,7 @@ def evidence_of(numbered: Numbered, life: Life) -> list[str]:
 def creations(cluster: Cluster, spaces: set[str]) -> dict[str, Counter[tuple[str, str]]]:
     """Return how often the operator created each object, by namespace, by the audit log."""
     made: dict[str, Counter[tuple[str, str]]] = {space: Counter() for space in spaces}
-    for event in cluster.audit():
+    for event in cluster.audit(*spaces):
         about = event.get("objectRef") or {}
         space = about.get("namespace") or about.get("name") or ""
         if (

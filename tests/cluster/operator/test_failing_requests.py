@@ -138,7 +138,7 @@ def _healed(team: Team, key: str, case: Case, seconds: float) -> str:
 def _all_refused(cluster: Cluster, cases: dict[str, Case], times: int) -> bool:
     spaces = {case.namespace: key for key, case in cases.items()}
     count = dict.fromkeys(cases, 0)
-    for event in cluster.audit():
+    for event in cluster.audit(*spaces):
         about = event.get("objectRef") or {}
         key = spaces.get(about.get("namespace", ""))
         if key is None or event["user"]["username"] != OPERATOR_USER:
@@ -225,7 +225,7 @@ def test_access_came_after_isolation_whatever_was_refused(
 ) -> None:
     """The same for the whole time, by the audit log: also between two looks of a test."""
     made: dict[str, dict[tuple[str, str], str]] = {case.namespace: {} for case in cases.values()}
-    for event in cluster.audit():
+    for event in cluster.audit(*made):
         about = event.get("objectRef") or {}
         if (
             event["verb"] == "create"
@@ -292,7 +292,7 @@ def test_a_refused_repair_never_deletes_and_goes_on_when_it_is_admitted(
             and (event.get("objectRef") or {}).get("namespace") == standing_experiment
             and event["objectRef"].get("name") == NAMES[plural]
             and status in {None, (event.get("responseStatus") or {}).get("code")}
-            for event in cluster.audit()
+            for event in cluster.audit(standing_experiment)
         )
 
     with refusing(cluster.api, [Refusal(team.name, "kept", plural, code, ("UPDATE",))]):

@@ -122,7 +122,7 @@ def fight(act: Callable[[int], None]) -> None:
 def counted(cluster: Cluster, team: Team, namespace: str) -> dict[str, int]:
     """Return how often the operator wrote: objects of the namespace, status, Events."""
     found = {"objects": 0, "status": 0, "events": 0}
-    for event in cluster.audit():
+    for event in cluster.audit(team.name, namespace):
         about = event.get("objectRef") or {}
         if event["user"]["username"] != OPERATOR_USER or event["verb"] in {"get", "list", "watch"}:
             continue

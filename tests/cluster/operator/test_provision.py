@@ -137,7 +137,7 @@ def writes_for(team: Team, name: str, namespace: str) -> list[str]:
     """Return what the operator wrote for one Experiment: others live beside it."""
     return [
         event["requestURI"]
-        for event in team.cluster.audit()
+        for event in team.cluster.audit(team.name, namespace)
         if event["user"]["username"] == OPERATOR_USER
         and event["verb"] not in {"get", "list", "watch"}
         and (about := event.get("objectRef") or {})

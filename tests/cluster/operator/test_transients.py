@@ -54,7 +54,7 @@ def flips(cluster: Cluster, team: Team, name: str) -> list[str]:
     """
     found: list[str] = []
     was_ready = False
-    for event in cluster.audit():
+    for event in cluster.audit(team.name):
         about = event.get("objectRef") or {}
         if (
             about.get("subresource") != "status"

@@ -76,7 +76,7 @@ def test_every_sdk_writes_on_over_the_end_of_its_session(
     started: list[Writer] = []
     mount.write(session_files(spec, first))
     with SessionServer(mount.folder / "session.json", port=0) as server, ExitStack() as programs:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         programs.callback(server.shutdown)
 
         def variables(image: str) -> dict[str, str]:

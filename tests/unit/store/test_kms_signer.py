@@ -118,7 +118,7 @@ class _Kms(BaseHTTPRequestHandler):
 @contextmanager
 def _kms() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), _Kms)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
