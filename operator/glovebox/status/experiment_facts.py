@@ -58,6 +58,17 @@ class CredentialsFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryFacts:
+    """What is delivered for pods that are made by hand.
+
+    Attributes:
+        words: What such a pod names to have it.
+    """
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProofFacts:
     """The isolation check.
 
