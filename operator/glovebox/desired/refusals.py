@@ -244,11 +244,15 @@ def run_never_fits(case: _Case) -> None:
         raise Refused(reasons.RUN_OUT_OF_RANGE, why)
 
 
-def inputs_without_delivery(case: _Case) -> None:
-    """Refuse inputs on a platform that has no image to deliver them with, run or no run."""
-    if _has_inputs(case.experiment) and not case.platform_image:
+def run_without_delivery(case: _Case) -> None:
+    """Refuse a run with inputs on a platform that has no image to deliver them with."""
+    if (
+        case.experiment.spec.run is not None
+        and _has_inputs(case.experiment)
+        and not case.platform_image
+    ):
         what = (
-            "spec.inputs are to be delivered, and the operator is not configured with the Glovebox"
+            "spec.run has inputs to deliver, and the operator is not configured with the Glovebox"
             " image that delivers them"
         )
         raise Refused(
@@ -372,7 +376,7 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     run_image_unknown,
     run_out_of_range,
     run_never_fits,
-    inputs_without_delivery,
+    run_without_delivery,
     variables_collide,
     snapshot_too_large,
     retention_out_of_range,

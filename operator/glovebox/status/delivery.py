@@ -22,6 +22,10 @@ from glovebox.status.experiment_seen import Seen, is_held_back, is_unanswered, s
 from glovebox.status.outcome import Verdict
 
 _PLAN: Final = f"ConfigMap `{names.INPUTS_CONFIG_MAP}`"
+NO_IMAGE: Final = (
+    "nothing delivers the inputs: the operator had no Glovebox image when this was bound; set the"
+    " chart's `operator.image.digest` (GLOVEBOX_IMAGE), and recreate the Experiment"
+)
 _ENDED: Final = {
     names.STATE_FROZEN: (reasons.FROZEN, "nothing is delivered while it is frozen"),
     names.STATE_SEALED: (reasons.SEALED, "the experiment is closed: nothing is delivered any more"),
@@ -62,7 +66,11 @@ def mark_delivery(builder: StatusBuilder, seen: Seen) -> None:
     if ended is not None:
         builder.mark_false(types.INPUTS_DELIVERED, *ended)
     elif outcome.is_done and isinstance(outcome.facts, DeliveryFacts):
-        builder.mark_true(types.INPUTS_DELIVERED, reasons.INPUTS_DELIVERED, outcome.facts.words)
+        found = outcome.facts
+        if found.is_there:
+            builder.mark_true(types.INPUTS_DELIVERED, reasons.INPUTS_DELIVERED, found.words)
+        else:
+            builder.mark_false(types.INPUTS_DELIVERED, reasons.DELIVERY_UNAVAILABLE, found.words)
     elif outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
         return
     elif not outcome.is_done:

@@ -62,10 +62,12 @@ class DeliveryFacts:
     """What is delivered for pods that are made by hand.
 
     Attributes:
-        words: What such a pod names to have it.
+        words: What such a pod names to have it, or why there is nothing.
+        is_there: Whether it is there.
     """
 
     words: str
+    is_there: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,12 @@ from glovebox.status.experiment_seen import (
 from glovebox.status.ledger import HeldBack
 from glovebox.status.outcome import Outcome, Verdict
 
+_LIVED_WITH: Final = {
+    reasons.DRIFT_IGNORED,
+    reasons.DRIFT_DETECTED,
+    # Of an operator without an image, where only runs are refused.
+    reasons.DELIVERY_UNAVAILABLE,
+}
 # What has to be True for Ready.
 REQUIRED: Final = (
     types.INPUTS_VERIFIED,
@@ -101,8 +107,8 @@ def _mark_ready_of_what_stands(
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(seen.obj) else ()
     for condition in (*REQUIRED, *delivered):
         answer, reason, message = builder.current(condition)
-        # The platform chose to live with these; the condition itself says what differs.
-        if answer == types.TRUE or reason in {reasons.DRIFT_IGNORED, reasons.DRIFT_DETECTED}:
+        # The platform chose to live with these; the condition itself says what differs, or lacks.
+        if answer == types.TRUE or reason in _LIVED_WITH:
             continue
         builder.mark(types.READY, answer, reason, message)
         return

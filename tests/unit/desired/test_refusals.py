@@ -623,19 +623,6 @@ def test_an_image_that_slipped_past_the_api_server_without_a_digest_is_refused(
     )
 
 
-@pytest.mark.parametrize("run", [{}, {"run": None, "images": []}])
-def test_inputs_need_an_image_that_delivers_them_with_a_run_and_without(
-    run: dict[str, Any],
-) -> None:
-    inputs = inputs_from(experiment(**run))
-    words = "spec.inputs are to be delivered, and the operator is not configured with the Glovebox"
-    with pytest.raises(Refused, match=words) as refused:
-        check(inputs.experiment, inputs.profile, inputs.store, NOW)
-    assert refused.value.reason == "DeliveryUnavailable"
-    without = inputs_from(experiment(**run, inputs=Only()))
-    check(without.experiment, without.profile, without.store, NOW)
-
-
 def test_every_check_has_a_name_and_words_of_its_own() -> None:
     assert len({found.__name__ for found in CHECKS}) == len(CHECKS)
     assert all((found.__doc__ or "").startswith("Refuse ") for found in CHECKS)

@@ -10,7 +10,7 @@ import pytest
 from glovebox.api import reasons
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.errors import Forbidden, Refused, Unavailable
-from glovebox.status.delivery import words_of
+from glovebox.status.delivery import NO_IMAGE, words_of
 from glovebox.status.experiment import compute_recreating_status, compute_status
 from glovebox.status.experiment_facts import DeliveryFacts
 from glovebox.status.experiment_seen import Seen
@@ -100,6 +100,12 @@ def test_a_refusal_is_said_there_and_nothing_of_a_run_that_is_none(reason: str) 
     assert answers(status)["InputsDelivered"] == ("False", reason)
     assert answers(status)["Ready"] == ("False", reason)
     assert answers(status)["Succeeded"] == ("Unknown", reasons.RUN_NOT_REQUESTED)
+
+
+def test_where_the_operator_has_no_image_it_is_said_and_the_namespace_is_ready() -> None:
+    status = look(done(DeliveryFacts(NO_IMAGE, is_there=False)), provisioned())
+    assert answers(status)["InputsDelivered"] == ("False", reasons.DELIVERY_UNAVAILABLE)
+    assert answers(status)["Ready"] == ("True", reasons.PROVISIONED)
 
 
 def test_with_a_run_it_is_said_of_the_run() -> None:

@@ -23,7 +23,7 @@ from glovebox.errors import Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM
 from glovebox.kube.objects import key_of
-from glovebox.status.delivery import words_of
+from glovebox.status.delivery import NO_IMAGE, words_of
 from glovebox.status.experiment_facts import DeliveryFacts, NamespaceFacts
 from glovebox.status.outcome import Outcome, done, waiting
 
@@ -83,12 +83,7 @@ async def _for_pods_made_by_hand(
         # Credentials are access: there are none before isolation is complete.
         return waiting(reasons.PROVISIONING, "inputs are delivered once the namespace is complete")
     if not scope.experiment.status.platform_image:
-        raise Refused(
-            reasons.DELIVERY_UNAVAILABLE,
-            "when this Experiment was bound the operator had no Glovebox image, so no pod can fetch"
-            " its inputs: set the chart's `operator.image.digest` (GLOVEBOX_IMAGE), and recreate"
-            " the Experiment",
-        )
+        return done(DeliveryFacts(NO_IMAGE, is_there=False))
     facts = DeliveryFacts(words_of(plan.delivery_mode, resolved.inputs))
     filling: list[str] = []
     if plan.delivery_mode == "Fetch":
