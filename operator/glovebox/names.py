@@ -112,6 +112,7 @@ LAST_LISTING_PREFIX: Final = "glovebox-last-listing-"
 LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
+INTERACTIVE_CLUSTER_ROLE: Final = "glovebox-tenant-interactive"
 
 EXPERIMENT_NAMESPACE_PREFIX: Final = "gbx-"
 DNS_LABEL_MAX: Final = 63

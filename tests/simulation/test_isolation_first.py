@@ -37,7 +37,10 @@ def take(stage: Stage, namespace: str, what: tuple[Kind, str]) -> None:
     assert stage.world.remove(kind, namespace, name)
 
 
-def test_the_session_of_the_inputs_is_not_there_before_isolation_stood() -> None:
+@pytest.mark.parametrize("run", [True, False])
+def test_the_session_of_the_inputs_is_not_there_before_isolation_stood(
+    run: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     faults = creation_of(NETWORK_POLICY)
     faults.in_force = True
     sessions = (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
@@ -45,7 +48,7 @@ def test_the_session_of_the_inputs_is_not_there_before_isolation_stood() -> None
     async def scene(stage: Stage) -> None:
         stage.world.declare(DATASET_PIN, "set", pin_spec())
         await stage.until("the pin is Ready", lambda: pin_is_ready(stage))
-        stage.declare(pin="set")
+        stage.declare(run=run, pin="set")
         await stage.until("the namespace is there", lambda: stage.status().get("namespaceUid"))
         await stage.sleep(5 * MINUTE)
         namespace = stage.status()["namespace"]

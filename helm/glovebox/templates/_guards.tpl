@@ -143,11 +143,11 @@ volumes of their own nobody mounts writable, not even the fetcher. `variables.po
 {{/*
 CEL that says whether the container `c` of `variables.pod` is a fetcher: nothing in it may make
 another program of it (a command, a folder to start in, a hook, a probe, something mounted over the
-program, its plan or its credentials), and nobody may look into it while it runs. Each folder is
-where desired/pods.py and desired/run_environment.py have it.
+program, its plan or its credentials), and nobody may look into it while it runs: by its name
+`glovebox-no-entry` knows it. Each folder is where desired/pods.py and desired/run_environment.py have it.
 */}}
 {{- define "glovebox.guard.isFetcher" -}}
-variables.platformImage != '' && c.?image.orValue('') == variables.platformImage
+variables.platformImage != '' && c.name == 'fetch' && c.?image.orValue('') == variables.platformImage
 && c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.fetch'] && c.?args.orValue([]) == []
 && c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == [] && c.?workingDir.orValue('') == ''
 && !has(c.restartPolicy) && !has(c.lifecycle) && !has(c.startupProbe) && !has(c.livenessProbe) && !has(c.readinessProbe)

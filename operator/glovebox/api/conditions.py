@@ -48,6 +48,8 @@ ISOLATED: Final = "Isolated"
 QUOTA_APPLIED: Final = "QuotaApplied"
 ARTIFACTS_PROTECTED: Final = "ArtifactsProtected"
 CREDENTIALS_FRESH: Final = "CredentialsFresh"
+# Experiment: only without `spec.run`, and with inputs.
+INPUTS_DELIVERED: Final = "InputsDelivered"
 SUCCEEDED: Final = "Succeeded"
 SEALED: Final = "Sealed"
 PLATFORM_CHANGED: Final = "PlatformChanged"
@@ -193,6 +195,13 @@ TYPE_MEANINGS: Final = {
         "the run's credentials are valid and renewed in time; after the seal: they were removed",
         "none are issued",
         "not issued yet, or the store could not be asked for longer than the grace time",
+    ),
+    INPUTS_DELIVERED: TypeMeaning(
+        "Experiment",
+        "a pod of the team's own finds what it needs to have the inputs; the message says what",
+        "not yet, not any more, or not at all; the reason says which",
+        "not observed yet, or the store or the API server could not be asked for longer than the"
+        " grace time. The condition is absent with `spec.run`, and without inputs",
     ),
     SUCCEEDED: TypeMeaning(
         "Experiment",

@@ -270,6 +270,14 @@ class Access(Model):
             " `glovebox:team:$(team)`."
         ),
     )
+    pod_entry: Literal["Refused", "Allowed"] = Field(
+        default="Refused",
+        description=(
+            "Whether they may enter pods of their own. `Allowed`: also `exec`, `attach` and"
+            " `port-forward`, in Experiments without `spec.run` alone; what is typed there is in no"
+            " snapshot. Nobody enters where there is a run."
+        ),
+    )
 
 
 class RetentionRange(Model):

@@ -673,7 +673,8 @@ PLATFORM_AS_BOUND: Final = _reason(
 )
 PROVISIONING: Final = _reason(
     "Provisioning",
-    "Experiment `NamespaceReady`, `QuotaApplied`, `Isolated`, `Ready`, `Reconciling`",
+    "Experiment `NamespaceReady`, `QuotaApplied`, `Isolated`, `InputsDelivered`, `Ready`,"
+    " `Reconciling`",
     "The namespace and its isolation objects are being created, or created again after somebody"
     " deleted the namespace. Access is still closed.",
     _WAIT,
@@ -776,11 +777,23 @@ RUN_OUT_OF_RANGE: Final = _reason(
 )
 DELIVERY_UNAVAILABLE: Final = _reason(
     "DeliveryUnavailable",
-    "Experiment `Succeeded`, `Ready`",
+    "Experiment `Succeeded`, `Ready`; without a run `InputsDelivered`",
     "The inputs cannot be delivered: the mode does not work for a pin, or the operator has no"
     " image of its own.",
     "Follow the message: choose another profile, change the pin, or set the chart's"
     " `operator.image.digest`.",
+)
+INPUTS_DELIVERED: Final = _reason(
+    "InputsDelivered",
+    "Experiment `InputsDelivered`",
+    "There is no run, and what a pod of the team's own needs to have the inputs is there.",
+)
+INPUTS_PENDING: Final = _reason(
+    "InputsPending",
+    "Experiment `InputsDelivered`, `Ready`",
+    "There is no run, and the inputs are not there yet for pods of the team's own; the message says"
+    " what they wait for.",
+    "Follow the message: a cache that is being filled, or the volume for it.",
 )
 RUN_PENDING: Final = _reason(
     "RunPending",
@@ -824,7 +837,7 @@ RUN_STOPPED: Final = _reason(
 )
 INPUTS_REFUSED: Final = _reason(
     "InputsRefused",
-    "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
+    "Experiment `Succeeded`, `Ready`, `Stalled`; without a run `InputsDelivered`; Event",
     "The delivered data is not what was pinned, or could not be delivered. The program never"
     " started.",
     "Look at the DatasetPin's condition `Verified`; pin the data again, or restore it.",

@@ -6,7 +6,7 @@ would stay for ever. Live lists are compared, and what becomes of a namespace th
 `orphan_namespace.py`.
 
 A request of a process that died may come in late: after the Experiment was deleted, into a
-namespace that stays. What it made there is found as well.
+namespace that stays, or after it was frozen or sealed. What it made there is found as well.
 
 Namespaces and volumes are listed first and Experiments second, so that what is being created is
 never taken for an orphan. When suddenly many seem to be orphans, a list is more likely to be wrong
@@ -17,6 +17,7 @@ live read, as for any), and nothing of them is deleted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from glovebox import names
 from glovebox.controllers.experiment.deliver import delete_volumes
 from glovebox.controllers.ports import Ports
 from glovebox.engine.key_queue import Priority
+from glovebox.errors import Conflict
 from glovebox.kube.kinds import (
     EXPERIMENT,
     NAMESPACE,
@@ -158,11 +160,19 @@ async def sweep_orphans(ports: Ports) -> float | None:
     namespaces = await _ours(ports, NAMESPACE)
     volumes = await _ours(ports, PERSISTENT_VOLUME)
     owners: set[str] = set()
+    closed: dict[str, Key] = {}
     async for page in ports.reader.pages(EXPERIMENT):
-        owners |= {item["metadata"]["uid"] for item in page.get("items") or ()}
+        for item in page.get("items") or ():
+            owners.add(item["metadata"]["uid"])
+            if _is_closed(item):
+                closed[item["status"]["namespace"]] = Key.of(item)
     let_go = find_let_go(namespaces, owners)
-    for opened in await _opened_again(ports, let_go):
+    sessions = await _sessions_of_inputs(ports) if let_go or closed else ()
+    for opened in _opened_again(ports, let_go, {each["namespace"] for each in sessions}):
         ports.wake(opened.key, Priority.REPAIR)
+    for session in sessions:
+        if (owner := closed.get(session["namespace"])) is not None:
+            await _take_late_session(ports, owner, session)
     orphans = find_orphans(namespaces, owners)
     ports.metrics.orphans.set(len(orphans))
     # Those that were let go already were lost with the others.
@@ -199,15 +209,43 @@ def _doubt(ports: Ports, orphans: tuple[Orphan, ...], namespaces: int) -> float 
     return None if now <= before else DOUBT_SECONDS
 
 
-async def _opened_again(ports: Ports, let_go: tuple[Orphan, ...]) -> list[Orphan]:
-    """Return the namespaces with access or credentials that came in after they were let go."""
-    if not let_go:
-        return []
-    late: set[str] = set()
-    # The one of these that no watch follows.
+async def _sessions_of_inputs(ports: Ports) -> tuple[Mapping[str, Any], ...]:
+    """Return the metadata of all Secrets with sessions for inputs, which no watch follows."""
     selector = f"metadata.name={names.INPUTS_CREDENTIALS_SECRET}"
-    async for page in ports.reader.pages(SECRET, field_selector=selector):
-        late |= {item["metadata"]["namespace"] for item in page.get("items") or ()}
+    return tuple(
+        [
+            item["metadata"]
+            async for page in ports.reader.pages(SECRET, field_selector=selector)
+            for item in page.get("items") or ()
+        ]
+    )
+
+
+def _is_closed(obj: Mapping[str, Any] | None) -> bool:
+    """Whether an Experiment is recorded as closed, and is not to be opened again."""
+    status, spec = ((obj or {}).get(part) or {} for part in ("status", "spec"))
+    if status.get("state") == names.STATE_SEALED:
+        return bool(status.get("namespace"))
+    desired = (spec.get("lifecycle") or {}).get("desired")
+    return bool(status.get("namespace")) and (status.get("state") == desired == names.STATE_FROZEN)
+
+
+async def _take_late_session(ports: Ports, owner: Key, metadata: Mapping[str, Any]) -> None:
+    """Take away a session that came in after its namespace was closed.
+
+    Its owner is looked at afterwards: somebody may open it at this moment, and it is issued again.
+    """
+    if not _is_closed(ports.resources.get(owner)):
+        return
+    log.warning("taking away a session that came in late", namespace=metadata["namespace"])
+    key = ObjectKey(SECRET.kind, metadata["namespace"], metadata["name"])
+    with suppress(Conflict):  # gone
+        await ports.writer.delete(SECRET, key, uid=metadata["uid"])
+    ports.wake(owner, Priority.REPAIR)
+
+
+def _opened_again(ports: Ports, let_go: tuple[Orphan, ...], late: set[str]) -> list[Orphan]:
+    """Return the namespaces with access or credentials that came in after they were let go."""
     return [one for one in let_go if one.name in late or _is_known_open(ports, one)]
 
 

@@ -1,8 +1,9 @@
 """Who may act in an experiment's namespace: two ServiceAccounts without rights, one RoleBinding.
 
 The RoleBinding is written last: nobody can start a pod before the isolation objects exist. The role
-itself is the chart's ClusterRole; a binding gives it inside this namespace only. The ServiceAccount
-`default` is taken over too: a pod that names no account must not find a token.
+itself is the chart's ClusterRole; a binding gives it inside this namespace only. Where there is no
+run and the profile says so, it is the one with which people enter pods of their own. The
+ServiceAccount `default` is taken over too: a pod that names no account must not find a token.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ def service_accounts(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
 
 
 def role_binding(inputs: ExperimentInputs) -> KubernetesObject:
-    """Return the binding of the profile's subjects to the tenants' ClusterRole."""
+    """Return the binding of the profile's subjects to a ClusterRole of the tenants'."""
     team = inputs.experiment.metadata.namespace
+    access = inputs.profile.spec.access
+    enters = access.pod_entry == "Allowed" and inputs.experiment.spec.run is None
     return {
         "apiVersion": f"{_RBAC_GROUP}/v1",
         "kind": "RoleBinding",
@@ -38,9 +41,9 @@ def role_binding(inputs: ExperimentInputs) -> KubernetesObject:
         "roleRef": {
             "apiGroup": _RBAC_GROUP,
             "kind": "ClusterRole",
-            "name": names.TENANT_CLUSTER_ROLE,
+            "name": names.INTERACTIVE_CLUSTER_ROLE if enters else names.TENANT_CLUSTER_ROLE,
         },
-        "subjects": [_subject(subject, team) for subject in inputs.profile.spec.access.subjects],
+        "subjects": [_subject(subject, team) for subject in access.subjects],
     }
 
 

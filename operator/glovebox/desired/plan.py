@@ -36,8 +36,8 @@ class Plan:
         run: The Job, created once and never kept; None when no run was asked for.
         probe: The isolation check; None where nothing is to be checked.
         snapshot: What the digest was computed from, as canonical JSON.
-        delivery_mode: How datasets come into the run.
-        input_volumes: What the run's datasets are mounted from, created before it and never kept.
+        delivery_mode: How datasets come into the run, or into pods of the team's own.
+        input_volumes: What datasets are mounted from, created before a run and never kept.
     """
 
     namespace: KubernetesObject
@@ -96,5 +96,5 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
         probe=probe_of(inputs, policies),
         snapshot=frozen["data"][KEY_SNAPSHOT],
         delivery_mode=inputs.delivery_mode,
-        input_volumes=input_volumes(inputs) if inputs.experiment.spec.run is not None else (),
+        input_volumes=input_volumes(inputs),
     )

@@ -116,6 +116,9 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
         for resource, amount in sorted(given.items())
     ]
     spec["network"] = {"dns": spec["network"]["dns"]}
+    if spec["access"]["podEntry"] == "Refused":
+        # What is not allowed is left out, so that digests of before there was a choice stay.
+        del spec["access"]["podEntry"]
     retention = spec["retention"]
     days = retention["defaultDays"]
     spec["retention"] = {**retention, "minimumDays": days, "maximumDays": days}

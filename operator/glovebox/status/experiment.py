@@ -3,6 +3,7 @@
     InputsVerified, ArtifactsProtected, PlatformChanged  <- resolve
     NamespaceReady, QuotaApplied                         <- namespace, isolation, access
     CredentialsFresh                                     <- credentials
+    InputsDelivered (without a run)                      <- deliver (gate where it refuses)
     Isolated                                             <- prove
     Succeeded                                            <- run (gate and deliver where they refuse)
     Sealed                                               <- seal
@@ -29,6 +30,7 @@ from glovebox.api.conditions import Answer
 from glovebox.desired.drift import Applied, describe_held
 from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
 from glovebox.status.builder import StatusBuilder
+from glovebox.status.delivery import delivers_to_people, mark_delivery
 from glovebox.status.drift import is_fought_over, mark_drift
 from glovebox.status.experiment_facts import (
     AttemptFacts,
@@ -84,6 +86,12 @@ _SHOWN_BY: Final = {
     reasons.STORE_NOT_GRANTED: types.ARTIFACTS_PROTECTED,
     reasons.STORE_NOT_READY: types.ARTIFACTS_PROTECTED,
 }
+# Of an Experiment without a run, which has no use for `Succeeded`.
+_SHOWN_WITHOUT_RUN: Final = {
+    **_SHOWN_BY,
+    reasons.DELIVERY_UNAVAILABLE: types.INPUTS_DELIVERED,
+    reasons.INPUTS_REFUSED: types.INPUTS_DELIVERED,
+}
 _INPUT_REASONS: Final = frozenset(
     {
         reasons.PIN_NOT_FOUND,
@@ -95,11 +103,16 @@ _INPUT_REASONS: Final = frozenset(
 )
 
 
+def condition_types(obj: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the conditions that an Experiment always shows, in the order of writing."""
+    return (*CONDITIONS, types.INPUTS_DELIVERED) if delivers_to_people(obj) else CONDITIONS
+
+
 def compute_bound_status(
     obj: Mapping[str, Any], fields: Mapping[str, Any], inputs: Finding, now: datetime
 ) -> dict[str, Any]:
     """Return the status that records what was bound, before anything is created."""
-    builder = StatusBuilder(obj.get("status"), _generation(obj), CONDITIONS, now)
+    builder = StatusBuilder(obj.get("status"), _generation(obj), condition_types(obj), now)
     builder.set(**fields)
     _mark(builder, types.INPUTS_VERIFIED, inputs)
     message = "the snapshot is recorded; the namespace is being created"
@@ -111,10 +124,11 @@ def compute_bound_status(
 def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return the status before a namespace that is gone is created again: nothing stands in it."""
     status = obj.get("status") or {}
-    builder = StatusBuilder(status, _generation(obj), CONDITIONS, now)
+    builder = StatusBuilder(status, _generation(obj), condition_types(obj), now)
     builder.set(namespaceUid=None)
     message = f"namespace `{status.get('namespace')}` is gone; it is being recreated"
-    for condition in (types.NAMESPACE_READY, types.QUOTA_APPLIED):
+    delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
+    for condition in (types.NAMESPACE_READY, types.QUOTA_APPLIED, *delivered):
         builder.mark_false(condition, reasons.PROVISIONING, message)
     builder.mark_unknown(types.ISOLATED, reasons.PROVISIONING, message)
     if builder.status_of(types.SEALED) != types.TRUE:  # of which nothing is taken back
@@ -125,7 +139,9 @@ def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str
 
 def compute_status(seen: Seen) -> dict[str, Any]:
     """Return the status that one look comes to."""
-    builder = StatusBuilder(seen.previous, _generation(seen.obj), CONDITIONS, seen.now)
+    builder = StatusBuilder(
+        seen.previous, _generation(seen.obj), condition_types(seen.obj), seen.now
+    )
     if seen.suspended:
         message = "`spec.suspend` is true: nothing is bound or created until it is false"
         builder.mark_false(types.READY, reasons.SUSPENDED, message)
@@ -139,6 +155,7 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     _mark_credentials(builder, seen)
     _mark_isolated(builder, seen)
     mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=seen.is_provisioned)
+    mark_delivery(builder, seen)
     mark_seal(builder, seen.outcome("seal"))
     applied = tuple(one for outcome in seen.outcomes.values() for one in outcome.applied)
     looked = all(seen.outcome(phase).is_done for phase in ("namespace", "isolation", "access"))
@@ -293,8 +310,9 @@ def _mark_isolated(builder: StatusBuilder, seen: Seen) -> None:
 
 
 def _mark_refusals(builder: StatusBuilder, seen: Seen) -> None:
+    shown_by = _SHOWN_WITHOUT_RUN if delivers_to_people(seen.obj) else _SHOWN_BY
     for outcome in seen.outcomes.values():
-        condition = _SHOWN_BY.get(outcome.reason)
+        condition = shown_by.get(outcome.reason)
         if condition is not None and outcome.verdict in {Verdict.REFUSED, Verdict.WAITING}:
             builder.mark_false(condition, outcome.reason, outcome.message)
 
@@ -367,7 +385,8 @@ def _unkept(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
         f"{outcome.message}; what was bound cannot be read from the namespace either, so nothing in"
         f" there is looked after, and {closed}"
     )
-    for condition in (*REQUIRED, types.ISOLATED, types.DRIFT_DETECTED):
+    delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(seen.obj) else ()
+    for condition in (*REQUIRED, types.ISOLATED, types.DRIFT_DETECTED, *delivered):
         builder.mark_unknown(condition, outcome.reason, message)
     run = seen.facts("run", RunFacts)
     if run is not None:

@@ -59,6 +59,19 @@ class CredentialsFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryFacts:
+    """What is delivered for pods that are made by hand.
+
+    Attributes:
+        words: What such a pod names to have it, or why there is nothing.
+        is_there: Whether it is there.
+    """
+
+    words: str
+    is_there: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ProofFacts:
     """The isolation check.
 

@@ -12,6 +12,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.status.builder import StatusBuilder
+from glovebox.status.delivery import delivers_to_people
 from glovebox.status.experiment_facts import RunFacts
 from glovebox.status.experiment_seen import (
     Seen,
@@ -26,6 +27,12 @@ from glovebox.status.experiment_seen import (
 from glovebox.status.ledger import HeldBack
 from glovebox.status.outcome import Outcome, Verdict
 
+_LIVED_WITH: Final = {
+    reasons.DRIFT_IGNORED,
+    reasons.DRIFT_DETECTED,
+    # Of an operator without an image, where only runs are refused.
+    reasons.DELIVERY_UNAVAILABLE,
+}
 # What has to be True for Ready.
 REQUIRED: Final = (
     types.INPUTS_VERIFIED,
@@ -96,10 +103,12 @@ def _mark_ready_of_what_stands(
     if state == names.STATE_SEALED and sealed:
         builder.mark_true(types.READY, reasons.SEALED, "the results are sealed")
         return
-    for condition in REQUIRED:
+    # Whoever waits for Ready to work by hand finds the inputs.
+    delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(seen.obj) else ()
+    for condition in (*REQUIRED, *delivered):
         answer, reason, message = builder.current(condition)
-        # The platform chose to live with these; the condition itself says what differs.
-        if answer == types.TRUE or reason in {reasons.DRIFT_IGNORED, reasons.DRIFT_DETECTED}:
+        # The platform chose to live with these; the condition itself says what differs, or lacks.
+        if answer == types.TRUE or reason in _LIVED_WITH:
             continue
         builder.mark(types.READY, answer, reason, message)
         return

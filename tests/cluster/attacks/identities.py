@@ -13,6 +13,8 @@ from support.rights import Who
 
 TEAM: Final = "flights"
 OTHER_TEAM: Final = "ships"
+# Its profile lets people enter pods of their own.
+ENTERING_TEAM: Final = "trains"
 RUNNER_ACCOUNT: Final = "glovebox-runner"
 
 
@@ -43,6 +45,7 @@ class Actor:
 
 TENANT = Actor("tess", f"glovebox:team:{TEAM}")
 OTHER_TENANT = Actor("otto", f"glovebox:team:{OTHER_TEAM}")
+ENTERING_TENANT = Actor("ines", f"glovebox:team:{ENTERING_TEAM}")
 NAMESPACE_ADMIN = Actor("nadia")
 EXPERIMENTER = Actor("erin")
 OPERATOR = Actor("glovebox-operator")
@@ -77,6 +80,10 @@ IDENTITIES: Final = (
     Identity(
         "tenant",
         "a member of the team, bound by the operator in the namespace of the team's experiment",
+    ),
+    Identity(
+        "entering-tenant",
+        "a member of a team whose experiment has no run, and a profile with `podEntry: Allowed`",
     ),
     Identity("runner", "the ServiceAccount that the pods of the experiment run as"),
     Identity("other-tenant", "a member of another team, which has an experiment of its own"),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from cluster.attacks.identities import (
     ANONYMOUS,
     BREAK_GLASS,
+    ENTERING_TEAM,
+    ENTERING_TENANT,
     EXPERIMENTER,
     NAMESPACE_ADMIN,
     NOBODY,
@@ -38,6 +40,7 @@ class Stage:
     cluster: Cluster
     own: str
     other: str
+    entered: str
 
     @property
     def api(self) -> Api:
@@ -51,6 +54,7 @@ class Stage:
             "everywhere": "",
             "experiment": self.own,
             "other-experiment": self.other,
+            "entered-experiment": self.entered,
             "team": TEAM,
             "operator": OPERATOR_NAMESPACE,
             "kube-system": "kube-system",
@@ -60,6 +64,7 @@ class Stage:
         """Return who plays an identity."""
         actors = {
             "tenant": TENANT,
+            "entering-tenant": ENTERING_TENANT,
             "runner": account(self.own),
             "other-tenant": OTHER_TENANT,
             "namespace-admin": NAMESPACE_ADMIN,
@@ -79,13 +84,18 @@ def build(cluster: Cluster) -> Stage:
     # With room for Services, so that their types are what is refused.
     profile["quota"] = [*profile["quota"], {"resource": "services", "default": "2", "maximum": "4"}]
     platform.declare("IsolationProfile", "standard", profile)
+    entry = {**profile, "access": access | {"podEntry": "Allowed"}}
+    platform.declare("IsolationProfile", "entered", entry)
     platform.declare("ObjectStore", "primary", store_spec(cluster, "glovebox-artifacts"))
     platform.expect("ObjectStore", "primary", timeout=60)
-    teams = [Team(cluster, name) for name in (TEAM, OTHER_TEAM)]
+    profiles = {TEAM: "standard", OTHER_TEAM: "standard", ENTERING_TEAM: "entered"}
+    teams = [Team(cluster, name) for name in profiles]
     for team in teams:
-        team.declare("Experiment", EXPERIMENT, experiment_spec("standard", "primary"))
+        team.declare("Experiment", EXPERIMENT, experiment_spec(profiles[team.name], "primary"))
     # Only `Isolated` stays Unknown where there is no node; the namespace is complete all the same.
-    own, other = (team.expect("Experiment", EXPERIMENT)["status"]["namespace"] for team in teams)
+    own, other, entered = (
+        team.expect("Experiment", EXPERIMENT)["status"]["namespace"] for team in teams
+    )
     for actor, role in ((NAMESPACE_ADMIN, "admin"), (EXPERIMENTER, "glovebox-experimenter")):
         bind(cluster.api, TEAM, role, actor)
     cluster.api.create(
@@ -97,7 +107,7 @@ def build(cluster: Cluster) -> Stage:
         },
     )
     eventually(lambda: _guards_act(cluster.api), what="the guards act", timeout=60)
-    return Stage(cluster, own, other)
+    return Stage(cluster, own, other, entered)
 
 
 def _guards_act(api: Api) -> bool:

@@ -58,7 +58,7 @@ def test_no_rule_has_a_wildcard_or_a_verb_that_escalates(kind: str) -> None:
             assert "*" not in str(rule), role["metadata"]["name"]
             assert not {"escalate", "impersonate"} & set(rule["verbs"]), role["metadata"]["name"]
             if "bind" in rule["verbs"]:
-                assert rule["resourceNames"] == ["glovebox-tenant"]
+                assert rule["resourceNames"] == ["glovebox-tenant", "glovebox-tenant-interactive"]
 
 
 def test_nothing_joins_the_roles_that_every_cluster_has() -> None:

@@ -13,6 +13,7 @@ import yaml
 from cluster.chart.rendering import CHART, ROOT, only, render, run_helm
 from cluster.chart.values_table import PAGE, page
 from glovebox import names
+from glovebox.desired.pods import FETCH_CONTAINER
 from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.settings import PREFIX, Settings
 from glovebox.store.sources import MAX_MANIFEST_BYTES
@@ -304,6 +305,7 @@ def test_guards_and_roles_use_the_names_of_the_code() -> None:
         names.CREDENTIALS_SECRET,
         names.RUNNER_SERVICE_ACCOUNT,
         names.TENANT_CLUSTER_ROLE,
+        names.INTERACTIVE_CLUSTER_ROLE,
         names.LEADER_LEASE,
         names.FINALIZER_IN_USE,
         names.ANNOTATION_USERS,
@@ -313,7 +315,14 @@ def test_guards_and_roles_use_the_names_of_the_code() -> None:
         assert name in guards, name
     assert "startsWith('gbx-')" in guards
     assert names.experiment_namespace("a", "b", "c").startswith("gbx-")
-    only(render(), "ClusterRole", names.TENANT_CLUSTER_ROLE)
+    tenant = only(render(), "ClusterRole", names.TENANT_CLUSTER_ROLE)
+    interactive = only(render(), "ClusterRole", names.INTERACTIVE_CLUSTER_ROLE)
+    # The guard knows the fetcher's container by its name.
+    assert f"== '{FETCH_CONTAINER}'" in guards
+    # It is bound in the other's place, so it has all of that; and the ways into a pod.
+    *same, entry = interactive["rules"]
+    assert same == tenant["rules"]
+    assert entry["resources"] == ["pods/attach", "pods/exec", "pods/portforward"]
 
 
 JOBS = {"operator": {"image": {"digest": "sha256:" + "1" * 64}, "settings": {"tasks": "Jobs"}}}

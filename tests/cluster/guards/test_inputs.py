@@ -167,6 +167,10 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
         pod(first=fetcher(env=[{"name": "PYTHONPATH", "value": "/inputs"}])),
         READ_ONLY,
     ),
+    "a fetcher of another name, which one may enter": (
+        pod(first=fetcher(name="loader")),
+        READ_ONLY,
+    ),
     "the fetcher's command in another image": (pod(first=fetcher(image=objects.IMAGE)), READ_ONLY),
     "the fetcher's image as the run itself": (
         {"containers": [fetcher()], "volumes": [VOLUME, PLAN, SCRATCH, SECRET]},

@@ -262,8 +262,12 @@ def test_it_binds_only_the_tenants_role(experiments: Kubectl) -> None:
     expect_denied(
         experiments.create(OPERATOR, other),
         "glovebox-operator-fence-bindings",
-        "the Glovebox operator may bind only the ClusterRole 'glovebox-tenant'",
+        "the Glovebox operator may bind only the ClusterRoles 'glovebox-tenant' and"
+        " 'glovebox-tenant-interactive'",
     )
+    for role in ("glovebox-tenant", "glovebox-tenant-interactive"):
+        theirs = objects.role_binding(INSIDE, f"own-{role}", role, "tess")
+        expect_admitted(experiments.create(OPERATOR, theirs))
     stronger = objects.role_binding(INSIDE, "escalation", "cluster-admin", OPERATOR.user)
     assert (
         "attempting to grant RBAC permissions not currently held"

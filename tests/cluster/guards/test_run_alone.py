@@ -40,6 +40,10 @@ NO_SERVICE: Final = (
     "this Experiment has a run, and no Service leads to its pod by way of the API server: what runs"
     " is what was declared. Read its log, or declare another Experiment without `spec.run`"
 )
+NO_FETCHER: Final = (
+    "nobody may come into a container of the name 'fetch': it holds the credentials of the inputs."
+    " Read its log, and the inputs from the volume 'glovebox-inputs'"
+)
 WAYS: Final = ["exec", "attach", "portforward", "proxy"]
 # How a proxy may write the name: with a scheme before it and a port behind it.
 SPELLINGS: Final = ["{}:80", "http:{}:80", "https:{}:", ":{}:80", "http:{}:"]
@@ -140,7 +144,8 @@ def pods(alone: Kubectl) -> Iterator[dict[str, str]]:
     """The paths of a pod of the operator's, and of one of somebody's where there is no run."""
     found: dict[str, str] = {}
     for space, name in ((SPACE, "glovebox-run"), (objects.NAMESPACE, "own")):
-        pod = objects.pod(space, f"{name}-{uuid4().hex[:5]}")
+        first = [objects.container(name="fetch")]
+        pod = objects.pod(space, f"{name}-{uuid4().hex[:5]}", initContainers=first)
         collection = f"/api/v1/namespaces/{space}/pods"
         alone.api(BREAK_GLASS).create(collection, pod)
         found[name] = f"{collection}/{pod['metadata']['name']}"
@@ -149,9 +154,9 @@ def pods(alone: Kubectl) -> Iterator[dict[str, str]]:
         alone.api(BREAK_GLASS).delete(path)
 
 
-def _enter(alone: Kubectl, actor: Actor, path: str, way: str) -> str:
+def _enter(alone: Kubectl, actor: Actor, path: str, way: str, **query: str) -> str:
     try:
-        alone.api(actor).request("POST", f"{path}/{way}", command="id")
+        alone.api(actor).request("POST", f"{path}/{way}", command="id", **query)
     except ApiError as error:
         return error.message
     return ""
@@ -207,3 +212,33 @@ def test_no_container_is_put_into_it(alone: Kubectl, pods: dict[str, str]) -> No
     said = refusal(alone.api(CLUSTER_ADMIN), "PATCH", path, shell)
     assert f"'glovebox-no-entry' denied request: {NO_ENTRY}" in said, said
     assert refusal(alone.api(BREAK_GLASS), "PATCH", path, shell) == ""
+
+
+@pytest.mark.parametrize("actor", ADMINS)
+@pytest.mark.parametrize("way", ["exec", "attach"])
+def test_nobody_comes_into_the_fetcher_of_their_own_pod(
+    alone: Kubectl, pods: dict[str, str], actor: Actor, way: str
+) -> None:
+    """It holds the credentials of the inputs, which nobody else is given."""
+    said = _enter(alone, actor, pods["own"], way, container="fetch")
+    assert f"'glovebox-no-entry' denied request: {NO_FETCHER}" in said, said
+    for container in ("main", "fetcher"):
+        said = _enter(alone, actor, pods["own"], way, container=container)
+        assert "ValidatingAdmissionPolicy" not in said, said
+    behind = _enter(alone, BREAK_GLASS, pods["own"], way, container="fetch")
+    assert "ValidatingAdmissionPolicy" not in behind, behind
+
+
+def test_a_debug_container_sees_no_processes_of_the_fetcher(
+    alone: Kubectl, pods: dict[str, str]
+) -> None:
+    path = f"{pods['own']}/ephemeralcontainers"
+
+    def shell(target: str) -> Json:
+        debug = objects.container(name=f"of-{target}") | {"targetContainerName": target}
+        return {"spec": {"ephemeralContainers": [debug]}}
+
+    said = refusal(alone.api(CLUSTER_ADMIN), "PATCH", path, shell("fetch"))
+    assert f"'glovebox-no-entry' denied request: {NO_FETCHER}" in said, said
+    said = refusal(alone.api(CLUSTER_ADMIN), "PATCH", path, shell("main"))
+    assert said == "", said

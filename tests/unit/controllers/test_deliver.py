@@ -7,11 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from glovebox.controllers.experiment.deliver import _ensure_volume
+from glovebox.controllers.experiment.deliver import _ensure_volume, _stands
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.desired.input_volumes import InputVolume
 from glovebox.errors import Refused
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, Kind
+from glovebox.kube.objects import ObjectKey
 
 Json = dict[str, Any]
 
@@ -52,3 +54,77 @@ async def test_a_volume_that_was_made_for_another_is_refused_and_never_claimed(t
     with pytest.raises(Refused, match="was not made for this"):
         await ensure(writer)
     assert writer.asked == [PERSISTENT_VOLUME]
+
+
+class Reader:
+    """Finds the volume and the claim that it is given."""
+
+    def __init__(self, **there: Json) -> None:
+        self.there = there
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
+        del namespace, name
+        if kind.kind not in self.there:
+            raise NotFound("Deleted", "it is not there")
+        return self.there[kind.kind]
+
+
+class Deleter(Writer):
+    """Deletes, too."""
+
+    async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
+        assert (kind, key.name, uid) == (PERSISTENT_VOLUME, "gbx-a", "v-1")
+        self.deleted = True
+
+    deleted = False
+
+
+def bound(uid: str | None) -> Json:
+    found = volume("gbx-own")
+    found["metadata"]["uid"] = "v-1"
+    found["spec"]["claimRef"] |= {"uid": uid} if uid else {}
+    return found
+
+
+CLAIM: Json = {"metadata": {"uid": "c-1"}}
+
+
+@pytest.mark.parametrize(
+    ("there", "stands", "deleted", "why"),
+    [
+        ({}, False, False, "nothing was made"),
+        ({"PersistentVolume": bound(None)}, False, False, "it is to be claimed yet"),
+        ({"PersistentVolumeClaim": CLAIM}, False, False, "somebody deleted the volume"),
+        (
+            {"PersistentVolume": bound(None), "PersistentVolumeClaim": CLAIM},
+            True,
+            False,
+            "they are not bound to each other yet",
+        ),
+        (
+            {"PersistentVolume": bound("c-1"), "PersistentVolumeClaim": CLAIM},
+            True,
+            False,
+            "they are bound",
+        ),
+        (
+            {"PersistentVolume": bound("c-0"), "PersistentVolumeClaim": CLAIM},
+            False,
+            True,
+            "it was bound to the claim of a namespace that is gone",
+        ),
+        ({"PersistentVolume": bound("c-0")}, False, True, "and nothing claims it any more"),
+    ],
+)
+async def test_without_a_run_volumes_are_looked_for_on_every_look(
+    there: dict[str, Json],
+    stands: bool,  # noqa: FBT001 - a table
+    deleted: bool,  # noqa: FBT001 - a table
+    why: str,
+) -> None:
+    writer = Deleter(None)
+    ports: Any = SimpleNamespace(reader=Reader(**there), writer=writer)
+    claim = {"metadata": {"namespace": "gbx-own", "name": "glovebox-input-a"}}
+    wanted = InputVolume("a", volume("gbx-own"), claim, None)
+    assert await _stands(ports, wanted) is stands, why
+    assert writer.deleted is deleted, why

@@ -63,6 +63,8 @@ def profile(**spec: Any) -> IsolationProfile:
         ({"drift": [{"kind": "LimitRange", "policy": "Alert"}]}, ("drift",), False, "operation"),
         ({"probe": {"schedule": "Never"}}, ("probe",), False, "operation"),
         ({"credentials": {"durationSeconds": 900}}, ("credentials",), False, "operation"),
+        ({"access": {"podEntry": "Allowed"}}, ("access",), True, "what is typed there counts"),
+        ({"access": {"podEntry": "Refused"}}, (), False, "as where there was no choice"),
         ({"description": "other words"}, (), False, "words for those who choose"),
         ({"images": [{"repository": "elsewhere.example"}]}, (), False, "an offer to new ones"),
     ],

@@ -1,7 +1,11 @@
-"""Phase `deliver`: a fetcher's credentials or the datasets' volumes, before a run may start.
+"""Phase `deliver`: a fetcher's credentials or the datasets' volumes.
 
-The volumes are created once, before the run, and not looked at again: the run's pod checks every
-byte of them itself. Input credentials are renewed until the fetcher of the run has ended.
+Before a run may start, they are for its pod. The volumes are created once and not looked at again:
+the run's pod checks every byte of them itself. Input credentials are renewed until the run is over.
+
+Without a run they are for pods that the team makes by hand, for as long as the experiment is open:
+such a pod names the plan, the credentials or the claims, and the guards let only the fetcher have
+the credentials. Volumes are looked for on every look, because no pod of ours would miss them.
 """
 
 from __future__ import annotations
@@ -16,16 +20,18 @@ from glovebox.controllers.ports import Ports
 from glovebox.desired.input_volumes import InputVolume, with_source
 from glovebox.desired.plan import Plan
 from glovebox.errors import Refused
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM
 from glovebox.kube.objects import key_of
-from glovebox.status.experiment_facts import NamespaceFacts
+from glovebox.status.delivery import NO_IMAGE, words_of
+from glovebox.status.experiment_facts import DeliveryFacts, NamespaceFacts
 from glovebox.status.outcome import Outcome, done, waiting
 
 _LOOK_AGAIN_SECONDS = 2.0
 
 
 async def ensure_delivery(scope: Scope, outcomes: Outcomes) -> Outcome:
-    """Make everything that the inputs of the run need.
+    """Make everything that the inputs need, of a run or of pods that are made by hand.
 
     Raises:
         Refused: The datasets cannot be delivered as the profile wants it, or a cache was refused
@@ -35,8 +41,19 @@ async def ensure_delivery(scope: Scope, outcomes: Outcomes) -> Outcome:
     plan = outcomes.need("bind", Plan)
     resolved = outcomes.need("resolve", Resolved)
     found = outcomes.need("namespace", NamespaceFacts)
+    if not scope.is_open:
+        return done()
+    if plan.run is None:
+        return await _for_pods_made_by_hand(scope, resolved, plan, found)
+    return await _for_the_run(scope, resolved, plan, found)
+
+
+async def _for_the_run(
+    scope: Scope, resolved: Resolved, plan: Plan, found: NamespaceFacts
+) -> Outcome:
+    """Make what the inputs of the run need, before it starts."""
     run = scope.experiment.status.run
-    if plan.run is None or not scope.is_open or (run is not None and run.completion_time):
+    if run is not None and run.completion_time:
         return done()
     if not found.latched or (scope.is_suspended and run is None):
         reason = reasons.SUSPENDED if found.latched else reasons.PROVISIONING
@@ -56,6 +73,33 @@ async def ensure_delivery(scope: Scope, outcomes: Outcomes) -> Outcome:
     return done()
 
 
+async def _for_pods_made_by_hand(
+    scope: Scope, resolved: Resolved, plan: Plan, found: NamespaceFacts
+) -> Outcome:
+    """Make what the inputs need where no run is: pods come and go, until it is closed."""
+    if not resolved.inputs:
+        return done()
+    if not found.latched:
+        # Credentials are access: there are none before isolation is complete.
+        return waiting(reasons.PROVISIONING, "inputs are delivered once the namespace is complete")
+    if not scope.experiment.status.platform_image:
+        return done(DeliveryFacts(NO_IMAGE, is_there=False))
+    facts = DeliveryFacts(words_of(plan.delivery_mode, resolved.inputs))
+    filling: list[str] = []
+    if plan.delivery_mode == "Fetch":
+        renewed = await ensure_input_credentials(scope, resolved)
+        return done(facts, retry_seconds=renewed)
+    for volume in plan.input_volumes:
+        if await _stands(scope.ports, volume):
+            continue
+        if why := await _ensure_volume(scope, resolved, volume):
+            filling.append(why)
+    if filling:
+        message = "; ".join(filling)
+        return waiting(reasons.INPUTS_PENDING, message, retry_seconds=_LOOK_AGAIN_SECONDS)
+    return done(facts)
+
+
 async def delete_volumes(ports: Ports, experiment_uid: str) -> None:
     """Delete the cluster-wide volumes of an experiment; what they lead to stays.
 
@@ -68,6 +112,27 @@ async def delete_volumes(ports: Ports, experiment_uid: str) -> None:
             if not metadata.get("deletionTimestamp"):
                 key = key_of(PERSISTENT_VOLUME, item)
                 await ports.writer.delete(PERSISTENT_VOLUME, key, uid=metadata["uid"])
+
+
+async def _stands(ports: Ports, volume: InputVolume) -> bool:
+    """Whether volume and claim of an input are there; take away a volume whose claim is gone."""
+    name, claim = volume.volume["metadata"]["name"], volume.claim["metadata"]
+    try:
+        found = await ports.reader.get(PERSISTENT_VOLUME, None, name)
+    except NotFound:
+        return False
+    bound = (found["spec"].get("claimRef") or {}).get("uid")
+    try:
+        live = await ports.reader.get(PERSISTENT_VOLUME_CLAIM, claim["namespace"], claim["name"])
+    except NotFound:
+        live = None
+    if bound and (live is None or live["metadata"]["uid"] != bound):
+        # Of a namespace that was recreated: no other claim is ever bound to it.
+        key = key_of(PERSISTENT_VOLUME, found)
+        await ports.writer.delete(PERSISTENT_VOLUME, key, uid=found["metadata"]["uid"])
+        return False
+    # Whose it is, is looked at where it is claimed.
+    return live is not None
 
 
 async def _ensure_volume(scope: Scope, resolved: Resolved, volume: InputVolume) -> str:
