@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after
 from simulation.test_keys import key_condition, private, put_secret, remove, sealed
-from simulation.test_ledger_cuts import Deaths, StoreFault
+from simulation.test_ledger_cuts import Deaths, dies_at_write
 from simulation.test_ledger_told import ledger_is_away
 from simulation.world import TEAM
 from support.told_ledgers import entries, keys_told, told_twice, verify, with_ledger, written
@@ -205,31 +204,6 @@ def test_a_key_whose_list_is_lost_too_is_told_without_its_id() -> None:
     play(scene)
 
 
-def dies_at(deaths: Deaths, number: int, *, arrives: bool) -> StoreFault:
-    """Die at the write of that number of an entry or head, from now on."""
-    writes = 0
-
-    def unanswered() -> None:
-        raise NoAnswerError
-
-    def fault(action: str, bucket: str, key: str) -> Callable[[], None] | None:
-        del bucket
-        nonlocal writes
-        if deaths.is_dead:
-            raise NoAnswerError
-        if action != "s3:PutObject" or "/ledger/" not in key:
-            return None
-        writes += 1
-        if writes != number:
-            return None
-        deaths.die()
-        if arrives:
-            return unanswered
-        raise NoAnswerError
-
-    return fault
-
-
 @pytest.mark.parametrize("arrives", [True, False], ids=["arrived", "never arrived"])
 @pytest.mark.parametrize("number", range(1, WRITES + 1))
 def test_a_process_that_dies_at_a_write_tells_of_each_key_once(
@@ -239,7 +213,7 @@ def test_a_process_that_dies_at_a_write_tells_of_each_key_once(
     async def scene(stage: Stage) -> None:
         old = await first_told(stage)
         deaths = Deaths(stage)
-        stage.world.store.fault = dies_at(deaths, number, arrives=arrives)
+        stage.world.store.fault = dies_at_write(deaths, number, arrives=arrives)
         pair = new_key_pair()
         put_secret(stage, pair.private)
         wake(stage, "rotated")
@@ -291,7 +265,7 @@ def test_a_process_that_dies_at_a_write_tells_of_a_loss_once(number: int) -> Non
     async def scene(stage: Stage) -> None:
         old = await first_told(stage)
         deaths = Deaths(stage)
-        stage.world.store.fault = dies_at(deaths, number, arrives=True)
+        stage.world.store.fault = dies_at_write(deaths, number, arrives=True)
         remove(stage, SECRET, names.SIGNING_KEY_SECRET)
         await stage.until("it is told", lambda: len(changes(stage)) == 2, 3 * HOUR)
         await stage.sleep(2 * HOUR)

@@ -8,7 +8,7 @@ from glovebox.ledger.entry import Entry, decode_entry
 from glovebox.store.connection import Stop, Store
 from glovebox.store.ledger_erasure import Erased, erase_person
 from glovebox.store.ledger_objects import LedgerPlace, versions_below
-from support.ledger_stores import FIRST, Ledgers
+from support.ledger_stores import Ledgers
 
 
 def people_bucket(store: Store, name: str) -> LedgerPlace:
@@ -38,6 +38,3 @@ def erasures(ledgers: Ledgers) -> list[Entry]:
 def left(people: LedgerPlace) -> int:
     """Return how many keys of people there are."""
     return sum(bool(each.ids or each.markers) for each in versions_below(people, "", Stop()))
-
-
-__all__ = ["FIRST", "erase", "erasures", "left", "people_bucket"]
