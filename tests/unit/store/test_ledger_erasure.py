@@ -132,6 +132,22 @@ def test_a_command_that_is_cut_off_and_run_again_months_later_tells_once(
     assert place.ledgers.verify().findings == []
 
 
+def test_an_entry_is_found_behind_all_that_was_written_since(place: Place) -> None:
+    place.alice()
+    place.server.fault = dying(4, arrives=False)  # after the entry, its tile and the head
+    with pytest.raises(GloveboxError):
+        erase(place.ledgers, place.people, ALICE)
+    place.server.fault = lambda *_: None
+    assert (left(place.people), len(erasures(place.ledgers))) == (1, 1)
+    place.ledgers.clock.pass_by(days=30)
+    writer = place.ledgers.writer()
+    place.ledgers.append(writer, *range(300))  # more than a tile
+    writer.publish(Stop())
+    place.ledgers.clock.pass_by(days=30)
+    erase(place.ledgers, place.people, ALICE)
+    assert (left(place.people), len(erasures(place.ledgers))) == (0, 1)
+
+
 def test_a_copy_that_was_brought_back_is_forgotten_and_told_again(place: Place) -> None:
     place.alice()
     bucket = place.server.buckets["people"]
