@@ -72,6 +72,14 @@ async def with_ledger(stage: Stage) -> None:
     make_key(stage)
     turn_on(stage)
     await stage.until("the ledger is written", lambda: written(stage).get("status") == "True")
+    await stage.until("it tells of the key of seals", lambda: keys_told(stage))
+
+
+def keys_told(stage: Stage) -> list[Json]:
+    """Return where the ledger tells of keys of seals, as the ObjectStore's status has it."""
+    store = stage.world.server.peek(OBJECT_STORE, None, "primary")
+    assert store is not None
+    return list((store["status"].get("ledger") or {}).get("entries") or ())
 
 
 def written(stage: Stage) -> Json:

@@ -327,7 +327,9 @@ class DriftRecord(TolerantModel):
     kind: str = Field(default="", max_length=63, description="Kind of the object.")
     name: str = Field(default="", max_length=253, description="Name of the object.")
     change: str = Field(
-        default="", max_length=63, description="What had happened: `Changed`, `Deleted` or `Added`."
+        default="",
+        max_length=63,
+        description="What had happened: `Modified`, `Deleted` or `Unexpected`.",
     )
     field: str = Field(default="", max_length=1024, description="The field that differed.")
     manager: str = Field(

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
+from glovebox.api.experiment_status import LedgerEntryStatus
 from glovebox.api.label_selector import LabelSelector
 from glovebox.api.references import SecretRef
 from glovebox.api.scalars import (
@@ -428,6 +429,15 @@ class StoreLedgerStatus(TolerantModel):
         max_length=8,
         json_schema_extra=list_map("kind"),
         description="Who knows a head.",
+    )
+    entries: tuple[LedgerEntryStatus, ...] = Field(
+        default=(),
+        max_length=128,
+        json_schema_extra=list_map("id"),
+        description=(
+            "Where the ledger tells of the keys of seals. A key that is not among them is still to"
+            " be told of, and signs nothing before, for a quarter of an hour."
+        ),
     )
 
 

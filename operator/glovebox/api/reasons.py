@@ -951,7 +951,8 @@ KEY_PUBLISHED: Final = _reason(
 LEDGER_PENDING: Final = _reason(
     "LedgerPending",
     "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`",
-    "The step was made, and its entry is being written into the ledger; it is reported then.",
+    "The step was made, and its entry is being written into the ledger; it is reported then. Of a"
+    " seal also: a new key is to sign it, and signs once the ledger tells of that key.",
     _WAIT,
 )
 LEDGER_UNAVAILABLE: Final = _reason(

@@ -1,7 +1,7 @@
-"""`glovebox ledger`: make, verify, show, prove, check and export a ledger.
+"""`glovebox ledger`: make, verify, show, prove, check and export a ledger; forget people.
 
-Everything but `init` only reads. What entries and findings say is printed so that nothing in it
-acts on a terminal.
+Everything but `init` and `forget` only reads. What entries and findings say is printed so that
+nothing in it acts on a terminal.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glovebox.cli.failing import Failing
+from glovebox.cli.ledger_forget import forget
 from glovebox.cli.verify import Output
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The ledger of what happened.")
 
 _FINDINGS = 1
-_CANNOT = 2
 
 Where = Annotated[
     str, typer.Argument(help="s3://BUCKET/ORGANISATION, or a folder that was exported.")
@@ -77,7 +78,7 @@ def init(
 
     if new_epoch != (former_key is not None) or new_epoch == bool(origin):
         raise typer.BadParameter("give --origin, or --new-epoch with --former-key")
-    with _Failing():
+    with Failing():
         bucket, organisation = parse_address(where)
         signer = LocalSigner.of(key.read_text())
         if former_key is not None:
@@ -103,6 +104,9 @@ def init(
             )
     typer.secho(f"epoch {genesis.epoch} of the ledger of {organisation}", err=True)
     typer.echo(f"log {genesis.log_key}")
+
+
+app.command("forget")(forget)
 
 
 @app.command("verify")
@@ -139,7 +143,7 @@ def verify(
     from glovebox.jobs.ledger_checking import newest_checkpoint, verify_epochs, with_ledger
     from glovebox.ledger.verification import LedgerDemand
 
-    with _Failing():
+    with Failing():
         demand = LedgerDemand(
             _policy(policy),
             datetime.now(UTC),
@@ -180,7 +184,7 @@ def show(
         for index, body in find_entries(_epoch(opened, epoch), begin, end):
             typer.echo(entry_line(index, body, as_json=output is Output.JSON))
 
-    with _Failing():
+    with Failing():
         with_ledger(where, act)
 
 
@@ -196,7 +200,7 @@ def prove(
     from glovebox.jobs.ledger_checking import prove as find_proof
     from glovebox.jobs.ledger_checking import with_ledger
 
-    with _Failing():
+    with Failing():
         raw = with_ledger(where, lambda opened: find_proof(opened, what)).encode()
         if output is not None:
             output.write_bytes(raw)
@@ -228,7 +232,7 @@ def check(
     from glovebox.ledger.entry import decode_entry
     from glovebox.ledger.proof import check_proof, parse_proof
 
-    with _Failing():
+    with Failing():
         rules = _policy(policy)
         raw = proof.read_bytes()
         body = entry.read_bytes() if entry is not None else None
@@ -269,25 +273,9 @@ def export(
             folder, entries, lambda index, body: proof_from(source, raw, index, body)
         )
 
-    with _Failing():
+    with Failing():
         count = with_ledger(where, act)
     typer.echo(f"{count:,} entries")
-
-
-class _Failing:
-    """Turns what could not be done into one line and the exit code for it."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from glovebox.data.printable import printable
-        from glovebox.errors import GloveboxError
-
-        if isinstance(error, GloveboxError | OSError | UnicodeDecodeError):
-            message = f"It could not be done: {printable(str(error))}"
-            typer.secho(message, fg=typer.colors.RED, err=True)
-            raise typer.Exit(_CANNOT) from None
 
 
 def _policy(path: Path) -> Policy:

@@ -23,9 +23,10 @@ from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.last_listings import leave_note
+from glovebox.controllers.ledger_keys import keys_for_signing
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
+from glovebox.controllers.signing_keys import KeyPlace
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.desired.bound_snapshot import BoundSnapshot
@@ -173,9 +174,10 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     prefix = names.artifact_prefix(bound.team, bound.name, bound.uid)
     connections = [(store, await open_store(ports, store))]
     keys = functools.partial(
-        ensure_keys,
+        keys_for_signing,
         ports,
         KeyPlace(connections[0][1], bucket, store.spec.artifacts.worm == "Required"),
+        store.name,
     )
     # A lost key is told at once, and not after hours of hashing.
     await keys()

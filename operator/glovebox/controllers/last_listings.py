@@ -18,8 +18,9 @@ import structlog
 
 from glovebox import names
 from glovebox.api.experiment import Experiment
+from glovebox.controllers.ledger_keys import keys_for_signing
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
+from glovebox.controllers.signing_keys import KeyPlace
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.platform import Platform, read_platform
 from glovebox.engine.tasks import TaskKey, TaskState
@@ -80,7 +81,9 @@ async def seal_place(ports: Ports, sealed: SealedExperiment) -> SealPlace:
         prefix=names.artifact_prefix(sealed.team, sealed.name, sealed.uid),
         folder=seal_folder(sealed.uid),
         locked=locked,
-        keys=functools.partial(ensure_keys, ports, KeyPlace(connection, bucket, locked)),
+        keys=functools.partial(
+            keys_for_signing, ports, KeyPlace(connection, bucket, locked), store.name
+        ),
     )
 
 

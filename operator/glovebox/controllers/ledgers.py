@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,7 +32,10 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
 from glovebox.kube.resources import Key
 from glovebox.ledger.checkpoint import EMPTY, Head
+from glovebox.ledger.entry import Event
+from glovebox.ledger.pace import GATHER
 from glovebox.store.connection import Stop, Store
+from glovebox.store.ledger_appending import append_events
 from glovebox.store.ledger_objects import LedgerPlace
 from glovebox.store.ledger_writer import newest_epoch, open_ledger
 
@@ -64,8 +67,11 @@ def store_with_ledger(ports: Ports, obj: Mapping[str, Any]) -> ObjectStore | Non
     """Return the ObjectStore whose ledger is told of an Experiment; None where none is."""
     artifacts = (obj.get("spec") or {}).get("artifacts") or {}
     name = (artifacts.get("storeRef") or {}).get("name")
-    if not isinstance(name, str):
-        return None
+    return ledger_of(ports, name) if isinstance(name, str) else None
+
+
+def ledger_of(ports: Ports, name: str) -> ObjectStore | None:
+    """Return an ObjectStore that has a ledger by now; None where it has none, or is gone."""
     try:
         store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
     except ValidationError:
@@ -94,6 +100,27 @@ async def in_ledger(
             ports.ledgers.pop(store.uid, None)  # its epoch has ended: it goes on in the next one
         note_refusal(ports, error)
         raise
+
+
+async def tell(
+    ports: Ports, store: ObjectStore, stop: Stop, events: Iterable[Event]
+) -> tuple[Mapping[str, Any], ...]:
+    """Write events into the ledger of a store; return where they stand, as a status has it.
+
+    Raises:
+        NotReady, GloveboxError: As `in_ledger`. Calling again is safe: each event is written once.
+    """
+
+    def append(task: LedgerTask) -> tuple[Mapping[str, Any], ...]:
+        return append_events(task.ledger.writer, task.ledger.place, events, task.stop)
+
+    async with ports.metrics.on_store("ledger"):
+        found = await in_ledger(ports, store, stop, append)
+    # Signed soon, whoever is woken when: see `controllers/ledger_heads.py`.
+    due = ports.clock() + GATHER.total_seconds()
+    ports.ledgers_due[store.uid] = min(ports.ledgers_due.get(store.uid, due), due)
+    ports.wake(Key(OBJECT_STORE.kind, "", store.name))
+    return found
 
 
 async def _opened(ports: Ports, store: ObjectStore, connection: Store, stop: Stop) -> OpenLedger:

@@ -24,6 +24,7 @@ from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.bucket_retention import retention_of_new_bucket
 from glovebox.controllers.ledger_heads import LedgerLook, forget_ledger, look_after_ledger
+from glovebox.controllers.ledger_keys import KeysTold, tell_of_keys, untold_keys
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.record_comparison import compare_records
@@ -38,6 +39,7 @@ from glovebox.status.object_store import (
     compute_status,
     judge_store,
     keys_reason,
+    with_entries,
     with_keys,
     with_ledger,
     with_records,
@@ -77,13 +79,20 @@ def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         store = ObjectStore.model_validate({**obj, "status": status})
     except ValidationError:
         return look
-    found = LedgerLook()
+    found, keys = LedgerLook(), KeysTold()
     ready = store.status.condition(types.READY)
     if not store.is_deleting and ready is not None and ready.is_true:
         found = look_after_ledger(ports, store)
-    told = with_ledger(obj, look.status, found.outcome, found.head, ports.grace, ports.now())
+        keys = tell_of_keys(ports, store, obj)
+    before = obj.get("status") or {}
+    outcome = found.outcome if found.outcome is not None else keys.failure
+    told = with_ledger(obj, look.status, outcome, found.head, ports.grace, ports.now())
+    if told is not None and keys.entries is not None:
+        told = with_entries(told, keys.entries)
     retries = [each for each in (look.retry_seconds, found.retry_seconds) if each is not None]
-    if told == (obj.get("status") or {}) and look.status is None:
+    if told is not None and untold_keys(ports, store, told) != untold_keys(ports, store, before):
+        retries.append(0.0)  # only what is recorded is told
+    if told == before and look.status is None:
         told = None
     return replace(look, status=told, retry_seconds=min(retries, default=None))
 

@@ -21,6 +21,7 @@ from glovebox.data.overlap import Overlap
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskRunner
+from glovebox.evidence.keys import TrustBundle
 from glovebox.kube.kinds import Kind
 from glovebox.kube.resources import Key, Resources
 from glovebox.kube.workloads import Workloads
@@ -208,6 +209,10 @@ class Ports:
     keys_seen: dict[Key, tuple[int, float]] = field(default_factory=dict)
     # Beside whose evidence which key is known to be published: endpoint, bucket, key id.
     published_keys: set[tuple[str, str, str]] = field(default_factory=set)
+    # Who writes the list of the keys of seals: one at a time.
+    publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # The keys of seals as this process last saw them published; None before it looked.
+    known_keys: TrustBundle | None = None
     # By UID of a store, when what it has on record is compared with the cluster again.
     compared: dict[str, float] = field(default_factory=dict)
     # And what that found last: Experiments that the store lost, and how many runs it has besides.

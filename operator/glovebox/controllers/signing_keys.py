@@ -22,7 +22,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict, InvalidInput, NotReady
-from glovebox.evidence.keys import TrustBundle, encode_bundle, read_bundle, trusted
+from glovebox.evidence.keys import TrustBundle, TrustedKey, encode_bundle, read_bundle, trusted
 from glovebox.evidence.rotation import united, with_current
 from glovebox.evidence.signer import LocalSigner, Signer, new_key_pair
 from glovebox.kube.answers import NotFound
@@ -68,24 +68,38 @@ async def ensure_keys(ports: Ports, place: KeyPlace) -> SealKeys:
 
 async def _ensure(ports: Ports, place: KeyPlace) -> SealKeys:
     record = await _find(ports, CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP)
-    published = _published(record)
+    published = ports.known_keys = _published(record)
     secret = await _find(ports, SECRET, names.SIGNING_KEY_SECRET)
     if secret is None:
         secret = await _make_first(ports, place, published)
     signer = signer_of(secret)
     key = trusted(signer.public)
-    known = published.find(key.key_id)
-    if known is None:
+    former: TrustBundle | None = None
+    if published.find(key.key_id) is None:
         # Perhaps it signed before, and the list was lost.
         former = await place.store.run_job(
             lambda stop: read_record(place.store, place.bucket, signer, stop)
         )
-        published = united(former, published) if former is not None else published
-    wanted = with_current(published, key, ports.now())
-    if record is None or wanted != _published(record):
-        await _publish(ports, record, wanted)
+    wanted = _wanted(ports, published, former, key)
+    if record is None or wanted != published:
+        # The store's look and a seal may both have seen what is to be written: one writes it.
+        async with ports.publishing:
+            record = await _find(ports, CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP)
+            published = _published(record)
+            wanted = _wanted(ports, published, former, key)
+            if record is None or wanted != published:
+                await _publish(ports, record, wanted)
+    ports.known_keys = wanted
     await _publish_beside(ports, place, signer, wanted)
     return SealKeys(signer, wanted)
+
+
+def _wanted(
+    ports: Ports, published: TrustBundle, former: TrustBundle | None, key: TrustedKey
+) -> TrustBundle:
+    if former is not None and published.find(key.key_id) is None:
+        published = united(former, published)
+    return with_current(published, key, ports.now())
 
 
 async def _find(ports: Ports, kind: Kind, name: str) -> dict[str, Any] | None:

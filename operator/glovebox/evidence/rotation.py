@@ -44,6 +44,18 @@ def with_current(bundle: TrustBundle, key: TrustedKey, now: datetime) -> TrustBu
     return TrustBundle(keys)
 
 
+def took_over_at(key: TrustedKey) -> datetime:
+    """Return when a key of a published list was published, and signed from then on."""
+    if key.valid_from is None:
+        raise ValueError(f"the key {key.key_id} does not say since when it counts")
+    return key.valid_from + _CLOCKS
+
+
+def replaced_at(key: TrustedKey) -> datetime | None:
+    """Return when a key of a published list was replaced; None for one that signs now."""
+    return key.valid_until - OVERLAP if key.valid_until is not None else None
+
+
 def united(one: TrustBundle, other: TrustBundle) -> TrustBundle:
     """Return the keys of both; where both know a key, the first one's word counts."""
     added = tuple(key for key in other.keys if one.find(key.key_id) is None)

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from glovebox import names
 from glovebox.data.digest import is_digest
 from glovebox.ledger.entry import Event, Kind, StatedObject, Subject
 from glovebox.ledger.stated import SEAL, SEALS
@@ -139,8 +140,24 @@ def _drift(obj: Mapping[str, Any], drift: Mapping[str, Any]) -> Event:
         "repairs": str(repairs),
         "kind": str(last.get("kind") or ""),
         "change": str(last.get("change") or ""),
+        "writer": _writer(last),
     }
     return _event(obj, Kind.ISOLATION_DRIFT, str(which), str(drift["lastRepairTime"]), details)
+
+
+def _writer(last: Mapping[str, Any]) -> str:
+    """Return whether somebody else is known to have written what was repaired; never who.
+
+    The API server records field managers, which are names that clients give themselves, and not
+    users or groups: broken glass looks like any other way past the guards. Nothing is recorded of
+    who deleted an object. What is unexpected is no object of the operator's.
+    """
+    if last.get("change") == "Unexpected":
+        return "other"
+    manager = str(last.get("manager") or "").partition(" at ")[0].partition(" through ")[0]
+    if not manager:
+        return "unknown"
+    return "operator" if manager == names.FIELD_MANAGER else "other"
 
 
 def _event(

@@ -220,8 +220,22 @@ def with_ledger(
     ):
         builder.mark_unknown(types.LEDGER_WRITTEN, ledger.reason, ledger.message)
     entry = builder.render()["conditions"][0]
-    told = {**status, "ledger": dict(head)} if head is not None else status
+    told = {**status, "ledger": _as_head(status, head)} if head is not None else status
     return {**told, "conditions": _with_last(without_ledger(status)["conditions"], entry)}
+
+
+def _as_head(status: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a head with the entries that are recorded: of the same organisation's ledger alone."""
+    before: Mapping[str, Any] = status.get("ledger") or {}
+    is_same = before.get("organisation") == head["organisation"]
+    entries = before.get("entries") if is_same else None
+    return {**head, "entries": entries} if entries else dict(head)
+
+
+def with_entries(status: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a status that records where the ledger tells of the keys of seals."""
+    head = {**(status.get("ledger") or {}), "entries": [dict(entry) for entry in entries]}
+    return {**status, "ledger": head}
 
 
 def without_ledger(status: Mapping[str, Any]) -> dict[str, Any]:

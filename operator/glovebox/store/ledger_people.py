@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
-from glovebox.errors import InvalidInput
+from glovebox.errors import InvalidInput, Unavailable
 from glovebox.ledger.commitments import SALT_BYTES, Person, decode_person, encode_person
 from glovebox.store.buckets import read_lock
 from glovebox.store.errors import translated
@@ -21,9 +24,10 @@ from glovebox.store.ledger_objects import (
     read_oldest,
     read_version,
     versions_below,
+    versions_of_key,
     write_once,
 )
-from glovebox.store.listing import list_versions
+from glovebox.store.listing import list_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +53,42 @@ def ensure_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) 
     key = _key(organisation, name)
     found = read_oldest(place, key, stop)
     if found is None:
-        _require_forgetting(place)
+        require_forgetting(place)
         made = Person(name, secrets.token_bytes(SALT_BYTES))
         found = write_once(place, key, encode_person(made), None, stop)
     return decode_person(found)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPerson:
+    """A person who was not forgotten.
+
+    Attributes:
+        person: Name and salt.
+        version_id: Of the object that says so: another one where it was written again.
+        since: When it was written, by the store's clock; None where the store does not say.
+    """
+
+    person: Person
+    version_id: str
+    since: datetime | None
+
+
+def find_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) -> KnownPerson | None:
+    """Return the person of that name, or None where nobody is known by it. Blocks."""
+    key = _key(organisation, name)
+    ids = versions_of_key(place, key, stop).ids
+    if not ids:
+        return None
+    person = decode_person(read_version(place, key, ids[0]).body)
+    query = {"versionId": ids[0]} if ids[0] != "null" else {}
+    with translated(f"look at s3://{place.bucket}/{PREFIX}... version {ids[0]}"):
+        headers = place.store.wire.head(place.bucket, key, query)
+    try:
+        since = parsedate_to_datetime(headers.get("last-modified", ""))
+    except ValueError:
+        return KnownPerson(person, ids[0], None)
+    return KnownPerson(person, ids[0], since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
 def known_people(place: LedgerPlace, organisation: str, stop: Stop) -> Iterator[Person]:
@@ -65,19 +101,25 @@ def known_people(place: LedgerPlace, organisation: str, stop: Stop) -> Iterator[
 def forget_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) -> int:
     """Delete every version of what says who somebody is; return how many there were. Blocks.
 
-    The erasure is told in the ledger before: its entry names the commitment, which cannot be
-    computed any more afterwards.
+    The erasure is told in the ledger before (`ledger_erasure`): its entry names the commitment,
+    which cannot be computed any more afterwards. The oldest version goes last: as long as anything
+    is left, it says who it was.
 
     Raises:
-        GloveboxError: The store does not answer, or denies it: calling again is safe.
+        GloveboxError: The store does not answer, or denies it, or something is left: calling again
+            is safe.
     """
     key = _key(organisation, name)
-    rows = [
-        row for row in list_versions(place.store.wire, place.bucket, key, stop) if row.key == key
-    ]
+    rows = list(list_key(place.store.wire, place.bucket, key, stop))
     for row in rows:
         with translated(f"delete s3://{place.bucket}/{PREFIX}... version {row.version_id}"):
             place.store.s3.delete_object(Bucket=place.bucket, Key=key, VersionId=row.version_id)
+    if versions_of_key(place, key, stop).ids:
+        raise Unavailable(
+            reasons.LEDGER_INVALID,
+            f"bucket {place.bucket} still holds what says who it was, although it was deleted: look"
+            " for a lock or a rule that brings it back",
+        )
     return sum(not row.is_delete_marker for row in rows)
 
 
@@ -86,7 +128,8 @@ def _key(organisation: str, name: str) -> str:
     return f"{PREFIX}{organisation}/{hashlib.sha256(name.encode()).hexdigest()}"
 
 
-def _require_forgetting(place: LedgerPlace) -> None:
+def require_forgetting(place: LedgerPlace) -> None:
+    """Refuse a bucket that locks what is written there. Blocks."""
     _, default = read_lock(place.store, place.bucket)
     if default is not None:
         raise InvalidInput(

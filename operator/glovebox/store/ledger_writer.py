@@ -87,13 +87,21 @@ class LedgerWriter:
         self._behind: Iterator[tuple[Placed, Entry | None]] = iter(())
         self._horizon: datetime | None = None
 
-    def append(self, event: Event, stop: Stop, retain_until: datetime | None = None) -> Placed:
+    def append(
+        self,
+        event: Event,
+        stop: Stop,
+        retain_until: datetime | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> Placed:
         """Write an event, unless it is written; return where it stands. Blocks.
 
         Args:
             event: With an id that is the same in each attempt.
             stop: Looked at between requests.
             retain_until: The end of the longest lock that the entry speaks of.
+            since: When it may have been told first, where each attempt has another `event.time`.
 
         Raises:
             InvalidInput: The event has no place in a ledger, or the bucket holds less than was
@@ -103,7 +111,7 @@ class LedgerWriter:
         """
         with self._alone:
             self._begin(stop)
-            found = self._find(event)
+            found = self._find(event, since)
             while found is None:
                 if self._is_ended:
                     raise self._closed()
@@ -234,7 +242,7 @@ class LedgerWriter:
 
     # -- what was told before
 
-    def _find(self, event: Event) -> Placed | None:
+    def _find(self, event: Event, since: datetime | None) -> Placed | None:
         """Return where an event stands, reading back to the time at which it happened."""
         if event.time > self._now() + CLOCKS:
             raise InvalidInput(
@@ -243,7 +251,7 @@ class LedgerWriter:
                 " gave it",
             )
         # The event's clock may be ahead of its writer's, and that one ahead of a later writer's.
-        earliest = event.time - 2 * CLOCKS
+        earliest = min(event.time, since or event.time) - 2 * CLOCKS
         while event.id not in self._ids and (self._horizon is None or self._horizon >= earliest):
             try:
                 self._look_behind()

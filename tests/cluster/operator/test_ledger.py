@@ -88,18 +88,30 @@ def test_a_life_is_told_from_binding_to_deletion_and_glovebox_verifies_it(
         timeout=60,
     )
 
+    keys = team.read("ObjectStore", "ledgered")["status"]["ledger"]["entries"]
+
     def signed() -> dict[str, Any] | None:
         store = team.read("ObjectStore", "ledgered")
         found: dict[str, Any] = store["status"].get("ledger") or {}
-        return found if found.get("size") == len(LIFE) else None
+        return found if found.get("size") == len(LIFE) + len(keys) else None
 
     head = eventually(signed, what="the newest head is signed", timeout=60)
     assert {each["kind"] for each in head["anchors"]} == {"Bucket", "Status"}
     shown = glovebox(cluster, "ledger", "show", WHERE, "--output", "json")
     assert shown.returncode == 0, shown.stderr
     entries = [json.loads(line)["entry"] for line in shown.stdout.splitlines()]
-    assert [entry["kind"] for entry in entries] == list(LIFE)
-    assert {entry["subject"]["uid"] for entry in entries} == {made["metadata"]["uid"]}
+    told = [entry for entry in entries if entry["subject"]["kind"] == "Experiment"]
+    assert [entry["kind"] for entry in told] == list(LIFE)
+    assert {entry["subject"]["uid"] for entry in told} == {made["metadata"]["uid"]}
+    # The key that signed was told of before.
+    key = sealed["status"]["seal"]["keyId"]
+    (current,) = [
+        entry
+        for entry in entries
+        if entry["subject"]["digest"] == f"sha256:{key}" and entry["details"]["change"] == "current"
+    ]
+    assert current["index"] in {each["index"] for each in keys}
+    assert current["index"] < recorded[-1]["index"]
     verified = glovebox(
         cluster, "ledger", "verify", WHERE, "--policy", str(policy), "--seals", "--objects"
     )

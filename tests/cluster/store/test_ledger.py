@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from glovebox.ledger.entry import Kind, StatedObject
 from glovebox.ledger.stated import compare_objects, compare_seals
+from glovebox.store import ledger_erasure
 from glovebox.store.connection import Stop
-from glovebox.store.ledger_objects import write_once
+from glovebox.store.ledger_objects import (
+    read_version,
+    versions_below,
+    versions_of_key,
+    write_once,
+)
+from glovebox.store.ledger_people import ensure_person, find_person, known_people
 from glovebox.store.ledger_stated import find_object, seals_in
+from support.erasures import erase, erasures, people_bucket
 from support.ledger_logs import event
 from support.ledger_stores import FIRST, Ledgers
 
@@ -61,6 +71,58 @@ def test_sixteen_writers_at_once_write_one_chain_and_lose_nothing(ledgers: Ledge
     report = ledgers.verify()
     assert (report.findings, report.entries) == ([], 3 * WRITERS)
     assert report.locks.unlocked == 0
+
+
+def test_somebody_is_forgotten_with_every_version_and_the_ledger_tells_of_it(
+    ledgers: Ledgers,
+) -> None:
+    people = people_bucket(ledgers.store, f"people-{uuid.uuid4().hex[:8]}")
+    alice = ensure_person(people, "acme", "alice", Stop())
+    bob = ensure_person(people, "acme", "bob", Stop())
+    (key,) = [
+        each.key
+        for each in versions_below(people, "", Stop())
+        if b"alice" in read_version(people, each.key, each.ids[0]).body
+    ]
+    # A copy, and a marker over it, as somebody leaves them who thinks that deletes it.
+    people.store.s3.put_object(Bucket=people.bucket, Key=key, Body=b"alice, again")
+    people.store.s3.delete_object(Bucket=people.bucket, Key=key)
+    erased = erase(ledgers, people, "alice")
+    assert erased is not None
+    assert (erased.commitment, erased.versions) == (alice.commitment, 2)
+    assert not versions_of_key(people, key, Stop()).ids
+    assert versions_of_key(people, key, Stop()).markers == 0
+    assert list(known_people(people, "acme", Stop())) == [bob]
+    (entry,) = erasures(ledgers)
+    assert entry.subject.name == alice.commitment
+    report = ledgers.verify()
+    assert report.findings == []
+    assert report.newest is not None
+    assert report.newest.opened.head.size == 1
+    assert erase(ledgers, people, "alice") is None
+
+
+def test_an_erasure_that_is_told_again_later_stands_once(ledgers: Ledgers) -> None:
+    people = people_bucket(ledgers.store, f"people-{uuid.uuid4().hex[:8]}")
+    ensure_person(people, "acme", "alice", Stop())
+    ledgers.clock.now = datetime.now(UTC)
+    found = find_person(people, "acme", "alice", Stop())
+    assert found is not None
+    assert found.since is not None
+    assert abs(found.since - datetime.now(UTC)) < timedelta(minutes=5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger_erasure, "forget_person", dies)
+        with pytest.raises(KeyboardInterrupt):
+            erase(ledgers, people, "alice")
+    ledgers.clock.pass_by(days=30)
+    erase(ledgers, people, "alice")
+    assert len(erasures(ledgers)) == 1
+    assert find_person(people, "acme", "alice", Stop()) is None
+
+
+def dies(*_: object) -> int:
+    """Be ended before anything is deleted."""
+    raise KeyboardInterrupt
 
 
 def test_one_event_that_sixteen_writers_tell_at_once_stands_once(ledgers: Ledgers) -> None:

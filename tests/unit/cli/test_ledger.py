@@ -21,7 +21,9 @@ from glovebox.ledger.proof import parse_proof
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_objects import LedgerPlace
+from glovebox.store.ledger_people import ensure_person
 from glovebox.store.ledger_writer import open_ledger
+from support.erasures import erasures, left, people_bucket
 from support.ledger_logs import (
     LOG_KEY,
     NOW,
@@ -290,6 +292,30 @@ def test_a_ledger_is_made_rotated_and_verified_across_its_epochs(
     assert run("verify", where, "--policy", policy, "--head", tmp_path / "head")[0] == 0
     assert "3 locked, 0 unlocked" in output
     assert "not checked: whether each seal has an entry (--seals)" in output
+
+
+def test_to_forget_somebody_is_asked_for_told_and_done(ledgers: Ledgers, tmp_path: Path) -> None:
+    key, policy, place = tmp_path / "log.pem", tmp_path / "policy", f"s3://{ledgers.bucket}/acme"
+    key.write_text(pem_of(1))
+    line = run("init", place, "--key", key, "--origin", BASE)[1].split("\n", 1)[1]
+    policy.write_text(f"{line}quorum none\n")
+    people = people_bucket(ledgers.store, "people")
+    alice = ensure_person(people, "acme", "alice", Stop())
+    arguments = ("forget", place, "--people", "s3://people", "--key", key, "--reason", "GDPR-17")
+    refused = CliRunner().invoke(app, ["ledger", *map(str, arguments)], input="alice\nn\n")
+    assert refused.exit_code == 1
+    assert left(people) == 1
+    code, output = run(*arguments, "--name", "alice", "--by", "bob", "--yes")
+    assert (code, alice.commitment in output) == (0, True)
+    bob = ensure_person(people, "acme", "bob", Stop())
+    (entry,) = erasures(ledgers)
+    assert (entry.actor, entry.subject.name) == (bob.commitment, alice.commitment)
+    assert left(people) == 1
+    code, output = run("verify", place, "--policy", policy)
+    assert (code, "erasure: 1" in output) == (0, True)
+    assert run(*arguments, "--name", "alice", "--yes")[0] == 1
+    assert run(*arguments[:-1], "two words", "--name", "bob", "--yes")[0] == 2
+    assert left(people) == 1
 
 
 def test_a_seal_without_an_entry_is_found_when_that_is_asked_for(

@@ -158,9 +158,36 @@ def test_the_entry_of_a_repair_says_what_it_was_and_names_nothing() -> None:
         "repairs": "1",
         "kind": "NetworkPolicy",
         "change": "Changed",
+        "writer": "other",
     }
     assert b"secret-project" not in raw
     assert b"team-a" not in raw
+
+
+@pytest.mark.parametrize(
+    ("last", "writer"),
+    [
+        ({"change": "Modified", "manager": "kubectl-edit at 2026-11-25T11:20:00Z"}, "other"),
+        ({"change": "Modified", "manager": "glovebox through status at 2026-11-25"}, "operator"),
+        ({"change": "Modified"}, "unknown"),
+        ({"change": "Deleted"}, "unknown"),
+        ({"change": "Unexpected"}, "other"),
+        ({}, "unknown"),
+    ],
+    ids=[
+        "another writer",
+        "one that says it is the operator",
+        "nobody is recorded",
+        "who deleted is never recorded",
+        "what the operator does not make",
+        "a status of an older version",
+    ],
+)
+def test_a_repair_tells_of_another_writer_as_far_as_that_is_known(last: Json, writer: str) -> None:
+    drift = {**DRIFT, "last": {"kind": "NetworkPolicy", **last}}
+    event = events_of(experiment(digest=DIGEST, drift=drift))[-1]
+    assert event.details["writer"] == writer
+    assert "kubectl" not in "".join(event.details.values())
 
 
 def test_the_same_life_under_another_uid_has_other_ids() -> None:

@@ -26,24 +26,16 @@ import structlog
 from glovebox.api import reasons
 from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.ledgers import (
-    WORK_CLASS,
-    LedgerTask,
-    in_ledger,
-    store_with_ledger,
-)
+from glovebox.controllers.ledgers import WORK_CLASS, store_with_ledger, tell
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.engine.tasks import TaskContext, TaskKey
 from glovebox.errors import Forbidden, GloveboxError, Unavailable
-from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.ledger.entry import Event
 from glovebox.ledger.events import outstanding
-from glovebox.ledger.pace import GATHER
 from glovebox.status.experiment_facts import LedgerFacts
 from glovebox.status.outcome import Outcome, done, waiting
-from glovebox.store.ledger_appending import append_events
 
 log = structlog.get_logger(__name__)
 TASK: Final = "ledger"
@@ -82,16 +74,7 @@ def ensure_recorded(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Outcome:
         return done(LedgerFacts())
 
     async def start(context: TaskContext) -> tuple[Mapping[str, Any], ...]:
-        def append(task: LedgerTask) -> tuple[Mapping[str, Any], ...]:
-            return append_events(task.ledger.writer, task.ledger.place, events, task.stop)
-
-        async with ports.metrics.on_store("ledger"):
-            found = await in_ledger(ports, store, context.stop, append)
-        # Signed soon, whoever is woken when: see `controllers/ledger_heads.py`.
-        due = ports.clock() + GATHER.total_seconds()
-        ports.ledgers_due[store.uid] = min(ports.ledgers_due.get(store.uid, due), due)
-        ports.wake(Key(OBJECT_STORE.kind, "", store.name))
-        return found
+        return await tell(ports, store, context.stop, events)
 
     spec = store.spec.ledger
     ids = [event.id for event in events]

@@ -1,0 +1,23 @@
+"""What a command could not do: one line, and an exit code of its own."""
+
+from __future__ import annotations
+
+import typer
+
+CANNOT = 2
+
+
+class Failing:
+    """Turns what could not be done into one line and the exit code for it."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from glovebox.data.printable import printable
+        from glovebox.errors import GloveboxError
+
+        if isinstance(error, GloveboxError | OSError | UnicodeDecodeError):
+            message = f"It could not be done: {printable(str(error))}"
+            typer.secho(message, fg=typer.colors.RED, err=True)
+            raise typer.Exit(CANNOT) from None
