@@ -43,7 +43,8 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
         Conflict: Somebody wrote in between.
     """
     resolved = outcomes.need("resolve", Resolved)
-    sheet = outcomes.need("leakage", LeakageFacts).rows
+    compared = outcomes.facts("leakage", LeakageFacts)  # a deletion compares nothing
+    sheet = compared.rows if compared is not None else ()
     plan = render_plan(scope, resolved, sheet)
     status = scope.experiment.status
     if status.digest:
