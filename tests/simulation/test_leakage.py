@@ -8,17 +8,28 @@ import orjson
 import pytest
 
 from glovebox import names
+from glovebox.api.experiment_status import InputStatus
+from glovebox.controllers.experiment import resolve
+from glovebox.controllers.experiment.pins import bind_inputs
+from glovebox.controllers.experiment.scope import Scope
+from glovebox.engine.tasks import TaskKey
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     DATASET_PIN,
     EXPERIMENT,
     ISOLATION_PROFILE,
     NAMESPACE,
+    ROLE_BINDING,
 )
+from glovebox.kube.resources import Key
 from glovebox.store.manifests import PREFIX
+from glovebox.tasks.overlap import OVERLAP
+from simulation.api_server import Asked
 from simulation.object_store import NoAnswerError
+from simulation.process import OPERATOR
 from simulation.stage import Stage, play
 from simulation.test_ends import ends_after
+from simulation.test_restore import create_again
 from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec
 
 Json = dict[str, Any]
@@ -250,5 +261,114 @@ def test_a_lost_experiment_is_sealed_with_its_sheet() -> None:
         (statement,) = stage.world.seals().values()
         internal = statement["predicate"]["buildDefinition"]["internalParameters"]
         assert internal["leakage"] == before
+
+    play(scene)
+
+
+def test_an_input_without_a_manifest_is_not_taken_for_one_that_shares_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
+        bound = bind_inputs(scope, with_images=with_images)
+        return (bound[0], bound[1].model_copy(update={"manifest": None}))
+
+    monkeypatch.setattr(resolve, "bind_inputs", without)
+
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=True)
+        stage.declare(run=False, inputs=roles())
+        await stage.until(
+            "it is told", lambda: "no manifest" in stage.condition("Ready").get("message", "")
+        )
+        await stage.sleep(HOUR)
+        assert stage.condition("Ready")["reason"] == "PinNotReady"
+        assert made(stage) == []
+
+    play(scene)
+
+
+def test_a_pin_that_was_made_again_a_moment_ago_is_not_asked_for_its_coverage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def older(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
+        bound = bind_inputs(scope, with_images=with_images)
+        return (bound[0], bound[1].model_copy(update={"uid": "of-the-former-one"}))
+
+    monkeypatch.setattr(resolve, "bind_inputs", older)
+
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it waits", lambda: stage.condition("Ready").get("reason"))
+        await stage.sleep(10 * MINUTE)
+        assert stage.condition("Ready")["reason"] == "PinNotFound"
+        assert made(stage) == []
+
+    play(scene)
+
+
+@pytest.mark.parametrize("role", ["test", "train"])
+def test_what_was_declared_before_an_edit_is_compared_no_more(role: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=True)
+        stage.declare("first", run=False, inputs=roles())
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled", "first"))
+        manifests_unread(stage)
+        edited = roles()
+        edited["datasets"][1]["role"] = "validation"
+        stage.declare(run=False, inputs=edited)
+        await stage.until(
+            "it is told", lambda: "manifest" in stage.condition("Ready").get("message", "")
+        )
+        assert comparisons(stage, "x") == 1
+        # Known from the first one; or there is nothing to compare, and it waits for its sheet.
+        edited["datasets"][1]["role"] = role
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"inputs": edited}})
+        await stage.sleep(MINUTE)
+        assert comparisons(stage, "x") == 0
+
+    play(scene)
+
+
+def comparisons(stage: Stage, name: str) -> int:
+    running = stage.process.operator
+    experiment = stage.world.experiment(name)
+    assert running is not None
+    assert experiment is not None
+    key = TaskKey(Key.of(experiment), experiment["metadata"]["uid"], OVERLAP)
+    return int(running.tasks.get(key) is not None)
+
+
+def test_a_sheet_of_a_later_version_closes_nothing() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        stage.declare(run=False, inputs=roles())
+        namespace = await stage.provisioned()
+        await stage.process.kill()
+        sheet_now = [*stage.status()["leakage"], {"type": "NearDuplicates", "level": "Sampled"}]
+        asked = Asked(OPERATOR, "patch", EXPERIMENT, TEAM, "x", subresource="status")
+        changed = {"status": {"leakage": sheet_now}}
+        stage.world.server.patch(asked, changed, "application/merge-patch+json")
+        stage.process.start()
+        await stage.sleep(HOUR)
+        assert stage.status()["leakage"] == sheet_now
+        assert stage.condition("Ready")["status"] == "True"
+        assert stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+
+    play(scene)
+
+
+def test_who_takes_over_what_was_run_shows_its_sheet() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        ends_after(stage, MINUTE)
+        former = stage.declare(run=True, inputs=roles())["metadata"]["uid"]
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
+        before = stage.status()["leakage"]
+        await create_again(stage, EXPERIMENT)
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"adopts": former}})
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
+        assert stage.status()["leakage"] == before
 
     play(scene)

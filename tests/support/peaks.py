@@ -97,6 +97,22 @@ def comparing() -> Callable[[], object]:
     return compare
 
 
+def comparing_copies() -> Callable[[], object]:
+    """Prepare to compare 300,000 copies of one object, under long names, with another object."""
+    one, other = hashlib.sha256(b"1").digest(), hashlib.sha256(b"2").digest()
+
+    def copies() -> Iterator[Listed]:
+        for number in range(300_000):
+            yield Listed(f"{number:0900d}", 1, one)
+
+    def compare() -> None:
+        inputs = (Compared("a", "train", copies()), Compared("b", "test", [Listed("b", 1, other)]))
+        if find_overlap(inputs).shared:
+            raise AssertionError("nothing is shared")
+
+    return compare
+
+
 def _numbered(number: int) -> Entry:
     path = f"{number:07d}"
     digest = hashlib.sha256(path.encode()).hexdigest()

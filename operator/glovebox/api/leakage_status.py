@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -25,20 +25,24 @@ MAX_MESSAGE = 1024
 class LeakStatus(TolerantModel):
     """One way in which a result can be too good, and what is known of it."""
 
-    type: LeakType = Field(
+    # Those that another version recorded are kept as they are: a sheet is only shown and sealed,
+    # and an Experiment must stay readable after an upgrade was taken back.
+    type: str = Field(
+        json_schema_extra={"enum": list(get_args(LeakType))},
         description=(
             "Which: `NoTestSet`: nothing to test on. `TestDataInTraining`: the program that trains"
             " can read what is tested on. `SharedObjects`, `SharedRows`, `SharedGroups`: the same"
-            " file, row or group in inputs of different roles. `TimeOrder`: trained on what came"
-            " later than what is tested on. `TargetInFeatures`: a feature tells the answer."
-            " `OtherPopulation`: tested on others than it is meant for."
-        )
+            " file, row or group in inputs of different roles (of `reference` inputs: files alone)."
+            " `TimeOrder`: trained on what came later than what is tested on. `TargetInFeatures`: a"
+            " feature tells the answer. `OtherPopulation`: tested on others than it is meant for."
+        ),
     )
-    level: LeakLevel = Field(
+    level: str = Field(
+        json_schema_extra={"enum": list(get_args(LeakLevel))},
         description=(
             "How it is known. `Proved`: it cannot be. `Measured`: looked for in the pinned data."
             " `Declared`: as the owners of the pins say. `Unknown`: nobody looked."
-        )
+        ),
     )
     found: int | None = Field(
         default=None,

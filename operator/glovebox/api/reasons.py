@@ -364,9 +364,10 @@ KEY_REFUSED: Final = _reason(
 )
 TOO_MANY_OBJECTS: Final = _reason(
     "TooManyObjects",
-    "DatasetPin `Verified`",
-    "The source has more objects than a pin may have.",
-    "Pin smaller prefixes, or pack the files.",
+    "DatasetPin `Verified`; Experiment `InputsVerified`, `Ready`",
+    "The source has more objects than a pin may have, or the inputs of an Experiment have more than"
+    " can be compared.",
+    "Pin smaller prefixes, or pack the files; use fewer inputs in one Experiment.",
 )
 MANIFEST_INVALID: Final = _reason(
     "ManifestInvalid",

@@ -37,12 +37,14 @@ class Covered:
         role: What it is for.
         pin: Name of the DatasetPin.
         coverage: As the pin says it; None where it says nothing.
+        is_empty: Whether none of its objects holds a byte.
     """
 
     name: str
     role: str
     pin: str
     coverage: Coverage | None = None
+    is_empty: bool = False
 
     @property
     def window(self) -> TimeWindow | None:
@@ -212,16 +214,21 @@ def _refusal(leaks: list[_Leak]) -> Refused:
 
 def _reason(leak: _Leak, allowed: tuple[AllowedOverlap, ...]) -> str | None:
     """Return why a leak may be; None where nobody gave a reason."""
-    for each in allowed:
-        if leak.kind in each.of and {leak.first, leak.second} == set(each.inputs):
-            return each.reason
-    return None
+    given = [
+        each.reason
+        for each in allowed
+        if leak.kind in each.of and {leak.first, leak.second} == set(each.inputs)
+    ]
+    return "; ".join(dict.fromkeys(given)) if given else None
 
 
 def _test_set(inputs: tuple[Covered, ...]) -> LeakStatus:
-    named = [f"`{each.name}` ({each.role})" for each in inputs if each.role in _TESTS]
+    tests = [each for each in inputs if each.role in _TESTS]
+    named = [f"`{each.name}` ({each.role})" for each in tests if not each.is_empty]
     if named:
         return _row("NoTestSet", "Proved", f"there is {', '.join(named)}")
+    if tests:
+        return _row("NoTestSet", "Unknown", f"`{tests[0].name}` ({tests[0].role}) holds no byte")
     return _row("NoTestSet", "Unknown", "no input has the role `test` or `holdout`")
 
 
@@ -251,7 +258,7 @@ def _groups_known(
 ) -> tuple[LeakLevel, int | None, str]:
     pairs = _pairs(inputs, lambda one, other: one.role != other.role)
     if not pairs:
-        return "Proved", None, "nothing is both trained and tested on"
+        return _nothing_to_compare(inputs)
     unknown = [pair for pair in pairs if not pair[0].column or pair[0].column != pair[1].column]
     if unknown:
         return "Unknown", None, _not_covered(unknown[0], "groups")
@@ -259,18 +266,32 @@ def _groups_known(
     looked = ", ".join(
         f"{overlap.groups.get(each.name, 0):,} of `{each.name}`" for each in inputs if each.column
     )
-    message = f"none is shared ({looked})"
+    message = f"none is shared ({looked}){_left_out(inputs)}"
     return "Declared" if declared else "Measured", _number(overlap, "Groups"), message
 
 
 def _time_known(inputs: tuple[Covered, ...]) -> tuple[LeakLevel, int | None, str]:
     pairs = list(_in_order(inputs))
     if not pairs:
-        return "Proved", None, "nothing is both trained and tested on"
+        return _nothing_to_compare(inputs)
     unknown = [pair for pair in pairs if not _comparable_in_time(*pair)]
     if unknown:
         return "Unknown", None, _not_covered(unknown[0], "time")
-    return "Declared", None, "each input ends before those begin that are used after it"
+    message = "each input ends before those begin that are used after it"
+    return "Declared", None, message + _left_out(inputs)
+
+
+def _nothing_to_compare(inputs: tuple[Covered, ...]) -> tuple[LeakLevel, int | None, str]:
+    # What is looked up can hold those who are tested on, and nobody compares that.
+    if _left_out(inputs) and any(_ORDER.get(each.role, 0) for each in inputs):
+        return "Unknown", None, f"nothing is trained on{_left_out(inputs)}"
+    return "Proved", None, "nothing is both trained and tested on"
+
+
+def _left_out(inputs: tuple[Covered, ...]) -> str:
+    """Return what is not compared beyond its objects, to be said after something else."""
+    named = [f"`{each.name}`" for each in inputs if each.role not in _ORDER]
+    return f"; reference data are not compared: {', '.join(named)}" if named else ""
 
 
 def _not_covered(pair: tuple[Covered, Covered], what: str) -> str:
@@ -344,4 +365,8 @@ def _shown(name: str) -> str:
 
 
 def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """Return a moment with whatever of a second it has: two that differ never look the same."""
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # before the year 1 or after the year 9999 in UTC
+        return moment.isoformat()

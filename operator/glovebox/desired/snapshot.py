@@ -56,7 +56,8 @@ KEY_PLATFORM: Final = "platform"
 KEY_INPUTS: Final = "inputs"
 # Why, as it was said before the run; no part of the digest.
 KEY_PURPOSE: Final = "purpose"
-# The leakage sheet, as a JSON list; no part of the digest: what it follows from is.
+# The leakage sheet, as a JSON list. No part of the digest, which covers what the datasets hold and
+# what they may share, and not what their pins say of times and groups.
 KEY_LEAKAGE: Final = "leakage"
 
 
@@ -167,9 +168,14 @@ def _recorded(bound: Iterable[InputStatus]) -> str:
 
 
 def declared_size(experiment: Experiment) -> int:
-    """Return how many bytes the snapshot takes before its inputs are known."""
+    """Return how many bytes the snapshot takes before its inputs are known.
+
+    The reasons of `allowOverlap` stand in the leakage sheet once more, for each kind.
+    """
     references = sum(len(image.reference) + 1 for image in experiment.spec.images)
-    return len(canonical_json(dependencies(experiment, (), {}))) + references
+    allowed = experiment.spec.inputs.allow_overlap
+    again = sum(len(canonical_json(each.reason)) * len(each.of) for each in allowed)
+    return len(canonical_json(dependencies(experiment, (), {}))) + references + again
 
 
 def _input(item: ResolvedInput) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.api.leakage_status import LeakStatus
+from glovebox.desired.leakage import recorded_sheet
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment import CONDITIONS
 from glovebox.status.experiment_facts import ConclusionFacts, SealFacts
@@ -84,7 +86,11 @@ def compute_after_adoption(
 
 
 def adopted_fields(
-    digest: str, platform: str, inputs: tuple[InputStatus, ...], seal: SealFacts
+    digest: str,
+    platform: str,
+    inputs: tuple[InputStatus, ...],
+    leakage: tuple[LeakStatus, ...],
+    seal: SealFacts,
 ) -> dict[str, Any]:
     """Return what the status records of the former Experiment."""
     dumped = [
@@ -94,6 +100,7 @@ def adopted_fields(
         "digest": digest,
         "platform": platform,
         "inputs": dumped,
+        "leakage": recorded_sheet(leakage) or None,
         "seal": dict(seal.record or {}),
     }
 

@@ -70,15 +70,17 @@ async def compare_datasets(context: TaskContext, request: OverlapRequest) -> Ove
     """Return what the inputs share.
 
     Raises:
-        GloveboxError: A store does not answer, or a manifest is gone or another one.
+        GloveboxError: A store does not answer, a manifest is gone or another one, or they are too
+            long to be compared.
     """
 
-    def tell(done: int) -> None:
-        context.report(
-            Progress(objects_done=done, objects_total=request.objects, phase="Comparing")
-        )
-
     def job(stop: Stop) -> Overlap:
+        def tell(done: int) -> None:
+            stop.check()
+            context.report(
+                Progress(objects_done=done, objects_total=request.objects, phase="Comparing")
+            )
+
         return find_overlap((_compared(each, stop) for each in request.inputs), tell)
 
     return await request.store.run_job(job, context.stop)

@@ -79,6 +79,12 @@ class OverlapQuestion(Strict):
         """Return the answer that was written down.
 
         Raises:
-            ValidationError, KeyError: It is none.
+            ValidationError, KeyError, TypeError: It is none. One that says nothing of an input is
+                none either: what was not looked at must not pass as not shared.
         """
-        return _OVERLAP.validate_python(document["overlap"])
+        found = _OVERLAP.validate_python(document["overlap"])
+        if set(found.objects) != {each.name for each in self.inputs}:
+            raise TypeError("it is not about the inputs that were asked for")
+        if set(found.groups) != {each.name for each in self.inputs if each.column}:
+            raise TypeError("it is not about the groups that were asked for")
+        return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import tempfile
 from collections.abc import Iterable
 
 import pytest
@@ -15,7 +16,7 @@ from glovebox.data.manifest import DigestSource, Entry, ManifestWriter
 from glovebox.data.manifest_scan import Listed, scan_manifest
 from glovebox.data.overlap import Compared, Overlap, find_overlap
 from glovebox.errors import InvalidInput
-from support.peaks import comparing, peak_of
+from support.peaks import comparing, comparing_copies, peak_of
 
 
 def listed(files: dict[str, str]) -> list[Listed]:
@@ -90,6 +91,13 @@ def grouped(
         (["tail=N%2F1/a"], ["x/tail=N%2F1/y/b"], {"N/1"}),
         (["day=1/tail=7/a", "day=2/tail=7/a"], ["tail=7/day=1/a"], {"7"}),
         (["tail=1/a"], ["tail=11/a"], set()),
+        # One folder in another one of the same column: both count.
+        (["tail=1/tail=2/a"], ["tail=2/b"], {"2"}),
+        # The same name with its accent as a letter of its own, as macOS writes it.
+        (["tail=Jose\u0301/a"], ["tail=Jos\u00e9/b"], {"Jose\u0301"}),
+        (["tail=Jose%CC%81/a"], ["tail=Jos%C3%A9/b"], {"Jose\u0301"}),
+        # A backslash is no sign of Hive, and one pass of decoding is all there is.
+        (["tail=%2531/a"], ["tail=1/b"], set()),
     ],
 )
 def test_groups_are_read_from_the_folders_of_the_paths(
@@ -123,6 +131,57 @@ def test_objects_outside_of_the_folders_are_told() -> None:
     # A file's own name is no folder.
     found = find_overlap([grouped("train", ["a", "tail=1", "tail=1/b", "tails=1/c"])])
     assert found.ungrouped == {"train": (3, "a")}
+
+
+def test_a_folder_without_a_value_is_no_group() -> None:
+    found = find_overlap([grouped("train", ["tail=/a", "tail=1/b"]), grouped("test", ["tail=/c"])])
+    assert found.shared == ()
+    assert found.ungrouped == {"train": (1, "tail=/a"), "test": (1, "tail=/c")}
+
+
+def test_what_is_shown_does_not_depend_on_the_order_of_the_pieces() -> None:
+    files = {f"{number:03d}": str(number) for number in range(200)}
+    (shared,) = both(files, {f"{200 - int(name):03d}": body for name, body in files.items()}).shared
+    assert [one for one, _ in shared.examples] == ["000", "001", "002", "003", "004"]
+
+
+def test_long_names_are_told_apart_by_their_whole_and_held_in_part() -> None:
+    long = "x" * 900
+    (shared,) = both({f"{long}1": "1"}, {f"{long}2": "1"}).shared
+    assert max(map(len, shared.examples[0])) < 200
+    found = find_overlap([grouped("a", [f"tail={long}1/a"]), grouped("b", [f"tail={long}2/a"])])
+    assert found.shared == ()
+
+
+def test_nobody_can_make_objects_that_meet_in_one_piece() -> None:
+    # Digests with a chosen first byte cost 256 attempts each.
+    chosen = [bytes(1) + hashlib.sha256(b"%d" % number).digest()[1:] for number in range(20_000)]
+    with tempfile.TemporaryFile() as file:
+        pieces = overlap._Pieces(file, overlap._Room(1 << 30))
+        for digest in chosen:
+            pieces.add(digest, 0, "a")
+        assert max(sum(1 for _ in rows) for rows in pieces) < 200
+
+
+def test_they_are_refused_before_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap, "_HELD", 7)
+    monkeypatch.setattr(overlap, "_MAX_SPILLED", 10_000)
+    files = {f"a{each}": str(each) for each in range(500)}
+    with pytest.raises(InvalidInput) as refused:
+        both(files, files)
+    assert refused.value.reason == "TooManyObjects"
+
+
+def test_whoever_is_told_can_end_it_at_any_time() -> None:
+    files, told = listed({"a": "1"}), []
+
+    def tell(read: int) -> None:
+        told.append(read)
+        if len(told) == 100:
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        find_overlap([Compared("x", "train", files), Compared("y", "test", files)], tell)
 
 
 @given(st.lists(st.integers(0, 60), max_size=60), st.lists(st.integers(0, 60), max_size=60))
@@ -159,6 +218,12 @@ def test_progress_is_told() -> None:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_datasets() -> None:
     assert peak_of(comparing) < 40 << 20
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_copies_of_one_object_whatever_they_are_called() -> None:
+    # Blank pictures, for example.
+    assert peak_of(comparing_copies) < 40 << 20
 
 
 def manifest(*paths: str) -> tuple[list[bytes], str]:

@@ -11,7 +11,13 @@ from glovebox.api.coverage import Coverage
 from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.data.overlap import Overlap, Shared
-from glovebox.desired.leakage import Covered, leakage_sheet, needs_comparison, sheet_text
+from glovebox.desired.leakage import (
+    Covered,
+    leakage_sheet,
+    needs_comparison,
+    recorded_sheet,
+    sheet_text,
+)
 from glovebox.errors import Refused
 
 NOTHING = Overlap((), {"train": 1200, "test": 300}, {}, {})
@@ -81,6 +87,12 @@ def test_a_reason_lets_it_pass_and_is_kept() -> None:
     row = rows["SharedObjects"]
     assert (row.level, row.found, row.allowed_because) == ("Measured", 3, "ok")
     assert "a.csv" in row.message
+
+
+def test_all_reasons_that_were_given_for_it_are_kept() -> None:
+    allowed = (*allow("Objects", reason="one"), *allow("Objects", "Time", reason="two"))
+    row = sheet(covered("train"), covered("test"), overlap=SAME_FILES, allowed=allowed)
+    assert row["SharedObjects"].allowed_because == "one; two"
 
 
 @pytest.mark.parametrize("other", [("Groups",), ("Time",), ("Groups", "Time")])
@@ -204,6 +216,51 @@ def test_a_pair_of_three_that_is_not_covered_makes_it_unknown() -> None:
     assert rows["SharedGroups"].level == "Unknown"
 
 
+@pytest.mark.parametrize(
+    ("others", "level", "told"),
+    [
+        (("test",), "Unknown", "nothing is trained on; reference data are not compared: `codes`"),
+        (("validation",), "Unknown", "reference data are not compared: `codes`"),
+        (("train",), "Proved", "nothing is both trained and tested on"),
+        ((), "Proved", "nothing is both trained and tested on"),
+        (("train", "test"), "Declared", "; reference data are not compared: `codes`"),
+    ],
+)
+def test_reference_data_are_not_said_to_be_apart(
+    others: tuple[str, ...], level: str, told: str
+) -> None:
+    both = {**BY_TAIL, "groups": {"column": "tail", "values": ["1"]}}
+    windows = {"train": JANUARY, "test": FEBRUARY, "validation": FEBRUARY}
+    inputs = [covered(each, coverage={**both, **windows[each]}) for each in others]
+    rows = sheet(*inputs, covered("codes", "reference", coverage={**both, **JANUARY}))
+    for row in (rows["SharedGroups"], rows["TimeOrder"]):
+        assert (row.type, row.level) == (row.type, level)
+        assert told in row.message
+
+
+def test_the_side_with_more_copies_is_counted() -> None:
+    shared = Shared("train", "test", "Objects", 1, 9, (("a", "b"),))
+    message = refusal(covered("train"), covered("test"), overlap=Overlap((shared,))).message
+    assert "share 9 objects" in message
+
+
+def test_who_can_read_everything_is_told() -> None:
+    inputs = covered("train"), covered("test")
+    assert sheet(*inputs)["TestDataInTraining"].message.startswith("one run reads all inputs")
+    message = sheet(*inputs, has_run=False)["TestDataInTraining"].message
+    assert message.startswith("every pod may read all inputs")
+
+
+def test_a_holdout_is_a_test_set() -> None:
+    rows = sheet(covered("train"), covered("final", "holdout"))
+    assert (rows["NoTestSet"].level, rows["TestDataInTraining"].level) == ("Proved", "Unknown")
+
+
+def test_groups_of_reference_data_are_not_asked_for() -> None:
+    assert covered("codes", "reference", BY_TAIL).column == ""
+    assert covered("fit", "validation", BY_TAIL).column == "tail"
+
+
 def test_one_role_alone_leaks_nothing_and_tests_nothing() -> None:
     rows = sheet(covered("a", "train"), covered("b", "train"))
     assert not needs_comparison((covered("a", "train"), covered("b", "train")))
@@ -225,6 +282,28 @@ def test_what_one_program_can_read_it_can_train_on() -> None:
     assert rows["TestDataInTraining"].level == "Unknown"
     assert rows["SharedObjects"].message == "none is shared (1,200 of `train`, 300 of `test`)"
     assert sheet(covered("test"))["TestDataInTraining"].level == "Proved"
+
+
+def test_a_test_set_without_a_byte_is_none() -> None:
+    empty = Covered("test", "test", "pin-test", is_empty=True)
+    row = sheet(covered("train"), empty)["NoTestSet"]
+    assert (row.level, row.message) == ("Unknown", "`test` (test) holds no byte")
+    assert sheet(covered("final", "holdout"), empty)["NoTestSet"].level == "Proved"
+
+
+def test_long_sheets_fit_into_the_status() -> None:
+    names = [f"{number:02d}{'x' * 61}" for number in range(64)]
+    inputs = [covered(name, ("train", "test")[number % 2]) for number, name in enumerate(names)]
+    row = sheet(*inputs)["SharedObjects"]
+    assert len(row.message) == 1024
+    pairs = [(one, names[1]) for one in names[::2]]
+    shared = tuple(Shared(*pair, "Objects", 1, 1, (("a" * 160, "b"),)) for pair in pairs)
+    allowed = tuple(
+        AllowedOverlap.model_validate({"inputs": pair, "of": ["Objects"], "reason": f"{pair}" * 30})
+        for pair in pairs
+    )
+    row = sheet(*inputs, overlap=Overlap(shared), allowed=allowed)["SharedObjects"]
+    assert (len(row.message), len(row.allowed_because)) == (1024, 4096)
 
 
 def test_a_pin_that_says_wrong_of_its_paths_is_refused() -> None:
@@ -253,6 +332,35 @@ def test_the_sheet_has_one_spelling() -> None:
         tuple(LeakStatus.model_validate_json(r.model_dump_json(by_alias=True)) for r in rows)
     )
     assert sheet_text(()) == ""
+
+
+def test_what_another_version_recorded_can_be_read_and_is_kept() -> None:
+    recorded = [{"type": "NearDuplicates", "level": "Sampled", "message": "of a later version"}]
+    rows = tuple(LeakStatus.model_validate(row) for row in recorded)
+    assert recorded_sheet(rows) == recorded
+
+
+@pytest.mark.parametrize(
+    ("until", "begin", "told"),
+    [
+        (
+            "2013-02-01T00:00:00.25Z",
+            "2013-02-01T00:00:00.125Z",
+            "01T00:00:00.250000Z, after `test` (test) begins at 2013-02-01T00:00:00.125000Z",
+        ),
+        (
+            "2013-02-01T01:00:00+01:00",
+            "2013-01-31T20:00:00-03:00",
+            "begins at 2013-01-31T23:00:00Z",
+        ),
+        ("9999-12-31T23:59:59-12:00", "2013-01-01T00:00:00Z", "ends at 9999-12-31T23:59:59-12:00"),
+    ],
+)
+def test_moments_are_told_exactly(until: str, begin: str, told: str) -> None:
+    first = {"column": "at", "fromTime": "0001-01-01T00:00:00+12:00", "untilTime": until}
+    second = {"column": "at", "fromTime": begin, "untilTime": "9999-12-31T23:59:59-12:00"}
+    inputs = covered("train", coverage={"time": first}), covered("test", coverage={"time": second})
+    assert told in refusal(*inputs).message
 
 
 def test_windows_are_half_open() -> None:

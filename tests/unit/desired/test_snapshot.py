@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glovebox.desired.inputs import ExperimentInputs
-from glovebox.desired.snapshot import KEY_DIGEST, snapshot
+from glovebox.desired.snapshot import KEY_DIGEST, declared_size, snapshot
 from golden.cases import Case, Only, discover, inputs_from, merged
 
 RICH = next(case for case in discover() if case.name == "snapshot/every-field").inputs()
@@ -39,6 +39,20 @@ def other(**change: Any) -> ExperimentInputs:
     return dataclasses.replace(RICH, inputs=(dataclasses.replace(first, **change), *rest))
 
 
+def overlapping(reason: str, *of: str) -> ExperimentInputs:
+    """Return the inputs with two datasets of different roles that may share something."""
+    datasets = [
+        {"name": role, "role": role, "pinRef": {"name": role}} for role in ("train", "test")
+    ]
+    allowed = {"inputs": ["train", "test"], "of": of or ["Objects"], "reason": reason}
+    return changed(RICH, spec={"inputs": {"datasets": datasets, "allowOverlap": [allowed]}})
+
+
+def test_reasons_for_overlaps_count_once_more_for_each_kind_of_the_leakage_sheet() -> None:
+    short, long = (overlapping(letter, "Objects", "Groups") for letter in ("x", "x" * 1001))
+    assert declared_size(long.experiment) - declared_size(short.experiment) == 3000
+
+
 IMAGE = {"name": "trainer", "reference": "registry.example/trainer@sha256:" + "3" * 64}
 ROUTE = {"name": "features-api", "cidr": "203.0.113.7/32", "ports": [{"port": 443}]}
 
@@ -48,6 +62,8 @@ ANOTHER: list[tuple[str, ExperimentInputs]] = [
     ("another role", other(role="holdout")),
     ("another name for an input, under which the run finds it", other(name="fit")),
     ("an input less", dataclasses.replace(RICH, inputs=RICH.inputs[1:])),
+    ("a reason for an overlap", overlapping("the same calendar")),
+    ("another reason for it", overlapping("another calendar")),
     ("another image", changed(RICH, spec={"images": [IMAGE]})),
     ("another parameter", changed(RICH, spec={"config": {"parameters": {"learningRate": "0.06"}}})),
     (

@@ -152,7 +152,7 @@ async def test_inputs_are_compared_as_was_asked_for(
     )
     found = Overlap(
         (Shared("train", "test", "Objects", 1, 2, (("a", "\u65e5"),)),),
-        {"train": 3},
+        {"train": 3, "test": 1},
         {"train": 2},
         {"test": (1, "b")},
     )
@@ -171,6 +171,32 @@ async def test_inputs_are_compared_as_was_asked_for(
     assert asked == [here]
     result = render_result("sha256:r", "job", answer)
     assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"objects": {"train": 3}, "groups": {"train": 2}}, id="an input is missing"),
+        pytest.param(
+            {"objects": {"train": 3, "test": 1, "more": 1}, "groups": {"train": 2}},
+            id="an input that nobody asked about",
+        ),
+        pytest.param({"objects": {"train": 3, "test": 1}}, id="the groups are missing"),
+    ],
+)
+def test_what_does_not_speak_of_every_input_is_no_answer(pools: Pools, said: object) -> None:
+    here = OverlapRequest(
+        store(pools),
+        (
+            ComparedDataset("train", "train", store(pools), MANIFEST, "tail"),
+            ComparedDataset("test", "test", store(pools), MANIFEST),
+        ),
+    )
+    result = render_result("sha256:r", "job", {"overlap": said})
+    answer = OverlapQuestion.of(here).answer
+    with pytest.raises(Unavailable, match="not about the"):
+        parse_result(result, request="sha256:r", job="job", answer=answer)
 
 
 async def test_the_evidence_is_gathered_as_it_was_asked_for(

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.bound_seal import BoundSeal, ensure_bound_seal
@@ -50,6 +51,7 @@ class Adopted:
         digest: Identity of the former Experiment.
         platform: The platform's settings as they were bound to it.
         inputs: Its inputs.
+        leakage: Its leakage sheet.
         run: How its run ended.
         seal: What `status.seal` shows.
     """
@@ -57,6 +59,7 @@ class Adopted:
     digest: str
     platform: str
     inputs: tuple[InputStatus, ...]
+    leakage: tuple[LeakStatus, ...]
     run: RunStatus
     seal: SealFacts
 
@@ -92,7 +95,14 @@ async def adopt(scope: Scope, outcomes: Outcomes) -> Outcome:
         )
     run = run.model_copy(update={"job_uid": record.job_uid, "record": record.key})
     return done(
-        Adopted(bound.digest, record.snapshot[KEY_PLATFORM], bound.inputs, run, sealed.facts)
+        Adopted(
+            digest=bound.digest,
+            platform=record.snapshot[KEY_PLATFORM],
+            inputs=bound.inputs,
+            leakage=bound.leakage,
+            run=run,
+            seal=sealed.facts,
+        )
     )
 
 

@@ -42,7 +42,7 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
 
     Raises:
         Refused: Something leaks that no `allowOverlap` names, or the profile demands more.
-        NotReady: A pin was deleted or made again meanwhile.
+        NotReady: A pin was deleted or made again meanwhile, or has no manifest.
         GloveboxError: The credentials of a store cannot be read.
     """
     resolved, task = outcomes.need("resolve", Resolved), _task(scope)
@@ -59,6 +59,8 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
         if isinstance(compared, Outcome):
             return compared
         overlap = compared
+    else:
+        scope.ports.tasks.drop(task)
     has_run = scope.experiment.spec.run is not None
     rows = leakage_sheet(inputs, allowed, overlap, has_run=has_run)
     check_known(resolved.profile, rows)
@@ -72,6 +74,14 @@ async def _compare(
     inputs: tuple[Covered, ...],
 ) -> Overlap | Outcome:
     """Have the inputs compared; return what they share, or what that waits for."""
+    for entry in datasets:
+        if entry.manifest is None:
+            # Left out, it would count as an input that shares nothing.
+            raise NotReady(
+                reasons.PIN_NOT_READY,
+                f"input `{entry.name}`: DatasetPin '{entry.pin_ref}' names no manifest that could"
+                " be compared",
+            )
     ports, store = scope.ports, resolved.platform.store
     stores = {each.name: each for each in (store, *resolved.platform.input_stores)}
     opened: list[tuple[ObjectStore, Store]] = [
@@ -96,6 +106,7 @@ async def _compare(
     )
     known = ports.overlaps.get(request.basis)
     if known is not None:
+        ports.tasks.drop(_task(scope))  # it may be about what was declared before
         return known
     question = OverlapQuestion.of(request)
     secrets = secrets_of(opened) if ports.settings.tasks == "Jobs" else None
@@ -157,4 +168,4 @@ def _covered(scope: Scope, entry: InputStatus) -> Covered:
             reasons.PIN_NOT_FOUND,
             f"input `{entry.name}`: DatasetPin '{name}' was deleted a moment ago",
         )
-    return Covered(entry.name, role, name, pin.spec.coverage)
+    return Covered(entry.name, role, name, pin.spec.coverage, is_empty=entry.bytes == 0)

@@ -212,7 +212,9 @@ async def _reconcile_adopted(scope: Scope) -> Look:
     fields: Mapping[str, Any] = {}
     run: RunStatus | None = None
     if isinstance(found, Adopted):
-        fields = adopted_fields(found.digest, found.platform, found.inputs, found.seal)
+        fields = adopted_fields(
+            found.digest, found.platform, found.inputs, found.leakage, found.seal
+        )
         run, outcome = found.run, replace(outcome, facts=found.seal)
     status = compute_adopted_status(scope.obj, outcome, scope.ports.now(), fields=fields, run=run)
     return Look(scope.obj, status, retry_seconds=outcome.retry_seconds, error=outcome.error)
