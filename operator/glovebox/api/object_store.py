@@ -21,6 +21,7 @@ from glovebox.api.scalars import (
     DnsLabel,
     EndpointUrl,
     KeyPrefix,
+    KmsKeyId,
     ObjectName,
     Port,
     RetentionMode,
@@ -132,6 +133,44 @@ class Tls(Model):
             " for `endpoint` and for `sts.endpoint`. What is here now counts for everybody who uses"
             " the store, also for what was bound before, for pods from the next renewal of their"
             " session on: while authorities change, list both."
+        ),
+    )
+
+
+class Encryption(Model):
+    """What the store encrypts everything in the bucket of artifacts with."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.type != 'SSE-KMS' || has(self.keyId)",
+                "must name the key of `SSE-KMS`: which one a store takes by itself is nothing that"
+                " can be held to",
+                field_path=".keyId",
+                reason=REQUIRED,
+            ),
+            rule(
+                "self.type != 'SSE-S3' || !has(self.keyId)",
+                "must be left out with `SSE-S3`, whose keys are the store's own: it would name a"
+                " key that nothing is encrypted with. Use the type `SSE-KMS`",
+                field_path=".keyId",
+                reason=FORBIDDEN,
+            ),
+        )
+    )
+
+    type: Literal["SSE-S3", "SSE-KMS"] = Field(
+        description=(
+            "`SSE-S3`: with keys of the store's own. `SSE-KMS`: with the key `keyId` of its KMS;"
+            " who may use it decides who may read."
+        )
+    )
+    key_id: KmsKeyId | None = Field(
+        default=None,
+        description=(
+            "The key of `SSE-KMS`. On AWS its ARN: sessions get rights on this key alone. While it"
+            " is changed for another one, runs that were bound before go on, and their seals say"
+            " what has the other key."
         ),
     )
 
@@ -343,6 +382,24 @@ class ObjectStoreSpec(Model):
             " bring, and by those that the operator's environment names (`AWS_CA_BUNDLE`)."
         ),
     )
+    encryption: Encryption | None = Field(
+        default=None,
+        description=(
+            "What the store encrypts everything in the bucket of artifacts with: what the operator"
+            " writes asks for it, and for what runs write it has to be the bucket's default, which"
+            " the operator sets where `artifacts.create` is true. The store is Ready only while"
+            " both are seen. When absent: whatever the store does by itself."
+        ),
+    )
+    source_key_ids: tuple[KmsKeyId, ...] = Field(
+        default=(),
+        max_length=8,
+        json_schema_extra=list_set(),
+        description=(
+            "ARNs of keys that sources of pins are encrypted with: sessions that read sources and"
+            " inputs may decrypt with them. The key of `encryption` need not be listed."
+        ),
+    )
     artifacts: ArtifactBucket = Field(
         description="The bucket for artifacts, manifests of pins and evidence."
     )
@@ -435,8 +492,8 @@ class ObjectStoreStatus(Status):
     """The results of the store conformance checks.
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
-    `CredentialScopeProven`, `ConnectionEncrypted`, `KeyPublished`, `DeletionProtected`,
-    `RecordsFound`, `LedgerWritten`.
+    `CredentialScopeProven`, `EncryptionProven`, `ConnectionEncrypted`, `KeyPublished`,
+    `DeletionProtected`, `RecordsFound`, `LedgerWritten`.
     """
 
     bucket: str = Field(

@@ -132,6 +132,8 @@ class TaskStore(StoreAddress):
     """How a task reaches a store, which it knows from its request alone."""
 
     ca_bundle: Annotated[str, Field(max_length=65536)] = ""
+    # None: nothing is asked for. Empty: keys of the store's own. Else the key of its KMS.
+    encryption_key: Annotated[str, Field(max_length=256)] | None = None
 
 
 class DeliveryPlan(_Strict):

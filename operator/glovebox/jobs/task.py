@@ -34,6 +34,7 @@ from glovebox.data.task_ends import EXIT_DONE, EXIT_TERMINATED, exit_code, rende
 from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.jobs.termination import write_termination_message
 from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
+from glovebox.store.encryption import Encryption
 from glovebox.tasks.area import Beat, TaskAddress, TaskArea
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.document import parse_request, render_result
@@ -93,6 +94,7 @@ async def _until_stopped(environment: Mapping[str, str]) -> None:
                 where.path_style,
                 keys,
                 ca_bundle=where.ca_bundle,
+                encryption=encryption_of(where),
             )
         )
 
@@ -166,6 +168,11 @@ async def _keep(store: Store, area: TaskArea, job: str, result: bytes) -> None:
             wait = min(_RESULT_SLOWEST_SECONDS, wait * 2)
         else:
             return
+
+
+def encryption_of(where: TaskStore) -> Encryption | None:
+    """Return what a task's writes ask for."""
+    return Encryption(where.encryption_key) if where.encryption_key is not None else None
 
 
 def read_keys(folder: Path) -> Credentials:

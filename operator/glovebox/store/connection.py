@@ -22,6 +22,7 @@ from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
 
 from glovebox.store.authorities import authorities_file
+from glovebox.store.encryption import ask_with_each_write
 from glovebox.store.errors import translated
 from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
+
+    from glovebox.store.encryption import Encryption
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +70,7 @@ class StoreSettings:
             variables).
         sts_endpoint: URL of the STS API; None for the same as `endpoint`.
         ca_bundle: The authorities that alone are trusted, in PEM; empty for the SDK's own.
+        encryption: What each write asks for; None leaves it to the bucket.
     """
 
     endpoint: str
@@ -75,6 +79,7 @@ class StoreSettings:
     credentials: Credentials | None = None
     sts_endpoint: str | None = None
     ca_bundle: str = field(default="", repr=False)
+    encryption: Encryption | None = None
 
 
 class Stop(threading.Event):
@@ -127,12 +132,15 @@ class Store:
         Bulk work goes by `wire`.
         """
         with self._building:
-            return self._session.client(
+            client = self._session.client(
                 "s3",
                 endpoint_url=self.settings.endpoint,
                 config=_config(self.settings),
                 verify=authorities_file(self.settings.ca_bundle),
             )
+            if self.settings.encryption is not None:
+                ask_with_each_write(client, self.settings.encryption)
+            return client
 
     @functools.cached_property
     def sts(self) -> STSClient:
@@ -161,6 +169,10 @@ class Store:
     def with_credentials(self, credentials: Credentials) -> Store:
         """Return the store as another user or session sees it; not kept: forgetting closes it."""
         return Store(replace(self.settings, credentials=credentials), self._pools)
+
+    def without_encryption(self) -> Store:
+        """Return the store as a run's SDK writes to it, which asks for no encryption; not kept."""
+        return Store(replace(self.settings, encryption=None), self._pools)
 
     def renewing(self, issue: Callable[[], Credentials]) -> Store:
         """Return the store as sessions see it that follow one another for as long as it is used.

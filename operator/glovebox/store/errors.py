@@ -66,6 +66,17 @@ _NO_LOCK: Final = _Meaning(
     reasons.LOCK_REQUIRED,
     "the bucket has no object lock; use a bucket that was created with one",
 )
+_NO_ENCRYPTION: Final = _Meaning(
+    InvalidInput,
+    reasons.ENCRYPTION_REQUIRED,
+    "the bucket has no default encryption; set one (put-bucket-encryption)",
+)
+_NO_KMS: Final = _Meaning(
+    InvalidInput,
+    reasons.STORE_REJECTED,
+    "the store cannot encrypt with this key; see that its KMS is set up, that it knows the key of"
+    " `spec.encryption.keyId`, and that the operator's user may use it",
+)
 _CLOCK: Final = _Meaning(
     Unavailable,
     reasons.CLOCK_SKEWED,
@@ -118,6 +129,13 @@ _BY_CODE: Final = {
     "NoSuchVersion": _NO_OBJECT,
     "ObjectLockConfigurationNotFoundError": _NO_LOCK,
     "NoSuchObjectLockConfiguration": _NO_LOCK,
+    "ServerSideEncryptionConfigurationNotFoundError": _NO_ENCRYPTION,
+    "KMSNotConfigured": _NO_KMS,
+    "KMSKeyNotFoundException": _NO_KMS,
+    "KMS.NotFoundException": _NO_KMS,
+    "kms:KeyNotFound": _NO_KMS,
+    "KMS.DisabledException": _NO_KMS,
+    "KMS.KMSInvalidStateException": _NO_KMS,
     "PreconditionFailed": _PRECONDITION,
     "ConditionalRequestConflict": _PRECONDITION,
     "OperationAborted": _PRECONDITION,

@@ -288,6 +288,7 @@ def address_of(store: Store, place: int) -> TaskStore:
         region=settings.region,
         path_style=settings.path_style,
         ca_bundle=settings.ca_bundle,
+        encryption_key=settings.encryption.key_id if settings.encryption is not None else None,
     )
 
 
