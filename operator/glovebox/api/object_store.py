@@ -20,10 +20,12 @@ from glovebox.api.scalars import (
     Days,
     DnsLabel,
     EndpointUrl,
+    Host,
     KeyPrefix,
     KmsKeyId,
     ObjectName,
     Port,
+    ProxyUrl,
     RetentionMode,
     RoleArn,
     Time,
@@ -219,6 +221,48 @@ class StoreNetwork(Model):
     )
 
 
+class Proxy(Model):
+    """A proxy on the way to the store."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.url.matches(r'^http://(.*@)?([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\]):')"
+                " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
+                "must set `network.cidrs` or `network.pods` when `url` has a host name:"
+                " NetworkPolicies work on addresses, not on names",
+                field_path=".network",
+                reason=REQUIRED,
+            ),
+        )
+    )
+
+    url: ProxyUrl = Field(
+        description=(
+            "URL of the proxy, such as `http://proxy.example:3128`. It is asked to connect"
+            " (`CONNECT`) to the store, and sees no request: the store's `endpoint` has to be an"
+            " `https://` one."
+        )
+    )
+    no_proxy: tuple[Host, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_set(),
+        description=(
+            "Hosts that are reached without the proxy, and all below them: the one of"
+            " `sts.endpoint`, or what runs reach by routes of their own. A run's environment says"
+            " the same (`NO_PROXY`)."
+        ),
+    )
+    network: StoreNetwork | None = Field(
+        default=None,
+        description=(
+            "What NetworkPolicies open towards the proxy, instead of towards the store. Needed when"
+            " `url` has a host name; else derived from it."
+        ),
+    )
+
+
 class SourceLocation(Model):
     """Objects that may be pinned."""
 
@@ -338,7 +382,15 @@ class ObjectStoreSpec(Model):
                 reason=FORBIDDEN,
             ),
             rule(
-                "self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
+                "!has(self.proxy) || (self.endpoint.startsWith('https://') && (!has(self.sts)"
+                " || !has(self.sts.endpoint) || self.sts.endpoint.startsWith('https://')))",
+                "must be left out unless `endpoint` and `sts.endpoint` begin with `https://`:"
+                " without TLS the proxy would read, and could change, everything",
+                field_path=".proxy",
+                reason=FORBIDDEN,
+            ),
+            rule(
+                "has(self.proxy) || self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
                 " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
                 "must set `network.cidrs` or `network.pods` when `endpoint` has a host name:"
                 " NetworkPolicies work on addresses, not on names",
@@ -424,7 +476,15 @@ class ObjectStoreSpec(Model):
         default=None,
         description=(
             "What NetworkPolicies open towards the store. Needed when `endpoint` has a host name;"
-            " else derived from it."
+            " else derived from it. With `proxy` the way there is opened instead."
+        ),
+    )
+    proxy: Proxy | None = Field(
+        default=None,
+        description=(
+            "A proxy through which the operator, its tasks, the programs in pods and the SDK of a"
+            " run reach the store. When absent: the one that the operator's environment names"
+            " (`HTTPS_PROXY`), for the operator alone."
         ),
     )
     ledger: StoreLedger | None = Field(

@@ -24,6 +24,10 @@ IMAGE_BY_DIGEST: Final = (
 URL: Final = (
     r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?/?$"
 )
+PROXY_URL: Final = (
+    r"^http://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]):[0-9]{1,5}/?$"
+)
+HOST: Final = r"^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
 # A name, or the ARN of a key; an alias is neither.
 KMS_KEY_ID: Final = r"^(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]+:key/)?[A-Za-z0-9][A-Za-z0-9._-]*$"
 ROLE_ARN: Final = r"^arn:[a-z0-9-]+:iam:[a-z0-9-]*:([0-9]*:)?role/[A-Za-z0-9+=,.@_/-]+$"
@@ -171,6 +175,24 @@ RoleArn = Annotated[
     taught(
         ROLE_ARN,
         "must be the ARN of a role, such as 'arn:aws:iam::123456789012:role/glovebox-runs'",
+    ),
+]
+ProxyUrl = Annotated[
+    str,
+    Field(max_length=512),
+    taught(
+        PROXY_URL,
+        "must be 'http://' with a host and a port, such as 'http://proxy.example:3128'; no path,"
+        " and no user or password, which every pod would be given",
+    ),
+]
+Host = Annotated[
+    str,
+    Field(max_length=253),
+    taught(
+        HOST,
+        "must be a host name, or an IPv4 address, such as 'sts.example'; no port, no pattern. It"
+        " stands for the names below it as well",
     ),
 ]
 KmsKeyId = Annotated[

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from glovebox.api import reasons
-from glovebox.api.object_store import ObjectStore
+from glovebox.api.object_store import ObjectStore, ObjectStoreSpec
 from glovebox.controllers.ports import Ports
+from glovebox.desired.store_proxy import proxy_to
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
@@ -52,8 +53,17 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
             sts_endpoint=store.spec.sts.endpoint if store.spec.sts is not None else None,
             ca_bundle=authorities_of(ports, store),
             encryption=encryption_of(store),
+            **_proxies(store.spec),
         )
     )
+
+
+def _proxies(spec: ObjectStoreSpec) -> dict[str, str]:
+    """Return the proxies of both endpoints; where none is named the environment's count."""
+    if spec.proxy is None:
+        return {}
+    sts = (spec.sts.endpoint if spec.sts is not None else None) or spec.endpoint
+    return {"proxy": proxy_to(spec), "sts_proxy": proxy_to(spec, sts)}
 
 
 def encryption_of(store: ObjectStore) -> Encryption | None:

@@ -31,7 +31,7 @@ _CATALOGUE: Final = frozenset({"description", "images"})
 # How an experiment is operated; bound, but no part of what it is.
 _OPERATION: Final = frozenset({"credentials", "delivery", "drift", "probe"})
 # What makes a store another one. When it is checked again does not.
-_STORE: Final = ("endpoint", "region", "pathStyle", "network", "encryption")
+_STORE: Final = ("endpoint", "region", "pathStyle", "network", "encryption", "proxy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,16 +87,7 @@ async def _until_stopped(environment: Mapping[str, str]) -> None:
 
     def open_store(where: TaskStore) -> Store:
         keys = read_keys(settings.stores / where.name)
-        return stores.open(
-            StoreSettings(
-                where.endpoint,
-                where.region,
-                where.path_style,
-                keys,
-                ca_bundle=where.ca_bundle,
-                encryption=encryption_of(where),
-            )
-        )
+        return stores.open(settings_of(where, keys))
 
     try:
         await perform(
@@ -170,9 +161,18 @@ async def _keep(store: Store, area: TaskArea, job: str, result: bytes) -> None:
             return
 
 
-def encryption_of(where: TaskStore) -> Encryption | None:
-    """Return what a task's writes ask for."""
-    return Encryption(where.encryption_key) if where.encryption_key is not None else None
+def settings_of(where: TaskStore, keys: Credentials) -> StoreSettings:
+    """Return how a store is opened that the request describes."""
+    key = where.encryption_key
+    return StoreSettings(
+        where.endpoint,
+        where.region,
+        where.path_style,
+        keys,
+        ca_bundle=where.ca_bundle,
+        encryption=Encryption(key) if key is not None else None,
+        proxy=where.proxy or None,
+    )
 
 
 def read_keys(folder: Path) -> Credentials:
