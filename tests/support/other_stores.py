@@ -40,6 +40,8 @@ _BLIND: Final = Credentials("glovebox-blind", "glovebox-blind-secret")
 _ANY_ROLE: Final = "arn:aws:iam::000000000000:role/Runner"
 # The one key of MinIO's KMS; SeaweedFS makes whatever key is named.
 KMS_KEY: Final = "glovebox-tests"
+# Below which MinIO takes buckets as the names of hosts.
+DOMAIN: Final = "minio.invalid"
 # What the operator's user needs on the bucket of artifacts, and its sessions with it. The first
 # three are for a bucket that it creates itself.
 RIGHTS: Final = (
@@ -127,6 +129,7 @@ def running_minio(base: Path) -> Iterator[OtherStore]:
         "MINIO_ROOT_PASSWORD": _ROOT.secret_access_key,
         "MINIO_BROWSER": "off",
         "MINIO_UPDATE": "off",
+        "MINIO_DOMAIN": DOMAIN,
         "MINIO_KMS_SECRET_KEY": f"{KMS_KEY}:{base64.b64encode(bytes(32)).decode()}",
         "HOME": str(base),
     }

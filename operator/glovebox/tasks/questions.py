@@ -49,6 +49,7 @@ class _AccessDocument(Strict):
     artifacts: str
     reserved: tuple[tuple[str, str], ...]
     role_arn: str
+    key_ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, access: SourceAccess | None) -> _AccessDocument | None:
@@ -62,6 +63,7 @@ class _AccessDocument(Strict):
             artifacts=said["artifacts"],
             reserved=tuple((bucket, store) for bucket, store in said["reserved"]),
             role_arn=said["role_arn"],
+            key_ids=tuple(said["key_ids"]),
         )
 
     def access(self) -> SourceAccess:

@@ -68,6 +68,7 @@ ACCESS = SourceAccess(
     "a",
     (("c", "elsewhere"),),
     "arn:aws:iam::role/runs",
+    ("arn:aws:kms:here:1:key/1",),
 )
 
 
