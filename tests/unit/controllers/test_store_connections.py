@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment import artifact_credentials, input_credentials
+from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import (
     decrypting_keys,
     encrypting_keys,
@@ -78,3 +81,32 @@ def test_a_run_may_use_the_key_that_was_bound_and_the_one_of_now() -> None:
     assert decrypting_keys(ports(now), bound) == ("old", "new", "data")
     assert encrypting_keys(ports(None), bound) == decrypting_keys(ports(None), bound) == ("old",)
     assert encrypting_keys(ports(obj()), ObjectStore.model_validate(obj())) == ()
+
+
+async def test_each_session_gets_the_keys_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's those that the bucket encrypts with; a reader's those of the sources as well."""
+    document = obj(
+        encryption={"type": "SSE-KMS", "keyId": "own"},
+        sourceKeyIds=["data"],
+        sts={"roleArn": "arn:aws:iam::000000000000:role/Runner"},
+    )
+    store, given = ObjectStore.model_validate(document), ports(document)
+    issued: dict[str, tuple[str, ...]] = {}
+
+    def issuing(who: str) -> Any:
+        async def issue(*_: object, key_ids: tuple[str, ...], **__: object) -> None:
+            issued[who] = key_ids
+
+        return issue
+
+    monkeypatch.setattr(artifact_credentials, "issue_credentials", issuing("run"))
+    monkeypatch.setattr(input_credentials, "issue_input_credentials", issuing("inputs"))
+    given.metrics = SimpleNamespace(on_store=lambda _: contextlib.nullcontext())  # type: ignore[assignment]
+    profile = SimpleNamespace(spec=SimpleNamespace(credentials=SimpleNamespace(duration_seconds=1)))
+    experiment = SimpleNamespace(uid="u", namespace="team", name="exp")
+    scope: Any = SimpleNamespace(ports=given, experiment=experiment)
+    resolved: Any = SimpleNamespace(platform=SimpleNamespace(store=store, profile=profile))
+    await artifact_credentials._ask(scope, resolved)
+    await input_credentials.issue_for(given, store, "team", (), "session", 900)
+    assert issued == {"run": ("own",), "inputs": ("own", "data")}
+    assert (await source_access(given, store, "team")).key_ids == ("own", "data")
