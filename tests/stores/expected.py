@@ -25,6 +25,7 @@ class Expected:
         locks_by_default: Whether what is written without a lock has the default of the bucket.
         names_all_uploads: Whether an open upload whose key has a control character can be ended;
             else the seal says that it is open.
+        encrypts: Types of `spec.encryption` that the store is refused with, and words of why.
     """
 
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Expected:
     issues_nothing: str = ""
     locks_by_default: bool = True
     names_all_uploads: bool = True
+    encrypts: Mapping[str, str] = field(default_factory=dict)
 
 
 _SESSIONS: Final = tuple(
@@ -49,6 +51,7 @@ _VERSITYGW: Final = Expected(
     issues_nothing="the store does not offer this",
     locks_by_default=False,
     names_all_uploads=False,
+    encrypts=dict.fromkeys(("SSE-S3", "SSE-KMS"), "NotImplemented"),
 )
 
 EXPECTED: Final[Mapping[str, Expected]] = MappingProxyType(

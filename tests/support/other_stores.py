@@ -5,6 +5,7 @@ Each runs on loopback, keeps its data in a folder of the test's own, and ends wi
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -37,6 +38,10 @@ _OPERATOR: Final = Credentials("glovebox-operator", "glovebox-operator-secret")
 _BLIND: Final = Credentials("glovebox-blind", "glovebox-blind-secret")
 # MinIO has no roles: whoever assumes any gets a session of their own rights.
 _ANY_ROLE: Final = "arn:aws:iam::000000000000:role/Runner"
+# The one key of MinIO's KMS; SeaweedFS makes whatever key is named.
+KMS_KEY: Final = "glovebox-tests"
+# Below which MinIO takes buckets as the names of hosts.
+DOMAIN: Final = "minio.invalid"
 # What the operator's user needs on the bucket of artifacts, and its sessions with it. The first
 # three are for a bucket that it creates itself.
 RIGHTS: Final = (
@@ -58,6 +63,8 @@ RIGHTS: Final = (
     "s3:DeleteObjectVersion",
     "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
+    "s3:PutEncryptionConfiguration",
+    "s3:GetEncryptionConfiguration",
 )
 _CHECKSUM_NEEDED: Final = (
     b"<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is"
@@ -122,6 +129,8 @@ def running_minio(base: Path) -> Iterator[OtherStore]:
         "MINIO_ROOT_PASSWORD": _ROOT.secret_access_key,
         "MINIO_BROWSER": "off",
         "MINIO_UPDATE": "off",
+        "MINIO_DOMAIN": DOMAIN,
+        "MINIO_KMS_SECRET_KEY": f"{KMS_KEY}:{base64.b64encode(bytes(32)).decode()}",
         "HOME": str(base),
     }
     command = [built / "minio", "server", "--address", address, base / "data"]

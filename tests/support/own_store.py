@@ -31,6 +31,9 @@ ADMIN = Credentials(access_key_id="glovebox-admin", secret_access_key="glovebox-
 READER = Credentials(access_key_id="reader", secret_access_key="reader-secret")
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Runner"
+# What its keys are derived from, and the one of its KMS, which makes whatever key is named.
+_SSE_KEY = {"WEED_S3_SSE_KEY": "what the tests encrypt with"}
+_KMS = {"type": "local", "enableOnDemandCreate": True}
 OPEN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/OpenRunner"
 
 
@@ -81,7 +84,9 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         *options,
     ]
     # The kernel ends it with us, however we end.
-    process = start_program(command, log=base / "weed.log", environment=ENVIRONMENT, tied=True)
+    process = start_program(
+        command, log=base / "weed.log", environment={**ENVIRONMENT, **_SSE_KEY}, tied=True
+    )
     try:
         endpoint = f"http://127.0.0.1:{ports[3]}"
         _wait_for(endpoint, process, base / "weed.log")
@@ -138,7 +143,8 @@ def _identities() -> dict[str, Any]:
                 "account": account,
             },
             {"name": "reader", "credentials": [_key(READER)], "actions": ["Read", "List"]},
-        ]
+        ],
+        "kms": {"default_provider": "local", "providers": {"local": _KMS}},
     }
 
 

@@ -32,6 +32,7 @@ VERSIONING_PROVEN: Final = "VersioningProven"
 LOCK_PROVEN: Final = "LockProven"
 CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
 CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
+ENCRYPTION_PROVEN: Final = "EncryptionProven"
 # ObjectStore: no part of Ready, because runs need no key; their seals wait for it.
 KEY_PUBLISHED: Final = "KeyPublished"
 # ObjectStore: likewise no part of Ready; what was lost with a store comes back by a person alone.
@@ -139,6 +140,13 @@ TYPE_MEANINGS: Final = {
         "issued credentials work below their own prefix and nowhere else",
         "issued credentials could do more than they may",
         "the check could not be made, or `spec.sts` is not set",
+    ),
+    ENCRYPTION_PROVEN: TypeMeaning(
+        "ObjectStore",
+        "what is written is encrypted as `spec.encryption` says, also when the writer asks for"
+        " nothing",
+        "the store encrypts otherwise, or not at all",
+        "the check could not be made. The condition is absent without `spec.encryption`",
     ),
     KEY_PUBLISHED: TypeMeaning(
         "ObjectStore",

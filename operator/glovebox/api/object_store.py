@@ -21,9 +21,12 @@ from glovebox.api.scalars import (
     Days,
     DnsLabel,
     EndpointUrl,
+    Host,
     KeyPrefix,
+    KmsKeyId,
     ObjectName,
     Port,
+    ProxyUrl,
     RetentionMode,
     RoleArn,
     Time,
@@ -137,6 +140,44 @@ class Tls(Model):
     )
 
 
+class Encryption(Model):
+    """What the store encrypts everything in the bucket of artifacts with."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.type != 'SSE-KMS' || has(self.keyId)",
+                "must name the key of `SSE-KMS`: which one a store takes by itself is nothing that"
+                " can be held to",
+                field_path=".keyId",
+                reason=REQUIRED,
+            ),
+            rule(
+                "self.type != 'SSE-S3' || !has(self.keyId)",
+                "must be left out with `SSE-S3`, whose keys are the store's own: it would name a"
+                " key that nothing is encrypted with. Use the type `SSE-KMS`",
+                field_path=".keyId",
+                reason=FORBIDDEN,
+            ),
+        )
+    )
+
+    type: Literal["SSE-S3", "SSE-KMS"] = Field(
+        description=(
+            "`SSE-S3`: with keys of the store's own. `SSE-KMS`: with the key `keyId` of its KMS;"
+            " who may use it decides who may read."
+        )
+    )
+    key_id: KmsKeyId | None = Field(
+        default=None,
+        description=(
+            "The key of `SSE-KMS`. On AWS its ARN: sessions get rights on this key alone. While it"
+            " is changed for another one, runs that were bound before go on, and their seals say"
+            " what has the other key."
+        ),
+    )
+
+
 class StorePods(Model):
     """The pods of a store that runs in this cluster."""
 
@@ -177,6 +218,48 @@ class StoreNetwork(Model):
         description=(
             "TCP port of the S3 service. When absent: the port of `spec.endpoint`, else 443 or 80"
             " by its scheme."
+        ),
+    )
+
+
+class Proxy(Model):
+    """A proxy on the way to the store."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.url.matches(r'^http://(.*@)?([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\]):')"
+                " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
+                "must set `network.cidrs` or `network.pods` when `url` has a host name:"
+                " NetworkPolicies work on addresses, not on names",
+                field_path=".network",
+                reason=REQUIRED,
+            ),
+        )
+    )
+
+    url: ProxyUrl = Field(
+        description=(
+            "URL of the proxy, such as `http://proxy.example:3128`. It is asked to connect"
+            " (`CONNECT`) to the store, and sees no request: the store's `endpoint` has to be an"
+            " `https://` one."
+        )
+    )
+    no_proxy: tuple[Host, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_set(),
+        description=(
+            "Hosts that are reached without the proxy, and all below them: the one of"
+            " `sts.endpoint`, or what runs reach by routes of their own. A run's environment says"
+            " the same (`NO_PROXY`)."
+        ),
+    )
+    network: StoreNetwork | None = Field(
+        default=None,
+        description=(
+            "What NetworkPolicies open towards the proxy, instead of towards the store. Needed when"
+            " `url` has a host name; else derived from it."
         ),
     )
 
@@ -300,7 +383,15 @@ class ObjectStoreSpec(Model):
                 reason=FORBIDDEN,
             ),
             rule(
-                "self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
+                "!has(self.proxy) || (self.endpoint.startsWith('https://') && (!has(self.sts)"
+                " || !has(self.sts.endpoint) || self.sts.endpoint.startsWith('https://')))",
+                "must be left out unless `endpoint` and `sts.endpoint` begin with `https://`:"
+                " without TLS the proxy would read, and could change, everything",
+                field_path=".proxy",
+                reason=FORBIDDEN,
+            ),
+            rule(
+                "has(self.proxy) || self.endpoint.matches(r'^https?://([0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[.*\\])(:[0-9]+)?/?$')"
                 " || (has(self.network) && (has(self.network.cidrs) || has(self.network.pods)))",
                 "must set `network.cidrs` or `network.pods` when `endpoint` has a host name:"
                 " NetworkPolicies work on addresses, not on names",
@@ -344,6 +435,24 @@ class ObjectStoreSpec(Model):
             " bring, and by those that the operator's environment names (`AWS_CA_BUNDLE`)."
         ),
     )
+    encryption: Encryption | None = Field(
+        default=None,
+        description=(
+            "What the store encrypts everything in the bucket of artifacts with: what the operator"
+            " writes asks for it, and for what runs write it has to be the bucket's default, which"
+            " the operator sets where `artifacts.create` is true. The store is Ready only while"
+            " both are seen. When absent: whatever the store does by itself."
+        ),
+    )
+    source_key_ids: tuple[KmsKeyId, ...] = Field(
+        default=(),
+        max_length=8,
+        json_schema_extra=list_set(),
+        description=(
+            "ARNs of keys that sources of pins are encrypted with: sessions that read sources and"
+            " inputs may decrypt with them. The key of `encryption` need not be listed."
+        ),
+    )
     artifacts: ArtifactBucket = Field(
         description="The bucket for artifacts, manifests of pins and evidence."
     )
@@ -368,7 +477,15 @@ class ObjectStoreSpec(Model):
         default=None,
         description=(
             "What NetworkPolicies open towards the store. Needed when `endpoint` has a host name;"
-            " else derived from it."
+            " else derived from it. With `proxy` the way there is opened instead."
+        ),
+    )
+    proxy: Proxy | None = Field(
+        default=None,
+        description=(
+            "A proxy through which the operator, its tasks, the programs in pods and the SDK of a"
+            " run reach the store. When absent: the one that the operator's environment names"
+            " (`HTTPS_PROXY`), for the operator alone."
         ),
     )
     ledger: StoreLedger | None = Field(
@@ -445,8 +562,8 @@ class ObjectStoreStatus(Status):
     """The results of the store conformance checks.
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
-    `CredentialScopeProven`, `ConnectionEncrypted`, `KeyPublished`, `DeletionProtected`,
-    `RecordsFound`, `LedgerWritten`.
+    `CredentialScopeProven`, `EncryptionProven`, `ConnectionEncrypted`, `KeyPublished`,
+    `DeletionProtected`, `RecordsFound`, `LedgerWritten`.
     """
 
     bucket: str = Field(

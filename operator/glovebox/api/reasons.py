@@ -246,6 +246,14 @@ LOCK_REQUIRED: Final = _reason(
     "The bucket has no object lock, or no default retention.",
     "Use a bucket that was created with object lock, and set its default retention.",
 )
+ENCRYPTION_REQUIRED: Final = _reason(
+    "EncryptionRequired",
+    "ObjectStore `Ready`",
+    "The bucket encrypts by default with something else than `spec.encryption` says, and somebody"
+    " chose that: the operator does not replace it.",
+    "Set the default encryption of the bucket to what `spec.encryption` says, or say there what the"
+    " bucket does.",
+)
 STORE_UNREACHABLE: Final = _reason(
     "StoreUnreachable",
     "ObjectStore, DatasetPin, Experiment",

@@ -24,6 +24,12 @@ IMAGE_BY_DIGEST: Final = (
 URL: Final = (
     r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?/?$"
 )
+PROXY_URL: Final = (
+    r"^http://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]):[0-9]{1,5}/?$"
+)
+HOST: Final = r"^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
+# A name, or the ARN of a key; an alias is neither.
+KMS_KEY_ID: Final = r"^(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]+:key/)?[A-Za-z0-9][A-Za-z0-9._-]*$"
 ROLE_ARN: Final = r"^arn:[a-z0-9-]+:iam:[a-z0-9-]*:([0-9]*:)?role/[A-Za-z0-9+=,.@_/-]+$"
 PREFIX: Final = r"^(|[^/].*/)$"
 QUANTITY: Final = r"^[0-9]+(\.[0-9]*)?([eE][0-9]+|[numkMGTPE]|[KMGTPE]i)?$"
@@ -169,6 +175,33 @@ RoleArn = Annotated[
     taught(
         ROLE_ARN,
         "must be the ARN of a role, such as 'arn:aws:iam::123456789012:role/glovebox-runs'",
+    ),
+]
+ProxyUrl = Annotated[
+    str,
+    Field(max_length=512),
+    taught(
+        PROXY_URL,
+        "must be 'http://' with a host and a port, such as 'http://proxy.example:3128'; no path,"
+        " and no user or password, which every pod would be given",
+    ),
+]
+Host = Annotated[
+    str,
+    Field(max_length=253),
+    taught(
+        HOST,
+        "must be a host name, or an IPv4 address, such as 'sts.example'; no port, no pattern. It"
+        " stands for the names below it as well",
+    ),
+]
+KmsKeyId = Annotated[
+    str,
+    Field(max_length=256),
+    taught(
+        KMS_KEY_ID,
+        "must be the ARN of a key, such as 'arn:aws:kms:eu-central-1:123456789012:key/1a2b', or"
+        " elsewhere than on AWS its name; no alias, because rights are given for keys",
     ),
 ]
 Cidr = Annotated[

@@ -9,6 +9,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore, StoreAccess
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_connections import decrypting_keys
 from glovebox.errors import NotReady, Refused
 from glovebox.kube.kinds import NAMESPACE, OBJECT_STORE
 from glovebox.kube.resources import Key
@@ -39,7 +40,15 @@ async def source_access(ports: Ports, store: ObjectStore, namespace: str) -> Sou
     found = (_reserved(other) for other in ports.resources.of_kind(OBJECT_STORE))
     reserved = {(bucket, name) for bucket, name in found if bucket not in {"", own}}
     granting = tuple(sorted(locations))
-    return SourceAccess(namespace, store.name, granting, own, tuple(sorted(reserved)), role_arn)
+    return SourceAccess(
+        namespace,
+        store.name,
+        granting,
+        own,
+        tuple(sorted(reserved)),
+        role_arn,
+        decrypting_keys(ports, store),
+    )
 
 
 def _reserved(other: Mapping[str, Any]) -> tuple[str, str]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from glovebox.api import reasons
-from glovebox.api.object_store import ObjectStore
+from glovebox.api.object_store import ObjectStore, ObjectStoreSpec
 from glovebox.controllers.ports import Ports
+from glovebox.desired.store_proxy import proxy_to
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
 from glovebox.kube.resources import Key
 from glovebox.store.connection import Credentials, Store, StoreSettings
+from glovebox.store.encryption import Encryption
 
 _KEYS = ("accessKeyId", "secretAccessKey")
 # What a store says of keys that it does not know any more; some say no more than "denied".
@@ -49,8 +52,42 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
             credentials=credentials,
             sts_endpoint=store.spec.sts.endpoint if store.spec.sts is not None else None,
             ca_bundle=authorities_of(ports, store),
+            encryption=encryption_of(store),
+            **_proxies(store.spec),
         )
     )
+
+
+def _proxies(spec: ObjectStoreSpec) -> dict[str, str]:
+    """Return the proxies of both endpoints; where none is named the environment's count."""
+    if spec.proxy is None:
+        return {}
+    sts = (spec.sts.endpoint if spec.sts is not None else None) or spec.endpoint
+    return {"proxy": proxy_to(spec), "sts_proxy": proxy_to(spec, sts)}
+
+
+def encryption_of(store: ObjectStore) -> Encryption | None:
+    """Return what a store has to encrypt with, as its spec says; None where it says nothing."""
+    said = store.spec.encryption
+    return Encryption(said.key_id or "") if said is not None else None
+
+
+def encrypting_keys(ports: Ports, store: ObjectStore) -> tuple[str, ...]:
+    """Return the keys that the bucket of artifacts may encrypt with.
+
+    The bound one, and the one of now: the bucket's default is that of now, and a run that was bound
+    before must not fail for it.
+    """
+    bound = encryption_of(store)
+    live = (_live_spec(ports, store).get("encryption") or {}).get("keyId", "")
+    found = (bound.key_id if bound is not None else "", str(live))
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+def decrypting_keys(ports: Ports, store: ObjectStore) -> tuple[str, ...]:
+    """Return the keys that sources and manifests in a store may be encrypted with."""
+    sources = (*store.spec.source_key_ids, *_live_spec(ports, store).get("sourceKeyIds", ()))
+    return tuple(dict.fromkeys((*encrypting_keys(ports, store), *map(str, sources))))
 
 
 def authorities_of(ports: Ports, store: ObjectStore) -> str:
@@ -58,9 +95,14 @@ def authorities_of(ports: Ports, store: ObjectStore) -> str:
 
     Empty where it names none, or is gone.
     """
-    live = ports.resources.get(Key(OBJECT_STORE.kind, "", store.name))
-    tls = ((live or {}).get("spec") or {}).get("tls") or {}
+    tls = _live_spec(ports, store).get("tls") or {}
     return str(tls.get("caBundle", "")) if store.spec.endpoint.startswith("https:") else ""
+
+
+def _live_spec(ports: Ports, store: ObjectStore) -> Mapping[str, Any]:
+    """Return the spec of a store as it is now; empty where it is gone."""
+    live = ports.resources.get(Key(OBJECT_STORE.kind, "", store.name))
+    return (live or {}).get("spec") or {}
 
 
 def note_refusal(ports: Ports, error: GloveboxError | None) -> None:

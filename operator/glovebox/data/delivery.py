@@ -126,12 +126,16 @@ class StoreAddress(_Named):
     endpoint: Annotated[str, Field(max_length=512, pattern=URL)]
     region: Annotated[str, Field(min_length=1, max_length=63)] = "us-east-1"
     path_style: bool = True
+    # Of the proxy before it; empty for none.
+    proxy: Annotated[str, Field(max_length=512)] = ""
 
 
 class TaskStore(StoreAddress):
     """How a task reaches a store, which it knows from its request alone."""
 
     ca_bundle: Annotated[str, Field(max_length=65536)] = ""
+    # None: nothing is asked for. Empty: keys of the store's own. Else the key of its KMS.
+    encryption_key: Annotated[str, Field(max_length=256)] | None = None
 
 
 class DeliveryPlan(_Strict):
@@ -192,6 +196,10 @@ def render_plan(plan: DeliveryPlan) -> bytes:
     document = plan.model_dump(by_alias=True, mode="json")
     for part in ("datasets", "features", "stores", "mounted"):
         document[part] = sorted(document[part], key=lambda each: str(each["name"]))
+    for store in document["stores"]:
+        if not store["proxy"]:
+            # As below.
+            del store["proxy"]
     if not document["mounted"]:
         # Plans from before there were such volumes stay what they are, to the byte.
         del document["mounted"]

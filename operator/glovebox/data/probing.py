@@ -173,6 +173,7 @@ class S3Attempts(_Strict):
         endpoint: Of the store.
         region: To sign for.
         path_style: Whether the bucket is part of the path.
+        proxy: URL of the proxy before it; None for none.
         credentials: AWS shared credentials file.
         bucket: The bucket of artifacts.
         prefix: The run's own, ending in `/`. Listing it is the control.
@@ -182,6 +183,7 @@ class S3Attempts(_Strict):
     endpoint: Annotated[str, Field(max_length=512, pattern=URL)]
     region: str = "us-east-1"
     path_style: bool = True
+    proxy: Annotated[str, Field(max_length=512, pattern=URL)] | None = None
     credentials: Folder
     bucket: Annotated[str, Field(min_length=3, max_length=63)]
     prefix: Prefix

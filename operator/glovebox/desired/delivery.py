@@ -18,6 +18,7 @@ from glovebox.data.delivery import (
 )
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.desired.store_proxy import proxy_to
 from glovebox.errors import InvalidInput
 
 PLAN_FILE: Final = "inputs.json"
@@ -95,4 +96,5 @@ def store_address(store: ObjectStore) -> StoreAddress:
         endpoint=store.spec.endpoint,
         region=store.spec.region,
         path_style=store.spec.path_style,
+        proxy=proxy_to(store.spec),
     )

@@ -25,6 +25,7 @@ from glovebox.desired.never_reachable import (
     forbidden_networks,
     never_reachable,
 )
+from glovebox.desired.store_proxy import proxy_to
 from glovebox.errors import Refused
 
 _DNS_PORTS: Final = ({"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"})
@@ -92,12 +93,16 @@ def _store_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:
 def store_route(store: ObjectStore) -> StoreRoute:
     """Return what to open towards the store: its `spec.network`, else its endpoint's address.
 
+    Where a proxy stands before it, the same of the proxy: the store itself stays closed.
+
     Raises:
         Refused: `StoreAddressUnknown`, when the endpoint is a host name and `spec.network` names no
             address. A NetworkPolicy knows networks and pods, no host names.
     """
-    network = store.spec.network
-    endpoint = urlsplit(store.spec.endpoint)
+    proxy, network, field = proxy_to(store.spec), store.spec.network, "spec"
+    if proxy and store.spec.proxy is not None:
+        network, field = store.spec.proxy.network, "spec.proxy"
+    endpoint = urlsplit(proxy or store.spec.endpoint)
     port = (
         (network.port if network else None)
         or endpoint.port
@@ -110,9 +115,9 @@ def store_route(store: ObjectStore) -> StoreRoute:
     if address is None:
         raise Refused(
             reasons.STORE_ADDRESS_UNKNOWN,
-            f"the endpoint of ObjectStore {store.name} is the host name {endpoint.hostname}, which"
-            " a NetworkPolicy cannot open: list its networks in the ObjectStore's"
-            " spec.network.cidrs, or its pods in spec.network.pods",
+            f"the {'proxy' if proxy else 'endpoint'} of ObjectStore {store.name} is the host name"
+            f" {endpoint.hostname}, which a NetworkPolicy cannot open: list its networks in the"
+            f" ObjectStore's {field}.network.cidrs, or its pods in {field}.network.pods",
         )
     return StoreRoute(port, (address,))
 

@@ -5,9 +5,10 @@ Editing or deleting a profile or a store later changes no bound experiment; `cha
 differs.
 
 Two parts of it are told apart. What makes the experiment what it is (quota, limits, Pod Security,
-DNS, access, retention, deadline, where the stores are) is part of the digest. How it is operated
-(drift policies, the isolation check, life of credentials, delivery) is bound too, and changes no
-identity: the same experiment, delivered in another way, is the same experiment.
+DNS, access, retention, deadline, where the stores are and what they encrypt with) is part of the
+digest. How it is operated (drift policies, the isolation check, life of credentials, delivery) is
+bound too, and changes no identity: the same experiment, delivered in another way, is the same
+experiment.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _CATALOGUE: Final = frozenset({"description", "images", "leakage"})
 # How an experiment is operated; bound, but no part of what it is.
 _OPERATION: Final = frozenset({"credentials", "delivery", "drift", "probe"})
 # What makes a store another one. When it is checked again does not.
-_STORE: Final = ("endpoint", "region", "pathStyle", "network")
+_STORE: Final = ("endpoint", "region", "pathStyle", "network", "encryption", "proxy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from glovebox import names
+from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.data.digest import digest_of
 from glovebox.data.probing import (
     Connection,
@@ -29,6 +30,7 @@ from glovebox.desired.network_policy import canonical_network, store_route
 from glovebox.desired.never_reachable import contains
 from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
+from glovebox.desired.store_proxy import proxy_to
 
 PROBE_CONTAINER: Final = "probe"
 PROBE_COMMAND: Final = ("python", "-m", "glovebox.jobs.probe")
@@ -119,7 +121,7 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
             # NetworkPolicy cannot keep a pod from its own node.
             Connection(id="own-node", address_from="HOST_IP", port=10250, expected=Expected.INFO),
             Connection(id="own-node-ssh", address_from="HOST_IP", port=22, expected=Expected.INFO),
-            *_store_control(spec.endpoint),
+            *_store_control(spec),
             *_declared(inputs),
         ),
         dns=(DnsQuery(id="dns", expected=Expected.REACHABLE),),
@@ -127,6 +129,7 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
             endpoint=spec.endpoint,
             region=spec.region,
             path_style=spec.path_style,
+            proxy=proxy_to(spec) or None,
             credentials=f"{ARTIFACTS_FOLDER}/credentials",
             bucket=spec.artifacts.bucket,
             prefix=names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid),
@@ -171,20 +174,27 @@ def _declared(inputs: ExperimentInputs) -> tuple[Connection, ...]:
     return tuple(found.values())[:_MOST_ROUTES]
 
 
-def _store_control(endpoint: str) -> tuple[Connection, ...]:
-    address = urlsplit(endpoint)
+def _store_control(spec: ObjectStoreSpec) -> tuple[Connection, ...]:
+    """Return the way to the store, which is open; with a proxy the store itself is not."""
+    proxy = proxy_to(spec)
+    if not proxy:
+        return _connection("store", spec.endpoint, Expected.REACHABLE)
+    return (
+        *_connection("store-proxy", proxy, Expected.REACHABLE),
+        *_connection("store-past-its-proxy", spec.endpoint, Expected.BLOCKED),
+    )
+
+
+def _connection(
+    name: str, url: str, expected: Literal[Expected.REACHABLE, Expected.BLOCKED]
+) -> tuple[Connection, ...]:
+    address = urlsplit(url)
     try:
         host = ipaddress.ip_address(address.hostname or "")
     except ValueError:
         return ()  # a name: the S3 attempts are the control
-    return (
-        Connection(
-            id="store",
-            address=host,
-            port=address.port or (443 if address.scheme == "https" else 80),
-            expected=Expected.REACHABLE,
-        ),
-    )
+    port = address.port or (443 if address.scheme == "https" else 80)
+    return (Connection(id=name, address=host, port=port, expected=expected),)
 
 
 def _pod(inputs: ExperimentInputs) -> dict[str, Any]:

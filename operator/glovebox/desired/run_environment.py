@@ -16,6 +16,7 @@ from glovebox.api.experiment import Config
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.pods import SESSION_ENDPOINT
 from glovebox.desired.session_files import CONFIG_FILE, PROCESS_CONFIG_FILE, SESSION_FOLDER
+from glovebox.desired.store_proxy import proxy_variables
 
 INPUTS_FOLDER: Final = "/inputs"
 ARTIFACTS_FOLDER: Final = SESSION_FOLDER
@@ -66,6 +67,7 @@ def store_variables(inputs: ExperimentInputs) -> dict[str, str]:
         # Else an SDK that finds no session asks the node's metadata service, and waits for it.
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    variables |= proxy_variables(spec)
     if not inputs.platform_image:
         return variables | {"AWS_CONFIG_FILE": f"{SESSION_FOLDER}/{PROCESS_CONFIG_FILE}"}
     return variables | {

@@ -34,7 +34,14 @@ def s3_attempts(plan: S3Attempts) -> Mapping[str, tuple[Expected, Callable[[], O
         file = Path(plan.credentials)
         keys, authorities = read_credentials(file), authorities_beside(file)
         return Store(
-            StoreSettings(plan.endpoint, plan.region, plan.path_style, keys, ca_bundle=authorities),
+            StoreSettings(
+                plan.endpoint,
+                plan.region,
+                plan.path_style,
+                keys,
+                ca_bundle=authorities,
+                proxy=plan.proxy,
+            ),
             Pools(control=1, jobs=1, reads=1),
         )
 

@@ -34,6 +34,7 @@ from glovebox.data.task_ends import EXIT_DONE, EXIT_TERMINATED, exit_code, rende
 from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.jobs.termination import write_termination_message
 from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
+from glovebox.store.encryption import Encryption
 from glovebox.tasks.area import Beat, TaskAddress, TaskArea
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.document import parse_request, render_result
@@ -86,15 +87,7 @@ async def _until_stopped(environment: Mapping[str, str]) -> None:
 
     def open_store(where: TaskStore) -> Store:
         keys = read_keys(settings.stores / where.name)
-        return stores.open(
-            StoreSettings(
-                where.endpoint,
-                where.region,
-                where.path_style,
-                keys,
-                ca_bundle=where.ca_bundle,
-            )
-        )
+        return stores.open(settings_of(where, keys))
 
     try:
         await perform(
@@ -166,6 +159,20 @@ async def _keep(store: Store, area: TaskArea, job: str, result: bytes) -> None:
             wait = min(_RESULT_SLOWEST_SECONDS, wait * 2)
         else:
             return
+
+
+def settings_of(where: TaskStore, keys: Credentials) -> StoreSettings:
+    """Return how a store is opened that the request describes."""
+    key = where.encryption_key
+    return StoreSettings(
+        where.endpoint,
+        where.region,
+        where.path_style,
+        keys,
+        ca_bundle=where.ca_bundle,
+        encryption=Encryption(key) if key is not None else None,
+        proxy=where.proxy or None,
+    )
 
 
 def read_keys(folder: Path) -> Credentials:

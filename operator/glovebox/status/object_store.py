@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -32,6 +32,8 @@ CONDITIONS: Final = (
     types.RECORDS_FOUND,
 )
 REQUIRED: Final = (types.VERSIONING_PROVEN,)
+# Without these no store is Ready, whatever `worm` says.
+_ALWAYS: Final = frozenset({types.VERSIONING_PROVEN, types.ENCRYPTION_PROVEN})
 _SHOWN: Final = 5
 READY: Final = (reasons.PROVEN, "the store did what is expected of it")
 
@@ -58,13 +60,12 @@ class StoreFacts:
 def judge_store(spec: ObjectStoreSpec, facts: StoreFacts) -> Outcome:
     """Return whether the store may be used.
 
-    With `worm: Required` everything counts. Else versioning does, and that no session was seen to
-    reach further than it must: without a lock credentials that are too wide destroy even more.
+    With `worm: Required` everything counts. Else versioning does, the encryption that was asked
+    for, and that no session was seen to reach further than it must: without a lock credentials that
+    are too wide destroy even more.
     """
     strict = spec.artifacts.worm == "Required"
-    counting = [
-        proof for proof in facts.proofs if strict or proof.condition == types.VERSIONING_PROVEN
-    ]
+    counting = [proof for proof in facts.proofs if strict or proof.condition in _ALWAYS]
     damning = counting if strict else [*counting, *_of_sessions(spec, facts)]
     for proof in damning:
         if proof.outcome == Shown.FAILED:
@@ -109,14 +110,23 @@ def compute_status(
         has_role: Whether the spec names a role for credentials of one experiment alone.
     """
     generation = obj["metadata"].get("generation", 0)
-    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    is_encrypted = bool(obj["spec"].get("encryption"))
+    lasting = _shown_types({types.ENCRYPTION_PROVEN} if is_encrypted else ())
+    builder = StatusBuilder(obj.get("status"), generation, lasting, now)
     if facts is not None:
         _record(builder, facts)
-        for condition in PROVEN:
+        for condition in (each for each in lasting if each in {*PROVEN, types.ENCRYPTION_PROVEN}):
             _mark_proven(builder, condition, facts.proofs, has_role=has_role)
     _mark_encrypted(builder, obj["spec"])
     summarise(builder, outcome, REQUIRED, READY)
     return builder.render()
+
+
+def _shown_types(optional: Collection[str]) -> tuple[str, ...]:
+    """Return the conditions that are shown, of which one is only where it was asked for."""
+    encryption = [types.ENCRYPTION_PROVEN] if types.ENCRYPTION_PROVEN in optional else []
+    place = len(PROVEN) + 1
+    return (*CONDITIONS[:place], *encryption, *CONDITIONS[place:])
 
 
 def _mark_encrypted(builder: StatusBuilder, spec: Mapping[str, Any]) -> None:
@@ -255,7 +265,9 @@ def _with_last(others: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict
 
 def _as_it_was(status: Mapping[str, Any], now: datetime) -> StatusBuilder:
     """Return a builder that changes nothing yet, what is passing included."""
-    builder = StatusBuilder(status, status.get("observedGeneration", 0), CONDITIONS, now)
+    shown = [each["type"] for each in status.get("conditions") or ()]
+    lasting = _shown_types(shown)
+    builder = StatusBuilder(status, status.get("observedGeneration", 0), lasting, now)
     for passing in (types.RECONCILING, types.STALLED):
         answer, reason, message = builder.current(passing)
         if reason != reasons.NOT_LOOKED:

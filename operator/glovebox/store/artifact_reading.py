@@ -6,12 +6,14 @@ Nothing that a run wrote keeps its seal from being made: a version that is liste
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact
+from glovebox.store.encryption import shown
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 from glovebox.store.reading import digest_version, in_order
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
 
     from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
+    from glovebox.store.encryption import Encryption
 
 # What a store may say of one object although it works: it is believed when another object can be
 # read.
 _OF_ONE_OBJECT: Final = frozenset(
     {reasons.STORE_FORBIDDEN, reasons.STORE_FAILED, reasons.STORE_UNREACHABLE}
 )
+_SHOWN_KEYS: Final = 5
 LOCKS_HIDDEN: Final = (
     "the store did not show the operator how the artifacts are locked (it needs"
     " s3:GetObjectRetention): those listed without a lock may have one"
@@ -68,6 +72,38 @@ def read_artifacts(
         yield artifact
 
 
+class _Otherwise:
+    """Versions that are not encrypted as the store's settings say: a run asked for something else.
+
+    Readers are threads, and one version may be read twice.
+    """
+
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self._seen: dict[tuple[str, str], str] = {}
+        self._more = 0
+
+    def add(self, key: str, version: str, shown_as: str) -> None:
+        """Note one; beyond a few they are only counted."""
+        with self._counting:
+            if (key, version) in self._seen:
+                return
+            if len(self._seen) < _SHOWN_KEYS:
+                self._seen[key, version] = shown_as
+            else:
+                self._more += 1
+
+    def findings(self, wanted: Encryption) -> tuple[str, ...]:
+        """Return them in words, in the order of their keys."""
+        found = tuple(
+            f"`{key}`: version {version} shows {shown_as}, and `spec.encryption` of the ObjectStore"
+            f" says {wanted}"
+            for (key, version), shown_as in sorted(self._seen.items())
+        )
+        more = (f"and {self._more:,} more versions that are encrypted otherwise",)
+        return (*found, *(more if self._more else ()))
+
+
 class Reading:
     """Reads single versions; decides what an object that cannot be read means.
 
@@ -101,11 +137,14 @@ class Reading:
         self.hidden: set[tuple[str, str]] | None = None
         self._locks = VersionLocks(store, bucket)
         self._is_hidden = False
+        self._otherwise = _Otherwise()
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What could not be seen of all that was read, in words."""
-        return (LOCKS_HIDDEN,) if self._is_hidden else ()
+        """What could not be seen of all that was read, or is not as it was asked for, in words."""
+        hidden = (LOCKS_HIDDEN,) if self._is_hidden else ()
+        wanted = self.store.settings.encryption
+        return (*hidden, *(self._otherwise.findings(wanted) if wanted is not None else ()))
 
     def artifact(self, row: ListedVersion, known: tuple[Entry, ...]) -> tuple[Artifact, bool]:
         """Return what a listed version is, and whether its bytes were hashed just now."""
@@ -136,6 +175,9 @@ class Reading:
         with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
             headers = wire.head(bucket, row.key, {"versionId": row.version_id})
         lock = self._lock(row, headers)
+        wanted = self.store.settings.encryption
+        if wanted is not None and not wanted.is_shown(headers):
+            self._otherwise.add(row.key, row.version_id, shown(headers))
         found = plain.model_copy(
             update={
                 "lock_mode": lock.mode if lock.mode in ("Compliance", "Governance") else "",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+import hashlib
+from typing import TYPE_CHECKING, Final, Literal
 
 from glovebox.api import reasons
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
-from glovebox.store.answers import NOT_FOUND_STATUS, answer_of
+from glovebox.store.answers import NOT_FOUND_STATUS, PRECONDITION_STATUS, answer_of
+from glovebox.store.encryption import Encryption, shown, told
 from glovebox.store.errors import translated
+from glovebox.store.putting import checksum
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CreateBucketConfigurationTypeDef, DefaultRetentionTypeDef
 
     from glovebox.store.connection import Store
+
+_PROBED: Final = ".glovebox/probe/"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ async def ensure_bucket(
     Args:
         store: Opened with the operator's credentials.
         bucket: Its name.
-        create: Create it when it is missing, and set its default retention when it has none. An
-            existing rule is left alone.
+        create: Create it when it is missing, and set its default retention when it has none, and
+            its default encryption when it has none but the store's own and the settings of the
+            store ask for another. An existing rule is left alone.
         lock_required: Refuse a bucket without object lock.
         retention: The default retention of a bucket that we create.
 
@@ -89,7 +95,25 @@ def _ensure(
     _require_versioning(store, bucket, created=created)
     if create and locked and rule is None:
         _set_default(store, bucket, retention)
+    if create and store.settings.encryption is not None:
+        _encrypt_by_default(store, bucket, store.settings.encryption)
     return created
+
+
+def read_encryption(store: Store, bucket: str) -> tuple[str, str]:
+    """Return algorithm and key of the bucket's default; two empty texts without one. Blocks."""
+    try:
+        with translated(f"read the default encryption of bucket {bucket}, for `spec.encryption`"):
+            answer = store.s3.get_bucket_encryption(Bucket=bucket)
+    except GloveboxError as error:
+        if error.reason == reasons.ENCRYPTION_REQUIRED:
+            return "", ""
+        raise
+    for rule in answer["ServerSideEncryptionConfiguration"]["Rules"]:
+        default = rule.get("ApplyServerSideEncryptionByDefault")
+        if default is not None:
+            return default["SSEAlgorithm"], default.get("KMSMasterKeyID", "")
+    return "", ""
 
 
 def read_lock(store: Store, bucket: str) -> tuple[bool, DefaultRetention | None]:
@@ -153,6 +177,54 @@ def _require_versioning(store: Store, bucket: str, *, created: bool) -> None:
         )
     with translated(f"enable versioning on bucket {bucket}"):
         store.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _encrypt_by_default(store: Store, bucket: str, wanted: Encryption) -> None:
+    """Set the default where nobody chose one; a key that somebody chose is not replaced."""
+    algorithm, key = read_encryption(store, bucket)
+    if wanted.is_same(algorithm, key):
+        return
+    if algorithm not in ("", Encryption().algorithm):
+        raise InvalidInput(
+            reasons.ENCRYPTION_REQUIRED,
+            f"bucket {bucket} encrypts by default as {told(algorithm, key)}, and"
+            f" `spec.encryption` says {wanted}; set its default encryption to that"
+            " (put-bucket-encryption), or say what the bucket does",
+        )
+    _require_encrypts(store, bucket, wanted)
+    with translated(f"set the default encryption of bucket {bucket} to {wanted}"):
+        store.s3.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": wanted.rule}]
+            },
+        )
+
+
+def _require_encrypts(store: Store, bucket: str, wanted: Encryption) -> None:
+    """Refuse a default that the store cannot do: with one nobody could write there any more.
+
+    Tried with an object that is written once for each encryption.
+    """
+    digest = hashlib.sha256(str(wanted).encode()).hexdigest()[:12]
+    key, body = f"{_PROBED}encrypted-{digest}", b"Written with the request to be encrypted.\n"
+    with translated(f"write s3://{bucket}/{key} with {wanted}, as `spec.encryption` says"):
+        try:
+            store.s3.put_object(
+                Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum(body), IfNoneMatch="*"
+            )
+        except Exception as error:
+            answer = answer_of(error)
+            if answer is None or answer.status != PRECONDITION_STATUS:
+                raise
+        found = store.wire.head(bucket, key, {})
+    if not wanted.is_shown(found):
+        raise InvalidInput(
+            reasons.ENCRYPTION_REQUIRED,
+            f"s3://{bucket}/{key} was written with the request for {wanted}, and shows"
+            f" {shown(found)}: the store does something else. Set up its KMS, use a store that"
+            " encrypts, or take `spec.encryption` out",
+        )
 
 
 def _set_default(store: Store, bucket: str, retention: DefaultRetention) -> None:

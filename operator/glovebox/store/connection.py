@@ -22,8 +22,9 @@ from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
 
 from glovebox.store.authorities import authorities_file
+from glovebox.store.encryption import ask_with_each_write
 from glovebox.store.errors import translated
-from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire
+from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire, proxies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
+
+    from glovebox.store.encryption import Encryption
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +70,10 @@ class StoreSettings:
             variables).
         sts_endpoint: URL of the STS API; None for the same as `endpoint`.
         ca_bundle: The authorities that alone are trusted, in PEM; empty for the SDK's own.
+        encryption: What each write asks for; None leaves it to the bucket.
+        proxy: URL of the proxy before the S3 API; empty reaches it directly, None is for what the
+            environment says.
+        sts_proxy: The same of the STS API; None for the same as `proxy`.
     """
 
     endpoint: str
@@ -75,6 +82,9 @@ class StoreSettings:
     credentials: Credentials | None = None
     sts_endpoint: str | None = None
     ca_bundle: str = field(default="", repr=False)
+    encryption: Encryption | None = None
+    proxy: str | None = None
+    sts_proxy: str | None = None
 
 
 class Stop(threading.Event):
@@ -127,22 +137,27 @@ class Store:
         Bulk work goes by `wire`.
         """
         with self._building:
-            return self._session.client(
+            client = self._session.client(
                 "s3",
                 endpoint_url=self.settings.endpoint,
-                config=_config(self.settings),
+                config=_config(self.settings, proxies_of(self.settings.proxy)),
                 verify=authorities_file(self.settings.ca_bundle),
             )
+            if self.settings.encryption is not None:
+                ask_with_each_write(client, self.settings.encryption)
+            return client
 
     @functools.cached_property
     def sts(self) -> STSClient:
         """The STS client."""
         endpoint = self.settings.sts_endpoint or self.settings.endpoint
+        proxy = self.settings.sts_proxy
+        proxies = proxies_of(proxy if proxy is not None else self.settings.proxy)
         with self._building:
             return self._session.client(
                 "sts",
                 endpoint_url=endpoint,
-                config=_config(self.settings),
+                config=_config(self.settings, proxies),
                 verify=authorities_file(self.settings.ca_bundle),
             )
 
@@ -156,11 +171,16 @@ class Store:
             path_style=settings.path_style,
             credentials=self._session.get_credentials,
             ca_bundle=authorities_file(settings.ca_bundle) or _ca_bundle(self._core),
+            proxies=proxies_of(settings.proxy),
         )
 
     def with_credentials(self, credentials: Credentials) -> Store:
         """Return the store as another user or session sees it; not kept: forgetting closes it."""
         return Store(replace(self.settings, credentials=credentials), self._pools)
+
+    def without_encryption(self) -> Store:
+        """Return the store as a run's SDK writes to it, which asks for no encryption; not kept."""
+        return Store(replace(self.settings, encryption=None), self._pools)
 
     def renewing(self, issue: Callable[[], Credentials]) -> Store:
         """Return the store as sessions see it that follow one another for as long as it is used.
@@ -313,8 +333,9 @@ def _renewing(
     return boto3.Session(region_name=settings.region, botocore_session=core)
 
 
-def _config(settings: StoreSettings) -> Config:
+def _config(settings: StoreSettings, proxies: dict[str, str] | None) -> Config:
     return Config(
+        proxies=proxies,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.store.answers import answer_of
+from glovebox.store.arns import bucket_arn, kms_keys, objects_arn, partition_of
 from glovebox.store.connection import Credentials
 from glovebox.store.errors import translated
 
@@ -34,6 +35,7 @@ MAX_SECONDS: Final = 3600
 _SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 # Letters that mean something in a policy's resource, and those that a key should not hold anyway.
 _PLAIN_PREFIX: Final = re.compile(r"[A-Za-z0-9!_.()/=@+-]+/")
+DECRYPT: Final = "kms:Decrypt"
 _WRITE: Final = (
     "s3:PutObject",
     "s3:AbortMultipartUpload",
@@ -41,6 +43,8 @@ _WRITE: Final = (
     "s3:GetObject",
     "s3:GetObjectVersion",
 )
+# Writing an object takes the first, an upload in parts both.
+_ENCRYPT: Final = ("kms:GenerateDataKey", DECRYPT)
 # What no session of ours may ever do, whatever the role allows.
 NEVER: Final = (
     "s3:DeleteObject",
@@ -56,7 +60,7 @@ _REFUSED_AS_WRITTEN: Final = 400
 # Seen on SeaweedFS 4.48: a key that ends in `/` gets no version and no lock, and what lies in a
 # folder whose name is or ends in one of the other two is locked, but told by no list. `*` matches
 # `/` as well; the bucket need not be named where everything is denied.
-_UNSEALABLE: Final = ("arn:aws:s3:::*/", "arn:aws:s3:::*.versions/*", "arn:aws:s3:::*/.uploads/*")
+_UNSEALABLE: Final = ("*/", "*.versions/*", "*/.uploads/*")
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,16 @@ class SessionCredentials:
         )
 
 
-def session_policy(bucket: str, prefix: str) -> str:
+def session_policy(
+    bucket: str, prefix: str, role_arn: str = "", key_ids: tuple[str, ...] = ()
+) -> str:
     """Return the session policy for one prefix, as compact JSON.
 
     Args:
         bucket: The bucket of artifacts.
         prefix: Ends in `/`, so that `run7/` never covers `run70/`.
+        role_arn: The role that is narrowed; its partition is that of the bucket.
+        key_ids: Keys of KMS that the bucket encrypts with; those that are no ARN need no right.
 
     Raises:
         InvalidInput: The prefix does not end in `/`, holds a letter that a policy reads as a
@@ -92,19 +100,26 @@ def session_policy(bucket: str, prefix: str) -> str:
             f"prefix {prefix!r} cannot be granted: it must end in '/', not start with one, and hold"
             " no pattern such as * ? or ${",
         )
-    own = f"arn:aws:s3:::{bucket}/{prefix}*"
+    partition = partition_of(role_arn)
+    own = objects_arn(partition, bucket, f"{prefix}*")
+    keys = kms_keys(key_ids)
     statements: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": list(_WRITE), "Resource": [own]},
         {
             "Effect": "Allow",
             "Action": ["s3:ListBucket"],
-            "Resource": [f"arn:aws:s3:::{bucket}"],
+            "Resource": [bucket_arn(partition, bucket)],
             "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
         },
+        *([{"Effect": "Allow", "Action": list(_ENCRYPT), "Resource": list(keys)}] if keys else ()),
         # Not allowed above either; said again, because a store that forgets to intersect may still
         # honour a Deny.
         {"Effect": "Deny", "Action": list(NEVER), "Resource": ["*"]},
-        {"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": list(_UNSEALABLE)},
+        {
+            "Effect": "Deny",
+            "Action": ["s3:PutObject"],
+            "Resource": [bucket_arn(partition, each) for each in _UNSEALABLE],
+        },
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
     if len(policy) > MAX_POLICY:
@@ -124,6 +139,7 @@ async def issue_credentials(
     prefix: str,
     session_name: str,
     duration_seconds: int = 1800,
+    key_ids: tuple[str, ...] = (),
 ) -> SessionCredentials:
     """Assume the role for one prefix.
 
@@ -134,24 +150,31 @@ async def issue_credentials(
         prefix: The experiment's own, ending in `/`.
         session_name: Shows up in the store's audit log; 2 to 64 of letters, digits and `+=,.@_-`.
         duration_seconds: 900 to 3600.
+        key_ids: As in `session_policy`.
 
     Raises:
         InvalidInput: An argument is out of its range.
         GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
     return await store.run(
-        assume_for_prefix, store, role_arn, bucket, prefix, session_name, duration_seconds
+        assume_for_prefix, store, role_arn, bucket, prefix, session_name, duration_seconds, key_ids
     )
 
 
 def assume_for_prefix(
-    store: Store, role_arn: str, bucket: str, prefix: str, session_name: str, duration_seconds: int
+    store: Store,
+    role_arn: str,
+    bucket: str,
+    prefix: str,
+    session_name: str,
+    duration_seconds: int,
+    key_ids: tuple[str, ...] = (),
 ) -> SessionCredentials:
     """Do what `issue_credentials` says. Blocks: for jobs."""
     return assume_with_policy(
         store,
         role_arn,
-        session_policy(bucket, prefix),
+        session_policy(bucket, prefix, role_arn, key_ids),
         f"prefix {prefix}",
         session_name,
         duration_seconds,

@@ -8,6 +8,7 @@ word and a sentence with the cure. Beside it stands what the store itself said: 
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SERVER_ERROR: Final = 500
+# What http.client says of a proxy that answers a CONNECT with anything but success.
+_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,17 @@ _NO_LOCK: Final = _Meaning(
     reasons.LOCK_REQUIRED,
     "the bucket has no object lock; use a bucket that was created with one",
 )
+_NO_ENCRYPTION: Final = _Meaning(
+    InvalidInput,
+    reasons.ENCRYPTION_REQUIRED,
+    "the bucket has no default encryption; set one (put-bucket-encryption)",
+)
+_NO_KMS: Final = _Meaning(
+    InvalidInput,
+    reasons.STORE_REJECTED,
+    "the store cannot encrypt with this key; see that its KMS is set up, that it knows the key of"
+    " `spec.encryption.keyId`, and that the operator's user may use it",
+)
 _CLOCK: Final = _Meaning(
     Unavailable,
     reasons.CLOCK_SKEWED,
@@ -84,6 +98,13 @@ _UNREACHABLE: Final = _Meaning(
     Unavailable,
     reasons.STORE_UNREACHABLE,
     "the store does not answer; check its endpoint and the network between it and the operator",
+)
+_PROXY: Final = _Meaning(
+    Unavailable,
+    reasons.STORE_UNREACHABLE,
+    "the proxy before the store does not pass it on; check `spec.proxy` of the ObjectStore (or"
+    " HTTPS_PROXY of the operator), that the proxy answers, and that it lets through to the host of"
+    " the endpoint",
 )
 _NOT_TRUSTED: Final = _Meaning(
     Unavailable,
@@ -118,6 +139,13 @@ _BY_CODE: Final = {
     "NoSuchVersion": _NO_OBJECT,
     "ObjectLockConfigurationNotFoundError": _NO_LOCK,
     "NoSuchObjectLockConfiguration": _NO_LOCK,
+    "ServerSideEncryptionConfigurationNotFoundError": _NO_ENCRYPTION,
+    "KMSNotConfigured": _NO_KMS,
+    "KMSKeyNotFoundException": _NO_KMS,
+    "KMS.NotFoundException": _NO_KMS,
+    "kms:KeyNotFound": _NO_KMS,
+    "KMS.DisabledException": _NO_KMS,
+    "KMS.KMSInvalidStateException": _NO_KMS,
     "PreconditionFailed": _PRECONDITION,
     "ConditionalRequestConflict": _PRECONDITION,
     "OperationAborted": _PRECONDITION,
@@ -195,9 +223,9 @@ def translate(error: Exception, doing: str) -> GloveboxError:
             f"could not {doing}: the store's answer cannot be read; is the endpoint an S3 API?",
         )
     if isinstance(error, _NETWORK):
-        untrusted = _untrusted(error)
-        meaning = _NOT_TRUSTED if untrusted else _UNREACHABLE
-        why = untrusted or type(error).__name__
+        untrusted, stopped = _untrusted(error), _stopped_by_proxy(error)
+        meaning = _NOT_TRUSTED if untrusted else _PROXY if stopped else _UNREACHABLE
+        why = untrusted or stopped or type(error).__name__
         return meaning.kind(meaning.reason, f"could not {doing}: {meaning.cure} ({why})")
     return InvalidInput(
         reasons.STORE_REJECTED,
@@ -207,14 +235,32 @@ def translate(error: Exception, doing: str) -> GloveboxError:
 
 def _untrusted(error: BaseException) -> str:
     """Return why a certificate was not accepted; empty where that is not what failed."""
+    for each in _beneath(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return str(each.verify_message) or type(each).__name__
+    return ""
+
+
+def _stopped_by_proxy(error: BaseException) -> str:
+    """Return what a proxy said instead of connecting; empty where none stopped it."""
+    beneath = list(_beneath(error))
+    for each in beneath:
+        said = _TUNNEL.search(str(each))
+        if said is not None:
+            return f"the proxy said {said[1]}"
+    proxied = (urllib3.exceptions.ProxyError, botocore.ProxyConnectionError)
+    return "ProxyError" if any(isinstance(each, proxied) for each in beneath) else ""
+
+
+def _beneath(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that it wraps."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
         each = waiting.pop()
         if not isinstance(each, BaseException) or each in seen:
             continue
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return str(each.verify_message) or type(each).__name__
+        yield each
         seen.append(each)
         # The clients' libraries keep what they wrap in their own places.
         kept = getattr(each, "kwargs", {}).get("error")
@@ -225,7 +271,6 @@ def _untrusted(error: BaseException) -> str:
             kept,
             *each.args,
         ]
-    return ""
 
 
 def _meaning_of(answer: AnswerError) -> _Meaning:

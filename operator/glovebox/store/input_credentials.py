@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.errors import InvalidInput
-from glovebox.store.credentials import MAX_POLICY, NEVER, SessionCredentials, assume_with_policy
+from glovebox.store.arns import kms_keys, objects_arn, partition_of
+from glovebox.store.credentials import (
+    DECRYPT,
+    MAX_POLICY,
+    NEVER,
+    SessionCredentials,
+    assume_with_policy,
+)
 from glovebox.store.sources import PrefixSource
 
 if TYPE_CHECKING:
@@ -52,10 +59,9 @@ class Readable:
     key: str
     is_prefix: bool
 
-    @property
-    def resource(self) -> str:
-        """The resource of a policy statement."""
-        return f"arn:aws:s3:::{self.bucket}/{self.key}{'*' if self.is_prefix else ''}"
+    def resource(self, partition: str) -> str:
+        """Return the resource of a policy statement."""
+        return objects_arn(partition, self.bucket, f"{self.key}{'*' if self.is_prefix else ''}")
 
     def covers(self, other: Readable) -> bool:
         """Whether the other is granted with this one."""
@@ -136,13 +142,21 @@ class _Spread:
         return [Readable(self._bucket, folder, is_prefix=True) for folder in sorted(folders)]
 
 
-def input_policy(readables: Iterable[Readable]) -> str:
+def input_policy(
+    readables: Iterable[Readable], role_arn: str = "", key_ids: tuple[str, ...] = ()
+) -> str:
     """Return the session policy that reads these, as compact JSON.
+
+    Args:
+        readables: What to read.
+        role_arn: The role that is narrowed.
+        key_ids: Keys of KMS that they may be encrypted with; those that are no ARN need no right.
 
     Raises:
         InvalidInput: `BadPrefix`: a prefix does not end in `/` or holds what a policy reads as a
             pattern. `PolicyTooLong`: they do not fit in one session policy.
     """
+    partition, keys = partition_of(role_arn), kms_keys(key_ids)
     wanted = sorted(set(readables))
     for each in wanted:
         _require_plain(each)
@@ -152,7 +166,12 @@ def input_policy(readables: Iterable[Readable]) -> str:
         if not any(other is not each and other.covers(each) for other in wanted)
     ]
     statements: list[dict[str, Any]] = [
-        {"Effect": "Allow", "Action": list(_READ), "Resource": [each.resource for each in needed]},
+        {
+            "Effect": "Allow",
+            "Action": list(_READ),
+            "Resource": [each.resource(partition) for each in needed],
+        },
+        *([{"Effect": "Allow", "Action": [DECRYPT], "Resource": list(keys)}] if keys else ()),
         {"Effect": "Deny", "Action": list(_DENIED), "Resource": ["*"]},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
@@ -177,6 +196,7 @@ async def issue_input_credentials(
     readables: Iterable[Readable],
     session_name: str,
     duration_seconds: int = 1800,
+    key_ids: tuple[str, ...] = (),
 ) -> SessionCredentials:
     """Assume the role for reading these inputs alone.
 
@@ -186,12 +206,13 @@ async def issue_input_credentials(
         readables: The prefixes and keys of all inputs of this store, and their manifests.
         session_name: As in `issue_credentials`.
         duration_seconds: As in `issue_credentials`.
+        key_ids: As in `input_policy`.
 
     Raises:
         InvalidInput: As `input_policy`, or an argument is out of its range.
         GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
-    policy = input_policy(readables)
+    policy = input_policy(readables, role_arn, key_ids)
     return await store.run(
         assume_with_policy,
         store,

@@ -74,6 +74,7 @@ class Bench:
         role_arn: The role for runs, if there is one.
         now: The time of this run; retention dates are reckoned from it.
         stop: Set when nobody waits for the proofs any more.
+        key_ids: Keys of KMS that the bucket encrypts with.
     """
 
     store: Store
@@ -81,7 +82,7 @@ class Bench:
     role_arn: str | None
     now: datetime
     stop: Stop
-    _leftovers: int = 0
+    key_ids: tuple[str, ...] = ()
     _overwritten: bool = False
 
     @functools.cached_property
@@ -96,7 +97,7 @@ class Bench:
         Raises:
             DisprovenError: The bucket gives no version, or does not let the lock be extended.
         """
-        self._sweep()
+        _ = self.leftovers
         locked = self.lock[0]
         version_id = self._living_canary() or self._new_canary(locked=locked)
         if locked:
@@ -109,7 +110,13 @@ class Bench:
         if self.role_arn is None:
             raise NotProvableError(NO_ROLE)
         keys = assume_for_prefix(
-            self.store, self.role_arn, self.bucket, f"{ROOT}x/", "glovebox-probe", _SESSION_SECONDS
+            self.store,
+            self.role_arn,
+            self.bucket,
+            f"{ROOT}x/",
+            "glovebox-probe",
+            _SESSION_SECONDS,
+            self.key_ids,
         )
         return self.store.with_credentials(keys.as_credentials())
 
@@ -152,7 +159,7 @@ class Bench:
 
     def overwrite(self) -> None:
         """Write something else over the canary, once a run, unless enough such versions exist."""
-        if self._overwritten or self._leftovers >= MAX_LEFTOVERS:
+        if self._overwritten or self.leftovers >= MAX_LEFTOVERS:
             return
         self.put(CANARY, OVERWRITE_BODY)
         self._overwritten = True
@@ -214,15 +221,18 @@ class Bench:
                 Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until},
             )
 
-    def _sweep(self) -> None:
-        """Delete what earlier attacks left and what is no longer locked; count the rest."""
+    @functools.cached_property
+    def leftovers(self) -> int:
+        """How many objects of earlier attacks are left; those no longer locked are deleted now."""
+        left = 0
         for version in list_versions(self.store.wire, self.bucket, CANARY, self.stop):
             if version.key != CANARY or (
                 version.size == len(CANARY_BODY) and not version.is_delete_marker
             ):
                 continue
             tried = attempt(lambda each=version: self._delete(each.version_id))  # type: ignore[misc]
-            self._leftovers += tried is not None
+            left += tried is not None
+        return left
 
     def _delete(self, version_id: str) -> object:
         return self.store.s3.delete_object(Bucket=self.bucket, Key=CANARY, VersionId=version_id)

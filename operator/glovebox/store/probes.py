@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from glovebox.data.proofs import Outcome, Proof
 from glovebox.errors import GloveboxError
+from glovebox.store import probe_encryption as encryption
 from glovebox.store import probe_lock as lock
 from glovebox.store import probe_scope as scope
 from glovebox.store.probe_bench import Bench, DisprovenError, NotProvableError
@@ -26,6 +27,7 @@ VERSIONING_PROVEN: Final = "VersioningProven"
 LOCK_PROVEN: Final = "LockProven"
 CONDITIONAL_WRITES_PROVEN: Final = "ConditionalWritesProven"
 CREDENTIAL_SCOPE_PROVEN: Final = "CredentialScopeProven"
+ENCRYPTION_PROVEN: Final = "EncryptionProven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,14 @@ ATTACKS: Final = (
     Attack("SessionDeniedGrowth", CREDENTIAL_SCOPE_PROVEN, scope.denied_growth),
 )
 
+# Made before them where the settings of the store say what it has to encrypt with: whatever is
+# written asks for it, and where that does not work nothing else does either.
+ENCRYPTION_ATTACKS: Final = (
+    Attack("EncryptedOnRequest", ENCRYPTION_PROVEN, encryption.encrypted_on_request),
+    Attack("EncryptedByDefault", ENCRYPTION_PROVEN, encryption.encrypted_by_default),
+    Attack("SessionEncrypts", CREDENTIAL_SCOPE_PROVEN, encryption.session_encrypts),
+)
+
 
 async def prove_store(
     store: Store, *, bucket: str, role_arn: str | None, now: datetime
@@ -79,12 +89,16 @@ async def prove_store(
         now: The current time, with a time zone.
 
     Returns:
-        One proof for each row of `ATTACKS`, in that order.
+        One proof for each row of `ATTACKS`, in that order, after those of `ENCRYPTION_ATTACKS`
+        where the store was opened with an encryption.
     """
+    wanted = store.settings.encryption
+    key_ids = (wanted.key_id,) if wanted is not None else ()
+    attacks = ATTACKS if wanted is None else (*ENCRYPTION_ATTACKS, *ATTACKS)
 
     def job(stop: Stop) -> list[Proof]:
-        bench = Bench(store, bucket, role_arn, now, stop)
-        return [_proof(attack, bench, stop) for attack in ATTACKS]
+        bench = Bench(store, bucket, role_arn, now, stop, key_ids)
+        return [_proof(attack, bench, stop) for attack in attacks]
 
     return await store.run_job(job)
 

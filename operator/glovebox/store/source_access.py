@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput, Refused
-from glovebox.store.credentials import MAX_POLICY, NEVER, assume_with_policy
+from glovebox.store.arns import bucket_arn, kms_keys, objects_arn, partition_of
+from glovebox.store.credentials import DECRYPT, MAX_POLICY, NEVER, assume_with_policy
 from glovebox.store.sources import ManifestSource, PrefixSource
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class SourceAccess:
             stores may be one and the same by another address. Nothing in them is a source.
         role_arn: The role whose sessions read no more than that; empty where the store issues
             none, and the check here is the only one.
+        key_ids: Keys of the store's KMS that its objects are encrypted with.
     """
 
     namespace: str
@@ -70,6 +72,7 @@ class SourceAccess:
     artifacts: str
     reserved: tuple[tuple[str, str], ...] = ()
     role_arn: str = ""
+    key_ids: tuple[str, ...] = ()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -81,6 +84,7 @@ class SourceAccess:
             "artifacts": self.artifacts,
             "reserved": [list(each) for each in sorted(self.reserved)],
             "role_arn": self.role_arn,
+            "key_ids": list(self.key_ids),
         }
 
     @classmethod
@@ -93,6 +97,7 @@ class SourceAccess:
             document["artifacts"],
             tuple((bucket, store) for bucket, store in document["reserved"]),
             document["role_arn"],
+            tuple(document["key_ids"]),
         )
 
     @property
@@ -173,7 +178,7 @@ def narrowed(store: Store, access: SourceAccess | None, source: Source) -> Store
     """
     if access is None or not access.role_arn:
         return store
-    policy = source_policy(access.needed(source))
+    policy = source_policy(access.needed(source), access.role_arn, access.key_ids)
     tenant = hashlib.sha256(access.namespace.encode()).hexdigest()[:10]
 
     def issue() -> Credentials:
@@ -200,13 +205,21 @@ def _named(source: Source) -> Iterator[tuple[str, str]]:
                 yield each.bucket, each.key
 
 
-def source_policy(locations: Iterable[Location]) -> str:
+def source_policy(
+    locations: Iterable[Location], role_arn: str = "", key_ids: tuple[str, ...] = ()
+) -> str:
     """Return the session policy that lists and reads these locations, as compact JSON.
+
+    Args:
+        locations: What to read.
+        role_arn: The role that is narrowed.
+        key_ids: Keys of KMS that it may be encrypted with; those that are no ARN need no right.
 
     Raises:
         InvalidInput: `BadPrefix`: a prefix holds what a policy reads as a pattern.
             `PolicyTooLong`: they do not fit in one session policy.
     """
+    partition, keys = partition_of(role_arn), kms_keys(key_ids)
     wanted = sorted(set(locations))
     for each in wanted:
         if _PATTERN.search(each.prefix):
@@ -225,18 +238,18 @@ def source_policy(locations: Iterable[Location]) -> str:
         {
             "Effect": "Allow",
             "Action": list(_READ),
-            "Resource": [f"arn:aws:s3:::{each.bucket}/{each.prefix}*" for each in needed],
+            "Resource": [objects_arn(partition, each.bucket, f"{each.prefix}*") for each in needed],
         },
         {
             "Effect": "Allow",
             "Action": ["s3:GetBucketVersioning"],
-            "Resource": [f"arn:aws:s3:::{bucket}" for bucket in buckets],
+            "Resource": [bucket_arn(partition, bucket) for bucket in buckets],
         },
         *(
             {
                 "Effect": "Allow",
                 "Action": list(_LIST),
-                "Resource": [f"arn:aws:s3:::{bucket}"],
+                "Resource": [bucket_arn(partition, bucket)],
                 "Condition": {
                     "StringLike": {
                         "s3:prefix": [f"{each.prefix}*" for each in needed if each.bucket == bucket]
@@ -245,6 +258,7 @@ def source_policy(locations: Iterable[Location]) -> str:
             }
             for bucket in buckets
         ),
+        *([{"Effect": "Allow", "Action": [DECRYPT], "Resource": list(keys)}] if keys else ()),
         {"Effect": "Deny", "Action": ["s3:PutObject", *NEVER], "Resource": ["*"]},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))

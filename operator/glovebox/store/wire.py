@@ -54,6 +54,7 @@ class Wire:
         credentials: Returns the SDK's credentials, which renew themselves when they are a
             session's.
         ca_bundle: File with the authorities that are trusted; None for the SDK's own.
+        proxies: By scheme; None for those that the environment names.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Wire:
         path_style: bool,
         credentials: Callable[[], Any],
         ca_bundle: str | None = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._region = region
@@ -71,7 +73,7 @@ class Wire:
         self._find_credentials = credentials
         self._credentials: Any = None
         self._finding = threading.Lock()
-        self._pool = _pool(self._endpoint, ca_bundle)
+        self._pool = _pool(self._endpoint, ca_bundle, proxies)
 
     def get(
         self,
@@ -172,7 +174,16 @@ class Wire:
         return self._credentials.get_frozen_credentials()
 
 
-def _pool(endpoint: str, ca_bundle: str | None) -> urllib3.PoolManager:
+def proxies_of(proxy: str | None) -> dict[str, str] | None:
+    """Return a proxy as the SDK takes it: no proxy for an empty one, the environment's for None."""
+    if proxy is None:
+        return None
+    return {"https": proxy} if proxy else {}
+
+
+def _pool(
+    endpoint: str, ca_bundle: str | None, named: Mapping[str, str] | None
+) -> urllib3.PoolManager:
     options: dict[str, Any] = {
         "maxsize": 32,
         "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
@@ -180,7 +191,7 @@ def _pool(endpoint: str, ca_bundle: str | None) -> urllib3.PoolManager:
         "cert_reqs": "CERT_REQUIRED",
         "ca_certs": ca_bundle or get_cert_path(verify=True),
     }
-    proxies = ProxyConfiguration(get_environ_proxies(endpoint))
+    proxies = ProxyConfiguration(named if named is not None else get_environ_proxies(endpoint))
     proxy = proxies.proxy_url_for(endpoint)
     if proxy is None:
         return urllib3.PoolManager(**options)

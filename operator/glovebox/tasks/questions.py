@@ -46,6 +46,7 @@ class _AccessDocument(Strict):
     artifacts: str
     reserved: tuple[tuple[str, str], ...]
     role_arn: str
+    key_ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, access: SourceAccess | None) -> _AccessDocument | None:
@@ -59,6 +60,7 @@ class _AccessDocument(Strict):
             artifacts=said["artifacts"],
             reserved=tuple((bucket, store) for bucket, store in said["reserved"]),
             role_arn=said["role_arn"],
+            key_ids=tuple(said["key_ids"]),
         )
 
     def access(self) -> SourceAccess:
@@ -286,5 +288,7 @@ def address_of(store: Store, place: int) -> TaskStore:
         endpoint=settings.endpoint,
         region=settings.region,
         path_style=settings.path_style,
+        proxy=settings.proxy or "",
         ca_bundle=settings.ca_bundle,
+        encryption_key=settings.encryption.key_id if settings.encryption is not None else None,
     )

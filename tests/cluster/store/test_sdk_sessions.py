@@ -69,7 +69,9 @@ def test_every_sdk_writes_on_over_the_end_of_its_session(
         issued = assume_for_prefix(store, ROLE, locked_bucket, PREFIX, "run7", 900)
         return shortened(issued, seaweed.configuration, seconds)
 
-    spec: Any = SimpleNamespace(endpoint=seaweed.endpoint, region="us-east-1", path_style=True)
+    spec: Any = SimpleNamespace(
+        endpoint=seaweed.endpoint, region="us-east-1", path_style=True, proxy=None
+    )
     mount = Mount(tmp_path / "session")
     first = session(FIRST_SECONDS)
     end = first.expire_time.timestamp()

@@ -39,6 +39,6 @@ def store(endpoint: str = "http://192.0.2.1:8333") -> ObjectStore:
 async def test_what_is_granted_counts_for_the_store_that_was_bound_alone(
     live: ObjectStore | None, granted: tuple[Location, ...], why: str
 ) -> None:
-    resources = SimpleNamespace(parsed=lambda *_: live, of_kind=lambda _: ())
+    resources = SimpleNamespace(parsed=lambda *_: live, of_kind=lambda _: (), get=lambda _: None)
     ports: Any = SimpleNamespace(resources=resources)
     assert await _granted_now(ports, store(), "team") == granted, why

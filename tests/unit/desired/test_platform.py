@@ -89,6 +89,8 @@ def test_an_edit_of_a_profile(
         ({"endpoint": "https://192.0.2.99:8333"}, ("endpoint", "stsEndpoint")),
         ({"artifacts": {"bucket": "elsewhere"}}, ("bucket",)),
         ({"region": "eu-west-1"}, ("region",)),
+        ({"encryption": {"type": "SSE-KMS", "keyId": "team-key"}}, ("encryption",)),
+        ({"sourceKeyIds": ["team-key"]}, ()),
         ({"verifyIntervalSeconds": 3600}, ()),
     ],
 )

@@ -248,3 +248,30 @@ def test_who_is_on_the_way_to_a_store_reads_along_where_nothing_is_encrypted(
         (entry,) = (c for c in status["conditions"] if c["type"] == "ConnectionEncrypted")
         told = f"{entry['status']} {entry['reason']} {entry['message']}"
         assert told.startswith(said), told
+
+
+@pytest.mark.parametrize("worm", ["Required", "BestEffort"])
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.UNKNOWN])
+def test_an_encryption_that_was_asked_for_and_is_not_seen_refuses_the_store(
+    worm: str, outcome: Outcome
+) -> None:
+    found = [*proofs(), Proof("EncryptedByDefault", "EncryptionProven", outcome, "plain bytes")]
+    judged = judge_store(spec(worm=worm), StoreFacts(NOW, "results", RETENTION, found))
+    assert not judged.is_done
+    assert "plain bytes" in judged.message
+
+
+def test_the_condition_of_encryption_is_there_only_where_it_was_asked_for() -> None:
+    found = [*proofs(), Proof("EncryptedByDefault", "EncryptionProven", Outcome.PASSED, "seen")]
+    facts = StoreFacts(NOW, "results", RETENTION, found)
+    asked = {"endpoint": "https://store.example", "encryption": {"type": "SSE-S3"}}
+    obj: dict[str, Any] = {"metadata": {"generation": 3}, "spec": asked}
+    status = compute_status(obj, done(), NOW, facts=facts, has_role=True)
+    assert answers(status)["EncryptionProven"] == "True Proven"
+    kept = with_keys(status, done(), NOW)
+    assert [each["type"] for each in kept["conditions"]] == [
+        each["type"] for each in status["conditions"]
+    ]
+    del asked["encryption"]
+    again = compute_status(obj | {"status": status}, done(), NOW, facts=facts, has_role=True)
+    assert "EncryptionProven" not in answers(again)

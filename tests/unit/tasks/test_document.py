@@ -14,7 +14,9 @@ from glovebox.data.manifest import DigestSource
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.data.roots import Roots
 from glovebox.errors import Unavailable
-from glovebox.store.connection import Pools, Store, StoreSettings
+from glovebox.jobs.task import settings_of
+from glovebox.store.connection import Credentials, Pools, Store, StoreSettings
+from glovebox.store.encryption import Encryption
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pins import BuiltPin
 from glovebox.store.source_access import Location, SourceAccess
@@ -38,7 +40,13 @@ from glovebox.tasks.document import (
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
-from glovebox.tasks.questions import EvidenceQuestion, PinQuestion, VerifyQuestion, stores_of
+from glovebox.tasks.questions import (
+    EvidenceQuestion,
+    PinQuestion,
+    VerifyQuestion,
+    address_of,
+    stores_of,
+)
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
@@ -71,6 +79,7 @@ ACCESS = SourceAccess(
     "a",
     (("c", "elsewhere"),),
     "arn:aws:iam::role/runs",
+    ("arn:aws:kms:here:1:key/1",),
 )
 
 
@@ -284,3 +293,15 @@ def test_what_is_no_result_at_all_is_not_taken(pools: Pools) -> None:
     made = VerifyRequest(store(pools), PrefixSource("data", "set/"), MANIFEST)
     with pytest.raises(Unavailable, match="the result is not valid"):
         parse_result(b"", request="r", job="j", answer=VerifyQuestion.of(made).answer)
+
+
+@pytest.mark.parametrize("encryption", [None, Encryption(), Encryption("team-key")])
+@pytest.mark.parametrize("proxy", [None, "http://192.0.2.7:3128"])
+def test_a_job_opens_a_store_as_the_operator_does(
+    pools: Pools, encryption: Encryption | None, proxy: str | None
+) -> None:
+    keys = Credentials("k", "s")
+    settings = StoreSettings(
+        "https://192.0.2.1:8333", "here", credentials=keys, encryption=encryption, proxy=proxy
+    )
+    assert settings_of(address_of(Store(settings, pools), 0), keys) == settings

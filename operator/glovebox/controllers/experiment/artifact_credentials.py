@@ -26,7 +26,12 @@ from glovebox.controllers.experiment.session_secret import (
     write_session,
 )
 from glovebox.controllers.store_access import require_narrow_sessions
-from glovebox.controllers.store_connections import authorities_of, note_refusal, open_store
+from glovebox.controllers.store_connections import (
+    authorities_of,
+    encrypting_keys,
+    note_refusal,
+    open_store,
+)
 from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.session_files import session_files
@@ -180,6 +185,7 @@ async def _ask(scope: Scope, resolved: Resolved) -> SessionCredentials:
             prefix=_prefix(scope),
             session_name=f"glovebox-{names.short_hash(scope.experiment.uid)}",
             duration_seconds=resolved.platform.profile.spec.credentials.duration_seconds,
+            key_ids=encrypting_keys(scope.ports, store),
         )
 
 

@@ -26,7 +26,7 @@ from glovebox.controllers.experiment.session_secret import (
 )
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import require_narrow_sessions, source_access
-from glovebox.controllers.store_connections import authorities_of, open_store
+from glovebox.controllers.store_connections import authorities_of, decrypting_keys, open_store
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
 from glovebox.desired.session_files import credentials_files
@@ -131,6 +131,7 @@ async def issue_for(
             ),
             session_name=session_name,
             duration_seconds=duration_seconds,
+            key_ids=decrypting_keys(ports, store),
         )
 
 

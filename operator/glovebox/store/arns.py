@@ -1,0 +1,39 @@
+"""Names of buckets, objects and keys as policies of a session write them. Pure.
+
+Every ARN that the product makes is made here, in the partition of the role that the policy narrows:
+`aws-us-gov` and `aws-cn` are clouds of their own, and a policy that names a bucket of `aws` allows
+nothing there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+DEFAULT_PARTITION: Final = "aws"
+_ROLE: Final = re.compile(r"arn:([a-z0-9-]+):")
+_KMS_KEY: Final = re.compile(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]+:key/[A-Za-z0-9-]+")
+
+
+def partition_of(role_arn: str) -> str:
+    """Return the partition of a role; that of AWS itself where its ARN names none."""
+    found = _ROLE.match(role_arn)
+    return found[1] if found else DEFAULT_PARTITION
+
+
+def bucket_arn(partition: str, bucket: str) -> str:
+    """Return the ARN of a bucket."""
+    return f"arn:{partition}:s3:::{bucket}"
+
+
+def objects_arn(partition: str, bucket: str, keys: str) -> str:
+    """Return the ARN of one object, or of all whose keys fit a pattern."""
+    return f"{bucket_arn(partition, bucket)}/{keys}"
+
+
+def kms_keys(key_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those ids of keys that rights can be given for, once each.
+
+    Elsewhere than on AWS a key has a plain name, and nobody's rights on it are asked for.
+    """
+    return tuple(dict.fromkeys(each for each in key_ids if _KMS_KEY.fullmatch(each)))
