@@ -9,7 +9,7 @@ import pytest
 
 from glovebox import names
 from glovebox.api.experiment_status import InputStatus
-from glovebox.controllers.experiment import resolve
+from glovebox.controllers.experiment import leakage, resolve
 from glovebox.controllers.experiment.pins import bind_inputs
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.engine.tasks import TaskKey
@@ -370,5 +370,33 @@ def test_who_takes_over_what_was_run_shows_its_sheet() -> None:
         assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"adopts": former}})
         await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
         assert stage.status()["leakage"] == before
+
+    play(scene)
+
+
+def test_what_is_bound_is_compared_no_more_and_few_results_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leakage, "_REMEMBERED", 1)
+
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        other = roles()
+        other["datasets"][1]["role"] = "validation"
+        for name, inputs in (("x", roles()), ("y", other)):
+            stage.declare(name, run=False, inputs=inputs)
+            await stage.provisioned(name)
+        running = stage.process.operator
+        assert running is not None
+        assert len(running.ports.overlaps) == 1
+        await stage.process.kill()
+        stage.process.start()
+        await stage.sleep(HOUR)
+        running = stage.process.operator
+        assert running is not None
+        assert not running.ports.overlaps
+        for name in ("x", "y"):
+            assert comparisons(stage, name) == 0
+            assert stage.condition("Ready", name)["status"] == "True"
 
     play(scene)

@@ -249,7 +249,10 @@ def _objects_known(
 ) -> tuple[LeakLevel, int | None, str]:
     if not needs_comparison(inputs):
         return "Proved", None, "no two inputs have different roles"
-    looked = ", ".join(f"{overlap.objects.get(each.name, 0):,} of `{each.name}`" for each in inputs)
+    unread = [each.name for each in inputs if each.name not in overlap.objects]
+    if unread:
+        return "Unknown", None, f"`{unread[0]}` was not compared"
+    looked = ", ".join(f"{overlap.objects[each.name]:,} of `{each.name}`" for each in inputs)
     return "Measured", _number(overlap, "Objects"), f"none is shared ({looked})"
 
 
@@ -262,9 +265,12 @@ def _groups_known(
     unknown = [pair for pair in pairs if not pair[0].column or pair[0].column != pair[1].column]
     if unknown:
         return "Unknown", None, _not_covered(unknown[0], "groups")
+    unread = [each.name for each in inputs if each.column and each.name not in overlap.groups]
+    if unread:
+        return "Unknown", None, f"`{unread[0]}` was not compared"
     declared = any(each.values for pair in pairs for each in pair)
     looked = ", ".join(
-        f"{overlap.groups.get(each.name, 0):,} of `{each.name}`" for each in inputs if each.column
+        f"{overlap.groups[each.name]:,} of `{each.name}`" for each in inputs if each.column
     )
     message = f"none is shared ({looked}){_left_out(inputs)}"
     return "Declared" if declared else "Measured", _number(overlap, "Groups"), message

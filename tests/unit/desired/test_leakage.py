@@ -20,7 +20,7 @@ from glovebox.desired.leakage import (
 )
 from glovebox.errors import Refused
 
-NOTHING = Overlap((), {"train": 1200, "test": 300}, {}, {})
+NOTHING = Overlap((), {"train": 1200, "test": 300, "codes": 2}, {"train": 9, "test": 4}, {})
 
 
 def window(first: str, until: str, column: str = "departure") -> dict[str, Any]:
@@ -207,6 +207,17 @@ def test_how_it_is_known_that_groups_are_apart(
     assert rows["SharedGroups"].level == level
 
 
+@pytest.mark.parametrize("unread", ["train", "test"])
+def test_what_was_not_compared_is_unknown(unread: str) -> None:
+    read = {"train": 3, "test": 3}
+    del read[unread]
+    inputs = covered("train", coverage=BY_TAIL), covered("test", coverage=BY_TAIL)
+    for overlap in (Overlap((), read, read), Overlap()):
+        rows = sheet(*inputs, overlap=overlap)
+        assert (rows["SharedObjects"].level, rows["SharedObjects"].found) == ("Unknown", None)
+        assert rows["SharedGroups"].level == "Unknown"
+
+
 def test_a_pair_of_three_that_is_not_covered_makes_it_unknown() -> None:
     rows = sheet(
         covered("train", coverage=BY_TAIL),
@@ -294,7 +305,7 @@ def test_a_test_set_without_a_byte_is_none() -> None:
 def test_long_sheets_fit_into_the_status() -> None:
     names = [f"{number:02d}{'x' * 61}" for number in range(64)]
     inputs = [covered(name, ("train", "test")[number % 2]) for number, name in enumerate(names)]
-    row = sheet(*inputs)["SharedObjects"]
+    row = sheet(*inputs, overlap=Overlap((), dict.fromkeys(names, 1)))["SharedObjects"]
     assert len(row.message) == 1024
     pairs = [(one, names[1]) for one in names[::2]]
     shared = tuple(Shared(*pair, "Objects", 1, 1, (("a" * 160, "b"),)) for pair in pairs)
