@@ -7,7 +7,14 @@ from typing import Any
 from glovebox.store.connection import Credentials
 from support.cluster import Cluster
 from support.lying_store import Answered, Asked, Liar, lying
-from support.operator_process import BREAK_GLASS, Team, experiment_spec, store_spec
+from support.operator_process import (
+    BREAK_GLASS,
+    CSI_DRIVER,
+    Team,
+    experiment_spec,
+    profile_spec,
+    store_spec,
+)
 from support.waiting import eventually
 
 
@@ -59,7 +66,14 @@ def test_a_store_that_does_not_answer_a_check_changes_no_condition_and_is_asked_
         team.declare("DatasetPin", "train", declared)
         team.expect("DatasetPin", "train")
         inputs = {"datasets": [{"name": "train", "role": "train", "pinRef": {"name": "train"}}]}
-        team.declare("Experiment", "bound", experiment_spec("standard", "primary", inputs=inputs))
+        # A driver asks the store by itself: this one issues no sessions that would be delivered.
+        profile = f"{team.name}-driven"
+        driver = {"driver": CSI_DRIVER, "volumeAttributes": {"bucketName": "$(bucket)"}}
+        platform.declare(
+            "IsolationProfile", profile, profile_spec(delivery={"mode": "CSI", "csi": driver})
+        )
+        platform.expect("IsolationProfile", profile)
+        team.declare("Experiment", "bound", experiment_spec(profile, "primary", inputs=inputs))
         team.expect("Experiment", "bound")
         verified = conditions(team, "DatasetPin", "train")
         flaky.away = True

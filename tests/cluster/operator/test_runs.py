@@ -306,7 +306,7 @@ def test_an_input_that_vanished_before_the_seal_is_told_by_it_and_does_not_hold_
     bucket = team.bucket({}, "gone")
     s3 = cluster.store.client()
     for name, key in (("rows", "train/a.csv"), ("kept", "kept/b.csv")):
-        version = s3.put_object(Bucket=bucket, Key=key, Body=b"1,2\n")["VersionId"]
+        version = s3.put_object(Bucket=bucket, Key=key, Body=f"{name}\n".encode())["VersionId"]
         prefix = {"prefix": {"bucket": bucket, "prefix": key.partition("/")[0] + "/"}}
         team.declare("DatasetPin", name, {"storeRef": {"name": "primary"}, "source": prefix})
         team.expect("DatasetPin", name)
