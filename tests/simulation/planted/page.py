@@ -79,7 +79,7 @@ def _played(played: Mapping[str, Any]) -> str:
     return (
         f"Seeds {played['first']:,} to {played['last']:,}: {played['requests']:,} requests in"
         f" {played['virtualHours']:,} virtual hours, {sum(played['faults'].values()):,} faults;"
-        f" {ended}. Recorded by `make simulate ARGS=--record`."
+        f" {ended}. Recorded by `make simulate ARGS=--record`.{played.get('note', '')}"
     )
 
 
