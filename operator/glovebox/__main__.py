@@ -25,9 +25,6 @@ from glovebox.telemetry import set_up_logs
 
 gc.freeze()
 gc.enable()
-# Most objects are JSON and die by their count: looking for cycles among each 700 of them, as is the
-# default, is a tenth of a reconcile.
-gc.set_threshold(10_000, 10, 10)
 
 log = structlog.get_logger("glovebox")
 
