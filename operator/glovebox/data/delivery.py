@@ -126,8 +126,8 @@ class StoreAddress(_Named):
     endpoint: Annotated[str, Field(max_length=512, pattern=URL)]
     region: Annotated[str, Field(min_length=1, max_length=63)] = "us-east-1"
     path_style: bool = True
-    # Of the proxy before it; empty for none.
-    proxy: Annotated[str, Field(max_length=512)] = ""
+    # URL of the proxy before it; empty reaches it directly, None is for what the environment says.
+    proxy: Annotated[str, Field(max_length=512)] | None = None
 
 
 class TaskStore(StoreAddress):

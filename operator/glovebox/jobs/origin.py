@@ -83,7 +83,7 @@ class Origin:
                 address.path_style,
                 credentials,
                 ca_bundle=authorities_beside(self._file),
-                proxy=address.proxy or None,
+                proxy=address.proxy,
             ),
             self._pools,
         )

@@ -171,7 +171,7 @@ def settings_of(where: TaskStore, keys: Credentials) -> StoreSettings:
         keys,
         ca_bundle=where.ca_bundle,
         encryption=Encryption(key) if key is not None else None,
-        proxy=where.proxy or None,
+        proxy=where.proxy,
     )
 
 

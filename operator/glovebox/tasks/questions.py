@@ -288,7 +288,7 @@ def address_of(store: Store, place: int) -> TaskStore:
         endpoint=settings.endpoint,
         region=settings.region,
         path_style=settings.path_style,
-        proxy=settings.proxy or "",
+        proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
         encryption_key=settings.encryption.key_id if settings.encryption is not None else None,
     )

@@ -296,7 +296,7 @@ def test_what_is_no_result_at_all_is_not_taken(pools: Pools) -> None:
 
 
 @pytest.mark.parametrize("encryption", [None, Encryption(), Encryption("team-key")])
-@pytest.mark.parametrize("proxy", [None, "http://192.0.2.7:3128"])
+@pytest.mark.parametrize("proxy", [None, "", "http://192.0.2.7:3128"])
 def test_a_job_opens_a_store_as_the_operator_does(
     pools: Pools, encryption: Encryption | None, proxy: str | None
 ) -> None:
