@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.kube.kinds import EXPERIMENT
+from glovebox.kube.kinds import EXPERIMENT, Kind
 from simulation.api_server import Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults
 from simulation.object_store import NoAnswerError, S3Error
@@ -72,6 +72,26 @@ class Deaths:
         self.is_dead = False
         self._stage.process.start()
 
+    def after_status_write(self, kind: Kind, number: int) -> None:
+        """Die after the write of that number of a status of this kind."""
+        writes = 0
+
+        def see(change: Any) -> None:
+            nonlocal writes
+            if change.served.kind != kind or not change.old:
+                return
+            if change.old.get("status") != change.last.get("status"):
+                writes += 1
+                if writes == number:
+                    self.die()
+
+        def fault(*_: str) -> None:
+            if self.is_dead:
+                raise NoAnswerError
+
+        self._stage.world.server.on_change.append(see)
+        self._stage.world.store.fault = fault
+
 
 def dies_at_write(deaths: Deaths, number: int, *, arrives: bool) -> StoreFault:
     """Die at the write of that number below the ledger."""
@@ -121,23 +141,8 @@ def test_a_process_that_dies_after_a_write_of_the_status_loses_and_doubles_nothi
 ) -> None:
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)
-        deaths, writes = Deaths(stage), 0
-
-        def see(change: Any) -> None:
-            nonlocal writes
-            if change.served.kind != EXPERIMENT or not change.old:
-                return
-            if change.old.get("status") != change.last.get("status"):
-                writes += 1
-                if writes == number:
-                    deaths.die()
-
-        def fault(*_: str) -> None:
-            if deaths.is_dead:
-                raise NoAnswerError
-
-        stage.world.server.on_change.append(see)
-        stage.world.store.fault = fault
+        deaths = Deaths(stage)
+        deaths.after_status_write(EXPERIMENT, number)
         uid = await live(stage)
         assert deaths.died == 1
         check(stage, uid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,6 @@ from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, OBJECT_STORE, SECRET
 from glovebox.ledger.entry import Entry
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NOTHING, Fault, NoFaults
-from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after
 from simulation.test_keys import key_condition, private, put_secret, remove, sealed
@@ -231,23 +229,8 @@ def test_a_process_that_dies_after_a_write_of_the_store_s_status_tells_of_each_k
 ) -> None:
     async def scene(stage: Stage) -> None:
         old = await first_told(stage)
-        deaths, writes = Deaths(stage), 0
-
-        def see(change: Any) -> None:
-            nonlocal writes
-            if change.served.kind != OBJECT_STORE or not change.old:
-                return
-            if change.old.get("status") != change.last.get("status"):
-                writes += 1
-                if writes == number:
-                    deaths.die()
-
-        def fault(*_: str) -> None:
-            if deaths.is_dead:
-                raise NoAnswerError
-
-        stage.world.server.on_change.append(see)
-        stage.world.store.fault = fault
+        deaths = Deaths(stage)
+        deaths.after_status_write(OBJECT_STORE, number)
         pair = new_key_pair()
         put_secret(stage, pair.private)
         wake(stage, "rotated")

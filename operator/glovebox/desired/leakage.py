@@ -7,7 +7,7 @@ nobody looked at is `Unknown` and never left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -26,6 +26,13 @@ from glovebox.errors import Refused
 _ORDER: Final = {"train": 0, "validation": 1, "test": 2, "holdout": 2}
 _TESTS: Final = frozenset({"test", "holdout"})
 _MAX_NAME: Final = 120
+_TYPES: Final[Mapping[SharedKind, LeakType]] = {
+    "Objects": "SharedObjects",
+    "Groups": "SharedGroups",
+    "Time": "TimeOrder",
+}
+# How something is known, and what is.
+_Known = tuple[LeakLevel, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +112,14 @@ def leakage_sheet(
     if refused:
         raise _refusal(refused)
 
-    def row(kind: SharedKind, level: LeakLevel, number: int | None, message: str) -> LeakStatus:
+    def row(kind: SharedKind, level: LeakLevel, message: str) -> LeakStatus:
         found = [leak for leak in leaks if leak.kind == kind]
         because = dict.fromkeys(_reason(leak, allowed) or "" for leak in found)
-        names: dict[SharedKind, LeakType] = {
-            "Objects": "SharedObjects",
-            "Groups": "SharedGroups",
-            "Time": "TimeOrder",
-        }
+        # Windows of time are not counted: where none is wrong there is no number.
+        is_counted = bool(found) or (kind != "Time" and level in {"Measured", "Declared"})
+        number = sum(leak.number for leak in found) if is_counted else None
         said = "; ".join(leak.what for leak in found) or message
-        if number is None and found:
-            number = sum(leak.number for leak in found)
-        return _row(names[kind], level, said, number, "; ".join(because))
+        return _row(_TYPES[kind], level, said, number, "; ".join(because))
 
     return (
         _test_set(inputs),
@@ -244,54 +247,50 @@ def _apart(inputs: tuple[Covered, ...], *, has_run: bool) -> LeakStatus:
     )
 
 
-def _objects_known(
-    inputs: tuple[Covered, ...], overlap: Overlap
-) -> tuple[LeakLevel, int | None, str]:
+def _objects_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     if not needs_comparison(inputs):
-        return "Proved", None, "no two inputs have different roles"
+        return "Proved", "no two inputs have different roles"
     unread = [each.name for each in inputs if each.name not in overlap.objects]
     if unread:
-        return "Unknown", None, f"`{unread[0]}` was not compared"
+        return "Unknown", f"`{unread[0]}` was not compared"
     looked = ", ".join(f"{overlap.objects[each.name]:,} of `{each.name}`" for each in inputs)
-    return "Measured", _number(overlap, "Objects"), f"none is shared ({looked})"
+    return "Measured", f"none is shared ({looked})"
 
 
-def _groups_known(
-    inputs: tuple[Covered, ...], overlap: Overlap
-) -> tuple[LeakLevel, int | None, str]:
-    pairs = _pairs(inputs, lambda one, other: one.role != other.role)
+def _groups_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
+    pairs = _pairs(inputs)
     if not pairs:
         return _nothing_to_compare(inputs)
     unknown = [pair for pair in pairs if not pair[0].column or pair[0].column != pair[1].column]
     if unknown:
-        return "Unknown", None, _not_covered(unknown[0], "groups")
+        return "Unknown", _not_covered(unknown[0], "groups")
     unread = [each.name for each in inputs if each.column and each.name not in overlap.groups]
     if unread:
-        return "Unknown", None, f"`{unread[0]}` was not compared"
+        return "Unknown", f"`{unread[0]}` was not compared"
     declared = any(each.values for pair in pairs for each in pair)
     looked = ", ".join(
         f"{overlap.groups[each.name]:,} of `{each.name}`" for each in inputs if each.column
     )
     message = f"none is shared ({looked}){_left_out(inputs)}"
-    return "Declared" if declared else "Measured", _number(overlap, "Groups"), message
+    return "Declared" if declared else "Measured", message
 
 
-def _time_known(inputs: tuple[Covered, ...]) -> tuple[LeakLevel, int | None, str]:
+def _time_known(inputs: tuple[Covered, ...]) -> _Known:
     pairs = list(_in_order(inputs))
     if not pairs:
         return _nothing_to_compare(inputs)
     unknown = [pair for pair in pairs if not _comparable_in_time(*pair)]
     if unknown:
-        return "Unknown", None, _not_covered(unknown[0], "time")
+        return "Unknown", _not_covered(unknown[0], "time")
     message = "each input ends before those begin that are used after it"
-    return "Declared", None, message + _left_out(inputs)
+    return "Declared", message + _left_out(inputs)
 
 
-def _nothing_to_compare(inputs: tuple[Covered, ...]) -> tuple[LeakLevel, int | None, str]:
+def _nothing_to_compare(inputs: tuple[Covered, ...]) -> _Known:
     # What is looked up can hold those who are tested on, and nobody compares that.
     if _left_out(inputs) and any(_ORDER.get(each.role, 0) for each in inputs):
-        return "Unknown", None, f"nothing is trained on{_left_out(inputs)}"
-    return "Proved", None, "nothing is both trained and tested on"
+        return "Unknown", f"nothing is trained on{_left_out(inputs)}"
+    return "Proved", "nothing is both trained and tested on"
 
 
 def _left_out(inputs: tuple[Covered, ...]) -> str:
@@ -318,11 +317,10 @@ def _in_order(inputs: tuple[Covered, ...]) -> Iterator[tuple[Covered, Covered]]:
             yield one, other
 
 
-def _pairs(
-    inputs: tuple[Covered, ...], differ: Callable[[Covered, Covered], bool]
-) -> list[tuple[Covered, Covered]]:
+def _pairs(inputs: tuple[Covered, ...]) -> list[tuple[Covered, Covered]]:
+    """Return the pairs whose groups have to be apart."""
     used = [each for each in inputs if each.role in _ORDER]
-    return [pair for pair in combinations(used, 2) if differ(*pair)]
+    return [pair for pair in combinations(used, 2) if pair[0].role != pair[1].role]
 
 
 def _comparable_in_time(one: Covered, other: Covered) -> bool:
@@ -335,10 +333,6 @@ def _comparable_in_time(one: Covered, other: Covered) -> bool:
 
 def _shared(overlap: Overlap, kind: Kind) -> Iterator[Shared]:
     return (shared for shared in overlap.shared if shared.kind == kind)
-
-
-def _number(overlap: Overlap, kind: Kind) -> int:
-    return sum(max(each.first_count, each.second_count) for each in _shared(overlap, kind))
 
 
 def _both(inputs: tuple[Covered, ...], shared: Shared) -> str:

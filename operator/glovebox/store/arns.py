@@ -8,7 +8,8 @@ nothing there.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 DEFAULT_PARTITION: Final = "aws"
 _ROLE: Final = re.compile(r"arn:([a-z0-9-]+):")
@@ -31,9 +32,10 @@ def objects_arn(partition: str, bucket: str, keys: str) -> str:
     return f"{bucket_arn(partition, bucket)}/{keys}"
 
 
-def kms_keys(key_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those ids of keys that rights can be given for, once each.
+def kms_rights(key_ids: Iterable[str], *actions: str) -> tuple[dict[str, Any], ...]:
+    """Return the statement that allows actions on keys of KMS; none where there is no such key.
 
     Elsewhere than on AWS a key has a plain name, and nobody's rights on it are asked for.
     """
-    return tuple(dict.fromkeys(each for each in key_ids if _KMS_KEY.fullmatch(each)))
+    keys = list(dict.fromkeys(each for each in key_ids if _KMS_KEY.fullmatch(each)))
+    return ({"Effect": "Allow", "Action": list(actions), "Resource": keys},) if keys else ()

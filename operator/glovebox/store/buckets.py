@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from typing import TYPE_CHECKING, Final, Literal
 
 from glovebox.api import reasons
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 
     from glovebox.store.connection import Store
 
-_PROBED: Final = ".glovebox/probe/"
+# Where small objects of our own are written to see what a store does.
+PROBE_ROOT: Final = ".glovebox/probe/"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -206,8 +206,10 @@ def _require_encrypts(store: Store, bucket: str, wanted: Encryption) -> None:
 
     Tried with an object that is written once for each encryption.
     """
-    digest = hashlib.sha256(str(wanted).encode()).hexdigest()[:12]
-    key, body = f"{_PROBED}encrypted-{digest}", b"Written with the request to be encrypted.\n"
+    key, body = (
+        f"{PROBE_ROOT}encrypted-{wanted.trial}",
+        b"Written with the request to be encrypted.\n",
+    )
     with translated(f"write s3://{bucket}/{key} with {wanted}, as `spec.encryption` says"):
         try:
             store.s3.put_object(

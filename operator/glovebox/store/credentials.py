@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.store.answers import answer_of
-from glovebox.store.arns import bucket_arn, kms_keys, objects_arn, partition_of
+from glovebox.store.arns import bucket_arn, kms_rights, objects_arn, partition_of
 from glovebox.store.connection import Credentials
 from glovebox.store.errors import translated
 
@@ -102,7 +102,6 @@ def session_policy(
         )
     partition = partition_of(role_arn)
     own = objects_arn(partition, bucket, f"{prefix}*")
-    keys = kms_keys(key_ids)
     statements: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": list(_WRITE), "Resource": [own]},
         {
@@ -111,7 +110,7 @@ def session_policy(
             "Resource": [bucket_arn(partition, bucket)],
             "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
         },
-        *([{"Effect": "Allow", "Action": list(_ENCRYPT), "Resource": list(keys)}] if keys else ()),
+        *kms_rights(key_ids, *_ENCRYPT),
         # Not allowed above either; said again, because a store that forgets to intersect may still
         # honour a Deny.
         {"Effect": "Deny", "Action": list(NEVER), "Resource": ["*"]},

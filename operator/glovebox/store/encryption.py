@@ -7,6 +7,7 @@ encrypted with is believed of the store's own answer alone.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -55,6 +56,11 @@ class Encryption:
         if self.key_id:
             return {"SSEAlgorithm": _KMS, "KMSMasterKeyID": self.key_id}
         return {"SSEAlgorithm": _S3}
+
+    @property
+    def trial(self) -> str:
+        """A short name of it, for the object with which it is tried out once."""
+        return hashlib.sha256(str(self).encode()).hexdigest()[:12]
 
     def is_shown(self, headers: Mapping[str, str]) -> bool:
         """Whether the headers of a HEAD say that an object is encrypted so."""

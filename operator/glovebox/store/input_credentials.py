@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.errors import InvalidInput
-from glovebox.store.arns import kms_keys, objects_arn, partition_of
+from glovebox.store.arns import kms_rights, objects_arn, partition_of
 from glovebox.store.credentials import (
     DECRYPT,
     MAX_POLICY,
@@ -156,7 +156,7 @@ def input_policy(
         InvalidInput: `BadPrefix`: a prefix does not end in `/` or holds what a policy reads as a
             pattern. `PolicyTooLong`: they do not fit in one session policy.
     """
-    partition, keys = partition_of(role_arn), kms_keys(key_ids)
+    partition = partition_of(role_arn)
     wanted = sorted(set(readables))
     for each in wanted:
         _require_plain(each)
@@ -171,7 +171,7 @@ def input_policy(
             "Action": list(_READ),
             "Resource": [each.resource(partition) for each in needed],
         },
-        *([{"Effect": "Allow", "Action": [DECRYPT], "Resource": list(keys)}] if keys else ()),
+        *kms_rights(key_ids, DECRYPT),
         {"Effect": "Deny", "Action": list(_DENIED), "Resource": ["*"]},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.errors import GloveboxError
 from glovebox.store.answers import AnswerError, answer_of
-from glovebox.store.buckets import read_lock
+from glovebox.store.buckets import PROBE_ROOT, read_lock
 from glovebox.store.credentials import assume_for_prefix
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, head_version, list_versions
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from glovebox.store.buckets import DefaultRetention
     from glovebox.store.connection import Stop, Store
 
-ROOT: Final = ".glovebox/probe/"
+ROOT: Final = PROBE_ROOT
 CANARY: Final = f"{ROOT}lock-canary"
 DEFAULT_LOCKED: Final = f"{ROOT}default-lock"
 NO_ROLE: Final = (

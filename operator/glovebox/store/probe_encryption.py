@@ -7,7 +7,6 @@ default of the bucket has to say the same.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +26,8 @@ from glovebox.store.probe_bench import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from glovebox.store.connection import Store
     from glovebox.store.encryption import Encryption
     from glovebox.store.probe_bench import Bench
@@ -78,7 +79,7 @@ def session_encrypts(bench: Bench) -> str:
     """
     wanted = _wanted(bench)
     session = bench.session.without_encryption()
-    key = f"{ROOT}x/encrypted-{hashlib.sha256(str(wanted).encode()).hexdigest()[:12]}"
+    key = f"{ROOT}x/encrypted-{wanted.trial}"
     refusal = attempt(lambda: bench.write(session, key, _BODY, IfNoneMatch="*"))
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
         raise DisprovenError(
@@ -109,7 +110,7 @@ def _wanted(bench: Bench) -> Encryption:
     return wanted
 
 
-def _written(bench: Bench, store: Store) -> dict[str, str]:
+def _written(bench: Bench, store: Store) -> Mapping[str, str]:
     """Write over the canary as somebody, and return what a HEAD of that version says.
 
     It is locked for two minutes and swept by a later check, as every overwrite of the checks is.
@@ -129,5 +130,4 @@ def _written(bench: Bench, store: Store) -> dict[str, str]:
     if not version or version == "null":
         raise NotProvableError(f"bucket {bench.bucket} gives no versions")
     with translated(f"look at s3://{bench.bucket}/{CANARY} version {version}"):
-        headers = bench.store.wire.head(bench.bucket, CANARY, {"versionId": version})
-    return {name.lower(): value for name, value in headers.items()}
+        return bench.store.wire.head(bench.bucket, CANARY, {"versionId": version})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput, Refused
-from glovebox.store.arns import bucket_arn, kms_keys, objects_arn, partition_of
+from glovebox.store.arns import bucket_arn, kms_rights, objects_arn, partition_of
 from glovebox.store.credentials import DECRYPT, MAX_POLICY, NEVER, assume_with_policy
 from glovebox.store.sources import ManifestSource, PrefixSource
 
@@ -219,7 +219,7 @@ def source_policy(
         InvalidInput: `BadPrefix`: a prefix holds what a policy reads as a pattern.
             `PolicyTooLong`: they do not fit in one session policy.
     """
-    partition, keys = partition_of(role_arn), kms_keys(key_ids)
+    partition = partition_of(role_arn)
     wanted = sorted(set(locations))
     for each in wanted:
         if _PATTERN.search(each.prefix):
@@ -258,7 +258,7 @@ def source_policy(
             }
             for bucket in buckets
         ),
-        *([{"Effect": "Allow", "Action": [DECRYPT], "Resource": list(keys)}] if keys else ()),
+        *kms_rights(key_ids, DECRYPT),
         {"Effect": "Deny", "Action": ["s3:PutObject", *NEVER], "Resource": ["*"]},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))

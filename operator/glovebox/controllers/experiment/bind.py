@@ -17,6 +17,7 @@ from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.remembered import remember
 from glovebox.desired.as_bound import plan_as_bound
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.leakage import recorded_sheet, sheet_text
@@ -122,10 +123,8 @@ def render_plan(scope: Scope, resolved: Resolved, sheet: tuple[LeakStatus, ...] 
     """Return all that must exist; remembered by what it is rendered from."""
     sheet = scope.experiment.status.leakage or sheet
     plans, key = scope.ports.plans, (scope.experiment.uid, *_versions(scope, resolved), sheet)
-    plan = plans.pop(key, None) or _render(scope, resolved, sheet)
-    plans[key] = plan  # the newest are last
-    while len(plans) > _REMEMBERED:
-        del plans[next(iter(plans))]
+    plan = plans.get(key) or _render(scope, resolved, sheet)
+    remember(plans, key, plan, _REMEMBERED)
     return plan
 
 

@@ -10,14 +10,14 @@ from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment_status import InputStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.ports import Ports
+from glovebox.controllers.remembered import remember
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.overlap import Overlap
+from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.leakage import Covered, leakage_sheet, needs_comparison
 from glovebox.desired.leakage_policy import check_known, check_overlap_allowed
 from glovebox.engine.tasks import TaskKey
@@ -46,16 +46,15 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
         GloveboxError: The credentials of a store cannot be read.
     """
     resolved, task = outcomes.need("resolve", Resolved), _task(scope)
-    datasets = tuple(entry for entry in resolved.bound if entry.kind == DATASET_PIN.kind)
-    if scope.is_bound or resolved.profile is None or not datasets:
+    if scope.is_bound or resolved.profile is None or not resolved.datasets:
         scope.ports.tasks.drop(task)
         return done(LeakageFacts())
     allowed = scope.experiment.spec.inputs.allow_overlap
     check_overlap_allowed(resolved.profile, allowed)
-    inputs = tuple(_covered(scope, entry) for entry in datasets)
+    inputs = tuple(_covered(scope, entry) for entry in resolved.datasets)
     overlap = Overlap()
     if needs_comparison(inputs):
-        compared = await _compare(scope, resolved, datasets, inputs)
+        compared = await _compare(scope, resolved, inputs)
         if isinstance(compared, Outcome):
             return compared
         overlap = compared
@@ -68,18 +67,16 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 async def _compare(
-    scope: Scope,
-    resolved: Resolved,
-    datasets: tuple[InputStatus, ...],
-    inputs: tuple[Covered, ...],
+    scope: Scope, resolved: Resolved, inputs: tuple[Covered, ...]
 ) -> Overlap | Outcome:
     """Have the inputs compared; return what they share, or what that waits for."""
+    datasets = resolved.datasets
     for entry in datasets:
         if entry.manifest is None:
             # Left out, it would count as an input that shares nothing.
             raise NotReady(
                 reasons.PIN_NOT_READY,
-                f"input `{entry.name}`: DatasetPin '{entry.pin_ref}' names no manifest that could"
+                f"input `{entry.name}`: DatasetPin '{entry.pin_name}' names no manifest that could"
                 " be compared",
             )
     ports, store = scope.ports, resolved.platform.store
@@ -94,7 +91,7 @@ async def _compare(
             ComparedDataset(
                 each.name,
                 each.role,
-                connections[entry.store_ref],
+                connections[entry.store],
                 ManifestLocation(**entry.manifest.model_dump(), bytes=0),
                 each.column,
                 each.values,
@@ -102,7 +99,7 @@ async def _compare(
             for entry, each in zip(datasets, inputs, strict=True)
             if entry.manifest is not None
         ),
-        sum(entry.objects or 0 for entry in datasets),
+        sum(entry.objects for entry in datasets),
     )
     known = ports.overlaps.get(request.basis)
     if known is not None:
@@ -124,7 +121,7 @@ async def _compare(
             return same  # of an Experiment with the same inputs, while this one waited its turn
         async with ports.metrics.on_store("compare_inputs"):
             found = await (job.start(context) if job else compare_datasets(context, request))
-        _remember(ports, request.basis, found)
+        remember(ports.overlaps, request.basis, found, _REMEMBERED)
         return found
 
     state = ports.tasks.ensure(
@@ -144,28 +141,18 @@ async def _compare(
     )
 
 
-def _remember(ports: Ports, basis: str, found: Overlap) -> None:
-    """Keep a result for others with the same inputs: a sweep has hundreds of them."""
-    ports.overlaps.pop(basis, None)
-    ports.overlaps[basis] = found  # the newest are last
-    while len(ports.overlaps) > _REMEMBERED:
-        del ports.overlaps[next(iter(ports.overlaps))]
-
-
 def _task(scope: Scope) -> TaskKey:
     return TaskKey(scope.key, scope.experiment.uid, OVERLAP)
 
 
-def _covered(scope: Scope, entry: InputStatus) -> Covered:
+def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
     """Return an input with what its pin says of its coverage."""
-    datasets = scope.experiment.spec.inputs.datasets
-    role = next(each.role for each in datasets if each.name == entry.name)
-    namespace, _, name = entry.pin_ref.rpartition("/")
-    key = Key(DATASET_PIN.kind, namespace or scope.experiment.namespace, name)
+    key = Key(DATASET_PIN.kind, scope.experiment.namespace, entry.pin_name)
     pin = scope.ports.resources.parsed(key, DatasetPin)
     if pin is None or pin.uid != entry.uid:
         raise NotReady(
             reasons.PIN_NOT_FOUND,
-            f"input `{entry.name}`: DatasetPin '{name}' was deleted a moment ago",
+            f"input `{entry.name}`: DatasetPin '{entry.pin_name}' was deleted a moment ago",
         )
-    return Covered(entry.name, role, name, pin.spec.coverage, is_empty=entry.bytes == 0)
+    coverage, is_empty = pin.spec.coverage, entry.bytes == 0
+    return Covered(entry.name, entry.role or "", entry.pin_name, coverage, is_empty=is_empty)
