@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -108,10 +109,7 @@ def cases(cluster: Cluster, platform: Team, operator: Operator) -> dict[str, Cas
                 timeout=60,
             )
         for key, case in found.items():
-            case.conditions = {
-                entry["type"]: entry
-                for entry in team.read("Experiment", key).get("status", {}).get("conditions", [])
-            }
+            case.conditions = _told(team, key)
             case.access = access_in(team.api, case.namespace)
             case.job.append(_tenants_job(team, case.namespace))
     deadline = time.monotonic() + HEALED_SECONDS
@@ -134,6 +132,20 @@ def _healed(team: Team, key: str, case: Case, seconds: float) -> str:
         missing = sorted(ISOLATION - standing(team.api, case.namespace))
         return f"{missing} {error}"
     return ""
+
+
+def _told(team: Team, key: str) -> dict[str, dict[str, Any]]:
+    """Return the conditions once one of them names the refusal: the log is ahead of the status."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def look() -> bool:
+        conditions = team.read("Experiment", key).get("status", {}).get("conditions", [])
+        found.update({entry["type"]: entry for entry in conditions})
+        return any(WORDS in entry["message"] for entry in conditions)
+
+    with contextlib.suppress(AssertionError):  # what was never told is what the test says
+        eventually(look, what="a condition names the refusal", timeout=15)
+    return found
 
 
 def _all_refused(cluster: Cluster, cases: dict[str, Case], times: int) -> bool:
