@@ -164,8 +164,9 @@ class Promises:
         self._status_written[uid] = now
         self.never_written_for_words_at_once(uid, before, after, since)
         # What hangs on its way says what was so when it was sent.
-        self.never_true_of_what_is_not_so(change.new, min(now, self._world.server.sent_at))
-        self.never_provisioned_before_it_is(before, change.new)
+        sent_at = min(now, self._world.server.sent_at)
+        self.never_true_of_what_is_not_so(change.new, sent_at)
+        self.never_provisioned_before_it_is(before, change.new, sent_at)
         self.never_bound_before_inputs_are_compared(before, change.new)
         self.never_not_ready_by_a_hiccup(change)
         self.never_reconciling_and_stalled(change.new)
@@ -193,14 +194,14 @@ class Promises:
                 f" missing: {', '.join(standing.missing_since) or 'none'}",
             )
 
-    def never_provisioned_before_it_is(self, before: Json, obj: Json) -> None:
+    def never_provisioned_before_it_is(self, before: Json, obj: Json, sent_at: float) -> None:
         """`status.provisioned` is set once, after all stood, for that namespace and digest."""
         latch = obj["status"].get("provisioned")
         if before.get("provisioned") and not latch:
             self._break("2 the latch", f"it was taken away: {before['provisioned']}")
         if not latch or latch == before.get("provisioned"):
             return
-        standing = self.ledger.namespaces.get(obj["status"].get("namespace", ""))
+        standing = self.ledger.standing(obj["status"].get("namespace", ""), sent_at)
         if standing is None or not standing.complete:
             missing = standing.missing_since if standing is not None else "the namespace"
             self._break("2 the latch", f"set while these were never there: {missing}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -88,8 +89,14 @@ class Ledger:
     def __init__(self, server: ApiServer, operator: str) -> None:
         self._server, self._operator = server, operator
         self.namespaces: dict[str, Standing] = {}
+        self.gone: dict[str, Standing] = {}
         self.gone_at: dict[str, float] = {}
         self._names = {(kind.plural, name) for kind, name in ISOLATION}
+
+    def standing(self, name: str, sent_at: float) -> Standing | None:
+        """Return what is known of the namespace of that name that stood at a moment, or later."""
+        is_gone_since = sent_at <= self.gone_at.get(name, -math.inf)
+        return self.gone.get(name) if is_gone_since else self.namespaces.get(name)
 
     def see(self, change: Change, now: float) -> None:
         """Take in a change."""
@@ -125,8 +132,9 @@ class Ledger:
 
     def _see_namespace(self, change: Change, name: str, now: float) -> None:
         if change.new is None:
-            self.namespaces.pop(name, None)
             self.gone_at[name] = now
+            if (former := self.namespaces.pop(name, None)) is not None:
+                self.gone[name] = former
             return
         metadata = change.new["metadata"]
         if not name.startswith("gbx-"):

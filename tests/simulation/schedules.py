@@ -29,6 +29,8 @@ _FOR_EVER: Final = float("inf")
 # Long enough for a list of everything, all backoffs, and a look after them.
 _RECOVERY_SECONDS: Final = 420.0
 _QUIET_SECONDS: Final = 200.0
+# What a process needs to start and to look at everything.
+_START_SECONDS: Final = 60.0
 # A gap that nobody can notice lasts until the watch has ended and everything is listed again.
 _GAP_SECONDS: Final = 1_000.0
 # An outage that is noticed is over after some tries with growing pauses.
@@ -441,9 +443,11 @@ class Schedule:
             if rule.ends != _FOR_EVER:
                 await asyncio.sleep(max(0.0, rule.ends - loop.time()))
         recovery = _GAP_SECONDS if scenario.plan.has_gaps else _RECOVERY_SECONDS
-        await asyncio.sleep(_LONG_SECONDS if scenario.is_long else recovery)
-        self._people.pay()
+        await asyncio.sleep((_LONG_SECONDS if scenario.is_long else recovery) - _START_SECONDS)
+        # Nobody is killed any more: a start looks at everything, and that is no quiet.
         self.faults.over = self._store_faults.over = True
+        await asyncio.sleep(_START_SECONDS)
+        self._people.pay()
         self.promises.standing_conditions(lag=120.0)
         quiet_from = loop.time()
         await asyncio.sleep(_QUIET_SECONDS)

@@ -167,8 +167,15 @@ def test_a_volume_that_was_given_to_another_claim_is_no_cache_any_more(
     cache = cached(team, "robbed")
     volume = path_of("v1", "persistentvolumes", name=f"disk-{cache}")
     pod = filler(team, cache)
+    # A binder that is disturbed before it has written both sides binds neither.
     eventually(
-        lambda: rogue.get(volume)["spec"]["claimRef"].get("uid"), what="the claim has its volume"
+        lambda: (
+            rogue.get(path_of("v1", "persistentvolumeclaims", namespace=OWN, name=cache))[
+                "status"
+            ].get("phase")
+            == "Bound"
+        ),
+        what="the claim has its volume",
     )
     stranger = {
         "apiVersion": "v1",
