@@ -139,12 +139,15 @@ def _look_after(
         async with ports.metrics.on_store("ledger_anchor"):
             return await _ask(ports, store, anchor, context)
 
-    task = ports.tasks.ensure(task_key, anchor.basis, start, tenant="", work_class=_WORK_CLASS)
+    # What was learnt of another epoch says nothing of this one's heads.
+    basis = f"{anchor.basis} {head.epoch if head is not None else 0}"
+    task = ports.tasks.ensure(task_key, basis, start, tenant="", work_class=_WORK_CLASS)
     if task.result is not None:
         ports.tasks.drop(task_key)
-        _keep(ports, store, anchor, LedgerAnchor.model_validate(task.result), head, seen)
-        # A head may have been signed meanwhile.
-        seen.waits.append(anchor.interval.total_seconds())
+        last = LedgerAnchor.model_validate(task.result)
+        wait = _wait(ports, anchor, last, head)  # a head may have been signed meanwhile
+        seen.waits += [wait] if wait is not None else []
+        _keep(ports, store, anchor, last, head, seen)
         return
     _keep(ports, store, anchor, last, head, seen)
     if task.error is not None:
