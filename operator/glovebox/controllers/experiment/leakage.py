@@ -26,7 +26,7 @@ from glovebox.desired.leakage import leakage_sheet
 from glovebox.desired.leakage_policy import check_known, check_overlap_allowed
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import NotReady
-from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import LeakageFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
@@ -101,7 +101,7 @@ async def _compare(
                     ManifestLocation(**entry.manifest.model_dump(), bytes=0),
                     each.column,
                     each.values,
-                    await _rows(scope, stores[entry.store], entry, each.key),
+                    await _rows(scope, entry, each.key),
                 )
                 for entry, each in zip(datasets, inputs, strict=True)
                 if entry.manifest is not None
@@ -159,13 +159,19 @@ def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
     return Covered(entry.name, entry.role or "", entry.pin_name, coverage, is_empty=is_empty)
 
 
-async def _rows(
-    scope: Scope, store: ObjectStore, entry: ResolvedInput, key: tuple[str, ...]
-) -> Rows | None:
+async def _rows(scope: Scope, entry: ResolvedInput, key: tuple[str, ...]) -> Rows | None:
     """Return how the rows of an input are read, with what its namespace is granted by now."""
     if not key:
         return None
     source = source_of(_pin(scope, entry).spec.source)
+    # What is granted is no part of a store as it was bound.
+    where = Key(OBJECT_STORE.kind, "", entry.store)
+    store = scope.ports.resources.parsed(where, ObjectStore)
+    if store is None:
+        raise NotReady(
+            reasons.STORE_NOT_FOUND,
+            f"input `{entry.name}`: ObjectStore '{entry.store}' was deleted a moment ago",
+        )
     access = await source_access(scope.ports, store, scope.experiment.namespace)
     access.check_source(source)
     return Rows(key, source, access)
