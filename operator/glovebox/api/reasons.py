@@ -580,8 +580,8 @@ NOT_GRANTED: Final = _reason(
 LEAKAGE_FOUND: Final = _reason(
     "LeakageFound",
     "Experiment `InputsVerified`, `Ready`",
-    "Inputs of different roles share objects or groups, or their times overlap or come in the wrong"
-    " order: what is trained on would be tested on. Nothing was created.",
+    "Inputs of different roles share objects, rows or groups, or their times overlap or come in the"
+    " wrong order: what is trained on would be tested on. Nothing was created.",
     "Pin data that are apart, or give the reason in `spec.inputs.allowOverlap`: it becomes part of"
     " the digest and of the seal.",
 )

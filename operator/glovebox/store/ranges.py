@@ -57,7 +57,7 @@ def _read_once(wire: Wire, entry: Entry, first: int, size: int) -> bytes:
         body = response.read(size, decode_content=False)
         if len(body) != size:
             # As when the connection breaks.
-            raise urllib3.exceptions.IncompleteRead(len(body), size - len(body))  # noqa: TRY301
+            raise urllib3.exceptions.ProtocolError(f"{len(body)} of {size} bytes")  # noqa: TRY301
     except BaseException:
         response.close()
         raise
