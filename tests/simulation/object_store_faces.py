@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
@@ -517,6 +518,7 @@ class _NoPools:
 
     def __init__(self) -> None:
         self.running: set[Any] = set()
+        self.turn = threading.Lock()
 
     def close(self) -> None:
         """There are no threads."""

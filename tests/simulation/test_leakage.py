@@ -356,6 +356,7 @@ def test_rows_that_are_not_granted_any_more_are_not_read() -> None:
         stage.world.store.fault = note
         stage.declare(run=False, inputs=roles())
         await stage.sleep(10 * MINUTE)
+        assert "is not granted" in stage.condition("Ready")["message"]
         assert (read, made(stage)) == ([], [])
         assert "digest" not in stage.status()
 

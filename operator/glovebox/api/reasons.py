@@ -612,8 +612,9 @@ ROWS_NOT_READ: Final = _reason(
     "RowsNotRead",
     "Experiment `InputsVerified`, `Ready`",
     "The rows of inputs could not be read: the installation lacks `pyarrow`, or the process that"
-    " reads tables was ended.",
-    "Use the image of the chart, which has it; what was ended is tried again.",
+    " reads tables was ended, stood still or could not be started.",
+    "Use the image of the chart, which has `pyarrow`. The rest is tried again; if it lasts, give"
+    " the operator more memory, or run tasks as Jobs.",
 )
 COMPARING_INPUTS: Final = _reason(
     "ComparingInputs",

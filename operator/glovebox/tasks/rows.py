@@ -97,11 +97,14 @@ def compare_rows(
         InvalidInput: `TooManyObjects`, `RowsNotRead`; a manifest or an object is not what it was.
         GloveboxError: A store does not answer.
     """
-    found = RowsFound()
-    with TableProcess(stop) as process:
+    asked, found = tuple(datasets), RowsFound()
+    if not asked:
+        return found
+    # What reads tables may take as much memory as the process itself has to spare.
+    with asked[0].store.alone(stop), TableProcess(stop) as process:
         reading = _Reading(process, stop, report)
         try:
-            for group in by_key(datasets):
+            for group in by_key(asked):
                 kinds = reading.kinds(group)
                 keyed = (Keyed(each.name, each.role, reading.files(each, kinds)) for each in group)
                 shared = find_shared_rows(keyed, stop.check)

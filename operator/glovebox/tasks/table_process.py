@@ -124,20 +124,7 @@ class TableProcess:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            # It has no environment: neither credentials nor names of stores.
-            self._process = subprocess.Popen(
-                _PROGRAM,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                # Libraries may print what they read, and keys may be personal.
-                stderr=subprocess.DEVNULL,
-                env={
-                    "ARROW_DEFAULT_MEMORY_POOL": "system",
-                    "MALLOC_ARENA_MAX": "1",
-                    "OMP_NUM_THREADS": "1",
-                },
-                bufsize=0,
-            )
+            self._process = _start()
         return self._process
 
     def _send(self, process: subprocess.Popen[bytes], data: bytes) -> None:
@@ -157,7 +144,12 @@ class TableProcess:
             self._stop.check()
             if not ready:
                 if time.monotonic() - since > _SILENT_SECONDS:
-                    raise TableError(f"reading it stood still for {_SILENT_SECONDS:.0f} seconds")
+                    # Whether it is the table's doing or the machine's, nobody knows.
+                    raise Unavailable(
+                        reasons.ROWS_NOT_READ,
+                        "the process that reads tables stood still for"
+                        f" {_SILENT_SECONDS:.0f} seconds; it is tried again",
+                    )
                 continue
             part = os.read(source.fileno(), size - len(parts))
             if not part:
@@ -189,3 +181,27 @@ class TableProcess:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            _PROGRAM,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Libraries may print what they read, and keys may be personal.
+            stderr=subprocess.DEVNULL,
+            # Neither credentials nor names of stores.
+            env={
+                "ARROW_DEFAULT_MEMORY_POOL": "system",
+                "MALLOC_ARENA_MAX": "1",
+                "OMP_NUM_THREADS": "1",
+            },
+            bufsize=0,
+        )
+    except OSError as error:
+        raise Unavailable(
+            reasons.ROWS_NOT_READ,
+            f"the process that reads tables could not be started ({error.strerror}); it is tried"
+            " again",
+        ) from error

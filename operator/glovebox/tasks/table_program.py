@@ -2,8 +2,10 @@
 
 The bytes of a table were chosen by its owner, and the library that reads them is large and written
 in C++: a page of Parquet may say that it unpacks to gigabytes. So it runs beside the task, with a
-bound on its memory, without a credential, a network or a name of anything else; the bytes come to
-it through a pipe, and hashes of keys leave it. When it dies, the task goes on.
+bound on its memory, and is given no credential and no name of anything else; the bytes come to it
+through a pipe, and hashes of keys leave it. When it dies, the task goes on.
+
+It is no sandbox: it has the user of the process that started it.
 """
 
 from __future__ import annotations

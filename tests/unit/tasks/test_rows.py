@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +181,27 @@ def test_what_is_not_granted_any_more_is_not_read(store: Store, files: dict[str,
     withdrawn = SourceAccess("team", "primary", (Location("data", "other/"),), "artifacts")
     with pytest.raises(Refused, match="is not granted"):
         compare(dataset(store, "train"), dataset(store, "test", access=withdrawn))
+
+
+async def test_one_comparison_of_rows_is_under_way_at_a_time(
+    store: Store, files: dict[str, Files]
+) -> None:
+    files["train"] = files["test"] = {"a.csv": b"flight\n1\n"}
+    datasets = [dataset(store, "train"), dataset(store, "test")]
+    told: list[Progress] = []
+    stop = Stop()
+    with store.alone(Stop()):
+        second = asyncio.create_task(asyncio.to_thread(compare_rows, datasets, stop, told.append))
+        await asyncio.sleep(0.3)
+        assert (told, second.done()) == ([], False)
+        # Whoever waits for its turn ends when nobody waits for it.
+        third = asyncio.create_task(asyncio.to_thread(compare_rows, datasets, stop, told.append))
+        stop.set()
+        with pytest.raises(JobStoppedError):
+            await third
+        with pytest.raises(JobStoppedError):
+            await second
+    assert len(compare(*datasets).shared) == 1
 
 
 def test_it_ends_with_whoever_waited(store: Store, files: dict[str, Files], tmp_path: Path) -> None:

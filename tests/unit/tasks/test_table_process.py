@@ -157,7 +157,9 @@ def test_it_ends_with_whoever_waited() -> None:
             r"lacks pyarrow. Use the image, which has it, or install `glovebox\[tables\]`",
             id="a library that is not there",
         ),
-        pytest.param("import time; time.sleep(60)", TableError, "stood still", id="standing still"),
+        pytest.param(
+            "import time; time.sleep(60)", Unavailable, "stood still", id="standing still"
+        ),
         pytest.param("raise SystemExit(1)", TableError, "fails over it", id="a bug of ours"),
     ],
 )
@@ -169,6 +171,15 @@ def test_a_program_that_does_not_answer(
     monkeypatch.setattr(table_process, "_SILENT_SECONDS", 0.3 if "sleep" in program else 60.0)
     with TableProcess(Stop()) as process, pytest.raises(error, match=told):
         process.kinds(file_of(BODY), ("flight",))
+
+
+def test_a_machine_that_starts_no_process_is_tried_again(
+    process: TableProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_process, "_PROGRAM", ("/nowhere/python",))
+    with pytest.raises(Unavailable, match="could not be started") as refused:
+        process.kinds(file_of(BODY), ("flight",))
+    assert refused.value.reason == "RowsNotRead"
 
 
 def test_it_needs_nothing_that_the_image_has_not(
