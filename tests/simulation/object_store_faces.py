@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
@@ -326,10 +327,10 @@ class SimSts:
 class SimResponse:
     """What is used of urllib3's response."""
 
-    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+    def __init__(self, body: bytes, headers: Mapping[str, str], status: int = 200) -> None:
         self._body = body
         self.headers = urllib3.HTTPHeaderDict(headers)
-        self.status = 200
+        self.status = status
 
     def read(self, amount: int | None = None, **_: Any) -> bytes:
         """Return the bytes, or some of them."""
@@ -408,6 +409,9 @@ class SimWire:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             body = body[int(first) : int(last) + 1 if last else None]
             sent["Content-Length"] = str(len(body))
+            end = int(first) + len(body) - 1
+            sent["Content-Range"] = f"bytes {int(first)}-{end}/{len(found.body)}"
+            return SimResponse(body, sent, 206)
         return SimResponse(body, sent)
 
     def _versions(self, bucket: str, query: Mapping[str, str]) -> str:
@@ -514,6 +518,7 @@ class _NoPools:
 
     def __init__(self) -> None:
         self.running: set[Any] = set()
+        self.turn = threading.Lock()
 
     def close(self) -> None:
         """There are no threads."""

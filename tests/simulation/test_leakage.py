@@ -19,6 +19,7 @@ from glovebox.kube.kinds import (
     EXPERIMENT,
     ISOLATION_PROFILE,
     NAMESPACE,
+    OBJECT_STORE,
     ROLE_BINDING,
 )
 from glovebox.kube.resources import Key
@@ -244,6 +245,149 @@ def test_a_pin_that_says_wrong_of_its_paths_is_refused() -> None:
         stage.declare(run=False, inputs=roles())
         await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
         assert stage.condition("InputsVerified")["reason"] == "CoverageWrong"
+        assert made(stage) == []
+
+    play(scene)
+
+
+BY_FLIGHT: Json = {"rows": {"key": ["flight"]}}
+
+
+async def two_tables(stage: Stage, *, shared: bool, coverage: Json = BY_FLIGHT) -> None:
+    """Pin two sets of tables, of other formats; one row is in both."""
+    flights = [f"UA{number}" for number in range(40)]
+    lines = b"".join(orjson.dumps({"flight": each, "delay": 1}) + b"\n" for each in flights)
+    stage.world.store.put(LOADER, SOURCE, "train/a.jsonl", lines)
+    stage.world.store.put(LOADER, SOURCE, "train/_SUCCESS", b"")
+    other = b"delay,flight\n2,UA40\n" + (b"3,UA7\n" if shared else b"3,UA41\n")
+    stage.world.store.put(LOADER, SOURCE, "test/b.csv", other)
+    for name, prefix in (("set", "train/"), ("later", "test/")):
+        stage.world.declare(DATASET_PIN, name, {**pin_spec(prefix), "coverage": coverage})
+    for name in ("set", "later"):
+        while stage.condition("Ready", name, DATASET_PIN).get("status") != "True":
+            await stage.sleep(1.0)
+
+
+def rows_unread(stage: Stage) -> list[str]:
+    """Let nobody read tables; return which were asked for."""
+    asked: list[str] = []
+
+    def fault(action: str, bucket: str, key: str) -> None:
+        if action.startswith("s3:GetObject") and bucket == SOURCE:
+            asked.append(key)
+            raise NoAnswerError
+
+    stage.world.store.fault = fault
+    return asked
+
+
+def test_rows_that_leak_are_refused_before_anything_exists_and_a_reason_cures_it() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_tables(stage, shared=True)
+        stage.declare(run=False, inputs=roles(ALLOWED))
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        await stage.sleep(HOUR)
+        ready = stage.condition("Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "LeakageFound")
+        assert (
+            "share 1 row by `flight`, such as `row 8 of a.jsonl` (in `test`: `row 2 of b.csv`)"
+            in ready["message"]
+        )
+        # Nobody's keys are in a status, which more people read than the data.
+        assert "UA7" not in orjson.dumps(stage.world.experiment("x")).decode()
+        assert "digest" not in stage.status()
+        assert made(stage) == []
+
+        given = {**ALLOWED, "of": ["Rows"]}
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"inputs": roles(given)}})
+        namespace = await stage.provisioned()
+        row = sheet(stage)["SharedRows"]
+        assert (row["level"], row["found"], row["allowedBecause"]) == ("Measured", 1, "a calendar")
+        snapshot = stage.world.server.peek(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+        assert snapshot is not None
+        assert orjson.loads(snapshot["data"]["leakage"]) == stage.status()["leakage"]
+
+    play(scene, sweeps=False)
+
+
+def test_nothing_is_bound_while_rows_cannot_be_read() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_tables(stage, shared=False)
+        asked = rows_unread(stage)
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it is tried", lambda: asked)
+        await stage.sleep(10 * MINUTE)
+        assert "digest" not in stage.status()
+        assert stage.condition("Ready")["status"] == "False"
+        assert stage.condition("Stalled").get("status") != "True"
+        assert made(stage) == []
+        stage.world.store.fault = lambda *_: None
+        await stage.provisioned()
+        assert sheet(stage)["SharedRows"]["level"] == "Measured"
+
+    play(scene)
+
+
+def test_an_operator_that_dies_while_it_reads_rows_reads_them_again() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_tables(stage, shared=True)
+        asked = rows_unread(stage)
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it is tried", lambda: asked)
+        await stage.process.kill()
+        stage.world.store.fault = lambda *_: None
+        stage.process.start()
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        assert stage.condition("Ready")["reason"] == "LeakageFound"
+
+    play(scene)
+
+
+def test_rows_that_are_not_granted_any_more_are_not_read() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_tables(stage, shared=False)
+        stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"access": []}})
+        read: list[str] = []
+
+        def note(action: str, bucket: str, key: str) -> None:
+            if action.startswith("s3:GetObject") and bucket == SOURCE:
+                read.append(key)
+
+        stage.world.store.fault = note
+        stage.declare(run=False, inputs=roles())
+        await stage.sleep(10 * MINUTE)
+        assert "is not granted" in stage.condition("Ready")["message"]
+        assert (read, made(stage)) == ([], [])
+        assert "digest" not in stage.status()
+
+    play(scene)
+
+
+@pytest.mark.parametrize("coverage", [BY_FLIGHT, {}])
+def test_a_profile_demands_to_know_of_rows(coverage: Json) -> None:
+    async def scene(stage: Stage) -> None:
+        await two_tables(stage, shared=False, coverage=coverage)
+        stage.declare(run=False, inputs=roles())
+        if coverage:
+            await stage.provisioned()
+            assert sheet(stage)["SharedRows"]["level"] == "Measured"
+            return
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        assert stage.condition("InputsVerified")["reason"] == "LeakageUnknown"
+        assert "SharedRows" in stage.condition("InputsVerified")["message"]
+        assert made(stage) == []
+
+    play(scene, profile={"leakage": {"mustKnow": ["SharedRows"]}})
+
+
+def test_a_pin_of_tables_that_lack_the_key_is_refused() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_tables(stage, shared=False, coverage={"rows": {"key": ["tail"]}})
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        verified = stage.condition("InputsVerified")
+        assert verified["reason"] == "CoverageWrong"
+        assert "of `a.jsonl` that cannot be read: it has no column `tail`" in verified["message"]
         assert made(stage) == []
 
     play(scene)

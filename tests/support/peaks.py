@@ -17,6 +17,7 @@ from glovebox.data.manifest import DigestSource, Entry, ManifestWriter, read_man
 from glovebox.data.manifest_scan import Listed
 from glovebox.data.overlap import Compared, find_overlap
 from glovebox.data.roots import RootBuilder
+from glovebox.data.row_overlap import Keyed, find_shared_rows
 from glovebox.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -109,6 +110,38 @@ def comparing_copies() -> Callable[[], object]:
         inputs = (Compared("a", "train", copies()), Compared("b", "test", [Listed("b", 1, other)]))
         if find_overlap(inputs).shared:
             raise AssertionError("nothing is shared")
+
+    return compare
+
+
+def comparing_rows() -> Callable[[], object]:
+    """Prepare to compare two datasets of 160,000 rows that are never held."""
+
+    def parts(name: str) -> Iterator[bytes]:
+        for first in range(0, 160_000, 8000):
+            keys = (f"{name}{number}".encode() for number in range(first, first + 8000))
+            yield b"".join(hashlib.sha256(key).digest()[:16] for key in keys)
+
+    def compare() -> None:
+        inputs = (Keyed(role, role, [(role, parts(role))]) for role in ("train", "test"))
+        if find_shared_rows(inputs).shared:
+            raise AssertionError("nothing is shared")
+
+    return compare
+
+
+def comparing_copied_rows() -> Callable[[], object]:
+    """Prepare to compare 160,000 rows of one key with as many of that one and of another."""
+
+    def parts(key: bytes) -> Iterator[bytes]:
+        return (hashlib.sha256(key).digest()[:16] * 8000 for _ in range(20))
+
+    def compare() -> None:
+        both = [("a", parts(b"1")), ("b", parts(b"2"))]
+        inputs = (Keyed("a", "train", [("a", parts(b"1"))]), Keyed("b", "test", both))
+        (shared,) = find_shared_rows(inputs).shared
+        if shared.second_count != 160_000:
+            raise AssertionError("half of them are shared")
 
     return compare
 

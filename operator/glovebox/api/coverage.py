@@ -64,6 +64,21 @@ class Groups(Model):
     )
 
 
+class Rows(Model):
+    """What tells the rows of a dataset apart."""
+
+    key: tuple[Column, ...] = Field(
+        min_length=1,
+        max_length=8,
+        json_schema_extra=list_set(),
+        description=(
+            "The columns whose values together name a row: a patient and a visit, a flight and a"
+            " day; in any order. Every object is a table with these columns: Parquet, CSV or JSON"
+            " Lines. Rows are compared between pins that name the same columns."
+        ),
+    )
+
+
 class Coverage(Model):
     """What a dataset covers. It lets an Experiment see that its inputs are apart."""
 
@@ -74,4 +89,8 @@ class Coverage(Model):
     groups: Groups | None = Field(
         default=None,
         description="To whom the rows belong. When absent: not known.",
+    )
+    rows: Rows | None = Field(
+        default=None,
+        description="What tells the rows apart. When absent: rows are not compared.",
     )

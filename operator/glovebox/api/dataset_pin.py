@@ -214,8 +214,9 @@ class DatasetPinSpec(Model):
     coverage: Coverage | None = Field(
         default=None,
         description=(
-            "Which times and groups the data cover. An Experiment that uses this pin in one role"
-            " and another in another role is refused where these overlap. When absent: not known."
+            "Which times, groups and rows the data cover. An Experiment that uses this pin in one"
+            " role and another in another role is refused where these overlap. When absent: not"
+            " known."
         ),
     )
     provenance: Provenance | None = Field(default=None, description="Where the data came from.")

@@ -13,7 +13,7 @@ from glovebox.api.schema import list_atomic, list_map, list_set, rule, rules
 
 Role = Literal["train", "validation", "test", "holdout", "reference"]
 # What inputs of different roles may share when a reason is given.
-SharedKind = Literal["Objects", "Groups", "Time"]
+SharedKind = Literal["Objects", "Groups", "Time", "Rows"]
 _MAX_ALLOWED = 8
 
 
@@ -24,7 +24,7 @@ class DatasetInput(Model):
     pin_ref: PinRef = Field(description="The DatasetPin.")
     role: Role = Field(
         description=(
-            "What the run uses the data for. Inputs of different roles share no object and no"
+            "What the run uses the data for. Inputs of different roles share no object, row or"
             " group, and `train` comes before `validation` before `test` and `holdout`, as far as"
             " the pins say: what does is refused, unless `allowOverlap` gives a reason."
         )
@@ -49,12 +49,13 @@ class AllowedOverlap(Model):
     )
     of: tuple[SharedKind, ...] = Field(
         min_length=1,
-        max_length=3,
+        max_length=4,
         json_schema_extra=list_set(),
         description=(
             "What they may share: `Objects` (files with the same bytes), `Groups` (values of"
             " `spec.coverage.groups` of their pins), `Time` (windows of `spec.coverage.time` that"
-            " overlap or come in the wrong order)."
+            " overlap or come in the wrong order), `Rows` (rows with the same key, by"
+            " `spec.coverage.rows`)."
         ),
     )
     reason: Text = Field(

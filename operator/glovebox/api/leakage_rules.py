@@ -10,7 +10,7 @@ from glovebox.api.base import Model
 from glovebox.api.schema import list_set
 
 # The types of leaks of which an Experiment's pins can say something.
-KnowableLeak = Literal["NoTestSet", "SharedGroups", "TimeOrder"]
+KnowableLeak = Literal["NoTestSet", "SharedGroups", "TimeOrder", "SharedRows"]
 
 
 class LeakageRules(Model):
@@ -26,12 +26,12 @@ class LeakageRules(Model):
     )
     must_know: tuple[KnowableLeak, ...] = Field(
         default=(),
-        max_length=3,
+        max_length=4,
         json_schema_extra=list_set(),
         description=(
             "Types of leaks that must not be `Unknown` in the leakage sheet: `NoTestSet` (an input"
-            " has the role `test` or `holdout`), `SharedGroups` and `TimeOrder` (all pins say"
-            " `spec.coverage` by the same column). When empty: what is unknown is said, and refuses"
-            " nothing."
+            " has the role `test` or `holdout`), `SharedGroups`, `TimeOrder` and `SharedRows` (all"
+            " pins say `spec.coverage` by the same columns). When empty: what is unknown is said,"
+            " and refuses nothing."
         ),
     )

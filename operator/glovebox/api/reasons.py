@@ -373,8 +373,8 @@ KEY_REFUSED: Final = _reason(
 TOO_MANY_OBJECTS: Final = _reason(
     "TooManyObjects",
     "DatasetPin `Verified`; Experiment `InputsVerified`, `Ready`",
-    "The source has more objects than a pin may have, or the inputs of an Experiment have more than"
-    " can be compared.",
+    "The source has more objects than a pin may have, or the inputs of an Experiment have more"
+    " objects or rows than can be compared.",
     "Pin smaller prefixes, or pack the files; use fewer inputs in one Experiment.",
 )
 MANIFEST_INVALID: Final = _reason(
@@ -580,8 +580,8 @@ NOT_GRANTED: Final = _reason(
 LEAKAGE_FOUND: Final = _reason(
     "LeakageFound",
     "Experiment `InputsVerified`, `Ready`",
-    "Inputs of different roles share objects or groups, or their times overlap or come in the wrong"
-    " order: what is trained on would be tested on. Nothing was created.",
+    "Inputs of different roles share objects, rows or groups, or their times overlap or come in the"
+    " wrong order: what is trained on would be tested on. Nothing was created.",
     "Pin data that are apart, or give the reason in `spec.inputs.allowOverlap`: it becomes part of"
     " the digest and of the seal.",
 )
@@ -603,14 +603,24 @@ COVERAGE_WRONG: Final = _reason(
     "CoverageWrong",
     "Experiment `InputsVerified`, `Ready`",
     "`spec.coverage.groups` of a DatasetPin says that the groups are in its paths, and some objects"
-    " lie in no folder of that column.",
+    " lie in no folder of that column; or `spec.coverage.rows` names the key of its rows, and one"
+    " of its objects is no table, lacks a column, or holds what cannot be a key.",
     "Create a pin that lists the `values` of the groups, or one of the objects in such folders"
-    " alone.",
+    " alone; one of tables with these columns alone, or without `spec.coverage.rows`.",
+)
+ROWS_NOT_READ: Final = _reason(
+    "RowsNotRead",
+    "Experiment `InputsVerified`, `Ready`",
+    "The rows of inputs could not be read: the installation lacks `pyarrow`, or the process that"
+    " reads tables was ended, stood still or could not be started.",
+    "Use the image of the chart, which has `pyarrow`. The rest is tried again; if it lasts, give"
+    " the operator more memory, or run tasks as Jobs.",
 )
 COMPARING_INPUTS: Final = _reason(
     "ComparingInputs",
     "Experiment `InputsVerified`, `Ready`, `Reconciling`",
-    "The manifests of inputs of different roles are being compared; nothing is created before.",
+    "Inputs of different roles are being compared, by their manifests and, where their pins say"
+    " so, by the keys of their rows; nothing is created before.",
     _WAIT,
 )
 STORE_NOT_GRANTED: Final = _reason(

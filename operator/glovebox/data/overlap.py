@@ -26,7 +26,7 @@ from glovebox.api import reasons
 from glovebox.data.manifest_scan import Listed
 from glovebox.errors import InvalidInput
 
-Kind = Literal["Objects", "Groups"]
+Kind = Literal["Objects", "Groups", "Rows"]
 
 # So many pairs of names are kept of what two inputs share.
 MAX_EXAMPLES: Final = 5
@@ -66,7 +66,7 @@ class Shared:
 
     Attributes:
         first, second: Names of the inputs, in the order in which they were given.
-        kind: Whether objects or groups are meant.
+        kind: Whether objects, groups or rows are meant.
         first_count: How many of the first one's are also in the second.
         second_count: How many of the second one's are also in the first.
         examples: Some, as they are called in the one and in the other.
@@ -89,12 +89,19 @@ class Overlap:
         objects: How many objects each input has that hold a byte, by name.
         groups: How many groups each input has whose groups were compared, by name.
         ungrouped: Objects outside of any folder `<column>=<value>/`, by name: how many, and one.
+        rows: How many rows each input has whose rows were compared, by name.
+        keyless: How many of them have no key and were compared with none, by name.
+        unreadable: Of an input whose rows cannot be read: an object, and why. Then no rows were
+            compared.
     """
 
     shared: tuple[Shared, ...] = ()
     objects: Mapping[str, int] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     ungrouped: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    keyless: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def find_overlap(

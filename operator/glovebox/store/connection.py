@@ -8,6 +8,7 @@ nobody, so the pools cannot block one another.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import threading
@@ -27,7 +28,7 @@ from glovebox.store.errors import translated
 from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire, proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -39,6 +40,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ATTEMPTS: Final = 3
+_LOOK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -235,19 +237,35 @@ class Store:
             stop.set()
             raise
 
+    @contextlib.contextmanager
+    def alone(self, stop: Stop) -> Iterator[None]:
+        """Wait until no other job of the process takes much memory beside its own. Blocks.
+
+        Args:
+            stop: Looked at while it waits.
+        """
+        while not self._pools.turn.acquire(timeout=_LOOK_SECONDS):
+            stop.check()
+        try:
+            yield
+        finally:
+            self._pools.turn.release()
+
     def submit_read(self, call: Callable[[], T]) -> Future[T]:
         """Start reading in the pool of reads; for jobs, which wait for the result."""
         return self._pools.reads.submit(call)
 
 
 class Pools:
-    """The three pools of threads, shared by all stores of a process."""
+    """The three pools of threads, shared by all stores of a process; and whose turn it is."""
 
     def __init__(self, *, control: int, jobs: int, reads: int) -> None:
         self.control = ThreadPoolExecutor(control, thread_name_prefix="glovebox-store")
         self.jobs = ThreadPoolExecutor(jobs, thread_name_prefix="glovebox-store-job")
         self.reads = ThreadPoolExecutor(reads, thread_name_prefix="glovebox-store-read")
         self.running: set[Stop] = set()
+        # Held by the one job that takes much memory beside its own.
+        self.turn = threading.Lock()
 
     def close(self) -> None:
         """Tell all jobs to stop, and end the threads once their current request is done."""

@@ -1,4 +1,8 @@
-"""Comparing the inputs of an Experiment, by the manifests of their pins: see `data/overlap.py`."""
+"""Comparing the inputs of an Experiment: see `data/overlap.py`.
+
+Objects and groups by the manifests of their pins alone; rows, where pins declare a key, by reading
+its columns (`rows.py`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from glovebox.data.overlap import Compared, Overlap, find_overlap
 from glovebox.store.connection import Stop, Store
 from glovebox.store.manifests import ManifestLocation, object_chunks
 from glovebox.tasks.context import Progress, TaskContext
+from glovebox.tasks.rows import KeyedDataset, Rows, by_key, compare_rows
 
 OVERLAP: Final = "overlap"
 
@@ -26,6 +31,7 @@ class ComparedDataset:
         manifest: As its pin was made.
         column: The column of its groups, where they are to be compared; else empty.
         values: Its groups, as its pin declares them; when empty, they are read from the paths.
+        rows: How its rows are told apart, where they are to be compared.
     """
 
     name: str
@@ -34,6 +40,7 @@ class ComparedDataset:
     manifest: ManifestLocation
     column: str = ""
     values: tuple[str, ...] = ()
+    rows: Rows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,15 @@ class OverlapRequest:
         """What the result depends on: the manifests name exact content."""
         return digest_of(
             [
-                [each.name, each.role, each.manifest.digest, each.column, list(each.values)]
+                [
+                    each.name,
+                    each.role,
+                    each.manifest.digest,
+                    each.column,
+                    list(each.values),
+                    # Who may read what is no part of what is found, but of whether it is.
+                    [list(each.rows.key), each.rows.access.document] if each.rows else None,
+                ]
                 for each in self.inputs
             ]
         )
@@ -65,13 +80,23 @@ class OverlapRequest:
         """All stores, each once; that of the artifacts first."""
         return tuple(dict.fromkeys((self.store, *(each.store for each in self.inputs))))
 
+    @property
+    def keyed(self) -> tuple[KeyedDataset, ...]:
+        """The inputs whose rows are compared with those of another role."""
+        keyed = (
+            KeyedDataset(each.name, each.role, each.store, each.manifest, each.rows)
+            for each in self.inputs
+            if each.rows is not None
+        )
+        return tuple(each for group in by_key(keyed) for each in group)
+
 
 async def compare_datasets(context: TaskContext, request: OverlapRequest) -> Overlap:
     """Return what the inputs share.
 
     Raises:
-        GloveboxError: A store does not answer, a manifest is gone or another one, or they are too
-            long to be compared.
+        GloveboxError: A store does not answer, a manifest is gone or another one, they are too
+            long to be compared, or rows may not be read any more.
     """
 
     def job(stop: Stop) -> Overlap:
@@ -81,7 +106,13 @@ async def compare_datasets(context: TaskContext, request: OverlapRequest) -> Ove
                 Progress(objects_done=done, objects_total=request.objects, phase="Comparing")
             )
 
-        return find_overlap((_compared(each, stop) for each in request.inputs), tell)
+        found = find_overlap((_compared(each, stop) for each in request.inputs), tell)
+        if request.keyed:
+            rows = compare_rows(request.keyed, stop, context.report)
+            found.shared = (*found.shared, *rows.shared)
+            found.rows, found.keyless = rows.rows, rows.keyless
+            found.unreadable = rows.unreadable
+        return found
 
     return await request.store.run_job(job, context.stop)
 

@@ -12,9 +12,27 @@ from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest, compare_datasets
+from glovebox.tasks.rows import Rows
+from glovebox.tasks.source_document import AccessDocument, SourceDocument
 from glovebox.tasks.strict import Strict, store_name
 
 _OVERLAP: Final = TypeAdapter(Overlap)
+
+
+class _RowsDocument(Strict):
+    key: tuple[str, ...]
+    source: SourceDocument
+    access: AccessDocument
+
+    @classmethod
+    def of(cls, rows: Rows | None) -> _RowsDocument | None:
+        access = AccessDocument.of(rows.access) if rows is not None else None
+        if rows is None or access is None:
+            return None
+        return cls(key=rows.key, source=rows.source, access=access)
+
+    def rows(self) -> Rows:
+        return Rows(self.key, self.source, self.access.access())
 
 
 class _ComparedDocument(Strict):
@@ -24,6 +42,18 @@ class _ComparedDocument(Strict):
     manifest: ManifestLocation
     column: str
     values: tuple[str, ...]
+    rows: _RowsDocument | None = None
+
+    def dataset(self, stores: Mapping[str, Store]) -> ComparedDataset:
+        return ComparedDataset(
+            self.name,
+            self.role,
+            stores[self.store],
+            self.manifest,
+            self.column,
+            self.values,
+            self.rows.rows() if self.rows is not None else None,
+        )
 
 
 class OverlapQuestion(Strict):
@@ -32,6 +62,8 @@ class OverlapQuestion(Strict):
     task: Literal["overlap"] = "overlap"
     inputs: tuple[_ComparedDocument, ...]
     objects: int
+    # Whose rows are to be spoken of.
+    keyed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, request: OverlapRequest) -> OverlapQuestion:
@@ -46,10 +78,12 @@ class OverlapQuestion(Strict):
                     manifest=each.manifest,
                     column=each.column,
                     values=each.values,
+                    rows=_RowsDocument.of(each.rows),
                 )
                 for each in request.inputs
             ),
             objects=request.objects,
+            keyed=tuple(each.name for each in request.keyed),
         )
 
     async def perform(
@@ -59,17 +93,7 @@ class OverlapQuestion(Strict):
         del uid
         request = OverlapRequest(
             stores[store_name(0)],
-            tuple(
-                ComparedDataset(
-                    each.name,
-                    each.role,
-                    stores[each.store],
-                    each.manifest,
-                    each.column,
-                    each.values,
-                )
-                for each in self.inputs
-            ),
+            tuple(each.dataset(stores) for each in self.inputs),
             self.objects,
         )
         found = await compare_datasets(context, request)
@@ -87,4 +111,7 @@ class OverlapQuestion(Strict):
             raise TypeError("it is not about the inputs that were asked for")
         if set(found.groups) != {each.name for each in self.inputs if each.column}:
             raise TypeError("it is not about the groups that were asked for")
+        spoken_of = {*found.rows, *found.unreadable}
+        if spoken_of - set(self.keyed) or not (found.unreadable or spoken_of == set(self.keyed)):
+            raise TypeError("it is not about the rows that were asked for")
         return found

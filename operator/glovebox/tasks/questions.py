@@ -21,50 +21,19 @@ from glovebox.data.roots import Roots
 from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pins import BuiltPin
-from glovebox.store.source_access import SourceAccess
-from glovebox.store.sources import ManifestSource, ObjectsSource, PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.overlap import OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import gather_evidence
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
+from glovebox.tasks.source_document import AccessDocument, SourceDocument
 from glovebox.tasks.strict import Strict, store_name
 
-# In this order: the fields of each tell it from the others.
-_Source = PrefixSource | ManifestSource | ObjectsSource
 _ROOTS: Final = TypeAdapter(Roots)
 _MANIFEST: Final = TypeAdapter(ManifestLocation)
 _FINDINGS: Final = TypeAdapter(Findings)
 _EVIDENCE: Final = TypeAdapter(Evidence)
-
-
-class _AccessDocument(Strict):
-    namespace: str
-    store: str
-    locations: tuple[tuple[str, str], ...]
-    artifacts: str
-    reserved: tuple[tuple[str, str], ...]
-    role_arn: str
-    key_ids: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, access: SourceAccess | None) -> _AccessDocument | None:
-        if access is None:
-            return None
-        said = access.document
-        return cls(
-            namespace=said["namespace"],
-            store=said["store"],
-            locations=tuple((bucket, prefix) for bucket, prefix in said["locations"]),
-            artifacts=said["artifacts"],
-            reserved=tuple((bucket, store) for bucket, store in said["reserved"]),
-            role_arn=said["role_arn"],
-            key_ids=tuple(said["key_ids"]),
-        )
-
-    def access(self) -> SourceAccess:
-        return SourceAccess.of(self.model_dump())
 
 
 class _LockDocument(Strict):
@@ -76,12 +45,12 @@ class PinQuestion(Strict):
     """Hash a dataset; see `PinRequest`."""
 
     task: Literal["hash"] = "hash"
-    source: _Source
+    source: SourceDocument
     artifacts_bucket: str
     lock: _LockDocument | None
     expected: str | None
     minimum: DigestSource
-    access: _AccessDocument | None
+    access: AccessDocument | None
     owner: str
 
     @classmethod
@@ -98,7 +67,7 @@ class PinQuestion(Strict):
             ),
             expected=request.expected,
             minimum=request.minimum,
-            access=_AccessDocument.of(request.access),
+            access=AccessDocument.of(request.access),
             owner=request.owner,
         )
 
@@ -142,12 +111,12 @@ class VerifyQuestion(Strict):
     """Compare a pin with the store; see `VerifyRequest`."""
 
     task: Literal["verify"] = "verify"
-    source: _Source
+    source: SourceDocument
     manifest: ManifestLocation
     objects: int | None
     bytes: int | None
     full: bool
-    access: _AccessDocument | None
+    access: AccessDocument | None
 
     @classmethod
     def of(cls, request: VerifyRequest) -> VerifyQuestion:
@@ -158,7 +127,7 @@ class VerifyQuestion(Strict):
             objects=request.objects,
             bytes=request.bytes,
             full=request.full,
-            access=_AccessDocument.of(request.access),
+            access=AccessDocument.of(request.access),
         )
 
     async def perform(
@@ -190,7 +159,7 @@ class VerifyQuestion(Strict):
 class _DatasetDocument(Strict):
     name: str
     store: str | None
-    source: _Source | None
+    source: SourceDocument | None
     manifest: ManifestLocation | None
     lost: str
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import csv, parquet
 
 from glovebox import names
 from glovebox.evidence.told import lines_of
@@ -99,6 +103,105 @@ def test_kubectl_shows_what_leaks_and_nothing_was_made(pins: Team, test: str, to
     row = rows["SharedObjects" if kind == "Objects" else "SharedGroups"]
     assert (row["level"], row["found"]) == ("Measured", 1)
     assert row["allowedBecause"] == "a text about the data"
+
+
+FLIGHTS = {"rows": {"key": ["flight", "day"]}}
+COLUMNS = ("day", "carrier", "flight", "delay")
+
+
+def flights(*rows: tuple[str, str, int, float]) -> pa.Table:
+    """Return flights as a team keeps them: the day a date, the number in 32 bits."""
+    held = (pa.string(), pa.string(), pa.int32(), pa.float64())
+    columns = zip(zip(*rows, strict=True), held, strict=True)
+    table = pa.table(dict(zip(COLUMNS, (pa.array(*each) for each in columns), strict=True)))
+    return table.set_column(0, "day", table.column("day").cast(pa.date32()))
+
+
+def as_parquet(table: pa.Table, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(table, sink, **options)
+    return sink.getvalue()
+
+
+def as_csv(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    csv.write_csv(table, sink)
+    return sink.getvalue()
+
+
+JANUARY = flights(
+    *((f"2013-01-{day:02d}", "UA", flight, 1.5) for day in range(1, 29) for flight in range(400))
+)
+FEBRUARY = flights(*((f"2013-02-{day:02d}", "UA", 7, 2.5) for day in range(1, 29)))
+AGAIN = flights(("2013-02-01", "UA", 8, 0.5), ("2013-01-02", "AA", 17, 9.5))
+
+
+@pytest.fixture
+def tables(team: Team) -> Team:
+    """A team with four pins of tables: of January, February, both, and of something else."""
+    bucket = team.bucket(
+        {
+            "train/2013/a.parquet": as_parquet(JANUARY.slice(0, 5000), row_group_size=700),
+            "train/2013/b.parquet": as_parquet(JANUARY.slice(5000), compression="zstd"),
+            "train/_SUCCESS": b"",
+            "test/a.csv": as_csv(FEBRUARY),
+            "late/a.csv.gz": gzip.compress(as_csv(FEBRUARY)),
+            "late/b.csv": as_csv(AGAIN.select(["carrier", "flight", "day"])),
+            "mixed/a.csv": as_csv(FEBRUARY),
+            "mixed/README.md": b"how to read these files",
+        }
+    )
+    for name in ("train", "test", "late", "mixed"):
+        source = {"prefix": {"bucket": bucket, "prefix": f"{name}/"}}
+        spec = {"storeRef": {"name": "primary"}, "source": source, "coverage": FLIGHTS}
+        team.declare("DatasetPin", name, spec)
+    for name in ("train", "test", "late", "mixed"):
+        team.expect("DatasetPin", name)
+    return team
+
+
+def test_rows_that_are_in_both_are_found_whatever_file_holds_them(tables: Team) -> None:
+    declare(tables, "leaks", "late")
+    refused = tables.expect("Experiment", "leaks", status="False", reason="LeakageFound")
+    message = next(
+        each["message"] for each in refused["status"]["conditions"] if each["type"] == "Ready"
+    )
+    assert message == (
+        "inputs `train` (train) and `final` (holdout) share 1 row by `day`, `flight`, such as `row"
+        " 418 of 2013/a.parquet` (in `final`: `row 2 of b.csv`): pin data that are apart, or give"
+        " the reason in `spec.inputs.allowOverlap` (`inputs: [train, final]`, `of: [Rows]`)"
+    )
+    tables.api.patch(
+        tables.path("Experiment", "leaks"), {"spec": {"inputs": inputs("late", reason("Rows"))}}
+    )
+    status = tables.expect("Experiment", "leaks")["status"]
+    (row,) = (row for row in status["leakage"] if row["type"] == "SharedRows")
+    assert (row["level"], row["found"]) == ("Measured", 1)
+    assert row["allowedBecause"] == "a text about the data"
+
+
+def test_rows_that_are_apart_are_said_to_be(tables: Team) -> None:
+    declare(tables, "apart", "test")
+    status = tables.expect("Experiment", "apart")["status"]
+    (row,) = (row for row in status["leakage"] if row["type"] == "SharedRows")
+    assert row == {
+        "type": "SharedRows",
+        "level": "Measured",
+        "found": 0,
+        "message": "none is shared by `day`, `flight` (11,200 of `train`, 28 of `final`)",
+    }
+
+
+def test_a_pin_of_something_else_than_tables_is_told_so(tables: Team) -> None:
+    declare(tables, "mixed", "mixed")
+    refused = tables.expect("Experiment", "mixed", status="False", reason="CoverageWrong")
+    message = next(
+        each["message"] for each in refused["status"]["conditions"] if each["type"] == "Ready"
+    )
+    assert message.startswith(
+        "DatasetPin 'mixed' (input `final`) says in `spec.coverage.rows` that `day`, `flight` tell"
+        " its rows apart, and of `README.md` that cannot be read: it is no table"
+    )
 
 
 def test_an_auditor_reads_the_sheet_in_the_seal(cluster: Cluster, pins: Team) -> None:

@@ -289,11 +289,26 @@ def test_a_pin_that_is_deleted_takes_its_job_away_also_while_nobody_looks(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("by_jobs")
-def test_inputs_are_compared_by_a_job(team: Team, tmp_path: Path) -> None:
-    bucket = team.bucket({"train/a": b"1", "train/b": b"2", "test/c": b"2"})
+@pytest.mark.parametrize(
+    ("files", "coverage", "told"),
+    [
+        ({"train/a": b"1", "train/b": b"2", "test/c": b"2"}, {}, "share 1 object byte by byte"),
+        (
+            {"train/a.csv": b"flight\n1\n2\n", "test/c.jsonl": b'{"flight":2}\n'},
+            {"rows": {"key": ["flight"]}},
+            "share 1 row by `flight`, such as `row 2 of a.csv` (in `test`: `row 1 of c.jsonl`)",
+        ),
+    ],
+    ids=["objects", "rows"],
+)
+def test_inputs_are_compared_by_a_job(
+    team: Team, tmp_path: Path, files: dict[str, bytes], coverage: dict[str, Any], told: str
+) -> None:
+    bucket = team.bucket(files)
     for name in ("train", "test"):
         source = {"prefix": {"bucket": bucket, "prefix": f"{name}/"}}
-        team.declare("DatasetPin", name, {"storeRef": {"name": "primary"}, "source": source})
+        spec = {"storeRef": {"name": "primary"}, "source": source, "coverage": coverage}
+        team.declare("DatasetPin", name, spec)
         pod = task_pod(team.api, f"DatasetPin/{team.name}/{name}", "hash")
         assert do_task(team.api, pod, tmp_path).code == 0
         team.expect("DatasetPin", name, timeout=60)
@@ -306,7 +321,8 @@ def test_inputs_are_compared_by_a_job(team: Team, tmp_path: Path) -> None:
     pod = task_pod(team.api, owner, "overlap")
     team.expect("Experiment", "one", status="False", reason="ComparingInputs")
     assert do_task(team.api, pod, tmp_path).code == 0
-    team.expect("Experiment", "one", status="False", reason="LeakageFound", timeout=60)
+    made = team.expect("Experiment", "one", status="False", reason="LeakageFound", timeout=60)
+    assert any(told in each["message"] for each in made["status"]["conditions"])
     team.api.delete(team.path("Experiment", "one"))
     gone(team, owner)
 

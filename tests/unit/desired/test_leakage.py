@@ -11,13 +11,8 @@ from glovebox.api.coverage import Coverage
 from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.data.overlap import Overlap, Shared
-from glovebox.desired.leakage import (
-    Covered,
-    leakage_sheet,
-    needs_comparison,
-    recorded_sheet,
-    sheet_text,
-)
+from glovebox.desired.covered import Covered, needs_comparison
+from glovebox.desired.leakage import leakage_sheet, recorded_sheet, sheet_text
 from glovebox.errors import Refused
 
 NOTHING = Overlap((), {"train": 1200, "test": 300, "codes": 2}, {"train": 9, "test": 4}, {})
@@ -113,6 +108,80 @@ def test_shared_groups_are_refused() -> None:
     message = refusal(*inputs, overlap=SAME_GROUPS).message
     assert "share 2 values of `tail`, such as `N12`" in message
     assert "`of: [Groups]`" in message
+
+
+BY_FLIGHT = {"rows": {"key": ["flight", "day"]}}
+SAME_ROWS = Overlap(
+    (Shared("train", "test", "Rows", 3, 1200, (("row 17 of a.parquet", "row 4 of b.csv"),)),),
+    {"train": 2, "test": 2},
+    rows={"train": 5000, "test": 2000},
+)
+
+
+def test_shared_rows_are_refused_with_where_they_are() -> None:
+    inputs = covered("train", coverage=BY_FLIGHT), covered("test", coverage=BY_FLIGHT)
+    assert refusal(*inputs, overlap=SAME_ROWS).message == (
+        "inputs `train` (train) and `test` (test) share 1,200 rows by `day`, `flight`, such as"
+        " `row 17 of a.parquet` (in `test`: `row 4 of b.csv`): pin data that are apart, or give the"
+        " reason in `spec.inputs.allowOverlap` (`inputs: [train, test]`, `of: [Rows]`)"
+    )
+    row = sheet(*inputs, overlap=SAME_ROWS, allowed=allow("Rows"))["SharedRows"]
+    assert (row.level, row.found, row.allowed_because) == ("Measured", 1200, "split by aircraft")
+    refused = refusal(*inputs, overlap=SAME_ROWS, allowed=allow("Objects", "Groups", "Time"))
+    assert refused.reason == "LeakageFound"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "read", "told"),
+    [
+        pytest.param(
+            BY_FLIGHT,
+            {"rows": {"key": ["day", "flight"]}},
+            {"train": 1200, "test": 300},
+            "none is shared by `day`, `flight` (1,200 of `train`, 300 of `test`)",
+            id="columns in any order",
+        ),
+        pytest.param(BY_FLIGHT, None, {}, "do not both say", id="one of them says nothing"),
+        pytest.param(BY_FLIGHT, {"rows": {"key": ["day"]}}, {}, "do not both", id="other columns"),
+        pytest.param(BY_FLIGHT, BY_FLIGHT, {}, "`train` was not compared", id="nobody looked"),
+        pytest.param(
+            BY_FLIGHT, BY_FLIGHT, {"train": 1}, "`test` was not compared", id="one was looked at"
+        ),
+    ],
+)
+def test_how_it_is_known_that_rows_are_apart(
+    first: dict[str, Any], second: dict[str, Any] | None, read: dict[str, int], told: str
+) -> None:
+    inputs = covered("train", coverage=first), covered("test", coverage=second)
+    row = sheet(*inputs, overlap=Overlap(rows=read))["SharedRows"]
+    assert row.level == ("Measured" if told.startswith("none") else "Unknown")
+    assert row.found == (0 if told.startswith("none") else None)
+    assert told in row.message
+
+
+def test_rows_without_a_key_are_not_said_to_be_apart() -> None:
+    inputs = covered("train", coverage=BY_FLIGHT), covered("test", coverage=BY_FLIGHT)
+    overlap = Overlap(rows={"train": 9, "test": 9}, keyless={"test": 2})
+    row = sheet(*inputs, overlap=overlap)["SharedRows"]
+    assert (row.level, row.found) == ("Unknown", None)
+    assert row.message == "2 rows of `test` hold nothing in `day`, `flight`"
+
+
+def test_tables_that_cannot_be_read_are_refused() -> None:
+    inputs = covered("train", coverage=BY_FLIGHT), covered("test", coverage=BY_FLIGHT)
+    wrong = Overlap(unreadable={"test": ("b\x1b.csv", "it has no column `day`")})
+    found = refusal(*inputs, overlap=wrong, allowed=allow("Rows"))
+    assert found.reason == "CoverageWrong"
+    assert found.message == (
+        "DatasetPin 'pin-test' (input `test`) says in `spec.coverage.rows` that `day`, `flight`"
+        " tell its rows apart, and of `b\\x1b.csv` that cannot be read: it has no column `day`."
+        " Create a pin of tables with these columns alone, or one without `spec.coverage.rows`"
+    )
+
+
+def test_rows_of_reference_data_are_not_asked_for() -> None:
+    assert covered("codes", "reference", BY_FLIGHT).key == ()
+    assert covered("fit", "validation", BY_FLIGHT).key == ("day", "flight")
 
 
 JANUARY, FEBRUARY, BOTH = (
@@ -279,7 +348,7 @@ def test_one_role_alone_leaks_nothing_and_tests_nothing() -> None:
         "NoTestSet": "Unknown",
         "TestDataInTraining": "Proved",
         "SharedObjects": "Proved",
-        "SharedRows": "Unknown",
+        "SharedRows": "Proved",
         "SharedGroups": "Proved",
         "TimeOrder": "Proved",
         "TargetInFeatures": "Unknown",

@@ -47,6 +47,7 @@ from glovebox.tasks.questions import (
     address_of,
     stores_of,
 )
+from glovebox.tasks.rows import Rows
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
@@ -147,6 +148,12 @@ async def test_a_pin_is_checked_as_it_was_asked_for(
     assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == FINDINGS
 
 
+def keyed(*key: str) -> Rows:
+    locations = (Location("data", "x/"), Location("data", "y/"))
+    access = SourceAccess("team", "primary", locations, "artifacts", (("b", "s"),), "arn:role")
+    return Rows(key, PrefixSource("data", "x/"), access)
+
+
 async def test_inputs_are_compared_as_was_asked_for(
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,16 +161,25 @@ async def test_inputs_are_compared_as_was_asked_for(
     here = OverlapRequest(
         artifacts,
         (
-            ComparedDataset("train", "train", other, MANIFEST, "tail", ("N1", "N2")),
-            ComparedDataset("test", "test", artifacts, MANIFEST),
+            ComparedDataset(
+                "train", "train", other, MANIFEST, "tail", ("N1", "N2"), keyed("a", "b")
+            ),
+            ComparedDataset("test", "test", artifacts, MANIFEST, rows=keyed("a", "b")),
+            # There is no other one of its key.
+            ComparedDataset("fit", "validation", artifacts, MANIFEST, rows=keyed("c")),
         ),
         objects=7,
     )
     found = Overlap(
-        (Shared("train", "test", "Objects", 1, 2, (("a", "\u65e5"),)),),
-        {"train": 3, "test": 1},
+        (
+            Shared("train", "test", "Objects", 1, 2, (("a", "\u65e5"),)),
+            Shared("train", "test", "Rows", 3, 4, (("row 1 of a", "row 2 of \u65e5"),)),
+        ),
+        {"train": 3, "test": 1, "fit": 0},
         {"train": 2},
         {"test": (1, "b")},
+        {"train": 9, "test": 8},
+        {"test": 1},
     )
     asked: list[OverlapRequest] = []
 
@@ -192,14 +208,29 @@ async def test_inputs_are_compared_as_was_asked_for(
             id="an input that nobody asked about",
         ),
         pytest.param({"objects": {"train": 3, "test": 1}}, id="the groups are missing"),
+        pytest.param(
+            {"objects": {"train": 3, "test": 1}, "groups": {"train": 2}}, id="the rows are missing"
+        ),
+        pytest.param(
+            {"objects": {"train": 3, "test": 1}, "groups": {"train": 2}, "rows": {"train": 3}},
+            id="the rows of one are missing",
+        ),
+        pytest.param(
+            {
+                "objects": {"train": 3, "test": 1},
+                "groups": {"train": 2},
+                "unreadable": {"more": ("a.csv", "it has no column")},
+            },
+            id="an input that has no rows",
+        ),
     ],
 )
 def test_what_does_not_speak_of_every_input_is_no_answer(pools: Pools, said: object) -> None:
     here = OverlapRequest(
         store(pools),
         (
-            ComparedDataset("train", "train", store(pools), MANIFEST, "tail"),
-            ComparedDataset("test", "test", store(pools), MANIFEST),
+            ComparedDataset("train", "train", store(pools), MANIFEST, "tail", rows=keyed("a")),
+            ComparedDataset("test", "test", store(pools), MANIFEST, rows=keyed("a")),
         ),
     )
     result = render_result("sha256:r", "job", {"overlap": said})

@@ -12,9 +12,12 @@ import pytest
 from glovebox.data.overlap import Overlap
 from glovebox.store.connection import JobStoppedError, Pools, Store, StoreSettings
 from glovebox.store.manifests import ManifestLocation
+from glovebox.store.source_access import Location, SourceAccess
+from glovebox.store.sources import PrefixSource
 from glovebox.tasks import overlap
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest, compare_datasets
+from glovebox.tasks.rows import Rows
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
 
@@ -33,6 +36,8 @@ def test_a_result_is_of_these_manifests_roles_and_groups_alone(store: Store) -> 
     moved = replace(MANIFEST, bucket="elsewhere", key="y", version_id="v2", bytes=8)
     # The same bytes elsewhere are the same.
     assert OverlapRequest(store, (replace(one, manifest=moved), other)).basis == basis
+    source = PrefixSource("data", "")
+    access = SourceAccess("team", "primary", (Location("data", ""),), "artifacts")
     others = (
         replace(one, name="fit"),
         replace(one, role="validation"),
@@ -40,6 +45,10 @@ def test_a_result_is_of_these_manifests_roles_and_groups_alone(store: Store) -> 
         replace(one, column="city"),
         replace(one, values=("1",)),
         replace(one, values=("12",)),
+        replace(one, rows=Rows(("a",), source, access)),
+        replace(one, rows=Rows(("a", "b"), source, access)),
+        # What was granted then may be withdrawn now.
+        replace(one, rows=Rows(("a",), source, replace(access, locations=()))),
     )
     found = {OverlapRequest(store, (each, other)).basis for each in others}
     assert len(found | {basis}) == len(others) + 1

@@ -1,6 +1,7 @@
 """Phase `leakage`: inputs of different roles are compared before anything is created.
 
-It is a task beside the reconciles, over the manifests of the pins. What came of it is bound with
+It is a task beside the reconciles, over the manifests of the pins and, where these declare a key,
+over the rows of their tables. What came of it is bound with
 the snapshot, and nothing looks again: pins never change.
 """
 
@@ -11,18 +12,21 @@ from typing import Final
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.dataset_pin import source_of
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.remembered import remember
+from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.overlap import Overlap
+from glovebox.desired.covered import Covered, needs_comparison
 from glovebox.desired.inputs import ResolvedInput
-from glovebox.desired.leakage import Covered, leakage_sheet, needs_comparison
+from glovebox.desired.leakage import leakage_sheet
 from glovebox.desired.leakage_policy import check_known, check_overlap_allowed
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import NotReady
-from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import LeakageFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
@@ -31,6 +35,7 @@ from glovebox.store.manifests import ManifestLocation
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.overlap import OVERLAP, ComparedDataset, OverlapRequest, compare_datasets
 from glovebox.tasks.overlap_question import OverlapQuestion
+from glovebox.tasks.rows import Rows
 
 _WORK_CLASS: Final = "data"
 # Results are some hundred bytes each.
@@ -88,16 +93,19 @@ async def _compare(
     request = OverlapRequest(
         connections[store.name],
         tuple(
-            ComparedDataset(
-                each.name,
-                each.role,
-                connections[entry.store],
-                ManifestLocation(**entry.manifest.model_dump(), bytes=0),
-                each.column,
-                each.values,
-            )
-            for entry, each in zip(datasets, inputs, strict=True)
-            if entry.manifest is not None
+            [
+                ComparedDataset(
+                    each.name,
+                    each.role,
+                    connections[entry.store],
+                    ManifestLocation(**entry.manifest.model_dump(), bytes=0),
+                    each.column,
+                    each.values,
+                    await _rows(scope, entry, each.key),
+                )
+                for entry, each in zip(datasets, inputs, strict=True)
+                if entry.manifest is not None
+            ]
         ),
         sum(entry.objects for entry in datasets),
     )
@@ -147,6 +155,29 @@ def _task(scope: Scope) -> TaskKey:
 
 def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
     """Return an input with what its pin says of its coverage."""
+    coverage, is_empty = _pin(scope, entry).spec.coverage, entry.bytes == 0
+    return Covered(entry.name, entry.role or "", entry.pin_name, coverage, is_empty=is_empty)
+
+
+async def _rows(scope: Scope, entry: ResolvedInput, key: tuple[str, ...]) -> Rows | None:
+    """Return how the rows of an input are read, with what its namespace is granted by now."""
+    if not key:
+        return None
+    source = source_of(_pin(scope, entry).spec.source)
+    # What is granted is no part of a store as it was bound.
+    where = Key(OBJECT_STORE.kind, "", entry.store)
+    store = scope.ports.resources.parsed(where, ObjectStore)
+    if store is None:
+        raise NotReady(
+            reasons.STORE_NOT_FOUND,
+            f"input `{entry.name}`: ObjectStore '{entry.store}' was deleted a moment ago",
+        )
+    access = await source_access(scope.ports, store, scope.experiment.namespace)
+    access.check_source(source)
+    return Rows(key, source, access)
+
+
+def _pin(scope: Scope, entry: ResolvedInput) -> DatasetPin:
     key = Key(DATASET_PIN.kind, scope.experiment.namespace, entry.pin_name)
     pin = scope.ports.resources.parsed(key, DatasetPin)
     if pin is None or pin.uid != entry.uid:
@@ -154,5 +185,4 @@ def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
             reasons.PIN_NOT_FOUND,
             f"input `{entry.name}`: DatasetPin '{entry.pin_name}' was deleted a moment ago",
         )
-    coverage, is_empty = pin.spec.coverage, entry.bytes == 0
-    return Covered(entry.name, entry.role or "", entry.pin_name, coverage, is_empty=is_empty)
+    return pin

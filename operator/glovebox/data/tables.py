@@ -1,0 +1,236 @@
+"""Columns of a table, a batch of rows at a time: Parquet, CSV and JSON Lines.
+
+Which format a file has is said by its name alone. Parquet is read by column and row group, through
+whatever ranges the file object is asked for; CSV and JSON Lines as a stream, unpacked where the
+name ends in `.gz`. Nothing is ever held whole.
+
+Text of CSV has no type, and nothing is guessed: a field is text, and an empty one without quotes
+is null. Only the process that reads tables calls `open_table`, which imports `pyarrow`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
+
+import orjson
+
+from glovebox.data.table_errors import TableError, unreadable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format = Literal["Parquet", "CSV", "JSONLines"]
+
+_SUFFIXES: Final[dict[str, Format]] = {
+    ".parquet": "Parquet",
+    ".csv": "CSV",
+    ".jsonl": "JSONLines",
+    ".ndjson": "JSONLines",
+}
+FORMATS_TEXT: Final = "`.parquet`, `.csv`, `.jsonl` or `.ndjson` (the last three also `.gz`)"
+_GZIP: Final = ".gz"
+_ROWS: Final = 8192
+# What is asked for at once, of Parquet and of CSV.
+_BLOCK: Final = 2 << 20
+_MAX_HEADER: Final = 1 << 20
+_MAX_LINE: Final = 8 << 20
+# A footer says how much is to be allocated for its own lists and texts.
+_MAX_THRIFT: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose columns can be read.
+
+    Attributes:
+        batches: Of the columns that were asked for, in that order: arrays of one length.
+        types: Of these columns, where the file says them before its first row; else empty.
+        is_plain: Whether text stands for whatever others hold there: the format has no types.
+    """
+
+    batches: Iterator[list[pa.Array]]
+    types: tuple[pa.DataType, ...]
+    is_plain: bool
+
+
+def format_of(path: str) -> Format | None:
+    """Return the format of a file, or None where its name says none that is read."""
+    name = path.lower()
+    is_packed = name.endswith(_GZIP)
+    name = name.removesuffix(_GZIP)
+    found = next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
+    return None if is_packed and found == "Parquet" else found
+
+
+def open_table(path: str, file: IO[bytes], columns: Sequence[str]) -> Table:
+    """Open a table.
+
+    Args:
+        path: Says the format.
+        file: Its bytes; Parquet is read by seeking.
+        columns: Which ones to read, by name: no two the same.
+
+    Raises:
+        TableError: It is none, or lacks a column. The batches raise it as well.
+    """
+    kind = format_of(path)
+    if kind is None:
+        raise TableError(f"its name ends in none of {FORMATS_TEXT}")
+    if kind == "Parquet":
+        return _parquet(file, columns)
+    if path.lower().endswith(_GZIP):
+        file = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+    stream: io.BufferedReader = io.BufferedReader(cast("Any", _Told(file)), _BLOCK)
+    read = _csv if kind == "CSV" else _json_lines
+    return Table(read(stream, columns), (), is_plain=True)
+
+
+class _Told(io.RawIOBase):
+    """A stream whose damage is told as such."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        # As much as fits: what is looked at ahead, the names of the columns, has to be whole.
+        filled = 0
+        try:
+            while filled < len(buffer) and (read := self._file.read(len(buffer) - filled)):
+                buffer[filled : filled + len(read)] = read
+                filled += len(read)
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise TableError("its compressed stream is damaged or cut short") from error
+        return filled
+
+
+def _parquet(file: IO[bytes], columns: Sequence[str]) -> Table:
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and only the process that reads tables has it
+    from pyarrow import parquet  # noqa: PLC0415 - as above
+
+    try:
+        opened = parquet.ParquetFile(
+            pa.PythonFile(file, "r"),
+            # Pages as they come, and never a whole column of a row group.
+            buffer_size=_BLOCK,
+            pre_buffer=False,
+            thrift_string_size_limit=_MAX_THRIFT,
+            thrift_container_size_limit=_MAX_THRIFT,
+        )
+        schema = opened.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable("Parquet", error) from error
+    _require(columns, schema.names)
+    types = tuple(schema.field(column).type for column in columns)
+
+    def batches() -> Iterator[list[pa.Array]]:
+        try:
+            for batch in opened.iter_batches(_ROWS, columns=list(columns), use_threads=False):
+                yield [batch.column(column) for column in columns]
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise unreadable("Parquet", error) from error
+
+    return Table(batches(), types, is_plain=False)
+
+
+def _csv(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[list[pa.Array]]:
+    import pyarrow as pa  # noqa: PLC0415 - as above
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415 - as above
+
+    _require(columns, _header(stream))
+    try:
+        reader = arrow_csv.open_csv(
+            pa.PythonFile(stream, "r"),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=list(columns),
+                column_types=dict.fromkeys(columns, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+        for batch in reader:
+            for first in range(0, batch.num_rows, _ROWS):
+                part = batch.slice(first, _ROWS)
+                yield [part.column(column) for column in columns]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise unreadable("CSV", error) from error
+
+
+def _header(stream: io.BufferedReader) -> list[str]:
+    """Return the names of the columns, and leave the stream where it was."""
+    begin = stream.peek(_MAX_HEADER)[:_MAX_HEADER].decode("utf-8-sig", "replace")
+    try:
+        return next(csv.reader(io.StringIO(begin, newline="")), [])
+    except csv.Error as error:
+        raise TableError("its first line does not name columns") from error
+
+
+def _json_lines(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[list[pa.Array]]:
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    seen: set[str] = set()
+    rows = _json_rows(stream)
+    number = 0
+    while batch := list(itertools.islice(rows, _ROWS)):
+        arrays = []
+        for column in columns:
+            values = [row.get(column) for row in batch]
+            if column not in seen and any(column in row for row in batch):
+                seen.add(column)
+            try:
+                arrays.append(pa.array(values, _json_type(column, values)))
+            except (pa.ArrowException, OverflowError) as error:
+                raise unreadable("JSON Lines", error) from error
+        yield arrays
+        number += len(batch)
+    if number:
+        _require(columns, [column for column in columns if column in seen])
+
+
+def _json_rows(stream: io.BufferedReader) -> Iterator[dict[str, Any]]:
+    while line := stream.readline(_MAX_LINE):
+        if not line.strip():
+            continue
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            too_long = f", or longer than {_MAX_LINE >> 20} MiB" if len(line) == _MAX_LINE else ""
+            raise TableError(f"one of its lines is no JSON{too_long}") from error
+        if not isinstance(row, dict):
+            raise TableError("one of its lines is no JSON object")
+        yield row
+
+
+def _json_type(column: str, values: list[Any]) -> pa.DataType:
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    held = {type(value) for value in values} - {type(None)}
+    if held == {int}:
+        return pa.uint64() if max(value or 0 for value in values) >= 1 << 63 else pa.int64()
+    known = {str: pa.string(), bool: pa.bool_(), float: pa.float64()}
+    if not held:
+        return pa.null()
+    if len(held) == 1 and (kind := known.get(held.pop())) is not None:
+        return kind
+    raise TableError(
+        f"column `{column}` holds values of different types, lists or objects: a key is of one type"
+    )
+
+
+def _require(columns: Sequence[str], held: Sequence[str]) -> None:
+    for column in columns:
+        if held.count(column) != 1:
+            has = "has no" if column not in held else "has more than one"
+            raise TableError(f"it {has} column `{column}`")

@@ -1,0 +1,145 @@
+"""What inputs of different roles share, each with its count, an example and where it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from glovebox.api import reasons
+from glovebox.api.experiment_inputs import SharedKind
+from glovebox.data.overlap import Kind, Overlap, Shared
+from glovebox.data.printable import printable
+from glovebox.desired.covered import Covered, columns_text, comparable_in_time, in_order, shown
+from glovebox.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Something that two inputs must not share."""
+
+    first: str
+    second: str
+    kind: SharedKind
+    what: str
+    number: int = 1
+
+
+def check_coverage(inputs: tuple[Covered, ...], overlap: Overlap) -> None:
+    """Return when the pins say nothing wrong of their paths and tables.
+
+    Raises:
+        Refused: `CoverageWrong`.
+    """
+    for each in inputs:
+        stray = overlap.ungrouped.get(each.name)
+        if stray is None:
+            continue
+        number, path = stray
+        raise Refused(
+            reasons.COVERAGE_WRONG,
+            f"DatasetPin '{each.pin}' (input `{each.name}`) says that its groups are in its paths,"
+            f" and {number:,} of its objects lie in no folder `{each.column}=<value>/`, such as"
+            f" `{shown(path)}`: create a pin whose `spec.coverage.groups` lists the `values`, or"
+            " one of the objects in such folders alone",
+        )
+    for each in inputs:
+        if each.name not in overlap.unreadable:
+            continue
+        path, why = overlap.unreadable[each.name]
+        raise Refused(
+            reasons.COVERAGE_WRONG,
+            f"DatasetPin '{each.pin}' (input `{each.name}`) says in `spec.coverage.rows` that"
+            f" {columns_text(each.key)} tell its rows apart, and of `{shown(path)}` that cannot be"
+            f" read: {printable(why)}. Create a pin of tables with these columns alone, or one"
+            " without `spec.coverage.rows`",
+        )
+
+
+def _of_objects(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
+    for shared in _shared(overlap, "Objects"):
+        one, other = shared.examples[0]
+        name = f", such as `{shown(one)}`"
+        if one != other:
+            name += f" (in `{shared.second}`: `{shown(other)}`)"
+        number = max(shared.first_count, shared.second_count)
+        same = "object" if number == 1 else "objects"
+        what = f"{_both(inputs, shared)} share {number:,} {same} byte by byte{name}"
+        yield Leak(shared.first, shared.second, "Objects", what, number)
+
+
+def _of_rows(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
+    keys = {each.name: each.key for each in inputs}
+    for shared in _shared(overlap, "Rows"):
+        one, other = shared.examples[0]
+        number = max(shared.first_count, shared.second_count)
+        rows = "row" if number == 1 else "rows"
+        columns = columns_text(keys[shared.first])
+        what = (
+            f"{_both(inputs, shared)} share {number:,} {rows} by {columns},"
+            f" such as `{shown(one)}` (in `{shared.second}`: `{shown(other)}`)"
+        )
+        yield Leak(shared.first, shared.second, "Rows", what, number)
+
+
+def _of_groups(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
+    columns = {each.name: each.column for each in inputs}
+    for shared in _shared(overlap, "Groups"):
+        number = shared.first_count
+        values = "value" if number == 1 else "values"
+        what = (
+            f"{_both(inputs, shared)} share {number:,} {values} of `{columns[shared.first]}`, such"
+            f" as `{shown(shared.examples[0][0])}`"
+        )
+        yield Leak(shared.first, shared.second, "Groups", what, number)
+
+
+def _of_time(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
+    for earlier, later in in_order(inputs):
+        if not comparable_in_time(earlier, later):
+            continue
+        first, second = earlier.window, later.window
+        if first is None or second is None or first.until_time <= second.from_time:
+            continue
+        if second.until_time <= first.from_time:
+            after = f"after `{later.name}` ({later.role}) has ended at {_time(second.until_time)}"
+            what = f"begins at {_time(first.from_time)}, {after}"
+        else:
+            after = f"after `{later.name}` ({later.role}) begins at {_time(second.from_time)}"
+            what = f"ends at {_time(first.until_time)}, {after}"
+        yield Leak(
+            earlier.name,
+            later.name,
+            "Time",
+            f"input `{earlier.name}` ({earlier.role}) {what} by `{first.column}`",
+        )
+
+
+def _shared(overlap: Overlap, kind: Kind) -> Iterator[Shared]:
+    return (shared for shared in overlap.shared if shared.kind == kind)
+
+
+def _both(inputs: tuple[Covered, ...], shared: Shared) -> str:
+    roles = {each.name: each.role for each in inputs}
+    return (
+        f"inputs `{shared.first}` ({roles[shared.first]}) and `{shared.second}`"
+        f" ({roles[shared.second]})"
+    )
+
+
+def _time(moment: datetime) -> str:
+    """Return a moment with whatever of a second it has: two that differ never look the same."""
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # before the year 1 or after the year 9999 in UTC
+        return moment.isoformat()
+
+
+def find_leaks(inputs: tuple[Covered, ...], overlap: Overlap) -> list[Leak]:
+    """Return everything that is shared and should not be."""
+    return [
+        *_of_objects(inputs, overlap),
+        *_of_rows(inputs, overlap),
+        *_of_groups(inputs, overlap),
+        *_of_time(inputs),
+    ]

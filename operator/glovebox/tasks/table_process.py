@@ -1,0 +1,207 @@
+"""The task's side of the process that reads tables: see `table_program`.
+
+It is asked about one table after the other. When it dies over one, that table is what could not be
+read: nothing that its owner wrote ends the task's own process.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Final, Self, cast
+
+import orjson
+
+from glovebox.api import reasons
+from glovebox.data.row_keys import Kind
+from glovebox.data.table_errors import TableError
+from glovebox.errors import InvalidInput, Unavailable
+from glovebox.store.connection import Stop
+from glovebox.tasks.table_frames import ASK, BYTES, DONE, ERROR, KEYS, RANGE, frame, read_frame
+from glovebox.tasks.table_program import NO_LIBRARY
+
+# -I: nothing of the environment or the working directory is imported.
+_PROGRAM: Final = (sys.executable, "-I", "-m", "glovebox.tasks.table_program")
+_LOOK_SECONDS: Final = 1.0
+# A program that says nothing for so long over one piece of a table is stuck.
+_SILENT_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table to read.
+
+    Attributes:
+        path: Says the format.
+        size: In bytes.
+        read: Returns so many bytes from there on; what it raises ends the reading.
+    """
+
+    path: str
+    size: int
+    read: Callable[[int, int], bytes]
+
+
+class TableProcess:
+    """A process that reads tables; started when it is first asked, ended when it is left.
+
+    Args:
+        stop: Looked at while it is waited for.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def kinds(self, table: TableFile, columns: Sequence[str]) -> tuple[Kind, ...]:
+        """Return what the columns of a table hold; empty when it has no row and says nothing.
+
+        Raises:
+            TableError: It cannot be read, or one of the columns cannot be a key.
+            InvalidInput: `RowsNotRead`: no table can be read here.
+            Unavailable: The process was ended by somebody else.
+        """
+        found: tuple[Kind, ...] = ()
+        for letter, body in self._asked(table, columns, None):
+            if letter == DONE:
+                found = tuple(orjson.loads(body))
+        return found
+
+    def keys(
+        self, table: TableFile, columns: Sequence[str], kinds: Sequence[Kind]
+    ) -> Iterator[bytes]:
+        """Yield the hashes of a table's keys, in the order of its rows, in parts.
+
+        Raises as `kinds`.
+        """
+        for letter, body in self._asked(table, columns, kinds):
+            if letter == KEYS:
+                yield body
+
+    def _asked(
+        self, table: TableFile, columns: Sequence[str], kinds: Sequence[Kind] | None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what the process says of a table, giving it what it reads."""
+        process = self._started()
+        ask = {"path": table.path, "size": table.size, "columns": columns, "kinds": kinds}
+        self._send(process, frame(ASK, orjson.dumps(ask)))
+        is_done = False
+        try:
+            while not is_done:
+                said = read_frame(lambda size: self._read(process, size))
+                if said is None:
+                    raise self._died(process)
+                letter, body = said
+                if letter == RANGE:
+                    first, size = orjson.loads(body)
+                    self._send(process, frame(BYTES, table.read(first, size)))
+                    continue
+                is_done = letter in {DONE, ERROR}
+                if letter == ERROR:
+                    raise TableError(body.decode())
+                yield said
+        finally:
+            if not is_done:
+                self._end()  # it waits for an answer that nobody will give
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = _start()
+        return self._process
+
+    def _send(self, process: subprocess.Popen[bytes], data: bytes) -> None:
+        sink, left = cast("IO[bytes]", process.stdin), memoryview(data)
+        try:
+            while left:
+                left = left[sink.write(left) :]
+        except BrokenPipeError:
+            raise self._died(process) from None
+
+    def _read(self, process: subprocess.Popen[bytes], size: int) -> bytes:
+        """Return so many bytes of its output; fewer when it has ended."""
+        source = cast("IO[bytes]", process.stdout)
+        parts, since = bytearray(), time.monotonic()
+        while len(parts) < size:
+            ready, _, _ = select.select([source], [], [], _LOOK_SECONDS)
+            self._stop.check()
+            if not ready:
+                if time.monotonic() - since > _SILENT_SECONDS:
+                    # Whether it is the table's doing or the machine's, nobody knows.
+                    raise Unavailable(
+                        reasons.ROWS_NOT_READ,
+                        "the process that reads tables stood still for"
+                        f" {_SILENT_SECONDS:.0f} seconds; it is tried again",
+                    )
+                continue
+            part = os.read(source.fileno(), size - len(parts))
+            if not part:
+                break
+            parts += part
+        return bytes(parts)
+
+    def _died(self, process: subprocess.Popen[bytes]) -> Exception:
+        code = process.wait()
+        self._end()
+        if code == NO_LIBRARY:
+            return InvalidInput(
+                reasons.ROWS_NOT_READ,
+                "rows are not read here: this installation of Glovebox lacks pyarrow. Use the"
+                " image, which has it, or install `glovebox[tables]`",
+            )
+        if code in {-signal.SIGKILL, -signal.SIGTERM}:
+            return Unavailable(
+                reasons.ROWS_NOT_READ, "the process that reads tables was ended; it is tried again"
+            )
+        return TableError("the program that reads tables fails over it")
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            _PROGRAM,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Libraries may print what they read, and keys may be personal.
+            stderr=subprocess.DEVNULL,
+            # Neither credentials nor names of stores.
+            env={
+                "ARROW_DEFAULT_MEMORY_POOL": "system",
+                "MALLOC_ARENA_MAX": "1",
+                "OMP_NUM_THREADS": "1",
+            },
+            bufsize=0,
+        )
+    except OSError as error:
+        raise Unavailable(
+            reasons.ROWS_NOT_READ,
+            f"the process that reads tables could not be started ({error.strerror}); it is tried"
+            " again",
+        ) from error

@@ -1,0 +1,217 @@
+"""Comparing rows: which inputs, by which types, and what a pin says wrong of its tables."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from glovebox.data.manifest import DigestSource, Entry
+from glovebox.errors import Refused
+from glovebox.store.connection import JobStoppedError, Pools, Stop, Store, StoreSettings
+from glovebox.store.manifests import ManifestLocation
+from glovebox.store.source_access import Location, SourceAccess
+from glovebox.store.sources import PrefixSource
+from glovebox.tasks import rows
+from glovebox.tasks.context import Progress
+from glovebox.tasks.rows import KeyedDataset, Rows, RowsFound, by_key, compare_rows
+
+ACCESS = SourceAccess("team", "primary", (Location("data", ""),), "artifacts")
+Files = dict[str, bytes]
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    pools = Pools(control=1, jobs=1, reads=1)
+    yield Store(StoreSettings("http://192.0.2.1:8333"), pools)
+    pools.close()
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Files]:
+    """The objects of each input, by the digest of its manifest."""
+    held: dict[str, Files] = {}
+
+    def fetch(store: Store, where: ManifestLocation, stop: Stop) -> Iterator[Entry]:
+        del store, stop
+        for path, body in sorted(held[where.digest].items()):
+            key = f"{where.digest}/{path}"
+            yield Entry(path, len(body), "0" * 64, "data", key, "v", DigestSource.COMPUTED)
+
+    def read(wire: object, entry: Entry, first: int, size: int) -> bytes:
+        del wire
+        name, _, path = entry.key.partition("/")
+        return held[name][path][first : first + size]
+
+    monkeypatch.setattr(rows, "fetch_manifest", fetch)
+    monkeypatch.setattr(rows, "read_range", read)
+    return held
+
+
+def dataset(
+    store: Store, name: str, *key: str, role: str = "", access: SourceAccess = ACCESS
+) -> KeyedDataset:
+    where = ManifestLocation("artifacts", name, "v", name, 0)
+    keyed = Rows(key or ("flight",), PrefixSource("data", ""), access)
+    return KeyedDataset(name, role or name, store, where, keyed)
+
+
+def compare(*datasets: KeyedDataset) -> RowsFound:
+    told: list[Progress] = []
+    found = compare_rows(datasets, Stop(), told.append)
+    assert {each.phase for each in told} <= {"ReadingRows"}
+    return found
+
+
+def as_parquet(**columns: Any) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+def test_only_inputs_of_one_key_and_of_other_roles_are_compared(store: Store) -> None:
+    train, fit = dataset(store, "train"), dataset(store, "fit", role="train")
+    test, other = dataset(store, "test"), dataset(store, "other", "tail")
+    assert by_key([train, fit]) == []
+    assert by_key([train, other]) == []
+    assert by_key([train, test, other]) == [(train, test)]
+    assert by_key([fit, other, train, test]) == [(fit, train, test)]
+
+
+def test_rows_are_found_across_formats_and_files(store: Store, files: dict[str, Files]) -> None:
+    files["train"] = {
+        "a.parquet": as_parquet(flight=[1, 2, 3], tail=["N1", "N2", None]),
+        "_SUCCESS": b"",
+        "b.csv": b"tail,flight\nN9,9\n",
+    }
+    files["test"] = {"c.jsonl": b'{"flight":8,"tail":"N8"}\n{"flight":9,"tail":"N9"}\n'}
+    files["final"] = {"d.csv": b'flight,tail\n2,N2\n3,""\n3,\n'}
+    key = ("flight", "tail")
+    found = compare(*(dataset(store, name, *key) for name in ("train", "test", "final")))
+    assert [(each.first, each.second, each.kind, each.examples) for each in found.shared] == [
+        ("train", "test", "Rows", (("row 1 of b.csv", "row 2 of c.jsonl"),)),
+        (
+            "train",
+            "final",
+            "Rows",
+            (("row 2 of a.parquet", "row 1 of d.csv"), ("row 3 of a.parquet", "row 3 of d.csv")),
+        ),
+    ]
+    assert found.rows == {"train": 4, "test": 2, "final": 3}
+    assert (found.keyless, found.unreadable) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("train", "shared"),
+    [
+        pytest.param({"a.csv": b"flight\n7\n"}, True, id="without a type in either"),
+        pytest.param({"a.csv": b"flight\n07\n"}, False, id="text without a type is text"),
+        pytest.param({"a.parquet": as_parquet(flight=[7])}, True, id="a number"),
+        pytest.param({"a.parquet": as_parquet(flight=["7"])}, True, id="text"),
+        pytest.param({"a.jsonl": b'{"flight":7}\n'}, True, id="a number in JSON"),
+        pytest.param({"a.jsonl": b'{"flight":"7"}\n'}, True, id="text in JSON"),
+        pytest.param(
+            {"a.jsonl": b'{"flight":null}\n', "b.parquet": as_parquet(flight=[7])},
+            True,
+            id="Parquet says it, wherever it lies",
+        ),
+        pytest.param(
+            {"a.csv": b"flight\n07\n", "b.parquet": as_parquet(flight=[1])},
+            True,
+            id="a number as somebody else writes it",
+        ),
+    ],
+)
+def test_a_column_without_types_is_what_the_others_hold(
+    store: Store,
+    files: dict[str, Files],
+    train: Files,
+    shared: bool,  # noqa: FBT001
+) -> None:
+    files["train"], files["test"] = train, {"x.csv": b"flight\n7\n"}
+    found = compare(dataset(store, "train"), dataset(store, "test"))
+    assert [bool(found.shared), found.unreadable] == [shared, {}]
+
+
+@pytest.mark.parametrize(
+    ("test", "path", "why"),
+    [
+        ({"README.md": b"x"}, "README.md", "it is no table: its name ends in none of `.parquet`"),
+        ({"a.csv": b"tail\nN1\n"}, "a.csv", "it has no column `flight`"),
+        ({"a.parquet": as_parquet(tail=["N1"])}, "a.parquet", "it has no column `flight`"),
+        ({"a.parquet": b"nonsense"}, "a.parquet", "it cannot be read as Parquet (ArrowInvalid)"),
+        (
+            {"a.parquet": as_parquet(flight=["UA1"])},
+            "a.parquet",
+            "column `flight` holds text, and that of another input holds whole numbers of 64 bits",
+        ),
+        (
+            {"a.parquet": as_parquet(flight=[1]), "b.parquet": as_parquet(flight=["1"])},
+            "b.parquet",
+            "column `flight` holds text, and other files hold whole numbers of 64 bits there",
+        ),
+        (
+            {"a.csv": b"flight\nUA1\n"},
+            "a.csv",
+            "column `flight` holds whole numbers of 64 bits in other files, and here text that",
+        ),
+        ({"a.parquet": as_parquet(flight=[1.0])}, "a.parquet", "is of type double, which cannot"),
+    ],
+)
+def test_what_a_pin_says_wrong_of_its_tables_is_told(
+    store: Store, files: dict[str, Files], test: Files, path: str, why: str
+) -> None:
+    files["train"] = {"x.parquet": as_parquet(flight=[1, 2])}
+    files["test"] = test
+    found = compare(dataset(store, "train"), dataset(store, "test"))
+    ((name, (file, text)),) = found.unreadable.items()
+    assert (name, file) == ("test", path)
+    assert why in text
+    assert (found.shared, found.rows) == ((), {})
+
+
+def test_what_is_not_granted_any_more_is_not_read(store: Store, files: dict[str, Files]) -> None:
+    files["train"] = files["test"] = {"a.csv": b"flight\n1\n"}
+    withdrawn = SourceAccess("team", "primary", (Location("data", "other/"),), "artifacts")
+    with pytest.raises(Refused, match="is not granted"):
+        compare(dataset(store, "train"), dataset(store, "test", access=withdrawn))
+
+
+async def test_one_comparison_of_rows_is_under_way_at_a_time(
+    store: Store, files: dict[str, Files]
+) -> None:
+    files["train"] = files["test"] = {"a.csv": b"flight\n1\n"}
+    datasets = [dataset(store, "train"), dataset(store, "test")]
+    told: list[Progress] = []
+    stop = Stop()
+    with store.alone(Stop()):
+        second = asyncio.create_task(asyncio.to_thread(compare_rows, datasets, stop, told.append))
+        await asyncio.sleep(0.3)
+        assert (told, second.done()) == ([], False)
+        # Whoever waits for its turn ends when nobody waits for it.
+        third = asyncio.create_task(asyncio.to_thread(compare_rows, datasets, stop, told.append))
+        stop.set()
+        with pytest.raises(JobStoppedError):
+            await third
+        with pytest.raises(JobStoppedError):
+            await second
+    assert len(compare(*datasets).shared) == 1
+
+
+def test_it_ends_with_whoever_waited(store: Store, files: dict[str, Files], tmp_path: Path) -> None:
+    del tmp_path
+    files["train"] = files["test"] = {"a.parquet": as_parquet(flight=list(range(99)))}
+    stop = Stop()
+
+    def report(progress: Progress) -> None:
+        if progress.bytes_read:
+            stop.set()
+
+    with pytest.raises(JobStoppedError):
+        compare_rows([dataset(store, "train"), dataset(store, "test")], stop, report)
