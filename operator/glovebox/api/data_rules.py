@@ -37,7 +37,7 @@ class LicenseRules(Model):
             rule(
                 "!has(self.allowed) || !has(self.denied) || self.allowed.all(a, !(a in"
                 " self.denied))",
-                "must not name a licence that `allowed` names as well",
+                "must not name a licence that `allowed` names as well: leave it out of one of them",
                 field_path=".denied",
             )
         )

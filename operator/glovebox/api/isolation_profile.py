@@ -419,8 +419,8 @@ class IsolationProfileSpec(Model):
                 "!has(self.environment) || !has(self.data) || !has(self.data.environments) ||"
                 " self.data.environments.all(e, (e == 'Production') == (self.environment =="
                 " 'Production'))",
-                "must not mix production with the others: with `environment: Production` only"
-                " `Production`, with another one never",
+                "must keep production apart: with `environment: Production` list `Production` alone,"
+                " with another environment leave it out",
                 field_path=".data.environments",
             )
         )

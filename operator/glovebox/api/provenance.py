@@ -57,7 +57,8 @@ class ProvenanceSource(Model):
             ),
             rule(
                 "!has(self.digest) || has(self.pinRef)",
-                "is the content root of the pin that `pinRef` names: leave it out with `external`",
+                "must be left out with `external`: it is the content root of the pin that `pinRef`"
+                " names",
                 field_path=".digest",
             ),
         )
