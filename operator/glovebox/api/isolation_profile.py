@@ -419,8 +419,8 @@ class IsolationProfileSpec(Model):
                 "!has(self.environment) || !has(self.data) || !has(self.data.environments) ||"
                 " self.data.environments.all(e, (e == 'Production') == (self.environment =="
                 " 'Production'))",
-                "must keep production apart: with `environment: Production` list `Production` alone,"
-                " with another environment leave it out",
+                "must keep production apart: with `environment: Production` list `Production`"
+                " alone, with another environment leave it out",
                 field_path=".data.environments",
             )
         )
