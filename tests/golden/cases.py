@@ -14,6 +14,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import InputManifest
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.stated_data import StatedData
 from glovebox.desired.access import role_binding, service_accounts
 from glovebox.desired.cache import cache_claim, cache_job, cache_plan
 from glovebox.desired.delivery import input_plan
@@ -155,9 +156,13 @@ def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
 
 
 def _resolved(item: dict[str, Any]) -> ResolvedInput:
-    manifest = item.get("manifest")
+    manifest, stated = item.get("manifest"), item.get("stated")
     return ResolvedInput(
-        **item | {"manifest": InputManifest.model_validate(manifest) if manifest else None}
+        **item
+        | {
+            "manifest": InputManifest.model_validate(manifest) if manifest else None,
+            "stated": StatedData.model_validate(stated) if stated else None,
+        }
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.own_python import ROOT, own_python
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "sdks"
 NAMES = ("boto3", "pyarrow", "s3fs")
 # An image without a shell: whoever starts `/bin/sh` gets nothing.
@@ -59,22 +59,7 @@ class Written:
 @pytest.fixture(scope="session")
 def sdk_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a Python that has the SDKs, as tests/sdks/requirements.txt names them."""
-    pinned = FOLDER / "requirements.txt"
-    digest = hashlib.sha256(pinned.read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("GLOVEBOX_CACHE") or Path.home() / ".cache" / "glovebox")
-    made = cache / "sdks" / digest
-    if not (made / "complete").exists():
-        # A venv knows its own path, so it is made in place; two that come at once make two.
-        made = tmp_path_factory.mktemp("sdks") if made.exists() else made
-        uv = str(ROOT / ".ci" / "uv")
-        subprocess.run([uv, "venv", "--quiet", "--clear", str(made)], check=True)
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--require-hashes", "--requirement", str(pinned)],
-            check=True,
-            env=os.environ | {"VIRTUAL_ENV": str(made)},
-        )
-        (made / "complete").touch()
-    return made / "bin" / "python"
+    return own_python(FOLDER, tmp_path_factory)
 
 
 @dataclass(frozen=True)

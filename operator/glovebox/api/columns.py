@@ -78,6 +78,12 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         ),
         _AGE,
         _column("Store", ".spec.storeRef.name", "The object store.", priority=WIDE),
+        _column(
+            "Provenance",
+            ".status.provenance.level",
+            "How much is said of where the data came from: None, Basic or Full.",
+            priority=WIDE,
+        ),
         _DIGEST,
         _DRIFT,
         _MESSAGE,

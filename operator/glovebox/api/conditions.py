@@ -26,6 +26,8 @@ DELETION_PROTECTED: Final = "DeletionProtected"
 # Pins.
 VERIFIED: Final = "Verified"
 DRIFT_DETECTED: Final = "DriftDetected"
+# DatasetPin: no part of Ready, because data that nobody described are data.
+PROVENANCE_COMPLETE: Final = "ProvenanceComplete"
 
 # ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
@@ -111,6 +113,13 @@ TYPE_MEANINGS: Final = {
         "something differs from what is declared or pinned",
         "nothing differs, or the difference was repaired",
         "not compared yet",
+    ),
+    PROVENANCE_COMPLETE: TypeMeaning(
+        "DatasetPin",
+        "the pin says all that can be said of where its data came from, and every source is there",
+        "something is not said, or a source is missing, changed, or made from the pin itself;"
+        " `status.provenance.gaps` names each. `Ready` stays as it is",
+        "not looked at yet, or nothing is missing but sources that were not read yet",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(
         "ObjectStore",

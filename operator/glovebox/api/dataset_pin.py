@@ -12,6 +12,14 @@ from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.coverage import Coverage
+from glovebox.api.data_terms import (
+    Classification,
+    Environment,
+    LicenseExpression,
+    PersonalData,
+    Region,
+)
+from glovebox.api.provenance import Provenance, ProvenanceStatus
 from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import (
     Bucket,
@@ -19,13 +27,12 @@ from glovebox.api.scalars import (
     ImageReference,
     KeyPrefix,
     ObjectKey,
-    ObjectName,
     Text,
     Time,
     VersionId,
     Word,
 )
-from glovebox.api.schema import FORBIDDEN, Extra, list_atomic, list_set, rule, rules
+from glovebox.api.schema import FORBIDDEN, Extra, list_atomic, rule, rules
 from glovebox.api.validity import Validity
 
 PIN_FROZEN = rule(
@@ -38,6 +45,13 @@ NOT_ITS_OWN_SUCCESSOR = rule(
     "!has(self.spec.supersedes) || self.spec.supersedes.name != self.metadata.name",
     "must name another pin: a pin cannot supersede itself",
     field_path=".spec.supersedes",
+)
+NOT_ITS_OWN_SOURCE = rule(
+    "!has(self.spec.provenance) || !has(self.spec.provenance.sources) ||"
+    " self.spec.provenance.sources.all(s, !has(s.pinRef) || has(s.pinRef.__namespace__) ||"
+    " s.pinRef.name != self.metadata.name)",
+    "must name other pins: a pin cannot be made from itself",
+    field_path=".spec.provenance.sources",
 )
 
 
@@ -120,41 +134,14 @@ class DatasetSource(Model):
     )
 
 
-class ProvenanceCode(Model):
-    """The program that produced the data."""
+class Retention(Model):
+    """How long the data may be kept. It is recorded and shown; nothing is deleted for it."""
 
-    repository: str = Field(
-        min_length=1, max_length=512, description="URL of the source repository."
+    until_time: Time | None = Field(
+        default=None, description="Until when they may be kept. When absent: without an end."
     )
-    commit: str = Field(
-        max_length=64,
-        pattern=r"^[0-9a-f]{7,64}$",
-        description="Commit of the source, 7 to 64 hex digits.",
-    )
-
-
-class Provenance(Model):
-    """Where the data came from. Recorded and shown in lineage; it is no part of the digest."""
-
-    sources: tuple[ObjectName, ...] = Field(
-        default=(),
-        max_length=64,
-        json_schema_extra=list_set(),
-        description=(
-            "Names of the DatasetPins, in the same namespace, that the data was derived from."
-        ),
-    )
-    code: ProvenanceCode | None = Field(
-        default=None, description="The program that produced the data."
-    )
-    image: ImageReference | None = Field(
-        default=None, description="The container image that produced the data, by digest."
-    )
-    authors: tuple[Word, ...] = Field(
-        default=(),
-        max_length=64,
-        json_schema_extra=list_set(),
-        description="The people or teams who produced the data.",
+    why: Text = Field(
+        min_length=1, description="Why so long and no longer: the law, the contract, the consent."
     )
 
 
@@ -199,17 +186,43 @@ class DatasetPinSpec(Model):
     )
     description: Text = Field(default="", description="What the dataset is, in words.")
     owner: Word = Field(default="", description="Person or team responsible for the dataset.")
-    license: Word = Field(
-        default="",
-        description=(
-            "Licence under which the data may be used, as SPDX identifier where there is one."
-        ),
-    )
-    classification: Literal["Public", "Internal", "Confidential", "Restricted"] | None = Field(
+    license: LicenseExpression | None = Field(
         default=None,
         description=(
-            "How confidential the data is. Recorded and shown; it does not grant or deny anything."
+            "Licence under which the data may be used, as SPDX expression. An identifier that SPDX"
+            " does not list counts as none; for terms of your own write `LicenseRef-` and a name."
         ),
+    )
+    classification: Classification | None = Field(
+        default=None,
+        description=(
+            "How confidential the data is. It grants nothing; a profile may refuse it"
+            " (`spec.data.classifications`)."
+        ),
+    )
+    environment: Environment | None = Field(
+        default=None,
+        description=(
+            "What the data are for: development, staging or production. A profile with"
+            " `spec.environment` keeps production data and others apart."
+        ),
+    )
+    region: Region | None = Field(
+        default=None,
+        description=(
+            "Where the data have to stay. Compared with what the profile allows"
+            " (`spec.data.regions`)."
+        ),
+    )
+    personal_data: PersonalData | None = Field(
+        default=None,
+        description=(
+            "What the data hold of people: nothing, nothing that leads back to them, pseudonyms, or"
+            " names. When absent: not known."
+        ),
+    )
+    retention: Retention | None = Field(
+        default=None, description="How long the data may be kept, and why."
     )
     coverage: Coverage | None = Field(
         default=None,
@@ -338,7 +351,7 @@ class DatasetPinStatus(Status):
     """What was resolved and verified.
 
     Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`,
-    `DeletionProtected`.
+    `ProvenanceComplete`, `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -376,6 +389,9 @@ class DatasetPinStatus(Status):
         default=None,
         description="The manifest object: the list of all pinned versions with their digests.",
     )
+    provenance: ProvenanceStatus | None = Field(
+        default=None, description="How much the pin says of where its data came from."
+    )
     why_retained: str = Field(
         default="",
         max_length=1024,
@@ -406,7 +422,7 @@ class DatasetPin(Resource[DatasetPinSpec, DatasetPinStatus]):
     """
 
     KIND: ClassVar[str] = "DatasetPin"
-    ROOT_RULES: ClassVar[tuple[Extra, ...]] = (NOT_ITS_OWN_SUCCESSOR,)
+    ROOT_RULES: ClassVar[tuple[Extra, ...]] = (NOT_ITS_OWN_SUCCESSOR, NOT_ITS_OWN_SOURCE)
 
     status: DatasetPinStatus = Field(
         default=DatasetPinStatus(), description="What was resolved and verified."

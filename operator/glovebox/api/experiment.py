@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model, Resource
 from glovebox.api.experiment_inputs import Inputs
 from glovebox.api.experiment_status import ExperimentStatus
-from glovebox.api.parameters import NO_SECRET_NAMES, NO_SECRET_VALUES
+from glovebox.api.parameters import NO_SECRET_NAMES, NO_SECRET_VALUES, SHORT_NAMES
 from glovebox.api.ports import PortRule
 from glovebox.api.references import StoreRef
 from glovebox.api.scalars import (
@@ -59,7 +59,6 @@ FROZEN_FIELDS: dict[str, bool] = {
 }
 # Experiments are held in memory, all of them.
 MAX_COMMAND = 65536
-MAX_NAME = 256
 _SNAPSHOT_TAKEN = "has(oldSelf.status) && has(oldSelf.status.digest) && oldSelf.status.digest != ''"
 
 
@@ -179,18 +178,11 @@ Seed = Annotated[int, Field(ge=0, le=9007199254740991, json_schema_extra={"forma
 
 
 # The schema bounds how many keys a map has, and what they hold, but not how long they are.
-_SHORT_NAMES = Checked[dict[str, object]](
-    lambda entries: all(len(name) <= MAX_NAME for name in entries),
-    f"self.all(name, name.size() <= {MAX_NAME})",
-    f"must have no key of more than {MAX_NAME} characters; shorten it",
-)
-
-
 class Config(Model):
     """Settings of the run. Everybody who may read the experiment reads them: no secrets here."""
 
     parameters: Annotated[
-        dict[str, ParameterValue], _SHORT_NAMES, NO_SECRET_NAMES, NO_SECRET_VALUES
+        dict[str, ParameterValue], SHORT_NAMES, NO_SECRET_NAMES, NO_SECRET_VALUES
     ] = Field(
         default={},
         max_length=128,
@@ -199,7 +191,7 @@ class Config(Model):
             " recorded and shown, so secrets are refused."
         ),
     )
-    seeds: Annotated[dict[str, Seed], _SHORT_NAMES] = Field(
+    seeds: Annotated[dict[str, Seed], SHORT_NAMES] = Field(
         default={},
         max_length=32,
         description="Seeds of random generators by name, 0 to 2^53-1; at most 32.",
@@ -248,7 +240,7 @@ _QUOTA_NAMES = Checked[dict[str, str]](
 class Resources(Model):
     """How much the experiment may use."""
 
-    quota: Annotated[dict[str, Quantity], _SHORT_NAMES, _QUOTA_NAMES] = Field(
+    quota: Annotated[dict[str, Quantity], SHORT_NAMES, _QUOTA_NAMES] = Field(
         default={},
         max_length=32,
         description=(

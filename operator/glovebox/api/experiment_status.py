@@ -11,6 +11,7 @@ from glovebox.api.base import Status, TolerantModel
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map
+from glovebox.api.stated_data import StatedData
 
 
 class InputManifest(TolerantModel):
@@ -80,6 +81,9 @@ class InputStatus(TolerantModel):
     )
     prefix: str = Field(
         default="", max_length=1024, description="Prefix of a dataset that is a whole prefix."
+    )
+    stated: StatedData | None = Field(
+        default=None, description="What the pin said of its data (datasets only)."
     )
 
 

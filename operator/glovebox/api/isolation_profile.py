@@ -11,6 +11,8 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status
+from glovebox.api.data_rules import DataRules
+from glovebox.api.data_terms import Environment
 from glovebox.api.delivery_mode import Delivery
 from glovebox.api.leakage_rules import LeakageRules
 from glovebox.api.ports import PortRule
@@ -411,6 +413,19 @@ class DriftRule(Model):
 class IsolationProfileSpec(Model):
     """What the platform offers and allows."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.environment) || !has(self.data) || !has(self.data.environments) ||"
+                " self.data.environments.all(e, (e == 'Production') == (self.environment =="
+                " 'Production'))",
+                "must keep production apart: with `environment: Production` list `Production`"
+                " alone, with another environment leave it out",
+                field_path=".data.environments",
+            )
+        )
+    )
+
     description: Text = Field(
         default="", description="What this profile is for, in words for those who choose it."
     )
@@ -457,6 +472,18 @@ class IsolationProfileSpec(Model):
         description="The credentials with which a run writes its artifacts.",
     )
     run: RunRules = Field(default=RunRules(), description="Limits for runs: retries and deadlines.")
+    environment: Environment | None = Field(
+        default=None,
+        description=(
+            "What experiments under this profile are for. With `Production`, pins of another"
+            " `spec.environment` are refused; with another one, those of production. When absent:"
+            " no pin is refused for that."
+        ),
+    )
+    data: DataRules = Field(
+        default=DataRules(),
+        description="What is demanded of the data: provenance, terms, and where they may be.",
+    )
     leakage: LeakageRules = Field(
         default=LeakageRules(),
         description="What is demanded of inputs, so that nothing is trained and tested on.",

@@ -434,7 +434,10 @@ class ObjectStoreSpec(Model):
         min_length=1,
         max_length=63,
         pattern=r"^[a-z0-9-]+$",
-        description="Region that requests are signed for.",
+        description=(
+            "Region that requests are signed for, and in which the store is, as far as"
+            " `spec.data.regions` of a profile is concerned."
+        ),
     )
     path_style: bool = Field(
         default=True,

@@ -30,14 +30,11 @@ _CURE: Final = (
     " read it. Remove it, and revoke it where it is valid; Glovebox itself gives the run its"
     " credentials for the store"
 )
-_NAME_MESSAGE: Final = (
-    "must not contain a secret, and a name among them sounds like one (such as password, token,"
-    f" secret, apiKey): {_CURE}"
+_PIN_CURE: Final = (
+    "a pin is readable by everybody who may read its namespace. Remove it, and revoke it where it"
+    " is valid"
 )
-_VALUE_MESSAGE: Final = (
-    "must not contain a secret, and a value among them has the shape of one (access key, private"
-    f" key, token, or a password in a URL): {_CURE}"
-)
+MAX_NAME: Final = 256
 
 
 def _no_name_sounds_secret(parameters: dict[str, str]) -> bool:
@@ -50,24 +47,46 @@ def _no_value_looks_secret(parameters: dict[str, str]) -> bool:
 
 # Both rules apply to the map: a rule on the single value would have the API server print that value
 # in its refusal.
-NO_SECRET_NAMES: Final = Checked(
-    accepts=_no_name_sounds_secret,
-    expression=f"self.all(name, !name.matches(r'{SUSPICIOUS_NAME}'))",
-    message=_NAME_MESSAGE,
-    message_expression=(
-        '"must not contain a secret, and the name \'" + self.filter(name,'
-        f" name.matches(r'{SUSPICIOUS_NAME}'))[0]"
-        f' + "\' sounds like one: {_CURE}"'
-    ),
-)
-NO_SECRET_VALUES: Final = Checked(
-    accepts=_no_value_looks_secret,
-    expression=f"self.all(name, !self[name].matches(r'{SUSPICIOUS_VALUE}'))",
-    message=_VALUE_MESSAGE,
-    message_expression=(
-        '"must not contain a secret, and the value of \'" + self.filter(name,'
-        f" self[name].matches(r'{SUSPICIOUS_VALUE}'))[0]"
-        " + \"' has the shape of one (access key, private key, token, or a password in a URL):"
-        f' {_CURE}"'
-    ),
+def _no_secret_names(cure: str) -> Checked[dict[str, str]]:
+    return Checked(
+        accepts=_no_name_sounds_secret,
+        expression=f"self.all(name, !name.matches(r'{SUSPICIOUS_NAME}'))",
+        message=(
+            "must not contain a secret, and a name among them sounds like one (such as password,"
+            f" token, secret, apiKey): {cure}"
+        ),
+        message_expression=(
+            '"must not contain a secret, and the name \'" + self.filter(name,'
+            f" name.matches(r'{SUSPICIOUS_NAME}'))[0]"
+            f' + "\' sounds like one: {cure}"'
+        ),
+    )
+
+
+def _no_secret_values(cure: str) -> Checked[dict[str, str]]:
+    return Checked(
+        accepts=_no_value_looks_secret,
+        expression=f"self.all(name, !self[name].matches(r'{SUSPICIOUS_VALUE}'))",
+        message=(
+            "must not contain a secret, and a value among them has the shape of one (access key,"
+            f" private key, token, or a password in a URL): {cure}"
+        ),
+        message_expression=(
+            '"must not contain a secret, and the value of \'" + self.filter(name,'
+            f" self[name].matches(r'{SUSPICIOUS_VALUE}'))[0]"
+            " + \"' has the shape of one (access key, private key, token, or a password in a URL):"
+            f' {cure}"'
+        ),
+    )
+
+
+NO_SECRET_NAMES: Final = _no_secret_names(_CURE)
+NO_SECRET_VALUES: Final = _no_secret_values(_CURE)
+# The same of what a pin says of the program that produced its data.
+NO_SECRET_NAMES_IN_PIN: Final = _no_secret_names(_PIN_CURE)
+NO_SECRET_VALUES_IN_PIN: Final = _no_secret_values(_PIN_CURE)
+SHORT_NAMES: Final = Checked[dict[str, object]](
+    lambda entries: all(len(name) <= MAX_NAME for name in entries),
+    f"self.all(name, name.size() <= {MAX_NAME})",
+    f"must have no key of more than {MAX_NAME} characters; shorten it",
 )

@@ -451,6 +451,26 @@ FEATURES_INCOMPLETE: Final = _reason(
     "Create a new pin with that entry of `spec.inputs`.",
 )
 
+PROVENANCE_FULL: Final = _reason(
+    "ProvenanceFull",
+    "DatasetPin `ProvenanceComplete`",
+    "The pin says all that can be said of where its data came from, and all sources are there.",
+)
+PROVENANCE_GAPS: Final = _reason(
+    "ProvenanceGaps",
+    "DatasetPin `ProvenanceComplete`",
+    "Something of the provenance is missing, or a source is not there, is another one by now, or"
+    " was made from the pin itself; `status.provenance.gaps` names each. The pin can be used all"
+    " the same, unless a profile demands more.",
+    "Create a new pin that says what is missing, and declare missing sources again.",
+)
+SOURCES_NOT_READY: Final = _reason(
+    "SourcesNotReady",
+    "DatasetPin `ProvenanceComplete`",
+    "Nothing is missing but DatasetPins among the sources that were not read yet, or cannot be.",
+    "Look at the DatasetPin that the message names.",
+)
+
 BAD_PREFIX: Final = _reason(
     "BadPrefix",
     "DatasetPin `Verified`; Experiment `CredentialsFresh`",
@@ -615,6 +635,55 @@ ROWS_NOT_READ: Final = _reason(
     " reads tables was ended, stood still or could not be started.",
     "Use the image of the chart, which has `pyarrow`. The rest is tried again; if it lasts, give"
     " the operator more memory, or run tasks as Jobs.",
+)
+PROVENANCE_INCOMPLETE: Final = _reason(
+    "ProvenanceIncomplete",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.data.provenance` of the profile demands more of where data came from than a pin says.",
+    "Create a pin that says what `status.provenance.gaps` of this one names, or choose another"
+    " profile.",
+)
+CLASSIFICATION_NOT_ALLOWED: Final = _reason(
+    "ClassificationNotAllowed",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.classification` of a pin is not among `spec.data.classifications` of the profile, or the"
+    " pin does not say it.",
+    "Use data that the profile allows, or a profile for data of this classification.",
+)
+REGION_NOT_ALLOWED: Final = _reason(
+    "RegionNotAllowed",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.region` of a pin, of the ObjectStore that holds its data, or of the one that takes the"
+    " artifacts, is not among `spec.data.regions` of the profile.",
+    "Use data and a store in a region that the profile allows, or another profile.",
+)
+ORIGIN_NOT_ALLOWED: Final = _reason(
+    "OriginNotAllowed",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.data.origins` of the profile says of which origin the inputs of a role may be, and a pin"
+    " is of another one, or does not say it.",
+    "Give the input another role, or use data of an origin that the profile allows for it.",
+)
+ENVIRONMENT_NOT_ALLOWED: Final = _reason(
+    "EnvironmentNotAllowed",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.environment` of a pin is not one that the profile lets in: production data and others"
+    " are kept apart.",
+    "Use data of the environment of the profile, or a profile of that of the data.",
+)
+NOT_PSEUDONYMISED: Final = _reason(
+    "NotPseudonymised",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.data.pseudonymised` of the profile names the classification of a pin whose"
+    " `spec.personalData` is `Identifiable`, or not said.",
+    "Use data in which names were replaced, and say so in `spec.personalData` of their pin.",
+)
+LICENSE_NOT_ALLOWED: Final = _reason(
+    "LicenseNotAllowed",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.data.licenses` of the profile does not allow the licence of a pin, or the pin names none"
+    " that SPDX lists.",
+    "Use data under a licence that the profile allows, or another profile.",
 )
 COMPARING_INPUTS: Final = _reason(
     "ComparingInputs",

@@ -1,4 +1,4 @@
-"""The Experiments of a cluster, with the rights of whoever calls.
+"""The Experiments and pins of a cluster, with the rights of whoever calls.
 
 One change alone is asked for, `spec.adopts`; all the rest is the operator's.
 """
@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
-from glovebox.kube.kinds import EXPERIMENT
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
 
 _PAGE: Final = 500
 
@@ -49,6 +49,14 @@ class KubeconfigCluster:
             following = page["metadata"].get("continue", "")
             if not following:
                 return found
+
+    def dataset_pin(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a DatasetPin."""
+        with _translated(f"read DatasetPin {namespace}/{name}"):
+            found: dict[str, Any] = self._api.get_namespaced_custom_object(
+                names.GROUP, names.VERSION, namespace, DATASET_PIN.plural, name
+            )
+        return found
 
     def adopt(self, namespace: str, name: str, uid: str) -> None:
         """Let an Experiment take over the results of a former one."""

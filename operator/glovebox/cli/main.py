@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from glovebox.cli import adopt as adopt_command
+from glovebox.cli import croissant as croissant_command
 from glovebox.cli import keys as keys_command
 from glovebox.cli import ledger as ledger_command
 from glovebox.cli import verify as verify_command
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("verify")(verify_command.verify)
 app.command("witness")(witness_command.witness)
 app.command("adopt")(adopt_command.adopt)
+app.command("croissant")(croissant_command.croissant)
 app.add_typer(keys_command.app, name="keys")
 app.add_typer(ledger_command.app, name="ledger")
 

@@ -9,7 +9,7 @@ statement, and never a reason to wait.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -337,6 +337,14 @@ async def _datasets(
     return tuple(found)
 
 
+def _stated(entry: InputStatus) -> Mapping[str, str]:
+    """Return what the pin of an input said of its data, as the seal has it."""
+    if entry.stated is None:
+        return {}
+    dumped: Mapping[str, str] = entry.stated.model_dump(by_alias=True, exclude_defaults=True)
+    return dumped
+
+
 def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs:
     def told(moment: datetime | None) -> str:
         return format_time(moment) if moment is not None else ""
@@ -349,6 +357,7 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs
             entry.digest,
             entry.pin_digest,
             SealedManifest(**entry.manifest.model_dump()) if entry.manifest else None,
+            _stated(entry),
         )
         for entry in bound.inputs
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -26,6 +26,7 @@ from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
 from glovebox.controllers.offered import STORES, nothing_superseded
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
@@ -40,6 +41,7 @@ from glovebox.status.dataset_pin import (
     compute_status,
     finding_counts,
 )
+from glovebox.status.provenance import with_provenance
 from glovebox.status.text import format_time
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
@@ -79,6 +81,15 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     except (ValidationError, InvalidInput) as error:
         invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
+    look = await _look_at_data(ports, obj, pin, source)
+    return replace(
+        look, status=with_provenance(obj, look.status, assess_pin(ports, pin), ports.now())
+    )
+
+
+async def _look_at_data(
+    ports: Ports, obj: Mapping[str, Any], pin: DatasetPin, source: Source
+) -> Look:
     wait = _seconds_until_due(ports, pin)
     access = await _changed_access(ports, pin, source) if wait > 0 else None
     if wait > 0 and access is None:

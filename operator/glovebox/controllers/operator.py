@@ -193,7 +193,7 @@ async def operator(
             tally.upsert(change.key, change.after.obj)
         else:
             tally.delete(change.key)
-        enqueueing(change, resources.users_of(change.key))
+        enqueueing(change, resources.referring_to(change.key))
         for used in used_otherwise(change, resources):
             workers.wake(used, Priority.RESYNC)
 
@@ -380,7 +380,7 @@ async def _suspect_orphans(ports: Ports) -> None:
 def references_of(change: Change[Key, Stored]) -> Iterable[Key]:
     """Return what gained or lost a user by a change."""
     before, after = (
-        tuple(references(change.key, state.obj.get("spec") or {})) if state else ()
+        tuple(references(change.key, state.obj.get("spec") or {}, holding=True)) if state else ()
         for state in (change.before, change.after)
     )
     lost = (key for key in before if key not in after)

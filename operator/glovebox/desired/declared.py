@@ -25,6 +25,8 @@ def declared_digest(snapshot: str) -> str:
     """
     document: dict[str, Any] = orjson.loads(snapshot)
     document.pop("platform", None)
+    for entry in document.get("inputs") or ():
+        entry.pop("stated", None)  # what the profile's rules looked at
     return digest_of(document)
 
 

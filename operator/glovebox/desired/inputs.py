@@ -12,6 +12,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import InputManifest, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.stated_data import StatedData
 from glovebox.desired.never_reachable import Network
 
 PinKind = Literal["DatasetPin", "FeatureSetPin"]
@@ -42,6 +43,7 @@ class ResolvedInput:
             gone.
         prefix: That prefix.
         image: The OCI image that holds the dataset, where it is delivered by image.
+        stated: What the pin of a dataset said of its data.
         document: What the definitions of a feature set are, as the fetcher delivers them; None when
             the pin is gone.
     """
@@ -60,6 +62,7 @@ class ResolvedInput:
     bucket: str = ""
     prefix: str = ""
     image: str = ""
+    stated: StatedData | None = None
     document: Mapping[str, Any] | None = field(default=None, hash=False)
 
 

@@ -5,10 +5,10 @@ Editing or deleting a profile or a store later changes no bound experiment; `cha
 differs.
 
 Two parts of it are told apart. What makes the experiment what it is (quota, limits, Pod Security,
-DNS, access, retention, deadline, where the stores are and what they encrypt with) is part of the
-digest. How it is operated (drift policies, the isolation check, life of credentials, delivery) is
-bound too, and changes no identity: the same experiment, delivered in another way, is the same
-experiment.
+DNS, access, retention, deadline, environment, the rules for data, where the stores are and what
+they encrypt with) is part of the digest. How it is operated (drift policies, the isolation check,
+life of credentials, delivery) is bound too, and changes no identity: the same experiment, delivered
+in another way, is the same experiment.
 """
 
 from __future__ import annotations
@@ -120,12 +120,35 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
     if spec["access"]["podEntry"] == "Refused":
         # What is not allowed is left out, so that digests of before there was a choice stay.
         del spec["access"]["podEntry"]
+    if rules := _given(spec.pop("data")):
+        spec["data"] = rules
     retention = spec["retention"]
     days = retention["defaultDays"]
     spec["retention"] = {**retention, "minimumDays": days, "maximumDays": days}
     deadline = spec["run"]["defaultDeadlineSeconds"]
     spec["run"] = {"defaultDeadlineSeconds": deadline, "maximumDeadlineSeconds": deadline}
     return spec
+
+
+def _given(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rules for data that demand something, each list in one order.
+
+    What demands nothing is left out, so that digests of before there was such a rule stay.
+    """
+    found: dict[str, Any] = {}
+    for name, rule in rules.items():
+        if isinstance(rule, Mapping):
+            value: Any = _given(rule)
+        elif isinstance(rule, list):
+            value = sorted(
+                (_given(entry) if isinstance(entry, Mapping) else entry for entry in rule),
+                key=canonical_json,
+            )
+        else:
+            value = rule
+        if value not in ({}, [], "None"):
+            found[name] = value
+    return found
 
 
 def _store(store: ObjectStore) -> dict[str, Any]:

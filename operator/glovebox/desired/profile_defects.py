@@ -13,6 +13,7 @@ from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.data.licenses import why_unknown
 from glovebox.desired import quantity
 from glovebox.desired.network_policy import canonical_network
 from glovebox.desired.never_reachable import Network, never_reachable
@@ -52,6 +53,7 @@ def _defects(profile: IsolationProfile, added: tuple[Network, ...]) -> Iterator[
     yield from _limits_incoherent(profile)
     yield from _quota_incoherent(profile)
     yield from _route_never_reachable(profile, added)
+    yield from _license_unknown(profile)
 
 
 def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
@@ -98,3 +100,12 @@ def _route_never_reachable(profile: IsolationProfile, added: tuple[Network, ...]
                 f"spec.network.routes[{route.name}].cidr {route.cidr} is in {forbidden}, which must"
                 " never be reachable"
             )
+
+
+def _license_unknown(profile: IsolationProfile) -> Iterator[str]:
+    """Find a licence that no pin can have: a misspelt one that is denied would be let through."""
+    rules = profile.spec.data.licenses
+    for field, names in (("allowed", rules.allowed), ("denied", rules.denied)):
+        for name in names:
+            if why := why_unknown(name):
+                yield f"of spec.data.licenses.{field}, {why}"

@@ -32,8 +32,9 @@ from glovebox.desired.run_resources import why_run_never_fits
 from glovebox.desired.snapshot import declared_size
 from glovebox.errors import Refused
 
-# A ConfigMap holds 1 MiB; the digests of at most 96 inputs and the keys need less than the rest.
-SNAPSHOT_BYTES_MAX: Final = 1024 * 1024 - 64 * 1024
+# A ConfigMap holds 1 MiB; the digests of at most 96 inputs, what their pins say of their data, and
+# the keys need less than the rest.
+SNAPSHOT_BYTES_MAX: Final = 1024 * 1024 - 128 * 1024
 _LISTED_MAX: Final = 10
 
 

@@ -3,9 +3,9 @@
 The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and
 under whatever name. It covers the content of the inputs and their roles, code, images,
 configuration, routes, declared resources, the run, the artifacts' store and retention, and what the
-platform gave: the profile as it takes effect and where the stores are (`platform.identity`). It
-does not cover who, why and for how long (name, team, UID, purpose, life cycle), nor how the
-experiment is operated.
+platform gave: the profile as it takes effect and where the stores are (`platform.identity`). Of
+what pins say of their data it covers what the profile's rules looked at. It does not cover who, why
+and for how long (name, team, UID, purpose, life cycle), nor how the experiment is operated.
 
 Whoever reads the ConfigMap can check it: the SHA-256 of `snapshot.json`, byte for byte, is
 `digest`. Fields that are not set are left out, so that a field added later changes no digest of
@@ -17,7 +17,7 @@ their Experiment is lost, and its status with it (`bound_snapshot.py` reads it b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from glovebox import names
@@ -27,6 +27,7 @@ from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.experiment_status import BoundPurpose, InputStatus
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired import quantity
+from glovebox.desired.data_rules import checked_fields
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.network_policy import canonical_network
@@ -62,7 +63,10 @@ KEY_LEAKAGE: Final = "leakage"
 
 
 def dependencies(
-    experiment: Experiment, inputs: Iterable[ResolvedInput], platform: Mapping[str, Any]
+    experiment: Experiment,
+    inputs: Iterable[ResolvedInput],
+    platform: Mapping[str, Any],
+    checked: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return what the digest covers, in plain JSON values.
 
@@ -73,6 +77,8 @@ def dependencies(
         experiment: The Experiment.
         inputs: Its inputs with the pins that were found for them.
         platform: What of the platform's settings is part of its identity (`platform.identity`).
+        checked: What of the words of pins the profile's rules looked at
+            (`data_rules.checked_fields`).
 
     Raises:
         InvalidInput: `NotCanonical`, when a value has no single spelling in JSON.
@@ -84,7 +90,8 @@ def dependencies(
         "code": _declared(spec.code) if spec.code else None,
         "platform": dict(platform),
         "inputs": [
-            _input(item) for item in sorted(inputs, key=lambda item: (item.kind, item.name))
+            _input(item, checked)
+            for item in sorted(inputs, key=lambda item: (item.kind, item.name))
         ],
         "allowOverlap": sorted(
             (_allowed(entry) for entry in spec.inputs.allow_overlap), key=canonical_json
@@ -113,6 +120,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
         inputs.experiment,
         inputs.inputs,
         identity(inputs.profile, tuple(stores[name] for name in sorted(stores))),
+        checked_fields(inputs.profile.spec),
     )
     mounted = sorted({item.image for item in inputs.mounted if item.image})
     extended = extended_resources(inputs.experiment, inputs.profile)
@@ -178,8 +186,19 @@ def declared_size(experiment: Experiment) -> int:
     return len(canonical_json(dependencies(experiment, (), {}))) + references + again
 
 
-def _input(item: ResolvedInput) -> dict[str, Any]:
-    described = {"name": item.name, "kind": item.kind, "role": item.role, "digest": item.digest}
+def _input(item: ResolvedInput, checked: Collection[str]) -> dict[str, Any]:
+    stated = (
+        item.stated.model_dump(by_alias=True, include=set(checked), exclude_defaults=True)
+        if item.stated is not None
+        else {}
+    )
+    described = {
+        "name": item.name,
+        "kind": item.kind,
+        "role": item.role,
+        "digest": item.digest,
+        "stated": stated or None,
+    }
     return {key: value for key, value in described.items() if value is not None}
 
 

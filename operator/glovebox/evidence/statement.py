@@ -77,6 +77,7 @@ class SealedInput:
             computes; for features the SHA-256 of their canonical JSON.
         pin_digest: The root over its exact copies; datasets only.
         manifest: Where its versions are listed; datasets only.
+        stated: What the pin said of its data when the snapshot was taken; datasets only.
     """
 
     name: str
@@ -84,6 +85,7 @@ class SealedInput:
     digest: str
     pin_digest: str = ""
     manifest: SealedManifest | None = None
+    stated: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,8 @@ def _input(entry: SealedInput) -> Mapping[str, Any]:
     A dataset is its manifest, which names every version with its SHA-256. Roots of our own have
     algorithm names of their own, which others skip: a root is the SHA-256 of no file.
     """
-    described: dict[str, Any] = {"name": entry.name, "annotations": {"kind": entry.kind}}
+    about = {"kind": entry.kind} | ({"stated": dict(entry.stated)} if entry.stated else {})
+    described: dict[str, Any] = {"name": entry.name, "annotations": about}
     if entry.kind == FEATURES:
         return described | {"digest": _digest(entry.digest)}
     roots = ((CONTENT_ROOT, entry.digest), (PIN_ROOT, entry.pin_digest))
@@ -259,11 +262,7 @@ def _input(entry: SealedInput) -> Mapping[str, Any]:
         "digest": digest | _digest(manifest.digest),
         "downloadLocation": f"s3://{manifest.bucket}/{manifest.key}",
         "mediaType": MANIFEST_TYPE,
-        "annotations": {
-            "kind": entry.kind,
-            "contentEncoding": "gzip",
-            "versionId": manifest.version_id,
-        },
+        "annotations": about | {"contentEncoding": "gzip", "versionId": manifest.version_id},
     }
 
 

@@ -24,6 +24,7 @@ def values_of(report: Report) -> dict[str, Any]:
         "outcome": details["byproducts"][0]["annotations"].get("outcome", ""),
         "purpose": definition["internalParameters"].get("purpose"),
         "leakage": definition["internalParameters"].get("leakage", []),
+        "data": _stated(definition),
         "code": definition["externalParameters"]["snapshot"].get("code"),
         "attempts": metadata.get(ATTEMPTS, []),
         "nodes": metadata.get(NODES, []),
@@ -42,6 +43,8 @@ def _of_run(report: Report) -> Iterator[str]:
         yield f"purpose, as it was before the run: {purpose['description']}"
     if code:
         yield f"code: {code['repository']} at {code['commit']}"
+    for name, stated in values["data"].items():
+        yield f"data of input {name}: {', '.join(f'{each} {stated[each]}' for each in stated)}"
     for row in values["leakage"]:
         yield _leak(row)
     if values["outcome"]:
@@ -54,6 +57,16 @@ def _of_run(report: Report) -> Iterator[str]:
     tenants = values["tenantPods"]
     if tenants is not None:
         yield _tenants(tenants)
+
+
+def _stated(definition: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """Return what the pins of the inputs said of their data, by the inputs' names."""
+    found = {
+        entry["name"]: entry.get("annotations", {}).get("stated")
+        for entry in definition["resolvedDependencies"]
+        if "name" in entry
+    }
+    return {name: stated for name, stated in found.items() if stated}
 
 
 def _leak(row: Mapping[str, Any]) -> str:

@@ -56,10 +56,13 @@ class Reference:
         path: The field below `spec`, with dots; `[]` after a list. It holds a name, or an object
             with a `name` and perhaps a `namespace` (else it is the one of whoever refers).
         to: The kind that is named.
+        holds: Whether what is named is kept from being deleted. Whoever refers is woken by a change
+            of it all the same.
     """
 
     path: str
     to: Kind
+    holds: bool = True
 
 
 EXPERIMENT = Kind(names.API_VERSION, "Experiment", "experiments")
@@ -77,7 +80,11 @@ REFERENCES: dict[Kind, tuple[Reference, ...]] = {
         Reference("inputs.datasets[].pinRef", DATASET_PIN),
         Reference("inputs.features[].pinRef", FEATURE_SET_PIN),
     ),
-    DATASET_PIN: (Reference("storeRef", OBJECT_STORE),),
+    DATASET_PIN: (
+        Reference("storeRef", OBJECT_STORE),
+        # A pin keeps no other from going: two could hold each other, and a team another team's.
+        Reference("provenance.sources[].pinRef", DATASET_PIN, holds=False),
+    ),
     FEATURE_SET_PIN: (Reference("inputs[].pinRef", DATASET_PIN),),
     ISOLATION_PROFILE: (),
     OBJECT_STORE: (),

@@ -80,9 +80,8 @@ class Resources:
     def __init__(self, changed: Callable[[Change[Key, Stored]], None] = _nobody) -> None:
         self._on_change = changed
         self._tables = {kind.kind: self._table(kind) for kind in CUSTOM_KINDS}
-        # Keys in the order in which they came: whoever is woken first is no matter of chance.
-        self._users: dict[Key, dict[Key, None]] = {}
-        self._uses: dict[Key, dict[Key, None]] = {}
+        self._holding = _Index()
+        self._referring = _Index()
         self._parsed: dict[Key, Any] = {}
 
     def table(self, kind: Kind) -> Table[Key, Stored]:
@@ -125,12 +124,16 @@ class Resources:
         return [stored.obj for stored in self._tables[kind.kind].records()]
 
     def users_of(self, key: Key) -> AbstractSet[Key]:
-        """Return those whose spec refers to an object, whether it exists or not, in a fixed order.
+        """Return those whose spec holds an object, whether it exists or not, in a fixed order.
 
         It is a view, because thousands may refer to one profile: whoever goes through it does so
         before anything is awaited.
         """
-        return self._users.get(key, _NOBODY).keys()
+        return self._holding.users_of(key)
+
+    def referring_to(self, key: Key) -> AbstractSet[Key]:
+        """Return the same, and those that refer to it without holding it."""
+        return self._referring.users_of(key)
 
     def seen(self, obj: Mapping[str, Any]) -> bool:
         """Take in an object; return whether it is news: no echo of our own write, not old."""
@@ -171,10 +174,25 @@ class Resources:
         key = change.key
         self._parsed.pop(key, None)
         spec = (change.after.obj.get("spec") or {}) if change.after is not None else {}
-        self._refer(key, dict.fromkeys(references(key, spec)))
+        self._holding.put(key, dict.fromkeys(references(key, spec, holding=True)))
+        self._referring.put(key, dict.fromkeys(references(key, spec)))
         self._on_change(change)
 
-    def _refer(self, key: Key, uses: dict[Key, None]) -> None:
+
+class _Index:
+    """Who refers to what.
+
+    Keys are in the order in which they came: whoever is woken first is no matter of chance.
+    """
+
+    def __init__(self) -> None:
+        self._users: dict[Key, dict[Key, None]] = {}
+        self._uses: dict[Key, dict[Key, None]] = {}
+
+    def users_of(self, key: Key) -> AbstractSet[Key]:
+        return self._users.get(key, _NOBODY).keys()
+
+    def put(self, key: Key, uses: dict[Key, None]) -> None:
         before = self._uses.get(key, {})
         for used in before:
             if used in uses:
@@ -202,9 +220,17 @@ def matters_to_users(change: Change[Key, Stored]) -> bool:
     return _looked_at(before) != _looked_at(after)
 
 
-def references(key: Key, spec: Mapping[str, Any]) -> Iterable[Key]:
-    """Yield what a spec refers to; tolerant, because a spec may be older than the schema."""
+def references(key: Key, spec: Mapping[str, Any], *, holding: bool = False) -> Iterable[Key]:
+    """Yield what a spec refers to; tolerant, because a spec may be older than the schema.
+
+    Args:
+        key: Whose spec it is.
+        spec: The spec.
+        holding: Whether only what is kept from being deleted is asked for.
+    """
     for reference in REFERENCES[_KINDS[key.kind]]:
+        if holding and not reference.holds:
+            continue
         for value in _values(spec, reference.path.split(".")):
             yield from _referred(key, reference, value)
 

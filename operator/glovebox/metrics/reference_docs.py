@@ -116,6 +116,7 @@ WATCH: Final = {
     "glovebox_digest_checks_total": "`mismatch` or `missing`: pinned data changed in the store.",
     "glovebox_digest_checked_bytes_total": "The rate is the hashing throughput.",
     "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",
+    "glovebox_pins_by_provenance": "`None` rises: data come in of which nobody says where from.",
     "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",
     "glovebox_queue_depth": "Growing: the operator does not keep up.",
     "glovebox_queue_oldest_seconds": "Above a minute: work is starved.",

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from glovebox.api import conditions as types
+from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
 from glovebox.metrics.tally import StateTally
 from glovebox.status.kstatus import RESULTS
@@ -119,7 +120,14 @@ class StateCollector(Collector):
         first = self._tally.checks.first()
         if first is not None:
             checks.add_metric((DATASET_PIN.kind,), first)
-        yield from (mismatches, checks)
+        provenance = GaugeMetricFamily(
+            "glovebox_pins_by_provenance",
+            "DatasetPins by how much they say of where their data came from.",
+            labels=("level",),
+        )
+        for level in (*PROVENANCE_LEVELS, types.UNKNOWN):
+            provenance.add_metric((level,), self._tally.provenance[level])
+        yield from (mismatches, checks, provenance)
 
     def _engine(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily(

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
 from glovebox.status.kstatus import condition_of, kstatus
 
@@ -34,6 +35,7 @@ class Facts:
         unobserved: Whether its generation is not observed yet.
         isolated: What is proven of the isolation of an Experiment; empty for other kinds.
         mismatch: Whether the objects of a pin do not match now.
+        provenance: How much a pin says of where its data came from; empty for other kinds.
         unhealthy: The labels of its own series; None when it is Current.
         expires: When the credentials of an Experiment expire, as Unix time.
         checked: When a pin was last checked, as Unix time.
@@ -44,6 +46,7 @@ class Facts:
     unobserved: bool
     isolated: str
     mismatch: bool
+    provenance: str
     unhealthy: tuple[str, str, str, str] | None
     expires: float | None
     checked: float | None
@@ -67,6 +70,7 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         unobserved=metadata.get("generation", 0) != status.get("observedGeneration", -1),
         isolated=_answer(status, types.ISOLATED) if is_experiment else "",
         mismatch=is_pin and _answer(status, types.DRIFT_DETECTED) == types.TRUE,
+        provenance=_provenance(status) if is_pin else "",
         unhealthy=unhealthy,
         expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
         checked=_unix(status.get("listedTime")) if is_pin else None,
@@ -107,6 +111,7 @@ class StateTally(Generic[K]):
         self.unobserved: Counter[str] = Counter()
         self.isolated: Counter[str] = Counter()
         self.mismatches = 0
+        self.provenance: Counter[str] = Counter()
         self.expiries: Earliest[K] = Earliest()
         self.checks: Earliest[K] = Earliest()
 
@@ -141,6 +146,8 @@ class StateTally(Generic[K]):
         self.results[facts.kind, facts.result] += change
         self.unobserved[facts.kind] += change * facts.unobserved
         self.mismatches += change * facts.mismatch
+        if facts.provenance:
+            self.provenance[facts.provenance] += change
         if facts.isolated:
             self.isolated[facts.isolated] += change
 
@@ -156,6 +163,11 @@ class StateTally(Generic[K]):
 def _answer(status: Mapping[str, Any], condition: str) -> str:
     entry = condition_of(status, condition)
     return types.UNKNOWN if entry is None else str(entry["status"])
+
+
+def _provenance(status: Mapping[str, Any]) -> str:
+    level = (status.get("provenance") or {}).get("level")
+    return str(level) if level in PROVENANCE_LEVELS else types.UNKNOWN
 
 
 def _unix(text: str | None) -> float | None:

@@ -24,7 +24,12 @@ from glovebox.status.outcome import GRACE, Grace, of_error
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted
 
-CONDITIONS: Final = (types.READY, types.VERIFIED, types.DRIFT_DETECTED)
+CONDITIONS: Final = (
+    types.READY,
+    types.VERIFIED,
+    types.DRIFT_DETECTED,
+    types.PROVENANCE_COMPLETE,
+)
 READY: Final = (reasons.VERIFIED, "every object was read and matches the manifest")
 VERIFYING: Final = "every object is being read and hashed; `status.progress` says how far it is"
 NO_DRIFT: Final = "the store holds what is pinned"

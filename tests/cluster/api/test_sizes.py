@@ -80,6 +80,21 @@ def counted(characters: int) -> Json:
     return {"kind": "Experiment", "change": {"spec": {"resources": {"quota": {name: "1"}}}}}
 
 
+def produced(characters: int) -> Json:
+    """Parameters of the program that made the data."""
+    name, rest = "p" * 6, characters
+    parameters = {}
+    for index in range(characters // 4096):
+        parameters[f"{name}{index:02d}"] = "x" * 4088
+        rest -= 4096
+    parameters["q"] = "y" * (rest - 1) if rest else ""
+    if not rest:
+        parameters[f"{name}00"] = "x" * 4087
+    transformation = {"parameters": parameters}
+    change = {"spec": {"provenance": {"transformation": transformation}}}
+    return {"kind": "DatasetPin", "change": change}
+
+
 def answer(crds: Cluster, case: Json) -> str:
     obj = merged(flights(case["kind"]), case["change"])
     return crds.kubectl(
@@ -112,6 +127,13 @@ def answer(crds: Cluster, case: Json) -> str:
             "spec.source.objects: Invalid value: must hold in `objects` at most 262144 characters"
             " in all: for more use `manifest`, a list that is in the store",
             id="objects",
+        ),
+        pytest.param(
+            produced,
+            65536,
+            "spec.provenance.transformation.parameters: Invalid value: must hold in `parameters` at"
+            " most 65536 characters in all: keep long ones in the repository that `code` names",
+            id="parameters of a pin",
         ),
         pytest.param(
             defined,

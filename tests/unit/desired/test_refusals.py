@@ -338,7 +338,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [experiment(run={"args": ["x" * 4096] * 256})],
         "InvalidSpec",
         (
-            "the declaration takes 1050006 bytes, more than the 983040 that a snapshot holds: "
+            "the declaration takes 1050006 bytes, more than the 917504 that a snapshot holds: "
             "shorten spec.run.args and spec.config.parameters, or pin long ones as a dataset"
         ),
     ),

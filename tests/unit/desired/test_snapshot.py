@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glovebox.desired.declared import declared_digest, is_declared_so
 from glovebox.desired.inputs import ExperimentInputs
-from glovebox.desired.snapshot import KEY_DIGEST, declared_size, snapshot
+from glovebox.desired.snapshot import KEY_DIGEST, KEY_SNAPSHOT, declared_size, snapshot
 from golden.cases import Case, Only, discover, inputs_from, merged
 
 RICH = next(case for case in discover() if case.name == "snapshot/every-field").inputs()
@@ -46,6 +47,37 @@ def overlapping(reason: str, *of: str) -> ExperimentInputs:
     ]
     allowed = {"inputs": ["train", "test"], "of": of or ["Objects"], "reason": reason}
     return changed(RICH, spec={"inputs": {"datasets": datasets, "allowOverlap": [allowed]}})
+
+
+def stated(**changes: Any) -> ExperimentInputs:
+    """Return the inputs of which the profile's rules looked at licence and origin."""
+    case = next(case for case in discover() if case.name == "snapshot/checked-data").inputs()
+    (first,) = case.inputs
+    assert first.stated is not None
+    said = first.stated.model_copy(update=changes)
+    return dataclasses.replace(case, inputs=(dataclasses.replace(first, stated=said),))
+
+
+@pytest.mark.parametrize("field", ["environment", "license", "region", "digest"])
+def test_what_a_rule_of_the_profile_looked_at_is_part_of_the_digest(field: str) -> None:
+    assert digest(stated(**{field: "other"})) != digest(stated())
+
+
+@pytest.mark.parametrize("field", ["classification", "personal_data", "origin", "provenance"])
+def test_what_no_rule_looked_at_is_not(field: str) -> None:
+    assert digest(stated(**{field: "other"})) == digest(stated())
+
+
+def test_what_is_declared_is_the_same_whatever_a_profile_asks_of_the_data() -> None:
+    """Else a run would start twice because its profile was edited in between."""
+    checked = stated()
+    bare = dataclasses.replace(checked, profile=RICH.profile)
+    texts = [snapshot(each)["data"][KEY_SNAPSHOT] for each in (checked, bare)]
+    assert texts[0] != texts[1]
+    assert declared_digest(texts[0]) == declared_digest(texts[1])
+    assert is_declared_so(checked.experiment, texts[0]) == is_declared_so(
+        checked.experiment, texts[1]
+    )
 
 
 def test_reasons_for_overlaps_count_once_more_for_each_kind_of_the_leakage_sheet() -> None:

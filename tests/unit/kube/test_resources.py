@@ -67,6 +67,27 @@ def test_our_own_write_and_what_is_older_are_no_news() -> None:
     assert resources.seen(experiment(4))
 
 
+def test_a_pin_made_from_another_is_woken_by_it_and_does_not_hold_it() -> None:
+    derived = {
+        "apiVersion": "glovebox.dev/v1alpha1",
+        "kind": "DatasetPin",
+        "metadata": {"name": "derived", "namespace": "team", "uid": "d", "resourceVersion": "1"},
+        "spec": {
+            "storeRef": {"name": "primary"},
+            "provenance": {
+                "sources": [{"pinRef": {"name": "train"}}, {"external": {"uri": "a:b"}}]
+            },
+        },
+    }
+    resources = Resources()
+    resources.seen(derived)
+    assert resources.referring_to(TRAIN) == {Key.of(derived)}
+    assert resources.users_of(TRAIN) == set()
+    assert resources.users_of(Key("ObjectStore", "", "primary")) == {Key.of(derived)}
+    resources.gone(Key.of(derived))
+    assert resources.referring_to(TRAIN) == set()
+
+
 def test_a_pin_of_another_namespace_is_another_pin() -> None:
     user = experiment()
     user["spec"]["inputs"]["datasets"][0]["pinRef"]["namespace"] = "data"
@@ -98,7 +119,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
             "inputs.datasets[].pinRef",
             "inputs.features[].pinRef",
         ],
-        "DatasetPin": ["storeRef"],
+        "DatasetPin": ["storeRef", "provenance.sources[].pinRef"],
         "FeatureSetPin": ["inputs[].pinRef"],
         "IsolationProfile": [],
         "ObjectStore": [],

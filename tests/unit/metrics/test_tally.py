@@ -27,6 +27,7 @@ def objects(draw: st.DrawFn) -> dict[str, Any]:
         "conditions": conditions,
         "artifacts": {"credentialsExpireTime": draw(st.sampled_from(_TIMES))},
         "listedTime": draw(st.sampled_from(_TIMES)),
+        "provenance": draw(st.sampled_from((None, {"level": "Basic"}, {"level": "Newer"}))),
     }
     return {
         "kind": draw(st.sampled_from(("Experiment", "DatasetPin", "ObjectStore"))),
@@ -51,7 +52,7 @@ def test_the_counts_are_those_of_what_is_there(
     again: StateTally[int] = StateTally()
     for key, obj in there.items():
         again.upsert(key, obj)
-    for name in ("results", "unobserved", "isolated"):
+    for name in ("results", "unobserved", "isolated", "provenance"):
         assert +getattr(tally, name) == +getattr(again, name)
     assert tally.mismatches == again.mismatches
     assert sorted(tally.unhealthy(9)) == sorted(again.unhealthy(9))

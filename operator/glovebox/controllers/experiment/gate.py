@@ -7,14 +7,21 @@ refused as well: see `earlier_runs.py`. Nothing here matters once the snapshot i
 from __future__ import annotations
 
 from glovebox.api import reasons
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.stated_data import StatedData
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.earlier_runs import refuse_what_ran
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.provenance import assess_pin
 from glovebox.desired import refusals
+from glovebox.desired.data_rules import DataInput, check_data
 from glovebox.desired.delivery_modes import check_deliverable
+from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.run_resources import why_disk_never_fits
 from glovebox.errors import Refused
+from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome, done
 
 
@@ -32,6 +39,9 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
         settings.image,
         settings.networks_never_reachable,
     )
+    platform = resolved.platform
+    inputs = tuple(_data_input(scope, entry) for entry in resolved.datasets)
+    check_data(resolved.profile, inputs, (platform.store, *platform.input_stores))
     mode = resolved.profile.spec.delivery.mode
     check_deliverable(mode, resolved.profile, resolved.datasets, scope.now)
     plan = render_plan(scope, resolved)
@@ -40,5 +50,19 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
         why = why_disk_never_fits(scope.experiment, resolved.profile, plan.run)
         if why is not None:
             raise Refused(reasons.RUN_OUT_OF_RANGE, why)
-    await refuse_what_ran(scope, resolved.platform.store, plan)
+    await refuse_what_ran(scope, platform.store, plan)
     return done()
+
+
+def _data_input(scope: Scope, entry: ResolvedInput) -> DataInput:
+    """Return an input with what its pin said when it was resolved, which is what is recorded."""
+    key = Key(DATASET_PIN.kind, scope.experiment.namespace, entry.pin_name)
+    pin = scope.ports.resources.parsed(key, DatasetPin)
+    return DataInput(
+        name=entry.name,
+        pin=entry.pin_name,
+        role=entry.role or "",
+        stated=entry.stated or StatedData(),
+        # The words for what is missing, as it is now.
+        gaps=assess_pin(scope.ports, pin).gaps if pin is not None else (),
+    )

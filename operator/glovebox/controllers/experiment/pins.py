@@ -11,8 +11,10 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment_status import InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.references import PinRef
+from glovebox.api.stated_data import StatedData
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.offered import pins_offered
+from glovebox.controllers.provenance import assess_pin
 from glovebox.data.features import feature_set_document
 from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.errors import InvalidInput, NotReady, Refused
@@ -109,10 +111,10 @@ def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputSta
             reasons.EXPIRED,
             f"{what} expired at {format_time(validity.not_after_time)}; use its successor",
         )
-    return _entry(reference, pin, with_images=with_images)
+    return _entry(scope, reference, pin, with_images=with_images)
 
 
-def _entry(reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus:
+def _entry(scope: Scope, reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus:
     common = {
         "name": reference.name,
         "kind": reference.kind,
@@ -138,7 +140,23 @@ def _entry(reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus
             "image": (pin.spec.image or "") if with_images else "",
             "bucket": source.bucket if source is not None else "",
             "prefix": source.prefix if source is not None else "",
+            "stated": _stated(scope, pin),
         }
+    )
+
+
+def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
+    spec, found = pin.spec, assess_pin(scope.ports, pin)
+    origin = spec.provenance.origin if spec.provenance is not None else None
+    return StatedData(
+        environment=spec.environment or "",
+        classification=spec.classification or "",
+        license=spec.license or "",
+        region=spec.region or "",
+        personal_data=spec.personal_data or "",
+        origin=origin or "",
+        provenance=found.level,
+        digest=found.digest,
     )
 
 
@@ -181,6 +199,7 @@ def _resolved(scope: Scope, entry: InputStatus, role: str | None) -> ResolvedInp
         bucket=entry.bucket,
         prefix=entry.prefix,
         image=entry.image,
+        stated=entry.stated,
         document=_document(scope, entry) if kind == "FeatureSetPin" else None,
     )
 

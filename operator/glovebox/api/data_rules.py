@@ -1,0 +1,118 @@
+"""What a profile demands of the data of new Experiments."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from glovebox.api.base import Model
+from glovebox.api.data_terms import (
+    Classification,
+    Environment,
+    LicenseId,
+    Origin,
+    ProvenanceLevel,
+    Region,
+)
+from glovebox.api.experiment_inputs import Role
+from glovebox.api.schema import list_map, list_set, rule, rules
+
+
+class RoleOrigins(Model):
+    """Of which origin the inputs of one role may be."""
+
+    role: Role = Field(description="The role of the inputs.")
+    allowed: tuple[Origin, ...] = Field(
+        min_length=1,
+        max_length=4,
+        json_schema_extra=list_set(),
+        description="What `spec.provenance.origin` of their pins may be; they have to say it.",
+    )
+
+
+class LicenseRules(Model):
+    """Under which licences data may be used."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.allowed) || !has(self.denied) || self.allowed.all(a, !(a in"
+                " self.denied))",
+                "must not name a licence that `allowed` names as well: leave it out of one of them",
+                field_path=".denied",
+            )
+        )
+    )
+
+    allowed: tuple[LicenseId, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_set(),
+        description=(
+            "SPDX identifiers. Of `A AND B` both have to be allowed, of `A OR B` one. When empty:"
+            " all that are not denied."
+        ),
+    )
+    denied: tuple[LicenseId, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_set(),
+        description=(
+            "SPDX identifiers that are refused. Pins have to say a licence when one is listed here."
+        ),
+    )
+
+
+class DataRules(Model):
+    """What is demanded of each dataset before an Experiment gets a namespace.
+
+    A rule that is not given demands nothing. What a rule looks at, pins have to say.
+    """
+
+    provenance: ProvenanceLevel = Field(
+        default="None",
+        description="The least `status.provenance.level` of each pin.",
+    )
+    classifications: tuple[Classification, ...] = Field(
+        default=(),
+        max_length=4,
+        json_schema_extra=list_set(),
+        description="What `spec.classification` of a pin may be. When empty: anything.",
+    )
+    regions: tuple[Region, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_set(),
+        description=(
+            "What `spec.region` may be, of each pin and of each ObjectStore that holds its data or"
+            " takes the artifacts. When empty: anything."
+        ),
+    )
+    origins: tuple[RoleOrigins, ...] = Field(
+        default=(),
+        max_length=5,
+        json_schema_extra=list_map("role"),
+        description=(
+            "Of which origin the inputs of a role may be. Roles that are not listed: any."
+        ),
+    )
+    environments: tuple[Environment, ...] = Field(
+        default=(),
+        max_length=3,
+        json_schema_extra=list_set(),
+        description=(
+            "What `spec.environment` of a pin may be. When empty: anything, but for what"
+            " `spec.environment` of the profile keeps apart."
+        ),
+    )
+    pseudonymised: tuple[Classification, ...] = Field(
+        default=(),
+        max_length=4,
+        json_schema_extra=list_set(),
+        description=(
+            "Classifications of which `spec.personalData` has to be `Absent`, `Anonymised` or"
+            " `Pseudonymised`. A pin that says no classification counts as each of them."
+        ),
+    )
+    licenses: LicenseRules = Field(
+        default=LicenseRules(), description="Under which licences data may be used."
+    )

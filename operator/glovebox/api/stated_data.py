@@ -1,0 +1,22 @@
+"""What the pin of an input said of its data when the snapshot was taken."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from glovebox.api.base import TolerantModel
+
+
+class StatedData(TolerantModel):
+    """What a pin said of its data. What it did not say is absent."""
+
+    environment: str = Field(default="", max_length=63, description="`spec.environment`.")
+    classification: str = Field(default="", max_length=63, description="`spec.classification`.")
+    license: str = Field(default="", max_length=256, description="`spec.license`.")
+    region: str = Field(default="", max_length=63, description="`spec.region`.")
+    personal_data: str = Field(default="", max_length=63, description="`spec.personalData`.")
+    origin: str = Field(default="", max_length=63, description="`spec.provenance.origin`.")
+    provenance: str = Field(
+        default="", max_length=63, description="`status.provenance.level`, as it was found then."
+    )
+    digest: str = Field(default="", max_length=71, description="`status.provenance.digest`.")

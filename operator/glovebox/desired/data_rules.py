@@ -1,0 +1,237 @@
+"""What a profile refuses because of what pins say of their data. Pure.
+
+Each check is named after the defect that it finds. What was said when the snapshot was taken is
+recorded with the inputs, and what a rule looked at is part of the digest: `checked_fields`. Nothing
+is asked again afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from glovebox.api import reasons
+from glovebox.api.data_terms import PROVENANCE_LEVELS
+from glovebox.api.isolation_profile import IsolationProfile, IsolationProfileSpec
+from glovebox.api.object_store import ObjectStore
+from glovebox.api.stated_data import StatedData
+from glovebox.data.licenses import LicenseError, is_allowed
+from glovebox.data.provenance import Gap
+from glovebox.errors import NotReady, Refused
+
+_PRODUCTION: Final = "Production"
+_NAMELESS: Final = frozenset({"Absent", "Anonymised", "Pseudonymised"})
+_NAMED_GAPS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DataInput:
+    """A dataset input with what its pin says of its data.
+
+    Attributes:
+        name: Of the input.
+        pin: Name of the DatasetPin.
+        role: What the input is for.
+        stated: What the pin said when it was resolved.
+        gaps: What is missing of its provenance.
+    """
+
+    name: str
+    pin: str
+    role: str
+    stated: StatedData
+    gaps: tuple[Gap, ...] = ()
+
+    def __str__(self) -> str:
+        return f"input `{self.name}`: DatasetPin '{self.pin}'"
+
+
+def check_data(
+    profile: IsolationProfile, inputs: Iterable[DataInput], stores: Iterable[ObjectStore]
+) -> None:
+    """Return when the profile lets an Experiment use these data.
+
+    Args:
+        profile: The IsolationProfile that the Experiment names.
+        inputs: Its datasets.
+        stores: The ObjectStores that hold them, and the one of its artifacts.
+
+    Raises:
+        Refused: The first defect, with the field and the cure.
+        NotReady: `ProvenanceIncomplete`: nothing is missing but sources that were not read yet.
+    """
+    for each in inputs:
+        for find_defect in CHECKS:
+            find_defect(profile, each)
+    _store_elsewhere(profile, stores)
+
+
+def checked_fields(spec: IsolationProfileSpec) -> tuple[str, ...]:
+    """Return which fields of `StatedData` the rules of a profile look at, in a fixed order.
+
+    Of provenance it is what the pin said; how complete that was depends on other pins, and the
+    level that was demanded is in the profile.
+    """
+    rules = spec.data
+    looked_at = {
+        "environment": spec.environment is not None or bool(rules.environments),
+        "classification": bool(rules.classifications or rules.pseudonymised),
+        "license": bool(rules.licenses.allowed or rules.licenses.denied),
+        "region": bool(rules.regions),
+        "personal_data": bool(rules.pseudonymised),
+        "origin": bool(rules.origins),
+        "digest": rules.provenance != "None",
+    }
+    return tuple(name for name, is_looked_at in looked_at.items() if is_looked_at)
+
+
+def environment_not_allowed(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse production data outside of production, and others in it."""
+    own, rules, said = profile.spec.environment, profile.spec.data, each.stated.environment
+    if rules.environments and said not in rules.environments:
+        raise Refused(
+            reasons.ENVIRONMENT_NOT_ALLOWED,
+            f"{each} {_says('spec.environment', said)}, and IsolationProfile {profile.name} lets in"
+            f" {_listed(rules.environments)} (`spec.data.environments`): use data that say so, or a"
+            " profile for theirs",
+        )
+    if own is not None and said and (said == _PRODUCTION) != (own == _PRODUCTION):
+        raise Refused(
+            reasons.ENVIRONMENT_NOT_ALLOWED,
+            f"{each} {_says('spec.environment', said)}, and IsolationProfile {profile.name} is for"
+            f" {own} (`spec.environment`): production data and others are kept apart; use data of"
+            f" {own}, or a profile for {said}",
+        )
+
+
+def classification_not_allowed(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse data that are more confidential than the profile is for."""
+    allowed, said = profile.spec.data.classifications, each.stated.classification
+    if allowed and said not in allowed:
+        raise Refused(
+            reasons.CLASSIFICATION_NOT_ALLOWED,
+            f"{each} {_says('spec.classification', said)}, and IsolationProfile {profile.name}"
+            f" allows {_listed(allowed)} (`spec.data.classifications`): use such data, or a profile"
+            " for these",
+        )
+
+
+def not_pseudonymised(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse names of people where the profile wants pseudonyms."""
+    demanded, stated = profile.spec.data.pseudonymised, each.stated
+    # Nobody gets past the rule by not saying how confidential the data are.
+    applies = stated.classification in demanded or (bool(demanded) and not stated.classification)
+    if applies and stated.personal_data not in _NAMELESS:
+        said = stated.classification or "without a classification"
+        raise Refused(
+            reasons.NOT_PSEUDONYMISED,
+            f"{each} {_says('spec.personalData', stated.personal_data)} and is {said}, and"
+            f" IsolationProfile {profile.name} wants no names in data that are"
+            f" {_listed(demanded)} (`spec.data.pseudonymised`): pin data in which names were"
+            " replaced, with `spec.personalData: Pseudonymised`",
+        )
+
+
+def region_not_allowed(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse data that have to stay elsewhere."""
+    allowed, said = profile.spec.data.regions, each.stated.region
+    if allowed and said not in allowed:
+        raise Refused(
+            reasons.REGION_NOT_ALLOWED,
+            f"{each} {_says('spec.region', said)}, and IsolationProfile {profile.name} allows"
+            f" {_listed(allowed)} (`spec.data.regions`): use data of such a region, or another"
+            " profile",
+        )
+
+
+def origin_not_allowed(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse data that were made in a way in which what this role is for says nothing."""
+    said = each.stated.origin
+    for rule in profile.spec.data.origins:
+        if rule.role == each.role and said not in rule.allowed:
+            raise Refused(
+                reasons.ORIGIN_NOT_ALLOWED,
+                f"{each} {_says('spec.provenance.origin', said)} and has the role {each.role}, for"
+                f" which IsolationProfile {profile.name} allows {_listed(rule.allowed)}"
+                " (`spec.data.origins`): use such data, or another role",
+            )
+
+
+def license_not_allowed(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse data whose licence the profile does not allow, or of which nobody knows one."""
+    rules, said = profile.spec.data.licenses, each.stated.license
+    if not rules.allowed and not rules.denied:
+        return
+    try:
+        if said and is_allowed(said, allowed=rules.allowed, denied=rules.denied):
+            return
+        unknown = ""
+    except LicenseError as error:
+        unknown = f" ({error})"
+    allowed = f"allows {_listed(rules.allowed)}" if rules.allowed else ""
+    denied = f"denies {_listed(rules.denied)}" if rules.denied else ""
+    raise Refused(
+        reasons.LICENSE_NOT_ALLOWED,
+        f"{each} {_says('spec.license', said)}{unknown}, and IsolationProfile {profile.name}"
+        f" {' and '.join(filter(None, (allowed, denied)))} (`spec.data.licenses`): use data under"
+        " another licence, or another profile",
+    )
+
+
+def provenance_incomplete(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse data of which it is not said well enough where they came from."""
+    demanded, found = profile.spec.data.provenance, each.stated.provenance or "None"
+    if PROVENANCE_LEVELS.index(demanded) <= _rank(found):
+        return
+    missing = [gap for gap in each.gaps if gap.basic or demanded == "Full"]
+    named = "; ".join(
+        f"{gap.field} ({gap.message})" if "[" in gap.field else gap.field
+        for gap in missing[:_NAMED_GAPS]
+    )
+    more = f"; and {len(missing) - _NAMED_GAPS} more" if len(missing) > _NAMED_GAPS else ""
+    what = (
+        f"{each} has the provenance {found}, and IsolationProfile {profile.name} demands {demanded}"
+        f" (`spec.data.provenance`); missing are: {named}{more}"
+    )
+    if missing and all(gap.pending for gap in missing):
+        raise NotReady(reasons.PROVENANCE_INCOMPLETE, f"{what}; they are looked at again")
+    raise Refused(
+        reasons.PROVENANCE_INCOMPLETE, f"{what}: create a pin that says it, or declare the sources"
+    )
+
+
+CHECKS: Final[tuple[Callable[[IsolationProfile, DataInput], None], ...]] = (
+    environment_not_allowed,
+    classification_not_allowed,
+    not_pseudonymised,
+    region_not_allowed,
+    origin_not_allowed,
+    license_not_allowed,
+    provenance_incomplete,
+)
+
+
+def _store_elsewhere(profile: IsolationProfile, stores: Iterable[ObjectStore]) -> None:
+    """Refuse a store outside of the regions: data and results would leave them."""
+    allowed = profile.spec.data.regions
+    for store in stores:
+        if allowed and store.spec.region not in allowed:
+            raise Refused(
+                reasons.REGION_NOT_ALLOWED,
+                f"ObjectStore {store.name} is in `spec.region: {store.spec.region}`, and"
+                f" IsolationProfile {profile.name} allows {_listed(allowed)}"
+                " (`spec.data.regions`): name a store in such a region, or another profile",
+            )
+
+
+def _rank(level: str) -> int:
+    return next((rank for rank, known in enumerate(PROVENANCE_LEVELS) if known == level), 0)
+
+
+def _says(field: str, said: str) -> str:
+    return f"says `{field}: {said}`" if said else f"does not say `{field}`"
+
+
+def _listed(items: Iterable[str]) -> str:
+    return ", ".join(sorted(items))

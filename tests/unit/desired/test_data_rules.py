@@ -1,0 +1,380 @@
+"""What a profile refuses because of what pins say of their data, in the words that a user reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.object_store import ObjectStore
+from glovebox.api.stated_data import StatedData
+from glovebox.data.provenance import Gap
+from glovebox.desired.data_rules import CHECKS, DataInput, check_data, checked_fields
+from glovebox.desired.platform import identity, profile_changes
+from glovebox.desired.profile_defects import check_profile
+from glovebox.errors import NotReady, Refused
+from support.examples import flights
+
+FULL = {
+    "environment": "Production",
+    "classification": "Internal",
+    "license": "CC-BY-4.0",
+    "region": "eu-central-1",
+    "personalData": "Pseudonymised",
+    "origin": "Collected",
+    "provenance": "Full",
+}
+WHO = "input `train`: DatasetPin 'rows'"
+
+
+def profile(environment: str | None = None, **data: Any) -> IsolationProfile:
+    made = flights("IsolationProfile")
+    spec = {name: part for name, part in made["spec"].items() if name != "data"}
+    spec |= {"data": data} | ({"environment": environment} if environment else {})
+    return IsolationProfile.model_validate({"metadata": {"name": "strict"}, "spec": spec})
+
+
+def data(role: str = "train", gaps: tuple[Gap, ...] = (), **stated: str | None) -> DataInput:
+    said = {name: value for name, value in {**FULL, **stated}.items() if value is not None}
+    return DataInput("train", "rows", role, StatedData.model_validate(said), gaps)
+
+
+def store(region: str = "eu-central-1") -> ObjectStore:
+    made = flights("ObjectStore")
+    return ObjectStore.model_validate({**made, "spec": {**made["spec"], "region": region}})
+
+
+REFUSED: list[tuple[IsolationProfile, DataInput, str, str]] = [
+    (
+        profile("Development"),
+        data(),
+        "EnvironmentNotAllowed",
+        (
+            f"{WHO} says `spec.environment: Production`, and IsolationProfile strict is for"
+            " Development"
+            " (`spec.environment`): production data and others are kept apart; use data of"
+            " Development,"
+            " or a profile for Production"
+        ),
+    ),
+    (
+        profile("Production"),
+        data(environment="Staging"),
+        "EnvironmentNotAllowed",
+        (
+            f"{WHO} says `spec.environment: Staging`, and IsolationProfile strict is for Production"
+            " (`spec.environment`): production data and others are kept apart; use data of"
+            " Production,"
+            " or a profile for Staging"
+        ),
+    ),
+    (
+        profile("Production", environments=["Production"]),
+        data(environment=None),
+        "EnvironmentNotAllowed",
+        (
+            f"{WHO} does not say `spec.environment`, and IsolationProfile strict lets in Production"
+            " (`spec.data.environments`): use data that say so, or a profile for theirs"
+        ),
+    ),
+    (
+        profile(environments=["Development", "Staging"]),
+        data(),
+        "EnvironmentNotAllowed",
+        (
+            f"{WHO} says `spec.environment: Production`, and IsolationProfile strict lets in"
+            " Development, Staging (`spec.data.environments`): use data that say so, or a"
+            " profile for"
+            " theirs"
+        ),
+    ),
+    (
+        profile(classifications=["Public", "Internal"]),
+        data(classification="Restricted"),
+        "ClassificationNotAllowed",
+        (
+            f"{WHO} says `spec.classification: Restricted`, and IsolationProfile strict allows"
+            " Internal, Public (`spec.data.classifications`): use such data, or a profile for these"
+        ),
+    ),
+    (
+        profile(classifications=["Public"]),
+        data(classification=None),
+        "ClassificationNotAllowed",
+        (
+            f"{WHO} does not say `spec.classification`, and IsolationProfile strict allows Public"
+            " (`spec.data.classifications`): use such data, or a profile for these"
+        ),
+    ),
+    (
+        profile(pseudonymised=["Internal"]),
+        data(personalData="Identifiable"),
+        "NotPseudonymised",
+        (
+            f"{WHO} says `spec.personalData: Identifiable` and is Internal, and"
+            " IsolationProfile strict"
+            " wants no names in data that are Internal (`spec.data.pseudonymised`): pin data in"
+            " which"
+            " names were replaced, with `spec.personalData: Pseudonymised`"
+        ),
+    ),
+    (
+        profile(pseudonymised=["Internal"]),
+        data(personalData=None),
+        "NotPseudonymised",
+        (
+            f"{WHO} does not say `spec.personalData` and is Internal, and IsolationProfile strict"
+            " wants no names in data that are Internal (`spec.data.pseudonymised`): pin data in"
+            " which"
+            " names were replaced, with `spec.personalData: Pseudonymised`"
+        ),
+    ),
+    (
+        profile(pseudonymised=["Restricted"]),
+        data(classification=None, personalData="Identifiable"),
+        "NotPseudonymised",
+        (
+            f"{WHO} says `spec.personalData: Identifiable` and is without a classification, and"
+            " IsolationProfile strict wants no names in data that are Restricted"
+            " (`spec.data.pseudonymised`): pin data in which names were replaced, with"
+            " `spec.personalData: Pseudonymised`"
+        ),
+    ),
+    (
+        profile(regions=["eu-central-1"]),
+        data(region="us-east-1"),
+        "RegionNotAllowed",
+        (
+            f"{WHO} says `spec.region: us-east-1`, and IsolationProfile strict allows eu-central-1"
+            " (`spec.data.regions`): use data of such a region, or another profile"
+        ),
+    ),
+    (
+        profile(regions=["eu-central-1"]),
+        data(region=None),
+        "RegionNotAllowed",
+        (
+            f"{WHO} does not say `spec.region`, and IsolationProfile strict allows eu-central-1"
+            " (`spec.data.regions`): use data of such a region, or another profile"
+        ),
+    ),
+    (
+        profile(origins=[{"role": "holdout", "allowed": ["Collected"]}]),
+        data("holdout", origin="Synthetic"),
+        "OriginNotAllowed",
+        (
+            f"{WHO} says `spec.provenance.origin: Synthetic` and has the role holdout, for which"
+            " IsolationProfile strict allows Collected (`spec.data.origins`): use such data, or"
+            " another"
+            " role"
+        ),
+    ),
+    (
+        profile(origins=[{"role": "holdout", "allowed": ["Collected"]}]),
+        data("holdout", origin=None),
+        "OriginNotAllowed",
+        (
+            f"{WHO} does not say `spec.provenance.origin` and has the role holdout, for which"
+            " IsolationProfile strict allows Collected (`spec.data.origins`): use such data, or"
+            " another"
+            " role"
+        ),
+    ),
+    (
+        profile(licenses={"allowed": ["CC0-1.0", "MIT"]}),
+        data(),
+        "LicenseNotAllowed",
+        (
+            f"{WHO} says `spec.license: CC-BY-4.0`, and IsolationProfile strict allows CC0-1.0, MIT"
+            " (`spec.data.licenses`): use data under another licence, or another profile"
+        ),
+    ),
+    (
+        profile(licenses={"denied": ["CC-BY-4.0"]}),
+        data(),
+        "LicenseNotAllowed",
+        (
+            f"{WHO} says `spec.license: CC-BY-4.0`, and IsolationProfile strict denies CC-BY-4.0"
+            " (`spec.data.licenses`): use data under another licence, or another profile"
+        ),
+    ),
+    (
+        profile(licenses={"denied": ["MIT"]}),
+        data(license=None),
+        "LicenseNotAllowed",
+        (
+            f"{WHO} does not say `spec.license`, and IsolationProfile strict denies MIT"
+            " (`spec.data.licenses`): use data under another licence, or another profile"
+        ),
+    ),
+    (
+        profile(licenses={"allowed": ["MIT"], "denied": ["CC0-1.0"]}),
+        data(license="CC0"),
+        "LicenseNotAllowed",
+        (
+            f"{WHO} says `spec.license: CC0` (SPDX lists no licence 'CC0'), and"
+            " IsolationProfile strict"
+            " allows MIT and denies CC0-1.0 (`spec.data.licenses`): use data under another"
+            " licence, or"
+            " another profile"
+        ),
+    ),
+    (
+        profile(provenance="Basic"),
+        data(
+            provenance="None",
+            gaps=(Gap("spec.owner", "who", basic=True), Gap("spec.region", "where")),
+        ),
+        "ProvenanceIncomplete",
+        (
+            f"{WHO} has the provenance None, and IsolationProfile strict demands Basic"
+            " (`spec.data.provenance`); missing are: spec.owner: create a pin that says it, or"
+            " declare"
+            " the sources"
+        ),
+    ),
+    (
+        profile(provenance="Full"),
+        data(
+            provenance="Basic",
+            gaps=(
+                Gap("spec.region", "where"),
+                Gap("spec.provenance.sources[0]", "there is no DatasetPin 'raw'"),
+                *(Gap(f"spec.f{number}", "what") for number in range(5)),
+            ),
+        ),
+        "ProvenanceIncomplete",
+        (
+            f"{WHO} has the provenance Basic, and IsolationProfile strict demands Full"
+            " (`spec.data.provenance`); missing are: spec.region; spec.provenance.sources[0]"
+            " (there is"
+            " no DatasetPin 'raw'); spec.f0; spec.f1; spec.f2; and 2 more: create a pin that"
+            " says it,"
+            " or declare the sources"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("demands", "given", "reason", "message"),
+    REFUSED,
+    ids=[f"{reason}-{number}" for number, (_, _, reason, _) in enumerate(REFUSED)],
+)
+def test_it_is_refused_with_pin_field_and_cure(
+    demands: IsolationProfile, given: DataInput, reason: str, message: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        check_data(demands, [data(), given] if reason == "OriginNotAllowed" else [given], [])
+    assert (refused.value.reason, refused.value.message) == (reason, message)
+    check_data(profile(), [given], [store("elsewhere")])
+
+
+def test_every_check_has_a_case() -> None:
+    found = set()
+    for demands, given, reason, _ in REFUSED:
+        for find_defect in CHECKS:
+            try:
+                find_defect(demands, given)
+            except Refused as refused:
+                assert refused.reason == reason  # noqa: PT017 - of several checks one refuses
+                found.add(find_defect)
+    assert found == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("demands", "given"),
+    [
+        (profile("Production", environments=["Production"]), data()),
+        (profile("Production"), data(environment=None)),
+        (profile("Development"), data(environment="Staging")),
+        (profile(classifications=["Internal"]), data()),
+        (profile(pseudonymised=["Internal", "Restricted"]), data()),
+        (profile(pseudonymised=["Internal"]), data(personalData="Absent")),
+        (profile(pseudonymised=["Internal"]), data(personalData="Anonymised")),
+        (profile(pseudonymised=["Restricted"]), data(personalData="Identifiable")),
+        (profile(regions=["eu-central-1", "eu-west-1"]), data()),
+        (profile(origins=[{"role": "holdout", "allowed": ["Collected"]}]), data(origin=None)),
+        (profile(licenses={"allowed": ["CC-BY-4.0"]}), data()),
+        (profile(licenses={"denied": ["MIT"]}), data()),
+        (profile(provenance="Basic"), data(provenance="Basic")),
+        (profile(provenance="Full"), data()),
+        (profile(), DataInput("train", "rows", "train", StatedData())),
+    ],
+)
+def test_what_fits_passes(demands: IsolationProfile, given: DataInput) -> None:
+    check_data(demands, [given], [store()])
+
+
+@pytest.mark.parametrize("stated", ["Newer", "Other"])
+def test_a_word_of_a_newer_version_passes_no_rule(stated: str) -> None:
+    for demands, given in (
+        (profile(provenance="Basic"), data(provenance=stated)),
+        (profile(pseudonymised=["Internal"]), data(personalData=stated)),
+        (profile("Production"), data(environment=stated)),
+    ):
+        with pytest.raises(Refused):
+            check_data(demands, [given], [])
+
+
+def test_a_source_that_is_being_read_is_waited_for_and_a_missing_one_is_not() -> None:
+    reading = Gap("spec.provenance.sources[0]", "'raw' was not read yet", pending=True)
+    with pytest.raises(NotReady) as waits:
+        check_data(profile(provenance="Full"), [data(provenance="Basic", gaps=(reading,))], [])
+    assert waits.value.reason == "ProvenanceIncomplete"
+    both = (reading, Gap("spec.region", "where"))
+    with pytest.raises(Refused):
+        check_data(profile(provenance="Full"), [data(provenance="Basic", gaps=both)], [])
+
+
+def test_a_store_elsewhere_is_refused_also_without_data() -> None:
+    with pytest.raises(Refused) as refused:
+        check_data(profile(regions=["eu-central-1"]), [], [store(), store("us-east-1")])
+    assert refused.value.reason == "RegionNotAllowed"
+    assert refused.value.message == (
+        "ObjectStore primary is in `spec.region: us-east-1`, and IsolationProfile strict allows"
+        " eu-central-1 (`spec.data.regions`): name a store in such a region, or another profile"
+    )
+
+
+@pytest.mark.parametrize(
+    ("demands", "fields"),
+    [
+        (profile(), ()),
+        (profile("Production"), ("environment",)),
+        (profile(environments=["Staging"]), ("environment",)),
+        (profile(classifications=["Public"]), ("classification",)),
+        (profile(pseudonymised=["Public"]), ("classification", "personal_data")),
+        (profile(regions=["x"]), ("region",)),
+        (profile(origins=[{"role": "test", "allowed": ["Collected"]}]), ("origin",)),
+        (profile(licenses={"allowed": ["MIT"]}), ("license",)),
+        (profile(licenses={"denied": ["MIT"]}), ("license",)),
+        (profile(provenance="Basic"), ("digest",)),
+    ],
+)
+def test_what_a_rule_looks_at_is_what_is_covered(
+    demands: IsolationProfile, fields: tuple[str, ...]
+) -> None:
+    assert checked_fields(demands.spec) == fields
+
+
+def test_rules_are_part_of_the_identity_and_the_order_of_lists_is_not() -> None:
+    one = profile(regions=["a", "b"], licenses={"allowed": ["MIT", "CC0-1.0"]})
+    other = profile(regions=["b", "a"], licenses={"allowed": ["CC0-1.0", "MIT"]})
+    assert identity(one, ()) == identity(other, ())
+    assert profile_changes(one, other) == ()
+    assert profile_changes(one, profile()) == ("data",)
+    assert profile_changes(profile("Production"), profile("Staging")) == ("environment",)
+
+
+def test_a_profile_without_rules_has_the_identity_of_before_there_were_any() -> None:
+    assert "data" not in identity(profile(), ())["profile"]
+    assert "environment" not in identity(profile(), ())["profile"]
+
+
+@pytest.mark.parametrize("field", ["allowed", "denied"])
+def test_a_profile_with_a_licence_that_spdx_does_not_list_cannot_be_used(field: str) -> None:
+    check_profile(profile(licenses={field: ["MIT", "LicenseRef-Acme"]}))
+    with pytest.raises(Refused, match=f"spec.data.licenses.{field}, SPDX lists no licence 'CC0'"):
+        check_profile(profile(licenses={field: ["CC0"]}))
