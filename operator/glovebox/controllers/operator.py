@@ -301,6 +301,7 @@ async def operator(
             },
             sweeps=lambda: resync.last_success_times,
             drifting=lambda: (kind for kinds in ports.drifting.values() for kind in kinds),
+            tells_lineage=settings.lineage.enabled,
         )
     )
     registry.register(LineageCollector(outbox.waiting))

@@ -113,6 +113,14 @@ WATCH: Final = {
     "glovebox_digest_checked_bytes_total": "The rate is the hashing throughput.",
     "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",
     "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",
+    "glovebox_experiments": "`state=Open` without runs: nobody sealed what is done.",
+    "glovebox_datasets": (
+        "`users=0` grows: data is pinned that nobody uses; `glovebox lineage` names users."
+    ),
+    "glovebox_provenance_missing": "Above 0: results on such data cannot be traced further.",
+    "glovebox_lineage_unwritten_experiments": (
+        "Above 0 for minutes: the store does not take events; they are written once it does."
+    ),
     "glovebox_lineage_events_total": "The rate of runs that begin and are sealed.",
     "glovebox_lineage_deliveries_total": (
         "`failed` with a lasting rate: the destination is away or misconfigured; the log says how"
