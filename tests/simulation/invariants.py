@@ -589,7 +589,7 @@ class Promises:
         if self._world.lineage.destinations:
             stripped = self._people.stripped if self._people is not None else set()
             for what in untold(self._world, stripped):
-                self._break("13 lineage is told", what)
+                self._break("16 lineage is told", what)
 
     def in_the_end_nothing_is_left_behind(self) -> None:
         """A deleted Experiment goes, with access and credentials; with `Delete` all goes."""

@@ -16,6 +16,7 @@ from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.sink import TELLS
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after, store_is_away, store_is_back
+from simulation.test_orphans import lose
 from simulation.test_restore import sealed
 from simulation.world import BUCKET, TEAM
 from support.lineage import problems_of
@@ -285,5 +286,22 @@ def test_a_note_that_cannot_be_read_or_names_something_else_is_left_alone() -> N
         assert set(stage.world.sink.received) == set(records(stage))
         assert body in stage.world.sink.received
         assert len(notes(stage)) == 3
+
+    play(scene, lineage=TELLS)
+
+
+def test_the_end_of_what_lost_its_experiment_is_told() -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        ends_after(stage, HOUR)
+        stage.declare()
+        await stage.until("its start is told", lambda: sink.steps() == ["START"])
+        lose(stage, "x")
+        await stage.until("its end is told", lambda: len(sink.steps()) > 1, HOUR)
+        start, end = sink.events()
+        assert end["eventType"] in ("FAIL", "ABORT")
+        assert end["run"]["runId"] == start["run"]["runId"]
+        assert len(end["outputs"]) == 1
+        assert problems_of(end) == []
 
     play(scene, lineage=TELLS)

@@ -53,30 +53,36 @@ async def trace(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 
 def ensure_traced(
-    ports: Ports, key: Key, obj: Mapping[str, Any], *, unsealed: bool = False
+    ports: Ports,
+    key: Key,
+    obj: Mapping[str, Any],
+    *,
+    unsealed: bool = False,
+    store: ObjectStore | None = None,
 ) -> tuple[LineageFacts, GloveboxError | None]:
     """Have the events written that are not; never blocks.
 
     Args:
         ports: The outside world.
-        key: Of the Experiment.
-        obj: The Experiment as the API server holds it.
+        key: Whose look asks for it.
+        obj: The Experiment as the API server holds it, or held it.
         unsealed: Whether its end is told although there will be no seal.
+        store: Of the results; as the status says when absent.
 
     Returns:
         What is written, and why the last attempt failed; None while there was none that did.
     """
     task_key = TaskKey(key, obj["metadata"]["uid"], TASK)
-    store = _store_of(obj) if ports.settings.lineage.enabled else None
-    events = _outstanding(ports, obj, unsealed=unsealed) if store is not None else ()
-    if store is None or not events:
+    where = (store or _store_of(obj)) if ports.settings.lineage.enabled else None
+    events = _outstanding(ports, obj, unsealed=unsealed) if where is not None else ()
+    if where is None or not events:
         ports.tasks.drop(task_key)
         return LineageFacts(), None
 
     async def start(context: TaskContext) -> Mapping[str, Any]:
-        return await _write(ports, store, obj, events, context.stop)
+        return await _write(ports, where, obj, events, context.stop)
 
-    basis = " ".join((store.name, *(event.digest for event in events)))
+    basis = " ".join((where.name, *(event.digest for event in events)))
     task = ports.tasks.ensure(task_key, basis, start, tenant=key.namespace, work_class=WORK_CLASS)
     asked = frozenset(step_of(event.type) for event in events)
     return LineageFacts(asked, task.result), task.error
@@ -145,7 +151,7 @@ async def _write(
             write_lineage(connection, bucket, uid, event.body, stop)
         if not statement:
             return ""
-        digests = [str(entry["digest"]) for entry in (*before, *new)]
+        digests = [str(entry["digest"]) for entry in (*before, *new) if entry.get("digest")]
         return keep_as_long_as_the_seal(connection, bucket, uid, statement, digests, stop)
 
     try:
