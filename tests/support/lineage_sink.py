@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,3 +69,26 @@ async def http_sink(tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpSink
     finally:
         server.close()
         await server.wait_closed()
+
+
+@contextmanager
+def sink_in_a_thread() -> Iterator[HttpSink]:
+    """Run a consumer beside a test that waits for other programs."""
+    loop = asyncio.new_event_loop()
+    sink = HttpSink()
+    server = loop.run_until_complete(asyncio.start_server(sink.serve, "127.0.0.1", 0))
+    sink.port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever, name="lineage-sink", daemon=True)
+    thread.start()
+    try:
+        yield sink
+    finally:
+
+        async def close() -> None:
+            server.close()
+            await server.wait_closed()
+
+        asyncio.run_coroutine_threadsafe(close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
