@@ -67,6 +67,10 @@ ANNOTATION_OWNER_UID: Final = f"{GROUP}/owner-uid"
 ANNOTATION_TASK: Final = f"{GROUP}/task"
 # On the note that a seal is to be listed once more whose Experiment is gone.
 LABEL_LAST_LISTING: Final = f"{GROUP}/last-listing"
+# On the note that an event of lineage is still to be delivered: `waiting` or `undelivered`.
+LABEL_LINEAGE: Final = f"{GROUP}/lineage"
+LINEAGE_WAITING: Final = "waiting"
+LINEAGE_UNDELIVERED: Final = "undelivered"
 
 # Fixed names of the objects inside an experiment's namespace.
 NETWORK_POLICY_DEFAULT_DENY: Final = "glovebox-default-deny"
@@ -109,6 +113,10 @@ SIGNING_KEYS_FILE: Final = "keys.json"
 # One for each seal that is to be listed once more and whose Experiment is gone. The guards know the
 # prefix.
 LAST_LISTING_PREFIX: Final = "glovebox-last-listing-"
+# One for each event that waits for a destination, and one for each that a destination refused. The
+# guards know both prefixes.
+LINEAGE_PREFIX: Final = "glovebox-lineage-"
+UNDELIVERED_PREFIX: Final = "glovebox-undelivered-"
 LEADER_LEASE: Final = "glovebox-operator"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
@@ -202,6 +210,11 @@ def task(owner: str, uid: str, name: str, basis: str) -> str:
         basis: What the result depends on.
     """
     return f"{TASK_PREFIX}{short_hash(owner, uid, name, basis)}"
+
+
+def lineage_note(prefix: str, digest: str, destination: str) -> str:
+    """Return the name of what is left of an event for one destination."""
+    return f"{prefix}{short_hash(digest, destination)}"
 
 
 def artifact_prefix(team: str, name: str, uid: str) -> str:

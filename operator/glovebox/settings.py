@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -33,6 +34,83 @@ class TaskPod(BaseModel):
     tolerations: tuple[dict[str, Any], ...] = Field(
         default=(), description="Taints of nodes that they tolerate."
     )
+
+
+class LineageDestination(BaseModel):
+    """Where events of lineage are delivered to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    name: str = Field(
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,29}[a-z0-9])?$",
+        description="What metrics and notes call it; another name is another destination.",
+    )
+    url: str = Field(
+        pattern=r"^https?://[^/@?#\s]+[^@#\s]*$",
+        max_length=1024,
+        description="What events are posted to, whole.",
+    )
+    secret_name: str = Field(
+        default="",
+        max_length=253,
+        description="Secret in the operator's namespace whose key `token` is sent as bearer token.",
+    )
+    ca_bundle: str = Field(
+        default="", description="The authorities that alone are trusted for it, in PEM."
+    )
+    dialect: Literal["spec", "datahub", "marquez", "openmetadata"] = Field(
+        default="spec", description="What is left out or renamed for a consumer."
+    )
+    max_bytes: int = Field(
+        default=1 << 20, ge=1024, le=64 << 20, description="Larger events are not sent."
+    )
+
+    @model_validator(mode="after")
+    def _require_tls_for_a_token(self) -> Self:
+        if self.secret_name and not self.url.startswith("https://"):
+            raise ValueError(
+                f"destination `{self.name}` has a token, and its url is no https: a token is sent"
+                " over TLS alone"
+            )
+        return self
+
+    @field_validator("ca_bundle")
+    @classmethod
+    def _require_authorities(cls, text: str) -> str:
+        if text:
+            try:
+                ssl.create_default_context(cadata=text)
+            except (ssl.SSLError, ValueError):
+                raise ValueError("`caBundle` holds no certificate in PEM") from None
+        return text
+
+
+class Lineage(BaseModel):
+    """Whether the lineage of runs is written, and where it is delivered to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    enabled: bool = Field(
+        default=False,
+        description="Write an event beside the evidence when a run starts and when it is sealed.",
+    )
+    namespace: str = Field(
+        default="glovebox",
+        pattern=r"^[A-Za-z0-9._:/-]{1,253}$",
+        description="Namespace of jobs in events: tells clusters apart that tell one consumer.",
+    )
+    destinations: tuple[LineageDestination, ...] = Field(
+        default=(), max_length=8, description="Where events are delivered to."
+    )
+
+    @model_validator(mode="after")
+    def _require_unique_names(self) -> Self:
+        names = [each.name for each in self.destinations]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two lineage destinations have one name: {', '.join(sorted(names))}")
+        if names and not self.enabled:
+            raise ValueError("lineage has destinations, and is not enabled: nothing is delivered")
+        return self
 
 
 @lru_cache(maxsize=4)
@@ -92,6 +170,13 @@ class Settings(BaseModel):
         description=(
             "What the pods of tasks take over from the operator's, as JSON: `env`,"
             " `imagePullSecrets`, `nodeSelector` and `tolerations`. The chart sets it."
+        ),
+    )
+    lineage: Json[Lineage] = Field(
+        default=Lineage(),
+        description=(
+            "Whether events of lineage are written, and where they are delivered to, as JSON:"
+            " `enabled`, `namespace` and `destinations`. The chart sets it from its `lineage`."
         ),
     )
     store_threads: int = Field(

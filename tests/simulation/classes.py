@@ -84,6 +84,9 @@ CLUSTER: Final[Mapping[str, str]] = {
     "squatted": "a namespace of that name is there already",
     "policy engine": "puts a policy of its own under one of our names into each new namespace",
 }
+LINEAGE: Final[Mapping[str, str]] = {
+    "lineage away": "the consumer of lineage stalls, or answers 401 or 503, for up to 200 seconds",
+}
 GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "a request": REQUESTS,
     "a policy of the platform": RULES,
@@ -92,6 +95,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "the store": STORE,
     "the clock": CLOCKS,
     "the cluster": CLUSTER,
+    "lineage": LINEAGE,
 }
 
 

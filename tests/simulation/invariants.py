@@ -42,6 +42,7 @@ from glovebox.status.words import differ_in_words_alone
 from glovebox.store.sealing import PREFIX, seal_folder
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.faults import Rule
+from simulation.lineage_promise import untold
 from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
 from simulation.promises import ISOLATION, POLICIES, QUOTA, Ledger, Standing
@@ -571,6 +572,7 @@ class Promises:
             self.in_the_end_orphans_are_sealed()
             self.in_the_end_seals_are_listed_once_more()
             self.in_the_end_no_task_is_left()
+            self.in_the_end_lineage_is_told()
         self.in_the_end_no_volume_is_left()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)
@@ -581,6 +583,13 @@ class Promises:
             self.in_the_end_all_is_well()
         if calm:
             self.in_the_end_writes_are_few()
+
+    def in_the_end_lineage_is_told(self) -> None:
+        """Each sealed run is told whole, at least once, and by nothing but what is locked."""
+        if self._world.lineage.destinations:
+            stripped = self._people.stripped if self._people is not None else set()
+            for what in untold(self._world, stripped):
+                self._break("16 lineage is told", what)
 
     def in_the_end_nothing_is_left_behind(self) -> None:
         """A deleted Experiment goes, with access and credentials; with `Delete` all goes."""

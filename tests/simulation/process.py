@@ -16,13 +16,14 @@ from glovebox.kube.client import Client
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
 from glovebox.kube.lease import LeaseLostError
 from glovebox.kube.transport import TransportError
-from glovebox.settings import Settings
+from glovebox.settings import Lineage, Settings
 from simulation.api_server import ApiServer, Asked
 from simulation.api_transport import Faults, NoFaults, SimTransport
 from simulation.faults import FeedFaults, SeededFaults
 from simulation.loop import PROCESS, WallClock
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStores
+from simulation.sink import Sink
 from simulation.story import Story
 
 Json = dict[str, Any]
@@ -61,6 +62,8 @@ class Process:
         relist_seconds: After this long everything is listed again.
         resync_seconds: After this long our own kinds are listed and compared.
         tasks: Where it does tasks on data.
+        lineage: Whether it writes and delivers lineage.
+        sink: Whom it delivers it to.
     """
 
     def __init__(
@@ -77,9 +80,12 @@ class Process:
         relist_seconds: float = RESYNC_SECONDS,
         resync_seconds: float = RESYNC_SECONDS,
         tasks: Literal["InProcess", "Jobs"] = "InProcess",
+        lineage: Lineage | None = None,
+        sink: Sink | None = None,
     ) -> None:
         self.name = name
         self._tasks = tasks
+        self._lineage, self._sink = lineage or Lineage(), sink or Sink()
         self._relist_seconds, self._resync_seconds = relist_seconds, resync_seconds
         # Called when a write is made on an older version than the last answer to an own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
@@ -128,6 +134,7 @@ class Process:
             relist_seconds=self._relist_seconds,
             leader_election=self._elects,
             identity=self.identity,
+            lineage=self._lineage.model_dump_json(by_alias=True),
         )
         registry, metrics = process_registry()
         try:
@@ -143,6 +150,7 @@ class Process:
                     stores=SimStores(self._store),
                     now=self._clock.now,
                     jitter=self._chance.random,
+                    sender=self._sink,
                 ) as running,
             ):
                 self.operator = running

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
+from glovebox.lineage.sending import Answer
 from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault
 from simulation.classes import POLICIES, REFUSED_DELETIONS, by_people
@@ -20,6 +21,7 @@ from simulation.invariants import BrokenPromise, Promises
 from simulation.loop import DeadlockError, RunawayError, virtual_loop
 from simulation.people import MENDABLE, People
 from simulation.process import Process
+from simulation.sink import TELLS
 from simulation.store_faults import StoreFaults, StorePlan
 from simulation.story import Story
 from simulation.world import IMAGE, World, experiment_spec, pin_spec
@@ -75,6 +77,10 @@ class Scenario:
     # Whether tasks on data are Jobs, and how many of their pods are killed.
     has_task_jobs: bool = False
     killed_task_pods: float = 0.0
+    # Whether lineage is told, from when to when its consumer is away, and what it says then.
+    tells_lineage: bool = False
+    sink_away: tuple[float, float] = (0.0, 0.0)
+    sink_says: int = 0
     # What people do at which second, beside what is drawn.
     named_deeds: tuple[tuple[float, str], ...] = ()
 
@@ -134,6 +140,12 @@ class Scenario:
         more = random.Random(f"task jobs {seed}")  # noqa: S311 - a simulation
         scenario.has_task_jobs = more.random() < 0.25
         scenario.killed_task_pods = more.choice((0.0, 0.0, 0.3))
+        lineage = random.Random(f"lineage {seed}")  # noqa: S311 - a simulation
+        scenario.tells_lineage = lineage.random() < 0.5
+        if lineage.random() < 0.5:
+            away = 1_000.0 + lineage.uniform(0, 60)
+            scenario.sink_away = (away, away + lineage.choice((20.0, 90.0, 200.0)))
+            scenario.sink_says = lineage.choice((0, 401, 503))
         if scenario.plan.watch_rate > 0.5:
             # What is not repaired by policy would hide that nobody saw it.
             scenario.drift = "Repair"
@@ -216,6 +228,8 @@ class Scenario:
             *(["another Experiment"] if self.has_other else []),
             *(["for long"] if self.is_long else []),
             *(["tasks are Jobs"] if self.has_task_jobs else []),
+            *(["lineage"] if self.tells_lineage else []),
+            *(["consumer away"] if self.tells_lineage and self.sink_away[1] else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
             *([f"clocks differ {self.clock_ahead:.0f} s"] if self.clock_ahead else []),
@@ -354,6 +368,9 @@ class Schedule:
         )
         world.tasks = "Jobs" if scenario.has_task_jobs else "InProcess"
         world.task_pods.killed_rate = scenario.killed_task_pods
+        if scenario.tells_lineage:
+            world.lineage = TELLS
+            world.sink.answers = self._take_lineage
         self._restarts: set[asyncio.Task[None]] = set()
         self._done: Counter[str] = Counter()
         plan = scenario.plan
@@ -460,6 +477,14 @@ class Schedule:
         world.actors.stop()
         for process in world.processes:
             await process.kill()
+
+    def _take_lineage(self, event: Json) -> Answer | None:
+        del event
+        begins, ends = self._scenario.sink_away
+        if not begins <= self._world.loop.time() < ends:
+            return Answer(200)
+        self._count("lineage away")
+        return Answer(self._scenario.sink_says) if self._scenario.sink_says else None
 
     def _refused_for_ever(self) -> tuple[Rule, ...]:
         return tuple(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from glovebox.kube.kinds import EXPERIMENT, Kind
+from glovebox.settings import Lineage
 from simulation.api_transport import Faults
 from simulation.invariants import Promises
 from simulation.loop import virtual_loop
@@ -95,6 +96,7 @@ def play(
     sweeps: bool = True,
     elects: bool = False,
     drift: str = "Repair",
+    lineage: Lineage | None = None,
 ) -> Stage:
     """Play one scene from beginning to end.
 
@@ -106,6 +108,7 @@ def play(
             should have done is done by nobody else.
         elects: Whether the operator is one of several, of which one leads.
         drift: The drift policy that the profile has for what is changed.
+        lineage: Whether operators write and deliver lineage.
 
     Raises:
         AssertionError: The body failed, or a promise was broken; with the story.
@@ -114,6 +117,7 @@ def play(
     try:
         with virtual_loop(1) as (loop, clock):
             world = World(1, loop, clock, faults=faults, slowest=0.2)
+            world.lineage = lineage or Lineage()
             if not sweeps:
                 world.relist_seconds = world.resync_seconds = NEVER
             stage = Stage(world, Promises(world, gaps=False, only_transient=False, drift=drift))

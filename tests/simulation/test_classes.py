@@ -10,6 +10,7 @@ from simulation.classes import (
     CLOCKS,
     CLUSTER,
     GROUPS,
+    LINEAGE,
     POLICIES,
     PROCESSES,
     REFUSED_DELETIONS,
@@ -47,6 +48,7 @@ _WHERE: dict[str, tuple[str, ...]] = {
     "clocks differ": ("clocks differ",),
     "squatted": ("squatted",),
     "a policy engine": ("policy engine",),
+    "consumer away": ("lineage away",),
     **{f"create of {plural} get": (f"policy on {plural}",) for plural in POLICIES},
     **{
         f"delete of {plural} get": (f"policy on deletion of {plural}",)
@@ -63,7 +65,7 @@ def test_no_class_is_left_out() -> None:
     tested = [name for names in _WHERE.values() for name in names]
     assert sorted(tested) == sorted(listed)
     assert len(listed) == sum(
-        map(len, (REQUESTS, RULES, WATCHES, PROCESSES, STORE, CLOCKS, CLUSTER))
+        map(len, (REQUESTS, RULES, WATCHES, PROCESSES, STORE, CLOCKS, CLUSTER, LINEAGE))
     )
 
 

@@ -14,8 +14,8 @@ from simulation.faults import Plan
 from simulation.schedules import Result, Scenario, run
 
 # More writes than one life has, from the first finalizer to the last.
-WRITES = 48
-REQUESTS = 260
+WRITES = 56
+REQUESTS = 276
 FAULTS = {
     "403": Fault("refused", 403),
     "409": Fault("refused", 409),
@@ -30,7 +30,16 @@ FAULTS = {
 def life(plan: Plan, deletion: str) -> Result:
     """Play one life: a run that is sealed, and then the deletion."""
     plan.ends = 1_030.0
-    return run(Scenario(5, deletion=deletion, plan=plan, deleted_at_the_end=True, slowest=0.2))
+    return run(
+        Scenario(
+            5,
+            deletion=deletion,
+            plan=plan,
+            deleted_at_the_end=True,
+            slowest=0.2,
+            tells_lineage=True,
+        )
+    )
 
 
 def require(results: Iterator[Result]) -> None:

@@ -22,6 +22,7 @@ from glovebox.kube.kinds import (
     SECRET,
     Kind,
 )
+from glovebox.settings import Lineage
 from glovebox.store.sealing import PREFIX
 from simulation.actors import Actors
 from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
@@ -29,6 +30,7 @@ from simulation.api_transport import Faults, NoFaults
 from simulation.loop import OtherClock, VirtualLoop, WallClock
 from simulation.object_store import Identity, ObjectStoreServer
 from simulation.process import RESYNC_SECONDS, Process
+from simulation.sink import Sink
 from simulation.story import Story
 from simulation.task_pod import TaskPods
 
@@ -88,6 +90,9 @@ class World:
         self.actors.do_task = self.task_pods
         # Where the operator does tasks on data.
         self.tasks: Literal["InProcess", "Jobs"] = "InProcess"
+        # Whether they write and deliver lineage, and to whom.
+        self.lineage = Lineage()
+        self.sink = Sink()
         self.processes: list[Process] = []
         self.server.admission.append(_in_use)
         # After this long an operator lists everything again.
@@ -113,6 +118,8 @@ class World:
             relist_seconds=self.relist_seconds,
             resync_seconds=self.resync_seconds,
             tasks=self.tasks,
+            lineage=self.lineage,
+            sink=self.sink,
         )
         made.on_stale = self.on_stale
         self.processes.append(made)

@@ -76,6 +76,13 @@ EVENTS: Final = (
         " where its Experiment was lost",
     ),
     EventEntry(
+        reasons.LINEAGE_UNDELIVERED,
+        "Warning",
+        "Experiment",
+        "when an event of lineage was given up for a destination, or a deletion goes on although it"
+        " could not be written",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

@@ -325,6 +325,30 @@ class ExperimentLedgerStatus(TolerantModel):
     )
 
 
+class LineageEventStatus(TolerantModel):
+    """An event of lineage that is written."""
+
+    type: str = Field(max_length=63, description="`START`, `COMPLETE`, `FAIL` or `ABORT`.")
+    digest: str = Field(
+        max_length=71,
+        description="SHA-256 of the event; it lies beside the evidence, named by it.",
+    )
+
+
+class LineageStatus(TolerantModel):
+    """The events of lineage that are written."""
+
+    namespace: str = Field(
+        max_length=253, description="Namespace of the job in them. It never changes once set."
+    )
+    events: tuple[LineageEventStatus, ...] = Field(
+        default=(),
+        max_length=8,
+        json_schema_extra=list_map("type"),
+        description="The events, the oldest first.",
+    )
+
+
 class DriftRecord(TolerantModel):
     """One difference between what was declared and what was found."""
 
@@ -479,5 +503,12 @@ class ExperimentStatus(Status):
         description=(
             "Entries of the ledger about this experiment; absent while its ObjectStore has no"
             " `spec.ledger`."
+        ),
+    )
+    lineage: LineageStatus | None = Field(
+        default=None,
+        description=(
+            "Events of lineage about this experiment that are written beside its evidence; absent"
+            " while the operator's setting `lineage` is off."
         ),
     )

@@ -1064,6 +1064,15 @@ DELETED_UNRECORDED: Final = _reason(
     "Find out what kept the ledger away (`LedgerWritten` of the ObjectStore). The ledger does not"
     " tell of this deletion, and nobody writes it later.",
 )
+LINEAGE_UNDELIVERED: Final = _reason(
+    "LineageUndelivered",
+    "Event",
+    "An event of lineage was given up: a destination refused it three times or it is too large for"
+    " it, its record is not in the store, or an Experiment went while the record could not be"
+    " written for an hour. The run and its seal are as they are.",
+    "The ConfigMap `glovebox-undelivered-...` in the operator's namespace says which event and why;"
+    " the event itself lies beside the evidence. Correct the destination and post it by hand.",
+)
 LEDGER_INVALID: Final = _reason(
     "LedgerInvalid",
     "ObjectStore `LedgerWritten`; `glovebox ledger`, `glovebox witness`",

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, Kind
 
 _PAGE: Final = 500
 
@@ -34,18 +34,25 @@ class KubeconfigCluster:
 
     def experiments(self) -> list[dict[str, Any]]:
         """Return all Experiments."""
+        return self._list(EXPERIMENT)
+
+    def pins(self) -> list[dict[str, Any]]:
+        """Return all DatasetPins and FeatureSetPins."""
+        return [*self._list(DATASET_PIN), *self._list(FEATURE_SET_PIN)]
+
+    def _list(self, kind: Kind) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         following = ""
         while True:
-            with _translated("list Experiments"):
+            with _translated(f"list {kind.kind}s"):
                 page = self._api.list_cluster_custom_object(
                     names.GROUP,
                     names.VERSION,
-                    EXPERIMENT.plural,
+                    kind.plural,
                     limit=_PAGE,
                     _continue=following,
                 )
-            found += page["items"]
+            found += ({"kind": kind.kind, **each} for each in page["items"])
             following = page["metadata"].get("continue", "")
             if not following:
                 return found

@@ -12,6 +12,7 @@ from glovebox.cli import adopt as adopt_command
 from glovebox.cli import croissant as croissant_command
 from glovebox.cli import keys as keys_command
 from glovebox.cli import ledger as ledger_command
+from glovebox.cli import lineage as lineage_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli import witness as witness_command
 from glovebox.cli.plug_ins import WithPlugIns
@@ -28,6 +29,7 @@ app.command("verify")(verify_command.verify)
 app.command("witness")(witness_command.witness)
 app.command("adopt")(adopt_command.adopt)
 app.command("croissant")(croissant_command.croissant)
+app.command("lineage")(lineage_command.lineage)
 app.add_typer(keys_command.app, name="keys")
 app.add_typer(ledger_command.app, name="ledger")
 

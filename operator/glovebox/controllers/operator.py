@@ -33,6 +33,7 @@ from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.in_use import tells_its_users
 from glovebox.controllers.key_traits import CLUSTER, DATA, SEAL, KeyTraits
 from glovebox.controllers.last_listings import sweep_last_listings
+from glovebox.controllers.lineage_outbox import Outbox
 from glovebox.controllers.manifest_holds import sweep_holds
 from glovebox.controllers.message_pace import MessagePace
 from glovebox.controllers.orphans import sweep_orphans
@@ -54,7 +55,9 @@ from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key, Resources, Stored, references
 from glovebox.kube.store import Change
 from glovebox.kube.workloads import WORKLOAD_KINDS, Workloads
+from glovebox.lineage.sending import HttpSender, Sender
 from glovebox.metrics.engine import EngineMetrics
+from glovebox.metrics.lineage import LineageCollector, LineageMetrics
 from glovebox.metrics.state import StateCollector
 from glovebox.metrics.tally import StateTally
 from glovebox.settings import Settings
@@ -79,6 +82,7 @@ class Operator:
     reflectors: tuple[Reflector, ...]
     resync: Resync[Key]
     tasks: TaskRunner
+    outbox: Outbox
     liveness: Liveness
     registry: CollectorRegistry
     elector: Elector | None = None
@@ -138,6 +142,7 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.workers.run())
             group.create_task(self.tasks.run())
+            group.create_task(self.outbox.run())
             group.create_task(confirm_empty_namespaces(self.ports, empty))
 
     def not_ready_reason(self) -> str | None:
@@ -170,6 +175,7 @@ async def operator(
     stores: Stores,
     now: Callable[[], datetime],
     jitter: Callable[[], float] = random.random,
+    sender: Sender | None = None,
 ) -> AsyncIterator[Operator]:
     """Put an operator together on an open client; what runs is ended with the block.
 
@@ -181,6 +187,7 @@ async def operator(
         stores: The connections to object stores; closed by whoever made them.
         now: Wall clock, UTC.
         jitter: Returns a number from 0 to 1.
+        sender: Posts events of lineage; over HTTP when absent.
     """
     clock = asyncio.get_running_loop().time
     tally: StateTally[Key] = StateTally()
@@ -241,6 +248,7 @@ async def operator(
         workloads=workloads,
         stores=stores,
         metrics=metrics,
+        lineage=LineageMetrics(registry, [each.name for each in settings.lineage.destinations]),
         events=EventRecorder(
             writer.post_event, now, socket.gethostname(), dropped=metrics.event_dropped
         ),
@@ -264,6 +272,8 @@ async def operator(
     ports.is_worked_on = lambda key: key in dict(workers.queue_of(key).running())
     suspicion = Debounced(lambda: sweep_orphans(ports), "looking for orphans")
     ports.suspect_orphans = suspicion
+    outbox = Outbox(ports, sender or HttpSender())
+    ports.lineage_noted = outbox.noted
     elector = _elector(settings, client, metrics, now, jitter)
     task_sweep = TaskJobSweep()
     resync = Resync(
@@ -273,6 +283,7 @@ async def operator(
         hooks={
             "free_caches": lambda: _while_leading(free_caches, ports, elector),
             "last_listings": lambda: _while_leading(sweep_last_listings, ports, elector),
+            "lineage": lambda: _while_leading(lambda _: outbox.read(), ports, elector),
             "holds": lambda: _while_leading(sweep_holds, ports, elector),
             "orphans": lambda: _while_leading(_suspect_orphans, ports, elector),
             "task_jobs": lambda: _while_leading(task_sweep, ports, elector),
@@ -290,8 +301,10 @@ async def operator(
             },
             sweeps=lambda: resync.last_success_times,
             drifting=lambda: (kind for kinds in ports.drifting.values() for kind in kinds),
+            tells_lineage=settings.lineage.enabled,
         )
     )
+    registry.register(LineageCollector(outbox.waiting))
     try:
         yield Operator(
             ports,
@@ -299,6 +312,7 @@ async def operator(
             reflectors,
             resync,
             tasks,
+            outbox,
             Liveness(workers.dead),
             registry,
             elector,

@@ -47,6 +47,7 @@ from glovebox.controllers.experiment.freeze import (
 from glovebox.controllers.experiment.retire import SEAL_WAIT
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.orphan_ledger import is_told
+from glovebox.controllers.orphan_lineage import is_traced
 from glovebox.controllers.orphans import Orphan, is_in_doubt
 from glovebox.controllers.ports import Ports
 from glovebox.desired.bound_snapshot import read_snapshot
@@ -117,7 +118,10 @@ async def _end(
         await _let_go(ports, orphan, sealed=False)
         return DONE
     outcome = await _seal(ports, bound)
-    if outcome.is_done and not is_told(ports, orphan, bound, run, outcome, since):
+    if outcome.is_done and not (
+        is_told(ports, orphan, bound, run, outcome, since)
+        and is_traced(ports, orphan, bound, outcome, since)
+    ):
         return Result(retry_seconds=_LOOK_SELDOM_SECONDS)
     if outcome.is_done:
         _tell_sealed(ports, orphan, bound)

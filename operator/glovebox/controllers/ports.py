@@ -7,7 +7,7 @@ that depends on time or chance is handed in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
@@ -27,6 +27,7 @@ from glovebox.kube.resources import Key, Resources
 from glovebox.kube.workloads import Workloads
 from glovebox.ledger.checkpoint import Head
 from glovebox.metrics.engine import EngineMetrics
+from glovebox.metrics.lineage import LineageMetrics
 from glovebox.settings import Settings
 from glovebox.status.outcome import Grace
 from glovebox.store.connection import Credentials, Stores
@@ -40,6 +41,10 @@ def _never(_: Key) -> bool:
 
 
 def _nothing() -> None:
+    """Do nothing."""
+
+
+def _unheard(_: Mapping[str, Any]) -> None:
     """Do nothing."""
 
 
@@ -173,6 +178,7 @@ class Ports:
     workloads: Workloads
     stores: Stores
     metrics: EngineMetrics
+    lineage: LineageMetrics
     events: EventRecorder
     now: Callable[[], datetime]
     clock: Callable[[], float]
@@ -235,6 +241,9 @@ class Ports:
     redacting: asyncio.Lock = field(default_factory=asyncio.Lock)
     # Logs that wait for their store.
     held_logs: HeldLogs = field(default_factory=HeldLogs)
+
+    # Called with the note of an event of lineage that is in the cluster.
+    lineage_noted: Callable[[Mapping[str, Any]], None] = _unheard
 
     # Seals, by UID, of which a note is known to be left for their last listing.
     noted_listings: set[str] = field(default_factory=set)

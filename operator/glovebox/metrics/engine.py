@@ -38,6 +38,7 @@ OPERATIONS: Final = (
     "compare_inputs",
     "issue_credentials",
     "seal",
+    "lineage",
 )
 CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
 RUNS: Final = ("started", "succeeded", "failed")

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from glovebox.api import generated
-from glovebox.metrics import engine, state
+from glovebox.metrics import engine, lineage, state
 from glovebox.metrics.tally import StateTally
 
 _MODULE: Final = "glovebox.metrics.reference_docs"
@@ -118,6 +118,28 @@ WATCH: Final = {
     "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",
     "glovebox_pins_by_provenance": "`None` rises: data come in of which nobody says where from.",
     "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",
+    "glovebox_experiments": "`state=Open` without runs: nobody sealed what is done.",
+    "glovebox_datasets": (
+        "`users=0` grows: data is pinned that nobody uses; `glovebox lineage` names users."
+    ),
+    "glovebox_provenance_missing": "Above 0: results on such data cannot be traced further.",
+    "glovebox_lineage_unwritten_experiments": (
+        "Above 0 for minutes: the store does not take events; they are written once it does."
+    ),
+    "glovebox_lineage_events_total": "The rate of runs that begin and are sealed.",
+    "glovebox_lineage_deliveries_total": (
+        "`failed` with a lasting rate: the destination is away or misconfigured; the log says how"
+        " it answers. Nothing is lost meanwhile."
+    ),
+    "glovebox_lineage_delivery_duration_seconds": "Near 20 s: a destination stalls.",
+    "glovebox_lineage_dead_letters_total": (
+        "Above 0: an event was given up; see the ConfigMaps `glovebox-undelivered-...`."
+    ),
+    "glovebox_lineage_outbox_events": "Growing: the destination does not keep up.",
+    "glovebox_lineage_outbox_oldest_timestamp_seconds": (
+        "More than an hour ago: a destination misses what happened since."
+    ),
+    "glovebox_lineage_destination_up": "0 for minutes: see the log for what it answers.",
     "glovebox_queue_depth": "Growing: the operator does not keep up.",
     "glovebox_queue_oldest_seconds": "Above a minute: work is starved.",
     "glovebox_watch_last_contact_timestamp_seconds": (
@@ -151,7 +173,11 @@ def metrics_page() -> str:
 
 def _counted() -> Iterator[Metric]:
     """Yield what is counted while it happens."""
-    for metric in vars(engine.EngineMetrics(CollectorRegistry())).values():
+    counted = (
+        engine.EngineMetrics(CollectorRegistry()),
+        lineage.LineageMetrics(CollectorRegistry()),
+    )
+    for metric in (metric for each in counted for metric in vars(each).values()):
         if isinstance(metric, MetricWrapperBase):
             suffix = "_total" if metric._type == "counter" else ""  # noqa: SLF001 - no public name
             yield Metric(
@@ -172,7 +198,7 @@ def _observed() -> Iterator[Metric]:
     collector = state.StateCollector(
         StateTally(), queues=nothing, reflectors=nothing, sweeps=nothing, drifting=nothing
     )
-    for family in collector.collect():
+    for family in (*collector.collect(), *lineage.LineageCollector(nothing).collect()):
         labels = tuple(getattr(family, "_labelnames", ()))
         yield Metric(family.name, family.type, labels, family.documentation)
 

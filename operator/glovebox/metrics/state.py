@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
-from glovebox.metrics.tally import StateTally
+from glovebox.metrics.tally import LACKS, STATES, USERS, StateTally
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -30,6 +30,7 @@ class StateCollector(Collector):
         reflectors: When each child kind was last heard of, as a Unix time.
         sweeps: When each of our own kinds was last listed and compared whole, as a Unix time.
         drifting: The kinds of objects that differ now, one entry for each object.
+        tells_lineage: Whether events of lineage are written.
     """
 
     def __init__(
@@ -40,18 +41,21 @@ class StateCollector(Collector):
         reflectors: Callable[[], Mapping[str, float]],
         sweeps: Callable[[], Mapping[str, float]],
         drifting: Callable[[], Iterable[str]],
+        tells_lineage: bool = False,
     ) -> None:
         self._tally = tally
         self._queues = queues
         self._reflectors = reflectors
         self._sweeps = sweeps
         self._drifting = drifting
+        self._tells_lineage = tells_lineage
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Yield the families as they are at this moment."""
         yield from self._objects()
         yield from self._experiments()
         yield from self._pins()
+        yield from self._datasets()
         yield from self._engine()
 
     def _objects(self) -> Iterable[GaugeMetricFamily]:
@@ -128,6 +132,34 @@ class StateCollector(Collector):
         for level in (*PROVENANCE_LEVELS, types.UNKNOWN):
             provenance.add_metric((level,), self._tally.provenance[level])
         yield from (mismatches, checks, provenance)
+
+    def _datasets(self) -> Iterable[GaugeMetricFamily]:
+        states = GaugeMetricFamily(
+            "glovebox_experiments", "Experiments by state.", labels=("state",)
+        )
+        for state in STATES:
+            states.add_metric((state,), self._tally.states[state])
+        datasets = GaugeMetricFamily(
+            "glovebox_datasets",
+            "Distinct contents that are pinned or used, by how many bound Experiments use them.",
+            labels=("users",),
+        )
+        for users in USERS:
+            datasets.add_metric((users,), self._tally.datasets[users])
+        missing = GaugeMetricFamily(
+            "glovebox_provenance_missing",
+            "DatasetPins that do not say where the data came from, by what they lack.",
+            labels=("requirement",),
+        )
+        for lack in LACKS:
+            missing.add_metric((lack,), self._tally.lacks[lack])
+        unwritten = GaugeMetricFamily(
+            "glovebox_lineage_unwritten_experiments",
+            "Sealed Experiments whose end is not written as an event; absent without lineage.",
+        )
+        if self._tells_lineage:
+            unwritten.add_metric((), self._tally.unwritten)
+        yield from (states, datasets, missing, unwritten)
 
     def _engine(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily(

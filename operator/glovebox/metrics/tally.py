@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
+from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.data_terms import PROVENANCE_LEVELS
@@ -23,6 +24,13 @@ from glovebox.status.kstatus import condition_of, kstatus
 K = TypeVar("K", bound=Hashable)
 
 _CURRENT: Final = "Current"
+# By how many Experiments some bytes are used, and the most of each class.
+_USERS: Final = {"0": 0, "1": 1, "2-5": 5, "6-20": 20, "21-100": 100, "101+": 10**9}
+USERS: Final = tuple(_USERS)
+UNBOUND: Final = "Unbound"
+STATES: Final = (UNBOUND, names.STATE_OPEN, names.STATE_FROZEN, names.STATE_SEALED)
+# What a dataset may not say of where it came from.
+LACKS: Final = ("origin", "license", "owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,11 @@ class Facts:
         unhealthy: The labels of its own series; None when it is Current.
         expires: When the credentials of an Experiment expire, as Unix time.
         checked: When a pin was last checked, as Unix time.
+        content: Content root of a dataset; empty for other kinds.
+        uses: Content roots of the datasets that a bound Experiment uses.
+        state: Of a bound Experiment; empty for other kinds.
+        unwritten: Whether the end of a sealed Experiment is not written as an event of lineage.
+        lacks: What a dataset does not say of where it came from.
     """
 
     kind: str
@@ -50,6 +63,11 @@ class Facts:
     unhealthy: tuple[str, str, str, str] | None
     expires: float | None
     checked: float | None
+    content: str = ""
+    uses: frozenset[str] = frozenset()
+    state: str = ""
+    unwritten: bool = False
+    lacks: frozenset[str] = frozenset()
 
 
 def read_facts(obj: Mapping[str, Any]) -> Facts:
@@ -74,7 +92,17 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         unhealthy=unhealthy,
         expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
         checked=_unix(status.get("listedTime")) if is_pin else None,
+        content=str(status.get("digest") or "") if is_pin else "",
+        uses=_uses(status) if is_experiment else frozenset(),
+        state=_state(status) if is_experiment else "",
+        unwritten=is_experiment and _is_unwritten(obj),
+        lacks=_lacks(obj.get("spec") or {}) if is_pin else frozenset(),
     )
+
+
+def users_class(users: int) -> str:
+    """Return the class of a number of users; one of USERS."""
+    return next(name for name, most in _USERS.items() if users <= most)
 
 
 class Earliest(Generic[K]):
@@ -112,6 +140,13 @@ class StateTally(Generic[K]):
         self.isolated: Counter[str] = Counter()
         self.mismatches = 0
         self.provenance: Counter[str] = Counter()
+        self.states: Counter[str] = Counter()
+        self.lacks: Counter[str] = Counter()
+        self.unwritten = 0
+        # Of each content: over how many pins it is, and by how many Experiments it is used.
+        self._pins: Counter[str] = Counter()
+        self._users: Counter[str] = Counter()
+        self.datasets: Counter[str] = Counter()
         self.expiries: Earliest[K] = Earliest()
         self.checks: Earliest[K] = Earliest()
 
@@ -150,6 +185,25 @@ class StateTally(Generic[K]):
             self.provenance[facts.provenance] += change
         if facts.isolated:
             self.isolated[facts.isolated] += change
+        if facts.state:
+            self.states[facts.state] += change
+        self.unwritten += change * facts.unwritten
+        for lack in facts.lacks:
+            self.lacks[lack] += change
+        if facts.content:
+            self._count_dataset(facts.content, self._pins, change)
+        for content in facts.uses:
+            self._count_dataset(content, self._users, change)
+
+    def _count_dataset(self, content: str, of: Counter[str], change: int) -> None:
+        """Count a pin or a user of some bytes, which move to the class of their users."""
+        for step in (-1, 1):
+            if step == 1:
+                of[content] += change
+                if not of[content]:
+                    del of[content]
+            if self._pins[content] or self._users[content]:
+                self.datasets[users_class(self._users[content])] += step
 
     def _follow(self, key: K, facts: Facts | None) -> None:
         if facts is None or facts.unhealthy is None:
@@ -158,6 +212,35 @@ class StateTally(Generic[K]):
             self._unhealthy[key] = facts.unhealthy
         self.expiries.put(key, None if facts is None else facts.expires)
         self.checks.put(key, None if facts is None else facts.checked)
+
+
+def _uses(status: Mapping[str, Any]) -> frozenset[str]:
+    entries = status.get("inputs") or ()
+    return frozenset(
+        str(entry["digest"])
+        for entry in entries
+        if entry.get("kind") == DATASET_PIN.kind and entry.get("digest")
+    )
+
+
+def _state(status: Mapping[str, Any]) -> str:
+    state = str(status.get("state") or UNBOUND)
+    return state if state in STATES else UNBOUND
+
+
+def _is_unwritten(obj: Mapping[str, Any]) -> bool:
+    status = obj.get("status") or {}
+    if not status.get("seal") or (obj.get("spec") or {}).get("adopts"):
+        return False
+    events = (status.get("lineage") or {}).get("events") or ()
+    return all(entry.get("type") == "START" for entry in events)
+
+
+def _lacks(spec: Mapping[str, Any]) -> frozenset[str]:
+    provenance = spec.get("provenance") or {}
+    has_origin = any(provenance.get(name) for name in ("sources", "code", "image"))
+    said = {"origin": has_origin, "license": spec.get("license"), "owner": spec.get("owner")}
+    return frozenset(name for name, value in said.items() if not value)
 
 
 def _answer(status: Mapping[str, Any], condition: str) -> str:

@@ -37,6 +37,7 @@ from glovebox.status.experiment_facts import (
     ConclusionFacts,
     CredentialsFacts,
     Finding,
+    LineageFacts,
     NamespaceFacts,
     ProofFacts,
     RunFacts,
@@ -362,6 +363,9 @@ def _record_work(builder: StatusBuilder, seen: Seen) -> None:
         builder.set(seal=dict(seal.record))
     if seal is not None and seal.supplement is not None:
         builder.set(sealSupplement=dict(seal.supplement))
+    lineage = seen.facts("lineage", LineageFacts)
+    if lineage is not None and lineage.record is not None:
+        builder.set(lineage=dict(lineage.record))
     concluded = seen.facts("conclude", ConclusionFacts)
     if concluded is not None:
         builder.set(conclusion=dict(concluded.record))

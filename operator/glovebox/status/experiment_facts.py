@@ -154,6 +154,19 @@ class LedgerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LineageFacts:
+    """The events of lineage.
+
+    Attributes:
+        asked: The steps whose events are written, or being written.
+        record: What `status.lineage` holds from now on; None leaves it as it is.
+    """
+
+    asked: frozenset[str] = frozenset()
+    record: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SealFacts:
     """The seal.
 

@@ -18,6 +18,19 @@ from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.settings import PREFIX, Settings
 from glovebox.store.sources import MAX_MANIFEST_BYTES
 
+LINEAGE = {
+    "enabled": True,
+    "namespace": "prod",
+    "destinations": [
+        {
+            "name": "catalogue",
+            "url": "https://lineage.example/$(HOST)/v1",
+            "secretName": "lineage-token",
+            "dialect": "datahub",
+            "maxBytes": 65536,
+        }
+    ],
+}
 VARIANTS = [pytest.param(path, id=path.stem) for path in sorted((CHART / "ci").glob("*.yaml"))]
 
 
@@ -80,6 +93,11 @@ def test_every_object_says_that_it_is_ours(variant: Path) -> None:
             "operator.settings.tasks is Jobs, and these run the operator's own image by digest: set"
             " operator.image.digest",
             id="Jobs of an image by tag",
+        ),
+        pytest.param(
+            {"lineage": {"destinations": LINEAGE["destinations"]}},
+            "lineage.destinations are given and lineage.enabled is false",
+            id="destinations of what is not written",
         ),
         pytest.param(
             {"operator": {"env": [{"name": "GLOVEBOX_WORKERS"}]}},
@@ -204,6 +222,29 @@ def test_the_operator_s_settings_are_those_of_the_program() -> None:
     assert port == {"name": "http", "containerPort": Settings().http_port, "protocol": "TCP"}
     assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+
+def test_the_settings_of_lineage_are_those_of_the_values() -> None:
+    container = only(render({"lineage": LINEAGE}), "Deployment")["spec"]["template"]["spec"][
+        "containers"
+    ][0]
+    env = {entry["name"]: entry.get("value") for entry in container["env"]}
+    told = env[f"{PREFIX}LINEAGE"].replace("$$(", "$(")  # as the kubelet does
+    lineage = Settings.model_validate({"lineage": told}).lineage
+    assert lineage.model_dump(by_alias=True, mode="json", exclude_unset=True) == LINEAGE
+    plain = only(render(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert f"{PREFIX}LINEAGE" not in {entry["name"] for entry in plain["env"]}
+
+
+def test_the_operator_reaches_destinations_of_lineage_where_there_are_any() -> None:
+    def ports(values: dict[str, Any]) -> list[set[int]]:
+        spec = only(render(values), "NetworkPolicy")["spec"]
+        return [{port["port"] for port in rule["ports"]} for rule in spec["egress"]]
+
+    assert {5000} not in ports({"networkPolicy": {"lineage": {"ports": [5000]}}})
+    assert {5000} in ports(
+        {"lineage": LINEAGE, "networkPolicy": {"lineage": {"ports": [5000]}}},
+    )
 
 
 def test_a_replica_is_there_before_another_one_goes() -> None:

@@ -1,4 +1,4 @@
-"""Notes of seals that are to be listed once more: the operator's alone."""
+"""Notes of what is still to be done, of seals and of lineage: the operator's alone."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from cluster.guards.actors import (
     expect_denied,
 )
 from cluster.guards.test_signing_keys import NAMESPACE_CONTROLLER
+from glovebox import names
 
 OWN = "glovebox-system"
 NAME = "glovebox-last-listing-0b1c"
 GUARD = "glovebox-last-listings"
 MESSAGE = (
-    "only the Glovebox operator writes and removes the ConfigMaps 'glovebox-last-listing-...': it"
-    " removes them when the seal was listed once more"
+    "only the Glovebox operator writes and removes the ConfigMaps 'glovebox-last-listing-...' and"
+    " 'glovebox-lineage-...': it removes them when what they ask for is done"
 )
+PREFIXES = ("glovebox-last-listing-", names.LINEAGE_PREFIX)
 
 
 def note(name: str = NAME, namespace: str = OWN) -> dict[str, Any]:
@@ -36,8 +38,9 @@ def note(name: str = NAME, namespace: str = OWN) -> dict[str, Any]:
     }
 
 
-def test_the_operator_leaves_a_note_and_takes_it_away(experiments: Kubectl) -> None:
-    name = f"glovebox-last-listing-{uuid4().hex[:8]}"
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_the_operator_leaves_a_note_and_takes_it_away(experiments: Kubectl, prefix: str) -> None:
+    name = f"{prefix}{uuid4().hex[:8]}"
     place = ("configmap", name, f"--namespace={OWN}")
     expect_admitted(experiments.create(OPERATOR, note(name), dry_run=False))
     patch = ("--type=merge", '--patch={"data":{"uid":"other"}}', "--dry-run=server")
@@ -50,8 +53,9 @@ def test_the_operator_leaves_a_note_and_takes_it_away(experiments: Kubectl) -> N
 
 
 @pytest.mark.parametrize("actor", [CLUSTER_ADMIN])
-def test_nobody_else_leaves_one(experiments: Kubectl, actor: Actor) -> None:
-    expect_denied(experiments.create(actor, note()), GUARD, MESSAGE)
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_nobody_else_leaves_one(experiments: Kubectl, prefix: str, actor: Actor) -> None:
+    expect_denied(experiments.create(actor, note(f"{prefix}0b1c")), GUARD, MESSAGE)
     expect_admitted(experiments.create(actor, note("another-config-map")))
 
 
@@ -62,3 +66,18 @@ def test_the_operator_leaves_none_elsewhere(experiments: Kubectl) -> None:
     )
     answer = experiments.create(OPERATOR, note(namespace="default"))
     expect_denied(answer, "glovebox-operator-fence", message)
+
+
+def test_what_was_given_up_is_the_operators_to_leave_and_the_platforms_to_remove(
+    experiments: Kubectl,
+) -> None:
+    name = f"{names.UNDELIVERED_PREFIX}{uuid4().hex[:8]}"
+    place = ("configmap", name, f"--namespace={OWN}")
+    expect_admitted(experiments.create(OPERATOR, note(name), dry_run=False))
+    message = (
+        "the Glovebox operator may delete configmaps only in namespaces of experiments, and"
+        f" '{OWN}' is none"
+    )
+    answer = experiments(OPERATOR, "delete", *place)
+    expect_denied(answer, "glovebox-operator-fence", message)
+    expect_admitted(experiments(CLUSTER_ADMIN, "delete", *place))

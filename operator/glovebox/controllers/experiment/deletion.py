@@ -25,6 +25,7 @@ from glovebox.controllers.bound_seal import patient_until
 from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.conclude import ensure_conclusion
+from glovebox.controllers.experiment.lineage import trace_deletion
 from glovebox.controllers.experiment.phases import run_phases
 from glovebox.controllers.experiment.record import record_deletion
 from glovebox.controllers.experiment.resolve import resolve
@@ -102,6 +103,9 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
         concluding = await _conclude_first(ports, retiring, obj)
         if concluding is not None:
             return concluding
+    untraced = trace_deletion(ports, retiring, obj)
+    if untraced is not None:
+        return Outcomes(retire=untraced)
     await leave_note_of(ports, obj)  # of what the seal could not say yet
     held_up = await let_go(ports, retiring)
     if held_up is not None:

@@ -19,7 +19,7 @@ that has not started does not start. What stands is kept, and what ends is recor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -48,6 +48,7 @@ from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
 from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolation
 from glovebox.controllers.experiment.leakage import check_leakage
+from glovebox.controllers.experiment.lineage import ensure_traced, is_untraced, trace
 from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
@@ -77,9 +78,9 @@ from glovebox.status.adoption import (
 )
 from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import compute_status
-from glovebox.status.experiment_facts import LedgerFacts
+from glovebox.status.experiment_facts import LedgerFacts, LineageFacts
 from glovebox.status.experiment_seen import Seen, held_back
-from glovebox.status.outcome import Verdict, of_error
+from glovebox.status.outcome import Verdict, done, of_error
 from glovebox.tasks.seal import SEAL
 
 KIND: Final = EXPERIMENT.kind
@@ -103,6 +104,7 @@ PHASES: Final = (
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
+    Phase("lineage", trace),
     Phase("record", record),
 )
 AFTER_ADOPTION: Final = (
@@ -165,8 +167,10 @@ async def _leave_unkept(
         outcomes["access"] = of_error(error).with_failure(*ports.failures.note(key, _CLOSING))
     # Whatever changes in there is a reason to look whether it can be kept again.
     ports.children.claim(obj["status"]["namespace"], str(key))
+    traced, _ = ensure_traced(ports, key, obj)
     told = ensure_recorded(ports, key, obj)
-    return _look(ports, obj, Outcomes(outcomes, unkept=of_error(problem), record=told))
+    outcomes = Outcomes(outcomes, unkept=of_error(problem), lineage=done(traced), record=told)
+    return _look(ports, obj, outcomes)
 
 
 async def _reconcile_once(scope: Scope) -> Look:
@@ -251,15 +255,9 @@ def _look(
     for failure in held_back(seen):
         ports.metrics.problem_counter(failure.reason, EXPERIMENT.kind.lower()).inc()
     key = Key.of(obj)
-    retries = outcomes.retries
-    if status.get("provisioned") != (obj.get("status") or {}).get("provisioned"):
-        retries.append(0.0)  # runs and the isolation check wait for nothing but this record
-    if _closes(status, obj.get("status") or {}):
-        retries.append(0.0)  # and the seal for nothing but that one
-    if seen.ledger and _is_untold(obj, status, outcomes):
-        retries.append(0.0)  # what is recorded by this look is told by the next one
-    if _is_fight(status):
-        retries.append(float(RECORD_SECONDS))  # it may be over by then
+    retries = [*outcomes.retries, *_looks_after(obj, status, outcomes, ledger=seen.ledger)]
+    if is_untraced(ports, {**obj, "status": status}, outcomes.facts("lineage", LineageFacts)):
+        retries.append(0.0)  # what is recorded by this look is written as an event
 
     def recorded() -> None:
         report.report(ports, key, obj, status, outcomes, ledger=seen.ledger)
@@ -279,6 +277,21 @@ def _look(
         error=outcomes.error,
         after=recorded,
     )
+
+
+def _looks_after(
+    obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes, *, ledger: bool
+) -> Iterator[float]:
+    """Yield after how many seconds to look again because of what this look records."""
+    before = obj.get("status") or {}
+    if status.get("provisioned") != before.get("provisioned"):
+        yield 0.0  # runs and the isolation check wait for nothing but this record
+    if _closes(status, before):
+        yield 0.0  # and the seal for nothing but that one
+    if ledger and _is_untold(obj, status, outcomes):
+        yield 0.0  # what is recorded by this look is told by the next one
+    if _is_fight(status):
+        yield float(RECORD_SECONDS)  # it may be over by then
 
 
 def _closes(status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:

@@ -1,0 +1,1 @@
+"""Lineage: events of runs in OpenLineage's form, what waits to be delivered, and the graph."""

@@ -1,0 +1,193 @@
+"""What waits for one destination, and when it may be tried again: order, backoff, breaker. Pure.
+
+Nothing here sends. Whoever does asks `next`, and says how it went:
+
+    delivered   it goes
+    failed      the destination is down, or not what was configured: it rests, and everything waits
+    refused     the event is not taken; the third time, when others were taken meanwhile, it is a
+                dead letter
+    postpone    the event itself cannot be read now: others go first
+
+The events of a run keep their order. A destination that refuses everything judges no event: a
+mistake in its configuration must not cost them, so nothing is given up, and soon it rests like one
+that is down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from glovebox.lineage.events import START
+
+# A destination that does not answer rests so long, doubled each time.
+_REST_SECONDS: Final = 1.0
+REST_MOST_SECONDS: Final = 300.0
+# An event that is refused is tried again after a while: whoever has the destination may correct it.
+_REFUSED_SECONDS: Final = 60.0
+_REFUSED_MOST: Final = 600.0
+REFUSALS: Final = 3
+# So many refusals in a row, of whatever events, are no judgement of an event.
+_ALL_REFUSED: Final = 10
+_UNREADABLE_SECONDS: Final = 30.0
+_UNREADABLE_MOST: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An event on its way to one destination.
+
+    Attributes:
+        name: Of its note, a ConfigMap.
+        note_uid: UID of the note.
+        destination: Name of the destination.
+        team: Namespace of the Experiment.
+        experiment: Its name.
+        uid: Its UID.
+        type: Of the event.
+        time: Of the event, RFC 3339.
+        store: Name of the ObjectStore with its record.
+        bucket: The bucket.
+        key: The key.
+        digest: SHA-256 of the event.
+        noted: Since when it waits, as Unix time.
+    """
+
+    name: str
+    note_uid: str
+    destination: str
+    team: str
+    experiment: str
+    uid: str
+    type: str
+    time: str
+    store: str
+    bucket: str
+    key: str
+    digest: str
+    noted: float
+
+    @property
+    def place(self) -> tuple[bool, str, str]:
+        """Where it comes in its run."""
+        return (self.type != START, self.time, self.name)
+
+
+@dataclass(slots=True)
+class _Run:
+    letters: list[Letter] = field(default_factory=list)
+    rests_until: float = 0.0
+    refusals: int = 0
+    # How many letters the destination had taken when it refused this run's first.
+    taken_before: int = 0
+    unreadable: int = 0
+
+
+class Line:
+    """The letters for one destination.
+
+    Args:
+        jitter: Returns a number from 0 to 1.
+    """
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._runs: dict[str, _Run] = {}
+        self._known: dict[str, Letter] = {}
+        self._failures = 0
+        self._refused_in_a_row = 0
+        self._taken = 0
+        self._rests_until = 0.0
+
+    def __len__(self) -> int:
+        """Return how many letters wait."""
+        return len(self._known)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the last attempt found the destination to be there."""
+        return self._failures == 0
+
+    @property
+    def oldest(self) -> float | None:
+        """Since when the oldest letter waits, as Unix time; None when none does."""
+        return min((letter.noted for letter in self._known.values()), default=None)
+
+    def add(self, letter: Letter) -> bool:
+        """Take in a letter; return whether it was not known."""
+        if letter.name in self._known:
+            return False
+        self._known[letter.name] = letter
+        run = self._runs.setdefault(letter.uid, _Run())
+        run.letters.append(letter)
+        run.letters.sort(key=lambda each: each.place)
+        return True
+
+    def next(self, now: float) -> Letter | None:
+        """Return the letter whose turn it is; None when nothing may be tried now.
+
+        Args:
+            now: Monotonic seconds.
+        """
+        if now < self._rests_until:
+            return None
+        return next((run.letters[0] for run in self._runs.values() if run.rests_until <= now), None)
+
+    def wait_seconds(self, now: float) -> float | None:
+        """Return after how many seconds something may be tried; None when nothing waits."""
+        first = min((run.rests_until for run in self._runs.values()), default=None)
+        return None if first is None else max(0.0, first - now, self._rests_until - now)
+
+    def answered(self) -> None:
+        """Say that the destination takes events."""
+        self._failures = self._refused_in_a_row = 0
+        self._taken += 1
+        self._rests_until = 0.0
+
+    def drop(self, letter: Letter) -> None:
+        """Say that a letter is delivered, or given up."""
+        self._known.pop(letter.name, None)
+        run = self._runs.get(letter.uid)
+        if run is None:
+            return
+        run.letters = [each for each in run.letters if each.name != letter.name]
+        run.refusals = run.unreadable = 0
+        run.rests_until = 0.0
+        if not run.letters:
+            del self._runs[letter.uid]
+
+    def failed(self, now: float, at_least: float = 0.0) -> float:
+        """Say that the destination did not take a letter, whatever the letter; return its rest.
+
+        Args:
+            now: Monotonic seconds.
+            at_least: What the destination asked for, in seconds.
+        """
+        self._failures += 1
+        rest = min(_REST_SECONDS * 2.0 ** min(self._failures, 16), REST_MOST_SECONDS)
+        rest = max(rest * (0.75 + self._jitter() / 2), min(at_least, REST_MOST_SECONDS))
+        self._rests_until = now + rest
+        return rest
+
+    def refused(self, letter: Letter, now: float) -> bool:
+        """Say that this letter is not taken; return whether it is a dead letter by now."""
+        run = self._runs[letter.uid]
+        if not run.refusals:
+            run.taken_before = self._taken
+        run.refusals += 1
+        rest = min(_REFUSED_SECONDS * run.refusals, _REFUSED_MOST)
+        run.rests_until = now + rest * (0.75 + self._jitter() / 2)
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row >= _ALL_REFUSED:
+            self.failed(now)
+        else:
+            self._failures = 0
+        return run.refusals >= REFUSALS and self._taken > run.taken_before
+
+    def postpone(self, letter: Letter, now: float) -> None:
+        """Say that a letter could not be read, or its note not be taken away: others go first."""
+        run = self._runs[letter.uid]
+        run.unreadable += 1
+        rest = min(_UNREADABLE_SECONDS * run.unreadable, _UNREADABLE_MOST)
+        run.rests_until = now + rest * (0.75 + self._jitter() / 2)

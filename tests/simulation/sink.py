@@ -1,0 +1,61 @@
+"""A stand-in for a consumer of lineage: it takes events, or is away, or takes none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from glovebox.lineage.sending import SEND_SECONDS, Answer
+from glovebox.settings import Lineage, LineageDestination
+
+Json = dict[str, Any]
+DESTINATION: Final = "consumer"
+# What an operator is set to that tells one consumer.
+TELLS: Final = Lineage(
+    enabled=True,
+    destinations=(LineageDestination(name=DESTINATION, url="https://lineage.invalid/v1"),),
+)
+
+
+class Sink:
+    """One consumer.
+
+    Attributes:
+        answers: What it says to an event; None: it hangs.
+        received: The bytes that it took, in order; an event that was sent twice is here twice.
+        asked: How often somebody tried.
+    """
+
+    def __init__(self) -> None:
+        self.answers: Callable[[Json], Answer | None] = lambda _: Answer(201)
+        self.received: list[bytes] = []
+        self.asked = 0
+
+    async def send(self, destination: LineageDestination, token: str, body: bytes) -> Answer:
+        """Take an event."""
+        del destination, token
+        self.asked += 1
+        await asyncio.sleep(0.05)
+        answer = self.answers(json.loads(body))
+        if answer is None:
+            await asyncio.sleep(SEND_SECONDS)
+            return Answer(0, words="TimeoutError")
+        if answer.meaning == "delivered":
+            self.received.append(body)
+        # Whoever dies now has delivered it and does not know.
+        await asyncio.sleep(0.05)
+        return answer
+
+    def events(self) -> list[Json]:
+        """Return the events that it has, each once, in the order in which they came."""
+        return [json.loads(body) for body in dict.fromkeys(self.received)]
+
+    def steps(self, name: str = "x") -> list[str]:
+        """Return the types of the events of an experiment."""
+        return [
+            event["eventType"]
+            for event in self.events()
+            if event["job"]["name"].partition(".")[2] == name
+        ]

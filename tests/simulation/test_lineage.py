@@ -1,0 +1,307 @@
+"""Lineage: each run is told whole, at least once, whatever goes away in the meantime."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from glovebox import names
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT
+from glovebox.lineage.sending import Answer
+from glovebox.settings import Lineage
+from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.sink import TELLS
+from simulation.stage import Stage, play
+from simulation.test_ends import HOUR, MINUTE, ends_after, store_is_away, store_is_back
+from simulation.test_orphans import lose
+from simulation.test_restore import sealed
+from simulation.world import BUCKET, TEAM
+from support.lineage import problems_of
+
+Json = dict[str, Any]
+SYSTEM = "glovebox-system"
+WHOLE = ["START", "COMPLETE"]
+
+
+def config_maps(stage: Stage, prefix: str) -> list[Json]:
+    found = stage.world.server.everything(CONFIG_MAP, SYSTEM)
+    return [each for each in found if each["metadata"]["name"].startswith(prefix)]
+
+
+def notes(stage: Stage) -> list[Json]:
+    return config_maps(stage, names.LINEAGE_PREFIX)
+
+
+def records(stage: Stage) -> list[bytes]:
+    """Return the events that lie in the bucket."""
+    keys = stage.world.store.buckets[BUCKET].keys
+    return [keys[key][0].body for key in keys if "/lineage." in key]
+
+
+def has_seal(stage: Stage, name: str) -> bool:
+    return "seal" in stage.status(name)
+
+
+def is_whole(stage: Stage, name: str) -> bool:
+    return stage.world.sink.steps(name) == WHOLE
+
+
+def is_away(stage: Stage) -> None:
+    stage.world.sink.answers = lambda _: None
+
+
+def is_back(stage: Stage) -> None:
+    stage.world.sink.answers = lambda _: Answer(200)
+
+
+def test_a_run_is_told_from_its_start_and_whole_when_it_is_sealed() -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        stage.declare()
+        await stage.until("its start is told", lambda: sink.steps() == ["START"])
+        status = await sealed(stage)
+        await stage.until("its end is told", lambda: sink.steps() == WHOLE)
+        await stage.sleep(1)
+        events = sink.events()
+        assert [problem for event in events for problem in problems_of(event)] == []
+        assert sorted(sink.received) == sorted(records(stage))
+        assert len(sink.received) == len(WHOLE)
+        assert notes(stage) == []
+        recorded = stage.status()["lineage"]
+        assert [entry["type"] for entry in recorded["events"]] == WHOLE
+        facet = events[1]["outputs"][0]["facets"]["glovebox_seal"]
+        assert facet["listDigest"] == status["seal"]["manifestDigest"]
+
+    play(scene, lineage=TELLS)
+
+
+def test_without_the_setting_nothing_is_written_for_it() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        await stage.sleep(10 * MINUTE)
+        assert records(stage) == []
+        assert notes(stage) == []
+        assert "lineage" not in stage.status()
+        assert stage.world.sink.asked == 0
+
+    play(scene)
+
+
+def test_without_a_destination_the_record_is_written_all_the_same() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        await stage.until("it is recorded", lambda: len(records(stage)) == len(WHOLE))
+        assert notes(stage) == []
+
+    play(scene, lineage=Lineage(enabled=True))
+
+
+def test_the_record_is_locked_as_long_as_the_seal() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        await stage.until("it is recorded", lambda: len(records(stage)) == len(WHOLE))
+        await stage.sleep(1)
+        keys = stage.world.store.buckets[BUCKET].keys
+        (seal,) = (keys[key][0] for key in keys if key.endswith("attestation.dsse.json"))
+        written = [keys[key][0] for key in keys if "/lineage." in key]
+        assert seal.until is not None
+        for version in written:
+            assert version.mode == seal.mode
+            assert version.until is not None
+            assert version.until >= seal.until.replace(microsecond=0)
+
+    play(scene, lineage=TELLS)
+
+
+@pytest.mark.parametrize("answer", [None, Answer(503), Answer(401), Answer(404), Answer(302)])
+def test_a_destination_that_is_away_for_an_hour_misses_nothing(answer: Answer | None) -> None:
+    """Ten runs end meanwhile, one of them is deleted, and the operator is started again."""
+    runs = [f"run-{number}" for number in range(10)]
+
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        sink.answers = lambda _: answer
+        for name in runs:
+            stage.declare(name, lifecycle={"deletionPolicy": "Delete"})
+        for name in runs:
+            await stage.until(f"{name} is sealed", partial(has_seal, stage, name))
+        await stage.until("all is noted", lambda: len(notes(stage)) == len(runs) * 2)
+        stage.world.remove(EXPERIMENT, TEAM, runs[0])
+        await stage.until("it is gone", lambda: stage.world.experiment(runs[0]) is None)
+        await stage.sleep(HOUR / 2)
+        await stage.process.kill()
+        stage.process.start()
+        await stage.sleep(HOUR / 2)
+        assert sink.received == []
+        assert len(notes(stage)) == len(runs) * 2
+        # It is asked now and then, and not all the time.
+        assert sink.asked < 60
+        is_back(stage)
+        for name in runs:
+            await stage.until(f"{name} is told", partial(is_whole, stage, name))
+        await stage.until("nothing waits", lambda: not notes(stage))
+
+    play(scene, lineage=TELLS)
+
+
+def test_a_destination_that_is_away_delays_no_run_and_no_seal() -> None:
+    async def ends(stage: Stage) -> None:
+        ends_after(stage, 30.0)
+        stage.declare()
+        await sealed(stage)
+        took.append(stage.now)
+
+    async def without(stage: Stage) -> None:
+        is_away(stage)
+        await ends(stage)
+
+    took: list[float] = []
+    play(ends, lineage=TELLS)
+    play(without, lineage=TELLS)
+    assert took[0] == pytest.approx(took[1], abs=5.0)
+
+
+def test_a_store_that_is_away_delays_the_record_and_not_the_run() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await stage.until("it runs", lambda: stage.status().get("run", {}).get("startTime"))
+        store_is_away(stage)
+        await stage.until(
+            "it is over", lambda: stage.status().get("run", {}).get("completionTime"), HOUR
+        )
+        await stage.sleep(10 * MINUTE)
+        store_is_back(stage)
+        await sealed(stage)
+        await stage.until("it is told", lambda: stage.world.sink.steps() == WHOLE)
+
+    play(scene, lineage=TELLS)
+
+
+def test_an_event_that_is_refused_for_good_is_given_up_and_told() -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        sink.answers = lambda event: Answer(
+            422 if event["eventType"] == "START" and event["job"]["name"].endswith(".x") else 200
+        )
+        stage.declare()
+        await sealed(stage)
+        stage.declare("other")
+        await stage.until("its end is told", lambda: sink.steps() == ["COMPLETE"], HOUR)
+        (dead,) = config_maps(stage, names.UNDELIVERED_PREFIX)
+        assert (dead["data"]["type"], dead["data"]["why"]) == ("START", "it answers 422")
+        assert notes(stage) == []
+        lost = stage.metric(
+            "glovebox_lineage_dead_letters_total", destination="consumer", reason="refused"
+        )
+        assert lost == 1
+        # The record has it all the same.
+        kept = [json.loads(body) for body in records(stage)]
+        steps = [each["eventType"] for each in kept if each["job"]["name"].endswith(".x")]
+        assert sorted(steps) == sorted(WHOLE)
+
+    play(scene, lineage=TELLS)
+
+
+def test_one_run_that_is_refused_holds_up_no_other() -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        sink.answers = lambda event: Answer(400 if event["job"]["name"].endswith(".bad") else 200)
+        stage.declare("bad")
+        await stage.until("it is refused", lambda: sink.asked)
+        before = stage.now
+        stage.declare("good")
+        await stage.until("the other is told", lambda: sink.steps("good")[:1] == ["START"])
+        assert stage.now - before < MINUTE
+
+    play(scene, lineage=TELLS)
+
+
+@pytest.mark.parametrize("many", [1, 12])
+def test_a_destination_that_refuses_everything_loses_nothing(many: int) -> None:
+    """A wrong path behind a proxy answers 400 to whatever comes."""
+    runs = [f"run-{number}" for number in range(many)]
+
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        sink.answers = lambda _: Answer(400)
+        for name in runs:
+            stage.declare(name)
+        await stage.sleep(2 * HOUR)
+        assert len(config_maps(stage, names.UNDELIVERED_PREFIX)) == 0
+        is_back(stage)
+        for name in runs:
+            await stage.until(f"{name} is told", partial(is_whole, stage, name))
+
+    play(scene, lineage=TELLS)
+
+
+def test_what_was_sealed_before_the_setting_is_told_once_it_is_on() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        await stage.process.kill()
+        stage.world.lineage = TELLS
+        stage.world.process("next").start()
+        await stage.until("it is told", lambda: stage.world.sink.steps() == WHOLE)
+
+    play(scene)
+
+
+def test_a_note_that_cannot_be_read_or_names_something_else_is_left_alone() -> None:
+    """Whoever can write there must not have the operator post what it can read."""
+
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await stage.until("its start is told", lambda: stage.world.sink.steps() == ["START"])
+        (body,) = records(stage)
+        forged = {
+            "destination": "consumer",
+            "team": TEAM,
+            "experiment": "x",
+            "uid": "u",
+            "type": "START",
+            "time": "2026-11-25T11:01:00Z",
+            "store": "primary",
+            "bucket": BUCKET,
+            "key": "team-a/x/weights.bin",
+            "digest": "sha256:" + "0" * 64,
+        }
+        for number, data in enumerate((forged, {"destination": "consumer"}, {})):
+            name = f"{names.LINEAGE_PREFIX}forged-{number}"
+            labels = {names.LABEL_LINEAGE: names.LINEAGE_WAITING}
+            asked = Asked(ADMINISTRATOR, "create", CONFIG_MAP, SYSTEM, name)
+            note = {"metadata": {"name": name, "labels": labels}, "data": data}
+            stage.world.server.create(asked, note)
+        await stage.process.kill()
+        stage.process.start()
+        await sealed(stage)
+        await stage.until("its end is told", lambda: stage.world.sink.steps() == WHOLE)
+        await stage.sleep(10 * MINUTE)
+        assert set(stage.world.sink.received) == set(records(stage))
+        assert body in stage.world.sink.received
+        assert len(notes(stage)) == 3
+
+    play(scene, lineage=TELLS)
+
+
+def test_the_end_of_what_lost_its_experiment_is_told() -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        ends_after(stage, HOUR)
+        stage.declare()
+        await stage.until("its start is told", lambda: sink.steps() == ["START"])
+        lose(stage, "x")
+        await stage.until("its end is told", lambda: len(sink.steps()) > 1, HOUR)
+        start, end = sink.events()
+        assert end["eventType"] in ("FAIL", "ABORT")
+        assert end["run"]["runId"] == start["run"]["runId"]
+        assert len(end["outputs"]) == 1
+        assert problems_of(end) == []
+
+    play(scene, lineage=TELLS)

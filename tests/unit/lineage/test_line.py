@@ -1,0 +1,154 @@
+"""What waits for a destination: order, backoff, breaker, and what is given up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from glovebox.lineage.line import REFUSALS, REST_MOST_SECONDS, Letter, Line
+
+HOUR = 3_600.0
+_LETTER = Letter(
+    name="",
+    note_uid="n",
+    destination="consumer",
+    team="team-a",
+    experiment="x",
+    uid="",
+    type="",
+    time="2026-11-25T11:00:00Z",
+    store="primary",
+    bucket="artifacts",
+    key="k",
+    digest="sha256:0",
+    noted=0.0,
+)
+
+
+def letter(run: str, kind: str = "START", *, noted: float = 0.0) -> Letter:
+    return replace(_LETTER, name=f"{run}-{kind}", uid=run, type=kind, noted=noted)
+
+
+def line(*letters: Letter) -> Line:
+    made = Line(lambda: 0.5)
+    for each in letters:
+        made.add(each)
+    return made
+
+
+def refuse(of: Line, what: Letter, now: float) -> tuple[int, float]:
+    """Refuse a letter, and take another each time, until it is given up: how often, and when."""
+    for times in range(1, 20):
+        if of.refused(what, now):
+            return times, now
+        of.answered()
+        now += 600.0
+    raise AssertionError("it is never given up")
+
+
+@pytest.mark.parametrize("order", [("START", "COMPLETE"), ("COMPLETE", "START")])
+def test_the_events_of_a_run_keep_their_order_however_they_came(order: tuple[str, str]) -> None:
+    waits = line(*(letter("a", kind) for kind in order))
+    first = waits.next(0.0)
+    assert first == letter("a", "START")
+    assert waits.next(0.0) == first
+    waits.drop(first)
+    assert waits.next(0.0) == letter("a", "COMPLETE")
+
+
+def test_a_letter_is_taken_in_once() -> None:
+    waits = line(letter("a"))
+    assert not waits.add(letter("a"))
+    assert len(waits) == 1
+
+
+def test_a_destination_that_does_not_answer_rests_longer_each_time_up_to_a_bound() -> None:
+    waits, now, rests = line(letter("a")), 0.0, []
+    while now < HOUR:
+        assert waits.next(now) is not None
+        rests.append(waits.failed(now))
+        assert waits.next(now) is None
+        now += waits.wait_seconds(now) or 0.0
+    assert rests[:4] == [2.0, 4.0, 8.0, 16.0]
+    assert rests[-1] == REST_MOST_SECONDS
+    assert not waits.is_up
+    assert len(waits) == 1  # whatever happens, nothing is given up
+
+
+def test_one_answer_closes_the_breaker() -> None:
+    waits = line(letter("a"), letter("b"))
+    for _ in range(9):
+        waits.failed(0.0)
+    waits.answered()
+    assert waits.is_up
+    assert waits.next(0.0) is not None
+    assert waits.failed(0.0) == 2.0
+
+
+def test_what_a_destination_asks_for_is_granted_within_a_bound() -> None:
+    assert line(letter("a")).failed(0.0, 120.0) == 120.0
+    assert line(letter("a")).failed(0.0, 1e9) == REST_MOST_SECONDS
+
+
+def test_a_refused_letter_lets_others_go_first_and_is_given_up_after_some_tries() -> None:
+    waits = line(letter("a"), letter("b"))
+    assert not waits.refused(letter("a"), 0.0)
+    assert waits.next(0.0) == letter("b")
+    assert waits.is_up
+    times, _ = refuse(line(letter("a")), letter("a"), 0.0)
+    assert times == REFUSALS
+
+
+def test_the_end_of_a_run_waits_for_its_start_and_goes_once_that_is_given_up() -> None:
+    waits = line(letter("a", "START"), letter("a", "COMPLETE"))
+    refuse(waits, letter("a", "START"), 0.0)
+    assert waits.next(HOUR) == letter("a", "START")
+    waits.drop(letter("a", "START"))
+    assert waits.next(HOUR) == letter("a", "COMPLETE")
+
+
+@pytest.mark.parametrize("many", [1, 3, 30])
+def test_a_destination_that_refuses_everything_is_taken_for_one_that_is_down(many: int) -> None:
+    letters = [letter(str(number)) for number in range(many)]
+    waits, now, given_up = line(*letters), 0.0, 0
+    while now < 24 * HOUR:
+        what = waits.next(now)
+        if what is None:
+            now += waits.wait_seconds(now) or 1.0
+        elif waits.refused(what, now):
+            given_up += 1
+            waits.drop(what)
+    assert given_up == 0
+    assert not waits.is_up
+
+
+def test_what_cannot_be_read_lets_others_go_first() -> None:
+    waits = line(letter("a"), letter("b"))
+    waits.postpone(letter("a"), 0.0)
+    assert waits.next(0.0) == letter("b")
+    assert waits.next(60.0) == letter("a")
+    assert waits.is_up
+
+
+def test_nothing_is_waited_for_where_nothing_waits() -> None:
+    waits = line()
+    assert waits.next(0.0) is None
+    assert waits.wait_seconds(0.0) is None
+    assert waits.oldest is None
+
+
+def test_the_oldest_is_known() -> None:
+    waits = line(letter("a", noted=7.0), letter("b", noted=3.0))
+    assert waits.oldest == 3.0
+    waits.drop(letter("b"))
+    assert waits.oldest == 7.0
+
+
+def test_very_many_letters_cost_little_each() -> None:
+    waits = line(*(letter(str(number)) for number in range(20_000)))
+    for _ in range(20_000):
+        what = waits.next(0.0)
+        assert what is not None
+        waits.drop(what)
+    assert len(waits) == 0

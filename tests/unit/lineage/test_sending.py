@@ -1,0 +1,147 @@
+"""Posting to a real socket: what each answer means, and that nothing takes longer than it may."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+
+from glovebox.lineage import sending
+from glovebox.lineage.sending import Answer, HttpSender
+from glovebox.settings import LineageDestination
+from glovebox_local.certificates import Authority
+from support.lineage_sink import STALL, HttpSink, http_sink, said
+
+BODY = b'{"eventType":"START"}'
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+async def post(sink: HttpSink) -> Answer:
+    destination = LineageDestination(name="x", url=f"http://127.0.0.1:{sink.port}/api/v1/lineage")
+    return await HttpSender().send(destination, "", BODY)
+
+
+async def test_an_event_arrives_byte_for_byte_at_its_place() -> None:
+    async with http_sink() as sink:
+        answer = await post(sink)
+    assert (answer.code, answer.meaning) == (201, "delivered")
+    assert sink.bodies == [BODY]
+    (head,) = sink.heads
+    assert head.startswith("POST /api/v1/lineage HTTP/1.1\r\n")
+    assert "Content-Type: application/json" in head
+    assert "Authorization" not in head
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        (200, "delivered"),
+        (204, "delivered"),
+        (302, "failed"),
+        (307, "failed"),
+        (400, "refused"),
+        (401, "failed"),
+        (403, "failed"),
+        (404, "failed"),
+        (408, "failed"),
+        (413, "refused"),
+        (422, "refused"),
+        (429, "failed"),
+        (500, "failed"),
+        (503, "failed"),
+    ],
+)
+async def test_what_an_answer_means(code: int, meaning: str) -> None:
+    async with http_sink() as elsewhere, http_sink() as sink:
+        sink.answer = said(code, Location=f"http://127.0.0.1:{elsewhere.port}/")
+        answer = await post(sink)
+    assert (answer.code, answer.meaning) == (code, meaning)
+    assert elsewhere.bodies == [], "what is ours goes nowhere else"
+
+
+async def test_a_destination_that_stalls_is_left_after_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "SEND_SECONDS", 0.3)
+    async with http_sink() as sink:
+        sink.answer = STALL
+        began = time.monotonic()
+        answer = await post(sink)
+    assert (answer.code, answer.meaning) == (0, "failed")
+    assert time.monotonic() - began < 5.0
+    assert sink.bodies == [BODY]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200", b"HTTP/1.1 999999 \r\n\r\n", b"\x00" * 64],
+    ids=["nothing", "another protocol", "half an answer", "no status", "zeros"],
+)
+async def test_what_is_no_answer_is_no_delivery(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "SEND_SECONDS", 1.0)
+    async with http_sink() as sink:
+        sink.answer = answer or STALL
+        got = await post(sink)
+    assert got.meaning == "failed"
+
+
+async def test_a_success_that_breaks_off_is_no_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "SEND_SECONDS", 1.0)
+    async with http_sink() as sink:
+        sink.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n"
+        assert (await post(sink)).meaning == "failed"
+
+
+async def test_nobody_there_is_no_delivery_and_the_next_attempt_finds_who_came_back() -> None:
+    async with http_sink() as sink:
+        pass
+    assert (await post(sink)).meaning == "failed"
+    async with http_sink() as back:
+        assert (await post(back)).meaning == "delivered"
+
+
+async def test_how_long_to_wait_is_read_and_nonsense_is_not() -> None:
+    async with http_sink() as sink:
+        for text, seconds in (("17", 17.0), ("-3", 0.0), ("soon", 0.0), ("9" * 400, 0.0)):
+            sink.answer = said(503, Retry_After=text)
+            assert (await post(sink)).retry_seconds == seconds
+
+
+async def test_of_what_a_destination_says_a_few_printable_words_are_kept() -> None:
+    async with http_sink() as sink:
+        sink.answer = said(422, "no \x1b[31mschema " + "x" * 100_000)
+        answer = await post(sink)
+    assert answer.words.startswith("no \\x1b[31mschema x")
+    assert len(answer.words) <= 160
+
+
+async def test_a_token_goes_over_tls_to_whom_the_authority_vouches_for_and_is_never_repeated(
+    tmp_path: Path,
+) -> None:
+    authority, other = Authority.create("ours"), Authority.create("somebody-else")
+    (ours, _), (theirs, _) = authority.write(tmp_path, "ca"), other.write(tmp_path, "other")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue_server("sink", ["127.0.0.1"]).write(tmp_path, "sink"))
+    async with http_sink(context) as sink:
+        url = f"https://127.0.0.1:{sink.port}/"
+        for bundle, meaning in ((theirs, "failed"), (None, "failed"), (ours, "refused")):
+            destination = LineageDestination(
+                name="x",
+                url=url,
+                secretName="token",
+                caBundle=bundle.read_text() if bundle else "",
+            )
+            sink.answer = said(422, "bad token s3cr3t")
+            answer = await HttpSender().send(destination, "s3cr3t", BODY)
+            assert answer.meaning == meaning
+    (head,) = sink.heads
+    assert "Authorization: Bearer s3cr3t\r\n" in head
+    assert answer.words == "bad token ***"
