@@ -122,7 +122,6 @@ WATCH: Final = {
     "glovebox_datasets": (
         "`users=0` grows: data is pinned that nobody uses; `glovebox lineage` names users."
     ),
-    "glovebox_provenance_missing": "Above 0: results on such data cannot be traced further.",
     "glovebox_lineage_unwritten_experiments": (
         "Above 0 for minutes: the store does not take events; they are written once it does."
     ),

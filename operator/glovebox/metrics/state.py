@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
-from glovebox.metrics.tally import LACKS, STATES, USERS, StateTally
+from glovebox.metrics.tally import STATES, USERS, StateTally
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -146,20 +146,13 @@ class StateCollector(Collector):
         )
         for users in USERS:
             datasets.add_metric((users,), self._tally.datasets[users])
-        missing = GaugeMetricFamily(
-            "glovebox_provenance_missing",
-            "DatasetPins that do not say where the data came from, by what they lack.",
-            labels=("requirement",),
-        )
-        for lack in LACKS:
-            missing.add_metric((lack,), self._tally.lacks[lack])
         unwritten = GaugeMetricFamily(
             "glovebox_lineage_unwritten_experiments",
             "Sealed Experiments whose end is not written as an event; absent without lineage.",
         )
         if self._tells_lineage:
             unwritten.add_metric((), self._tally.unwritten)
-        yield from (states, datasets, missing, unwritten)
+        yield from (states, datasets, unwritten)
 
     def _engine(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily(

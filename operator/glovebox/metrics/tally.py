@@ -29,8 +29,6 @@ _USERS: Final = {"0": 0, "1": 1, "2-5": 5, "6-20": 20, "21-100": 100, "101+": 10
 USERS: Final = tuple(_USERS)
 UNBOUND: Final = "Unbound"
 STATES: Final = (UNBOUND, names.STATE_OPEN, names.STATE_FROZEN, names.STATE_SEALED)
-# What a dataset may not say of where it came from.
-LACKS: Final = ("origin", "license", "owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,6 @@ class Facts:
         uses: Content roots of the datasets that a bound Experiment uses.
         state: Of a bound Experiment; empty for other kinds.
         unwritten: Whether the end of a sealed Experiment is not written as an event of lineage.
-        lacks: What a dataset does not say of where it came from.
     """
 
     kind: str
@@ -67,7 +64,6 @@ class Facts:
     uses: frozenset[str] = frozenset()
     state: str = ""
     unwritten: bool = False
-    lacks: frozenset[str] = frozenset()
 
 
 def read_facts(obj: Mapping[str, Any]) -> Facts:
@@ -96,7 +92,6 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         uses=_uses(status) if is_experiment else frozenset(),
         state=_state(status) if is_experiment else "",
         unwritten=is_experiment and _is_unwritten(obj),
-        lacks=_lacks(obj.get("spec") or {}) if is_pin else frozenset(),
     )
 
 
@@ -141,7 +136,6 @@ class StateTally(Generic[K]):
         self.mismatches = 0
         self.provenance: Counter[str] = Counter()
         self.states: Counter[str] = Counter()
-        self.lacks: Counter[str] = Counter()
         self.unwritten = 0
         # Of each content: over how many pins it is, and by how many Experiments it is used.
         self._pins: Counter[str] = Counter()
@@ -188,8 +182,6 @@ class StateTally(Generic[K]):
         if facts.state:
             self.states[facts.state] += change
         self.unwritten += change * facts.unwritten
-        for lack in facts.lacks:
-            self.lacks[lack] += change
         if facts.content:
             self._count_dataset(facts.content, self._pins, change)
         for content in facts.uses:
@@ -234,13 +226,6 @@ def _is_unwritten(obj: Mapping[str, Any]) -> bool:
         return False
     events = (status.get("lineage") or {}).get("events") or ()
     return all(entry.get("type") == "START" for entry in events)
-
-
-def _lacks(spec: Mapping[str, Any]) -> frozenset[str]:
-    provenance = spec.get("provenance") or {}
-    has_origin = any(provenance.get(name) for name in ("sources", "code", "image"))
-    said = {"origin": has_origin, "license": spec.get("license"), "owner": spec.get("owner")}
-    return frozenset(name for name, value in said.items() if not value)
 
 
 def _answer(status: Mapping[str, Any], condition: str) -> str:

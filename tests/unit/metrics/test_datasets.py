@@ -1,4 +1,4 @@
-"""Datasets by users, experiments by state, and what lineage lacks: counted by each change."""
+"""Datasets by users, experiments by state, and ends that are not written: counted by each change."""
 
 from __future__ import annotations
 
@@ -103,16 +103,6 @@ def test_however_it_came_to_be_the_count_is_that_of_what_is_there(
     for count in users.values():
         expected[users_class(count)] += 1
     assert {name: tally.datasets[name] for name in USERS} == expected
-
-
-def test_what_a_pin_does_not_say_of_its_origin_is_counted() -> None:
-    tally: StateTally[int] = StateTally()
-    tally.upsert(1, pin("a"))
-    tally.upsert(2, pin("b", license="CC0-1.0", owner="o", provenance={"sources": ["x"]}))
-    found = scrape(tally)
-    for requirement in ("origin", "license", "owner"):
-        labels = {"requirement": requirement}
-        assert found.get_sample_value("glovebox_provenance_missing", labels) == 1
 
 
 def test_a_sealed_experiment_whose_end_is_not_written_is_counted_where_lineage_is_told() -> None:
