@@ -23,6 +23,7 @@ from glovebox.ledger.note import vkey_of
 from glovebox.ledger.policy import Policy, logs_alone
 from glovebox.ledger.source import Lock, Stored
 from glovebox.ledger.tiles import Edge, Tile
+from glovebox.ledger.timestamps import StampedHead
 from glovebox.ledger.tree import leaf_hash
 from glovebox.ledger.verification import LedgerDemand, verify_ledger
 
@@ -89,6 +90,7 @@ class MemoryLedger:
         self.heads: dict[int, Stored] = {}
         self.tiles: dict[str, bytes] = {}
         self.others: list[str] = []
+        self.stamps: list[StampedHead] = []
         self.edge = Edge()
         self.where = "memory"
 
@@ -145,6 +147,10 @@ class MemoryLedger:
     def checkpoints(self) -> list[tuple[int, Stored]]:
         """See `Source`."""
         return list(self.heads.items())
+
+    def stamped_heads(self) -> list[StampedHead]:
+        """See `Source`."""
+        return self.stamps
 
     def tile(self, tile: Tile) -> bytes | None:
         """See `Source`."""

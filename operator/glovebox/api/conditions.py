@@ -41,6 +41,7 @@ RECORDS_FOUND: Final = "RecordsFound"
 CONNECTION_ENCRYPTED: Final = "ConnectionEncrypted"
 # ObjectStore: only with `spec.ledger`; no part of Ready, because runs need no ledger.
 LEDGER_WRITTEN: Final = "LedgerWritten"
+LEDGER_ANCHORED: Final = "LedgerAnchored"
 
 # Experiment.
 INPUTS_VERIFIED: Final = "InputsVerified"
@@ -167,6 +168,14 @@ TYPE_MEANINGS: Final = {
         " are not reported until it can",
         "not looked at yet, or the store did not answer. The condition is absent without"
         " `spec.ledger`",
+    ),
+    LEDGER_ANCHORED: TypeMeaning(
+        "ObjectStore",
+        "every witness of `spec.ledger.witnesses` signed the newest head that it was asked for, and"
+        " the authority of `spec.ledger.timestamps` dated one in time",
+        "one refuses, or did not answer for longer than the grace time; the ledger is written"
+        " all the same",
+        "not asked yet. The condition is absent where nobody is to be asked",
     ),
     INPUTS_VERIFIED: TypeMeaning(
         "Experiment",

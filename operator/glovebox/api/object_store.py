@@ -14,6 +14,12 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.experiment_status import LedgerEntryStatus
 from glovebox.api.label_selector import LabelSelector
+from glovebox.api.ledger_anchors import (
+    MAX_WITNESSES,
+    LedgerAnchor,
+    LedgerWitness,
+    TimestampAuthority,
+)
 from glovebox.api.references import SecretRef
 from glovebox.api.scalars import (
     Bucket,
@@ -352,6 +358,22 @@ class StoreLedger(Model):
         )
     )
     key_secret_ref: LedgerKeyRef = Field(description="The key that signs the ledger's heads.")
+    witnesses: tuple[LedgerWitness, ...] = Field(
+        default=(),
+        max_length=MAX_WITNESSES,
+        json_schema_extra=list_map("name"),
+        description=(
+            "Who is to sign each head as well, so that whoever has the ledger's key cannot take it"
+            f" back unnoticed; at most {MAX_WITNESSES}. Nothing waits for them. When empty: nobody."
+        ),
+    )
+    timestamps: TimestampAuthority | None = Field(
+        default=None,
+        description=(
+            "Who says when a head was known, so that nobody can date entries back. Nothing waits"
+            " for it. When absent: nobody."
+        ),
+    )
 
 
 class ObjectStoreSpec(Model):
@@ -517,21 +539,6 @@ class Proof(TolerantModel):
     verified_time: Time | None = Field(default=None, description="When the check was last made.")
 
 
-class LedgerAnchor(TolerantModel):
-    """Somebody who knows a head of the ledger, so that it cannot go back unnoticed."""
-
-    kind: Literal["Bucket", "Status"] = Field(
-        description=(
-            "`Bucket`: the signed checkpoint in the bucket. `Status`: this object; the operator"
-            " signs nothing that does not continue it."
-        )
-    )
-    last_size: int = Field(
-        ge=0, json_schema_extra={"format": "int64"}, description="Entries in the head it knows."
-    )
-    last_time: Time = Field(description="When it learnt of that head.")
-
-
 class StoreLedgerStatus(TolerantModel):
     """The newest head of the ledger that was seen signed."""
 
@@ -544,7 +551,7 @@ class StoreLedgerStatus(TolerantModel):
     anchors: tuple[LedgerAnchor, ...] = Field(
         default=(),
         max_length=8,
-        json_schema_extra=list_map("kind"),
+        json_schema_extra=list_atomic(),
         description="Who knows a head.",
     )
     entries: tuple[LedgerEntryStatus, ...] = Field(
@@ -563,7 +570,7 @@ class ObjectStoreStatus(Status):
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
     `CredentialScopeProven`, `EncryptionProven`, `ConnectionEncrypted`, `KeyPublished`,
-    `DeletionProtected`, `RecordsFound`, `LedgerWritten`.
+    `DeletionProtected`, `RecordsFound`, `LedgerWritten`, `LedgerAnchored`.
     """
 
     bucket: str = Field(

@@ -1030,9 +1030,22 @@ LEDGER_WENT_BACK: Final = _reason(
 )
 LEDGER_NOT_WITNESSED: Final = _reason(
     "LedgerNotWitnessed",
-    "`glovebox ledger`",
-    "Fewer witnesses signed the checkpoint than the policy asks for.",
-    "Ask the witnesses to sign it, or take a later proof.",
+    "ObjectStore `LedgerAnchored`; `glovebox ledger`",
+    "A witness did not sign a head, or fewer signed it than a policy asks for.",
+    "Look at the witness that the message names. One that knows more than the bucket holds has seen"
+    " what was taken away: find out who restored or replaced the bucket. For `glovebox ledger`: ask"
+    " the witnesses to sign it, or take a later proof.",
+)
+LEDGER_NOT_TIMESTAMPED: Final = _reason(
+    "LedgerNotTimestamped",
+    "ObjectStore `LedgerAnchored`; `glovebox ledger`",
+    "The authority did not say when a head was known, or what it said is not of that head.",
+    "Look at the authority that `spec.ledger.timestamps` names; it has to answer as RFC 3161 says.",
+)
+LEDGER_ANCHORED: Final = _reason(
+    "LedgerAnchored",
+    "ObjectStore `LedgerAnchored`",
+    "Everybody who is to know the ledger's heads knows the newest that they were asked for.",
 )
 
 ENCRYPTED: Final = _reason(

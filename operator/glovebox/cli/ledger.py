@@ -17,6 +17,8 @@ from glovebox.cli.ledger_forget import forget
 from glovebox.cli.verify import Output
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from glovebox.jobs.ledger_checking import OpenLedger
     from glovebox.ledger.policy import Policy
 
@@ -134,6 +136,14 @@ def verify(
     allow_unlocked: Annotated[
         bool, typer.Option("--allow-unlocked", help="Do not fail for what no lock protects.")
     ] = False,
+    timestamp_roots: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="PEM certificates on which trusted timestamp authorities hang (RFC 3161).",
+        ),
+    ] = None,
     output: AsOutput = Output.TEXT,
 ) -> None:
     """Verify the whole ledger: entries, chain, tree, signatures, witnesses, locks."""
@@ -149,6 +159,7 @@ def verify(
             datetime.now(UTC),
             [_kept(path) for path in head or ()],
             locks=not allow_unlocked,
+            timestamp_roots=_certificates(timestamp_roots) if timestamp_roots is not None else (),
         )
 
         def act(opened: OpenLedger) -> tuple[Any, bytes | None]:
@@ -276,6 +287,20 @@ def export(
     with Failing():
         count = with_ledger(where, act)
     typer.echo(f"{count:,} entries")
+
+
+def _certificates(path: Path) -> list[Certificate]:
+    from cryptography.x509 import load_pem_x509_certificates
+
+    from glovebox.api import reasons
+    from glovebox.errors import InvalidInput
+
+    try:
+        return load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        raise InvalidInput(
+            reasons.LEDGER_NOT_TIMESTAMPED, f"{path} holds no PEM certificates"
+        ) from None
 
 
 def _policy(path: Path) -> Policy:

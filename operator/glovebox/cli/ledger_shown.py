@@ -14,6 +14,7 @@ from glovebox.errors import InvalidInput
 from glovebox.ledger.entry import Entry, decode_entry, digest_of_bytes, time_text
 from glovebox.ledger.findings import LedgerReport
 from glovebox.ledger.policy import Accepted
+from glovebox.ledger.timestamps import Stamp
 
 # Of one word, so many are printed; `-o json` has all.
 _SHOWN = 20
@@ -39,6 +40,9 @@ def show_reports(reports: Sequence[LedgerReport]) -> None:
             typer.echo(f"  {report.locks}")
         if report.newest is not None:
             _show_accepted(report.newest)
+        if report.stamped is not None:
+            known = f"size {report.stamped.size:,} was known on {time_text(report.stamped.time)}"
+            typer.echo(f"  {report.stamps:,} timestamps; {known}")
         for remark in report.remarks:
             typer.secho(f"  note: {printable(remark)}", fg=_YELLOW)
         for each in report.unchecked:
@@ -56,6 +60,8 @@ def report_document(reports: Sequence[LedgerReport]) -> dict[str, Any]:
                 "checkpoints": report.checkpoints,
                 "kinds": report.kinds,
                 "newest": _accepted(report.newest) if report.newest is not None else None,
+                "timestamps": report.stamps,
+                "timestamped": _stamped(report.stamped) if report.stamped is not None else None,
                 "locked": report.locks.locked,
                 "lockedGovernance": report.locks.governance,
                 "unlocked": report.locks.unlocked,
@@ -137,6 +143,10 @@ def _accepted(accepted: Accepted) -> dict[str, Any]:
         "root": checkpoint.head.root_text,
         "witnesses": {name: time_text(moment) for name, moment in accepted.cosigned.items()},
     }
+
+
+def _stamped(stamp: Stamp) -> dict[str, Any]:
+    return {"size": stamp.size, "time": time_text(stamp.time)}
 
 
 def _show_accepted(accepted: Accepted) -> None:

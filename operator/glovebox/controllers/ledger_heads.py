@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.ledger_anchors import forget_anchors
 from glovebox.controllers.ledger_keys import TASK as KEYS_TASK
 from glovebox.controllers.ledgers import WORK_CLASS, LedgerTask, in_ledger
 from glovebox.controllers.ports import LedgerHead, Ports
@@ -91,6 +92,7 @@ def forget_ledger(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is open of a ledger: its store is gone, or has none any more."""
     for name in (TASK, KEYS_TASK):
         ports.tasks.drop(TaskKey(key, uid, name))
+    forget_anchors(ports, key.name, uid)
     for table in (ports.ledgers, ports.ledger_heads, ports.ledgers_due):
         table.pop(uid, None)
 

@@ -21,8 +21,9 @@ from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.object_store import ObjectStore
+from glovebox.api.object_store import ObjectStore, StoreLedgerStatus
 from glovebox.controllers.bucket_retention import retention_of_new_bucket
+from glovebox.controllers.ledger_anchors import AnchorsLook, forget_anchors, look_after_anchors
 from glovebox.controllers.ledger_heads import LedgerLook, forget_ledger, look_after_ledger
 from glovebox.controllers.ledger_keys import KeysTold, tell_of_keys, untold_keys
 from glovebox.controllers.looking import Look, invalid_spec
@@ -34,6 +35,7 @@ from glovebox.data.digest import digest_of
 from glovebox.errors import Conflict, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.status.ledger_anchors import with_anchors, without_anchors
 from glovebox.status.object_store import (
     StoreFacts,
     compute_status,
@@ -74,14 +76,15 @@ def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         conditions = status.get("conditions") or ()
         if not any(entry["type"] == types.LEDGER_WRITTEN for entry in conditions):
             return look
-        return replace(look, status=without_ledger(status))
+        return replace(look, status=without_anchors(without_ledger(status)))
     try:
         store = ObjectStore.model_validate({**obj, "status": status})
     except ValidationError:
         return look
     found, keys = LedgerLook(), KeysTold()
     ready = store.status.condition(types.READY)
-    if not store.is_deleting and ready is not None and ready.is_true:
+    is_usable = not store.is_deleting and ready is not None and ready.is_true
+    if is_usable:
         found = look_after_ledger(ports, store)
         keys = tell_of_keys(ports, store, obj)
     before = obj.get("status") or {}
@@ -90,11 +93,41 @@ def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     if told is not None and keys.entries is not None:
         told = with_entries(told, keys.entries)
     retries = [each for each in (look.retry_seconds, found.retry_seconds) if each is not None]
+    if told is not None:
+        told, wait = _with_anchors(ports, store, obj, told, is_usable=is_usable)
+        retries += [wait] if wait is not None else []
     if told is not None and untold_keys(ports, store, told) != untold_keys(ports, store, before):
         retries.append(0.0)  # only what is recorded is told
     if told == before and look.status is None:
         told = None
     return replace(look, status=told, retry_seconds=min(retries, default=None))
+
+
+def _with_anchors(
+    ports: Ports,
+    store: ObjectStore,
+    obj: Mapping[str, Any],
+    status: dict[str, Any],
+    *,
+    is_usable: bool,
+) -> tuple[dict[str, Any], float | None]:
+    """Have others learn of the ledger's head; return what the status says, and when to look."""
+    spec, told = store.spec.ledger, status.get("ledger")
+    if spec is None or not (spec.witnesses or spec.timestamps):
+        forget_anchors(ports, store.name, store.uid)
+        return without_anchors(status), None
+    known = StoreLedgerStatus.model_validate(told).anchors if told else ()
+    look = look_after_anchors(ports, store, known) if is_usable else AnchorsLook(is_pending=True)
+    found = with_anchors(
+        obj,
+        status,
+        look.anchors if is_usable else None,
+        look.failures,
+        ports.grace,
+        ports.now(),
+        is_pending=look.is_pending,
+    )
+    return found, look.retry_seconds
 
 
 async def _with_records(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:

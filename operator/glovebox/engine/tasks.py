@@ -188,6 +188,10 @@ class TaskRunner:
         task = self._tasks.get(key)
         return self._state(task) if task is not None else None
 
+    def names(self, owner: Hashable) -> tuple[str, ...]:
+        """Return the names of all tasks of an owner."""
+        return tuple(task.key.name for task in self._of_owner(owner))
+
     def drop(self, key: TaskKey) -> None:
         """Cancel and drop one task: its result was recorded, or nobody wants it."""
         task = self._tasks.get(key)

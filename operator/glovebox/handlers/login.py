@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import aiohttp
 import kopf
 
+from glovebox.kube.connector import Connector
 from glovebox.kube.login import ApiCredentials
 
 
-def connection_info(found: ApiCredentials) -> kopf.ConnectionInfo:
-    """Return credentials as kopf takes them; it asks again when they expire or are refused."""
-    scheme, _, token = (found.authorization or "").partition(" ")
+def session(found: ApiCredentials) -> kopf.AiohttpSession:
+    """Return credentials as kopf takes them; it asks again when they expire or are refused.
+
+    Must be called inside a running event loop. kopf closes the session.
+    """
     expires = found.expires
-    return kopf.ConnectionInfo(
+    connector = Connector(limit=0, tls=found.as_ssl_context(), server_name=found.server_name)
+    return kopf.AiohttpSession(
         server=found.server,
-        ca_data=found.ca,
-        insecure=not found.verify,
-        scheme=scheme or None,
-        token=token or None,
-        certificate_data=found.certificate,
-        private_key_data=found.key,
-        proxy_url=found.proxy,
         expiration=datetime.fromtimestamp(expires, UTC) if expires is not None else None,
+        aiohttp_session=aiohttp.ClientSession(
+            connector=connector, headers=found.as_http_headers(), proxy=found.proxy
+        ),
     )

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import kopf
 
 from glovebox.controllers.operator import Operator
-from glovebox.handlers.login import connection_info
+from glovebox.handlers.login import session
 from glovebox.handlers.resources import register, settings
 from glovebox.kube.login import ApiCredentials
 
@@ -26,8 +26,8 @@ async def watch(
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    async def login(**_: object) -> kopf.ConnectionInfo:
-        return connection_info(await log_in())
+    async def login(**_: object) -> kopf.AiohttpSession:
+        return session(await log_in())
 
     register(registry, operator)
     await kopf.operator(

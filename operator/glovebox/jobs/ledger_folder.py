@@ -15,7 +15,7 @@ from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.ledger.checkpoint import parse_checkpoint
 from glovebox.ledger.layout import checkpoint_path, entry_path, place_of
-from glovebox.ledger.note import parse_note
+from glovebox.ledger.note import Note, parse_note
 from glovebox.ledger.proof import SUFFIX, Proof
 from glovebox.ledger.source import Source, Stored
 from glovebox.ledger.tiles import (
@@ -27,6 +27,7 @@ from glovebox.ledger.tiles import (
     decode_bundle,
     encode_bundle,
 )
+from glovebox.ledger.timestamps import StampedHead
 from glovebox.ledger.tree import inclusion_proof, leaf_hash
 
 NEWEST: Final = "checkpoint"
@@ -67,6 +68,16 @@ class FolderSource:
             place = place_of(path.relative_to(self._folder).as_posix())
             if place.kind == "checkpoints":
                 yield place.number, Stored(path.read_bytes())
+
+    def stamped_heads(self) -> Iterator[StampedHead]:
+        """See `Source`."""
+        for path in sorted(self._folder.glob("timestamps/*/*/*/*/*")):
+            name = path.relative_to(self._folder).as_posix()
+            place = place_of(name)
+            if place.kind == "timestamps":
+                checkpoint = self._read(checkpoint_path(place.number))
+                stamped = _without_witnesses(checkpoint) if checkpoint is not None else b""
+                yield StampedHead(name, place.number, stamped, path.read_bytes())
 
     def tile(self, tile: Tile) -> bytes | None:
         """See `Source`."""
@@ -111,6 +122,8 @@ def export_whole(source: Source, folder: Path) -> int:
     heads = dict(source.checkpoints())
     for size, stored in heads.items():
         _write(folder / checkpoint_path(size), stored.body)
+    for stamped in source.stamped_heads():
+        _write(folder / stamped.where, stamped.response)
     edge = _export_entries(source, folder, set(heads))
     _write_partial(folder, edge)
     if heads:
@@ -162,6 +175,17 @@ def proof_from(source: Source, checkpoint: bytes, index: int, entry: bytes) -> P
 
     path = inclusion_proof(index, head.size, TileNodes(head.size, read))
     return Proof(index, tuple(path), checkpoint, entry)
+
+
+def _without_witnesses(checkpoint: bytes) -> bytes:
+    """Return a checkpoint as the log wrote it: that is what authorities date."""
+    try:
+        note = parse_note(checkpoint)
+        origin = parse_checkpoint(note.text).origin
+    except InvalidInput:
+        return checkpoint  # a finding of its own
+    own = tuple(each for each in note.signatures if each.name == origin)
+    return Note(note.text, own).encode()
 
 
 def _write_partial(folder: Path, edge: Edge) -> None:

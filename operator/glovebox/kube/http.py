@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 
+from glovebox.kube.connector import Connector
 from glovebox.kube.transport import (
     REQUESTS_AT_ONCE,
     WATCHES_AT_ONCE,
@@ -35,9 +36,9 @@ class AiohttpTransport:
         self._credentials = credentials
         self._session = aiohttp.ClientSession(
             base_url=credentials.server,
-            connector=aiohttp.TCPConnector(
+            connector=Connector(
                 limit=REQUESTS_AT_ONCE + WATCHES_AT_ONCE,
-                ssl=credentials.as_ssl_context(),
+                tls=credentials.as_ssl_context(),
                 keepalive_timeout=_KEEPALIVE_SECONDS,
             ),
             headers={

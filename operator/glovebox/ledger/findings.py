@@ -12,6 +12,7 @@ from glovebox.evidence.verification import Finding
 from glovebox.ledger.entry import StatedObject
 from glovebox.ledger.genesis import Genesis
 from glovebox.ledger.policy import Accepted
+from glovebox.ledger.timestamps import Stamp
 
 GENESIS_INVALID: Final = "GenesisInvalid"
 ENTRY_MISSING: Final = "EntryMissing"
@@ -25,6 +26,8 @@ ROOT_DIFFERS: Final = "RootDiffers"
 FORKED: Final = "Forked"
 WENT_BACK: Final = "WentBack"
 NOT_WITNESSED: Final = "NotWitnessed"
+TIMESTAMP_INVALID: Final = "TimestampInvalid"
+TIME_DIFFERS: Final = "TimeDiffers"
 TILE_DIFFERS: Final = "TileDiffers"
 SEVERAL_VERSIONS: Final = "SeveralVersions"
 DELETE_MARKER: Final = "DeleteMarker"
@@ -52,6 +55,8 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         FORKED: "the log signed two histories: what is here is not what it signed elsewhere",
         WENT_BACK: "there is less here than a head that was seen before: the end was cut off",
         NOT_WITNESSED: "fewer witnesses signed the newest checkpoint than the policy asks for",
+        TIMESTAMP_INVALID: "a timestamp is not of its checkpoint, or nobody trusted signed it",
+        TIME_DIFFERS: "an entry says another time than the timestamps around it allow",
         TILE_DIFFERS: "a tile is missing or does not have the hashes of its entries",
         SEVERAL_VERSIONS: "a key was written more than once; the oldest version counts",
         DELETE_MARKER: "somebody deleted a key; what it hides counts",
@@ -80,6 +85,8 @@ class LedgerReport:
         entries: How many there are.
         checkpoints: How many signed heads fit the entries.
         newest: The newest of them, with who else signed it.
+        stamps: How many timestamps hold.
+        stamped: The newest head that one of them is of, and when it was known.
         kinds: How many entries tell of what.
         locks: Of the entries.
         objects: What the entries vouch for, with the index of each.
@@ -92,6 +99,8 @@ class LedgerReport:
     entries: int = 0
     checkpoints: int = 0
     newest: Accepted | None = None
+    stamps: int = 0
+    stamped: Stamp | None = None
     kinds: dict[str, int] = field(default_factory=dict)
     locks: LockCount = field(default_factory=LockCount)
     objects: list[tuple[int, StatedObject]] = field(default_factory=list)

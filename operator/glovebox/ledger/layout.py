@@ -7,6 +7,7 @@
         tile/entries/000             entries again, in bundles of 256: for C2SP's own clients
         checkpoints/000/000/000/043  the head at that size, signed
         cosignatures/000/000/000/043/<id>   what a witness said of it
+        timestamps/000/000/000/043/<id>     when an authority knew it (RFC 3161)
 
 Each is written once. The oldest version of a key counts, and a second one is a finding.
 """
@@ -25,7 +26,7 @@ ROOT: Final = ".glovebox/ledger/"
 # As a DNS label: it is part of keys and of origins.
 _ORGANISATION: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBERED: Final = re.compile(r"(entries|checkpoints)/([0-9]{3}/[0-9]{3}/[0-9]{3}/[0-9]{3})")
-_COSIGNATURE: Final = re.compile(r"cosignatures/([0-9]{3}(?:/[0-9]{3}){3})/([0-9a-f]{8})")
+_SAID_OF: Final = re.compile(r"(cosignatures|timestamps)/([0-9]{3}(?:/[0-9]{3}){3})/([0-9a-f]{8})")
 _DIGITS: Final = 12
 GROUP: Final = 1000
 
@@ -79,6 +80,10 @@ class Layout:
         """Return what the keys of all signatures of witnesses at a size begin with."""
         return f"{self.prefix}cosignatures/{_grouped(size)}/"
 
+    def timestamp(self, size: int, authority: str) -> str:
+        """Return the key of what an authority said of the checkpoint at a size."""
+        return f"{self.prefix}{timestamp_path(size, authority)}"
+
     def tile(self, tile: Tile) -> str:
         """Return the key of a tile."""
         return f"{self.prefix}{tile.path}"
@@ -93,8 +98,8 @@ class Place:
     """What a path below the prefix of an epoch is.
 
     Attributes:
-        kind: `genesis`, `entries`, `checkpoints`, `cosignatures` or `tile`; empty for what does not
-            belong there.
+        kind: `genesis`, `entries`, `checkpoints`, `cosignatures`, `timestamps` or `tile`; empty for
+            what does not belong there.
         number: Index or size, where it has one.
         tile: Of a tile.
     """
@@ -110,8 +115,8 @@ def place_of(path: str) -> Place:
         return Place(path)
     if found := _NUMBERED.fullmatch(path):
         return Place(found[1], int(found[2].replace("/", "")))
-    if found := _COSIGNATURE.fullmatch(path):
-        return Place("cosignatures", int(found[1].replace("/", "")))
+    if found := _SAID_OF.fullmatch(path):
+        return Place(found[1], int(found[2].replace("/", "")))
     tile = parse_path(path)
     return Place("tile", tile=tile) if tile is not None else Place("")
 
@@ -124,6 +129,11 @@ def entry_path(index: int) -> str:
 def checkpoint_path(size: int) -> str:
     """Return the path of the checkpoint at a size below the prefix."""
     return f"checkpoints/{_grouped(size)}"
+
+
+def timestamp_path(size: int, authority: str) -> str:
+    """Return the path of what an authority said of the checkpoint at a size below the prefix."""
+    return f"timestamps/{_grouped(size)}/{authority}"
 
 
 def _grouped(number: int) -> str:

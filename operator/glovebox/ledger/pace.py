@@ -11,6 +11,8 @@ from glovebox.ledger.entry import Event, Kind
 
 # Entries that come within this time share a checkpoint.
 GATHER: Final = timedelta(seconds=10)
+# By how much two clocks may differ: a store refuses what is 15 minutes off its own.
+CLOCKS: Final = timedelta(minutes=30)
 SILENCE: Final = timedelta(hours=1)
 _SYSTEM: Final = "system:ledger"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from glovebox.ledger.tiles import Tile
+from glovebox.ledger.timestamps import StampedHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class Source(Protocol):
 
     def checkpoints(self) -> Iterable[tuple[int, Stored]]:
         """Return the checkpoints by the size in their names, with their cosignatures."""
+
+    def stamped_heads(self) -> Iterable[StampedHead]:
+        """Return what authorities said of checkpoints."""
 
     def tile(self, tile: Tile) -> bytes | None:
         """Return the bytes of a tile of hashes, or of the full one that it became, or None."""

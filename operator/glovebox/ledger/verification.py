@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from glovebox.errors import InvalidInput
 from glovebox.evidence.locks import defect_of_lock
@@ -22,9 +22,14 @@ from glovebox.ledger.findings import LedgerReport
 from glovebox.ledger.genesis import open_genesis
 from glovebox.ledger.history import History, SignedHead
 from glovebox.ledger.layout import checkpoint_path, entry_path
+from glovebox.ledger.pace import CLOCKS
 from glovebox.ledger.policy import Accepted, Policy, judge
 from glovebox.ledger.source import Lock, Source, Stored
+from glovebox.ledger.timestamps import Stamp, Stamps, verified_time
 from glovebox.ledger.tree import leaf_hash
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 # For how long entries may wait for a checkpoint without a word.
 _WAITING: Final = timedelta(hours=1)
@@ -39,12 +44,15 @@ class LedgerDemand:
         now: When locks have to hold.
         remembered: Checkpoints (signed notes) that somebody kept elsewhere.
         locks: Whether an object that nothing protects is a finding.
+        timestamp_roots: Certificates of authorities that are trusted; without any, timestamps are
+            not looked at.
     """
 
     policy: Policy
     now: datetime
     remembered: Sequence[bytes] = ()
     locks: bool = True
+    timestamp_roots: Sequence[Certificate] = ()
 
 
 def verify_ledger(source: Source, demand: LedgerDemand) -> LedgerReport:
@@ -62,11 +70,13 @@ class _Verification:
         self._previous = ""
         self._ended = False
         self._waiting_since: datetime | None = None
+        self._stamps = Stamps(())
 
     def run(self) -> LedgerReport:
         self._look_at_genesis()
         # The smallest last: they are taken off the end.
         self._heads = sorted(self._signed_heads(), key=lambda each: -each.head.size)
+        self._stamps = Stamps(self._verified_stamps())
         for path in self._source.strangers():
             self._report.note(words.STRANGER, path, words.MEANINGS[words.STRANGER])
         index = 0
@@ -114,6 +124,25 @@ class _Verification:
             accepted = self._judged(where, raw)
             if accepted is not None:
                 yield SignedHead(where, accepted, is_remembered=True)
+
+    def _verified_stamps(self) -> list[Stamp]:
+        stamps: list[Stamp] = []
+        unread = 0
+        for each in self._source.stamped_heads():
+            if not self._demand.timestamp_roots:
+                unread += 1
+                continue
+            try:
+                moment = verified_time(each, self._demand.timestamp_roots)
+            except InvalidInput as error:
+                self._report.note(words.TIMESTAMP_INVALID, each.where, error.message)
+            else:
+                stamps.append(Stamp(each.size, moment))
+        if unread:
+            self._report.unchecked.append(f"{unread} timestamps (--timestamp-roots)")
+        self._report.stamps = len(stamps)
+        self._report.stamped = max(stamps, key=lambda each: (each.size, each.time), default=None)
+        return stamps
 
     def _judged(self, where: str, raw: bytes) -> Accepted | None:
         try:
@@ -177,10 +206,21 @@ class _Verification:
             message = f"an earlier entry has its id {entry.id}"
             self._report.note(words.ID_REPEATED, where, message)
         self._ids.add(entry.id)
+        self._compare_with_stamps(where, entry)
         self._report.kinds[entry.kind] = self._report.kinds.get(entry.kind, 0) + 1
         self._report.objects += [(index, each) for each in entry.objects]
         self._ended = self._ended or entry.kind == Kind.EPOCH_ENDED
         return entry
+
+    def _compare_with_stamps(self, where: str, entry: Entry) -> None:
+        after, before = self._stamps.bounds(entry.index)
+        written = time_text(entry.written)
+        if before is not None and entry.written > before + CLOCKS:
+            message = f"it says that it was written at {written}, and was known at"
+            self._report.note(words.TIME_DIFFERS, where, f"{message} {time_text(before)}")
+        elif after is not None and entry.written < after - CLOCKS:
+            message = f"it says that it was written at {written}, and was not there at"
+            self._report.note(words.TIME_DIFFERS, where, f"{message} {time_text(after)}")
 
     def _look_at_object(self, where: str, stored: Stored, entry: Entry | None = None) -> None:
         if stored.versions > 1:

@@ -245,6 +245,13 @@ class EngineMetrics:
             ["store"],
             registry=registry,
         )
+        self.ledger_anchor_lag = Gauge(
+            "glovebox_ledger_anchor_lag_entries",
+            "Entries in the newest signed head of a store's ledger that a witness, or the"
+            " authority that dates heads, does not know yet.",
+            ["store", "anchor"],
+            registry=registry,
+        )
         self.ledger_signed = Gauge(
             "glovebox_ledger_signed_timestamp_seconds",
             "When the newest signed head of a store's ledger was learnt of, in Unix time.",

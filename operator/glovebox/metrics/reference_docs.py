@@ -45,6 +45,10 @@ WATCH: Final = {
         " once a second sweep has to agree before any is closed, and none is deleted; the log says"
         " so."
     ),
+    "glovebox_ledger_anchor_lag_entries": (
+        "Above 0 for more than the interval of `spec.ledger.timestamps` (a witness: for minutes):"
+        " the ObjectStore's condition `LedgerAnchored` says who does not answer."
+    ),
     "glovebox_ledger_signed_timestamp_seconds": (
         "More than two hours ago: the ledger is not written; the ObjectStore's condition"
         " `LedgerWritten` says why."

@@ -35,6 +35,8 @@ REQUIRED: Final = (types.VERSIONING_PROVEN,)
 # Without these no store is Ready, whatever `worm` says.
 _ALWAYS: Final = frozenset({types.VERSIONING_PROVEN, types.ENCRYPTION_PROVEN})
 _SHOWN: Final = 5
+# Who knows every head that is signed: the bucket, and the status itself.
+OWN_ANCHORS: Final = frozenset({"Bucket", "Status"})
 READY: Final = (reasons.PROVEN, "the store did what is expected of it")
 
 
@@ -231,15 +233,22 @@ def with_ledger(
         builder.mark_unknown(types.LEDGER_WRITTEN, ledger.reason, ledger.message)
     entry = builder.render()["conditions"][0]
     told = {**status, "ledger": _as_head(status, head)} if head is not None else status
-    return {**told, "conditions": _with_last(without_ledger(status)["conditions"], entry)}
+    return {**told, "conditions": with_last(without_ledger(status)["conditions"], entry)}
 
 
 def _as_head(status: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a head with the entries that are recorded: of the same organisation's ledger alone."""
+    """Return a head with what is recorded beside it.
+
+    Entries are of the same organisation's ledger alone, and others who know a head of its epoch.
+    """
     before: Mapping[str, Any] = status.get("ledger") or {}
     is_same = before.get("organisation") == head["organisation"]
+    found = dict(head)
+    if is_same and before.get("epoch") == head["epoch"]:
+        others = [each for each in before.get("anchors") or () if each["kind"] not in OWN_ANCHORS]
+        found["anchors"] = [*head["anchors"], *others]
     entries = before.get("entries") if is_same else None
-    return {**head, "entries": entries} if entries else dict(head)
+    return {**found, "entries": entries} if entries else found
 
 
 def with_entries(status: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -253,11 +262,16 @@ def without_ledger(status: Mapping[str, Any]) -> dict[str, Any]:
 
     The head that was seen stays: who turns the ledger on again is held to it.
     """
-    others = [one for one in status["conditions"] if one["type"] != types.LEDGER_WRITTEN]
+    return without_condition(status, types.LEDGER_WRITTEN)
+
+
+def without_condition(status: Mapping[str, Any], condition: str) -> dict[str, Any]:
+    """Return a status that does not have one of its conditions any more."""
+    others = [one for one in status["conditions"] if one["type"] != condition]
     return {**status, "conditions": others}
 
 
-def _with_last(others: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
+def with_last(others: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
     """Return conditions with one more behind those that last."""
     lasting = [one for one in others if one["type"] not in {types.RECONCILING, types.STALLED}]
     return [*lasting, entry, *others[len(lasting) :]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from glovebox.ledger.layout import Layout, place_of
 from glovebox.ledger.source import Stored
 from glovebox.ledger.tiles import ENTRIES, Tile
+from glovebox.ledger.timestamps import StampedHead
 from glovebox.store.ledger_objects import (
     LedgerPlace,
     ReadObject,
@@ -76,6 +77,15 @@ class BucketSource:
             others = [read_version(self._place, each.key, other).body for other in each.ids[1:]]
             body = stored.body + b"".join(lines.get(size, []))
             yield size, Stored(body, stored.versions, stored.markers, stored.lock, others)
+
+    def stamped_heads(self) -> Iterator[StampedHead]:
+        """See `Source`."""
+        for each in self._below("timestamps"):
+            path = each.key.removeprefix(self._layout.prefix)
+            size = place_of(path).number
+            checkpoint = read_oldest(self._place, self._layout.checkpoint(size), self._stop)
+            response = read_version(self._place, each.key, each.ids[0]).body
+            yield StampedHead(path, size, checkpoint or b"", response)
 
     def tile(self, tile: Tile) -> bytes | None:
         """See `Source`."""

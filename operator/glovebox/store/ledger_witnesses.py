@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from glovebox.ledger.tiles import Tile
     from glovebox.store.connection import Stop
 
-_TIMEOUT: Final = urllib3.Timeout(connect=5, read=20)
+_TIMEOUT: Final = urllib3.Timeout(connect=5, read=10)
 _MOST_BYTES: Final = 1 << 16
+_BUSY: Final = 429
+_FAILED: Final = 500
 
 
 def ask_witness(
@@ -61,12 +64,15 @@ def ask_witness(
     def read(tile: Tile) -> bytes:
         return source.tile(tile) or b""
 
+    url = f"{witness.url.rstrip('/')}/add-checkpoint"
+    asked = Asked(f"witness {witness.key.name} at {url}", reasons.LEDGER_NOT_WITNESSED)
     old = 0
     # The first answer tells the size that the witness knows; another writer may ask in between.
     for _ in range(3):
         proof = consistency_proof(old, size, TileNodes(size, read))
-        status, kind, body = _post(witness, request_of(old, proof, raw))
-        if status != 409 or kind != SIZE_TYPE:  # noqa: PLR2004 - as the specification says it
+        answer = post(asked, url, request_of(old, proof, raw))
+        status, body = answer.status, answer.body
+        if status != 409 or answer.content_type != SIZE_TYPE:  # noqa: PLR2004 - as specified
             break
         old = int(body) if body.strip().isdigit() else -1
         if not 0 <= old <= size:
@@ -84,19 +90,45 @@ def ask_witness(
     return times[witness.key]
 
 
-def _post(witness: Witness, body: bytes) -> tuple[int, str, bytes]:
-    url = f"{witness.url.rstrip('/')}/add-checkpoint"
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked: in words, and with which reason it is said that it did not answer."""
+
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a witness or an authority answered."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def post(asked: Asked, url: str, body: bytes, content_type: str = "") -> Answer:
+    """Send a request to somebody who is to know a head; return the answer. Blocks for seconds.
+
+    Raises:
+        Unavailable: Nobody answers, or not now (429, 5xx).
+    """
+    headers = {"Content-Type": content_type} if content_type else {}
     try:
         with urllib3.PoolManager(timeout=_TIMEOUT, retries=False) as pool:
-            answer = pool.request("POST", url, body=body, preload_content=False, redirect=False)
+            answer = pool.request(
+                "POST", url, body=body, headers=headers, preload_content=False, redirect=False
+            )
             found = answer.read(_MOST_BYTES)
             answer.release_conn()
     except urllib3.exceptions.HTTPError as error:
         raise Unavailable(
-            reasons.LEDGER_NOT_WITNESSED,
-            f"could not ask witness {witness.key.name} at {url}: {type(error).__name__}",
+            asked.reason, f"could not ask {asked.who}: {type(error).__name__}"
         ) from error
-    return answer.status, answer.headers.get("Content-Type", "").partition(";")[0], found
+    if answer.status == _BUSY or answer.status >= _FAILED:
+        raise Unavailable(asked.reason, f"{asked.who} answers {answer.status}")
+    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    return Answer(answer.status, kind, found)
 
 
 def _refused(witness: Witness, why: str) -> InvalidInput:

@@ -27,8 +27,8 @@ from glovebox.ledger.checkpoint import EMPTY, Checkpoint, Head, sign_checkpoint
 from glovebox.ledger.entry import Entry, Event, Kind, decode_entry, digest_of_bytes, encode_entry
 from glovebox.ledger.genesis import Genesis, open_genesis, read_genesis
 from glovebox.ledger.layout import Layout
-from glovebox.ledger.note import vkey_of
-from glovebox.ledger.pace import Due, compute_due, compute_wait, idle_event
+from glovebox.ledger.note import VerifierKey, vkey_of
+from glovebox.ledger.pace import CLOCKS, Due, compute_due, compute_wait, idle_event
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_tail import find_size
 from glovebox.store.ledger_tree import LedgerTree
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from glovebox.evidence.signer import Signer
     from glovebox.store.connection import Stop
 
-# By how much the clocks of two writers may differ: a store refuses what is 15 minutes off its own.
-CLOCKS: Final = timedelta(minutes=30)
 # How many entries are remembered by id; others are read again when an old event comes.
 _REMEMBERED: Final = 50_000
 
@@ -153,6 +151,15 @@ class LedgerWriter:
         """Return the newest head that is known to be signed; None before anything was read."""
         with self._alone:
             return self._tree.published
+
+    @property
+    def key(self) -> VerifierKey:
+        """What checks the signatures of the log."""
+        return vkey_of(self.genesis.origin, self._signer.public)
+
+    def retain_until(self) -> datetime | None:
+        """Return until when what is written now is locked; None: as the bucket does."""
+        return self._until(self._now(), None)
 
     def wait(self) -> timedelta:
         """Return for how long nothing is due, as far as this writer knows."""

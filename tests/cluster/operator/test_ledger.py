@@ -1,4 +1,4 @@
-"""The ledger on a real API server and store: a whole life is told, and `glovebox` verifies it."""
+"""The ledger on a real API server and store: a whole life is told, witnessed, dated, verified."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
 from support.operator_process import Team, experiment_spec, store_spec
 from support.run_credentials import write_artifact
+from support.timestamp_authority import Authority, needs_openssl
 from support.told_ledgers import LIFE
 from support.waiting import eventually
 
@@ -41,9 +44,10 @@ def glovebox(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[s
     return done
 
 
-@pytest.fixture
-def policy(cluster: Cluster, platform: Team, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def policy(cluster: Cluster, platform: Team, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a ledger that is written; the policy of who verifies it."""
+    tmp_path = tmp_path_factory.mktemp("ledger")
     store = platform.path("ObjectStore", "ledgered")
     platform.declare("ObjectStore", "ledgered", store_spec(cluster, BUCKET))
     platform.expect("ObjectStore", "ledgered", timeout=60)
@@ -116,3 +120,127 @@ def test_a_life_is_told_from_binding_to_deletion_and_glovebox_verifies_it(
         cluster, "ledger", "verify", WHERE, "--policy", str(policy), "--seals", "--objects"
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+# -- who else learns of its heads
+
+STORE = "ledgered"
+NAME = "witness.example.com/w1"
+
+
+class Witness:
+    """`glovebox witness` as a process of its own."""
+
+    def __init__(self, folder: Path, policy: Path) -> None:
+        self.folder, self.policy = folder, policy
+        self.key = self.url = ""
+        (folder / "witness.pem").write_text(new_key_pair().private)
+
+    @contextmanager
+    def running(self, port: int = 0) -> Iterator[None]:
+        files = f"--key {self.folder}/witness.pem --policy {self.policy} --state {self.folder}/seen"
+        command = f"-u -m glovebox.cli witness --name {NAME} {files} --port {port}"
+        with subprocess.Popen(
+            [sys.executable, *command.split()],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ),
+        ) as process:
+            try:
+                assert process.stdout is not None
+                self.key = process.stdout.readline().split()[-1]
+                self.url = process.stdout.readline().split()[-1].removesuffix("/add-checkpoint")
+                yield
+            finally:
+                process.terminate()
+
+    @property
+    def spec(self) -> dict[str, str]:
+        return {"name": "w1", "key": self.key, "url": self.url}
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority")
+
+
+def ledger(platform: Team) -> dict[str, Any]:
+    return dict(platform.read("ObjectStore", STORE)["status"].get("ledger") or {})
+
+
+def knows(platform: Team, kind: str) -> int:
+    anchors = ledger(platform).get("anchors") or ()
+    return next((each["lastSize"] for each in anchors if each["kind"] == kind), 0)
+
+
+def declare(platform: Team, **changes: Any) -> None:
+    """Change who is to know the heads."""
+    platform.api.patch(platform.path("ObjectStore", STORE), {"spec": {"ledger": changes}})
+
+
+@needs_openssl
+@pytest.mark.timeout(300)
+def test_heads_are_witnessed_and_dated_and_glovebox_demands_it(
+    cluster: Cluster, platform: Team, policy: Path, authority: Authority, tmp_path: Path
+) -> None:
+    witness = Witness(tmp_path, policy)
+    with witness.running(), authority.serving() as url:
+        declare(
+            platform,
+            witnesses=[witness.spec],
+            timestamps={"url": url, "intervalSeconds": 60},
+        )
+        platform.expect("ObjectStore", STORE, "LedgerAnchored", timeout=60)
+        size = ledger(platform)["size"]
+        assert (knows(platform, "Witness"), knows(platform, "Timestamp")) == (size, size)
+        strict = tmp_path / "strict.txt"
+        log = policy.read_text().splitlines()[0]
+        strict.write_text(f"{log}\nwitness w1 {witness.key}\nquorum w1\n")
+        roots = ("--timestamp-roots", str(authority.root))
+        verified = glovebox(cluster, "ledger", "verify", WHERE, "--policy", str(strict), *roots)
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+        assert "witness w1 saw it on" in verified.stdout
+        assert f"1 timestamps; size {size} was known on" in verified.stdout
+    stranger = Authority(tmp_path / "stranger")
+    roots = ("--timestamp-roots", str(stranger.root))
+    found = glovebox(cluster, "ledger", "verify", WHERE, "--policy", str(strict), *roots)
+    assert (found.returncode, "TimestampInvalid" in found.stdout) == (1, True)
+
+    # Taken out of the spec: nothing is said of them any more.
+    declare(platform, witnesses=None, timestamps=None)
+
+    def forgotten() -> bool:
+        status = platform.read("ObjectStore", STORE)["status"]
+        kinds = {each["kind"] for each in status["ledger"]["anchors"]}
+        types = {each["type"] for each in status["conditions"]}
+        return kinds == {"Bucket", "Status"} and "LedgerAnchored" not in types
+
+    eventually(forgotten, what="the status says nothing of them", timeout=60)
+
+
+@needs_openssl
+@pytest.mark.timeout(300)
+def test_who_refuses_is_told_and_the_ledger_is_written_all_the_same(
+    platform: Team, policy: Path, authority: Authority, tmp_path: Path
+) -> None:
+    witness = Witness(tmp_path, policy)
+    with witness.running():
+        # The witness's place is taken by somebody with another key.
+        (tmp_path / "other").mkdir()
+        other = Witness(tmp_path / "other", policy)
+        with other.running():
+            pass
+        declare(platform, witnesses=[{**witness.spec, "key": other.key}])
+        platform.expect("ObjectStore", STORE, "LedgerAnchored", "False", "LedgerNotWitnessed")
+        message = platform.condition("ObjectStore", STORE, "LedgerAnchored")["message"]
+        assert NAME in message
+        assert platform.condition("ObjectStore", STORE, "LedgerWritten")["status"] == "True"
+        assert platform.condition("ObjectStore", STORE, "Ready")["status"] == "True"
+        # The right key: asked at once, since it is somebody else.
+        declare(platform, witnesses=[witness.spec])
+        platform.expect("ObjectStore", STORE, "LedgerAnchored", timeout=60)
+    authority.answer = lambda _: b"<html>sign in</html>"
+    with authority.serving() as url:
+        declare(platform, timestamps={"url": url})
+        platform.expect("ObjectStore", STORE, "LedgerAnchored", "False", "LedgerNotTimestamped")
+        assert platform.condition("ObjectStore", STORE, "LedgerWritten")["status"] == "True"
