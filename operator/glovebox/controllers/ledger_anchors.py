@@ -33,8 +33,8 @@ _TASK: Final = "ledger-anchor "
 _WORK_CLASS: Final = "ledger-anchors"
 _WITNESS: Final = "Witness"
 _TIMESTAMP: Final = "Timestamp"
-# Given to the task and the head; returns when the head was learnt of.
-_Ask = Callable[[LedgerTask, LedgerHead], datetime]
+# Given to the task, the head and the time; returns when the head was learnt of.
+_Ask = Callable[[LedgerTask, LedgerHead, datetime], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ async def _ask(
     def act(task: LedgerTask) -> datetime | InvalidInput:
         # What a witness answers says nothing against the ledger that this process has open.
         try:
-            return anchor.ask(task, head)
+            return anchor.ask(task, head, ports.now())
         except InvalidInput as error:
             return error
 
@@ -222,7 +222,7 @@ def _anchors(store: ObjectStore) -> Iterator[_Anchor]:
 
 
 def _asks_witness(key: str, url: str) -> _Ask:
-    def ask(task: LedgerTask, head: LedgerHead) -> datetime:
+    def ask(task: LedgerTask, head: LedgerHead, now: datetime) -> datetime:
         parsed = parse_vkey(key)
         if parsed.kind != COSIGNATURE:
             raise InvalidInput(
@@ -234,17 +234,18 @@ def _asks_witness(key: str, url: str) -> _Ask:
         until = writer.retain_until()
         known = Witness(parsed, url)
         return ask_witness(
-            place, writer.layout, head.head.size, writer.key, known, task.stop, until
+            place, writer.layout, head.head.size, writer.key, known, task.stop, until, now=now
         )
 
     return ask
 
 
 def _asks_authority(url: str) -> _Ask:
-    def ask(task: LedgerTask, head: LedgerHead) -> datetime:
+    def ask(task: LedgerTask, head: LedgerHead, now: datetime) -> datetime:
         writer, place = task.ledger.writer, task.ledger.place
         until = writer.retain_until()
-        return ask_authority(place, writer.layout, head.head.size, url, task.stop, until)
+        size = head.head.size
+        return ask_authority(place, writer.layout, size, url, task.stop, until, now=now)
 
     return ask
 

@@ -234,7 +234,7 @@ def test_a_head_is_dated_and_an_export_takes_that_along(
     writer.publish(Stop())
     with authority.serving() as url:
         for _ in range(2):  # asked again after a crash: the first answer stands
-            ask_authority(ledgers.place, FIRST, 2, url, Stop())
+            ask_authority(ledgers.place, FIRST, 2, url, Stop(), now=datetime.now(UTC))
     keys = logs_alone(vkey_of(f"{BASE}/1", SIGNER.public))
     demand = LedgerDemand(keys, ledgers.clock.now, locks=False, timestamp_roots=authority.roots)
     export_whole(ledgers.source(), tmp_path / "out")
@@ -260,9 +260,9 @@ def test_what_an_authority_says_of_something_else_is_not_kept(
     ):
         authority.answer, authority.status = answer, status
         with authority.serving() as url, pytest.raises(error):
-            ask_authority(ledgers.place, FIRST, 1, url, Stop())
+            ask_authority(ledgers.place, FIRST, 1, url, Stop(), now=datetime.now(UTC))
     with pytest.raises(Unavailable):
-        ask_authority(ledgers.place, FIRST, 1, "http://127.0.0.1:9/", Stop())
+        ask_authority(ledgers.place, FIRST, 1, "http://127.0.0.1:9/", Stop(), now=datetime.now(UTC))
     assert list(ledgers.source().stamped_heads()) == []
 
 
