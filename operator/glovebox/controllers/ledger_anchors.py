@@ -44,7 +44,8 @@ class AnchorsLook:
     Attributes:
         anchors: What the status says of them from now on.
         failures: How asking went, of each that failed, in the order of the spec.
-        is_pending: Whether somebody was never asked with success.
+        is_pending: Whether somebody was never asked with success, or is being asked, or nobody
+            knows yet how far the ledger has come: what was said of it before still stands.
         retry_seconds: When somebody is to be asked although nobody says so.
     """
 
@@ -74,7 +75,7 @@ class _Seen:
     anchors: list[Mapping[str, Any]] = field(default_factory=list)
     failures: list[Outcome] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
-    missing: int = 0
+    is_pending: bool = False
 
 
 def look_after_anchors(
@@ -88,7 +89,8 @@ def look_after_anchors(
         known: What the status says of the present epoch.
     """
     head = ports.ledger_heads.get(store.uid)
-    seen = _Seen()
+    # A process that began a moment ago has seen no head.
+    seen = _Seen(is_pending=head is None)
     wanted = set[str]()
     for anchor in _anchors(store):
         wanted.add(anchor.label)
@@ -99,7 +101,7 @@ def look_after_anchors(
     # Whom the spec does not name any more.
     _drop_others(ports, store.name, store.uid, wanted)
     return AnchorsLook(
-        tuple(seen.anchors), tuple(seen.failures), seen.missing > 0, min(seen.waits, default=None)
+        tuple(seen.anchors), tuple(seen.failures), seen.is_pending, min(seen.waits, default=None)
     )
 
 
@@ -150,6 +152,7 @@ def _look_after(
         _keep(ports, store, anchor, last, head, seen)
         return
     _keep(ports, store, anchor, last, head, seen)
+    seen.is_pending = True
     if task.error is not None:
         failing = (ports.now() - (task.failing_since or ports.now())).total_seconds()
         seen.failures.append(of_error(task.error).with_failure(failing, task.failures))
@@ -163,7 +166,9 @@ def _wait(
         return None
     if last is None:
         return 0.0
-    return (last.last_time + anchor.interval - ports.now()).total_seconds()
+    # Whatever clock it was that said so: nobody waits for longer than the interval.
+    asked = min(last.last_time, ports.now())
+    return (anchor.interval - (ports.now() - asked)).total_seconds()
 
 
 def _keep(
@@ -179,7 +184,7 @@ def _keep(
         lag = max(head.head.size - size, 0)
         ports.metrics.ledger_anchor_lag.labels(store.name, anchor.label).set(lag)
     if last is None:
-        seen.missing += 1
+        seen.is_pending = True
         return
     told = {"kind": anchor.kind, "name": anchor.name} if anchor.name else {"kind": anchor.kind}
     seen.anchors.append({**told, "lastSize": size, "lastTime": format_time(last.last_time)})

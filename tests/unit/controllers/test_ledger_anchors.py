@@ -178,6 +178,37 @@ async def test_what_was_learnt_of_another_epoch_counts_for_nothing(running: Worl
     assert running.sizes() == {"Witness": 2, "Timestamp": 2}
 
 
+async def test_who_is_being_asked_is_not_taken_to_know_it(running: World) -> None:
+    """A witness that hangs, or fails since before the process began again: nothing becomes true."""
+    running.grow(3)
+    await running.look()
+    running.grow(5)
+    for _ in range(3):  # nobody answers yet
+        assert look_after_anchors(running.ports, running.store, running.known).is_pending
+    running.error = Unavailable(reasons.LEDGER_NOT_WITNESSED, "could not ask")
+    assert (await running.look()).is_pending
+    # Another process: it remembers no failure, and has seen no head.
+    forget_anchors(running.ports, "primary", "u1")
+    running.ports.ledger_heads.clear()
+    assert look_after_anchors(running.ports, running.store, running.known).is_pending
+
+
+@pytest.mark.parametrize("said", [datetime.max.replace(tzinfo=UTC), NOW + timedelta(days=9)])
+async def test_a_time_that_is_still_to_come_keeps_nobody_from_asking(
+    running: World, said: datetime
+) -> None:
+    running.declare(timestamps=AUTHORITY)
+    running.grow(3)
+    await running.look()
+    running.known = (running.known[0].model_copy(update={"last_time": said}),)
+    running.grow(5)
+    assert (await running.look()).retry_seconds == 600
+    running.known = (running.known[0].model_copy(update={"last_time": NOW}),)
+    running.now += timedelta(seconds=600)
+    await running.look()
+    assert running.sizes() == {"Timestamp": 5}
+
+
 async def test_whom_the_spec_does_not_name_any_more_is_not_asked(running: World) -> None:
     running.error = Unavailable(reasons.LEDGER_NOT_WITNESSED, "could not ask")
     running.grow(3)
