@@ -19,7 +19,7 @@ from glovebox.ledger.witness import SIZE_TYPE
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_witnesses import ask_witness
 from support.ledger_logs import NOW, SIGNER, WITNESS
-from support.ledger_stores import BASE, FIRST, Ledgers, stand_in
+from support.ledger_stores import BASE, FIRST, Ledgers, locks_below, stand_in
 
 NAME = "witness.example.com/w1"
 KEY = vkey_of(NAME, WITNESS.public, COSIGNATURE)
@@ -42,6 +42,11 @@ class Asking:
         with serving(lines, status, kind) as url:
             known = Witness(KEY, url)
             return ask_witness(self.ledgers.place, FIRST, 3, LOG, known, Stop(), now=NOW)
+
+    def ask_locked(self, until: datetime) -> None:
+        with serving(signed, 200, "text/plain") as url:
+            known = Witness(KEY, url)
+            ask_witness(self.ledgers.place, FIRST, 3, LOG, known, Stop(), until, now=NOW)
 
     def kept(self) -> list[bytes]:
         below = f"{FIRST.prefix}cosignatures/"
@@ -165,6 +170,13 @@ def test_a_size_that_cannot_be_is_refused_in_plain_words(
         asking.ask(lambda _: body, status=409, kind=SIZE_TYPE)
     assert refused.value.message.isprintable()
     assert len(refused.value.message) < 300
+
+
+def test_a_signature_is_locked_like_the_rest(asking: Asking) -> None:
+    until = NOW + timedelta(days=900)
+    asking.ask_locked(until)
+    locks = locks_below(asking.ledgers.place, f"{FIRST.prefix}cosignatures/")
+    assert locks == [("Compliance", until)]
 
 
 def test_asked_again_the_first_answer_stands(asking: Asking) -> None:
