@@ -15,7 +15,7 @@ from glovebox.ledger.policy import Policy, logs_alone
 from glovebox.ledger.verification import LedgerDemand, verify_ledger
 from glovebox.store.connection import Credentials, Stop, Store, StoreSettings
 from glovebox.store.ledger_init import init_ledger
-from glovebox.store.ledger_objects import LedgerPlace
+from glovebox.store.ledger_objects import LedgerPlace, read_version, versions_below
 from glovebox.store.ledger_source import BucketSource
 from glovebox.store.ledger_writer import LedgerWriter, open_ledger
 from simulation.object_store import ObjectStoreServer
@@ -82,6 +82,16 @@ class Ledgers:
         """Return the keys below `entries/` of which there is a version."""
         rows = self.store.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"{FIRST.prefix}entries/")
         return [row["Key"] for row in rows.get("Contents", [])]
+
+
+def locks_below(place: LedgerPlace, prefix: str) -> list[tuple[str, datetime]]:
+    """Return mode and end of the lock of each version below a prefix."""
+    locks = [
+        read_version(place, each.key, version).lock
+        for each in versions_below(place, prefix, Stop())
+        for version in each.ids
+    ]
+    return [(each.mode, datetime.fromisoformat(each.until)) for each in locks]
 
 
 def stand_in(now: Callable[[], datetime]) -> tuple[ObjectStoreServer, Store, str]:

@@ -40,7 +40,7 @@ def forget(
     from glovebox.jobs.ledger_checking import parse_address, with_bucket
     from glovebox.store.ledger_erasure import erase_person
     from glovebox.store.ledger_objects import LedgerPlace
-    from glovebox.store.ledger_people import ensure_person
+    from glovebox.store.ledger_people import ensure_person, find_person
     from glovebox.store.ledger_writer import open_ledger
 
     if not yes:
@@ -49,7 +49,10 @@ def forget(
         )
 
     def act(place: LedgerPlace, stop: Stop) -> Erased | None:
-        names = LedgerPlace(place.store, people.removeprefix("s3://"), place.pause)
+        bucket = people.removeprefix("s3://").rstrip("/")
+        names = LedgerPlace(place.store, bucket, place.pause)
+        if find_person(names, organisation, name, stop) is None:
+            return None  # nor is whoever asks for it made known
         writer = open_ledger(place, organisation, signer, lambda: datetime.now(UTC), stop)
         actor = ensure_person(names, organisation, by, stop).commitment if by else "system:command"
         details = {"reason": reason} if reason else {}

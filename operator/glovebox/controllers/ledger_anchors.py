@@ -33,8 +33,8 @@ _TASK: Final = "ledger-anchor "
 _WORK_CLASS: Final = "ledger-anchors"
 _WITNESS: Final = "Witness"
 _TIMESTAMP: Final = "Timestamp"
-# Given to the task and the head; returns when the head was learnt of.
-_Ask = Callable[[LedgerTask, LedgerHead], datetime]
+# Given to the task, the head and the time; returns when the head was learnt of.
+_Ask = Callable[[LedgerTask, LedgerHead, datetime], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class AnchorsLook:
     Attributes:
         anchors: What the status says of them from now on.
         failures: How asking went, of each that failed, in the order of the spec.
-        is_pending: Whether somebody was never asked with success.
+        is_pending: Whether somebody was never asked with success, or is being asked, or nobody
+            knows yet how far the ledger has come: what was said of it before still stands.
         retry_seconds: When somebody is to be asked although nobody says so.
     """
 
@@ -74,7 +75,7 @@ class _Seen:
     anchors: list[Mapping[str, Any]] = field(default_factory=list)
     failures: list[Outcome] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
-    missing: int = 0
+    is_pending: bool = False
 
 
 def look_after_anchors(
@@ -88,7 +89,8 @@ def look_after_anchors(
         known: What the status says of the present epoch.
     """
     head = ports.ledger_heads.get(store.uid)
-    seen = _Seen()
+    # A process that began a moment ago has seen no head.
+    seen = _Seen(is_pending=head is None)
     wanted = set[str]()
     for anchor in _anchors(store):
         wanted.add(anchor.label)
@@ -99,7 +101,7 @@ def look_after_anchors(
     # Whom the spec does not name any more.
     _drop_others(ports, store.name, store.uid, wanted)
     return AnchorsLook(
-        tuple(seen.anchors), tuple(seen.failures), seen.missing > 0, min(seen.waits, default=None)
+        tuple(seen.anchors), tuple(seen.failures), seen.is_pending, min(seen.waits, default=None)
     )
 
 
@@ -150,6 +152,7 @@ def _look_after(
         _keep(ports, store, anchor, last, head, seen)
         return
     _keep(ports, store, anchor, last, head, seen)
+    seen.is_pending = True
     if task.error is not None:
         failing = (ports.now() - (task.failing_since or ports.now())).total_seconds()
         seen.failures.append(of_error(task.error).with_failure(failing, task.failures))
@@ -163,7 +166,9 @@ def _wait(
         return None
     if last is None:
         return 0.0
-    return (last.last_time + anchor.interval - ports.now()).total_seconds()
+    # Whatever clock it was that said so: nobody waits for longer than the interval.
+    asked = min(last.last_time, ports.now())
+    return (anchor.interval - (ports.now() - asked)).total_seconds()
 
 
 def _keep(
@@ -179,7 +184,7 @@ def _keep(
         lag = max(head.head.size - size, 0)
         ports.metrics.ledger_anchor_lag.labels(store.name, anchor.label).set(lag)
     if last is None:
-        seen.missing += 1
+        seen.is_pending = True
         return
     told = {"kind": anchor.kind, "name": anchor.name} if anchor.name else {"kind": anchor.kind}
     seen.anchors.append({**told, "lastSize": size, "lastTime": format_time(last.last_time)})
@@ -193,7 +198,7 @@ async def _ask(
     def act(task: LedgerTask) -> datetime | InvalidInput:
         # What a witness answers says nothing against the ledger that this process has open.
         try:
-            return anchor.ask(task, head)
+            return anchor.ask(task, head, ports.now())
         except InvalidInput as error:
             return error
 
@@ -222,7 +227,7 @@ def _anchors(store: ObjectStore) -> Iterator[_Anchor]:
 
 
 def _asks_witness(key: str, url: str) -> _Ask:
-    def ask(task: LedgerTask, head: LedgerHead) -> datetime:
+    def ask(task: LedgerTask, head: LedgerHead, now: datetime) -> datetime:
         parsed = parse_vkey(key)
         if parsed.kind != COSIGNATURE:
             raise InvalidInput(
@@ -234,17 +239,18 @@ def _asks_witness(key: str, url: str) -> _Ask:
         until = writer.retain_until()
         known = Witness(parsed, url)
         return ask_witness(
-            place, writer.layout, head.head.size, writer.key, known, task.stop, until
+            place, writer.layout, head.head.size, writer.key, known, task.stop, until, now=now
         )
 
     return ask
 
 
 def _asks_authority(url: str) -> _Ask:
-    def ask(task: LedgerTask, head: LedgerHead) -> datetime:
+    def ask(task: LedgerTask, head: LedgerHead, now: datetime) -> datetime:
         writer, place = task.ledger.writer, task.ledger.place
         until = writer.retain_until()
-        return ask_authority(place, writer.layout, head.head.size, url, task.stop, until)
+        size = head.head.size
+        return ask_authority(place, writer.layout, size, url, task.stop, until, now=now)
 
     return ask
 

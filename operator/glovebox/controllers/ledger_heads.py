@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from glovebox.api.object_store import ObjectStore
@@ -115,9 +114,11 @@ def _remember(ports: Ports, store: ObjectStore, seen: LedgerHead) -> Mapping[str
         seen.head.size,
         seen.head.root_text,
     )
-    learnt: datetime = now
-    if told is not None and known and told.anchors:
-        learnt = max(anchor.last_time for anchor in told.anchors)
+    learnt = now
+    if told is not None and known:
+        # Of its own clock alone: what others say of the time would keep the alert quiet.
+        own = (each.last_time for each in told.anchors if each.kind in _ANCHORS)
+        learnt = max(own, default=now)
     ports.metrics.ledger_size.labels(store.name).set(seen.head.size)
     ports.metrics.ledger_signed.labels(store.name).set(learnt.timestamp())
     if known:

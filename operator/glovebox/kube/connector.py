@@ -43,24 +43,47 @@ class Connector(aiohttp.TCPConnector):
         client_error: type[Exception] = aiohttp.ClientConnectorError,
         **kwargs: Any,
     ) -> tuple[asyncio.Transport, ResponseHandler]:
-        """Connect to the first address; aiohttp goes on to the next one when that fails."""
-        host, port = addr_infos[0][-1][:2]
+        """Connect to the first address that somebody answers at.
+
+        aiohttp takes one address of each family off the list whenever this fails: it would never
+        come to the IPv4 address of a host whose IPv6 address nobody answers at.
+        """
         if self._server_name is not None and kwargs.get("ssl"):
             kwargs["server_hostname"] = self._server_name
-        connect: Any = asyncio.get_running_loop().create_connection
-        try:
-            async with asyncio.timeout(timeout.sock_connect):
-                made: tuple[asyncio.Transport, ResponseHandler] = await connect(
-                    *args, host=host, port=port, **kwargs
+        while True:
+            try:
+                return await _connect(
+                    addr_infos[0][-1], req, timeout.sock_connect, client_error, *args, **kwargs
                 )
-                return made
-        except ssl.CertificateError as error:
-            raise aiohttp.ClientConnectorCertificateError(req.connection_key, error) from error
-        except ssl.SSLError as error:
-            raise aiohttp.ClientConnectorSSLError(req.connection_key, error) from error
-        except TimeoutError as error:
-            if error.errno is None:
-                raise
-            raise client_error(req.connection_key, error) from error
-        except OSError as error:
-            raise client_error(req.connection_key, error) from error
+            except (aiohttp.ClientConnectorError, TimeoutError):
+                if len(addr_infos) == 1:
+                    raise
+                del addr_infos[0]
+
+
+async def _connect(
+    address: tuple[Any, ...],
+    req: aiohttp.ClientRequest,
+    seconds: float | None,
+    client_error: type[Exception],
+    *args: Any,
+    **kwargs: Any,
+) -> tuple[asyncio.Transport, ResponseHandler]:
+    """Connect to one address, with aiohttp's errors."""
+    connect: Any = asyncio.get_running_loop().create_connection
+    try:
+        async with asyncio.timeout(seconds):
+            made: tuple[asyncio.Transport, ResponseHandler] = await connect(
+                *args, host=address[0], port=address[1], **kwargs
+            )
+            return made
+    except ssl.CertificateError as error:
+        raise aiohttp.ClientConnectorCertificateError(req.connection_key, error) from error
+    except ssl.SSLError as error:
+        raise aiohttp.ClientConnectorSSLError(req.connection_key, error) from error
+    except TimeoutError as error:
+        if error.errno is None:
+            raise
+        raise client_error(req.connection_key, error) from error
+    except OSError as error:
+        raise client_error(req.connection_key, error) from error

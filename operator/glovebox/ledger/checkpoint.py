@@ -29,6 +29,7 @@ from glovebox.ledger.note import (
     VerifierKey,
     matching,
     parse_note,
+    parse_signatures,
     signed,
     vkey_of,
 )
@@ -176,6 +177,20 @@ def cosigned_times(note: Note, witnesses: Iterable[VerifierKey]) -> Mapping[Veri
             raise _invalid(f"the time of witness {key.name} is none") from None
         found[key] = max(moment, found.get(key, moment))
     return found
+
+
+def own_cosignature(text: str, lines: bytes, witness: VerifierKey) -> tuple[Signature, datetime]:
+    """Return the signature of a witness over a checkpoint among the lines that it sent, and when.
+
+    Raises:
+        InvalidInput: They are no signatures, or none of them is the witness's, or one that says so
+            fails.
+    """
+    note = Note(text, parse_signatures(lines))
+    own = [each for _, each in matching(note, [witness])]
+    if not own:
+        raise _invalid(f"witness {witness.name} does not sign with its key")
+    return own[0], cosigned_times(Note(text, (own[0],)), [witness])[witness]
 
 
 def _cosigned(text: str, seconds: int) -> bytes:

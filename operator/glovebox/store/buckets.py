@@ -109,10 +109,11 @@ def read_encryption(store: Store, bucket: str) -> tuple[str, str]:
         if error.reason == reasons.ENCRYPTION_REQUIRED:
             return "", ""
         raise
-    for rule in answer["ServerSideEncryptionConfiguration"]["Rules"]:
+    # A store may leave out whatever it does not know: what is not said is not so.
+    for rule in answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", ()):
         default = rule.get("ApplyServerSideEncryptionByDefault")
         if default is not None:
-            return default["SSEAlgorithm"], default.get("KMSMasterKeyID", "")
+            return default.get("SSEAlgorithm", ""), default.get("KMSMasterKeyID", "")
     return "", ""
 
 
@@ -120,13 +121,12 @@ def read_lock(store: Store, bucket: str) -> tuple[bool, DefaultRetention | None]
     """Return whether the bucket has object lock, and its default retention. Blocks."""
     try:
         with translated(f"read the object lock of bucket {bucket}"):
-            configuration = store.s3.get_object_lock_configuration(Bucket=bucket)[
-                "ObjectLockConfiguration"
-            ]
+            answer = store.s3.get_object_lock_configuration(Bucket=bucket)
     except GloveboxError as error:
         if error.reason == reasons.LOCK_REQUIRED:
             return False, None
         raise
+    configuration = answer.get("ObjectLockConfiguration", {})
     if configuration.get("ObjectLockEnabled") != "Enabled":
         return False, None
     rule = configuration.get("Rule", {}).get("DefaultRetention", {})

@@ -88,4 +88,4 @@ def erase_person(
     # An attempt of last year may have written it: it is no older than the salt.
     placed = writer.append(event, stop, since=found.since or writer.genesis.created)
     writer.publish(stop)
-    return Erased(commitment, placed, forget_person(people, organisation, name, stop))
+    return Erased(commitment, placed, forget_person(people, organisation, found, stop))

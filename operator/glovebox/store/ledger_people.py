@@ -56,7 +56,7 @@ def ensure_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) 
         require_forgetting(place)
         made = Person(name, secrets.token_bytes(SALT_BYTES))
         found = write_once(place, key, encode_person(made), None, stop)
-    return decode_person(found)
+    return _named(found, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def find_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) ->
     ids = versions_of_key(place, key, stop).ids
     if not ids:
         return None
-    person = decode_person(read_version(place, key, ids[0]).body)
+    person = _named(read_version(place, key, ids[0]).body, name)
     query = {"versionId": ids[0]} if ids[0] != "null" else {}
     with translated(f"look at s3://{place.bucket}/{PREFIX}... version {ids[0]}"):
         headers = place.store.wire.head(place.bucket, key, query)
@@ -98,8 +98,11 @@ def known_people(place: LedgerPlace, organisation: str, stop: Stop) -> Iterator[
             yield decode_person(read_version(place, each.key, each.ids[0]).body)
 
 
-def forget_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) -> int:
+def forget_person(place: LedgerPlace, organisation: str, known: KnownPerson, stop: Stop) -> int:
     """Delete every version of what says who somebody is; return how many there were. Blocks.
+
+    Only while the version that was found is the one that counts: where somebody else forgot that
+    person meanwhile, and they came back, the ledger tells of another commitment.
 
     The erasure is told in the ledger before (`ledger_erasure`): its entry names the commitment,
     which cannot be computed any more afterwards. The oldest version goes last: as long as anything
@@ -109,8 +112,15 @@ def forget_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) 
         GloveboxError: The store does not answer, or denies it, or something is left: calling again
             is safe.
     """
-    key = _key(organisation, name)
+    key = _key(organisation, known.person.name)
     rows = list(list_key(place.store.wire, place.bucket, key, stop))
+    oldest = next((row for row in reversed(rows) if not row.is_delete_marker), None)
+    if oldest is not None and oldest.version_id != known.version_id:
+        raise Unavailable(
+            reasons.LEDGER_INVALID,
+            "somebody else forgot that person at the same time, and they were made known again:"
+            " forget them once more",
+        )
     for row in rows:
         with translated(f"delete s3://{place.bucket}/{PREFIX}... version {row.version_id}"):
             place.store.s3.delete_object(Bucket=place.bucket, Key=key, VersionId=row.version_id)
@@ -121,6 +131,18 @@ def forget_person(place: LedgerPlace, organisation: str, name: str, stop: Stop) 
             " for a lock or a rule that brings it back",
         )
     return sum(not row.is_delete_marker for row in rows)
+
+
+def _named(raw: bytes, name: str) -> Person:
+    """Return the person of that name: an object of another's, put in its place, says who it is."""
+    person = decode_person(raw)
+    if person.name != name:
+        raise InvalidInput(
+            reasons.LEDGER_INVALID,
+            "what lies where somebody's name and salt have to be is another person's: find out who"
+            " wrote it there",
+        )
+    return person
 
 
 def _key(organisation: str, name: str) -> str:

@@ -9,8 +9,8 @@ from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.ledger.layout import Layout, checkpoint_path
 from glovebox.ledger.timestamps import authority_id, request_timestamp, stated_time
+from glovebox.store.ledger_asking import Asked, check_moment, post
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
-from glovebox.store.ledger_witnesses import Asked, post
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop
@@ -26,6 +26,8 @@ def ask_authority(
     url: str,
     stop: Stop,
     retain_until: datetime | None = None,
+    *,
+    now: datetime,
 ) -> datetime:
     """Have the checkpoint at a size dated; return the time that the authority says. Blocks.
 
@@ -36,9 +38,10 @@ def ask_authority(
         url: Of the authority.
         stop: Looked at between requests.
         retain_until: End of the lock of what is kept.
+        now: The time, which the answer has to say as well.
 
     Raises:
-        InvalidInput: What it answers is no timestamp of that checkpoint.
+        InvalidInput: What it answers is no timestamp of that checkpoint, or of another time.
         Unavailable: It does not answer.
     """
     checkpoint = read_oldest(place, layout.checkpoint(size), stop)
@@ -53,6 +56,8 @@ def ask_authority(
             f"the authority at {url} did not date the head: it answers {answer.status}",
         )
     moment = stated_time(answer.body, checkpoint, request.nonce)
+    check_moment(asked, moment, now)
     key = layout.timestamp(size, authority_id(url))
-    write_once(place, key, answer.body, retain_until, stop)
-    return moment
+    kept = write_once(place, key, answer.body, retain_until, stop)
+    # It may be an earlier answer, whose keeping was not heard of.
+    return stated_time(kept, checkpoint, None)

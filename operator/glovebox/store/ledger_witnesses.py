@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
-
-import urllib3
+from typing import TYPE_CHECKING
 
 from glovebox.api import reasons
-from glovebox.errors import InvalidInput, Unavailable
-from glovebox.ledger.checkpoint import cosigned_times, open_checkpoint
+from glovebox.errors import InvalidInput
+from glovebox.ledger.checkpoint import number, open_checkpoint, own_cosignature
 from glovebox.ledger.layout import Layout, checkpoint_path
-from glovebox.ledger.note import VerifierKey, parse_note
+from glovebox.ledger.note import VerifierKey
 from glovebox.ledger.tiles import TileNodes
 from glovebox.ledger.tree import consistency_proof
 from glovebox.ledger.witness import SIZE_TYPE, request_of
+from glovebox.store.ledger_asking import Asked, check_moment, post
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_source import BucketSource
 
@@ -23,11 +21,6 @@ if TYPE_CHECKING:
     from glovebox.ledger.policy import Witness
     from glovebox.ledger.tiles import Tile
     from glovebox.store.connection import Stop
-
-_TIMEOUT: Final = urllib3.Timeout(connect=5, read=10)
-_MOST_BYTES: Final = 1 << 16
-_BUSY: Final = 429
-_FAILED: Final = 500
 
 
 def ask_witness(
@@ -38,6 +31,8 @@ def ask_witness(
     witness: Witness,
     stop: Stop,
     retain_until: datetime | None = None,
+    *,
+    now: datetime,
 ) -> datetime:
     """Have a witness sign the checkpoint at a size; return the time in its signature. Blocks.
 
@@ -49,10 +44,11 @@ def ask_witness(
         witness: Its key and its submission prefix.
         stop: Looked at between requests.
         retain_until: End of the lock of what is kept.
+        now: The time, which the signature has to say as well.
 
     Raises:
         InvalidInput: The witness knows another history (the ledger was rolled back or forked), or
-            does not sign with its key.
+            does not sign with its key, or says another time.
         Unavailable: It does not answer.
     """
     raw = read_oldest(place, layout.checkpoint(size), stop)
@@ -74,61 +70,28 @@ def ask_witness(
         status, body = answer.status, answer.body
         if status != 409 or answer.content_type != SIZE_TYPE:  # noqa: PLR2004 - as specified
             break
-        old = int(body) if body.strip().isdigit() else -1
-        if not 0 <= old <= size:
-            raise _refused(
-                witness,
-                f"it knows {body[:40].decode('ascii', 'replace').strip()}"
-                f" entries, and this head has {size}",
-            )
+        known = number(body.decode("ascii", "replace").strip())
+        if known is None:
+            raise _refused(witness, "it answers 409, and no size that it knows")
+        if known > size:
+            raise _refused(witness, f"it knows {known} entries, and this head has {size}")
+        old = known
     if status != 200:  # noqa: PLR2004 - likewise
         raise _refused(witness, f"it answers {status}")
-    times = cosigned_times(parse_note(opened.note.encode() + body), [witness.key])
-    if witness.key not in times:
-        raise _refused(witness, "it does not sign with its key")
-    write_once(place, layout.cosignature(size, witness.key.key_id), body, retain_until, stop)
-    return times[witness.key]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who is asked: in words, and with which reason it is said that it did not answer."""
-
-    who: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a witness or an authority answered."""
-
-    status: int
-    content_type: str
-    body: bytes
-
-
-def post(asked: Asked, url: str, body: bytes, content_type: str = "") -> Answer:
-    """Send a request to somebody who is to know a head; return the answer. Blocks for seconds.
-
-    Raises:
-        Unavailable: Nobody answers, or not now (429, 5xx).
-    """
-    headers = {"Content-Type": content_type} if content_type else {}
     try:
-        with urllib3.PoolManager(timeout=_TIMEOUT, retries=False) as pool:
-            answer = pool.request(
-                "POST", url, body=body, headers=headers, preload_content=False, redirect=False
-            )
-            found = answer.read(_MOST_BYTES)
-            answer.release_conn()
-    except urllib3.exceptions.HTTPError as error:
-        raise Unavailable(
-            asked.reason, f"could not ask {asked.who}: {type(error).__name__}"
-        ) from error
-    if answer.status == _BUSY or answer.status >= _FAILED:
-        raise Unavailable(asked.reason, f"{asked.who} answers {answer.status}")
-    kind = answer.headers.get("Content-Type", "").partition(";")[0]
-    return Answer(answer.status, kind, found)
+        signature, moment = own_cosignature(opened.note.text, body, witness.key)
+    except InvalidInput as error:
+        raise _refused(witness, error.message) from None
+    check_moment(asked, moment, now)
+    # Its own line alone: whatever else it sent would lie beside the checkpoint for years, and could
+    # condemn it.
+    line = signature.line.encode()
+    key = layout.cosignature(size, witness.key.key_id)
+    kept = write_once(place, key, line, retain_until, stop)
+    if kept != line:
+        # An earlier answer, whose keeping was not heard of.
+        _, moment = own_cosignature(opened.note.text, kept, witness.key)
+    return moment
 
 
 def _refused(witness: Witness, why: str) -> InvalidInput:

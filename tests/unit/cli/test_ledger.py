@@ -313,7 +313,11 @@ def test_to_forget_somebody_is_asked_for_told_and_done(ledgers: Ledgers, tmp_pat
     assert left(people) == 1
     code, output = run("verify", place, "--policy", policy)
     assert (code, "erasure: 1" in output) == (0, True)
-    assert run(*arguments, "--name", "alice", "--yes")[0] == 1
+    code, output = run(*arguments, "--name", "alice", "--by", "carol", "--yes")
+    assert (code, "nothing was written" in output) == (1, True)
+    assert left(people) == 1, "nor was who asks for it"
+    slash = (*arguments[:3], "s3://people/", *arguments[4:])
+    assert run(*slash, "--name", "alice", "--yes")[0] == 1
     assert run(*arguments[:-1], "two words", "--name", "bob", "--yes")[0] == 2
     assert left(people) == 1
 

@@ -127,7 +127,7 @@ async def test_a_writer_has_its_heads_signed_and_kept_beside_them(tmp_path: Path
 
         async def ask(size: int) -> None:
             await ledgers.store_call(
-                lambda: ask_witness(ledgers.place, FIRST, size, log, known, Stop())
+                lambda: ask_witness(ledgers.place, FIRST, size, log, known, Stop(), now=NOW)
             )
 
         ledgers.append(writer, 0, 1, 2)

@@ -79,8 +79,8 @@ class Deleter(Writer):
     deleted = False
 
 
-def bound(uid: str | None) -> Json:
-    found = volume("gbx-own")
+def bound(uid: str | None, namespace: str = "gbx-own") -> Json:
+    found = volume(namespace)
     found["metadata"]["uid"] = "v-1"
     found["spec"]["claimRef"] |= {"uid": uid} if uid else {}
     return found
@@ -114,6 +114,12 @@ CLAIM: Json = {"metadata": {"uid": "c-1"}}
             "it was bound to the claim of a namespace that is gone",
         ),
         ({"PersistentVolume": bound("c-0")}, False, True, "and nothing claims it any more"),
+        (
+            {"PersistentVolume": bound("c-0", "gbx-other"), "PersistentVolumeClaim": CLAIM},
+            False,
+            False,
+            "it was made for another: it is not ours to delete",
+        ),
     ],
 )
 async def test_without_a_run_volumes_are_looked_for_on_every_look(

@@ -21,7 +21,10 @@ from glovebox.engine.tasks import TaskRunner
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.resources import Key
 from glovebox.ledger.checkpoint import Head
+from glovebox.ledger.note import COSIGNATURE, vkey_of
+from support.ledger_logs import LOG_KEY, SIGNER
 
+WITNESS_KEY = vkey_of("w", SIGNER.public, COSIGNATURE).text
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 WITNESS = {"name": "w1", "key": "w+00000000+aa==", "url": "http://w.example"}
 AUTHORITY = {"url": "http://tsa.example", "intervalSeconds": 600}
@@ -176,6 +179,91 @@ async def test_what_was_learnt_of_another_epoch_counts_for_nothing(running: Worl
     running.grow(2, epoch=2)
     await running.look()
     assert running.sizes() == {"Witness": 2, "Timestamp": 2}
+
+
+async def test_who_is_being_asked_is_not_taken_to_know_it(running: World) -> None:
+    """A witness that hangs, or fails since before the process began again: nothing becomes true."""
+    running.grow(3)
+    await running.look()
+    running.grow(5)
+    for _ in range(3):  # nobody answers yet
+        assert look_after_anchors(running.ports, running.store, running.known).is_pending
+    running.error = Unavailable(reasons.LEDGER_NOT_WITNESSED, "could not ask")
+    assert (await running.look()).is_pending
+    # Another process: it remembers no failure, and has seen no head.
+    forget_anchors(running.ports, "primary", "u1")
+    running.ports.ledger_heads.clear()
+    assert look_after_anchors(running.ports, running.store, running.known).is_pending
+
+
+@pytest.mark.parametrize("said", [datetime.max.replace(tzinfo=UTC), NOW + timedelta(days=9)])
+async def test_a_time_that_is_still_to_come_keeps_nobody_from_asking(
+    running: World, said: datetime
+) -> None:
+    running.declare(timestamps=AUTHORITY)
+    running.grow(3)
+    await running.look()
+    running.known = (running.known[0].model_copy(update={"last_time": said}),)
+    running.grow(5)
+    assert (await running.look()).retry_seconds == 600
+    running.known = (running.known[0].model_copy(update={"last_time": NOW}),)
+    running.now += timedelta(seconds=600)
+    await running.look()
+    assert running.sizes() == {"Timestamp": 5}
+
+
+async def test_each_is_asked_with_what_the_ledger_locks_and_by_places_of_its_own(
+    running: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an anchor keeps is locked as the ledger is; the time is that of the moment it asks."""
+    until = NOW + timedelta(days=900)
+    writer = SimpleNamespace(retain_until=lambda: until, layout="layout", key="key")
+    opened: Any = SimpleNamespace(ledger=SimpleNamespace(writer=writer, place="place"), stop=None)
+    asked: list[tuple[int, datetime, datetime]] = []
+
+    async def in_ledger(_ports: Any, _store: Any, _stop: Any, act: Any) -> Any:
+        return act(opened)
+
+    def ask(*arguments: Any, now: datetime) -> datetime:
+        asked.append((arguments[2], arguments[-1], now))
+        return now
+
+    monkeypatch.setattr(ledger_anchors, "in_ledger", in_ledger)
+    monkeypatch.setattr(ledger_anchors, "ask_witness", ask)
+    monkeypatch.setattr(ledger_anchors, "ask_authority", ask)
+    running.declare(witnesses=[{**WITNESS, "key": WITNESS_KEY}], timestamps=AUTHORITY)
+    running.grow(3)
+    look_after_anchors(running.ports, running.store, ())
+    assert {each for each, _ in running.tasks.counts()} == {"ledger-anchors"}
+    await running.look()
+    assert asked == [(3, until, NOW)] * 2
+
+
+async def test_what_a_witness_refuses_says_nothing_against_the_ledger(
+    running: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that leaves `in_ledger` closes the ledger: everybody who writes would open it."""
+    left: list[BaseException] = []
+
+    async def in_ledger(_ports: Any, _store: Any, _stop: Any, act: Any) -> Any:
+        try:
+            return act(None)
+        except GloveboxError as error:
+            left.append(error)
+            raise
+
+    def refuse(*_: Any, **__: Any) -> datetime:
+        raise InvalidInput(reasons.LEDGER_NOT_TIMESTAMPED, "no")
+
+    monkeypatch.setattr(ledger_anchors, "in_ledger", in_ledger)
+    monkeypatch.setattr(ledger_anchors, "_asks_authority", lambda _: refuse)
+    running.declare(witnesses=[{**WITNESS, "key": LOG_KEY.text}], timestamps=AUTHORITY)
+    running.grow(3)
+    found = await running.look()
+    said = [each.message for each in found.failures]
+    assert left == []
+    assert "is the key of a log, and not of a witness" in said[0]
+    assert said[1] == "no"
 
 
 async def test_whom_the_spec_does_not_name_any_more_is_not_asked(running: World) -> None:

@@ -27,7 +27,14 @@ class Names(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else family,
+                proto=0,
+                flags=0,
+            )
             for address in self._addresses
         ]
 
@@ -71,9 +78,28 @@ async def test_no_socket_is_made_but_by_the_event_loop(monkeypatch: pytest.Monke
         assert await fetch(port, "127.0.0.1") == "hello"
 
 
-async def test_the_next_address_is_tried() -> None:
+@pytest.mark.parametrize(
+    "before",
+    [["127.0.0.2"], ["::1"], ["::1", "127.0.0.2"], ["127.0.0.2", "::1"], ["::1", "::1"]],
+)
+async def test_the_next_address_is_tried_of_whichever_family(before: list[str]) -> None:
     async with serving() as port:
-        assert await fetch(port, "127.0.0.2", "127.0.0.1") == "hello"
+        assert await fetch(port, *before, "127.0.0.1") == "hello"
+
+
+async def test_each_address_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    async def refuse(*_: object, host: str, **__: object) -> None:
+        tried.append(host)
+        raise ConnectionRefusedError
+
+    addresses = ("::1", "127.0.0.2", "::2", "127.0.0.3", "127.0.0.4")
+    monkeypatch.setattr(loop, "create_connection", refuse)
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await fetch(9, *addresses)
+    assert sorted(tried) == sorted(addresses)
 
 
 async def test_nobody_listening_is_an_error_of_the_connection() -> None:

@@ -27,7 +27,7 @@ from glovebox.ledger.verification import LedgerDemand, verify_ledger
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_timestamps import ask_authority
 from support.ledger_logs import NOW, POLICY, SIGNER, MemoryLedger, event
-from support.ledger_stores import BASE, FIRST, Ledgers, stand_in
+from support.ledger_stores import BASE, FIRST, Ledgers, locks_below, stand_in
 from support.timestamp_authority import Authority, needs_openssl
 
 HOUR = timedelta(hours=1)
@@ -234,13 +234,29 @@ def test_a_head_is_dated_and_an_export_takes_that_along(
     writer.publish(Stop())
     with authority.serving() as url:
         for _ in range(2):  # asked again after a crash: the first answer stands
-            ask_authority(ledgers.place, FIRST, 2, url, Stop())
+            ask_authority(ledgers.place, FIRST, 2, url, Stop(), now=datetime.now(UTC))
     keys = logs_alone(vkey_of(f"{BASE}/1", SIGNER.public))
     demand = LedgerDemand(keys, ledgers.clock.now, locks=False, timestamp_roots=authority.roots)
     export_whole(ledgers.source(), tmp_path / "out")
     for source in (ledgers.source(), FolderSource(tmp_path / "out")):
         report = verify_ledger(source, demand)
         assert (report.findings, report.stamps) == ([], 1)
+
+
+@needs_openssl
+def test_each_authority_has_a_place_of_its_own_locked_like_the_rest(
+    authority: Authority, ledgers: Ledgers
+) -> None:
+    ledgers.append(writer := ledgers.writer(), 0)
+    writer.publish(Stop())
+    now = datetime.now(UTC)
+    until = (now + timedelta(days=900)).replace(microsecond=0)
+    for _ in range(2):  # at two addresses
+        with authority.serving() as url:
+            ask_authority(ledgers.place, FIRST, 1, url, Stop(), until, now=now)
+    assert len(list(ledgers.source().stamped_heads())) == 2
+    locks = locks_below(ledgers.place, f"{FIRST.prefix}timestamps/")
+    assert locks == [("Compliance", until)] * 2
 
 
 @needs_openssl
@@ -260,9 +276,9 @@ def test_what_an_authority_says_of_something_else_is_not_kept(
     ):
         authority.answer, authority.status = answer, status
         with authority.serving() as url, pytest.raises(error):
-            ask_authority(ledgers.place, FIRST, 1, url, Stop())
+            ask_authority(ledgers.place, FIRST, 1, url, Stop(), now=datetime.now(UTC))
     with pytest.raises(Unavailable):
-        ask_authority(ledgers.place, FIRST, 1, "http://127.0.0.1:9/", Stop())
+        ask_authority(ledgers.place, FIRST, 1, "http://127.0.0.1:9/", Stop(), now=datetime.now(UTC))
     assert list(ledgers.source().stamped_heads()) == []
 
 

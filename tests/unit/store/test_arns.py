@@ -77,7 +77,17 @@ def test_rights_on_a_key_are_those_that_are_needed_and_on_no_other(
 
 
 @pytest.mark.parametrize("who", POLICIES)
-@pytest.mark.parametrize("key", ["", "team-key", "alias/team", "arn:aws:kms:here:1:alias/team"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "team-key",
+        "alias/team",
+        "arn:aws:kms:here:1:alias/team",
+        "arn:aws:kms:here:1:key/a*",  # it would be right on many
+        "arn:aws:kms:here:1:key/a/../*",
+    ],
+)
 def test_what_is_no_arn_of_a_key_is_given_no_right(who: str, key: str) -> None:
     """MinIO refuses a whole policy that names an action of KMS; it keeps none per user."""
     assert "kms:" not in POLICIES[who]("arn:aws:iam:::role/Runner", (key,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from glovebox.store.connection import Credentials, Stores, StoreSettings
 from glovebox.store.encryption import Encryption, shown
 
 ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234"
@@ -33,6 +34,24 @@ def test_what_is_shown_is_what_was_asked_for(
     why: str, wanted: Encryption, algorithm: str, key: str, *, same: bool
 ) -> None:
     assert wanted.is_shown({SHOWS: algorithm, SHOWS_KEY: key}) is same, why
+
+
+@pytest.mark.parametrize("write", ["PutObject", "CreateMultipartUpload", "CopyObject"])
+def test_each_request_that_begins_an_object_asks_for_it(write: str) -> None:
+    settings = StoreSettings(
+        "http://store.invalid", credentials=Credentials("key", "secret"), encryption=KMS
+    )
+    store = Stores(threads=2).open(settings)
+    asks: dict[str, str] = {}
+    event = f"provide-client-params.s3.{write}"
+    store.s3.meta.events.emit(event, params=asks, model=None, context={})
+    assert asks == {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "team-key"}
+    own = {"ServerSideEncryption": "AES256"}
+    store.s3.meta.events.emit(event, params=own, model=None, context={})
+    assert own == {"ServerSideEncryption": "AES256"}, "what the caller says stands"
+    nothing: dict[str, str] = {}
+    store.without_encryption().s3.meta.events.emit(event, params=nothing, model=None, context={})
+    assert nothing == {}, "as the SDK of a run"
 
 
 def test_what_is_shown_is_said_in_words() -> None:

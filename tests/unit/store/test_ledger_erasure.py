@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
+from glovebox.ledger.checkpoint import Head
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_objects import LedgerPlace
 from glovebox.store.ledger_people import ensure_person
+from glovebox.store.ledger_writer import LedgerWriter
 from simulation.object_store import NoAnswerError, ObjectStoreServer, S3Error
 from support.erasures import erase, erasures, left, people_bucket
 from support.ledger_stores import Ledgers, stand_in
@@ -130,6 +132,33 @@ def test_a_command_that_is_cut_off_and_run_again_months_later_tells_once(
     assert left(place.people) == 0
     assert [entry.subject.name for entry in erasures(place.ledgers)] == [commitment]
     assert place.ledgers.verify().findings == []
+
+
+def test_who_came_back_meanwhile_is_not_forgotten_untold(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one forgets the same person, and they do something again: a new commitment."""
+    first = place.alice()
+    again: list[str] = []
+    publish = LedgerWriter.publish
+
+    def meanwhile(writer: LedgerWriter, stop: Stop) -> Head:
+        head = publish(writer, stop)
+        if not again:
+            again.append("begun")
+            erase(place.ledgers, place.people, ALICE)
+            again.append(place.alice())
+        return head
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LedgerWriter, "publish", meanwhile)
+        with pytest.raises(Unavailable, match="once more"):
+            erase(place.ledgers, place.people, ALICE)
+    assert place.alice() == again[1] != first
+    assert [entry.subject.name for entry in erasures(place.ledgers)] == [first]
+    erase(place.ledgers, place.people, ALICE)
+    assert left(place.people) == 0
+    assert [entry.subject.name for entry in erasures(place.ledgers)] == [first, again[1]]
 
 
 def test_an_entry_is_found_behind_all_that_was_written_since(place: Place) -> None:

@@ -81,6 +81,18 @@ def test_no_proxy_is_used_for_what_the_environment_excepts(
     assert asked == ["/data/a", ""]
 
 
+def test_a_store_that_is_to_be_reached_directly_is_not_asked_through_the_environment_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`noProxy` of the ObjectStore: an empty proxy is said, and is not the absence of one."""
+    with listening() as (port, asked):
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        endpoint = f"http://127.0.0.1:{port}"
+        settings = StoreSettings(endpoint, credentials=KEYS, proxy="")
+        Stores(threads=2).open(settings).wire.get("data", "a", {}).drain_conn()
+    assert asked == ["/data/a", ""]
+
+
 @pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
 def test_an_authority_of_the_environment_is_trusted(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

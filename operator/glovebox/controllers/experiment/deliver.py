@@ -10,6 +10,9 @@ the credentials. Volumes are looked for on every look, because no pod of ours wo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.caches import Filling, ensure_cache
@@ -115,11 +118,16 @@ async def delete_volumes(ports: Ports, experiment_uid: str) -> None:
 
 
 async def _stands(ports: Ports, volume: InputVolume) -> bool:
-    """Whether volume and claim of an input are there; take away a volume whose claim is gone."""
+    """Whether volume and claim of an input are there; take away a volume whose claim is gone.
+
+    One that was made for another is not there, and left untouched.
+    """
     name, claim = volume.volume["metadata"]["name"], volume.claim["metadata"]
     try:
         found = await ports.reader.get(PERSISTENT_VOLUME, None, name)
     except NotFound:
+        return False
+    if not _is_for(found, volume.volume):
         return False
     bound = (found["spec"].get("claimRef") or {}).get("uid")
     try:
@@ -131,8 +139,13 @@ async def _stands(ports: Ports, volume: InputVolume) -> bool:
         key = key_of(PERSISTENT_VOLUME, found)
         await ports.writer.delete(PERSISTENT_VOLUME, key, uid=found["metadata"]["uid"])
         return False
-    # Whose it is, is looked at where it is claimed.
     return live is not None
+
+
+def _is_for(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a volume is for the claim that another is for."""
+    claim, expected = found["spec"].get("claimRef") or {}, wanted["spec"]["claimRef"]
+    return all(claim.get(field) == expected[field] for field in ("namespace", "name"))
 
 
 async def _ensure_volume(scope: Scope, resolved: Resolved, volume: InputVolume) -> str:
@@ -145,9 +158,7 @@ async def _ensure_volume(scope: Scope, resolved: Resolved, volume: InputVolume) 
         wanted = with_source(wanted, filled)
     writer = scope.ports.writer
     found = await writer.create_once(PERSISTENT_VOLUME, wanted)
-    claim = found["spec"].get("claimRef") or {}
-    expected = wanted["spec"]["claimRef"]
-    if (claim.get("namespace"), claim.get("name")) != (expected["namespace"], expected["name"]):
+    if not _is_for(found, wanted):
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE,
             f"PersistentVolume '{wanted['metadata']['name']}' exists and was not made for this"
