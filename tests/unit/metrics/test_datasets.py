@@ -1,4 +1,4 @@
-"""Datasets by users, experiments by state, and ends that are not written: counted by each change."""
+"""Datasets by users, experiments by state, ends that are not written: counted by each change."""
 
 from __future__ import annotations
 
