@@ -7,11 +7,16 @@ import contextvars
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from glovebox.controllers.operator import Operator, operator, process_registry
+from glovebox.evidence.keys import public_pem
+from glovebox.evidence.signer import KeyPair
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CUSTOM_KINDS, Kind
 from glovebox.kube.lease import LeaseLostError
@@ -95,7 +100,7 @@ class Process:
         self._transports: list[SimTransport] = []
         self._task: asyncio.Task[None] | None = None
         self.operator: Operator | None = None
-        self.starts = 0
+        self.starts = self._keys = 0
         # What ended it although nobody killed it.
         self.died_of: BaseException | None = None
 
@@ -126,6 +131,14 @@ class Process:
             await asyncio.wait((task,), timeout=60)
         self.operator = None
 
+    def _new_keys(self) -> KeyPair:
+        """Make a key that is the same each time that the story is told."""
+        self._keys += 1
+        seed = sha256(f"{self.identity} {self._keys}".encode()).digest()
+        key = Ed25519PrivateKey.from_private_bytes(seed)
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return KeyPair(private.decode(), public_pem(key.public_key()))
+
     async def _run(self) -> None:
         settings = Settings(
             image=PLATFORM_IMAGE,
@@ -150,6 +163,7 @@ class Process:
                     stores=SimStores(self._store),
                     now=self._clock.now,
                     jitter=self._chance.random,
+                    new_keys=self._new_keys,
                     sender=self._sink,
                 ) as running,
             ):

@@ -48,6 +48,7 @@ from glovebox.engine.result import Result
 from glovebox.engine.resync import Resync
 from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import WorkClass, Workers
+from glovebox.evidence.signer import KeyPair, new_key_pair
 from glovebox.kube.client import Client, Login
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
 from glovebox.kube.lease import Elector
@@ -175,6 +176,7 @@ async def operator(
     stores: Stores,
     now: Callable[[], datetime],
     jitter: Callable[[], float] = random.random,
+    new_keys: Callable[[], KeyPair] = new_key_pair,
     sender: Sender | None = None,
 ) -> AsyncIterator[Operator]:
     """Put an operator together on an open client; what runs is ended with the block.
@@ -187,6 +189,7 @@ async def operator(
         stores: The connections to object stores; closed by whoever made them.
         now: Wall clock, UTC.
         jitter: Returns a number from 0 to 1.
+        new_keys: Makes a key for seals.
         sender: Posts events of lineage; over HTTP when absent.
     """
     clock = asyncio.get_running_loop().time
@@ -259,6 +262,7 @@ async def operator(
         tasks=tasks,
         failures=Failures(clock),
         messages=MessagePace(clock),
+        new_keys=new_keys,
     )
     reflectors = tuple(
         _reflectors(

@@ -22,6 +22,7 @@ from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskRunner
 from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.signer import KeyPair, new_key_pair
 from glovebox.kube.kinds import Kind
 from glovebox.kube.resources import Key, Resources
 from glovebox.kube.workloads import Workloads
@@ -187,6 +188,8 @@ class Ports:
     tasks: TaskRunner
     failures: Failures
     messages: MessagePace
+    # Makes a key for seals.
+    new_keys: Callable[[], KeyPair] = new_key_pair
     # Which kinds of an experiment's objects differ now and are not repaired.
     drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     # The namespace of each Experiment that is kept; what is left here when an Experiment is gone

@@ -24,7 +24,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict, InvalidInput, NotReady
 from glovebox.evidence.keys import TrustBundle, TrustedKey, encode_bundle, read_bundle, trusted
 from glovebox.evidence.rotation import united, with_current
-from glovebox.evidence.signer import LocalSigner, Signer, new_key_pair
+from glovebox.evidence.signer import LocalSigner, Signer
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import CONFIG_MAP, SECRET, Kind
 from glovebox.store.connection import Store
@@ -133,7 +133,7 @@ async def _make_first(ports: Ports, place: KeyPlace, published: TrustBundle) -> 
             f" were published {where}; restore it from a backup, or have a new key sign from now"
             " on: `glovebox keys new`",
         )
-    pair = new_key_pair()
+    pair = ports.new_keys()
     return await ports.writer.create_once(
         SECRET, key_secret(ports.settings.namespace, {PRIVATE: pair.private})
     )
