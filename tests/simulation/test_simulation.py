@@ -16,7 +16,7 @@ from simulation.schedules import Scenario, run
 
 SEEDS = 200
 # `make simulate` plays 10,000, which takes the better part of an hour of one core.
-SLOW_SEEDS = 600
+SLOW_SEEDS = 400
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
 # nothing.
 _BATCH = 20
