@@ -9,12 +9,11 @@ import yaml
 
 from glovebox import names
 from glovebox.evidence.told import lines_of
-from glovebox.evidence.verification import verify_evidence
 from support.cluster import Cluster
 from support.examples import FLIGHTS, flights
 from support.kubelet import end_pod, run_pod
 from support.operator_process import Team, experiment_spec, profile_spec
-from support.trust import published_keys
+from support.sealed_evidence import verified
 from support.waiting import eventually
 
 SAID = {
@@ -158,20 +157,7 @@ def test_an_auditor_reads_what_was_said_of_the_data_in_the_seal(
 
     end_pod(governed.api, run_pod(governed.api, namespace), 0)
     made = governed.expect("Experiment", "audited", "Sealed", timeout=60)
-    bucket, folder = made["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
-    s3 = cluster.store.client()
-    found = {
-        entry["Key"].removeprefix(folder): s3.get_object(Bucket=bucket, Key=entry["Key"])[
-            "Body"
-        ].read()
-        for entry in s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]
-    }
-    report = verify_evidence(
-        found["attestation.dsse.json"],
-        next(body for name, body in found.items() if name.startswith("artifacts.")),
-        found["snapshot.json"],
-        published_keys(governed.api),
-    )
+    report = verified(cluster, made)
     assert report.findings == []
     (told,) = (line for line in lines_of(report) if line.startswith("data of input rows: "))
     for said in ("environment Production", "license CC0-1.0", "provenance Full"):

@@ -12,11 +12,10 @@ from pyarrow import csv, parquet
 
 from glovebox import names
 from glovebox.evidence.told import lines_of
-from glovebox.evidence.verification import verify_evidence
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
 from support.operator_process import Team, experiment_spec
-from support.trust import published_keys
+from support.sealed_evidence import verified
 from support.waiting import eventually
 
 BY_TAIL = {"groups": {"column": "tail"}}
@@ -216,20 +215,7 @@ def test_an_auditor_reads_the_sheet_in_the_seal(cluster: Cluster, pins: Team) ->
     namespace = eventually(started, what="the run was started")
     end_pod(pins.api, run_pod(pins.api, namespace), 0)
     made = pins.expect("Experiment", "audited", "Sealed", timeout=60)
-    bucket, folder = made["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
-    s3 = cluster.store.client()
-    found = {
-        entry["Key"].removeprefix(folder): s3.get_object(Bucket=bucket, Key=entry["Key"])[
-            "Body"
-        ].read()
-        for entry in s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]
-    }
-    report = verify_evidence(
-        found["attestation.dsse.json"],
-        next(body for name, body in found.items() if name.startswith("artifacts.")),
-        found["snapshot.json"],
-        published_keys(pins.api),
-    )
+    report = verified(cluster, made)
     assert report.findings == []
     lines = lines_of(report)
     (objects,) = (line for line in lines if "SharedObjects" in line)

@@ -23,6 +23,7 @@ from support.leaks import SecretsInPlay, find_leaks
 from support.no_leaks import outputs_of
 from support.operator_process import BREAK_GLASS, PLATFORM_IMAGE, Operator, Team, experiment_spec
 from support.run_credentials import session_in, write_artifact
+from support.sealed_evidence import evidence, verified
 from support.trust import published_keys
 from support.waiting import eventually
 
@@ -47,17 +48,6 @@ def started(team: Team, name: str, **changes: Any) -> dict[str, Any]:
         return made if (made["status"].get("run") or {}).get("jobUid") else None
 
     return eventually(look, what="the run was started and recorded")
-
-
-def evidence(cluster: Cluster, made: dict[str, Any]) -> dict[str, bytes]:
-    """Return the documents of a seal as an auditor finds them, without any code of ours."""
-    bucket, folder = made["status"]["seal"]["uri"].removeprefix("s3://").split("/", 1)
-    s3 = cluster.store.client()
-    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]]
-    return {
-        key.removeprefix(folder): s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        for key in keys
-    }
 
 
 def other_key() -> str:
@@ -85,12 +75,7 @@ def test_a_run_that_succeeds_ends_sealed_with_evidence_that_verifies(
     assert sealed["status"]["seal"]["objects"] == 2
     assert "findings" not in sealed["status"]["seal"]
 
-    documents = evidence(cluster, sealed)
-    listed = next(body for name, body in documents.items() if name.startswith("artifacts."))
-    key = published_keys(cluster.api)
-    report = verify_evidence(
-        documents["attestation.dsse.json"], listed, documents["snapshot.json"], key
-    )
+    report = verified(cluster, sealed)
     assert report.findings == []
     assert {artifact.key.rpartition("/")[2] for artifact in report.artifacts} == {
         "model.bin",
