@@ -67,7 +67,7 @@ class _Anchor:
 
     @property
     def label(self) -> str:
-        return f"{self.kind} {self.name}".strip()
+        return _label(self.kind, self.name)
 
 
 @dataclass(slots=True)
@@ -99,25 +99,36 @@ def look_after_anchors(
         )
         _look_after(ports, store, anchor, last, head, seen)
     # Whom the spec does not name any more.
-    _drop_others(ports, store.name, store.uid, wanted)
+    _drop_others(ports, store.name, store.uid, wanted, known)
     return AnchorsLook(
         tuple(seen.anchors), tuple(seen.failures), seen.is_pending, min(seen.waits, default=None)
     )
 
 
-def forget_anchors(ports: Ports, name: str, uid: str) -> None:
-    """Drop what is open of the anchors of a store that is gone, or has no ledger any more."""
-    _drop_others(ports, name, uid, set())
+def forget_anchors(ports: Ports, name: str, uid: str, known: tuple[LedgerAnchor, ...] = ()) -> None:
+    """Drop what is open of the anchors of a store that is gone, or is to ask nobody any more.
+
+    Args:
+        ports: The outside world.
+        name: Of the store.
+        uid: Of the store.
+        known: What its status says of them.
+    """
+    _drop_others(ports, name, uid, set(), known)
 
 
-def _drop_others(ports: Ports, name: str, uid: str, wanted: set[str]) -> None:
+def _drop_others(
+    ports: Ports, name: str, uid: str, wanted: set[str], known: tuple[LedgerAnchor, ...]
+) -> None:
     owner = Key(OBJECT_STORE.kind, "", name)
-    for task in ports.tasks.names(owner):
-        label = task.removeprefix(_TASK)
-        if task.startswith(_TASK) and label not in wanted:
-            ports.tasks.drop(TaskKey(owner, uid, task))
-            with suppress(KeyError):  # never told
-                ports.metrics.ledger_anchor_lag.remove(name, label)
+    asked = {
+        task.removeprefix(_TASK) for task in ports.tasks.names(owner) if task.startswith(_TASK)
+    }
+    # Who answered has no task any more, and a series all the same.
+    for label in (asked | {_label(each.kind, each.name) for each in known}) - wanted:
+        ports.tasks.drop(TaskKey(owner, uid, f"{_TASK}{label}"))
+        with suppress(KeyError):  # never told
+            ports.metrics.ledger_anchor_lag.remove(name, label)
 
 
 def _look_after(
@@ -253,6 +264,10 @@ def _asks_authority(url: str) -> _Ask:
         return ask_authority(place, writer.layout, size, url, task.stop, until, now=now)
 
     return ask
+
+
+def _label(kind: str, name: str) -> str:
+    return f"{kind} {name}".strip()
 
 
 def _task_key(store: ObjectStore, label: str) -> TaskKey:

@@ -113,10 +113,10 @@ def _with_anchors(
 ) -> tuple[dict[str, Any], float | None]:
     """Have others learn of the ledger's head; return what the status says, and when to look."""
     spec, told = store.spec.ledger, status.get("ledger")
-    if spec is None or not (spec.witnesses or spec.timestamps):
-        forget_anchors(ports, store.name, store.uid)
-        return without_anchors(status), None
     known = StoreLedgerStatus.model_validate(told).anchors if told else ()
+    if spec is None or not (spec.witnesses or spec.timestamps):
+        forget_anchors(ports, store.name, store.uid, known)
+        return without_anchors(status), None
     look = look_after_anchors(ports, store, known) if is_usable else AnchorsLook(is_pending=True)
     found = with_anchors(
         obj,

@@ -277,3 +277,14 @@ async def test_whom_the_spec_does_not_name_any_more_is_not_asked(running: World)
     assert set(running.lag) == {("primary", "Timestamp")}
     forget_anchors(running.ports, "primary", "u1")
     assert (running.tasks.names(owner), running.lag) == ((), {})
+
+
+async def test_the_series_of_who_answered_goes_with_the_spec(running: World) -> None:
+    running.grow(3)
+    await running.look()
+    assert set(running.lag) == {("primary", "Witness w1"), ("primary", "Timestamp")}
+    running.declare(timestamps=AUTHORITY)
+    await running.look()
+    assert set(running.lag) == {("primary", "Timestamp")}
+    forget_anchors(running.ports, "primary", "u1", running.known)
+    assert running.lag == {}
