@@ -75,7 +75,10 @@ def stated_time(response: bytes, checkpoint: bytes, nonce: int | None) -> dateti
     Raises:
         InvalidInput: It is no timestamp of that checkpoint, or not the answer to that request.
     """
-    found = _decoded(response)
+    return _time_in(_decoded(response), checkpoint, nonce)
+
+
+def _time_in(found: TimeStampResponse, checkpoint: bytes, nonce: int | None) -> datetime:
     imprint = found.tst_info.message_imprint
     if imprint.hash_algorithm.dotted_string != _SHA256_OID:
         raise _invalid("it is of another hash than SHA-256")
@@ -100,7 +103,7 @@ def verified_time(stamped: StampedHead, roots: Sequence[Certificate]) -> datetim
     from rfc3161_client import VerificationError, VerifierBuilder  # noqa: PLC0415 - likewise
 
     found = _decoded(stamped.response)
-    moment = stated_time(stamped.response, stamped.checkpoint, None)
+    moment = _time_in(found, stamped.checkpoint, None)
     try:
         VerifierBuilder(roots=list(roots)).build().verify_message(found, stamped.checkpoint)
     except (VerificationError, ValueError) as error:

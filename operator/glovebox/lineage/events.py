@@ -35,6 +35,9 @@ ABORT: Final = "ABORT"
 # Runs that were ended on purpose.
 _ABORTED: Final = frozenset({reasons.RUN_STOPPED, reasons.ABANDONED})
 DATASET: Final = "DatasetPin"
+_BEGIN: Final = "begin"
+_END: Final = "end"
+_STEPS: Final = frozenset({_BEGIN, _END})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ def outstanding(
 ) -> tuple[LineageEvent, ...]:
     """Return the events of which the status does not say that they are written."""
     written = {step_of(str(entry.get("type"))) for entry in recorded_events(obj)}
+    if written >= _STEPS:
+        return ()  # of most Experiments, at each look
     found = events_of(obj, namespace, unsealed=unsealed)
     return tuple(event for event in found if step_of(event.type) not in written)
 
@@ -107,7 +112,7 @@ def recorded_events(obj: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 def step_of(event_type: str) -> str:
     """Return which of the two steps an event tells of; a run ends once, however it does."""
-    return "begin" if event_type == START else "end"
+    return _BEGIN if event_type == START else _END
 
 
 def _events(

@@ -40,7 +40,9 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
         settings.networks_never_reachable,
     )
     platform = resolved.platform
-    inputs = tuple(_data_input(scope, entry) for entry in resolved.datasets)
+    # Sources are followed only where the profile asks how complete they are.
+    is_asked = resolved.profile.spec.data.provenance != "None"
+    inputs = tuple(_data_input(scope, entry, is_asked=is_asked) for entry in resolved.datasets)
     check_data(resolved.profile, inputs, (platform.store, *platform.input_stores))
     mode = resolved.profile.spec.delivery.mode
     check_deliverable(mode, resolved.profile, resolved.datasets, scope.now)
@@ -54,10 +56,10 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     return done()
 
 
-def _data_input(scope: Scope, entry: ResolvedInput) -> DataInput:
+def _data_input(scope: Scope, entry: ResolvedInput, *, is_asked: bool) -> DataInput:
     """Return an input with what its pin said when it was resolved, which is what is recorded."""
     key = Key(DATASET_PIN.kind, scope.experiment.namespace, entry.pin_name)
-    pin = scope.ports.resources.parsed(key, DatasetPin)
+    pin = scope.ports.resources.parsed(key, DatasetPin) if is_asked else None
     return DataInput(
         name=entry.name,
         pin=entry.pin_name,
