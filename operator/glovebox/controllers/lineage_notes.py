@@ -24,7 +24,7 @@ from glovebox.data.digest import is_digest
 from glovebox.errors import Conflict
 from glovebox.kube.kinds import CONFIG_MAP
 from glovebox.kube.objects import ObjectKey
-from glovebox.lineage.line import Letter
+from glovebox.lineage.delivery_queue import PendingEvent
 from glovebox.status.text import format_time
 from glovebox.store.lineage_records import is_lineage_key
 
@@ -49,7 +49,7 @@ async def leave_notes(ports: Ports, about: Mapping[str, str]) -> None:
 
     Args:
         ports: The outside world.
-        about: Everything of a letter but its destination.
+        about: Everything of an event but its destination.
 
     Raises:
         GloveboxError: The API server failed; calling again is safe.
@@ -63,8 +63,8 @@ async def leave_notes(ports: Ports, about: Mapping[str, str]) -> None:
         ports.lineage_noted(note)
 
 
-def letter_of(note: Mapping[str, Any]) -> Letter:
-    """Return the letter that a note is of.
+def pending_of(note: Mapping[str, Any]) -> PendingEvent:
+    """Return the event that a note is of.
 
     Raises:
         ValueError: It is no such note, or names something that is no event of lineage.
@@ -75,7 +75,7 @@ def letter_of(note: Mapping[str, Any]) -> Letter:
         raise ValueError(f"it lacks {', '.join(missing)}")
     if not is_digest(data["digest"]) or not is_lineage_key(data["key"], data["digest"]):
         raise ValueError(f"{data['key']} is the key of no event")
-    return Letter(
+    return PendingEvent(
         name=metadata["name"],
         note_uid=metadata["uid"],
         noted=datetime.fromisoformat(metadata["creationTimestamp"]).timestamp(),
@@ -93,18 +93,18 @@ async def read_notes(ports: Ports) -> list[dict[str, Any]]:
     return [note async for note in _listed(ports, selector)]
 
 
-async def take_away(ports: Ports, letter: Letter) -> None:
+async def take_away(ports: Ports, event: PendingEvent) -> None:
     """Take a note away.
 
     Raises:
         GloveboxError: The API server failed; calling again is safe.
     """
-    key = ObjectKey(CONFIG_MAP.kind, ports.settings.namespace, letter.name)
+    key = ObjectKey(CONFIG_MAP.kind, ports.settings.namespace, event.name)
     with suppress(Conflict):  # written again meanwhile: the next listing finds it
-        await ports.writer.delete(CONFIG_MAP, key, uid=letter.note_uid)
+        await ports.writer.delete(CONFIG_MAP, key, uid=event.note_uid)
 
 
-async def leave_undelivered(ports: Ports, letter: Letter, why: str) -> None:
+async def leave_undelivered(ports: Ports, event: PendingEvent, why: str) -> None:
     """Keep to be looked at what was given up, unless there is much of that already.
 
     Raises:
@@ -116,9 +116,9 @@ async def leave_undelivered(ports: Ports, letter: Letter, why: str) -> None:
         kept += 1
     if kept >= UNDELIVERED_MOST:
         return
-    data = {field: str(getattr(letter, field)) for field in _FIELDS}
+    data = {field: str(getattr(event, field)) for field in _FIELDS}
     data |= {"why": why, "givenUp": format_time(ports.now())}
-    name = names.lineage_note(names.UNDELIVERED_PREFIX, letter.digest, letter.destination)
+    name = names.lineage_note(names.UNDELIVERED_PREFIX, event.digest, event.destination)
     await ports.writer.create_once(
         CONFIG_MAP, _config_map(ports, name, names.LINEAGE_UNDELIVERED, data)
     )

@@ -392,8 +392,8 @@ BUGS: Final = (
         "a note is taken away although its event was not delivered",
         "16 lineage is told",
         "controllers/lineage_outbox.py",
-        "            if not await self._post(desk, letter, body):\n                return\n",
-        "            await self._post(desk, letter, body)\n",
+        "            if not await self._post(to, event, body):\n                return\n",
+        "            await self._post(to, event, body)\n",
         focus="consumer away",
     ),
     Bug(

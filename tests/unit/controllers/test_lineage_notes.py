@@ -1,4 +1,4 @@
-"""A note of lineage is read as a letter, or refused: it names what is read and posted."""
+"""A note of lineage is read as an event, or refused: it names what is read and posted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glovebox import names
-from glovebox.controllers.lineage_notes import letter_of
+from glovebox.controllers.lineage_notes import pending_of
 from glovebox.store.lineage_records import lineage_key
 
 DIGEST = "sha256:" + "1" * 64
@@ -32,9 +32,9 @@ def note(**changes: str) -> dict[str, Any]:
 
 
 def test_a_note_says_everything_of_its_letter() -> None:
-    letter = letter_of(note())
-    assert (letter.name, letter.note_uid, letter.noted) == ("n", "u", 7.0)
-    assert {name: getattr(letter, name) for name in DATA} == DATA
+    event = pending_of(note())
+    assert (event.name, event.note_uid, event.noted) == ("n", "u", 7.0)
+    assert {name: getattr(event, name) for name in DATA} == DATA
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_note_says_everything_of_its_letter() -> None:
 )
 def test_a_note_that_names_no_event_is_refused(changes: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"lacks|is the key of no event"):
-        letter_of(note(**changes))
+        pending_of(note(**changes))
 
 
 def test_names_of_notes_differ_by_event_and_destination() -> None:

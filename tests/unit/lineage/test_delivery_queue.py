@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from glovebox.lineage.line import REFUSALS, REST_MOST_SECONDS, Letter, Line
+from glovebox.lineage.delivery_queue import REFUSALS, REST_MOST_SECONDS, DeliveryQueue, PendingEvent
 
 HOUR = 3_600.0
-_LETTER = Letter(
+_LETTER = PendingEvent(
     name="",
     note_uid="n",
     destination="consumer",
@@ -26,19 +26,19 @@ _LETTER = Letter(
 )
 
 
-def letter(run: str, kind: str = "START", *, noted: float = 0.0) -> Letter:
+def event(run: str, kind: str = "START", *, noted: float = 0.0) -> PendingEvent:
     return replace(_LETTER, name=f"{run}-{kind}", uid=run, type=kind, noted=noted)
 
 
-def line(*letters: Letter) -> Line:
-    made = Line(lambda: 0.5)
-    for each in letters:
+def line(*events: PendingEvent) -> DeliveryQueue:
+    made = DeliveryQueue(lambda: 0.5)
+    for each in events:
         made.add(each)
     return made
 
 
-def refuse(of: Line, what: Letter, now: float) -> tuple[int, float]:
-    """Refuse a letter, and take another each time, until it is given up: how often, and when."""
+def refuse(of: DeliveryQueue, what: PendingEvent, now: float) -> tuple[int, float]:
+    """Refuse an event, and take another each time, until it is given up: how often, and when."""
     for times in range(1, 20):
         if of.refused(what, now):
             return times, now
@@ -49,22 +49,22 @@ def refuse(of: Line, what: Letter, now: float) -> tuple[int, float]:
 
 @pytest.mark.parametrize("order", [("START", "COMPLETE"), ("COMPLETE", "START")])
 def test_the_events_of_a_run_keep_their_order_however_they_came(order: tuple[str, str]) -> None:
-    waits = line(*(letter("a", kind) for kind in order))
+    waits = line(*(event("a", kind) for kind in order))
     first = waits.next(0.0)
-    assert first == letter("a", "START")
+    assert first == event("a", "START")
     assert waits.next(0.0) == first
     waits.drop(first)
-    assert waits.next(0.0) == letter("a", "COMPLETE")
+    assert waits.next(0.0) == event("a", "COMPLETE")
 
 
 def test_a_letter_is_taken_in_once() -> None:
-    waits = line(letter("a"))
-    assert not waits.add(letter("a"))
+    waits = line(event("a"))
+    assert not waits.add(event("a"))
     assert len(waits) == 1
 
 
 def test_a_destination_that_does_not_answer_rests_longer_each_time_up_to_a_bound() -> None:
-    waits, now, rests = line(letter("a")), 0.0, []
+    waits, now, rests = line(event("a")), 0.0, []
     while now < HOUR:
         assert waits.next(now) is not None
         rests.append(waits.failed(now))
@@ -77,7 +77,7 @@ def test_a_destination_that_does_not_answer_rests_longer_each_time_up_to_a_bound
 
 
 def test_one_answer_closes_the_breaker() -> None:
-    waits = line(letter("a"), letter("b"))
+    waits = line(event("a"), event("b"))
     for _ in range(9):
         waits.failed(0.0)
     waits.answered()
@@ -87,31 +87,31 @@ def test_one_answer_closes_the_breaker() -> None:
 
 
 def test_what_a_destination_asks_for_is_granted_within_a_bound() -> None:
-    assert line(letter("a")).failed(0.0, 120.0) == 120.0
-    assert line(letter("a")).failed(0.0, 1e9) == REST_MOST_SECONDS
+    assert line(event("a")).failed(0.0, 120.0) == 120.0
+    assert line(event("a")).failed(0.0, 1e9) == REST_MOST_SECONDS
 
 
 def test_a_refused_letter_lets_others_go_first_and_is_given_up_after_some_tries() -> None:
-    waits = line(letter("a"), letter("b"))
-    assert not waits.refused(letter("a"), 0.0)
-    assert waits.next(0.0) == letter("b")
+    waits = line(event("a"), event("b"))
+    assert not waits.refused(event("a"), 0.0)
+    assert waits.next(0.0) == event("b")
     assert waits.is_up
-    times, _ = refuse(line(letter("a")), letter("a"), 0.0)
+    times, _ = refuse(line(event("a")), event("a"), 0.0)
     assert times == REFUSALS
 
 
 def test_the_end_of_a_run_waits_for_its_start_and_goes_once_that_is_given_up() -> None:
-    waits = line(letter("a", "START"), letter("a", "COMPLETE"))
-    refuse(waits, letter("a", "START"), 0.0)
-    assert waits.next(HOUR) == letter("a", "START")
-    waits.drop(letter("a", "START"))
-    assert waits.next(HOUR) == letter("a", "COMPLETE")
+    waits = line(event("a", "START"), event("a", "COMPLETE"))
+    refuse(waits, event("a", "START"), 0.0)
+    assert waits.next(HOUR) == event("a", "START")
+    waits.drop(event("a", "START"))
+    assert waits.next(HOUR) == event("a", "COMPLETE")
 
 
 @pytest.mark.parametrize("many", [1, 3, 30])
 def test_a_destination_that_refuses_everything_is_taken_for_one_that_is_down(many: int) -> None:
-    letters = [letter(str(number)) for number in range(many)]
-    waits, now, given_up = line(*letters), 0.0, 0
+    events = [event(str(number)) for number in range(many)]
+    waits, now, given_up = line(*events), 0.0, 0
     while now < 24 * HOUR:
         what = waits.next(now)
         if what is None:
@@ -124,10 +124,10 @@ def test_a_destination_that_refuses_everything_is_taken_for_one_that_is_down(man
 
 
 def test_what_cannot_be_read_lets_others_go_first() -> None:
-    waits = line(letter("a"), letter("b"))
-    waits.postpone(letter("a"), 0.0)
-    assert waits.next(0.0) == letter("b")
-    assert waits.next(60.0) == letter("a")
+    waits = line(event("a"), event("b"))
+    waits.postpone(event("a"), 0.0)
+    assert waits.next(0.0) == event("b")
+    assert waits.next(60.0) == event("a")
     assert waits.is_up
 
 
@@ -139,14 +139,14 @@ def test_nothing_is_waited_for_where_nothing_waits() -> None:
 
 
 def test_the_oldest_is_known() -> None:
-    waits = line(letter("a", noted=7.0), letter("b", noted=3.0))
+    waits = line(event("a", noted=7.0), event("b", noted=3.0))
     assert waits.oldest == 3.0
-    waits.drop(letter("b"))
+    waits.drop(event("b"))
     assert waits.oldest == 7.0
 
 
 def test_very_many_letters_cost_little_each() -> None:
-    waits = line(*(letter(str(number)) for number in range(20_000)))
+    waits = line(*(event(str(number)) for number in range(20_000)))
     for _ in range(20_000):
         what = waits.next(0.0)
         assert what is not None

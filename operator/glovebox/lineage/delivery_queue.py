@@ -35,7 +35,7 @@ _UNREADABLE_MOST: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class PendingEvent:
     """An event on its way to one destination.
 
     Attributes:
@@ -76,16 +76,16 @@ class Letter:
 
 @dataclass(slots=True)
 class _Run:
-    letters: list[Letter] = field(default_factory=list)
+    events: list[PendingEvent] = field(default_factory=list)
     rests_until: float = 0.0
     refusals: int = 0
-    # How many letters the destination had taken when it refused this run's first.
+    # How many events the destination had taken when it refused this run's first.
     taken_before: int = 0
     unreadable: int = 0
 
 
-class Line:
-    """The letters for one destination.
+class DeliveryQueue:
+    """The events for one destination.
 
     Args:
         jitter: Returns a number from 0 to 1.
@@ -94,14 +94,14 @@ class Line:
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
         self._runs: dict[str, _Run] = {}
-        self._known: dict[str, Letter] = {}
+        self._known: dict[str, PendingEvent] = {}
         self._failures = 0
         self._refused_in_a_row = 0
         self._taken = 0
         self._rests_until = 0.0
 
     def __len__(self) -> int:
-        """Return how many letters wait."""
+        """Return how many events wait."""
         return len(self._known)
 
     @property
@@ -111,28 +111,28 @@ class Line:
 
     @property
     def oldest(self) -> float | None:
-        """Since when the oldest letter waits, as Unix time; None when none does."""
-        return min((letter.noted for letter in self._known.values()), default=None)
+        """Since when the oldest event waits, as Unix time; None when none does."""
+        return min((event.noted for event in self._known.values()), default=None)
 
-    def add(self, letter: Letter) -> bool:
-        """Take in a letter; return whether it was not known."""
-        if letter.name in self._known:
+    def add(self, event: PendingEvent) -> bool:
+        """Take in an event; return whether it was not known."""
+        if event.name in self._known:
             return False
-        self._known[letter.name] = letter
-        run = self._runs.setdefault(letter.uid, _Run())
-        run.letters.append(letter)
-        run.letters.sort(key=lambda each: each.place)
+        self._known[event.name] = event
+        run = self._runs.setdefault(event.uid, _Run())
+        run.events.append(event)
+        run.events.sort(key=lambda each: each.place)
         return True
 
-    def next(self, now: float) -> Letter | None:
-        """Return the letter whose turn it is; None when nothing may be tried now.
+    def next(self, now: float) -> PendingEvent | None:
+        """Return the event whose turn it is; None when nothing may be tried now.
 
         Args:
             now: Monotonic seconds.
         """
         if now < self._rests_until:
             return None
-        return next((run.letters[0] for run in self._runs.values() if run.rests_until <= now), None)
+        return next((run.events[0] for run in self._runs.values() if run.rests_until <= now), None)
 
     def wait_seconds(self, now: float) -> float | None:
         """Return after how many seconds something may be tried; None when nothing waits."""
@@ -145,20 +145,20 @@ class Line:
         self._taken += 1
         self._rests_until = 0.0
 
-    def drop(self, letter: Letter) -> None:
-        """Say that a letter is delivered, or given up."""
-        self._known.pop(letter.name, None)
-        run = self._runs.get(letter.uid)
+    def drop(self, event: PendingEvent) -> None:
+        """Say that an event is delivered, or given up."""
+        self._known.pop(event.name, None)
+        run = self._runs.get(event.uid)
         if run is None:
             return
-        run.letters = [each for each in run.letters if each.name != letter.name]
+        run.events = [each for each in run.events if each.name != event.name]
         run.refusals = run.unreadable = 0
         run.rests_until = 0.0
-        if not run.letters:
-            del self._runs[letter.uid]
+        if not run.events:
+            del self._runs[event.uid]
 
     def failed(self, now: float, at_least: float = 0.0) -> float:
-        """Say that the destination did not take a letter, whatever the letter; return its rest.
+        """Say that the destination did not take an event, whatever the event; return its rest.
 
         Args:
             now: Monotonic seconds.
@@ -170,9 +170,9 @@ class Line:
         self._rests_until = now + rest
         return rest
 
-    def refused(self, letter: Letter, now: float) -> bool:
-        """Say that this letter is not taken; return whether it is a dead letter by now."""
-        run = self._runs[letter.uid]
+    def refused(self, event: PendingEvent, now: float) -> bool:
+        """Say that this event is not taken; return whether it is a dead letter by now."""
+        run = self._runs[event.uid]
         if not run.refusals:
             run.taken_before = self._taken
         run.refusals += 1
@@ -185,9 +185,9 @@ class Line:
             self._failures = 0
         return run.refusals >= REFUSALS and self._taken > run.taken_before
 
-    def postpone(self, letter: Letter, now: float) -> None:
-        """Say that a letter could not be read, or its note not be taken away: others go first."""
-        run = self._runs[letter.uid]
+    def postpone(self, event: PendingEvent, now: float) -> None:
+        """Say that an event could not be read, or its note not be taken away: others go first."""
+        run = self._runs[event.uid]
         run.unreadable += 1
         rest = min(_UNREADABLE_SECONDS * run.unreadable, _UNREADABLE_MOST)
         run.rests_until = now + rest * (0.75 + self._jitter() / 2)
