@@ -8,8 +8,8 @@ UV := .ci/uv
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 # More arguments for the program behind a target: make demo ARGS=--keep, make test ARGS="-k quota"
 ARGS ?=
-# What `make test-slow` runs again for when it changed.
-SLOW_DEPENDS_ON := bench crds helm local operator tests docs/examples pyproject.toml uv.lock \
+# What `make test-live` and `make test-slow` run again for when it changed.
+LIVE_DEPENDS_ON := bench crds helm local operator tests docs/examples pyproject.toml uv.lock \
   Dockerfile
 # How many processes share the tests, each with a cluster of its own; 0: this one alone.
 WORKERS ?= 2
@@ -71,18 +71,24 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python -m glovebox.metrics.reference_docs --check
 	@$(BIN)/python docs/img/draw.py --check
 
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20
+
 .PHONY: test
-test: lint programs ## Lint, types, all tests on a real API server, store and node
-	$(call say,pytest: everything but what takes minutes)
-	@$(BIN)/pytest -m "not slow and not stores" -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-	  --durations 20 $(ARGS)
+test: lint programs ## Lint, types, simulation, and all that needs a real API server or store
+	$(call say,pytest: everything but `make test-live` and `make test-slow`)
+	@$(PYTEST) -m "not live and not slow and not stores" $(ARGS)
+
+.PHONY: test-live
+test-live: programs ## The operator as a process, beside real servers and on a real node
+	$(call say,pytest: the operator as a process; nodes)
+	@$(if $(ARGS),,.ci/once live $(LIVE_DEPENDS_ON) --) \
+	  $(PYTEST) -m "live and not slow and not stores" $(ARGS)
 
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
-	@$(if $(ARGS),,.ci/once slow $(SLOW_DEPENDS_ON) --) \
-	  $(BIN)/pytest -m "slow and not stores" -n $(WORKERS) --dist loadfile \
-	  --no-loadscope-reorder $(ARGS)
+	@$(if $(ARGS),,.ci/once slow $(LIVE_DEPENDS_ON) --) \
+	  $(PYTEST) -m "slow and not stores" $(ARGS)
 
 .PHONY: test-stores
 test-stores: environment ## The same questions to SeaweedFS, MinIO, versitygw and a strict front

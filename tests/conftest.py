@@ -31,6 +31,8 @@ _HERE = Path(__file__).parent
 _LONGEST = ("cluster/operator", "node", "cluster/guards", "cluster/demo")
 # Their files share a cluster that takes long to start: one worker has them all, one after another.
 _ONE_STAGE = ("node", "cluster/attacks", "cluster/desired", "cluster/engine")
+# Where the operator runs as a process of its own, or a node does: `make test-live`.
+_LIVE = ("cluster/operator", "cluster/demo", "node")
 
 
 def pytest_configure() -> None:
@@ -42,8 +44,12 @@ def pytest_configure() -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, when several workers share the tests."""
+    """Mark what is live; begin with what takes longest, when several workers share the tests."""
+    for item in items:
+        if _group(item.path) in _LIVE:
+            item.add_marker("live")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _rank(_group(item.path)))
 

@@ -85,29 +85,36 @@ class Outcomes:
         return "passed" if self.passed[function] else "not run"
 
 
-def not_shown(capabilities: list[Capability], outcomes: Outcomes) -> list[str]:
+def not_shown(
+    capabilities: list[Capability], outcomes: Outcomes, *, whole: bool = True
+) -> list[str]:
     """Return a line for each capability that this run did not show whole.
 
     What is missing, by file.
+
+    Args:
+        capabilities: All of them.
+        outcomes: Of this run.
+        whole: Whether a test that did not run is missing; else others run it.
     """
     lines = []
     for capability in capabilities:
         missing: dict[str, Counter[str]] = defaultdict(Counter)
-        for test in capability.tests:
-            outcome = outcomes.of(test)
+        ended = {test: outcomes.of(test) for test in capability.tests}
+        if not whole:
+            ended = {test: outcome for test, outcome in ended.items() if outcome != "not run"}
+        for test, outcome in ended.items():
             if outcome != "passed":
                 missing[test.partition("::")[0]][outcome] += 1
         if not missing:
             continue
-        shown = len(capability.tests) - sum(sum(counts.values()) for counts in missing.values())
+        shown = len(ended) - sum(sum(counts.values()) for counts in missing.values())
         where = "; ".join(
             f"{file}: {', '.join(f'{number} {outcome}' for outcome, number in counts.items())}"
             for file, counts in missing.items()
         )
         words = re.split("[;:,]", capability.words)[0]
-        lines.append(
-            f"{capability.name} {words}: {shown} of {len(capability.tests)} tests passed ({where})"
-        )
+        lines.append(f"{capability.name} {words}: {shown} of {len(ended)} tests passed ({where})")
     return lines
 
 
@@ -128,9 +135,11 @@ class Shown:
         if not _is_of_everything(config):
             return
         capabilities = read_capabilities(_PAGE.read_text(encoding="utf-8"))
-        lines = not_shown(capabilities, self.outcomes)
+        whole = not config.option.markexpr
+        lines = not_shown(capabilities, self.outcomes, whole=whole)
         terminalreporter.section("capabilities not shown whole in this run")
-        for line in lines or [f"none: all {len(capabilities)} that name tests were shown"]:
+        none = f"none: all {len(capabilities)} that name tests were shown"
+        for line in lines or [none if whole else "none, as far as this run has their tests"]:
             terminalreporter.write_line(line)
 
 

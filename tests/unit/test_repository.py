@@ -229,5 +229,6 @@ def test_what_ci_runs_is_what_a_person_types() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert re.findall(r"^make .*?([a-z-]+) </dev/null$", script, re.MULTILINE) == [
         "test",
+        "test-live",
         "test-slow",
     ]

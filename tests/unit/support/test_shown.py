@@ -82,6 +82,13 @@ def test_a_capability_is_not_shown_unless_each_of_its_tests_passed(
     assert not_shown(read_capabilities(PAGE, tree), outcomes(**ended)) == lines
 
 
+def test_of_a_part_only_what_was_skipped_or_failed_is_missing(tree: Path) -> None:
+    ended = outcomes(a="not run", b="not run", packets="skipped")
+    assert not_shown(read_capabilities(PAGE, tree), ended, whole=False) == [
+        "A2 routes closed: 0 of 1 tests passed (tests/node/test_two.py: 1 skipped)"
+    ]
+
+
 def test_the_page_has_rows_that_name_tests() -> None:
     capabilities = read_capabilities((ROOT / "docs" / "capabilities.md").read_text())
     assert len(capabilities) > 20
