@@ -113,11 +113,11 @@ def test_the_keys_of_an_older_installation_are_told_when_the_ledger_is_turned_on
         ends_after(stage, MINUTE)
         stage.declare()
         seal = await sealed(stage)
-        await stage.sleep(24 * HOUR)
+        await stage.sleep(5 * HOUR)
         await with_ledger(stage)
         assert changes(stage) == [("current", seal["keyId"][:8])]
         (told,) = key_entries(stage)
-        assert (told.written - told.time).total_seconds() > 20 * HOUR
+        assert (told.written - told.time).total_seconds() > 4 * HOUR
 
     play(scene)
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-BEAT_SECONDS: Final = 1.0
+BEAT_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 30.0
 
 

@@ -25,7 +25,7 @@ def test_a_loop_that_is_blocked_is_not() -> None:
         assert isinstance(loop, VirtualLoop)
         liveness = Liveness(list)
         beat = asyncio.create_task(liveness.run())
-        await asyncio.sleep(10)
+        await asyncio.sleep(7)
         loop._now += STALE_SECONDS - 3  # somebody computes on the loop
         soon = liveness.problem()
         loop._now += 3
@@ -33,7 +33,7 @@ def test_a_loop_that_is_blocked_is_not() -> None:
         beat.cancel()
         return soon, late
 
-    assert run(test()) == ("", "the event loop has not run for 31 s")
+    assert run(test()) == ("", "the event loop has not run for 32 s")
 
 
 def test_a_worker_that_ended_is_a_reason_to_restart() -> None:
