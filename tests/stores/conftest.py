@@ -12,7 +12,7 @@ from glovebox.store.buckets import DefaultRetention, ensure_bucket
 from glovebox.store.connection import Store, StoreSettings
 from glovebox_local.errors import LocalError
 from glovebox_local.packages import CEPH_PACKAGES, install_packages
-from glovebox_local.programs import STORE_PROGRAMS
+from glovebox_local.programs import COSIGN, STORE_PROGRAMS
 from glovebox_local.programs import ensure_programs as build_programs
 from stores.expected import EXPECTED, Expected
 from support.cluster import build_before_the_first_test
@@ -45,6 +45,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         for item in session.items
         if isinstance(item, pytest.Function) and hasattr(item, "callspec")
     }
+    if any(COSIGN.name in getattr(item, "fixturenames", ()) for item in session.items):
+        asked.add(COSIGN.name)
     programs = [program for program in STORE_PROGRAMS if program.name in asked]
 
     def bring(progress: Progress) -> None:
