@@ -6,8 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from glovebox.data.roots import Roots
 from glovebox.store.connection import Stop
 from glovebox.store.listing import list_key
+from glovebox.store.manifests import ManifestLocation
+from glovebox.store.pin_records import PinRecord, read_pin, record_pin
 from glovebox.store.putting import put
 from glovebox.store.run_records import RunRecord, begin_run, read_run
 from support.ledger_stores import Ledgers
@@ -65,6 +68,19 @@ def test_of_many_that_begin_one_run_at_once_at_most_one_begins_it_and_the_others
         assert begun in ([], [first])
         assert {other.uid for other in found if other is not None} == {first.uid}
     assert begun == []
+
+
+def test_what_a_pin_was_resolved_to_is_recorded_once(store: Store, locked_bucket: str) -> None:
+    manifest = ManifestLocation("b", "k", "v", "sha256:d", 1)
+
+    def record(content: str) -> bool:
+        found = PinRecord(Roots(content, "sha256:p", 1, 1, 1), manifest, "now")
+        return record_pin(store, locked_bucket, "pins/one", found, Stop())
+
+    assert [record("sha256:1"), record("sha256:2")] == [True, False]
+    first = read_pin(store, locked_bucket, "pins/one", Stop())
+    assert first is not None
+    assert first.roots.content == "sha256:1"
 
 
 def test_writers_of_one_ledger_at_once_write_one_chain(

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.store.test_input_credentials import FORBIDDEN
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput
-from glovebox.store.connection import Stop
+from glovebox.store.connection import Credentials, Stop
 from glovebox.store.credentials import issue_credentials
 from glovebox.store.errors import translated
 from glovebox.store.input_credentials import (
@@ -18,6 +18,7 @@ from glovebox.store.input_credentials import (
     readable_objects,
     readable_prefix,
 )
+from glovebox.store.listing import list_key
 from glovebox.store.manifests import fetch_manifest
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
 from glovebox.store.putting import checksum
@@ -143,6 +144,30 @@ def _writes_reads_and_lists(s3: S3Client, bucket: str) -> str:
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=PREFIX)["Contents"]
     assert [each["Key"] for each in listed] == [f"{PREFIX}big", OWN]
     return version
+
+
+async def test_a_session_that_assumes_the_role_again_reaches_what_is_of_others_where_it_may(
+    store: Store, data_bucket: str, running: OtherStore, expected: Expected
+) -> None:
+    """Why such a store is refused under `BestEffort` too: without a lock others lose their data."""
+    if expected.issues_nothing:
+        pytest.skip("it issues no sessions: there is none to grow")
+    asked: dict[str, Any] = {"bucket": data_bucket, "prefix": PREFIX, "session_name": "run7"}
+    issued = await issue_credentials(store, role_arn=running.role or A_ROLE, **asked)
+    run = store.with_credentials(issued.as_credentials())
+    grow: dict[str, Any] = {"RoleArn": running.role, "RoleSessionName": "again"}
+    if not expected.refused_always:
+        with pytest.raises(Forbidden), translated("assume the role again"):
+            run.sts.assume_role(**grow)
+        return
+    keys = run.sts.assume_role(**grow)["Credentials"]
+    grown = store.with_credentials(
+        Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    )
+    version = store.s3.put_object(Bucket=data_bucket, Key=OTHER, Body=b"theirs")["VersionId"]
+    assert grown.s3.get_object(Bucket=data_bucket, Key=OTHER)["Body"].read() == b"theirs"
+    grown.s3.delete_object(Bucket=data_bucket, Key=OTHER, VersionId=version)
+    assert list_key(store.wire, data_bucket, OTHER, Stop()) == []
 
 
 async def test_a_session_for_inputs_reads_them_and_nothing_else(
