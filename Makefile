@@ -85,8 +85,8 @@ test-slow: programs ## The tests that take minutes each
 	  --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-stores
-test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a strict front
-	$(call say,pytest: other stores; building MinIO and cosign takes minutes the first time)
+test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a front
+	$(call say,pytest: other stores; MinIO and cosign take minutes to build, once)
 	@$(BIN)/pytest tests/stores -m stores $(ARGS)
 
 .PHONY: test-only

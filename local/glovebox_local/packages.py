@@ -74,9 +74,9 @@ CEPH_PACKAGES = tuple(
 )
 
 
-def missing_packages(packages: Sequence[Package] = PACKAGES) -> list[Package]:
-    """Return the packages whose programs the machine lacks."""
-    return [package for package in packages if package.missing]
+def missing_packages(packages: Sequence[Package] | None = None) -> list[Package]:
+    """Return the packages whose programs the machine lacks: of those of nodes, or of others."""
+    return [package for package in packages or PACKAGES if package.missing]
 
 
 def node_obstacle() -> str | None:
@@ -126,7 +126,9 @@ def demand_node() -> None:
         raise LocalError("Starting a node", obstacle)
 
 
-def install_packages(progress: Progress, packages: Sequence[Package] = PACKAGES) -> list[Package]:
+def install_packages(
+    progress: Progress, packages: Sequence[Package] | None = None
+) -> list[Package]:
     """Install what is missing with apt-get, without recommendations and without starting a service.
 
     Return it.
