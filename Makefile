@@ -91,8 +91,8 @@ test-slow: programs ## The tests that take minutes each
 	  $(PYTEST) -m "slow and not stores" $(ARGS)
 
 .PHONY: test-stores
-test-stores: environment ## The same questions to SeaweedFS, MinIO, versitygw and a strict front
-	$(call say,pytest: other stores; building MinIO takes minutes the first time)
+test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a front
+	$(call say,pytest: other stores; MinIO and cosign take minutes to build, once)
 	@$(BIN)/pytest tests/stores -m stores $(ARGS)
 
 .PHONY: test-only

@@ -1,6 +1,7 @@
 """What a node needs of the machine: Linux, root, and a few of Debian's packages.
 
-What is missing is named with its cure.
+What is missing is named with its cure. So are the packages of Ceph, which one of the stores of
+`make test-stores` is made of: no Go module builds it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from glovebox_local.progress import Progress
 
@@ -61,11 +62,21 @@ PACKAGES = (
     Package("busybox-static", "busybox", "the image of the tests' pods"),
     Package("openssl", "openssl", "checks signatures in tests, as a stranger", for_nodes=False),
 )
+# Asked for by nothing but the tests of other stores.
+CEPH_PACKAGES = tuple(
+    Package(name, program, f"Ceph's {what}", for_nodes=False)
+    for name, program, what in (
+        ("ceph-mon", "ceph-mon", "map of the cluster"),
+        ("ceph-mgr", "ceph-mgr", "statistics, without which pools are not made"),
+        ("ceph-osd", "ceph-osd", "memory for objects"),
+        ("radosgw", "radosgw", "S3 API"),
+    )
+)
 
 
-def missing_packages() -> list[Package]:
-    """Return the packages whose programs the machine lacks."""
-    return [package for package in PACKAGES if package.missing]
+def missing_packages(packages: Sequence[Package] | None = None) -> list[Package]:
+    """Return the packages whose programs the machine lacks: of those of nodes, or of others."""
+    return [package for package in packages or PACKAGES if package.missing]
 
 
 def node_obstacle() -> str | None:
@@ -115,7 +126,9 @@ def demand_node() -> None:
         raise LocalError("Starting a node", obstacle)
 
 
-def install_packages(progress: Progress) -> list[Package]:
+def install_packages(
+    progress: Progress, packages: Sequence[Package] | None = None
+) -> list[Package]:
     """Install what is missing with apt-get, without recommendations and without starting a service.
 
     Return it.
@@ -123,7 +136,7 @@ def install_packages(progress: Progress) -> list[Package]:
     Raises:
         LocalError: We are not root, there is no apt-get, or it failed.
     """
-    missing = missing_packages()
+    missing = missing_packages(packages)
     if not missing:
         return []
     names = [package.name for package in missing]

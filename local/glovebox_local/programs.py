@@ -193,11 +193,18 @@ VERSITYGW = Program(
     title="Versity S3 Gateway 1.8.0",
     seconds=90,
 )
+# Reads our seals as a stranger does, in a test.
+COSIGN = Program(
+    name="cosign",
+    package="github.com/sigstore/cosign/v2/cmd/cosign",
+    title="cosign 2.6.5",
+    seconds=300,
+)
 # What a cluster and its tools need, and what one with nodes needs beside.
 PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
-STORE_PROGRAMS = (VERSITYGW, MINIO)
+STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

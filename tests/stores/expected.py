@@ -25,6 +25,11 @@ class Expected:
         locks_by_default: Whether what is written without a lock has the default of the bucket.
         names_all_uploads: Whether an open upload whose key has a control character can be ended;
             else the seal says that it is open.
+        writes_once: Whether a write that must not replace is refused where something is.
+        lets: Attempts of a run's session that it gets through with, although all are denied it.
+        refused_always: Words of why it is refused under `worm: BestEffort` too, with sessions.
+        without_lock: Conditions that fail beside `LockProven` in a bucket without a lock.
+        takes_colons: Whether a session policy may name a key with a colon.
         encrypts: Types of `spec.encryption` that the store is refused with, and words of why.
     """
 
@@ -34,6 +39,11 @@ class Expected:
     issues_nothing: str = ""
     locks_by_default: bool = True
     names_all_uploads: bool = True
+    writes_once: bool = True
+    lets: frozenset[str] = frozenset()
+    refused_always: str = ""
+    without_lock: frozenset[str] = frozenset()
+    takes_colons: bool = True
     encrypts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,12 +63,38 @@ _VERSITYGW: Final = Expected(
     names_all_uploads=False,
     encrypts=dict.fromkeys(("SSE-S3", "SSE-KMS"), "NotImplemented"),
 )
+# A session passes for the user whom the role's trust names, and so assumes the role again without
+# its policy: it reads and deletes what is another team's. The patterns of policies do not
+# backtrack, so odd keys are let; they are kept as any other. Lock headers
+# take no right of their own.
+_CEPH: Final = Expected(
+    failed={
+        "SecondWriteRefused": "replaced an existing object",
+        "SessionDeniedWeakerLock": "the store asks for no right to it",
+        "SessionDeniedGrowth": "assumed arn:aws:iam:::role/Runner again, without its limits",
+    },
+    not_ready="proof `SecondWriteRefused` failed",
+    writes_once=False,
+    lets=frozenset(
+        {
+            "write with a hold",
+            "a folder key",
+            "a folder of uploads",
+            "assume the role again",
+        }
+    ),
+    refused_always="assumed arn:aws:iam:::role/Runner again, without its limits",
+    without_lock=frozenset({"ConditionalWritesProven", "CredentialScopeProven"}),
+    takes_colons=False,
+    encrypts={"SSE-S3": "shows no encryption", "SSE-KMS": "Failed to retrieve the actual key"},
+)
 
 EXPECTED: Final[Mapping[str, Expected]] = MappingProxyType(
     {
         "seaweedfs": _SEAWEEDFS,
         "strict": _SEAWEEDFS,
         "minio": _HOLDS_ALL,
+        "ceph": _CEPH,
         "versitygw": _VERSITYGW,
     }
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from glovebox.store.connection import Store
     from stores.expected import Expected
-    from support.other_stores import OtherStore
+    from support.running_stores import OtherStore
 
 RETENTION = {"mode": "Compliance", "days": 1}
 
@@ -56,12 +56,17 @@ async def test_every_check_comes_out_as_the_table_says_and_so_does_the_verdict(
     assert expected.not_ready in verdict.message
 
 
-async def test_without_a_lock_the_lock_fails_alone_and_best_effort_takes_the_store(
-    store: Store, data_bucket: str, running: OtherStore
+async def test_without_a_lock_best_effort_takes_a_store_whose_sessions_stay_where_they_are(
+    store: Store, data_bucket: str, running: OtherStore, expected: Expected
 ) -> None:
     proofs = await prove_store(store, bucket=data_bucket, role_arn=running.role, now=now())
     failed = {proof.condition for proof in proofs if proof.outcome is Outcome.FAILED}
-    assert failed == {"LockProven"}, proofs
+    assert failed == {"LockProven", *expected.without_lock}, proofs
     facts = StoreFacts(now(), data_bucket, None, proofs)
-    assert judge_store(spec(running, data_bucket, "BestEffort"), facts).is_done
     assert not judge_store(spec(running, data_bucket), facts).is_done
+    lenient = spec(running, data_bucket, "BestEffort")
+    verdict = judge_store(lenient, facts)
+    assert verdict.is_done is not bool(expected.refused_always), verdict
+    assert expected.refused_always in verdict.message
+    # Who issues no sessions gives nobody more than the operator has.
+    assert judge_store(lenient.model_copy(update={"sts": None}), facts).is_done

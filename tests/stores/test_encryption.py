@@ -22,7 +22,7 @@ from support.other_stores import KMS_KEY
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
     from stores.expected import Expected
-    from support.other_stores import OtherStore
+    from support.running_stores import OtherStore
 
 RETENTION = DefaultRetention("COMPLIANCE", 1)
 

@@ -18,7 +18,7 @@ from support.other_stores import DOMAIN
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
-    from support.other_stores import OtherStore
+    from support.running_stores import OtherStore
 
 # The one of these stores that has a domain.
 pytestmark = pytest.mark.parametrize("running", ["minio"], indirect=True)

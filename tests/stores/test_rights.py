@@ -18,7 +18,7 @@ from stores.test_seals import put
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Store, Stores, StoreSettings
-    from support.other_stores import OtherStore
+    from support.running_stores import OtherStore
 
 # The one of these stores whose users' rights can be told one by one.
 pytestmark = pytest.mark.parametrize("running", ["minio"], indirect=True)

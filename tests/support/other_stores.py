@@ -1,5 +1,7 @@
 """Stores that are not the local environment's, with their users: MinIO, versitygw, a strict front.
 
+Ceph has a file of its own.
+
 Each runs on loopback, keeps its data in a folder of the test's own, and ends with the test.
 """
 
@@ -9,27 +11,23 @@ import base64
 import contextlib
 import json
 import os
-import signal
 import ssl
 import subprocess
 import threading
-import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from glovebox.store.connection import Credentials
 from glovebox_local.certificates import Authority
-from glovebox_local.processes import start_program
 from glovebox_local.programs import MINIO, VERSITYGW, ensure_program
 from support import own_store
+from support.ceph import running_ceph
 from support.lying_store import Answered, Asked, Liar, lying
+from support.running_stores import OtherStore, running_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -70,26 +68,6 @@ _CHECKSUM_NEEDED: Final = (
     b"<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is"
     b" required for Put Object requests with Object Lock parameters</Message></Error>"
 )
-
-
-@dataclass(frozen=True)
-class OtherStore:
-    """A store that runs.
-
-    Attributes:
-        name: As the tables of the suite call it.
-        endpoint: URL of its S3 API.
-        operator: Keys of the user that the operator is.
-        role: What sessions assume; None where the store issues none.
-        blind: Keys of a user who may do all but see how versions are locked, where such a user can
-            be made.
-    """
-
-    name: str
-    endpoint: str
-    operator: Credentials
-    role: str | None
-    blind: Credentials | None = None
 
 
 @contextlib.contextmanager
@@ -134,7 +112,7 @@ def running_minio(base: Path) -> Iterator[OtherStore]:
         "HOME": str(base),
     }
     command = [built / "minio", "server", "--address", address, base / "data"]
-    with _running(command, f"http://{address}", base / "minio.log", root) as endpoint:
+    with running_endpoint(command, f"http://{address}", base / "minio.log", root) as endpoint:
         for user, missing in ((_OPERATOR, ""), (_BLIND, "s3:GetObjectRetention")):
             policy = base / f"{user.access_key_id}.json"
             policy.write_text(json.dumps(_rights_but(missing)))
@@ -161,47 +139,19 @@ def running_versitygw(base: Path) -> Iterator[OtherStore]:
     options = ["--port", f"127.0.0.1:{port}", "--keep-alive", "--quiet", "--iam-dir", base / "iam"]
     kept = ["posix", "--versioning-dir", base / "versions", base / "data"]
     command = [built / "versitygw", *options, *kept]
-    with _running(command, f"http://127.0.0.1:{port}", base / "versitygw.log", keys) as endpoint:
+    with running_endpoint(
+        command, f"http://127.0.0.1:{port}", base / "versitygw.log", keys
+    ) as endpoint:
         yield OtherStore("versitygw", endpoint, _ROOT, None)
 
 
 STORES: Final[Mapping[str, Callable[[Path], AbstractContextManager[OtherStore]]]] = {
     "seaweedfs": running_seaweedfs,
     "strict": running_strict,
+    "ceph": running_ceph,
     "versitygw": running_versitygw,
     "minio": running_minio,
 }
-
-
-@contextlib.contextmanager
-def _running(
-    command: Sequence[object], endpoint: str, log: Path, environment: dict[str, str]
-) -> Iterator[str]:
-    words = [str(word) for word in command]
-    process = start_program(words, log=log, environment=environment, tied=True)
-    try:
-        _wait_for(endpoint, process, log)
-        yield endpoint
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _wait_for(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(endpoint, timeout=1).close()  # noqa: S310 - our own loopback address
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code < 500:  # a refusal says that it is up, a failure that it will be
-                return
-        except OSError:
-            pass
-        else:
-            return
-        time.sleep(0.1)
-    pytest.fail(f"the store at {endpoint} did not come up:\n{log.read_text()[-3000:]}")
 
 
 def _rights_but(missing: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from glovebox import names
+from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.ports import LedgerHead, OpenLedger, Ports
@@ -89,6 +90,7 @@ async def in_ledger(
         GloveboxError: The store does not answer, or denies it. Calling again is safe.
     """
     try:
+        _require_create_only(store)
         connection = await open_store(ports, store)
         ledger = await _opened(ports, store, connection, stop)
         return await connection.run_job(lambda stop: act(LedgerTask(ledger, stop)), stop)
@@ -121,6 +123,24 @@ async def tell(
     ports.ledgers_due[store.uid] = min(ports.ledgers_due.get(store.uid, due), due)
     ports.wake(Key(OBJECT_STORE.kind, "", store.name))
     return found
+
+
+def _require_create_only(store: ObjectStore) -> None:
+    """Refuse a store that was seen to write over what it was told to leave.
+
+    What lies first under an index counts, so a ledger there would hold; but nobody could tell the
+    versions that the store lets through from those of a stranger.
+
+    Raises:
+        InvalidInput: Its conformance checks say so. `worm: BestEffort` takes such a store.
+    """
+    proven = store.status.condition(types.CONDITIONAL_WRITES_PROVEN)
+    if proven is not None and proven.status == types.FALSE:
+        raise InvalidInput(
+            reasons.LEDGER_UNAVAILABLE,
+            f"ObjectStore `{store.name}` keeps no ledger: {proven.message}. Take `spec.ledger` out,"
+            " or use another store",
+        )
 
 
 async def _opened(ports: Ports, store: ObjectStore, connection: Store, stop: Stop) -> OpenLedger:

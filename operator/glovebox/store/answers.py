@@ -7,8 +7,9 @@ times).
 
 from __future__ import annotations
 
+import contextlib
 import re
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from botocore import exceptions as botocore
@@ -18,6 +19,7 @@ from glovebox.data.redaction import REDACTED, redact
 FORBIDDEN_STATUS: Final = 403
 NOT_FOUND_STATUS: Final = 404
 PRECONDITION_STATUS: Final = 412
+_SUCCESSES: Final = range(200, 300)
 # Of the store's own words. A body may hold a whole page of them.
 _MOST_WORDS: Final = 160
 _MOST_READ: Final = 65_536
@@ -79,6 +81,20 @@ def answer_of(error: Exception) -> AnswerError | None:
         return AnswerError(int(status), "")
     words = body.get("Message") if isinstance(body, dict) else None
     return AnswerError(int(status), str(code), str(words or ""))
+
+
+def as_sts_says(response_dict: dict[str, Any], **_: object) -> None:
+    """Bring a refusal into the form in which the SDK finds its code: Ceph's STS answers as its S3.
+
+    For the SDK's event `before-parse.sts`.
+    """
+    if response_dict["status_code"] in _SUCCESSES:
+        return
+    body = response_dict["body"]
+    with contextlib.suppress(ET.ParseError):
+        root = ET.fromstring(body)  # noqa: S314 - as in `parse_error`
+        if root.tag == "Error":
+            response_dict["body"] = b"<R>%b</R>" % ET.tostring(root)
 
 
 def parse_error(status: int, body: bytes) -> AnswerError:

@@ -22,6 +22,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
 
+from glovebox.store.answers import as_sts_says
 from glovebox.store.authorities import authorities_file
 from glovebox.store.encryption import ask_with_each_write
 from glovebox.store.errors import translated
@@ -156,12 +157,14 @@ class Store:
         proxy = self.settings.sts_proxy
         proxies = proxies_of(proxy if proxy is not None else self.settings.proxy)
         with self._building:
-            return self._session.client(
+            client = self._session.client(
                 "sts",
                 endpoint_url=endpoint,
                 config=_config(self.settings, proxies),
                 verify=authorities_file(self.settings.ca_bundle),
             )
+            client.meta.events.register("before-parse.sts", as_sts_says)
+            return client
 
     @functools.cached_property
     def wire(self) -> Wire:

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.store.arns import kms_rights, objects_arn, partition_of
 from glovebox.store.credentials import (
@@ -175,6 +176,8 @@ def input_policy(
         {"Effect": "Deny", "Action": list(_DENIED), "Resource": ["*"]},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+    # No space but those of names is in it. Sent as `+`, some stores leave it so.
+    policy = policy.replace(" ", r"\u0020")
     if not needed:
         raise InvalidInput(
             "NothingToRead", "credentials for no inputs at all are not issued; leave them out"
@@ -212,16 +215,27 @@ async def issue_input_credentials(
         InvalidInput: As `input_policy`, or an argument is out of its range.
         GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
-    policy = input_policy(readables, role_arn, key_ids)
-    return await store.run(
-        assume_with_policy,
-        store,
-        role_arn,
-        policy,
-        "reading inputs",
-        session_name,
-        duration_seconds,
-    )
+    wanted = tuple(readables)
+    policy = input_policy(wanted, role_arn, key_ids)
+    try:
+        return await store.run(
+            assume_with_policy,
+            store,
+            role_arn,
+            policy,
+            "reading inputs",
+            session_name,
+            duration_seconds,
+        )
+    except InvalidInput as error:
+        named = next((each.key for each in wanted if ":" in each.key), "")
+        if error.reason != reasons.STORE_REJECTED or not named:
+            raise
+        raise InvalidInput(
+            reasons.STORE_REJECTED,
+            f"{error.message}; {named!r} has a ':', which there are stores that take in no name of"
+            " a session policy: copy the data below a prefix without one and pin that",
+        ) from error
 
 
 def _is_below(folder: str, folders: Iterable[str]) -> bool:

@@ -211,6 +211,33 @@ def _current_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator
         pages.advance(query["continuation-token"])
 
 
+def upload_pages(
+    wire: Wire, bucket: str, prefix: str, stop: Stop
+) -> Iterator[list[tuple[str, str]]]:
+    """Yield key and id of the open uploads in parts, a page at a time. Blocks.
+
+    Whatever letters a key holds.
+
+    Raises:
+        AnswerError, urllib3.exceptions.HTTPError: As `Wire.get`.
+        Unavailable: What comes is no XML, or has no end.
+    """
+    query = {"uploads": "", "prefix": prefix, "max-uploads": str(PAGE)}
+    pages = _Pages(bucket, prefix)
+    while True:
+        page = _page(wire, bucket, query, stop)
+        yield [
+            (_text(element, "Key"), _text(element, "UploadId"))
+            for element in page
+            if _tag(element) == "Upload"
+        ]
+        if _text(page, "IsTruncated") != "true":
+            return
+        markers = (_text(page, "NextKeyMarker"), _text(page, "NextUploadIdMarker"))
+        pages.advance(*markers)
+        query |= {"key-marker": markers[0], "upload-id-marker": markers[1]}
+
+
 def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Element:
     stop.check()
     response = wire.get(bucket, "", query)

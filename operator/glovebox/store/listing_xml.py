@@ -1,9 +1,9 @@
 """Reads the answers to listings, also where a key holds a letter that XML has none for.
 
-A key may hold a control character. SeaweedFS and versitygw list U+FFFD for it; MinIO writes a
-reference that no parser takes (`&#x1;`), so that one such key would make the whole list unreadable:
-whoever may write a key could keep everything below the prefix from being sealed. Such letters are
-read as what they are.
+A key may hold a control character. SeaweedFS and versitygw list U+FFFD for it; MinIO and Ceph write
+a reference that no parser takes (`&#x1;`), so that one such key would make the whole list
+unreadable: whoever may write a key could keep everything below the prefix from being sealed. Such
+letters are read as what they are.
 """
 
 from __future__ import annotations

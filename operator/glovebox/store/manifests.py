@@ -85,8 +85,12 @@ def store_manifest(
             stores.
     """
     key = manifest_key(digest)
+    # Looked for first: there are stores that write another version although it is there.
+    with translated(f"look for the manifest s3://{bucket}/{key}"):
+        current = head_current(store.wire, bucket, key)
     try:
-        return _put(store, bucket, file, digest, lock, only_new=True)
+        if current is None:
+            return _put(store, bucket, file, digest, lock, only_new=True)
     except GloveboxError as error:
         if error.reason != reasons.PRECONDITION_FAILED:
             raise

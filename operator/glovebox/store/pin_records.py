@@ -16,7 +16,7 @@ from glovebox.data.digest import DIGEST_PREFIX, canonical_json, digest_of
 from glovebox.data.roots import Roots
 from glovebox.store.evidence_objects import versions_of
 from glovebox.store.manifests import ManifestLocation, object_chunks
-from glovebox.store.putting import put
+from glovebox.store.putting import put_first
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
@@ -70,7 +70,7 @@ def read_pin(store: Store, bucket: str, key: str, stop: Stop) -> PinRecord | Non
     return None
 
 
-def record_pin(store: Store, bucket: str, key: str, record: PinRecord) -> bool:
+def record_pin(store: Store, bucket: str, key: str, record: PinRecord, stop: Stop) -> bool:
     """Write what a pin was resolved to; return False where that is written already. Blocks."""
     document = {
         "format": FORMAT,
@@ -78,4 +78,4 @@ def record_pin(store: Store, bucket: str, key: str, record: PinRecord) -> bool:
         "manifest": asdict(record.manifest),
         "verifiedTime": record.verified,
     }
-    return put(store, bucket, key, canonical_json(document), only_new=True)
+    return put_first(store, bucket, key, canonical_json(document), stop)

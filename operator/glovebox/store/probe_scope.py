@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from glovebox.store.answers import NOT_FOUND_STATUS, PRECONDITION_STATUS
 from glovebox.store.errors import translated
+from glovebox.store.listing import head_current, list_versions
 from glovebox.store.probe_bench import (
     CANARY,
     NO_ROLE,
@@ -146,7 +147,8 @@ def denied_weaker_lock(bench: Bench) -> str:
         raise DisprovenError(
             f"a session could write with a lock of its own choice: mode {mode} until {end},"
             " weaker than the bucket's default; deny s3:PutObjectRetention to the role of"
-            " spec.sts.roleArn, or do not issue credentials with this store"
+            " spec.sts.roleArn. Where that changes nothing (the session's own policy denies it"
+            " already), the store asks for no right to it: do not issue credentials with it"
         )
     return (
         f"a session asked for a weaker lock than the default and got {mode} until"
@@ -155,20 +157,17 @@ def denied_weaker_lock(bench: Bench) -> str:
 
 
 def denied_folder_key(bench: Bench) -> str:
-    """The session cannot write a key that ends in `/`.
+    """The session cannot write a key that ends in `/`, or it is sealed as any other.
 
     There are stores that give such a key neither version nor lock.
     """
-    return _denied(bench, "write a key that ends in '/'", lambda: _put(bench, FOLDER))
+    return _denied_or_sealed(bench, "write a key that ends in '/'", FOLDER)
 
 
 def denied_hidden_key(bench: Bench) -> str:
-    """The session cannot write where a store keeps versions: no list would show it."""
-    return _denied(
-        bench,
-        "write where no listing would show it (canary.versions/)",
-        lambda: _put(bench, HIDDEN),
-    )
+    """The session cannot write where a store keeps versions, or any list shows it."""
+    what = "write where no listing would show it (canary.versions/)"
+    return _denied_or_sealed(bench, what, HIDDEN)
 
 
 def denied_delete(bench: Bench) -> str:
@@ -228,8 +227,10 @@ def denied_growth(bench: Bench) -> str:
     )
     if refusal is None:
         raise DisprovenError(
-            f"a session assumed {role} again, without its limits; let the role's trust policy name"
-            " the operator's user alone, never '*'"
+            f"a session assumed {role} again, without its limits, so that it reaches what others"
+            " keep there; let the role's trust policy name the operator's user alone, never '*'."
+            " Where it does, the store takes a session for its user: issue no credentials with it"
+            " (take out spec.sts), or use another store"
         )
     return _judged("assume the role again", refusal)
 
@@ -252,6 +253,41 @@ def _denied(bench: Bench, what: str, attack: Callable[[], object]) -> str:
             " credentials with it"
         )
     return _judged(what, refusal)
+
+
+def _denied_or_sealed(bench: Bench, what: str, key: str) -> str:
+    """Judge an odd key by what is left: one that is versioned, locked and listed hides nothing.
+
+    A store may honour the policy, and read its patterns in another way.
+    """
+    _ = bench.session  # when no session can be had at all, that is the finding
+    refusal = attempt(lambda: _put(bench, key))
+    if refusal is not None and refusal.status != PRECONDITION_STATUS:
+        return _judged(what, refusal)
+    lost = _lost(bench, key)
+    if lost:
+        raise DisprovenError(
+            f"a session could {what}, and {lost}; the store does not honour session policies, so do"
+            " not issue credentials with it"
+        )
+    return f"a session could {what}, and what it wrote is versioned, locked and listed"
+
+
+def _lost(bench: Bench, key: str) -> str:
+    """Return what no seal could hold of a key that a session wrote; empty where it is as others."""
+    with translated(f"look at the versions of s3://{bench.bucket}/{key}"):
+        first = head_current(bench.store.wire, bench.bucket, key)
+    if first is None:
+        return "it is not there"
+    if first.version_id == "null":
+        return "it has no version"
+    if bench.lock[1] is not None and bench.retained(key, first.version_id).mode is None:
+        return "no lock is on it"
+    # Below the session's prefix, as a seal lists: asked for alone, a hidden key may be shown.
+    rows = list_versions(bench.store.wire, bench.bucket, f"{ROOT}x/", bench.stop)
+    if all(row.key != key or row.version_id != first.version_id for row in rows):
+        return "no listing shows it"
+    return ""
 
 
 def _judged(what: str, refusal: AnswerError) -> str:

@@ -10,10 +10,11 @@ from typing import IO, TYPE_CHECKING, Any
 from glovebox.api import reasons
 from glovebox.errors import GloveboxError
 from glovebox.store.errors import translated
+from glovebox.store.listing import list_key
 from glovebox.store.reading import CHUNK
 
 if TYPE_CHECKING:
-    from glovebox.store.connection import Store
+    from glovebox.store.connection import Stop, Store
 
 
 def put(
@@ -59,6 +60,18 @@ def put(
             body.seek(0)
         return False
     return True
+
+
+def put_first(store: Store, bucket: str, key: str, body: bytes, stop: Stop) -> bool:
+    """Write an object unless something is there; return whether it alone is there now. Blocks.
+
+    Judged by what lies there: a store may write over what it was told to leave. Whoever gets False
+    has written one of several, or none, and the oldest of them counts.
+    """
+    if not put(store, bucket, key, body, only_new=True):
+        return False
+    rows = list_key(store.wire, bucket, key, stop)
+    return [row.is_delete_marker for row in rows].count(False) == 1
 
 
 def checksum(body: bytes) -> str:

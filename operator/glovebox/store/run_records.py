@@ -26,7 +26,7 @@ from glovebox.errors import Unavailable
 from glovebox.store.evidence_objects import versions_of
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
-from glovebox.store.putting import put
+from glovebox.store.putting import put, put_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,7 +100,7 @@ def begin_run(store: Store, bucket: str, record: RunRecord, stop: Stop) -> RunRe
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
     body = canonical_json(_begun_document(record))
-    if put(store, bucket, record.key, body, only_new=True):
+    if put_first(store, bucket, record.key, body, stop):
         return None
     found = read_run(store, bucket, record.key, stop)
     if found is None:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
+from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from glovebox.api import reasons
 from glovebox.errors import GloveboxError
+from glovebox.store.answers import answer_of
 from glovebox.store.errors import translated
+from glovebox.store.listing import upload_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +31,8 @@ _ROUNDS: Final = 10
 _PAGES_MAX: Final = 100
 # So many are ended in all rounds together, each by a request of its own.
 _ENDED_MAX: Final = 10_000
+# What the client makes of an answer of success whose body is no XML.
+_TAKEN_FOR_A_FAILURE: Final = 500
 # What stores list in the place of a control character.
 _NO_LETTER: Final = "\ufffd"
 NOT_ALL_ENDED: Final = (
@@ -121,23 +126,34 @@ class _Search:
 
     def _listed(self, prefix: str) -> Iterator[tuple[str, str]]:
         with translated(f"list open uploads below s3://{self._bucket}/{prefix}"):
+            # A key holds a letter that XML has none for: read by ourselves, or, where the store
+            # lists another letter for it, asked for in another spelling. Only then, because stores
+            # disagree on it, and some list the same as before.
             unnamed: set[str] = set()
-            is_readable = True
             try:
                 for key, upload in self._rows(prefix):
                     if _NO_LETTER in key:
                         unnamed.add(upload)
                     else:
                         yield key, upload
-            except ResponseParserError:
-                is_readable = False
-            if is_readable and not unnamed:
+            except (ResponseParserError, ClientError) as error:
+                if not _is_unreadable(error):
+                    raise
+                yield from self._read(prefix)
                 return
-            # A key holds a letter that XML has none for: asked for in another spelling. Only then,
-            # because stores disagree on it, and some list the same as before.
+            if not unnamed:
+                return
             for key, upload in self._rows(prefix, EncodingType="url"):
-                if not is_readable or upload in unnamed:
+                if upload in unnamed:
                     yield key if _NO_LETTER in key else unquote_plus(key), upload
+
+    def _read(self, prefix: str) -> Iterator[tuple[str, str]]:
+        for page in upload_pages(self._store.wire, self._bucket, prefix, self._stop):
+            if not self._pages_left:
+                self.is_cut = True
+                return
+            self._pages_left -= 1
+            yield from page
 
     def _rows(self, prefix: str, **options: Any) -> Iterator[tuple[str, str]]:
         pages = self._store.s3.get_paginator("list_multipart_uploads")
@@ -151,6 +167,14 @@ class _Search:
             self._pages_left -= 1
             for upload in page.get("Uploads") or ():
                 yield upload["Key"], upload["UploadId"]
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Whether the client could not read an answer: some it takes for a failure of the store."""
+    if isinstance(error, ResponseParserError):
+        return True
+    answer = answer_of(error)
+    return answer is not None and answer.status == _TAKEN_FOR_A_FAILURE and not answer.code
 
 
 def _end(store: Store, bucket: str, key: str, upload: str) -> None:

@@ -187,9 +187,8 @@ async def _record(request: PinRequest, built: BuiltPin, now: datetime) -> BuiltP
     record = PinRecord(built.roots, built.manifest, format_time(now))
 
     def job(stop: Stop) -> PinRecord | None:
-        return (
-            None if record_pin(store, bucket, key, record) else read_pin(store, bucket, key, stop)
-        )
+        is_first = record_pin(store, bucket, key, record, stop)
+        return None if is_first else read_pin(store, bucket, key, stop)
 
     first = await store.run_job(job)
     if first is not None and first.roots.content != built.roots.content:

@@ -78,6 +78,14 @@ def test_without_root_the_command_to_type_is_told(monkeypatch: pytest.MonkeyPatc
         install_packages(Silent())
 
 
+def test_packages_that_nodes_do_not_need_are_asked_for_by_whoever_needs_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _machine(monkeypatch, user=1000, missing=())
+    with pytest.raises(LocalError, match="no-such-package"):
+        install_packages(Silent(), (NOWHERE,))
+
+
 def test_what_is_there_is_not_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, missing=(Package("bash", "bash", "is everywhere"),))
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("nothing had to be run"))

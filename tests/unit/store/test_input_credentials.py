@@ -204,3 +204,9 @@ def test_a_dozen_inputs_with_their_manifests_fit() -> None:
         for number in range(6)
     ]
     assert len(input_policy([*inputs, *manifests])) <= MAX_POLICY
+
+
+def test_a_space_in_a_name_is_spelt_so_that_no_store_takes_it_for_a_plus() -> None:
+    policy = input_policy([key("data", "x y+z")])
+    assert " " not in policy
+    assert json.loads(policy)["Statement"][0]["Resource"] == ["arn:aws:s3:::data/x y+z"]
