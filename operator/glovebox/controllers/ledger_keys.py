@@ -28,9 +28,10 @@ from glovebox.engine.tasks import TaskContext, TaskKey
 from glovebox.errors import NotReady
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.ledger.entry import Event
+from glovebox.ledger.entry import Event, time_text
 from glovebox.ledger.key_events import key_events, taken_over
-from glovebox.status.outcome import Outcome, of_error
+from glovebox.ledger.pace import CLOCKS
+from glovebox.status.outcome import Outcome, of_error, waiting
 from glovebox.tasks.seal_request import SealKeys
 
 TASK: Final = "ledger-keys"
@@ -140,7 +141,9 @@ async def keys_for_signing(ports: Ports, place: KeyPlace, store_name: str) -> Se
         ports.failures.clear(owner, about)
         return ring
     ports.wake(owner)
-    if ports.now() > deadline(ports, owner, about, event.time, KEY_WAIT):
+    # A time that is still to come says nothing of since when it could have been told.
+    since = event.time if event.time <= ports.now() else None
+    if ports.now() > deadline(ports, owner, about, since, KEY_WAIT):
         return ring
     task = ports.tasks.get(TaskKey(owner, store.uid, TASK))
     if task is not None and task.error is not None:
