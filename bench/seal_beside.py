@@ -47,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.here is not None:
         with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder:
-            asyncio.run(measure(*options.here, Path(folder)))
+            asyncio.run(measure(options.here[0], options.here[1], Path(folder)))
         return
     columns = ("alone p50", "p95 ms", "beside p50", "p95 ms", "p50 x", "p95 x", "seconds", "MiB")
     print(f"{'':<26}" + "".join(f"{each:>11}" for each in columns))

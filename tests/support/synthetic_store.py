@@ -61,7 +61,8 @@ class Zeros(Body):
         piece = _PIECE[:size]
         for _ in range(self._size // len(piece)):
             yield piece
-        yield piece[: self._size % len(piece)]
+        if rest := self._size % len(piece):
+            yield piece[:rest]
 
 
 class SyntheticStore(Store):

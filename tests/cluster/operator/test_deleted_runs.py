@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_twenty_runs_that_are_deleted_at_random_moments_are_each_in_a_signed_sta
         return team.api.find(team.path("Experiment", name)) is None or None
 
     for name, (how, made) in runs.items():
-        eventually(lambda name=name: is_gone(name), what=f"{name} is gone", timeout=120)
+        eventually(partial(is_gone, name), what=f"{name} is gone", timeout=120)
         told = trace(cluster, made)
         about = told["predicate"]["buildDefinition"]["internalParameters"]
         assert about["uid"] == made["metadata"]["uid"], name

@@ -7,7 +7,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -106,7 +106,8 @@ def test_somebody_is_forgotten_with_every_version_and_the_ledger_tells_of_it(
 @pytest.mark.parametrize("how", ["retained", "held"])
 def test_of_whom_a_version_is_locked_by_hand_nothing_is_told(ledgers: Ledgers, how: str) -> None:
     """The bucket locks nothing by itself; its owner locked this one version."""
-    s3, bucket = ledgers.store.s3, f"people-{uuid.uuid4().hex[:8]}"
+    s3: Any = ledgers.store.s3
+    bucket = f"people-{uuid.uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     people = type(ledgers.place)(ledgers.store, bucket, ledgers.place.pause)
     ensure_person(people, "acme", "alice", Stop())
