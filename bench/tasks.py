@@ -25,6 +25,7 @@ from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import seal_experiment
 from glovebox.tasks.seal_request import EvidenceRequest, SealRequest
+from support.resident import peak_mebibytes
 from support.seal_inputs import seal_inputs, seal_keys
 from support.synthetic_store import SyntheticStore
 
@@ -90,17 +91,6 @@ async def seal(count: int, folder: Path) -> None:
     assert (result.versions, result.findings) == (count, ())  # noqa: S101 - else the figure is worthless
     row(f"seal {count:,} artifacts", started, before)
     store.pools.close()
-
-
-def peak_mebibytes() -> float:
-    """Return the peak of this process's own resident set.
-
-    Unlike that of getrusage, which a child inherits.
-    """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def row(name: str, started: float, before: float) -> None:

@@ -519,6 +519,7 @@ class _NoPools:
     def __init__(self) -> None:
         self.running: set[Any] = set()
         self.turn = threading.Lock()
+        self.hashing = threading.Lock()
 
     def close(self) -> None:
         """There are no threads."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.evidence.keys import trusted
+from glovebox.evidence.keys import TrustBundle, encode_bundle, trusted
 from glovebox.evidence.signer import new_key_pair
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, OBJECT_STORE, SECRET
 from glovebox.ledger.entry import Entry
@@ -16,11 +18,30 @@ from simulation.api_server import Asked, Change
 from simulation.api_transport import NOTHING, Fault, NoFaults
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after
-from simulation.test_keys import key_condition, private, put_secret, remove, sealed
+from simulation.test_keys import (
+    OWN,
+    key_condition,
+    private,
+    published,
+    put_secret,
+    ready,
+    remove,
+    sealed,
+)
 from simulation.test_ledger_cuts import Deaths, dies_at_write
 from simulation.test_ledger_told import ledger_is_away
 from simulation.world import TEAM
-from support.told_ledgers import entries, keys_told, told_twice, verify, with_ledger, written
+from support.told_ledgers import (
+    entries,
+    keys_told,
+    make_key,
+    make_ledger,
+    told_twice,
+    turn_on,
+    verify,
+    with_ledger,
+    written,
+)
 
 # The entry of each of two keys, of the end of the first, their tiles and checkpoints.
 WRITES = 4
@@ -118,6 +139,37 @@ def test_the_keys_of_an_older_installation_are_told_when_the_ledger_is_turned_on
         assert changes(stage) == [("current", seal["keyId"][:8])]
         (told,) = key_entries(stage)
         assert (told.written - told.time).total_seconds() > 4 * HOUR
+
+    play(scene)
+
+
+def test_a_key_that_changes_in_the_future_is_told_then_and_keeps_no_other_from_being_told() -> None:
+    """Somebody lets a former key count for longer, or a clock was ahead when it was replaced."""
+
+    async def scene(stage: Stage) -> None:
+        await ready(stage)
+        put_secret(stage, new_key_pair().private)
+        wake(stage, "look")
+        await stage.until("it is replaced", lambda: len(published(stage).keys) == 2, HOUR)
+        former, present = published(stage).keys
+        later = stage.world.clock.now() + timedelta(hours=30)
+        bundle = TrustBundle((replace(former, valid_until=later), present))
+        data = {names.SIGNING_KEYS_FILE: encode_bundle(bundle).decode()}
+        assert stage.world.edit(CONFIG_MAP, OWN, names.SIGNING_KEYS_CONFIG_MAP, {"data": data})
+        old, new = former.key_id, present.key_id
+        make_ledger(stage)
+        make_key(stage)
+        turn_on(stage)
+        await stage.sleep(10 * MINUTE)
+        assert changes(stage) == [("current", old[:8]), ("current", new[:8])]
+        condition = written(stage)
+        assert (condition["status"], condition["reason"]) == ("False", "LedgerUnavailable")
+        assert "is still to come: correct the clock" in condition["message"]
+        # Once its time has come it is told as any other.
+        await stage.sleep(34 * HOUR)
+        assert ("retired", old[:8]) in changes(stage)
+        assert written(stage)["status"] == "True"
+        assert told_twice(stage) == []
 
     play(scene)
 

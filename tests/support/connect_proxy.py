@@ -1,4 +1,4 @@
-"""A CONNECT proxy on loopback: passes bytes on, and keeps what it was asked for."""
+"""A CONNECT proxy of a test's own: passes bytes on, and keeps what it was asked for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from glovebox_local.gateway import GATEWAY_IP
+from glovebox_local.namespaces import visiting_network
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from glovebox_local.namespaces import NamespacesOf
 
 _PIECE = 1 << 14
 _SECONDS = 20.0
@@ -19,6 +24,7 @@ class ConnectProxy:
 
     Args:
         hosts: Where the hosts really are that may be connected to, by `host:port`.
+        listener: Where it is asked.
 
     Attributes:
         asked: What was asked for, as `CONNECT host:port`, in order.
@@ -26,15 +32,16 @@ class ConnectProxy:
         headers: All headers that it was sent, in lower case.
     """
 
-    def __init__(self, hosts: Mapping[str, tuple[str, int]]) -> None:
+    def __init__(self, hosts: Mapping[str, tuple[str, int]], listener: socket.socket) -> None:
         self._hosts = hosts
         self.asked: list[str] = []
         self.headers: list[str] = []
         self.status = 200
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        host, port, *_ = listener.getsockname()
+        self.url = f"http://{host}:{port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def go_away(self) -> None:
@@ -98,9 +105,19 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def connecting(hosts: Mapping[str, tuple[str, int]]) -> Iterator[ConnectProxy]:
-    """Start the proxy on a free port; nothing of it stays."""
-    proxy = ConnectProxy(hosts)
+def connecting(
+    hosts: Mapping[str, tuple[str, int]], *, network: NamespacesOf | None = None
+) -> Iterator[ConnectProxy]:
+    """Start the proxy on a free port; nothing of it stays.
+
+    Args:
+        hosts: Where the hosts really are, as this process reaches them.
+        network: The gateway, where pods reach the proxy; this machine's own loopback interface by
+            default.
+    """
+    with visiting_network(network.holder()) if network else contextlib.nullcontext():
+        listener = socket.create_server((GATEWAY_IP if network else "127.0.0.1", 0))
+    proxy = ConnectProxy(hosts, listener)
     try:
         yield proxy
     finally:

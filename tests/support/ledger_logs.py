@@ -16,6 +16,7 @@ from glovebox.errors import InvalidInput
 from glovebox.evidence.signer import LocalSigner
 from glovebox.ledger.checkpoint import Checkpoint, Head, sign_checkpoint
 from glovebox.ledger.commitments import Person
+from glovebox.ledger.cosignatures import Said
 from glovebox.ledger.entry import Event, Kind, Subject, digest_of_bytes, encode_entry
 from glovebox.ledger.findings import LedgerReport
 from glovebox.ledger.genesis import Genesis, encode_genesis
@@ -90,6 +91,7 @@ class MemoryLedger:
         self.heads: dict[int, Stored] = {}
         self.tiles: dict[str, bytes] = {}
         self.others: list[str] = []
+        self.said: list[Said] = []
         self.stamps: list[StampedHead] = []
         self.edge = Edge()
         self.where = "memory"
@@ -147,6 +149,10 @@ class MemoryLedger:
     def checkpoints(self) -> list[tuple[int, Stored]]:
         """See `Source`."""
         return list(self.heads.items())
+
+    def said_of_heads(self) -> list[Said]:
+        """See `Source`."""
+        return self.said
 
     def stamped_heads(self) -> list[StampedHead]:
         """See `Source`."""

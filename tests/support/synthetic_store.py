@@ -46,6 +46,25 @@ class Body:
     drain_conn = close = release_conn
 
 
+_PIECE = bytes(1 << 20)
+
+
+class Zeros(Body):
+    """An answer with so many bytes, none of which is kept."""
+
+    def __init__(self, size: int, headers: Mapping[str, str]) -> None:
+        super().__init__(b"", headers)
+        self._size = size
+
+    def stream(self, size: int, *, decode_content: bool) -> Iterator[bytes]:
+        del decode_content
+        piece = _PIECE[:size]
+        for _ in range(self._size // len(piece)):
+            yield piece
+        if rest := self._size % len(piece):
+            yield piece[:rest]
+
+
 class SyntheticStore(Store):
     """Objects `<prefix>0000000`, ... in one bucket, and whatever is written beside them.
 
@@ -54,13 +73,14 @@ class SyntheticStore(Store):
         prefix: Of their keys, ending in `/`.
         objects: How many there are.
         folder: Where written objects are kept.
+        size: Of each object; 0 for its own key as its bytes.
     """
 
-    def __init__(self, bucket: str, prefix: str, objects: int, folder: Path) -> None:
+    def __init__(self, bucket: str, prefix: str, objects: int, folder: Path, size: int = 0) -> None:
         settings = StoreSettings("http://synthetic", credentials=Credentials("k", "s"))
         self.pools = Pools(control=2, jobs=2, reads=8)
         super().__init__(settings, self.pools)
-        self._wire = SyntheticWire(bucket, prefix, objects, folder)
+        self._wire = SyntheticWire(bucket, prefix, objects, folder, size)
 
     @property
     def wire(self) -> Any:
@@ -81,7 +101,8 @@ _LOCK = {
 class SyntheticWire:
     """Both interfaces of a store: signed requests, and the few calls of the SDK that are used."""
 
-    def __init__(self, bucket: str, prefix: str, objects: int, folder: Path) -> None:
+    def __init__(self, bucket: str, prefix: str, objects: int, folder: Path, size: int = 0) -> None:
+        self._size = size
         self._bucket = bucket
         self._prefix = prefix
         self._objects = objects
@@ -102,7 +123,8 @@ class SyntheticWire:
             return Body(self._page(bucket, query), {})
         raw, about = self._object(bucket, key)
         self.reads += 1
-        return Body(raw, about)
+        is_made_up = isinstance(raw, bytes) and self._size
+        return Zeros(self._size, about) if is_made_up else Body(raw, about)
 
     def head(
         self,
@@ -148,9 +170,14 @@ class SyntheticWire:
             raise AnswerError(404, "NoSuchKey")
         raw = key.encode()
         return raw, {
-            "Content-Length": str(len(raw)),
+            "Content-Length": str(self._size or len(raw)),
             "x-amz-version-id": _version(int(number)),
         } | _LOCK
+
+    def _sizes(self, bucket: str, key: str) -> int:
+        """Return what a listing says of a key."""
+        is_made_up = self._size and (bucket, key) not in self.written
+        return self._size if is_made_up else len(key)
 
     def _page(self, bucket: str, query: Mapping[str, str]) -> bytes:
         prefix, most = query["prefix"], int(query["max-keys"])
@@ -169,7 +196,7 @@ class SyntheticWire:
         tag = "Version" if "versions" in query else "Contents"
         rows = "".join(
             f"<{tag}><Key>{escape(key)}</Key><VersionId>{version}</VersionId>"
-            f"<Size>{len(key)}</Size><IsLatest>true</IsLatest></{tag}>"
+            f"<Size>{self._sizes(bucket, key)}</Size><IsLatest>true</IsLatest></{tag}>"
             for key, version in keys
         )
         following = f"<NextKeyMarker>{last}</NextKeyMarker>"

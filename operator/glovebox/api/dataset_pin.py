@@ -155,7 +155,7 @@ class Verification(Model):
         json_schema_extra={"format": "int32"},
         description=(
             "Seconds between two checks by listing: whether every pinned version still exists, is"
-            " not hidden, and has the same size and ETag. Content is not read again."
+            " not hidden, and has the same size. Content is not read again."
         ),
     )
 

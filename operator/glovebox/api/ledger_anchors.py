@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, TolerantModel
 from glovebox.api.scalars import DnsLabel, Time
-from glovebox.api.schema import taught
+from glovebox.api.schema import certificates_alone, rules, taught
 
 # As c2sp.org/signed-note writes a key: name, the hash that begins signatures, type and key.
 _WITNESS_KEY = r"^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$"
@@ -56,11 +56,28 @@ class LedgerWitness(Model):
 class TimestampAuthority(Model):
     """An authority that says when something was known (RFC 3161)."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *certificates_alone(
+                "whoever reads ObjectStores would have the private key. Take it out, and replace"
+                " it everywhere"
+            )
+        )
+    )
+
     url: ServiceUrl = Field(
         description=(
-            "Where it is asked, by HTTP as RFC 3161 has it. Its answer lies beside the checkpoint;"
-            " `glovebox ledger verify --timestamp-roots` looks at its signature."
+            "Where it is asked, by HTTP as RFC 3161 has it. Its answer lies beside the checkpoint,"
+            " for `glovebox ledger verify --timestamp-roots`."
         )
+    )
+    ca_bundle: str = Field(
+        min_length=1,
+        max_length=65536,
+        description=(
+            "Certificates that the authority's own hangs on, in PEM: an answer that none of them"
+            " vouches for is refused and not kept."
+        ),
     )
     interval_seconds: int = Field(
         default=3600,

@@ -40,6 +40,7 @@ from glovebox.api.scalars import (
 from glovebox.api.schema import (
     FORBIDDEN,
     REQUIRED,
+    certificates_alone,
     list_atomic,
     list_map,
     list_set,
@@ -118,19 +119,10 @@ class Tls(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule(
-                "self.caBundle.contains('-----BEGIN CERTIFICATE-----')",
-                "must hold the certificates themselves, in PEM: each begins with"
-                " `-----BEGIN CERTIFICATE-----`",
-                field_path=".caBundle",
-            ),
-            rule(
-                "!self.caBundle.contains('PRIVATE KEY-----')",
-                "must hold certificates alone: whoever reads ObjectStores, and every pod that uses"
-                " the store, would have the private key. Take it out, and replace it everywhere",
-                field_path=".caBundle",
-                reason=FORBIDDEN,
-            ),
+            *certificates_alone(
+                "whoever reads ObjectStores, and every pod that uses the store, would have the"
+                " private key. Take it out, and replace it everywhere"
+            )
         )
     )
 
@@ -350,6 +342,19 @@ class LedgerKeyRef(Model):
 
 class StoreLedger(Model):
     """The ledger of the organisation, in the bucket of artifacts."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                # A name holds no `+`, and eight digits stand between it and the key itself.
+                "!has(self.witnesses) || self.witnesses.all(a, self.witnesses.exists_one(b,"
+                " b.key.substring(b.key.indexOf('+') + 10)"
+                " == a.key.substring(a.key.indexOf('+') + 10)))",
+                "must name each key once: one witness under two names is still one witness",
+                field_path=".witnesses",
+            ),
+        )
+    )
 
     organisation: DnsLabel = Field(
         description=(

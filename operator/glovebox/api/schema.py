@@ -66,6 +66,28 @@ def rules(*made: Extra) -> Extra:
     return {VALIDATIONS: list(made)}
 
 
+def certificates_alone(why: str) -> tuple[Extra, Extra]:
+    """Return the rules of `caBundle`: certificates in PEM, and no private key.
+
+    Args:
+        why: What is wrong with a private key there, and the cure.
+    """
+    return (
+        rule(
+            "self.caBundle.contains('-----BEGIN CERTIFICATE-----')",
+            "must hold the certificates themselves, in PEM: each begins with"
+            " `-----BEGIN CERTIFICATE-----`",
+            field_path=".caBundle",
+        ),
+        rule(
+            "!self.caBundle.contains('PRIVATE KEY-----')",
+            f"must hold certificates alone: {why}",
+            field_path=".caBundle",
+            reason=FORBIDDEN,
+        ),
+    )
+
+
 def list_map(*keys: str) -> Extra:
     """Return the extension for a list with these key fields; duplicates are refused."""
     return {LIST_TYPE: "map", LIST_MAP_KEYS: list(keys)}

@@ -21,8 +21,10 @@ from glovebox.engine.tasks import TaskContext, TaskKey
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.ledger.entry import digest_of_bytes
 from glovebox.ledger.note import COSIGNATURE, parse_vkey
 from glovebox.ledger.policy import Witness
+from glovebox.ledger.timestamps import read_roots
 from glovebox.status.outcome import Outcome, of_error
 from glovebox.status.text import format_time
 from glovebox.store.ledger_timestamps import ask_authority
@@ -232,9 +234,10 @@ def _anchors(store: ObjectStore) -> Iterator[_Anchor]:
         basis = f"{spec.organisation} {each.key} {each.url}"
         yield _Anchor(_WITNESS, each.name, basis, _asks_witness(each.key, each.url))
     if spec.timestamps is not None:
-        url = spec.timestamps.url
+        url, bundle = spec.timestamps.url, spec.timestamps.ca_bundle
         interval = timedelta(seconds=spec.timestamps.interval_seconds)
-        yield _Anchor(_TIMESTAMP, "", f"{spec.organisation} {url}", _asks_authority(url), interval)
+        basis = f"{spec.organisation} {url} {digest_of_bytes(bundle.encode())}"
+        yield _Anchor(_TIMESTAMP, "", basis, _asks_authority(url, bundle), interval)
 
 
 def _asks_witness(key: str, url: str) -> _Ask:
@@ -256,12 +259,13 @@ def _asks_witness(key: str, url: str) -> _Ask:
     return ask
 
 
-def _asks_authority(url: str) -> _Ask:
+def _asks_authority(url: str, bundle: str) -> _Ask:
     def ask(task: LedgerTask, head: LedgerHead, now: datetime) -> datetime:
+        roots = read_roots(bundle)
         writer, place = task.ledger.writer, task.ledger.place
         until = writer.retain_until()
         size = head.head.size
-        return ask_authority(place, writer.layout, size, url, task.stop, until, now=now)
+        return ask_authority(place, writer.layout, size, url, roots, task.stop, until, now=now)
 
     return ask
 

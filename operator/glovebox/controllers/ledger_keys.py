@@ -28,9 +28,10 @@ from glovebox.engine.tasks import TaskContext, TaskKey
 from glovebox.errors import NotReady
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
-from glovebox.ledger.entry import Event
+from glovebox.ledger.entry import Event, time_text
 from glovebox.ledger.key_events import key_events, taken_over
-from glovebox.status.outcome import Outcome, of_error
+from glovebox.ledger.pace import CLOCKS
+from glovebox.status.outcome import Outcome, of_error, waiting
 from glovebox.tasks.seal_request import SealKeys
 
 TASK: Final = "ledger-keys"
@@ -67,9 +68,15 @@ def tell_of_keys(ports: Ports, store: ObjectStore, obj: Mapping[str, Any]) -> Ke
         return KeysTold()
 
     async def start(context: TaskContext) -> tuple[Mapping[str, Any], ...]:
-        return await tell(ports, store, context.stop, outstanding)
+        return await tell(ports, store, context.stop, due)
 
-    ids = [event.id for event in outstanding]
+    # The ledger takes no event of the future: a clock was ahead when it was recorded. The others do
+    # not wait for it.
+    due = tuple(event for event in outstanding if event.time <= ports.now() + CLOCKS)
+    if not due:
+        ports.tasks.drop(task_key)
+        return KeysTold(failure=_to_come(outstanding))
+    ids = [event.id for event in due]
     basis = " ".join((spec.organisation, spec.key_secret_ref.name, *ids))
     task = ports.tasks.ensure(task_key, basis, start, tenant="", work_class=WORK_CLASS)
     if task.result is not None:
@@ -81,6 +88,15 @@ def tell_of_keys(ports: Ports, store: ObjectStore, obj: Mapping[str, Any]) -> Ke
         return KeysTold()
     failing = (ports.now() - (task.failing_since or ports.now())).total_seconds()
     return KeysTold(failure=of_error(task.error).with_failure(failing, task.failures))
+
+
+def _to_come(outstanding: tuple[Event, ...]) -> Outcome:
+    first = min(event.time for event in outstanding)
+    return waiting(
+        reasons.LEDGER_UNAVAILABLE,
+        f"the list of keys of seals says that one of them changes at {time_text(first)}, which is"
+        " still to come: correct the clock that is wrong; it is told then",
+    )
 
 
 def untold_keys(ports: Ports, store: ObjectStore, status: Mapping[str, Any]) -> tuple[Event, ...]:
@@ -125,7 +141,9 @@ async def keys_for_signing(ports: Ports, place: KeyPlace, store_name: str) -> Se
         ports.failures.clear(owner, about)
         return ring
     ports.wake(owner)
-    if ports.now() > deadline(ports, owner, about, event.time, KEY_WAIT):
+    # A time that is still to come says nothing of since when it could have been told.
+    since = event.time if event.time <= ports.now() else None
+    if ports.now() > deadline(ports, owner, about, since, KEY_WAIT):
         return ring
     task = ports.tasks.get(TaskKey(owner, store.uid, TASK))
     if task is not None and task.error is not None:

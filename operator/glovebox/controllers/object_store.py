@@ -88,7 +88,9 @@ def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         found = look_after_ledger(ports, store)
         keys = tell_of_keys(ports, store, obj)
     before = obj.get("status") or {}
-    outcome = found.outcome if found.outcome is not None else keys.failure
+    # What cannot be told is said although the head was signed a moment ago.
+    is_well = found.outcome is None or found.outcome.is_done
+    outcome = keys.failure if keys.failure is not None and is_well else found.outcome
     told = with_ledger(obj, look.status, outcome, found.head, ports.grace, ports.now())
     if told is not None and keys.entries is not None:
         told = with_entries(told, keys.entries)

@@ -23,6 +23,7 @@ from glovebox.api import reasons
 from glovebox.engine.backoff import Backoff
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.tasks.context import Checkpoint, Progress, TaskContext
+from glovebox.tasks.disk import full_disk
 
 __all__ = ["Checkpoint", "Progress", "TaskContext", "TaskKey", "TaskRunner", "TaskState"]
 
@@ -303,7 +304,11 @@ class TaskRunner:
             self._failed(task, Unavailable(reasons.INTERRUPTED, "the work was interrupted"))
         except GloveboxError as error:
             self._failed(task, error)
-        except Exception:
+        except Exception as error:
+            if (full := full_disk(error, "the operator")) is not None:
+                log.warning("no room for a task's temporary files", task=task.key.name)
+                self._failed(task, full)
+                return
             log.exception("a bug: a task failed unexpectedly", task=task.key.name)
             message = f"the operator could not {task.key.name}: a bug, see the operator's log"
             self._failed(task, Unavailable(reasons.INTERNAL_ERROR, message))

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, is_digest
 from glovebox.errors import InvalidInput
-from glovebox.jobs.ledger_folder import FolderSource, proof_from
+from glovebox.jobs.ledger_folder import FolderSource, checkpoints_with_witnesses, proof_from
 from glovebox.ledger import findings as words
 from glovebox.ledger.checkpoint import parse_checkpoint
 from glovebox.ledger.entry import Entry, decode_entry, digest_of_bytes
@@ -163,14 +163,14 @@ def newest_checkpoint(source: Source, index: int = -1) -> bytes:
     Raises:
         InvalidInput: None does.
     """
-    heads = dict(source.checkpoints())
+    heads = checkpoints_with_witnesses(source)
     newest = max(heads, default=0)
     if newest <= index or not heads:
         raise InvalidInput(
             reasons.LEDGER_INVALID,
             f"{entry_path(max(index, 0))} is in no checkpoint yet: wait for the next one",
         )
-    return heads[newest].body
+    return heads[newest]
 
 
 def speaks_of(entry: Entry, digest: str) -> bool:

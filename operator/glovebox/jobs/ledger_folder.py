@@ -14,8 +14,9 @@ from typing import Final
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 from glovebox.ledger.checkpoint import parse_checkpoint
+from glovebox.ledger.cosignatures import Said, signature_in, with_witnesses, without_witnesses
 from glovebox.ledger.layout import checkpoint_path, entry_path, place_of
-from glovebox.ledger.note import Note, parse_note
+from glovebox.ledger.note import Signature, parse_note
 from glovebox.ledger.proof import SUFFIX, Proof
 from glovebox.ledger.source import Source, Stored
 from glovebox.ledger.tiles import (
@@ -69,6 +70,10 @@ class FolderSource:
             if place.kind == "checkpoints":
                 yield place.number, Stored(path.read_bytes())
 
+    def said_of_heads(self) -> Iterator[Said]:
+        """See `Source`. In a folder the signatures of witnesses lie in the checkpoints."""
+        yield from ()
+
     def stamped_heads(self) -> Iterator[StampedHead]:
         """See `Source`."""
         for path in sorted(self._folder.glob("timestamps/*/*/*/*/*")):
@@ -76,7 +81,7 @@ class FolderSource:
             place = place_of(name)
             if place.kind == "timestamps":
                 checkpoint = self._read(checkpoint_path(place.number))
-                stamped = _without_witnesses(checkpoint) if checkpoint is not None else b""
+                stamped = without_witnesses(checkpoint) if checkpoint is not None else b""
                 yield StampedHead(name, place.number, stamped, path.read_bytes())
 
     def tile(self, tile: Tile) -> bytes | None:
@@ -119,16 +124,32 @@ def export_whole(source: Source, folder: Path) -> int:
     if folder.exists() and any(folder.iterdir()):
         raise InvalidInput(reasons.LEDGER_INVALID, f"{folder} is not empty")
     _write(folder / "genesis", genesis.body)
-    heads = dict(source.checkpoints())
-    for size, stored in heads.items():
-        _write(folder / checkpoint_path(size), stored.body)
+    heads = checkpoints_with_witnesses(source)
+    for size, body in heads.items():
+        _write(folder / checkpoint_path(size), body)
     for stamped in source.stamped_heads():
         _write(folder / stamped.where, stamped.response)
     edge = _export_entries(source, folder, set(heads))
     _write_partial(folder, edge)
     if heads:
-        _write(folder / NEWEST, heads[max(heads)].body)
+        _write(folder / NEWEST, heads[max(heads)])
     return edge.size
+
+
+def checkpoints_with_witnesses(source: Source) -> dict[int, bytes]:
+    """Return the checkpoints by their sizes, with the signatures of witnesses that lie there.
+
+    What cannot be one is left out; whether the others hold is for whoever has their keys.
+    """
+    said: dict[int, list[Signature]] = {}
+    for each in source.said_of_heads():
+        signature = signature_in(each)
+        if signature is not None:
+            said.setdefault(each.size, []).append(signature)
+    return {
+        size: with_witnesses(stored.body, said.get(size, ()))
+        for size, stored in source.checkpoints()
+    }
 
 
 def _export_entries(source: Source, folder: Path, sizes: Container[int]) -> Edge:
@@ -175,17 +196,6 @@ def proof_from(source: Source, checkpoint: bytes, index: int, entry: bytes) -> P
 
     path = inclusion_proof(index, head.size, TileNodes(head.size, read))
     return Proof(index, tuple(path), checkpoint, entry)
-
-
-def _without_witnesses(checkpoint: bytes) -> bytes:
-    """Return a checkpoint as the log wrote it: that is what authorities date."""
-    try:
-        note = parse_note(checkpoint)
-        origin = parse_checkpoint(note.text).origin
-    except InvalidInput:
-        return checkpoint  # a finding of its own
-    own = tuple(each for each in note.signatures if each.name == origin)
-    return Note(note.text, own).encode()
 
 
 def _write_partial(folder: Path, edge: Edge) -> None:

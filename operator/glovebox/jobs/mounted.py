@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from glovebox.api import reasons
 from glovebox.data.delivery import Delivered, MountedDataset
 from glovebox.data.manifest import DigestSource, Entry
-from glovebox.data.paths import PathOrder
+from glovebox.data.paths import MAX_PATH_BYTES, PathOrder
 from glovebox.data.roots import RootBuilder
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.jobs.delivering import DeliveryError
@@ -124,8 +124,11 @@ def _hashed_in_order(top: Path, parallel: int, stop: Stop) -> Iterator[tuple[str
 def _files(top: bytes, folder: bytes) -> Iterator[bytes]:
     """Yield the files below a folder, ordered by the bytes of their whole paths.
 
-    A folder sorts as its name and a slash.
+    A folder sorts as its name and a slash. Below what is longer than any path no file of a pin can
+    be: a volume thousands of folders deep ends as foreign, and not with an error of ours.
     """
+    if len(folder) > MAX_PATH_BYTES:
+        raise _foreign(folder, "a folder with a longer name than any path has")
     with os.scandir(os.path.join(top, folder)) as found:  # noqa: PTH118 - bytes
         entries = sorted(
             (entry.name + b"/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)

@@ -37,6 +37,7 @@ from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
 from glovebox.store.encryption import Encryption
 from glovebox.tasks.area import Beat, TaskAddress, TaskArea
 from glovebox.tasks.context import Progress, TaskContext
+from glovebox.tasks.disk import full_disk
 from glovebox.tasks.document import parse_request, render_result
 
 # How often a sign of life is given; the operator waits twenty times as long.
@@ -71,6 +72,10 @@ def main() -> int:
         write_termination_message(message)
         return exit_code(error)
     except Exception as error:
+        full = full_disk(error, "the task's pod")
+        if full is not None:
+            write_termination_message(render_error(full))
+            return exit_code(full)
         said = f"the program of the task failed ({type(error).__name__}); see the log of its pod"
         write_termination_message(render_error(Unavailable(reasons.INTERNAL_ERROR, said)))
         raise

@@ -18,6 +18,7 @@ import stat
 import tempfile
 from typing import IO, TYPE_CHECKING, Final
 
+from glovebox.data.paths import MAX_PATH_BYTES
 from glovebox.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -143,8 +144,11 @@ class Volume:
                 )
         self._own.chmod(_FOLDER_MODE)
 
-    def _reopen(self, top: Path) -> None:
+    def _reopen(self, top: Path, depth: int = 0) -> None:
         """Give us back the folders that an earlier attempt closed."""
+        # A path of so many folders is longer than any that is pinned.
+        if depth > MAX_PATH_BYTES // 2:
+            raise _foreign(top.name, "a folder that is deeper than any path")
         try:
             kind = top.lstat().st_mode
         except FileNotFoundError:
@@ -153,11 +157,12 @@ class Volume:
             raise _foreign(top.name, "no folder")
         top.chmod(_OPEN_FOLDER_MODE)
         with os.scandir(top) as found:
-            for entry in found:
-                if entry.is_dir(follow_symlinks=False):
-                    self._reopen(top / entry.name)
-                elif not entry.is_file(follow_symlinks=False):
-                    raise _foreign(entry.name, "neither a file nor a folder")
+            entries = list(found)  # none stays open while others are
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                self._reopen(top / entry.name, depth + 1)
+            elif not entry.is_file(follow_symlinks=False):
+                raise _foreign(entry.name, "neither a file nor a folder")
 
 
 def _files_below(top: Path) -> Iterator[str]:

@@ -26,6 +26,7 @@ ROOT_DIFFERS: Final = "RootDiffers"
 FORKED: Final = "Forked"
 WENT_BACK: Final = "WentBack"
 NOT_WITNESSED: Final = "NotWitnessed"
+COSIGNATURE_INVALID: Final = "CosignatureInvalid"
 TIMESTAMP_INVALID: Final = "TimestampInvalid"
 TIME_DIFFERS: Final = "TimeDiffers"
 TILE_DIFFERS: Final = "TileDiffers"
@@ -55,6 +56,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         FORKED: "the log signed two histories: what is here is not what it signed elsewhere",
         WENT_BACK: "there is less here than a head that was seen before: the end was cut off",
         NOT_WITNESSED: "fewer witnesses signed the newest checkpoint than the policy asks for",
+        COSIGNATURE_INVALID: "what lies where a witness's signature has to be is none of its",
         TIMESTAMP_INVALID: "a timestamp is not of its checkpoint, or nobody trusted signed it",
         TIME_DIFFERS: "an entry says another time than the timestamps around it allow",
         TILE_DIFFERS: "a tile is missing or does not have the hashes of its entries",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from glovebox.ledger.cosignatures import Said
 from glovebox.ledger.tiles import Tile
 from glovebox.ledger.timestamps import StampedHead
 
@@ -58,7 +59,10 @@ class Source(Protocol):
         """Yield the entries that are there by index; a gap is a gap."""
 
     def checkpoints(self) -> Iterable[tuple[int, Stored]]:
-        """Return the checkpoints by the size in their names, with their cosignatures."""
+        """Return the checkpoints by the size in their names."""
+
+    def said_of_heads(self) -> Iterable[Said]:
+        """Return what lies where witnesses' signatures over checkpoints have to be."""
 
     def stamped_heads(self) -> Iterable[StampedHead]:
         """Return what authorities said of checkpoints."""

@@ -69,6 +69,23 @@ def request_timestamp(checkpoint: bytes) -> Request:
     return Request(made.as_bytes(), made.nonce)
 
 
+def read_roots(pem: str) -> list[Certificate]:
+    """Return the certificates of a text in PEM.
+
+    Raises:
+        InvalidInput: It holds none that can be read.
+    """
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - likewise
+
+    try:
+        return load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise InvalidInput(
+            reasons.LEDGER_NOT_TIMESTAMPED,
+            f"`spec.ledger.timestamps.caBundle` holds no certificate that can be read ({error})",
+        ) from None
+
+
 def stated_time(response: bytes, checkpoint: bytes, nonce: int | None) -> datetime:
     """Return the time in an answer to a request. Who signed it is not looked at.
 

@@ -17,19 +17,22 @@ from typing import TYPE_CHECKING, Final
 from glovebox.errors import InvalidInput
 from glovebox.evidence.locks import defect_of_lock
 from glovebox.ledger import findings as words
+from glovebox.ledger.cosignatures import judge_apart, signature_in
 from glovebox.ledger.entry import Entry, Kind, decode_entry, digest_of_bytes, time_text
 from glovebox.ledger.findings import LedgerReport
 from glovebox.ledger.genesis import open_genesis
 from glovebox.ledger.history import History, SignedHead
 from glovebox.ledger.layout import checkpoint_path, entry_path
 from glovebox.ledger.pace import CLOCKS
-from glovebox.ledger.policy import Accepted, Policy, judge
+from glovebox.ledger.policy import Accepted, Policy
 from glovebox.ledger.source import Lock, Source, Stored
 from glovebox.ledger.timestamps import Stamp, Stamps, verified_time
 from glovebox.ledger.tree import leaf_hash
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+
+    from glovebox.ledger.note import Signature
 
 # For how long entries may wait for a checkpoint without a word.
 _WAITING: Final = timedelta(hours=1)
@@ -108,11 +111,13 @@ class _Verification:
         self._look_at_object("genesis", stored)
 
     def _signed_heads(self) -> Iterable[SignedHead]:
+        said = self._signatures_of_witnesses()
         for size, stored in self._source.checkpoints():
             where = checkpoint_path(size)
             self._look_at_object(where, stored)
+            own = said.pop(size, [])
             for body in (stored.body, *stored.others):
-                accepted = self._judged(where, body)
+                accepted = self._judged(where, body, own if body is stored.body else [])
                 if accepted is not None:
                     head = SignedHead(where, accepted)
                     if head.head.size != size:
@@ -124,6 +129,18 @@ class _Verification:
             accepted = self._judged(where, raw)
             if accepted is not None:
                 yield SignedHead(where, accepted, is_remembered=True)
+
+    def _signatures_of_witnesses(self) -> dict[int, list[tuple[str, Signature]]]:
+        """Return by size what can be a witness's signature; anything else is a finding."""
+        found: dict[int, list[tuple[str, Signature]]] = {}
+        for each in self._source.said_of_heads():
+            signature = signature_in(each)
+            if signature is None:
+                message = "it is not the one signature of the key that its name says; left out"
+                self._report.note(words.COSIGNATURE_INVALID, each.where, message)
+            else:
+                found.setdefault(each.size, []).append((each.where, signature))
+        return found
 
     def _verified_stamps(self) -> list[Stamp]:
         stamps: list[Stamp] = []
@@ -144,12 +161,17 @@ class _Verification:
         self._report.stamped = max(stamps, key=lambda each: (each.size, each.time), default=None)
         return stamps
 
-    def _judged(self, where: str, raw: bytes) -> Accepted | None:
+    def _judged(
+        self, where: str, raw: bytes, said: Sequence[tuple[str, Signature]] = ()
+    ) -> Accepted | None:
         try:
-            accepted = judge(raw, self._demand.policy)
+            judged = judge_apart(raw, said, self._demand.policy, where)
         except InvalidInput as error:
             self._report.note(words.CHECKPOINT_INVALID, where, error.message)
             return None
+        for place, message in judged.refused:
+            self._report.note(words.COSIGNATURE_INVALID, place, message)
+        accepted = judged.accepted
         genesis = self._report.genesis
         if genesis is not None and accepted.opened.checkpoint.origin != genesis.origin:
             message = f"it is of the log {accepted.opened.checkpoint.origin}"

@@ -203,6 +203,7 @@ class Reading:
             row.version_id,
             minimum=DigestSource.COMPUTED,
             stop=self.stop,
+            hashing=self.store.hashing,
             on_bytes=self._on_bytes,
         )
         return found.model_copy(update={"sha256": read.sha256, "size": read.size}), True

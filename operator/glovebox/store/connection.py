@@ -30,6 +30,7 @@ from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire, proxies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -240,6 +241,14 @@ class Store:
             stop.set()
             raise
 
+    @property
+    def hashing(self) -> AbstractContextManager[object]:
+        """Held while bytes are hashed: so few threads of the process do that at once.
+
+        Each takes a processor whole, and the event loop and its repairs need one as well.
+        """
+        return self._pools.hashing
+
     @contextlib.contextmanager
     def alone(self, stop: Stop) -> Iterator[None]:
         """Wait until no other job of the process takes much memory beside its own. Blocks.
@@ -266,6 +275,7 @@ class Pools:
         self.control = ThreadPoolExecutor(control, thread_name_prefix="glovebox-store")
         self.jobs = ThreadPoolExecutor(jobs, thread_name_prefix="glovebox-store-job")
         self.reads = ThreadPoolExecutor(reads, thread_name_prefix="glovebox-store-read")
+        self.hashing = threading.BoundedSemaphore(_hashing_threads())
         self.running: set[Stop] = set()
         # Held by the one job that takes much memory beside its own.
         self.turn = threading.Lock()
@@ -276,6 +286,13 @@ class Pools:
             stop.set()
         for pool in (self.jobs, self.reads, self.control):
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _hashing_threads() -> int:
+    """Return half of the processors that this process may use, at least one and at most four."""
+    known = hasattr(os, "sched_getaffinity")  # not everywhere where `glovebox verify` runs
+    processors = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return max(1, min(4, processors // 2))
 
 
 class Stores:

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
 from glovebox.ledger.entry import Event, Kind, Subject
-from glovebox.store.ledger_people import find_person, forget_person, require_forgetting
+from glovebox.store.ledger_people import (
+    find_person,
+    forget_person,
+    require_forgetting,
+    require_unlocked,
+)
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop
@@ -76,6 +81,7 @@ def erase_person(
     if found is None:
         return None
     require_forgetting(people)
+    require_unlocked(people, organisation, found, now, stop)
     commitment = found.person.commitment
     event = Event(
         id=str(uuid5(_NAMESPACE, f"{commitment} {found.version_id} {found.since}")),

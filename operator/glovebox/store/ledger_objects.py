@@ -92,17 +92,36 @@ def read_version(place: LedgerPlace, key: str, version_id: str) -> ReadObject:
         GloveboxError: It is gone, denied, longer than any object of a ledger, or the store does
             not answer.
     """
-    query = {"versionId": version_id} if version_id != "null" else {}
-    with translated(f"read s3://{place.bucket}/{key} version {version_id}"):
-        response = place.store.wire.get(place.bucket, key, query)
-        body = response.read(_MOST_BYTES + 1)
-        response.release_conn()
+    body, headers = _read(place, key, version_id, _MOST_BYTES + 1)
     if len(body) > _MOST_BYTES:
         raise Unavailable(
             reasons.LEDGER_INVALID,
             f"s3://{place.bucket}/{key} is longer than any object of a ledger",
         )
-    return ReadObject(bytes(body), lock_of(response.headers))
+    return ReadObject(body, lock_of(headers))
+
+
+def read_beginning(place: LedgerPlace, key: str, version_id: str, most: int) -> bytes:
+    """Return at most so many bytes of one version; no more of them are asked for. Blocks.
+
+    Raises:
+        GloveboxError: It is gone, denied, or the store does not answer.
+    """
+    return _read(place, key, version_id, most)[0]
+
+
+def _read(
+    place: LedgerPlace, key: str, version_id: str, most: int
+) -> tuple[bytes, Mapping[str, str]]:
+    query = {"versionId": version_id} if version_id != "null" else {}
+    with translated(f"read s3://{place.bucket}/{key} version {version_id}"):
+        response = place.store.wire.get(place.bucket, key, query)
+        body = bytes(response.read(most))
+        if len(body) < most:
+            response.release_conn()
+        else:
+            response.close()  # what was not read must not be in the way of the next answer
+    return body, response.headers
 
 
 def lock_of(headers: Any) -> Lock:

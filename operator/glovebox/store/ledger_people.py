@@ -21,6 +21,7 @@ from glovebox.store.buckets import read_lock
 from glovebox.store.errors import translated
 from glovebox.store.ledger_objects import (
     LedgerPlace,
+    lock_of,
     read_oldest,
     read_version,
     versions_below,
@@ -28,6 +29,7 @@ from glovebox.store.ledger_objects import (
     write_once,
 )
 from glovebox.store.listing import list_key
+from glovebox.store.version_lock import VersionLocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,6 +133,32 @@ def forget_person(place: LedgerPlace, organisation: str, known: KnownPerson, sto
             " for a lock or a rule that brings it back",
         )
     return sum(not row.is_delete_marker for row in rows)
+
+
+def require_unlocked(
+    place: LedgerPlace, organisation: str, known: KnownPerson, now: datetime, stop: Stop
+) -> None:
+    """Refuse to forget somebody of whom a version is locked, whatever the bucket does. Blocks.
+
+    Raises:
+        InvalidInput: A version cannot be deleted before its lock ends.
+        GloveboxError: The store does not answer, or hides the locks.
+    """
+    key = _key(organisation, known.person.name)
+    locks = VersionLocks(place.store, place.bucket)
+    for version_id in versions_of_key(place, key, stop).ids:
+        query = {"versionId": version_id} if version_id != "null" else {}
+        with translated(f"look at s3://{place.bucket}/{PREFIX}... version {version_id}"):
+            headers = place.store.wire.head(place.bucket, key, query)
+        is_held, end = lock_of(headers).is_held, locks.read(key, version_id, headers).end
+        if is_held or (end is not None and end > now):
+            until = "a legal hold is on it" if is_held else f"until {end:%Y-%m-%dT%H:%M:%SZ}"
+            raise InvalidInput(
+                reasons.LEDGER_INVALID,
+                f"what says who it is cannot be deleted: version {version_id} of s3://"
+                f"{place.bucket}/{key} is locked ({until}). Somebody locked it by hand; forget them"
+                " when that has ended",
+            )
 
 
 def _named(raw: bytes, name: str) -> Person:

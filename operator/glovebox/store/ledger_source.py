@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from glovebox.ledger.cosignatures import MOST_BYTES, Said
 from glovebox.ledger.layout import Layout, place_of
 from glovebox.ledger.source import Stored
 from glovebox.ledger.tiles import ENTRIES, Tile
@@ -17,6 +18,7 @@ from glovebox.store.ledger_objects import (
     LedgerPlace,
     ReadObject,
     Versions,
+    read_beginning,
     read_oldest,
     read_version,
     versions_below,
@@ -65,18 +67,18 @@ class BucketSource:
 
     def checkpoints(self) -> Iterable[tuple[int, Stored]]:
         """See `Source`."""
-        lines: dict[int, list[bytes]] = {}
-        for each in self._below("cosignatures"):
-            place = place_of(each.key.removeprefix(self._layout.prefix))
-            lines.setdefault(place.number, []).append(
-                read_version(self._place, each.key, each.ids[0]).body
-            )
         for each in self._below("checkpoints"):
             size = place_of(each.key.removeprefix(self._layout.prefix)).number
             stored = self._stored(each)
             others = [read_version(self._place, each.key, other).body for other in each.ids[1:]]
-            body = stored.body + b"".join(lines.get(size, []))
-            yield size, Stored(body, stored.versions, stored.markers, stored.lock, others)
+            yield size, replace(stored, others=others)
+
+    def said_of_heads(self) -> Iterator[Said]:
+        """See `Source`."""
+        for each in self._below("cosignatures"):
+            path = each.key.removeprefix(self._layout.prefix)
+            raw = read_beginning(self._place, each.key, each.ids[0], MOST_BYTES + 1)
+            yield Said(path, place_of(path).number, raw)
 
     def stamped_heads(self) -> Iterator[StampedHead]:
         """See `Source`."""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
-from glovebox.ledger.layout import Layout, checkpoint_path
-from glovebox.ledger.timestamps import authority_id, request_timestamp, stated_time
+from glovebox.ledger.layout import Layout, checkpoint_path, timestamp_path
+from glovebox.ledger.timestamps import (
+    StampedHead,
+    authority_id,
+    request_timestamp,
+    stated_time,
+    verified_time,
+)
 from glovebox.store.ledger_asking import Asked, check_moment, post
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from glovebox.store.connection import Stop
 
 _QUERY: Final = "application/timestamp-query"
@@ -24,6 +33,7 @@ def ask_authority(
     layout: Layout,
     size: int,
     url: str,
+    roots: Sequence[Certificate],
     stop: Stop,
     retain_until: datetime | None = None,
     *,
@@ -36,12 +46,14 @@ def ask_authority(
         layout: Which epoch.
         size: Of a checkpoint that lies there.
         url: Of the authority.
+        roots: Certificates that its own hangs on.
         stop: Looked at between requests.
         retain_until: End of the lock of what is kept.
         now: The time, which the answer has to say as well.
 
     Raises:
-        InvalidInput: What it answers is no timestamp of that checkpoint, or of another time.
+        InvalidInput: What it answers is no timestamp of that checkpoint, or of another time, or
+            nobody who is trusted signed it.
         Unavailable: It does not answer.
     """
     checkpoint = read_oldest(place, layout.checkpoint(size), stop)
@@ -55,9 +67,10 @@ def ask_authority(
             reasons.LEDGER_NOT_TIMESTAMPED,
             f"the authority at {url} did not date the head: it answers {answer.status}",
         )
-    moment = stated_time(answer.body, checkpoint, request.nonce)
-    check_moment(asked, moment, now)
-    key = layout.timestamp(size, authority_id(url))
-    kept = write_once(place, key, answer.body, retain_until, stop)
+    check_moment(asked, stated_time(answer.body, checkpoint, request.nonce), now)
+    path = timestamp_path(size, authority_id(url))
+    # What is kept stays for years, and nobody could take a false one out of the bucket again.
+    verified_time(StampedHead(path, size, checkpoint, answer.body), roots)
+    kept = write_once(place, f"{layout.prefix}{path}", answer.body, retain_until, stop)
     # It may be an earlier answer, whose keeping was not heard of.
-    return stated_time(kept, checkpoint, None)
+    return verified_time(StampedHead(path, size, checkpoint, kept), roots)

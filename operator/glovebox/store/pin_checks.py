@@ -137,6 +137,7 @@ def _judge(store: Store, full: bool, stop: Stop, match: Match) -> str | None:  #
                 entry.version_id,
                 minimum=DigestSource.COMPUTED,
                 stop=stop,
+                hashing=store.hashing,
             )
             if (hashed.sha256, hashed.size) != (entry.sha256, entry.size):
                 return "changed"

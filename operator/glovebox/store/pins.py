@@ -212,6 +212,7 @@ def _entry(store: Store, minimum: DigestSource, stop: Stop, candidate: Candidate
             candidate.version_id,
             minimum=minimum,
             stop=stop,
+            hashing=store.hashing,
         )
         sha256, size, origin = hashed.sha256, hashed.size, hashed.source
     if candidate.declared is not None and candidate.declared != sha256:

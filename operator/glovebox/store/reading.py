@@ -24,6 +24,7 @@ from glovebox.store.errors import translated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
 
     from glovebox.store.connection import Stop, Store
     from glovebox.store.wire import Wire
@@ -55,6 +56,7 @@ def digest_version(
     *,
     minimum: DigestSource,
     stop: Stop,
+    hashing: AbstractContextManager[object],
     on_bytes: Callable[[int], None] = lambda size: None,  # noqa: ARG005 - nobody listens
 ) -> Hashed:
     """Return the SHA-256 of one version. Blocks.
@@ -68,6 +70,7 @@ def digest_version(
         version_id: Of the object.
         minimum: The weakest source that is good enough.
         stop: Looked at between pieces.
+        hashing: Held while a piece is hashed: see `Store.hashing`.
         on_bytes: Called with the size of each piece that was read.
 
     Raises:
@@ -79,7 +82,7 @@ def digest_version(
             stored = _stored_checksum(wire, bucket, key, version_id)
             if stored is not None:
                 return stored
-        return _computed(wire, bucket, key, version_id, stop, on_bytes)
+        return _computed(wire, bucket, key, version_id, stop, hashing, on_bytes)
 
 
 def in_order(
@@ -129,11 +132,12 @@ def _computed(
     key: str,
     version_id: str,
     stop: Stop,
+    hashing: AbstractContextManager[object],
     on_bytes: Callable[[int], None],
 ) -> Hashed:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return _read_once(wire, bucket, key, version_id, stop, on_bytes)
+            return _read_once(wire, bucket, key, version_id, stop, hashing, on_bytes)
         except (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError):
             # The connection broke in the middle of the bytes: they are hashed from the start again.
             if attempt == _ATTEMPTS:
@@ -147,6 +151,7 @@ def _read_once(
     key: str,
     version_id: str,
     stop: Stop,
+    hashing: AbstractContextManager[object],
     on_bytes: Callable[[int], None],
 ) -> Hashed:
     stop.check()
@@ -155,7 +160,8 @@ def _read_once(
     try:
         require_version(response.headers.get("x-amz-version-id"), bucket, key, version_id)
         for chunk in response.stream(CHUNK, decode_content=False):
-            digest.update(chunk)
+            with hashing:
+                digest.update(chunk)
             size += len(chunk)
             on_bytes(len(chunk))
             if stop.is_set():

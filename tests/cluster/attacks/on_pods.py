@@ -252,6 +252,7 @@ _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
 def attempts(namespace: str) -> Iterator[Attempt]:
     """Return all attacks in the namespace of the tenant's experiment."""
     yield from _endless(namespace)
+    yield from _misled(namespace)
     yield from _greedy(namespace)
     twin = creation(objects.pod(namespace))
     for (name, (changes, words)), kind in itertools.product(
@@ -456,6 +457,29 @@ def _endless(namespace: str) -> Iterator[Attempt]:
             "with 0 its containers would run on unseen",
             ended,
         )
+
+
+def _misled(namespace: str) -> Iterator[Attempt]:
+    """Return the ways to have a name of the store mean a server of one's own."""
+    for fields, what in (
+        ({"hostAliases": [{"ip": "192.0.2.7", "hostnames": ["s3.example"]}]}, "by an alias"),
+        ({"dnsConfig": {"nameservers": ["192.0.2.7"]}}, "by a resolver of its own"),
+        (
+            {"dnsConfig": {"nameservers": ["192.0.2.7"]}, "dnsPolicy": "None"},
+            "by a resolver of its own alone",
+        ),
+        ({"dnsConfig": {"searches": ["evil.example"]}}, "by a domain of its own"),
+    ):
+        for make, by in ((objects.pod, PODS), (objects.job, JOBS)):
+            yield Attempt(
+                "T46",
+                f"a {'Job' if by == JOBS else 'pod'} that leads its fetcher astray {what}",
+                TENANT,
+                creation(make(namespace, **fields)),
+                by,
+                "`hostAliases`, and `nameservers` and `searches` of `dnsConfig`",
+                creation(make(namespace, dnsConfig={"options": [{"name": "ndots", "value": "2"}]})),
+            )
 
 
 def _greedy(namespace: str) -> Iterator[Attempt]:

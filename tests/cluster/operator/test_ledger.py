@@ -188,7 +188,7 @@ def test_heads_are_witnessed_and_dated_and_glovebox_demands_it(
         declare(
             platform,
             witnesses=[witness.spec],
-            timestamps={"url": url, "intervalSeconds": 60},
+            timestamps={"url": url, "caBundle": authority.root.read_text(), "intervalSeconds": 60},
         )
         platform.expect("ObjectStore", STORE, "LedgerAnchored", timeout=60)
         size = ledger(platform)["size"]
@@ -239,8 +239,9 @@ def test_who_refuses_is_told_and_the_ledger_is_written_all_the_same(
         # The right key: asked at once, since it is somebody else.
         declare(platform, witnesses=[witness.spec])
         platform.expect("ObjectStore", STORE, "LedgerAnchored", timeout=60)
-    authority.answer = lambda _: b"<html>sign in</html>"
+    # Somebody else answers in the authority's place, rightly but for the signature.
+    authority.answer = Authority(tmp_path / "stranger").respond
     with authority.serving() as url:
-        declare(platform, timestamps={"url": url})
+        declare(platform, timestamps={"url": url, "caBundle": authority.root.read_text()})
         platform.expect("ObjectStore", STORE, "LedgerAnchored", "False", "LedgerNotTimestamped")
         assert platform.condition("ObjectStore", STORE, "LedgerWritten")["status"] == "True"

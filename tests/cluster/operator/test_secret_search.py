@@ -94,6 +94,13 @@ class Planted:
         payload = base64.b64encode(json.dumps({"predicate": {"by": self.secret}}).encode())
         return self._evidence(json.dumps({"payload": payload.decode()}).encode())
 
+    def in_an_entry_of_the_ledger(self) -> str:
+        entry = json.dumps({"kind": "bind", "details": {"reason": self.secret}}).encode()
+        return self._evidence(entry, key=".glovebox/ledger/planted/1/entries/000/000/000/000")
+
+    def in_the_name_of_a_person(self) -> str:
+        return self._evidence(self.secret.encode(), key=".glovebox/people/planted/0")
+
     def in_a_kept_log(self) -> str:
         return self._evidence(f"epoch 1\nAWS_SESSION_TOKEN={self.secret}\n".encode())
 
@@ -115,9 +122,13 @@ class Planted:
         obj = {"apiVersion": "v1", "kind": kind, "metadata": metadata, **more}
         self.team.api.create(path_of("v1", plural, namespace=self.team.name), obj)
 
-    def _evidence(self, body: bytes, metadata: dict[str, str] | None = None) -> str:
+    def _evidence(
+        self,
+        body: bytes,
+        metadata: dict[str, str] | None = None,
+        key: str = ".glovebox/seals/planted/file",
+    ) -> str:
         bucket = self.team.bucket({}, "planted", store="")
-        key = ".glovebox/seals/planted/file"
         s3 = self.team.cluster.store.client()
         s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata or {})
         return f"object {bucket}/{key}"

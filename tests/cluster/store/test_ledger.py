@@ -7,10 +7,11 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from glovebox.errors import InvalidInput
 from glovebox.ledger.entry import Kind, StatedObject
 from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.store import ledger_erasure
@@ -100,6 +101,32 @@ def test_somebody_is_forgotten_with_every_version_and_the_ledger_tells_of_it(
     assert report.newest is not None
     assert report.newest.opened.head.size == 1
     assert erase(ledgers, people, "alice") is None
+
+
+@pytest.mark.parametrize("how", ["retained", "held"])
+def test_of_whom_a_version_is_locked_by_hand_nothing_is_told(ledgers: Ledgers, how: str) -> None:
+    """The bucket locks nothing by itself; its owner locked this one version."""
+    s3: Any = ledgers.store.s3
+    bucket = f"people-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    people = type(ledgers.place)(ledgers.store, bucket, ledgers.place.pause)
+    ensure_person(people, "acme", "alice", Stop())
+    (found,) = versions_below(people, "", Stop())
+    target = {"Bucket": bucket, "Key": found.key, "VersionId": found.ids[0]}
+    if how == "held":
+        s3.put_object_legal_hold(**target, LegalHold={"Status": "ON"})
+    else:
+        until = datetime.now(UTC) + timedelta(minutes=2)
+        retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
+        s3.put_object_retention(**target, Retention=retention)
+    ledgers.clock.now = datetime.now(UTC)
+    with pytest.raises(InvalidInput, match="is locked"):
+        erase(ledgers, people, "alice")
+    assert erasures(ledgers) == []
+    if how == "held":
+        s3.put_object_legal_hold(**target, LegalHold={"Status": "OFF"})
+        assert erase(ledgers, people, "alice") is not None
+        assert len(erasures(ledgers)) == 1
 
 
 def test_an_erasure_that_is_told_again_later_stands_once(ledgers: Ledgers) -> None:

@@ -107,7 +107,13 @@ def test_a_range_of_a_version_is_read(place: Place) -> None:
 def test_a_digest_is_computed_of_the_bytes(place: Place) -> None:
     version = place.put("a", b"bytes")
     found = digest_version(
-        place.store.wire, place.bucket, "a", version, minimum=DigestSource.COMPUTED, stop=Stop()
+        place.store.wire,
+        place.bucket,
+        "a",
+        version,
+        minimum=DigestSource.COMPUTED,
+        stop=Stop(),
+        hashing=place.store.hashing,
     )
     assert found.size == 5
     assert found.sha256 == "277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9"

@@ -27,7 +27,11 @@ from support.ledger_logs import LOG_KEY, SIGNER
 WITNESS_KEY = vkey_of("w", SIGNER.public, COSIGNATURE).text
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 WITNESS = {"name": "w1", "key": "w+00000000+aa==", "url": "http://w.example"}
-AUTHORITY = {"url": "http://tsa.example", "intervalSeconds": 600}
+AUTHORITY = {
+    "url": "http://tsa.example",
+    "caBundle": "-----BEGIN CERTIFICATE-----\n",
+    "intervalSeconds": 600,
+}
 
 
 class World:
@@ -224,6 +228,8 @@ async def test_each_is_asked_with_what_the_ledger_locks_and_by_places_of_its_own
     async def in_ledger(_ports: Any, _store: Any, _stop: Any, act: Any) -> Any:
         return act(opened)
 
+    monkeypatch.setattr(ledger_anchors, "read_roots", lambda _: [])
+
     def ask(*arguments: Any, now: datetime) -> datetime:
         asked.append((arguments[2], arguments[-1], now))
         return now
@@ -256,7 +262,7 @@ async def test_what_a_witness_refuses_says_nothing_against_the_ledger(
         raise InvalidInput(reasons.LEDGER_NOT_TIMESTAMPED, "no")
 
     monkeypatch.setattr(ledger_anchors, "in_ledger", in_ledger)
-    monkeypatch.setattr(ledger_anchors, "_asks_authority", lambda _: refuse)
+    monkeypatch.setattr(ledger_anchors, "_asks_authority", lambda *_: refuse)
     running.declare(witnesses=[{**WITNESS, "key": LOG_KEY.text}], timestamps=AUTHORITY)
     running.grow(3)
     found = await running.look()

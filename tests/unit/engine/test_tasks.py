@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from datetime import UTC, datetime, timedelta
 
@@ -184,6 +185,19 @@ async def test_an_unexpected_error_becomes_a_state_and_ends_nothing(bench: Bench
     bench.ends["b"].set_result("fine")
     await settle()
     assert bench.ensure("b", tenant="other").phase == "Done"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_is_no_bug_and_is_told_with_the_cure(bench: Bench, number: int) -> None:
+    bench.ensure("a")
+    await settle()
+    bench.ends["a"].set_exception(OSError(number, "No space left on device"))
+    await settle()
+    state = bench.ensure("a")
+    assert state.error is not None
+    assert (state.phase, state.error.reason) == ("Failed", "TaskFailed")
+    assert "no room for temporary files on the disk of the operator" in state.error.message
+    assert "`operator.tmpSize`" in state.error.message
 
 
 async def test_work_that_was_interrupted_from_below_is_a_failure_and_no_end(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from glovebox.data.delivery import FeatureDelivery, MountedDataset
 from glovebox.data.features import feature_set_digest, feature_set_document
 from glovebox.data.manifest import DigestSource, Entry
 from glovebox.data.roots import RootBuilder
+from support.deep_folders import folders_below
 from support.fetching import Pod
 
 if TYPE_CHECKING:
@@ -201,3 +202,11 @@ def test_one_wrong_dataset_among_several_stops_all(pod: Pod) -> None:
     ended = pod.fetch()
     assert (ended.reason, ended.message["input"]) == ((42, "DigestMismatch"), "test")
     assert pod.proof("train") is None
+
+
+def test_a_volume_that_is_too_deep_is_foreign_and_no_error_of_ours(pod: Pod) -> None:
+    """An error would be tried again for ever; what is foreign ends the run."""
+    folders_below(pod.base / "datasets" / "train", 600)
+    ended = pod.fetch()
+    assert ended.reason == (42, "ForeignFile"), ended
+    assert "longer name than any path has" in str(ended.message)

@@ -7,6 +7,7 @@ import pytest
 
 from glovebox.errors import InvalidInput
 from glovebox.jobs.volume import Volume
+from support.deep_folders import folders_below
 
 
 def volume(tmp_path: Path) -> Volume:
@@ -52,6 +53,12 @@ def test_an_empty_folder_is_foreign(tmp_path: Path) -> None:
     (tmp_path / "train/b").mkdir()
     with pytest.raises(InvalidInput, match=r"'b'.*an empty folder"):
         made.seal("train", 0, ())
+
+
+def test_a_volume_that_is_too_deep_is_foreign_and_no_error_of_ours(tmp_path: Path) -> None:
+    folders_below(tmp_path / "train", 600)
+    with pytest.raises(InvalidInput, match="deeper than any path"):
+        volume(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["train", ".glovebox", "train/link", "train/folder/pipe"])

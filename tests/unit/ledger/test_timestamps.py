@@ -19,6 +19,8 @@ from glovebox.ledger.timestamps import (
     Stamp,
     StampedHead,
     Stamps,
+    authority_id,
+    read_roots,
     request_timestamp,
     stated_time,
     verified_time,
@@ -234,7 +236,9 @@ def test_a_head_is_dated_and_an_export_takes_that_along(
     writer.publish(Stop())
     with authority.serving() as url:
         for _ in range(2):  # asked again after a crash: the first answer stands
-            ask_authority(ledgers.place, FIRST, 2, url, Stop(), now=datetime.now(UTC))
+            ask_authority(
+                ledgers.place, FIRST, 2, url, authority.roots, Stop(), now=datetime.now(UTC)
+            )
     keys = logs_alone(vkey_of(f"{BASE}/1", SIGNER.public))
     demand = LedgerDemand(keys, ledgers.clock.now, locks=False, timestamp_roots=authority.roots)
     export_whole(ledgers.source(), tmp_path / "out")
@@ -253,7 +257,7 @@ def test_each_authority_has_a_place_of_its_own_locked_like_the_rest(
     until = (now + timedelta(days=900)).replace(microsecond=0)
     for _ in range(2):  # at two addresses
         with authority.serving() as url:
-            ask_authority(ledgers.place, FIRST, 1, url, Stop(), until, now=now)
+            ask_authority(ledgers.place, FIRST, 1, url, authority.roots, Stop(), until, now=now)
     assert len(list(ledgers.source().stamped_heads())) == 2
     locks = locks_below(ledgers.place, f"{FIRST.prefix}timestamps/")
     assert locks == [("Compliance", until)] * 2
@@ -276,10 +280,60 @@ def test_what_an_authority_says_of_something_else_is_not_kept(
     ):
         authority.answer, authority.status = answer, status
         with authority.serving() as url, pytest.raises(error):
-            ask_authority(ledgers.place, FIRST, 1, url, Stop(), now=datetime.now(UTC))
+            ask(authority, ledgers, url)
     with pytest.raises(Unavailable):
-        ask_authority(ledgers.place, FIRST, 1, "http://127.0.0.1:9/", Stop(), now=datetime.now(UTC))
+        ask(authority, ledgers, "http://127.0.0.1:9/")
     assert list(ledgers.source().stamped_heads()) == []
+
+
+def ask(authority: Authority, ledgers: Ledgers, url: str) -> datetime:
+    """Have the first head dated by whoever is at an address, and believe that authority alone."""
+    now = datetime.now(UTC)
+    return ask_authority(ledgers.place, FIRST, 1, url, authority.roots, Stop(), now=now)
+
+
+def edited(response: bytes) -> bytes:
+    """Return an answer whose signature, which comes last, does not hold."""
+    return response[:-1] + bytes([response[-1] ^ 1])
+
+
+@needs_openssl
+def test_what_no_trusted_authority_signed_is_not_kept(
+    authority: Authority, ledgers: Ledgers, tmp_path: Path
+) -> None:
+    """Somebody on the way answers: with hash, nonce and time as they have to be."""
+    ledgers.append(writer := ledgers.writer(), 0)
+    writer.publish(Stop())
+    stranger = Authority(tmp_path / "stranger")
+    for answer in (stranger.respond, lambda query: edited(authority.respond(query))):
+        authority.answer = answer
+        with (
+            authority.serving() as url,
+            pytest.raises(InvalidInput, match="no authority that is trusted signed it"),
+        ):
+            ask(authority, ledgers, url)
+    assert list(ledgers.source().stamped_heads()) == []
+
+
+@needs_openssl
+def test_a_false_answer_in_an_authority_s_place_is_not_taken_for_its_own(
+    authority: Authority, ledgers: Ledgers
+) -> None:
+    ledgers.append(writer := ledgers.writer(), 0)
+    writer.publish(Stop())
+    checkpoint = ledgers.store.s3.get_object(Bucket="artifacts", Key=FIRST.checkpoint(1))["Body"]
+    false = edited(authority.respond(request_timestamp(checkpoint.read()).body))
+    with authority.serving() as url:
+        key = FIRST.timestamp(1, authority_id(url))
+        ledgers.store.s3.put_object(Bucket="artifacts", Key=key, Body=false)
+        with pytest.raises(InvalidInput, match="no authority that is trusted signed it"):
+            ask(authority, ledgers, url)
+
+
+def test_what_is_no_certificate_vouches_for_nobody() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    with pytest.raises(InvalidInput, match="caBundle` holds no certificate"):
+        read_roots(pem)
 
 
 def test_entries_stay_as_they_are_written() -> None:

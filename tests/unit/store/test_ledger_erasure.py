@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -84,6 +86,27 @@ def test_nothing_is_told_where_the_bucket_cannot_forget(place: Place) -> None:
     with pytest.raises(InvalidInput, match="could be forgotten"):
         erase(place.ledgers, people, ALICE)
     assert erasures(place.ledgers) == []
+
+
+@pytest.mark.parametrize("how", ["Compliance", "Governance", "held"])
+def test_nothing_is_told_of_whom_a_version_is_locked_by_hand(place: Place, how: str) -> None:
+    """The bucket locks nothing by itself, and a copy in it can be locked all the same."""
+    place.alice()
+    place.server.buckets["people"].can_lock = True
+    (versions,) = place.server.buckets["people"].keys.values()
+    copy = dataclasses.replace(versions[0], version_id="copied")
+    versions.append(copy)
+    if how == "held":
+        copy.hold = True
+    else:
+        copy.mode, copy.until = how.upper(), place.ledgers.clock.now + timedelta(days=1)
+    with pytest.raises(InvalidInput, match=r"version copied of .* is locked"):
+        erase(place.ledgers, place.people, ALICE)
+    assert (erasures(place.ledgers), len(versions)) == ([], 2)
+    if how != "held":
+        place.ledgers.clock.pass_by(days=2)
+        assert erase(place.ledgers, place.people, ALICE) is not None
+        assert (len(erasures(place.ledgers)), left(place.people)) == (1, 0)
 
 
 def dying(number: int, *, arrives: bool) -> Callable[[str, str, str], Callable[[], None] | None]:

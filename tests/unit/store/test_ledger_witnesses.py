@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from glovebox.errors import InvalidInput
+from glovebox.jobs.ledger_folder import FolderSource, export_whole
 from glovebox.ledger.checkpoint import cosign
+from glovebox.ledger.cosignatures import MOST_BYTES
 from glovebox.ledger.note import COSIGNATURE, Signature, vkey_of
 from glovebox.ledger.policy import Policy, Witness, parse_policy
+from glovebox.ledger.verification import LedgerDemand, verify_ledger
 from glovebox.ledger.witness import SIZE_TYPE
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_witnesses import ask_witness
@@ -56,10 +60,16 @@ class Asking:
             for row in rows.get("Contents", [])
         ]
 
+    @property
+    def policy(self) -> Policy:
+        return parse_policy(f"log {LOG.text}\nwitness w1 {KEY.text}\nquorum w1\n".encode())
+
+    def found(self) -> list[tuple[str, str]]:
+        report = self.ledgers.verify(policy=self.policy)
+        return [(each.what, each.where) for each in report.findings]
+
     def findings(self) -> list[str]:
-        text = f"log {LOG.text}\nwitness w1 {KEY.text}\nquorum w1\n"
-        policy: Policy = parse_policy(text.encode())
-        return [each.what for each in self.ledgers.verify(policy=policy).findings]
+        return [what for what, _ in self.found()]
 
 
 @pytest.fixture
@@ -190,3 +200,85 @@ def test_asked_again_the_first_answer_stands(asking: Asking) -> None:
 def checkpoint_text(asking: Asking) -> str:
     raw = asking.ledgers.store.s3.get_object(Bucket="artifacts", Key=FIRST.checkpoint(3))
     return str(raw["Body"].read().decode().rpartition("\n\n")[0]) + "\n"
+
+
+# -- what others put where a witness's signature has to be
+
+
+def put(asking: Asking, path: str, body: bytes) -> str:
+    asking.ledgers.store.s3.put_object(Bucket="artifacts", Key=FIRST.prefix + path, Body=body)
+    return path
+
+
+OTHER_ID = b"\xab\xcd\xef\x01"
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"",
+        b"junk",
+        b"\xff\xfe\n",
+        forged("x", b"xxxx", 64),
+        forged("x", OTHER_ID, 64) + forged("y", OTHER_ID, 64),
+        b"more\n\n" + forged("x", OTHER_ID, 64),
+        forged("x", OTHER_ID, 9000),
+        b"\0" * (3 << 20),
+    ],
+    ids=[
+        "nothing",
+        "no signature",
+        "no text",
+        "of another key than its place",
+        "two of them",
+        "a text before it",
+        "longer than any",
+        "megabytes",
+    ],
+)
+def test_what_is_no_signature_condemns_no_checkpoint_and_is_told(
+    asking: Asking, junk: bytes, tmp_path: Path
+) -> None:
+    asking.ask(signed)
+    path = put(asking, f"cosignatures/000/000/000/003/{OTHER_ID.hex()}", junk)
+    assert asking.found() == [("CosignatureInvalid", path)]
+    # An export of it is as good as one without.
+    export_whole(asking.ledgers.source(), tmp_path / "out")
+    report = verify_ledger(FolderSource(tmp_path / "out"), LedgerDemand(asking.policy, NOW))
+    assert report.findings == []
+    assert report.newest is not None
+    assert set(report.newest.cosigned) == {"w1"}
+
+
+def test_a_false_signature_in_a_witness_s_place_condemns_no_checkpoint_and_is_told(
+    asking: Asking, tmp_path: Path
+) -> None:
+    """It names the witness's key, and was there first."""
+    own = KEY.key_id.hex()
+    path = put(asking, f"cosignatures/000/000/000/003/{own}", forged(NAME, KEY.key_id, 72))
+    with pytest.raises(InvalidInput, match="does not hold"):
+        asking.ask(signed)
+    # It is not witnessed; that it lost entries, or that its log signed nothing, is not said.
+    assert asking.found() == [
+        ("CosignatureInvalid", path),
+        ("NotWitnessed", "checkpoints/000/000/000/003"),
+    ]
+    export_whole(asking.ledgers.source(), tmp_path / "out")
+    report = verify_ledger(FolderSource(tmp_path / "out"), LedgerDemand(asking.policy, NOW))
+    assert [each.what for each in report.findings] == ["CosignatureInvalid", "NotWitnessed"]
+
+
+def test_no_more_than_the_beginning_of_such_an_object_is_read(asking: Asking) -> None:
+    put(asking, f"cosignatures/000/000/000/003/{OTHER_ID.hex()}", b"\0" * (3 << 20))
+    (said,) = asking.ledgers.source().said_of_heads()
+    assert len(said.raw) == MOST_BYTES + 1
+
+
+def test_more_signatures_than_a_note_may_have_keep_no_witness_s_from_counting(
+    asking: Asking,
+) -> None:
+    asking.ask(signed)
+    for number in range(80):
+        key_id = number.to_bytes(4, "big")
+        put(asking, f"cosignatures/000/000/000/003/{key_id.hex()}", forged("x", key_id, 72))
+    assert asking.found() == []
