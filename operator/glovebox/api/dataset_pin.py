@@ -19,6 +19,7 @@ from glovebox.api.data_terms import (
     PersonalData,
     Region,
 )
+from glovebox.api.pin_use import PinUse
 from glovebox.api.provenance import Provenance, ProvenanceStatus
 from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import (
@@ -235,6 +236,14 @@ class DatasetPinSpec(Model):
     provenance: Provenance | None = Field(default=None, description="Where the data came from.")
     validity: Validity | None = Field(
         default=None, description="When new Experiments may use the pin. When absent: always."
+    )
+    use: PinUse | None = Field(
+        default=None,
+        description=(
+            "When a use of the content takes an AccessGrant of this namespace. It holds for the"
+            " content: for other pins of it in this namespace, and for those that another namespace"
+            " creates later. When absent: in this namespace never."
+        ),
     )
     supersedes: LocalPinRef | None = Field(
         default=None,
