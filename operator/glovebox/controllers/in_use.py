@@ -227,7 +227,7 @@ def _names_pin(kind: Kind, obj: Mapping[str, Any], pin: Key) -> bool:
     if kind.kind == EXPERIMENT.kind:
         field = "datasets" if pin.kind == DATASET_PIN.kind else "features"
         inputs = (inputs or {}).get(field) or ()
-    own = obj["metadata"].get("namespace", pin.namespace)
+    own = (obj.get("metadata") or {}).get("namespace", pin.namespace)
     return any(
         (reference.get("namespace") or own, reference.get("name")) == (pin.namespace, pin.name)
         for entry in inputs
