@@ -196,7 +196,11 @@ def test_what_is_used_is_marked_without_a_list() -> None:
         ),
         (
             "DatasetPin",
-            [("AccessGrant", "", "team"), ("Experiment", "", "team"), ("FeatureSetPin", "", "team")],
+            [
+                ("AccessGrant", "", "team"),
+                ("Experiment", "", "team"),
+                ("FeatureSetPin", "", "team"),
+            ],
         ),
         ("FeatureSetPin", [("Experiment", "", "team")]),
     ],

@@ -20,7 +20,6 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.access_grant import AccessGrant
 from glovebox.api.dataset_pin import DatasetPin
@@ -32,10 +31,8 @@ from glovebox.errors import Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import ACCESS_GRANT
 from glovebox.kube.resources import Key
-from glovebox.status.experiment_facts import Finding
 from glovebox.status.text import format_time
 
-_GOES_ON: Final = "no credentials for it are issued any more; what was delivered stays"
 _ELSEWHERE: Final = "`pinRef.namespace` names another namespace"
 
 
@@ -157,21 +154,6 @@ def grants_in(ports: Ports, namespace: str) -> Iterator[AccessGrant]:
             continue
         if grant is not None:
             yield grant
-
-
-def inputs_granted(ports: Ports, inputs: Iterable[InputStatus], now: datetime) -> Finding | None:
-    """Return InputsGranted of inputs that were bound; None where none needed a grant."""
-    granted = [(entry, grant) for entry in inputs for grant in entry.grants]
-    if not granted:
-        return None
-    for entry, grant in granted:
-        lapsed = why_lapsed(ports, grant, now)
-        if lapsed is not None:
-            message = f"input `{entry.name}`: {lapsed.message}; {_GOES_ON}"
-            return Finding(types.FALSE, lapsed.reason, message)
-    ends, name = min((grant.expire_time, grant.grant_ref) for _, grant in granted)
-    message = f"by AccessGrant '{name}' until {format_time(ends)}"
-    return Finding(types.TRUE, reasons.GRANTED, message)
 
 
 def lapsed_inputs(ports: Ports, inputs: Iterable[InputStatus], now: datetime) -> dict[str, Refused]:

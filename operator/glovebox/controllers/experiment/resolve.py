@@ -18,7 +18,7 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.experiment.grants import inputs_granted, lapsed_inputs, next_expiry
+from glovebox.controllers.experiment.grants import lapsed_inputs, next_expiry
 from glovebox.controllers.experiment.pins import bind_inputs, compare_inputs, resolved_inputs
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.offered import STORES
@@ -37,6 +37,7 @@ from glovebox.status.references import (
     AS_BOUND,
     artifacts_protected,
     artifacts_protected_as_bound,
+    inputs_granted,
     inputs_verified,
     platform_changed,
 )
@@ -126,6 +127,7 @@ def _bound(scope: Scope) -> Resolved:
         for bound in (platform.store, *platform.input_stores)
     }
     store = stores[platform.store.name]
+    lapsed = lapsed_inputs(scope.ports, status.inputs, scope.now)
     return Resolved(
         platform=platform,
         platform_text=status.platform,
@@ -136,10 +138,8 @@ def _bound(scope: Scope) -> Resolved:
         inputs_verified=compare_inputs(scope),
         artifacts_protected=artifacts_protected_as_bound(platform, store),
         platform_changed=platform_changed(platform, profile, stores),
-        inputs_granted=(
-            inputs_granted(scope.ports, status.inputs, scope.now) if _reads(scope) else None
-        ),
-        lapsed=lapsed_inputs(scope.ports, status.inputs, scope.now),
+        inputs_granted=inputs_granted(status.inputs, lapsed) if _reads(scope) else None,
+        lapsed=lapsed,
     )
 
 
