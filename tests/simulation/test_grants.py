@@ -342,3 +342,33 @@ def test_a_grant_that_was_made_again_is_told_again() -> None:
         assert len({each.subject.uid for each in entries(stage) if each.kind == "granted"}) == 2
 
     play(scene)
+
+
+def test_a_pin_says_who_uses_its_content_by_whatever_pin() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_data(stage)
+        stage.world.declare(DATASET_PIN, "mirror", pin_spec())
+        await stage.until("it is Ready", lambda: ready(stage, DATASET_PIN, "mirror", TEAM))
+        await granted(stage)
+
+        def users(name: str, namespace: str) -> Json | None:
+            pin = stage.world.server.peek(DATASET_PIN, namespace, name)
+            assert pin is not None
+            found: Json | None = pin["status"].get("usedBy")
+            return found
+
+        own = {"datasets": [{"name": "a", "pinRef": {"name": "mirror"}, "role": "train"}]}
+        stage.declare("y", run=False, inputs=own)
+        await stage.until("y is told", lambda: users("mirror", TEAM))
+        assert users("mirror", TEAM) == {"experiments": "1", "names": ["team-a/y"]}
+        assert users("set", DATA) == {"experiments": "1", "elsewhere": "1"}
+        stage.declare(run=False, inputs=lent())
+        await stage.until(
+            "both are told", lambda: (users("set", DATA) or {}).get("experiments") == "2"
+        )
+        assert users("set", DATA) == {"experiments": "2", "elsewhere": "1", "names": ["team-a/x"]}
+        for name in "xy":
+            assert stage.world.remove(EXPERIMENT, TEAM, name)
+        await stage.until("nobody is told", lambda: users("set", DATA) is None, HOUR)
+
+    play(scene, sweeps=False)

@@ -204,10 +204,10 @@ async def operator(
             tally.upsert(change.key, change.after.obj)
         else:
             tally.delete(change.key)
-        ports.registry.changed(change)
+        used = dict.fromkeys((*ports.registry.changed(change), *used_otherwise(change, resources)))
         enqueueing(change, concerned_by(change, ports))
-        for used in used_otherwise(change, resources):
-            workers.wake(used, Priority.RESYNC)
+        for each in used:
+            workers.wake(each, Priority.RESYNC)
 
     resources = Resources(resource_changed)
     workers: Workers[Key] = Workers(

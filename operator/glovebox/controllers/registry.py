@@ -6,11 +6,14 @@ Fed with every change of our own resources; nothing is asked of anybody.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT
 from glovebox.kube.resources import Key, Stored
 from glovebox.kube.store import Change
+
+# More users of a content than these are told roughly, by the next check of its pins.
+_TOLD: Final = 11
 
 
 class Registry:
@@ -22,8 +25,23 @@ class Registry:
         self._grants = _ByValue()
         self._teams = _ByValue()
 
-    def changed(self, change: Change[Key, Stored]) -> None:
-        """Take in what became of a resource."""
+    def changed(self, change: Change[Key, Stored]) -> Iterator[Key]:
+        """Take in what became of a resource; yield the pins that have other users now.
+
+        It is taken in before the first one is yielded, and whether anybody asks or not.
+        """
+        key = change.key
+        before = self._users.values_of(key)
+        self._take_in(change)
+        after = self._users.values_of(key)
+        roots = [root for root in (*before, *after) if (root in before) != (root in after)]
+        return (pin for root in roots for pin in self._pins.of(root) if self._is_told(root))
+
+    def _is_told(self, root: str) -> bool:
+        """Whether one user more or less shows: large counts are told roughly."""
+        return len(self._users.of(root)) <= _TOLD
+
+    def _take_in(self, change: Change[Key, Stored]) -> None:
         key, obj = change.key, change.after.obj if change.after is not None else {}
         status = obj.get("status") or {}
         if key.kind == DATASET_PIN.kind:

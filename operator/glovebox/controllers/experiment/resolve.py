@@ -108,6 +108,7 @@ def _unbound(scope: Scope) -> Resolved:
         inputs_verified=inputs_verified(bound, {}),
         artifacts_protected=artifacts_protected(store),
         platform_changed=AS_BOUND,
+        inputs_granted=inputs_granted(bound, {}),
     )
 
 
