@@ -255,6 +255,10 @@ def test_what_a_grant_let_in_goes_on_without_new_credentials_once_it_ends(by: st
         await stage.sleep(2 * HOUR)
         assert not stage.there(SECRET, namespace, names.INPUTS_CREDENTIALS_SECRET)
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 4 * HOUR)
+        (statement,) = stage.world.seals().values()
+        sealed = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        (used,) = next(each for each in sealed if each["name"] == "a")["annotations"]["grants"]
+        assert (used["grant"], used["use"], used["uses"]) == ("data/loan", 1, 1)
         assert stage.status()["run"]["outcome"] == "Succeeded"
 
     play(scene, sweeps=False)

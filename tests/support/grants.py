@@ -12,25 +12,16 @@ from glovebox.store.grant_uses import PREFIX
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage
 from simulation.world import BUCKET, SOURCE, TEAM, condition, pin_spec
+from simulation.world import grant_spec as simulated_grant
 
 Json = dict[str, Any]
 # Whose data they are.
 DATA: Final = "data"
-LATE: Final = "2099-01-01T00:00:00Z"
 
 
 def grant_spec(**changes: Any) -> Json:
     """Return a grant of the pin `set` for the team, once, in the role `train`."""
-    return {
-        "pinRef": {"name": "set"},
-        "namespaces": [TEAM],
-        "roles": ["train"],
-        "expireTime": LATE,
-        "uses": 1,
-        "reason": "for the simulation",
-        "revoked": False,
-        **changes,
-    }
+    return simulated_grant(**{"uses": 1, **changes})
 
 
 def lent(**ref: str) -> Json:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 from uuid import uuid4
 
@@ -24,7 +27,9 @@ SECRET = names.INPUTS_CREDENTIALS_SECRET
 def owner(cluster: Cluster) -> Team:
     """A team with a pinned dataset, which the platform lets it lend."""
     owner = Team(cluster, f"owner-{uuid4().hex[:6]}")
-    bucket = owner.bucket({"train/a": b"rows", "other/b": b"other rows"}, store="")
+    # Of their own, because equal bytes are one content, whoever has them.
+    rows = f"rows of {owner.name}".encode()
+    bucket = owner.bucket({"train/a": rows, "other/b": b"other rows"}, store="")
     entry = {"namespaces": [owner.name], "sources": [{"bucket": bucket, "prefix": "train/"}]}
     change = [{"op": "add", "path": "/spec/access/-", "value": {**entry, "lend": True}}]
     owner.api.patch(owner.path("ObjectStore", "primary"), change, kind="json")
@@ -83,7 +88,7 @@ def test_a_grant_lends_exactly_what_is_pinned_once_and_its_end_ends_credentials(
     namespace = made["status"]["namespace"]
     s3 = cluster.store.client(session=session_in(team, namespace, SECRET, "primary.credentials"))
     bucket = f"{owner.name}-data"
-    assert s3.get_object(Bucket=bucket, Key="train/a")["Body"].read() == b"rows"
+    assert s3.get_object(Bucket=bucket, Key="train/a")["Body"].read() == f"rows of {owner.name}".encode()
     with pytest.raises(ClientError, match=r"AccessDenied|Forbidden"):
         s3.get_object(Bucket=bucket, Key="other/b")
 
@@ -137,6 +142,38 @@ def test_what_the_platform_does_not_let_lend_stays_where_it_is(
     owner.expect("AccessGrant", "loan", status="False", reason="StoreNotLending")
     borrow(owner, team, "first")
     team.expect("Experiment", "first", status="False", reason="GrantNotReady")
+
+
+def test_a_review_shows_who_can_read_what(cluster: Cluster, team: Team, owner: Team) -> None:
+    apply_grant(owner, team)
+    borrow(owner, team, "first")
+    team.expect("Experiment", "first")
+    owner.expect("AccessGrant", "loan", status="False", reason="GrantUsedUp")
+    root = owner.read("DatasetPin", "rows")["status"]["digest"]
+    kubeconfig = str(cluster.kubeconfig_for("reviewer", ["system:masters"]))
+
+    def review(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "glovebox.cli", "access-review", root, *arguments],
+            env={**os.environ, "KUBECONFIG": kubeconfig},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    shown = review("--output", "json")
+    assert shown.returncode == 0, shown.stderr
+    found = {each["namespace"]: each for each in json.loads(shown.stdout)}
+    assert found[owner.name]["through"] == f"DatasetPin {owner.name}/rows"
+    lent = found[team.name]
+    assert lent["through"] == f"AccessGrant {owner.name}/loan"
+    assert lent["state"] == "GrantUsedUp (1 of 1 used)"
+    assert lent["last_used"]
+    table = review("--namespace", owner.name)
+    assert f"AccessGrant {owner.name}/loan" in table.stdout
+    told = owner.read("DatasetPin", "rows")["status"]["usedBy"]
+    assert told == {"experiments": "1", "names": [f"{team.name}/first"]}
 
 
 def test_two_that_race_for_one_use_and_one_gets_it(team: Team, owner: Team) -> None:

@@ -96,25 +96,25 @@ def test_a_grant_that_ended_is_shown_with_its_end() -> None:
 
 
 def test_the_table_and_the_json_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Cluster:
-        asked: list[str] = []
+    asked: list[str] = []
 
+    class Cluster:
         def dataset_pins(self, namespace: str) -> list[Json]:
-            self.asked.append(namespace)
+            asked.append(namespace)
             return [pin("data", "set\x1b[31m"), pin("data", "other", "sha256:" + "b" * 64)]
 
         def grants(self, namespace: str) -> list[Json]:
-            self.asked.append(namespace)
+            asked.append(namespace)
             return [grant()]
 
         def experiments(self, namespace: str) -> list[Json]:
-            self.asked.append(namespace)
+            asked.append(namespace)
             return []
 
     monkeypatch.setattr(experiments, "KubeconfigCluster", Cluster)
     told = CliRunner().invoke(app, ["access-review", "aaaaaaaa", "-n", "data"])
     assert told.exit_code == 0, told.output
-    assert Cluster.asked == ["data"] * 3
+    assert asked == ["data"] * 3
     lines = told.output.splitlines()
     assert lines[0].split()[:3] == ["CONTENT", "NAMESPACE", "THROUGH"]
     assert len(lines) == 4
