@@ -88,7 +88,10 @@ def test_a_grant_lends_exactly_what_is_pinned_once_and_its_end_ends_credentials(
     namespace = made["status"]["namespace"]
     s3 = cluster.store.client(session=session_in(team, namespace, SECRET, "primary.credentials"))
     bucket = f"{owner.name}-data"
-    assert s3.get_object(Bucket=bucket, Key="train/a")["Body"].read() == f"rows of {owner.name}".encode()
+    assert (
+        s3.get_object(Bucket=bucket, Key="train/a")["Body"].read()
+        == f"rows of {owner.name}".encode()
+    )
     with pytest.raises(ClientError, match=r"AccessDenied|Forbidden"):
         s3.get_object(Bucket=bucket, Key="other/b")
 
