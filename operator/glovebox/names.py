@@ -55,6 +55,8 @@ ANNOTATION_ORPHANED_TIME: Final = f"{GROUP}/orphaned-time"
 ANNOTATION_DOUBTED: Final = f"{GROUP}/doubted"
 ANNOTATION_CREDENTIALS_EXPIRE_TIME: Final = f"{GROUP}/credentials-expire-time"
 ANNOTATION_CONTENT_DIGEST: Final = f"{GROUP}/content-digest"
+# Of the credentials for inputs: those that are left out, because their grants are over.
+ANNOTATION_LEFT_OUT: Final = f"{GROUP}/left-out"
 ANNOTATION_POLICY_DIGEST: Final = f"{GROUP}/policy-digest"
 # On a cache: whose pin it holds, so that it can be told when nobody needs it any more.
 LABEL_CACHE: Final = f"{GROUP}/cache"

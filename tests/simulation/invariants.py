@@ -7,6 +7,7 @@ the server; those that begin with `in_the_end_` once faults have stopped and eve
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -39,6 +40,7 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from glovebox.status.words import differ_in_words_alone
+from glovebox.store.grant_uses import PREFIX as GRANTS
 from glovebox.store.sealing import PREFIX, seal_folder
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.faults import Rule
@@ -111,6 +113,8 @@ class Promises:
         # Of each write of the operator: when, at which time of day, and what.
         self.writes: list[tuple[float, datetime, Change]] = []
         self._leader = ("", 0.0)
+        # By grant and content: the Experiments that were bound by it, with the number of their use.
+        self._uses: dict[tuple[str, str], dict[str, int]] = {}
         self._foreign: dict[str, str] = {}
         self._born: dict[str, float] = {}
         # What the platform refuses for ever, once all is over.
@@ -123,6 +127,31 @@ class Promises:
         world.store.on_write.append(self.never_listed_last_before_it_is)
         world.store.on_write.append(self.never_a_secret_in_a_log)
         world.on_stale = self.never_written_on_what_is_older
+
+    def never_used_more_often_than_granted(self, change: Change) -> None:
+        """As many Experiments are bound by a grant as it allows, each by a use of its own."""
+        if change.served.kind != EXPERIMENT:
+            return
+        status, uid = change.last.get("status") or {}, change.last["metadata"]["uid"]
+        for entry in status.get("inputs") or ():
+            for grant in entry.get("grants") or ():
+                used = self._uses.setdefault((grant["grantRef"], entry["digest"]), {})
+                taken = used.setdefault(uid, grant["use"])
+                is_shared = list(used.values()).count(taken) > 1
+                if len(used) > grant["uses"] or is_shared or taken != grant["use"]:
+                    self._break("17 no use beyond a grant", f"{grant['grantRef']}: {used}")
+        self._check_records()
+
+    def _check_records(self) -> None:
+        """Hold the store to it as well: each Experiment has one use of a grant at most."""
+        bucket = self._world.store.buckets.get(BUCKET)
+        found: Counter[tuple[str, str]] = Counter()
+        for key, versions in (bucket.keys if bucket is not None else {}).items():
+            if key.startswith(GRANTS):
+                found[key.rpartition("/")[0], json.loads(versions[0].body)["uid"]] += 1
+        for (folder, uid), count in found.items():
+            if count > 1:
+                self._break("17 no use beyond a grant", f"{uid} took {count} uses of {folder}")
 
     def _break(self, promise: str, what: str) -> None:
         if any(each.promise == promise for each in self.broken):
@@ -137,6 +166,7 @@ class Promises:
         if change.user == OPERATOR:
             self.writes.append((now, self._world.clock.now(), change))
             self.never_access_before_isolation(change)
+            self.never_used_more_often_than_granted(change)
             self.never_touches_what_others_made(change)
             self.never_runs_twice(change)
             self.never_repairs_by_deletion(change)

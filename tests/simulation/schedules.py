@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from glovebox import names
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
 from glovebox.lineage.sending import Answer
 from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault
@@ -24,7 +24,7 @@ from simulation.process import Process
 from simulation.sink import TELLS
 from simulation.store_faults import StoreFaults, StorePlan
 from simulation.story import Story
-from simulation.world import IMAGE, World, experiment_spec, pin_spec
+from simulation.world import IMAGE, World, experiment_spec, grant_spec, pin_spec
 
 Json = dict[str, Any]
 _FOR_EVER: Final = float("inf")
@@ -81,6 +81,8 @@ class Scenario:
     tells_lineage: bool = False
     sink_away: tuple[float, float] = (0.0, 0.0)
     sink_says: int = 0
+    # The pin asks for grants, and there is one.
+    takes_grants: bool = False
     # What people do at which second, beside what is drawn.
     named_deeds: tuple[tuple[float, str], ...] = ()
 
@@ -146,6 +148,8 @@ class Scenario:
             away = 1_000.0 + lineage.uniform(0, 60)
             scenario.sink_away = (away, away + lineage.choice((20.0, 90.0, 200.0)))
             scenario.sink_says = lineage.choice((0, 401, 503))
+        grants = random.Random(f"grants {seed}")  # noqa: S311 - a simulation
+        scenario.takes_grants = scenario.has_pin and grants.random() < 0.5
         if scenario.plan.watch_rate > 0.5:
             # What is not repaired by policy would hide that nobody saw it.
             scenario.drift = "Repair"
@@ -175,6 +179,7 @@ class Scenario:
                 has_pin=scenario.has_pin,
                 probe_required=scenario.probe_required,
                 has_other=scenario.has_other,
+                takes_grants=scenario.takes_grants,
                 slowest=scenario.slowest,
             )
         scenario._draw_outages(outages)
@@ -216,6 +221,7 @@ class Scenario:
             "run" if self.has_run else "interactive",
             *(["run fails"] if self.has_run and not self.run_succeeds else []),
             *(["pin"] if self.has_pin else []),
+            *(["grants"] if self.takes_grants else []),
             *(["probe required"] if self.probe_required else []),
             f"drift {self.drift}",
             f"deletion {self.deletion}",
@@ -418,6 +424,16 @@ class Schedule:
         world.actors.run_ends = lambda _: (self._dice.uniform(1, 30), scenario.run_succeeds)
         world.actors.run_writes = self._write_results
 
+    def _declare_data(self) -> None:
+        """Declare pins, and the grant that they ask for."""
+        world, scenario = self._world, self._scenario
+        if scenario.has_pin:
+            asks = {"use": {"grantFor": ["train"]}} if scenario.takes_grants else {}
+            world.declare(DATASET_PIN, "set", pin_spec() | asks)
+            world.declare(DATASET_PIN, "later", pin_spec("later/"))
+        if scenario.takes_grants:
+            world.declare(ACCESS_GRANT, "loan", grant_spec())
+
     async def run(self) -> None:  # noqa: C901 - one branch a thing that may happen
         """Play it to its end."""
         world, scenario, loop = self._world, self._scenario, self._world.loop
@@ -431,9 +447,7 @@ class Schedule:
             self._count("clocks differ")
         stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
         jumping = asyncio.get_running_loop().create_task(self._jump())
-        if scenario.has_pin:
-            world.declare(DATASET_PIN, "set", pin_spec())
-            world.declare(DATASET_PIN, "later", pin_spec("later/"))
+        self._declare_data()
         if scenario.has_generator:
             world.server.on_change.append(self._generate)
         made = world.declare(EXPERIMENT, "x", self._spec)

@@ -9,6 +9,7 @@ import pytest
 
 from glovebox import names
 from glovebox.api.experiment_status import InputStatus
+from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.controllers.experiment import leakage, resolve
 from glovebox.controllers.experiment.pins import bind_inputs
 from glovebox.controllers.experiment.scope import Scope
@@ -412,8 +413,8 @@ def test_a_lost_experiment_is_sealed_with_its_sheet() -> None:
 def test_an_input_without_a_manifest_is_not_taken_for_one_that_shares_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def without(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
-        bound = bind_inputs(scope, with_images=with_images)
+    def without(scope: Scope, profile: IsolationProfile) -> tuple[InputStatus, ...]:
+        bound = bind_inputs(scope, profile)
         return (bound[0], bound[1].model_copy(update={"manifest": None}))
 
     monkeypatch.setattr(resolve, "bind_inputs", without)
@@ -434,8 +435,8 @@ def test_an_input_without_a_manifest_is_not_taken_for_one_that_shares_nothing(
 def test_a_pin_that_was_made_again_a_moment_ago_is_not_asked_for_its_coverage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def older(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
-        bound = bind_inputs(scope, with_images=with_images)
+    def older(scope: Scope, profile: IsolationProfile) -> tuple[InputStatus, ...]:
+        bound = bind_inputs(scope, profile)
         return (bound[0], bound[1].model_copy(update={"uid": "of-the-former-one"}))
 
     monkeypatch.setattr(resolve, "bind_inputs", older)

@@ -320,6 +320,20 @@ def pin_spec(prefix: str = "set/") -> Json:
     }
 
 
+def grant_spec(**changes: Any) -> Json:
+    """Return an AccessGrant of the pin `set` for the team itself, often enough for any story."""
+    return {
+        "pinRef": {"name": "set"},
+        "namespaces": [TEAM],
+        "roles": ["train"],
+        "expireTime": "2099-01-01T00:00:00Z",
+        "uses": 20,
+        "reason": "for the simulation",
+        "revoked": False,
+        **changes,
+    }
+
+
 def experiment_spec(*, run: bool = True, pin: str = "", test_pin: str = "", **changes: Any) -> Json:
     """Return an Experiment."""
     spec: Json = {

@@ -32,6 +32,7 @@ PLURALS = {
     "Experiment": "experiments",
     "DatasetPin": "datasetpins",
     "FeatureSetPin": "featuresetpins",
+    "AccessGrant": "accessgrants",
     "IsolationProfile": "isolationprofiles",
     "ObjectStore": "objectstores",
 }

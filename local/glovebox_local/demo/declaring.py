@@ -180,5 +180,6 @@ WAITS = (
     ("objectstores.glovebox.dev", "primary", None),
     ("datasetpins.glovebox.dev", "--all", TEAM),
     ("featuresetpins.glovebox.dev", "--all", TEAM),
+    ("accessgrants.glovebox.dev", "--all", TEAM),
     (EXPERIMENTS, "--all", TEAM),
 )

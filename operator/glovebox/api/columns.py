@@ -99,6 +99,19 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _DIGEST,
         _MESSAGE,
     ),
+    "AccessGrant": (
+        _READY,
+        _REASON,
+        _column("Used", ".status.used", "How many uses were taken.", column_type="integer"),
+        _column("Uses", ".spec.uses", "How many uses there are.", column_type="integer"),
+        _column("Expires", ".spec.expireTime", "When the grant ends.", column_type="date"),
+        _AGE,
+        _column("Namespaces", ".spec.namespaces", "To whom it is granted.", priority=WIDE),
+        _column(
+            "Content", ".status.contentRoot", "The content root that is granted.", priority=WIDE
+        ),
+        _MESSAGE,
+    ),
     "IsolationProfile": (
         _READY,
         _REASON,

@@ -47,6 +47,9 @@ LEDGER_ANCHORED: Final = "LedgerAnchored"
 
 # Experiment.
 INPUTS_VERIFIED: Final = "InputsVerified"
+# Experiment: only with inputs that are used by an AccessGrant; no part of Ready, because what was
+# bound goes on.
+INPUTS_GRANTED: Final = "InputsGranted"
 NAMESPACE_READY: Final = "NamespaceReady"
 ISOLATED: Final = "Isolated"
 QUOTA_APPLIED: Final = "QuotaApplied"
@@ -191,6 +194,13 @@ TYPE_MEANINGS: Final = {
         "every input is bound, and its pin is still as it was bound",
         "a pin is missing, not Ready, or no longer what was bound",
         "not observed yet, or the pin could not be checked for longer than the grace time",
+    ),
+    INPUTS_GRANTED: TypeMeaning(
+        "Experiment",
+        "every AccessGrant by which inputs are used is in force",
+        "one was revoked, deleted, or has expired: no credentials for its input are issued any"
+        " more, and the run goes on with what was delivered. `Ready` stays as it is",
+        "not observed yet. The condition is absent where no input needs a grant",
     ),
     NAMESPACE_READY: TypeMeaning(
         "Experiment",

@@ -113,6 +113,16 @@ class DataRules(Model):
             " `Pseudonymised`. A pin that says no classification counts as each of them."
         ),
     )
+    grant_for: tuple[Role, ...] = Field(
+        default=(),
+        max_length=5,
+        json_schema_extra=list_set(),
+        description=(
+            "Roles in which each use of a dataset takes an AccessGrant of the namespace of its pin,"
+            " the Experiment's own included. When empty: only what pins and other namespaces ask"
+            " for."
+        ),
+    )
     licenses: LicenseRules = Field(
         default=LicenseRules(), description="Under which licences data may be used."
     )

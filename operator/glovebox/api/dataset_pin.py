@@ -19,6 +19,7 @@ from glovebox.api.data_terms import (
     PersonalData,
     Region,
 )
+from glovebox.api.pin_use import PinUse
 from glovebox.api.provenance import Provenance, ProvenanceStatus
 from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import (
@@ -236,6 +237,14 @@ class DatasetPinSpec(Model):
     validity: Validity | None = Field(
         default=None, description="When new Experiments may use the pin. When absent: always."
     )
+    use: PinUse | None = Field(
+        default=None,
+        description=(
+            "When a use of the content takes an AccessGrant of this namespace. It holds for the"
+            " content: for other pins of it in this namespace, and for those that another namespace"
+            " creates later. When absent: in this namespace never."
+        ),
+    )
     supersedes: LocalPinRef | None = Field(
         default=None,
         description="The older pin that this one replaces. The older one stays as it is.",
@@ -347,6 +356,31 @@ class PinProgress(TolerantModel):
     updated_time: Time = Field(description="When this was written.")
 
 
+class PinUsers(TolerantModel):
+    """The Experiments that are bound to the content, by this pin or another one of it."""
+
+    experiments: str = Field(
+        max_length=32, description="How many there are; from eleven on roughly: `more than 10`."
+    )
+    elsewhere: str = Field(
+        default="",
+        max_length=32,
+        description=(
+            "How many of them are in other namespaces and use it by no grant of this one: by a"
+            " mirror, or a pin of their own. Absent for none."
+        ),
+    )
+    names: tuple[str, ...] = Field(
+        default=(),
+        max_length=10,
+        json_schema_extra={**list_atomic(), "items": {"type": "string", "maxLength": 317}},
+        description=(
+            "`namespace/name` of those in this namespace, and of those that a grant of this"
+            " namespace lets in; at most 10."
+        ),
+    )
+
+
 class DatasetPinStatus(Status):
     """What was resolved and verified.
 
@@ -391,6 +425,10 @@ class DatasetPinStatus(Status):
     )
     provenance: ProvenanceStatus | None = Field(
         default=None, description="How much the pin says of where its data came from."
+    )
+    used_by: PinUsers | None = Field(
+        default=None,
+        description="Who uses the content, found by its content root. Absent while nobody does.",
     )
     why_retained: str = Field(
         default="",

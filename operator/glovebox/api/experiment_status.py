@@ -9,6 +9,7 @@ from pydantic import Field
 from glovebox.api.attempt_status import MAX_PODS, RunNode, RunPod, TenantPods
 from glovebox.api.base import Status, TolerantModel
 from glovebox.api.leakage_status import LeakStatus
+from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map
 from glovebox.api.stated_data import StatedData
@@ -23,6 +24,33 @@ class InputManifest(TolerantModel):
     digest: str = Field(
         max_length=71, description="SHA-256 of the manifest's lines, before compression."
     )
+
+
+# Each namespace that demands a grant for the content has its own.
+MAX_GRANTS = 8
+
+
+class InputGrant(TolerantModel):
+    """An AccessGrant of which a use was taken for an input."""
+
+    grant_ref: str = Field(max_length=317, description="`namespace/name` of the AccessGrant.")
+    uid: str = Field(
+        max_length=63, description="Its UID: one that was created again is another one."
+    )
+    digest: str = Field(max_length=71, description="SHA-256 of what it grants.")
+    store_ref: str = Field(
+        max_length=253, description="Name of the ObjectStore in which the use is recorded."
+    )
+    uses: int = Field(
+        ge=1, json_schema_extra={"format": "int32"}, description="How many uses it allows."
+    )
+    use: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int32"},
+        description="Number of the use that was taken, from 1.",
+    )
+    expire_time: Time = Field(description="When it ends.")
 
 
 class InputStatus(TolerantModel):
@@ -84,6 +112,12 @@ class InputStatus(TolerantModel):
     )
     stated: StatedData | None = Field(
         default=None, description="What the pin said of its data (datasets only)."
+    )
+    grants: tuple[InputGrant, ...] = Field(
+        default=(),
+        max_length=MAX_GRANTS,
+        json_schema_extra=list_atomic(),
+        description="The AccessGrants by which the data are used. Empty where none was needed.",
     )
 
 
@@ -292,22 +326,6 @@ class ArtifactsStatus(TolerantModel):
     sessions_end_time: Time | None = Field(
         default=None,
         description="When the last session ends that was ever issued; nothing is written later.",
-    )
-
-
-class LedgerEntryStatus(TolerantModel):
-    """Where the ledger tells of one event."""
-
-    kind: str = Field(max_length=63, description="What happened: `bind`, `run-started`, ...")
-    id: str = Field(
-        max_length=63,
-        description="The event's id: the same in each attempt to write it, and in the entry.",
-    )
-    epoch: int = Field(
-        ge=1, json_schema_extra={"format": "int32"}, description="Epoch of the ledger."
-    )
-    index: int = Field(
-        ge=0, json_schema_extra={"format": "int64"}, description="Index of the entry."
     )
 
 

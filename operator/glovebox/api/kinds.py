@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from glovebox import names
+from glovebox.api.access_grant import AccessGrant
 from glovebox.api.base import Resource
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment import Experiment
@@ -59,5 +60,16 @@ OBJECT_STORE: Final = Kind(
     "ObjectStore", "objectstores", "objectstore", ("gstore",), "Cluster", ObjectStore
 )
 
-KINDS: Final = (EXPERIMENT, DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
+ACCESS_GRANT: Final = Kind(
+    "AccessGrant", "accessgrants", "accessgrant", ("ggrant",), "Namespaced", AccessGrant
+)
+
+KINDS: Final = (
+    EXPERIMENT,
+    DATASET_PIN,
+    FEATURE_SET_PIN,
+    ACCESS_GRANT,
+    ISOLATION_PROFILE,
+    OBJECT_STORE,
+)
 BY_NAME: Final = {kind.kind: kind for kind in KINDS}

@@ -12,7 +12,6 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
-from glovebox.api.experiment_status import LedgerEntryStatus
 from glovebox.api.label_selector import LabelSelector
 from glovebox.api.ledger_anchors import (
     MAX_WITNESSES,
@@ -20,6 +19,7 @@ from glovebox.api.ledger_anchors import (
     LedgerWitness,
     TimestampAuthority,
 )
+from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.references import SecretRef
 from glovebox.api.scalars import (
     Bucket,
@@ -325,6 +325,13 @@ class StoreAccess(Model):
     artifacts: bool = Field(
         default=False,
         description="Whether Experiments in these namespaces may keep their artifacts here.",
+    )
+    lend: bool = Field(
+        default=False,
+        description=(
+            "Whether AccessGrants of these namespaces may let other namespaces read what these"
+            " `sources` cover. When absent: false."
+        ),
     )
 
 

@@ -591,11 +591,51 @@ RETENTION_OUT_OF_RANGE: Final = _reason(
 NOT_GRANTED: Final = _reason(
     "NotGranted",
     "Experiment `InputsVerified`, `Ready`; DatasetPin `Verified`, `Ready`",
-    "A pin in another namespace was named without that namespace's consent, or a pin covers objects"
-    " that the store's `spec.access` does not grant to its namespace. The reason is the same"
-    " whether the pin or the objects exist or not.",
-    "Use a pin in the Experiment's own namespace; pin what is granted, or ask the platform's owner"
-    " for an entry in `spec.access` of the ObjectStore.",
+    "A pin in another namespace was named and no AccessGrant there lets this namespace use it in"
+    " that role; or the content takes a grant at home as well (`spec.use` of a pin,"
+    " `spec.data.grantFor` of the profile); or a pin covers objects that the store's `spec.access`"
+    " does not grant to its namespace. Across namespaces the reason is the same whether the pin or"
+    " the objects exist or not.",
+    "Ask the owner of the data for an AccessGrant for this namespace and role; use a pin of the"
+    " Experiment's own namespace; pin what is granted, or ask the platform's owner for an entry in"
+    " `spec.access` of the ObjectStore.",
+)
+GRANTED: Final = _reason(
+    "Granted",
+    "AccessGrant `Ready`; Experiment `InputsGranted`",
+    "The grant is in force; uses are left.",
+)
+GRANT_NOT_READY: Final = _reason(
+    "GrantNotReady",
+    "Experiment `InputsVerified`, `Ready`",
+    "The AccessGrant that covers an input is not Ready; the message has its own.",
+    "Look at the grant.",
+)
+GRANT_USED_UP: Final = _reason(
+    "GrantUsedUp",
+    "AccessGrant `Ready`; Experiment `InputsVerified`, `Ready`",
+    "As many Experiments as the grant allows have used it; the grant's status names them.",
+    "Ask the owner of the data for another AccessGrant. Deleting this one gives no use back.",
+)
+GRANT_EXPIRED: Final = _reason(
+    "GrantExpired",
+    "AccessGrant `Ready`; Experiment `InputsVerified`, `InputsGranted`, `Ready`; Event",
+    "The grant's `spec.expireTime` has passed. Nothing is bound by it, and no credentials are"
+    " issued for its content.",
+    "Ask the owner of the data for another AccessGrant.",
+)
+GRANT_REVOKED: Final = _reason(
+    "GrantRevoked",
+    "AccessGrant `Ready`; Experiment `InputsVerified`, `InputsGranted`, `Ready`; Event",
+    "The grant was revoked or deleted. Nothing is bound by it, and no credentials are issued for"
+    " its content.",
+    "Ask the owner of the data for another AccessGrant, or work without them.",
+)
+STORE_NOT_LENDING: Final = _reason(
+    "StoreNotLending",
+    "AccessGrant `Ready`; Experiment `Ready`",
+    "No entry of the store's `spec.access` lets this namespace lend what the pin covers to others.",
+    "Ask the platform's owner for `lend: true` in the entry of `spec.access` that covers the data.",
 )
 LEAKAGE_FOUND: Final = _reason(
     "LeakageFound",

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, Kind
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, Kind
 
 _PAGE: Final = 500
 
@@ -32,25 +32,44 @@ class KubeconfigCluster:
         with _translated("read the kubeconfig"):
             self._api: Any = client.CustomObjectsApi(config.new_client_from_config())  # type: ignore[no-untyped-call]
 
-    def experiments(self) -> list[dict[str, Any]]:
-        """Return all Experiments."""
-        return self._list(EXPERIMENT)
+    def experiments(self, namespace: str = "") -> list[dict[str, Any]]:
+        """Return all Experiments, or those of a namespace."""
+        return self._list(EXPERIMENT, namespace)
+
+    def dataset_pins(self, namespace: str = "") -> list[dict[str, Any]]:
+        """Return all DatasetPins, or those of a namespace."""
+        return self._list(DATASET_PIN, namespace)
+
+    def grants(self, namespace: str = "") -> list[dict[str, Any]]:
+        """Return all AccessGrants, or those of a namespace."""
+        return self._list(ACCESS_GRANT, namespace)
 
     def pins(self) -> list[dict[str, Any]]:
         """Return all DatasetPins and FeatureSetPins."""
         return [*self._list(DATASET_PIN), *self._list(FEATURE_SET_PIN)]
 
-    def _list(self, kind: Kind) -> list[dict[str, Any]]:
+    def _list(self, kind: Kind, namespace: str = "") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         following = ""
         while True:
             with _translated(f"list {kind.kind}s"):
-                page = self._api.list_cluster_custom_object(
-                    names.GROUP,
-                    names.VERSION,
-                    kind.plural,
-                    limit=_PAGE,
-                    _continue=following,
+                page = (
+                    self._api.list_namespaced_custom_object(
+                        names.GROUP,
+                        names.VERSION,
+                        namespace,
+                        kind.plural,
+                        limit=_PAGE,
+                        _continue=following,
+                    )
+                    if namespace
+                    else self._api.list_cluster_custom_object(
+                        names.GROUP,
+                        names.VERSION,
+                        kind.plural,
+                        limit=_PAGE,
+                        _continue=following,
+                    )
                 )
             found += ({"kind": kind.kind, **each} for each in page["items"])
             following = page["metadata"].get("continue", "")

@@ -18,7 +18,7 @@ import glovebox
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.attempt_status import TenantPods
-from glovebox.api.experiment_status import BoundPurpose, InputStatus, RunStatus
+from glovebox.api.experiment_status import BoundPurpose, InputGrant, InputStatus, RunStatus
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.job_pods import pods_in
@@ -345,6 +345,17 @@ def _stated(entry: InputStatus) -> Mapping[str, str]:
     return dumped
 
 
+def _granted(grant: InputGrant) -> Mapping[str, Any]:
+    """Return a grant as the seal has it: whose yes it was, to what, and which use was taken."""
+    return {
+        "grant": grant.grant_ref,
+        "uid": grant.uid,
+        "digest": grant.digest,
+        "use": grant.use,
+        "uses": grant.uses,
+    }
+
+
 def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs:
     def told(moment: datetime | None) -> str:
         return format_time(moment) if moment is not None else ""
@@ -358,6 +369,7 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs
             entry.pin_digest,
             SealedManifest(**entry.manifest.model_dump()) if entry.manifest else None,
             _stated(entry),
+            tuple(_granted(each) for each in entry.grants),
         )
         for entry in bound.inputs
     )

@@ -22,6 +22,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.in_use import count_in_words
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
 from glovebox.controllers.offered import STORES, nothing_superseded
@@ -43,6 +44,7 @@ from glovebox.status.dataset_pin import (
 )
 from glovebox.status.provenance import with_provenance
 from glovebox.status.text import format_time
+from glovebox.status.used_by import used_by
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
@@ -82,9 +84,22 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     look = await _look_at_data(ports, obj, pin, source)
-    return replace(
-        look, status=with_provenance(obj, look.status, assess_pin(ports, pin), ports.now())
-    )
+    status = with_provenance(obj, look.status, assess_pin(ports, pin), ports.now())
+    return replace(look, status=_with_registry(ports, pin, obj, status))
+
+
+def _with_registry(
+    ports: Ports, pin: DatasetPin, obj: Mapping[str, Any], found: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Say who is bound to the content, by whatever pin; None where nothing is news."""
+    status = found if found is not None else obj.get("status") or {}
+    known = map(ports.resources.get, ports.registry.users_of(pin.status.digest))
+    users = [each for each in known if each is not None]
+    wanted = used_by(pin.namespace, users, count_in_words)
+    if status.get("usedBy") == wanted:
+        return found
+    kept = {name: value for name, value in status.items() if name != "usedBy"}
+    return kept | ({"usedBy": wanted} if wanted is not None else {})
 
 
 async def _look_at_data(

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 from glovebox import names
 from glovebox.kube.kinds import (
+    ACCESS_GRANT,
     DATASET_PIN,
     EXPERIMENT,
     FEATURE_SET_PIN,
@@ -39,6 +40,7 @@ _BY_INPUTS: Final[Mapping[str, tuple[Kind, ...]]] = {
     DATASET_PIN.kind: (EXPERIMENT, FEATURE_SET_PIN),
     FEATURE_SET_PIN.kind: (EXPERIMENT,),
 }
+PINS: Final = frozenset(_BY_INPUTS)
 _EXACT: Final = 10
 
 
@@ -147,6 +149,17 @@ def holds(kind: str, user: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
     return not (waits and is_dying and used["kind"] in _BY_INPUTS)
 
 
+def is_user(user: Mapping[str, Any], used: Key) -> bool:
+    """Return whether one that names a pin uses it: in its own namespace, or bound by a grant.
+
+    Whoever merely names a pin in another namespace neither holds it nor is counted there.
+    """
+    metadata = user.get("metadata") or {}
+    if metadata.get("namespace", used.namespace) == used.namespace:
+        return True
+    return bool((user.get("status") or {}).get("digest"))
+
+
 async def count_live_users(reader: Reader, used: Mapping[str, Any]) -> int:
     """Return how many objects keep one from going now, by lists that bypass every cache."""
     key, users = Key.of(used), 0
@@ -154,11 +167,24 @@ async def count_live_users(reader: Reader, used: Mapping[str, Any]) -> int:
         async for page in reader.pages(kind, field_selector=f"{field}={key.name}"):
             users += len(page["items"])
     for kind in _BY_INPUTS.get(key.kind, ()):
-        async for page in reader.pages(kind, namespace=key.namespace):
-            users += sum(
-                _names_pin(kind, obj, key) and holds(kind.kind, obj, used) for obj in page["items"]
-            )
+        for namespace in await _namespaces_of_users(reader, kind, key):
+            async for page in reader.pages(kind, namespace=namespace):
+                users += sum(
+                    _names_pin(kind, obj, key) and is_user(obj, key) and holds(kind.kind, obj, used)
+                    for obj in page["items"]
+                )
     return users
+
+
+async def _namespaces_of_users(reader: Reader, kind: Kind, pin: Key) -> tuple[str, ...]:
+    """Return where users of a pin can be: in its namespace, and where it was lent to."""
+    found = {pin.namespace: None}
+    if kind.kind == EXPERIMENT.kind and pin.kind == DATASET_PIN.kind:
+        async for page in reader.pages(ACCESS_GRANT, namespace=pin.namespace):
+            for grant in page["items"]:
+                named = (grant.get("spec") or {}).get("namespaces") or ()
+                found |= dict.fromkeys(str(each) for each in named)
+    return tuple(found)
 
 
 async def ensure_in_use(
@@ -201,4 +227,9 @@ def _names_pin(kind: Kind, obj: Mapping[str, Any], pin: Key) -> bool:
     if kind.kind == EXPERIMENT.kind:
         field = "datasets" if pin.kind == DATASET_PIN.kind else "features"
         inputs = (inputs or {}).get(field) or ()
-    return any((entry.get("pinRef") or {}).get("name") == pin.name for entry in inputs)
+    own = (obj.get("metadata") or {}).get("namespace", pin.namespace)
+    return any(
+        (reference.get("namespace") or own, reference.get("name")) == (pin.namespace, pin.name)
+        for entry in inputs
+        for reference in (entry.get("pinRef") or {},)
+    )

@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Hashable,
     Iterable,
     Mapping,
@@ -50,7 +51,7 @@ from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import WorkClass, Workers
 from glovebox.evidence.signer import KeyPair, new_key_pair
 from glovebox.kube.client import Client, Login
-from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
+from glovebox.kube.kinds import ACCESS_GRANT, ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
 from glovebox.kube.lease import Elector
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key, Resources, Stored, references
@@ -203,9 +204,10 @@ async def operator(
             tally.upsert(change.key, change.after.obj)
         else:
             tally.delete(change.key)
-        enqueueing(change, resources.referring_to(change.key))
-        for used in used_otherwise(change, resources):
-            workers.wake(used, Priority.RESYNC)
+        used = dict.fromkeys((*ports.registry.changed(change), *used_otherwise(change, resources)))
+        enqueueing(change, concerned_by(change, ports))
+        for each in used:
+            workers.wake(each, Priority.RESYNC)
 
     resources = Resources(resource_changed)
     workers: Workers[Key] = Workers(
@@ -404,6 +406,13 @@ def references_of(change: Change[Key, Stored]) -> Iterable[Key]:
     lost = (key for key in before if key not in after)
     gained = (key for key in after if key not in before)
     return dict.fromkeys((*lost, *gained))
+
+
+def concerned_by(change: Change[Key, Stored], ports: Ports) -> Collection[Key]:
+    """Return whom a change may concern: who refers to it; of a grant, whom it lets in."""
+    if change.key.kind == ACCESS_GRANT.kind:
+        return tuple(ports.registry.concerned_by(change))
+    return ports.resources.referring_to(change.key)
 
 
 def used_otherwise(change: Change[Key, Stored], resources: Resources) -> Iterable[Key]:

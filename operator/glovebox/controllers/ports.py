@@ -17,6 +17,7 @@ from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
 from glovebox.controllers.held_logs import HeldLogs
 from glovebox.controllers.message_pace import MessagePace
+from glovebox.controllers.registry import Registry
 from glovebox.data.overlap import Overlap
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
@@ -33,6 +34,7 @@ from glovebox.settings import Settings
 from glovebox.status.outcome import Grace
 from glovebox.store.connection import Credentials, Stores
 from glovebox.store.credentials import SessionCredentials
+from glovebox.store.grant_uses import UseRecord
 from glovebox.store.ledger_objects import LedgerPlace
 from glovebox.store.ledger_writer import LedgerWriter
 
@@ -188,6 +190,10 @@ class Ports:
     tasks: TaskRunner
     failures: Failures
     messages: MessagePace
+    # Who has which content.
+    registry: Registry = field(default_factory=Registry)
+    # Uses of grants that were read in stores, by folder and number: what is taken stays taken.
+    grant_uses: dict[str, dict[int, UseRecord]] = field(default_factory=dict)
     # Makes a key for seals.
     new_keys: Callable[[], KeyPair] = new_key_pair
     # Which kinds of an experiment's objects differ now and are not repaired.

@@ -17,9 +17,22 @@ from typing import Any, Final
 import structlog
 
 from glovebox.api import conditions as types
-from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile, object_store
+from glovebox.controllers import (
+    access_grant,
+    dataset_pin,
+    feature_set_pin,
+    isolation_profile,
+    object_store,
+)
 from glovebox.controllers.experiment import reconcile as experiment
-from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use, holds
+from glovebox.controllers.in_use import (
+    PINS,
+    InUse,
+    count_in_words,
+    ensure_in_use,
+    holds,
+    is_user,
+)
 from glovebox.controllers.looking import Look
 from glovebox.controllers.orphan_namespace import reconcile_orphan
 from glovebox.controllers.ports import Ports
@@ -61,7 +74,14 @@ class Controller:
 
 CONTROLLERS: Final[dict[str, Controller]] = {
     module.KIND: Controller(module.reconcile, module.forget)
-    for module in (experiment, dataset_pin, feature_set_pin, object_store, isolation_profile)
+    for module in (
+        experiment,
+        dataset_pin,
+        feature_set_pin,
+        access_grant,
+        object_store,
+        isolation_profile,
+    )
 }
 
 # What others refer to, and what is kept from going under them.
@@ -162,6 +182,11 @@ def _with_marks(ports: Ports, look: Look, marked: _Marked) -> Look:
 def _holders(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Collection[Key]:
     """Return those who keep a resource from going, as far as is known."""
     users = ports.resources.users_of(key)
+    if key.kind in PINS:
+        # Naming somebody's pin in another namespace is not using it.
+        users = {
+            user: None for user in users if is_user(ports.resources.get(user) or {}, key)
+        }.keys()
     if "deletionTimestamp" not in obj["metadata"]:
         return users
     return [user for user in users if holds(user.kind, ports.resources.get(user) or {}, obj)]

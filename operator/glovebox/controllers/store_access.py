@@ -22,8 +22,16 @@ _OWN_NAME: Final = "{namespace}"
 _SCOPE_RETRY_SECONDS: Final = 300.0
 
 
-async def source_access(ports: Ports, store: ObjectStore, namespace: str) -> SourceAccess:
+async def source_access(
+    ports: Ports, store: ObjectStore, namespace: str, *, lends: bool = False
+) -> SourceAccess:
     """Return what a namespace may pin from a store.
+
+    Args:
+        ports: The outside world.
+        store: The store, as it is declared.
+        namespace: Whose access is asked for.
+        lends: Only what it may also let other namespaces read.
 
     Raises:
         GloveboxError: The namespace's labels could not be read.
@@ -33,6 +41,7 @@ async def source_access(ports: Ports, store: ObjectStore, namespace: str) -> Sou
         Location(source.bucket, source.prefix.replace(_OWN_NAME, namespace))
         for access in granted(store, namespace, labels)
         for source in access.sources
+        if access.lend or not lends
     }
     own, role_arn = store.spec.artifacts.bucket, ""
     if store.spec.sts is not None:

@@ -29,7 +29,7 @@ class ResolvedInput:
     Attributes:
         name: The name of the input in the Experiment.
         kind: The kind of the pin.
-        pin_name: The name of the pin.
+        pin_name: The name of the pin; `namespace/name` when it is in another namespace.
         uid: The UID of the pin, so that a pin that was replaced is noticed.
         digest: Identity of the content alone: the content root of a DatasetPin, the digest of a
             FeatureSetPin.
@@ -64,6 +64,16 @@ class ResolvedInput:
     image: str = ""
     stated: StatedData | None = None
     document: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def place(self, team: str) -> tuple[str, str]:
+        """Return namespace and name of the pin, for an Experiment of that namespace."""
+        return pin_place(self.pin_name, team)
+
+
+def pin_place(reference: str, team: str) -> tuple[str, str]:
+    """Return namespace and name of a pin as it is recorded: alone, or `namespace/name`."""
+    namespace, _, name = reference.rpartition("/")
+    return namespace or team, name
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class SealedInput:
         pin_digest: The root over its exact copies; datasets only.
         manifest: Where its versions are listed; datasets only.
         stated: What the pin said of its data when the snapshot was taken; datasets only.
+        grants: The AccessGrants by which it was used, and which use of each that was.
     """
 
     name: str
@@ -86,6 +87,7 @@ class SealedInput:
     pin_digest: str = ""
     manifest: SealedManifest | None = None
     stated: Mapping[str, str] = field(default_factory=dict, hash=False)
+    grants: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,11 @@ def _input(entry: SealedInput) -> Mapping[str, Any]:
     A dataset is its manifest, which names every version with its SHA-256. Roots of our own have
     algorithm names of their own, which others skip: a root is the SHA-256 of no file.
     """
-    about = {"kind": entry.kind} | ({"stated": dict(entry.stated)} if entry.stated else {})
+    about: dict[str, Any] = {"kind": entry.kind}
+    if entry.stated:
+        about["stated"] = dict(entry.stated)
+    if entry.grants:
+        about["grants"] = [dict(each) for each in entry.grants]
     described: dict[str, Any] = {"name": entry.name, "annotations": about}
     if entry.kind == FEATURES:
         return described | {"digest": _digest(entry.digest)}

@@ -68,6 +68,7 @@ class Reference:
 EXPERIMENT = Kind(names.API_VERSION, "Experiment", "experiments")
 DATASET_PIN = Kind(names.API_VERSION, "DatasetPin", "datasetpins")
 FEATURE_SET_PIN = Kind(names.API_VERSION, "FeatureSetPin", "featuresetpins")
+ACCESS_GRANT = Kind(names.API_VERSION, "AccessGrant", "accessgrants")
 ISOLATION_PROFILE = Kind(
     names.API_VERSION, "IsolationProfile", "isolationprofiles", namespaced=False
 )
@@ -86,6 +87,11 @@ REFERENCES: dict[Kind, tuple[Reference, ...]] = {
         Reference("provenance.sources[].pinRef", DATASET_PIN, holds=False),
     ),
     FEATURE_SET_PIN: (Reference("inputs[].pinRef", DATASET_PIN),),
+    # A grant is of content: the pin may go, and the grant stays what it is.
+    ACCESS_GRANT: (
+        Reference("pinRef", DATASET_PIN, holds=False),
+        Reference("storeRef", OBJECT_STORE, holds=False),
+    ),
     ISOLATION_PROFILE: (),
     OBJECT_STORE: (),
 }

@@ -18,8 +18,9 @@ from glovebox.kube.store import Change, Table, is_leaving, version_of
 
 R = TypeVar("R", bound=BaseModel)
 _KINDS = {kind.kind: kind for kind in CUSTOM_KINDS}
-# Of a status these say when or how far, never what: nobody who refers to the object reads them.
-_IRRELEVANT = frozenset({"ledger", "message", "observedGeneration", "progress"})
+# Of a status these say when, how far, or by whom, never what: nobody who refers to the object reads
+# them.
+_IRRELEVANT = frozenset({"ledger", "message", "observedGeneration", "progress", "usedBy"})
 
 
 @dataclass(frozen=True, slots=True)

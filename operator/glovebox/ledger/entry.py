@@ -44,6 +44,8 @@ class Kind(StrEnum):
     DELETED = "deleted"
     GRANTED = "granted"
     GRANT_USED = "grant-used"
+    GRANT_REVOKED = "grant-revoked"
+    GRANT_EXPIRED = "grant-expired"
     KEY_CHANGED = "key-changed"
     BREAK_GLASS = "break-glass"
     ISOLATION_DRIFT = "isolation-drift"

@@ -50,7 +50,7 @@ def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
     digest = str(status.get("digest") or "")
     if not is_digest(digest) or (obj.get("spec") or {}).get("adopts"):
         return ()
-    found = [_bind(obj, status), *_run(obj, status.get("run") or {})]
+    found = [*_grants_used(obj, status), _bind(obj, status), *_run(obj, status.get("run") or {})]
     if status.get("seal"):
         found.append(_sealed(obj, status["seal"], status.get("run") or {}))
     drift = status.get("drift") or {}
@@ -87,6 +87,29 @@ def with_statement(event: Event, sha256: str, retain_until_time: str) -> Event:
         replace(each, sha256=sha256, retain_until_time=retain_until_time) for each in event.objects
     )
     return replace(event, objects=stated)
+
+
+def _grants_used(obj: Mapping[str, Any], status: Mapping[str, Any]) -> list[Event]:
+    """Tell of each grant by which an input is used: which use of it that is, and of what.
+
+    Two inputs of the same content are one use of a grant.
+    """
+    time = status.get("boundTime") or obj["metadata"]["creationTimestamp"]
+    found: dict[str, Event] = {}
+    for entry in status.get("inputs") or ():
+        for grant in entry.get("grants") or ():
+            root = str(entry.get("digest") or "")
+            details = {
+                "contentRoot": root,
+                "grant": str(grant.get("uid") or ""),
+                "grantDigest": str(grant.get("digest") or ""),
+                "use": str(grant.get("use") or 0),
+                "uses": str(grant.get("uses") or 0),
+            }
+            which = f"{grant.get('grantRef')} {root}"
+            event = _event(obj, Kind.GRANT_USED, which, str(time), details)
+            found.setdefault(event.id, event)
+    return list(found.values())
 
 
 def _bind(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Event:

@@ -91,6 +91,7 @@ _SHOWN_BY: Final = {
     reasons.ALREADY_RAN: types.SUCCEEDED,
     reasons.DELIVERY_UNAVAILABLE: types.SUCCEEDED,
     reasons.INPUTS_REFUSED: types.SUCCEEDED,
+    reasons.GRANT_USED_UP: types.INPUTS_VERIFIED,
     reasons.STORE_NOT_FOUND: types.ARTIFACTS_PROTECTED,
     reasons.STORE_NOT_GRANTED: types.ARTIFACTS_PROTECTED,
     reasons.STORE_NOT_READY: types.ARTIFACTS_PROTECTED,
@@ -108,13 +109,20 @@ _INPUT_REASONS: Final = frozenset(
         reasons.NOT_YET_VALID,
         reasons.EXPIRED,
         reasons.NOT_GRANTED,
+        reasons.GRANT_NOT_READY,
+        reasons.GRANT_REVOKED,
+        reasons.GRANT_EXPIRED,
+        reasons.GRANT_USED_UP,
     }
 )
 
 
 def condition_types(obj: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the conditions that an Experiment always shows, in the order of writing."""
-    return (*CONDITIONS, types.INPUTS_DELIVERED) if delivers_to_people(obj) else CONDITIONS
+    inputs = (obj.get("status") or {}).get("inputs") or ()
+    granted = (types.INPUTS_GRANTED,) if any(each.get("grants") for each in inputs) else ()
+    delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
+    return (*CONDITIONS, *granted, *delivered)
 
 
 def compute_bound_status(
@@ -193,6 +201,8 @@ def _mark_references(builder: StatusBuilder, seen: Seen) -> None:
         _mark(builder, types.INPUTS_VERIFIED, facts.inputs_verified)
         _mark(builder, types.ARTIFACTS_PROTECTED, facts.artifacts_protected)
         _mark(builder, types.PLATFORM_CHANGED, facts.platform_changed)
+        if facts.inputs_granted is not None:
+            _mark(builder, types.INPUTS_GRANTED, facts.inputs_granted)
     elif outcome.reason in _INPUT_REASONS:
         builder.mark_false(types.INPUTS_VERIFIED, outcome.reason, outcome.message)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.conditions import Answer
-from glovebox.api.experiment_status import IsolationStatus, RunStatus
+from glovebox.api.experiment_status import InputStatus, IsolationStatus, RunStatus
 from glovebox.api.leakage_status import LeakStatus
 
 
@@ -196,3 +196,14 @@ class LeakageFacts:
     """
 
     rows: tuple[LeakStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GrantFacts:
+    """What phase `uses` took.
+
+    Attributes:
+        inputs: The inputs as they are bound, with the number of each use.
+    """
+
+    inputs: tuple[InputStatus, ...]

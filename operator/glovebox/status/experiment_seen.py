@@ -20,6 +20,7 @@ BUILDING: Final = (
     "authorise",
     "gate",
     "leakage",
+    "uses",
     "bind",
     "namespace",
     "isolation",

@@ -25,6 +25,7 @@ _WAITS: Final = "it is being written into the ledger, and reported then"
 # Which condition reports what.
 _REPORTED_BY: Final = {
     Kind.BIND: types.READY,
+    Kind.GRANT_USED: types.READY,
     Kind.RUN_STARTED: types.SUCCEEDED,
     Kind.RUN_ENDED: types.SUCCEEDED,
     Kind.SEALED: types.SEALED,

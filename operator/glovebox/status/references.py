@@ -1,4 +1,4 @@
-"""InputsVerified, ArtifactsProtected and PlatformChanged: what an Experiment refers to. Pure.
+"""InputsVerified, InputsGranted, ArtifactsProtected, PlatformChanged: what is referred to. Pure.
 
 What was bound holds whatever becomes of it outside; these conditions say what became of it.
 """
@@ -17,13 +17,15 @@ from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.platform import Platform, profile_changes, store_changes
+from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import Finding
-from glovebox.status.text import counted
+from glovebox.status.text import counted, format_time
 
 Pin = DatasetPin | FeatureSetPin
 AS_BOUND: Final = Finding(
     types.FALSE, reasons.PLATFORM_AS_BOUND, "profile and stores are as they were bound"
 )
+_GOES_ON: Final = "no credentials for it are issued any more; what was delivered stays"
 _KEEPS: Final = "this experiment keeps the settings that were bound"
 
 
@@ -75,6 +77,26 @@ def _problem(entry: InputStatus, pin: Pin | NotValid | None) -> Finding | None:
         answer: Answer = types.FALSE if verified.status == types.FALSE else types.UNKNOWN
         return Finding(answer, verified.reason, f"{what}: {verified.message}")
     return None
+
+
+def inputs_granted(
+    inputs: Sequence[InputStatus], lapsed: Mapping[str, GloveboxError]
+) -> Finding | None:
+    """Return InputsGranted of inputs that were bound; None where none needed a grant.
+
+    Args:
+        inputs: The inputs as they were bound.
+        lapsed: Why inputs may not be read any more, by the name of the input.
+    """
+    granted = [(entry, grant) for entry in inputs for grant in entry.grants]
+    if not granted:
+        return None
+    over = next((lapsed[entry.name] for entry, _ in granted if entry.name in lapsed), None)
+    if over is not None:
+        return Finding(types.FALSE, over.reason, f"{over.message}; {_GOES_ON}")
+    ends, name = min((grant.expire_time, grant.grant_ref) for _, grant in granted)
+    message = f"by AccessGrant '{name}' until {format_time(ends)}"
+    return Finding(types.TRUE, reasons.GRANTED, message)
 
 
 def artifacts_protected(store: ObjectStore) -> Finding:

@@ -399,3 +399,45 @@ def test_kubectl_shows_the_cure_for_a_frozen_field(crds: Cluster, frozen: str) -
         answer.stderr.strip()
         == f'The Experiment "{name}" is invalid: spec.config: Forbidden: {FIELD_STAYS}'
     )
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("namespaces", ["team-flights", "lab"]),
+        ("roles", ["holdout", "train"]),
+        ("expireTime", "2099-01-01T00:00:00Z"),
+        ("uses", 2),
+        ("reason", "a better one"),
+        ("pinRef", {"name": "another"}),
+    ],
+)
+def test_what_was_granted_cannot_be_changed(
+    crds: Cluster,
+    make: Callable[..., Json],
+    field: str,
+    value: Any,
+    way: Callable[..., None],
+) -> None:
+    path = object_path("AccessGrant", make("AccessGrant", "stays")["metadata"]["name"])
+
+    with pytest.raises(ApiError) as refusal:
+        way(crds.api, path, field, value)
+
+    assert "is immutable, but for `revoked`" in str(refusal.value)
+    assert "another name" in str(refusal.value)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_grant_is_revoked_once_and_for_all(
+    crds: Cluster, make: Callable[..., Json], way: Callable[..., None]
+) -> None:
+    path = object_path("AccessGrant", make("AccessGrant", "taken-back")["metadata"]["name"])
+    way(crds.api, path, "revoked", value=True)
+
+    with pytest.raises(ApiError) as refusal:
+        way(crds.api, path, "revoked", value=False)
+
+    assert "cannot be taken back: create another AccessGrant" in str(refusal.value)
+    assert crds.api.get(path)["spec"]["revoked"] is True

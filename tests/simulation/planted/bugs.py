@@ -422,4 +422,13 @@ BUGS: Final = (
         "",
         focus="lineage",
     ),
+    Bug(
+        "an Experiment that took a use takes another one when it is bound later",
+        "17 no use beyond a grant",
+        "store/grant_uses.py",
+        "    if mine is not None:\n        return mine, taken\n",
+        "",
+        seeds=600,
+        focus="grants",
+    ),
 )

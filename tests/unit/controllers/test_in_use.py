@@ -194,7 +194,14 @@ def test_what_is_used_is_marked_without_a_list() -> None:
                 ("DatasetPin", "spec.storeRef.name=busy", None),
             ],
         ),
-        ("DatasetPin", [("Experiment", "", "team"), ("FeatureSetPin", "", "team")]),
+        (
+            "DatasetPin",
+            [
+                ("AccessGrant", "", "team"),
+                ("Experiment", "", "team"),
+                ("FeatureSetPin", "", "team"),
+            ],
+        ),
         ("FeatureSetPin", [("Experiment", "", "team")]),
     ],
 )
@@ -244,6 +251,39 @@ def test_who_names_something_else_does_not_keep_it(kind: str, bystander: tuple[s
     marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="1")
 
     assert asyncio.run(ensure_in_use(cluster, cluster, marked, users=0)).users == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "users"),
+    [
+        pytest.param({"digest": "sha256:1"}, 1, id="bound by a grant"),
+        pytest.param({}, 0, id="merely names somebody's pin"),
+    ],
+)
+def test_a_pin_that_is_lent_is_kept_for_who_is_bound_to_it(status: Json, users: int) -> None:
+    reference = {"name": "busy", "namespace": "team"}
+    borrower = {
+        "metadata": {"name": "x", "namespace": "lab"},
+        "spec": {"inputs": {"datasets": [{"pinRef": reference}]}},
+        "status": status,
+    }
+    grant = {"metadata": {"name": "loan", "namespace": "team"}, "spec": {"namespaces": ["lab"]}}
+
+    class Namespaces(Cluster):
+        async def pages(
+            self, kind: Kind, *, field_selector: str = "", namespace: str | None = None
+        ) -> AsyncIterator[Json]:
+            async for page in super().pages(
+                kind, field_selector=field_selector, namespace=namespace
+            ):
+                items = page["items"]
+                yield {"items": [o for o in items if o["metadata"]["namespace"] == namespace]}
+
+    cluster = Namespaces(("Experiment", borrower), ("AccessGrant", grant))
+    marked = thing("DatasetPin", finalizers=(FINALIZER_IN_USE,), users="1")
+
+    assert asyncio.run(ensure_in_use(cluster, cluster, marked, users=0)).users == users
+    assert ("Experiment", "", "lab") in cluster.listed
 
 
 def test_without_an_answer_nothing_is_let_go() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.input_credentials import _granted_now
+from glovebox.desired.inputs import ResolvedInput
 from glovebox.store.source_access import Location
 
 GRANTED = (Location("data", "set/"), Location("artifacts", "team/"))
@@ -41,4 +42,6 @@ async def test_what_is_granted_counts_for_the_store_that_was_bound_alone(
 ) -> None:
     resources = SimpleNamespace(parsed=lambda *_: live, of_kind=lambda _: (), get=lambda _: None)
     ports: Any = SimpleNamespace(resources=resources)
-    assert await _granted_now(ports, store(), "team") == granted, why
+    item = ResolvedInput("train", "DatasetPin", "flights", "u", "sha256:1", "sha256:2")
+    found = await _granted_now(ports, store(), item, "team")
+    assert (found.locations, found.lends) == (granted, None), why

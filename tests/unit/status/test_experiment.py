@@ -44,6 +44,7 @@ BUILDING = (
     "authorise",
     "gate",
     "leakage",
+    "uses",
     "bind",
     "namespace",
     "isolation",
@@ -59,6 +60,7 @@ class References:
     inputs_verified: Finding = TRUE
     artifacts_protected: Finding = TRUE
     platform_changed: Finding = AS_BOUND
+    inputs_granted: Finding | None = None
 
 
 def applied(result: Result, kind: str = "NetworkPolicy", change: Any = "modified") -> Applied:
@@ -75,6 +77,7 @@ def good(**changes: Outcome) -> dict[str, Outcome]:
         "authorise": done(),
         "gate": done(),
         "leakage": done(),
+        "uses": done(),
         "bind": done(),
         "namespace": done(NamespaceFacts("uid-1", latched=True, established=True)),
         "isolation": done(),

@@ -28,7 +28,7 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import compute_bound_status, compute_recreating_status
-from glovebox.status.experiment_facts import LeakageFacts
+from glovebox.status.experiment_facts import GrantFacts, LeakageFacts
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.text import format_time
 
@@ -46,6 +46,9 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
     resolved = outcomes.need("resolve", Resolved)
     compared = outcomes.facts("leakage", LeakageFacts)  # a deletion compares nothing
     sheet = compared.rows if compared is not None else ()
+    granted = outcomes.facts("uses", GrantFacts)
+    if granted is not None:
+        resolved = replace(resolved, bound=granted.inputs)
     plan = render_plan(scope, resolved, sheet)
     status = scope.experiment.status
     if status.digest:

@@ -37,8 +37,8 @@ async def ensure_delivery(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Make everything that the inputs need, of a run or of pods that are made by hand.
 
     Raises:
-        Refused: The datasets cannot be delivered as the profile wants it, or a cache was refused
-            its bytes.
+        Refused: The datasets cannot be delivered as the profile wants it, a cache was refused its
+            bytes, or a grant ended before the run began.
         Unavailable, Forbidden: The API server or the store failed.
     """
     plan = outcomes.need("bind", Plan)
@@ -62,6 +62,10 @@ async def _for_the_run(
         reason = reasons.SUSPENDED if found.latched else reasons.PROVISIONING
         what = "`spec.suspend` is false" if found.latched else "the namespace is complete"
         return waiting(reason, f"inputs are delivered once {what}")
+    if run is None:
+        # Nothing was delivered, and what a grant is over for is not.
+        for refused in resolved.lapsed.values():
+            raise refused
     if plan.delivery_mode == "Fetch":
         return done(retry_seconds=await ensure_input_credentials(scope, resolved))
     if run is not None:
@@ -93,7 +97,7 @@ async def _for_pods_made_by_hand(
         renewed = await ensure_input_credentials(scope, resolved)
         return done(facts, retry_seconds=renewed)
     for volume in plan.input_volumes:
-        if await _stands(scope.ports, volume):
+        if volume.name in resolved.lapsed or await _stands(scope.ports, volume):
             continue
         if why := await _ensure_volume(scope, resolved, volume):
             filling.append(why)

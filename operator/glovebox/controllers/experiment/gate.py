@@ -58,7 +58,7 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
 
 def _data_input(scope: Scope, entry: ResolvedInput, *, is_asked: bool) -> DataInput:
     """Return an input with what its pin said when it was resolved, which is what is recorded."""
-    key = Key(DATASET_PIN.kind, scope.experiment.namespace, entry.pin_name)
+    key = Key(DATASET_PIN.kind, *entry.place(scope.experiment.namespace))
     pin = scope.ports.resources.parsed(key, DatasetPin) if is_asked else None
     return DataInput(
         name=entry.name,

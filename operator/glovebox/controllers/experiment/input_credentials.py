@@ -11,12 +11,14 @@ keeps no run from its inputs.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.grants import require_live
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.experiment.session_secret import (
@@ -31,7 +33,7 @@ from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
 from glovebox.desired.session_files import credentials_files
 from glovebox.desired.session_secret import intact_until
-from glovebox.errors import InvalidInput
+from glovebox.errors import InvalidInput, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
 from glovebox.kube.objects import ObjectKey
@@ -46,24 +48,30 @@ from glovebox.store.input_credentials import (
     readable_prefix,
 )
 from glovebox.store.manifests import ManifestLocation, fetch_manifest
-from glovebox.store.source_access import Location
+from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import PrefixSource
 
 
 async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | None:
     """Make sure that the fetcher can read its inputs; return after how many seconds to look again.
 
-    None when there are no datasets.
+    None when there are no datasets, or none that may be read any more. A dataset whose grant is
+    over is left out, at once: what was issued for it before is taken out of the Secret, and ends by
+    itself.
 
     Raises:
         InvalidInput: A store has no STS role.
         Unavailable, Forbidden: The store or the API server failed.
     """
-    datasets = resolved.datasets
-    if not datasets:
+    if not resolved.datasets:
         return None
     ports = scope.ports
     key = ObjectKey(SECRET.kind, scope.namespace, names.INPUTS_CREDENTIALS_SECRET)
+    datasets = tuple(item for item in resolved.datasets if item.name not in resolved.lapsed)
+    left_out = _left_out(resolved)
+    if not datasets:
+        await ports.writer.remove_live(SECRET, key)
+        return None
     duration = resolved.platform.profile.spec.credentials.duration_seconds
     reserve = timedelta(seconds=duration * (1 - ROTATE_AT))
     try:
@@ -71,11 +79,19 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
     except NotFound:
         live = None
     expire = intact_until(live) if live is not None else None
-    if expire is None or scope.now >= expire - reserve:
+    said = ((live or {}).get("metadata", {}).get("annotations") or {}).get(
+        names.ANNOTATION_LEFT_OUT, ""
+    )
+    if expire is None or said != left_out or scope.now >= expire - reserve:
+        # Whatever the watch has not told yet.
+        await _require_live(scope, datasets)
         name = f"glovebox-{names.short_hash(scope.experiment.uid, 'inputs')}"
         files: dict[str, str] = {}
         ends: list[datetime] = []
+        wanted = {item.store for item in datasets}
         for store in resolved.platform.input_stores:
+            if store.name not in wanted:
+                continue
             session = await issue_for(
                 ports, store, scope.experiment.namespace, datasets, name, duration
             )
@@ -84,10 +100,25 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
             ends.append(session.expire_time)
         expire = min(ends)
         metadata = session_metadata(scope.experiment, key)
+        if left_out:
+            metadata["annotations"] = {names.ANNOTATION_LEFT_OUT: left_out}
         await write_session(
             ports, metadata, files, expire, live=live, watched=False, experiment=scope.key
         )
     return max(1.0, (expire - reserve - scope.now).total_seconds())
+
+
+def _left_out(resolved: Resolved) -> str:
+    """Return what the Secret says of inputs that it has no credentials for; empty for none."""
+    lapsed = sorted(item.name for item in resolved.datasets if item.name in resolved.lapsed)
+    return names.short_hash(*lapsed) if lapsed else ""
+
+
+async def _require_live(scope: Scope, datasets: Iterable[ResolvedInput]) -> None:
+    wanted = {item.name for item in datasets}
+    for entry in scope.experiment.status.inputs:
+        for grant in entry.grants if entry.name in wanted else ():
+            await require_live(scope.ports, grant, scope.now)
 
 
 async def issue_for(
@@ -103,7 +134,8 @@ async def issue_for(
     Args:
         ports: What the operator works with.
         store: As it was bound.
-        namespace: Of the team that pinned the datasets.
+        namespace: Of the Experiment. A dataset of another namespace is read by what that one may
+            pin and lend.
         datasets: Those of any store.
         session_name: As in `issue_input_credentials`.
         duration_seconds: As in `issue_input_credentials`.
@@ -124,51 +156,92 @@ async def issue_for(
         return await issue_input_credentials(
             connection,
             role_arn=store.spec.sts.role_arn,
-            readables=await _readables(
-                connection,
-                (item for item in datasets if item.store == store.name),
-                await _granted_now(ports, store, namespace),
-            ),
+            readables=[
+                each
+                for item in datasets
+                if item.store == store.name
+                for each in await _readables(
+                    connection, item, await _granted_now(ports, store, item, namespace)
+                )
+            ],
             session_name=session_name,
             duration_seconds=duration_seconds,
             key_ids=decrypting_keys(ports, store),
         )
 
 
-async def _granted_now(ports: Ports, bound: ObjectStore, namespace: str) -> tuple[Location, ...]:
-    """Return what a namespace may pin from a store; nothing where it is another store by now."""
+@dataclass(frozen=True, slots=True)
+class _Granted:
+    """What the store grants to the namespace of a pin.
+
+    Attributes:
+        locations: Where it may pin.
+        lends: Set where the data are lent: each object has to lie where the store lets it lend.
+    """
+
+    locations: tuple[Location, ...] = ()
+    lends: SourceAccess | None = None
+
+    def check(self, bucket: str, key: str) -> None:
+        """Accept an object, or a prefix, of a dataset.
+
+        Raises:
+            Refused: `StoreNotLending`.
+        """
+        if self.lends is None:
+            return
+        try:
+            self.lends.check(bucket, key)
+        except Refused:
+            raise not_lending(self.lends.store, self.lends.namespace) from None
+
+
+def not_lending(store: str, owner: str) -> Refused:
+    """Return the refusal of data that the platform does not let their namespace lend."""
+    return Refused(
+        reasons.STORE_NOT_LENDING,
+        f"ObjectStore '{store}' does not let namespace '{owner}' lend these data to others: ask the"
+        " platform's owner for `lend: true` in the entry of `spec.access` that covers them",
+    )
+
+
+async def _granted_now(
+    ports: Ports, bound: ObjectStore, item: ResolvedInput, team: str
+) -> _Granted:
+    """Return what the namespace of a pin may pin and lend; nothing where it is another store now.
+
+    Raises:
+        Refused: `StoreNotLending`: the data are lent, and the store is another one by now.
+    """
+    owner, _ = item.place(team)
     live = ports.resources.parsed(Key(OBJECT_STORE.kind, "", bound.name), ObjectStore)
     if live is None or store_changes(bound, live):
-        return ()
-    access = await source_access(ports, live, namespace)
-    return (*access.sources, access.own_artifacts)
+        if owner != team:
+            raise not_lending(bound.name, owner)
+        return _Granted()
+    access = await source_access(ports, live, owner, lends=owner != team)
+    return _Granted((*access.sources, access.own_artifacts), access if owner != team else None)
 
 
-async def _readables(
-    connection: Store, datasets: Iterable[ResolvedInput], granted: tuple[Location, ...]
-) -> list[Readable]:
-    """Return the keys and prefixes that these datasets cover, and their manifests."""
-    found: list[Readable] = []
-    for item in datasets:
-        if item.manifest is None:
-            raise InvalidInput(
-                reasons.INTERNAL_ERROR, f"input `{item.name}`: no manifest was bound"
-            )
-        manifest = ManifestLocation(**item.manifest.model_dump(), bytes=0)
-        found.append(readable_manifest(manifest))
-        if item.bucket:
-            found.append(readable_prefix(PrefixSource(item.bucket, item.prefix)))
-        else:
-            found += await connection.run_job(
-                functools.partial(_listed, connection, manifest, granted)
-            )
-    return found
+async def _readables(connection: Store, item: ResolvedInput, granted: _Granted) -> list[Readable]:
+    """Return the keys and prefixes that a dataset covers, and its manifest."""
+    if item.manifest is None:
+        raise InvalidInput(reasons.INTERNAL_ERROR, f"input `{item.name}`: no manifest was bound")
+    manifest = ManifestLocation(**item.manifest.model_dump(), bytes=0)
+    found = [readable_manifest(manifest)]
+    if item.bucket:
+        granted.check(item.bucket, item.prefix)
+        return [*found, readable_prefix(PrefixSource(item.bucket, item.prefix))]
+    listed = functools.partial(_listed, connection, manifest, granted)
+    return [*found, *await connection.run_job(listed)]
 
 
 def _listed(
-    connection: Store, manifest: ManifestLocation, granted: tuple[Location, ...], stop: Stop
+    connection: Store, manifest: ManifestLocation, granted: _Granted, stop: Stop
 ) -> tuple[Readable, ...]:
-    return readable_objects(
-        ((entry.bucket, entry.key) for entry in fetch_manifest(connection, manifest, stop)),
-        granted,
-    )
+    def objects() -> Iterator[tuple[str, str]]:
+        for entry in fetch_manifest(connection, manifest, stop):
+            granted.check(entry.bucket, entry.key)
+            yield entry.bucket, entry.key
+
+    return readable_objects(objects(), granted.locations)

@@ -172,13 +172,15 @@ async def _rows(scope: Scope, entry: ResolvedInput, key: tuple[str, ...]) -> Row
             reasons.STORE_NOT_FOUND,
             f"input `{entry.name}`: ObjectStore '{entry.store}' was deleted a moment ago",
         )
-    access = await source_access(scope.ports, store, scope.experiment.namespace)
+    owner, _ = entry.place(scope.experiment.namespace)
+    lends = owner != scope.experiment.namespace
+    access = await source_access(scope.ports, store, owner, lends=lends)
     access.check_source(source)
     return Rows(key, source, access)
 
 
 def _pin(scope: Scope, entry: ResolvedInput) -> DatasetPin:
-    key = Key(DATASET_PIN.kind, scope.experiment.namespace, entry.pin_name)
+    key = Key(DATASET_PIN.kind, *entry.place(scope.experiment.namespace))
     pin = scope.ports.resources.parsed(key, DatasetPin)
     if pin is None or pin.uid != entry.uid:
         raise NotReady(

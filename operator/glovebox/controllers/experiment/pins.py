@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment_status import InputManifest, InputStatus
+from glovebox.api.experiment_status import InputGrant, InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
+from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.references import PinRef
 from glovebox.api.stated_data import StatedData
+from glovebox.controllers.experiment.grants import Asking, require_grants
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.offered import pins_offered
 from glovebox.controllers.provenance import assess_pin
@@ -33,18 +35,18 @@ class _Reference:
     role: str | None
 
 
-def bind_inputs(scope: Scope, *, with_images: bool) -> tuple[InputStatus, ...]:
+def bind_inputs(scope: Scope, profile: IsolationProfile) -> tuple[InputStatus, ...]:
     """Return every input with the pin that it names, which must be there and ready.
 
     Args:
         scope: The look.
-        with_images: Whether datasets are mounted from the images that their pins name.
+        profile: It says whether datasets are mounted from images, and which roles need grants.
 
     Raises:
         NotReady: A pin is missing, not ready, or not valid yet; its change wakes the Experiment.
-        Refused: A reference goes to another namespace without a grant, or a pin has expired.
+        Refused: There is no grant for what needs one, or a pin has expired.
     """
-    return tuple(_bind(scope, each, with_images=with_images) for each in _references(scope))
+    return tuple(_bind(scope, each, profile) for each in _references(scope))
 
 
 def compare_inputs(scope: Scope) -> Finding:
@@ -52,7 +54,7 @@ def compare_inputs(scope: Scope) -> Finding:
     pins: dict[str, Pin | NotValid | None] = {}
     for reference in _references(scope):
         try:
-            pins[reference.name] = _pin(scope, reference)
+            pins[reference.name] = _named(scope, reference)
         except ValidationError:
             pins[reference.name] = NotValid()
     return inputs_verified(scope.experiment.status.inputs, pins)
@@ -74,10 +76,10 @@ def _references(scope: Scope) -> list[_Reference]:
     ]
 
 
-def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputStatus:
+def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> InputStatus:
     what = f"input `{reference.name}`: {reference.kind} '{reference.pin_ref.name}'"
     try:
-        pin = _pin(scope, reference)
+        pin, grants = _granted(scope, reference, profile.spec.data.grant_for)
     except ValidationError:
         raise NotReady(
             reasons.PIN_NOT_READY, f"{what} is not valid; its own status says what to correct there"
@@ -111,14 +113,18 @@ def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputSta
             reasons.EXPIRED,
             f"{what} expired at {format_time(validity.not_after_time)}; use its successor",
         )
-    return _entry(scope, reference, pin, with_images=with_images)
+    with_images = profile.spec.delivery.mode == "Image"
+    return _entry(scope, reference, pin, with_images=with_images).model_copy(
+        update={"grants": grants}
+    )
 
 
 def _entry(scope: Scope, reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus:
+    is_elsewhere = pin.namespace != scope.experiment.namespace
     common = {
         "name": reference.name,
         "kind": reference.kind,
-        "pin_ref": pin.name,
+        "pin_ref": f"{pin.namespace}/{pin.name}" if is_elsewhere else pin.name,
         "uid": pin.uid,
         "digest": pin.status.digest,
         "verified_time": pin.status.verified_time,
@@ -160,17 +166,43 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
     )
 
 
-def _pin(scope: Scope, reference: _Reference) -> Pin | None:
+def _granted(
+    scope: Scope, reference: _Reference, by_profile: tuple[str, ...]
+) -> tuple[Pin | None, tuple[InputGrant, ...]]:
+    """Return the pin that an input names, and the grants by which it may be used.
+
+    Of another namespace nothing is looked at that no grant covers: whether a pin exists there is
+    nobody's business without one.
+
+    Raises:
+        Refused, NotReady: As `require_grants`.
+        ValidationError: The pin is in the own namespace, and not valid.
+    """
     own = scope.experiment.namespace
     namespace = reference.pin_ref.namespace or own
-    if namespace != own:
-        # Said before looking: whether the pin exists is nobody's business without a grant.
-        raise Refused(
-            reasons.NOT_GRANTED,
-            f"input `{reference.name}`: not granted. `pinRef.namespace` names another namespace,"
-            f" and grants across namespaces are not supported yet: pin the data in '{own}', and"
-            " leave `pinRef.namespace` out",
-        )
+    if reference.kind == "FeatureSetPin":
+        if namespace != own:
+            raise Refused(
+                reasons.NOT_GRANTED,
+                f"input `{reference.name}`: not granted. `pinRef.namespace` names another"
+                " namespace, and grants are for DatasetPins alone: pin the definitions in"
+                f" '{own}', and leave `pinRef.namespace` out",
+            )
+        return _named(scope, reference), ()
+    try:
+        pin = _named(scope, reference)
+    except ValidationError:
+        if namespace == own:
+            raise
+        pin = None
+    dataset = pin if isinstance(pin, DatasetPin) else None
+    asking = Asking(reference.name, reference.role or "", namespace, by_profile)
+    return pin, require_grants(scope, asking, dataset)
+
+
+def _named(scope: Scope, reference: _Reference) -> Pin | None:
+    """Return the pin that an input names, whosever it is."""
+    namespace = reference.pin_ref.namespace or scope.experiment.namespace
     resources, name = scope.ports.resources, reference.pin_ref.name
     if reference.kind == "DatasetPin":
         return resources.parsed(Key(DATASET_PIN.kind, namespace, name), DatasetPin)

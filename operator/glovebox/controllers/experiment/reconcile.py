@@ -1,6 +1,6 @@
 """Read this first: what happens to an Experiment, in which order.
 
-    claim -> lock_up -> resolve -> authorise -> gate -> bind -> namespace -> isolation
+    claim -> lock_up -> resolve -> authorise -> gate -> uses -> bind -> namespace -> isolation
           -> credentials -> access -> prove -> deliver -> run -> attempts -> seal -> conclude
           -> record
     and, when it is deleted: seal -> retire -> record
@@ -61,6 +61,7 @@ from glovebox.controllers.experiment.retire import (
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
+from glovebox.controllers.experiment.uses import take_uses
 from glovebox.controllers.last_listings import drop_seal_tasks
 from glovebox.controllers.ledgers import store_with_ledger
 from glovebox.controllers.looking import Look, invalid_spec
@@ -93,7 +94,8 @@ PHASES: Final = (
     Phase("authorise", authorise, needs=("resolve",)),
     Phase("gate", check_gate, needs=("authorise",)),
     Phase("leakage", check_leakage, needs=("gate",)),
-    Phase("bind", bind, needs=("leakage",)),
+    Phase("uses", take_uses, needs=("leakage",)),
+    Phase("bind", bind, needs=("uses",)),
     Phase("namespace", ensure_namespace, needs=("bind",), keeps=(NAMESPACE,)),
     Phase("isolation", ensure_isolation, needs=("bind",), keeps=ISOLATING),
     Phase("credentials", ensure_credentials, needs=("bind",)),

@@ -120,6 +120,8 @@ _NEWS: Final = {
     reasons.STORE_CHANGED: types.PLATFORM_CHANGED,
     reasons.STORE_DELETED: types.PLATFORM_CHANGED,
     reasons.PIN_DELETED: types.INPUTS_VERIFIED,
+    reasons.GRANT_REVOKED: types.INPUTS_GRANTED,
+    reasons.GRANT_EXPIRED: types.INPUTS_GRANTED,
 }
 _EDITS: Final = frozenset({reasons.PROFILE_CHANGED, reasons.STORE_CHANGED})
 
@@ -127,7 +129,7 @@ _EDITS: Final = frozenset({reasons.PROFILE_CHANGED, reasons.STORE_CHANGED})
 def _report_references(
     ports: Ports, obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    for condition in (types.PLATFORM_CHANGED, types.INPUTS_VERIFIED):
+    for condition in (types.PLATFORM_CHANGED, types.INPUTS_VERIFIED, types.INPUTS_GRANTED):
         now, was = condition_of(after, condition), condition_of(before, condition)
         if now is None or _NEWS.get(now["reason"]) != condition:
             continue

@@ -7,15 +7,18 @@ are only compared with them, so that a change is reported and never acted on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.grants import lapsed_inputs, next_expiry
 from glovebox.controllers.experiment.pins import bind_inputs, compare_inputs, resolved_inputs
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.offered import STORES
@@ -25,7 +28,7 @@ from glovebox.desired.platform import (
     read_platform,
     render_platform,
 )
-from glovebox.errors import InvalidInput, NotReady
+from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import Finding
@@ -34,6 +37,7 @@ from glovebox.status.references import (
     AS_BOUND,
     artifacts_protected,
     artifacts_protected_as_bound,
+    inputs_granted,
     inputs_verified,
     platform_changed,
 )
@@ -55,6 +59,8 @@ class Resolved:
         inputs_verified: What the condition InputsVerified says.
         artifacts_protected: What the condition ArtifactsProtected says.
         platform_changed: What the condition PlatformChanged says.
+        inputs_granted: What the condition InputsGranted says; None where nothing is said of it.
+        lapsed: Why inputs may not be read any more, by the name of the input.
     """
 
     platform: Platform
@@ -66,6 +72,8 @@ class Resolved:
     inputs_verified: Finding
     artifacts_protected: Finding
     platform_changed: Finding
+    inputs_granted: Finding | None = None
+    lapsed: Mapping[str, Refused] = field(default_factory=dict, hash=False)
 
     @property
     def datasets(self) -> tuple[ResolvedInput, ...]:
@@ -76,15 +84,19 @@ class Resolved:
 async def resolve(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Return what the Experiment refers to."""
     del outcomes
-    return done(_bound(scope) if scope.is_bound else _unbound(scope))
+    if not scope.is_bound:
+        return done(_unbound(scope))
+    # A grant that ends is reported then, and its input gets no credentials from then on.
+    ends = next_expiry(scope.experiment.status.inputs, scope.now) if _reads(scope) else None
+    return done(_bound(scope), retry_seconds=ends)
 
 
 def _unbound(scope: Scope) -> Resolved:
     profile = _profile_to_bind(scope)
     store = _store_to_bind(scope, scope.experiment.spec.artifacts.store_ref.name)
-    bound = bind_inputs(scope, with_images=profile.spec.delivery.mode == "Image")
-    names = sorted({entry.store_ref for entry in bound if entry.store_ref})
-    input_stores = tuple(_store_to_bind(scope, name) for name in names)
+    bound = bind_inputs(scope, profile)
+    used = sorted({entry.store_ref for entry in bound if entry.store_ref})
+    input_stores = tuple(_store_to_bind(scope, name) for name in used)
     text = render_platform(profile, store, input_stores)
     return Resolved(
         platform=read_platform(text),
@@ -96,6 +108,7 @@ def _unbound(scope: Scope) -> Resolved:
         inputs_verified=inputs_verified(bound, {}),
         artifacts_protected=artifacts_protected(store),
         platform_changed=AS_BOUND,
+        inputs_granted=inputs_granted(bound, {}),
     )
 
 
@@ -115,6 +128,7 @@ def _bound(scope: Scope) -> Resolved:
         for bound in (platform.store, *platform.input_stores)
     }
     store = stores[platform.store.name]
+    lapsed = lapsed_inputs(scope.ports, status.inputs, scope.now)
     return Resolved(
         platform=platform,
         platform_text=status.platform,
@@ -125,7 +139,16 @@ def _bound(scope: Scope) -> Resolved:
         inputs_verified=compare_inputs(scope),
         artifacts_protected=artifacts_protected_as_bound(platform, store),
         platform_changed=platform_changed(platform, profile, stores),
+        inputs_granted=inputs_granted(status.inputs, lapsed) if _reads(scope) else None,
+        lapsed=lapsed,
     )
+
+
+def _reads(scope: Scope) -> bool:
+    """Whether anything is still to be read: what ends after that is no news."""
+    status = scope.experiment.status
+    over = status.run is not None and status.run.completion_time is not None
+    return not over and status.seal is None and status.state != names.STATE_SEALED
 
 
 def _live(scope: Scope, kind: str, name: str, model: type[R]) -> R | None:

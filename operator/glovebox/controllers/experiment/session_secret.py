@@ -46,7 +46,7 @@ async def write_session(
 
     Args:
         ports: The outside world.
-        metadata: Name, namespace, labels and owners of the Secret.
+        metadata: Name, namespace, labels, owners and further annotations of the Secret.
         files: Its content, by file name.
         expire: When the first of the sessions in it ends.
         live: What was read under its name; None when nothing was there.
@@ -59,7 +59,10 @@ async def write_session(
         "kind": SECRET.kind,
         "metadata": {
             **metadata,
-            "annotations": session_annotations(data, expire),
+            "annotations": {
+                **metadata.get("annotations", {}),
+                **session_annotations(data, expire),
+            },
         },
         "type": "Opaque",
         "data": data,

@@ -1,0 +1,76 @@
+"""Has the ledger told of a grant: the ledger of the store in which its uses are recorded.
+
+As with Experiments (`experiment/record.py`): what follows from the status and is not recorded there
+as written is still to be written, by a task that no look waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from glovebox.api import reasons
+from glovebox.controllers.ledgers import WORK_CLASS, ledger_of, tell
+from glovebox.controllers.ports import Ports
+from glovebox.engine.tasks import TaskContext, TaskKey
+from glovebox.kube.resources import Key
+from glovebox.ledger.grant_events import untold
+from glovebox.status.outcome import Outcome, waiting
+
+TASK: Final = "ledger"
+PENDING: Final = waiting(
+    reasons.LEDGER_PENDING, "it is being written into the ledger, and reported then"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTold:
+    """How telling the ledger of a grant went.
+
+    Attributes:
+        is_on: Whether a ledger is told.
+        asked: Ids of the events that are written, or being written.
+        entries: Those that are written, as `status.ledger.entries` holds them from now on.
+        outcome: What the report waits for; None where nothing is outstanding.
+    """
+
+    is_on: bool = False
+    asked: frozenset[str] = frozenset()
+    entries: tuple[Mapping[str, Any], ...] = ()
+    outcome: Outcome | None = None
+
+
+def tell_of_grant(ports: Ports, obj: Mapping[str, Any], store_ref: str) -> GrantTold:
+    """Have the ledger told what it was not told yet; never blocks.
+
+    Args:
+        ports: The outside world.
+        obj: The grant as the API server holds it: what is not recorded is not told.
+        store_ref: Name of the ObjectStore whose ledger is told; empty where none is known.
+    """
+    key = Key.of(obj)
+    task_key = TaskKey(key, obj["metadata"]["uid"], TASK)
+    store = ledger_of(ports, store_ref)
+    if store is None or store.spec.ledger is None:
+        ports.tasks.drop(task_key)
+        return GrantTold()
+    events = untold(obj)
+    if not events:
+        ports.tasks.drop(task_key)
+        return GrantTold(is_on=True)
+
+    async def start(context: TaskContext) -> tuple[Mapping[str, Any], ...]:
+        return await tell(ports, store, context.stop, events)
+
+    spec, ids = store.spec.ledger, [event.id for event in events]
+    basis = " ".join((store.uid, spec.organisation, spec.key_secret_ref.name, *ids))
+    task = ports.tasks.ensure(task_key, basis, start, tenant=key.namespace, work_class=WORK_CLASS)
+    asked = frozenset(ids)
+    if task.result is not None:
+        return GrantTold(is_on=True, asked=asked, entries=task.result)
+    if task.error is not None:
+        message = f"the ledger does not tell of this yet: {task.error.message}"
+        failed = waiting(reasons.LEDGER_UNAVAILABLE, message)
+        return GrantTold(is_on=True, asked=asked, outcome=failed)
+    return GrantTold(is_on=True, asked=asked, outcome=PENDING)

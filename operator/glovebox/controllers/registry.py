@@ -1,0 +1,113 @@
+"""Who has which content: pins and Experiments by content root, so that other names do not hide it.
+
+Fed with every change of our own resources; nothing is asked of anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT
+from glovebox.kube.resources import Key, Stored
+from glovebox.kube.store import Change
+
+# More users of a content than these are told roughly, by the next check of its pins.
+_TOLD: Final = 11
+
+
+class Registry:
+    """Pins and their users by content root, grants by namespace; in the order of their coming."""
+
+    def __init__(self) -> None:
+        self._pins = _ByValue()
+        self._users = _ByValue()
+        self._grants = _ByValue()
+        self._teams = _ByValue()
+
+    def changed(self, change: Change[Key, Stored]) -> Iterator[Key]:
+        """Take in what became of a resource; yield the pins that have other users now.
+
+        It is taken in before the first one is yielded, and whether anybody asks or not.
+        """
+        key = change.key
+        before = self._users.values_of(key)
+        self._take_in(change)
+        after = self._users.values_of(key)
+        roots = [root for root in (*before, *after) if (root in before) != (root in after)]
+        return (pin for root in roots for pin in self._pins.of(root) if self._is_told(root))
+
+    def _is_told(self, root: str) -> bool:
+        """Whether one user more or less shows: large counts are told roughly."""
+        return len(self._users.of(root)) <= _TOLD
+
+    def _take_in(self, change: Change[Key, Stored]) -> None:
+        key, obj = change.key, change.after.obj if change.after is not None else {}
+        status = obj.get("status") or {}
+        if key.kind == DATASET_PIN.kind:
+            self._pins.put(key, _given(status.get("digest")))
+        elif key.kind == EXPERIMENT.kind:
+            roots = (entry.get("digest") for entry in status.get("inputs") or ())
+            self._users.put(key, {str(root): None for root in roots if root})
+            self._teams.put(key, {key.namespace: None} if obj else {})
+        elif key.kind == ACCESS_GRANT.kind:
+            self._grants.put(key, {key.namespace: None} if obj else {})
+
+    def pins_of(self, root: str) -> tuple[Key, ...]:
+        """Return the DatasetPins with that content, wherever they are."""
+        return self._pins.of(root)
+
+    def users_of(self, root: str) -> tuple[Key, ...]:
+        """Return the Experiments that are bound to that content, by whatever pin."""
+        return self._users.of(root)
+
+    def grants_in(self, namespace: str) -> tuple[Key, ...]:
+        """Return the AccessGrants of a namespace."""
+        return self._grants.of(namespace)
+
+    def concerned_by(self, change: Change[Key, Stored]) -> Iterator[Key]:
+        """Yield the Experiments that may be let in, or not any more, by a change of a grant."""
+        states = [each.obj for each in (change.before, change.after) if each is not None]
+        teams = {team for obj in states for team in _namespaces(obj)}
+        roots = {(obj.get("status") or {}).get("contentRoot") for obj in states}
+        for team in sorted(teams):
+            for key in self._teams.of(team):
+                bound = self._users.values_of(key)
+                if not bound or not roots.isdisjoint(bound):
+                    yield key
+
+
+class _ByValue:
+    """Keys by the values that they have."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, dict[Key, None]] = {}
+        self._values: dict[Key, dict[str, None]] = {}
+
+    def of(self, value: str) -> tuple[Key, ...]:
+        return tuple(self._keys.get(value, ()))
+
+    def values_of(self, key: Key) -> tuple[str, ...]:
+        return tuple(self._values.get(key, ()))
+
+    def put(self, key: Key, values: dict[str, None]) -> None:
+        before = self._values.pop(key, {})
+        for value in before:
+            if value not in values:
+                keys = self._keys[value]
+                del keys[key]
+                if not keys:
+                    del self._keys[value]
+        for value in values:
+            self._keys.setdefault(value, {})[key] = None
+        if values:
+            self._values[key] = values
+
+
+def _given(root: Any) -> dict[str, None]:
+    return {root: None} if isinstance(root, str) and root else {}
+
+
+def _namespaces(obj: Mapping[str, Any]) -> list[str]:
+    named = (obj.get("spec") or {}).get("namespaces")
+    return [each for each in named if isinstance(each, str)] if isinstance(named, list) else []

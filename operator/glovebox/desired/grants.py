@@ -1,0 +1,165 @@
+"""Which AccessGrant a use of data takes, and why there is none. Pure.
+
+What is granted is content in a role for a namespace. A grant that names the namespace may say why
+it does not count any more; of others, and of what they are about, nothing is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.access_grant import AccessGrant, AccessGrantSpec, GrantUse
+from glovebox.api.experiment_status import InputGrant
+from glovebox.data.digest import digest_of
+from glovebox.errors import GloveboxError, NotReady, Refused
+from glovebox.status.text import format_time
+
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A use of data that takes a grant.
+
+    Attributes:
+        input: Name of the input.
+        root: Content root of the data.
+        role: What they are used for.
+        team: Namespace of the Experiment.
+        uid: Its UID.
+        owner: Namespace whose grant is needed.
+        why: Why one is needed, for a person: a half sentence.
+        until: When none is needed any more; None where that does not come by itself.
+    """
+
+    input: str
+    root: str
+    role: str
+    team: str
+    uid: str
+    owner: str
+    why: str
+    until: datetime | None = None
+
+
+def grant_digest(spec: AccessGrantSpec) -> str:
+    """Return the SHA-256 of what is granted, which never changes."""
+    return digest_of(
+        spec.model_dump(by_alias=True, mode="json", exclude_none=True, exclude={"revoked"})
+    )
+
+
+def choose_grant(wanted: Wanted, grants: Iterable[AccessGrant], now: datetime) -> InputGrant:
+    """Return the grant that a use takes: one that it took already, else the one that ends first.
+
+    Args:
+        wanted: The use.
+        grants: Those of the owner's namespace.
+        now: The present time.
+
+    Raises:
+        Refused: `NotGranted`, `GrantRevoked`, `GrantExpired`, `GrantUsedUp`.
+        NotReady: The grant is new and was not looked at, or the need ends by itself.
+    """
+    covering = sorted(
+        (grant for grant in grants if grant.covers(wanted.root, wanted.team, wanted.role)),
+        key=lambda grant: (grant.spec.expire_time, grant.name),
+    )
+    in_force = [g for g in covering if not g.is_withdrawn and not g.is_over(now)]
+    mine = [g for g in in_force if any(use.uid == wanted.uid for use in g.status.uses)]
+    left = [g for g in in_force if g.status.used < g.spec.uses]
+    ready = [g for g in left if _is_ready(g)]
+    # Where the status does not show all, the records in the store say whether one is left.
+    unsure = [g for g in in_force if g.status.used > len(g.status.uses)]
+    for grant in (*mine, *ready, *(unsure if not left else ())):
+        return as_bound(grant)
+    raise _refusal(wanted, covering, in_force, left, now)
+
+
+def as_bound(grant: AccessGrant) -> InputGrant:
+    """Return a grant as an input records it, before a use of it is taken."""
+    return InputGrant(
+        grant_ref=f"{grant.namespace}/{grant.name}",
+        uid=grant.uid,
+        digest=grant.status.digest,
+        store_ref=grant.status.store_ref,
+        uses=grant.spec.uses,
+        expire_time=grant.spec.expire_time,
+    )
+
+
+def used_up(name: str, team: str, uses: Iterable[GrantUse]) -> str:
+    """Return in words that a grant is used up, and by whom as far as that is the reader's to know.
+
+    Args:
+        name: `namespace/name` of the grant.
+        team: Namespace of the reader.
+        uses: Those that were taken.
+    """
+    taken = list(uses)
+    said = "; ".join(
+        f"by {_named(use, team)} at {format_time(use.time)}" for use in taken[-_NAMED:]
+    )
+    return f"AccessGrant '{name}' is used up ({said}): ask the owner of the data for another one"
+
+
+def _named(use: GrantUse, team: str) -> str:
+    namespace, _, name = use.experiment.partition("/")
+    return f"Experiment '{name}'" if namespace == team else "an Experiment of another namespace"
+
+
+def _is_ready(grant: AccessGrant) -> bool:
+    ready = grant.status.condition(types.READY)
+    return ready is not None and ready.is_true
+
+
+def _refusal(
+    wanted: Wanted,
+    covering: list[AccessGrant],
+    in_force: list[AccessGrant],
+    left: list[AccessGrant],
+    now: datetime,
+) -> GloveboxError:
+    what = f"input `{wanted.input}`"
+    if left:
+        ready = left[0].status.condition(types.READY)
+        said = ready.message if ready is not None else "it was not looked at yet"
+        message = f"{what}: AccessGrant '{wanted.owner}/{left[0].name}' is not ready: {said}"
+        return NotReady(reasons.GRANT_NOT_READY, message)
+    if wanted.until is not None:
+        message = (
+            f"{what}: not granted. {wanted.why}: wait until {format_time(wanted.until)}, or ask the"
+            f" owner of the data for an AccessGrant in '{wanted.owner}'"
+        )
+        return NotReady(
+            reasons.NOT_GRANTED, message, retry_seconds=(wanted.until - now).total_seconds()
+        )
+    if in_force:
+        grant = in_force[-1]
+        said = used_up(f"{grant.namespace}/{grant.name}", wanted.team, grant.status.uses)
+        return Refused(reasons.GRANT_USED_UP, f"{what}: {said}")
+    ask = "ask the owner of the data for another one"
+    expired = next((grant for grant in reversed(covering) if not grant.is_withdrawn), None)
+    if expired is not None:
+        ended = format_time(expired.spec.expire_time)
+        message = f"{what}: AccessGrant '{wanted.owner}/{expired.name}' expired at {ended}; {ask}"
+        return Refused(reasons.GRANT_EXPIRED, message)
+    if covering:
+        message = f"{what}: AccessGrant '{wanted.owner}/{covering[-1].name}' was revoked; {ask}"
+        return Refused(reasons.GRANT_REVOKED, message)
+    return not_granted(wanted)
+
+
+def not_granted(wanted: Wanted) -> Refused:
+    """Return the refusal that says nothing of what is there."""
+    return Refused(
+        reasons.NOT_GRANTED,
+        f"input `{wanted.input}`: not granted. {wanted.why}: ask the owner of namespace"
+        f" '{wanted.owner}' for an AccessGrant there that names namespace '{wanted.team}' and role"
+        f" `{wanted.role}`",
+    )

@@ -1,0 +1,120 @@
+"""The condition of an AccessGrant: what a look at it found in, status out. Pure.
+
+A grant is Ready while somebody may be let in by it. What ended (revoked, expired, used up) stays
+ended, and a person has to act: another grant. What is not in the ledger yet is not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from glovebox.api import conditions as types
+from glovebox.api import reasons
+from glovebox.api.access_grant import MAX_SHOWN, AccessGrant, GrantUse
+from glovebox.errors import GloveboxError, Refused
+from glovebox.status.builder import StatusBuilder
+from glovebox.status.outcome import Outcome, of_error
+from glovebox.status.summary import summarise
+from glovebox.status.text import counted, format_time
+
+CONDITIONS: Final = (types.READY,)
+_REVOKED: Final = "it was revoked: nothing is bound by it, and no credentials are issued for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Granting:
+    """What a look at a grant found.
+
+    Attributes:
+        digest: Of what it grants.
+        content_root: Of the content.
+        store_ref: The ObjectStore in which uses are recorded.
+        uses: All uses that were taken, by number; None where the records were not read.
+    """
+
+    digest: str
+    content_root: str
+    store_ref: str
+    uses: Sequence[GrantUse] | None = None
+
+
+def compute_status(
+    obj: Mapping[str, Any],
+    grant: AccessGrant | None,
+    outcome: Outcome,
+    now: datetime,
+    told: Outcome | None = None,
+) -> dict[str, Any]:
+    """Return the status that one look at a grant comes to.
+
+    Args:
+        obj: The grant as it was read.
+        grant: The same, parsed; None where it cannot be.
+        outcome: How the look ended; its facts are `Granting` as far as it came.
+        now: The present time.
+        told: How telling the ledger went, while it does not tell that this was granted.
+    """
+    before = obj.get("status") or {}
+    builder = StatusBuilder(before, obj["metadata"].get("generation", 0), CONDITIONS, now)
+    facts, used = outcome.facts, int(before.get("used") or 0)
+    if isinstance(facts, Granting):
+        builder.set(digest=facts.digest, contentRoot=facts.content_root, storeRef=facts.store_ref)
+        if facts.uses is not None:
+            used = len(facts.uses)
+            _record_uses(builder, facts.uses)
+    if grant is not None:
+        if grant.is_withdrawn and not before.get("revokedTime"):
+            builder.set(revokedTime=format_time(now))
+        ended = why_ended(grant, used, now)
+        if ended is not None:
+            outcome = of_error(ended)
+        elif told is not None and outcome.is_done:
+            outcome = told
+    summarise(builder, outcome, (), (reasons.GRANTED, _words(grant, used)))
+    return builder.render()
+
+
+def why_ended(grant: AccessGrant, used: int, now: datetime) -> GloveboxError | None:
+    """Return why nobody is let in by a grant any more; None while somebody may be."""
+    if grant.is_withdrawn:
+        return Refused(reasons.GRANT_REVOKED, _REVOKED)
+    if grant.is_over(now):
+        ended = format_time(grant.spec.expire_time)
+        message = (
+            f"it expired at {ended}: nothing is bound by it, and no credentials are issued for it;"
+            " create another one if it is still needed"
+        )
+        return Refused(reasons.GRANT_EXPIRED, message)
+    if used >= grant.spec.uses:
+        message = (
+            f"its {counted(grant.spec.uses, 'use')} are taken, see `status.uses`: create another"
+            " AccessGrant under another name if more is to be granted"
+        )
+        return Refused(reasons.GRANT_USED_UP, message)
+    return None
+
+
+def _record_uses(builder: StatusBuilder, uses: Sequence[GrantUse]) -> None:
+    ordered = sorted(uses, key=lambda use: (use.time, use.use))
+    shown = [
+        {
+            "use": use.use,
+            "experiment": use.experiment,
+            "uid": use.uid,
+            "digest": use.digest,
+            "time": format_time(use.time),
+        }
+        for use in ordered[-MAX_SHOWN:]
+    ]
+    last = format_time(ordered[-1].time) if ordered else None
+    builder.set(used=len(ordered), uses=shown or None, lastUsedTime=last)
+
+
+def _words(grant: AccessGrant | None, used: int) -> str:
+    if grant is None:
+        return ""
+    ends = format_time(grant.spec.expire_time)
+    return f"{used} of {counted(grant.spec.uses, 'use')} taken, until {ends}"

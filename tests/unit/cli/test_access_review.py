@@ -1,0 +1,128 @@
+"""Who can read which content, as it follows from pins, grants and Experiments."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from glovebox.cli import experiments
+from glovebox.cli.access_review import Reading, review
+from glovebox.cli.main import app
+
+Json = dict[str, Any]
+ROOT = "sha256:" + "a" * 64
+MADE, BOUND = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+READY = [{"type": "Ready", "status": "True", "reason": "Granted"}]
+
+
+def pin(namespace: str, name: str, root: str = ROOT) -> Json:
+    metadata = {"namespace": namespace, "name": name, "creationTimestamp": MADE}
+    return {"metadata": metadata, "spec": {}, "status": {"digest": root, "conditions": READY}}
+
+
+def grant(**status: Any) -> Json:
+    return {
+        "metadata": {"namespace": "data", "name": "loan", "creationTimestamp": MADE},
+        "spec": {
+            "namespaces": ["lab", "shop"],
+            "roles": ["train"],
+            "uses": 3,
+            "expireTime": "2027-01-01T00:00:00Z",
+        },
+        "status": {"contentRoot": ROOT, "conditions": READY, **status},
+    }
+
+
+def experiment(namespace: str, pin_ref: str, *grants: str) -> Json:
+    entry = {"digest": ROOT, "pinRef": pin_ref, "grants": [{"grantRef": each} for each in grants]}
+    return {
+        "metadata": {"namespace": namespace, "name": "x"},
+        "status": {"boundTime": BOUND, "inputs": [entry]},
+    }
+
+
+def reading(namespace: str, through: str, **changes: Any) -> Reading:
+    fields = {
+        "content": ROOT,
+        "namespace": namespace,
+        "through": through,
+        "roles": (),
+        "state": "Ready",
+        "since": MADE,
+        "until": "",
+        "last_used": "",
+    }
+    return Reading(**{**fields, **changes})
+
+
+def test_pins_mirrors_and_grants_are_found_by_content() -> None:
+    by_grant = {
+        "roles": ("train",),
+        "state": "Ready (1 of 3 used)",
+        "until": "2027-01-01T00:00:00Z",
+    }
+    found = review(
+        [pin("data", "set"), pin("shop", "mirror"), pin("shop", "unread", "")],
+        [grant(used=1)],
+        [experiment("lab", "data/set", "data/loan"), experiment("shop", "mirror")],
+    )
+    assert found == [
+        reading("data", "DatasetPin data/set"),
+        reading("lab", "AccessGrant data/loan", last_used=BOUND, **by_grant),
+        reading("shop", "AccessGrant data/loan", **by_grant),
+        reading("shop", "DatasetPin shop/mirror", last_used=BOUND),
+    ]
+
+
+def test_a_use_of_what_is_gone_is_told_by_the_grant() -> None:
+    uses = [{"experiment": "lab/gone", "time": BOUND}]
+    found = review([], [grant(used=1, uses=uses)], [])
+    assert [(each.namespace, each.last_used) for each in found] == [("lab", BOUND), ("shop", "")]
+
+
+def test_what_was_delivered_by_a_grant_that_is_gone_is_told() -> None:
+    (found,) = review([], [], [experiment("lab", "data/set", "data/loan")])
+    assert (found.through, found.last_used) == ("Experiment lab/x", BOUND)
+    assert "its grant is gone" in found.state
+
+
+def test_a_grant_that_ended_is_shown_with_its_end() -> None:
+    over = [{"type": "Ready", "status": "False", "reason": "GrantRevoked"}]
+    found = review([], [grant(conditions=over, revokedTime=BOUND)], [])
+    assert {(each.state, each.until) for each in found} == {("GrantRevoked (0 of 3 used)", BOUND)}
+
+
+def test_the_table_and_the_json_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Cluster:
+        def dataset_pins(self, namespace: str) -> list[Json]:
+            asked.append(namespace)
+            return [pin("data", "set\x1b[31m"), pin("data", "other", "sha256:" + "b" * 64)]
+
+        def grants(self, namespace: str) -> list[Json]:
+            asked.append(namespace)
+            return [grant()]
+
+        def experiments(self, namespace: str) -> list[Json]:
+            asked.append(namespace)
+            return []
+
+    monkeypatch.setattr(experiments, "KubeconfigCluster", Cluster)
+    told = CliRunner().invoke(app, ["access-review", "aaaaaaaa", "-n", "data"])
+    assert told.exit_code == 0, told.output
+    assert asked == ["data"] * 3
+    lines = told.output.splitlines()
+    assert lines[0].split()[:3] == ["CONTENT", "NAMESPACE", "THROUGH"]
+    assert len(lines) == 4
+    assert "\x1b" not in told.output
+    as_json = CliRunner().invoke(app, ["access-review", "-o", "json"])
+    assert [each["namespace"] for each in json.loads(as_json.output)] == [
+        "data",
+        "lab",
+        "shop",
+        "data",
+    ]
