@@ -376,3 +376,25 @@ def test_a_pin_says_who_uses_its_content_by_whatever_pin() -> None:
         await stage.until("nobody is told", lambda: users("set", DATA) is None, HOUR)
 
     play(scene, sweeps=False)
+
+
+def test_pods_that_are_made_by_hand_are_told_that_a_grant_is_over() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_data(stage)
+        await granted(stage)
+        stage.declare(run=False, inputs=lent())
+        namespace = await stage.provisioned()
+        await stage.until(
+            "its inputs are there",
+            lambda: stage.condition("InputsDelivered").get("status") == "True",
+        )
+        stage.world.remove(ACCESS_GRANT, DATA, "loan")
+        await stage.until(
+            "it says so",
+            lambda: stage.condition("InputsDelivered")["reason"] == reasons.GRANT_REVOKED,
+            60,
+        )
+        assert not stage.there(SECRET, namespace, names.INPUTS_CREDENTIALS_SECRET)
+        assert stage.condition("Ready")["status"] == "True"
+
+    play(scene)

@@ -70,7 +70,8 @@ def mark_delivery(builder: StatusBuilder, seen: Seen) -> None:
         if found.is_there:
             builder.mark_true(types.INPUTS_DELIVERED, reasons.INPUTS_DELIVERED, found.words)
         else:
-            builder.mark_false(types.INPUTS_DELIVERED, reasons.DELIVERY_UNAVAILABLE, found.words)
+            reason = found.over or reasons.DELIVERY_UNAVAILABLE
+            builder.mark_false(types.INPUTS_DELIVERED, reason, found.words)
     elif outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
         return
     elif not outcome.is_done:

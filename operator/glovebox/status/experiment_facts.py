@@ -65,10 +65,12 @@ class DeliveryFacts:
     Attributes:
         words: What such a pod names to have it, or why there is nothing.
         is_there: Whether it is there.
+        over: The reason, where a grant by which it was used has ended.
     """
 
     words: str
     is_there: bool = True
+    over: str = ""
 
 
 @dataclass(frozen=True, slots=True)

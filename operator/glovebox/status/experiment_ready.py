@@ -32,6 +32,9 @@ _LIVED_WITH: Final = {
     reasons.DRIFT_DETECTED,
     # Of an operator without an image, where only runs are refused.
     reasons.DELIVERY_UNAVAILABLE,
+    # Of a grant that ended: what was delivered by it stays.
+    reasons.GRANT_REVOKED,
+    reasons.GRANT_EXPIRED,
 }
 # What has to be True for Ready.
 REQUIRED: Final = (

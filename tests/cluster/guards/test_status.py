@@ -141,19 +141,22 @@ def test_the_operator_deletes_nothing_that_users_declare(
 
 FINALIZER = (
     "only the Glovebox operator may take off the finalizer 'glovebox.dev/finalizer', when"
-    " everything of the Experiment has ended; keep `metadata.finalizers`, or apply instead of"
+    " everything of the object has ended; keep `metadata.finalizers`, or apply instead of"
     " replacing; what holds up a deletion is named in the status"
 )
 
 
-@pytest.fixture
-def finished(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """An Experiment with the operator's finalizer."""
-    name = declared["experiments"]["metadata"]["name"]
-    path = f"/apis/glovebox.dev/v1alpha1/namespaces/{TEAM}/experiments/{name}"
+@pytest.fixture(params=["experiments", "accessgrants"])
+def finished(
+    request: pytest.FixtureRequest, guarded: Kubectl, declared: dict[str, dict[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Plural and name of what has the operator's finalizer."""
+    plural: str = request.param
+    name = declared[plural]["metadata"]["name"]
+    path = f"/apis/glovebox.dev/v1alpha1/namespaces/{TEAM}/{plural}/{name}"
     operator = guarded.api(OPERATOR)
     operator.patch(path, {"metadata": {"finalizers": ["glovebox.dev/finalizer"]}})
-    yield name
+    yield plural, name
     operator.patch(path, {"metadata": {"finalizers": None}})
 
 
@@ -162,19 +165,22 @@ def finished(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> Iterator[
 )
 @pytest.mark.parametrize("actor", [EXPERIMENTER, CLUSTER_ADMIN], ids=["experimenter", "admin"])
 def test_nobody_but_the_operator_takes_the_finalizer_off(
-    guarded: Kubectl, finished: str, actor: Actor, finalizers: list[str] | None
+    guarded: Kubectl,
+    finished: tuple[str, str],
+    actor: Actor,
+    finalizers: list[str] | None,
 ) -> None:
     change = {"metadata": {"finalizers": finalizers}}
-    answer = patch(guarded, actor, "experiments", finished, change)
+    answer = patch(guarded, actor, *finished, change)
     expect_denied(answer, "glovebox-finalizers", FINALIZER)
 
 
 def test_the_operator_and_breaking_the_glass_take_the_finalizer_off(
-    guarded: Kubectl, finished: str
+    guarded: Kubectl, finished: tuple[str, str]
 ) -> None:
     for actor in (OPERATOR, BREAK_GLASS):
         change = {"metadata": {"finalizers": None}}
-        expect_admitted(patch(guarded, actor, "experiments", finished, change))
+        expect_admitted(patch(guarded, actor, *finished, change))
 
 
 def test_the_operator_does_not_edit_an_experiment(

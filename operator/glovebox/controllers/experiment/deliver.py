@@ -92,6 +92,9 @@ async def _for_pods_made_by_hand(
     if not scope.experiment.status.platform_image:
         return done(DeliveryFacts(NO_IMAGE, is_there=False))
     facts = DeliveryFacts(words_of(plan.delivery_mode, resolved.inputs))
+    for refused in resolved.lapsed.values():
+        words = f"{refused.message}: a new pod does not get it"
+        facts = DeliveryFacts(words, is_there=False, over=refused.reason)
     filling: list[str] = []
     if plan.delivery_mode == "Fetch":
         renewed = await ensure_input_credentials(scope, resolved)
