@@ -12,6 +12,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.split_pin import SplitPin
 
 Scope = Literal["Namespaced", "Cluster"]
 
@@ -47,6 +48,7 @@ DATASET_PIN: Final = Kind(
 FEATURE_SET_PIN: Final = Kind(
     "FeatureSetPin", "featuresetpins", "featuresetpin", ("gfpin",), "Namespaced", FeatureSetPin
 )
+SPLIT_PIN: Final = Kind("SplitPin", "splitpins", "splitpin", ("gspin",), "Namespaced", SplitPin)
 ISOLATION_PROFILE: Final = Kind(
     "IsolationProfile",
     "isolationprofiles",
@@ -59,5 +61,12 @@ OBJECT_STORE: Final = Kind(
     "ObjectStore", "objectstores", "objectstore", ("gstore",), "Cluster", ObjectStore
 )
 
-KINDS: Final = (EXPERIMENT, DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
+KINDS: Final = (
+    EXPERIMENT,
+    DATASET_PIN,
+    SPLIT_PIN,
+    FEATURE_SET_PIN,
+    ISOLATION_PROFILE,
+    OBJECT_STORE,
+)
 BY_NAME: Final = {kind.kind: kind for kind in KINDS}

@@ -17,7 +17,13 @@ from typing import Any, Final
 import structlog
 
 from glovebox.api import conditions as types
-from glovebox.controllers import dataset_pin, feature_set_pin, isolation_profile, object_store
+from glovebox.controllers import (
+    dataset_pin,
+    feature_set_pin,
+    isolation_profile,
+    object_store,
+    split_pin,
+)
 from glovebox.controllers.experiment import reconcile as experiment
 from glovebox.controllers.in_use import InUse, count_in_words, ensure_in_use, holds
 from glovebox.controllers.looking import Look
@@ -33,6 +39,7 @@ from glovebox.kube.kinds import (
     ISOLATION_PROFILE,
     NAMESPACE,
     OBJECT_STORE,
+    SPLIT_PIN,
 )
 from glovebox.kube.resources import Key
 from glovebox.status.in_use import compute_held_status, with_protection
@@ -61,12 +68,19 @@ class Controller:
 
 CONTROLLERS: Final[dict[str, Controller]] = {
     module.KIND: Controller(module.reconcile, module.forget)
-    for module in (experiment, dataset_pin, feature_set_pin, object_store, isolation_profile)
+    for module in (
+        experiment,
+        dataset_pin,
+        split_pin,
+        feature_set_pin,
+        object_store,
+        isolation_profile,
+    )
 }
 
 # What others refer to, and what is kept from going under them.
 HELD: Final = frozenset(
-    kind.kind for kind in (DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
+    kind.kind for kind in (DATASET_PIN, SPLIT_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
 )
 
 

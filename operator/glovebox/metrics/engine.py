@@ -34,6 +34,7 @@ CHANGES: Final = ("modified", "deleted", "unexpected")
 OPERATIONS: Final = (
     "prove",
     "build_pin",
+    "split",
     "verify_pin",
     "compare_inputs",
     "issue_credentials",

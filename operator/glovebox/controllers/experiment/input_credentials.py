@@ -141,7 +141,7 @@ async def _granted_now(ports: Ports, bound: ObjectStore, namespace: str) -> tupl
     if live is None or store_changes(bound, live):
         return ()
     access = await source_access(ports, live, namespace)
-    return (*access.sources, access.own_artifacts)
+    return (*access.sources, access.own_artifacts, access.own_parts)
 
 
 async def _readables(

@@ -111,7 +111,27 @@ def _bind(scope: Scope, reference: _Reference, *, with_images: bool) -> InputSta
             reasons.EXPIRED,
             f"{what} expired at {format_time(validity.not_after_time)}; use its successor",
         )
+    if isinstance(pin, DatasetPin):
+        _require_role(reference, pin)
     return _entry(scope, reference, pin, with_images=with_images)
+
+
+def _require_role(reference: _Reference, pin: DatasetPin) -> None:
+    """Accept that a pin is used in a role; a part of a split has one role and no other.
+
+    Raises:
+        Refused: `RoleNotAllowed`.
+    """
+    part = pin.status.part
+    if part is None or reference.role == part.role:
+        return
+    raise Refused(
+        reasons.ROLE_NOT_ALLOWED,
+        f"input `{reference.name}`: DatasetPin '{pin.name}' is part `{part.name}` of SplitPin"
+        f" '{part.split}', which is for the role `{part.role}`, and is used as"
+        f" `{reference.role}`: say `role: {part.role}`, or name the pin of the part that is for"
+        f" `{reference.role}`",
+    )
 
 
 def _entry(scope: Scope, reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus:
