@@ -31,6 +31,7 @@ from glovebox.desired.parts_apart import (
     has_no_common_key,
     has_no_common_row,
     has_no_common_time,
+    splits_text,
 )
 from glovebox.errors import Refused
 
@@ -162,7 +163,8 @@ def _groups_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     apart = [pair for pair in pairs if _grouped_apart(*pair)]
     if len(apart) == len(pairs):
         column = pairs[0][0].grouped_by
-        return "Proved", f"no value of `{column}` is in two parts of a split{left_out(inputs)}"
+        message = f"no value of `{column}` is in two parts of {splits_text(pairs)}"
+        return "Proved", message + left_out(inputs)
     unknown = [
         pair
         for pair in pairs
@@ -194,7 +196,8 @@ def _rows_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
         return _nothing_to_compare(inputs)
     apart = [pair for pair in pairs if has_no_common_row(*pair)]
     if len(apart) == len(pairs):
-        return "Proved", f"no row is in two parts of a split{left_out(inputs)}"
+        message = f"no row is in two parts of {splits_text(pairs)}"
+        return "Proved", message + left_out(inputs)
     unknown = [
         pair
         for pair in pairs
@@ -229,7 +232,8 @@ def _time_known(inputs: tuple[Covered, ...]) -> _Known:
         return _nothing_to_compare(inputs)
     apart = [pair for pair in pairs if has_no_common_time(*pair)]
     if len(apart) == len(pairs):
-        return "Proved", f"parts of a split by time follow each other{left_out(inputs)}"
+        message = f"parts by time follow each other in {splits_text(pairs)}"
+        return "Proved", message + left_out(inputs)
     unknown = [pair for pair in pairs if pair not in apart and not comparable_in_time(*pair)]
     if unknown:
         return "Unknown", _not_covered(unknown[0], "time")

@@ -7,7 +7,7 @@ they are also parts of one split further out. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from glovebox.api.split_pin import PartOfSplit
 from glovebox.desired.covered import Covered
@@ -55,6 +55,12 @@ def has_no_common_time(one: Covered, other: Covered) -> bool:
     """Return whether a split by time keeps two inputs apart."""
     split = separating(one, other)
     return split is not None and split.by == "Time"
+
+
+def splits_text(pairs: Iterable[tuple[Covered, Covered]]) -> str:
+    """Return by their digests the splits that keep inputs apart, as they stand in a message."""
+    found = (separating(*pair) for pair in pairs)
+    return "split " + ", ".join(dict.fromkeys(each.split_digest for each in found if each))
 
 
 def origin_shared(one: Covered, other: Covered) -> str:

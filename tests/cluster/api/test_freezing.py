@@ -321,6 +321,13 @@ def test_a_status_beside_the_spec_is_not_written(crds: Cluster, frozen: str) -> 
             {"listIntervalSeconds": 86400},
             id="interval of a DatasetPin",
         ),
+        pytest.param(
+            "SplitPin",
+            "parts",
+            [{"name": "train", "role": "train"}, {"name": "tuning", "role": "test"}],
+            id="roles of a SplitPin",
+        ),
+        pytest.param("SplitPin", "description", "Better words", id="description of a SplitPin"),
         pytest.param("FeatureSetPin", "schemaVersion", "1.0.1", id="version of a FeatureSetPin"),
         pytest.param(
             "FeatureSetPin",

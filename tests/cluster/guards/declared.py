@@ -12,7 +12,7 @@ from cluster.guards.actors import CLUSTER_ADMIN, Actor, Kubectl, expect_admitted
 _EXAMPLES: Final = Path(__file__).parents[3] / "docs" / "examples" / "flights"
 TEAM: Final = "team-flights"
 EXPERIMENTER: Final = Actor("erin")
-NAMESPACED: Final = ("datasetpins", "experiments", "featuresetpins")
+NAMESPACED: Final = ("datasetpins", "experiments", "featuresetpins", "splitpins")
 
 
 def declare_examples(guarded: Kubectl) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def number(u: int) -> bytes:
 def all_shares(draw: st.DrawFn) -> tuple[int, ...]:
     cuts = draw(st.lists(st.integers(1, WHOLE - 1), min_size=1, max_size=15, unique=True))
     ends = [0, *sorted(cuts), WHOLE]
-    return tuple(b - a for a, b in zip(ends, ends[1:], strict=False))
+    return tuple(b - a for a, b in pairwise(ends))
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["why"])
