@@ -324,19 +324,27 @@ def test_a_store_that_is_away_and_comes_back() -> None:
 
 def test_a_split_that_is_deleted_while_it_is_made_leaves_no_task() -> None:
     async def scene(stage: Stage) -> None:
-        def stuck(action: str, bucket: str, _: str) -> None:
-            if bucket == SOURCE and action.startswith("s3:GetObject") and "Ready" in waiting:
+        pinned: list[str] = []
+
+        def stuck(action: str, bucket: str, key: str) -> None:
+            """Let nobody read the tables once they are pinned."""
+            if action.startswith("s3:PutObject") and key.startswith(PREFIX):
+                pinned.append(key)
+            if bucket == SOURCE and action.startswith("s3:GetObject") and pinned:
                 raise NoAnswerError
 
-        waiting: list[str] = []
         stage.world.store.fault = stuck
         declare(stage, ROWS)
         await stage.until("it is pinned", lambda: is_ready(stage, DATASET_PIN, "all"), HOUR)
-        waiting.append("Ready")
-        stage.world.remove(SPLIT_PIN, TEAM, "parts")
-        await stage.until("it is gone", lambda: not stage.there(SPLIT_PIN, TEAM, "parts"), HOUR)
         await stage.sleep(MINUTE)
         assert stage.process.operator is not None
-        assert not stage.process.operator.tasks.names(Key(SPLIT_PIN.kind, TEAM, "parts"))
+        key, tasks = Key(SPLIT_PIN.kind, TEAM, "parts"), stage.process.operator.tasks
+        assert tasks.names(key) == ("split",)
+        assert stage.condition("Ready", "parts", SPLIT_PIN)["status"] == "False"
+        stage.world.remove(SPLIT_PIN, TEAM, "parts")
+        await stage.until("it is gone", partial(is_gone, stage, SPLIT_PIN, "parts"), HOUR)
+        await stage.sleep(MINUTE)
+        assert not tasks.names(key)
+        assert stage.condition("Ready", "test", DATASET_PIN)["reason"] == reasons.SPLIT_NOT_FOUND
 
     play(scene)

@@ -97,9 +97,6 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _column(
             "Granularity", ".spec.granularity", "Whether rows or objects are split.", priority=WIDE
         ),
-        _column(
-            "Parts", ".spec.parts[*].name", "The parts, in the order of the rule.", priority=WIDE
-        ),
         _DIGEST,
         _MESSAGE,
     ),

@@ -11,7 +11,11 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.input_credentials import _granted_now
 from glovebox.store.source_access import Location
 
-GRANTED = (Location("data", "set/"), Location("artifacts", "team/"))
+GRANTED = (
+    Location("data", "set/"),
+    Location("artifacts", "team/"),
+    Location("artifacts", ".glovebox/splits/team/"),
+)
 
 
 def store(endpoint: str = "http://192.0.2.1:8333") -> ObjectStore:
