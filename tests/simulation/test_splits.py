@@ -348,3 +348,68 @@ def test_a_split_that_is_deleted_while_it_is_made_leaves_no_task() -> None:
         assert stage.condition("Ready", "test", DATASET_PIN)["reason"] == reasons.SPLIT_NOT_FOUND
 
     play(scene)
+
+
+BY_TIME: Json = {
+    "granularity": "Rows",
+    "rule": {
+        "by": "Time",
+        "time": {"column": "at", "boundaries": ["2013-02-01T00:00:00Z"], "embargoSeconds": 86400},
+    },
+    "parts": [{"name": "train", "role": "train"}, {"name": "test", "role": "test"}],
+}
+
+
+def test_parts_by_time_follow_each_other_and_say_from_when_to_when() -> None:
+    async def scene(stage: Stage) -> None:
+        days = [f"2013-{month:02}-{day:02}" for month in (1, 2) for day in range(1, 29)]
+        body = b"".join(orjson.dumps({"at": day}) + b"\n" for day in (*days, "2013-01-31"))
+        stage.world.store.put(LOADER, SOURCE, "all/a.jsonl", body)
+        stage.world.declare(DATASET_PIN, "all", pin_spec("all/"))
+        stage.world.declare(SPLIT_PIN, "parts", split_spec(BY_TIME))
+        for part in ("test", "train"):
+            stage.world.declare(DATASET_PIN, part, part_spec(part))
+        await parts_ready(stage)
+        train, test = status(stage)["parts"]
+        assert (train["rows"], test["rows"], status(stage)["leftOut"]) == (28, 28, 1)
+        assert (train["firstTime"], train["lastTime"]) == (
+            "2013-01-01T00:00:00Z",
+            "2013-01-28T00:00:00Z",
+        )
+        assert test["firstTime"] == "2013-02-01T00:00:00Z"
+        assert "keys" not in train
+        assert "1 row in none" in stage.condition("Ready", "parts", SPLIT_PIN)["message"]
+        stage.declare(run=False, inputs=roles())
+        await stage.provisioned()
+        rows = sheet(stage)
+        assert (rows["TimeOrder"]["level"], rows["SharedRows"]["level"]) == ("Proved", "Unknown")
+        # It is read again from its record by whoever comes next.
+        before = status(stage)["parts"]
+        stage.world.edit(SPLIT_PIN, TEAM, "parts", {"status": None}, subresource="status")
+        stage.world.edit(SPLIT_PIN, TEAM, "parts", {"metadata": {"labels": {"a": "b"}}})
+        await parts_ready(stage)
+        assert status(stage)["parts"] == before
+
+    play(scene)
+
+
+def test_other_bytes_under_the_name_of_a_part_are_neither_taken_nor_in_the_way() -> None:
+    async def scene(stage: Stage) -> None:
+        squatted: list[str] = []
+
+        def squat(action: str, bucket: str, key: str) -> None:
+            """Be first under each name of an object of a part."""
+            is_row = key.startswith(SPLITS) and key.endswith(".parquet")
+            if action.startswith("s3:PutObject") and is_row and key not in squatted:
+                squatted.append(key)
+                stage.world.store.put(LOADER, bucket, key, b"something else")
+
+        stage.world.store.fault = squat
+        declare(stage, ROWS)
+        await parts_ready(stage)
+        assert squatted
+        rows = {part["name"]: part["rows"] for part in status(stage)["parts"]}
+        assert rows == wanted()
+        assert {written(stage)[key] for key in squatted} == {2}
+
+    play(scene)

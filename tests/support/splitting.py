@@ -17,6 +17,7 @@ from glovebox.data.split_result import SplitFound
 from glovebox.data.splits import Rule
 from glovebox.store.connection import Stop, Store
 from glovebox.store.manifests import ManifestLocation, ManifestLock
+from glovebox.store.part_objects import parse_record, render_record
 from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import PrefixSource
 from glovebox.tasks import split, split_assignment, split_objects, split_parts, split_rows
@@ -41,7 +42,7 @@ class Memory:
     files: dict[str, bytes] = field(default_factory=dict)
     written: dict[str, bytes] = field(default_factory=dict)
     manifests: list[list[str]] = field(default_factory=list)
-    records: dict[str, SplitFound] = field(default_factory=dict)
+    records: dict[str, bytes] = field(default_factory=dict)
     ranges: int = 0
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +53,7 @@ class Memory:
             monkeypatch.setattr(module, "read_range", self._range)
         monkeypatch.setattr(split_rows, "store_part_object", self._part)
         monkeypatch.setattr(split_parts, "store_manifest", self._manifest)
-        monkeypatch.setattr(split, "read_split", lambda *args: self.records.get(args[2]))
+        monkeypatch.setattr(split, "read_split", self._recorded)
         monkeypatch.setattr(split, "record_split", self._record)
         monkeypatch.setattr(split, "head_version", lambda *_: object())
 
@@ -105,7 +106,11 @@ class Memory:
         self, store: Store, bucket: str, prefix: str, found: SplitFound, stop: Stop
     ) -> SplitFound:
         del store, bucket, stop
-        return self.records.setdefault(prefix, found)
+        return parse_record(self.records.setdefault(prefix, render_record(found))) or found
+
+    def _recorded(self, store: Store, bucket: str, prefix: str, stop: Stop) -> SplitFound | None:
+        del store, bucket, stop
+        return parse_record(self.records.get(prefix, b""))
 
 
 def request_of(store: Store, rule: Rule, *parts: str) -> SplitRequest:

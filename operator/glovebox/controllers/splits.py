@@ -21,8 +21,10 @@ def rule_of(spec: SplitPinSpec) -> Rule:
         kinds=(None,) if time is not None else tuple(each.type for each in columns),
         salt=rule.salt or "",
         shares=tuple(part.share or 0 for part in spec.parts) if rule.by == "Key" else (),
-        boundaries=tuple(map(nanoseconds, time.boundaries)) if time is not None else (),
-        embargo=time.embargo_seconds * 10**9 if time is not None else 0,
+        boundaries=(
+            tuple(str(nanoseconds(each)) for each in time.boundaries) if time is not None else ()
+        ),
+        embargo_seconds=time.embargo_seconds if time is not None else 0,
         path=listed.path if listed is not None else "",
         part_column=listed.part_column if listed is not None else "",
     )
@@ -47,8 +49,8 @@ def split_digest(spec: SplitPinSpec, source: str) -> str:
                 for name, kind in zip(rule.columns, rule.kinds, strict=True)
             ],
             "salt": rule.salt,
-            "boundaries": [str(each) for each in rule.boundaries],
-            "embargo": str(rule.embargo),
+            "boundaries": list(rule.boundaries),
+            "embargoSeconds": rule.embargo_seconds,
             "path": rule.path,
             "partColumn": rule.part_column,
             "parts": [

@@ -23,7 +23,8 @@ class PartFound:
         rows: How many rows it has; None where objects were not opened.
         keys: How many different keys it has; None of parts by time.
         keys_digest: SHA-256 over the first 16 bytes of their hashes, ascending; empty likewise.
-        first, last: The smallest and the largest moment, in nanoseconds; None of other parts.
+        first, last: The smallest and the largest moment: nanoseconds since 1970 in decimal digits,
+            since documents have no integers of 64 bits; empty of other parts.
     """
 
     name: str
@@ -40,8 +41,8 @@ class PartFound:
     rows: int | None = None
     keys: int | None = None
     keys_digest: str = ""
-    first: int | None = None
-    last: int | None = None
+    first: str = ""
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)

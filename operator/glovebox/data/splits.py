@@ -59,8 +59,9 @@ class Rule:
         kinds: What each column holds, where that is declared; else None.
         salt: By `Key`: another one is another split.
         shares: By `Key`: of each part, in ten-thousandths.
-        boundaries: By `Time`: nanoseconds since 1970 in UTC, ascending.
-        embargo: By `Time`: so many nanoseconds before a boundary belong to no part.
+        boundaries: By `Time`: nanoseconds since 1970 in UTC, ascending; in decimal digits, since
+            documents have no integers of 64 bits.
+        embargo_seconds: By `Time`: so long before a boundary belongs to no part.
         path: By `Assignment`: the object of the dataset that says each key's part.
         part_column: By `Assignment`: its column that names the part.
     """
@@ -71,8 +72,8 @@ class Rule:
     kinds: tuple[Kind | None, ...] = ()
     salt: str = ""
     shares: tuple[int, ...] = ()
-    boundaries: tuple[int, ...] = ()
-    embargo: int = 0
+    boundaries: tuple[str, ...] = ()
+    embargo_seconds: int = 0
     path: str = ""
     part_column: str = ""
 
@@ -121,11 +122,16 @@ class ByTime:
 
     Args:
         boundaries: Where parts begin, but the first; nanoseconds, ascending.
-        embargo: How much before each of them belongs to no part.
+        embargo: How much before each of them belongs to no part (nanoseconds).
     """
 
     def __init__(self, boundaries: Iterable[int], embargo: int) -> None:
         self._boundaries, self._embargo = tuple(boundaries), embargo
+
+    @classmethod
+    def of(cls, rule: Rule) -> ByTime:
+        """Return the parts of a rule by `Time`."""
+        return cls(map(int, rule.boundaries), rule.embargo_seconds * 10**9)
 
     def part_of(self, value: bytes) -> int | None:
         """See `Membership`."""

@@ -76,8 +76,8 @@ def recorded_part(part: PartFound) -> dict[str, Any]:
         "rows": part.rows,
         "keys": part.keys,
         "keysDigest": part.keys_digest or None,
-        "firstTime": format_time(time_of(part.first)) if part.first is not None else None,
-        "lastTime": format_time(time_of(part.last)) if part.last is not None else None,
+        "firstTime": format_time(time_of(int(part.first))) if part.first else None,
+        "lastTime": format_time(time_of(int(part.last))) if part.last else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -146,13 +146,9 @@ def read_split(store: Store, bucket: str, prefix: str, stop: Stop) -> SplitFound
     """Return what a split is recorded to have come to, or None. Blocks."""
     key = _record_key(prefix)
     for version in versions_of(store, bucket, key, stop):
-        body = b"".join(object_chunks(store, bucket, key, version, stop))
-        try:
-            document = orjson.loads(body)
-            if document["format"] == FORMAT:
-                return _FOUND.validate_python(document["found"])
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValidationError):
-            continue  # somebody else's, under this name
+        found = parse_record(b"".join(object_chunks(store, bucket, key, version, stop)))
+        if found is not None:
+            return found
     return None
 
 
@@ -160,10 +156,25 @@ def record_split(
     store: Store, bucket: str, prefix: str, found: SplitFound, stop: Stop
 ) -> SplitFound:
     """Write what a split came to; return what counts: what was written there first. Blocks."""
-    document = {"format": FORMAT, "found": _FOUND.dump_python(found, mode="json")}
-    if put(store, bucket, _record_key(prefix), canonical_json(document), only_new=True):
+    if put(store, bucket, _record_key(prefix), render_record(found), only_new=True):
         return found
     return read_split(store, bucket, prefix, stop) or found
+
+
+def render_record(found: SplitFound) -> bytes:
+    """Return the record of what a split came to."""
+    return canonical_json({"format": FORMAT, "found": _FOUND.dump_python(found, mode="json")})
+
+
+def parse_record(body: bytes) -> SplitFound | None:
+    """Return what a record says; None where it is somebody else's, under this name."""
+    try:
+        document = orjson.loads(body)
+        if document["format"] != FORMAT:
+            return None
+        return _FOUND.validate_python(document["found"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValidationError):
+        return None
 
 
 def _record_key(prefix: str) -> str:

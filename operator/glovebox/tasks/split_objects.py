@@ -86,7 +86,7 @@ def _members(work: Splitting) -> Membership:
     if rule.by == "Key":
         return ByShare(rule.shares)
     if rule.by == "Time":
-        return ByTime(rule.boundaries, rule.embargo)
+        return ByTime.of(rule)
     columns = rule.columns or (PATH_COLUMN,)
     kinds: list[Kind] = ["Text" for _ in columns]
     with work.store.alone(work.stop), TableProcess(work.stop) as process:

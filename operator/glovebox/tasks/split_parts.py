@@ -123,8 +123,8 @@ class PartBuilder:
             rows=self.rows,
             keys=keys if self.keyed else None,
             keys_digest=keys_digest if self.keyed else "",
-            first=self._first,
-            last=self._last,
+            first=str(self._first) if self._first is not None else "",
+            last=str(self._last) if self._last is not None else "",
         )
 
     def _read_entries(self, stop: Stop) -> Iterator[Entry]:

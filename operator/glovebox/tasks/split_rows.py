@@ -121,7 +121,7 @@ class _Rows:
         if rule.by == "Key":
             return ByShare(rule.shares)
         if rule.by == "Time":
-            return ByTime(rule.boundaries, rule.embargo)
+            return ByTime.of(rule)
         return read_assignment(
             self._work, self._process, entries_of(self._work), rule.columns, self._kinds
         )

@@ -28,6 +28,10 @@ PIN_STAYS = (
     "is immutable: a pin identifies exact content. Create a new pin with the changed spec, and name"
     " this pin in its `spec.supersedes`"
 )
+SPLIT_STAYS = (
+    "is immutable: a split identifies which rows are tested on. Create a new SplitPin with the"
+    " changed spec"
+)
 FIELD_STAYS = (
     "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of"
     " the experiment's identity. Create a new Experiment with the changed value"
@@ -351,7 +355,8 @@ def test_a_pin_cannot_be_changed(
         way(crds.api, path, field, value)
 
     assert refusal.value.code == 422
-    assert refusal.value.message.endswith(f"spec: Forbidden: {PIN_STAYS}")
+    stays = SPLIT_STAYS if kind == "SplitPin" else PIN_STAYS
+    assert refusal.value.message.endswith(f"spec: Forbidden: {stays}")
 
 
 def test_a_field_of_a_pin_cannot_be_removed(crds: Cluster, make: Callable[..., Json]) -> None:

@@ -190,14 +190,14 @@ def test_parts_by_time_leave_the_embargo_out(memory: Memory, store: Store) -> No
     hours = [datetime(2013, 1, 1 + at // 24, at % 24, tzinfo=UTC) for at in range(240)]
     rows = pa.table({"at": pa.array(hours, pa.timestamp("us", "UTC")), "row": list(range(240))})
     memory.files = {"a.parquet": as_parquet(rows)}
-    cuts = tuple(nanoseconds(datetime(2013, 1, day, tzinfo=UTC)) for day in (5, 8))
-    rule = Rule("Rows", "Time", ("at",), (None,), boundaries=cuts, embargo=6 * 3600 * 10**9)
+    cuts = tuple(str(nanoseconds(datetime(2013, 1, day, tzinfo=UTC))) for day in (5, 8))
+    rule = Rule("Rows", "Time", ("at",), (None,), boundaries=cuts, embargo_seconds=6 * 3600)
     found = divide(store, rule, "train", "validation", "test")
     got = [[row["row"] for row in memory.rows_of(part)] for part in ("train", "validation", "test")]
     assert got == [list(range(90)), list(range(96, 162)), list(range(168, 240))]
     assert found.left_out == 12
     assert [(part.first, part.last) for part in found.parts] == [
-        (nanoseconds(hours[each[0]]), nanoseconds(hours[each[-1]])) for each in got
+        (str(nanoseconds(hours[each[0]])), str(nanoseconds(hours[each[-1]]))) for each in got
     ]
     assert {part.keys for part in found.parts} == {None}
 
@@ -218,7 +218,7 @@ def test_parts_by_time_leave_the_embargo_out(memory: Memory, store: Store) -> No
 def test_dates_are_times(memory: Memory, store: Store, name: str, body: bytes) -> None:
     memory.files = {name: body}
     day = 86400 * 10**9
-    rule = Rule("Rows", "Time", ("day",), (None,), boundaries=(day, 3 * day))
+    rule = Rule("Rows", "Time", ("day",), (None,), boundaries=(str(day), str(3 * day)))
     found = divide(store, rule, "train", "validation", "test")
     assert [part.rows for part in found.parts] == [1, 2, 1]
 
@@ -393,8 +393,8 @@ def test_objects_by_their_path(memory: Memory, store: Store) -> None:
 
 def test_objects_by_the_time_of_their_folder(memory: Memory, store: Store) -> None:
     memory.files = {f"day=2013-01-{at:02}/a.dcm": str(at).encode() for at in range(1, 32)}
-    cuts = tuple(nanoseconds(datetime(2013, 1, day, tzinfo=UTC)) for day in (11, 21))
-    rule = Rule("Objects", "Time", ("day",), (None,), boundaries=cuts, embargo=2 * 86400 * 10**9)
+    cuts = tuple(str(nanoseconds(datetime(2013, 1, day, tzinfo=UTC))) for day in (11, 21))
+    rule = Rule("Objects", "Time", ("day",), (None,), boundaries=cuts, embargo_seconds=2 * 86400)
     found = divide(store, rule, "train", "validation", "test")
     assert [part.objects for part in found.parts] == [8, 8, 11]
     assert found.left_out == 4
