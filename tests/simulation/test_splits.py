@@ -12,7 +12,7 @@ import pytest
 from glovebox.api import reasons
 from glovebox.data.row_keys import canonical_key
 from glovebox.data.splits import ByShare, hash_of
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, SPLIT_PIN
+from glovebox.kube.kinds import DATASET_PIN, EVENT, EXPERIMENT, SPLIT_PIN
 from glovebox.kube.resources import Key
 from glovebox.store.manifests import PREFIX
 from glovebox.store.source_access import SPLITS
@@ -106,6 +106,15 @@ def test_parts_are_pinned_and_used_in_their_roles_alone() -> None:
         await parts_ready(stage)
         rows = {part["name"]: part["rows"] for part in status(stage)["parts"]}
         assert rows == wanted()
+        assert stage.metric("glovebox_split_total", granularity="Rows", result="part") == FLIGHTS
+        assert stage.metric("glovebox_split_total", granularity="Rows", result="none") == 0
+        (told,) = (
+            event
+            for event in stage.world.server.everything(EVENT)
+            if event["regarding"]["kind"] == SPLIT_PIN.kind
+        )
+        assert (told["type"], told["reason"]) == ("Normal", reasons.SPLIT_DONE)
+        assert f"{rows['test']} rows in `test`" in told["note"]
         stage.declare(run=False, inputs=roles())
         await stage.provisioned()
         assert sheet(stage)["SharedRows"]["level"] == "Proved"

@@ -608,7 +608,7 @@ LEAKAGE_FOUND: Final = _reason(
 )
 SPLIT_DONE: Final = _reason(
     "SplitDone",
-    "SplitPin `Ready`",
+    "SplitPin `Ready`; Event",
     "Every row or object is in its part, and each part has its manifest.",
 )
 SPLITTING: Final = _reason(

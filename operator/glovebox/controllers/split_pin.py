@@ -62,7 +62,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         outcome, fields = of_error(error), {"progress": None}
     status = compute_status(obj, outcome, fields, ports.now())
     if outcome.is_done:
-        return Look(obj, status, after=functools.partial(ports.tasks.drop, _key(split)))
+        return Look(obj, status, after=functools.partial(_made, ports, obj, split, outcome.message))
     if ports.tasks.get(_key(split)) is not None:
         return Look(obj, status)  # the task wakes us, also when it is to be tried again
     # Who refers to the store is woken by it, and a split does not: its pin does.
@@ -70,6 +70,20 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     return Look(
         obj, status, retry_seconds=retry, error=outcome.error if outcome.is_failed else None
     )
+
+
+def _made(ports: Ports, obj: Mapping[str, Any], split: SplitPin, message: str) -> None:
+    """Drop the task, whose result is recorded, and tell of it."""
+    state = ports.tasks.get(_key(split))
+    if state is not None and state.result is not None:
+        found, granularity = state.result, split.spec.granularity
+        numbers = (
+            (part.rows or 0) if granularity == "Rows" else part.objects for part in found.parts
+        )
+        ports.metrics.split.labels(granularity, "part").inc(sum(numbers))
+        ports.metrics.split.labels(granularity, "none").inc(found.left_out)
+    ports.tasks.drop(_key(split))
+    ports.events.normal(obj, reasons.SPLIT_DONE, message, action="Split")
 
 
 def _stands(ports: Ports, obj: Mapping[str, Any], split: SplitPin) -> Look:

@@ -60,8 +60,7 @@ def split_rows(work: Splitting, parts: Sequence[PartBuilder]) -> int:
     # What reads tables may take as much memory as the process itself has to spare.
     with work.store.alone(work.stop), TableProcess(work.stop) as process:
         rows = _Rows(work, process, parts)
-        for number, entry in enumerate(_tables(work)):
-            work.report(number, rows.read)
+        for entry in _tables(work):
             rows.divide(entry)
         return rows.left_out
 
@@ -84,7 +83,8 @@ class _Rows:
     ) -> None:
         self._work, self._process, self._parts = work, process, parts
         self._store = narrowed(work.store, work.access, work.source)
-        self.read = self.left_out = 0
+        self.left_out = 0
+        self._done = self._read = 0
         self._kinds = self._what_columns_hold()
         self._members = self._membership()
 
@@ -115,6 +115,7 @@ class _Rows:
                 if len(key.encode()) > _MAX_KEY:
                     raise _unreadable(entry, "its path is too long for the objects of parts")
                 part.add(store_part_object(work.store, work.bucket, key, path, file, work.stop))
+        self._done += 1
 
     def _membership(self) -> Membership:
         rule = self._work.rule
@@ -166,7 +167,9 @@ class _Rows:
     def _table(self, entry: Entry) -> TableFile:
         def read(first: int, size: int) -> bytes:
             self._work.stop.check()
-            self.read += size
+            self._read += size
+            # One table may take an hour.
+            self._work.report(self._done, self._read)
             return read_range(self._store.wire, entry, first, size)
 
         return TableFile(entry.path, entry.size, read)
