@@ -31,6 +31,7 @@ BREAK_GLASS = "glovebox:break-glass"
 PLURALS = {
     "Experiment": "experiments",
     "DatasetPin": "datasetpins",
+    "SplitPin": "splitpins",
     "FeatureSetPin": "featuresetpins",
     "AccessGrant": "accessgrants",
     "IsolationProfile": "isolationprofiles",

@@ -179,6 +179,7 @@ WAITS = (
     ("isolationprofiles.glovebox.dev", "standard", None),
     ("objectstores.glovebox.dev", "primary", None),
     ("datasetpins.glovebox.dev", "--all", TEAM),
+    ("splitpins.glovebox.dev", "--all", TEAM),
     ("featuresetpins.glovebox.dev", "--all", TEAM),
     ("accessgrants.glovebox.dev", "--all", TEAM),
     (EXPERIMENTS, "--all", TEAM),

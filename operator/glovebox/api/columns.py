@@ -88,6 +88,18 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _DRIFT,
         _MESSAGE,
     ),
+    "SplitPin": (
+        _READY,
+        _REASON,
+        _column("Source", ".spec.source.pinRef.name", "The DatasetPin that is split."),
+        _column("By", ".spec.rule.by", "What decides to which part something belongs."),
+        _AGE,
+        _column(
+            "Granularity", ".spec.granularity", "Whether rows or objects are split.", priority=WIDE
+        ),
+        _DIGEST,
+        _MESSAGE,
+    ),
     "FeatureSetPin": (
         _READY,
         _REASON,
@@ -158,5 +170,6 @@ SELECTABLE: Final[dict[str, tuple[str, ...]]] = {
         ".status.digest",
     ),
     "DatasetPin": (".spec.storeRef.name", ".status.digest"),
+    "SplitPin": (".status.digest",),
     "FeatureSetPin": (".status.digest",),
 }

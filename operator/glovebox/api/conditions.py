@@ -98,7 +98,7 @@ TYPE_MEANINGS: Final = {
         "does not occur: the condition is absent then",
     ),
     DELETION_PROTECTED: TypeMeaning(
-        "IsolationProfile, ObjectStore, DatasetPin, FeatureSetPin",
+        "IsolationProfile, ObjectStore, DatasetPin, SplitPin, FeatureSetPin",
         "while anything refers to the object, its deletion is refused or waits; with a reason that"
         " is an error: it is held, and its marks cannot be changed",
         "the finalizer that holds it was refused: it can be deleted under its users, who go on"

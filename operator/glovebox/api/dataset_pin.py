@@ -25,15 +25,18 @@ from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import (
     Bucket,
     Digest,
+    DnsLabel,
     ImageReference,
     KeyPrefix,
     ObjectKey,
+    ObjectName,
     Text,
     Time,
     VersionId,
     Word,
 )
 from glovebox.api.schema import FORBIDDEN, Extra, list_atomic, rule, rules
+from glovebox.api.split_pin import MAX_NESTED, PartOfSplit
 from glovebox.api.validity import Validity
 
 PIN_FROZEN = rule(
@@ -94,16 +97,24 @@ class ObjectSource(Model):
     )
 
 
+class SplitPartSource(Model):
+    """One part of a split."""
+
+    name: ObjectName = Field(description="Name of the SplitPin, in the same namespace.")
+    part: DnsLabel = Field(description="Name of the part, as `spec.parts` of the SplitPin has it.")
+
+
 class DatasetSource(Model):
     """Where the data is. Exactly one of the members."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "[has(self.prefix), has(self.manifest), has(self.objects)].filter(given,"
-                " given).size() == 1",
+                "[has(self.prefix), has(self.manifest), has(self.objects),"
+                " has(self.split)].filter(given, given).size() == 1",
                 "must be exactly one of `prefix` (everything below a key prefix), `manifest` (a"
-                " list that is already in the store) and `objects` (a list written here)",
+                " list that is already in the store), `objects` (a list written here) and `split`"
+                " (a part of a SplitPin)",
             ),
             rule(
                 "!has(self.objects) || self.objects.map(o, o.bucket.size() + o.key.size() +"
@@ -131,6 +142,13 @@ class DatasetSource(Model):
         description=(
             "The exact versions, listed here; at most 1000, and 262,144 characters. For more use"
             " `manifest`."
+        ),
+    )
+    split: SplitPartSource | None = Field(
+        default=None,
+        description=(
+            "A part of a SplitPin in this namespace. Experiments may use it in the part's own role"
+            " alone."
         ),
     )
 
@@ -168,7 +186,9 @@ class DatasetPinSpec(Model):
 
     store_ref: StoreRef = Field(description="The store that holds the data.")
     source: DatasetSource = Field(
-        description="Where the data is: exactly one of `prefix`, `manifest` and `objects`."
+        description=(
+            "Where the data is: exactly one of `prefix`, `manifest`, `objects` and `split`."
+        )
     )
     image: ImageReference | None = Field(
         default=None,
@@ -267,6 +287,25 @@ class PinManifest(TolerantModel):
     )
     bytes: int = Field(
         ge=0, json_schema_extra={"format": "int64"}, description="Size of the manifest (bytes)."
+    )
+
+
+class PinnedPart(TolerantModel):
+    """Which part of which split the pin is."""
+
+    split: str = Field(max_length=253, description="Name of the SplitPin.")
+    name: str = Field(max_length=63, description="Name of the part.")
+    role: str = Field(
+        max_length=16, description="The one role in which Experiments may use the part."
+    )
+    splits: tuple[PartOfSplit, ...] = Field(
+        default=(),
+        max_length=MAX_NESTED,
+        json_schema_extra=list_atomic(),
+        description=(
+            "The split that it is a part of; and where that divided a part of another one, that one"
+            " as well. What is in different parts of one split is apart."
+        ),
     )
 
 
@@ -422,6 +461,10 @@ class DatasetPinStatus(Status):
     manifest: PinManifest | None = Field(
         default=None,
         description="The manifest object: the list of all pinned versions with their digests.",
+    )
+    part: PinnedPart | None = Field(
+        default=None,
+        description="Which part of which split it is. Absent of a pin that is none.",
     )
     provenance: ProvenanceStatus | None = Field(
         default=None, description="How much the pin says of where its data came from."

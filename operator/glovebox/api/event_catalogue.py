@@ -83,6 +83,12 @@ EVENTS: Final = (
         " could not be written",
     ),
     EventEntry(
+        reasons.SPLIT_DONE,
+        "Normal",
+        "SplitPin",
+        "once, when a dataset was divided; the note says how much each part has",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

@@ -13,6 +13,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.split_pin import SplitPin
 
 Scope = Literal["Namespaced", "Cluster"]
 
@@ -48,6 +49,7 @@ DATASET_PIN: Final = Kind(
 FEATURE_SET_PIN: Final = Kind(
     "FeatureSetPin", "featuresetpins", "featuresetpin", ("gfpin",), "Namespaced", FeatureSetPin
 )
+SPLIT_PIN: Final = Kind("SplitPin", "splitpins", "splitpin", ("gspin",), "Namespaced", SplitPin)
 ISOLATION_PROFILE: Final = Kind(
     "IsolationProfile",
     "isolationprofiles",
@@ -67,6 +69,7 @@ ACCESS_GRANT: Final = Kind(
 KINDS: Final = (
     EXPERIMENT,
     DATASET_PIN,
+    SPLIT_PIN,
     FEATURE_SET_PIN,
     ACCESS_GRANT,
     ISOLATION_PROFILE,

@@ -634,16 +634,93 @@ GRANT_REVOKED: Final = _reason(
 STORE_NOT_LENDING: Final = _reason(
     "StoreNotLending",
     "AccessGrant `Ready`; Experiment `Ready`",
-    "No entry of the store's `spec.access` lets this namespace lend what the pin covers to others.",
-    "Ask the platform's owner for `lend: true` in the entry of `spec.access` that covers the data.",
+    "No entry of the store's `spec.access` lets this namespace lend what the pin covers to others, or"
+    " the pin is a part of a split, which is used in its own namespace alone.",
+    "Ask the platform's owner for `lend: true` in the entry of `spec.access` that covers the data; use"
+    " a part where it is.",
 )
 LEAKAGE_FOUND: Final = _reason(
     "LeakageFound",
     "Experiment `InputsVerified`, `Ready`",
     "Inputs of different roles share objects, rows or groups, or their times overlap or come in the"
-    " wrong order: what is trained on would be tested on. Nothing was created.",
+    " wrong order, or one is a part of what the other was made from: what is trained on would be"
+    " tested on. Nothing was created.",
     "Pin data that are apart, or give the reason in `spec.inputs.allowOverlap`: it becomes part of"
     " the digest and of the seal.",
+)
+SPLIT_DONE: Final = _reason(
+    "SplitDone",
+    "SplitPin `Ready`; Event",
+    "Every row or object is in its part, and each part has its manifest.",
+)
+SPLITTING: Final = _reason(
+    "Splitting",
+    "SplitPin `Ready`, `Reconciling`",
+    "The dataset is being divided into its parts; `status.progress` says how far it is.",
+    _WAIT,
+)
+KEY_MISSING: Final = _reason(
+    "KeyMissing",
+    "SplitPin `Ready`, `Stalled`",
+    "A row holds nothing in the columns that decide, or an object lies in no folder of theirs, or"
+    " in one that names no time: nobody knows to which part it belongs.",
+    "Pin data without it, or create a SplitPin with another rule.",
+)
+ASSIGNMENT_WRONG: Final = _reason(
+    "AssignmentWrong",
+    "SplitPin `Ready`, `Stalled`",
+    "The list that says each key's part is missing or no table, names a key twice or a part that"
+    " there is not, or says nothing of a key that the data have.",
+    "Correct the list, pin the data with it, and create a SplitPin of that pin.",
+)
+PART_EMPTY: Final = _reason(
+    "PartEmpty",
+    "SplitPin `Ready`, `Stalled`",
+    "A part would have no row or no object.",
+    "Create another SplitPin: with a larger share, another salt or key, or other boundaries.",
+)
+TABLE_UNREADABLE: Final = _reason(
+    "TableUnreadable",
+    "SplitPin `Ready`, `Stalled`",
+    "Rows are to be divided, and an object is no table, lacks a column of the key, or holds what"
+    " cannot be one.",
+    "Pin tables alone that have these columns, or split whole objects.",
+)
+NESTED_TOO_DEEP: Final = _reason(
+    "NestedTooDeep",
+    "SplitPin `Ready`, `Stalled`",
+    "What is to be split is a part of a part of a part of a part of a split already.",
+    "Split the data from which that was made into all parts at once.",
+)
+SPLIT_NOT_FOUND: Final = _reason(
+    "SplitNotFound",
+    "DatasetPin `Verified`, `Ready`",
+    "There is no SplitPin of the name in `spec.source.split`, or it is being deleted.",
+    "Declare the SplitPin, or pin a part of one that there is.",
+)
+SPLIT_NOT_READY: Final = _reason(
+    "SplitNotReady",
+    "DatasetPin `Verified`, `Ready`",
+    "The SplitPin whose part is pinned is not Ready.",
+    "Look at that SplitPin.",
+)
+PART_NOT_FOUND: Final = _reason(
+    "PartNotFound",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "The SplitPin has no part of that name, or keeps its parts in another store.",
+    "Create a pin that names one of its parts, and the store of the data that were split.",
+)
+PART_LOST: Final = _reason(
+    "PartLost",
+    "DatasetPin `Verified`, `Ready`",
+    "Objects of the part are not in the store any more, so the pin of the part cannot be made.",
+    "Restore the versions that the message names; or create a SplitPin of data that are there.",
+)
+ROLE_NOT_ALLOWED: Final = _reason(
+    "RoleNotAllowed",
+    "Experiment `InputsVerified`, `Ready`",
+    "A part of a split is used in another role than the split gives to it. Nothing was created.",
+    "Use the part in its own role, or the part that has the role; the message names both.",
 )
 OVERLAP_NOT_ALLOWED: Final = _reason(
     "OverlapNotAllowed",
@@ -670,7 +747,7 @@ COVERAGE_WRONG: Final = _reason(
 )
 ROWS_NOT_READ: Final = _reason(
     "RowsNotRead",
-    "Experiment `InputsVerified`, `Ready`",
+    "Experiment `InputsVerified`, `Ready`; SplitPin `Ready`",
     "The rows of inputs could not be read: the installation lacks `pyarrow`, or the process that"
     " reads tables was ended, stood still or could not be started.",
     "Use the image of the chart, which has `pyarrow`. The rest is tried again; if it lasts, give"
@@ -749,13 +826,13 @@ NAMESPACE_TAKEN: Final = _reason(
 # Experiment: waiting, provisioning, bound.
 PIN_NOT_FOUND: Final = _reason(
     "PinNotFound",
-    "Experiment `InputsVerified`, `Ready`",
+    "Experiment `InputsVerified`, `Ready`; SplitPin `Ready`",
     "There is no pin of that name.",
-    "Correct the name in `spec.inputs`, or create the pin.",
+    "Correct the name in `spec.inputs` (of a SplitPin: in `spec.source`), or create the pin.",
 )
 PIN_NOT_READY: Final = _reason(
     "PinNotReady",
-    "Experiment `InputsVerified`, `Ready`",
+    "Experiment `InputsVerified`, `Ready`; SplitPin `Ready`",
     "A pin is not Ready; the message has its own.",
     "Look at the pin.",
 )

@@ -21,7 +21,6 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.access_grant import AccessGrant
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.controllers.dataset_pin import source_of
 from glovebox.controllers.experiment.input_credentials import not_lending
 from glovebox.controllers.experiment.uses import shown_use
 from glovebox.controllers.grant_ledger import PENDING, tell_of_grant
@@ -33,6 +32,7 @@ from glovebox.controllers.grant_records import (
 )
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.patience import deadline
+from glovebox.controllers.pin_sources import source_of
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import source_access
 from glovebox.desired.grants import grant_digest
@@ -139,6 +139,12 @@ async def _require_lending(ports: Ports, grant: AccessGrant, facts: Granting) ->
         if not access.locations:
             raise not_lending(store.name, grant.namespace)
         return
+    if pin.spec.source.split is not None:
+        raise Refused(
+            reasons.STORE_NOT_LENDING,
+            f"`spec.pinRef`: DatasetPin '{name}' is a part of a split, which is used in its own"
+            f" namespace alone: leave only '{grant.namespace}' in `spec.namespaces`",
+        )
     try:
         access.check_source(source_of(pin.spec.source))
     except Refused:

@@ -20,12 +20,14 @@ from pydantic import ValidationError
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.dataset_pin import DatasetPin, DatasetSource
+from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.in_use import count_in_words
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
-from glovebox.controllers.offered import STORES, nothing_superseded
+from glovebox.controllers.offered import nothing_superseded
+from glovebox.controllers.part_pin import PartToPin, read_part, require_all_there
+from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.store_access import source_access
@@ -50,10 +52,6 @@ from glovebox.store.pins import (
     BuiltPin,
     ManifestLocation,
     ManifestLock,
-    ManifestSource,
-    ObjectRef,
-    ObjectsSource,
-    PrefixSource,
     Source,
 )
 from glovebox.store.source_access import SourceAccess
@@ -111,31 +109,33 @@ async def _look_at_data(
         _drop_tasks(ports, pin)
         return Look(obj, _with_users(ports, pin, obj), retry_seconds=wait)
     try:
-        store = _store(ports, pin)
+        store = ready_store(ports, pin)
         access = access or await source_access(ports, store, pin.namespace)
+        access = access.reading(source)
         access.check_source(source)
+        is_unpinned_part = pin.status.manifest is None and pin.spec.source.split is not None
+        part = read_part(ports, pin, store) if is_unpinned_part else None
         connection = await open_store(ports, store)
     except GloveboxError as error:
         found = _blocked(ports, pin, error)
     else:
         ports.failures.clear(Key(KIND, pin.namespace, pin.name), _BLOCKED)
-        if pin.status.manifest is None:
+        lock = ManifestLock() if is_locked(store) else None
+        place = _Place(store, connection)
+        if part is not None:
+            found = _build_part(ports, pin, source, access, part, place)
+        elif pin.status.manifest is None:
             wanted = PinRequest(
                 uid=pin.uid,
                 store=connection,
                 source=source,
                 artifacts_bucket=store.spec.artifacts.bucket,
-                lock=ManifestLock() if _is_locked(store) else None,
+                lock=lock,
                 expected=pin.spec.digest,
                 access=access,
                 owner=f"{pin.namespace}/{pin.name}",
             )
-            found = _build(ports, pin, wanted, _Place(store, connection))
-            if found.facts.built and wanted.lock is not None:
-                # Before it is shown: from then on the manifest has a user.
-                manifest = found.fields["manifest"]
-                await hold(ports, connection, manifest["bucket"], obj, manifest["digest"])
-                found.fields["whyRetained"] = _why_retained(ports, pin)
+            found = _build(ports, pin, wanted, place)
         else:
             manifest = ManifestLocation(**pin.status.manifest.model_dump())
             listed = pin.status.listed_time
@@ -148,7 +148,12 @@ async def _look_at_data(
                 after=format_time(listed) if listed is not None else "",
                 access=access,
             )
-            found = _check(ports, pin, request, _Place(store, connection))
+            found = _check(ports, pin, request, place)
+        if found.facts.built and lock is not None:
+            # Before it is shown: from then on the manifest has a user.
+            manifest_at = found.fields["manifest"]
+            await hold(ports, connection, manifest_at["bucket"], obj, manifest_at["digest"])
+            found.fields["whyRetained"] = _why_retained(ports, pin)
     status = compute_status(obj, found.facts, found.fields)
     if not found.has_result:
         return Look(obj, status, retry_seconds=found.retry_seconds)
@@ -215,11 +220,6 @@ async def _changed_access(ports: Ports, pin: DatasetPin, source: Source) -> Sour
     return access if was_refused else None
 
 
-def _is_locked(store: ObjectStore) -> bool:
-    lock_proven = store.status.condition(types.LOCK_PROVEN)
-    return lock_proven is not None and lock_proven.is_true
-
-
 @dataclass(frozen=True, slots=True)
 class _Place:
     """The store of a pin: as it is declared, and open."""
@@ -236,15 +236,22 @@ class _Place:
         question: PinQuestion | VerifyQuestion,
         work: Callable[[TaskContext], Awaitable[T]],
         operation: str,
+        accept: Callable[[T], None] | None = None,
     ) -> TaskState[T]:
-        """Have a task of a pin: as a Job of the question, or as work in the process."""
+        """Have a task of a pin: as a Job of the question, or as work in the process.
+
+        What `accept` raises of its result is how the attempt ended.
+        """
         key = _key(pin, name)
         job = self._job(ports, key, request, question)
 
         async def start(context: TaskContext) -> T:
             async with ports.metrics.on_store(operation):
                 with _counting_errors(ports):
-                    return await (job.start(context) if job else work(context))
+                    result: T = await (job.start(context) if job else work(context))
+                    if accept is not None:
+                        accept(result)
+                    return result
 
         return ports.tasks.ensure(
             key,
@@ -266,7 +273,7 @@ class _Place:
         secrets = secrets_of([(self.store, self.connection)])
         if ports.settings.tasks != "Jobs" or secrets is None:
             return None
-        bucket = Bucket(self.store.spec.artifacts.bucket, _is_locked(self.store))
+        bucket = Bucket(self.store.spec.artifacts.bucket, is_locked(self.store))
         return JobWork(
             ports, key, request.basis, question, question.answer, request, bucket, secrets
         )
@@ -304,6 +311,61 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
             "progress": None,
         },
         0.0 if recalled else float(pin.spec.verification.list_interval_seconds),
+    )
+
+
+def _build_part(
+    ports: Ports,
+    pin: DatasetPin,
+    source: Source,
+    access: SourceAccess,
+    part: PartToPin,
+    place: _Place,
+) -> _Found:
+    """Have the part of a split pinned, once every version of it is seen to be there."""
+    built, store = part.built, place.connection
+    request = VerifyRequest(
+        store,
+        source,
+        built.manifest,
+        built.roots.objects,
+        built.roots.bytes,
+        after=HASH,
+        access=access,
+    )
+    state = place.ensure(
+        ports,
+        pin,
+        VERIFY,
+        request,
+        VerifyQuestion.of(request),
+        functools.partial(verify_dataset, request=request),
+        "verify_pin",
+        functools.partial(require_all_there, part),
+    )
+    if state.result is None:
+        return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
+    moment = format_time(ports.now())
+    ports.metrics.digest_checks.labels(KIND, _metric(state.result)).inc()
+    return _Found(
+        PinFacts(
+            ports.now(),
+            pinned=True,
+            objects=built.roots.objects,
+            bytes=built.roots.bytes,
+            built=True,
+            part=f"part `{part.part.name}` of SplitPin '{part.part.split}'",
+            remark=_remark(ports, pin),
+        ),
+        {
+            **_recorded(built),
+            "part": part.part.model_dump(by_alias=True, mode="json"),
+            "verifiedTime": built.recalled or None,
+            "listedTime": moment,
+            "findings": finding_counts(state.result),
+            "progress": None,
+        },
+        float(pin.spec.verification.list_interval_seconds),
     )
 
 
@@ -428,47 +490,6 @@ def _recorded(built: BuiltPin) -> dict[str, Any]:
             "bytes": manifest.bytes,
         },
     }
-
-
-def source_of(source: DatasetSource) -> Source:
-    """Return the source as the store package knows it."""
-    if source.prefix is not None:
-        return PrefixSource(source.prefix.bucket, source.prefix.prefix)
-    if source.manifest is not None:
-        return ManifestSource(
-            source.manifest.bucket, source.manifest.key, source.manifest.version_id
-        )
-    if source.objects:
-        return ObjectsSource(
-            tuple(
-                ObjectRef(entry.bucket, entry.key, entry.version_id, entry.path)
-                for entry in source.objects
-            )
-        )
-    raise InvalidInput(
-        reasons.INVALID_SPEC,
-        "`spec.source` must have exactly one of `prefix`, `manifest` and `objects`",
-    )
-
-
-def _store(ports: Ports, pin: DatasetPin) -> ObjectStore:
-    name = pin.spec.store_ref.name
-    try:
-        store = ports.resources.parsed(Key(OBJECT_STORE.kind, "", name), ObjectStore)
-    except ValidationError:
-        raise NotReady(
-            reasons.STORE_NOT_READY,
-            f"`spec.storeRef`: ObjectStore '{name}' is not valid; its own status says what to"
-            " correct there",
-        ) from None
-    if store is None:
-        raise NotReady(
-            reasons.STORE_NOT_FOUND, f"`spec.storeRef`: there is no ObjectStore '{name}'{STORES}"
-        )
-    why = store.why_not_ready
-    if why is not None:
-        raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
-    return store
 
 
 def _key(pin: DatasetPin, name: str) -> TaskKey:

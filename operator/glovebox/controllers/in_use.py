@@ -23,12 +23,14 @@ from glovebox.kube.kinds import (
     FEATURE_SET_PIN,
     ISOLATION_PROFILE,
     OBJECT_STORE,
+    SPLIT_PIN,
     Kind,
 )
-from glovebox.kube.resources import Key
+from glovebox.kube.resources import Key, references
 
 # Who can refer to a kind, and the field by which the API server finds them. Pins are named in
-# lists, where no field selector reaches: those who may name them are read, in their namespace.
+# lists, where no field selector reaches, or by few: those who may name them are read, in their
+# namespace.
 _BY_FIELD: Final[Mapping[str, tuple[tuple[Kind, str], ...]]] = {
     ISOLATION_PROFILE.kind: ((EXPERIMENT, "spec.profile"),),
     OBJECT_STORE.kind: (
@@ -36,11 +38,15 @@ _BY_FIELD: Final[Mapping[str, tuple[tuple[Kind, str], ...]]] = {
         (DATASET_PIN, "spec.storeRef.name"),
     ),
 }
-_BY_INPUTS: Final[Mapping[str, tuple[Kind, ...]]] = {
-    DATASET_PIN.kind: (EXPERIMENT, FEATURE_SET_PIN),
+_BY_READING: Final[Mapping[str, tuple[Kind, ...]]] = {
+    DATASET_PIN.kind: (EXPERIMENT, FEATURE_SET_PIN, SPLIT_PIN),
+    SPLIT_PIN.kind: (DATASET_PIN,),
     FEATURE_SET_PIN.kind: (EXPERIMENT,),
 }
-PINS: Final = frozenset(_BY_INPUTS)
+PINS: Final = frozenset(_BY_READING)
+# Those of whom the status has a digest once they are bound to what they name. Until then they wait
+# for it, and keep nothing from going: a split of one of its own parts would hold itself for ever.
+_BOUND_BY_DIGEST: Final = frozenset({EXPERIMENT.kind, DATASET_PIN.kind, SPLIT_PIN.kind})
 _EXACT: Final = 10
 
 
@@ -144,9 +150,9 @@ def tells_its_users(obj: Mapping[str, Any], users: int) -> bool:
 
 def holds(kind: str, user: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
     """Return whether one of a kind that refers to an object keeps it from going."""
-    waits = kind == EXPERIMENT.kind and not (user.get("status") or {}).get("digest")
+    waits = kind in _BOUND_BY_DIGEST and not (user.get("status") or {}).get("digest")
     is_dying = "deletionTimestamp" in used["metadata"]
-    return not (waits and is_dying and used["kind"] in _BY_INPUTS)
+    return not (waits and is_dying and used["kind"] in _BY_READING)
 
 
 def is_user(user: Mapping[str, Any], used: Key) -> bool:
@@ -166,7 +172,7 @@ async def count_live_users(reader: Reader, used: Mapping[str, Any]) -> int:
     for kind, field in _BY_FIELD.get(key.kind, ()):
         async for page in reader.pages(kind, field_selector=f"{field}={key.name}"):
             users += len(page["items"])
-    for kind in _BY_INPUTS.get(key.kind, ()):
+    for kind in _BY_READING.get(key.kind, ()):
         for namespace in await _namespaces_of_users(reader, kind, key):
             async for page in reader.pages(kind, namespace=namespace):
                 users += sum(
@@ -219,17 +225,6 @@ def _finalizers(obj: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _names_pin(kind: Kind, obj: Mapping[str, Any], pin: Key) -> bool:
-    """Return whether the inputs of a user name the pin.
-
-    Tolerant, because a spec may be older than the schema.
-    """
-    inputs = (obj.get("spec") or {}).get("inputs") or ()
-    if kind.kind == EXPERIMENT.kind:
-        field = "datasets" if pin.kind == DATASET_PIN.kind else "features"
-        inputs = (inputs or {}).get(field) or ()
+    """Return whether a user names the pin, so that it is kept from going."""
     own = (obj.get("metadata") or {}).get("namespace", pin.namespace)
-    return any(
-        (reference.get("namespace") or own, reference.get("name")) == (pin.namespace, pin.name)
-        for entry in inputs
-        for reference in (entry.get("pinRef") or {},)
-    )
+    return pin in references(Key(kind.kind, own, ""), obj.get("spec") or {}, holding=True)

@@ -23,6 +23,7 @@ from glovebox.controllers import (
     feature_set_pin,
     isolation_profile,
     object_store,
+    split_pin,
 )
 from glovebox.controllers.experiment import reconcile as experiment
 from glovebox.controllers.in_use import (
@@ -46,6 +47,7 @@ from glovebox.kube.kinds import (
     ISOLATION_PROFILE,
     NAMESPACE,
     OBJECT_STORE,
+    SPLIT_PIN,
 )
 from glovebox.kube.resources import Key
 from glovebox.status.in_use import compute_held_status, with_protection
@@ -77,6 +79,7 @@ CONTROLLERS: Final[dict[str, Controller]] = {
     for module in (
         experiment,
         dataset_pin,
+        split_pin,
         feature_set_pin,
         access_grant,
         object_store,
@@ -86,7 +89,7 @@ CONTROLLERS: Final[dict[str, Controller]] = {
 
 # What others refer to, and what is kept from going under them.
 HELD: Final = frozenset(
-    kind.kind for kind in (DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
+    kind.kind for kind in (DATASET_PIN, SPLIT_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE)
 )
 
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from glovebox.data import row_keys
 from glovebox.data.row_keys import DOMAIN, KIND_WORDS, Kind
+from glovebox.data.splits import NO_MOMENT, moment_bytes
 from glovebox.data.table_errors import TableError
 
 # So much of each hash is compared: two different keys never meet by chance.
@@ -56,7 +57,12 @@ def kind_of(column: str, held: pa.DataType) -> Kind:
 
 
 def key_hashes(
-    columns: Sequence[str], arrays: Sequence[pa.Array], kinds: Sequence[Kind], *, is_plain: bool
+    columns: Sequence[str],
+    arrays: Sequence[pa.Array],
+    kinds: Sequence[Kind],
+    *,
+    is_plain: bool,
+    domain: bytes = DOMAIN,
 ) -> bytes:
     """Return the hashes of the keys of a batch, each cut to `HASH_BYTES`; `NO_KEY` of none.
 
@@ -65,6 +71,7 @@ def key_hashes(
         arrays: What they hold, all of one length.
         kinds: What each is taken for.
         is_plain: Whether text stands for whatever the kind is, as in CSV and JSON.
+        domain: What is hashed before each key.
 
     Raises:
         TableError: A column holds something else.
@@ -79,12 +86,46 @@ def key_hashes(
         encoded.append(pc.if_else(is_null, pa.scalar(row_keys.NULL, pa.binary()), raw))
         nulls = is_null if nulls is None else pc.and_(nulls, is_null)
     keys = pc.binary_join_element_wise(*encoded, pa.scalar(b"", pa.binary()))
-    found = [sha256(DOMAIN + key).digest()[:HASH_BYTES] for key in keys.to_pylist()]
+    found = [sha256(domain + key).digest()[:HASH_BYTES] for key in keys.to_pylist()]
     if nulls is not None and nulls.true_count:
         for row, has_none in enumerate(nulls.to_pylist()):
             if has_none:
                 found[row] = NO_KEY
     return b"".join(found)
+
+
+def moments(column: str, held: pa.Array, kind: Kind, *, is_plain: bool) -> bytes:
+    """Return the moments of a batch: 8 bytes each, signed, in nanoseconds since 1970 in UTC.
+
+    A date is its first moment in UTC. What is null is `NO_MOMENT`.
+
+    Args:
+        column: Its name, for errors.
+        held: What it holds.
+        kind: `Timestamp` or `Date`.
+        is_plain: As in `key_hashes`.
+
+    Raises:
+        TableError: It holds something else, or moments that nanoseconds cannot say.
+    """
+    if not len(held):
+        return b""
+    values = _values(column, held, kind, is_plain=is_plain)
+    if pa.types.is_null(held.type) or pa.types.is_integer(values.type):
+        return moment_bytes(NO_MOMENT) * len(held)
+    zone = values.type.tz if pa.types.is_timestamp(values.type) else None
+    numbers = _nanoseconds(column, values, zone)
+    return b"".join(_big_endian(pc.fill_null(numbers, NO_MOMENT), "q", 8).to_pylist())
+
+
+def _nanoseconds(column: str, values: pa.Array, zone: str | None) -> pa.Array:
+    try:
+        return values.cast(pa.timestamp("ns", zone)).cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise TableError(
+            f"column `{column}` holds moments before 1678 or after 2261: they have no"
+            " nanoseconds since 1970 in 64 bits"
+        ) from error
 
 
 def _values(column: str, held: pa.Array, kind: Kind, *, is_plain: bool) -> pa.Array:
@@ -161,13 +202,7 @@ def _of_numbers(column: str, kind: Kind, values: pa.Array) -> pa.Array:
         values = values.cast(pa.date32()).cast(pa.int32())
     elif kind == "Timestamp" and pa.types.is_timestamp(values.type):
         tags = pa.scalar(row_keys.TIMESTAMP, pa.binary())
-        try:
-            values = values.cast(pa.timestamp("ns", values.type.tz)).cast(pa.int64())
-        except pa.ArrowInvalid as error:
-            raise TableError(
-                f"column `{column}` holds moments before 1678 or after 2261: they have no"
-                " nanoseconds since 1970 in 64 bits"
-            ) from error
+        values = _nanoseconds(column, values, values.type.tz)
     elif values.type == pa.uint64():
         small, large = (
             pa.scalar(each, pa.binary()) for each in (row_keys.INTEGER, row_keys.LARGE_INTEGER)

@@ -36,13 +36,13 @@ _SUFFIXES: Final[dict[str, Format]] = {
 }
 FORMATS_TEXT: Final = "`.parquet`, `.csv`, `.jsonl` or `.ndjson` (the last three also `.gz`)"
 _GZIP: Final = ".gz"
-_ROWS: Final = 8192
+ROWS: Final = 8192
 # What is asked for at once, of Parquet and of CSV.
-_BLOCK: Final = 2 << 20
+BLOCK: Final = 2 << 20
 _MAX_HEADER: Final = 1 << 20
 _MAX_LINE: Final = 8 << 20
 # A footer says how much is to be allocated for its own lists and texts.
-_MAX_THRIFT: Final = 64 << 20
+MAX_THRIFT: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,16 @@ def open_table(path: str, file: IO[bytes], columns: Sequence[str]) -> Table:
         raise TableError(f"its name ends in none of {FORMATS_TEXT}")
     if kind == "Parquet":
         return _parquet(file, columns)
-    if path.lower().endswith(_GZIP):
-        file = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-    stream: io.BufferedReader = io.BufferedReader(cast("Any", _Told(file)), _BLOCK)
+    stream = text_stream(path, file)
     read = _csv if kind == "CSV" else _json_lines
     return Table(read(stream, columns), (), is_plain=True)
+
+
+def text_stream(path: str, file: IO[bytes]) -> io.BufferedReader:
+    """Return the lines of CSV or JSON, unpacked where the name says that they are packed."""
+    if path.lower().endswith(_GZIP):
+        file = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+    return io.BufferedReader(cast("Any", _Told(file)), BLOCK)
 
 
 class _Told(io.RawIOBase):
@@ -121,10 +126,10 @@ def _parquet(file: IO[bytes], columns: Sequence[str]) -> Table:
         opened = parquet.ParquetFile(
             pa.PythonFile(file, "r"),
             # Pages as they come, and never a whole column of a row group.
-            buffer_size=_BLOCK,
+            buffer_size=BLOCK,
             pre_buffer=False,
-            thrift_string_size_limit=_MAX_THRIFT,
-            thrift_container_size_limit=_MAX_THRIFT,
+            thrift_string_size_limit=MAX_THRIFT,
+            thrift_container_size_limit=MAX_THRIFT,
         )
         schema = opened.schema_arrow
     except (pa.ArrowException, OSError) as error:
@@ -134,7 +139,7 @@ def _parquet(file: IO[bytes], columns: Sequence[str]) -> Table:
 
     def batches() -> Iterator[list[pa.Array]]:
         try:
-            for batch in opened.iter_batches(_ROWS, columns=list(columns), use_threads=False):
+            for batch in opened.iter_batches(ROWS, columns=list(columns), use_threads=False):
                 yield [batch.column(column) for column in columns]
         except (pa.ArrowException, OSError, KeyError) as error:
             raise unreadable("Parquet", error) from error
@@ -150,7 +155,7 @@ def _csv(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[list[pa.
     try:
         reader = arrow_csv.open_csv(
             pa.PythonFile(stream, "r"),
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 include_columns=list(columns),
@@ -161,8 +166,8 @@ def _csv(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[list[pa.
             ),
         )
         for batch in reader:
-            for first in range(0, batch.num_rows, _ROWS):
-                part = batch.slice(first, _ROWS)
+            for first in range(0, batch.num_rows, ROWS):
+                part = batch.slice(first, ROWS)
                 yield [part.column(column) for column in columns]
     except (pa.ArrowException, OSError, KeyError) as error:
         raise unreadable("CSV", error) from error
@@ -181,9 +186,8 @@ def _json_lines(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[l
     import pyarrow as pa  # noqa: PLC0415 - as above
 
     seen: set[str] = set()
-    rows = _json_rows(stream)
     number = 0
-    while batch := list(itertools.islice(rows, _ROWS)):
+    for batch in json_batches(stream):
         arrays = []
         for column in columns:
             values = [row.get(column) for row in batch]
@@ -197,6 +201,17 @@ def _json_lines(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[l
         number += len(batch)
     if number:
         _require(columns, [column for column in columns if column in seen])
+
+
+def json_batches(stream: io.BufferedReader) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of JSON Lines, some thousand at a time.
+
+    Raises:
+        TableError: A line is no JSON object.
+    """
+    rows = _json_rows(stream)
+    while batch := list(itertools.islice(rows, ROWS)):
+        yield batch
 
 
 def _json_rows(stream: io.BufferedReader) -> Iterator[dict[str, Any]]:

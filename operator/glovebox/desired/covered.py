@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Final
 
 from glovebox.api.coverage import Coverage, TimeWindow
+from glovebox.api.split_pin import PartOfSplit
 from glovebox.data.printable import printable
 
 # What is used first must be older; `reference` data are looked up and neither trained nor tested.
@@ -25,6 +26,8 @@ class Covered:
         pin: Name of the DatasetPin.
         coverage: As the pin says it; None where it says nothing.
         is_empty: Whether none of its objects holds a byte.
+        digest: Its content root.
+        splits: Of which splits it is a part, the innermost first.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Covered:
     pin: str
     coverage: Coverage | None = None
     is_empty: bool = False
+    digest: str = ""
+    splits: tuple[PartOfSplit, ...] = ()
 
     @property
     def window(self) -> TimeWindow | None:
@@ -41,6 +46,20 @@ class Covered:
     @property
     def column(self) -> str:
         """The column of its groups, where they are to be compared; else empty."""
+        groups = self.coverage.groups if self.coverage is not None else None
+        if groups is None or self.role not in ORDER:
+            return ""
+        # Rows that were a split wrote lie in folders that say nothing of them.
+        return "" if self.is_of_rows and not groups.values else groups.column
+
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether rows were written into it, out of some other dataset."""
+        return any(each.granularity == "Rows" for each in self.splits)
+
+    @property
+    def grouped_by(self) -> str:
+        """The column of its groups, as its pin says it, compared or not."""
         groups = self.coverage.groups if self.coverage is not None else None
         return groups.column if groups is not None and self.role in ORDER else ""
 

@@ -27,6 +27,12 @@ from glovebox.desired.covered import (
     pairs_apart,
 )
 from glovebox.desired.leaks import Leak, check_coverage, find_leaks
+from glovebox.desired.parts_apart import (
+    has_no_common_key,
+    has_no_common_row,
+    has_no_common_time,
+    splits_text,
+)
 from glovebox.errors import Refused
 
 TESTS: Final = frozenset({"test", "holdout"})
@@ -154,7 +160,16 @@ def _groups_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     pairs = pairs_apart(inputs)
     if not pairs:
         return _nothing_to_compare(inputs)
-    unknown = [pair for pair in pairs if not pair[0].column or pair[0].column != pair[1].column]
+    apart = [pair for pair in pairs if _grouped_apart(*pair)]
+    if len(apart) == len(pairs):
+        column = pairs[0][0].grouped_by
+        message = f"no value of `{column}` is in two parts of {splits_text(pairs)}"
+        return "Proved", message + left_out(inputs)
+    unknown = [
+        pair
+        for pair in pairs
+        if pair not in apart and (not pair[0].column or pair[0].column != pair[1].column)
+    ]
     if unknown:
         return "Unknown", _not_covered(unknown[0], "groups")
     unread = [each.name for each in inputs if each.column and each.name not in overlap.groups]
@@ -168,11 +183,26 @@ def _groups_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     return "Declared" if declared else "Measured", message
 
 
+def _grouped_apart(one: Covered, other: Covered) -> bool:
+    """Return whether a split keeps the groups apart that both pins declare."""
+    column = one.grouped_by
+    same = column != "" and column == other.grouped_by
+    return same and has_no_common_key(one, other, (column,))
+
+
 def _rows_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     pairs = pairs_apart(inputs)
     if not pairs:
         return _nothing_to_compare(inputs)
-    unknown = [pair for pair in pairs if not pair[0].key or pair[0].key != pair[1].key]
+    apart = [pair for pair in pairs if has_no_common_row(*pair)]
+    if len(apart) == len(pairs):
+        message = f"no row is in two parts of {splits_text(pairs)}"
+        return "Proved", message + left_out(inputs)
+    unknown = [
+        pair
+        for pair in pairs
+        if pair not in apart and (not pair[0].key or pair[0].key != pair[1].key)
+    ]
     if unknown:
         one, other = unknown[0]
         return "Unknown", (
@@ -200,7 +230,11 @@ def _time_known(inputs: tuple[Covered, ...]) -> _Known:
     pairs = list(in_order(inputs))
     if not pairs:
         return _nothing_to_compare(inputs)
-    unknown = [pair for pair in pairs if not comparable_in_time(*pair)]
+    apart = [pair for pair in pairs if has_no_common_time(*pair)]
+    if len(apart) == len(pairs):
+        message = f"parts by time follow each other in {splits_text(pairs)}"
+        return "Proved", message + left_out(inputs)
+    unknown = [pair for pair in pairs if pair not in apart and not comparable_in_time(*pair)]
     if unknown:
         return "Unknown", _not_covered(unknown[0], "time")
     message = "each input ends before those begin that are used after it"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 
 from glovebox.api import reasons
 from glovebox.api.experiment_inputs import SharedKind
 from glovebox.data.overlap import Kind, Overlap, Shared
 from glovebox.data.printable import printable
 from glovebox.desired.covered import Covered, columns_text, comparable_in_time, in_order, shown
+from glovebox.desired.parts_apart import origin_shared
 from glovebox.errors import Refused
 
 
@@ -82,6 +84,15 @@ def _of_rows(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
         yield Leak(shared.first, shared.second, "Rows", what, number)
 
 
+def _of_origin(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
+    """Yield the pairs that share rows because of what they were made from."""
+    for one, other in combinations(inputs, 2):
+        why = origin_shared(one, other) if one.role != other.role else ""
+        if why:
+            both = f"inputs `{one.name}` ({one.role}) and `{other.name}` ({other.role})"
+            yield Leak(one.name, other.name, "Rows", f"{both} share rows: {why}")
+
+
 def _of_groups(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
     columns = {each.name: each.column for each in inputs}
     for shared in _shared(overlap, "Groups"):
@@ -140,6 +151,7 @@ def find_leaks(inputs: tuple[Covered, ...], overlap: Overlap) -> list[Leak]:
     return [
         *_of_objects(inputs, overlap),
         *_of_rows(inputs, overlap),
+        *_of_origin(inputs),
         *_of_groups(inputs, overlap),
         *_of_time(inputs),
     ]

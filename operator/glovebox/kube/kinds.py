@@ -69,6 +69,7 @@ EXPERIMENT = Kind(names.API_VERSION, "Experiment", "experiments")
 DATASET_PIN = Kind(names.API_VERSION, "DatasetPin", "datasetpins")
 FEATURE_SET_PIN = Kind(names.API_VERSION, "FeatureSetPin", "featuresetpins")
 ACCESS_GRANT = Kind(names.API_VERSION, "AccessGrant", "accessgrants")
+SPLIT_PIN = Kind(names.API_VERSION, "SplitPin", "splitpins")
 ISOLATION_PROFILE = Kind(
     names.API_VERSION, "IsolationProfile", "isolationprofiles", namespaced=False
 )
@@ -83,9 +84,11 @@ REFERENCES: dict[Kind, tuple[Reference, ...]] = {
     ),
     DATASET_PIN: (
         Reference("storeRef", OBJECT_STORE),
+        Reference("source.split", SPLIT_PIN),
         # A pin keeps no other from going: two could hold each other, and a team another team's.
         Reference("provenance.sources[].pinRef", DATASET_PIN, holds=False),
     ),
+    SPLIT_PIN: (Reference("source.pinRef", DATASET_PIN),),
     FEATURE_SET_PIN: (Reference("inputs[].pinRef", DATASET_PIN),),
     # A grant is of content: the pin may go, and the grant stays what it is.
     ACCESS_GRANT: (

@@ -34,12 +34,15 @@ CHANGES: Final = ("modified", "deleted", "unexpected")
 OPERATIONS: Final = (
     "prove",
     "build_pin",
+    "split",
     "verify_pin",
     "compare_inputs",
     "issue_credentials",
     "seal",
     "lineage",
 )
+GRANULARITIES: Final = ("Rows", "Objects")
+SPLIT_RESULTS: Final = ("part", "none")
 CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
 RUNS: Final = ("started", "succeeded", "failed")
 PROBES: Final = ("passed", "failed", "unknown")
@@ -227,6 +230,12 @@ class EngineMetrics:
             ("kind",),
             registry=registry,
         )
+        self.split = Counter(
+            "glovebox_split_total",
+            "Rows or whole objects that SplitPins gave to a part, and those that belong to none.",
+            ("granularity", "result"),
+            registry=registry,
+        )
         self.only_cluster = Gauge(
             "glovebox_records_lost",
             "Experiments whose run or seal a store does not have any more, by store.",
@@ -344,6 +353,7 @@ class EngineMetrics:
             (self.seals, (outcomes,)),
             (self.digest_bytes, (pins,)),
             (self.digest_checks, (pins, CHECKS)),
+            (self.split, (GRANULARITIES, SPLIT_RESULTS)),
         )
         for metric, values in every:
             for labels in product(*values):

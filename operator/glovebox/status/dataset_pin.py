@@ -50,6 +50,7 @@ class PinFacts:
         bytes: Their size.
         built: Whether the pin was made just now.
         recalled: Whether it was made of what the store has on record, by listing.
+        part: Which part of a split it is, in words, where it was made of that.
         findings: What a check found just now; None when none ended.
         answered: Whether what an attempt met is recorded for this generation, and none has
             reported since: after a restart it is tried again, and mostly meets the same.
@@ -66,6 +67,7 @@ class PinFacts:
     bytes: int = 0
     built: bool = False
     recalled: bool = False
+    part: str = ""
     findings: Findings | None = None
     answered: bool = False
     remark: str = ""
@@ -115,6 +117,7 @@ def compute_conditions(facts: PinFacts) -> list[Verdict]:
     if facts.built:
         words = f"{counted(facts.objects, 'object')} with {counted(facts.bytes, 'byte')}"
         how = "there as they were pinned before, by the store's record" if facts.recalled else ""
+        how = f"there: {facts.part}" if facts.part else how
         message = f"{words} {how or 'read and hashed'}{facts.remark}"
         return [
             Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),

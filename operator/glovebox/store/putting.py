@@ -50,7 +50,7 @@ def put(
                 Key=key,
                 Body=body,
                 ContentLength=size,
-                ChecksumSHA256=_spelt(digest),
+                ChecksumSHA256=checksum_of(digest),
                 **options,
             )
     except GloveboxError as error:
@@ -81,7 +81,7 @@ def checksum(body: bytes) -> str:
     It is computed here: one that the client computes is sent as a trailer over TLS, which some
     stores answer with 411.
     """
-    return _spelt(hashlib.sha256(body).digest())
+    return checksum_of(hashlib.sha256(body).digest())
 
 
 def measured(body: bytes | IO[bytes]) -> tuple[bytes, int]:
@@ -96,5 +96,6 @@ def measured(body: bytes | IO[bytes]) -> tuple[bytes, int]:
     return digest.digest(), size
 
 
-def _spelt(digest: bytes) -> str:
+def checksum_of(digest: bytes) -> str:
+    """Return a SHA-256 as `ChecksumSHA256` takes it."""
     return base64.b64encode(digest).decode()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput, Refused
 from glovebox.store.arns import bucket_arn, kms_rights, objects_arn, partition_of
 from glovebox.store.credentials import DECRYPT, MAX_POLICY, NEVER, assume_with_policy
-from glovebox.store.sources import ManifestSource, PrefixSource
+from glovebox.store.sources import ManifestSource, PartSource, PrefixSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from glovebox.store.connection import Credentials, Store
     from glovebox.store.sources import Source
 
+# Below it lie the rows of the parts of splits, by namespace: see `store/part_objects.py`.
+SPLITS: Final = ".glovebox/splits/"
 # The SDK renews a session a quarter of an hour before its end.
 _SESSION_SECONDS: Final = 1800
 _READ: Final = ("s3:GetObject", "s3:GetObjectVersion")
@@ -64,6 +66,8 @@ class SourceAccess:
         role_arn: The role whose sessions read no more than that; empty where the store issues
             none, and the check here is the only one.
         key_ids: Keys of the store's KMS that its objects are encrypted with.
+        parts: Whether what splits of the namespace's pins wrote may be read: by pins of their parts
+            alone.
     """
 
     namespace: str
@@ -73,6 +77,11 @@ class SourceAccess:
     reserved: tuple[tuple[str, str], ...] = ()
     role_arn: str = ""
     key_ids: tuple[str, ...] = ()
+    parts: bool = False
+
+    def reading(self, source: Source) -> SourceAccess:
+        """Return the same for a source: the rows of splits are read by pins of parts alone."""
+        return replace(self, parts=isinstance(source, PartSource))
 
     @property
     def document(self) -> dict[str, Any]:
@@ -85,6 +94,7 @@ class SourceAccess:
             "reserved": [list(each) for each in sorted(self.reserved)],
             "role_arn": self.role_arn,
             "key_ids": list(self.key_ids),
+            "parts": self.parts,
         }
 
     @classmethod
@@ -98,12 +108,18 @@ class SourceAccess:
             tuple((bucket, store) for bucket, store in document["reserved"]),
             document["role_arn"],
             tuple(document["key_ids"]),
+            document["parts"],
         )
 
     @property
     def own_artifacts(self) -> Location:
         """What the namespace's own experiments wrote."""
         return Location(self.artifacts, f"{self.namespace}/")
+
+    @property
+    def own_parts(self) -> Location:
+        """What splits of the namespace's own pins wrote."""
+        return Location(self.artifacts, f"{SPLITS}{self.namespace}/")
 
     @property
     def sources(self) -> tuple[Location, ...]:
@@ -118,7 +134,8 @@ class SourceAccess:
             Refused: `NotGranted`.
         """
         if bucket == self.artifacts:
-            if not self.own_artifacts.covers(bucket, key):
+            own = (self.own_artifacts, *([self.own_parts] if self.parts else ()))
+            if not any(location.covers(bucket, key) for location in own):
                 raise Refused(
                     reasons.NOT_GRANTED,
                     f"s3://{bucket}/{key} is not granted to namespace '{self.namespace}': bucket"
@@ -160,6 +177,8 @@ class SourceAccess:
         """
         if isinstance(source, PrefixSource):
             return (Location(source.bucket, source.prefix),)
+        if isinstance(source, PartSource):
+            return (*self.sources, self.own_artifacts, self.own_parts)
         named = tuple(_named(source))
         may_be_own = any(bucket == self.artifacts for bucket, _ in named)
         readable = (*self.sources, *((self.own_artifacts,) if may_be_own else ()))
@@ -200,6 +219,8 @@ def _named(source: Source) -> Iterator[tuple[str, str]]:
             yield source.bucket, source.prefix
         case ManifestSource():
             yield source.bucket, source.key
+        case PartSource():
+            return  # its manifest is the operator's own, and each line of it is checked
         case _:
             for each in source.objects:
                 yield each.bucket, each.key

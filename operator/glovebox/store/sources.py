@@ -93,7 +93,20 @@ class ObjectsSource:
     objects: tuple[ObjectRef, ...]
 
 
-Source = PrefixSource | ManifestSource | ObjectsSource
+@dataclass(frozen=True, slots=True)
+class PartSource:
+    """One part of a split, whose manifest the split has made.
+
+    Args:
+        split: Name of the SplitPin, in the namespace of the pin.
+        part: Name of the part.
+    """
+
+    split: str
+    part: str
+
+
+Source = PrefixSource | ManifestSource | ObjectsSource | PartSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,12 @@ def _found(
             yield from map(_checked, _of_manifest(store, source, stop))
         case ObjectsSource():
             yield from map(_checked, _of_objects(source))
+        case PartSource():
+            raise InvalidInput(
+                reasons.INTERNAL_ERROR,
+                f"part `{source.part}` of SplitPin '{source.split}' is pinned by its manifest, and"
+                " is never looked for",
+            )
 
 
 def _of_prefix(

@@ -28,6 +28,8 @@ from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_da
 from glovebox.tasks.seal import gather_evidence
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 from glovebox.tasks.source_document import AccessDocument, SourceDocument
+from glovebox.tasks.split import SplitRequest
+from glovebox.tasks.split_question import SplitQuestion
 from glovebox.tasks.strict import Strict, store_name
 
 _ROOTS: Final = TypeAdapter(Roots)
@@ -235,8 +237,8 @@ class EvidenceQuestion(Strict):
         return _EVIDENCE.validate_python(document["evidence"])
 
 
-Asked = PinQuestion | VerifyQuestion | EvidenceQuestion | OverlapQuestion
-Request = PinRequest | VerifyRequest | EvidenceRequest | OverlapRequest
+Asked = PinQuestion | VerifyQuestion | EvidenceQuestion | OverlapQuestion | SplitQuestion
+Request = PinRequest | VerifyRequest | EvidenceRequest | OverlapRequest | SplitRequest
 
 
 def stores_of(request: Request) -> tuple[Store, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from glovebox.store.source_access import SourceAccess
-from glovebox.store.sources import ManifestSource, ObjectsSource, PrefixSource
+from glovebox.store.sources import ManifestSource, ObjectsSource, PartSource, PrefixSource
 from glovebox.tasks.strict import Strict
 
 # In this order: the fields of each tell it from the others.
-SourceDocument = PrefixSource | ManifestSource | ObjectsSource
+SourceDocument = PrefixSource | ManifestSource | ObjectsSource | PartSource
 
 
 class AccessDocument(Strict):
@@ -20,6 +20,7 @@ class AccessDocument(Strict):
     reserved: tuple[tuple[str, str], ...]
     role_arn: str
     key_ids: tuple[str, ...] = ()
+    parts: bool = False
 
     @classmethod
     def of(cls, access: SourceAccess | None) -> AccessDocument | None:
@@ -35,6 +36,7 @@ class AccessDocument(Strict):
             reserved=tuple((bucket, store) for bucket, store in said["reserved"]),
             role_arn=said["role_arn"],
             key_ids=tuple(said["key_ids"]),
+            parts=said["parts"],
         )
 
     def access(self) -> SourceAccess:

@@ -1,9 +1,10 @@
 """How a task and the process that reads its tables talk: frames over two pipes.
 
 A frame is a letter, the length of what follows (4 bytes, big-endian), and that. The task sends `A`,
-what to read as JSON, and `B`, bytes that it was asked for. The process sends `R`, which bytes it
-needs as JSON; `K`, hashes of keys; and in the end `D`, done, with what it found as JSON, or `E`,
-why the table cannot be read.
+what to read as JSON, `B`, bytes that it was asked for, and `P`, the part of each row of the last
+`K`, a byte each. The process sends `R`, which bytes it needs as JSON; `K`, hashes of keys or
+moments; `W`, the number of a part and bytes of its Parquet; and in the end `D`, done, with what it
+found as JSON, or `E`, why the table cannot be read.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ ASK: Final = b"A"
 BYTES: Final = b"B"
 RANGE: Final = b"R"
 KEYS: Final = b"K"
+PARTS: Final = b"P"
+WRITTEN: Final = b"W"
 DONE: Final = b"D"
 ERROR: Final = b"E"
+MOST_AT_ONCE: Final = 2 << 20
+# In the place of a part's number: the row belongs to none.
+NO_PART: Final = 255
 _HEAD: Final = 5
 
 

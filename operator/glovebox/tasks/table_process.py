@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Final, Self, cast
@@ -24,7 +24,18 @@ from glovebox.data.row_keys import Kind
 from glovebox.data.table_errors import TableError
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.store.connection import Stop
-from glovebox.tasks.table_frames import ASK, BYTES, DONE, ERROR, KEYS, RANGE, frame, read_frame
+from glovebox.tasks.table_frames import (
+    ASK,
+    BYTES,
+    DONE,
+    ERROR,
+    KEYS,
+    PARTS,
+    RANGE,
+    WRITTEN,
+    frame,
+    read_frame,
+)
 from glovebox.tasks.table_program import NO_LIBRARY
 
 # -I: nothing of the environment or the working directory is imported.
@@ -96,12 +107,48 @@ class TableProcess:
             if letter == KEYS:
                 yield body
 
+    def split(
+        self,
+        table: TableFile,
+        columns: Sequence[str],
+        kinds: Sequence[Kind],
+        domain: bytes | None,
+        parts: int,
+        decide: Callable[[bytes], bytes],
+        written: Callable[[int, bytes], None],
+    ) -> None:
+        """Have the rows of a table written into parts.
+
+        Args:
+            table: Which.
+            columns: Of the key; or the one that holds the time.
+            kinds: What each is taken for.
+            domain: What is hashed before each key; None where the column is a time.
+            parts: How many parts there are.
+            decide: Takes the hashes of keys, or the moments, of some rows, and returns the number
+                of the part of each, a byte each; `NO_PART` for none.
+            written: Takes the number of a part, and the next bytes of its Parquet.
+
+        Raises as `kinds`, and what `decide` and `written` raise.
+        """
+        more = {"domain": domain.hex() if domain is not None else None, "parts": parts}
+        for letter, body in self._asked(table, columns, kinds, more):
+            if letter == KEYS:
+                self._send(self._started(), frame(PARTS, decide(body)))
+            elif letter == WRITTEN:
+                written(body[0], body[1:])
+
     def _asked(
-        self, table: TableFile, columns: Sequence[str], kinds: Sequence[Kind] | None
+        self,
+        table: TableFile,
+        columns: Sequence[str],
+        kinds: Sequence[Kind] | None,
+        more: Mapping[str, object] | None = None,
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield what the process says of a table, giving it what it reads."""
         process = self._started()
         ask = {"path": table.path, "size": table.size, "columns": columns, "kinds": kinds}
+        ask |= more or {}
         self._send(process, frame(ASK, orjson.dumps(ask)))
         is_done = False
         try:

@@ -3,7 +3,7 @@
 The bytes of a table were chosen by its owner, and the library that reads them is large and written
 in C++: a page of Parquet may say that it unpacks to gigabytes. So it runs beside the task, with a
 bound on its memory, and is given no credential and no name of anything else; the bytes come to it
-through a pipe, and hashes of keys leave it. When it dies, the task goes on.
+through a pipe, and hashes of keys leave it, or the rows of parts. When it dies, the task goes on.
 
 It is no sandbox: it has the user of the process that started it.
 """
@@ -22,11 +22,21 @@ import orjson
 from glovebox.data.row_keys import Kind
 from glovebox.data.table_errors import TOO_LARGE, TableError, unreadable
 from glovebox.data.tables import open_table
-from glovebox.tasks.table_frames import ASK, BYTES, DONE, ERROR, KEYS, RANGE, frame, read_frame
+from glovebox.tasks.table_frames import (
+    ASK,
+    BYTES,
+    DONE,
+    ERROR,
+    KEYS,
+    MOST_AT_ONCE,
+    PARTS,
+    RANGE,
+    frame,
+    read_frame,
+)
 
 # What it may allocate. The operator and the pods of tasks have 512 MiB.
 MAX_DATA: Final = 256 << 20
-_MOST_AT_ONCE: Final = 2 << 20
 # How it ends where the library is not installed.
 NO_LIBRARY: Final = 3
 
@@ -61,7 +71,9 @@ def main() -> int:
 def _answer(
     ask: dict[str, Any], source: IO[bytes], send: Callable[[bytes, bytes], None]
 ) -> list[str] | None:
-    """Send the hashes of a table's keys; or return what its columns hold, where no kinds are given.
+    """Send the hashes of a table's keys, or its rows in parts where it is asked for `parts`.
+
+    Or return what its columns hold, where no kinds are given.
 
     Raises:
         TableError: It cannot be read.
@@ -71,8 +83,23 @@ def _answer(
     from glovebox.data import arrow_keys  # noqa: PLC0415 - it imports pyarrow
 
     columns, kinds = tuple(ask["columns"]), ask["kinds"]
-    file = cast("IO[bytes]", _Asked(ask["size"], source, send))
+
+    def opened() -> IO[bytes]:
+        return cast("IO[bytes]", _Asked(ask["size"], source, send))
+
+    def told(rows: int) -> bytes:
+        answer = read_frame(source.read)
+        if answer is None or answer[0] != PARTS or len(answer[1]) != rows:
+            raise SystemExit(1)  # nobody waits any more
+        return answer[1]
+
     try:
+        if ask.get("parts"):
+            from glovebox.tasks.table_split import split_table  # noqa: PLC0415 - as above
+
+            split_table(ask, opened, send, told)
+            return None
+        file = opened()
         table = open_table(ask["path"], file, columns)
         if kinds is None:
             return list(_kinds(columns, table.types, table.batches, is_plain=table.is_plain))
@@ -121,7 +148,7 @@ class _Asked(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        wanted = max(0, min(len(buffer), self._size - self._at, _MOST_AT_ONCE))
+        wanted = max(0, min(len(buffer), self._size - self._at, MOST_AT_ONCE))
         if not wanted:
             return 0
         self._send(RANGE, orjson.dumps([self._at, wanted]))
@@ -137,7 +164,7 @@ class _Asked(io.RawIOBase):
         """Return that many bytes: whoever reads Parquet takes fewer for a file that is damaged."""
         wanted = self._size - self._at if size < 0 else size
         parts = []
-        while wanted > 0 and (part := super().read(min(wanted, _MOST_AT_ONCE))):
+        while wanted > 0 and (part := super().read(min(wanted, MOST_AT_ONCE))):
             parts.append(part)
             wanted -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)

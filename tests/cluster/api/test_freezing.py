@@ -28,6 +28,10 @@ PIN_STAYS = (
     "is immutable: a pin identifies exact content. Create a new pin with the changed spec, and name"
     " this pin in its `spec.supersedes`"
 )
+SPLIT_STAYS = (
+    "is immutable: a split identifies which rows are tested on. Create a new SplitPin with the"
+    " changed spec"
+)
 FIELD_STAYS = (
     "must stay as it is: the snapshot is taken (`status.digest` is set), and this field is part of"
     " the experiment's identity. Create a new Experiment with the changed value"
@@ -321,6 +325,13 @@ def test_a_status_beside_the_spec_is_not_written(crds: Cluster, frozen: str) -> 
             {"listIntervalSeconds": 86400},
             id="interval of a DatasetPin",
         ),
+        pytest.param(
+            "SplitPin",
+            "parts",
+            [{"name": "train", "role": "train"}, {"name": "tuning", "role": "test"}],
+            id="roles of a SplitPin",
+        ),
+        pytest.param("SplitPin", "description", "Better words", id="description of a SplitPin"),
         pytest.param("FeatureSetPin", "schemaVersion", "1.0.1", id="version of a FeatureSetPin"),
         pytest.param(
             "FeatureSetPin",
@@ -344,7 +355,8 @@ def test_a_pin_cannot_be_changed(
         way(crds.api, path, field, value)
 
     assert refusal.value.code == 422
-    assert refusal.value.message.endswith(f"spec: Forbidden: {PIN_STAYS}")
+    stays = SPLIT_STAYS if kind == "SplitPin" else PIN_STAYS
+    assert refusal.value.message.endswith(f"spec: Forbidden: {stays}")
 
 
 def test_a_field_of_a_pin_cannot_be_removed(crds: Cluster, make: Callable[..., Json]) -> None:

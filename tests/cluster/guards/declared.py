@@ -12,22 +12,33 @@ from cluster.guards.actors import CLUSTER_ADMIN, Actor, Kubectl, expect_admitted
 _EXAMPLES: Final = Path(__file__).parents[3] / "docs" / "examples" / "flights"
 TEAM: Final = "team-flights"
 EXPERIMENTER: Final = Actor("erin")
-NAMESPACED: Final = ("accessgrants", "datasetpins", "experiments", "featuresetpins")
+NAMESPACED: Final = (
+    "accessgrants",
+    "datasetpins",
+    "experiments",
+    "featuresetpins",
+    "splitpins",
+)
 
 
 def declare_examples(guarded: Kubectl) -> dict[str, dict[str, Any]]:
     """Declare them and return them by plural."""
-    binding = (
-        "create",
-        "rolebinding",
-        "experimenters",
-        "--clusterrole=glovebox-experimenter",
-        f"--user={EXPERIMENTER.user}",
-        f"--namespace={TEAM}",
-    )
+    # The same person grants, which the chart keeps apart.
+    bindings = [
+        (
+            "create",
+            "rolebinding",
+            f"{role}s",
+            f"--clusterrole=glovebox-{role}",
+            f"--user={EXPERIMENTER.user}",
+            f"--namespace={TEAM}",
+        )
+        for role in ("experimenter", "granter")
+    ]
     found: dict[str, dict[str, Any]] = {}
     expect_admitted(guarded(CLUSTER_ADMIN, "create", "namespace", TEAM))
-    expect_admitted(guarded(CLUSTER_ADMIN, *binding))
+    for binding in bindings:
+        expect_admitted(guarded(CLUSTER_ADMIN, *binding))
     for path in sorted(_EXAMPLES.glob("[!0-9]*.yaml")):
         for document in yaml.safe_load_all(path.read_text()):
             plural = document["kind"].lower() + "s"

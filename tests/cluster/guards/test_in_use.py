@@ -41,7 +41,7 @@ STORE = (
     " spec.storeRef.name=busy`"
 )
 REFUSALS = {"isolationprofiles": PROFILE, "objectstores": STORE}
-PINS = ("datasetpins", "featuresetpins")
+PINS = ("datasetpins", "featuresetpins", "splitpins")
 FINALIZER = (
     "only the Glovebox operator may take off the finalizer 'glovebox.dev/in-use', when nothing uses"
     " the object any more; keep `metadata.finalizers`, or apply instead of replacing"

@@ -200,8 +200,10 @@ def test_what_is_used_is_marked_without_a_list() -> None:
                 ("AccessGrant", "", "team"),
                 ("Experiment", "", "team"),
                 ("FeatureSetPin", "", "team"),
+                ("SplitPin", "", "team"),
             ],
         ),
+        ("SplitPin", [("DatasetPin", "", "team")]),
         ("FeatureSetPin", [("Experiment", "", "team")]),
     ],
 )
@@ -226,6 +228,8 @@ def test_it_is_let_go_after_a_live_list_of_everybody_who_could_use_it(
         ("DatasetPin", experiment(datasets="busy")),
         ("DatasetPin", ("FeatureSetPin", {"spec": {"inputs": [{"pinRef": {"name": "busy"}}]}})),
         ("FeatureSetPin", experiment(features="busy")),
+        ("DatasetPin", ("SplitPin", {"spec": {"source": {"pinRef": {"name": "busy"}}}})),
+        ("SplitPin", ("DatasetPin", {"spec": {"source": {"split": {"name": "busy"}}}})),
     ],
 )
 def test_a_user_that_the_index_did_not_know_keeps_it(kind: str, user: tuple[str, Json]) -> None:
@@ -244,6 +248,11 @@ def test_a_user_that_the_index_did_not_know_keeps_it(kind: str, user: tuple[str,
         ("DatasetPin", experiment(datasets="other")),
         ("DatasetPin", experiment(features="busy")),
         ("FeatureSetPin", experiment(datasets="busy")),
+        (
+            "DatasetPin",
+            ("SplitPin", {"spec": {"source": {"pinRef": {"name": "other"}}}}),
+        ),
+        ("SplitPin", ("DatasetPin", {"spec": {"source": {"prefix": {"bucket": "busy"}}}})),
     ],
 )
 def test_who_names_something_else_does_not_keep_it(kind: str, bystander: tuple[str, Json]) -> None:
@@ -314,6 +323,27 @@ def test_a_pin_that_is_being_deleted_is_kept_for_those_alone_who_are_bound(
     field = "datasets" if kind == "DatasetPin" else "features"
     user, spec = experiment(**{field: "busy"})
     cluster = Cluster((user, {**spec, "status": {"digest": digest}}))
+    marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="1", dying=True)
+
+    found = asyncio.run(ensure_in_use(cluster, cluster, marked, users=0))
+
+    assert found.is_held is kept
+
+
+@pytest.mark.parametrize(
+    ("digest", "kept"), [("", False), ("sha256:ab", True)], ids=["waits for it", "is made of it"]
+)
+@pytest.mark.parametrize(
+    ("kind", "user", "source"),
+    [
+        ("DatasetPin", "SplitPin", {"pinRef": {"name": "busy"}}),
+        ("SplitPin", "DatasetPin", {"split": {"name": "busy"}}),
+    ],
+)
+def test_a_split_of_its_own_part_does_not_hold_itself_for_ever(
+    kind: str, user: str, source: Json, digest: str, *, kept: bool
+) -> None:
+    cluster = Cluster((user, {"spec": {"source": source}, "status": {"digest": digest}}))
     marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="1", dying=True)
 
     found = asyncio.run(ensure_in_use(cluster, cluster, marked, users=0))

@@ -12,7 +12,11 @@ from glovebox.controllers.experiment.input_credentials import _granted_now
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.store.source_access import Location
 
-GRANTED = (Location("data", "set/"), Location("artifacts", "team/"))
+GRANTED = (
+    Location("data", "set/"),
+    Location("artifacts", "team/"),
+    Location("artifacts", ".glovebox/splits/team/"),
+)
 
 
 def store(endpoint: str = "http://192.0.2.1:8333") -> ObjectStore:

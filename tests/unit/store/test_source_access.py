@@ -11,11 +11,12 @@ import pytest
 from glovebox.errors import InvalidInput, Refused
 from glovebox.store.connection import Store
 from glovebox.store.credentials import MAX_POLICY
-from glovebox.store.source_access import Location, SourceAccess, narrowed, source_policy
+from glovebox.store.source_access import SPLITS, Location, SourceAccess, narrowed, source_policy
 from glovebox.store.sources import (
     ManifestSource,
     ObjectRef,
     ObjectsSource,
+    PartSource,
     PrefixSource,
     Source,
 )
@@ -105,6 +106,27 @@ def test_a_session_reads_no_more_than_the_source_may_need(
     closed = (Location("others", "vision/"), Location("artifacts", ""))
     wide = replace(ACCESS, locations=(*ACCESS.locations, *closed))
     assert set(wide.needed(source)) == needed
+
+
+def test_what_splits_wrote_is_read_by_pins_of_parts_alone() -> None:
+    part = PartSource("visits", "train")
+    key = f"{SPLITS}vision/ab/train/a.parquet"
+    with pytest.raises(Refused, match="is for artifacts"):
+        ACCESS.check("artifacts", key)
+    for source in (PrefixSource("artifacts", f"{SPLITS}vision/"), objects(("artifacts", key))):
+        with pytest.raises(Refused, match="is for artifacts"):
+            ACCESS.reading(source).check_source(source)
+    reads = ACCESS.reading(part)
+    reads.check("artifacts", key)
+    # Whole objects lie where they were.
+    reads.check("data", "vision/a")
+    for other in (f"{SPLITS}vision2/ab/train/a", f"{SPLITS}vision", ".glovebox/manifests/a"):
+        with pytest.raises(Refused, match="is for artifacts"):
+            reads.check("artifacts", other)
+    own = Location("artifacts", f"{SPLITS}vision/")
+    assert set(reads.needed(part)) == {*ACCESS.sources, ACCESS.own_artifacts, own}
+    assert SourceAccess.of(reads.document) == reads
+    assert reads.reading(PrefixSource("data", "")) == ACCESS
 
 
 def test_the_policy_lists_and_reads_below_the_prefixes_and_writes_nothing() -> None:

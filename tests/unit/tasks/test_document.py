@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from glovebox.data.compare import Findings
 from glovebox.data.manifest import DigestSource
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.data.roots import Roots
+from glovebox.data.split_result import PartFound, SplitFound
+from glovebox.data.splits import Rule
 from glovebox.errors import Unavailable
 from glovebox.jobs.task import settings_of
 from glovebox.store.connection import Credentials, Pools, Store, StoreSettings
@@ -24,10 +27,11 @@ from glovebox.store.sources import (
     ManifestSource,
     ObjectRef,
     ObjectsSource,
+    PartSource,
     PrefixSource,
     Source,
 )
-from glovebox.tasks import document, overlap_question, questions
+from glovebox.tasks import document, overlap_question, questions, split_question
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.document import (
     TaskDocument,
@@ -49,6 +53,8 @@ from glovebox.tasks.questions import (
 )
 from glovebox.tasks.rows import Rows
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
+from glovebox.tasks.split import SplitRequest
+from glovebox.tasks.split_question import SplitQuestion
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
 ROOTS = Roots("sha256:" + "1" * 64, "sha256:" + "2" * 64, 3, 21, 1)
@@ -92,6 +98,7 @@ ACCESS = SourceAccess(
         ManifestSource("data", "list.jsonl"),
         ManifestSource("data", "list.jsonl", "v9"),
         ObjectsSource((ObjectRef("data", "a", "v1"), ObjectRef("data", "b", "v2", "path/b"))),
+        PartSource("split", "train"),
     ],
 )
 async def test_a_pin_is_hashed_as_it_was_asked_for(
@@ -196,6 +203,59 @@ async def test_inputs_are_compared_as_was_asked_for(
     assert asked == [here]
     result = render_result("sha256:r", "job", answer)
     assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
+
+
+RULES = (
+    Rule("Rows", "Key", ("a", "b"), ("Integer", None), "\u65e5", (1, 9999)),
+    Rule("Rows", "Time", ("at",), (None,), boundaries=(str((1 << 62) + 1),), embargo_seconds=9),
+    Rule("Objects", "Assignment", path="list.csv", part_column="part"),
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.by))
+@pytest.mark.parametrize("source", [PrefixSource("data", "x/"), PartSource("outer", "train")])
+@pytest.mark.parametrize("lock", [None, ManifestLock()])
+async def test_a_dataset_is_divided_as_was_asked_for(
+    rule: Rule,
+    source: Source,
+    lock: ManifestLock | None,
+    pools: Pools,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    access = keyed("a").access.reading(source)
+    here = SplitRequest(
+        store(pools),
+        source,
+        MANIFEST,
+        access,
+        "artifacts",
+        lock,
+        rule,
+        ("test", "train"),
+        "sha256:" + "5" * 64,
+        "team",
+        7,
+    )
+    part = PartFound("test", "c", "p", 1, 2, 1, "b", "k", "v", "d", 9, 3, 2, "kd", str(1 << 62), "")
+    found = SplitFound((part, replace(part, name="train", rows=None)), 4)
+    asked: list[SplitRequest] = []
+
+    async def noted(context: TaskContext, request: SplitRequest) -> SplitFound:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(split_question, "split_dataset", noted)
+    question = SplitQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    stores = {there.stores[0].name: here.store}
+    answer = await there.ask.perform(TaskContext(), there.uid, stores)
+    assert asked == [here]
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
+    other = render_result("sha256:r", "job", {"split": {"parts": [], "left_out": 0}})
+    with pytest.raises(Unavailable, match="not about the parts"):
+        parse_result(other, request="sha256:r", job="job", answer=question.answer)
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,10 @@ async def _granted_now(
             raise not_lending(bound.name, owner)
         return _Granted()
     access = await source_access(ports, live, owner, lends=owner != team)
-    return _Granted((*access.sources, access.own_artifacts), access if owner != team else None)
+    return _Granted(
+        (*access.sources, access.own_artifacts, access.own_parts),
+        access if owner != team else None,
+    )
 
 
 async def _readables(connection: Store, item: ResolvedInput, granted: _Granted) -> list[Readable]:

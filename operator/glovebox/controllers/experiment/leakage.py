@@ -12,10 +12,11 @@ from typing import Final
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.dataset_pin import source_of
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.pin_sources import source_of
 from glovebox.controllers.remembered import remember
+from glovebox.controllers.splits import within
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
@@ -155,8 +156,16 @@ def _task(scope: Scope) -> TaskKey:
 
 def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
     """Return an input with what its pin says of its coverage."""
-    coverage, is_empty = _pin(scope, entry).spec.coverage, entry.bytes == 0
-    return Covered(entry.name, entry.role or "", entry.pin_name, coverage, is_empty=is_empty)
+    pin = _pin(scope, entry)
+    return Covered(
+        entry.name,
+        entry.role or "",
+        entry.pin_name,
+        pin.spec.coverage,
+        is_empty=entry.bytes == 0,
+        digest=entry.digest,
+        splits=within(pin),
+    )
 
 
 async def _rows(scope: Scope, entry: ResolvedInput, key: tuple[str, ...]) -> Rows | None:
@@ -175,6 +184,7 @@ async def _rows(scope: Scope, entry: ResolvedInput, key: tuple[str, ...]) -> Row
     owner, _ = entry.place(scope.experiment.namespace)
     lends = owner != scope.experiment.namespace
     access = await source_access(scope.ports, store, owner, lends=lends)
+    access = access.reading(source)
     access.check_source(source)
     return Rows(key, source, access)
 

@@ -113,9 +113,45 @@ def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> Inp
             reasons.EXPIRED,
             f"{what} expired at {format_time(validity.not_after_time)}; use its successor",
         )
+    if isinstance(pin, DatasetPin):
+        _require_role(reference, pin)
+        _require_home(scope, reference, pin)
     with_images = profile.spec.delivery.mode == "Image"
     return _entry(scope, reference, pin, with_images=with_images).model_copy(
         update={"grants": grants}
+    )
+
+
+def _require_role(reference: _Reference, pin: DatasetPin) -> None:
+    """Accept that a pin is used in a role; a part of a split has one role and no other.
+
+    Raises:
+        Refused: `RoleNotAllowed`.
+    """
+    part = pin.status.part
+    if part is None or reference.role == part.role:
+        return
+    raise Refused(
+        reasons.ROLE_NOT_ALLOWED,
+        f"input `{reference.name}`: DatasetPin '{pin.name}' is part `{part.name}` of SplitPin"
+        f" '{part.split}', which is for the role `{part.role}`, and is used as"
+        f" `{reference.role}`: say `role: {part.role}`, or name the pin of the part that is for"
+        f" `{reference.role}`",
+    )
+
+
+def _require_home(scope: Scope, reference: _Reference, pin: DatasetPin) -> None:
+    """Accept that a pin is used where it is; a part of a split lies in the operator's own folder.
+
+    Raises:
+        Refused: `StoreNotLending`.
+    """
+    if pin.status.part is None or pin.namespace == scope.experiment.namespace:
+        return
+    raise Refused(
+        reasons.STORE_NOT_LENDING,
+        f"input `{reference.name}`: DatasetPin '{pin.name}' is a part of a split, which is used in"
+        f" its own namespace alone: declare the Experiment in '{pin.namespace}'",
     )
 
 

@@ -1,0 +1,132 @@
+"""A DatasetPin of one part of a split: what the SplitPin has recorded of the part is pinned.
+
+Nothing is resolved and nothing read again: the bytes were read when the whole was pinned, or
+written and hashed when it was divided. Whether every version is there is asked before the pin says
+so, and on the schedule of all pins from then on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from glovebox.api import reasons
+from glovebox.api.dataset_pin import DatasetPin, PinnedPart
+from glovebox.api.object_store import ObjectStore
+from glovebox.api.split_pin import PartStatus, SplitPin
+from glovebox.controllers.offered import pins_offered
+from glovebox.controllers.ports import Ports
+from glovebox.controllers.splits import part_of
+from glovebox.data.compare import Findings
+from glovebox.data.roots import Roots
+from glovebox.errors import InvalidInput, NotReady, Unavailable
+from glovebox.kube.kinds import SPLIT_PIN
+from glovebox.kube.resources import Key
+from glovebox.status.findings import describe
+from glovebox.status.text import format_time
+from glovebox.store.manifests import ManifestLocation
+from glovebox.store.pins import BuiltPin
+
+
+@dataclass(frozen=True, slots=True)
+class PartToPin:
+    """A part that a split has made.
+
+    Attributes:
+        built: What the pin records of it.
+        part: Of which split, and for which role.
+    """
+
+    built: BuiltPin
+    part: PinnedPart
+
+
+def read_part(ports: Ports, pin: DatasetPin, store: ObjectStore) -> PartToPin:
+    """Return the part that a pin names.
+
+    Raises:
+        NotReady: There is no such SplitPin, or it is not Ready.
+        InvalidInput: It has no such part, or in another store, or with another digest.
+    """
+    wanted = pin.spec.source.split
+    if wanted is None:
+        raise InvalidInput(reasons.INVALID_SPEC, "`spec.source.split` is not given")
+    split = _split(ports, pin, wanted.name)
+    found = split.status.part(wanted.part)
+    if found is None or wanted.part not in {part.name for part in split.spec.parts}:
+        names = ", ".join(part.name for part in split.spec.parts)
+        raise InvalidInput(
+            reasons.PART_NOT_FOUND,
+            f"`spec.source.split`: SplitPin '{split.name}' has no part '{wanted.part}'; there are"
+            f" {names}. Create a pin that names one of these",
+        )
+    if split.status.store_ref != store.name:
+        raise InvalidInput(
+            reasons.PART_NOT_FOUND,
+            f"`spec.storeRef`: the parts of SplitPin '{split.name}' are in ObjectStore"
+            f" '{split.status.store_ref}': create a pin that names that one",
+        )
+    if pin.spec.digest is not None and pin.spec.digest != found.digest:
+        raise InvalidInput(
+            reasons.DIGEST_MISMATCH,
+            f"part '{wanted.part}' has the content digest {found.digest}, spec.digest says"
+            f" {pin.spec.digest}",
+        )
+    return PartToPin(_built(split, found), part_of(split, wanted.part))
+
+
+def require_all_there(part: PartToPin, findings: Findings) -> None:
+    """Return when every version of a part is there.
+
+    Raises:
+        Unavailable: `PartLost`. It is looked at again: what a store lost may be restored.
+    """
+    if not findings.intact:
+        _, what = describe(findings)
+        raise Unavailable(
+            reasons.PART_LOST,
+            f"part '{part.part.name}' of SplitPin '{part.part.split}' is not all there: {what}."
+            " Restore these versions; or create a SplitPin of data that are there",
+        )
+
+
+def _split(ports: Ports, pin: DatasetPin, name: str) -> SplitPin:
+    what = f"`spec.source.split`: SplitPin '{name}'"
+    try:
+        split = ports.resources.parsed(Key(SPLIT_PIN.kind, pin.namespace, name), SplitPin)
+    except ValidationError:
+        raise NotReady(
+            reasons.SPLIT_NOT_READY,
+            f"{what} is not valid; its own status says what to correct there",
+        ) from None
+    if split is None:
+        raise NotReady(
+            reasons.SPLIT_NOT_FOUND,
+            f"`spec.source.split`: there is no SplitPin '{name}' in this namespace"
+            f"{pins_offered(ports, SPLIT_PIN, pin.namespace)}",
+        )
+    if split.is_deleting:
+        raise NotReady(
+            reasons.SPLIT_NOT_FOUND,
+            f"{what} is being deleted, and nobody new may begin to use it",
+        )
+    why = split.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.SPLIT_NOT_READY, f"{what} is not ready: {why}")
+    return split
+
+
+def _built(split: SplitPin, part: PartStatus) -> BuiltPin:
+    verified = split.status.verified_time
+    return BuiltPin(
+        Roots(
+            content=part.digest,
+            pin=part.pin_digest,
+            objects=part.objects,
+            bytes=part.bytes,
+            shards=part.shards,
+        ),
+        ManifestLocation(**part.manifest.model_dump()),
+        format_time(verified) if verified is not None else "",
+    )

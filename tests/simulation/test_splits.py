@@ -1,0 +1,424 @@
+"""A split is made once and stays, whatever fails while it is made, and is held while it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import orjson
+import pytest
+
+from glovebox.api import reasons
+from glovebox.data.row_keys import canonical_key
+from glovebox.data.splits import ByShare, hash_of
+from glovebox.kube.kinds import DATASET_PIN, EVENT, EXPERIMENT, SPLIT_PIN
+from glovebox.kube.resources import Key
+from glovebox.store.manifests import PREFIX
+from glovebox.store.source_access import SPLITS
+from simulation.api_transport import Fault, NoFaults
+from simulation.object_store import NoAnswerError
+from simulation.stage import Stage, play
+from simulation.test_leakage import made, sheet
+from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec
+
+Json = dict[str, Any]
+MINUTE = 60.0
+HOUR = 3_600.0
+FLIGHTS = 60
+SHARES = (3000, 7000)
+PARTS: list[Json] = [
+    {"name": "test", "role": "test", "share": SHARES[0]},
+    {"name": "train", "role": "train", "share": SHARES[1]},
+]
+ROWS: Json = {
+    "granularity": "Rows",
+    "rule": {"by": "Key", "columns": [{"name": "flight"}], "salt": "flights"},
+}
+OBJECTS: Json = {"granularity": "Objects", "rule": {"by": "Key", "salt": "flights"}}
+
+
+def split_spec(how: Json = OBJECTS, **changes: Any) -> Json:
+    return {"source": {"pinRef": {"name": "all"}}, "parts": PARTS, **how, **changes}
+
+
+def part_spec(part: str, split: str = "parts") -> Json:
+    return {**pin_spec(), "source": {"split": {"name": split, "part": part}}}
+
+
+def declare(stage: Stage, how: Json = OBJECTS) -> None:
+    """Declare a pin of tables, a split of it, and a pin of each part, all at once."""
+    for first in range(0, FLIGHTS, 3):
+        rows = ({"flight": f"UA{at}", "delay": 1} for at in range(first, first + 3))
+        body = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+        stage.world.store.put(LOADER, SOURCE, f"all/{first:03}.jsonl", body)
+    for part in ("test", "train"):
+        stage.world.declare(DATASET_PIN, part, part_spec(part))
+    stage.world.declare(SPLIT_PIN, "parts", split_spec(how))
+    stage.world.declare(DATASET_PIN, "all", pin_spec("all/"))
+
+
+def status(stage: Stage, kind: Any = SPLIT_PIN, name: str = "parts") -> Json:
+    return (stage.world.server.peek(kind, TEAM, name) or {}).get("status") or {}
+
+
+def is_ready(stage: Stage, kind: Any, name: str) -> bool:
+    return stage.condition("Ready", name, kind).get("status") == "True"
+
+
+def is_gone(stage: Stage, kind: Any, name: str) -> bool:
+    return not stage.there(kind, TEAM, name)
+
+
+async def parts_ready(stage: Stage, seconds: float = HOUR) -> None:
+    for kind, name in ((SPLIT_PIN, "parts"), (DATASET_PIN, "test"), (DATASET_PIN, "train")):
+        ready = partial(is_ready, stage, kind, name)
+        await stage.until(f"{name} is Ready", ready, seconds)
+
+
+def written(stage: Stage) -> dict[str, int]:
+    """Return the objects of parts, with how many versions each has."""
+    keys = stage.world.store.buckets[BUCKET].keys
+    return {key: len(held) for key, held in keys.items() if key.startswith(SPLITS)}
+
+
+def wanted() -> dict[str, int]:
+    """Return how many flights each part has, by the rule and nothing else."""
+    found = {"test": 0, "train": 0}
+    for at in range(FLIGHTS):
+        key = canonical_key((f"UA{at}",))
+        found[("test", "train")[ByShare(SHARES).part_of(hash_of("flights", key))]] += 1
+    return found
+
+
+def roles(train: str = "train", test: str = "test") -> Json:
+    return {
+        "datasets": [
+            {"name": "fit", "pinRef": {"name": train}, "role": "train"},
+            {"name": "final", "pinRef": {"name": test}, "role": "test"},
+        ]
+    }
+
+
+def test_parts_are_pinned_and_used_in_their_roles_alone() -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage, ROWS)
+        await parts_ready(stage)
+        rows = {part["name"]: part["rows"] for part in status(stage)["parts"]}
+        assert rows == wanted()
+        assert stage.metric("glovebox_split_total", granularity="Rows", result="part") == FLIGHTS
+        assert stage.metric("glovebox_split_total", granularity="Rows", result="none") == 0
+        (told,) = (
+            event
+            for event in stage.world.server.everything(EVENT)
+            if event["regarding"]["kind"] == SPLIT_PIN.kind
+        )
+        assert (told["type"], told["reason"]) == ("Normal", reasons.SPLIT_DONE)
+        assert f"{rows['test']} rows in `test`" in told["note"]
+        stage.declare(run=False, inputs=roles())
+        await stage.provisioned()
+        assert sheet(stage)["SharedRows"]["level"] == "Proved"
+        for name, pins, reason in (
+            ("wrong", roles("test", "train"), reasons.ROLE_NOT_ALLOWED),
+            ("whole", roles("all"), reasons.LEAKAGE_FOUND),
+        ):
+            before = made(stage)
+            stage.declare(name, run=False, inputs=pins)
+            await stage.until("it is Stalled", partial(stage.condition, "Stalled", name))
+            assert stage.condition("Ready", name)["reason"] == reason
+            assert made(stage) == before
+
+    play(scene, sweeps=False)
+
+
+@pytest.mark.parametrize("how", [OBJECTS, ROWS], ids=["objects", "rows"])
+def test_a_split_is_the_same_after_each_death_while_it_is_made(how: Json) -> None:
+    found: list[Json] = []
+
+    def life(deaths: int) -> None:
+        async def scene(stage: Stage) -> None:
+            left = [deaths]
+
+            def fault(action: str, bucket: str, key: str) -> Callable[[], None] | None:
+                """Let one write in three take effect without an answer, and the rest fail."""
+                is_ours = key.startswith((SPLITS, PREFIX)) and bucket == BUCKET
+                if not is_ours or not action.startswith("s3:PutObject") or not left[0]:
+                    return None
+                left[0] -= 1
+                if left[0] % 3:
+                    raise NoAnswerError
+
+                def lost() -> None:
+                    raise NoAnswerError
+
+                return lost
+
+            stage.world.store.fault = fault
+            declare(stage, how)
+            for _ in range(2 if deaths else 0):
+                await stage.sleep(3.0)
+                await stage.process.kill()
+                stage.process.start()
+            await parts_ready(stage)
+            assert not left[0]
+            found.append(
+                {
+                    part["name"]: (part["digest"], part.get("rows"))
+                    for part in status(stage)["parts"]
+                }
+            )
+            # Whatever was tried again, nothing was written twice.
+            assert set(written(stage).values()) <= {1}
+
+        play(scene)
+
+    for deaths in (0, 12):
+        life(deaths)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("refused", 500), Fault("refused", 409), Fault("lost", seconds=5.0), Fault("unanswered")],
+    ids=lambda fault: f"{fault.name}{fault.code or ''}",
+)
+def test_what_a_split_came_to_is_recorded_whatever_becomes_of_the_write(fault: Fault) -> None:
+    class Once(NoFaults):
+        """Let the first three writes of the status of a split fail."""
+
+        def __init__(self) -> None:
+            self.left = 3
+
+        def request(self, asked: Any) -> Fault:
+            is_status = asked.kind == SPLIT_PIN and asked.subresource == "status"
+            if is_status and asked.verb == "update" and self.left:
+                self.left -= 1
+                return fault
+            return super().request(asked)
+
+    faults = Once()
+
+    async def scene(stage: Stage) -> None:
+        declare(stage)
+        await parts_ready(stage)
+        assert not faults.left
+        before = status(stage)
+        await stage.sleep(HOUR)
+        assert status(stage) == before
+
+    play(scene, faults=faults)
+
+
+def test_what_is_recorded_is_not_made_again_by_the_next_process() -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage, ROWS)
+        await parts_ready(stage)
+        before, objects = status(stage), written(stage)
+        asked: list[str] = []
+
+        def count(action: str, bucket: str, key: str) -> None:
+            if bucket == SOURCE and action.startswith("s3:GetObject"):
+                asked.append(key)
+
+        stage.world.store.fault = count
+        await stage.process.kill()
+        stage.process.start()
+        stage.world.edit(SPLIT_PIN, TEAM, "parts", {"metadata": {"labels": {"a": "b"}}})
+        await stage.sleep(HOUR)
+        assert status(stage) == before
+        assert written(stage) == objects
+        assert asked == []
+
+    play(scene)
+
+
+def test_a_split_that_is_declared_again_is_the_same() -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage, ROWS)
+        await parts_ready(stage)
+        before, objects = status(stage), written(stage)
+        for kind, name in ((DATASET_PIN, "test"), (DATASET_PIN, "train"), (SPLIT_PIN, "parts")):
+            stage.world.remove(kind, TEAM, name)
+        await stage.until("it is gone", lambda: not stage.there(SPLIT_PIN, TEAM, "parts"))
+        stage.world.declare(SPLIT_PIN, "parts", split_spec(ROWS))
+        for part in ("test", "train"):
+            stage.world.declare(DATASET_PIN, part, part_spec(part))
+        await parts_ready(stage)
+        assert status(stage)["parts"] == before["parts"]
+        assert written(stage) == objects
+
+    play(scene)
+
+
+def test_a_split_is_held_while_its_parts_are_used_and_nobody_new_begins() -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage)
+        await parts_ready(stage)
+        stage.declare(run=False, inputs=roles())
+        await stage.provisioned()
+        for kind, name in (
+            (DATASET_PIN, "all"),
+            (SPLIT_PIN, "parts"),
+            (DATASET_PIN, "test"),
+            (DATASET_PIN, "train"),
+        ):
+            stage.world.remove(kind, TEAM, name)
+        stage.world.declare(DATASET_PIN, "late", part_spec("train"))
+        await stage.sleep(HOUR)
+        assert stage.condition("Ready", "parts", SPLIT_PIN)["reason"] == reasons.IN_USE
+        assert stage.condition("Ready", "late", DATASET_PIN)["reason"] == reasons.SPLIT_NOT_FOUND
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        for kind, name in ((SPLIT_PIN, "parts"), (DATASET_PIN, "all")):
+            await stage.until(f"{name} is gone", partial(is_gone, stage, kind, name), HOUR)
+
+    play(scene)
+
+
+def test_a_split_of_its_own_part_waits_and_goes() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.declare(DATASET_PIN, "all", part_spec("train"))
+        stage.world.declare(SPLIT_PIN, "parts", split_spec())
+        await stage.sleep(10 * MINUTE)
+        assert stage.condition("Ready", "parts", SPLIT_PIN)["reason"] == reasons.PIN_NOT_READY
+        assert stage.condition("Ready", "all", DATASET_PIN)["reason"] == reasons.SPLIT_NOT_READY
+        for kind, name in ((SPLIT_PIN, "parts"), (DATASET_PIN, "all")):
+            stage.world.remove(kind, TEAM, name)
+        await stage.sleep(10 * MINUTE)
+        assert not stage.there(SPLIT_PIN, TEAM, "parts")
+        assert not stage.there(DATASET_PIN, TEAM, "all")
+
+    play(scene)
+
+
+def test_a_part_that_is_lost_is_not_pinned_until_it_is_there_again() -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage)
+        await stage.until("it is divided", lambda: is_ready(stage, SPLIT_PIN, "parts"), HOUR)
+        for part in ("test", "train"):
+            stage.world.remove(DATASET_PIN, TEAM, part)
+        await stage.sleep(MINUTE)
+        keys = stage.world.store.buckets[SOURCE].keys
+        lost = {key: list(held) for key, held in keys.items() if key.startswith("all/")}
+        for key in lost:
+            del keys[key]
+        for part in ("test", "train"):
+            stage.world.declare(DATASET_PIN, part, part_spec(part))
+        await stage.sleep(10 * MINUTE)
+        ready = stage.condition("Ready", "train", DATASET_PIN)
+        assert (ready["status"], ready["reason"]) == ("False", reasons.PART_LOST)
+        assert "Restore these versions" in ready["message"]
+        keys.update(lost)
+        await parts_ready(stage)
+
+    play(scene)
+
+
+def test_a_store_that_is_away_and_comes_back() -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage)
+        await stage.until("it is pinned", lambda: is_ready(stage, DATASET_PIN, "all"), HOUR)
+
+        def away(*_: str) -> None:
+            raise NoAnswerError
+
+        stage.world.store.fault = away
+        await stage.sleep(10 * MINUTE)
+        for kind, name in ((SPLIT_PIN, "parts"), (DATASET_PIN, "train")):
+            assert stage.condition("Stalled", name, kind).get("status") != "True"
+        stage.world.store.fault = lambda *_: None
+        await parts_ready(stage)
+
+    play(scene)
+
+
+def test_a_split_that_is_deleted_while_it_is_made_leaves_no_task() -> None:
+    async def scene(stage: Stage) -> None:
+        pinned: list[str] = []
+
+        def stuck(action: str, bucket: str, key: str) -> None:
+            """Let nobody read the tables once they are pinned."""
+            if action.startswith("s3:PutObject") and key.startswith(PREFIX):
+                pinned.append(key)
+            if bucket == SOURCE and action.startswith("s3:GetObject") and pinned:
+                raise NoAnswerError
+
+        stage.world.store.fault = stuck
+        declare(stage, ROWS)
+        await stage.until("it is pinned", lambda: is_ready(stage, DATASET_PIN, "all"), HOUR)
+        await stage.sleep(MINUTE)
+        assert stage.process.operator is not None
+        key, tasks = Key(SPLIT_PIN.kind, TEAM, "parts"), stage.process.operator.tasks
+        assert tasks.names(key) == ("split",)
+        assert stage.condition("Ready", "parts", SPLIT_PIN)["status"] == "False"
+        stage.world.remove(SPLIT_PIN, TEAM, "parts")
+        await stage.until("it is gone", partial(is_gone, stage, SPLIT_PIN, "parts"), HOUR)
+        await stage.sleep(MINUTE)
+        assert not tasks.names(key)
+        assert stage.condition("Ready", "test", DATASET_PIN)["reason"] == reasons.SPLIT_NOT_FOUND
+
+    play(scene)
+
+
+BY_TIME: Json = {
+    "granularity": "Rows",
+    "rule": {
+        "by": "Time",
+        "time": {"column": "at", "boundaries": ["2013-02-01T00:00:00Z"], "embargoSeconds": 86400},
+    },
+    "parts": [{"name": "train", "role": "train"}, {"name": "test", "role": "test"}],
+}
+
+
+def test_parts_by_time_follow_each_other_and_say_from_when_to_when() -> None:
+    async def scene(stage: Stage) -> None:
+        days = [f"2013-{month:02}-{day:02}" for month in (1, 2) for day in range(1, 29)]
+        body = b"".join(orjson.dumps({"at": day}) + b"\n" for day in (*days, "2013-01-31"))
+        stage.world.store.put(LOADER, SOURCE, "all/a.jsonl", body)
+        stage.world.declare(DATASET_PIN, "all", pin_spec("all/"))
+        stage.world.declare(SPLIT_PIN, "parts", split_spec(BY_TIME))
+        for part in ("test", "train"):
+            stage.world.declare(DATASET_PIN, part, part_spec(part))
+        await parts_ready(stage)
+        train, test = status(stage)["parts"]
+        assert (train["rows"], test["rows"], status(stage)["leftOut"]) == (28, 28, 1)
+        assert (train["firstTime"], train["lastTime"]) == (
+            "2013-01-01T00:00:00Z",
+            "2013-01-28T00:00:00Z",
+        )
+        assert test["firstTime"] == "2013-02-01T00:00:00Z"
+        assert "keys" not in train
+        assert "1 row in none" in stage.condition("Ready", "parts", SPLIT_PIN)["message"]
+        stage.declare(run=False, inputs=roles())
+        await stage.provisioned()
+        rows = sheet(stage)
+        assert (rows["TimeOrder"]["level"], rows["SharedRows"]["level"]) == ("Proved", "Unknown")
+        # It is read again from its record by whoever comes next.
+        before = status(stage)["parts"]
+        stage.world.edit(SPLIT_PIN, TEAM, "parts", {"status": None}, subresource="status")
+        stage.world.edit(SPLIT_PIN, TEAM, "parts", {"metadata": {"labels": {"a": "b"}}})
+        await parts_ready(stage)
+        assert status(stage)["parts"] == before
+
+    play(scene)
+
+
+def test_other_bytes_under_the_name_of_a_part_are_neither_taken_nor_in_the_way() -> None:
+    async def scene(stage: Stage) -> None:
+        squatted: list[str] = []
+
+        def squat(action: str, bucket: str, key: str) -> None:
+            """Be first under each name of an object of a part."""
+            is_row = key.startswith(SPLITS) and key.endswith(".parquet")
+            if action.startswith("s3:PutObject") and is_row and key not in squatted:
+                squatted.append(key)
+                stage.world.store.put(LOADER, bucket, key, b"something else")
+
+        stage.world.store.fault = squat
+        declare(stage, ROWS)
+        await parts_ready(stage)
+        assert squatted
+        rows = {part["name"]: part["rows"] for part in status(stage)["parts"]}
+        assert rows == wanted()
+        assert {written(stage)[key] for key in squatted} == {2}
+
+    play(scene)
