@@ -24,7 +24,7 @@ from simulation.process import Process
 from simulation.sink import TELLS
 from simulation.store_faults import StoreFaults, StorePlan
 from simulation.story import Story
-from simulation.world import IMAGE, World, experiment_spec, pin_spec
+from simulation.world import IMAGE, World, experiment_spec, pin_spec, split_of_a_pin
 
 Json = dict[str, Any]
 _FOR_EVER: Final = float("inf")
@@ -41,6 +41,9 @@ _OUTAGE_SECONDS: Final = 200.0
 _LONG_SECONDS: Final = 3_000.0
 
 
+_SPLITS: Final = 3
+
+
 @dataclass(slots=True)
 class Scenario:
     """What is declared, and what happens to it; all drawn from the seed, unless said otherwise."""
@@ -49,6 +52,8 @@ class Scenario:
     has_run: bool = True
     run_succeeds: bool = True
     has_pin: bool = False
+    # A dataset is divided beside it: of one seed in eight, whatever else was drawn.
+    has_split: bool = False
     probe_required: bool = False
     drift: str = "Repair"
     deletion: str = "Freeze"
@@ -99,6 +104,7 @@ class Scenario:
             deleted_at_the_end=dice.random() < 0.3,
             slowest=dice.choice((0.2, 1.0, 5.0)),
             is_long=dice.random() < 0.15,
+            has_split=seed % 8 == _SPLITS,
         )
         scenario.plan = _plan(dice)
         if dice.random() < 0.08:
@@ -216,6 +222,7 @@ class Scenario:
             "run" if self.has_run else "interactive",
             *(["run fails"] if self.has_run and not self.run_succeeds else []),
             *(["pin"] if self.has_pin else []),
+            *(["split"] if self.has_split else []),
             *(["probe required"] if self.probe_required else []),
             f"drift {self.drift}",
             f"deletion {self.deletion}",
@@ -418,6 +425,15 @@ class Schedule:
         world.actors.run_ends = lambda _: (self._dice.uniform(1, 30), scenario.run_succeeds)
         world.actors.run_writes = self._write_results
 
+    def _declare_data(self) -> None:
+        world, scenario = self._world, self._scenario
+        if scenario.has_pin:
+            world.declare(DATASET_PIN, "set", pin_spec())
+            world.declare(DATASET_PIN, "later", pin_spec("later/"))
+        if scenario.has_split:
+            for kind, name, spec in split_of_a_pin():
+                world.declare(kind, name, spec)
+
     async def run(self) -> None:  # noqa: C901 - one branch a thing that may happen
         """Play it to its end."""
         world, scenario, loop = self._world, self._scenario, self._world.loop
@@ -431,9 +447,7 @@ class Schedule:
             self._count("clocks differ")
         stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
         jumping = asyncio.get_running_loop().create_task(self._jump())
-        if scenario.has_pin:
-            world.declare(DATASET_PIN, "set", pin_spec())
-            world.declare(DATASET_PIN, "later", pin_spec("later/"))
+        self._declare_data()
         if scenario.has_generator:
             world.server.on_change.append(self._generate)
         made = world.declare(EXPERIMENT, "x", self._spec)
