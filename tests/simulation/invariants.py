@@ -37,6 +37,7 @@ from glovebox.kube.kinds import (
     ROLE_BINDING,
     SECRET,
     SERVICE_ACCOUNT,
+    SPLIT_PIN,
     Kind,
 )
 from glovebox.status.words import differ_in_words_alone
@@ -872,6 +873,14 @@ class Promises:
                 self._break("7 the same end", f"{name}: the default account is not as declared")
             self._check_credentials(obj)
             self._check_foreign(status["namespace"])
+        self._check_splits()
+
+    def _check_splits(self) -> None:
+        """What was divided stays so: nothing was declared that could be in its way."""
+        for obj in self._world.server.everything(SPLIT_PIN):
+            if not is_true(obj, "Ready"):
+                name = obj["metadata"]["name"]
+                self._break("7 the same end", f"{name} is not Ready: {_said(obj)}")
 
     def _ran_before(self, obj: Json) -> bool:
         """Return whether an Experiment is refused because one before it of its name has run."""

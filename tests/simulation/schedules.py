@@ -24,7 +24,14 @@ from simulation.process import Process
 from simulation.sink import TELLS
 from simulation.store_faults import StoreFaults, StorePlan
 from simulation.story import Story
-from simulation.world import IMAGE, World, experiment_spec, grant_spec, pin_spec
+from simulation.world import (
+    IMAGE,
+    World,
+    experiment_spec,
+    grant_spec,
+    pin_spec,
+    split_of_a_pin,
+)
 
 Json = dict[str, Any]
 _FOR_EVER: Final = float("inf")
@@ -41,6 +48,9 @@ _OUTAGE_SECONDS: Final = 200.0
 _LONG_SECONDS: Final = 3_000.0
 
 
+_SPLITS: Final = 3
+
+
 @dataclass(slots=True)
 class Scenario:
     """What is declared, and what happens to it; all drawn from the seed, unless said otherwise."""
@@ -49,6 +59,8 @@ class Scenario:
     has_run: bool = True
     run_succeeds: bool = True
     has_pin: bool = False
+    # A dataset is divided beside it: of one seed in eight, whatever else was drawn.
+    has_split: bool = False
     probe_required: bool = False
     drift: str = "Repair"
     deletion: str = "Freeze"
@@ -101,6 +113,7 @@ class Scenario:
             deleted_at_the_end=dice.random() < 0.3,
             slowest=dice.choice((0.2, 1.0, 5.0)),
             is_long=dice.random() < 0.15,
+            has_split=seed % 8 == _SPLITS,
         )
         scenario.plan = _plan(dice)
         if dice.random() < 0.08:
@@ -222,6 +235,7 @@ class Scenario:
             *(["run fails"] if self.has_run and not self.run_succeeds else []),
             *(["pin"] if self.has_pin else []),
             *(["grants"] if self.takes_grants else []),
+            *(["split"] if self.has_split else []),
             *(["probe required"] if self.probe_required else []),
             f"drift {self.drift}",
             f"deletion {self.deletion}",
@@ -425,7 +439,7 @@ class Schedule:
         world.actors.run_writes = self._write_results
 
     def _declare_data(self) -> None:
-        """Declare pins, and the grant that they ask for."""
+        """Declare pins, the grant that they ask for, and a split."""
         world, scenario = self._world, self._scenario
         if scenario.has_pin:
             asks = {"use": {"grantFor": ["train"]}} if scenario.takes_grants else {}
@@ -433,6 +447,9 @@ class Schedule:
             world.declare(DATASET_PIN, "later", pin_spec("later/"))
         if scenario.takes_grants:
             world.declare(ACCESS_GRANT, "loan", grant_spec())
+        if scenario.has_split:
+            for kind, name, spec in split_of_a_pin():
+                world.declare(kind, name, spec)
 
     async def run(self) -> None:  # noqa: C901 - one branch a thing that may happen
         """Play it to its end."""

@@ -48,13 +48,21 @@ def part_spec(part: str, split: str = "parts") -> Json:
 
 def declare(stage: Stage, how: Json = OBJECTS) -> None:
     """Declare a pin of tables, a split of it, and a pin of each part, all at once."""
+    declare_split(stage, how)
+    declare_all(stage)
+
+
+def declare_split(stage: Stage, how: Json) -> None:
+    for part in ("test", "train"):
+        stage.world.declare(DATASET_PIN, part, part_spec(part))
+    stage.world.declare(SPLIT_PIN, "parts", split_spec(how))
+
+
+def declare_all(stage: Stage) -> None:
     for first in range(0, FLIGHTS, 3):
         rows = ({"flight": f"UA{at}", "delay": 1} for at in range(first, first + 3))
         body = b"".join(orjson.dumps(row) + b"\n" for row in rows)
         stage.world.store.put(LOADER, SOURCE, f"all/{first:03}.jsonl", body)
-    for part in ("test", "train"):
-        stage.world.declare(DATASET_PIN, part, part_spec(part))
-    stage.world.declare(SPLIT_PIN, "parts", split_spec(how))
     stage.world.declare(DATASET_PIN, "all", pin_spec("all/"))
 
 
@@ -153,8 +161,10 @@ def test_a_split_is_the_same_after_each_death_while_it_is_made(how: Json) -> Non
 
                 return lost
 
+            declare_all(stage)
+            await stage.until("it is pinned", lambda: is_ready(stage, DATASET_PIN, "all"), HOUR)
             stage.world.store.fault = fault
-            declare(stage, how)
+            declare_split(stage, how)
             for _ in range(2 if deaths else 0):
                 await stage.sleep(3.0)
                 await stage.process.kill()
@@ -402,23 +412,32 @@ def test_parts_by_time_follow_each_other_and_say_from_when_to_when() -> None:
     play(scene)
 
 
-def test_other_bytes_under_the_name_of_a_part_are_neither_taken_nor_in_the_way() -> None:
+@pytest.mark.parametrize("same_size", [True, False])
+def test_other_bytes_under_the_name_of_a_part_are_neither_taken_nor_in_the_way(
+    same_size: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     async def scene(stage: Stage) -> None:
-        squatted: list[str] = []
-
-        def squat(action: str, bucket: str, key: str) -> None:
-            """Be first under each name of an object of a part."""
-            is_row = key.startswith(SPLITS) and key.endswith(".parquet")
-            if action.startswith("s3:PutObject") and is_row and key not in squatted:
-                squatted.append(key)
-                stage.world.store.put(LOADER, bucket, key, b"something else")
-
-        stage.world.store.fault = squat
         declare(stage, ROWS)
         await parts_ready(stage)
-        assert squatted
-        rows = {part["name"]: part["rows"] for part in status(stage)["parts"]}
-        assert rows == wanted()
-        assert {written(stage)[key] for key in squatted} == {2}
+        before = status(stage)["parts"]
+        for kind, name in ((DATASET_PIN, "test"), (DATASET_PIN, "train"), (SPLIT_PIN, "parts")):
+            stage.world.remove(kind, TEAM, name)
+        await stage.until("it is gone", partial(is_gone, stage, SPLIT_PIN, "parts"))
+        # As if all of it had been lost, and somebody had been first under each name.
+        keys = stage.world.store.buckets[BUCKET].keys
+        names = [key for key in written(stage) if key.endswith(".parquet")]
+        sizes = {key: len(keys[key][0].body) for key in names}
+        for key in written(stage):
+            del keys[key]
+        for key, size in sizes.items():
+            body = b"x" * size if same_size else b"something else"
+            stage.world.store.put(LOADER, BUCKET, key, body)
+        stage.world.declare(SPLIT_PIN, "parts", split_spec(ROWS))
+        for part in ("test", "train"):
+            stage.world.declare(DATASET_PIN, part, part_spec(part))
+        await parts_ready(stage)
+        after = status(stage)["parts"]
+        assert [part["digest"] for part in after] == [part["digest"] for part in before]
+        assert {written(stage)[key] for key in names} == {2}
 
     play(scene)

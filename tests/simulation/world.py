@@ -20,6 +20,7 @@ from glovebox.kube.kinds import (
     NODE,
     OBJECT_STORE,
     SECRET,
+    SPLIT_PIN,
     Kind,
 )
 from glovebox.settings import Lineage
@@ -332,6 +333,38 @@ def grant_spec(**changes: Any) -> Json:
         "revoked": False,
         **changes,
     }
+
+
+def split_of_a_pin() -> tuple[tuple[Kind, str, Json], ...]:
+    """Return a DatasetPin that nobody else touches, a SplitPin of it, and a pin of each part."""
+    parts = [
+        {"name": "less", "role": "test", "share": 5000},
+        {"name": "more", "role": "train", "share": 5000},
+    ]
+    divided: Json = {
+        "source": {"pinRef": {"name": "whole"}},
+        "granularity": "Objects",
+        # By which one of the three objects is in the first part, and two are in the second.
+        "rule": {"by": "Key", "salt": "c"},
+        "parts": parts,
+    }
+    pins = (
+        (
+            DATASET_PIN,
+            part["name"],
+            {
+                "storeRef": {"name": "primary"},
+                "source": {"split": {"name": "halves", "part": part["name"]}},
+                "verification": {"listIntervalSeconds": 300},
+            },
+        )
+        for part in parts
+    )
+    return (
+        (DATASET_PIN, "whole", pin_spec()),
+        (SPLIT_PIN, "halves", divided),
+        *((kind, str(name), spec) for kind, name, spec in pins),
+    )
 
 
 def experiment_spec(*, run: bool = True, pin: str = "", test_pin: str = "", **changes: Any) -> Json:

@@ -115,6 +115,9 @@ WATCH: Final = {
     "glovebox_signing_key_unusable": "1: seals wait for the key; see how-to/rotate-keys.md.",
     "glovebox_digest_checks_total": "`mismatch` or `missing`: pinned data changed in the store.",
     "glovebox_digest_checked_bytes_total": "The rate is the hashing throughput.",
+    "glovebox_split_total": (
+        "`result=none` grows fast: an embargo takes much of what is split by time."
+    ),
     "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",
     "glovebox_pins_by_provenance": "`None` rises: data come in of which nobody says where from.",
     "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",
