@@ -191,6 +191,10 @@ def _rows_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
             "Unknown",
             f"{number:,} rows of `{keyless[0]}` hold nothing in {columns_text(read[0].key)}",
         )
+    empty = [each.name for each in read if not overlap.rows[each.name]]
+    if empty:
+        # A table of which nothing was found to compare shows nothing.
+        return "Unknown", f"no table of `{empty[0]}` has a row"
     looked = ", ".join(f"{overlap.rows[each.name]:,} of `{each.name}`" for each in read)
     message = f"none is shared by {columns_text(read[0].key)} ({looked}){left_out(inputs)}"
     return "Measured", message
