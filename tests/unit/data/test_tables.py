@@ -241,6 +241,12 @@ def test_a_footer_that_leaves_rows_out_is_refused() -> None:
         else:
             assert len(found) == 300  # it was the size of something
     assert refused == 7  # of each row group twice, and once of the file
+    # One more everywhere: its pages end before.
+    more = body[:footer] + body[footer:].replace(b"\xc8\x01", b"\xca\x01").replace(
+        b"\xd8\x04", b"\xde\x04"
+    )
+    with pytest.raises(TableError, match="its footer says other numbers of rows"):
+        keys("a.parquet", more, ("tail",), ("Text",))
 
 
 @pytest.mark.parametrize("path", ["a.csv.gz", "a.jsonl.gz"])
