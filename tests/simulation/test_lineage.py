@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from glovebox import names
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, SECRET
 from glovebox.lineage.sending import Answer
 from glovebox.settings import Lineage
 from simulation.api_server import ADMINISTRATOR, Asked
@@ -220,6 +221,47 @@ def test_one_run_that_is_refused_holds_up_no_other() -> None:
         assert stage.now - before < MINUTE
 
     play(scene, lineage=TELLS)
+
+
+@pytest.mark.parametrize("answer", [None, Answer(500)])
+def test_an_event_over_which_a_consumer_fails_holds_up_no_other(answer: Answer | None) -> None:
+    """A team chooses names, and consumers have been known to fail over what is in an event."""
+
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        sink.answers = lambda event: (
+            answer if event["job"]["name"].endswith(".bad") else Answer(200)
+        )
+        stage.declare("bad")
+        await stage.until("it is tried", lambda: sink.asked)
+        stage.declare("good")
+        await stage.until("the other is told", partial(is_whole, stage, "good"), HOUR)
+        assert len(config_maps(stage, names.UNDELIVERED_PREFIX)) == 0
+
+    play(scene, lineage=TELLS)
+
+
+def test_a_destination_whose_token_is_not_there_is_not_up_and_told_once_it_is() -> None:
+    (destination,) = TELLS.destinations
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "token", "namespace": SYSTEM},
+        "data": {"token": base64.b64encode(b"t").decode()},
+    }
+
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        stage.declare()
+        await sealed(stage)
+        await stage.sleep(10 * MINUTE)
+        assert sink.asked == 0
+        assert stage.metric("glovebox_lineage_destination_up", destination="consumer") == 0
+        stage.world.server.create(Asked(ADMINISTRATOR, "create", SECRET, SYSTEM, "token"), secret)
+        await stage.until("it is told", partial(is_whole, stage, "x"))
+
+    asks = destination.model_copy(update={"secret_name": "token"})
+    play(scene, lineage=TELLS.model_copy(update={"destinations": (asks,)}))
 
 
 @pytest.mark.parametrize("many", [1, 12])

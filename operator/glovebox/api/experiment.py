@@ -30,6 +30,7 @@ from glovebox.api.scalars import (
     ObjectName,
     Quantity,
     RetentionMode,
+    SourceRepository,
     Text,
     Word,
 )
@@ -107,22 +108,15 @@ class Purpose(Model):
     )
 
 
-REPOSITORY_URL = r"^(https|ssh|git)://[A-Za-z0-9._~-]+(:[0-9]{1,5})?/[A-Za-z0-9._~/+%-]+$"
 COMMIT = r"^([0-9a-f]{40}|[0-9a-f]{64})$"
 
 
 class Code(Model):
     """The source that the images were built from. Part of the digest; nothing fetches it."""
 
-    repository: Annotated[
-        str,
-        Field(max_length=1024),
-        taught(
-            REPOSITORY_URL,
-            "must be the URL of a repository by https, ssh or git without a user, a password or a"
-            " query: it is recorded and shown (`https://git.example/team/trainer`)",
-        ),
-    ] = Field(description="Where the source is, as an URL without credentials.")
+    repository: SourceRepository = Field(
+        max_length=1024, description="Where the source is, as an URL without credentials."
+    )
     commit: Annotated[
         str,
         Field(max_length=64),

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.dataset_pin import NOT_ITS_OWN_SUCCESSOR, PIN_FROZEN
 from glovebox.api.references import LocalPinRef
-from glovebox.api.scalars import Digest, DnsLabel, Text, Time, Word
+from glovebox.api.scalars import Digest, DnsLabel, SourceRepository, Text, Time, Word
 from glovebox.api.schema import Extra, list_atomic, list_map, list_set, rule, rules, taught
 from glovebox.api.validity import Validity
 
@@ -52,8 +52,8 @@ Dimension = Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format
 class RecipeCode(Model):
     """A recipe that lives in a source repository."""
 
-    repository: str = Field(
-        min_length=1, max_length=512, description="URL of the source repository."
+    repository: SourceRepository = Field(
+        max_length=512, description="URL of the source repository, without credentials."
     )
     commit: CommitId = Field(
         description="Full commit id, 40 or 64 hex digits; a branch or a tag can be moved."

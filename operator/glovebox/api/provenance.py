@@ -14,7 +14,7 @@ from glovebox.api.parameters import (
     SHORT_NAMES,
 )
 from glovebox.api.references import PinRef
-from glovebox.api.scalars import Digest, ImageReference, Text, Time, Word
+from glovebox.api.scalars import Digest, ImageReference, SourceRepository, Text, Time, Word
 from glovebox.api.schema import list_atomic, list_set, rule, rules
 
 MAX_SOURCES = 32
@@ -26,8 +26,8 @@ MAX_PARAMETERS = 65536
 class ProvenanceCode(Model):
     """The program that produced the data."""
 
-    repository: str = Field(
-        min_length=1, max_length=512, description="URL of the source repository."
+    repository: SourceRepository = Field(
+        max_length=512, description="URL of the source repository, without credentials."
     )
     commit: str = Field(
         max_length=64,

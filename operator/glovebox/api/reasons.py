@@ -634,10 +634,10 @@ GRANT_REVOKED: Final = _reason(
 STORE_NOT_LENDING: Final = _reason(
     "StoreNotLending",
     "AccessGrant `Ready`; Experiment `Ready`",
-    "No entry of the store's `spec.access` lets this namespace lend what the pin covers to others, or"
-    " the pin is a part of a split, which is used in its own namespace alone.",
-    "Ask the platform's owner for `lend: true` in the entry of `spec.access` that covers the data; use"
-    " a part where it is.",
+    "No entry of the store's `spec.access` lets this namespace lend what the pin covers to others,"
+    " or the pin is a part of a split, which is used in its own namespace alone.",
+    "Ask the platform's owner for `lend: true` in the entry of `spec.access` that covers the data;"
+    " use a part where it is.",
 )
 LEAKAGE_FOUND: Final = _reason(
     "LeakageFound",

@@ -130,6 +130,15 @@ ImageRepository = Annotated[
         " 'registry.example/team'",
     ),
 ]
+# Where a program's source is: a URL that is recorded and shown, so nothing secret fits into it.
+SourceRepository = Annotated[
+    str,
+    taught(
+        r"^(https|ssh|git)://[A-Za-z0-9._~-]+(:[0-9]{1,5})?/[A-Za-z0-9._~/+%-]+$",
+        "must be the URL of a repository by https, ssh or git without a user, a password or a"
+        " query: it is recorded and shown (`https://git.example/team/trainer`)",
+    ),
+]
 Bucket = Annotated[
     str,
     Field(max_length=63),

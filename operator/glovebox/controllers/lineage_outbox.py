@@ -133,13 +133,7 @@ class Outbox:
             try:
                 await self._deliver(to, event)
             except GloveboxError as error:
-                note_refusal(self._ports, error)
-                log.warning(
-                    "an event of lineage cannot be delivered yet",
-                    destination=event.destination,
-                    experiment=f"{event.team}/{event.experiment}",
-                    error=error.message,
-                )
+                self._told(event, error)
                 to.queue.postpone(event, self._ports.clock())
             except Exception:
                 log.exception("a bug: an event of lineage could not be delivered")
@@ -149,10 +143,17 @@ class Outbox:
         """Try one event.
 
         Raises:
-            GloveboxError: It could not be read, or its note not be taken away.
+            GloveboxError: Its note could not be taken away.
         """
         if event.name not in to.delivered:
-            record = await self._read(event)
+            try:
+                record = await self._read(event)
+            except GloveboxError as error:
+                # What lies in other stores does not wait for this one, an attempt at a time.
+                self._told(event, error)
+                to.queue.unread(event, self._ports.clock())
+                return
+            to.queue.was_read(event)
             if record is None:
                 await self._miss(to, event)
                 return
@@ -171,7 +172,12 @@ class Outbox:
     async def _post(self, to: _Destination, event: PendingEvent, body: bytes) -> bool:
         """Post an event; return whether the destination has it."""
         ports, name = self._ports, event.destination
-        token = await self._token(to.settings)
+        try:
+            token = await self._token(to.settings)
+        except GloveboxError as error:
+            self._told(event, error)
+            to.queue.failed(event, ports.clock())  # of no event at all it could be told now
+            return False
         began = ports.clock()
         answer = await self._sender.send(to.settings, token, body)
         now = ports.clock()
@@ -181,7 +187,7 @@ class Outbox:
             to.queue.answered()
             return True
         if answer.meaning == "failed":
-            rest = to.queue.failed(now, answer.retry_seconds)
+            rest = to.queue.failed(event, now, answer.retry_seconds)
             self._warn(event, answer, rest=round(rest, 1))
         elif to.queue.refused(event, now):
             said = f": {answer.words}" if answer.words else ""
@@ -189,6 +195,15 @@ class Outbox:
         else:
             self._warn(event, answer)
         return False
+
+    def _told(self, event: PendingEvent, error: GloveboxError) -> None:
+        note_refusal(self._ports, error)
+        log.warning(
+            "an event of lineage cannot be delivered yet",
+            destination=event.destination,
+            experiment=f"{event.team}/{event.experiment}",
+            error=error.message,
+        )
 
     def _warn(self, event: PendingEvent, answer: Answer, **more: Any) -> None:
         log.warning(
@@ -247,7 +262,7 @@ class Outbox:
         """Return the bearer token of a destination, read each time: it may have been rotated.
 
         Raises:
-            NotReady: It is not there.
+            GloveboxError: It is not there, or the API server failed.
         """
         if not destination.secret_name:
             return ""

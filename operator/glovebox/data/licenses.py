@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
@@ -17,6 +18,11 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 _TOKEN: Final = re.compile(r"[()]|[^\s()]+")
 _OWN: Final = "LicenseRef-"
+# Of GNU's licences SPDX lists older names as well, which mean the same: GPL-2.0, GPL-2.0+ and
+# GPL-2.0-with-GCC-exception. Each was `-only` where it said nothing.
+_GNU: Final = re.compile(r"((?:A|L)?GPL-\d\.\d|GFDL-\d\.\d)(\+|-with-.+)?")
+_ONLY: Final = "-only"
+_OR_LATER: Final = "-or-later"
 
 
 class LicenseError(ValueError):
@@ -49,7 +55,8 @@ def is_allowed(expression: str, *, allowed: Collection[str], denied: Collection[
     """Return whether data under these licences may be used.
 
     Of `A AND B` both have to be allowed, of `A OR B` one. A licence with an exception is meant by
-    its own name and by its name with the exception.
+    its own name and by its name with the exception, and one "or later" by that of its first version
+    too: what is denied is not let in by a plus sign. Case is no matter.
 
     Args:
         expression: What a pin says.
@@ -59,22 +66,40 @@ def is_allowed(expression: str, *, allowed: Collection[str], denied: Collection[
     Raises:
         LicenseError: It is no expression that SPDX knows.
     """
-    accepted = {_canonical(each) for each in allowed}
-    refused = {_canonical(each) for each in denied}
+    accepted = {_compared(each) for each in allowed}
+    refused = {_compared(each) for each in denied}
 
     def may_be_used(license_id: str) -> bool:
-        named = {license_id, license_id.partition(" WITH ")[0]}
+        named = _names_of(license_id)
         return not named & refused and (not accepted or bool(named & accepted))
 
     return _holds(_parse(expression), may_be_used)
 
 
-def _canonical(license_id: str) -> str:
-    """Return an identifier in the spelling of SPDX; one that SPDX does not know as it is."""
-    try:
-        return _known(license_id)
-    except LicenseError:
-        return license_id
+def _compared(license_id: str) -> str:
+    """Return the one name by which a licence is compared."""
+    base, joint, exception = license_id.partition(" WITH ")
+    with suppress(LicenseError):  # as it is, then
+        base = _known(base)
+    older = _GNU.fullmatch(base)
+    if older is not None and older[2] in {None, "+"}:
+        base = older[1] + (_OR_LATER if older[2] else _ONLY)
+    return f"{base}{joint}{exception}".casefold()
+
+
+def _names_of(license_id: str) -> frozenset[str]:
+    """Return the names by which a list may mean a licence."""
+    base = license_id.partition(" WITH ")[0]
+    older = _GNU.fullmatch(base)
+    if older is not None and older[2] not in {None, "+"}:
+        base = older[1]  # an exception in an older name
+    found = {_compared(license_id), _compared(base)}
+    first = _compared(base)
+    if first.endswith(_OR_LATER):
+        found.add(first.removesuffix(_OR_LATER) + _ONLY)
+    elif first.endswith("+"):
+        found.add(first.removesuffix("+"))
+    return frozenset(found)
 
 
 def _holds(expression: _Expression, may_be_used: Callable[[str], bool]) -> bool:

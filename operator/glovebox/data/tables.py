@@ -25,7 +25,9 @@ from glovebox.data.table_errors import TableError, unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import parquet
 
+FOOTER_WRONG: Final = "its footer says other numbers of rows in one place than in another"
 Format = Literal["Parquet", "CSV", "JSONLines"]
 
 _SUFFIXES: Final[dict[str, Format]] = {
@@ -41,6 +43,12 @@ ROWS: Final = 8192
 BLOCK: Final = 2 << 20
 _MAX_HEADER: Final = 1 << 20
 _MAX_LINE: Final = 8 << 20
+# What does not end in a row costs time all the same: a stream of nothing but line ends packs a
+# thousandfold. Files have some empty lines, and none has so many; and no table of so few bytes
+# unpacks to so much.
+_MAX_EMPTY: Final = 100_000
+_UNPACKED_FREELY: Final = 256 << 20
+_MAX_RATIO: Final = 200
 # A footer says how much is to be allocated for its own lists and texts.
 MAX_THRIFT: Final = 64 << 20
 
@@ -86,22 +94,59 @@ def open_table(path: str, file: IO[bytes], columns: Sequence[str]) -> Table:
     if kind == "Parquet":
         return _parquet(file, columns)
     stream = text_stream(path, file)
-    read = _csv if kind == "CSV" else _json_lines
-    return Table(read(stream, columns), (), is_plain=True)
+    if kind == "JSONLines":
+        return Table(_json_lines(stream.lines, columns), (), is_plain=True)
+    return Table(_csv(stream, columns), (), is_plain=True)
 
 
-def text_stream(path: str, file: IO[bytes]) -> io.BufferedReader:
+@dataclass(frozen=True, slots=True)
+class TextStream:
+    """The lines of CSV or JSON, unpacked.
+
+    Attributes:
+        lines: Reads them; raises `TableError` where they are damaged, or too many for their size.
+    """
+
+    lines: io.BufferedReader
+    _told: _Told
+
+    def require_closed_quotes(self) -> None:
+        """Return when a CSV that was read to its end closes each of its quotation marks.
+
+        The library takes all that follows an open one for one field, and what is in it for no row.
+
+        Raises:
+            TableError: It does not.
+        """
+        if self._told.quotes % 2:
+            raise TableError("one of its quotation marks is not closed, or not in a quoted field")
+
+
+def text_stream(path: str, file: IO[bytes]) -> TextStream:
     """Return the lines of CSV or JSON, unpacked where the name says that they are packed."""
+    most = 0
     if path.lower().endswith(_GZIP):
+        most = max(_UNPACKED_FREELY, file.seek(0, io.SEEK_END) * _MAX_RATIO)
+        file.seek(0)
         file = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-    return io.BufferedReader(cast("Any", _Told(file)), BLOCK)
+    told = _Told(file, most)
+    return TextStream(io.BufferedReader(cast("Any", told), BLOCK), told)
 
 
 class _Told(io.RawIOBase):
-    """A stream whose damage is told as such."""
+    """A stream whose damage is told as such.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    Args:
+        file: What is read.
+        most: How much it may be; 0: as much as it is.
+
+    Attributes:
+        quotes: How many quotation marks were read.
+    """
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._most, self._read = file, most, 0
+        self.quotes = 0
 
     def readable(self) -> bool:
         return True
@@ -113,8 +158,14 @@ class _Told(io.RawIOBase):
             while filled < len(buffer) and (read := self._file.read(len(buffer) - filled)):
                 buffer[filled : filled + len(read)] = read
                 filled += len(read)
+                self.quotes += read.count(b'"')
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise TableError("its compressed stream is damaged or cut short") from error
+        self._read += filled
+        if 0 < self._most < self._read:
+            raise TableError(
+                f"it unpacks to more than {_MAX_RATIO} times its size: write it without compression"
+            )
         return filled
 
 
@@ -138,23 +189,48 @@ def _parquet(file: IO[bytes], columns: Sequence[str]) -> Table:
     types = tuple(schema.field(column).type for column in columns)
 
     def batches() -> Iterator[list[pa.Array]]:
+        rows = 0
         try:
+            check_footer(opened.metadata, columns)
             for batch in opened.iter_batches(ROWS, columns=list(columns), use_threads=False):
                 yield [batch.column(column) for column in columns]
+                rows += batch.num_rows
         except (pa.ArrowException, OSError, KeyError) as error:
             raise unreadable("Parquet", error) from error
+        if rows != opened.metadata.num_rows:
+            raise TableError(FOOTER_WRONG)
 
     return Table(batches(), types, is_plain=False)
 
 
-def _csv(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[list[pa.Array]]:
+def check_footer(footer: parquet.FileMetaData, columns: Sequence[str]) -> None:
+    """Return when all that a footer says of numbers of rows is the same.
+
+    The library reads so many rows as a row group is said to have, and leaves the others unseen.
+
+    Raises:
+        TableError: It is not.
+    """
+    # Those of lists have more values than rows; a key is no list.
+    schema, rows = footer.schema, 0
+    chunks = [at for at in range(len(schema)) if schema.column(at).path in columns]
+    for place in range(footer.num_row_groups):
+        group = footer.row_group(place)
+        rows += group.num_rows
+        if any(group.column(at).num_values != group.num_rows for at in chunks):
+            raise TableError(FOOTER_WRONG)
+    if rows != footer.num_rows:
+        raise TableError(FOOTER_WRONG)
+
+
+def _csv(stream: TextStream, columns: Sequence[str]) -> Iterator[list[pa.Array]]:
     import pyarrow as pa  # noqa: PLC0415 - as above
     from pyarrow import csv as arrow_csv  # noqa: PLC0415 - as above
 
-    _require(columns, _header(stream))
+    _require(columns, _header(stream.lines))
     try:
         reader = arrow_csv.open_csv(
-            pa.PythonFile(stream, "r"),
+            pa.PythonFile(stream.lines, "r"),
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
@@ -171,6 +247,7 @@ def _csv(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[list[pa.
                 yield [part.column(column) for column in columns]
     except (pa.ArrowException, OSError, KeyError) as error:
         raise unreadable("CSV", error) from error
+    stream.require_closed_quotes()
 
 
 def _header(stream: io.BufferedReader) -> list[str]:
@@ -215,8 +292,12 @@ def json_batches(stream: io.BufferedReader) -> Iterator[list[dict[str, Any]]]:
 
 
 def _json_rows(stream: io.BufferedReader) -> Iterator[dict[str, Any]]:
+    empty = 0
     while line := stream.readline(_MAX_LINE):
         if not line.strip():
+            empty += 1
+            if empty > _MAX_EMPTY:
+                raise TableError(f"more than {_MAX_EMPTY:,} of its lines are empty")
             continue
         try:
             row = orjson.loads(line)

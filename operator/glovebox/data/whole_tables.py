@@ -23,7 +23,17 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from glovebox.data.table_errors import TableError, unreadable
-from glovebox.data.tables import BLOCK, MAX_THRIFT, ROWS, format_of, json_batches, text_stream
+from glovebox.data.tables import (
+    BLOCK,
+    FOOTER_WRONG,
+    MAX_THRIFT,
+    ROWS,
+    TextStream,
+    check_footer,
+    format_of,
+    json_batches,
+    text_stream,
+)
 
 # What all writers together hold before a row group is written.
 _HELD_BYTES: Final = 32 << 20
@@ -61,7 +71,7 @@ def open_whole(path: str, opened: Callable[[], IO[bytes]]) -> WholeTable:
         return _parquet(opened())
     if kind == "CSV":
         return _csv(text_stream(path, opened()))
-    return _json_lines(lambda: text_stream(path, opened()))
+    return _json_lines(lambda: text_stream(path, opened()).lines)
 
 
 def _parquet(file: IO[bytes]) -> WholeTable:
@@ -79,16 +89,22 @@ def _parquet(file: IO[bytes]) -> WholeTable:
     _require_distinct(schema.names)
 
     def batches() -> Iterator[pa.RecordBatch]:
+        rows = 0
         try:
-            yield from found.iter_batches(ROWS, use_threads=False)
+            check_footer(found.metadata, schema.names)
+            for batch in found.iter_batches(ROWS, use_threads=False):
+                yield batch
+                rows += batch.num_rows
         except (pa.ArrowException, OSError, KeyError) as error:
             raise unreadable("Parquet", error) from error
+        if rows != found.metadata.num_rows:
+            raise TableError(FOOTER_WRONG)
 
     return WholeTable(schema, batches(), is_plain=False)
 
 
-def _csv(stream: io.BufferedReader) -> WholeTable:
-    begin = stream.peek(1 << 20)[: 1 << 20].decode("utf-8-sig", "replace")
+def _csv(stream: TextStream) -> WholeTable:
+    begin = stream.lines.peek(1 << 20)[: 1 << 20].decode("utf-8-sig", "replace")
     try:
         columns = next(csv.reader(io.StringIO(begin, newline="")), [])
     except csv.Error as error:
@@ -101,7 +117,7 @@ def _csv(stream: io.BufferedReader) -> WholeTable:
     def batches() -> Iterator[pa.RecordBatch]:
         try:
             reader = arrow_csv.open_csv(
-                pa.PythonFile(stream, "r"),
+                pa.PythonFile(stream.lines, "r"),
                 read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),
                 parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
                 convert_options=arrow_csv.ConvertOptions(
@@ -116,6 +132,7 @@ def _csv(stream: io.BufferedReader) -> WholeTable:
                     yield batch.slice(first, ROWS)
         except (pa.ArrowException, OSError, KeyError) as error:
             raise unreadable("CSV", error) from error
+        stream.require_closed_quotes()
 
     return WholeTable(schema, batches(), is_plain=True)
 

@@ -198,32 +198,37 @@ def _rows_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     if len(apart) == len(pairs):
         message = f"no row is in two parts of {splits_text(pairs)}"
         return "Proved", message + left_out(inputs)
-    unknown = [
-        pair
-        for pair in pairs
-        if pair not in apart and (not pair[0].key or pair[0].key != pair[1].key)
-    ]
-    if unknown:
-        one, other = unknown[0]
-        return "Unknown", (
-            f"the pins of `{one.name}` and `{other.name}` do not both say `spec.coverage.rows` of"
-            " the same columns"
-        )
     read = [each for each in inputs if each.key]
-    unread = [each.name for each in read if each.name not in overlap.rows]
-    if unread:
-        return "Unknown", f"`{unread[0]}` was not compared"
-    keyless = [each.name for each in read if overlap.keyless.get(each.name)]
-    if keyless:
-        # Nobody knows whether they are the same.
-        number = overlap.keyless[keyless[0]]
-        return (
-            "Unknown",
-            f"{number:,} rows of `{keyless[0]}` hold nothing in {columns_text(read[0].key)}",
-        )
+    why = _why_not_measured([pair for pair in pairs if pair not in apart], read, overlap)
+    if why:
+        return "Unknown", why
     looked = ", ".join(f"{overlap.rows[each.name]:,} of `{each.name}`" for each in read)
     message = f"none is shared by {columns_text(read[0].key)} ({looked}){left_out(inputs)}"
     return "Measured", message
+
+
+def _why_not_measured(
+    pairs: list[tuple[Covered, Covered]], read: list[Covered], overlap: Overlap
+) -> str:
+    """Return why nothing is known of the rows of these pairs; nothing where they were compared."""
+    differing = next((pair for pair in pairs if not pair[0].key or pair[0].key != pair[1].key), ())
+    if differing:
+        one, other = differing
+        return (
+            f"the pins of `{one.name}` and `{other.name}` do not both say `spec.coverage.rows` of"
+            " the same columns"
+        )
+    unread = next((each.name for each in read if each.name not in overlap.rows), "")
+    if unread:
+        return f"`{unread}` was not compared"
+    keyless = next((each.name for each in read if overlap.keyless.get(each.name)), "")
+    if keyless:
+        # Nobody knows whether they are the same.
+        number, columns = overlap.keyless[keyless], columns_text(read[0].key)
+        return f"{number:,} rows of `{keyless}` hold nothing in {columns}"
+    # A table of which nothing was found to compare shows nothing.
+    empty = next((each.name for each in read if not overlap.rows[each.name]), "")
+    return f"no table of `{empty}` has a row" if empty else ""
 
 
 def _time_known(inputs: tuple[Covered, ...]) -> _Known:

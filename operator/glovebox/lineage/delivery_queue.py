@@ -7,15 +7,20 @@ Nothing here sends. Whoever does asks `next`, and says how it went:
     refused     the event is not taken; the third time, when others were taken meanwhile, it is a
                 dead letter
     postpone    the event itself cannot be read now: others go first
+    unread      nothing can be read of its bucket now: that rests, and what lies elsewhere goes on
 
 The events of a run keep their order. A destination that refuses everything judges no event: a
 mistake in its configuration must not cost them, so nothing is given up, and soon it rests like one
 that is down.
+
+Teams take turns, and no run keeps another one waiting: whatever went wrong with one, however often,
+those of which nothing is known to be wrong go first. A destination may fail over one event alone,
+and a team can choose the names in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -83,6 +88,19 @@ class _Run:
     taken_before: int = 0
     unreadable: int = 0
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where the record of its next event lies: store and bucket."""
+        return self.events[0].store, self.events[0].bucket
+
+
+@dataclass(slots=True)
+class _Away:
+    """A bucket of which nothing could be read."""
+
+    rests_until: float
+    times: int = 1
+
 
 class DeliveryQueue:
     """The events for one destination.
@@ -94,6 +112,11 @@ class DeliveryQueue:
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
         self._runs: dict[str, _Run] = {}
+        # Whose turn it is: UIDs of runs of which nothing is known to be wrong, by team; and of the
+        # others. Whoever had a turn goes to the end.
+        self._sound: dict[str, dict[str, None]] = {}
+        self._troubled: dict[str, None] = {}
+        self._away: dict[tuple[str, str], _Away] = {}
         self._known: dict[str, PendingEvent] = {}
         self._failures = 0
         self._refused_in_a_row = 0
@@ -122,6 +145,8 @@ class DeliveryQueue:
         run = self._runs.setdefault(event.uid, _Run())
         run.events.append(event)
         run.events.sort(key=lambda each: each.place)
+        if event.uid not in self._troubled:
+            self._sound.setdefault(event.team, {})[event.uid] = None
         return True
 
     def next(self, now: float) -> PendingEvent | None:
@@ -132,11 +157,15 @@ class DeliveryQueue:
         """
         if now < self._rests_until:
             return None
-        return next((run.events[0] for run in self._runs.values() if run.rests_until <= now), None)
+        for uid in self._in_turn():
+            run = self._runs[uid]
+            if self._ready_at(run) <= now:
+                return run.events[0]
+        return None
 
     def wait_seconds(self, now: float) -> float | None:
         """Return after how many seconds something may be tried; None when nothing waits."""
-        first = min((run.rests_until for run in self._runs.values()), default=None)
+        first = min((self._ready_at(run) for run in self._runs.values()), default=None)
         return None if first is None else max(0.0, first - now, self._rests_until - now)
 
     def answered(self) -> None:
@@ -154,16 +183,21 @@ class DeliveryQueue:
         run.events = [each for each in run.events if each.name != event.name]
         run.refusals = run.unreadable = 0
         run.rests_until = 0.0
-        if not run.events:
+        self._leave(event)
+        if run.events:
+            self._sound.setdefault(event.team, {})[event.uid] = None
+        else:
             del self._runs[event.uid]
 
-    def failed(self, now: float, at_least: float = 0.0) -> float:
+    def failed(self, event: PendingEvent, now: float, at_least: float = 0.0) -> float:
         """Say that the destination did not take an event, whatever the event; return its rest.
 
         Args:
+            event: The event. It may be the cause, so others go first when the destination is back.
             now: Monotonic seconds.
             at_least: What the destination asked for, in seconds.
         """
+        self._trouble(event)
         self._failures += 1
         rest = min(_REST_SECONDS * 2.0 ** min(self._failures, 16), REST_MOST_SECONDS)
         rest = max(rest * (0.75 + self._jitter() / 2), min(at_least, REST_MOST_SECONDS))
@@ -172,7 +206,7 @@ class DeliveryQueue:
 
     def refused(self, event: PendingEvent, now: float) -> bool:
         """Say that this event is not taken; return whether it is a dead letter by now."""
-        run = self._runs[event.uid]
+        run = self._trouble(event)
         if not run.refusals:
             run.taken_before = self._taken
         run.refusals += 1
@@ -180,14 +214,53 @@ class DeliveryQueue:
         run.rests_until = now + rest * (0.75 + self._jitter() / 2)
         self._refused_in_a_row += 1
         if self._refused_in_a_row >= _ALL_REFUSED:
-            self.failed(now)
+            self.failed(event, now)
         else:
             self._failures = 0
         return run.refusals >= REFUSALS and self._taken > run.taken_before
 
     def postpone(self, event: PendingEvent, now: float) -> None:
         """Say that an event could not be read, or its note not be taken away: others go first."""
-        run = self._runs[event.uid]
+        run = self._trouble(event)
         run.unreadable += 1
         rest = min(_UNREADABLE_SECONDS * run.unreadable, _UNREADABLE_MOST)
         run.rests_until = now + rest * (0.75 + self._jitter() / 2)
+
+    def unread(self, event: PendingEvent, now: float) -> None:
+        """Say that the record of an event cannot be read, and why lies with its store."""
+        self._trouble(event)
+        before = self._away.get((event.store, event.bucket))
+        times = before.times + 1 if before is not None else 1
+        rest = min(_UNREADABLE_SECONDS * times, REST_MOST_SECONDS)
+        until = now + rest * (0.75 + self._jitter() / 2)
+        self._away[event.store, event.bucket] = _Away(until, times)
+
+    def was_read(self, event: PendingEvent) -> None:
+        """Say that the store of an event answers."""
+        self._away.pop((event.store, event.bucket), None)
+
+    def _in_turn(self) -> Iterator[str]:
+        """Yield the runs in the order of their turns: of each team the first, then the next."""
+        sound = [iter(runs) for runs in self._sound.values()]
+        while sound:
+            heads = [(runs, uid) for runs in sound if (uid := next(runs, None)) is not None]
+            yield from (uid for _, uid in heads)
+            sound = [runs for runs, _ in heads]
+        yield from self._troubled
+
+    def _ready_at(self, run: _Run) -> float:
+        away = self._away.get(run.place)
+        return max(run.rests_until, away.rests_until if away is not None else 0.0)
+
+    def _trouble(self, event: PendingEvent) -> _Run:
+        """Put a run behind all others, and its team behind all others."""
+        self._leave(event)
+        self._troubled[event.uid] = None
+        return self._runs[event.uid]
+
+    def _leave(self, event: PendingEvent) -> None:
+        self._troubled.pop(event.uid, None)
+        runs = self._sound.pop(event.team, {})
+        runs.pop(event.uid, None)
+        if runs:
+            self._sound[event.team] = runs

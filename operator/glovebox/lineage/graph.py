@@ -12,9 +12,9 @@ them; what only one of them knows is in it all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -68,6 +68,18 @@ class Run:
     uses: tuple[Use, ...] = ()
 
 
+class Source(NamedTuple):
+    """A pin that another one was derived from.
+
+    Attributes:
+        name: `namespace/name`.
+        content: Its content root, as it was expected or first found; empty where it never was.
+    """
+
+    name: str
+    content: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """A pin as it is known.
@@ -78,7 +90,7 @@ class Pin:
         content: As of `Use`.
         pin_root: As of `Use`.
         place: As of `Use`.
-        sources: Names of the pins that it was derived from.
+        sources: The pins that it was derived from.
         code: Repository and commit of the program that made it; empty where it does not say.
         licence: As it says.
     """
@@ -88,7 +100,7 @@ class Pin:
     content: str = ""
     pin_root: str = ""
     place: str = ""
-    sources: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
     code: str = ""
     licence: str = ""
 
@@ -142,12 +154,21 @@ class Graph:
 
     def derived_from(self, pin: Pin) -> list[Pin]:
         """Return the pins that name this one as a source."""
-        found = (each for each in self.pins.values() if pin.name in each.sources)
+        found = (
+            each
+            for each in self.pins.values()
+            if any(
+                source.name == pin.name and source.content in {"", pin.content}
+                for source in each.sources
+            )
+        )
         return sorted(found, key=lambda each: (each.name, each.content))
 
-    def named(self, name: str) -> list[Pin]:
-        """Return the pins of a name."""
-        return [pin for (each, _), pin in sorted(self.pins.items()) if each == name]
+    def contents_of_source(self, source: Source) -> list[str]:
+        """Return the content roots of a source: the one that is known, else those of its name."""
+        if source.content:
+            return [source.content]
+        return [content for name, content in sorted(self.pins) if name == source.name and content]
 
     def contents_of(self, what: str) -> list[str]:
         """Return the content roots that a pin's name, or a digest, stands for."""
@@ -206,7 +227,7 @@ def _pin(obj: Mapping[str, Any]) -> Pin:
     metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     prefix = (spec.get("source") or {}).get("prefix") or {}
     provenance = spec.get("provenance") or {}
-    code = provenance.get("code") or {}
+    code = (provenance.get("transformation") or {}).get("code") or {}
     team = metadata["namespace"]
     return Pin(
         name=f"{team}/{metadata['name']}",
@@ -214,10 +235,23 @@ def _pin(obj: Mapping[str, Any]) -> Pin:
         content=str(status.get("digest") or spec.get("digest") or ""),
         pin_root=str(status.get("pinDigest") or ""),
         place=_place(prefix.get("bucket"), prefix.get("prefix")),
-        sources=tuple(f"{team}/{name}" for name in provenance.get("sources") or ()),
+        sources=tuple(_sources(spec, status, team)),
         code=f"{code.get('repository')}@{code.get('commit')}" if code else "",
         licence=str(spec.get("license") or ""),
     )
+
+
+def _sources(spec: Mapping[str, Any], status: Mapping[str, Any], team: str) -> Iterator[Source]:
+    """Yield the pins among the sources; another pin under the name of one is none of them."""
+    recorded = {
+        each.get("name"): str(each.get("digest") or "")
+        for each in (status.get("provenance") or {}).get("sources") or ()
+    }
+    for source in (spec.get("provenance") or {}).get("sources") or ():
+        reference = source.get("pinRef") or {}
+        if name := reference.get("name"):
+            content = str(source.get("digest") or recorded.get(name) or "")
+            yield Source(f"{reference.get('namespace') or team}/{name}", content)
 
 
 def _run(obj: Mapping[str, Any]) -> Run | None:

@@ -18,6 +18,7 @@ SEND_SECONDS: Final = 20.0
 _CONNECT_SECONDS: Final = 5.0
 _WORDS_BYTES: Final = 400
 _WORDS_MOST: Final = 160
+_CHANCE: Final = 3
 # Not about the event: the token, the address, the moment.
 _OF_THE_DESTINATION: Final = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 429})
 Meaning = Literal["delivered", "failed", "refused"]
@@ -96,4 +97,8 @@ def _words(said: bytes, token: str) -> str:
     text = said.decode(errors="replace")
     if token:
         text = text.replace(token, "***")
+        # What was read may end in the midst of it. A few letters of it are chance.
+        sizes = range(len(token) - 1, _CHANCE, -1)
+        cut = next((size for size in sizes if text.endswith(token[:size])), 0)
+        text = f"{text[:-cut]}***" if cut else text
     return printable(text)[:_WORDS_MOST]

@@ -1,18 +1,21 @@
 """The graph as somebody asks for it: what a thing is made of, and what came of it. Pure.
 
 A thing that is in the tree already is named and not followed again, so a cycle ends and the tree is
-no larger than the graph.
+no larger than the graph. Nor is it deeper than anybody reads: a model that is trained on its own
+results has a chain as long as its history.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from glovebox.data.printable import printable
 from glovebox.lineage.graph import Graph, Pin, Run
 
+# So many things stand below each other; whatever is below the last one is asked for by its name.
+_DEEPEST: Final = 48
 Flow = Literal["", "from", "into"]
 
 
@@ -29,6 +32,7 @@ class Node:
         about: Its digests and places.
         children: What follows.
         is_known: Whether it stands in the tree already, where it is followed.
+        is_cut: Whether it stands too deep to be followed.
     """
 
     id: str
@@ -39,6 +43,7 @@ class Node:
     about: dict[str, str] = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
     is_known: bool = False
+    is_cut: bool = False
 
 
 def answer(graph: Graph, what: str) -> list[Node]:
@@ -60,6 +65,8 @@ def document(node: Node) -> dict[str, Any]:
         said["relation"] = node.relation
     if node.is_known:
         said["seeAbove"] = True
+    if node.is_cut:
+        said["more"] = True
     if node.children:
         said["children"] = [document(child) for child in node.children]
     return said
@@ -68,13 +75,14 @@ def document(node: Node) -> dict[str, Any]:
 def lines(node: Node, indent: str = "") -> Iterator[str]:
     """Yield a tree for people, line by line."""
     relation = f"{node.relation} " if node.relation else ""
-    known = "  (see above)" if node.is_known else ""
-    yield f"{relation}{node.label}{known}"
+    more = "  (see above)" if node.is_known else ""
+    more = "  (ask for it to see more)" if node.is_cut else more
+    yield f"{relation}{node.label}{more}"
     for number, child in enumerate(node.children, 1):
         is_last = number == len(node.children)
-        first, more = ("└── ", "    ") if is_last else ("├── ", "│   ")
+        first, below = ("└── ", "    ") if is_last else ("├── ", "│   ")
         for place, line in enumerate(lines(child)):
-            yield f"{indent}{first if place == 0 else more}{line}"
+            yield f"{indent}{first if place == 0 else below}{line}"
 
 
 def dot(nodes: list[Node]) -> str:
@@ -108,6 +116,7 @@ class _Walk:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._passed: set[str] = set()
+        self._depth = 0
 
     def content(self, content: str, relation: str, flow: Flow) -> Node:
         node = Node(
@@ -118,8 +127,9 @@ class _Walk:
             flow=flow,
             about={"digest": content},
         )
-        if self._is_passed(node):
+        if self._is_passed(node) or self._is_too_deep(node):
             return node
+        self._depth += 1
         pins = self._graph.pins_of(content)
         node.children += [self._pin(pin) for pin in pins]
         if flow != "from":
@@ -133,6 +143,7 @@ class _Walk:
                 for each in self._graph.derived_from(pin)
                 if each.content
             ]
+        self._depth -= 1
         return node
 
     def run(self, run: Run, relation: str, flow: Flow) -> Node:
@@ -146,14 +157,16 @@ class _Walk:
             flow=flow,
             about={"experiment": run.name, "digest": run.digest, "outcome": run.outcome},
         )
-        if self._is_passed(node):
+        if self._is_passed(node) or self._is_too_deep(node):
             return node
+        self._depth += 1
         if flow != "into":
             node.children += [
                 self.content(use.content, f"{use.role}:", "from") for use in run.uses if use.content
             ]
         if run.sealed and flow != "from":
             node.children.append(self._results(run))
+        self._depth -= 1
         return node
 
     def _results(self, run: Run) -> Node:
@@ -187,12 +200,18 @@ class _Walk:
         if maker is not None:
             node.children.append(self.run(maker, "made by", "from"))
         node.children += [
-            self.content(source.content, f"derived from {source.name}:", "from")
-            for name in pin.sources
-            for source in self._graph.named(name)
-            if source.content
+            self.content(content, f"derived from {source.name}:", "from")
+            for source in pin.sources
+            for content in self._graph.contents_of_source(source)
         ]
         return node
+
+    def _is_too_deep(self, node: Node) -> bool:
+        """Whether nothing is to be shown below a thing, which then counts as not passed."""
+        node.is_cut = self._depth >= _DEEPEST
+        if node.is_cut:
+            self._passed.discard(node.id)
+        return node.is_cut
 
     def _is_passed(self, node: Node) -> bool:
         node.is_known = node.id in self._passed

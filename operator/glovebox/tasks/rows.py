@@ -7,6 +7,7 @@ are parsed by a process of its own: see `table_program`.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +25,10 @@ from glovebox.store.sources import Source
 from glovebox.tasks.context import Progress
 from glovebox.tasks.table_process import TableFile, TableProcess
 
+# So long one comparison reads while others wait, but for the file that it is at; and how long it
+# stands back then.
+_TURN_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.2
 # Says nothing about the type of a key: another file does.
 _OPEN: Final = frozenset({"Null", "Plain"})
 
@@ -101,8 +106,16 @@ def compare_rows(
     if not asked:
         return found
     # What reads tables may take as much memory as the process itself has to spare.
-    with asked[0].store.alone(stop), TableProcess(stop) as process:
-        reading = _Reading(process, stop, report)
+    with contextlib.ExitStack() as turn, TableProcess(stop) as process:
+        turn.enter_context(asked[0].store.alone(stop))
+
+        def pass_turn_on() -> None:
+            process.end()
+            turn.close()
+            stop.wait(_PAUSE_SECONDS)
+            turn.enter_context(asked[0].store.alone(stop))
+
+        reading = _Reading(process, stop, report, pass_turn_on)
         try:
             for group in by_key(asked):
                 kinds = reading.kinds(group)
@@ -128,9 +141,14 @@ class _Reading:
     """Reads the tables of datasets, one after the other."""
 
     def __init__(
-        self, process: TableProcess, stop: Stop, report: Callable[[Progress], None]
+        self,
+        process: TableProcess,
+        stop: Stop,
+        report: Callable[[Progress], None],
+        pass_turn_on: Callable[[], None],
     ) -> None:
         self._process, self._stop, self._report = process, stop, report
+        self._pass_turn_on, self._since = pass_turn_on, time.monotonic()
         self._files = self._bytes = 0
 
     def kinds(self, group: Sequence[KeyedDataset]) -> tuple[Kind, ...]:
@@ -164,6 +182,10 @@ class _Reading:
         store = _opened(dataset)
         for entry in self._entries(dataset):
             self._tell()
+            if time.monotonic() - self._since > _TURN_SECONDS:
+                # A team whose tables take hours keeps no other one waiting for hours.
+                self._pass_turn_on()
+                self._since = time.monotonic()
             yield entry.path, self._hashes(dataset, store, entry, kinds)
             self._files += 1
         self._tell()

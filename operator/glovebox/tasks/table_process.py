@@ -80,7 +80,7 @@ class TableProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end()
+        self.end()
 
     def kinds(self, table: TableFile, columns: Sequence[str]) -> tuple[Kind, ...]:
         """Return what the columns of a table hold; empty when it has no row and says nothing.
@@ -167,7 +167,7 @@ class TableProcess:
                 yield said
         finally:
             if not is_done:
-                self._end()  # it waits for an answer that nobody will give
+                self.end()  # it waits for an answer that nobody will give
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -206,7 +206,7 @@ class TableProcess:
 
     def _died(self, process: subprocess.Popen[bytes]) -> Exception:
         code = process.wait()
-        self._end()
+        self.end()
         if code == NO_LIBRARY:
             return InvalidInput(
                 reasons.ROWS_NOT_READ,
@@ -219,7 +219,8 @@ class TableProcess:
             )
         return TableError("the program that reads tables fails over it")
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the process; another one is started when it is asked again."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -52,7 +52,7 @@ def defined(characters: int) -> Json:
         {"name": f"g{index:06d}", "dtype": "bool", "description": "d" * 356, "recipe": {}}
         for index in range(characters // 1024)
     ]
-    code = {"repository": "r" * 100, "commit": "a" * 40, "path": "p" * 49}
+    code = {"repository": "https://git.example/" + "r" * 80, "commit": "a" * 40, "path": "p" * 49}
     for feature in features:
         feature["recipe"] = feature["recipe"] or {"code": code}
     if rest := characters % 1024:

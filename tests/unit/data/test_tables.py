@@ -210,12 +210,60 @@ GOOD = as_parquet(pa.table({"tail": ["N1"], "flight": [1]}))
         ("a.jsonl", b'{"tail":18446744073709551615}\n{"tail":-1}\n', "it cannot be read as JSON"),
         ("a.jsonl", b'[{"tail":"N1"}]\n', "one of its lines is no JSON object"),
         ("a.jsonl", b'{"tail":\n"N1"}\n', "one of its lines is no JSON"),
+        ("a.csv", b'tail,x\nN1,"2\nN2,4\nN3,6\n', "one of its quotation marks is not closed"),
+        ("a.csv.gz", gzip.compress(b'tail\n"N1\nN2\n'), "one of its quotation marks is not"),
     ],
 )
 def test_what_is_no_table_says_why(path: str, body: bytes, why: str) -> None:
     with pytest.raises(TableError) as refused:
         keys(path, body, ("tail",), ("Text",))
     assert why in str(refused.value)
+
+
+def test_a_footer_that_leaves_rows_out_is_refused() -> None:
+    """Who reads by a row group's number of rows alone never sees the others."""
+    body = as_parquet(pa.table({"tail": [f"N{at}" for at in range(300)]}), row_group_size=100)
+    footer = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    # 100 and 300 as Thrift writes them, and one less.
+    numbers = ((b"\xc8\x01", b"\xc6\x01"), (b"\xd8\x04", b"\xd6\x04"))
+    places = [
+        (at, other)
+        for number, other in numbers
+        for at in range(footer, len(body) - 8)
+        if body[at : at + 2] == number
+    ]
+    refused = 0
+    for at, other in places:
+        try:
+            found = keys("a.parquet", body[:at] + other + body[at + 2 :], ("tail",), ("Text",))
+        except TableError:
+            refused += 1
+        else:
+            assert len(found) == 300  # it was the size of something
+    assert refused == 7  # of each row group twice, and once of the file
+    # One more everywhere: its pages end before.
+    more = body[:footer] + body[footer:].replace(b"\xc8\x01", b"\xca\x01").replace(
+        b"\xd8\x04", b"\xde\x04"
+    )
+    with pytest.raises(TableError, match="its footer says other numbers of rows"):
+        keys("a.parquet", more, ("tail",), ("Text",))
+
+
+@pytest.mark.parametrize("path", ["a.csv.gz", "a.jsonl.gz"])
+def test_what_unpacks_a_thousandfold_is_refused(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_UNPACKED_FREELY", 4 << 20)
+    row = b"tail\n" if "csv" in path else b'{"tail":"N1"}\n'
+    assert len(keys(path, gzip.compress(row * 1000), ("tail",), ("Text",))) > 900
+    with pytest.raises(TableError, match="it unpacks to more than 200 times its size"):
+        keys(path, gzip.compress(row * 1_000_000), ("tail",), ("Text",))
+
+
+def test_lines_without_anything_are_few() -> None:
+    """Of 200 kB of them packed a process had a minute's work, and found no row to be refused."""
+    lines = b'{"tail":"N1"}\n'
+    assert len(keys("a.jsonl", lines + b"\n" * 100_000, ("tail",), ("Text",))) == 1
+    with pytest.raises(TableError, match="more than 100,000 of its lines are empty"):
+        keys("a.jsonl", lines + b"\n" * 100_001, ("tail",), ("Text",))
 
 
 @pytest.mark.parametrize("path", ["a.csv", "a.jsonl"])

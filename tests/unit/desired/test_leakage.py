@@ -167,6 +167,14 @@ def test_rows_without_a_key_are_not_said_to_be_apart() -> None:
     assert row.message == "2 rows of `test` hold nothing in `day`, `flight`"
 
 
+@pytest.mark.parametrize("empty", ["train", "test"])
+def test_tables_without_a_row_are_not_said_to_be_apart(empty: str) -> None:
+    inputs = covered("train", coverage=BY_FLIGHT), covered("test", coverage=BY_FLIGHT)
+    row = sheet(*inputs, overlap=Overlap(rows={"train": 9, "test": 9} | {empty: 0}))["SharedRows"]
+    assert (row.level, row.found) == ("Unknown", None)
+    assert row.message == f"no table of `{empty}` has a row"
+
+
 def test_tables_that_cannot_be_read_are_refused() -> None:
     inputs = covered("train", coverage=BY_FLIGHT), covered("test", coverage=BY_FLIGHT)
     wrong = Overlap(unreadable={"test": ("b\x1b.csv", "it has no column `day`")})

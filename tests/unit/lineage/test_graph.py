@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from glovebox.api.provenance import Provenance
 from glovebox.lineage.events import events_of
 from glovebox.lineage.graph import Graph, graph_of
 from glovebox.lineage.tree import Node, answer, document, dot, lines
@@ -67,6 +69,20 @@ PINS = [
     pin("a/late", OTHER, "data/late"),
     pin("b/scores", TABLE, "results/b/two/uid-two/scores"),
 ]
+
+
+def derived(*sources: tuple[str, str], code: Json | None = None) -> Json:
+    """Return `spec.provenance` of a pin that was made from others, each with its expected root."""
+    said = Provenance.model_validate(
+        {
+            "sources": [
+                {"pinRef": {"name": name}, **({"digest": digest} if digest else {})}
+                for name, digest in sources
+            ],
+            **({"transformation": {"code": code}} if code else {}),
+        }
+    )
+    return said.model_dump(by_alias=True, mode="json", exclude_defaults=True)
 
 
 def known() -> Graph:
@@ -143,8 +159,8 @@ def test_what_is_no_event_is_left_out() -> None:
 
 def test_a_cycle_ends() -> None:
     loop = [
-        pin("a/x", BYTES, "data/x", provenance={"sources": ["y"]}),
-        pin("a/y", OTHER, "data/y", provenance={"sources": ["x"]}),
+        pin("a/x", BYTES, "data/x", provenance=derived(("y", ""))),
+        pin("a/y", OTHER, "data/y", provenance=derived(("x", ""))),
     ]
     (root,) = answer(graph_of([], loop), BYTES)
     assert len(everything(root)) < 12
@@ -158,15 +174,50 @@ def test_where_a_pin_says_it_came_from_is_followed_both_ways() -> None:
             "a/clean",
             OTHER,
             "data/clean",
-            provenance={"sources": ["raw"], "code": {"repository": "r", "commit": "c" * 40}},
+            provenance=derived(
+                ("raw", ""), code={"repository": "https://git.example/r", "commit": "c" * 40}
+            ),
         ),
     ]
     graph = graph_of([experiment("a/one", train=("clean", OTHER))], pins)
     (made_of,) = answer(graph, "a/one")
     assert BYTES in {each.id for each in everything(made_of)}
-    assert "r@" + "c" * 40 in "\n".join(lines(made_of))
+    assert "https://git.example/r@" + "c" * 40 in "\n".join(lines(made_of))
     (came_of,) = answer(graph, "raw")
     assert named([came_of], "experiment") == {"a/one"}
+
+
+@pytest.mark.parametrize("said_by", ["spec", "status"])
+def test_another_pin_under_the_name_of_a_source_is_no_source(said_by: str) -> None:
+    clean = pin("a/clean", TABLE, "data/clean", provenance=derived(("raw", "")))
+    if said_by == "spec":
+        clean["spec"]["provenance"] = derived(("raw", BYTES))
+    else:
+        clean["status"]["provenance"] = {"sources": [{"name": "raw", "digest": BYTES}]}
+    graph = graph_of([], [pin("a/raw", OTHER, "data/raw"), clean])  # deleted, and created again
+    (made_of,) = answer(graph, "clean")
+    assert {each.id for each in everything(made_of) if each.kind == "bytes"} == {TABLE, BYTES}
+    (came_of,) = answer(graph, "raw")
+    assert {each.id for each in everything(came_of) if each.kind == "bytes"} == {OTHER}
+
+
+def test_a_long_chain_is_cut_and_says_so() -> None:
+    """A model that is trained on its own results every day has a chain as long as its history."""
+    runs = [
+        experiment(f"a/day{day}", table=(f"pin{day}", f"sha256:{day:064x}")) for day in range(400)
+    ]
+    pins = [
+        pin(f"a/pin{day}", f"sha256:{day:064x}", f"results/a/day{day - 1}/uid-day{day - 1}")
+        for day in range(1, 401)
+    ]
+    graph = graph_of(runs, pins)
+    for what in (f"sha256:{1:064x}", "a/day399"):
+        (root,) = answer(graph, what)
+        drawn = list(lines(root))
+        assert 32 < len(drawn) < 400
+        assert sum(line.endswith("(ask for it to see more)") for line in drawn) == 1
+        assert '"more": true' in json.dumps(document(root))
+        assert dot([root])
 
 
 def test_a_tree_is_drawn_and_a_thing_is_followed_once() -> None:

@@ -145,3 +145,10 @@ async def test_a_token_goes_over_tls_to_whom_the_authority_vouches_for_and_is_ne
     (head,) = sink.heads
     assert "Authorization: Bearer s3cr3t\r\n" in head
     assert answer.words == "bad token ***"
+
+
+@pytest.mark.parametrize("left", [4, 60, 99])
+def test_no_part_of_a_token_is_repeated_where_what_was_read_ends_in_its_midst(left: int) -> None:
+    token = "k" + "0123456789" * 9 + "abcdefghi"
+    assert sending._words((token * 3 + token[:left]).encode(), token) == "***" * 4
+    assert sending._words(b"too early", token) == "too early"

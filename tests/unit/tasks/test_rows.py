@@ -204,6 +204,30 @@ async def test_one_comparison_of_rows_is_under_way_at_a_time(
     assert len(compare(*datasets).shared) == 1
 
 
+async def test_who_reads_for_long_lets_others_have_a_turn(
+    store: Store, files: dict[str, Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "_TURN_SECONDS", -1.0)  # at once, after each file
+    for name, first in (("train", 0), ("test", 1), ("few", 0), ("some", 0)):
+        many = 12 if name in {"train", "test"} else 1
+        files[name] = {f"{at}.csv": f"flight\n{at * 2 + first}\n".encode() for at in range(many)}
+    long = asyncio.create_task(
+        asyncio.to_thread(
+            compare_rows, [dataset(store, "train"), dataset(store, "test")], Stop(), nothing
+        )
+    )
+    await asyncio.sleep(0.5)
+    short = [dataset(store, "few"), dataset(store, "some")]
+    found = await asyncio.to_thread(compare_rows, short, Stop(), nothing)
+    assert not long.done()
+    assert len(found.shared) == 1
+    assert ((await long).shared, (await long).rows) == ((), {"train": 12, "test": 12})
+
+
+def nothing(progress: Progress) -> None:
+    del progress
+
+
 def test_it_ends_with_whoever_waited(store: Store, files: dict[str, Files], tmp_path: Path) -> None:
     del tmp_path
     files["train"] = files["test"] = {"a.parquet": as_parquet(flight=list(range(99)))}
