@@ -121,6 +121,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
         ],
         "DatasetPin": ["storeRef", "provenance.sources[].pinRef"],
         "FeatureSetPin": ["inputs[].pinRef"],
+        "AccessGrant": ["pinRef", "storeRef"],
         "IsolationProfile": [],
         "ObjectStore": [],
     }
