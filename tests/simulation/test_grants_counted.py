@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from glovebox.api import reasons
+from glovebox.data.digest import canonical_json
 from glovebox.kube.kinds import ACCESS_GRANT, EXPERIMENT
+from glovebox.store.grant_uses import FORMAT
 from simulation.object_store import NoAnswerError, S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE
 from simulation.test_grants import is_bound, refused, why
 from simulation.test_ledger_cuts import Deaths
 from simulation.test_restore import restore
-from simulation.world import TEAM
+from simulation.world import LOADER, TEAM
 from support.grants import DATA, grant, grant_spec, granted, lent, takers, with_data
 
 
@@ -55,6 +57,42 @@ def check_uses(stage: Stage, most: int) -> None:
         if is_bound(stage, name)
     ]
     assert len(set(bound)) == len(bound) <= most
+
+
+@pytest.mark.parametrize("uses", [1, 2])
+def test_somebody_else_takes_the_number_between_looking_and_writing(uses: int) -> None:
+    async def scene(stage: Stage) -> None:
+        await with_data(stage)
+        await granted(stage, uses=uses)
+        rival = {
+            "format": FORMAT,
+            "grantUid": "u",
+            "grantDigest": "sha256:1",
+            "experiment": "team-b/rival",
+            "uid": "rival",
+            "digest": "sha256:2",
+            "time": "2026-03-01T12:00:00Z",
+        }
+        came: list[str] = []
+
+        def fault(action: str, bucket: str, key: str) -> None:
+            if action == "s3:PutObject" and ".glovebox/grants/" in key and not came:
+                came.append(key)
+                stage.world.store.put(LOADER, bucket, key, canonical_json(rival))
+
+        stage.world.store.fault = fault
+        stage.declare(inputs=lent())
+        if uses == 1:
+            message = await refused(stage, reasons.GRANT_USED_UP)
+            assert "by an Experiment of another namespace" in message
+            assert "rival" not in message
+            assert takers(stage) == ["rival"]
+            return
+        await stage.until("x is bound", lambda: is_bound(stage))
+        assert stage.status()["inputs"][0]["grants"][0]["use"] == 2
+        assert set(takers(stage)) == {"rival", stage.world.experiment()["metadata"]["uid"]}  # type: ignore[index]
+
+    play(scene)
 
 
 # Where a use is written, and read back; with room.

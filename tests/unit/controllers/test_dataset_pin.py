@@ -11,6 +11,7 @@ import pytest
 
 from glovebox.controllers.dataset_pin import reconcile
 from glovebox.controllers.ports import Failures, Ports
+from glovebox.controllers.registry import Registry
 from glovebox.status.outcome import GRACE
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -51,7 +52,8 @@ def test_a_store_that_is_not_there_takes_no_task_away(status: dict[str, Any]) ->
     tasks = Tasks()
     ports = SimpleNamespace(
         tasks=tasks,
-        resources=SimpleNamespace(parsed=lambda *_: None),
+        resources=SimpleNamespace(parsed=lambda *_: None, get=lambda _: None),
+        registry=Registry(),
         now=lambda: NOW,
         grace=GRACE,
         failures=Failures(lambda: 0.0),

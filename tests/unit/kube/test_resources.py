@@ -122,6 +122,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
         "DatasetPin": ["storeRef", "source.split", "provenance.sources[].pinRef"],
         "SplitPin": ["source.pinRef"],
         "FeatureSetPin": ["inputs[].pinRef"],
+        "AccessGrant": ["pinRef", "storeRef"],
         "IsolationProfile": [],
         "ObjectStore": [],
     }
