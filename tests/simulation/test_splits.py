@@ -12,7 +12,7 @@ import pytest
 from glovebox.api import reasons
 from glovebox.data.row_keys import canonical_key
 from glovebox.data.splits import ByShare, hash_of
-from glovebox.kube.kinds import DATASET_PIN, EVENT, EXPERIMENT, SPLIT_PIN
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EVENT, EXPERIMENT, SPLIT_PIN
 from glovebox.kube.resources import Key
 from glovebox.store.manifests import PREFIX
 from glovebox.store.source_access import SPLITS
@@ -20,7 +20,8 @@ from simulation.api_transport import Fault, NoFaults
 from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
 from simulation.test_leakage import made, sheet
-from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec
+from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec, split_of_a_pin
+from support.grants import DATA, grant_spec, lent, ready, reason_of, records, with_data
 
 Json = dict[str, Any]
 MINUTE = 60.0
@@ -439,5 +440,37 @@ def test_other_bytes_under_the_name_of_a_part_are_neither_taken_nor_in_the_way(
         after = status(stage)["parts"]
         assert [part["digest"] for part in after] == [part["digest"] for part in before]
         assert {written(stage)[key] for key in names} == {2}
+
+    play(scene)
+
+
+def test_a_part_is_not_lent_although_its_content_was_granted() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_data(stage)
+        for kind, name, spec in split_of_a_pin():
+            stage.world.declare(kind, name, spec, namespace=DATA)
+        await stage.until("the part is Ready", lambda: ready(stage, DATASET_PIN, "more"), HOUR)
+        stage.world.declare(
+            ACCESS_GRANT, "loan", grant_spec(pinRef={"name": "more"}), namespace=DATA
+        )
+        await stage.until(
+            "the grant is refused", lambda: reason_of(stage) == reasons.STORE_NOT_LENDING, HOUR
+        )
+        pin = stage.world.server.peek(DATASET_PIN, DATA, "more")
+        assert pin is not None
+        by_content = grant_spec(
+            contentRoot=pin["status"]["digest"], storeRef={"name": "primary"}, pinRef=None
+        )
+        by_content.pop("pinRef")
+        stage.world.declare(ACCESS_GRANT, "other", by_content, namespace=DATA)
+        stage.declare(inputs=lent(name="more"))
+        await stage.until(
+            "it is refused",
+            lambda: stage.condition("Ready").get("reason") == reasons.STORE_NOT_LENDING,
+            HOUR,
+        )
+        assert "declare the Experiment in 'data'" in stage.condition("Ready")["message"]
+        assert not stage.status().get("digest")
+        assert records(stage) == {}
 
     play(scene)
