@@ -18,7 +18,7 @@ WORKERS ?= 2
 # kept compiled, each of them would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-say = @echo "==> $(1)"
+say = @echo '==> $(1)'
 
 .PHONY: help
 help: ## Show these lines
@@ -75,7 +75,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --d
 
 .PHONY: test
 test: lint programs ## Lint, types, simulation, and all that needs a real API server or store
-	$(call say,pytest: everything but `make test-live` and `make test-slow`)
+	$(call say,pytest: everything but what is live or slow)
 	@$(PYTEST) -m "not live and not slow and not stores" $(ARGS)
 
 .PHONY: test-live
