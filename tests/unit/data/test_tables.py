@@ -136,7 +136,7 @@ def test_rows_in_another_order_and_other_files_give_the_same_keys(
 
 
 def test_what_is_longer_than_a_block_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"flight": at, "delay": None, "tail": "N1", "day": None} for at in range(5000)]
+    rows = [{"flight": at, "delay": None, "tail": "N1", "day": None} for at in range(1000)]
     table = pa.Table.from_pylist(rows, SCHEMA)
     wanted = keys("a.parquet", as_parquet(table))
     monkeypatch.setattr(tables, "BLOCK", 256)
