@@ -322,24 +322,18 @@ def test_credentials_are_renewed_before_they_expire(team: Team, rogue: Api, name
         lambda: found if (found := team.api.get(path))["data"] != before["data"] else None,
         what="new credentials",
     )
-    status = eventually(
+    told = renewed["metadata"]["annotations"]["glovebox.dev/credentials-expire-time"]
+    assert told > soon
+    eventually(
         lambda: (
-            found
-            if (found := team.read("Experiment", "kept")["status"])["artifacts"][
-                "credentialsExpireTime"
-            ]
-            > soon
-            else None
+            team.read("Experiment", "kept")["status"]["artifacts"]["credentialsExpireTime"] == told
         ),
         what="the new time",
     )
     assert renewed["metadata"]["uid"] == before["metadata"]["uid"], (
         "replaced in place: mounted files follow"
     )
-    assert (
-        status["artifacts"]["credentialsExpireTime"]
-        == renewed["metadata"]["annotations"]["glovebox.dev/credentials-expire-time"]
-    )
+    status = team.read("Experiment", "kept")["status"]
     assert status.get("drift") is None, "a renewal is no drift"
 
 
