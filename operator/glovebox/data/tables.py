@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
 
-FOOTER_WRONG: Final = "its footer says other numbers of rows in one place than in another"
+_FOOTER_WRONG: Final = "its footer says other numbers of rows in one place than in another"
 Format = Literal["Parquet", "CSV", "JSONLines"]
 
 _SUFFIXES: Final[dict[str, Format]] = {
@@ -38,9 +38,9 @@ _SUFFIXES: Final[dict[str, Format]] = {
 }
 FORMATS_TEXT: Final = "`.parquet`, `.csv`, `.jsonl` or `.ndjson` (the last three also `.gz`)"
 _GZIP: Final = ".gz"
-ROWS: Final = 8192
+_ROWS: Final = 8192
 # What is asked for at once, of Parquet and of CSV.
-BLOCK: Final = 2 << 20
+_BLOCK: Final = 2 << 20
 _MAX_HEADER: Final = 1 << 20
 _MAX_LINE: Final = 8 << 20
 # What does not end in a row costs time all the same: a stream of nothing but line ends packs a
@@ -50,7 +50,7 @@ _MAX_EMPTY: Final = 100_000
 _UNPACKED_FREELY: Final = 256 << 20
 _MAX_RATIO: Final = 200
 # A footer says how much is to be allocated for its own lists and texts.
-MAX_THRIFT: Final = 64 << 20
+_MAX_THRIFT: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def text_stream(path: str, file: IO[bytes]) -> TextStream:
         file.seek(0)
         file = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
     told = _Told(file, most)
-    return TextStream(io.BufferedReader(cast("Any", told), BLOCK), told)
+    return TextStream(io.BufferedReader(cast("Any", told), _BLOCK), told)
 
 
 class _Told(io.RawIOBase):
@@ -170,6 +170,22 @@ class _Told(io.RawIOBase):
 
 
 def _parquet(file: IO[bytes], columns: Sequence[str]) -> Table:
+    opened = parquet_file(file)
+    schema = opened.schema_arrow
+    _require(columns, schema.names)
+    types = tuple(schema.field(column).type for column in columns)
+    batches = (
+        [batch.column(column) for column in columns] for batch in parquet_batches(opened, columns)
+    )
+    return Table(batches, types, is_plain=False)
+
+
+def parquet_file(file: IO[bytes]) -> parquet.ParquetFile:
+    """Open a Parquet file, with bounds on what its footer may ask for.
+
+    Raises:
+        TableError: It is none.
+    """
     import pyarrow as pa  # noqa: PLC0415 - heavy, and only the process that reads tables has it
     from pyarrow import parquet  # noqa: PLC0415 - as above
 
@@ -177,33 +193,40 @@ def _parquet(file: IO[bytes], columns: Sequence[str]) -> Table:
         opened = parquet.ParquetFile(
             pa.PythonFile(file, "r"),
             # Pages as they come, and never a whole column of a row group.
-            buffer_size=BLOCK,
+            buffer_size=_BLOCK,
             pre_buffer=False,
-            thrift_string_size_limit=MAX_THRIFT,
-            thrift_container_size_limit=MAX_THRIFT,
+            thrift_string_size_limit=_MAX_THRIFT,
+            thrift_container_size_limit=_MAX_THRIFT,
         )
-        schema = opened.schema_arrow
+        _ = opened.schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise unreadable("Parquet", error) from error
-    _require(columns, schema.names)
-    types = tuple(schema.field(column).type for column in columns)
-
-    def batches() -> Iterator[list[pa.Array]]:
-        rows = 0
-        try:
-            check_footer(opened.metadata, columns)
-            for batch in opened.iter_batches(ROWS, columns=list(columns), use_threads=False):
-                yield [batch.column(column) for column in columns]
-                rows += batch.num_rows
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise unreadable("Parquet", error) from error
-        if rows != opened.metadata.num_rows:
-            raise TableError(FOOTER_WRONG)
-
-    return Table(batches(), types, is_plain=False)
+    return opened
 
 
-def check_footer(footer: parquet.FileMetaData, columns: Sequence[str]) -> None:
+def parquet_batches(
+    opened: parquet.ParquetFile, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield all rows of these columns, some thousand at a time.
+
+    Raises:
+        TableError: It is damaged, or its footer leaves rows out.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    rows = 0
+    try:
+        _check_footer(opened.metadata, columns)
+        for batch in opened.iter_batches(_ROWS, columns=list(columns), use_threads=False):
+            yield batch
+            rows += batch.num_rows
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise unreadable("Parquet", error) from error
+    if rows != opened.metadata.num_rows:
+        raise TableError(_FOOTER_WRONG)
+
+
+def _check_footer(footer: parquet.FileMetaData, columns: Sequence[str]) -> None:
     """Return when all that a footer says of numbers of rows is the same.
 
     The library reads so many rows as a row group is said to have, and leaves the others unseen.
@@ -218,20 +241,30 @@ def check_footer(footer: parquet.FileMetaData, columns: Sequence[str]) -> None:
         group = footer.row_group(place)
         rows += group.num_rows
         if any(group.column(at).num_values != group.num_rows for at in chunks):
-            raise TableError(FOOTER_WRONG)
+            raise TableError(_FOOTER_WRONG)
     if rows != footer.num_rows:
-        raise TableError(FOOTER_WRONG)
+        raise TableError(_FOOTER_WRONG)
 
 
 def _csv(stream: TextStream, columns: Sequence[str]) -> Iterator[list[pa.Array]]:
+    _require(columns, csv_header(stream))
+    for batch in csv_batches(stream, columns):
+        yield [batch.column(column) for column in columns]
+
+
+def csv_batches(stream: TextStream, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield all rows of these columns as text, some thousand at a time.
+
+    Raises:
+        TableError: It is no CSV, or a part of it would be read as something else than rows.
+    """
     import pyarrow as pa  # noqa: PLC0415 - as above
     from pyarrow import csv as arrow_csv  # noqa: PLC0415 - as above
 
-    _require(columns, _header(stream.lines))
     try:
         reader = arrow_csv.open_csv(
             pa.PythonFile(stream.lines, "r"),
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 include_columns=list(columns),
@@ -242,17 +275,20 @@ def _csv(stream: TextStream, columns: Sequence[str]) -> Iterator[list[pa.Array]]
             ),
         )
         for batch in reader:
-            for first in range(0, batch.num_rows, ROWS):
-                part = batch.slice(first, ROWS)
-                yield [part.column(column) for column in columns]
+            for first in range(0, batch.num_rows, _ROWS):
+                yield batch.slice(first, _ROWS)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise unreadable("CSV", error) from error
     stream.require_closed_quotes()
 
 
-def _header(stream: io.BufferedReader) -> list[str]:
-    """Return the names of the columns, and leave the stream where it was."""
-    begin = stream.peek(_MAX_HEADER)[:_MAX_HEADER].decode("utf-8-sig", "replace")
+def csv_header(stream: TextStream) -> list[str]:
+    """Return the names of the columns, and leave the stream where it was.
+
+    Raises:
+        TableError: Its first line names none.
+    """
+    begin = stream.lines.peek(_MAX_HEADER)[:_MAX_HEADER].decode("utf-8-sig", "replace")
     try:
         return next(csv.reader(io.StringIO(begin, newline="")), [])
     except csv.Error as error:
@@ -287,7 +323,7 @@ def json_batches(stream: io.BufferedReader) -> Iterator[list[dict[str, Any]]]:
         TableError: A line is no JSON object.
     """
     rows = _json_rows(stream)
-    while batch := list(itertools.islice(rows, ROWS)):
+    while batch := list(itertools.islice(rows, _ROWS)):
         yield batch
 
 

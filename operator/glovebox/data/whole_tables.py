@@ -12,26 +12,23 @@ imports this.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Final, cast
 
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from glovebox.data.table_errors import TableError, unreadable
 from glovebox.data.tables import (
-    BLOCK,
-    FOOTER_WRONG,
-    MAX_THRIFT,
-    ROWS,
     TextStream,
-    check_footer,
+    csv_batches,
+    csv_header,
     format_of,
     json_batches,
+    parquet_batches,
+    parquet_file,
     text_stream,
 )
 
@@ -75,66 +72,19 @@ def open_whole(path: str, opened: Callable[[], IO[bytes]]) -> WholeTable:
 
 
 def _parquet(file: IO[bytes]) -> WholeTable:
-    try:
-        found = parquet.ParquetFile(
-            pa.PythonFile(file, "r"),
-            buffer_size=BLOCK,
-            pre_buffer=False,
-            thrift_string_size_limit=MAX_THRIFT,
-            thrift_container_size_limit=MAX_THRIFT,
-        )
-        schema = found.schema_arrow
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable("Parquet", error) from error
+    found = parquet_file(file)
+    schema = found.schema_arrow
     _require_distinct(schema.names)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        rows = 0
-        try:
-            check_footer(found.metadata, schema.names)
-            for batch in found.iter_batches(ROWS, use_threads=False):
-                yield batch
-                rows += batch.num_rows
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise unreadable("Parquet", error) from error
-        if rows != found.metadata.num_rows:
-            raise TableError(FOOTER_WRONG)
-
-    return WholeTable(schema, batches(), is_plain=False)
+    return WholeTable(schema, parquet_batches(found, schema.names), is_plain=False)
 
 
 def _csv(stream: TextStream) -> WholeTable:
-    begin = stream.lines.peek(1 << 20)[: 1 << 20].decode("utf-8-sig", "replace")
-    try:
-        columns = next(csv.reader(io.StringIO(begin, newline="")), [])
-    except csv.Error as error:
-        raise TableError("its first line does not name columns") from error
+    columns = csv_header(stream)
     if not columns:
         raise TableError("its first line does not name columns")
     _require_distinct(columns)
     schema = pa.schema([(column, pa.string()) for column in columns])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        try:
-            reader = arrow_csv.open_csv(
-                pa.PythonFile(stream.lines, "r"),
-                read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),
-                parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=schema,
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-            for batch in reader:
-                for first in range(0, batch.num_rows, ROWS):
-                    yield batch.slice(first, ROWS)
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise unreadable("CSV", error) from error
-        stream.require_closed_quotes()
-
-    return WholeTable(schema, batches(), is_plain=True)
+    return WholeTable(schema, csv_batches(stream, columns), is_plain=True)
 
 
 def _json_lines(opened: Callable[[], io.BufferedReader]) -> WholeTable:

@@ -139,8 +139,8 @@ def test_what_is_longer_than_a_block_is_read_in_parts(monkeypatch: pytest.Monkey
     rows = [{"flight": at, "delay": None, "tail": "N1", "day": None} for at in range(1000)]
     table = pa.Table.from_pylist(rows, SCHEMA)
     wanted = keys("a.parquet", as_parquet(table))
-    monkeypatch.setattr(tables, "BLOCK", 256)
-    monkeypatch.setattr(tables, "ROWS", 7)
+    monkeypatch.setattr(tables, "_BLOCK", 256)
+    monkeypatch.setattr(tables, "_ROWS", 7)
     for name, (path, write) in FORMS.items():
         assert keys(path, write(table)) == wanted, name
 
