@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from glovebox.api import reasons
-from glovebox.controllers.ledgers import WORK_CLASS, ledger_of, tell
+from glovebox.controllers.ledgers import ensure_told, ledger_of, why_untold
 from glovebox.controllers.ports import Ports
-from glovebox.engine.tasks import TaskContext, TaskKey
+from glovebox.engine.tasks import TaskKey
 from glovebox.kube.resources import Key
 from glovebox.ledger.grant_events import untold
 from glovebox.status.outcome import Outcome, waiting
@@ -59,18 +59,12 @@ def tell_of_grant(ports: Ports, obj: Mapping[str, Any], store_ref: str) -> Grant
     if not events:
         ports.tasks.drop(task_key)
         return GrantTold(is_on=True)
-
-    async def start(context: TaskContext) -> tuple[Mapping[str, Any], ...]:
-        return await tell(ports, store, context.stop, events)
-
-    spec, ids = store.spec.ledger, [event.id for event in events]
-    basis = " ".join((store.uid, spec.organisation, spec.key_secret_ref.name, *ids))
-    task = ports.tasks.ensure(task_key, basis, start, tenant=key.namespace, work_class=WORK_CLASS)
-    asked = frozenset(ids)
+    task = ensure_told(ports, task_key, store, events, key.namespace)
+    asked = frozenset(event.id for event in events)
     if task.result is not None:
         return GrantTold(is_on=True, asked=asked, entries=task.result)
     if task.error is not None:
-        message = f"the ledger does not tell of this yet: {task.error.message}"
+        message = f"the ledger does not tell of this yet: {why_untold(task.error)}"
         failed = waiting(reasons.LEDGER_UNAVAILABLE, message)
         return GrantTold(is_on=True, asked=asked, outcome=failed)
     return GrantTold(is_on=True, asked=asked, outcome=PENDING)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,7 +27,8 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.ports import LedgerHead, OpenLedger, Ports
 from glovebox.controllers.signing_keys import signer_of
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
+from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
+from glovebox.errors import Forbidden, GloveboxError, InvalidInput, NotReady, Unavailable
 from glovebox.evidence.signer import Signer
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
@@ -123,6 +124,36 @@ async def tell(
     ports.ledgers_due[store.uid] = min(ports.ledgers_due.get(store.uid, due), due)
     ports.wake(Key(OBJECT_STORE.kind, "", store.name))
     return found
+
+
+def ensure_told(
+    ports: Ports, key: TaskKey, store: ObjectStore, events: Sequence[Event], tenant: str
+) -> TaskState[tuple[Mapping[str, Any], ...]]:
+    """Have a task that tells the ledger of a store of these events; never blocks.
+
+    Args:
+        ports: The outside world.
+        key: Of the task; its owner is woken when it ends.
+        store: With `spec.ledger`.
+        events: What is not recorded as told.
+        tenant: Namespace of the owner, for fair turns.
+    """
+
+    async def start(context: TaskContext) -> tuple[Mapping[str, Any], ...]:
+        return await tell(ports, store, context.stop, events)
+
+    spec = store.spec.ledger
+    where = (spec.organisation, spec.key_secret_ref.name) if spec is not None else ()
+    # Another ledger or key is a reason to try again at once.
+    basis = " ".join((store.uid, *where, *(event.id for event in events)))
+    return ports.tasks.ensure(key, basis, start, tenant=tenant, work_class=WORK_CLASS)
+
+
+def why_untold(error: GloveboxError) -> str:
+    """Return why a ledger is not written, in words that stay the same while it is so."""
+    if isinstance(error, Unavailable) and not isinstance(error, Forbidden):
+        return f"its store did not answer ({error.reason}); it is tried again"
+    return error.message
 
 
 def _require_create_only(store: ObjectStore) -> None:

@@ -26,11 +26,10 @@ import structlog
 from glovebox.api import reasons
 from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.ledgers import WORK_CLASS, store_with_ledger, tell
+from glovebox.controllers.ledgers import ensure_told, store_with_ledger, why_untold
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.engine.tasks import TaskContext, TaskKey
-from glovebox.errors import Forbidden, GloveboxError, Unavailable
+from glovebox.engine.tasks import TaskKey
 from glovebox.kube.resources import Key
 from glovebox.ledger.entry import Event
 from glovebox.ledger.events import outstanding
@@ -72,21 +71,13 @@ def ensure_recorded(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Outcome:
     if not events:
         ports.tasks.drop(task_key)
         return done(LedgerFacts())
-
-    async def start(context: TaskContext) -> tuple[Mapping[str, Any], ...]:
-        return await tell(ports, store, context.stop, events)
-
-    spec = store.spec.ledger
-    ids = [event.id for event in events]
-    # Another ledger or key is a reason to try again at once.
-    basis = " ".join((store.uid, spec.organisation, spec.key_secret_ref.name, *ids))
-    task = ports.tasks.ensure(task_key, basis, start, tenant=key.namespace, work_class=WORK_CLASS)
-    facts = LedgerFacts(frozenset(ids))
+    task = ensure_told(ports, task_key, store, events, key.namespace)
+    facts = LedgerFacts(frozenset(event.id for event in events))
     if task.result is not None:
         return done(LedgerFacts(facts.asked, task.result))
     what = ", ".join(str(event.kind) for event in events)
     if task.error is not None:
-        message = f"the ledger does not tell of this yet ({what}): {_why(task.error)}"
+        message = f"the ledger does not tell of this yet ({what}): {why_untold(task.error)}"
         return waiting(reasons.LEDGER_UNAVAILABLE, message, facts=facts)
     message = f"it is being written into the ledger ({what}), and reported then"
     return waiting(reasons.LEDGER_PENDING, message, facts=facts)
@@ -101,13 +92,6 @@ def _within(events: tuple[Event, ...], obj: Mapping[str, Any], bucket: str) -> t
     if uri.startswith(f"s3://{bucket}/"):
         return events
     return tuple(replace(event, objects=()) for event in events)
-
-
-def _why(error: GloveboxError) -> str:
-    """Return why the ledger is not written, in words that stay the same while it is so."""
-    if isinstance(error, Unavailable) and not isinstance(error, Forbidden):
-        return f"its store did not answer ({error.reason}); it is tried again"
-    return error.message
 
 
 def record_deletion(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcome | None:
