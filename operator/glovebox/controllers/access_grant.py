@@ -25,6 +25,7 @@ from glovebox.controllers.experiment.input_credentials import not_lending
 from glovebox.controllers.experiment.uses import shown_use
 from glovebox.controllers.grant_ledger import PENDING, tell_of_grant
 from glovebox.controllers.grant_records import (
+    forget_uses,
     known_uses,
     note_uses,
     open_records,
@@ -223,3 +224,4 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     del uid
     ports.tasks.forget_owner(key)
     ports.failures.forget(key)
+    forget_uses(ports, f"{key.namespace}/{key.name}")

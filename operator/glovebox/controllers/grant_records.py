@@ -14,7 +14,7 @@ from glovebox.errors import NotReady
 from glovebox.kube.kinds import OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.store.connection import Store
-from glovebox.store.grant_uses import UseRecord
+from glovebox.store.grant_uses import PREFIX, UseRecord
 
 
 def store_of_records(ports: Ports, name: str) -> ObjectStore:
@@ -53,3 +53,14 @@ def known_uses(ports: Ports, folder: str) -> Mapping[int, UseRecord]:
 def note_uses(ports: Ports, folder: str, uses: Iterable[UseRecord]) -> None:
     """Remember what was read of a grant's uses."""
     ports.grant_uses[folder] = {each.use: each for each in uses}
+
+
+def forget_uses(ports: Ports, grant: str) -> None:
+    """Forget what was read of a grant's uses: the records in the store stay.
+
+    Args:
+        ports: The outside world.
+        grant: `namespace/name`.
+    """
+    for folder in [each for each in ports.grant_uses if each.startswith(f"{PREFIX}{grant}/")]:
+        del ports.grant_uses[folder]

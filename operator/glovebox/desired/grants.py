@@ -76,8 +76,9 @@ def choose_grant(wanted: Wanted, grants: Iterable[AccessGrant], now: datetime) -
     ready = [g for g in left if _is_ready(g)]
     # Where the status does not show all, the records in the store say whether one is left.
     unsure = [g for g in in_force if g.status.used > len(g.status.uses)]
-    for grant in (*mine, *ready, *(unsure if not left else ())):
-        return as_bound(grant)
+    fitting = mine or ready or (unsure if not left else [])
+    if fitting:
+        return as_bound(fitting[0])
     raise _refusal(wanted, covering, in_force, left, now)
 
 
