@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, PinnedPart
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.split_pin import PartStatus, SplitPin
-from glovebox.controllers.offered import pins_offered
+from glovebox.controllers.pin_sources import ready_split_pin
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import part_of
 from glovebox.data.compare import Findings
 from glovebox.data.roots import Roots
-from glovebox.errors import InvalidInput, NotReady, Unavailable
-from glovebox.kube.kinds import SPLIT_PIN
-from glovebox.kube.resources import Key
+from glovebox.errors import InvalidInput, Unavailable
 from glovebox.status.findings import describe
 from glovebox.status.text import format_time
 from glovebox.store.manifests import ManifestLocation
@@ -52,7 +48,7 @@ def read_part(ports: Ports, pin: DatasetPin, store: ObjectStore) -> PartToPin:
     wanted = pin.spec.source.split
     if wanted is None:
         raise InvalidInput(reasons.INVALID_SPEC, "`spec.source.split` is not given")
-    split = _split(ports, pin, wanted.name)
+    split = ready_split_pin(ports, pin.namespace, wanted.name, "`spec.source.split`")
     found = split.status.part(wanted.part)
     if found is None or wanted.part not in {part.name for part in split.spec.parts}:
         names = ", ".join(part.name for part in split.spec.parts)
@@ -89,32 +85,6 @@ def require_all_there(part: PartToPin, findings: Findings) -> None:
             f"part '{part.part.name}' of SplitPin '{part.part.split}' is not all there: {what}."
             " Restore these versions; or create a SplitPin of data that are there",
         )
-
-
-def _split(ports: Ports, pin: DatasetPin, name: str) -> SplitPin:
-    what = f"`spec.source.split`: SplitPin '{name}'"
-    try:
-        split = ports.resources.parsed(Key(SPLIT_PIN.kind, pin.namespace, name), SplitPin)
-    except ValidationError:
-        raise NotReady(
-            reasons.SPLIT_NOT_READY,
-            f"{what} is not valid; its own status says what to correct there",
-        ) from None
-    if split is None:
-        raise NotReady(
-            reasons.SPLIT_NOT_FOUND,
-            f"`spec.source.split`: there is no SplitPin '{name}' in this namespace"
-            f"{pins_offered(ports, SPLIT_PIN, pin.namespace)}",
-        )
-    if split.is_deleting:
-        raise NotReady(
-            reasons.SPLIT_NOT_FOUND,
-            f"{what} is being deleted, and nobody new may begin to use it",
-        )
-    why = split.why_not_ready
-    if why is not None:
-        raise NotReady(reasons.SPLIT_NOT_READY, f"{what} is not ready: {why}")
-    return split
 
 
 def _built(split: SplitPin, part: PartStatus) -> BuiltPin:

@@ -1,6 +1,9 @@
-"""What a DatasetPin names: its source as the store package knows it, and its store."""
+"""What pins and splits name: a source as the store package knows it, a store, another pin."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -8,10 +11,11 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin, DatasetSource
 from glovebox.api.object_store import ObjectStore
-from glovebox.controllers.offered import STORES
+from glovebox.api.split_pin import SplitPin
+from glovebox.controllers.offered import STORES, pins_offered
 from glovebox.controllers.ports import Ports
 from glovebox.errors import InvalidInput, NotReady
-from glovebox.kube.kinds import OBJECT_STORE
+from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE, SPLIT_PIN, Kind
 from glovebox.kube.resources import Key
 from glovebox.store.pins import (
     ManifestSource,
@@ -21,6 +25,8 @@ from glovebox.store.pins import (
     PrefixSource,
     Source,
 )
+
+P = TypeVar("P", DatasetPin, SplitPin)
 
 
 def is_locked(store: ObjectStore) -> bool:
@@ -75,3 +81,64 @@ def ready_store(ports: Ports, pin: DatasetPin) -> ObjectStore:
     if why is not None:
         raise NotReady(reasons.STORE_NOT_READY, f"ObjectStore '{name}' is not proven yet: {why}")
     return store
+
+
+def ready_dataset_pin(ports: Ports, namespace: str, name: str, field: str) -> DatasetPin:
+    """Return a DatasetPin that somebody new may use.
+
+    Args:
+        ports: The outside world.
+        namespace: Of the pin and of whoever names it.
+        name: Of the pin.
+        field: The field that names it, as a person knows it.
+
+    Raises:
+        NotReady: `PinNotFound`, `PinNotReady`.
+    """
+    found = _Named(ports, DATASET_PIN, namespace, name, field)
+    return found.ready(DatasetPin, reasons.PIN_NOT_FOUND, reasons.PIN_NOT_READY)
+
+
+def ready_split_pin(ports: Ports, namespace: str, name: str, field: str) -> SplitPin:
+    """Return a SplitPin that somebody new may use; as `ready_dataset_pin`.
+
+    Raises:
+        NotReady: `SplitNotFound`, `SplitNotReady`.
+    """
+    found = _Named(ports, SPLIT_PIN, namespace, name, field)
+    return found.ready(SplitPin, reasons.SPLIT_NOT_FOUND, reasons.SPLIT_NOT_READY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A resource in the namespace of whoever names it."""
+
+    ports: Ports
+    kind: Kind
+    namespace: str
+    name: str
+    field: str
+
+    def ready(self, model: type[P], not_found: str, not_ready: str) -> P:
+        what = f"{self.field}: {self.kind.kind} '{self.name}'"
+        try:
+            key = Key(self.kind.kind, self.namespace, self.name)
+            found = self.ports.resources.parsed(key, model)
+        except ValidationError:
+            raise NotReady(
+                not_ready, f"{what} is not valid; its own status says what to correct there"
+            ) from None
+        if found is None:
+            raise NotReady(
+                not_found,
+                f"{self.field}: there is no {self.kind.kind} '{self.name}' in this namespace"
+                f"{pins_offered(self.ports, self.kind, self.namespace)}",
+            )
+        if found.is_deleting:
+            raise NotReady(
+                not_found, f"{what} is being deleted, and nobody new may begin to use it"
+            )
+        why = found.why_not_ready
+        if why is not None:
+            raise NotReady(not_ready, f"{what} is not ready: {why}")
+        return found

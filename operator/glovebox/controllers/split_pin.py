@@ -8,29 +8,27 @@ What is recorded stays: the parts have manifests of their own, and the pins of t
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.split_pin import MAX_NESTED, SplitPin
 from glovebox.controllers.dataset_pin import WORK_CLASS
 from glovebox.controllers.looking import Look, invalid_spec
-from glovebox.controllers.offered import pins_offered
-from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
+from glovebox.controllers.pin_sources import is_locked, ready_dataset_pin, ready_store, source_of
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.splits import rule_of, split_digest, within
+from glovebox.controllers.splits import Counted, counts_of, rule_of, split_digest, within
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
 from glovebox.data.split_result import SplitFound
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
-from glovebox.kube.kinds import DATASET_PIN, SPLIT_PIN
+from glovebox.kube.kinds import SPLIT_PIN
 from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome, done, of_error, waiting
 from glovebox.status.split_pin import SPLITTING, compute_status, ready_message, recorded_split
@@ -77,9 +75,7 @@ def _made(ports: Ports, obj: Mapping[str, Any], split: SplitPin, message: str) -
     state = ports.tasks.get(_key(split))
     if state is not None and state.result is not None:
         found, granularity = state.result, split.spec.granularity
-        numbers = (
-            (part.rows or 0) if granularity == "Rows" else part.objects for part in found.parts
-        )
+        numbers = counts_of(split.spec, found.parts).values()
         ports.metrics.split.labels(granularity, "part").inc(sum(numbers))
         ports.metrics.split.labels(granularity, "none").inc(found.left_out)
     ports.tasks.drop(_key(split))
@@ -90,11 +86,7 @@ def _stands(ports: Ports, obj: Mapping[str, Any], split: SplitPin) -> Look:
     """Keep saying what was recorded: nothing of it changes any more."""
     ports.tasks.drop(_key(split))
     status = split.status
-    what = "row" if split.spec.granularity == "Rows" else "object"
-    numbers = {
-        part.name: (part.rows or 0) if what == "row" else part.objects for part in status.parts
-    }
-    message = ready_message(numbers, status.left_out or 0, what)
+    message = _message(split, status.parts, status.left_out or 0)
     ready = status.condition(types.READY)
     said = ready is not None and ready.is_true and ready.reason == reasons.SPLIT_DONE
     if said and status.observed_generation == split.metadata.generation:
@@ -109,7 +101,8 @@ async def _divide(ports: Ports, split: SplitPin) -> tuple[Outcome, dict[str, Any
         NotReady: The pin or its store is missing, or not Ready.
         GloveboxError: The store cannot be opened, or nothing of it may be read.
     """
-    pin = _source(ports, split)
+    name = split.spec.source.pin_ref.name
+    pin = ready_dataset_pin(ports, split.namespace, name, "`spec.source.pinRef`")
     manifest = pin.status.manifest
     if manifest is None:
         raise NotReady(
@@ -146,12 +139,9 @@ async def _divide(ports: Ports, split: SplitPin) -> tuple[Outcome, dict[str, Any
     if state.result is None:
         return _going_on(ports, state)
     found = state.result
-    what = "row" if split.spec.granularity == "Rows" else "object"
-    numbers = {
-        part.name: (part.rows or 0) if what == "row" else part.objects for part in found.parts
-    }
     # Objects were read by the pin, rows are new.
-    verified = ports.now() if what == "row" else pin.status.verified_time
+    is_new = split.spec.granularity == "Rows"
+    verified = ports.now() if is_new else pin.status.verified_time
     fields = {
         **recorded_split(found),
         "digest": digest,
@@ -161,7 +151,12 @@ async def _divide(ports: Ports, split: SplitPin) -> tuple[Outcome, dict[str, Any
         "verifiedTime": format_time(verified) if verified is not None else None,
         "within": [each.model_dump(by_alias=True, mode="json") for each in within(pin)] or None,
     }
-    return done(message=ready_message(numbers, found.left_out, what)), fields
+    return done(message=_message(split, found.parts, found.left_out)), fields
+
+
+def _message(split: SplitPin, parts: Iterable[Counted], left_out: int) -> str:
+    what = "row" if split.spec.granularity == "Rows" else "object"
+    return ready_message(counts_of(split.spec, parts), left_out, what)
 
 
 def _going_on(ports: Ports, state: TaskState[SplitFound]) -> tuple[Outcome, dict[str, Any]]:
@@ -217,33 +212,6 @@ def _ensure(
         work_class=WORK_CLASS,
         discard=job.discard if job else None,
     )
-
-
-def _source(ports: Ports, split: SplitPin) -> DatasetPin:
-    name = split.spec.source.pin_ref.name
-    what = f"`spec.source.pinRef`: DatasetPin '{name}'"
-    try:
-        pin = ports.resources.parsed(Key(DATASET_PIN.kind, split.namespace, name), DatasetPin)
-    except ValidationError:
-        raise NotReady(
-            reasons.PIN_NOT_READY,
-            f"{what} is not valid; its own status says what to correct there",
-        ) from None
-    if pin is None:
-        raise NotReady(
-            reasons.PIN_NOT_FOUND,
-            f"`spec.source.pinRef`: there is no DatasetPin '{name}' in this namespace"
-            f"{pins_offered(ports, DATASET_PIN, split.namespace)}",
-        )
-    if pin.is_deleting:
-        raise NotReady(
-            reasons.PIN_NOT_FOUND,
-            f"{what} is being deleted, and nobody new may begin to use it",
-        )
-    why = pin.why_not_ready
-    if why is not None:
-        raise NotReady(reasons.PIN_NOT_READY, f"{what} is not ready: {why}")
-    return pin
 
 
 def _key(split: SplitPin) -> TaskKey:

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
 from glovebox.api.dataset_pin import DatasetPin, PinnedPart
 from glovebox.api.split_pin import PartOfSplit, SplitPin, SplitPinSpec
 from glovebox.data.digest import digest_of
 from glovebox.data.splits import Rule, nanoseconds
 
 FORMAT = "glovebox.dev/split/v1"
+
+
+class Counted(Protocol):
+    """A part, as it was found or as a status records it."""
+
+    @property
+    def name(self) -> str:
+        """As it is declared."""
+
+    @property
+    def objects(self) -> int:
+        """How many objects it has."""
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows it has; None where objects were not opened."""
+
+
+def counts_of(spec: SplitPinSpec, parts: Iterable[Counted]) -> dict[str, int]:
+    """Return how much each part has, by name: rows, or objects where these are divided."""
+    is_rows = spec.granularity == "Rows"
+    return {part.name: (part.rows or 0) if is_rows else part.objects for part in parts}
 
 
 def rule_of(spec: SplitPinSpec) -> Rule:
