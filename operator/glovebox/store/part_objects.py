@@ -14,7 +14,7 @@ So what a split came to is recorded, and the first record counts.
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -23,12 +23,12 @@ from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
 from glovebox.data.manifest import DigestSource, Entry
 from glovebox.data.split_result import SplitFound
-from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.errors import InvalidInput
 from glovebox.store.errors import translated
 from glovebox.store.evidence_objects import versions_of
 from glovebox.store.listing import head_current, list_versions
 from glovebox.store.manifests import object_chunks
-from glovebox.store.putting import checksum_of, measured, put
+from glovebox.store.putting import measured, put, put_version
 from glovebox.store.reading import digest_version
 from glovebox.store.source_access import SPLITS
 
@@ -68,42 +68,17 @@ def store_part_object(
     """
     file.seek(0)
     digest, size = measured(file)
-    try:
-        version = _put(store, bucket, key, file, digest, size, only_new=True)
-    except GloveboxError as error:
-        if error.reason != reasons.PRECONDITION_FAILED:
-            raise
-        found = _find(store, bucket, key, digest, size, stop)
-        if found is None:
-            # Other bytes have the name: of another version of the library, or of somebody else. A
-            # version of our own hurts nobody.
-            file.seek(0)
-            found = _put(store, bucket, key, file, digest, size, only_new=False)
-        version = found
+    written = put_version(store, bucket, key, file, (digest, size), only_new=True)
+    found = _find(store, bucket, key, digest, size, stop) if written is None else None
+    if written is None and found is None:
+        # Other bytes have the name: of another version of the library, or of somebody else. A
+        # version of our own hurts nobody.
+        written = put_version(store, bucket, key, file, (digest, size), only_new=False)
+    version = found or _require_version(bucket, written or "")
     return Entry(path, size, digest.hex(), bucket, key, version, DigestSource.COMPUTED)
 
 
-def _put(
-    store: Store,
-    bucket: str,
-    key: str,
-    file: IO[bytes],
-    digest: bytes,
-    size: int,
-    *,
-    only_new: bool,
-) -> str:
-    options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
-    with translated(f"write s3://{bucket}/{key}"):
-        answer = store.s3.put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=file,
-            ContentLength=size,
-            ChecksumSHA256=checksum_of(digest),
-            **options,
-        )
-    version: str = answer.get("VersionId") or ""
+def _require_version(bucket: str, version: str) -> str:
     if not version or version == "null":
         raise InvalidInput(
             reasons.VERSIONING_REQUIRED,

@@ -39,13 +39,31 @@ def put(
     Raises:
         GloveboxError: The store does not answer or denies it.
     """
-    digest, size = measured(body)
+    of = measured(body)
+    return put_version(store, bucket, key, body, of, only_new=only_new, held=held) is not None
+
+
+def put_version(
+    store: Store,
+    bucket: str,
+    key: str,
+    body: bytes | IO[bytes],
+    of: tuple[bytes, int],
+    *,
+    only_new: bool,
+    held: bool = False,
+) -> str | None:
+    """Write an object as `put` does; return its version, None where nothing was written. Blocks.
+
+    The version is empty where the store gives none. `of` is SHA-256 and size, as `measured` says.
+    """
+    digest, size = of
     options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
     if held:
         options["ObjectLockLegalHoldStatus"] = "ON"
     try:
         with translated(f"write s3://{bucket}/{key}"):
-            store.s3.put_object(
+            answer = store.s3.put_object(
                 Bucket=bucket,
                 Key=key,
                 Body=body,
@@ -58,8 +76,8 @@ def put(
             raise
         if not isinstance(body, bytes):
             body.seek(0)
-        return False
-    return True
+        return None
+    return str(answer.get("VersionId") or "")
 
 
 def put_first(store: Store, bucket: str, key: str, body: bytes, stop: Stop) -> bool:
