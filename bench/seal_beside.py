@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import seal_experiment
-from glovebox.tasks.seal_request import EvidenceRequest, SealRequest, SealResult
+from glovebox.tasks.seal_request import SealResult
 from golden.cases import Case, discover
 from support.resident import peak_mebibytes
-from support.seal_inputs import seal_inputs, seal_keys
+from support.seal_inputs import seal_request
 from support.synthetic_store import SyntheticStore
 
 PREFIX = "team/exp/uid/"
@@ -95,16 +95,7 @@ def summary(found: list[float]) -> tuple[float, float]:
 async def seal(count: int, size: int, folder: Path) -> SealResult:
     """Seal so many artifacts of a size."""
     store = SyntheticStore("artifacts", PREFIX, count, folder, size)
-    evidence = EvidenceRequest(
-        uid="uid",
-        store=store,
-        bucket="artifacts",
-        prefix=PREFIX,
-        folder=".glovebox/seals/uid/",
-        snapshot=b"{}",
-        inputs=(),
-    )
-    request = SealRequest(evidence, seal_inputs(f"s3://artifacts/{PREFIX}", "{}"), seal_keys())
+    request = seal_request(store, "artifacts", PREFIX)
     try:
         return await seal_experiment(TaskContext(), request)
     finally:

@@ -24,9 +24,8 @@ from glovebox.store.pins import PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.seal import seal_experiment
-from glovebox.tasks.seal_request import EvidenceRequest, SealRequest
 from support.resident import peak_mebibytes
-from support.seal_inputs import seal_inputs, seal_keys
+from support.seal_inputs import seal_request
 from support.synthetic_store import SyntheticStore
 
 PREFIX = "team/exp/uid/"
@@ -74,19 +73,8 @@ async def pin(count: int, folder: Path) -> None:
 async def seal(count: int, folder: Path) -> None:
     """Seal that many artifacts."""
     store = SyntheticStore("artifacts", PREFIX, count, folder)
-    about = seal_inputs(f"s3://artifacts/{PREFIX}", "{}")
+    request = seal_request(store, "artifacts", PREFIX)
     before, started = peak_mebibytes(), time.monotonic()
-    evidence = EvidenceRequest(
-        uid="uid",
-        store=store,
-        bucket="artifacts",
-        prefix=PREFIX,
-        folder=".glovebox/seals/uid/",
-        snapshot=b"{}",
-        inputs=(),
-    )
-    keys = seal_keys()
-    request = SealRequest(evidence, about, keys)
     result = await seal_experiment(TaskContext(), request)
     assert (result.versions, result.findings) == (count, ())  # noqa: S101 - else the figure is worthless
     row(f"seal {count:,} artifacts", started, before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from glovebox.api import reasons
 from glovebox.data.digest import canonical_json
 from glovebox.kube.kinds import ACCESS_GRANT, EXPERIMENT
 from glovebox.store.grant_uses import FORMAT
-from simulation.object_store import NoAnswerError, S3Error
+from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE
 from simulation.test_grants import is_bound, refused, why
@@ -20,6 +19,7 @@ from simulation.test_ledger_cuts import Deaths
 from simulation.test_restore import restore
 from simulation.world import LOADER, TEAM
 from support.grants import DATA, grant, grant_spec, granted, lent, takers, with_data
+from support.unreliable_store import Unreliable
 
 
 @pytest.mark.parametrize("operators", [1, 2])
@@ -161,25 +161,7 @@ def test_answers_that_are_lost_or_refused_take_no_use_twice(seed: int) -> None:
     async def scene(stage: Stage) -> None:
         await with_data(stage)
         await granted(stage)
-        chance = random.Random(seed)  # noqa: S311 - a simulation
-
-        def unanswered() -> None:
-            raise NoAnswerError
-
-        def fault(action: str, bucket: str, key: str) -> Callable[[], None] | None:
-            del bucket
-            if ".glovebox/grants/" not in key or chance.random() > 0.4:
-                return None
-            match chance.choice(("500", "409", "lost", "unanswered")):
-                case "500":
-                    raise S3Error(500, "InternalError")
-                case "409" if action == "s3:PutObject":
-                    raise S3Error(409, "ConditionalRequestConflict")
-                case "unanswered" if action == "s3:PutObject":
-                    return unanswered
-            raise NoAnswerError
-
-        stage.world.store.fault = fault
+        stage.world.store.fault = Unreliable(seed, ".glovebox/grants/", 0.4)
         stage.declare(inputs=lent())
         stage.declare("y", inputs=lent())
         await stage.until("one is bound", lambda: is_bound(stage) or is_bound(stage, "y"), HOUR)

@@ -12,11 +12,12 @@ import pytest
 from glovebox.kube.kinds import EXPERIMENT, Kind
 from simulation.api_server import Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults
-from simulation.object_store import NoAnswerError, S3Error
+from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after
 from simulation.world import TEAM
 from support.told_ledgers import LIFE, Reports, entries, told, told_twice, verify, with_ledger
+from support.unreliable_store import Unreliable
 
 StoreFault = Callable[[str, str, str], Callable[[], None] | None]
 # Entries, tiles and checkpoints of one life: there are more of them than these.
@@ -154,29 +155,10 @@ def test_a_process_that_dies_after_a_write_of_the_status_loses_and_doubles_nothi
 def test_answers_that_are_lost_refused_or_late_lose_and_double_nothing(seed: int) -> None:
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)
-        chance, failed = random.Random(seed), 0  # noqa: S311 - a simulation
-
-        def unanswered() -> None:
-            raise NoAnswerError
-
-        def fault(action: str, bucket: str, key: str) -> Callable[[], None] | None:
-            del bucket
-            nonlocal failed
-            if "/ledger/" not in key or chance.random() > 0.2:
-                return None
-            failed += 1
-            match chance.choice(("500", "409", "lost", "unanswered")):
-                case "500":
-                    raise S3Error(500, "InternalError")
-                case "409" if action == "s3:PutObject":
-                    raise S3Error(409, "ConditionalRequestConflict")
-                case "unanswered" if action == "s3:PutObject":
-                    return unanswered
-            raise NoAnswerError
-
+        fault = Unreliable(seed, "/ledger/", 0.2)
         stage.world.store.fault = fault
         uid = await live(stage)
-        assert failed > 5
+        assert fault.failed > 5
         stage.world.store.fault = lambda *_: None
         await stage.sleep(2 * MINUTE)
         check(stage, uid)

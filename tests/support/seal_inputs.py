@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from glovebox.evidence.keys import TrustBundle, read_bundle
 from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.statement import SealInputs
-from glovebox.tasks.seal_request import SealKeys
+from glovebox.store.connection import Store
+from glovebox.tasks.seal_request import EvidenceRequest, SealKeys, SealRequest
 
 
 def seal_keys(
@@ -46,3 +47,17 @@ def seal_inputs(prefix: str, snapshot: str) -> SealInputs:
         sealed="",
         version="0",
     )
+
+
+def seal_request(store: Store, bucket: str, prefix: str) -> SealRequest:
+    """Return the request to seal what lies below a prefix of a bucket, by a key of its own."""
+    evidence = EvidenceRequest(
+        uid="uid",
+        store=store,
+        bucket=bucket,
+        prefix=prefix,
+        folder=".glovebox/seals/uid/",
+        snapshot=b"{}",
+        inputs=(),
+    )
+    return SealRequest(evidence, seal_inputs(f"s3://{bucket}/{prefix}", "{}"), seal_keys())

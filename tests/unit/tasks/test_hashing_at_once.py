@@ -14,8 +14,7 @@ from glovebox.store.pins import PrefixSource
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.pin import PinRequest, pin_dataset
 from glovebox.tasks.seal import seal_experiment
-from glovebox.tasks.seal_request import EvidenceRequest, SealRequest
-from support.seal_inputs import seal_inputs, seal_keys
+from support.seal_inputs import seal_request
 from support.synthetic_store import SyntheticStore
 
 PREFIX = "team/exp/uid/"
@@ -57,17 +56,7 @@ async def test_a_pin_and_its_check_hash_each_piece_in_turn(tmp_path: Path) -> No
 
 async def test_a_seal_hashes_each_piece_in_turn(tmp_path: Path) -> None:
     store, counted = made(tmp_path)
-    evidence = EvidenceRequest(
-        uid="uid",
-        store=store,
-        bucket="data",
-        prefix=PREFIX,
-        folder=".glovebox/seals/uid/",
-        snapshot=b"{}",
-        inputs=(),
-    )
-    request = SealRequest(evidence, seal_inputs(f"s3://data/{PREFIX}", "{}"), seal_keys())
-    result = await seal_experiment(TaskContext(), request)
+    result = await seal_experiment(TaskContext(), seal_request(store, "data", PREFIX))
     assert (result.versions, counted.times) == (OBJECTS, OBJECTS * PIECES)
     store.pools.close()
 
