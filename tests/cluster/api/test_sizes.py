@@ -95,6 +95,14 @@ def produced(characters: int) -> Json:
     return {"kind": "DatasetPin", "change": change}
 
 
+def produced_with(characters: int) -> Json:
+    transformation = {"parameters": {"x" * characters: "1"}}
+    return {
+        "kind": "DatasetPin",
+        "change": {"spec": {"provenance": {"transformation": transformation}}},
+    }
+
+
 def answer(crds: Cluster, case: Json) -> str:
     obj = merged(flights(case["kind"]), case["change"])
     return crds.kubectl(
@@ -159,6 +167,12 @@ def answer(crds: Cluster, case: Json) -> str:
             256,
             "must have no key of more than 256 characters; shorten it",
             id="names of resources",
+        ),
+        pytest.param(
+            produced_with,
+            256,
+            "must have no key of more than 256 characters; shorten it",
+            id="names of a pin's parameters",
         ),
     ],
 )
