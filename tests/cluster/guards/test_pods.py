@@ -34,6 +34,10 @@ PLACE = (
     '`nodeName` must be left out and `schedulerName` must be one of ["default-scheduler"]: '
     "pods run where the platform's scheduler puts them"
 )
+NAMES = (
+    "`hostAliases`, and `nameservers` and `searches` of `dnsConfig`, must be left out: what a name"
+    " means is not up to a pod, or its fetcher would show its session to another than the store"
+)
 PRIORITY = "`priorityClassName` must be left out: an experiment must not evict others"
 RUNTIME = "`runtimeClassName` must be left out"
 TAINTS = (
@@ -120,6 +124,13 @@ ATTACKS = [
         TAINTS,
         id="the control plane's nodes",
     ),
+    pytest.param(
+        {"hostAliases": [{"ip": "192.0.2.7", "hostnames": ["s3.example"]}]},
+        NAMES,
+        id="a name of the store that means another server",
+    ),
+    pytest.param({"dnsConfig": {"nameservers": ["192.0.2.7"]}}, NAMES, id="a resolver of its own"),
+    pytest.param({"dnsConfig": {"searches": ["evil.example"]}}, NAMES, id="a domain of its own"),
 ]
 
 
@@ -159,6 +170,7 @@ def test_a_job_with_such_a_template_is_refused(
     + [
         pytest.param(in_own_users({}), id="users of its own"),
         pytest.param(in_own_users({"runAsNonRoot": False}, runAsNonRoot=True), id="by container"),
+        pytest.param({"dnsConfig": {"options": [{"name": "ndots", "value": "2"}]}}, id="options"),
     ],
 )
 def test_what_lies_beside_a_rule_is_admitted(experiments: Kubectl, change: dict[str, Any]) -> None:
