@@ -1,4 +1,4 @@
-"""One cluster with one node for the whole test session.
+"""One cluster with one node for the tests of this folder.
 
 Where no node can run, all of this is skipped, and says why.
 """
@@ -37,20 +37,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         build_before_the_first_test(session, _HERE, ensure_node_programs)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeCluster]:
-    """A control plane, a store and one node of this session's own; they die with it."""
+    """A control plane, a store and one node of this folder's own; they end with its last test."""
     with running_node_cluster(tmp_path_factory.mktemp("node")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def glovebox_image(node_cluster: NodeCluster) -> Image:
     """The image of Glovebox as it stands, on every node."""
     return node_cluster.load_glovebox()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the node below which an administrator makes volumes for caches.
 
@@ -59,7 +59,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("caches")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operator(
     node_cluster: NodeCluster,
     glovebox_image: Image,
@@ -77,7 +77,7 @@ def operator(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(node_cluster: NodeCluster, operator: Operator) -> Team:
     """The profile `standard`, which takes the tests' image, and the store `primary`, Ready."""
     del operator

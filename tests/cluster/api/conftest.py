@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEAM = "team-flights"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster with the CRDs of the repository.
 

@@ -55,7 +55,7 @@ def until(attempt: Callable[[], Answer], good: Callable[[Answer], bool]) -> Answ
     return answer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """Kubectl against a cluster of its own with the chart, but without an operator.
 
@@ -96,7 +96,7 @@ def wait_for_guards(kubectl: Kubectl) -> None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def experiments(guarded: Kubectl) -> Kubectl:
     """Kubectl, with namespaces behind the guards and a plain one.
 
@@ -148,7 +148,7 @@ def experiments(guarded: Kubectl) -> Kubectl:
     return kubectl
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
     """One resource of each of our kinds, by plural."""
     return declare_examples(guarded)

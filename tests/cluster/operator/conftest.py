@@ -23,7 +23,7 @@ from support.operator_process import (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The running operator. A test that kills it starts it again.
 
@@ -37,14 +37,14 @@ def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
             yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(cluster: Cluster, operator: Operator) -> Team:
     """The profile `standard` and the store `primary`, Ready."""
     del operator
     return declare_platform(cluster)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def profiles(platform: Team) -> Team:
     """One profile for each mode.
 

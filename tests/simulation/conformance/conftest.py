@@ -129,13 +129,13 @@ class RealApi(Api):
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with running_cluster(tmp_path_factory.mktemp("conformance")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def real_api(cluster: Cluster) -> RealApi:
     api = RealApi(cluster.kubeconfig)
     for path in sorted(_CRDS.glob("*.yaml")):
@@ -161,7 +161,7 @@ def _served(api: Api, plural: str) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stand_in_api() -> StandInApi:
     return StandInApi()
 

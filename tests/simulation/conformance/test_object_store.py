@@ -43,7 +43,7 @@ class Place:
         return [(row.key, row.version_id, row.is_latest, row.is_delete_marker) for row in found]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def real_store(cluster: Cluster) -> Iterator[tuple[Store, str]]:
     access = cluster.store.access
     keys = Credentials(access.operator.access_key_id, access.operator.secret_access_key)

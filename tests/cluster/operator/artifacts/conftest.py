@@ -11,7 +11,7 @@ from support.cluster import Cluster
 from support.operator_process import Team
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(cluster: Cluster, platform: Team) -> Scene:
     """The attacker `run7` and the neighbour `run70` of one team, with artifacts and evidence."""
     del platform
