@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glovebox_local.demo.stories import Story
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -50,6 +52,15 @@ def demo(
             )
         ),
     ] = DemoDriver.EMBEDDED,
+    story: Annotated[
+        Story | None,
+        typer.Option(
+            help=(
+                "Tell a story instead of the run, without a node. data: a leaked row, a holdout"
+                " that is used once, files that somebody meddles with, a mirrored bucket."
+            )
+        ),
+    ] = None,
     end: Annotated[
         bool, typer.Option("--end", help="Show nothing: end what --keep has left running.")
     ] = False,
@@ -78,11 +89,15 @@ def demo(
             "--node and --no-node go with --driver embedded: a cluster in containers always has a"
             " node"
         )
+    if story and (node or driver is DemoDriver.KIND):
+        raise typer.BadParameter(
+            "--story needs a control plane and a store alone: leave --node and --driver kind out"
+        )
     for number in INTERRUPTIONS:
         signal.signal(number, _interrupted)
     console = make_console()
     try:
-        run_demo(console, name=name, keep=keep, node=node, driver=driver.value)
+        run_demo(console, name=name, keep=keep, node=node, driver=driver.value, story=story)
     except LocalError as error:
         console.print("\n[bold red]The demonstration failed.[/]", highlight=False)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)

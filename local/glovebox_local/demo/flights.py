@@ -80,6 +80,21 @@ def read_files(say: Callable[[str], None] = lambda _: None) -> Iterator[DataFile
     yield DataFile("2013/planes/planes.parquet", _parquet(planes), planes.num_rows)
 
 
+def with_row(body: bytes, other: bytes, index: int) -> tuple[bytes, dict[str, Any]]:
+    """Return a file of flights with one more row, which another file holds, and that row.
+
+    Args:
+        body: The file that gets it.
+        other: The file that has it.
+        index: Which of its rows, from 0.
+    """
+    from pyarrow import BufferReader, concat_tables, parquet  # noqa: PLC0415 - as below
+
+    row = parquet.read_table(BufferReader(other)).slice(index, 1)
+    table = concat_tables([parquet.read_table(BufferReader(body)), row])
+    return _parquet(table), row.to_pylist()[0]
+
+
 def _read(name: str) -> Any:
     from pyarrow import (  # noqa: PLC0415 - heavy, and only the demonstration needs it
         csv,

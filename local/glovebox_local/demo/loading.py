@@ -48,7 +48,7 @@ def load(
         ClientError,
     )
 
-    client = _client(access)
+    client = client_of(access)
     objects = size = 0
     try:
         client.create_bucket(Bucket=BUCKET)
@@ -72,7 +72,8 @@ def _put(client: Any, file: DataFile) -> None:
         )
 
 
-def _client(access: StoreAccess) -> Any:
+def client_of(access: StoreAccess) -> Any:
+    """Return a boto3 client with the loader's keys."""
     import boto3  # noqa: PLC0415 - heavy, and only the demonstration needs it
     from botocore.config import Config  # noqa: PLC0415 - as above
 

@@ -97,7 +97,7 @@ def refused_by_the_operator(stage: Stage, step: Step) -> RenderableType:
 
 
 def quote(command: str, text: str) -> RenderableType:
-    """Return a command and what it said.
+    """Return a command and what it said, if anything.
 
     Lines that are too long go on below their own beginning.
     """
@@ -106,5 +106,6 @@ def quote(command: str, text: str) -> RenderableType:
 
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_row("$", Text(command, style="bold"))
-    table.add_row("", Text(text, style="yellow"))
+    if text:
+        table.add_row("", Text(text, style="yellow"))
     return table

@@ -39,6 +39,7 @@ from glovebox_local.progress import Progress, Silent, Terminal
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from glovebox_local.demo.stories import Story
     from glovebox_local.progress import Step
 
 TRAINER_REPOSITORY = "registry.example/flights/trainer"
@@ -52,6 +53,7 @@ def run_demo(
     keep: bool = False,
     node: bool | None = None,
     driver: DriverName = "embedded",
+    story: Story | None = None,
 ) -> None:
     """Play the whole demonstration; where no node can run it leaves out the run, and says so.
 
@@ -61,6 +63,7 @@ def run_demo(
         keep: Leave everything running at the end, also after a failure.
         node: With a node that runs pods, or without; by default with one where this machine can.
         driver: Where the cluster comes from; one in containers always has a node.
+        story: Told instead of the run, on a control plane and a store alone.
 
     Raises:
         LocalError: A step failed, or a node was asked for and cannot run here.
@@ -68,10 +71,10 @@ def run_demo(
     started = time.monotonic()
     progress = Terminal(console)
     repository = find_repository()
-    obstacle = None if driver == "kind" else node_obstacle()
+    obstacle = None if driver == "kind" or story else node_obstacle()
     if node and obstacle:
         raise LocalError("Starting a node", obstacle)
-    with_node = obstacle is None if node is None else node
+    with_node = not story and (obstacle is None if node is None else node)
     console.print(
         "\n[bold]Glovebox[/] from nothing to a sealed namespace: a real API server, a real store,"
         " real data\n",
@@ -79,7 +82,7 @@ def run_demo(
     )
     left_out = (
         None
-        if with_node
+        if with_node or story
         else (
             "the run, and with it packets, read-only mounts and the seal:"
             f" {_why_left_out(obstacle)}"
@@ -94,9 +97,9 @@ def run_demo(
         show_first(name, repository, progress, console, started=started)
     with environment_of(name, progress, keep=keep, driver=driver, nodes=nodes) as environment:
         stage = open_stage(environment, progress, repository)
-        play(chapters(run=with_node), stage, progress, console)
+        play(chapters(run=with_node, story=story), stage, progress, console)
         namespace = stage.sealed_namespace
-        happened = "All of it happened" if with_node else "All of it but the run happened"
+        happened = "All of it happened" if with_node or story else "All of it but the run happened"
         console.print(
             f"[bold green]{happened}[/], in {time.monotonic() - started:.0f} s.", highlight=False
         )

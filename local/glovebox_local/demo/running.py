@@ -5,9 +5,6 @@ The Experiment's program trains on the pinned files, and what it wrote is sealed
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 from glovebox import names
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 _PROOF_SECONDS = 120
 _RUN_SECONDS = 300
 _SEAL_SECONDS = 60
-_VERIFY_SECONDS = 60
 
 
 def wait_for_proof(stage: Stage, step: Step) -> None:
@@ -84,24 +80,31 @@ def verify(stage: Stage, step: Step) -> RenderableType:
     Raises:
         LocalError: It does not hold.
     """
-    uri = stage.experiment["status"]["seal"]["uri"]
+    shown, said = verified(stage, stage.experiment["status"]["seal"]["uri"])
+    step.say("the seal holds")
+    return quote(shown, said)
+
+
+def verified(stage: Stage, uri: str) -> tuple[str, str]:
+    """Return how a seal is verified, and what is said of one that holds.
+
+    Args:
+        stage: The demonstration.
+        uri: The seal.
+
+    Raises:
+        LocalError: It does not hold.
+    """
     published = stage.tools.get(
         "configmap", names.SIGNING_KEYS_CONFIG_MAP, namespace=OPERATOR_NAMESPACE
     )
     key = stage.folder / names.SIGNING_KEYS_FILE
     key.write_text(published["data"][names.SIGNING_KEYS_FILE])
-    variables = {**os.environ, **stage.environment.access.variables}
-    command = [sys.executable, "-m", "glovebox.cli", "verify", uri, "--key", str(key)]
-    done = subprocess.run(
-        command, env=variables, capture_output=True, text=True, timeout=_VERIFY_SECONDS, check=False
-    )
-    shown = f"glovebox verify {uri} --key {key.name}"
-    if done.returncode != 0:
-        raise LocalError(
-            f"`{shown}`", f"exit code {done.returncode}, it says:\n{done.stdout}{done.stderr}"
-        )
-    step.say("the seal holds")
-    return quote(shown, done.stdout)
+    answer = stage.glovebox("verify", uri, "--key", str(key))
+    shown = answer.command.replace(str(key), key.name)
+    if answer.code != 0:
+        raise LocalError(f"`{shown}`", f"exit code {answer.code}, it says:\n{answer.text}")
+    return shown, answer.out
 
 
 def _wait(stage: Stage, kind: str, seconds: int) -> dict[str, Any]:

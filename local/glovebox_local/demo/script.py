@@ -5,6 +5,8 @@ from __future__ import annotations
 from glovebox_local.demo import declaring, preparing, refusing, repairing, running, showing
 from glovebox_local.demo.declaring import EXAMPLE
 from glovebox_local.demo.stage import EXPERIMENT, EXPERIMENTS, Chapter, DemoStep
+from glovebox_local.demo.stories import Story
+from glovebox_local.demo.stories.script import STORIES
 
 
 def _wait_title(resource: str, name: str, condition: str = "Ready") -> str:
@@ -79,10 +81,13 @@ _RESULTS = (
 )
 
 
-def chapters(*, run: bool) -> tuple[Chapter, ...]:
+def chapters(*, run: bool, story: Story | None = None) -> tuple[Chapter, ...]:
     """Return what is played, in its order.
 
     Args:
         run: With the run, which needs a node.
+        story: What is told instead, once an Experiment is Ready.
     """
+    if story:
+        return (*PREPARATION, *STORIES[story])
     return (*PREPARATION, *((_RUN,) if run else ()), *_RESULTS)

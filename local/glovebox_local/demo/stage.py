@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glovebox_local.demo.operators import Operator
-from glovebox_local.demo.tools import Person, Tools
+from glovebox_local.demo.tools import Answer, Person, Tools
 from glovebox_local.environment import Environment
 from glovebox_local.errors import LocalError
 from glovebox_local.paths import checkout
@@ -74,6 +74,10 @@ class Stage:
     def folder(self) -> Path:
         """For files that the demonstration writes."""
         return self.environment.state.root / "demo"
+
+    def glovebox(self, *arguments: str) -> Answer:
+        """Run a command of the product's own, as an auditor with this cluster and this store."""
+        return self.tools.glovebox(*arguments, variables=self.environment.access.variables)
 
     @property
     def experiment(self) -> dict[str, Any]:

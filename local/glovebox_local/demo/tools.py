@@ -1,12 +1,13 @@
-"""The real kubectl and helm, with nothing of the person's own settings and caches."""
+"""The real kubectl and helm, and our own commands, without the person's own settings and caches."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Answer:
 
 
 class Tools:
-    """kubectl and helm.
+    """kubectl, helm, and our own commands.
 
     Args:
         kubectl: The program.
@@ -105,7 +106,7 @@ class Tools:
         Raises:
             LocalError: It failed.
         """
-        return _checked(self.try_kubectl(*arguments, person=person, stdin=stdin, timeout=timeout))
+        return checked(self.try_kubectl(*arguments, person=person, stdin=stdin, timeout=timeout))
 
     def helm(self, *arguments: str, stdin: str | None = None, timeout: float = _TIMEOUT) -> str:
         """Run helm and return what it said on standard output.
@@ -113,7 +114,7 @@ class Tools:
         Raises:
             LocalError: It failed.
         """
-        return _checked(self._run([self._helm, *arguments], stdin=stdin, timeout=timeout))
+        return checked(self._run([self._helm, *arguments], stdin=stdin, timeout=timeout))
 
     def get(
         self,
@@ -160,7 +161,27 @@ class Tools:
             env=self._variables(),
         )
 
-    def _run(self, command: Sequence[str | Path], *, stdin: str | None, timeout: float) -> Answer:
+    def glovebox(self, *arguments: str, variables: Mapping[str, str]) -> Answer:
+        """Run a command of the product's own and return how it ended.
+
+        Args:
+            arguments: Its arguments.
+            variables: How it finds the store, as every S3 tool does.
+        """
+        program = [sys.executable, "-m", "glovebox.cli"]
+        answer = self._run(
+            [*program, *arguments], stdin=None, timeout=_TIMEOUT, variables=variables
+        )
+        return replace(answer, command=" ".join(["glovebox", *arguments]))
+
+    def _run(
+        self,
+        command: Sequence[str | Path],
+        *,
+        stdin: str | None,
+        timeout: float,
+        variables: Mapping[str, str] | None = None,
+    ) -> Answer:
         shown = " ".join([Path(command[0]).name, *map(str, command[1:])])
         try:
             done = subprocess.run(
@@ -171,7 +192,7 @@ class Tools:
                 text=True,
                 timeout=timeout,
                 check=False,
-                env=self._variables(),
+                env={**self._variables(), **(variables or {})},
             )
         except subprocess.TimeoutExpired as error:
             raise LocalError(f"`{shown}`", f"no end after {timeout:.0f} s") from error
@@ -181,7 +202,12 @@ class Tools:
         return {**os.environ, **self._environment}
 
 
-def _checked(answer: Answer) -> str:
+def checked(answer: Answer) -> str:
+    """Return what a program said on standard output.
+
+    Raises:
+        LocalError: It failed.
+    """
     if answer.code != 0:
         raise LocalError(f"`{answer.command}`", f"it says:\n{answer.text}")
     return answer.out

@@ -116,7 +116,8 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _REASON,
         _column("Used", ".status.used", "How many uses were taken.", column_type="integer"),
         _column("Uses", ".spec.uses", "How many uses there are.", column_type="integer"),
-        _column("Expires", ".spec.expireTime", "When the grant ends.", column_type="date"),
+        # Not a date: kubectl shows those as an age, and one to come as `<invalid>`.
+        _column("Expires", ".spec.expireTime", "When the grant ends."),
         _AGE,
         _column("Namespaces", ".spec.namespaces", "To whom it is granted.", priority=WIDE),
         _column(

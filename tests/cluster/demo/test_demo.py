@@ -40,13 +40,13 @@ _REFUSALS = (
 class _Demo:
     """A demonstration under way."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
         self._output = folder / "output"
         program = Path(sys.executable).with_name("glovebox")
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [program, "demo", "--name", "d", "--no-node"],
+                [program, "demo", "--name", "d", "--no-node", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -87,8 +87,17 @@ class _Demo:
 
 @pytest.fixture
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Demo]:
+    yield from _playing(tmp_path_factory)
+
+
+@pytest.fixture
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Demo]:
+    yield from _playing(tmp_path_factory, "--story", "data")
+
+
+def _playing(tmp_path_factory: pytest.TempPathFactory, *options: str) -> Iterator[_Demo]:
     # A short path: sockets lie below it.
-    running = _Demo(tmp_path_factory.mktemp("d"))
+    running = _Demo(tmp_path_factory.mktemp("d"), *options)
     yield running
     if running.process.poll() is None:
         running.process.send_signal(signal.SIGTERM)
@@ -111,6 +120,36 @@ def test_all_of_it_happens_and_nothing_stays(demo: _Demo) -> None:
     assert "status.drift: repairs 1, last: NetworkPolicy glovebox-default-deny, Deleted" in text
     assert demo.processes() == []
     assert demo.records() == []
+
+
+# What each scene of the story says; that it is so, its steps check themselves.
+_SCENES = (
+    (
+        "share 1 row by `carrier`, `flight`, `origin`, `time_hour`, such as `row 27575 of"
+        " flights-2013-09.parquet` (in `test`: `row 418 of flights-2013-10.parquet`)"
+    ),
+    "share 1 object byte by byte, such as `more-flights.parquet`",
+    "allowed because: The leak is what is measured.",
+    "is used up (by Experiment 'final-figure' at 2",
+    (
+        "missing weather-2013-01.parquet hidden weather-2013-02.parquet"
+        " hidden weather-2013-03.parquet extra 2013/fading/weather-2013-05.parquet"
+    ),
+    "in use by 1, among them Experiment/team-flights/on-fading-data",
+    "DatasetPin team-flights/mirrored-months, s3://flights-mirror/copied",
+    "DatasetPin 'mirrored-months' does not say `spec.license`",
+)
+
+
+@pytest.mark.timeout(2 * _TIMEOUT)
+def test_a_story_of_data_happens_and_nothing_stays(story: _Demo) -> None:
+    code = story.process.wait(timeout=2 * _TIMEOUT - 30)
+    text = " ".join(story.output.split())
+    assert code == 0, story.output
+    assert text.endswith("says what to try then"), story.output
+    for scene in _SCENES:
+        assert scene in text, story.output
+    assert story.processes() == []
 
 
 @pytest.mark.timeout(2 * _TIMEOUT + 60)

@@ -46,13 +46,22 @@ def test_the_options_reach_the_demonstration(monkeypatch: pytest.MonkeyPatch) ->
     assert CliRunner().invoke(app, ["demo"]).exit_code == 0
     assert CliRunner().invoke(app, ["demo", "--keep", "--name", "mine", "--no-node"]).exit_code == 0
     assert CliRunner().invoke(app, ["demo", "--driver", "kind"]).exit_code == 0
+    assert CliRunner().invoke(app, ["demo", "--story", "data"]).exit_code == 0
     own = default_name("demo")
     assert own != "demo"
     assert told == [
-        {"name": own, "keep": False, "node": None, "driver": "embedded"},
-        {"name": "mine", "keep": True, "node": False, "driver": "embedded"},
-        {"name": own, "keep": False, "node": None, "driver": "kind"},
+        {"name": own, "keep": False, "node": None, "driver": "embedded", "story": None},
+        {"name": "mine", "keep": True, "node": False, "driver": "embedded", "story": None},
+        {"name": own, "keep": False, "node": None, "driver": "kind", "story": None},
+        {"name": own, "keep": False, "node": None, "driver": "embedded", "story": "data"},
     ]
+
+
+@pytest.mark.parametrize("other", [["--node"], ["--driver", "kind"]])
+def test_a_story_cannot_be_told_with_a_node(other: list[str]) -> None:
+    result = CliRunner().invoke(app, ["demo", "--story", "data", *other])
+    assert result.exit_code == 2
+    assert "leave --node and --driver kind out" in " ".join(result.output.replace("│", "").split())
 
 
 def test_a_cluster_in_containers_cannot_be_asked_for_without_its_node() -> None:

@@ -1,0 +1,45 @@
+"""The stories from top to bottom: read this first."""
+
+from __future__ import annotations
+
+from glovebox_local.demo.stage import Chapter, DemoStep
+from glovebox_local.demo.stories import Story, damaging, leaking, lending, tracing
+
+STORIES = {
+    Story.DATA: (
+        Chapter(
+            "The leaked row",
+            (
+                DemoStep("Somebody copies a flight of October", leaking.leak),
+                DemoStep("The Experiment that would train on it", leaking.refuse_row),
+                DemoStep("All of October under another name", leaking.refuse_file),
+                DemoStep("The same with a reason, sealed", leaking.seal_reason),
+            ),
+        ),
+        Chapter(
+            "The sealed holdout",
+            (
+                DemoStep("The Experiment that may look at it", lending.take_use),
+                DemoStep("The next one", lending.refuse_second),
+                DemoStep("glovebox access-review", lending.review),
+            ),
+        ),
+        Chapter(
+            "Bytes that will not stay",
+            (
+                DemoStep("Pinning four files", damaging.pin_files),
+                DemoStep("Somebody meddles with them", damaging.meddle),
+                DemoStep("Within a minute the pin says what happened", damaging.find),
+                DemoStep("Deleting a pin that is in use", damaging.delete_in_use),
+            ),
+        ),
+        Chapter(
+            "Whose bytes are these?",
+            (
+                DemoStep("The months to train on, in another bucket", tracing.mirror),
+                DemoStep("glovebox lineage", tracing.ask),
+                DemoStep("A profile that demands a licence", tracing.refuse_unlicensed),
+            ),
+        ),
+    )
+}

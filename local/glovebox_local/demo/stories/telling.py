@@ -1,0 +1,83 @@
+"""What the steps of all stories do: apply a file, wait, and show what a person would read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glovebox_local.demo.declaring import condition, waited_for
+from glovebox_local.demo.refusing import quote
+from glovebox_local.demo.stage import EXPERIMENTS, TEAM, Stage
+from glovebox_local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+FILES = Path("docs/examples/stories/data")
+PINS = "datasetpins.glovebox.dev"
+
+
+def apply(stage: Stage, file: str) -> str:
+    """Apply a file of the stories and return the command as a person types it.
+
+    Raises:
+        LocalError: kubectl failed.
+    """
+    stage.tools.kubectl("apply", f"--filename={stage.repository / FILES / file}")
+    return f"kubectl apply -f {FILES / file}"
+
+
+def refused(stage: Stage, file: str, experiment: str, reason: str) -> tuple[str, RenderableType]:
+    """Apply a file with an Experiment that the operator has to refuse before it gets a namespace.
+
+    Return why it did, and what is shown.
+
+    Args:
+        stage: The demonstration.
+        file: Of the stories.
+        experiment: Its name.
+        reason: The reason of the condition `Stalled`.
+
+    Raises:
+        LocalError: It was not refused, for another reason, or something was created for it.
+    """
+    from rich.console import Group  # noqa: PLC0415 - `glovebox --help` must not pay for it
+
+    shown = apply(stage, file)
+    found = holds(stage, EXPERIMENTS, experiment, "Stalled")
+    said = condition(found, "Stalled")
+    if said["reason"] != reason or found["status"].get("namespace"):
+        raise LocalError(f"`{shown}`", f"it must be refused with {reason}: {found['status']}")
+    return said["message"], Group(quote(shown, ""), message(experiment, "Stalled", said["message"]))
+
+
+def message(experiment: str, kind: str, text: str) -> RenderableType:
+    """Return the command that reads a condition's message of an Experiment, and the message."""
+    path = f'{{.status.conditions[?(@.type=="{kind}")].message}}'
+    command = f"kubectl get experiment {experiment} -n {TEAM} -o jsonpath='{path}'"
+    return quote(command, text)
+
+
+def holds(
+    stage: Stage, resource: str, name: str, kind: str, *, seconds: int = 60
+) -> dict[str, Any]:
+    """Return an object of the team of which a condition is True, or comes to be.
+
+    Raises:
+        LocalError: It did not in time.
+    """
+    (found,) = waited_for(stage, resource, name, namespace=TEAM, kind=kind, seconds=seconds)
+    return found
+
+
+def expect(step: str, text: str, parts: Sequence[str]) -> None:
+    """Check that a text has parts.
+
+    Raises:
+        LocalError: It lacks one.
+    """
+    missing = [part for part in parts if part not in text]
+    if missing:
+        raise LocalError(step, f"it does not say {missing}: {text}")
