@@ -68,7 +68,7 @@ def test_a_note_that_cannot_be_read_keeps_no_other_from_being_done(
         note["data"] = {key: value for key, value in data.items() if value is not None}
         asked = Asked(ADMINISTRATOR, "create", CONFIG_MAP, SYSTEM, name)
         stage.world.server.create(asked, note)
-        await stage.sleep(12 * HOUR)
+        await stage.sleep(3 * HOUR)
         assert notes(stage) == [name]
         assert evidence(stage, "supplement")
 
