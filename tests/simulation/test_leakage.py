@@ -128,6 +128,8 @@ def test_nothing_is_bound_while_a_manifest_cannot_be_read() -> None:
         await stage.sleep(10 * MINUTE)
         assert "digest" not in stage.status()
         assert stage.condition("Ready")["status"] == "False"
+        # Nothing is bound, so nothing is as it was bound.
+        assert stage.condition("PlatformChanged")["status"] == "Unknown"
         assert stage.condition("Stalled").get("status") != "True"
         assert made(stage) == []
         stage.world.store.fault = lambda *_: None

@@ -55,6 +55,7 @@ from glovebox.status.experiment_seen import (
 from glovebox.status.experiment_work import mark_run, mark_seal, plain, record_run
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import Verdict
+from glovebox.status.references import AS_BOUND
 from glovebox.status.text import format_end, format_time
 
 CONDITIONS: Final = (
@@ -200,7 +201,9 @@ def _mark_references(builder: StatusBuilder, seen: Seen) -> None:
     if outcome.is_done and facts is not None:
         _mark(builder, types.INPUTS_VERIFIED, facts.inputs_verified)
         _mark(builder, types.ARTIFACTS_PROTECTED, facts.artifacts_protected)
-        _mark(builder, types.PLATFORM_CHANGED, facts.platform_changed)
+        if facts.platform_changed != AS_BOUND or seen.outcome("bind").is_done:
+            # Of what was refused nothing is bound that could differ.
+            _mark(builder, types.PLATFORM_CHANGED, facts.platform_changed)
         if facts.inputs_granted is not None:
             _mark(builder, types.INPUTS_GRANTED, facts.inputs_granted)
     elif outcome.reason in _INPUT_REASONS:
