@@ -11,7 +11,6 @@ from prometheus_client import Counter
 
 from glovebox import names
 from glovebox.controllers.experiment import isolation, reconcile
-from glovebox.controllers.experiment.scope import Scope
 from glovebox.metrics.engine import EngineMetrics
 from simulation.api_server import Asked
 from simulation.api_transport import Fault, StreamFault
@@ -358,7 +357,7 @@ def test_isolation_is_read_before_access_opens_whatever_a_watch_did_not_tell(
     assert holds is False or not broken, result.told()
 
 
-async def _always(_: Scope) -> bool:
+async def _always(*_: object) -> bool:
     return True
 
 

@@ -60,7 +60,10 @@ FROZEN_FIELDS: dict[str, bool] = {
 }
 # Experiments are held in memory, all of them.
 MAX_COMMAND = 65536
-_SNAPSHOT_TAKEN = "has(oldSelf.status) && has(oldSelf.status.digest) && oldSelf.status.digest != ''"
+# The rules of the root are evaluated with every write, and what costs the API server is each step
+# to a field of a wide object: it lists all fields of that object for it. `.?` needs one step where
+# `has` and the value are two.
+_SNAPSHOT_TAKEN = "oldSelf.?status.digest.orValue('') != ''"
 
 
 def _frozen(name: str, *, optional: bool) -> Extra:
@@ -75,10 +78,9 @@ def _frozen(name: str, *, optional: bool) -> Extra:
 
 def _set_once(name: str, why: str) -> Extra:
     # `namespace` is a reserved word of CEL; the API server knows the field by an escaped name.
-    path = "status.__namespace__" if name == "namespace" else f"status.{name}"
+    path = "?status.__namespace__" if name == "namespace" else f"?status.{name}"
     return rule(
-        f"!(has(oldSelf.status) && has(oldSelf.{path}) && oldSelf.{path} != '')"
-        f" || (has(self.status) && has(self.{path}) && self.{path} == oldSelf.{path})",
+        f"oldSelf.{path}.orValue('') in ['', self.{path}.orValue('')]",
         f"must stay as it is once it is set: {why}. Create a new Experiment for another one",
         field_path=f".status.{name}",
         reason=FORBIDDEN,
@@ -87,8 +89,8 @@ def _set_once(name: str, why: str) -> Extra:
 
 def _made_once(name: str, why: str) -> Extra:
     return rule(
-        f"!(has(oldSelf.status) && has(oldSelf.status.{name})) || (has(self.status) &&"
-        f" has(self.status.{name}) && self.status.{name} == oldSelf.status.{name})",
+        f"!oldSelf.?status.{name}.hasValue() || (self.?status.{name}.hasValue() &&"
+        f" self.status.{name} == oldSelf.status.{name})",
         f"must stay as it is once it is set: {why}",
         field_path=f".status.{name}",
         reason=FORBIDDEN,
@@ -496,19 +498,18 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
         _set_once("namespace", "the namespace was allocated once for this experiment"),
         _set_once("platform", "the platform's settings were bound once for this experiment"),
         rule(
-            "!(has(oldSelf.status) && (has(oldSelf.status.seal) || (has(oldSelf.status.state) &&"
-            " oldSelf.status.state == 'Sealed'))) || !has(self.spec.lifecycle) ||"
-            " !has(self.spec.lifecycle.desired) || self.spec.lifecycle.desired != 'Frozen'",
+            "self.spec.?lifecycle.desired.orValue('') != 'Frozen' ||"
+            " !(oldSelf.?status.seal.hasValue() ||"
+            " oldSelf.?status.state.orValue('') == 'Sealed')",
             "cannot become `Frozen`: the experiment is sealed, which is permanent. Keep the current"
             " value",
             field_path=".spec.lifecycle.desired",
             reason=FORBIDDEN,
         ),
         rule(
-            f"!({_SNAPSHOT_TAKEN}) || !has(oldSelf.spec.lifecycle) ||"
-            " !has(oldSelf.spec.lifecycle.desired) || oldSelf.spec.lifecycle.desired != 'Sealed' ||"
-            " (has(self.spec.lifecycle) && has(self.spec.lifecycle.desired) &&"
-            " self.spec.lifecycle.desired == 'Sealed')",
+            "oldSelf.spec.?lifecycle.desired.orValue('') != 'Sealed' ||"
+            " self.spec.?lifecycle.desired.orValue('') == 'Sealed' ||"
+            f" !({_SNAPSHOT_TAKEN})",
             "must stay `Sealed`: what is written after a seal would be in none. Create a new"
             " Experiment to go on",
             field_path=".spec.lifecycle.desired",
@@ -524,7 +525,7 @@ class Experiment(Resource[ExperimentSpec, ExperimentStatus]):
         _made_once("conclusion", "a conclusion is signed once"),
         _made_once("purpose", "it is what was said before the run"),
         rule(
-            "!has(self.spec.conclusion) || (has(self.status) && has(self.status.seal))",
+            "!has(self.spec.conclusion) || self.?status.seal.hasValue()",
             "can be added when the results are sealed (`Sealed` is True): a conclusion is about"
             " results that nobody can change any more. Leave it out until then",
             field_path=".spec.conclusion",

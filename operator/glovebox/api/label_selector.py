@@ -61,6 +61,11 @@ class LabelSelector(Model):
         description="Further requirements.",
     )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it selects everything, whatever labels that has."""
+        return not self.match_labels and not self.match_expressions
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether labels are selected."""
         return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(

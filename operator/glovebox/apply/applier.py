@@ -43,9 +43,10 @@ from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.store import holders_of, is_leaving
 
 _TRIES: Final = 4
-# The controller manager makes it as soon as it sees the namespace: mostly before we do, but later
-# where many namespaces are made at once. As it was the last time, it is tried first.
+# The controller manager makes it as soon as it sees the namespace: mostly before we do, but mostly
+# later where many namespaces are made at once. As it mostly was of late, it is tried first.
 _MADE_BY_OTHERS: Final = {("ServiceAccount", "default")}
+_OF_LATE: Final = 4
 
 
 def _anyone(live: Mapping[str, Any]) -> None:
@@ -68,7 +69,8 @@ class Applier:
         # By namespace, so that giving one up costs what is in it and no more.
         self._accepted: dict[str, dict[ObjectKey, tuple[bytes, bytes]]] = {}
         self._as_stored = AsStored(client)
-        self._others_are_first = True
+        # Positive where others mostly were first.
+        self._lead_of_others = 1
 
     async def ensure(
         self,
@@ -212,13 +214,15 @@ class Applier:
         self, kind: Kind, key: ObjectKey, intent: Mapping[str, Any], content: bytes
     ) -> Applied | None:
         """Create what another controller makes as well, or replace what it made."""
-        for others_first in (self._others_are_first, not self._others_are_first):
+        likely = self._lead_of_others > 0
+        for others_first in (likely, not likely):
             with suppress(NotFound, AlreadyExists, Conflict):
                 if others_first:
                     answer = await self._client.replace(kind, dict(intent))
                 else:
                     answer = await self._create(kind, intent)
-                self._others_are_first = others_first
+                lead = self._lead_of_others + (1 if others_first else -1)
+                self._lead_of_others = max(-_OF_LATE, min(lead, _OF_LATE))
                 return self._done(kind, key, content, answer, "created")
         return None
 

@@ -154,6 +154,25 @@ class Children:
         keys = {*self._wanted.get(namespace, ()), *self._in_namespace.get(namespace, ())}
         return not any(self._is_wrong(key, self.get(key)) for key in keys if key.kind == kind.kind)
 
+    def told(self, kind: Kind) -> int:
+        """Return up to which version the watch of a kind has told everything."""
+        return self._tables[kind.kind].told
+
+    def has_told_since(self, kind: Kind, namespace: str, before: int) -> bool:
+        """Whether the watch has told of the last write that is known of a kind in a namespace.
+
+        Args:
+            kind: The kind.
+            namespace: The namespace.
+            before: What `told` was at some moment. That write must be a later one: a watch that was
+                silent ever since has told nothing of what others did.
+        """
+        known = self.in_namespace(namespace).items()
+        last = max(
+            (child.resource_version for key, child in known if key.kind == kind.kind), default=0
+        )
+        return before < last <= self.told(kind)
+
     def moment(self, kind: Kind) -> int:
         """Return the present moment, to be taken before a read is sent; see `listed`."""
         return self._tables[kind.kind].moment()

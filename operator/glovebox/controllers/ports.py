@@ -18,6 +18,7 @@ from glovebox.apply.writer import Writer
 from glovebox.controllers.held_logs import HeldLogs
 from glovebox.controllers.message_pace import MessagePace
 from glovebox.controllers.registry import Registry
+from glovebox.controllers.shared_reads import SharedReads
 from glovebox.data.overlap import Overlap
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
@@ -190,6 +191,8 @@ class Ports:
     tasks: TaskRunner
     failures: Failures
     messages: MessagePace
+    # What many looks read at the same moment.
+    shared_reads: SharedReads = field(default_factory=SharedReads)
     # Who has which content.
     registry: Registry = field(default_factory=Registry)
     # Uses of grants that were read in stores, by folder and number: what is taken stays taken.

@@ -155,8 +155,8 @@ class Reflector:
                 self._feed.seen(obj)
             case "DELETED":
                 self._feed.gone(obj)
-            case "BOOKMARK":
-                self._feed.bookmark(int(self._version))
+        # A watch tells in order: with one event everything before it has been told.
+        self._feed.bookmark(int(self._version))
 
     def _in_contact(self) -> None:
         self.last_contact_time = self._now()

@@ -144,6 +144,8 @@ class Table(Generic[K, R]):
         self._listed = 0
         # The highest version known by whatever way, answers to our own writes included.
         self._highest = 0
+        # Up to which version the watch itself has told everything; an answer is no such word.
+        self.told = 0
         # How often the API server went back in time: a version may come twice then.
         self.restores = 0
 
@@ -214,6 +216,7 @@ class Table(Generic[K, R]):
     def bookmark(self, version: int) -> None:
         """Take in that everything up to a version has been told."""
         self._reach(version)
+        self.told = max(self.told, version)
 
     def listing(self) -> Listing[K, R]:
         """Begin to take in a complete list; call it before the list is asked for."""
@@ -355,6 +358,7 @@ class Listing(Generic[K, R]):
             )
         else:
             table._reach(version)  # noqa: SLF001 - as above
+        table.told = version
         table.first_list.set()
         return self._restored
 

@@ -38,7 +38,7 @@ class Bug:
 # What is read before access opens would hide these.
 _NOT_READ: Final = (
     "controllers/experiment/isolation.py",
-    "    if not found.latched and not await _stands(scope):\n",
+    "    if not found.latched and not await _stands(scope, told):\n",
     "    if not found.latched and not scope:\n",
 )
 

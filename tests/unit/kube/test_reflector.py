@@ -256,3 +256,17 @@ def test_for_how_long_a_kind_is_out_of_reach_is_known_and_ends_with_the_next_con
     assert watched.run(30, watched.out_of_reach) == 30
     again = Watched(*(lambda _: 503 for _ in range(5)), quiet)
     assert again.run(60, again.out_of_reach) == 0
+
+
+@pytest.mark.parametrize("what", ["ADDED", "MODIFIED", "DELETED", "BOOKMARK"])
+def test_each_event_says_that_all_before_it_was_told(what: str) -> None:
+    watched = Watched(lambda _: stream(line(what, item("a", 12))))
+    assert watched.run(1, lambda: watched.table.told) == 12
+
+
+def test_what_could_not_be_taken_in_was_not_told() -> None:
+    def broken(change: Any) -> None:
+        raise RuntimeError(change)
+
+    watched = Watched(lambda _: stream(line("ADDED", item("a", 12))), changed=broken)
+    assert watched.run(0.1, lambda: watched.table.told) == 10

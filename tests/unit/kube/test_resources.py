@@ -197,6 +197,21 @@ def test_managed_fields_are_not_kept() -> None:
     assert "managedFields" not in kept["metadata"]
 
 
+def test_what_conditions_say_is_kept_once_for_all_objects() -> None:
+    resources = Resources()
+    kept, words = [], ["the same", "words"]
+    for name in ("a", "b"):
+        said = {"type": "Ready", "message": " ".join(words), "observedGeneration": 1}
+        shown = {**experiment(), "status": {"digest": "d", "conditions": [dict(said)]}}
+        shown["metadata"]["name"] = name
+        resources.seen(shown)
+        obj = resources.get(Key("Experiment", "team", name))
+        assert obj is not None
+        assert obj["status"] == shown["status"]
+        kept.append(obj["status"]["conditions"][0])
+    assert kept[0]["message"] is kept[1]["message"]
+
+
 def test_keys_can_be_written_and_read_back() -> None:
     for key in (EXPERIMENT, Key("ObjectStore", "", "primary")):
         assert Key.parse(str(key)) == key

@@ -321,3 +321,17 @@ def test_a_late_answer_to_our_deletion_hides_no_other_object_of_that_name() -> N
     told.table.seen(obj(7, uid="new"))
     told.table.record_delete("a", "u")
     assert told.known == {"a": ("new", 7)}
+
+
+def test_what_was_told_is_said_by_the_watch_and_by_lists_alone() -> None:
+    told = Told()
+    told.list(5, obj(3))
+    assert told.table.told == 5
+    told.table.record_write(obj(7))
+    told.table.seen(obj(8), asked=told.table.moment())  # a read besides the watch
+    assert told.table.told == 5, "an answer says nothing of what others wrote"
+    told.table.bookmark(8)
+    told.table.bookmark(6)
+    assert told.table.told == 8
+    told.list(2, obj(2))
+    assert told.table.told == 2, "the API server went back in time"

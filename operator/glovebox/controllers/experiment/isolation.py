@@ -3,8 +3,11 @@
 Drift policies apply only to a namespace that was recorded as complete. Before that every difference
 is simply work to do, whatever the profile says, and a foreign policy is removed without a word.
 
-Until then isolation is also read from the API server before it counts as complete: a watch may be
-silent, and the answers to our own writes say nothing of what others wrote since.
+Until then isolation also has to be seen before it counts as complete: the answers to our own writes
+say nothing of what others wrote since. The namespace is read from the API server. So is each kind
+in it, but where its watch has told of the last write to it, and that write was made by this look:
+a watch tells in order, so it has told of all before, and one that tells of a write of a moment ago
+is not silent.
 
 What was seen here counts for what the look opens or starts later on only while nothing says that it
 was changed: a later phase may wait for minutes.
@@ -56,7 +59,7 @@ class Stood:
 
     Attributes:
         news: What the number of `Children.news_of` was.
-        read: When it was seen, in monotonic seconds.
+        read: As of when it was seen, in monotonic seconds.
     """
 
     news: int
@@ -69,7 +72,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None:
         return await _without_labels(scope, plan)
-    stood = _now(scope)
+    stood, told = _now(scope), {kind: scope.ports.children.told(kind) for kind in ISOLATING}
     results = await ensure_all(scope, plan.isolation, established=found.established)
     applied, failures = split(results)
     declared = {key_of(kind_of(dict(obj)), obj) for obj in plan.isolation}
@@ -88,7 +91,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         return of_error(failures[0], applied=applied)
     if not found.latched and (waits := held(applied)) is not None:
         return replace(waits, applied=applied)
-    if not found.latched and not await _stands(scope):
+    if not found.latched and not await _stands(scope, told):
         return replace(
             waiting(
                 reasons.ISOLATION_INCOMPLETE,
@@ -99,8 +102,10 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         )
     if found.made is not None and _version(scope) == found.made:
         scope.ports.inspected[scope.key] = Inspected(found.made, stood.read, is_done=True)
-    # What stands is judged by what was known before it was compared; a first time by what was read.
-    return done(stood if found.latched else _now(scope), applied=applied, retry_seconds=again)
+    # What stands is judged by what was known before it was compared; a first time by what was seen,
+    # which is as old as the writes that a watch has told of.
+    seen = stood if found.latched else replace(_now(scope), read=stood.read)
+    return done(seen, applied=applied, retry_seconds=again)
 
 
 async def _inspect(scope: Scope, plan: Plan) -> tuple[tuple[GloveboxError, ...], float | None]:
@@ -175,15 +180,26 @@ def held(applied: Iterable[Applied]) -> Outcome | None:
     return waiting(reasons.DELETION_BLOCKED, describe_held(one.key, one.held_by))
 
 
-async def _stands(scope: Scope) -> bool:
-    """Read what isolates from the API server; return whether all of it is as it was written.
+async def _stands(scope: Scope, told: Mapping[Kind, int] | None = None) -> bool:
+    """See what isolates; return whether all of it is as it was written.
+
+    Args:
+        scope: The look.
+        told: What the watches had told when this look began to write. None: everything is read.
 
     Raises:
         NotFound: The namespace is gone.
         Unavailable: No answer.
     """
     children, namespace = scope.ports.children, scope.namespace
-    await asyncio.gather(_read_namespace(scope), *(_read(scope, kind) for kind in ISOLATING))
+    if told is None:
+        await asyncio.gather(_read_namespace(scope), *(_read(scope, kind) for kind in ISOLATING))
+    else:
+        await _read_namespace(scope)  # meanwhile the watches tell of the last writes
+        unseen = (
+            kind for kind in ISOLATING if not children.has_told_since(kind, namespace, told[kind])
+        )
+        await asyncio.gather(*(_read(scope, kind) for kind in unseen))
     return all(children.is_as_wanted(namespace, kind) for kind in (NAMESPACE, *ISOLATING))
 
 
