@@ -26,6 +26,7 @@ from glovebox.store.answers import as_sts_says
 from glovebox.store.authorities import authorities_file
 from glovebox.store.encryption import ask_with_each_write
 from glovebox.store.errors import translated
+from glovebox.store.loop_first import LoopFirst
 from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire, proxies_of
 
 if TYPE_CHECKING:
@@ -91,15 +92,28 @@ class StoreSettings:
     sts_proxy: str | None = None
 
 
+def _at_once() -> None:
+    """Give way to nobody."""
+
+
 class Stop(threading.Event):
-    """Set when whoever waits for a job has given up; the job looks at it between two requests."""
+    """Set when whoever waits for a job has given up; the job looks at it between two requests.
+
+    Attributes:
+        give_way: Lets the event loop go first, where the job runs beside one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.give_way: Callable[[], None] = _at_once
 
     def check(self) -> None:
-        """Leave the job when nobody waits for it any more.
+        """Leave the job when nobody waits for it any more; and let the event loop go first.
 
         Raises:
             JobStoppedError: The caller was cancelled.
         """
+        self.give_way()
         if self.is_set():
             raise JobStoppedError
 
@@ -225,7 +239,10 @@ class Store:
             stop: Given to the job; one of its own when absent.
         """
         stop = stop if stop is not None else Stop()
-        running = asyncio.get_running_loop().run_in_executor(self._pools.jobs, job, stop)
+        loop = asyncio.get_running_loop()
+        self._pools.loop_first.serve(loop)
+        stop.give_way = self._pools.loop_first.give_way
+        running = loop.run_in_executor(self._pools.jobs, job, stop)
         self._pools.running.add(stop)
 
         def ended(done: asyncio.Future[T]) -> None:
@@ -277,6 +294,7 @@ class Pools:
         self.reads = ThreadPoolExecutor(reads, thread_name_prefix="glovebox-store-read")
         self.hashing = threading.BoundedSemaphore(_hashing_threads())
         self.running: set[Stop] = set()
+        self.loop_first = LoopFirst()
         # Held by the one job that takes much memory beside its own.
         self.turn = threading.Lock()
 

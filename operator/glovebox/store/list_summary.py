@@ -16,6 +16,7 @@ from glovebox.store.version_lock import Lock
 
 if TYPE_CHECKING:
     from glovebox.evidence.artifacts import Artifact
+    from glovebox.store.connection import Stop
 
 _FINDINGS_MAX: Final = 16
 
@@ -76,18 +77,25 @@ def require_digest(found: str, wanted: str, bucket: str, key: str) -> None:
         )
 
 
-def summary_of(file: IO[bytes]) -> Summary:
+def summary_of(file: IO[bytes], stop: Stop) -> Summary:
     """Return what is told of the list in a file; the file is at its start again."""
     file.seek(0)
     summary = Summary()
-    summary.read(lines_of(file))
+    summary.read(lines_of(file, stop))
     file.seek(0)
     return summary
 
 
-def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+def lines_of(file: IO[bytes], stop: Stop) -> Iterator[bytes]:
     """Return the lines of a file from where it is."""
-    return split_lines(iter(lambda: file.read(CHUNK), b""))
+    return checked_lines(iter(lambda: file.read(CHUNK), b""), stop)
+
+
+def checked_lines(chunks: Iterable[bytes], stop: Stop) -> Iterator[bytes]:
+    """Yield the lines of a list, and look before each whether the job may go on."""
+    for line in split_lines(chunks):
+        stop.check()
+        yield line
 
 
 def finding_of(artifact: Artifact) -> str:
