@@ -30,7 +30,7 @@ from glovebox.store.loop_first import LoopFirst
 from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire, proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 3
 _LOOK_SECONDS: Final = 1.0
+_START_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -283,6 +284,22 @@ class Store:
     def submit_read(self, call: Callable[[], T]) -> Future[T]:
         """Start reading in the pool of reads; for jobs, which wait for the result."""
         return self._pools.reads.submit(call)
+
+    def at_once(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make a few calls at the same moment, each in a thread of its own; for jobs. Blocks.
+
+        Raises:
+            threading.BrokenBarrierError: They could not begin together.
+        """
+        line = threading.Barrier(len(calls))
+
+        def one(call: Callable[[], T]) -> T:
+            line.wait(_START_SECONDS)
+            return call()
+
+        # In the pool of reads some would wait for others.
+        with ThreadPoolExecutor(len(calls), thread_name_prefix="glovebox-race") as threads:
+            return list(threads.map(one, calls))
 
 
 class Pools:
