@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.api import reasons
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     from glovebox.store.connection import Stop
 
 _FINDINGS_MAX: Final = 16
+_NAMELESS: Final = "under that name"
+_WHY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "": _NAMELESS,
+        "NotFoundByName": _NAMELESS,
+        "EncryptedWithOtherKey": "(`EncryptedWithOtherKey`): the operator does not have its key",
+        "Archived": "(`Archived`): its storage class has to be restored from before it is read",
+        "Denied": "(`Denied`): the store denies it, and gives others",
+        "NotGiven": "(`NotGiven`): the store fails to give it, and gives others",
+    }
+)
 
 
 class Summary:
@@ -102,8 +114,8 @@ def finding_of(artifact: Artifact) -> str:
     """Return what an artifact itself does not hold, or an empty text."""
     if artifact.is_unreadable:
         return (
-            f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read under"
-            " that name"
+            f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read"
+            f" {_WHY[artifact.unreadable]}"
         )
     if not artifact.delete_marker and not artifact.lock_mode:
         return (

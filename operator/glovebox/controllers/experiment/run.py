@@ -207,9 +207,10 @@ def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
     if stood is not None and was_changed(scope, stood):
         return "the run starts when isolation is as declared again: it was changed a moment ago"
     resolved = outcomes.need("resolve", Resolved)
-    why = _why_store_refused(resolved)
-    if why:
-        return why
+    return _why_store_refused(resolved) or _why_not_proven(resolved, outcomes)
+
+
+def _why_not_proven(resolved: Resolved, outcomes: Outcomes) -> str:
     profile = resolved.platform.profile
     proof = outcomes.facts("prove", ProofFacts)
     proven = proof is not None and proof.finding.answer == types.TRUE
