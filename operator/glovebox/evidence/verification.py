@@ -57,11 +57,13 @@ class Expected:
         experiment: `namespace/name`.
         uid: The Experiment's UID.
         digest: The experiment's identity, `sha256:<hex>`.
+        builder: The installation's `builder.id`.
     """
 
     experiment: str = ""
     uid: str = ""
     digest: str = ""
+    builder: str = ""
 
 
 @dataclass(slots=True)
@@ -130,6 +132,7 @@ def verify_evidence(
     try:
         _check_key(report, signed)
         _check_expected(report, expected or Expected())
+        _check_builder(report, (expected or Expected()).builder)
         _check_documents(report, artifact_list, snapshot)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         report.note(
@@ -294,6 +297,16 @@ def _check_expected(report: Report, expected: Expected) -> None:
                 STATEMENT_NAME,
                 f"it is of the {name} {found}, and {wanted} is expected",
             )
+
+
+def _check_builder(report: Report, wanted: str) -> None:
+    builder = report.statement["predicate"]["runDetails"]["builder"]["id"]
+    if wanted and builder != wanted:
+        report.note(
+            "OtherBuilder",
+            STATEMENT_NAME,
+            f"it was made by {builder}, and {wanted} is expected",
+        )
 
 
 def _check_documents(report: Report, artifact_list: bytes, snapshot: bytes) -> None:
