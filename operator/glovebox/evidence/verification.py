@@ -238,15 +238,25 @@ def check_written(report: Report, written: datetime | None) -> None:
     stolen, dates back. The store's own time cannot be chosen by whoever writes.
     """
     key, sealed = report.key, report.sealed
-    if key is None or sealed is None or written is None or key.is_valid_at(written):
+    if key is None or sealed is None or not key.is_valid_at(sealed):
         return
-    if key.is_valid_at(sealed):
-        report.note(
-            "KeyNotValid",
-            STATEMENT_NAME,
-            f"it says that it was signed on {sealed.isoformat()}, and the store has it since"
-            f" {written.isoformat()}, when the key {key.key_id} was not valid",
-        )
+    if written is None:
+        if key.valid_until is not None:
+            report.remarks.append(
+                f"the key {key.key_id} ended on {key.valid_until.isoformat()}, and nobody says here"
+                " when the store took the statement in: whoever has that key can date one back;"
+                " verify it in the store"
+            )
+    elif not key.is_valid_at(written):
+        report.note("KeyNotValid", STATEMENT_NAME, dated_back(key, sealed, written))
+
+
+def dated_back(key: TrustedKey, stated: datetime, written: datetime) -> str:
+    """Return what is wrong with a date that the store does not bear out."""
+    return (
+        f"it says that it was signed on {stated.isoformat()}, and the store has it since"
+        f" {written.isoformat()}, when the key {key.key_id} was not valid"
+    )
 
 
 def _unverified(envelope: bytes) -> dict[str, Any]:
