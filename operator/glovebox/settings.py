@@ -145,6 +145,15 @@ class Settings(BaseModel):
             " are refused."
         ),
     )
+    builder_id: str = Field(
+        default="",
+        max_length=2048,
+        pattern=r"^([a-z][a-z0-9+.-]*:[!-~]+)?$",
+        description=(
+            "`builder.id` of the seals of this installation, a URI of yours: what `glovebox verify"
+            " --builder` demands. Empty: `https://glovebox.dev/operator`."
+        ),
+    )
     workers: int = Field(
         default=16,
         ge=1,

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from xml.sax.saxutils import escape
 
 import urllib3
@@ -26,6 +26,7 @@ from simulation.object_store import (
     sha256_of,
 )
 
+T = TypeVar("T")
 # As the SDK: a session is renewed this long before its end.
 _AHEAD: Final = timedelta(minutes=10)
 _ISO: Final = "%Y-%m-%dT%H:%M:%S.000Z"
@@ -512,6 +513,16 @@ class _Inline:
         return future
 
 
+class _NoLoop:
+    """Nobody to give way to: jobs are played on the loop itself."""
+
+    def serve(self, loop: Any) -> None:
+        """See `LoopFirst`."""
+
+    def give_way(self) -> None:
+        """See `LoopFirst`."""
+
+
 class _NoPools:
     control = jobs = None
     reads = _Inline()
@@ -520,6 +531,7 @@ class _NoPools:
         self.running: set[Any] = set()
         self.turn = threading.Lock()
         self.hashing = threading.Lock()
+        self.loop_first = _NoLoop()
 
     def close(self) -> None:
         """There are no threads."""
@@ -551,6 +563,10 @@ class SimStore(Store):
     def renewing(self, issue: Callable[[], Credentials]) -> Store:
         """Return the same store as sessions see it that follow one another."""
         return RenewingSimStore(self.settings, self._server, issue)
+
+    def at_once(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make the calls in turn, so that each seed plays the same story."""
+        return [call() for call in calls]
 
 
 class RenewingSimStore(SimStore):

@@ -30,10 +30,10 @@ from glovebox.store.credentials import SessionCredentials
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.api_transport import Fault, NoFaults
 from simulation.faults import Rule
-from simulation.object_store import S3Error
+from simulation.object_store import NoAnswerError, S3Error
 from simulation.process import OPERATOR
 from simulation.stage import Stage, play
-from simulation.world import OPERATOR_KEY, SOURCE, TEAM, is_true, pin_spec, store_spec
+from simulation.world import BUCKET, OPERATOR_KEY, SOURCE, TEAM, is_true, pin_spec, store_spec
 
 Json = dict[str, Any]
 MINUTE = 60.0
@@ -361,6 +361,69 @@ def test_a_check_whose_job_is_replaced_after_its_verdict_is_recorded_and_made_ag
         assert stage.status()["isolation"]["outcome"] == "Passed"
         await stage.sleep(AT_ONCE)
         assert not stage.there(JOB, namespace, names.PROBE_JOB)
+
+    play(scene, sweeps=False, profile={"probe": {"schedule": "Once", "requiredForRuns": True}})
+
+
+# -- a store that is no longer proven
+
+
+def test_a_run_does_not_begin_on_a_store_that_was_refused_since_it_was_bound() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"verifyIntervalSeconds": 60}})
+        # Until isolation is proven the run waits; what was bound is bound.
+        stage.world.actors.probe_outcome = lambda _: Outcome.UNKNOWN
+        stage.declare()
+        namespace = await stage.provisioned()
+        bucket = stage.world.store.buckets[BUCKET]
+        bucket.versioned = False
+        await stage.until(
+            "the store's next check refuses it",
+            lambda: stage.condition("Ready", "primary", OBJECT_STORE)["status"] == "False",
+            5 * MINUTE,
+        )
+        stage.world.actors.probe_outcome = lambda _: Outcome.PASSED
+        await stage.until(
+            "isolation is proven", lambda: stage.condition("Isolated").get("status") == "True"
+        )
+        await stage.sleep(10 * MINUTE)
+        waits = stage.condition("Succeeded")
+        assert (waits["status"], waits["reason"]) == ("Unknown", "RunPending")
+        assert "starts when ObjectStore 'primary' is Ready again" in waits["message"]
+        assert "does not keep versions" in waits["message"]
+        assert not stage.there(JOB, namespace, names.RUN_JOB)
+        bucket.versioned = True
+        await stage.until(
+            "the run starts once the store is proven again",
+            lambda: stage.there(JOB, namespace, names.RUN_JOB),
+            10 * MINUTE,
+        )
+
+    play(scene, sweeps=False, profile={"probe": {"schedule": "Once", "requiredForRuns": True}})
+
+
+def test_a_run_begins_although_its_proven_store_was_not_reached_by_its_last_check() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"verifyIntervalSeconds": 60}})
+        stage.world.actors.probe_outcome = lambda _: Outcome.UNKNOWN
+        stage.declare()
+        namespace = await stage.provisioned()
+
+        def away(action: str, bucket: str, key: str) -> None:
+            del action, bucket
+            if key.startswith(".glovebox/probe/"):
+                raise NoAnswerError
+
+        stage.world.store.fault = away
+        await stage.until(
+            "the store's next check learns nothing",
+            lambda: stage.condition("Ready", "primary", OBJECT_STORE)["status"] == "Unknown",
+            HOUR,
+        )
+        stage.world.actors.probe_outcome = lambda _: Outcome.PASSED
+        await stage.until(
+            "the run starts", lambda: stage.there(JOB, namespace, names.RUN_JOB), 10 * MINUTE
+        )
 
     play(scene, sweeps=False, profile={"probe": {"schedule": "Once", "requiredForRuns": True}})
 

@@ -70,6 +70,7 @@ _VERSITYGW: Final = Expected(
 _CEPH: Final = Expected(
     failed={
         "SecondWriteRefused": "replaced an existing object",
+        "OneOfManyWritersWins": "had 16 winners",
         "SessionDeniedWeakerLock": "the store asks for no right to it",
         "SessionDeniedGrowth": "assumed arn:aws:iam:::role/Runner again, without its limits",
     },

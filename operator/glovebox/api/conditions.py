@@ -144,8 +144,8 @@ TYPE_MEANINGS: Final = {
     ),
     CONDITIONAL_WRITES_PROVEN: TypeMeaning(
         "ObjectStore",
-        "a second write with `If-None-Match: *` is refused",
-        "the second write replaced the object",
+        "a second write with `If-None-Match: *` is refused, and of 16 at once one wins",
+        "the second write replaced the object, or of 16 at once two won",
         "the check could not be made",
     ),
     CREDENTIAL_SCOPE_PROVEN: TypeMeaning(

@@ -56,6 +56,9 @@ def verify(
     digest: Annotated[
         str, typer.Option(help="The seal has to be of this identity (`status.digest`).")
     ] = "",
+    builder: Annotated[
+        str, typer.Option(help="The seal has to be made by this installation: `builder.id`.")
+    ] = "",
     allow_unlocked: Annotated[
         bool,
         typer.Option(
@@ -87,7 +90,7 @@ def verify(
     try:
         demand = Demand(
             read_bundle(key.read_text()),
-            Expected(experiment, uid, digest),
+            Expected(experiment, uid, digest, builder),
             locks=not allow_unlocked,
         )
         if source.startswith("s3://"):

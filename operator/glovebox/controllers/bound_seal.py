@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -195,7 +195,10 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     )
     request = SealRequest(
         evidence,
-        about=_statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
+        about=replace(
+            _statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
+            builder=ports.settings.builder_id,
+        ),
         keys=keys,
         session_seconds=bound.platform.profile.spec.credentials.duration_seconds,
     )

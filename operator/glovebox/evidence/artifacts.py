@@ -22,6 +22,8 @@ from glovebox.data.digest import DIGEST_PREFIX, canonical_json
 from glovebox.errors import InvalidInput
 
 FORMAT: Final = "glovebox.dev/artifacts/v1"
+# Why a version is listed without a digest.
+Unreadable = Literal["EncryptedWithOtherKey", "Archived", "Denied", "NotFoundByName", "NotGiven"]
 
 
 class Artifact(BaseModel):
@@ -37,6 +39,8 @@ class Artifact(BaseModel):
         delete_marker: Whether it only hides what is below it.
         lock_mode: `Compliance`, `Governance`, or empty where nothing locks it.
         retain_until_time: End of its lock, RFC 3339 in UTC; empty without one.
+        unreadable: Why there is no digest of its bytes; empty, and not in the list, for what was
+            read and for a marker.
     """
 
     model_config = ConfigDict(
@@ -51,6 +55,7 @@ class Artifact(BaseModel):
     delete_marker: bool = False
     lock_mode: Literal["Compliance", "Governance", ""] = ""
     retain_until_time: str = ""
+    unreadable: Unreadable | Literal[""] = ""
 
     @property
     def is_unreadable(self) -> bool:
@@ -76,7 +81,10 @@ class ArtifactListWriter:
         """Append an artifact."""
         self.versions += 1
         self.bytes += artifact.size
-        self._line(artifact.model_dump(by_alias=True))
+        document = artifact.model_dump(by_alias=True)
+        if not artifact.unreadable:
+            del document["unreadable"]
+        self._line(document)
 
     def finish(self) -> str:
         """Write the last line; return the list's digest. The writer is spent."""

@@ -36,6 +36,7 @@ from glovebox.evidence.run_facts import (
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://slsa.dev/provenance/v1"
 BUILD_TYPE: Final = "https://glovebox.dev/experiment-run/v1"
+# Of every installation that names none of its own.
 BUILDER: Final = "https://glovebox.dev/operator"
 LIST_NAME: Final = "artifacts.jsonl"
 # The subject that is the list. It has no name: names belong to the run.
@@ -116,6 +117,7 @@ class SealInputs:
         tenant_pods: Who else had pods in the namespace; None when nobody was seen.
         sessions_end: When the last session ends that may write below the prefix.
         uploads_ended: How many open uploads in parts were ended for the seal.
+        builder: URI of the installation; empty for `BUILDER`.
     """
 
     experiment: str
@@ -139,6 +141,7 @@ class SealInputs:
     tenant_pods: TenantPods | None = None
     sessions_end: str = ""
     uploads_ended: int = 0
+    builder: str = ""
 
 
 def statement(
@@ -169,7 +172,7 @@ def statement(
                 "resolvedDependencies": list(_dependencies(about)),
             },
             "runDetails": {
-                "builder": {"id": BUILDER, "version": {"glovebox": about.version}},
+                "builder": {"id": about.builder or BUILDER, "version": {"glovebox": about.version}},
                 "metadata": {
                     name: value
                     for name, value in (

@@ -57,11 +57,13 @@ class Expected:
         experiment: `namespace/name`.
         uid: The Experiment's UID.
         digest: The experiment's identity, `sha256:<hex>`.
+        builder: The installation's `builder.id`.
     """
 
     experiment: str = ""
     uid: str = ""
     digest: str = ""
+    builder: str = ""
 
 
 @dataclass(slots=True)
@@ -130,6 +132,7 @@ def verify_evidence(
     try:
         _check_key(report, signed)
         _check_expected(report, expected or Expected())
+        _check_builder(report, (expected or Expected()).builder)
         _check_documents(report, artifact_list, snapshot)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         report.note(
@@ -235,15 +238,25 @@ def check_written(report: Report, written: datetime | None) -> None:
     stolen, dates back. The store's own time cannot be chosen by whoever writes.
     """
     key, sealed = report.key, report.sealed
-    if key is None or sealed is None or written is None or key.is_valid_at(written):
+    if key is None or sealed is None or not key.is_valid_at(sealed):
         return
-    if key.is_valid_at(sealed):
-        report.note(
-            "KeyNotValid",
-            STATEMENT_NAME,
-            f"it says that it was signed on {sealed.isoformat()}, and the store has it since"
-            f" {written.isoformat()}, when the key {key.key_id} was not valid",
-        )
+    if written is None:
+        if key.valid_until is not None:
+            report.remarks.append(
+                f"the key {key.key_id} ended on {key.valid_until.isoformat()}, and nobody says here"
+                " when the store took the statement in: whoever has that key can date one back;"
+                " verify it in the store"
+            )
+    elif not key.is_valid_at(written):
+        report.note("KeyNotValid", STATEMENT_NAME, dated_back(key, sealed, written))
+
+
+def dated_back(key: TrustedKey, stated: datetime, written: datetime) -> str:
+    """Return what is wrong with a date that the store does not bear out."""
+    return (
+        f"it says that it was signed on {stated.isoformat()}, and the store has it since"
+        f" {written.isoformat()}, when the key {key.key_id} was not valid"
+    )
 
 
 def _unverified(envelope: bytes) -> dict[str, Any]:
@@ -294,6 +307,16 @@ def _check_expected(report: Report, expected: Expected) -> None:
                 STATEMENT_NAME,
                 f"it is of the {name} {found}, and {wanted} is expected",
             )
+
+
+def _check_builder(report: Report, wanted: str) -> None:
+    builder = report.statement["predicate"]["runDetails"]["builder"]["id"]
+    if wanted and builder != wanted:
+        report.note(
+            "OtherBuilder",
+            STATEMENT_NAME,
+            f"it was made by {builder}, and {wanted} is expected",
+        )
 
 
 def _check_documents(report: Report, artifact_list: bytes, snapshot: bytes) -> None:

@@ -31,7 +31,7 @@ from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle, TrustedKey
 from glovebox.evidence.run_facts import LOG, SESSIONS_END
 from glovebox.evidence.statement import LIST_NAME
-from glovebox.evidence.verification import Report
+from glovebox.evidence.verification import Report, dated_back
 
 # So long an operator may take for the last listing before that it is missing is a finding.
 GRACE: Final = timedelta(hours=1)
@@ -87,6 +87,7 @@ def check_supplement(
     last_list: bytes | None,
     trust: TrustBundle,
     now: datetime,
+    written: datetime | None = None,
 ) -> None:
     """Verify the last listing against the seal.
 
@@ -97,6 +98,7 @@ def check_supplement(
         last_list: The list that it names; None where that is not there.
         trust: The keys that may have signed.
         now: The present time.
+        written: When the store took the supplement in; None where that is not known.
     """
     ends = stated_sessions_end(report)
     if envelope is None:
@@ -108,7 +110,7 @@ def check_supplement(
     try:
         said = read_supplement(found.document)
         listed = datetime.fromisoformat(said.listed)
-        found.check_valid(report, SUPPLEMENT_NAME, listed)
+        found.check_valid(report, SUPPLEMENT_NAME, listed, written)
     except (KeyError, TypeError, ValueError, StopIteration):
         report.note("SupplementDiffers", SUPPLEMENT_NAME, "it is signed, and says no last listing")
         return
@@ -129,9 +131,21 @@ def check_supplement(
 
 
 def check_conclusion(
-    report: Report, seal: bytes, envelope: bytes | None, trust: TrustBundle
+    report: Report,
+    seal: bytes,
+    envelope: bytes | None,
+    trust: TrustBundle,
+    written: datetime | None = None,
 ) -> None:
-    """Verify what a person concluded; nothing is missing when nobody did."""
+    """Verify what a person concluded; nothing is missing when nobody did.
+
+    Args:
+        report: Of the seal.
+        seal: The signed statement of the seal.
+        envelope: The signed conclusion; None where there is none.
+        trust: The keys that may have signed.
+        written: When the store took it in; None where that is not known.
+    """
     if envelope is None:
         return
     found = _opened(report, envelope, trust, CONCLUSION_NAME, CONCLUSION_TYPE, seal)
@@ -139,7 +153,8 @@ def check_conclusion(
         return
     try:
         said = read_conclusion(found.document)
-        found.check_valid(report, CONCLUSION_NAME, datetime.fromisoformat(said.signed))
+        moment = datetime.fromisoformat(said.signed)
+        found.check_valid(report, CONCLUSION_NAME, moment, written)
         report.conclusion = said
     except (KeyError, TypeError, ValueError, StopIteration):
         report.note("StatementInvalid", CONCLUSION_NAME, "it is signed, and says no conclusion")
@@ -168,14 +183,20 @@ class _Signed:
     document: dict[str, Any]
     keys: Sequence[TrustedKey]
 
-    def check_valid(self, report: Report, name: str, moment: datetime) -> None:
-        if not any(key.is_valid_at(moment) for key in self.keys):
+    def check_valid(
+        self, report: Report, name: str, moment: datetime, written: datetime | None
+    ) -> None:
+        """Note a key that was not valid when it signed, by its own words or by the store's."""
+        valid = [key for key in self.keys if key.is_valid_at(moment)]
+        if not valid:
             report.note(
                 "KeyNotValid",
                 name,
                 f"it was signed on {moment.isoformat()}, when the key {self.keys[0].key_id} was not"
                 " valid",
             )
+        elif written is not None and not any(key.is_valid_at(written) for key in valid):
+            report.note("KeyNotValid", name, dated_back(valid[0], moment, written))
 
 
 def _opened(

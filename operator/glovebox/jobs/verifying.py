@@ -104,6 +104,7 @@ def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> 
     report = _verify(documents, demand, str(folder))
     if report.findings:
         return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("what lies beside the seal",))
+    check_written(report, None)
     beside = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
     _check_beside(report, documents[STATEMENT_NAME], beside, demand, now or _now())
     if not report.findings:
@@ -217,7 +218,8 @@ def verify_seal(
     )
     found = {name: each.body for name, each in beside.items()}
     _save(save, found)
-    _check_beside(report, seal, found, demand, now)
+    written = {name: each.written for name, each in beside.items()}
+    _check_beside(report, seal, found, demand, now, written)
     check_evidence_locks(report, objects | beside, now, demanded=demand.locks)
     return _compare(store, bucket, folder, report, demand, stop, read_bytes=read_bytes, now=now)
 
@@ -231,15 +233,23 @@ def _save(folder: Path | None, documents: Mapping[str, bytes]) -> None:
 
 
 def _check_beside(
-    report: Report, seal: bytes, found: Mapping[str, bytes], demand: Demand, now: datetime
+    report: Report,
+    seal: bytes,
+    found: Mapping[str, bytes],
+    demand: Demand,
+    now: datetime,
+    written: Mapping[str, datetime | None] | None = None,
 ) -> None:
-    """Check what lies beside the seal, by name."""
+    """Check what lies beside the seal, by name; `written` is when the store took it in."""
+    times = written or {}
     try:
         check_logs(report, found)
         supplement = found.get(SUPPLEMENT_NAME)
         last = found.get(LAST_LIST_NAME)
-        check_supplement(report, seal, supplement, last, demand.trust, now)
-        check_conclusion(report, seal, found.get(CONCLUSION_NAME), demand.trust)
+        trust, conclusion = demand.trust, found.get(CONCLUSION_NAME)
+        taken_in = times.get(SUPPLEMENT_NAME)
+        check_supplement(report, seal, supplement, last, trust, now, taken_in)
+        check_conclusion(report, seal, conclusion, trust, times.get(CONCLUSION_NAME))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         report.note(
             "StatementInvalid",

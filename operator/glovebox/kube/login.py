@@ -70,17 +70,30 @@ class ApiCredentials:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate and self.key:
-            # The library takes files alone; they are gone when this returns.
-            with tempfile.TemporaryDirectory() as folder:
-                both = Path(folder, "both.pem")
-                both.touch(mode=0o600)
-                both.write_text(f"{self.certificate}\n{self.key}", encoding="utf-8")
-                context.load_cert_chain(both)
+            _load(context, f"{self.certificate}\n{self.key}")
         return context
 
     def due(self) -> bool:
         """Return whether to log in again before the next request."""
         return self.is_due()
+
+
+def _load(context: ssl.SSLContext, both: str) -> None:
+    """Load a certificate and its key, for which the library takes files alone.
+
+    A file of memory where there are any: however the process ends, no key is left on a disk.
+    """
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("client"), "wb") as file:
+            file.write(both.encode())
+            file.flush()
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder, "both.pem")
+        named.touch(mode=0o600)
+        named.write_text(both, encoding="utf-8")
+        context.load_cert_chain(named)
 
 
 async def log_in(

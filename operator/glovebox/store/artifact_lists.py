@@ -118,7 +118,7 @@ def write_artifact_list(
     reading = Reading(store, bucket, control, stop, final=final, on_bytes=watching.on_bytes)
     found, doubts = settled_list(reading, prefix, watching)
     with found:
-        digest = summary_of(found).digest
+        digest = summary_of(found, stop).digest
         put_document(store, bucket, list_key(folder, digest), found, stop)
     return Written(digest, ended.count, (*doubts, *reading.findings, *ended.findings))
 
@@ -184,7 +184,7 @@ def _write_list(
     rows = externally_sorted(listed, key=lambda row: (row.key.encode(), row.version_id))
     if previous is not None:
         previous.seek(0)
-    before = read_artifact_list(lines_of(previous)) if previous is not None else iter(())
+    before = read_artifact_list(lines_of(previous, stop)) if previous is not None else iter(())
     known = watching.recall(stop) if first else iter(())
     items = recalled(_beside(rows, before), known, lambda item: item[0].key)
 

@@ -9,10 +9,18 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+import urllib3
+
 from glovebox.api import reasons
 from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.evidence.artifacts import Artifact
+from glovebox.evidence.artifacts import Artifact, Unreadable
+from glovebox.store.answers import (
+    FORBIDDEN_STATUS,
+    NOT_FOUND_STATUS,
+    AnswerError,
+    answer_of,
+)
 from glovebox.store.encryption import shown
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
@@ -32,6 +40,9 @@ _OF_ONE_OBJECT: Final = frozenset(
     {reasons.STORE_FORBIDDEN, reasons.STORE_FAILED, reasons.STORE_UNREACHABLE}
 )
 _SHOWN_KEYS: Final = 5
+_BAD_REQUEST: Final = 400
+# How stores speak of an object that was written with a key of the customer's own (SSE-C).
+_OF_ENCRYPTION: Final = ("server side encryption", "server-side encryption", "sse")
 LOCKS_HIDDEN: Final = (
     "the store did not show the operator how the artifacts are locked (it needs"
     " s3:GetObjectRetention): those listed without a lock may have one"
@@ -70,6 +81,22 @@ def read_artifacts(
 
     for _, artifact in in_order(store, work, list_versions(store.wire, bucket, prefix, stop), stop):
         yield artifact
+
+
+def why_unreadable(answer: AnswerError | None) -> Unreadable:
+    """Return the word for an answer to a read of one version; None is for no answer."""
+    if answer is None:
+        return "NotGiven"
+    if answer.code == "InvalidObjectState":
+        return "Archived"
+    words = answer.words.lower()
+    if answer.code.upper().startswith("KMS") or (
+        answer.status == _BAD_REQUEST and any(word in words for word in _OF_ENCRYPTION)
+    ):
+        return "EncryptedWithOtherKey"
+    if answer.status == NOT_FOUND_STATUS:
+        return "NotFoundByName"
+    return "Denied" if answer.status == FORBIDDEN_STATUS else "NotGiven"
 
 
 class _Otherwise:
@@ -158,19 +185,37 @@ class Reading:
         )
         if row.is_delete_marker:
             return plain, False
+        found = plain
         try:
-            return self._read(row, plain, known)
+            found = self._looked_at(row, plain)
+            return self._read(row, found, known)
         except LockHiddenError:
             raise  # nothing is wrong with the object
         except GloveboxError as error:
             if not self._is_of_this_object(error):
                 raise
             self.unreadable.add((row.key, row.version_id))
-            return plain, False
+            # Its lock stays in the list where it could be seen.
+            return found.model_copy(update={"unreadable": self._why(row, error)}), False
 
-    def _read(
-        self, row: ListedVersion, plain: Artifact, known: tuple[Entry, ...]
-    ) -> tuple[Artifact, bool]:
+    def _why(self, row: ListedVersion, error: GloveboxError) -> Unreadable:
+        """Return why a version cannot be read; a HEAD has no words, so it is asked for once more.
+
+        Nothing of the store's words is kept: the same artifacts give the same list.
+        """
+        answer = answer_of(error.__cause__) if isinstance(error.__cause__, Exception) else None
+        if answer is not None and not answer.code:
+            try:
+                self.store.wire.get(
+                    self.bucket, row.key, {"versionId": row.version_id}
+                ).drain_conn()
+            except AnswerError as told:
+                answer = told
+            except urllib3.exceptions.HTTPError:
+                pass
+        return why_unreadable(answer)
+
+    def _looked_at(self, row: ListedVersion, plain: Artifact) -> Artifact:
         wire, bucket = self.store.wire, self.bucket
         with translated(f"look at s3://{bucket}/{row.key} version {row.version_id}"):
             headers = wire.head(bucket, row.key, {"versionId": row.version_id})
@@ -178,12 +223,17 @@ class Reading:
         wanted = self.store.settings.encryption
         if wanted is not None and not wanted.is_shown(headers):
             self._otherwise.add(row.key, row.version_id, shown(headers))
-        found = plain.model_copy(
+        return plain.model_copy(
             update={
                 "lock_mode": lock.mode if lock.mode in ("Compliance", "Governance") else "",
                 "retain_until_time": lock.until,
             }
         )
+
+    def _read(
+        self, row: ListedVersion, found: Artifact, known: tuple[Entry, ...]
+    ) -> tuple[Artifact, bool]:
+        wire, bucket = self.store.wire, self.bucket
         if not self._hashed:
             return found, False
         earlier = next(

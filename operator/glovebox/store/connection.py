@@ -26,10 +26,11 @@ from glovebox.store.answers import as_sts_says
 from glovebox.store.authorities import authorities_file
 from glovebox.store.encryption import ask_with_each_write
 from glovebox.store.errors import translated
+from glovebox.store.loop_first import LoopFirst
 from glovebox.store.wire import CONNECT_SECONDS, READ_SECONDS, Wire, proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -43,6 +44,7 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 3
 _LOOK_SECONDS: Final = 1.0
+_START_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,28 @@ class StoreSettings:
     sts_proxy: str | None = None
 
 
+def _at_once() -> None:
+    """Give way to nobody."""
+
+
 class Stop(threading.Event):
-    """Set when whoever waits for a job has given up; the job looks at it between two requests."""
+    """Set when whoever waits for a job has given up; the job looks at it between two requests.
+
+    Attributes:
+        give_way: Lets the event loop go first, where the job runs beside one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.give_way: Callable[[], None] = _at_once
 
     def check(self) -> None:
-        """Leave the job when nobody waits for it any more.
+        """Leave the job when nobody waits for it any more; and let the event loop go first.
 
         Raises:
             JobStoppedError: The caller was cancelled.
         """
+        self.give_way()
         if self.is_set():
             raise JobStoppedError
 
@@ -225,7 +240,10 @@ class Store:
             stop: Given to the job; one of its own when absent.
         """
         stop = stop if stop is not None else Stop()
-        running = asyncio.get_running_loop().run_in_executor(self._pools.jobs, job, stop)
+        loop = asyncio.get_running_loop()
+        self._pools.loop_first.serve(loop)
+        stop.give_way = self._pools.loop_first.give_way
+        running = loop.run_in_executor(self._pools.jobs, job, stop)
         self._pools.running.add(stop)
 
         def ended(done: asyncio.Future[T]) -> None:
@@ -267,6 +285,22 @@ class Store:
         """Start reading in the pool of reads; for jobs, which wait for the result."""
         return self._pools.reads.submit(call)
 
+    def at_once(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make a few calls at the same moment, each in a thread of its own; for jobs. Blocks.
+
+        Raises:
+            threading.BrokenBarrierError: They could not begin together.
+        """
+        line = threading.Barrier(len(calls))
+
+        def one(call: Callable[[], T]) -> T:
+            line.wait(_START_SECONDS)
+            return call()
+
+        # In the pool of reads some would wait for others.
+        with ThreadPoolExecutor(len(calls), thread_name_prefix="glovebox-race") as threads:
+            return list(threads.map(one, calls))
+
 
 class Pools:
     """The three pools of threads, shared by all stores of a process; and whose turn it is."""
@@ -277,6 +311,7 @@ class Pools:
         self.reads = ThreadPoolExecutor(reads, thread_name_prefix="glovebox-store-read")
         self.hashing = threading.BoundedSemaphore(_hashing_threads())
         self.running: set[Stop] = set()
+        self.loop_first = LoopFirst()
         # Held by the one job that takes much memory beside its own.
         self.turn = threading.Lock()
 

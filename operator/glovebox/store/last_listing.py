@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from glovebox.api import reasons
-from glovebox.data.manifest import split_lines
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import Artifact, artifact_order, read_artifact_list
 from glovebox.evidence.statement import SNAPSHOT_NAME
 from glovebox.store.artifact_lists import Watching, settled_list
 from glovebox.store.artifact_reading import Reading
 from glovebox.store.evidence_objects import find_by_digest, list_key, put_document
-from glovebox.store.list_summary import finding_of, summary_of
+from glovebox.store.list_summary import checked_lines, finding_of, lines_of, summary_of
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
 from glovebox.store.retention import retain
 from glovebox.store.uploads import end_uploads
@@ -91,14 +90,14 @@ def write_last_list(
         reading, prefix, watching or Watching(), previous=previous, digest=sealed
     )
     with found:
-        summary = summary_of(found)
+        summary = summary_of(found, stop)
         added = missing = 0
         findings: list[str] = []
         if summary.digest != sealed:
             before = read_artifact_list(
-                split_lines(spooled_chunks(store, bucket, key, version, stop))
+                checked_lines(spooled_chunks(store, bucket, key, version, stop), stop)
             )
-            now = read_artifact_list(split_lines(iter(lambda: found.read(SPOOL_BYTES), b"")))
+            now = read_artifact_list(lines_of(found, stop))
             for artifact, is_new in _differing(before, now):
                 added, missing = added + is_new, missing + (not is_new)
                 said = finding_of(artifact) if is_new else ""

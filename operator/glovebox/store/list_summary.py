@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.api import reasons
@@ -16,8 +17,20 @@ from glovebox.store.version_lock import Lock
 
 if TYPE_CHECKING:
     from glovebox.evidence.artifacts import Artifact
+    from glovebox.store.connection import Stop
 
 _FINDINGS_MAX: Final = 16
+_NAMELESS: Final = "under that name"
+_WHY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "": _NAMELESS,
+        "NotFoundByName": _NAMELESS,
+        "EncryptedWithOtherKey": "(`EncryptedWithOtherKey`): the operator does not have its key",
+        "Archived": "(`Archived`): its storage class has to be restored from before it is read",
+        "Denied": "(`Denied`): the store denies it, and gives others",
+        "NotGiven": "(`NotGiven`): the store fails to give it, and gives others",
+    }
+)
 
 
 class Summary:
@@ -76,26 +89,33 @@ def require_digest(found: str, wanted: str, bucket: str, key: str) -> None:
         )
 
 
-def summary_of(file: IO[bytes]) -> Summary:
+def summary_of(file: IO[bytes], stop: Stop) -> Summary:
     """Return what is told of the list in a file; the file is at its start again."""
     file.seek(0)
     summary = Summary()
-    summary.read(lines_of(file))
+    summary.read(lines_of(file, stop))
     file.seek(0)
     return summary
 
 
-def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+def lines_of(file: IO[bytes], stop: Stop) -> Iterator[bytes]:
     """Return the lines of a file from where it is."""
-    return split_lines(iter(lambda: file.read(CHUNK), b""))
+    return checked_lines(iter(lambda: file.read(CHUNK), b""), stop)
+
+
+def checked_lines(chunks: Iterable[bytes], stop: Stop) -> Iterator[bytes]:
+    """Yield the lines of a list, and look before each whether the job may go on."""
+    for line in split_lines(chunks):
+        stop.check()
+        yield line
 
 
 def finding_of(artifact: Artifact) -> str:
     """Return what an artifact itself does not hold, or an empty text."""
     if artifact.is_unreadable:
         return (
-            f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read under"
-            " that name"
+            f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read"
+            f" {_WHY[artifact.unreadable]}"
         )
     if not artifact.delete_marker and not artifact.lock_mode:
         return (

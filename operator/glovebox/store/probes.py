@@ -14,6 +14,7 @@ from glovebox.data.proofs import Outcome, Proof
 from glovebox.errors import GloveboxError
 from glovebox.store import probe_encryption as encryption
 from glovebox.store import probe_lock as lock
+from glovebox.store import probe_race as race
 from glovebox.store import probe_scope as scope
 from glovebox.store.probe_bench import Bench, DisprovenError, NotProvableError
 
@@ -53,6 +54,7 @@ ATTACKS: Final = (
     Attack("LockSurvivesDelete", LOCK_PROVEN, lock.survives_delete),
     Attack("LockSurvivesBypass", LOCK_PROVEN, lock.survives_bypass),
     Attack("SecondWriteRefused", CONDITIONAL_WRITES_PROVEN, lock.second_write_refused),
+    Attack("OneOfManyWritersWins", CONDITIONAL_WRITES_PROVEN, race.one_of_many_writers_wins),
     Attack("SessionUsesOwnPrefix", CREDENTIAL_SCOPE_PROVEN, scope.may_use_own_prefix),
     Attack("SessionDeniedOtherPrefix", CREDENTIAL_SCOPE_PROVEN, scope.denied_other_prefix),
     Attack("SessionDeniedSiblingPrefix", CREDENTIAL_SCOPE_PROVEN, scope.denied_sibling_prefix),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
-from glovebox.data.manifest import split_lines
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.evidence.artifacts import Artifact, read_artifact_list
 from glovebox.evidence.statement import SNAPSHOT_NAME, STATEMENT_NAME
@@ -26,7 +25,13 @@ from glovebox.store.evidence_objects import (
     put_signed,
     versions_of,
 )
-from glovebox.store.list_summary import Summary, lines_of, require_digest, summary_of
+from glovebox.store.list_summary import (
+    Summary,
+    checked_lines,
+    lines_of,
+    require_digest,
+    summary_of,
+)
 from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
 from glovebox.store.retention import retain
 
@@ -110,7 +115,7 @@ def sign_artifact_list(
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES, prefix="glovebox-seal-") as found:
         for chunk in object_chunks(store, bucket, key, version, stop):
             found.write(chunk)
-        summary = summary_of(found)
+        summary = summary_of(found, stop)
         require_digest(summary.digest, digest, bucket, key)
         # Before it is signed: what keeps the evidence from being locked is said in it.
         snapshot = folder + SNAPSHOT_NAME
@@ -123,7 +128,7 @@ def sign_artifact_list(
             named += [(other, found_version)] if found_version is not None else []
         short = retain(store, bucket, named, summary.lock, stop, final=final)
         findings = (*summary.findings, *((short,) if short else ()))
-        envelope = signing(read_artifact_list(lines_of(found)), summary.digest, findings)
+        envelope = signing(read_artifact_list(lines_of(found, stop)), summary.digest, findings)
     put_signed(store, bucket, folder + STATEMENT_NAME, envelope, trusted, stop)
     made = read_seal(store, bucket, folder, trusted, stop)
     if made is None:
@@ -159,7 +164,7 @@ def read_seal(
             f" {digest}",
         )
     summary = Summary()
-    summary.read(split_lines(spooled_chunks(store, bucket, key, listed, stop)))
+    summary.read(checked_lines(spooled_chunks(store, bucket, key, listed, stop), stop))
     require_digest(summary.digest, digest, bucket, key)
     # Whether it can be is said in the statement: it was tried with the list before.
     signed = (folder + STATEMENT_NAME, statement.version_id)

@@ -15,6 +15,7 @@ MARK = "glovebox.dev/experiment-uid"
 # namespaces.
 BY_CONDITION = {
     "glovebox-adopt",
+    "glovebox-broken-glass",
     "glovebox-conclusions",
     "glovebox-events",
     "glovebox-finalizers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import hashlib
 from dataclasses import replace
@@ -28,6 +29,7 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import Unavailable
 from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
+from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.signer import new_key_pair
 from glovebox.jobs.verifying import Demand, verify_folder
 from glovebox.store.connection import Stop
@@ -291,6 +293,27 @@ async def test_a_log_that_was_replaced_is_found_and_hides_nothing(
     verified = verify(store, locked_bucket, now=MOMENT + dt.timedelta(minutes=5))
     # The oldest version with the signed digest is the log, whatever lies over it.
     assert (found(verified), verified.report.logs) == ([], 1)
+
+
+async def test_a_stolen_key_that_was_replaced_adds_no_conclusion_by_dating_it_back(
+    store: Store, locked_bucket: str
+) -> None:
+    """The seal and its last listing hold, and the store says when the conclusion came."""
+    put(store, locked_bucket, "model.bin")
+    await sealed_with_log(store, locked_bucket)
+    await listed(store, locked_bucket)
+    rotated = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(seconds=1)
+    (key,) = TRUST.keys
+    trust = TrustBundle((replace(key, valid_until=rotated),))
+    assert found(verify(store, locked_bucket, trust=trust)) == []
+    # The store tells whole seconds.
+    left = rotated + dt.timedelta(seconds=1) - dt.datetime.now(dt.UTC)
+    await asyncio.sleep(max(left.total_seconds(), 0))
+    await sign_conclusion(
+        place(store, locked_bucket), "Confirmed", "yes", "erin", now=lambda: LATER
+    )
+    assert found(verify(store, locked_bucket, trust=trust)) == [("KeyNotValid", CONCLUSION_NAME)]
+    assert found(verify(store, locked_bucket)) == []
 
 
 async def test_a_conclusion_is_signed_once_whoever_asks_again(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from glovebox.data.proofs import Outcome, Proof, condition_outcome
 from glovebox.store import probe_bench
+from glovebox.store.probe_race import WRITERS
 from glovebox.store.probes import ATTACKS, LOCK_PROVEN, prove_store
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import OPEN_ROLE, ROLE
@@ -47,7 +49,7 @@ async def test_proofs_repeat_on_one_canary_and_do_not_pile_up(
     versions = store.s3.list_object_versions(Bucket=locked_bucket)
     assert versions.get("DeleteMarkers", []) == []
     keys = [version["Key"].removeprefix(".glovebox/probe/") for version in versions["Versions"]]
-    assert sorted(keys) == ["default-lock", *["lock-canary"] * 4, "x/canary"]
+    assert sorted(keys) == ["default-lock", *["lock-canary"] * 4, "raced", "x/canary"]
 
 
 async def test_the_lock_of_the_canary_follows_the_clock(store: Store, locked_bucket: str) -> None:
@@ -184,6 +186,34 @@ def ignores_conditions(asked: Asked, liar: Liar) -> Answered | None:
     return liar.as_admin(asked.without("if-none-match")) if conditional else None
 
 
+class LooksAndThenWrites:
+    """Looks whether a key is free, and then writes: refuses whoever comes later, and no other."""
+
+    def __init__(self) -> None:
+        self._all_looked = threading.Barrier(WRITERS)
+
+    def __call__(self, asked: Asked, liar: Liar) -> Answered | None:
+        if asked.method != "PUT" or not asked.path.endswith("raced"):
+            return None
+        self._all_looked.wait(30)
+        return liar.as_admin(asked.without("if-none-match"))
+
+
+class TellsTwoThatTheyWon:
+    """Writes once, and says so to two: the second one's bytes are nowhere."""
+
+    def __init__(self) -> None:
+        self._lied = threading.Lock()
+
+    def __call__(self, asked: Asked, liar: Liar) -> Answered | None:
+        if asked.method != "PUT" or not asked.path.endswith("raced"):
+            return None
+        truth = liar.truth(asked)
+        if truth.status == 412 and self._lied.acquire(blocking=False):
+            return Answered(200, headers={"x-amz-version-id": "0" * 32})
+        return truth
+
+
 def forgets_default_locks(asked: Asked, liar: Liar) -> Answered | None:
     return shows_no_lock(asked, liar) if asked.path.endswith("default-lock") else None
 
@@ -288,7 +318,13 @@ LIES: list[tuple[str, Callable[[Asked, Liar], Answered | None], set[str]]] = [
         {"OverwrittenVersionKept", "LockSurvivesOverwrite"},
     ),
     ("says that versioning is off", forgets_versioning, {"VersioningEnabled"}),
-    ("ignores If-None-Match", ignores_conditions, {"SecondWriteRefused"}),
+    (
+        "ignores If-None-Match",
+        ignores_conditions,
+        {"SecondWriteRefused", "OneOfManyWritersWins"},
+    ),
+    ("lets two in that come together", LooksAndThenWrites(), {"OneOfManyWritersWins"}),
+    ("tells two that they won", TellsTwoThatTheyWon(), {"OneOfManyWritersWins"}),
     ("forgets session policies", everything_for_sessions, SESSION_DENIALS),
     ("denies sessions everything", nothing_for_sessions, {"SessionUsesOwnPrefix"}),
 ]

@@ -16,6 +16,8 @@ from glovebox.store.answers import AnswerError, answer_of
 from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSettings
 from glovebox.store.credentials import assume_for_prefix
 from glovebox.store.listing import head_current, head_version, list_versions
+from glovebox.store.probe_bench import Bench
+from glovebox.store.probe_race import RACED, one_of_many_writers_wins
 from glovebox.store.reading import digest_version
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStores
@@ -141,6 +143,15 @@ def test_a_second_write_with_if_none_match_is_refused(place: Place) -> None:
     assert met.status == 412
     place.store.s3.delete_object(Bucket=place.bucket, Key="a")
     place.put("a", IfNoneMatch="*")  # a marker is no object
+
+
+def test_of_many_writers_of_one_key_one_wins_and_the_next_check_begins_again(place: Place) -> None:
+    """By the store check's own attack; its lock keeps what won for two minutes."""
+    for kept in (False, True):
+        bench = Bench(place.store, place.bucket, None, datetime.now(UTC), Stop())
+        said = one_of_many_writers_wins(bench)
+        assert ("earlier race" in said) == kept
+        assert [row[0] for row in place.rows()] == [RACED]
 
 
 def test_a_list_has_the_keys_in_the_order_of_their_bytes(place: Place) -> None:

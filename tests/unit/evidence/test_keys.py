@@ -149,6 +149,9 @@ def test_a_key_that_was_replaced_cannot_date_back_what_the_store_took_in_later(n
     report = Report(key=replace(KEY, **validity), sealed=SEALED)
     check_written(report, written)
     assert [each.what for each in report.findings] == (["KeyNotValid"] if told else [])
+    # What cannot be known is said of each key that has an end, and of no other.
+    assert len(report.remarks) == (written is None)
+    assert all("date one back" in each for each in report.remarks)
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1()])

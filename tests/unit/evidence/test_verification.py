@@ -389,6 +389,24 @@ def test_the_seal_of_another_experiment_is_told(name: str) -> None:
     assert {each.what for each in report.findings} == (set() if holds else {"OtherExperiment"})
 
 
+@pytest.mark.parametrize(
+    ("made_by", "demanded", "holds"),
+    [
+        ("", "", True),
+        ("", "https://glovebox.dev/operator", True),
+        ("", "https://ml.example/regulated", False),
+        ("https://ml.example/regulated", "https://ml.example/regulated", True),
+        ("https://ml.example/trials", "https://ml.example/regulated", False),
+        ("https://ml.example/trials", "", True),
+    ],
+)
+def test_the_seal_of_another_installation_is_told(
+    made_by: str, demanded: str, *, holds: bool
+) -> None:
+    report = verified(*sealed(ARTIFACTS, builder=made_by), expected=Expected(builder=demanded))
+    assert {each.what for each in report.findings} == (set() if holds else {"OtherBuilder"})
+
+
 def test_what_the_operator_could_not_vouch_for_is_remarked() -> None:
     report = verified(*sealed(ARTIFACTS, findings=("input `train`: 1 missing",)))
     assert report.findings == []

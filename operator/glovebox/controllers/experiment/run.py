@@ -29,6 +29,7 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import is_of_job, pods_in
 from glovebox.desired.drift import Applied
 from glovebox.desired.plan import Plan
+from glovebox.desired.platform import store_changes
 from glovebox.kube.kinds import JOB
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
@@ -173,6 +174,22 @@ def _is_let_be(one: Applied) -> bool:
     return one.result == "ignored" and changed_only
 
 
+def _why_store_refused(resolved: Resolved) -> str:
+    """Return what is wrong with the store that was bound, by its own latest check.
+
+    What a run writes is locked for good, or is not: it does not begin where the store was refused
+    since it was bound. That a proven store does not answer (`Unknown`), or that somebody declared
+    another one under its name, says nothing of the kind.
+    """
+    live, bound = resolved.store, resolved.platform.store
+    if live is None or store_changes(bound, live):
+        return ""
+    ready = live.status.condition(types.READY)
+    if ready is None or ready.status != types.FALSE:
+        return ""
+    return f"the run starts when ObjectStore '{live.name}' is Ready again: {ready.message}"
+
+
 def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
     """Return what the start of the run waits for, or an empty text."""
     found = outcomes.facts("namespace", NamespaceFacts)
@@ -189,7 +206,12 @@ def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
     stood = outcomes.facts("isolation", Stood)
     if stood is not None and was_changed(scope, stood):
         return "the run starts when isolation is as declared again: it was changed a moment ago"
-    profile = outcomes.need("resolve", Resolved).platform.profile
+    resolved = outcomes.need("resolve", Resolved)
+    return _why_store_refused(resolved) or _why_not_proven(resolved, outcomes)
+
+
+def _why_not_proven(resolved: Resolved, outcomes: Outcomes) -> str:
+    profile = resolved.platform.profile
     proof = outcomes.facts("prove", ProofFacts)
     proven = proof is not None and proof.finding.answer == types.TRUE
     if profile.spec.probe.required_for_runs and not proven:
