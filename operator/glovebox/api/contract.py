@@ -13,6 +13,7 @@ from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map, list_set, rule, rules
 
 MAX_COLUMNS = 256
+MAX_VALUES = 128
 MAX_KEYS = 4
 MAX_KEY_COLUMNS = 8
 # Pins are held in memory, all of them.
@@ -130,9 +131,12 @@ class ContractColumn(Model):
     )
     allowed: tuple[Annotated[str, Field(max_length=128)], ...] = Field(
         default=(),
-        max_length=256,
+        max_length=MAX_VALUES,
         json_schema_extra=list_set(),
-        description="All values that may occur; at most 256. When empty: any.",
+        description=(
+            f"All values that may occur; at most {MAX_VALUES}. When empty: any. For more pin them"
+            " as a table, and name it in `references`."
+        ),
     )
     pattern: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
         default=None,

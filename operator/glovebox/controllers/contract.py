@@ -69,7 +69,7 @@ async def look_at_contract(
     if pin.status.manifest is None:
         # Once it is recorded that the files were read, they are compared with it at once.
         is_read = bool((look.status or {}).get("manifest"))
-        said = _said(ports, obj, look, ContractFacts())
+        said = _said(ports, obj, look, ContractFacts(is_early=not is_read))
         return replace(said, retry_seconds=0.0) if is_read else said
     try:
         facts, wait = await _check(ports, pin, contract, work_class)

@@ -109,6 +109,7 @@ class Pieces:
 
     def rows(self, piece: int, place: int) -> Iterator[tuple[bytes, int]]:
         """Yield the hashes of an input in a piece, each with its row, in their order."""
+        self._spill()
         for owner, offset, number in self._blocks[piece]:
             if owner != place:
                 continue

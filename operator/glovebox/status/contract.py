@@ -29,6 +29,7 @@ from glovebox.status.dataset_pin import READY
 from glovebox.status.text import counted
 
 CHECKING: Final = "the files are being compared with `spec.contract`"
+PENDING: Final = "the files are compared with `spec.contract` once they are read and hashed"
 _OURS: Final = frozenset(
     {reasons.CONTRACT_VIOLATED, reasons.CHECKING_CONTRACT, reasons.CONTRACT_NOT_CHECKED}
 )
@@ -44,11 +45,13 @@ class ContractFacts:
         recorded: What `status.contract` says, or says from now on; None before the first answer.
         error: What keeps the check from being made; None while nothing does.
         progress: `status.progress` of the check, while it runs and reports.
+        is_early: Whether the files were not pinned yet.
     """
 
     recorded: ContractStatus | None = None
     error: GloveboxError | None = None
     progress: dict[str, Any] | None = None
+    is_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,8 @@ def _verdict(facts: ContractFacts) -> _Verdict:
         if recorded.violations:
             return _Verdict(types.FALSE, reasons.CONTRACT_VIOLATED, message, types.STALLED)
         return _Verdict(types.TRUE, reasons.CONTRACT_MET, message)
+    if facts.is_early:
+        return _Verdict(types.UNKNOWN, reasons.PENDING, PENDING)
     if error is None:
         return _Verdict(types.UNKNOWN, reasons.CHECKING_CONTRACT, CHECKING, types.RECONCILING)
     message = f"the contract is not checked: {error.message}"
