@@ -161,7 +161,7 @@ def test_a_store_that_does_not_answer_violates_nothing() -> None:
         put(stage, "good")
         declare(stage, "good", "good")
         await until(stage, "good", reasons.CONTRACT_NOT_CHECKED)
-        await stage.sleep(HOUR)
+        await stage.sleep(2 * MINUTE)
         met = stage.condition("ContractMet", "good", DATASET_PIN)
         assert (met["status"], met["reason"]) == ("Unknown", reasons.CONTRACT_NOT_CHECKED)
         assert stage.condition("Stalled", "good", DATASET_PIN).get("status") != "True"
@@ -234,7 +234,7 @@ def test_what_was_found_is_recorded_whatever_becomes_of_the_write(fault: Fault) 
         await until(stage, "bad", reasons.CONTRACT_VIOLATED)
         assert not faults.left
         before = status(stage, "bad")["contract"]
-        await stage.sleep(HOUR)
+        await stage.sleep(10 * MINUTE)
         assert status(stage, "bad")["contract"] == before
 
     play(scene, faults=faults)

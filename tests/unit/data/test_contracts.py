@@ -211,7 +211,7 @@ def test_freshness_and_gaps(kind: str, name: str) -> None:
 
     for seconds, wanted in ((3 * unit, {}), (3 * unit - 1, {"Gap": 1}), (unit - 1, {"Gap": 3})):
         found = check(rules(gaps={"column": name, "maxSeconds": seconds}), files)
-        assert dict.fromkeys(found.by_rule, found.first[0].count) == wanted
+        assert {each.rule: each.count for each in found.first} == wanted
     for age, wanted in ((60, {}), (59, {"Freshness": 1})):
         at = (newest + timedelta(minutes=1)).isoformat()
         found = check(rules(freshness={"column": name, "maxAgeSeconds": age, "atTime": at}), files)
