@@ -222,15 +222,12 @@ def test_what_was_found_is_recorded_whatever_becomes_of_the_write(fault: Fault) 
 
     async def scene(stage: Stage) -> None:
         stage.world.store.fault = unreadable_once_pinned()
-        put(stage, "good")
         put(stage, "bad", delay=None, flight=None)
-        for name in ("good", "bad"):
-            declare(stage, name, name)
-        for name in ("good", "bad"):
-            await until(stage, name, reasons.CONTRACT_NOT_CHECKED)
+        declare(stage, "bad", "bad")
+        await until(stage, "bad", reasons.CONTRACT_NOT_CHECKED)
         stage.world.store.fault = lambda *_: None
-        faults.left = 4
-        await until(stage, "good", reasons.VERIFIED)
+        # What was written and not answered is there.
+        faults.left = 1 if fault.name == "unanswered" else 4
         await until(stage, "bad", reasons.CONTRACT_VIOLATED)
         assert not faults.left
         before = status(stage, "bad")["contract"]
