@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -94,7 +95,7 @@ def check(
                 counts[number] += keys[number].add(hashes, first + counts[number])
 
             try:
-                seen = look_at_file(path, lambda body=body: io.BytesIO(body), rules, keyed)
+                seen = look_at_file(path, partial(io.BytesIO, body), rules, keyed)
             except TableError as error:
                 judge.add_unreadable(path, str(error))
                 rows += max(counts, default=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
@@ -289,7 +289,7 @@ def _is_length(value: object) -> bool:
     return isinstance(value, int) and 0 <= value <= _MAX_LENGTH
 
 
-def _are_texts(values: object) -> bool:
+def _are_texts(values: object) -> TypeGuard[list[str]]:
     return isinstance(values, list) and bool(values) and all(isinstance(v, str) for v in values)
 
 
