@@ -28,6 +28,8 @@ VERIFIED: Final = "Verified"
 DRIFT_DETECTED: Final = "DriftDetected"
 # DatasetPin: no part of Ready, because data that nobody described are data.
 PROVENANCE_COMPLETE: Final = "ProvenanceComplete"
+# DatasetPin: there where the pin has a contract; then it is a part of Ready.
+CONTRACT_MET: Final = "ContractMet"
 
 # ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
@@ -123,6 +125,13 @@ TYPE_MEANINGS: Final = {
         "something is not said, or a source is missing, changed, or made from the pin itself;"
         " `status.provenance.gaps` names each. `Ready` stays as it is",
         "not looked at yet, or nothing is missing but sources that were not read yet",
+    ),
+    CONTRACT_MET: TypeMeaning(
+        "DatasetPin (with `spec.contract`)",
+        "every rule of the contract was checked on the pinned files, and is met",
+        "the files hold something that the contract does not allow; `status.contract` names file,"
+        " column and count",
+        "not checked yet, or the check could not be made",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(
         "ObjectStore",

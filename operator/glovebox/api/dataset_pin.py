@@ -11,6 +11,8 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
+from glovebox.api.contract import Contract
+from glovebox.api.contract_status import ContractStatus
 from glovebox.api.coverage import Coverage
 from glovebox.api.data_terms import (
     Classification,
@@ -253,6 +255,13 @@ class DatasetPinSpec(Model):
             " known."
         ),
     )
+    contract: Contract | None = Field(
+        default=None,
+        description=(
+            "What the tables of the dataset have to hold. It is checked once, on the real files; a"
+            " pin whose data violate it is not Ready. When absent: nothing is checked."
+        ),
+    )
     provenance: Provenance | None = Field(default=None, description="Where the data came from.")
     validity: Validity | None = Field(
         default=None, description="When new Experiments may use the pin. When absent: always."
@@ -356,10 +365,10 @@ class PinFindings(TolerantModel):
 class PinProgress(TolerantModel):
     """How far the work on the pin has come. Written about every ten seconds."""
 
-    phase: Literal["Listing", "Hashing", "Verifying"] = Field(
+    phase: Literal["Listing", "Hashing", "Verifying", "CheckingContract"] = Field(
         description=(
             "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
-            " comparing them with the store."
+            " comparing them with the store. `CheckingContract`: reading their tables."
         )
     )
     objects: int = Field(
@@ -424,7 +433,7 @@ class DatasetPinStatus(Status):
     """What was resolved and verified.
 
     Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`,
-    `ProvenanceComplete`, `DeletionProtected`.
+    `ProvenanceComplete`, `ContractMet` (of a pin with a contract), `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -468,6 +477,9 @@ class DatasetPinStatus(Status):
     )
     provenance: ProvenanceStatus | None = Field(
         default=None, description="How much the pin says of where its data came from."
+    )
+    contract: ContractStatus | None = Field(
+        default=None, description="What was found of the contract. Absent until it was checked."
     )
     used_by: PinUsers | None = Field(
         default=None,

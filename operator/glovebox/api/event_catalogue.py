@@ -89,6 +89,18 @@ EVENTS: Final = (
         "once, when a dataset was divided; the note says how much each part has",
     ),
     EventEntry(
+        reasons.CONTRACT_MET,
+        "Normal",
+        "DatasetPin",
+        "once, when the files were compared with the contract and hold what it says",
+    ),
+    EventEntry(
+        reasons.CONTRACT_VIOLATED,
+        "Warning",
+        "DatasetPin",
+        "once, when the files do not hold what the contract says; the note names the first fault",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

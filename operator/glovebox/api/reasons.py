@@ -471,6 +471,33 @@ SOURCES_NOT_READY: Final = _reason(
     "Look at the DatasetPin that the message names.",
 )
 
+CONTRACT_MET: Final = _reason(
+    "ContractMet",
+    "DatasetPin `ContractMet`; Event",
+    "Every rule of `spec.contract` was checked on the pinned files, and is met.",
+)
+CONTRACT_VIOLATED: Final = _reason(
+    "ContractViolated",
+    "DatasetPin `ContractMet`, `Ready`, `Stalled`; Event",
+    "The pinned files do not hold what `spec.contract` says; `status.contract` names file, column"
+    " and count. Experiments do not start with the pin.",
+    "Correct the data, or the contract, and create a new pin of them that `supersedes` this one.",
+)
+CHECKING_CONTRACT: Final = _reason(
+    "CheckingContract",
+    "DatasetPin `ContractMet`, `Ready`, `Reconciling`",
+    "The files are being compared with `spec.contract`; `status.progress` says how far it is.",
+    _WAIT,
+)
+CONTRACT_NOT_CHECKED: Final = _reason(
+    "ContractNotChecked",
+    "DatasetPin `ContractMet`, `Ready`, `Reconciling`, `Stalled`",
+    "It is not known whether the data hold what `spec.contract` says: the store does not answer,"
+    " another pin is missing, or the check cannot be made here. Nothing is violated by that.",
+    "The message says what keeps the check from being made. With `Reconciling` it is tried again;"
+    " with `Stalled` create a new pin with another contract.",
+)
+
 BAD_PREFIX: Final = _reason(
     "BadPrefix",
     "DatasetPin `Verified`; Experiment `CredentialsFresh`",

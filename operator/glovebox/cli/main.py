@@ -10,6 +10,7 @@ import typer
 
 from glovebox.cli import access_review as access_review_command
 from glovebox.cli import adopt as adopt_command
+from glovebox.cli import contract as contract_command
 from glovebox.cli import croissant as croissant_command
 from glovebox.cli import keys as keys_command
 from glovebox.cli import ledger as ledger_command
@@ -32,6 +33,7 @@ app.command("adopt")(adopt_command.adopt)
 app.command("croissant")(croissant_command.croissant)
 app.command("lineage")(lineage_command.lineage)
 app.command("access-review")(access_review_command.access_review)
+app.add_typer(contract_command.app, name="contract")
 app.add_typer(keys_command.app, name="keys")
 app.add_typer(ledger_command.app, name="ledger")
 

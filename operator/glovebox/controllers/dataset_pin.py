@@ -22,11 +22,13 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.contract import look_at_contract
 from glovebox.controllers.in_use import count_in_words
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
 from glovebox.controllers.offered import nothing_superseded
 from glovebox.controllers.part_pin import PartToPin, read_part, require_all_there
+from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.provenance import assess_pin
@@ -82,6 +84,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     look = await _look_at_data(ports, obj, pin, source)
+    look = await look_at_contract(ports, obj, pin, look, WORK_CLASS)
     status = with_provenance(obj, look.status, assess_pin(ports, pin), ports.now())
     return replace(look, status=_with_registry(ports, pin, obj, status))
 
@@ -286,7 +289,7 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
     state = place.ensure(ports, pin, HASH, request, question, work, "build_pin")
     built = state.result
     if built is None:
-        return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
+        return _Found(_facts(ports, pin, state), {"progress": pin_progress(ports, state)})
     moment = format_time(ports.now())
     ports.metrics.digest_checks.labels(KIND, "match").inc()
     roots, recalled = built.roots, bool(built.recalled)
@@ -344,7 +347,7 @@ def _build_part(
         functools.partial(require_all_there, part),
     )
     if state.result is None:
-        return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
+        return _Found(_facts(ports, pin, state), {"progress": pin_progress(ports, state)})
     moment = format_time(ports.now())
     ports.metrics.digest_checks.labels(KIND, _metric(state.result)).inc()
     return _Found(
@@ -376,7 +379,7 @@ def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest, place: _Place)
     state = place.ensure(ports, pin, VERIFY, request, question, work, "verify_pin")
     findings = state.result
     if findings is None:
-        return _Found(_facts(ports, pin, state), {"progress": _progress(ports, state)})
+        return _Found(_facts(ports, pin, state), {"progress": pin_progress(ports, state)})
     ports.metrics.digest_checks.labels(KIND, _metric(findings)).inc()
     return _Found(
         PinFacts(
@@ -455,23 +458,6 @@ def _was_answered(pin: DatasetPin) -> bool:
     trying = pin.status.condition(types.RECONCILING)
     met = stalled or (trying if trying and trying.reason != reasons.PENDING else None)
     return met is not None and met.observed_generation == pin.metadata.generation
-
-
-def _progress(ports: Ports, state: TaskState[Any]) -> dict[str, Any] | None:
-    """Return `status.progress`, or None before the first report."""
-    progress = state.progress
-    if state.phase != "Running" or not progress.phase:
-        return None
-    found = {
-        "phase": progress.phase,
-        "objects": progress.objects_done,
-        "objectsTotal": progress.objects_total,
-        "bytes": progress.bytes_done,
-        "bytesTotal": progress.bytes_total,
-        "bytesPerSecond": round(progress.rate_bytes),
-        "updatedTime": format_time(ports.now()),
-    }
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _recorded(built: BuiltPin) -> dict[str, Any]:

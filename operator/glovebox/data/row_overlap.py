@@ -11,28 +11,12 @@ No key is kept or shown, only where it stands: keys may be personal.
 from __future__ import annotations
 
 import tempfile
-from array import array
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Final
 
-from glovebox.api import reasons
 from glovebox.data.overlap import MAX_EXAMPLES, Shared
-from glovebox.errors import InvalidInput
-
-# Of each hash; `data/arrow_keys.py` makes them.
-_WIDTH: Final = 16
-_NO_KEY: Final = bytes(_WIDTH)
-_PIECES: Final = 256
-# What is held before it is written: some six megabytes.
-_HELD: Final = 250_000
-# What the file takes: `/tmp` has 2 GiB for each task.
-MAX_SPILLED: Final = 3 << 29
-# A hash, and which row of its input it is of.
-_ROW_BYTES: Final = _WIDTH + 8
-_MAX_NAME: Final = 160
+from glovebox.data.row_pieces import MAX_SPILLED, PIECES, ROW_BYTES, WIDTH, Files, Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +66,9 @@ def find_shared_rows(
         tempfile.TemporaryFile(prefix="glovebox-rows-") as of_rows,
         tempfile.TemporaryFile(prefix="glovebox-rows-") as of_names,
     ):
-        pieces = _Pieces(of_rows)
+        pieces = Pieces(of_rows, _too_many(), MAX_SPILLED)
         found = SharedRows()
-        places = [_Files(of_names) for _ in asked]
+        places = [Files(of_names) for _ in asked]
         for place, each in enumerate(asked):
             rows = keyless = 0
             for path, parts in each.files:
@@ -92,13 +76,13 @@ def find_shared_rows(
                 for part in parts:
                     tell()
                     keyless += pieces.add(place, part, rows)
-                    rows += len(part) // _WIDTH
+                    rows += len(part) // WIDTH
             found.rows[each.name] = rows
             if keyless:
                 found.keyless[each.name] = keyless
         pairs = _pairs(asked)
         shared: dict[tuple[int, int], _Counted] = defaultdict(_Counted)
-        for piece in range(_PIECES):
+        for piece in range(PIECES):
             tell()
             _compare(pieces, piece, pairs, shared)
         found.shared = tuple(
@@ -127,95 +111,12 @@ class _Counted:
     examples: list[tuple[int, int]] = field(default_factory=list)
 
 
-class _Files:
-    """Which file a row of an input is in. Names are in a file of their own: there may be many."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._starts, self._names = array("Q"), array("Q")
-
-    def add(self, path: str, start: int) -> None:
-        raw = path[:_MAX_NAME].encode("utf-8", "surrogatepass")
-        self._starts.append(start)
-        self._names.append(self._file.seek(0, 2))
-        self._file.write(len(raw).to_bytes(4, "big") + raw)
-
-    def told(self, row: int) -> str:
-        """Return where a row stands, for a person: rows of a file are counted from 1."""
-        at = bisect_right(self._starts, row) - 1
-        self._file.seek(self._names[at])
-        raw = self._file.read(int.from_bytes(self._file.read(4), "big"))
-        return f"row {row - self._starts[at] + 1} of {raw.decode('utf-8', 'surrogatepass')}"
-
-
-class _Pieces:
-    """Hashes with their rows, parted by a hash that is another one in each process."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._left = MAX_SPILLED
-        self._place = 0
-        self._hashes = [bytearray() for _ in range(_PIECES)]
-        self._rows = [array("Q") for _ in range(_PIECES)]
-        self._number = 0
-        self._blocks: list[list[tuple[int, int, int]]] = [[] for _ in range(_PIECES)]
-
-    def add(self, place: int, part: bytes, row: int) -> int:
-        """Add the rows of an input, of which the first is this one; return how many have no key."""
-        if place != self._place:
-            self._spill()
-            self._place = place
-        self._left -= len(part) // _WIDTH * _ROW_BYTES
-        if self._left < 0:
-            raise InvalidInput(
-                reasons.TOO_MANY_OBJECTS,
-                "the datasets of different roles have too many rows together to be compared (more"
-                f" than {MAX_SPILLED // _ROW_BYTES:,}): use fewer inputs in one Experiment, or"
-                " pins without `spec.coverage.rows`",
-            )
-        hashes, rows, keyless = self._hashes, self._rows, 0
-        for at in range(0, len(part), _WIDTH):
-            found = part[at : at + _WIDTH]
-            if found == _NO_KEY:
-                keyless += 1
-            else:
-                # Python's own hash has a secret key: nobody can make keys that meet in one piece.
-                piece = hash(found) % _PIECES
-                hashes[piece] += found
-                rows[piece].append(row)
-            row += 1
-        self._number += len(part) // _WIDTH
-        if self._number >= _HELD:
-            self._spill()
-        return keyless
-
-    def places(self, piece: int) -> list[int]:
-        """Return the inputs that have rows in a piece."""
-        self._spill()
-        return sorted({place for place, _, _ in self._blocks[piece]})
-
-    def rows(self, piece: int, place: int) -> Iterator[tuple[bytes, int]]:
-        """Yield the hashes of an input in a piece, each with its row, in their order."""
-        for owner, offset, number in self._blocks[piece]:
-            if owner != place:
-                continue
-            self._file.seek(offset)
-            hashes, rows = self._file.read(number * _WIDTH), array("Q")
-            rows.frombytes(self._file.read(number * 8))
-            for at, row in enumerate(rows):
-                yield hashes[at * _WIDTH : (at + 1) * _WIDTH], row
-
-    def _spill(self) -> None:
-        if not self._number:
-            return
-        at = self._file.seek(0, 2)
-        for hashes, rows, blocks in zip(self._hashes, self._rows, self._blocks, strict=True):
-            if rows:
-                blocks.append((self._place, at, len(rows)))
-                at += self._file.write(hashes) + self._file.write(rows.tobytes())
-                hashes.clear()
-                del rows[:]
-        self._number = 0
+def _too_many() -> str:
+    return (
+        "the datasets of different roles have too many rows together to be compared (more"
+        f" than {MAX_SPILLED // ROW_BYTES:,}): use fewer inputs in one Experiment, or"
+        " pins without `spec.coverage.rows`"
+    )
 
 
 def _pairs(asked: tuple[Keyed, ...]) -> list[tuple[int, int]]:
@@ -229,7 +130,7 @@ def _pairs(asked: tuple[Keyed, ...]) -> list[tuple[int, int]]:
 
 
 def _compare(
-    pieces: _Pieces,
+    pieces: Pieces,
     piece: int,
     pairs: list[tuple[int, int]],
     shared: Mapping[tuple[int, int], _Counted],
@@ -256,7 +157,7 @@ def _compare(
 
 
 def _numbers(
-    pieces: _Pieces, piece: int, place: int, alike: Mapping[tuple[int, int], set[bytes]]
+    pieces: Pieces, piece: int, place: int, alike: Mapping[tuple[int, int], set[bytes]]
 ) -> Counter[bytes]:
     """Return how often each hash that is shared occurs in an input."""
     wanted = set().union(*(same for pair, same in alike.items() if place in pair))

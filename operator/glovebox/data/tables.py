@@ -216,7 +216,7 @@ def parquet_batches(
 
     rows = 0
     try:
-        _check_footer(opened.metadata, columns)
+        check_footer(opened.metadata, columns)
         for batch in opened.iter_batches(_ROWS, columns=list(columns), use_threads=False):
             yield batch
             rows += batch.num_rows
@@ -226,7 +226,7 @@ def parquet_batches(
         raise TableError(_FOOTER_WRONG)
 
 
-def _check_footer(footer: parquet.FileMetaData, columns: Sequence[str]) -> None:
+def check_footer(footer: parquet.FileMetaData, columns: Sequence[str]) -> None:
     """Return when all that a footer says of numbers of rows is the same.
 
     The library reads so many rows as a row group is said to have, and leaves the others unseen.

@@ -14,6 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import glovebox
 from glovebox.api import reasons
+from glovebox.api.contract import RULE_NAMES
 from glovebox.kube.kinds import (
     CHILD_KINDS,
     CUSTOM_KINDS,
@@ -35,6 +36,7 @@ OPERATIONS: Final = (
     "prove",
     "build_pin",
     "split",
+    "contract",
     "verify_pin",
     "compare_inputs",
     "issue_credentials",
@@ -236,6 +238,17 @@ class EngineMetrics:
             ("granularity", "result"),
             registry=registry,
         )
+        self.contract_rows = Counter(
+            "glovebox_contract_rows_total",
+            "Rows of pins whose contract was checked.",
+            registry=registry,
+        )
+        self.contract_violations = Counter(
+            "glovebox_contract_violations_total",
+            "Violations of contracts that were found: one for each rule, file and column.",
+            ("rule",),
+            registry=registry,
+        )
         self.only_cluster = Gauge(
             "glovebox_records_lost",
             "Experiments whose run or seal a store does not have any more, by store.",
@@ -354,6 +367,7 @@ class EngineMetrics:
             (self.digest_bytes, (pins,)),
             (self.digest_checks, (pins, CHECKS)),
             (self.split, (GRANULARITIES, SPLIT_RESULTS)),
+            (self.contract_violations, (RULE_NAMES,)),
         )
         for metric, values in every:
             for labels in product(*values):

@@ -119,6 +119,12 @@ WATCH: Final = {
         "`result=none` grows fast: an embargo takes much of what is split by time."
     ),
     "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",
+    "glovebox_contract_rows_total": "The rate is what checks of contracts come through.",
+    "glovebox_contract_violations_total": (
+        "Any growth: data came in that is not what its users were promised; `status.contract` of"
+        " the pin names file, column and count."
+    ),
+    "glovebox_pins_by_contract": "`Violated`: pins that no Experiment may use, until corrected.",
     "glovebox_pins_by_provenance": "`None` rises: data come in of which nobody says where from.",
     "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",
     "glovebox_experiments": "`state=Open` without runs: nobody sealed what is done.",

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
-from glovebox.metrics.tally import STATES, USERS, StateTally
+from glovebox.metrics.tally import CONTRACTS, STATES, USERS, StateTally
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -131,7 +131,14 @@ class StateCollector(Collector):
         )
         for level in (*PROVENANCE_LEVELS, types.UNKNOWN):
             provenance.add_metric((level,), self._tally.provenance[level])
-        yield from (mismatches, checks, provenance)
+        contracts = GaugeMetricFamily(
+            "glovebox_pins_by_contract",
+            "DatasetPins by whether their data hold what their contract says.",
+            labels=("state",),
+        )
+        for state in CONTRACTS:
+            contracts.add_metric((state,), self._tally.contracts[state])
+        yield from (mismatches, checks, provenance, contracts)
 
     def _datasets(self) -> Iterable[GaugeMetricFamily]:
         states = GaugeMetricFamily(

@@ -28,6 +28,9 @@ _CURRENT: Final = "Current"
 _USERS: Final = {"0": 0, "1": 1, "2-5": 5, "6-20": 20, "21-100": 100, "101+": 10**9}
 USERS: Final = tuple(_USERS)
 UNBOUND: Final = "Unbound"
+NO_CONTRACT: Final = "None"
+_CONTRACTS: Final = {types.TRUE: "Met", types.FALSE: "Violated"}
+CONTRACTS: Final = (*_CONTRACTS.values(), types.UNKNOWN, NO_CONTRACT)
 STATES: Final = (UNBOUND, names.STATE_OPEN, names.STATE_FROZEN, names.STATE_SEALED)
 
 
@@ -42,6 +45,7 @@ class Facts:
         isolated: What is proven of the isolation of an Experiment; empty for other kinds.
         mismatch: Whether the objects of a pin do not match now.
         provenance: How much a pin says of where its data came from; empty for other kinds.
+        contract: Whether the contract of a pin is met; empty for other kinds.
         unhealthy: The labels of its own series; None when it is Current.
         expires: When the credentials of an Experiment expire, as Unix time.
         checked: When a pin was last checked, as Unix time.
@@ -57,6 +61,7 @@ class Facts:
     isolated: str
     mismatch: bool
     provenance: str
+    contract: str
     unhealthy: tuple[str, str, str, str] | None
     expires: float | None
     checked: float | None
@@ -85,6 +90,7 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         isolated=_answer(status, types.ISOLATED) if is_experiment else "",
         mismatch=is_pin and _answer(status, types.DRIFT_DETECTED) == types.TRUE,
         provenance=_provenance(status) if is_pin else "",
+        contract=_contract(obj) if is_pin else "",
         unhealthy=unhealthy,
         expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
         checked=_unix(status.get("listedTime")) if is_pin else None,
@@ -135,6 +141,7 @@ class StateTally(Generic[K]):
         self.isolated: Counter[str] = Counter()
         self.mismatches = 0
         self.provenance: Counter[str] = Counter()
+        self.contracts: Counter[str] = Counter()
         self.states: Counter[str] = Counter()
         self.unwritten = 0
         # Of each content: over how many pins it is, and by how many Experiments it is used.
@@ -177,6 +184,8 @@ class StateTally(Generic[K]):
         self.mismatches += change * facts.mismatch
         if facts.provenance:
             self.provenance[facts.provenance] += change
+        if facts.contract:
+            self.contracts[facts.contract] += change
         if facts.isolated:
             self.isolated[facts.isolated] += change
         if facts.state:
@@ -231,6 +240,12 @@ def _is_unwritten(obj: Mapping[str, Any]) -> bool:
 def _answer(status: Mapping[str, Any], condition: str) -> str:
     entry = condition_of(status, condition)
     return types.UNKNOWN if entry is None else str(entry["status"])
+
+
+def _contract(obj: Mapping[str, Any]) -> str:
+    if not (obj.get("spec") or {}).get("contract"):
+        return NO_CONTRACT
+    return _CONTRACTS.get(_answer(obj.get("status") or {}, types.CONTRACT_MET), types.UNKNOWN)
 
 
 def _provenance(status: Mapping[str, Any]) -> str:

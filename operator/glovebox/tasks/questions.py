@@ -22,6 +22,8 @@ from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pins import BuiltPin
 from glovebox.tasks.context import TaskContext
+from glovebox.tasks.contract import ContractRequest
+from glovebox.tasks.contract_question import ContractQuestion
 from glovebox.tasks.overlap import OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
@@ -237,13 +239,22 @@ class EvidenceQuestion(Strict):
         return _EVIDENCE.validate_python(document["evidence"])
 
 
-Asked = PinQuestion | VerifyQuestion | EvidenceQuestion | OverlapQuestion | SplitQuestion
-Request = PinRequest | VerifyRequest | EvidenceRequest | OverlapRequest | SplitRequest
+Asked = (
+    PinQuestion
+    | VerifyQuestion
+    | EvidenceQuestion
+    | OverlapQuestion
+    | SplitQuestion
+    | ContractQuestion
+)
+Request = (
+    PinRequest | VerifyRequest | EvidenceRequest | OverlapRequest | SplitRequest | ContractRequest
+)
 
 
 def stores_of(request: Request) -> tuple[Store, ...]:
     """Return the stores of a request, each once; the one of the bucket of artifacts first."""
-    if isinstance(request, OverlapRequest):
+    if isinstance(request, OverlapRequest | ContractRequest):
         return request.stores
     if not isinstance(request, EvidenceRequest):
         return (request.store,)

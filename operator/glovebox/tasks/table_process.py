@@ -15,11 +15,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Final, Self, cast
+from typing import IO, Any, Final, Self, cast
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from glovebox.api import reasons
+from glovebox.data.contracts import FileSeen
 from glovebox.data.row_keys import Kind
 from glovebox.data.table_errors import TableError
 from glovebox.errors import InvalidInput, Unavailable
@@ -40,6 +42,7 @@ from glovebox.tasks.table_program import NO_LIBRARY
 
 # -I: nothing of the environment or the working directory is imported.
 _PROGRAM: Final = (sys.executable, "-I", "-m", "glovebox.tasks.table_program")
+_SEEN: Final = TypeAdapter(FileSeen)
 _LOOK_SECONDS: Final = 1.0
 # A program that says nothing for so long over one piece of a table is stuck.
 _SILENT_SECONDS: Final = 120.0
@@ -137,6 +140,31 @@ class TableProcess:
                 self._send(self._started(), frame(PARTS, decide(body)))
             elif letter == WRITTEN:
                 written(body[0], body[1:])
+
+    def check(
+        self, table: TableFile, rules: Mapping[str, Any], keyed: Callable[[int, bytes], None]
+    ) -> FileSeen:
+        """Return what a table holds of a contract.
+
+        Args:
+            table: Which.
+            rules: What is asked of it: see `contracts.file_rules`.
+            keyed: Takes the number of a key, and the hashes of some rows, in their order.
+
+        Raises as `kinds`, and what `keyed` raises.
+        """
+        found: FileSeen | None = None
+        for letter, body in self._asked(table, (), None, {"contract": rules}):
+            if letter == KEYS:
+                keyed(body[0], body[1:])
+            elif letter == DONE:
+                try:
+                    found = _SEEN.validate_json(body)
+                except ValidationError:
+                    break
+        if found is None:
+            raise TableError("the program that reads tables fails over it")
+        return found
 
     def _asked(
         self,

@@ -68,12 +68,10 @@ def main() -> int:
     return 0
 
 
-def _answer(
-    ask: dict[str, Any], source: IO[bytes], send: Callable[[bytes, bytes], None]
-) -> list[str] | None:
+def _answer(ask: dict[str, Any], source: IO[bytes], send: Callable[[bytes, bytes], None]) -> object:
     """Send the hashes of a table's keys, or its rows in parts where it is asked for `parts`.
 
-    Or return what its columns hold, where no kinds are given.
+    Or return what its columns hold, where no kinds are given; or what it holds of a `contract`.
 
     Raises:
         TableError: It cannot be read.
@@ -99,6 +97,10 @@ def _answer(
 
             split_table(ask, opened, send, told)
             return None
+        if ask.get("contract"):
+            from glovebox.tasks.table_check import check_table  # noqa: PLC0415 - as above
+
+            return check_table(ask, opened, send)
         file = opened()
         table = open_table(ask["path"], file, columns)
         if kinds is None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from glovebox.data.compare import Findings
+from glovebox.data.contracts import ContractFound, Observed, Violation, rule_count
 from glovebox.data.manifest import DigestSource
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.data.roots import Roots
@@ -31,8 +32,16 @@ from glovebox.store.sources import (
     PrefixSource,
     Source,
 )
-from glovebox.tasks import document, overlap_question, questions, split_question
+from glovebox.tasks import (
+    contract_question,
+    document,
+    overlap_question,
+    questions,
+    split_question,
+)
 from glovebox.tasks.context import TaskContext
+from glovebox.tasks.contract import ContractRequest, Pinned
+from glovebox.tasks.contract_question import ContractQuestion
 from glovebox.tasks.document import (
     TaskDocument,
     document_of,
@@ -55,6 +64,7 @@ from glovebox.tasks.rows import Rows
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 from glovebox.tasks.split import SplitRequest
 from glovebox.tasks.split_question import SplitQuestion
+from support.contracts import contract_of
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
 ROOTS = Roots("sha256:" + "1" * 64, "sha256:" + "2" * 64, 3, 21, 1)
@@ -255,6 +265,56 @@ async def test_a_dataset_is_divided_as_was_asked_for(
     assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
     other = render_result("sha256:r", "job", {"split": {"parts": [], "left_out": 0}})
     with pytest.raises(Unavailable, match="not about the parts"):
+        parse_result(other, request="sha256:r", job="job", answer=question.answer)
+
+
+async def test_a_contract_is_checked_as_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = contract_of(
+        {"name": "flight", "type": "Text"},
+        {"name": "at", "type": "Timestamp", "shown": True},
+        references=[{"columns": ["flight"], "pinRef": {"name": "planes"}}],
+        freshness={"column": "at", "maxAgeSeconds": 5, "atTime": "2013-10-01T04:00:00Z"},
+    )
+    first, second = store(pools), store(pools, 2)
+    access = keyed("a").access
+    dataset = Pinned("all", first, PrefixSource("data", "x/"), MANIFEST, access)
+    planes = Pinned("planes", second, PartSource("outer", "train"), MANIFEST, access)
+    here = ContractRequest(dataset, contract, (planes,), 7, 70)
+    found = ContractFound(
+        rule_count(contract),
+        2,
+        1,
+        9,
+        100,
+        1,
+        {"Type": 1},
+        (Violation("Type", "a.csv", "at", 3, "row 1 is no Timestamp"),),
+        (Observed("flight", "Text", None), Observed("at", "Timestamp", 2)),
+    )
+    asked: list[ContractRequest] = []
+
+    async def noted(context: TaskContext, request: ContractRequest) -> ContractFound:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(contract_question, "check_contract", noted)
+    question = ContractQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    stores = {each.name: held for each, held in zip(there.stores, here.stores, strict=True)}
+    answer = await there.ask.perform(TaskContext(), there.uid, stores)
+    assert asked == [here]
+    assert asked[0].basis == here.basis
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
+    of_another = replace(found, columns=found.columns[:1])
+    asked.clear()
+    found = of_another
+    answer = await there.ask.perform(TaskContext(), there.uid, stores)
+    other = render_result("sha256:r", "job", answer)
+    with pytest.raises(Unavailable, match="not about the contract"):
         parse_result(other, request="sha256:r", job="job", answer=question.answer)
 
 
