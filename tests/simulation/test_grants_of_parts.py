@@ -1,4 +1,4 @@
-"""What is a part of some content takes the grant that the content takes: dividing is no way round."""
+"""A part of some content takes the grant that the content takes: dividing is no way round."""
 
 from __future__ import annotations
 

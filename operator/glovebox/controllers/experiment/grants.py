@@ -7,8 +7,8 @@
 
 A grant is needed for a pin of another namespace; for content that a pin in this namespace, or an
 older one in another, asks a grant for; for a part of such content; and for roles that the profile
-asks one for. It is always a grant of the namespace that asks. What names a content by another pin changes nothing: the registry
-finds all of them by content root.
+asks one for. It is always a grant of the namespace that asks. What names a content by another pin
+changes nothing: the registry finds all of them by content root.
 """
 
 from __future__ import annotations
