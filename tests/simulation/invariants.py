@@ -136,7 +136,8 @@ class Promises:
         status, uid = change.last.get("status") or {}, change.last["metadata"]["uid"]
         for entry in status.get("inputs") or ():
             for grant in entry.get("grants") or ():
-                used = self._uses.setdefault((grant["grantRef"], entry["digest"]), {})
+                root = grant.get("contentRoot") or entry["digest"]
+                used = self._uses.setdefault((grant["grantRef"], root), {})
                 taken = used.setdefault(uid, grant["use"])
                 is_shared = list(used.values()).count(taken) > 1
                 if len(used) > grant["uses"] or is_shared or taken != grant["use"]:

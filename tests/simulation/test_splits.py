@@ -12,7 +12,13 @@ import pytest
 from glovebox.api import reasons
 from glovebox.data.row_keys import canonical_key
 from glovebox.data.splits import ByShare, hash_of
-from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EVENT, EXPERIMENT, SPLIT_PIN
+from glovebox.kube.kinds import (
+    ACCESS_GRANT,
+    DATASET_PIN,
+    EVENT,
+    EXPERIMENT,
+    SPLIT_PIN,
+)
 from glovebox.kube.resources import Key
 from glovebox.store.manifests import PREFIX
 from glovebox.store.source_access import SPLITS
@@ -57,6 +63,11 @@ def declare_split(stage: Stage, how: Json) -> None:
     for part in ("test", "train"):
         stage.world.declare(DATASET_PIN, part, part_spec(part))
     stage.world.declare(SPLIT_PIN, "parts", split_spec(how))
+
+
+def undeclare(stage: Stage) -> None:
+    for kind, name in ((DATASET_PIN, "test"), (DATASET_PIN, "train"), (SPLIT_PIN, "parts")):
+        stage.world.remove(kind, TEAM, name)
 
 
 def declare_all(stage: Stage) -> None:
@@ -248,14 +259,42 @@ def test_a_split_that_is_declared_again_is_the_same() -> None:
         declare(stage, ROWS)
         await parts_ready(stage)
         before, objects = status(stage), written(stage)
-        for kind, name in ((DATASET_PIN, "test"), (DATASET_PIN, "train"), (SPLIT_PIN, "parts")):
-            stage.world.remove(kind, TEAM, name)
+        undeclare(stage)
         await stage.until("it is gone", lambda: not stage.there(SPLIT_PIN, TEAM, "parts"))
         stage.world.declare(SPLIT_PIN, "parts", split_spec(ROWS))
         for part in ("test", "train"):
             stage.world.declare(DATASET_PIN, part, part_spec(part))
         await parts_ready(stage)
         assert status(stage)["parts"] == before["parts"]
+        assert written(stage) == objects
+
+    play(scene)
+
+
+@pytest.mark.parametrize("what", ["rows", "manifests"])
+def test_what_was_lost_of_a_split_is_made_again_when_it_is_declared_again(what: str) -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage, ROWS)
+        await parts_ready(stage)
+        before = status(stage)["parts"]
+        undeclare(stage)
+        await stage.until("it is gone", lambda: not stage.there(SPLIT_PIN, TEAM, "parts"))
+        keys = stage.world.store.buckets[BUCKET].keys
+        made = {each["manifest"]["key"] for each in before} if what == "manifests" else set()
+        for key in set(keys):
+            if key in made or (what == "rows" and key.startswith(SPLITS) and "/train/" in key):
+                del keys[key]
+        declare_split(stage, ROWS)
+        await parts_ready(stage)
+        assert [each["digest"] for each in status(stage)["parts"]] == [
+            each["digest"] for each in before
+        ]
+        again, objects = status(stage)["parts"], written(stage)
+        undeclare(stage)
+        await stage.until("it is gone", lambda: not stage.there(SPLIT_PIN, TEAM, "parts"))
+        declare_split(stage, ROWS)
+        await parts_ready(stage)
+        assert status(stage)["parts"] == again
         assert written(stage) == objects
 
     play(scene)

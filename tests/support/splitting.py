@@ -37,6 +37,7 @@ class Memory:
         manifests: Entries of the manifests that were written, one list for each.
         records: What splits are recorded to have come to, by prefix.
         ranges: How many ranges were read.
+        lost: Whether objects of parts that are recorded are gone.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Memory:
     manifests: list[list[str]] = field(default_factory=list)
     records: dict[str, bytes] = field(default_factory=dict)
     ranges: int = 0
+    lost: bool = False
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Stand in for the store."""
@@ -53,9 +55,10 @@ class Memory:
             monkeypatch.setattr(module, "read_range", self._range)
         monkeypatch.setattr(split_rows, "store_part_object", self._part)
         monkeypatch.setattr(split_parts, "store_manifest", self._manifest)
-        monkeypatch.setattr(split, "read_split", self._recorded)
+        monkeypatch.setattr(split, "read_splits", self._recorded)
         monkeypatch.setattr(split, "record_split", self._record)
         monkeypatch.setattr(split, "head_version", lambda *_: object())
+        monkeypatch.setattr(split, "are_all_there", lambda *_: not self.lost)
 
     def rows_of(self, part: str) -> list[dict[str, Any]]:
         """Return all rows of a part, in the order of its objects."""
@@ -103,14 +106,21 @@ class Memory:
         return ManifestLocation(bucket, f"m/{digest}", "v", digest, len(file.read()))
 
     def _record(
-        self, store: Store, bucket: str, prefix: str, found: SplitFound, stop: Stop
+        self,
+        store: Store,
+        bucket: str,
+        prefix: str,
+        found: SplitFound,
+        stop: Stop,
+        stands: Callable[[SplitFound], bool],
     ) -> SplitFound:
-        del store, bucket, stop
+        del store, bucket, stop, stands
         return parse_record(self.records.setdefault(prefix, render_record(found))) or found
 
-    def _recorded(self, store: Store, bucket: str, prefix: str, stop: Stop) -> SplitFound | None:
+    def _recorded(self, store: Store, bucket: str, prefix: str, stop: Stop) -> Iterator[SplitFound]:
         del store, bucket, stop
-        return parse_record(self.records.get(prefix, b""))
+        found = parse_record(self.records.get(prefix, b""))
+        return iter([found] if found is not None else [])
 
 
 def request_of(store: Store, rule: Rule, *parts: str) -> SplitRequest:

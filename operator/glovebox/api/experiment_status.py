@@ -38,6 +38,14 @@ class InputGrant(TolerantModel):
         max_length=63, description="Its UID: one that was created again is another one."
     )
     digest: str = Field(max_length=71, description="SHA-256 of what it grants.")
+    content_root: str = Field(
+        default="",
+        max_length=71,
+        description=(
+            "The content root that it grants: the input's own, or that of what the input is a part"
+            " of. Empty in older status: the input's own."
+        ),
+    )
     store_ref: str = Field(
         max_length=253, description="Name of the ObjectStore in which the use is recorded."
     )

@@ -641,7 +641,8 @@ GRANT_NOT_READY: Final = _reason(
 GRANT_USED_UP: Final = _reason(
     "GrantUsedUp",
     "AccessGrant `Ready`; Experiment `InputsVerified`, `Ready`",
-    "As many Experiments as the grant allows have used it; the grant's status names them.",
+    "As many Experiments as the grant allows have used it; the grant's status names them. Of the"
+    " grant `Ready` is True: it did what it was for.",
     "Ask the owner of the data for another AccessGrant. Deleting this one gives no use back.",
 )
 GRANT_EXPIRED: Final = _reason(

@@ -17,6 +17,9 @@ from typing import Annotated, Any, Final
 import typer
 
 _CANNOT: Final = 2
+# A grant that did what it was for is Ready.
+_USED_UP: Final = "GrantUsedUp"
+_ENDED: Final = ("GrantRevoked", "GrantExpired")
 _SHORT: Final = len("sha256:") + 12
 _HEADINGS: Final = (
     "CONTENT",
@@ -118,110 +121,116 @@ def review(
         experiments: Experiments.
     """
     known, bound = list(grants), list(experiments)
+    times = _times(bound)
     found = [
-        *_by_pins(pins, bound),
-        *(reading for grant in known for reading in _by_grant(grant, bound)),
+        *_by_pins(pins, times),
+        *(reading for grant in known for reading in _by_grant(grant, times)),
         *_delivered(known, bound),
     ]
     return sorted(found, key=lambda each: (each.content, each.namespace, each.through))
 
 
-def _by_pins(
-    pins: Iterable[Mapping[str, Any]], experiments: list[Mapping[str, Any]]
-) -> Iterator[Reading]:
+# When Experiments of a namespace were last bound to a content, and through what: a pin or a grant.
+_Times = Mapping[tuple[str, str, str], str]
+
+
+def _times(experiments: Iterable[Mapping[str, Any]]) -> _Times:
+    found: dict[tuple[str, str, str], str] = {}
+    for each in experiments:
+        status, namespace = each.get("status") or {}, str(each["metadata"]["namespace"])
+        time = str(status.get("boundTime") or "")
+        for entry in status.get("inputs") or ():
+            root = str(entry.get("digest") or "")
+            through = [(root, str(entry.get("pinRef") or ""))]
+            through += [
+                (str(grant.get("contentRoot") or root), _grant(grant["grantRef"]))
+                for grant in entry.get("grants") or ()
+            ]
+            for content, what in through:
+                key = namespace, content, what
+                found[key] = max(time, found.get(key, ""))
+    return found
+
+
+def _grant(name: object) -> str:
+    # No pin is called so.
+    return f"AccessGrant {name}"
+
+
+def _by_pins(pins: Iterable[Mapping[str, Any]], times: _Times) -> Iterator[Reading]:
     for pin in pins:
-        root = str((pin.get("status") or {}).get("digest") or "")
-        metadata = pin["metadata"]
+        metadata, status = pin["metadata"], pin.get("status") or {}
+        root, namespace = str(status.get("digest") or ""), str(metadata["namespace"])
+        role = str((status.get("part") or {}).get("role") or "")
         if root:
-            last = _last_bound(experiments, metadata["namespace"], root, metadata["name"])
             yield Reading(
                 content=root,
-                namespace=metadata["namespace"],
-                through=f"DatasetPin {metadata['namespace']}/{metadata['name']}",
-                roles=(),
+                namespace=namespace,
+                through=f"DatasetPin {namespace}/{metadata['name']}",
+                roles=(role,) if role else (),
                 state=_state(pin),
                 since=str(metadata["creationTimestamp"]),
                 until="",
-                last_used=last,
+                last_used=times.get((namespace, root, str(metadata["name"])), ""),
             )
 
 
-def _by_grant(grant: Mapping[str, Any], experiments: list[Mapping[str, Any]]) -> Iterator[Reading]:
+def _by_grant(grant: Mapping[str, Any], times: _Times) -> Iterator[Reading]:
     metadata, spec, status = grant["metadata"], grant["spec"], grant.get("status") or {}
     root = str(status.get("contentRoot") or "")
-    name = f"{metadata['namespace']}/{metadata['name']}"
+    through = _grant(f"{metadata['namespace']}/{metadata['name']}")
     for namespace in spec.get("namespaces") or () if root else ():
         uses = [
             str(use["time"])
             for use in status.get("uses") or ()
             if str(use["experiment"]).startswith(f"{namespace}/")
         ]
-        uses += [time for time, ref in _granted(experiments, namespace, root) if ref == name]
         yield Reading(
             content=root,
             namespace=str(namespace),
-            through=f"AccessGrant {name}",
+            through=through,
             roles=tuple(sorted(spec.get("roles") or ())),
             state=f"{_state(grant)} ({status.get('used') or 0} of {spec.get('uses', 1)} used)",
             since=str(metadata["creationTimestamp"]),
             until=str(status.get("revokedTime") or spec.get("expireTime") or ""),
-            last_used=max(uses, default=""),
+            last_used=max([*uses, times.get((str(namespace), root, through), "")]),
         )
 
 
 def _delivered(
     grants: list[Mapping[str, Any]], experiments: list[Mapping[str, Any]]
 ) -> Iterator[Reading]:
-    """Yield the Experiments that hold what a grant let in that is not there any more."""
-    there = {f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in grants}
+    """Yield the Experiments that hold what a grant let in that is not in force any more."""
+    states = {
+        f"{each['metadata']['namespace']}/{each['metadata']['name']}": _state(each)
+        for each in grants
+    }
     for experiment in experiments:
         metadata, status = experiment["metadata"], experiment.get("status") or {}
         over = (status.get("run") or {}).get("completionTime") or status.get("seal")
         for entry in status.get("inputs") or () if not over else ():
-            gone = [str(each["grantRef"]) for each in entry.get("grants") or ()]
-            if gone and not set(gone) <= there:
-                yield Reading(
-                    content=str(entry["digest"]),
-                    namespace=metadata["namespace"],
-                    through=f"Experiment {metadata['namespace']}/{metadata['name']}",
-                    roles=(),
-                    state="delivered; its grant is gone or not shown to you",
-                    since=str(status.get("boundTime") or ""),
-                    until="",
-                    last_used=str(status.get("boundTime") or ""),
-                )
-
-
-def _last_bound(experiments: list[Mapping[str, Any]], namespace: str, root: str, pin: str) -> str:
-    times = [
-        str((each.get("status") or {}).get("boundTime") or "")
-        for each in experiments
-        if each["metadata"]["namespace"] == namespace
-        and any(
-            entry.get("digest") == root and entry.get("pinRef") == pin
-            for entry in (each.get("status") or {}).get("inputs") or ()
-        )
-    ]
-    return max(times, default="")
-
-
-def _granted(
-    experiments: list[Mapping[str, Any]], namespace: str, root: str
-) -> Iterator[tuple[str, str]]:
-    """Yield when Experiments of a namespace were bound to a content, and by which grant."""
-    for each in experiments:
-        status = each.get("status") or {}
-        if each["metadata"]["namespace"] != namespace:
-            continue
-        for entry in status.get("inputs") or ():
-            for grant in entry.get("grants") or () if entry.get("digest") == root else ():
-                yield str(status.get("boundTime") or ""), str(grant["grantRef"])
+            named = [states.get(str(each["grantRef"])) for each in entry.get("grants") or ()]
+            ended = [each for each in named if each in _ENDED]
+            if None not in named and not ended:
+                continue
+            why = "gone or not shown to you" if None in named else ended[0]
+            yield Reading(
+                content=str(entry["digest"]),
+                namespace=metadata["namespace"],
+                through=f"Experiment {metadata['namespace']}/{metadata['name']}",
+                roles=(),
+                state=f"delivered; its grant is {why}",
+                since=str(status.get("boundTime") or ""),
+                until="",
+                last_used=str(status.get("boundTime") or ""),
+            )
 
 
 def _state(obj: Mapping[str, Any]) -> str:
     for entry in (obj.get("status") or {}).get("conditions") or ():
         if entry["type"] == "Ready":
-            return "Ready" if entry["status"] == "True" else str(entry["reason"])
+            is_plain = entry["status"] == "True" and entry["reason"] != _USED_UP
+            return "Ready" if is_plain else str(entry["reason"])
     return "not looked at"
 
 

@@ -75,7 +75,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     key = Key.of(obj)
     if outcome.is_failed:
         outcome = outcome.with_failure(*ports.failures.note(key, "records"))
-        if holds_back(obj, outcome, ports.grace) and why_ended(grant, 0, ports.now()) is None:
+        if holds_back(obj, outcome, ports.grace) and why_ended(grant, ports.now()) is None:
             return Look(obj, None, error=outcome.error)
     else:
         ports.failures.clear(key, "records")

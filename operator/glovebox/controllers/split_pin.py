@@ -61,7 +61,8 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     status = compute_status(obj, outcome, fields, ports.now())
     if outcome.is_done:
         return Look(obj, status, after=functools.partial(_made, ports, obj, split, outcome.message))
-    if ports.tasks.get(_key(split)) is not None:
+    state = ports.tasks.get(_key(split))
+    if state is not None and state.result is None:
         return Look(obj, status)  # the task wakes us, also when it is to be tried again
     # Who refers to the store is woken by it, and a split does not: its pin does.
     retry = outcome.retry_seconds or _LOOK_AGAIN_SECONDS

@@ -20,6 +20,7 @@ from typing import IO, Any, Final, cast
 import pyarrow as pa
 from pyarrow import parquet
 
+from glovebox.data.own_categories import with_own_categories
 from glovebox.data.table_errors import TableError, unreadable
 from glovebox.data.tables import (
     TextStream,
@@ -195,6 +196,7 @@ class PartWriter:
                 store_schema=True,
             )
         table = pa.Table.from_batches(self._held, self._schema).combine_chunks()
+        table = with_own_categories(table)
         self._held, self._rows, self._bytes = [], 0, 0
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 

@@ -88,6 +88,7 @@ def as_bound(grant: AccessGrant) -> InputGrant:
         grant_ref=f"{grant.namespace}/{grant.name}",
         uid=grant.uid,
         digest=grant.status.digest,
+        content_root=grant.status.content_root,
         store_ref=grant.status.store_ref,
         uses=grant.spec.uses,
         expire_time=grant.spec.expire_time,

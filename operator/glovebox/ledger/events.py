@@ -98,7 +98,7 @@ def _grants_used(obj: Mapping[str, Any], status: Mapping[str, Any]) -> list[Even
     found: dict[str, Event] = {}
     for entry in status.get("inputs") or ():
         for grant in entry.get("grants") or ():
-            root = str(entry.get("digest") or "")
+            root = str(grant.get("contentRoot") or entry.get("digest") or "")
             details = {
                 "contentRoot": root,
                 "grant": str(grant.get("uid") or ""),

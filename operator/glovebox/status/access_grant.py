@@ -1,7 +1,9 @@
 """The condition of an AccessGrant: what a look at it found in, status out. Pure.
 
-A grant is Ready while somebody may be let in by it. What ended (revoked, expired, used up) stays
-ended, and a person has to act: another grant. What is not in the ledger yet is not reported.
+A grant is Ready while somebody may be let in by it, and once it has let in all that it was for:
+nothing is wrong with one that is used up, and whoever waits for all that a repository declares does
+not wait for it. One that was revoked or has expired stays so, and has to be taken out of the
+repository. What is not in the ledger yet is not reported.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from glovebox.api import reasons
 from glovebox.api.access_grant import MAX_SHOWN, AccessGrant, GrantUse
 from glovebox.errors import GloveboxError, Refused
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.outcome import Outcome, of_error
+from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted, format_time
 
@@ -65,20 +67,23 @@ def compute_status(
         if facts.uses is not None:
             used = len(facts.uses)
             _record_uses(builder, facts.uses)
+    ready = (reasons.GRANTED, _words(grant, used))
     if grant is not None:
         if grant.is_withdrawn and not before.get("revokedTime"):
             builder.set(revokedTime=format_time(now))
-        ended = why_ended(grant, used, now)
+        ended = why_ended(grant, now)
         if ended is not None:
             outcome = of_error(ended)
+        elif used >= grant.spec.uses:
+            outcome, ready = done(), (reasons.GRANT_USED_UP, _used_up(grant))
         elif told is not None and outcome.is_done:
             outcome = told
-    summarise(builder, outcome, (), (reasons.GRANTED, _words(grant, used)))
+    summarise(builder, outcome, (), ready)
     return builder.render()
 
 
-def why_ended(grant: AccessGrant, used: int, now: datetime) -> GloveboxError | None:
-    """Return why nobody is let in by a grant any more; None while somebody may be."""
+def why_ended(grant: AccessGrant, now: datetime) -> GloveboxError | None:
+    """Return why a grant is not in force any more; None while it is, also when it is used up."""
     if grant.is_withdrawn:
         return Refused(reasons.GRANT_REVOKED, _REVOKED)
     if grant.is_over(now):
@@ -88,13 +93,15 @@ def why_ended(grant: AccessGrant, used: int, now: datetime) -> GloveboxError | N
             " create another one if it is still needed"
         )
         return Refused(reasons.GRANT_EXPIRED, message)
-    if used >= grant.spec.uses:
-        message = (
-            f"its {counted(grant.spec.uses, 'use')} are taken, see `status.uses`: create another"
-            " AccessGrant under another name if more is to be granted"
-        )
-        return Refused(reasons.GRANT_USED_UP, message)
     return None
+
+
+def _used_up(grant: AccessGrant) -> str:
+    taken = "its one use is" if grant.spec.uses == 1 else f"all of its {grant.spec.uses} uses are"
+    return (
+        f"{taken} taken, see `status.uses`, and nobody else is let in: create another AccessGrant"
+        " under another name if more is to be granted"
+    )
 
 
 def _record_uses(builder: StatusBuilder, uses: Sequence[GrantUse]) -> None:

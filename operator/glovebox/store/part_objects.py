@@ -9,7 +9,7 @@ twice. Neither a run's credentials nor other pins than those of parts cover thes
 bucket's default retention locks them.
 
 The library that writes tables may come to other bytes for the same rows once it is another version.
-So what a split came to is recorded, and the first record counts.
+So what a split came to is recorded, and the first record counts whose parts are there.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from glovebox.store.reading import digest_version
 from glovebox.store.source_access import SPLITS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from glovebox.store.connection import Stop, Store
 
 FORMAT: Final = "glovebox.dev/split-result/v1"
@@ -123,23 +125,45 @@ def _holds(store: Store, bucket: str, key: str, version_id: str, digest: bytes, 
     return found.sha256 == digest.hex()
 
 
-def read_split(store: Store, bucket: str, prefix: str, stop: Stop) -> SplitFound | None:
-    """Return what a split is recorded to have come to, or None. Blocks."""
+def read_splits(store: Store, bucket: str, prefix: str, stop: Stop) -> Iterator[SplitFound]:
+    """Yield what a split is recorded to have come to, what was recorded first first. Blocks."""
     key = _record_key(prefix)
     for version in versions_of(store, bucket, key, stop):
         found = parse_record(b"".join(object_chunks(store, bucket, key, version, stop)))
         if found is not None:
-            return found
-    return None
+            yield found
 
 
 def record_split(
-    store: Store, bucket: str, prefix: str, found: SplitFound, stop: Stop
+    store: Store,
+    bucket: str,
+    prefix: str,
+    found: SplitFound,
+    stop: Stop,
+    stands: Callable[[SplitFound], bool],
 ) -> SplitFound:
-    """Write what a split came to; return what counts: what was written there first. Blocks."""
-    if put(store, bucket, _record_key(prefix), render_record(found), only_new=True):
+    """Write what a split came to; return what counts. Blocks.
+
+    That is the first record whose parts are there: what was lost since, and made again, has another
+    record beside the first one.
+
+    Args:
+        store: Where.
+        bucket: The bucket of artifacts.
+        prefix: Of the split.
+        found: What it came to.
+        stop: Looked at between requests.
+        stands: Whether the parts of a record are there.
+    """
+    key, body = _record_key(prefix), render_record(found)
+    if put(store, bucket, key, body, only_new=True):
         return found
-    return read_split(store, bucket, prefix, stop) or found
+    first = next(filter(stands, read_splits(store, bucket, prefix, stop)), None)
+    if first is not None:
+        return first
+    put(store, bucket, key, body, only_new=False)
+    # Another attempt may have done the same at the same time: all take the first one.
+    return next(filter(stands, read_splits(store, bucket, prefix, stop)), found)
 
 
 def render_record(found: SplitFound) -> bytes:

@@ -88,6 +88,25 @@ async def verify_pin(
     return await store.run_job(job, stop)
 
 
+def are_all_there(store: Store, source: Source, manifest: ManifestLocation, stop: Stop) -> bool:
+    """Return whether every version of a manifest that can be read is there. Blocks.
+
+    Args:
+        store: Where the data and the manifest are.
+        source: As in `verify_pin`.
+        manifest: Lists them.
+        stop: Looked at between requests.
+
+    Raises as `verify_pin`.
+    """
+    entries = fetch_manifest(store, manifest, stop)
+    judge = functools.partial(_judge, store, False, stop)  # noqa: FBT003 - as `_judge`
+    found = in_order(store, judge, _matches(store, source, entries, stop), stop)
+    # To the end: what is left early ends all that has the same `stop`.
+    lost = [match for match, kind in found if match.entry and kind not in {None, "hidden"}]
+    return not lost
+
+
 def _granted(entries: Iterable[Entry], access: SourceAccess) -> Iterator[Entry]:
     for entry in entries:
         access.check(entry.bucket, entry.key)

@@ -15,16 +15,17 @@ from typing import Final
 
 from glovebox.api import reasons
 from glovebox.data.digest import digest_of
-from glovebox.data.split_result import SplitFound
+from glovebox.data.split_result import PartFound, SplitFound
 from glovebox.data.splits import Rule
 from glovebox.errors import InvalidInput
 from glovebox.store.connection import Stop, Store
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_version
 from glovebox.store.manifests import ManifestLocation, ManifestLock, protect_manifest
-from glovebox.store.part_objects import read_split, record_split, split_prefix
+from glovebox.store.part_objects import read_splits, record_split, split_prefix
+from glovebox.store.pin_checks import are_all_there
 from glovebox.store.source_access import SourceAccess
-from glovebox.store.sources import Source
+from glovebox.store.sources import PrefixSource, Source
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.split_objects import split_objects
 from glovebox.tasks.split_parts import PartBuilder, Splitting
@@ -105,9 +106,11 @@ def _split(request: SplitRequest, report: Callable[[int, int], None], stop: Stop
     store, bucket = request.store, request.artifacts_bucket
     prefix = split_prefix(request.namespace, request.digest)
     writes = request.rule.granularity == "Rows"
+    stands = functools.partial(_stands, request, prefix, stop)
     if writes:
-        before = read_split(store, bucket, prefix, stop)
-        if before is not None and _stands(request, before):
+        before = next(filter(stands, read_splits(store, bucket, prefix, stop)), None)
+        if before is not None:
+            _protect(request, before)
             return before
     work = Splitting(
         store,
@@ -130,25 +133,40 @@ def _split(request: SplitRequest, report: Callable[[int, int], None], stop: Stop
         found = SplitFound(
             tuple(part.finish(store, bucket, request.lock, stop) for part in parts), left_out
         )
-    return record_split(store, bucket, prefix, found, stop) if writes else found
+    return record_split(store, bucket, prefix, found, stop, stands) if writes else found
 
 
-def _stands(request: SplitRequest, found: SplitFound) -> bool:
-    """Return whether every manifest of a recorded split is there; each is protected again."""
+def _stands(request: SplitRequest, prefix: str, stop: Stop, found: SplitFound) -> bool:
+    """Return whether all that a recorded split made is there: manifests, and objects.
+
+    What is gone for good (its retention is over, and somebody deleted it) is made again: the rule
+    gives the same rows the same parts.
+    """
     if tuple(part.name for part in found.parts) != request.parts:
         return False
     store = request.store
     for part in found.parts:
-        where = ManifestLocation(
-            part.bucket, part.key, part.version_id, part.digest, part.manifest_bytes
-        )
+        where = _manifest(part)
         with translated(f"look for s3://{where.bucket}/{where.key}"):
             there = head_version(store.wire, where.bucket, where.key, where.version_id)
         if there is None:
             return False
-        if request.lock is not None:
-            protect_manifest(store, where, request.lock)
+        rows = PrefixSource(request.artifacts_bucket, f"{prefix}{part.name}/")
+        if not are_all_there(store, rows, where, stop):
+            return False
     return True
+
+
+def _protect(request: SplitRequest, found: SplitFound) -> None:
+    if request.lock is not None:
+        for part in found.parts:
+            protect_manifest(request.store, _manifest(part), request.lock)
+
+
+def _manifest(part: PartFound) -> ManifestLocation:
+    return ManifestLocation(
+        part.bucket, part.key, part.version_id, part.digest, part.manifest_bytes
+    )
 
 
 def _empty(request: SplitRequest, part: str) -> InvalidInput:

@@ -11,10 +11,9 @@ It is no sandbox: it has the user of the process that started it.
 from __future__ import annotations
 
 import importlib.util
-import io
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any, Final, cast
 
 import orjson
@@ -22,18 +21,8 @@ import orjson
 from glovebox.data.row_keys import Kind
 from glovebox.data.table_errors import TOO_LARGE, TableError, unreadable
 from glovebox.data.tables import open_table
-from glovebox.tasks.table_frames import (
-    ASK,
-    BYTES,
-    DONE,
-    ERROR,
-    KEYS,
-    MOST_AT_ONCE,
-    PARTS,
-    RANGE,
-    frame,
-    read_frame,
-)
+from glovebox.tasks.table_frames import ASK, DONE, ERROR, KEYS
+from glovebox.tasks.table_line import AskedFile, Line
 
 # What it may allocate. The operator and the pods of tasks have 512 MiB.
 MAX_DATA: Final = 256 << 20
@@ -47,28 +36,27 @@ def main() -> int:
     # Only here, once the memory has its bound.
     if importlib.util.find_spec("pyarrow") is None:
         return NO_LIBRARY
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-
-    def send(letter: bytes, body: bytes) -> None:
-        sink.write(frame(letter, body))
-        sink.flush()
-
-    while (asked := read_frame(source.read)) is not None:
+    line = Line(sys.stdin.buffer, sys.stdout.buffer)
+    while (asked := line.next_frame()) is not None:
         letter, body = asked
         if letter != ASK:
             return 1
         try:
-            send(DONE, orjson.dumps(_answer(orjson.loads(body), source, send)))
+            found = _answer(orjson.loads(body), line)
+            line.end_of_table()
+            line.send(DONE, orjson.dumps(found))
         except TableError as error:
-            send(ERROR, str(error).encode())
+            line.end_of_table()
+            line.send(ERROR, str(error).encode())
         except MemoryError:
             # Whatever is left of it is given back with the process.
-            send(ERROR, TOO_LARGE.encode())
+            line.end_of_table()
+            line.send(ERROR, TOO_LARGE.encode())
             return 1
     return 0
 
 
-def _answer(ask: dict[str, Any], source: IO[bytes], send: Callable[[bytes, bytes], None]) -> object:
+def _answer(ask: dict[str, Any], line: Line) -> object:
     """Send the hashes of a table's keys, or its rows in parts where it is asked for `parts`.
 
     Or return what its columns hold, where no kinds are given; or what it holds of a `contract`.
@@ -83,30 +71,25 @@ def _answer(ask: dict[str, Any], source: IO[bytes], send: Callable[[bytes, bytes
     columns, kinds = tuple(ask["columns"]), ask["kinds"]
 
     def opened() -> IO[bytes]:
-        return cast("IO[bytes]", _Asked(ask["size"], source, send))
-
-    def told(rows: int) -> bytes:
-        answer = read_frame(source.read)
-        if answer is None or answer[0] != PARTS or len(answer[1]) != rows:
-            raise SystemExit(1)  # nobody waits any more
-        return answer[1]
+        return cast("IO[bytes]", AskedFile(ask["size"], line))
 
     try:
         if ask.get("parts"):
             from glovebox.tasks.table_split import split_table  # noqa: PLC0415 - as above
 
-            split_table(ask, opened, send, told)
+            split_table(ask, opened, line.send, line.told)
             return None
         if ask.get("contract"):
             from glovebox.tasks.table_check import check_table  # noqa: PLC0415 - as above
 
-            return check_table(ask, opened, send)
+            return check_table(ask, opened, line.send)
         file = opened()
         table = open_table(ask["path"], file, columns)
         if kinds is None:
             return list(_kinds(columns, table.types, table.batches, is_plain=table.is_plain))
         for arrays in table.batches:
-            send(KEYS, arrow_keys.key_hashes(columns, arrays, kinds, is_plain=table.is_plain))
+            hashes = arrow_keys.key_hashes(columns, arrays, kinds, is_plain=table.is_plain)
+            line.send(KEYS, hashes)
     except (pa.ArrowException, UnicodeError) as error:
         raise unreadable("a table", error) from error
     return None
@@ -126,50 +109,6 @@ def _kinds(
     for column, held in zip(columns, types, strict=False):
         kind = kind_of(column, held)
         yield "Plain" if is_plain and kind == "Text" else kind
-
-
-class _Asked(io.RawIOBase):
-    """A file whose bytes the task sends."""
-
-    def __init__(self, size: int, source: IO[bytes], send: Callable[[bytes, bytes], None]) -> None:
-        self._size, self._at = size, 0
-        self._source, self._send = source, send
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, start + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = max(0, min(len(buffer), self._size - self._at, MOST_AT_ONCE))
-        if not wanted:
-            return 0
-        self._send(RANGE, orjson.dumps([self._at, wanted]))
-        answer = read_frame(self._source.read)
-        if answer is None or answer[0] != BYTES or len(answer[1]) != wanted:
-            # Nobody waits any more.
-            raise SystemExit(1)
-        buffer[:wanted] = answer[1]
-        self._at += wanted
-        return wanted
-
-    def read(self, size: int = -1) -> bytes:
-        """Return that many bytes: whoever reads Parquet takes fewer for a file that is damaged."""
-        wanted = self._size - self._at if size < 0 else size
-        parts = []
-        while wanted > 0 and (part := super().read(min(wanted, MOST_AT_ONCE))):
-            parts.append(part)
-            wanted -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 if __name__ == "__main__":

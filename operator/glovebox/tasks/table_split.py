@@ -16,14 +16,14 @@ from glovebox.data import arrow_keys
 from glovebox.data.row_keys import Kind
 from glovebox.data.table_errors import TableError
 from glovebox.data.whole_tables import PartWriter, WholeTable, open_whole
-from glovebox.tasks.table_frames import KEYS, MOST_AT_ONCE, NO_PART, WRITTEN
+from glovebox.tasks.table_frames import MOST_AT_ONCE, NO_PART, WRITTEN
 
 
 def split_table(
     ask: Mapping[str, Any],
     opened: Callable[[], IO[bytes]],
     send: Callable[[bytes, bytes], None],
-    told: Callable[[int], bytes],
+    told: Callable[[bytes, int], bytes],
 ) -> None:
     """Write the rows of a table into parts.
 
@@ -32,7 +32,7 @@ def split_table(
             the one column is a time; and how many `parts` there are.
         opened: Returns the table's bytes, from the start.
         send: Sends a frame.
-        told: Returns the part of each of so many rows.
+        told: Sends what decides of so many rows, and returns the part of each.
 
     Raises:
         TableError: It cannot be read.
@@ -54,8 +54,8 @@ def split_table(
             continue
         _require(table, columns)
         arrays = [batch.column(column) for column in columns]
-        send(KEYS, _deciding(columns, arrays, kinds, domain, is_plain=table.is_plain))
-        parts = told(batch.num_rows)
+        deciding = _deciding(columns, arrays, kinds, domain, is_plain=table.is_plain)
+        parts = told(deciding, batch.num_rows)
         numbers = pa.Array.from_buffers(pa.uint8(), len(parts), [None, pa.py_buffer(parts)])
         for part in sorted(set(parts) - {NO_PART}):
             if part not in writers:

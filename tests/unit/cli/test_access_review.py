@@ -89,6 +89,55 @@ def test_what_was_delivered_by_a_grant_that_is_gone_is_told() -> None:
     assert "its grant is gone" in found.state
 
 
+@pytest.mark.parametrize("reason", ["GrantRevoked", "GrantExpired"])
+def test_what_was_delivered_by_a_grant_that_ended_is_told_while_it_is_there(reason: str) -> None:
+    over = [{"type": "Ready", "status": "False", "reason": reason}]
+    borrower = experiment("lab", "data/set", "data/loan")
+    found = review([], [grant(conditions=over)], [borrower])
+    assert f"delivered; its grant is {reason}" in {each.state for each in found}
+    borrower["status"]["seal"] = {"digest": ROOT}
+    found = review([], [grant(conditions=over)], [borrower])
+    assert {each.through for each in found} == {"AccessGrant data/loan"}
+
+
+def test_a_grant_that_is_used_up_says_so_although_it_is_ready() -> None:
+    done = [{"type": "Ready", "status": "True", "reason": "GrantUsedUp"}]
+    found = review(
+        [], [grant(conditions=done, used=3)], [experiment("lab", "data/set", "data/loan")]
+    )
+    assert {each.state for each in found} == {"GrantUsedUp (3 of 3 used)"}
+
+
+def test_a_part_of_a_split_is_read_in_its_role_alone() -> None:
+    part = pin("lab", "test")
+    part["status"]["part"] = {"split": "visits", "name": "test", "role": "test"}
+    (found,) = review([part], [], [])
+    assert found.roles == ("test",)
+
+
+def test_a_use_by_a_part_is_one_of_the_content_that_is_granted() -> None:
+    user = experiment("lab", "test", "data/loan")
+    (entry,) = user["status"]["inputs"]
+    entry["digest"] = "sha256:" + "b" * 64
+    entry["grants"][0]["contentRoot"] = ROOT
+    found = review([], [grant(used=1)], [user])
+    assert {each.namespace: each.last_used for each in found} == {"lab": BOUND, "shop": ""}
+
+
+def test_many_pins_and_experiments_are_reviewed_in_one_pass() -> None:
+    looked = [0]
+
+    class Counted(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            looked[0] += key == "status"
+            return super().get(key, default)
+
+    number = 500
+    bound = [Counted(experiment("lab", f"set{at}")) for at in range(number)]
+    review([pin("lab", f"set{at}") for at in range(number)], [grant()], bound)
+    assert looked[0] <= 3 * number
+
+
 def test_a_grant_that_ended_is_shown_with_its_end() -> None:
     over = [{"type": "Ready", "status": "False", "reason": "GrantRevoked"}]
     found = review([], [grant(conditions=over, revokedTime=BOUND)], [])

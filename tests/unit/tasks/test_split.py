@@ -443,6 +443,18 @@ def test_many_columns_and_types_pass_through(memory: Memory, store: Store) -> No
     ]
 
 
+def test_no_part_holds_what_the_rows_of_another_say(memory: Memory, store: Store) -> None:
+    notes = pa.array([f"note of {at}" for at in FLIGHTS]).dictionary_encode()
+    before = pa.table({"flight": FLIGHTS, "note": notes})
+    memory.files = {"a.parquet": as_parquet(before, row_group_size=90)}
+    divide(store, BY_FLIGHT, *PARTS)
+    for part in PARTS:
+        (after,) = memory.tables_of(part)
+        assert after.schema.equals(before.schema)
+        listed = [value for chunk in after["note"].chunks for value in chunk.dictionary.to_pylist()]
+        assert set(listed) == {f"note of {row['flight']}" for row in after.to_pylist()}
+
+
 def test_large_tables_come_in_row_groups(memory: Memory, store: Store) -> None:
     from pyarrow import parquet  # noqa: PLC0415 - of this test alone
 

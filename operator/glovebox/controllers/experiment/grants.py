@@ -6,9 +6,9 @@
     afterwards  what was withdrawn or has expired is reported, and gets no credentials any more
 
 A grant is needed for a pin of another namespace; for content that a pin in this namespace, or an
-older one in another, asks a grant for; and for roles that the profile asks one for. It is always a
-grant of the namespace that asks. What names a content by another pin changes nothing: the registry
-finds all of them by content root.
+older one in another, asks a grant for; for a part of such content; and for roles that the profile
+asks one for. It is always a grant of the namespace that asks. What names a content by another pin
+changes nothing: the registry finds all of them by content root.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment_status import MAX_GRANTS, InputGrant, InputStatus
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.splits import within
 from glovebox.desired.grants import Wanted, choose_grant, grant_digest, not_granted
 from glovebox.errors import Refused
 from glovebox.kube.answers import NotFound
@@ -54,7 +55,7 @@ class Asking:
 
 
 def require_grants(scope: Scope, asking: Asking, pin: DatasetPin | None) -> tuple[InputGrant, ...]:
-    """Return the grants by which an input may be used, one for each namespace that asks for one.
+    """Return the grants by which an input may be used: one for each who asks, and each content.
 
     Args:
         scope: The look.
@@ -71,41 +72,44 @@ def require_grants(scope: Scope, asking: Asking, pin: DatasetPin | None) -> tupl
             raise not_granted(_wanted(scope, asking, "", asking.namespace, _ELSEWHERE))
         return ()  # what is missing at home is told as such
     needed = _needed(scope, asking, pin)
-    if len(needed) > MAX_GRANTS:
-        raise Refused(
-            reasons.NOT_GRANTED,
-            f"input `{asking.name}`: not granted. More than {MAX_GRANTS} namespaces ask for a grant"
-            " for this content; ask the platform's owner who of them has to",
-        )
-    return tuple(
-        choose_grant(each, grants_in(scope.ports, owner), scope.now)
-        for owner, each in needed.items()
-    )
+    chosen = []
+    for (owner, _), each in needed.items():
+        # The first is that of the pin's namespace: without it, nothing is told of how many ask.
+        chosen.append(choose_grant(each, grants_in(scope.ports, owner), scope.now))
+        if len(needed) > MAX_GRANTS:
+            raise Refused(
+                reasons.NOT_GRANTED,
+                f"input `{asking.name}`: not granted. More than {MAX_GRANTS} namespaces ask for a"
+                " grant for this content; ask the platform's owner who of them has to",
+            )
+    return tuple(chosen)
 
 
-def _needed(scope: Scope, asking: Asking, pin: DatasetPin) -> Mapping[str, Wanted]:
-    """Return whose grant is needed, by namespace."""
-    needed: dict[str, Wanted] = {}
+def _needed(scope: Scope, asking: Asking, pin: DatasetPin) -> Mapping[tuple[str, str], Wanted]:
+    """Return whose grant is needed for which content, by both."""
+    needed: dict[tuple[str, str], Wanted] = {}
     root = pin.status.digest
     if asking.namespace != scope.experiment.namespace:
-        needed[asking.namespace] = _wanted(scope, asking, root, asking.namespace, _ELSEWHERE)
+        elsewhere = _wanted(scope, asking, root, asking.namespace, _ELSEWHERE)
+        needed[asking.namespace, root] = elsewhere
     elif asking.role in asking.by_profile:
         why = f"the profile asks for a grant for inputs of role `{asking.role}`"
-        needed[asking.namespace] = _wanted(scope, asking, root, asking.namespace, why)
-    for other in _asking_pins(scope, pin):
-        use, owner = other.spec.use, other.namespace
-        if use is None or not use.demands_grant(asking.role, scope.now):
-            continue
-        why = (
-            f"DatasetPin '{other.name}' asks for a grant for this content"
-            if owner == scope.experiment.namespace
-            else f"namespace '{owner}' asks for a grant for this content"
-        )
-        until = None if asking.role in use.grant_for else use.embargo_until_time
-        wanted = replace(_wanted(scope, asking, root, owner, why), until=until)
-        former = needed.get(owner)
-        if former is None or (former.until is not None and _is_later(until, former.until)):
-            needed[owner] = wanted
+        needed[asking.namespace, root] = _wanted(scope, asking, root, asking.namespace, why)
+    # What is a part of some content is asked for as that is: dividing it gets around nothing.
+    for content in (root, *(each.source_digest for each in within(pin))):
+        what = "this content" if content == root else "the content that it is a part of"
+        for other in _asking_pins(scope, pin, content):
+            use, owner = other.spec.use, other.namespace
+            if use is None or not use.demands_grant(asking.role, scope.now):
+                continue
+            is_own = owner == scope.experiment.namespace
+            who = f"DatasetPin '{other.name}'" if is_own else f"namespace '{owner}'"
+            why = f"{who} asks for a grant for {what}"
+            until = None if asking.role in use.grant_for else use.embargo_until_time
+            wanted = replace(_wanted(scope, asking, content, owner, why), until=until)
+            former = needed.get((owner, content))
+            if former is None or (former.until is not None and _is_later(until, former.until)):
+                needed[owner, content] = wanted
     return needed
 
 
@@ -113,24 +117,31 @@ def _is_later(until: datetime | None, former: datetime) -> bool:
     return until is None or until > former
 
 
-def _asking_pins(scope: Scope, pin: DatasetPin) -> Iterator[DatasetPin]:
-    """Yield the pins of the same content whose word counts for this one.
+def _asking_pins(scope: Scope, pin: DatasetPin, root: str) -> Iterator[DatasetPin]:
+    """Yield the pins of a content whose word counts for a pin of it, or of a part of it.
 
     In the namespaces of the pin and of the Experiment all do. Elsewhere those that are not younger
-    than the pin: who pins somebody's data later cannot keep them from their own.
+    than the pin, or than what its namespace divided: who pins somebody's data later cannot keep
+    them from their own.
     """
     near = {pin.namespace, scope.experiment.namespace}
-    made = pin.metadata.creation_timestamp
-    for key in scope.ports.registry.pins_of(pin.status.digest):
+    others = list(_pins_of(scope.ports, root))
+    own = (pin, *(each for each in others if each.namespace == pin.namespace))
+    made = min(filter(None, (each.metadata.creation_timestamp for each in own)), default=None)
+    for other in others:
+        since = other.metadata.creation_timestamp
+        if other.namespace in near or made is None or since is None or since <= made:
+            yield other
+
+
+def _pins_of(ports: Ports, root: str) -> Iterator[DatasetPin]:
+    for key in ports.registry.pins_of(root):
         try:
-            other = scope.ports.resources.parsed(key, DatasetPin)
+            pin = ports.resources.parsed(key, DatasetPin)
         except ValidationError:
             continue
-        if other is None:
-            continue
-        since = other.metadata.creation_timestamp
-        if key.namespace in near or made is None or since is None or since <= made:
-            yield other
+        if pin is not None:
+            yield pin
 
 
 def _wanted(scope: Scope, asking: Asking, root: str, owner: str, why: str) -> Wanted:
@@ -208,7 +219,10 @@ def judge_grant(live: AccessGrant | None, grant: InputGrant, now: datetime) -> R
     One that was created again and grants the same is the same yes.
     """
     what = f"AccessGrant '{grant.grant_ref}'"
-    if live is None or grant_digest(live.spec) != grant.digest:
+    granted = live.status.content_root if live is not None else ""
+    # Its pin may be another one by now, of the same name.
+    is_other = bool(granted and grant.content_root) and granted != grant.content_root
+    if live is None or is_other or grant_digest(live.spec) != grant.digest:
         return Refused(reasons.GRANT_REVOKED, f"{what} was deleted")
     if live.is_withdrawn:
         return Refused(reasons.GRANT_REVOKED, f"{what} was revoked")

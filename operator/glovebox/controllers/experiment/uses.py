@@ -42,7 +42,7 @@ async def take_uses(scope: Scope, outcomes: Outcomes) -> Outcome:
     resolved = outcomes.need("resolve", Resolved)
     if scope.is_bound or not any(entry.grants for entry in resolved.bound):
         return done()
-    wanted = {(each.grant_ref, entry.digest) for entry in resolved.bound for each in entry.grants}
+    wanted = {_counted(entry, each) for entry in resolved.bound for each in entry.grants}
     if len(wanted) > MAX_GRANTS:
         raise Refused(
             reasons.NOT_GRANTED,
@@ -55,16 +55,20 @@ async def take_uses(scope: Scope, outcomes: Outcomes) -> Outcome:
     taken: dict[tuple[str, str], int] = {}
     for entry in resolved.bound:
         for grant in entry.grants:
-            if (grant.grant_ref, entry.digest) not in taken:
+            if _counted(entry, grant) not in taken:
                 use = await _take(scope, entry, grant, digest)
-                taken[grant.grant_ref, entry.digest] = use.use
+                taken[_counted(entry, grant)] = use.use
     return done(GrantFacts(tuple(_with_uses(entry, taken) for entry in resolved.bound)))
+
+
+def _counted(entry: InputStatus, grant: InputGrant) -> tuple[str, str]:
+    """Return what one use is counted of: a grant, and the content that it grants."""
+    return grant.grant_ref, grant.content_root or entry.digest
 
 
 def _with_uses(entry: InputStatus, taken: dict[tuple[str, str], int]) -> InputStatus:
     grants = tuple(
-        grant.model_copy(update={"use": taken[grant.grant_ref, entry.digest]})
-        for grant in entry.grants
+        grant.model_copy(update={"use": taken[_counted(entry, grant)]}) for grant in entry.grants
     )
     return entry.model_copy(update={"grants": grants}) if grants else entry
 
@@ -74,7 +78,7 @@ async def _take(scope: Scope, entry: InputStatus, grant: InputGrant, digest: str
     # Whatever the watch has not told yet: from the binding on nobody asks again.
     await require_live(ports, grant, ports.now())
     connection, bucket = await open_records(ports, grant.store_ref)
-    folder = uses_folder(grant.grant_ref, entry.digest)
+    folder = uses_folder(*_counted(entry, grant))
     wanted = UseRecord(
         grant_uid=grant.uid,
         grant_digest=grant.digest,
