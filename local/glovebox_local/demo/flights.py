@@ -95,6 +95,29 @@ def with_row(body: bytes, other: bytes, index: int) -> tuple[bytes, dict[str, An
     return _parquet(table), row.to_pylist()[0]
 
 
+def unlike(body: bytes, column: str) -> bytes:
+    """Return a file of flights in which a column is not what it was.
+
+    Numbers turn into text, every third of the delays is lost, an airport gets another name.
+
+    Args:
+        body: The file.
+        column: `distance`, `dep_delay` or `origin`.
+    """
+    from pyarrow import BufferReader, array, compute, parquet, string  # noqa: PLC0415 - as below
+
+    table = parquet.read_table(BufferReader(body))
+    held = table[column].combine_chunks()
+    if column == "distance":
+        held = held.cast(string())
+    elif column == "dep_delay":
+        lost = array([row % 3 == 0 for row in range(len(held))])
+        held = compute.if_else(lost, None, held)
+    else:
+        held = compute.replace_substring(held, pattern="LGA", replacement="LaGuardia")
+    return _parquet(table.set_column(table.schema.get_field_index(column), column, held))
+
+
 def _read(name: str) -> Any:
     from pyarrow import (  # noqa: PLC0415 - heavy, and only the demonstration needs it
         csv,

@@ -136,6 +136,8 @@ _SCENES = (
         " hidden weather-2013-03.parquet extra 2013/fading/weather-2013-05.parquet"
     ),
     "in use by 1, among them Experiment/team-flights/on-fading-data",
+    "Type flights-2013-01.parquet distance 27004: holds Text, and has to hold Integer",
+    "DatasetPin 'months-under-contract' is not ready: column `distance` of",
     "DatasetPin team-flights/mirrored-months, s3://flights-mirror/copied",
     "DatasetPin 'mirrored-months' does not say `spec.license`",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glovebox_local.demo.stage import Chapter, DemoStep
-from glovebox_local.demo.stories import Story, damaging, leaking, lending, tracing
+from glovebox_local.demo.stories import Story, checking, damaging, leaking, lending, tracing
 
 STORIES = {
     Story.DATA: (
@@ -31,6 +31,14 @@ STORIES = {
                 DemoStep("Somebody meddles with them", damaging.meddle),
                 DemoStep("Within a minute the pin says what happened", damaging.find),
                 DemoStep("Deleting a pin that is in use", damaging.delete_in_use),
+            ),
+        ),
+        Chapter(
+            "The contract",
+            (
+                DemoStep("Three months are changed", checking.change),
+                DemoStep("The pin that has a contract", checking.find),
+                DemoStep("The Experiment that would train on it", checking.refuse),
             ),
         ),
         Chapter(
