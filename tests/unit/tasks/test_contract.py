@@ -44,7 +44,9 @@ class Memory:
         del store, stop
         for path, body in sorted(self.pins[where.version_id].items()):
             sha256 = hashlib.sha256(body).hexdigest()
-            yield Entry(path, len(body), sha256, "data", path, where.version_id, DigestSource(0))
+            yield Entry(
+                path, len(body), sha256, "data", path, where.version_id, DigestSource.COMPUTED
+            )
 
     def range(self, wire: object, entry: Entry, first: int, size: int) -> bytes:
         del wire
