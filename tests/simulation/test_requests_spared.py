@@ -68,6 +68,26 @@ def test_a_new_namespace_is_not_searched_for_pods() -> None:
     play(scene, profile=UNPROVEN, faults=heard, sweeps=False)
 
 
+def test_a_namespace_whose_creation_was_not_answered_is_searched() -> None:
+    """Pods may have come in past the labels that it had meanwhile: nobody saw it made."""
+    heard, met = Heard(), list[Asked]()
+
+    class Lost(NoFaults):
+        def request(self, asked: Asked) -> Fault:
+            heard.request(asked)
+            if (asked.verb, asked.kind) == ("create", NAMESPACE) and not met:
+                met.append(asked)
+                return Fault("unanswered")
+            return NOTHING
+
+    async def scene(stage: Stage) -> None:
+        (namespace,) = await _standing(stage, "x")
+        assert met
+        assert namespace in _searched(heard)
+
+    play(scene, profile=UNPROVEN, faults=Lost(), sweeps=False)
+
+
 def test_after_a_restart_one_list_tells_which_namespaces_are_empty() -> None:
     heard = Heard()
 
