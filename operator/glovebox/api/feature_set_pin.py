@@ -197,10 +197,10 @@ class FeatureSetPinSpec(Model):
 
 
 class HashedName(TolerantModel):
-    """A feature's name with the hash of its definition."""
+    """A feature's name with its hash, which is another one in each namespace."""
 
     name: str = Field(max_length=128, description="Name of the feature.")
-    hash: str = Field(max_length=71, description="SHA-256 of the feature's definition.")
+    hash: str = Field(max_length=71, description="SHA-256 of the namespace and the feature's name.")
 
 
 class BoundInput(TolerantModel):
@@ -228,7 +228,7 @@ class FeatureSetPinStatus(Status):
         default=(),
         max_length=1000,
         json_schema_extra=list_map("name"),
-        description="Each feature with the hash of its definition.",
+        description="Each feature with the hash of its name.",
     )
     inputs: tuple[BoundInput, ...] = Field(
         default=(),

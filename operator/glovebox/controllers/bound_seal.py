@@ -336,7 +336,8 @@ async def _datasets(
             found.append(SealedDataset(item.name, lost=error.message))
             continue
         connections.append((store, connection))
-        found.append(SealedDataset(item.name, connection, source, manifest))
+        shows = bound.platform.profile.spec.delivery.mode == "CSI"
+        found.append(SealedDataset(item.name, connection, source, manifest, shows_newest=shows))
     return tuple(found)
 
 

@@ -25,7 +25,7 @@ class FeatureFacts:
 
     Attributes:
         digest: Of all definitions and their inputs.
-        hashed_names: The hash of each definition, by its name.
+        hashed_names: The hash of each name, by the name.
         inputs: The content root of each dataset, by the input's name.
         validity: When the definitions may be used; None for always.
         remark: What a person should know of a pin that is well, to go behind the message.

@@ -166,6 +166,7 @@ class _DatasetDocument(Strict):
     source: SourceDocument | None
     manifest: ManifestLocation | None
     lost: str
+    shows_newest: bool = False
 
 
 class EvidenceQuestion(Strict):
@@ -196,6 +197,7 @@ class EvidenceQuestion(Strict):
                     source=each.source,
                     manifest=each.manifest,
                     lost=each.lost,
+                    shows_newest=each.shows_newest,
                 )
                 for each in request.inputs
             ),
@@ -221,6 +223,7 @@ class EvidenceQuestion(Strict):
                     each.source,
                     each.manifest,
                     each.lost,
+                    each.shows_newest,
                 )
                 for each in self.inputs
             ),

@@ -251,7 +251,14 @@ async def _verified_again(context: TaskContext, dataset: SealedDataset, *, final
         if not final:
             raise
         return unable + error.message
-    return "" if findings.intact else f"input `{dataset.name}`: {findings.summary()}"
+    if not findings.intact:
+        return f"input `{dataset.name}`: {findings.summary()}"
+    if dataset.shows_newest and (findings.hidden or findings.extra):
+        return (
+            f"input `{dataset.name}`: its driver shows the newest versions, which the run may have"
+            f" read: {findings.summary()}"
+        )
+    return ""
 
 
 def _result(sealed: Sealed, keys: SealKeys) -> SealResult:

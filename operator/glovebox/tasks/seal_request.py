@@ -26,6 +26,8 @@ class SealedDataset:
         source: As it was pinned; None when that is not known any more.
         manifest: The list of its versions; None when that is not known any more.
         lost: Why it cannot be verified again, when that is known beforehand: `its pin is gone`.
+        shows_newest: Whether the run was shown the newest versions, whatever was pinned: then what
+            lies over a pinned version, or beside it, may have been read.
     """
 
     name: str
@@ -33,6 +35,7 @@ class SealedDataset:
     source: Source | None = None
     manifest: ManifestLocation | None = None
     lost: str = ""
+    shows_newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

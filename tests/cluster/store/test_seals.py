@@ -245,6 +245,27 @@ async def test_inputs_that_are_still_there_are_no_finding(
     assert (await seal(store, locked_bucket, inputs=(dataset,))).findings == ()
 
 
+@pytest.mark.parametrize("key", ["set/a", "set/later"])
+async def test_what_a_driver_shows_beside_the_pinned_versions_is_a_signed_finding(
+    store: Store, data_bucket: str, locked_bucket: str, key: str
+) -> None:
+    """Delivered by `CSI` the run reads the newest version; delivered otherwise the pinned one."""
+    dataset = await pinned(store, data_bucket, locked_bucket)
+    store.s3.put_object(Bucket=data_bucket, Key=key, Body=b"other bytes")
+    result = await seal(store, locked_bucket, inputs=(replace(dataset, shows_newest=True),))
+    (said,) = result.findings
+    assert said.startswith("input `train`: its driver shows the newest versions")
+    assert stated_findings(store, locked_bucket) == [said]
+
+
+async def test_a_newer_version_is_no_finding_where_the_pinned_one_was_delivered(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
+    dataset = await pinned(store, data_bucket, locked_bucket)
+    store.s3.put_object(Bucket=data_bucket, Key="set/a", Body=b"other bytes")
+    assert (await seal(store, locked_bucket, inputs=(dataset,))).findings == ()
+
+
 async def test_a_pin_that_is_gone_is_a_finding_and_no_reason_to_wait(
     store: Store, locked_bucket: str
 ) -> None:

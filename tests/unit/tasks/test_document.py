@@ -371,7 +371,9 @@ async def test_the_evidence_is_gathered_as_it_was_asked_for(
         folder=".glovebox/seals/uid/",
         snapshot='{"a":"\u65e5"}'.encode(),
         inputs=(
-            SealedDataset("train", of_inputs, PrefixSource("data", "set/"), MANIFEST),
+            SealedDataset(
+                "train", of_inputs, PrefixSource("data", "set/"), MANIFEST, shows_newest=True
+            ),
             SealedDataset("near", of_artifacts, ManifestSource("artifacts", "k", "v"), MANIFEST),
             SealedDataset("gone", lost="its pin is gone"),
         ),
