@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from glovebox.api import reasons
+from glovebox.api.split_pin import MAX_NESTED
 from glovebox.data.row_keys import canonical_key
 from glovebox.data.splits import ByShare, hash_of
 from glovebox.kube.kinds import (
@@ -320,6 +321,28 @@ def test_a_split_is_held_while_its_parts_are_used_and_nobody_new_begins() -> Non
         stage.world.remove(EXPERIMENT, TEAM, "x")
         for kind, name in ((SPLIT_PIN, "parts"), (DATASET_PIN, "all")):
             await stage.until(f"{name} is gone", partial(is_gone, stage, kind, name), HOUR)
+
+    play(scene)
+
+
+def test_what_is_divided_too_often_says_where_to_divide_it() -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage)
+        await parts_ready(stage)
+        former = "train"
+        for depth in range(2, MAX_NESTED + 2):
+            parts = [{**each, "role": "train"} for each in PARTS]
+            rule = {"by": "Key", "salt": f"salt {depth}"}
+            spec = split_spec(source={"pinRef": {"name": former}}, parts=parts, rule=rule)
+            stage.world.declare(SPLIT_PIN, f"split-{depth}", spec)
+            former = f"train-{depth}"
+            stage.world.declare(DATASET_PIN, former, part_spec("train", f"split-{depth}"))
+            if depth <= MAX_NESTED:
+                ready = partial(is_ready, stage, DATASET_PIN, former)
+                await stage.until(f"{former} is Ready", ready, HOUR)
+        refused = partial(stage.condition, "Stalled", f"split-{depth}", SPLIT_PIN)
+        await stage.until("it is refused", lambda: refused().get("status") == "True", HOUR)
+        assert refused()["reason"] == reasons.NESTED_TOO_DEEP
 
     play(scene)
 

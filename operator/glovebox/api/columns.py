@@ -116,7 +116,7 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _REASON,
         _column("Used", ".status.used", "How many uses were taken.", column_type="integer"),
         _column("Uses", ".spec.uses", "How many uses there are.", column_type="integer"),
-        # Not a date: kubectl shows those as an age, and one to come as `<invalid>`.
+        # As text: of a date kubectl shows how long ago it was, and `<invalid>` before it comes.
         _column("Expires", ".spec.expireTime", "When the grant ends."),
         _AGE,
         _column("Namespaces", ".spec.namespaces", "To whom it is granted.", priority=WIDE),

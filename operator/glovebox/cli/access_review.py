@@ -19,7 +19,7 @@ import typer
 _CANNOT: Final = 2
 # A grant that did what it was for is Ready.
 _USED_UP: Final = "GrantUsedUp"
-_ENDED: Final = ("GrantRevoked", "GrantExpired")
+_ENDED: Final = {"GrantRevoked": "was revoked", "GrantExpired": "has expired"}
 _SHORT: Final = len("sha256:") + 12
 _HEADINGS: Final = (
     "CONTENT",
@@ -210,16 +210,16 @@ def _delivered(
         over = (status.get("run") or {}).get("completionTime") or status.get("seal")
         for entry in status.get("inputs") or () if not over else ():
             named = [states.get(str(each["grantRef"])) for each in entry.get("grants") or ()]
-            ended = [each for each in named if each in _ENDED]
+            ended = [_ENDED[each] for each in named if each in _ENDED]
             if None not in named and not ended:
                 continue
-            why = "gone or not shown to you" if None in named else ended[0]
+            why = "is gone or not shown to you" if None in named else ended[0]
             yield Reading(
                 content=str(entry["digest"]),
                 namespace=metadata["namespace"],
                 through=f"Experiment {metadata['namespace']}/{metadata['name']}",
                 roles=(),
-                state=f"delivered; its grant is {why}",
+                state=f"delivered; its grant {why}",
                 since=str(status.get("boundTime") or ""),
                 until="",
                 last_used=str(status.get("boundTime") or ""),

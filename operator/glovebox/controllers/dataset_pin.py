@@ -94,9 +94,11 @@ def _with_registry(
 ) -> dict[str, Any] | None:
     """Say who is bound to the content, by whatever pin; None where nothing is news."""
     status = found if found is not None else obj.get("status") or {}
-    known = map(ports.resources.get, ports.registry.users_of(pin.status.digest))
-    users = [each for each in known if each is not None]
-    wanted = used_by(pin.namespace, users, count_in_words)
+    users = ports.registry.users_of(pin.status.digest)
+    own = [user.name for user in users if user.namespace == pin.namespace]
+    known = (ports.resources.get(user) for user in users if user.namespace != pin.namespace)
+    others = [each for each in known if each is not None]
+    wanted = used_by(pin.namespace, own, others, count_in_words)
     if status.get("usedBy") == wanted:
         return found
     kept = {name: value for name, value in status.items() if name != "usedBy"}

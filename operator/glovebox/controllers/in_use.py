@@ -139,12 +139,12 @@ def compute_marks(obj: Mapping[str, Any], users: int) -> Marks | None:
 def tells_its_users(obj: Mapping[str, Any], users: int) -> bool:
     """Return whether an object needs no look for having so many users now.
 
-    A profile or a store that many use says so in words that change seldom. What few use is looked
-    at again, because a look that is under way may be letting it go; a pin, and what is being
-    deleted, says who they are.
+    What many use says so in words that change seldom: a thousand Experiments of one pin are no
+    thousand looks at it, each of which reads all of them. What few use is looked at again, because
+    a look that is under way may be letting it go; what is being deleted says who they are.
     """
     is_dying = "deletionTimestamp" in obj["metadata"]
-    is_crowd = users > _EXACT and obj["kind"] in _BY_FIELD
+    is_crowd = users > _EXACT and (obj["kind"] in _BY_FIELD or obj["kind"] in PINS)
     return is_crowd and not is_dying and compute_marks(obj, users) is None
 
 

@@ -188,7 +188,9 @@ def _holders(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Collection[Key]:
     if key.kind in PINS:
         # Naming somebody's pin in another namespace is not using it.
         users = {
-            user: None for user in users if is_user(ports.resources.get(user) or {}, key)
+            user: None
+            for user in users
+            if user.namespace == key.namespace or is_user(ports.resources.get(user) or {}, key)
         }.keys()
     if "deletionTimestamp" not in obj["metadata"]:
         return users

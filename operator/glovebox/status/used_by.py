@@ -14,20 +14,23 @@ _NAMED: Final = 10
 
 
 def used_by(
-    namespace: str, users: Iterable[Mapping[str, Any]], words: Callable[[int], str]
+    namespace: str,
+    own: Iterable[str],
+    others: Iterable[Mapping[str, Any]],
+    words: Callable[[int], str],
 ) -> dict[str, Any] | None:
     """Return `status.usedBy`; None where nobody uses the content.
 
     Args:
         namespace: Of the pin.
-        users: The Experiments that are bound to its content.
+        own: The Experiments of its namespace that are bound to its content, by name.
+        others: Those of other namespaces.
         words: Tells a count so that it changes seldom.
     """
-    named, elsewhere = [], 0
-    for user in users:
-        metadata = user["metadata"]
-        if metadata["namespace"] == namespace or _is_let_in(user, namespace):
-            named.append(f"{metadata['namespace']}/{metadata['name']}")
+    named, elsewhere = [f"{namespace}/{name}" for name in own], 0
+    for user in others:
+        if _is_let_in(user, namespace):
+            named.append(f"{user['metadata']['namespace']}/{user['metadata']['name']}")
         else:
             elsewhere += 1
     if not named and not elsewhere:

@@ -89,12 +89,16 @@ def test_what_was_delivered_by_a_grant_that_is_gone_is_told() -> None:
     assert "its grant is gone" in found.state
 
 
-@pytest.mark.parametrize("reason", ["GrantRevoked", "GrantExpired"])
-def test_what_was_delivered_by_a_grant_that_ended_is_told_while_it_is_there(reason: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "why"), [("GrantRevoked", "was revoked"), ("GrantExpired", "has expired")]
+)
+def test_what_was_delivered_by_a_grant_that_ended_is_told_while_it_is_there(
+    reason: str, why: str
+) -> None:
     over = [{"type": "Ready", "status": "False", "reason": reason}]
     borrower = experiment("lab", "data/set", "data/loan")
     found = review([], [grant(conditions=over)], [borrower])
-    assert f"delivered; its grant is {reason}" in {each.state for each in found}
+    assert f"delivered; its grant {why}" in {each.state for each in found}
     borrower["status"]["seal"] = {"digest": ROOT}
     found = review([], [grant(conditions=over)], [borrower])
     assert {each.through for each in found} == {"AccessGrant data/loan"}

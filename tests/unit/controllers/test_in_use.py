@@ -144,7 +144,10 @@ def marked(users: str, kind: str = "ObjectStore", *, dying: bool = False) -> Jso
         pytest.param(marked("more than 10"), 101, False, id="a larger crowd"),
         pytest.param(thing("ObjectStore", users="more than 10"), 11, False, id="no finalizer"),
         pytest.param(marked("10"), 10, False, id="a look may be letting it go"),
-        pytest.param(marked("more than 10", "DatasetPin"), 11, False, id="a pin names them"),
+        pytest.param(marked("more than 10", "DatasetPin"), 11, True, id="a pin of many"),
+        pytest.param(
+            marked("more than 10", "DatasetPin", dying=True), 11, False, id="a pin is to go"
+        ),
         pytest.param(marked("more than 10", dying=True), 11, False, id="it is to go"),
     ],
 )
