@@ -229,8 +229,17 @@ def test_keys_are_compared_over_files_and_formats() -> None:
 
 def test_what_is_null_is_no_key() -> None:
     rules = contract_of(column("carrier"), column("flight"), unique=[{"columns": ["carrier"]}])
-    table = pa.table({"carrier": pa.array([None, None, "UA"], pa.string()), "flight": [1, 2, 3]})
-    assert check(rules, {"a.parquet": as_parquet(table)}).violations == 0
+    table = pa.table({"carrier": pa.array([None, None, "UA"], pa.string()), "flight": [1, 1, 3]})
+    files = {"a.parquet": as_parquet(table)}
+    assert check(rules, files).violations == 0
+    both = {"columns": ["carrier", "flight"]}
+    rules = contract_of(column("carrier"), column("flight"), unique=[both])
+    assert check(rules, files).violations == 0
+    rules = contract_of(
+        column("carrier"), column("flight"), references=[both | {"pinRef": {"name": "p"}}]
+    )
+    (violation,) = check(rules, files).first
+    assert (violation.rule, violation.count) == ("Reference", 1)
 
 
 def test_what_refers_to_nothing_is_counted() -> None:
@@ -268,6 +277,9 @@ def test_footers_are_enough_where_they_say_that_a_rule_is_met() -> None:
     ignored = check(contract_of(*asked, freshness=freshness, statistics="Ignored"), files)
     assert (ignored.footers, ignored.violations) == (0, 0)
     assert trusted.columns == ignored.columns
+    # What they say is broken is counted by reading.
+    broken = check(contract_of(column("carrier", maxNullShare=0)), files)
+    assert (broken.footers, broken.by_rule) == (0, {"NullShare": 1})
     # Without statistics the rows are read.
     bare = {"a.parquet": as_parquet(TABLE, write_statistics=False)}
     assert check(contract_of(*asked, freshness=freshness), bare).footers == 0

@@ -119,7 +119,12 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
             "inputs.datasets[].pinRef",
             "inputs.features[].pinRef",
         ],
-        "DatasetPin": ["storeRef", "source.split", "provenance.sources[].pinRef"],
+        "DatasetPin": [
+            "storeRef",
+            "source.split",
+            "provenance.sources[].pinRef",
+            "contract.references[].pinRef",
+        ],
         "SplitPin": ["source.pinRef"],
         "FeatureSetPin": ["inputs[].pinRef"],
         "AccessGrant": ["pinRef", "storeRef"],
