@@ -25,7 +25,7 @@ from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment.intruders import remove_intruders
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.ports import ADMISSION_SECONDS, Inspected
+from glovebox.controllers.ports import ADMISSION_SECONDS, Inspected, Ports
 from glovebox.desired.drift import Applied, Drift, describe_held
 from glovebox.desired.plan import Plan
 from glovebox.errors import GloveboxError
@@ -41,6 +41,7 @@ from glovebox.kube.kinds import (
     kind_of,
 )
 from glovebox.kube.objects import ObjectKey, key_of
+from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import NamespaceFacts
 from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
 
@@ -135,6 +136,13 @@ async def _inspect(scope: Scope, plan: Plan) -> tuple[tuple[GloveboxError, ...],
     if noted.is_done:
         return (), None
     return search.failures, ADMISSION_SECONDS if is_old else noted.since + noted.pause - now
+
+
+def is_inspected(ports: Ports, key: Key, namespace: str) -> bool:
+    """Whether nobody can have come into a namespace, as it is now, past its labels."""
+    noted = ports.inspected.get(key)
+    version = ports.children.version_of(namespace)
+    return noted is not None and noted.is_done and noted.version == version
 
 
 def _version(scope: Scope) -> tuple[int, int] | None:

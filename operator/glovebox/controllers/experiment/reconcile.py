@@ -46,7 +46,7 @@ from glovebox.controllers.experiment.conclude import ensure_conclusion
 from glovebox.controllers.experiment.deletion import end
 from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
-from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolation
+from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolation, is_inspected
 from glovebox.controllers.experiment.leakage import check_leakage
 from glovebox.controllers.experiment.lineage import ensure_traced, is_untraced, trace
 from glovebox.controllers.experiment.lock_up import lock_up
@@ -113,6 +113,8 @@ AFTER_ADOPTION: Final = (
     Phase("seal", ensure_seal),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
 )
+# What begins only once the namespace was recorded as complete.
+_BEHIND_THE_LATCH: Final = ("prove", "deliver", "run")
 _SNAPSHOT: Final = "snapshot"
 _CLOSING: Final = "unkept"
 # What took longer is not recorded when its namespace was changed meanwhile; but so often in a row
@@ -257,7 +259,7 @@ def _look(
     for failure in held_back(seen):
         ports.metrics.problem_counter(failure.reason, EXPERIMENT.kind.lower()).inc()
     key = Key.of(obj)
-    retries = [*outcomes.retries, *_looks_after(obj, status, outcomes, ledger=seen.ledger)]
+    retries = [*outcomes.retries, *_looks_after(ports, obj, status, outcomes, ledger=seen.ledger)]
     if is_untraced(ports, {**obj, "status": status}, outcomes.facts("lineage", LineageFacts)):
         retries.append(0.0)  # what is recorded by this look is written as an event
 
@@ -282,11 +284,17 @@ def _look(
 
 
 def _looks_after(
-    obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes, *, ledger: bool
+    ports: Ports,
+    obj: Mapping[str, Any],
+    status: Mapping[str, Any],
+    outcomes: Outcomes,
+    *,
+    ledger: bool,
 ) -> Iterator[float]:
     """Yield after how many seconds to look again because of what this look records."""
     before = obj.get("status") or {}
-    if status.get("provisioned") != before.get("provisioned"):
+    is_news = status.get("provisioned") != before.get("provisioned")
+    if is_news and not _is_settled(ports, obj, status, outcomes):
         yield 0.0  # runs and the isolation check wait for nothing but this record
     if _closes(status, before):
         yield 0.0  # and the seal for nothing but that one
@@ -294,6 +302,17 @@ def _looks_after(
         yield 0.0  # what is recorded by this look is told by the next one
     if _is_fight(status):
         yield float(RECORD_SECONDS)  # it may be over by then
+
+
+def _is_settled(
+    ports: Ports, obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes
+) -> bool:
+    """Whether an open namespace waits for nothing that begins once it is recorded as complete."""
+    return (
+        status.get("state") == names.STATE_OPEN
+        and all(outcomes.is_done(name) for name in _BEHIND_THE_LATCH)
+        and is_inspected(ports, Key.of(obj), status.get("namespace", ""))
+    )
 
 
 def _closes(status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
