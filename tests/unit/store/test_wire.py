@@ -71,6 +71,14 @@ def test_a_proxy_of_the_environment_is_used_and_told_who_asks(
     assert asked == ["http://store.invalid/data/a", "Basic bWU6d29yZA=="]
 
 
+@pytest.mark.parametrize("key", ["a/../b", "./a", "a//b", "..", "a/."])
+def test_a_key_is_asked_for_as_it_is_called(key: str) -> None:
+    """Another path than the signed one is refused by the store, or is another object."""
+    with listening() as (port, asked):
+        opened(f"http://127.0.0.1:{port}").wire.get("data", key, {"versionId": "v"}).drain_conn()
+    assert asked[0] == f"/data/{key}?versionId=v"
+
+
 def test_no_proxy_is_used_for_what_the_environment_excepts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
