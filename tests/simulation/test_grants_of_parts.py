@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
+from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, NAMESPACE, OBJECT_STORE, SPLIT_PIN
+from glovebox.kube.kinds import (
+    ACCESS_GRANT,
+    DATASET_PIN,
+    NAMESPACE,
+    OBJECT_STORE,
+    SECRET,
+    SPLIT_PIN,
+)
 from glovebox.store.grant_uses import PREFIX as USES
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
-from simulation.test_grants import is_bound, refused
+from simulation.test_grants import is_bound, names_of_time, refused
 from simulation.test_splits import (
     HOUR,
     OBJECTS,
@@ -62,6 +71,32 @@ def test_a_part_takes_the_grant_of_the_content_that_was_divided(how: Json) -> No
         assert key == f"{USES}{TEAM}/loan/{root.removeprefix('sha256:')}/0001.json"
 
     play(scene)
+
+
+@pytest.mark.parametrize("by", ["revoked", "expired"])
+def test_the_end_of_the_grant_of_the_whole_ends_credentials_for_its_part(by: str) -> None:
+    async def scene(stage: Stage) -> None:
+        declare(stage, OBJECTS)
+        await parts_ready(stage)
+        asking(stage)
+        await stage.until("it asks", lambda: is_ready(stage, DATASET_PIN, "asks"), HOUR)
+        ends = stage.world.clock.now().timestamp() + HOUR
+        until = names_of_time(ends) if by == "expired" else "2099-01-01T00:00:00Z"
+        spec = grant_spec(pinRef={"name": "all"}, roles=["train", "test"], expireTime=until)
+        stage.world.declare(ACCESS_GRANT, "loan", spec)
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it is bound", lambda: is_bound(stage), 600)
+        assert stage.condition("InputsGranted")["status"] == "True"
+        if by == "revoked":
+            stage.world.edit(ACCESS_GRANT, TEAM, "loan", {"spec": {"revoked": True}})
+        else:
+            await stage.sleep(ends - stage.world.clock.now().timestamp())
+        ended = partial(stage.condition, "InputsGranted")
+        await stage.until("it is told", lambda: ended()["status"] == "False", 10)
+        namespace = stage.status()["namespace"]
+        assert not stage.there(SECRET, namespace, names.INPUTS_CREDENTIALS_SECRET)
+
+    play(scene, sweeps=False)
 
 
 def test_a_part_of_a_part_takes_it_too() -> None:

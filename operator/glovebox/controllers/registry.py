@@ -23,6 +23,7 @@ class Registry:
         self._pins = _ByValue()
         self._users = _ByValue()
         self._grants = _ByValue()
+        self._let_in = _ByValue()
         self._teams = _ByValue()
 
     def changed(self, change: Change[Key, Stored]) -> Iterator[Key]:
@@ -47,8 +48,14 @@ class Registry:
         if key.kind == DATASET_PIN.kind:
             self._pins.put(key, _given(status.get("digest")))
         elif key.kind == EXPERIMENT.kind:
-            roots = (entry.get("digest") for entry in status.get("inputs") or ())
+            inputs = status.get("inputs") or ()
+            roots = (entry.get("digest") for entry in inputs)
             self._users.put(key, {str(root): None for root in roots if root})
+            # A part is let in by a grant of what it is a part of.
+            lent = (
+                grant.get("contentRoot") for entry in inputs for grant in entry.get("grants") or ()
+            )
+            self._let_in.put(key, {str(root): None for root in lent if root})
             self._teams.put(key, {key.namespace: None} if obj else {})
         elif key.kind == ACCESS_GRANT.kind:
             self._grants.put(key, {key.namespace: None} if obj else {})
@@ -72,7 +79,7 @@ class Registry:
         roots = {(obj.get("status") or {}).get("contentRoot") for obj in states}
         for team in sorted(teams):
             for key in self._teams.of(team):
-                bound = self._users.values_of(key)
+                bound = (*self._users.values_of(key), *self._let_in.values_of(key))
                 if not bound or not roots.isdisjoint(bound):
                     yield key
 

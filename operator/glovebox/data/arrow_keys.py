@@ -140,8 +140,8 @@ def _values(column: str, held: pa.Array, kind: Kind, *, is_plain: bool) -> pa.Ar
     if is_plain and found == "Text":
         return _read_as(column, held, kind)
     raise TableError(
-        f"column `{column}` holds {KIND_WORDS[found]}, and other files hold"
-        f" {KIND_WORDS[kind]} there: write it as one type"
+        f"column `{column}` holds {KIND_WORDS[found]}, and {KIND_WORDS[kind]} as other files or a"
+        " declared type say: write it as one type"
     )
 
 
@@ -168,8 +168,8 @@ def _read_as(column: str, text: pa.Array, kind: Kind) -> pa.Array:
     except (pa.ArrowInvalid, InvalidOperation):
         pass
     raise TableError(
-        f"column `{column}` holds {KIND_WORDS[kind]} in other files, and here text that stands for"
-        " none"
+        f"column `{column}` holds {KIND_WORDS[kind]}, as other files or a declared type say, and"
+        " here text that stands for none"
     )
 
 

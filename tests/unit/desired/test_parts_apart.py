@@ -12,6 +12,7 @@ from glovebox.api.split_pin import PartOfSplit
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import Covered
 from glovebox.desired.leakage import leakage_sheet
+from glovebox.desired.parts_apart import has_no_common_key
 from glovebox.errors import Refused
 
 WHOLE = "sha256:" + "0" * 64
@@ -196,3 +197,12 @@ def test_equal_data_of_one_role_may_share() -> None:
     one = part("train", digest=WHOLE)
     other = Covered("more", "train", "pin-more", None, digest="x", splits=(TRAIN,))
     assert level("NoTestSet", one, other) == "Unknown"
+
+
+def test_a_split_by_time_keeps_no_key_apart() -> None:
+    parts = [
+        part(role, within(part=role, by="Time", columns=("patient",))) for role in ("train", "test")
+    ]
+    assert not has_no_common_key(parts[0], parts[1], ("patient",))
+    keyed = [part(role, within(part=role)) for role in ("train", "test")]
+    assert has_no_common_key(keyed[0], keyed[1], ("patient",))

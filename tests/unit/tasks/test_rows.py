@@ -154,12 +154,12 @@ def test_a_column_without_types_is_what_the_others_hold(
         (
             {"a.parquet": as_parquet(flight=[1]), "b.parquet": as_parquet(flight=["1"])},
             "b.parquet",
-            "column `flight` holds text, and other files hold whole numbers of 64 bits there",
+            "column `flight` holds text, and whole numbers of 64 bits as other files or a",
         ),
         (
             {"a.csv": b"flight\nUA1\n"},
             "a.csv",
-            "column `flight` holds whole numbers of 64 bits in other files, and here text that",
+            "column `flight` holds whole numbers of 64 bits, as other files",
         ),
         ({"a.parquet": as_parquet(flight=[1.0])}, "a.parquet", "is of type double, which cannot"),
     ],

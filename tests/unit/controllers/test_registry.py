@@ -1,0 +1,54 @@
+"""Whom a change of a grant concerns, by what is granted and whatever the input is called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glovebox.controllers.registry import Registry
+from glovebox.kube.kinds import ACCESS_GRANT, EXPERIMENT
+from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.store import Change
+
+ROOT, PART, OTHER = ("sha256:" + letter * 64 for letter in "abc")
+LOAN = Key(ACCESS_GRANT.kind, "data", "loan")
+
+
+def resource(kind: Any, namespace: str, name: str, spec: Any, status: Any) -> dict[str, Any]:
+    metadata = {"namespace": namespace, "name": name, "uid": name, "resourceVersion": "1"}
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": metadata,
+        "spec": spec,
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize(
+    ("inputs", "concerns"),
+    [
+        pytest.param([{"digest": ROOT}], True, id="the content"),
+        pytest.param(
+            [{"digest": PART, "grants": [{"contentRoot": ROOT}]}], True, id="a part of the content"
+        ),
+        pytest.param([{"digest": OTHER}], False, id="another content"),
+        pytest.param([], True, id="not bound yet"),
+    ],
+)
+def test_a_grant_concerns_who_uses_what_it_grants(inputs: list[Any], concerns: bool) -> None:  # noqa: FBT001 - a table
+    registry, grants = Registry(), []
+
+    def changed(change: Change[Key, Stored]) -> None:
+        list(registry.changed(change))
+        if change.key == LOAN:
+            grants.append(change)
+
+    resources = Resources(changed)
+    resources.seen(resource(EXPERIMENT, "lab", "x", {}, {"inputs": inputs}))
+    granted = {"namespaces": ["lab"]}
+    resources.seen(resource(ACCESS_GRANT, "data", "loan", granted, {"contentRoot": ROOT}))
+    (change,) = grants
+    found = list(registry.concerned_by(change))
+    assert found == ([Key(EXPERIMENT.kind, "lab", "x")] if concerns else [])
