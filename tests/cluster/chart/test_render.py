@@ -13,6 +13,7 @@ import yaml
 from cluster.chart.rendering import CHART, ROOT, only, render, run_helm
 from cluster.chart.values_table import PAGE, page
 from glovebox import names
+from glovebox.api.kinds import KINDS
 from glovebox.desired.pods import FETCH_CONTAINER
 from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.settings import PREFIX, Settings
@@ -421,9 +422,10 @@ def test_the_pods_of_tasks_reach_stores_alone() -> None:
     ]
 
 
-def test_the_quickstart_shows_as_many_guards_as_are_installed() -> None:
+def test_the_quickstart_shows_as_many_kinds_and_guards_as_are_installed() -> None:
     demo = {"guards": {"breakGlassGroups": ["breakers"]}}  # as `demo/preparing.py` installs it
     guards = [each for each in render(demo) if each["kind"] == "ValidatingAdmissionPolicy"]
-    shown = re.findall(r"5 kinds, (\d+) guards", (ROOT / "docs" / "quickstart.md").read_text())
+    text = (ROOT / "docs" / "quickstart.md").read_text()
+    shown = re.findall(r"(\d+) kinds, (\d+) guards", text)
 
-    assert shown == [str(len(guards))]
+    assert shown == [(str(len(KINDS)), str(len(guards)))]
