@@ -30,17 +30,18 @@ if TYPE_CHECKING:
 # The API server looks for changed policies once a second.
 _TAKE_UP_SECONDS: Final = 1.3
 _RESTORE_SECONDS: Final = 30.0
+_OF_A_FILE: Final = (pytest.Module, pytest.Class, pytest.Item)
 
 
-class _OfTheSession:
-    """Stands for the next test, of which only the session is known."""
+class _OfTheFolder:
+    """Stands for the next test, of which only the folder is known."""
 
-    def __init__(self, session: pytest.Session) -> None:
-        self._session = session
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
 
-    def listchain(self) -> list[pytest.Session]:
+    def listchain(self) -> list[Any]:
         """Return what must not be torn down."""
-        return [self._session]
+        return [each for each in self._item.listchain() if not isinstance(each, _OF_A_FILE)]
 
 
 class Mutator:
@@ -127,7 +128,7 @@ class Mutator:
             else:
                 self.broken.append(item.nodeid)
                 self._say(f"fails with all doors in place: {item.nodeid}\n{self._trouble[-600:]}")
-        # What lives for the session is made now, not while a door is away: made by halves, it could
+        # What lives for the folder is made now, not while a door is away: made by halves, it could
         # not be made again. The first request tells which cluster it is.
         by_fixtures: dict[frozenset[str], pytest.Item] = {}
         for item in usable:
@@ -187,8 +188,8 @@ class Mutator:
 
     def _passes(self, item: pytest.Item) -> bool:
         item._initrequest()  # type: ignore[attr-defined]
-        # What lives for the session stays; modules, and what lives for one test, go.
-        following: Any = _OfTheSession(item.session)
+        # What lives for the folder stays; modules, and what lives for one test, go.
+        following: Any = _OfTheFolder(item)
         reports = runtestprotocol(item, nextitem=following, log=False)
         self._trouble = "\n".join(report.longreprtext for report in reports if report.failed)
         return not any(report.failed for report in reports)

@@ -43,7 +43,7 @@ def experiment(name: str, team: str = TEAM, **spec: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def teams(guarded: Kubectl) -> Kubectl:
     """Two teams; in the first one somebody may adopt, in both somebody may declare."""
     for team in (TEAM, OTHER_TEAM):

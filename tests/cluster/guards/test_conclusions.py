@@ -28,7 +28,7 @@ PERSON = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def sealed(guarded: Kubectl, declared: dict[str, dict[str, Any]]) -> str:
     """The name of an Experiment that is sealed."""
     return made_sealed(guarded, declared, "concluded")

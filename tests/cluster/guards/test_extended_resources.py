@@ -44,7 +44,7 @@ def asking(resource: str, amount: str = "1", kind: str = "containers") -> object
     return {"initContainers": [greedy]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def equipped(guarded: Kubectl) -> Kubectl:
     """An experiment whose quota names one extended resource."""
     expect_admitted(guarded.create(OPERATOR, objects.namespace(SPACE), dry_run=False))

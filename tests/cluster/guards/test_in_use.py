@@ -62,7 +62,7 @@ def patch(
     return kubectl(actor, "patch", resource, "busy", *where, "--type=merge", text, *dry_run)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def busy(guarded: Kubectl) -> Iterator[Kubectl]:
     """One object of each kind that experiments use, with the operator's mark and count."""
     expect_admitted(guarded(CLUSTER_ADMIN, "create", "namespace", TEAM))

@@ -44,7 +44,7 @@ READ_ONLY = "must mount the volume 'glovebox-inputs' with `readOnly: true`"
 FETCHER_ALONE = "must not use Secret 'glovebox-inputs-credentials', which is for the fetcher alone"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def inputs(experiments: Kubectl) -> Kubectl:
     kubectl = experiments
     walls = [thing for thing in objects.walls(SPACE) if thing["kind"] != "ConfigMap"]

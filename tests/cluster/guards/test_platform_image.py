@@ -36,7 +36,7 @@ CONTROLLER = BREAK_GLASS
 NOTHING_ELSE = "must not use the platform's image"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def space(experiments: Kubectl) -> Kubectl:
     kubectl = experiments
     prepare(

@@ -60,7 +60,7 @@ def provision(kubectl: Kubectl, space: str) -> None:
     expect_admitted(kubectl.create(CLUSTER_ADMIN, running, dry_run=False))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def unmarked(guarded: Kubectl) -> Iterator[Kubectl]:
     """An experiment's namespace, all of whose labels somebody behind the glass took off."""
     provision(guarded, SPACE)
