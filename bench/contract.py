@@ -14,10 +14,11 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from glovebox.api.contract import Contract
 from glovebox.data.contract_keys import KeyCheck
@@ -25,6 +26,7 @@ from glovebox.data.contracts import Judge, file_rules
 from glovebox.data.row_pieces import MAX_SPILLED
 from glovebox.store.connection import Stop
 from glovebox.tasks.table_process import TableFile, TableProcess
+from support.own_process import took
 
 FILES = 10
 COLUMNS = [
@@ -59,25 +61,17 @@ def main() -> None:
         subprocess.run(command, check=True)
         print(f"{options.rows:,} rows in {FILES} files")
         print(f"{'':24}{'seconds':>9}{'cpu s':>8}{'at fault':>9}{'peak MiB':>10}{'reader MiB':>12}")
-        took = {way: run(way, folder) for way in WAYS}
-    print(f"scan / check of columns: {took['scan'] / took['columns']:.2f} of its speed")
+        times = {way: run(way, folder) for way in WAYS}
+    print(f"scan / check of columns: {times['scan'] / times['columns']:.2f} of its speed")
 
 
 def run(way: str, folder: str) -> float:
     """Print the row of one way; return its processor seconds."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, __file__, "--here", way, folder],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    took = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    found, peak, reader = done.stdout.split()[-3:]
-    print(f"{way:24}{took:9.1f}{cpu:8.1f}{found:>9}{peak:>10}{reader:>12}", flush=True)
-    return cpu
+    own = took(__file__, way, folder)
+    found, peak, reader = own.said[-3:]
+    columns = f"{own.seconds:9.1f}{own.cpu:8.1f}{found:>9}{peak:>10}{reader:>12}"
+    print(f"{way:24}{columns}", flush=True)
+    return own.cpu
 
 
 def write(folder: Path, count: int) -> None:

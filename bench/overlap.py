@@ -12,18 +12,19 @@ import argparse
 import gzip
 import hashlib
 import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
 from glovebox.data.manifest import DigestSource, Entry, ManifestWriter
 from glovebox.data.manifest_scan import scan_manifest
 from glovebox.data.overlap import Compared, find_overlap
+from support.own_process import took
 
 ROLES = ("train", "test")
 CHUNK = 1 << 20
@@ -46,24 +47,15 @@ def main() -> None:
             write(Path(folder), role, options.objects)
         print(f"{options.objects:,} objects in each of two manifests")
         print(f"{'':34}{'seconds':>9}{'cpu s':>8}{'peak MiB':>10}")
-        took = [run(way, folder) for way in WAYS]
-    print(f"sets in memory / find_overlap: {took[0] / took[1]:.2f} of its speed")
+        times = [run(way, folder) for way in WAYS]
+    print(f"sets in memory / find_overlap: {times[0] / times[1]:.2f} of its speed")
 
 
 def run(way: str, folder: str) -> float:
     """Print the row of one way; return its seconds."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, __file__, "--here", way, folder],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    took = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{way:34}{took:9.1f}{cpu:8.1f}{done.stdout.split()[-1]:>10}")
-    return took
+    own = took(__file__, way, folder)
+    print(f"{way:34}{own.seconds:9.1f}{own.cpu:8.1f}{own.said[-1]:>10}")
+    return own.seconds
 
 
 def write(folder: Path, role: str, count: int) -> None:

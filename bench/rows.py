@@ -15,14 +15,16 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from glovebox.data.row_keys import Kind
 from glovebox.data.row_overlap import Keyed, find_shared_rows
 from glovebox.store.connection import Stop
 from glovebox.tasks.table_process import TableFile, TableProcess
+from support.own_process import took
 
 ROLES = ("train", "test")
 FILES = 10
@@ -56,26 +58,18 @@ def main() -> None:
         subprocess.run(command, check=True)
         print(f"{options.rows:,} rows in each of two datasets")
         print(f"{'':24}{'seconds':>9}{'cpu s':>8}{'shared':>9}{'peak MiB':>10}{'reader MiB':>12}")
-        took = [run(way, folder) for way in WAYS if options.only in {None, way}]
-    if len(took) > 1:
-        print(f"set in memory / compare_rows: {took[0] / took[1]:.2f} of its speed")
+        times = [run(way, folder) for way in WAYS if options.only in {None, way}]
+    if len(times) > 1:
+        print(f"set in memory / compare_rows: {times[0] / times[1]:.2f} of its speed")
 
 
 def run(way: str, folder: str) -> float:
     """Print the row of one way; return its seconds."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, __file__, "--here", way, folder],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    took = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    found, peak, reader = done.stdout.split()[-3:]
-    print(f"{way:24}{took:9.1f}{cpu:8.1f}{found:>9}{peak:>10}{reader:>12}", flush=True)
-    return took
+    own = took(__file__, way, folder)
+    found, peak, reader = own.said[-3:]
+    columns = f"{own.seconds:9.1f}{own.cpu:8.1f}{found:>9}{peak:>10}{reader:>12}"
+    print(f"{way:24}{columns}", flush=True)
+    return own.seconds
 
 
 def write(folder: Path, role: str, count: int) -> None:

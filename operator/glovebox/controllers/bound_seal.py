@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -195,9 +195,8 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     )
     request = SealRequest(
         evidence,
-        about=replace(
-            _statement_facts(bound, f"s3://{bucket}/{prefix}", ports.now()),
-            builder=ports.settings.builder_id,
+        about=_statement_facts(
+            bound, f"s3://{bucket}/{prefix}", ports.now(), ports.settings.builder_id
         ),
         keys=keys,
         session_seconds=bound.platform.profile.spec.credentials.duration_seconds,
@@ -360,7 +359,7 @@ def _granted(grant: InputGrant) -> Mapping[str, Any]:
     }
 
 
-def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs:
+def _statement_facts(bound: BoundSeal, prefix: str, now: datetime, builder: str) -> SealInputs:
     def told(moment: datetime | None) -> str:
         return format_time(moment) if moment is not None else ""
 
@@ -398,4 +397,5 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime) -> SealInputs
         run=run,
         tenant_pods=bound.tenant_pods,
         sessions_end=told(bound.sessions_end),
+        builder=builder,
     )

@@ -405,15 +405,6 @@ class Judge:
             )
 
 
-def describe(found: ContractFound) -> str:
-    """Return what was found, for a person: how much is well, or the first violation."""
-    if not found.violations:
-        return f"{found.rules} rules are met by {found.rows:,} rows in {_files(found.files)}"
-    first, others = found.first[0], found.violations - 1
-    more = f"; and {others:,} more: see `status.contract`" if others else ""
-    return f"{told(first)}{more}"
-
-
 def told(violation: Violation) -> str:
     """Return a violation, for a person."""
     column = f"column `{violation.column}`" if violation.column else ""
