@@ -28,7 +28,7 @@ from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_keys import KeyPlace
 from glovebox.controllers.store_connections import open_store
-from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
+from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.desired.bound_snapshot import BoundSnapshot
 from glovebox.desired.leakage import recorded_sheet
 from glovebox.desired.platform import Platform, render_platform
@@ -48,7 +48,6 @@ from glovebox.tasks.context import TaskContext
 from glovebox.tasks.questions import EvidenceQuestion
 from glovebox.tasks.seal import SEAL, seal_experiment
 from glovebox.tasks.seal_request import (
-    Evidence,
     EvidenceRequest,
     SealedDataset,
     SealRequest,
@@ -202,13 +201,9 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         session_seconds=bound.platform.profile.spec.credentials.duration_seconds,
     )
     task_key = TaskKey(bound.owner, bound.uid, SEAL)
-    secrets = secrets_of(connections) if ports.settings.tasks == "Jobs" else None
-    job: JobWork[Evidence] | None = None
-    if secrets is not None:
-        asked, place = EvidenceQuestion.of(evidence), Bucket(bucket, evidence.locked)
-        job = JobWork(
-            ports, task_key, evidence.basis, asked, asked.answer, evidence, place, secrets
-        )
+    ask = functools.partial(EvidenceQuestion.of, evidence)
+    place = Bucket(bucket, evidence.locked)
+    job = job_for(ports, task_key, evidence, ask, place, connections)
 
     async def start(context: TaskContext) -> SealResult:
         gather = job.start if job else None

@@ -26,7 +26,7 @@ from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
+from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.contracts import ContractFound, contract_digest
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -192,19 +192,16 @@ def _ensure(
     work_class: str,
 ) -> TaskState[ContractFound]:
     stores = [(opened[connection], connection) for connection in request.stores]
-    secrets = secrets_of(stores) if ports.settings.tasks == "Jobs" else None
-    job: JobWork[ContractFound] | None = None
-    if secrets is not None:
-        question = ContractQuestion.of(request)
-        store, _ = stores[0]
-        place = Bucket(store.spec.artifacts.bucket, is_locked(store))
-        job = JobWork(
-            ports, _key(pin), request.basis, question, question.answer, request, place, secrets
-        )
+    store, _ = stores[0]
+    place = Bucket(store.spec.artifacts.bucket, is_locked(store))
+    ask = functools.partial(ContractQuestion.of, request)
+    job = job_for(ports, _key(pin), request, ask, place, stores)
 
     async def start(context: TaskContext) -> ContractFound:
         async with ports.metrics.on_store("contract"):
-            return await (job.start(context) if job else check_contract(context, request))
+            work = job.start(context) if job else check_contract(context, request)
+            found: ContractFound = await work
+            return found
 
     return ports.tasks.ensure(
         _key(pin),

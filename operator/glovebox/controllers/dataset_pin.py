@@ -34,7 +34,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
+from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.compare import Findings
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
@@ -248,7 +248,9 @@ class _Place:
         What `accept` raises of its result is how the attempt ended.
         """
         key = _key(pin, name)
-        job = self._job(ports, key, request, question)
+        bucket = Bucket(self.store.spec.artifacts.bucket, is_locked(self.store))
+        stores = [(self.store, self.connection)]
+        job = job_for(ports, key, request, lambda: question, bucket, stores)
 
         async def start(context: TaskContext) -> T:
             async with ports.metrics.on_store(operation):
@@ -265,22 +267,6 @@ class _Place:
             tenant=pin.namespace,
             work_class=WORK_CLASS,
             discard=job.discard if job else None,
-        )
-
-    def _job(
-        self,
-        ports: Ports,
-        key: TaskKey,
-        request: PinRequest | VerifyRequest,
-        question: PinQuestion | VerifyQuestion,
-    ) -> JobWork[Any] | None:
-        """Return the Job that does a task, or None where the process does it."""
-        secrets = secrets_of([(self.store, self.connection)])
-        if ports.settings.tasks != "Jobs" or secrets is None:
-            return None
-        bucket = Bucket(self.store.spec.artifacts.bucket, is_locked(self.store))
-        return JobWork(
-            ports, key, request.basis, question, question.answer, request, bucket, secrets
         )
 
 

@@ -24,7 +24,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import Counted, counts_of, rule_of, split_digest, within
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
+from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.split_result import SplitFound
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -185,25 +185,15 @@ def _ensure(
     connection: Store,
     request: SplitRequest,
 ) -> TaskState[SplitFound]:
-    question = SplitQuestion.of(request)
-    secrets = secrets_of([(store, connection)]) if ports.settings.tasks == "Jobs" else None
-    job: JobWork[SplitFound] | None = None
-    if secrets is not None:
-        place = Bucket(request.artifacts_bucket, is_locked(store))
-        job = JobWork(
-            ports,
-            _key(split),
-            request.basis,
-            question,
-            question.answer,
-            request,
-            place,
-            secrets,
-        )
+    place = Bucket(request.artifacts_bucket, is_locked(store))
+    ask = functools.partial(SplitQuestion.of, request)
+    job = job_for(ports, _key(split), request, ask, place, [(store, connection)])
 
     async def start(context: TaskContext) -> SplitFound:
         async with ports.metrics.on_store("split"):
-            return await (job.start(context) if job else split_dataset(context, request))
+            work = job.start(context) if job else split_dataset(context, request)
+            found: SplitFound = await work
+            return found
 
     return ports.tasks.ensure(
         _key(split),

@@ -260,3 +260,28 @@ class JobWork(Generic[T]):
             f"Job '{self._job.name}' in '{self._job.namespace}': {why}; it is tried again from its"
             " last checkpoint",
         )
+
+
+def job_for(
+    ports: Ports,
+    key: TaskKey,
+    request: Request,
+    ask: Callable[[], Asked],
+    bucket: Bucket,
+    stores: Iterable[tuple[ObjectStore, Store]],
+) -> JobWork[Any] | None:
+    """Return the Job that does a task, or None where the process does it.
+
+    Args:
+        ports: The operator's ports.
+        key: Which task.
+        request: What it is about, with its stores.
+        ask: Returns the question that the request makes; asked for a Job alone.
+        bucket: Where the request and the result lie.
+        stores: The stores of the request: as they are declared, and open.
+    """
+    secrets = secrets_of(stores) if ports.settings.tasks == "Jobs" else None
+    if secrets is None:
+        return None
+    question = ask()
+    return JobWork(ports, key, request.basis, question, question.answer, request, bucket, secrets)

@@ -7,6 +7,7 @@ the snapshot, and nothing looks again: pins never change.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from glovebox.api import reasons
@@ -19,7 +20,7 @@ from glovebox.controllers.remembered import remember
 from glovebox.controllers.splits import within
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import open_store
-from glovebox.controllers.task_jobs import Bucket, JobWork, secrets_of
+from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import Covered, needs_comparison
 from glovebox.desired.inputs import ResolvedInput
@@ -114,22 +115,18 @@ async def _compare(
     if known is not None:
         ports.tasks.drop(_task(scope))  # it may be about what was declared before
         return known
-    question = OverlapQuestion.of(request)
-    secrets = secrets_of(opened) if ports.settings.tasks == "Jobs" else None
-    job: JobWork[Overlap] | None = None
-    if secrets is not None:
-        artifacts = store.spec.artifacts
-        place = Bucket(artifacts.bucket, artifacts.worm == "Required")
-        job = JobWork(
-            ports, _task(scope), request.basis, question, question.answer, request, place, secrets
-        )
+    artifacts = store.spec.artifacts
+    place = Bucket(artifacts.bucket, artifacts.worm == "Required")
+    ask = functools.partial(OverlapQuestion.of, request)
+    job = job_for(ports, _task(scope), request, ask, place, opened)
 
     async def start(context: TaskContext) -> Overlap:
         same = ports.overlaps.get(request.basis)
         if same is not None:
             return same  # of an Experiment with the same inputs, while this one waited its turn
         async with ports.metrics.on_store("compare_inputs"):
-            found = await (job.start(context) if job else compare_datasets(context, request))
+            work = job.start(context) if job else compare_datasets(context, request)
+            found: Overlap = await work
         remember(ports.overlaps, request.basis, found, _REMEMBERED)
         return found
 
