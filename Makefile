@@ -11,8 +11,10 @@ ARGS ?=
 # What `make test-live` and `make test-slow` run again for when it changed.
 LIVE_DEPENDS_ON := bench crds helm local operator tests docs/examples pyproject.toml uv.lock \
   Dockerfile
-# How many processes share the tests, each with a cluster of its own; 0: this one alone.
-WORKERS ?= 2
+# How many processes share the tests, each with a cluster of its own; 0: this one alone. Without the
+# operator's processes a third one fills the time in which the others wait for a store.
+WORKERS ?= 3
+LIVE_WORKERS ?= 2
 
 # Tests start hundreds of processes of Python: where the machine says that modules are not to be
 # kept compiled, each of them would compile every library again.
@@ -71,24 +73,31 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python -m glovebox.metrics.reference_docs --check
 	@$(BIN)/python docs/img/draw.py --check
 
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20
+# To read 9,000 tests takes each process a quarter of a minute: what a target never runs is left out.
+LIVE_TESTS := tests/cluster/operator tests/cluster/demo tests/node
+OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores \
+  $(filter-out $(LIVE_TESTS),$(patsubst %/,%,$(wildcard tests/cluster/*/)))
+without = $(addprefix --ignore=,$(1))
 
 .PHONY: test
 test: lint programs ## Lint, types, simulation, and all that needs a real API server or store
 	$(call say,pytest: everything but what is live or slow)
-	@$(PYTEST) -m "not live and not slow and not stores" $(ARGS)
+	@$(PYTEST) -n $(WORKERS) -m "not live and not slow and not stores" \
+	  $(call without,$(LIVE_TESTS) tests/stores) $(ARGS)
 
 .PHONY: test-live
 test-live: programs ## The operator as a process, beside real servers and on a real node
 	$(call say,pytest: the operator as a process; nodes)
 	@$(if $(ARGS),,.ci/once live $(LIVE_DEPENDS_ON) --) \
-	  $(PYTEST) -m "live and not slow and not stores" $(ARGS)
+	  $(PYTEST) -n $(LIVE_WORKERS) -m "live and not slow and not stores" \
+	  $(call without,$(OTHER_TESTS)) $(ARGS)
 
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
 	@$(if $(ARGS),,.ci/once slow $(LIVE_DEPENDS_ON) --) \
-	  $(PYTEST) -m "slow and not stores" $(ARGS)
+	  $(PYTEST) -n $(LIVE_WORKERS) -m "slow and not stores" $(ARGS)
 
 .PHONY: test-stores
 test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a front

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +29,26 @@ yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc,assignment]
 
 _HERE = Path(__file__).parent
 # What takes longest begins first, so that no worker has it alone at the end.
-_LONGEST = ("cluster/operator", "node", "cluster/guards", "cluster/demo")
+_LONGEST = (
+    "cluster/operator",
+    "node",
+    "cluster/store",
+    "cluster/guards",
+    "cluster/demo",
+    "cluster/api",
+    "cluster/jobs",
+    "simulation/test_simulation.py",
+)
 # Their files share a cluster that takes long to start: one worker has them all, one after another.
-_ONE_STAGE = ("node", "cluster/attacks", "cluster/desired", "cluster/engine")
+_ONE_STAGE = (
+    "node",
+    "cluster/api",
+    "cluster/attacks",
+    "cluster/desired",
+    "cluster/engine",
+    "cluster/guards",
+    "cluster/jobs",
+)
 # Where the operator runs as a process of its own, or a node does: `make test-live`.
 _LIVE = ("cluster/operator", "cluster/demo", "node")
 
@@ -78,6 +96,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return _ByStage(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@cache  # asked three times for each of some thousand tests
 def _group(path: Path) -> str:
     parts = path.relative_to(_HERE).parts
     if parts[0] == "node":

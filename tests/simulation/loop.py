@@ -34,6 +34,15 @@ class RunawayError(AssertionError):
     """More callbacks ran without any time going by than any sane program needs."""
 
 
+class _Timer(asyncio.TimerHandle):
+    """A timer that compares fast: the loop does little else than order timers."""
+
+    _when: float
+
+    def __lt__(self, other: object) -> bool:
+        return self._when < other._when  # type: ignore[attr-defined,no-any-return]
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs callbacks in order and jumps from timer to timer.
 
@@ -101,8 +110,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._ready.extend(self._stopped.pop(name, ()))
 
     def _is_stopped(self, handle: asyncio.Handle) -> bool:
-        if not self._stopped:
-            return False
         context: contextvars.Context = handle._context  # type: ignore[attr-defined]
         held = self._stopped.get(context.get(PROCESS, ""))
         if held is None:
@@ -113,26 +120,40 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _a_moment(self) -> float:
         return 0.005 if self._chance is None else self._chance.uniform(0.001, 0.02)
 
+    def call_at(  # type: ignore[override]  # the stub wants type variables of its own
+        self,
+        when: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call at a moment of virtual time."""
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
+
     def _run_once(self) -> None:
+        scheduled, ready = self._scheduled, self._ready
         self._drop_cancelled()
-        if not self._ready and not self._stopping:
-            if not self._scheduled:
+        if not ready and not self._stopping:
+            if not scheduled:
                 raise DeadlockError(_story(self))
-            if self._scheduled[0]._when > self._virtual:
-                self._virtual = self._scheduled[0]._when
+            if scheduled[0]._when > self._virtual:
+                self._virtual = scheduled[0]._when
                 self._at_this_moment = 0
-        due = []
-        while self._scheduled and self._scheduled[0]._when <= self._virtual:
-            handle = heapq.heappop(self._scheduled)
-            handle._scheduled = False
-            if not handle._cancelled:
-                due.append(handle)
-        if self._chance is not None:
+        due, now = [], self._virtual
+        while scheduled and scheduled[0]._when <= now:
+            timer = heapq.heappop(scheduled)
+            timer._scheduled = False
+            if not timer._cancelled:
+                due.append(timer)
+        if self._chance is not None and len(due) > 1:
             self._chance.shuffle(due)
-        self._ready.extend(due)
-        for _ in range(len(self._ready)):
-            handle = self._ready.popleft()
-            if not handle._cancelled and not self._is_stopped(handle):
+        ready.extend(due)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled and not (self._stopped and self._is_stopped(handle)):
                 self._at_this_moment += 1
                 handle._run()
         if self._at_this_moment > self._most:

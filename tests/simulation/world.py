@@ -225,16 +225,16 @@ class World:
         return {(parts[0], parts[1]) for parts in found if len(parts) == 2}
 
     async def until(self, what: str, holds: Callable[[], bool], seconds: float = 600.0) -> None:
-        """Wait until something holds.
+        """Wait until something holds. Who may wait for hours looks less often.
 
         Raises:
             AssertionError: It does not within that many virtual seconds.
         """
-        end = self.loop.time() + seconds
+        end, pause = self.loop.time() + seconds, max(0.25, seconds / 2_400)
         while not holds():
             if self.loop.time() > end:
                 raise AssertionError(f"not within {seconds:.0f} s: {what}")
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(pause)
 
 
 def _in_use(asked: Asked) -> None:

@@ -209,7 +209,7 @@ async def test_who_reads_for_long_lets_others_have_a_turn(
 ) -> None:
     monkeypatch.setattr(rows, "_TURN_SECONDS", -1.0)  # at once, after each file
     for name, first in (("train", 0), ("test", 1), ("few", 0), ("some", 0)):
-        many = 12 if name in {"train", "test"} else 1
+        many = 5 if name in {"train", "test"} else 1
         files[name] = {f"{at}.csv": f"flight\n{at * 2 + first}\n".encode() for at in range(many)}
     long = asyncio.create_task(
         asyncio.to_thread(
@@ -221,7 +221,7 @@ async def test_who_reads_for_long_lets_others_have_a_turn(
     found = await asyncio.to_thread(compare_rows, short, Stop(), nothing)
     assert not long.done()
     assert len(found.shared) == 1
-    assert ((await long).shared, (await long).rows) == ((), {"train": 12, "test": 12})
+    assert ((await long).shared, (await long).rows) == ((), {"train": 5, "test": 5})
 
 
 def nothing(progress: Progress) -> None:

@@ -143,7 +143,7 @@ def test_the_file_makes_no_difference(memory: Memory, store: Store, name: str, b
 
 
 @settings(
-    deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     flights=st.lists(st.integers(0, 1 << 30), min_size=60, max_size=200, unique=True),
