@@ -78,9 +78,16 @@ class KubeconfigCluster:
 
     def dataset_pin(self, namespace: str, name: str) -> dict[str, Any]:
         """Return a DatasetPin."""
-        with _translated(f"read DatasetPin {namespace}/{name}"):
+        return self._get(DATASET_PIN, namespace, name)
+
+    def experiment(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return an Experiment."""
+        return self._get(EXPERIMENT, namespace, name)
+
+    def _get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+        with _translated(f"read {kind.kind} {namespace}/{name}"):
             found: dict[str, Any] = self._api.get_namespaced_custom_object(
-                names.GROUP, names.VERSION, namespace, DATASET_PIN.plural, name
+                names.GROUP, names.VERSION, namespace, kind.plural, name
             )
         return found
 

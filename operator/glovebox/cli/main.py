@@ -15,6 +15,7 @@ from glovebox.cli import croissant as croissant_command
 from glovebox.cli import keys as keys_command
 from glovebox.cli import ledger as ledger_command
 from glovebox.cli import lineage as lineage_command
+from glovebox.cli import report as report_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli import witness as witness_command
 from glovebox.cli.plug_ins import WithPlugIns
@@ -36,6 +37,7 @@ app.command("access-review")(access_review_command.access_review)
 app.add_typer(contract_command.app, name="contract")
 app.add_typer(keys_command.app, name="keys")
 app.add_typer(ledger_command.app, name="ledger")
+app.add_typer(report_command.app, name="report")
 
 
 @app.command("version")

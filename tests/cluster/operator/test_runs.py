@@ -313,6 +313,38 @@ def test_an_input_that_vanished_before_the_seal_is_told_by_it_and_does_not_hold_
     assert "not vouched for" in team.condition("Experiment", "bereft", "Sealed")["message"]
 
 
+def test_glovebox_report_shows_what_came_of_it_with_the_rights_of_its_reader(
+    cluster: Cluster, team: Team
+) -> None:
+    made = started(team, "told")
+    write_artifact(team, made, "model.bin", b"weights")
+    end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 0)
+    sealed = team.expect("Experiment", "told", "Sealed")
+    kubeconfigs = {
+        "auditor": str(cluster.kubeconfig_for("auditor", ["system:masters"])),
+        "nobody": str(cluster.kubeconfig_for("nobody", [])),
+    }
+
+    def report(reader: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "glovebox.cli", "report", "experiment", f"{team.name}/told"],
+            env={**os.environ, "KUBECONFIG": kubeconfigs[reader]},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    page = report("auditor")
+    assert (page.returncode, page.stderr) == (0, "")
+    seal = sealed["status"]["seal"]
+    for told in ("Run succeeded", "exit code 0", seal["uri"], seal["manifestDigest"]):
+        assert told in page.stdout
+    refused = report("nobody")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "403" in refused.stderr
+
+
 def test_glovebox_verify_checks_a_seal_from_outside_and_finds_what_came_later(
     cluster: Cluster, team: Team, tmp_path: Path
 ) -> None:

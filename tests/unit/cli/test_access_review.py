@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from glovebox.cli import experiments
-from glovebox.cli.access_review import Reading, review
 from glovebox.cli.main import app
+from glovebox.report.readings import Reading, review
 
 Json = dict[str, Any]
 ROOT = "sha256:" + "a" * 64

@@ -1,0 +1,127 @@
+"""`glovebox report`: a page about a pin or an Experiment, to read, print or attach to a ticket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from glovebox.api.base import Resource
+    from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.report.page import Page
+    from glovebox.report.readings import Reading
+
+    _Any = TypeVar("_Any", bound=Resource[Any, Any])
+
+_CANNOT: Final = 2
+
+app = typer.Typer(help="Pages about a pin or an Experiment.", no_args_is_help=True)
+
+_Save = Annotated[
+    Path | None, typer.Option(help="Write it into this file, and not to the terminal.")
+]
+
+
+@app.command("pin")
+def pin(
+    name: Annotated[str, typer.Argument(help="The DatasetPin: NAMESPACE/NAME.")],
+    save: _Save = None,
+) -> None:
+    """Print a page of HTML about a DatasetPin.
+
+    What it is, where it came from, whether it is still what was pinned, what was promised of it,
+    who uses it and who can. Exit code 0: done. 2: the cluster could not be asked. It is found as
+    kubectl finds it.
+    """
+
+    def made(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
+        from datetime import UTC, datetime
+
+        from glovebox.api.dataset_pin import DatasetPin
+        from glovebox.report.pin import pin_page
+
+        found = _read(DatasetPin, cluster.dataset_pin(namespace, name))
+        readings = _readings(cluster, found.status.digest)
+        return pin_page(found, readings, datetime.now(UTC))
+
+    _write(name, save, made)
+
+
+@app.command("experiment")
+def experiment(
+    name: Annotated[str, typer.Argument(help="The Experiment: NAMESPACE/NAME.")],
+    save: _Save = None,
+) -> None:
+    """Print a page of HTML about an Experiment.
+
+    What it is for, what went in, whether data leaked, what ran, what came out, and whether it was
+    alone. Exit code 0: done. 2: the cluster could not be asked. It is found as kubectl finds it.
+    """
+
+    def made(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
+        from datetime import UTC, datetime
+
+        from glovebox.api.experiment import Experiment
+        from glovebox.report.experiment import experiment_page
+
+        found = _read(Experiment, cluster.experiment(namespace, name))
+        return experiment_page(found, datetime.now(UTC))
+
+    _write(name, save, made)
+
+
+def _write(
+    name: str, save: Path | None, made: Callable[[KubeconfigCluster, str, str], Page]
+) -> None:
+    from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.data.printable import printable
+    from glovebox.errors import GloveboxError
+    from glovebox.report.html import render
+
+    namespace, _, short = name.partition("/")
+    if not namespace or not short:
+        raise typer.BadParameter("name it as NAMESPACE/NAME")
+    try:
+        text = render(made(KubeconfigCluster(), namespace, short))
+        if save is None:
+            typer.echo(text)
+        else:
+            save.write_text(text, encoding="utf-8")
+    except (GloveboxError, OSError) as error:
+        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
+        raise typer.Exit(_CANNOT) from None
+
+
+def _read(model: type[_Any], obj: dict[str, Any]) -> _Any:
+    from pydantic import ValidationError
+
+    from glovebox.api import reasons
+    from glovebox.errors import InvalidInput
+
+    try:
+        return model.model_validate(obj)
+    except ValidationError as error:
+        raise InvalidInput(
+            reasons.INVALID_SPEC,
+            f"the {model.KIND} cannot be read by this version of the program:"
+            f" {error.error_count()} fields are not as it knows them",
+        ) from None
+
+
+def _readings(cluster: KubeconfigCluster, root: str) -> list[Reading] | None:
+    """Return who can read a content; None where the caller may not list what says so."""
+    from glovebox.api import reasons
+    from glovebox.errors import Unavailable
+    from glovebox.report.readings import review
+
+    try:
+        found = review(cluster.dataset_pins(), cluster.grants(), cluster.experiments())
+    except Unavailable as error:
+        if error.reason != reasons.REJECTED:
+            raise
+        return None
+    return [each for each in found if root and each.content == root]

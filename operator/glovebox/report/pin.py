@@ -1,0 +1,272 @@
+"""The page about a DatasetPin: what it is, where it came from, whether it holds, who has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from glovebox.api import conditions
+from glovebox.api.contract_status import ContractStatus
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.provenance import ProvenanceSource
+from glovebox.report import conditions as shown_conditions
+from glovebox.report import words
+from glovebox.report.page import (
+    Block,
+    Cell,
+    Code,
+    Mark,
+    Page,
+    Section,
+    Share,
+    Table,
+    Tone,
+    Words,
+    facts,
+    present,
+)
+from glovebox.report.readings import Reading, table_of
+
+# Where less than this holds nothing, a bar would not be seen.
+_SEEN: Final = 0.005
+
+
+def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime) -> Page:
+    """Return the page about a pin. Pure.
+
+    Args:
+        pin: The pin, as the API server has it.
+        readings: Who can read its content; None where that could not be asked.
+        now: When the page is made.
+    """
+    ready, summary = shown_conditions.readiness(pin.status)
+    marks = (
+        ready,
+        shown_conditions.mark(pin.status, conditions.VERIFIED, "Verified", "Not as pinned"),
+        shown_conditions.mark(
+            pin.status, conditions.CONTRACT_MET, "Contract met", "Contract broken"
+        ),
+    )
+    return Page(
+        kind=pin.KIND,
+        name=f"{pin.namespace}/{pin.name}",
+        about=pin.spec.description,
+        marks=tuple(each for each in marks if each is not None),
+        summary=summary,
+        sections=present(
+            [
+                _what(pin),
+                _origin(pin),
+                _findings(pin),
+                _contract(pin),
+                _access(pin, readings),
+                shown_conditions.section(pin.status),
+            ]
+        ),
+        made=words.time(now),
+    )
+
+
+def _what(pin: DatasetPin) -> Section:
+    spec, status = pin.spec, pin.status
+    part = status.part
+    terms = facts(
+        ("Content root", words.digest(status.digest)),
+        ("Pin root", words.digest(status.pin_digest)),
+        ("Objects", words.number(status.objects)),
+        ("Size", words.size(status.bytes)),
+        ("Source", _source(pin)),
+        ("Store", spec.store_ref.name),
+        ("Part", f"{part.name} of SplitPin {part.split}, as {part.role}" if part else None),
+        ("Replaces", spec.supersedes.name if spec.supersedes else None),
+    )
+    rules = facts(
+        ("Owner", spec.owner),
+        ("Licence", spec.license),
+        ("Classification", spec.classification),
+        ("Environment", spec.environment),
+        ("Region", spec.region),
+        ("Personal data", spec.personal_data),
+        ("Kept until", words.time(spec.retention.until_time) if spec.retention else None),
+        ("Kept because", spec.retention.why if spec.retention else None),
+        ("May be used from", words.time(spec.validity.not_before_time) if spec.validity else None),
+        ("May be used until", words.time(spec.validity.not_after_time) if spec.validity else None),
+    )
+    return Section("What it is", (terms, rules))
+
+
+def _source(pin: DatasetPin) -> Cell:
+    source = pin.spec.source
+    if source.prefix is not None:
+        return Code(f"{source.prefix.bucket}/{source.prefix.prefix}")
+    if source.manifest is not None:
+        return Code(f"{source.manifest.bucket}/{source.manifest.key}")
+    if source.split is not None:
+        return f"part {source.split.part} of SplitPin {source.split.name}"
+    return f"{words.number(len(source.objects))} objects by name"
+
+
+def _origin(pin: DatasetPin) -> Section:
+    stated, found = pin.spec.provenance, pin.status.provenance
+    mark = shown_conditions.mark(
+        pin.status, conditions.PROVENANCE_COMPLETE, "Complete", "Incomplete"
+    )
+    blocks: list[Block] = []
+    if stated is not None:
+        step = stated.transformation
+        code = step.code if step is not None else None
+        sources = tuple((_named(each), _known(each, pin)) for each in stated.sources)
+        blocks += [
+            facts(
+                ("How it came to be", stated.origin),
+                ("Authors", words.listed(stated.authors)),
+                ("Contact", stated.contact),
+                ("Code", Code(f"{code.repository} at {code.commit}") if code else None),
+                ("Image", Code(step.image) if step is not None and step.image else None),
+                ("Filters", words.listed(step.filters) if step is not None else None),
+            ),
+            Table(("Made from", "Content"), sources),
+        ]
+    if found is not None:
+        gaps = tuple((Code(each.field), each.message) for each in found.gaps)
+        blocks += [
+            facts(("How much is said", found.level)),
+            Table(("What is missing", "What is the matter with it"), gaps),
+        ]
+    return Section("Where it came from", tuple(blocks), mark)
+
+
+def _named(source: ProvenanceSource) -> Cell:
+    if source.external is not None:
+        return Code(source.external.uri)
+    if source.pin_ref is not None:
+        return f"DatasetPin {source.pin_ref.name}"
+    return "known by its content"
+
+
+def _known(source: ProvenanceSource, pin: DatasetPin) -> Cell:
+    if source.external is not None:
+        return source.external.reason
+    resolved = pin.status.provenance.sources if pin.status.provenance is not None else ()
+    name = source.pin_ref.name if source.pin_ref is not None else ""
+    root = source.digest or next((each.digest for each in resolved if each.name == name), "")
+    return words.digest(root) or "not read yet"
+
+
+def _findings(pin: DatasetPin) -> Section:
+    status, found = pin.status, pin.status.findings
+    blocks: list[Block] = [
+        facts(
+            ("All bytes last read", words.time(status.verified_time)),
+            ("Last listed", words.time(status.listed_time)),
+        )
+    ]
+    if found is not None:
+        counts = (
+            ("Changed", found.changed),
+            ("Missing", found.missing),
+            ("Hidden", found.hidden),
+            ("Added", found.extra),
+            ("Unreadable", found.unreadable),
+        )
+        blocks += [
+            facts(*((name, words.number(count)) for name, count in counts if count)),
+            Table(("The first of them",), tuple((Code(each),) for each in found.samples)),
+        ]
+    return Section(
+        "Is it still what was pinned?",
+        tuple(blocks),
+        shown_conditions.mark(status, conditions.VERIFIED, "Yes", "No"),
+    )
+
+
+def _contract(pin: DatasetPin) -> Section | None:
+    found = pin.status.contract
+    mark = shown_conditions.mark(pin.status, conditions.CONTRACT_MET, "Met", "Not met")
+    if found is None:
+        condition = pin.status.condition(conditions.CONTRACT_MET)
+        said = condition.message if condition is not None else ""
+        return Section("What was promised of it", (Words(said),), mark)
+    return Section(
+        "What was promised of it",
+        (
+            facts(
+                ("Rules", words.number(found.rules)),
+                ("Files", words.number(found.files)),
+                ("Rows", words.number(found.rows)),
+                ("Checked", words.time(found.checked_time)),
+                ("Violations", words.number(found.violations) if found.violations else "none"),
+            ),
+            Table(
+                ("Rule", "Column", "File", "Rows", "Expected, and found"),
+                tuple(
+                    (
+                        each.rule,
+                        Code(each.column) if each.column else "",
+                        Code(each.file) if each.file else "the dataset",
+                        words.number(each.count),
+                        each.message,
+                    )
+                    for each in found.first
+                ),
+                _more(found),
+            ),
+            Table(
+                ("Column", "Holds", "Rows that hold nothing"),
+                tuple(
+                    (Code(each.name), each.type, _nulls(each.nulls, found.rows))
+                    for each in found.columns
+                ),
+            ),
+            Table(
+                ("Values looked up in", "Content"),
+                tuple(
+                    (f"DatasetPin {each.name}", words.digest(each.digest) or "")
+                    for each in found.targets
+                ),
+            ),
+        ),
+        mark,
+    )
+
+
+def _more(found: ContractStatus) -> str:
+    left = found.violations - len(found.first)
+    return f"{words.number(left)} more are not listed." if left > 0 else ""
+
+
+def _nulls(nulls: int | None, rows: int) -> Cell:
+    if nulls is None:
+        return "not counted"
+    if not nulls or not rows:
+        return words.number(nulls)
+    share = nulls / rows
+    return Share(max(share, _SEEN), f"{words.number(nulls)} ({share:.1%})")
+
+
+def _access(pin: DatasetPin, readings: Sequence[Reading] | None) -> Section:
+    users = pin.status.used_by
+    blocks: list[Block] = []
+    if users is not None:
+        blocks.append(
+            facts(
+                ("Experiments that use it", users.experiments),
+                ("Of these elsewhere", users.elsewhere),
+                ("By name", words.listed(users.names)),
+                ("Kept by", pin.status.why_retained),
+            )
+        )
+    if readings is None:
+        blocks.append(
+            Words(
+                "Who else can read the content is not shown: that takes the right to list"
+                " DatasetPins, AccessGrants and Experiments of all namespaces."
+            )
+        )
+        return Section("Who uses it, and who can", tuple(blocks))
+    return Section(
+        "Who uses it, and who can",
+        (*blocks, table_of(readings)),
+        None if users is not None else Mark("Nobody uses it", Tone.PLAIN),
+    )

@@ -1,0 +1,69 @@
+"""Numbers, times and digests as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from glovebox.report.page import Code
+
+_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+_STEP: Final = 1024
+_SHORT: Final = len("sha256:") + 12
+
+
+def number(value: int | None) -> str:
+    """Return a number with its thousands apart; empty for none."""
+    return "" if value is None else f"{value:,}"
+
+
+def size(value: int | None, *, short: bool = False) -> str:
+    """Return a number of bytes in the unit that suits it; empty for none.
+
+    Args:
+        value: The bytes.
+        short: Leave the exact number out, in a table.
+    """
+    if value is None:
+        return ""
+    shown, unit = float(value), 0
+    while shown >= _STEP and unit < len(_UNITS) - 1:
+        shown, unit = shown / _STEP, unit + 1
+    if unit == 0:
+        return f"{value:,} bytes"
+    exactly = "" if short else f" ({value:,} bytes)"
+    return f"{shown:,.1f} {_UNITS[unit]}{exactly}"
+
+
+def time(value: datetime | None) -> str:
+    """Return a time, UTC; empty for none."""
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def between(begin: datetime | None, end: datetime | None) -> str:
+    """Return how long something took; empty where one of the two is not known."""
+    if begin is None or end is None:
+        return ""
+    seconds = int((end - begin).total_seconds())
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+def digest(value: str) -> Code | None:
+    """Return a digest, shortened where it stands in a table; None for none."""
+    if not value:
+        return None
+    return Code(value, f"{value[:_SHORT]}…" if len(value) > _SHORT else "")
+
+
+def image(reference: str) -> Code:
+    """Return an image, its digest shortened where it stands in a table."""
+    name, at, value = reference.partition("@")
+    return Code(reference, f"{name}@{value[:_SHORT]}…" if at and len(value) > _SHORT else "")
+
+
+def listed(values: object) -> str:
+    """Return words with commas between them."""
+    return ", ".join(str(each) for each in values) if isinstance(values, tuple | list) else ""

@@ -1,0 +1,260 @@
+"""Pages about pins and Experiments: all that is known is on them, and nothing on them acts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from glovebox.api.base import TolerantModel
+from glovebox.api.dataset_pin import DatasetPin, DatasetPinStatus
+from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import ExperimentStatus
+from glovebox.report import words
+from glovebox.report.experiment import experiment_page
+from glovebox.report.html import render
+from glovebox.report.pin import pin_page
+from glovebox.report.readings import Reading
+
+Json = dict[str, Any]
+HERE = Path(__file__).parent
+NOW = datetime(2026, 3, 3, tzinfo=UTC)
+# Which knows nothing to close, so that what is open at the end was forgotten.
+_EMPTY = {"meta", "br"}
+
+
+def example(name: str) -> Json:
+    found: Json = yaml.safe_load((HERE / f"{name}.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def experiment_html(obj: Json) -> str:
+    return render(experiment_page(Experiment.model_validate(obj), NOW))
+
+
+def pin_html(obj: Json, readings: list[Reading] | None = None) -> str:
+    return render(pin_page(DatasetPin.model_validate(obj), readings or [], NOW))
+
+
+class Read(HTMLParser):
+    """What a browser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.words += [value or "" for name, value in attrs if name == "title"]
+        if tag not in _EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from leaves(each, f"{path}.{name}")
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each, path)
+    else:
+        yield path.removeprefix("."), value
+
+
+# What a page leaves out, because it serves the operator, or is said by something else on it.
+LEFT_OUT = re.compile(
+    r"status\.(observedGeneration|state|platform|platformImage|deliveryMode|namespaceUid|shards"
+    r"|provisioned\.(namespaceUid|digest)|manifest\..*|provenance\.digest"
+    r"|contract\.(digest|content|footers|bytesRead|byRule\..*)"
+    r"|inputs\.(uid|pinDigest|storeRef|grants\.(uid|digest|storeRef|uses|use|expireTime))"
+    r"|artifacts\.sessionsEndTime|isolation\.(attempts|policyDigest|jobUid)"
+    r"|run\.(jobUid|record|pods\.(uid|startTime|completionTime|containers\.image"
+    r"|containers\.log\.(key|digest|bytes|final|truncated|redactions))|nodes\.kubeletVersion"
+    r"|pods\.phase)"
+    r"|tenantPods\.pods\.uid|seal\.(attestationVersion|sessionsEndTime)"
+    r"|sealSupplement\.(attestationVersion|manifestDigest|keyId)"
+    r"|conclusion\.(attestationVersion|keyId)|drift\.last\.change|ledger\.entries\.id"
+    r"|lineage\.namespace|purpose\.(owner|ticket)|conditions\.observedGeneration"
+    r"|findings\.(changed|hidden|unreadable))"
+)
+
+
+def is_shown(value: Any, text: str) -> bool:
+    if isinstance(value, int):
+        return f"{value:,}" in text or words.size(value, short=True) in text
+    try:
+        return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M:%S} UTC" in text
+    except ValueError:
+        return " ".join(str(value).split()) in text
+
+
+@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+def test_all_that_the_status_says_is_on_the_page(name: str, made: Any) -> None:
+    obj = example(name)
+    text = Read(made(obj)).text
+    said = [(path, each) for path, each in leaves(obj) if path.startswith("status.")]
+    missing = {
+        path
+        for path, each in said
+        if each != "" and not LEFT_OUT.fullmatch(path) and not is_shown(each, text)
+    }
+    assert missing == set()
+    assert len(said) > 60
+
+
+def members(model: type[TolerantModel], path: str = "status") -> Iterator[str]:
+    for field in model.model_fields.values():
+        here = f"{path}.{field.alias}"
+        inner = list(_models(field.annotation))
+        if not inner:
+            yield here
+        for each in inner:
+            yield from members(each, here)
+
+
+def _models(annotation: Any) -> Iterator[type[TolerantModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, TolerantModel):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _models(each)
+
+
+# What the examples have no place for: it is there only while something is the matter, or under way.
+ELSEWHERE = re.compile(
+    r"status\.(conditions|progress\..*|part\..*|artifacts\.credentialsExpireTime|inputs\.(manifest|stated)\..*"
+    r"|inputs\.(image|bucket|prefix)|inputs\.grants\.contentRoot|run\.pods\.reason"
+    r"|run\.pods\.containers\.log\.problem|run\.nodes\.problem|isolation\.failed"
+    r"|tenantPods\.truncated)"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("experiment", ExperimentStatus), ("pin", DatasetPinStatus)]
+)
+def test_the_example_says_all_that_a_status_can_say(name: str, model: type[TolerantModel]) -> None:
+    """What a status learns to say is either on the page or left out on purpose."""
+    there = {path for path, _ in leaves(example(name)) if path.startswith("status.")}
+    wanted = {path for path in members(model) if not ELSEWHERE.fullmatch(path)}
+    assert wanted - there == set()
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202eevil\x07\x1b[31m"
+
+
+@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+def test_no_text_of_a_tenant_acts(name: str, made: Any) -> None:
+    def poisoned(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {at: poisoned(each, at) for at, each in value.items()}
+        if isinstance(value, list):
+            return [poisoned(each, key) for each in value]
+        free = {"message", "description", "text", "allowedBecause", "manager", "why", "samples"}
+        return f"{value} {HOSTILE}" if key in free else value
+
+    read = Read(made(poisoned(example(name))))
+    assert not read.open
+    assert read.tags.isdisjoint({"script", "img", "a", "link", "iframe", "form", "object", "svg"})
+    assert not any(each.startswith("on") for each in read.attributes)
+    assert not read.attributes & {"href", "src", "action", "background"}
+    assert not re.search("[\u202e\x07\x1b]", read.text)
+    assert "<script>alert(1)</script>" in read.text  # told, letter for letter
+
+
+@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+def test_a_page_brings_all_that_it_needs(name: str, made: Any) -> None:
+    text = made(example(name))
+    assert "default-src 'none'" in text
+    assert "url(" not in text
+    assert made(example(name)) == text
+
+
+@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+def test_what_was_only_declared_has_a_page(name: str, made: Any) -> None:
+    obj = example(name)
+    del obj["status"]
+    read = Read(made(obj))
+    assert "Not looked at yet" in read.text
+    assert "Conditions" not in read.text
+    assert read.open == []
+
+
+def test_the_worst_comes_first() -> None:
+    page = pin_page(DatasetPin.model_validate(example("pin")), [], NOW)
+    assert [(each.text, each.tone) for each in page.marks] == [
+        ("Stalled", "bad"),
+        ("Not as pinned", "bad"),
+        ("Contract broken", "bad"),
+    ]
+    assert page.summary == "the files are not what the contract says: 4 violations of 2 rules"
+
+
+@pytest.mark.parametrize(
+    ("because", "mark"),
+    [("on purpose", "Shared, with a reason"), ("", "Something is shared")],
+)
+def test_what_is_shared_stands_out(because: str, mark: str) -> None:
+    obj = example("experiment")
+    obj["status"]["leakage"][0]["allowedBecause"] = because
+    page = experiment_page(Experiment.model_validate(obj), NOW)
+    (leaks,) = (each for each in page.sections if each.title.startswith("Could"))
+    assert leaks.mark is not None
+    assert leaks.mark.text == mark
+
+
+@pytest.mark.parametrize(
+    ("condition", "status", "tone"),
+    [
+        ("Sealed", "True", "good"),
+        ("Sealed", "False", "bad"),
+        ("Sealed", "Unknown", "waiting"),
+        ("DriftDetected", "True", "bad"),
+        ("DriftDetected", "False", "good"),
+        ("PlatformChanged", "True", "bad"),
+    ],
+)
+def test_a_condition_is_coloured_as_it_is_meant(condition: str, status: str, tone: str) -> None:
+    obj = example("experiment")
+    entry = {**obj["status"]["conditions"][0], "type": condition, "status": status}
+    obj["status"]["conditions"] = [entry]
+    assert f'<span class="mark {tone}">{status}</span>' in experiment_html(obj)
+
+
+def test_who_can_read_it_is_listed_or_said_not_to_be() -> None:
+    reading = Reading(
+        content="sha256:1",
+        namespace="lab",
+        through="AccessGrant data/loan",
+        roles=("train",),
+        state="Ready (1 of 3 used)",
+        since="2026-02-28T09:00:00Z",
+        until="2026-06-01T00:00:00Z",
+        last_used="",
+    )
+    pin = DatasetPin.model_validate(example("pin"))
+    listed = Read(render(pin_page(pin, [reading], NOW))).text
+    assert "lab AccessGrant data/loan train Ready (1 of 3 used)" in listed
+    assert "2026-06-01 00:00:00 UTC never" in listed
+    assert "takes the right to list" in Read(render(pin_page(pin, None, NOW))).text
