@@ -21,6 +21,7 @@ class Shown(StrEnum):
     TREE = "tree"
     JSON = "json"
     DOT = "dot"
+    SVG = "svg"
 
 
 def lineage(
@@ -43,7 +44,10 @@ def lineage(
         bool, typer.Option("--offline", help="Ask the store alone, and no cluster.")
     ] = False,
     output: Annotated[
-        Shown, typer.Option("--output", "-o", help="tree, json for programs, or dot for Graphviz.")
+        Shown,
+        typer.Option(
+            "--output", "-o", help="tree, json for programs, dot for Graphviz, or svg: a picture."
+        ),
     ] = Shown.TREE,
 ) -> None:
     """Show what something is made of, and what came of it. By content, whatever it is called.
@@ -55,6 +59,7 @@ def lineage(
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
     from glovebox.lineage.graph import graph_of
+    from glovebox.lineage.picture import picture
     from glovebox.lineage.tree import answer, document, dot, lines
 
     if offline and not bucket:
@@ -72,6 +77,8 @@ def lineage(
             typer.echo(json.dumps([document(node) for node in found], indent=2))
         case Shown.DOT:
             typer.echo(dot(found))
+        case Shown.SVG:
+            typer.echo(picture(found))
         case Shown.TREE:
             for node in found:
                 for line in lines(node):

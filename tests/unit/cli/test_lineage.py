@@ -53,6 +53,13 @@ def test_both_know_what_one_of_them_lost(monkeypatch: pytest.MonkeyPatch) -> Non
     assert told.stdout.startswith("digraph")
 
 
+def test_a_picture_goes_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = ask(monkeypatch, CONTENT, "-o", "svg", objects=[OBJECT])
+    assert told.exit_code == 0
+    assert told.stdout.startswith("<svg ")
+    assert "Experiment team-a/churn" in told.stdout
+
+
 def test_what_nobody_knows_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     told = ask(monkeypatch, "nob\x1body")
     assert told.exit_code == 1
