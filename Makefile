@@ -11,8 +11,8 @@ ARGS ?=
 # What `make test-live` and `make test-slow` run again for when it changed.
 LIVE_DEPENDS_ON := bench crds helm local operator tests docs/examples pyproject.toml uv.lock \
   Dockerfile
-# How many processes share the tests, each with a cluster of its own; 0: this one alone. Without the
-# operator's processes a third one fills the time in which the others wait for a store.
+# How many processes share the tests, each with a cluster of its own; 0: this one alone. Without
+# the operator's processes a third one fills the time in which the others wait for a store.
 WORKERS ?= 3
 LIVE_WORKERS ?= 2
 
@@ -74,7 +74,7 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python docs/img/draw.py --check
 
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20
-# To read 9,000 tests takes each process a quarter of a minute: what a target never runs is left out.
+# To read 9,000 tests takes a process a quarter of a minute: what a target never runs is left out.
 LIVE_TESTS := tests/cluster/operator tests/cluster/demo tests/node
 OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores \
   $(filter-out $(LIVE_TESTS),$(patsubst %/,%,$(wildcard tests/cluster/*/)))

@@ -251,10 +251,8 @@ def _isolation(experiment: Experiment) -> Section:
             facts(
                 ("Differences repaired", words.number(drift.repairs)),
                 ("The last one", words.time(drift.last_repair_time)),
-                (
-                    "It was",
-                    f"{last.kind} {last.name}: {last.change} {last.field}" if last else None,
-                ),
+                ("It was", f"{last.kind} {last.name}, {last.change.lower()}" if last else None),
+                ("In", Code(last.field) if last and last.field else None),
                 ("Written by", last.manager if last else None),
             )
         )
