@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
 from kubernetes import client, config
@@ -15,9 +16,18 @@ from urllib3.exceptions import HTTPError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
-from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, Kind
+from glovebox.kube.kinds import (
+    ACCESS_GRANT,
+    CUSTOM_KINDS,
+    DATASET_PIN,
+    EXPERIMENT,
+    FEATURE_SET_PIN,
+    Kind,
+)
+from glovebox.kube.resources import Key
 
 _PAGE: Final = 500
+_KINDS: Final = {kind.kind: kind for kind in CUSTOM_KINDS}
 
 
 class KubeconfigCluster:
@@ -84,10 +94,24 @@ class KubeconfigCluster:
         """Return an Experiment."""
         return self._get(EXPERIMENT, namespace, name)
 
+    def find(self, key: Key) -> dict[str, Any] | None:
+        """Return an object of ours, or None where there is none."""
+        try:
+            return self._get(_KINDS[key.kind], key.namespace, key.name)
+        except Unavailable as error:
+            cause = error.__cause__
+            if isinstance(cause, client.ApiException) and cause.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
     def _get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
-        with _translated(f"read {kind.kind} {namespace}/{name}"):
-            found: dict[str, Any] = self._api.get_namespaced_custom_object(
-                names.GROUP, names.VERSION, namespace, kind.plural, name
+        where = (names.GROUP, names.VERSION)
+        found: dict[str, Any]
+        with _translated(f"read {kind.kind} {f'{namespace}/' if namespace else ''}{name}"):
+            found = (
+                self._api.get_namespaced_custom_object(*where, namespace, kind.plural, name)
+                if namespace
+                else self._api.get_cluster_custom_object(*where, kind.plural, name)
             )
         return found
 

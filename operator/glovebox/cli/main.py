@@ -17,6 +17,7 @@ from glovebox.cli import ledger as ledger_command
 from glovebox.cli import lineage as lineage_command
 from glovebox.cli import report as report_command
 from glovebox.cli import verify as verify_command
+from glovebox.cli import why as why_command
 from glovebox.cli import witness as witness_command
 from glovebox.cli.plug_ins import WithPlugIns
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # local variables hold keys
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("why")(why_command.why)
 app.command("verify")(verify_command.verify)
 app.command("witness")(witness_command.witness)
 app.command("adopt")(adopt_command.adopt)

@@ -313,6 +313,34 @@ def test_an_input_that_vanished_before_the_seal_is_told_by_it_and_does_not_hold_
     assert "not vouched for" in team.condition("Experiment", "bereft", "Sealed")["message"]
 
 
+def test_glovebox_why_follows_a_wait_to_its_end(cluster: Cluster, team: Team) -> None:
+    source = {"prefix": {"bucket": "flights", "prefix": "2013/"}}
+    team.declare("DatasetPin", "months", {"storeRef": {"name": "gone"}, "source": source})
+    dataset = {"name": "train", "pinRef": {"name": "months"}, "role": "train"}
+    spec = experiment_spec("standard", "primary", inputs={"datasets": [dataset]})
+    team.declare("Experiment", "waiting", spec)
+    team.expect("DatasetPin", "months", status="False", reason="StoreNotFound")
+    team.expect("Experiment", "waiting", status="False", reason="PinNotReady")
+    kubeconfig = str(cluster.kubeconfig_for("auditor", ["system:masters"]))
+
+    def why(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "glovebox.cli", "why", *arguments],
+            env={**os.environ, "KUBECONFIG": kubeconfig},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    told = why("experiment", f"{team.name}/waiting")
+    assert (told.returncode, told.stderr) == (1, "")
+    where = [told.stdout.index(each) for each in ("Experiment ", "DatasetPin ", "ObjectStore gone")]
+    assert where == sorted(where)
+    assert "It is not there. Create it, or name another one." in told.stdout
+    assert why("objectstore", "primary").stdout.startswith("ObjectStore primary is Ready\n")
+
+
 def test_glovebox_report_shows_what_came_of_it_with_the_rights_of_its_reader(
     cluster: Cluster, team: Team
 ) -> None:

@@ -1,0 +1,109 @@
+"""`glovebox why`: why something is not Ready, down to what it waits for, with the next step."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.kube.resources import Key
+    from glovebox.report.why import Why
+
+_NOT_READY: Final = 1
+_CANNOT: Final = 2
+# So many objects are followed below each other: a chain of pins made of pins is longer than anybody
+# reads.
+_DEEPEST: Final = 8
+
+
+class Shown(StrEnum):
+    """How the answer is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def why(
+    kind: Annotated[
+        str,
+        typer.Argument(help="As kubectl takes it: experiment, gexp, datasetpins, objectstore, ..."),
+    ],
+    name: Annotated[
+        str,
+        typer.Argument(help="NAMESPACE/NAME, or NAME of an IsolationProfile or ObjectStore."),
+    ],
+    output: Annotated[
+        Shown, typer.Option("--output", "-o", help="text, or json for programs.")
+    ] = Shown.TEXT,
+) -> None:
+    """Say why something is not Ready, what that means, and what to do next.
+
+    It follows what the object refers to: an Experiment waits for a pin, the pin for its store. Exit
+    code 0: it is Ready. 1: it is not, or not there. 2: the cluster could not be asked. The cluster
+    is found as kubectl finds it.
+    """
+    from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.data.printable import printable
+    from glovebox.errors import GloveboxError
+    from glovebox.report.why import document, lines
+
+    key = _key(kind, name)
+    try:
+        cluster = KubeconfigCluster()
+        found = _explained(cluster, key, set())
+    except GloveboxError as error:
+        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
+        raise typer.Exit(_CANNOT) from None
+    if output is Shown.JSON:
+        # In ASCII: a terminal that shows it obeys none of it.
+        typer.echo(json.dumps(document(found), indent=2))
+    else:
+        for line in lines(found):
+            typer.echo(printable(line))
+    if not found.is_ready:
+        raise typer.Exit(_NOT_READY)
+
+
+def _key(kind: str, name: str) -> Key:
+    from glovebox.api.kinds import KINDS
+    from glovebox.kube.resources import Key
+
+    asked = kind.lower().removesuffix(".glovebox.dev")
+    for each in KINDS:
+        if asked in {each.plural, each.singular, *each.short_names}:
+            namespace, slash, short = name.rpartition("/")
+            if each.namespaced != bool(slash) or not short or (slash and not namespace):
+                form = "NAMESPACE/NAME" if each.namespaced else "NAME, without a namespace"
+                raise typer.BadParameter(f"name a {each.kind} as {form}", param_hint="NAME")
+            return Key(each.kind, namespace, short)
+    known = ", ".join(each.singular for each in KINDS)
+    raise typer.BadParameter(f"must be one of {known}", param_hint="KIND")
+
+
+def _explained(cluster: KubeconfigCluster, key: Key, told: set[Key], depth: int = 0) -> Why:
+    from glovebox.api import reasons
+    from glovebox.errors import Unavailable
+    from glovebox.kube.resources import references
+    from glovebox.report.why import explain, without
+
+    what = f"{key.kind} {key.namespace}/{key.name}" if key.namespace else f"{key.kind} {key.name}"
+    told.add(key)
+    try:
+        obj = cluster.find(key)
+    except Unavailable as error:
+        if error.reason != reasons.REJECTED or not depth:
+            raise
+        return without(what, f"It may not be read with your rights: {error}", is_known=False)
+    if obj is None:
+        return without(what, "It is not there. Create it, or name another one.")
+    below = []
+    for each in references(key, obj.get("spec") or {}) if depth < _DEEPEST else ():
+        # Once is enough, also where two refer to it, or it refers to itself.
+        if each not in told:
+            found = _explained(cluster, each, told, depth + 1)
+            below += [] if found.is_ready else [found]
+    return explain(what, obj, below)

@@ -1,0 +1,206 @@
+"""Why something is not Ready, down to what it waits for, with the next step. Pure.
+
+The words are the API's own: a condition's message, and the meaning and the cure of its reason as
+`docs/reference/conditions.md` has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from glovebox.api import conditions, reasons
+from glovebox.api.base import Metadata
+from glovebox.api.conditions import Condition, find_condition
+from glovebox.report import words
+from glovebox.report.conditions import tone
+from glovebox.report.page import Tone
+
+_READ: Final = TypeAdapter(tuple[Condition, ...])
+# Which Ready speaks for.
+_SUMMARIES: Final = frozenset({conditions.READY, conditions.RECONCILING, conditions.STALLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A condition that is not as everybody wants it, and what to do about it.
+
+    Attributes:
+        condition: Its type.
+        status: `True`, `False` or `Unknown`.
+        reason: Its reason.
+        message: What it says.
+        means: What the reason means; empty where this version does not know it.
+        cure: What to do.
+    """
+
+    condition: str
+    status: str
+    reason: str
+    message: str
+    means: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What is the matter with one object.
+
+    Attributes:
+        what: `Kind namespace/name`.
+        is_ready: Whether it can be relied on, as far as it was looked at.
+        ready: Its condition `Ready`, where it has one and is not Ready.
+        notes: What else is to be known, in sentences.
+        others: Other conditions that are not as everybody wants them.
+        below: The same of what it refers to, where that is not Ready.
+        is_known: Whether it could be read.
+    """
+
+    what: str
+    is_ready: bool
+    ready: Said | None
+    notes: tuple[str, ...]
+    others: tuple[Said, ...]
+    below: tuple[Why, ...] = ()
+    is_known: bool = True
+
+
+def without(what: str, note: str, *, is_known: bool = True) -> Why:
+    """Return what is to be said of an object that nothing can be read of.
+
+    Args:
+        what: `Kind namespace/name`.
+        note: Why not, in a sentence.
+        is_known: Whether at least that is sure.
+    """
+    return Why(what, is_ready=False, ready=None, notes=(note,), others=(), is_known=is_known)
+
+
+def explain(what: str, obj: Mapping[str, Any], below: Sequence[Why]) -> Why:
+    """Return what is the matter with an object.
+
+    Args:
+        what: `Kind namespace/name`.
+        obj: The object, as the API server has it.
+        below: What is the matter with those that it refers to and that are not Ready.
+    """
+    metadata = Metadata.model_validate(obj.get("metadata") or {})
+    status = obj.get("status") or {}
+    found = _conditions(status)
+    ready = find_condition(found, conditions.READY)
+    is_stale = ready is not None and status.get("observedGeneration") != metadata.generation
+    is_ready = ready is not None and ready.status == "True" and not is_stale
+    return Why(
+        what=what,
+        is_ready=is_ready,
+        ready=None if ready is None or ready.status == "True" else _said(ready),
+        notes=tuple(_notes(metadata, status, found, is_stale=is_stale)),
+        others=tuple(
+            _said(each)
+            for each in found
+            if each.type not in _SUMMARIES
+            and tone(each) is Tone.BAD
+            and (ready is None or (each.reason, each.message) != (ready.reason, ready.message))
+        ),
+        # What nobody may read is no reason for something that is Ready.
+        below=tuple(each for each in below if each.is_known or not is_ready),
+    )
+
+
+def lines(why: Why, indent: str = "") -> Iterator[str]:
+    """Yield what is the matter for people, line by line."""
+    state = "is Ready" if why.is_ready else "is not Ready" if why.is_known else "is not known"
+    reason = f": {why.ready.reason}" if why.ready is not None else ""
+    yield f"{indent}{why.what} {state}{reason}"
+    inner = f"{indent}  "
+    if why.ready is not None:
+        yield from _told(why.ready, inner)
+    for note in why.notes:
+        yield f"{inner}{note}"
+    for other in why.others:
+        yield f"{inner}{other.condition} is {other.status}: {other.reason}"
+        yield from _told(other, f"{inner}  ")
+    for each in why.below:
+        yield from lines(each, inner)
+
+
+def document(why: Why) -> dict[str, Any]:
+    """Return what is the matter for programs."""
+    return {
+        "what": why.what,
+        "ready": why.is_ready,
+        "because": _document(why.ready) if why.ready is not None else None,
+        "notes": list(why.notes),
+        "others": [_document(each) for each in why.others],
+        "below": [document(each) for each in why.below],
+    }
+
+
+def _document(said: Said) -> dict[str, str]:
+    return {
+        "type": said.condition,
+        "status": said.status,
+        "reason": said.reason,
+        "message": said.message,
+        "means": said.means,
+        "cure": said.cure,
+    }
+
+
+def _told(said: Said, indent: str) -> Iterator[str]:
+    if said.message:
+        yield f"{indent}{said.message}"
+    if said.means:
+        yield f"{indent}Meaning: {said.means}"
+        yield f"{indent}Next:    {said.cure}"
+
+
+def _conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
+    try:
+        return _READ.validate_python(status.get("conditions") or ())
+    except ValidationError:
+        return ()
+
+
+def _said(condition: Condition) -> Said:
+    meaning = reasons.MEANINGS.get(condition.reason)
+    return Said(
+        condition=condition.type,
+        status=condition.status,
+        reason=condition.reason,
+        message=condition.message,
+        means=meaning.means if meaning is not None else "",
+        cure=meaning.cure if meaning is not None else "",
+    )
+
+
+def _notes(
+    metadata: Metadata,
+    status: Mapping[str, Any],
+    found: tuple[Condition, ...],
+    *,
+    is_stale: bool,
+) -> Iterator[str]:
+    def is_true(condition_type: str) -> bool:
+        condition = find_condition(found, condition_type)
+        return condition is not None and condition.status == "True"
+
+    if not found:
+        yield (
+            "Nobody has looked at it yet. Where that lasts longer than a minute, is the operator"
+            " running? kubectl get pods --namespace glovebox-system"
+        )
+    if is_stale:
+        yield "This is about an earlier version of its spec: the newest was not looked at yet."
+    if metadata.deletion_timestamp is not None:
+        held = f", and is held by {', '.join(metadata.finalizers)}" if metadata.finalizers else ""
+        yield f"It has been going since {words.time(metadata.deletion_timestamp)}{held}."
+    if status.get("whyRetained"):
+        yield f"Its manifest is kept: {status['whyRetained']}"
+    if is_true(conditions.STALLED):
+        yield "Waiting does not help: somebody has to change something."
+    elif is_true(conditions.RECONCILING):
+        yield "It is worked on, or waited for: it goes on by itself as soon as it can."
