@@ -341,6 +341,16 @@ def test_glovebox_why_follows_a_wait_to_its_end(cluster: Cluster, team: Team) ->
     assert why("objectstore", "primary").stdout.startswith("ObjectStore primary is Ready\n")
 
 
+def test_kubectl_finds_the_commands_as_its_plug_in(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", scripts, prepend=os.pathsep)
+    told = cluster.kubectl("glovebox", "why", "objectstore", "primary")
+    assert told.stdout.startswith("ObjectStore primary is Ready\n")
+    assert f"{scripts}/kubectl-glovebox" in cluster.kubectl("plugin", "list", check=False).stdout
+
+
 def test_glovebox_report_shows_what_came_of_it_with_the_rights_of_its_reader(
     cluster: Cluster, team: Team
 ) -> None:
