@@ -40,7 +40,7 @@ from glovebox.tasks import (
     split_question,
 )
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.contract import ContractRequest, Pinned
+from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
 from glovebox.tasks.document import (
     TaskDocument,
@@ -53,6 +53,7 @@ from glovebox.tasks.document import (
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
+from glovebox.tasks.pinned_tables import Pinned
 from glovebox.tasks.questions import (
     EvidenceQuestion,
     PinQuestion,
