@@ -513,7 +513,7 @@ STATISTICS_NOT_COMPUTED: Final = _reason(
     "StatisticsNotComputed",
     "DatasetPin `StatisticsComputed`, `DistributionStable`, `Ready`, `Reconciling`, `Stalled`",
     "The columns cannot be described, or not be compared: a file cannot be read as a table, the"
-    " store does not answer, or tables cannot be read here. Of a part of the files nothing is said.",
+    " store does not answer, or tables cannot be read here. Nothing is said of some files alone.",
     "The message says what keeps it from being done. What may pass is tried again; where a file is"
     " at fault, create a new pin without it.",
 )
