@@ -1,4 +1,4 @@
-"""How large chance lets a sum of squares become: the quantiles that floors are made of. Pure."""
+"""How large chance lets a sum of squares become: the quantiles that noise is judged by. Pure."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ async def test_the_most_columns_of_the_most_values_fit_into_the_process(
     # Each column as many cells or texts as are held; twice, and handed over in between.
     names = [f"c{at:02}" for at in range(64)]
     wanted = asked(**{name: "Text" if at % 2 else "Number" for at, name in enumerate(names)})
-    rows = 40_000
+    rows = 18_000
     numbers = pa.array([at * 1.7**0.5 for at in range(rows)], pa.float64())
     texts = pa.array([f"a text of some length {at % 8000:05}" for at in range(rows)])
     table = pa.table({name: texts if at % 2 else numbers for at, name in enumerate(names)})
