@@ -91,6 +91,27 @@ def test_a_bound_that_few_rows_are_near_is_withheld() -> None:
     assert found.lower is None
 
 
+def test_a_part_between_two_edges_is_never_small() -> None:
+    # The hundredth of 1,000 rows is a 3. Few are, so its cell takes the 2s with it, which are a
+    # part already: what would be between both edges is ten rows.
+    keys = [2] * 95 + [3] * 10 + [1024 + at // 25 for at in range(895)]
+    found = edges_of(exact(keys), LEAST)
+    assert found is not None
+    assert found.keys[0] == 2
+    assert 3 not in found.keys
+    assert min(found.counts) >= LEAST
+
+
+def test_the_last_part_is_never_small() -> None:
+    # The 943rd of 992 rows is a 100, of which there are 46; ten rows are behind them.
+    keys = [at // 25 for at in range(900)] + [64 + at for at in range(42)] + [100] * 45 + [999] * 5
+    found = edges_of(exact(keys), LEAST)
+    assert found is not None
+    assert 100 not in found.keys
+    assert min(found.counts) >= LEAST
+    assert sum(found.counts) == len(keys)
+
+
 KEYS = st.lists(st.integers(-50, 50) | st.integers(-(1 << 63), (1 << 63) - 1), max_size=400)
 
 

@@ -140,6 +140,29 @@ def test_cells_that_were_joined_are_the_same_in_any_order(rows: int) -> None:
     assert max(abs(each / total - 0.05) for each in once.counts) < 0.005
 
 
+def test_no_more_cells_are_held_than_there_may_be_however_often_they_are_counted() -> None:
+    chance = random.Random(8)  # noqa: S311 - the same each time
+    values = [chance.gauss(0, 1) for _ in range(60_000)]
+    wanted = asked(v="Number")
+
+    def cells(parts: int) -> Json:
+        """Return what is held where each part is counted on its own."""
+        gatherer = Gatherer(wanted.rules)
+        size = len(values) // parts
+        for at in range(parts):
+            body = as_parquet(pa.table({"v": values[at * size : (at + 1) * size]}))
+            gatherer.add("a.parquet", partial(io.BytesIO, body))
+            _, line = gatherer.state()
+            shift, held, counts = orjson.loads(line)["counts"]
+            assert len(held) <= MAX_CELLS
+        return {"shift": shift, "cells": dict(zip(held, counts, strict=True))}
+
+    once = cells(1)
+    assert MAX_CELLS / 2 < len(once["cells"]) <= MAX_CELLS
+    assert cells(2) == once
+    assert cells(6) == once
+
+
 def test_what_was_counted_goes_on_in_another_process() -> None:
     reference = describe(ALL, {"a.parquet": as_parquet(flights(seed=9))})
     files = {f"{at}.parquet": as_parquet(flights(500, at)) for at in range(3)}
