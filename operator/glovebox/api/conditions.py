@@ -30,6 +30,9 @@ DRIFT_DETECTED: Final = "DriftDetected"
 PROVENANCE_COMPLETE: Final = "ProvenanceComplete"
 # DatasetPin: there where the pin has a contract; then it is a part of Ready.
 CONTRACT_MET: Final = "ContractMet"
+# DatasetPin: there where the pin asks for them. The second is a part of Ready where that is asked.
+STATISTICS_COMPUTED: Final = "StatisticsComputed"
+DISTRIBUTION_STABLE: Final = "DistributionStable"
 
 # ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
@@ -132,6 +135,19 @@ TYPE_MEANINGS: Final = {
         "the files hold something that the contract does not allow; `status.contract` names file,"
         " column and count",
         "not checked yet, or the check could not be made",
+    ),
+    STATISTICS_COMPUTED: TypeMeaning(
+        "DatasetPin (with `spec.statistics`)",
+        "the columns are described; `status.statistics.document` says where",
+        "never",
+        "not computed yet, or they cannot be. `Ready` stays as it is",
+    ),
+    DISTRIBUTION_STABLE: TypeMeaning(
+        "DatasetPin (with `spec.distribution`)",
+        "no column moved against the pin that it is compared with",
+        "columns moved; `status.distribution` names them. `Ready` is decided by it only with"
+        " `required`",
+        "not compared yet, or nobody can say: `status.distribution` says of which columns",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(
         "ObjectStore",

@@ -39,6 +39,15 @@ from glovebox.api.scalars import (
 )
 from glovebox.api.schema import FORBIDDEN, Extra, list_atomic, rule, rules
 from glovebox.api.split_pin import MAX_NESTED, PartOfSplit
+from glovebox.api.statistics import (
+    HAS_COLUMNS,
+    HAS_REFERENCE,
+    NEEDS_STATISTICS,
+    NOT_AGAINST_ITSELF,
+    Distribution,
+    PinStatistics,
+)
+from glovebox.api.statistics_status import DistributionStatus, StatisticsStatus
 from glovebox.api.validity import Validity
 
 PIN_FROZEN = rule(
@@ -184,7 +193,9 @@ class Verification(Model):
 class DatasetPinSpec(Model):
     """What is pinned. Immutable."""
 
-    model_config = ConfigDict(json_schema_extra=rules(PIN_FROZEN))
+    model_config = ConfigDict(
+        json_schema_extra=rules(PIN_FROZEN, HAS_COLUMNS, NEEDS_STATISTICS, HAS_REFERENCE)
+    )
 
     store_ref: StoreRef = Field(description="The store that holds the data.")
     source: DatasetSource = Field(
@@ -260,6 +271,19 @@ class DatasetPinSpec(Model):
         description=(
             "What the tables of the dataset have to hold. It is checked once, on the real files; a"
             " pin whose data violate it is not Ready. When absent: nothing is checked."
+        ),
+    )
+    statistics: PinStatistics | None = Field(
+        default=None,
+        description=(
+            "Which columns of its tables are described: rows, nulls, quantiles, frequent values."
+            " They are computed once, on the real files. When absent: none."
+        ),
+    )
+    distribution: Distribution | None = Field(
+        default=None,
+        description=(
+            "Which pin the statistics are compared with: statistical drift. When absent: none."
         ),
     )
     provenance: Provenance | None = Field(default=None, description="Where the data came from.")
@@ -365,10 +389,13 @@ class PinFindings(TolerantModel):
 class PinProgress(TolerantModel):
     """How far the work on the pin has come. Written about every ten seconds."""
 
-    phase: Literal["Listing", "Hashing", "Verifying", "CheckingContract"] = Field(
-        description=(
-            "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
-            " comparing them with the store. `CheckingContract`: reading their tables."
+    phase: Literal["Listing", "Hashing", "Verifying", "CheckingContract", "ComputingStatistics"] = (
+        Field(
+            description=(
+                "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
+                " comparing them with the store. `CheckingContract`, `ComputingStatistics`: reading"
+                " their tables."
+            )
         )
     )
     objects: int = Field(
@@ -433,7 +460,8 @@ class DatasetPinStatus(Status):
     """What was resolved and verified.
 
     Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`,
-    `ProvenanceComplete`, `ContractMet` (of a pin with a contract), `DeletionProtected`.
+    `ProvenanceComplete`, `ContractMet` (of a pin with a contract), `StatisticsComputed` (with
+    `spec.statistics`), `DistributionStable` (with `spec.distribution`), `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -481,6 +509,13 @@ class DatasetPinStatus(Status):
     contract: ContractStatus | None = Field(
         default=None, description="What was found of the contract. Absent until it was checked."
     )
+    statistics: StatisticsStatus | None = Field(
+        default=None, description="Where the statistics are. Absent until they were computed."
+    )
+    distribution: DistributionStatus | None = Field(
+        default=None,
+        description="How the statistics compare with those of another pin. Absent until then.",
+    )
     used_by: PinUsers | None = Field(
         default=None,
         description="Who uses the content, found by its content root. Absent while nobody does.",
@@ -515,7 +550,11 @@ class DatasetPin(Resource[DatasetPinSpec, DatasetPinStatus]):
     """
 
     KIND: ClassVar[str] = "DatasetPin"
-    ROOT_RULES: ClassVar[tuple[Extra, ...]] = (NOT_ITS_OWN_SUCCESSOR, NOT_ITS_OWN_SOURCE)
+    ROOT_RULES: ClassVar[tuple[Extra, ...]] = (
+        NOT_ITS_OWN_SUCCESSOR,
+        NOT_ITS_OWN_SOURCE,
+        NOT_AGAINST_ITSELF,
+    )
 
     status: DatasetPinStatus = Field(
         default=DatasetPinStatus(), description="What was resolved and verified."

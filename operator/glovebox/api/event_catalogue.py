@@ -101,6 +101,30 @@ EVENTS: Final = (
         "once, when the files do not hold what the contract says; the note names the first fault",
     ),
     EventEntry(
+        reasons.STATISTICS_COMPUTED,
+        "Normal",
+        "DatasetPin",
+        "once, when the columns were described",
+    ),
+    EventEntry(
+        reasons.DISTRIBUTION_STABLE,
+        "Normal",
+        "DatasetPin",
+        "once, when the columns were compared with those of another pin, and none moved",
+    ),
+    EventEntry(
+        reasons.DISTRIBUTION_MOVED,
+        "Warning",
+        "DatasetPin",
+        "once, when they were compared, and some moved; the note names the first",
+    ),
+    EventEntry(
+        reasons.DISTRIBUTION_UNKNOWN,
+        "Normal",
+        "DatasetPin",
+        "once, when they were compared, and of some nothing is known",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

@@ -498,6 +498,59 @@ CONTRACT_NOT_CHECKED: Final = _reason(
     " with `Stalled` create a new pin with another contract.",
 )
 
+STATISTICS_COMPUTED: Final = _reason(
+    "StatisticsComputed",
+    "DatasetPin `StatisticsComputed`; Event",
+    "The columns of `spec.statistics` are described; `status.statistics.document` says where.",
+)
+COMPUTING_STATISTICS: Final = _reason(
+    "ComputingStatistics",
+    "DatasetPin `StatisticsComputed`, `DistributionStable`, `Ready`, `Reconciling`",
+    "The files are being read for `spec.statistics`; `status.progress` says how far it is.",
+    _WAIT,
+)
+STATISTICS_NOT_COMPUTED: Final = _reason(
+    "StatisticsNotComputed",
+    "DatasetPin `StatisticsComputed`, `DistributionStable`, `Ready`, `Reconciling`, `Stalled`",
+    "The columns cannot be described, or not be compared: a file cannot be read as a table, the"
+    " store does not answer, or tables cannot be read here. Nothing is said of some files alone.",
+    "The message says what keeps it from being done. What may pass is tried again; where a file is"
+    " at fault, create a new pin without it.",
+)
+DISTRIBUTION_STABLE: Final = _reason(
+    "DistributionStable",
+    "DatasetPin `DistributionStable`; Event",
+    "No column moved against the pin that `spec.distribution` names, by more than the thresholds.",
+)
+DISTRIBUTION_MOVED: Final = _reason(
+    "DistributionMoved",
+    "DatasetPin `DistributionStable`, `Ready`, `Stalled`; Event",
+    "Columns moved against the other pin by more than the thresholds and than chance explains;"
+    " `status.distribution` names them. With `required` the pin is not Ready.",
+    "Look at what became of the source since then. Where the move is meant, compare the next pin"
+    " with this one, or create a new pin with other thresholds, or without `required`.",
+)
+DISTRIBUTION_UNKNOWN: Final = _reason(
+    "DistributionUnknown",
+    "DatasetPin `DistributionStable`, `Ready`, `Stalled`; Event",
+    "No column is known to have moved, and of some nothing can be said: they have too few rows, too"
+    " many values, another type, or none is shown in both pins.",
+    "Describe columns that have enough rows, with `shown: true` in both pins, in a new pin.",
+)
+WAITING_FOR_REFERENCE: Final = _reason(
+    "WaitingForReference",
+    "DatasetPin `DistributionStable`, `Ready`, `Reconciling`",
+    "The pin to compare with has no statistics yet.",
+    "Wait for the DatasetPin that the message names, or look at why it has none.",
+)
+REFERENCE_GONE: Final = _reason(
+    "ReferenceGone",
+    "DatasetPin `DistributionStable`, `Ready`, `Reconciling`",
+    "There is no valid DatasetPin of the name to compare with in this namespace, or it asks for no"
+    " statistics.",
+    "Create it, or create a new pin that is compared with another one.",
+)
+
 BAD_PREFIX: Final = _reason(
     "BadPrefix",
     "DatasetPin `Verified`; Experiment `CredentialsFresh`",

@@ -22,10 +22,10 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.looking import Look
 from glovebox.controllers.pin_progress import pin_progress
-from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
+from glovebox.controllers.pin_sources import is_locked
+from glovebox.controllers.pin_tables import earlier, read_pinned
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.store_access import source_access
-from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.controllers.store_connections import note_refusal
 from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.contracts import ContractFound, contract_digest
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
@@ -39,8 +39,7 @@ from glovebox.status.contract import (
     with_contract,
 )
 from glovebox.store.connection import Store
-from glovebox.store.manifests import ManifestLocation
-from glovebox.tasks.contract import CONTRACT, ContractRequest, Pinned, check_contract
+from glovebox.tasks.contract import CONTRACT, ContractRequest, check_contract
 from glovebox.tasks.contract_question import ContractQuestion
 
 _LOOK_AGAIN_SECONDS: Final = 60.0
@@ -81,7 +80,7 @@ async def look_at_contract(
     if facts.recorded is not None:
         recorded = facts.recorded
         return replace(said, after=functools.partial(_checked, ports, obj, pin, look, recorded))
-    return replace(said, retry_seconds=_earlier(look.retry_seconds, wait))
+    return replace(said, retry_seconds=earlier(look.retry_seconds, wait))
 
 
 def _said(ports: Ports, obj: Mapping[str, Any], look: Look, facts: ContractFacts) -> Look:
@@ -90,10 +89,6 @@ def _said(ports: Ports, obj: Mapping[str, Any], look: Look, facts: ContractFacts
 
 def _is_about(known: ContractStatus, contract: Contract, content: str) -> bool:
     return known.content == content and known.digest == contract_digest(contract)
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _checked(
@@ -122,12 +117,12 @@ async def _check(
         GloveboxError: A store cannot be opened, or nothing of it may be read.
     """
     opened: dict[Store, ObjectStore] = {}
-    dataset = await _pinned(ports, pin, opened)
+    dataset = await read_pinned(ports, pin, opened)
     named = [
         _target(ports, pin, each.pin_ref.name, place)
         for place, each in enumerate(contract.references)
     ]
-    targets = [await _pinned(ports, each, opened) for each in named]
+    targets = [await read_pinned(ports, each, opened) for each in named]
     request = ContractRequest(
         dataset, contract, tuple(targets), pin.status.objects or 0, pin.status.bytes or 0
     )
@@ -146,18 +141,6 @@ async def _check(
     error = None if progress is not None else state.error
     # The task wakes us, also when it is to be tried again.
     return ContractFacts(error=error, progress=progress), None
-
-
-async def _pinned(ports: Ports, pin: DatasetPin, opened: dict[Store, ObjectStore]) -> Pinned:
-    manifest = pin.status.manifest
-    assert manifest is not None  # noqa: S101 - looked at before
-    store = ready_store(ports, pin)
-    source = source_of(pin.spec.source)
-    access = (await source_access(ports, store, pin.namespace)).reading(source)
-    access.check_source(source)
-    connection = await open_store(ports, store)
-    opened.setdefault(connection, store)
-    return Pinned(pin.name, connection, source, ManifestLocation(**manifest.model_dump()), access)
 
 
 def _target(ports: Ports, pin: DatasetPin, name: str, place: int) -> DatasetPin:

@@ -32,6 +32,7 @@ from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.provenance import assess_pin
+from glovebox.controllers.statistics import look_at_statistics
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.controllers.task_jobs import Bucket, job_for
@@ -85,6 +86,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     look = await _look_at_data(ports, obj, pin, source)
     look = await look_at_contract(ports, obj, pin, look, WORK_CLASS)
+    look = await look_at_statistics(ports, obj, pin, look, WORK_CLASS)
     status = with_provenance(obj, look.status, assess_pin(ports, pin), ports.now())
     return replace(look, status=_with_registry(ports, pin, obj, status))
 

@@ -88,6 +88,8 @@ REFERENCES: dict[Kind, tuple[Reference, ...]] = {
         # A pin keeps no other from going: two could hold each other, and a team another team's.
         Reference("provenance.sources[].pinRef", DATASET_PIN, holds=False),
         Reference("contract.references[].pinRef", DATASET_PIN, holds=False),
+        Reference("distribution.against", DATASET_PIN, holds=False),
+        Reference("supersedes", DATASET_PIN, holds=False),
     ),
     SPLIT_PIN: (Reference("source.pinRef", DATASET_PIN),),
     FEATURE_SET_PIN: (Reference("inputs[].pinRef", DATASET_PIN),),

@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import glovebox
 from glovebox.api import reasons
 from glovebox.api.contract import RULE_NAMES
+from glovebox.api.statistics_status import VERDICTS
 from glovebox.kube.kinds import (
     CHILD_KINDS,
     CUSTOM_KINDS,
@@ -37,6 +38,7 @@ OPERATIONS: Final = (
     "build_pin",
     "split",
     "contract",
+    "statistics",
     "verify_pin",
     "compare_inputs",
     "issue_credentials",
@@ -249,6 +251,17 @@ class EngineMetrics:
             ("rule",),
             registry=registry,
         )
+        self.statistics_rows = Counter(
+            "glovebox_statistics_rows_total",
+            "Rows of pins whose statistics were computed.",
+            registry=registry,
+        )
+        self.distribution_columns = Counter(
+            "glovebox_distribution_columns_total",
+            "Columns of pins that were compared with another pin, by verdict: drift of data.",
+            ("verdict",),
+            registry=registry,
+        )
         self.only_cluster = Gauge(
             "glovebox_records_lost",
             "Experiments whose run or seal a store does not have any more, by store.",
@@ -368,6 +381,7 @@ class EngineMetrics:
             (self.digest_checks, (pins, CHECKS)),
             (self.split, (GRANULARITIES, SPLIT_RESULTS)),
             (self.contract_violations, (RULE_NAMES,)),
+            (self.distribution_columns, (VERDICTS,)),
         )
         for metric, values in every:
             for labels in product(*values):

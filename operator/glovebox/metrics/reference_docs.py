@@ -125,6 +125,17 @@ WATCH: Final = {
         " the pin names file, column and count."
     ),
     "glovebox_pins_by_contract": "`Violated`: pins that no Experiment may use, until corrected.",
+    "glovebox_statistics_rows_total": "The rate is what statistics of pins come through.",
+    "glovebox_distribution_columns_total": (
+        "Growth of `verdict=moved`: data came in that is unlike what was there before;"
+        " `status.distribution` of the pin names the columns. Drift of objects in the cluster is"
+        " `glovebox_drift_*`."
+    ),
+    "glovebox_pins_by_distribution": "`Moved`: look at what became of the source.",
+    "glovebox_distribution_worst_psi": (
+        "How far the worst column moved. At most 500 pins have a series; see"
+        " `glovebox_metrics_series_left_out`."
+    ),
     "glovebox_pins_by_provenance": "`None` rises: data come in of which nobody says where from.",
     "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",
     "glovebox_experiments": "`state=Open` without runs: nobody sealed what is done.",

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
-from glovebox.metrics.tally import CONTRACTS, STATES, USERS, StateTally
+from glovebox.metrics.tally import CONTRACTS, DISTRIBUTIONS, STATES, USERS, StateTally
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -81,7 +81,8 @@ class StateCollector(Collector):
         left_out = GaugeMetricFamily(
             "glovebox_metrics_series_left_out",
             "Per-object series cut by the cap in this scrape.",
-            value=max(0, self._tally.number_unhealthy - MOST_OBJECT_SERIES),
+            value=max(0, self._tally.number_unhealthy - MOST_OBJECT_SERIES)
+            + max(0, self._tally.number_moved - MOST_OBJECT_SERIES),
         )
         yield from (objects, unobserved, unhealthy, left_out)
 
@@ -138,7 +139,21 @@ class StateCollector(Collector):
         )
         for state in CONTRACTS:
             contracts.add_metric((state,), self._tally.contracts[state])
-        yield from (mismatches, checks, provenance, contracts)
+        distributions = GaugeMetricFamily(
+            "glovebox_pins_by_distribution",
+            "DatasetPins by whether their data moved against another pin: drift of data.",
+            labels=("state",),
+        )
+        for state in DISTRIBUTIONS:
+            distributions.add_metric((state,), self._tally.distributions[state])
+        psi = GaugeMetricFamily(
+            "glovebox_distribution_worst_psi",
+            "The greatest PSI of all columns of each pin whose data moved.",
+            labels=("resource_namespace", "name"),
+        )
+        for namespace, name, value in self._tally.moved(MOST_OBJECT_SERIES):
+            psi.add_metric((namespace, name), value)
+        yield from (mismatches, checks, provenance, contracts, distributions, psi)
 
     def _datasets(self) -> Iterable[GaugeMetricFamily]:
         states = GaugeMetricFamily(

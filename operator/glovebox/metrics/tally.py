@@ -31,6 +31,9 @@ UNBOUND: Final = "Unbound"
 NO_CONTRACT: Final = "None"
 _CONTRACTS: Final = {types.TRUE: "Met", types.FALSE: "Violated"}
 CONTRACTS: Final = (*_CONTRACTS.values(), types.UNKNOWN, NO_CONTRACT)
+_DISTRIBUTIONS: Final = {types.TRUE: "Stable", types.FALSE: "Moved"}
+DISTRIBUTIONS: Final = (*_DISTRIBUTIONS.values(), types.UNKNOWN, "None")
+_PER_ONE: Final = 10_000
 STATES: Final = (UNBOUND, names.STATE_OPEN, names.STATE_FROZEN, names.STATE_SEALED)
 
 
@@ -46,6 +49,8 @@ class Facts:
         mismatch: Whether the objects of a pin do not match now.
         provenance: How much a pin says of where its data came from; empty for other kinds.
         contract: Whether the contract of a pin is met; empty for other kinds.
+        distribution: Whether the data of a pin moved against another one; empty for other kinds.
+        psi: Namespace and name of a pin whose data moved, and its greatest PSI; None of others.
         unhealthy: The labels of its own series; None when it is Current.
         expires: When the credentials of an Experiment expire, as Unix time.
         checked: When a pin was last checked, as Unix time.
@@ -62,6 +67,8 @@ class Facts:
     mismatch: bool
     provenance: str
     contract: str
+    distribution: str
+    psi: tuple[str, str, float] | None
     unhealthy: tuple[str, str, str, str] | None
     expires: float | None
     checked: float | None
@@ -91,6 +98,8 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         mismatch=is_pin and _answer(status, types.DRIFT_DETECTED) == types.TRUE,
         provenance=_provenance(status) if is_pin else "",
         contract=_contract(obj) if is_pin else "",
+        distribution=_distribution(obj) if is_pin else "",
+        psi=_psi(obj) if is_pin else None,
         unhealthy=unhealthy,
         expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
         checked=_unix(status.get("listedTime")) if is_pin else None,
@@ -142,6 +151,8 @@ class StateTally(Generic[K]):
         self.mismatches = 0
         self.provenance: Counter[str] = Counter()
         self.contracts: Counter[str] = Counter()
+        self.distributions: Counter[str] = Counter()
+        self._moved: dict[K, tuple[str, str, float]] = {}
         self.states: Counter[str] = Counter()
         self.unwritten = 0
         # Of each content: over how many pins it is, and by how many Experiments it is used.
@@ -173,6 +184,15 @@ class StateTally(Generic[K]):
         """Return the labels of at most so many objects that are not Current."""
         return islice(self._unhealthy.values(), most)
 
+    def moved(self, most: int) -> Iterable[tuple[str, str, float]]:
+        """Return namespace, name and greatest PSI of at most so many pins whose data moved."""
+        return islice(self._moved.values(), most)
+
+    @property
+    def number_moved(self) -> int:
+        """How many pins have data that moved."""
+        return len(self._moved)
+
     @property
     def number_unhealthy(self) -> int:
         """How many objects are not Current."""
@@ -186,6 +206,8 @@ class StateTally(Generic[K]):
             self.provenance[facts.provenance] += change
         if facts.contract:
             self.contracts[facts.contract] += change
+        if facts.distribution:
+            self.distributions[facts.distribution] += change
         if facts.isolated:
             self.isolated[facts.isolated] += change
         if facts.state:
@@ -211,6 +233,10 @@ class StateTally(Generic[K]):
             self._unhealthy.pop(key, None)
         else:
             self._unhealthy[key] = facts.unhealthy
+        if facts is None or facts.psi is None:
+            self._moved.pop(key, None)
+        else:
+            self._moved[key] = facts.psi
         self.expiries.put(key, None if facts is None else facts.expires)
         self.checks.put(key, None if facts is None else facts.checked)
 
@@ -246,6 +272,21 @@ def _contract(obj: Mapping[str, Any]) -> str:
     if not (obj.get("spec") or {}).get("contract"):
         return NO_CONTRACT
     return _CONTRACTS.get(_answer(obj.get("status") or {}, types.CONTRACT_MET), types.UNKNOWN)
+
+
+def _distribution(obj: Mapping[str, Any]) -> str:
+    if not (obj.get("spec") or {}).get("distribution"):
+        return DISTRIBUTIONS[-1]
+    answer = _answer(obj.get("status") or {}, types.DISTRIBUTION_STABLE)
+    return _DISTRIBUTIONS.get(answer, types.UNKNOWN)
+
+
+def _psi(obj: Mapping[str, Any]) -> tuple[str, str, float] | None:
+    if _distribution(obj) != _DISTRIBUTIONS[types.FALSE]:
+        return None
+    found = (obj["status"].get("distribution") or {}).get("worstPsi") or 0
+    metadata = obj["metadata"]
+    return metadata.get("namespace", ""), metadata["name"], found / _PER_ONE
 
 
 def _provenance(status: Mapping[str, Any]) -> str:

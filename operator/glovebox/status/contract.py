@@ -24,8 +24,7 @@ from glovebox.api.contract_status import (
 )
 from glovebox.data.contracts import ContractFound, Violation, told
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.status.builder import StatusBuilder
-from glovebox.status.dataset_pin import READY
+from glovebox.status.pin_gate import Gate, with_gate
 from glovebox.status.text import counted
 
 CHECKING: Final = "the files are being compared with `spec.contract`"
@@ -33,7 +32,6 @@ PENDING: Final = "the files are compared with `spec.contract` once they are read
 _OURS: Final = frozenset(
     {reasons.CONTRACT_VIOLATED, reasons.CHECKING_CONTRACT, reasons.CONTRACT_NOT_CHECKED}
 )
-_PASSING: Final = (types.RECONCILING, types.STALLED)
 _NAMED: Final = 3
 
 
@@ -52,14 +50,6 @@ class ContractFacts:
     error: GloveboxError | None = None
     progress: dict[str, Any] | None = None
     is_early: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    answer: Answer
-    reason: str
-    message: str
-    passing: Literal["", "Reconciling", "Stalled"] = ""
 
 
 def recorded_contract(
@@ -139,34 +129,8 @@ def with_contract(
         facts: What is known of the contract.
         now: The present time.
     """
-    before: Mapping[str, Any] = obj.get("status") or {}
-    status = found if found is not None else before
-    if not status.get("conditions"):
-        return found  # not looked at yet: nothing is said of it alone
-    verdict = _verdict(facts)
-    own = {one["type"]: one for one in status["conditions"]}
-    ready = own.get(types.READY, {})
-    # What else keeps the pin from being Ready comes first.
-    decides = ready.get("status") == types.TRUE or ready.get("reason") in _OURS
-    generation = obj["metadata"].get("generation", 0)
-    builder = StatusBuilder(before, generation, (types.CONTRACT_MET, types.READY), now)
-    builder.mark(types.CONTRACT_MET, verdict.answer, verdict.reason, verdict.message)
-    if decides and verdict.answer == types.TRUE:
-        builder.mark(types.READY, types.TRUE, *READY)
-    elif decides:
-        builder.mark(types.READY, types.FALSE, verdict.reason, verdict.message)
-        if verdict.passing:
-            builder.mark(verdict.passing, types.TRUE, verdict.reason, verdict.message)
-    marked = {one["type"]: one for one in builder.render()["conditions"]}
-    if not decides:
-        del marked[types.READY]
-    else:
-        own = {name: one for name, one in own.items() if name not in _PASSING}
-    passing = [name for name in _PASSING if name in {**own, **marked}]
-    order = [name for name in own if name not in _PASSING]
-    order += [name for name in (types.CONTRACT_MET,) if name not in own]
-    conditions = [(own | marked)[name] for name in (*order, *passing)]
-    return _with_fields({**status, "conditions": conditions}, facts)
+    status = with_gate(obj, found, _gate(facts), now)
+    return status if status is None or status is found else _with_fields(status, facts)
 
 
 def _with_fields(status: dict[str, Any], facts: ContractFacts) -> dict[str, Any]:
@@ -182,22 +146,31 @@ def _with_fields(status: dict[str, Any], facts: ContractFacts) -> dict[str, Any]
     return status
 
 
-def _verdict(facts: ContractFacts) -> _Verdict:
+def _gate(facts: ContractFacts) -> Gate:
     recorded, error = facts.recorded, facts.error
     if recorded is not None:
         message = message_of(recorded)
         if recorded.violations:
-            return _Verdict(types.FALSE, reasons.CONTRACT_VIOLATED, message, types.STALLED)
-        return _Verdict(types.TRUE, reasons.CONTRACT_MET, message)
+            return _says(types.FALSE, reasons.CONTRACT_VIOLATED, message, types.STALLED)
+        return _says(types.TRUE, reasons.CONTRACT_MET, message)
     if facts.is_early:
-        return _Verdict(types.UNKNOWN, reasons.PENDING, PENDING)
+        return _says(types.UNKNOWN, reasons.PENDING, PENDING)
     if error is None:
-        return _Verdict(types.UNKNOWN, reasons.CHECKING_CONTRACT, CHECKING, types.RECONCILING)
+        return _says(types.UNKNOWN, reasons.CHECKING_CONTRACT, CHECKING, types.RECONCILING)
     message = f"the contract is not checked: {error.message}"
     is_lasting = isinstance(error, InvalidInput)
-    return _Verdict(
+    return _says(
         types.UNKNOWN,
         reasons.CONTRACT_NOT_CHECKED,
         message,
         types.STALLED if is_lasting else types.RECONCILING,
     )
+
+
+def _says(
+    answer: Answer,
+    reason: str,
+    message: str,
+    passing: Literal["", "Reconciling", "Stalled"] = "",
+) -> Gate:
+    return Gate(types.CONTRACT_MET, answer, reason, message, passing, _OURS)

@@ -20,6 +20,7 @@ from glovebox.store.errors import translated
 from glovebox.store.evidence_objects import versions_of
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import manifest_key, object_chunks
+from glovebox.store.pin_documents import folder_of
 from glovebox.store.putting import put
 
 if TYPE_CHECKING:
@@ -93,17 +94,28 @@ def unused_since(store: Store, bucket: str, digest: str, users: Users, stop: Sto
 
 
 def release(store: Store, bucket: str, digest: str, stop: Stop) -> bool:
-    """Take the legal hold off a manifest; return whether there was one. Blocks."""
-    key, released = manifest_key(digest), False
-    for version in versions_of(store, bucket, key, stop):
-        where = f"s3://{bucket}/{key} version {version}"
+    """Take the legal hold off a manifest, and off what lies beside it. Blocks.
+
+    Returns:
+        Whether there was one.
+    """
+    key, folder, released = manifest_key(digest), folder_of(digest), False
+    held = [(key, version) for version in versions_of(store, bucket, key, stop)]
+    # The manifest last: what is beside it is let go as well, however often this is begun again.
+    held[:0] = [
+        (row.key, row.version_id)
+        for row in list_versions(store.wire, bucket, folder, stop)
+        if not row.is_delete_marker
+    ]
+    for name, version in held:
+        where = f"s3://{bucket}/{name} version {version}"
         with translated(f"look at {where}"):
-            headers = store.wire.head(bucket, key, {"versionId": version})
+            headers = store.wire.head(bucket, name, {"versionId": version})
         if headers.get("x-amz-object-lock-legal-hold", "").upper() != "ON":
             continue
         with translated(f"take the legal hold off {where}"):
             store.s3.put_object_legal_hold(
-                Bucket=bucket, Key=key, VersionId=version, LegalHold={"Status": "OFF"}
+                Bucket=bucket, Key=name, VersionId=version, LegalHold={"Status": "OFF"}
             )
         released = True
     return released

@@ -32,6 +32,8 @@ from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 from glovebox.tasks.source_document import AccessDocument, SourceDocument
 from glovebox.tasks.split import SplitRequest
 from glovebox.tasks.split_question import SplitQuestion
+from glovebox.tasks.statistics import StatisticsRequest
+from glovebox.tasks.statistics_question import StatisticsQuestion
 from glovebox.tasks.strict import Strict, store_name
 
 _ROOTS: Final = TypeAdapter(Roots)
@@ -249,15 +251,22 @@ Asked = (
     | OverlapQuestion
     | SplitQuestion
     | ContractQuestion
+    | StatisticsQuestion
 )
 Request = (
-    PinRequest | VerifyRequest | EvidenceRequest | OverlapRequest | SplitRequest | ContractRequest
+    PinRequest
+    | VerifyRequest
+    | EvidenceRequest
+    | OverlapRequest
+    | SplitRequest
+    | ContractRequest
+    | StatisticsRequest
 )
 
 
 def stores_of(request: Request) -> tuple[Store, ...]:
     """Return the stores of a request, each once; the one of the bucket of artifacts first."""
-    if isinstance(request, OverlapRequest | ContractRequest):
+    if isinstance(request, OverlapRequest | ContractRequest | StatisticsRequest):
         return request.stores
     if not isinstance(request, EvidenceRequest):
         return (request.store,)

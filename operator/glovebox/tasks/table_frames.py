@@ -3,8 +3,8 @@
 A frame is a letter, the length of what follows (4 bytes, big-endian), and that. The task sends `A`,
 what to read as JSON, `B`, bytes that it was asked for, and `P`, the part of each row of the last
 `K`, a byte each. The process sends `R`, which bytes it needs as JSON; `K`, hashes of keys or
-moments; `W`, the number of a part and bytes of its Parquet; and in the end `D`, done, with what it
-found as JSON, or `E`, why the table cannot be read.
+moments; `W`, the number of a part and bytes of its Parquet; `S`, what it counted so far; and in the
+end `D`, done, with what it found as JSON, or `E`, why the table cannot be read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ RANGE: Final = b"R"
 KEYS: Final = b"K"
 PARTS: Final = b"P"
 WRITTEN: Final = b"W"
+STATE: Final = b"S"
 DONE: Final = b"D"
 ERROR: Final = b"E"
 MOST_AT_ONCE: Final = 2 << 20

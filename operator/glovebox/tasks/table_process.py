@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from glovebox.api import reasons
 from glovebox.data.contracts import FileSeen
 from glovebox.data.row_keys import Kind
+from glovebox.data.statistics import Counted
 from glovebox.data.table_errors import TableError
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.store.connection import Stop
@@ -34,6 +35,7 @@ from glovebox.tasks.table_frames import (
     KEYS,
     PARTS,
     RANGE,
+    STATE,
     WRITTEN,
     frame,
     read_frame,
@@ -43,6 +45,7 @@ from glovebox.tasks.table_program import NO_LIBRARY
 # -I: nothing of the environment or the working directory is imported.
 _PROGRAM: Final = (sys.executable, "-I", "-m", "glovebox.tasks.table_program")
 _SEEN: Final = TypeAdapter(FileSeen)
+_COUNTED: Final = TypeAdapter(Counted)
 _LOOK_SECONDS: Final = 1.0
 # A program that says nothing for so long over one piece of a table is stuck.
 _SILENT_SECONDS: Final = 120.0
@@ -61,6 +64,14 @@ class TableFile:
     path: str
     size: int
     read: Callable[[int, int], bytes]
+
+
+def _no_bytes(first: int, size: int) -> bytes:
+    del first, size
+    return b""
+
+
+_NOTHING: Final = TableFile("", 0, _no_bytes)
 
 
 class TableProcess:
@@ -164,6 +175,43 @@ class TableProcess:
                     break
         if found is None:
             raise TableError("the program that reads tables fails over it")
+        return found
+
+    def begin_statistics(self, rules: Mapping[str, Any], state: bytes = b"") -> None:
+        """Have rows of tables counted from now on.
+
+        Args:
+            rules: See `statistics_tables.Gatherer`.
+            state: What another process counted: see `statistics_state`.
+
+        Raises as `kinds`.
+        """
+        before = TableFile("", len(state), lambda first, size: state[first : first + size])
+        self._step(before, {"statistics": "begin", "rules": rules})
+
+    def add_statistics(self, table: TableFile) -> int:
+        """Have the rows of a table counted; return how many there are. Raises as `kinds`."""
+        found = orjson.loads(self._step(table, {"statistics": "add"}))
+        return int(found)
+
+    def statistics_state(self) -> bytes:
+        """Return what was counted so far, to go on from; raises as `kinds`."""
+        asked = self._asked(_NOTHING, (), None, {"statistics": "state"})
+        return b"".join(body for letter, body in asked if letter == STATE)
+
+    def statistics(self) -> Counted:
+        """Return what may be told of all tables; raises as `kinds`."""
+        try:
+            return _COUNTED.validate_json(self._step(_NOTHING, {"statistics": "told"}))
+        except ValidationError:
+            raise TableError("the program that reads tables fails over it") from None
+
+    def _step(self, table: TableFile, more: Mapping[str, object]) -> bytes:
+        """Return what the process says in the end."""
+        found = b"null"
+        for letter, body in self._asked(table, (), None, more):
+            if letter == DONE:
+                found = body
         return found
 
     def _asked(

@@ -3,7 +3,8 @@
 The bytes of a table were chosen by its owner, and the library that reads them is large and written
 in C++: a page of Parquet may say that it unpacks to gigabytes. So it runs beside the task, with a
 bound on its memory, and is given no credential and no name of anything else; the bytes come to it
-through a pipe, and hashes of keys leave it, or the rows of parts. When it dies, the task goes on.
+through a pipe, and hashes of keys leave it, or counts, or the rows of parts. When it dies, the task
+goes on.
 
 It is no sandbox: it has the user of the process that started it.
 """
@@ -37,12 +38,13 @@ def main() -> int:
     if importlib.util.find_spec("pyarrow") is None:
         return NO_LIBRARY
     line = Line(sys.stdin.buffer, sys.stdout.buffer)
+    held: dict[str, Any] = {}
     while (asked := line.next_frame()) is not None:
         letter, body = asked
         if letter != ASK:
             return 1
         try:
-            found = _answer(orjson.loads(body), line)
+            found = _answer(orjson.loads(body), line, held)
             line.end_of_table()
             line.send(DONE, orjson.dumps(found))
         except TableError as error:
@@ -56,10 +58,11 @@ def main() -> int:
     return 0
 
 
-def _answer(ask: dict[str, Any], line: Line) -> object:
+def _answer(ask: dict[str, Any], line: Line, held: dict[str, Any]) -> object:
     """Send the hashes of a table's keys, or its rows in parts where it is asked for `parts`.
 
-    Or return what its columns hold, where no kinds are given; or what it holds of a `contract`.
+    Or return what its columns hold, where no kinds are given; or what it holds of a `contract`; or
+    count its rows for `statistics`, in what is `held` from one table to the next.
 
     Raises:
         TableError: It cannot be read.
@@ -83,6 +86,11 @@ def _answer(ask: dict[str, Any], line: Line) -> object:
             from glovebox.tasks.table_check import check_table  # noqa: PLC0415 - as above
 
             return check_table(ask, opened, line.send)
+        if ask.get("statistics"):
+            from glovebox.tasks.table_statistics import TableStatistics  # noqa: PLC0415 - as above
+
+            counted: TableStatistics = held.setdefault("statistics", TableStatistics())
+            return counted.answer(ask, opened, line.send)
         file = opened()
         table = open_table(ask["path"], file, columns)
         if kinds is None:

@@ -18,9 +18,10 @@ from glovebox.store.connection import Pools, Stop, Store, StoreSettings
 from glovebox.store.manifests import ManifestLocation
 from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import PrefixSource
-from glovebox.tasks import contract as tasks
+from glovebox.tasks import pinned_tables as tasks
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.contract import ContractRequest, Pinned, check_contract
+from glovebox.tasks.contract import ContractRequest, check_contract
+from glovebox.tasks.pinned_tables import Pinned
 from support.contracts import as_csv, as_parquet, contract_of
 
 ACCESS = SourceAccess("team", "primary", (Location("data", ""),), "artifacts")

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from glovebox.api.statistics import DistributionThresholds
 from glovebox.data.compare import Findings
 from glovebox.data.contracts import ContractFound, Observed, Violation, rule_count
+from glovebox.data.distribution import Compared
 from glovebox.data.manifest import DigestSource
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.data.roots import Roots
@@ -22,6 +24,7 @@ from glovebox.jobs.task import settings_of
 from glovebox.store.connection import Credentials, Pools, Store, StoreSettings
 from glovebox.store.encryption import Encryption
 from glovebox.store.manifests import ManifestLocation, ManifestLock
+from glovebox.store.pin_documents import DocumentLocation
 from glovebox.store.pins import BuiltPin
 from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import (
@@ -38,9 +41,10 @@ from glovebox.tasks import (
     overlap_question,
     questions,
     split_question,
+    statistics_question,
 )
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.contract import ContractRequest, Pinned
+from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
 from glovebox.tasks.document import (
     TaskDocument,
@@ -53,6 +57,7 @@ from glovebox.tasks.document import (
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
+from glovebox.tasks.pinned_tables import Pinned
 from glovebox.tasks.questions import (
     EvidenceQuestion,
     PinQuestion,
@@ -64,7 +69,15 @@ from glovebox.tasks.rows import Rows
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 from glovebox.tasks.split import SplitRequest
 from glovebox.tasks.split_question import SplitQuestion
+from glovebox.tasks.statistics import (
+    DistributionRecord,
+    Reference,
+    StatisticsFound,
+    StatisticsRequest,
+)
+from glovebox.tasks.statistics_question import StatisticsQuestion
 from support.contracts import contract_of
+from support.statistics import asked as described
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
 ROOTS = Roots("sha256:" + "1" * 64, "sha256:" + "2" * 64, 3, 21, 1)
@@ -316,6 +329,42 @@ async def test_a_contract_is_checked_as_was_asked_for(
     other = render_result("sha256:r", "job", answer)
     with pytest.raises(Unavailable, match="not about the contract"):
         parse_result(other, request="sha256:r", job="job", answer=question.answer)
+
+
+async def test_a_dataset_is_described_as_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = store(pools), store(pools, 2)
+    dataset = Pinned("all", first, PrefixSource("data", "x/"), MANIFEST, keyed("a").access)
+    at = DocumentLocation("artifacts", "k", "v", "sha256:" + "1" * 64, 9)
+    thresholds = DistributionThresholds(psi=5, ks=6, total_variation=7, null_share=8)
+    wanted = described(30, day="Date", tail="Text")
+    here = StatisticsRequest(dataset, wanted, True, Reference(second, at, thresholds), 7, 70)  # noqa: FBT003
+    worst = (Compared("day", "moved", "PSI", 1, 2, 3, 4, 5, 6),)
+    record = DistributionRecord("moved", 1, 1, 0, 1, worst, at)
+    found = StatisticsFound(9, 1, 100, 2, 2, at, record)
+    asked: list[StatisticsRequest] = []
+
+    async def noted(context: TaskContext, request: StatisticsRequest) -> StatisticsFound:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(statistics_question, "compute_statistics", noted)
+    question = StatisticsQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    stores = {each.name: held for each, held in zip(there.stores, here.stores, strict=True)}
+    answer = await there.ask.perform(TaskContext(), there.uid, stores)
+    assert asked == [here]
+    assert asked[0].basis == here.basis
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
+    for other in (replace(found, columns=1), replace(found, compared=None)):
+        found = other
+        answer = await there.ask.perform(TaskContext(), there.uid, stores)
+        unlike = render_result("sha256:r", "job", answer)
+        with pytest.raises(Unavailable, match="not about what was asked"):
+            parse_result(unlike, request="sha256:r", job="job", answer=question.answer)
 
 
 @pytest.mark.parametrize(
