@@ -12,6 +12,7 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.provenance import ProvenanceSource
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import words
+from glovebox.report.distribution import distribution_section
 from glovebox.report.page import (
     Block,
     Cell,
@@ -47,6 +48,9 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
         shown_conditions.mark(
             pin.status, conditions.CONTRACT_MET, "Contract met", "Contract broken"
         ),
+        shown_conditions.mark(
+            pin.status, conditions.DISTRIBUTION_STABLE, "Distribution stable", "Distribution moved"
+        ),
     )
     return Page(
         kind=pin.KIND,
@@ -60,6 +64,7 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
                 _origin(pin),
                 _findings(pin),
                 _contract(pin),
+                distribution_section(pin),
                 _access(pin, readings),
                 shown_conditions.section(pin.status),
             ]

@@ -97,6 +97,10 @@ LEFT_OUT = re.compile(
     r"|tenantPods\.pods\.uid|seal\.(attestationVersion|sessionsEndTime)"
     r"|sealSupplement\.(attestationVersion|manifestDigest|keyId)"
     r"|conclusion\.(attestationVersion|keyId)|drift\.last\.change|ledger\.entries\.id"
+    r"|statistics\.(content|asked|files|bytesRead|document\.(versionId|digest|bytes))"
+    r"|distribution\.(content|asked|againstStatistics|verdict|worstPsi"
+    r"|document\.(versionId|digest|bytes)|columns\.(psi|psiFloor|distance|distanceFloor|nullShare"
+    r"|nullShareBefore))"
     r"|lineage\.namespace|purpose\.(owner|ticket)|conditions\.observedGeneration"
     r"|findings\.(changed|hidden|unreadable))"
 )
@@ -161,6 +165,13 @@ def test_the_example_says_all_that_a_status_can_say(name: str, model: type[Toler
     assert wanted - there == set()
 
 
+def test_a_column_that_moved_says_by_how_much_and_what_chance_comes_to() -> None:
+    text = Read(pin_html(example("pin"))).text
+    assert "distance moved PSI 0.3120 (0.0011) 0.1433 (0.0062) 0.00% → 0.00%" in text
+    assert "carrier stable 0.0412 (0.0009) 0.0217 (0.0058) 0.12% → 3.28%" in text
+    assert "tail unknown NotShown" in text
+
+
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202eevil\x07\x1b[31m"
 
 
@@ -207,6 +218,7 @@ def test_the_worst_comes_first() -> None:
         ("Stalled", "bad"),
         ("Not as pinned", "bad"),
         ("Contract broken", "bad"),
+        ("Distribution moved", "bad"),
     ]
     assert page.summary == "the files are not what the contract says: 4 violations of 2 rules"
 

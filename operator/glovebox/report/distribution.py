@@ -1,0 +1,91 @@
+"""How a pin's columns are distributed, and how that compares with another pin."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from glovebox.api import conditions
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.statistics_status import ComparedColumn, DistributionStatus
+from glovebox.report import conditions as shown_conditions
+from glovebox.report import words
+from glovebox.report.page import Block, Cell, Code, Mark, Section, Share, Table, Tone, Words, facts
+
+_TONES: Final = {"stable": Tone.GOOD, "moved": Tone.BAD, "unknown": Tone.WAITING}
+_WHOLE: Final = 10_000
+# A bar is full at a PSI of this: a quarter counts as a great move everywhere.
+_FULL_PSI: Final = 5_000
+
+
+def distribution_section(pin: DatasetPin) -> Section:
+    """Return what is known of the distribution of its columns."""
+    described, compared = pin.status.statistics, pin.status.distribution
+    blocks: list[Block] = []
+    if described is not None:
+        blocks.append(
+            facts(
+                ("Columns described", words.number(described.columns)),
+                ("Of these shown", words.number(described.shown)),
+                ("Rows", words.number(described.rows)),
+                ("Described", words.time(described.computed_time)),
+                ("Where", Code(f"{described.document.bucket}/{described.document.key}")),
+            )
+        )
+    if compared is not None:
+        blocks += _compared(compared)
+    elif (condition := pin.status.condition(conditions.DISTRIBUTION_STABLE)) is not None:
+        blocks.append(Words(condition.message))
+    return Section(
+        "How is it distributed?",
+        tuple(blocks),
+        shown_conditions.mark(pin.status, conditions.DISTRIBUTION_STABLE, "Stable", "Moved"),
+    )
+
+
+def _compared(compared: DistributionStatus) -> list[Block]:
+    counts = ((compared.moved, "moved"), (compared.stable, "stable"), (compared.unknown, "unknown"))
+    told = ", ".join(f"{words.number(count)} {what}" for count, what in counts)
+    return [
+        facts(
+            ("Compared with", f"DatasetPin {compared.against}"),
+            ("Its content", words.digest(compared.against_content)),
+            ("Columns", told),
+            ("Compared", words.time(compared.compared_time)),
+            ("All columns", Code(f"{compared.document.bucket}/{compared.document.key}")),
+        ),
+        Table(
+            ("Column", "Verdict", "Because", "PSI", "Distance", "Rows that hold nothing"),
+            tuple(_column(each) for each in compared.columns),
+            "In brackets: what chance alone comes to with so many rows. The distance is"
+            " that of Kolmogorov and Smirnov, of categories the total variation.",
+        ),
+    ]
+
+
+def _column(column: ComparedColumn) -> tuple[Cell, ...]:
+    tone = _TONES.get(column.verdict, Tone.PLAIN)
+    psi: Cell = ""
+    if column.psi is not None:
+        psi = Share(
+            min(column.psi / _FULL_PSI, 1.0),
+            _with_floor(column.psi, column.psi_floor),
+            tone,
+        )
+    nulls = ""
+    if column.null_share is not None and column.null_share_before is not None:
+        nulls = f"{column.null_share_before / _WHOLE:.2%} → {column.null_share / _WHOLE:.2%}"
+    return (
+        Code(column.name),
+        Mark(column.verdict, tone),
+        column.reason,
+        psi,
+        _with_floor(column.distance, column.distance_floor),
+        nulls,
+    )
+
+
+def _with_floor(value: int | None, floor: int | None) -> str:
+    if value is None:
+        return ""
+    chance = "" if floor is None else f" ({floor / _WHOLE:.4f})"
+    return f"{value / _WHOLE:.4f}{chance}"
