@@ -203,7 +203,7 @@ class _Check:
                         check.add_target(hashes)
 
     def _entries(self, pinned: Pinned) -> Iterator[Entry]:
-        """Yield the objects that hold a byte."""
+        """Yield the objects that hold a byte, and those that ought to: an upload may be cut off."""
         for entry in fetch_manifest(pinned.store, pinned.manifest, self._stop):
             self._stop.check()
             if time.monotonic() - self._since > _TURN_SECONDS:
@@ -212,11 +212,16 @@ class _Check:
                 self._turn.close()
                 self._stop.wait(_PAUSE_SECONDS)
                 self._take_turn()
-            if not entry.size:
+            if not entry.size and not self._is_empty_table(pinned, entry):
                 continue  # markers such as `_SUCCESS` have no rows
             # What was granted when it was pinned may have been withdrawn since.
             pinned.access.check(entry.bucket, entry.key)
             yield entry
+
+    def _is_empty_table(self, pinned: Pinned, entry: Entry) -> bool:
+        """Whether an object of the dataset ought to hold a table, and holds no byte."""
+        found, wanted = format_of(entry.path), self._request.contract.format
+        return pinned is self._request.dataset and found is not None and wanted in {None, found}
 
     def _take_turn(self) -> None:
         self._turn.enter_context(self._request.dataset.store.alone(self._stop))
