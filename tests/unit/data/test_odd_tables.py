@@ -14,7 +14,7 @@ from glovebox.data import contract_values
 from glovebox.data.contracts import FileSeen, Judge, told
 from glovebox.data.table_errors import QuestionError
 from glovebox.errors import InvalidInput
-from support.contracts import as_parquet, check, contract_of
+from support.contracts import altered_footer, as_parquet, check, contract_of
 
 NAN = float("nan")
 ROWS, NULLS = 60, 50
@@ -114,34 +114,17 @@ def test_a_rule_without_a_meaning_is_no_fault_of_the_data(rules: dict[str, Any])
         check(contract_of(rules), {"a.csv": b"a\n2013-01-01\n"})
 
 
-def altered(old: int, new: int) -> bytes:
-    """Return a table of 60 rows, 50 of them null, in whose footer a number is another one."""
-
-    def zigzag(number: int) -> bytes:
-        found, raw = number * 2 if number >= 0 else -2 * number - 1, bytearray()
-        while found > 0x7F:
-            raw.append(found & 0x7F | 0x80)
-            found >>= 7
-        return bytes([0x16, *raw, found])
-
-    values = pa.array([None] * NULLS + list(range(ROWS - NULLS)), pa.int64())
-    body = parquet_of(values, store_schema=False)
-    size = int.from_bytes(body[-8:-4], "little")
-    footer = body[-8 - size : -8]
-    assert zigzag(old) in footer
-    changed = footer.replace(zigzag(old), zigzag(new))
-    return body[: -8 - size] + changed + len(changed).to_bytes(4, "little") + body[-4:]
-
-
 @pytest.mark.parametrize("rows", [-ROWS, 1 << 62])
 def test_numbers_of_rows_that_no_file_has_are_damage(rows: int) -> None:
-    found = check(contract_of(one("Integer")), {"a.parquet": altered(ROWS, rows)})
+    found = check(contract_of(one("Integer")), {"a.parquet": altered_footer(ROWS, rows)})
     assert (found.by_rule, found.rows) == ({"Readable": 1}, 0)
 
 
 @pytest.mark.parametrize("nulls", [-NULLS, 1 << 62])
 def test_numbers_of_nulls_that_no_column_has_are_not_believed(nulls: int) -> None:
-    found = check(contract_of(one("Integer", maximum="99")), {"a.parquet": altered(NULLS, nulls)})
+    found = check(
+        contract_of(one("Integer", maximum="99")), {"a.parquet": altered_footer(NULLS, nulls)}
+    )
     assert (found.columns[0].nulls, found.footers, found.violations) == (NULLS, 0, 0)
 
 
@@ -270,3 +253,38 @@ def test_bounds_hold_to_the_edge_of_each_type() -> None:
         contract_of(one("Date", maximum="2013-01-01")),
         {"a.parquet": parquet_of(pa.array([date(2013, 1, 2)], pa.date64()))},
     ).by_rule == {"Maximum": 1}
+
+
+def test_the_newest_of_all_files_counts_and_gaps_are_sought_in_all() -> None:
+    moments = pa.timestamp("us")
+    days = [datetime(2013, 1, day) for day in (1, 2, 5, 6)]  # noqa: DTZ001
+    old, new = (parquet_of(pa.array(part, moments)) for part in (days[:2], days[2:]))
+    for files in ({"a.parquet": new, "b.parquet": old}, {"a.parquet": old, "b.parquet": new}):
+        for shown in (False, True):
+            rules = {
+                "freshness": {
+                    "column": "a",
+                    "maxAgeSeconds": 3600,
+                    "atTime": "2013-01-06T01:00:01Z",
+                },
+                "gaps": {"column": "a", "maxSeconds": 2 * 86_400},
+            }
+            found = check(contract_of(one("Timestamp", shown=shown), **rules), files)
+            fresh, gap = found.first
+            newest = next(path for path, body in files.items() if body == new)
+            assert (fresh.rule, fresh.file, fresh.count) == ("Freshness", newest, 1)
+            assert (gap.rule, gap.file, gap.count) == ("Gap", "", 1)
+            assert "nothing for 3 days" in gap.message
+            # A moment of the data is a value as well.
+            assert ("2013-01-06T00:00:00Z" in fresh.message) is shown
+            assert ("2013-01-02T00:00:00Z" in gap.message) is shown
+            rules["freshness"]["maxAgeSeconds"] = 3601
+            rules["gaps"]["maxSeconds"] = 3 * 86_400
+            assert check(contract_of(one("Timestamp"), **rules), files).violations == 0
+
+
+def test_no_row_with_a_time_is_not_fresh() -> None:
+    rules = {"freshness": {"column": "a", "maxAgeSeconds": 60, "atTime": "2013-01-06T01:00:01Z"}}
+    empty = {"a.parquet": parquet_of(pa.array([None, None], pa.timestamp("us")))}
+    (violation,) = check(contract_of(one("Timestamp"), **rules), empty).first
+    assert (violation.rule, violation.message) == ("Freshness", "no row has a time")
