@@ -288,3 +288,26 @@ def test_no_row_with_a_time_is_not_fresh() -> None:
     empty = {"a.parquet": parquet_of(pa.array([None, None], pa.timestamp("us")))}
     (violation,) = check(contract_of(one("Timestamp"), **rules), empty).first
     assert (violation.rule, violation.message) == ("Freshness", "no row has a time")
+
+
+def test_a_column_that_holds_nothing_in_one_file_is_of_no_other_type() -> None:
+    files = {
+        "a.parquet": as_parquet(pa.table({"a": [1], "b": pa.nulls(1)})),
+        "b.parquet": as_parquet(pa.table({"a": [1], "b": [1]})),
+    }
+    assert check(contract_of(one("Integer")), files).violations == 0
+
+
+def test_a_file_without_rows_need_have_no_column() -> None:
+    files = {"a.parquet": as_parquet(pa.table({"b": pa.array([], pa.int64())}))}
+    assert check(contract_of(one("Integer", maxNullShare=0)), files).violations == 0
+
+
+@pytest.mark.parametrize("rule", ["unique", "references"])
+def test_a_file_is_named_by_its_whole_path_however_long(rule: str) -> None:
+    path = f"{'year=2013/' * 80}a.parquet"
+    asked: dict[str, Any] = {"columns": ["a"]}
+    if rule == "references":
+        asked["pinRef"] = {"name": "other"}
+    found = check(contract_of(one("Integer"), **{rule: [asked]}), {path: parquet_of([1, 1])})
+    assert [each.file for each in found.first] == [path]
