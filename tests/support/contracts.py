@@ -37,6 +37,16 @@ def as_parquet(table: pa.Table, **options: Any) -> bytes:
     return sink.getvalue()
 
 
+def one(kind: str | None = None, **rules: Any) -> dict[str, Any]:
+    """Return a column `a` of a contract."""
+    return {"name": "a", **rules} if kind is None else {"name": "a", "type": kind, **rules}
+
+
+def parquet_of(values: Any, **options: Any) -> bytes:
+    """Return a table whose only column `a` holds these values, as Parquet."""
+    return as_parquet(pa.table({"a": values}), **options)
+
+
 def altered_footer(old: int, new: int) -> bytes:
     """Return a table `a` of 60 rows, 50 of them null, whose footer has another number for one."""
 

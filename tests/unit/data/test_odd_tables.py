@@ -14,19 +14,10 @@ from glovebox.data import contract_values
 from glovebox.data.contracts import FileSeen, Judge, told
 from glovebox.data.table_errors import QuestionError
 from glovebox.errors import InvalidInput
-from support.contracts import altered_footer, as_parquet, check, contract_of
+from support.contracts import altered_footer, as_parquet, check, contract_of, one, parquet_of
 
 NAN = float("nan")
 ROWS, NULLS = 60, 50
-
-
-def one(kind: str | None = None, **rules: Any) -> dict[str, Any]:
-    """Return a column `a` of a contract."""
-    return {"name": "a", **rules} if kind is None else {"name": "a", "type": kind, **rules}
-
-
-def parquet_of(values: Any, **options: Any) -> bytes:
-    return as_parquet(pa.table({"a": values}), **options)
 
 
 @pytest.mark.parametrize("statistics", ["Trusted", "Ignored"])
@@ -253,61 +244,3 @@ def test_bounds_hold_to_the_edge_of_each_type() -> None:
         contract_of(one("Date", maximum="2013-01-01")),
         {"a.parquet": parquet_of(pa.array([date(2013, 1, 2)], pa.date64()))},
     ).by_rule == {"Maximum": 1}
-
-
-def test_the_newest_of_all_files_counts_and_gaps_are_sought_in_all() -> None:
-    moments = pa.timestamp("us")
-    days = [datetime(2013, 1, day) for day in (1, 2, 5, 6)]  # noqa: DTZ001
-    old, new = (parquet_of(pa.array(part, moments)) for part in (days[:2], days[2:]))
-    for files in ({"a.parquet": new, "b.parquet": old}, {"a.parquet": old, "b.parquet": new}):
-        for shown in (False, True):
-            rules = {
-                "freshness": {
-                    "column": "a",
-                    "maxAgeSeconds": 3600,
-                    "atTime": "2013-01-06T01:00:01Z",
-                },
-                "gaps": {"column": "a", "maxSeconds": 2 * 86_400},
-            }
-            found = check(contract_of(one("Timestamp", shown=shown), **rules), files)
-            fresh, gap = found.first
-            newest = next(path for path, body in files.items() if body == new)
-            assert (fresh.rule, fresh.file, fresh.count) == ("Freshness", newest, 1)
-            assert (gap.rule, gap.file, gap.count) == ("Gap", "", 1)
-            assert "nothing for 3 days" in gap.message
-            # A moment of the data is a value as well.
-            assert ("2013-01-06T00:00:00Z" in fresh.message) is shown
-            assert ("2013-01-02T00:00:00Z" in gap.message) is shown
-            rules["freshness"]["maxAgeSeconds"] = 3601
-            rules["gaps"]["maxSeconds"] = 3 * 86_400
-            assert check(contract_of(one("Timestamp"), **rules), files).violations == 0
-
-
-def test_no_row_with_a_time_is_not_fresh() -> None:
-    rules = {"freshness": {"column": "a", "maxAgeSeconds": 60, "atTime": "2013-01-06T01:00:01Z"}}
-    empty = {"a.parquet": parquet_of(pa.array([None, None], pa.timestamp("us")))}
-    (violation,) = check(contract_of(one("Timestamp"), **rules), empty).first
-    assert (violation.rule, violation.message) == ("Freshness", "no row has a time")
-
-
-def test_a_column_that_holds_nothing_in_one_file_is_of_no_other_type() -> None:
-    files = {
-        "a.parquet": as_parquet(pa.table({"a": [1], "b": pa.nulls(1)})),
-        "b.parquet": as_parquet(pa.table({"a": [1], "b": [1]})),
-    }
-    assert check(contract_of(one("Integer")), files).violations == 0
-
-
-def test_a_file_without_rows_need_have_no_column() -> None:
-    files = {"a.parquet": as_parquet(pa.table({"b": pa.array([], pa.int64())}))}
-    assert check(contract_of(one("Integer", maxNullShare=0)), files).violations == 0
-
-
-@pytest.mark.parametrize("rule", ["unique", "references"])
-def test_a_file_is_named_by_its_whole_path_however_long(rule: str) -> None:
-    path = f"{'year=2013/' * 80}a.parquet"
-    asked: dict[str, Any] = {"columns": ["a"]}
-    if rule == "references":
-        asked["pinRef"] = {"name": "other"}
-    found = check(contract_of(one("Integer"), **{rule: [asked]}), {path: parquet_of([1, 1])})
-    assert [each.file for each in found.first] == [path]
