@@ -6,6 +6,7 @@ import asyncio
 import base64
 import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -395,6 +396,31 @@ def test_a_run_does_not_begin_on_a_store_that_was_refused_since_it_was_bound() -
         bucket.versioned = True
         await stage.until(
             "the run starts once the store is proven again",
+            lambda: stage.there(JOB, namespace, names.RUN_JOB),
+            10 * MINUTE,
+        )
+
+    play(scene, sweeps=False, profile={"probe": {"schedule": "Once", "requiredForRuns": True}})
+
+
+def test_a_run_begins_on_what_was_bound_although_another_store_of_the_name_is_refused() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.actors.probe_outcome = lambda _: Outcome.UNKNOWN
+        stage.declare()
+        namespace = await stage.provisioned()
+        # Without versions, which every store has to keep.
+        buckets = stage.world.store.buckets
+        buckets["elsewhere"] = replace(buckets[BUCKET], name="elsewhere", versioned=False, keys={})
+        change = {"spec": {"artifacts": {"bucket": "elsewhere"}}}
+        stage.world.edit(OBJECT_STORE, None, "primary", change)
+        await stage.until(
+            "the other store is refused",
+            lambda: stage.condition("Ready", "primary", OBJECT_STORE)["status"] == "False",
+            5 * MINUTE,
+        )
+        stage.world.actors.probe_outcome = lambda _: Outcome.PASSED
+        await stage.until(
+            "the run starts all the same",
             lambda: stage.there(JOB, namespace, names.RUN_JOB),
             10 * MINUTE,
         )

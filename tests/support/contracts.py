@@ -37,6 +37,35 @@ def as_parquet(table: pa.Table, **options: Any) -> bytes:
     return sink.getvalue()
 
 
+def one(kind: str | None = None, **rules: Any) -> dict[str, Any]:
+    """Return a column `a` of a contract."""
+    return {"name": "a", **rules} if kind is None else {"name": "a", "type": kind, **rules}
+
+
+def parquet_of(values: Any, **options: Any) -> bytes:
+    """Return a table whose only column `a` holds these values, as Parquet."""
+    return as_parquet(pa.table({"a": values}), **options)
+
+
+def altered_footer(old: int, new: int) -> bytes:
+    """Return a table `a` of 60 rows, 50 of them null, whose footer has another number for one."""
+
+    def zigzag(number: int) -> bytes:
+        found, raw = number * 2 if number >= 0 else -2 * number - 1, bytearray()
+        while found > 0x7F:
+            raw.append(found & 0x7F | 0x80)
+            found >>= 7
+        return bytes([0x16, *raw, found])
+
+    values = pa.array([None] * 50 + list(range(10)), pa.int64())
+    body = as_parquet(pa.table({"a": values}), store_schema=False)
+    size = int.from_bytes(body[-8:-4], "little")
+    footer = body[-8 - size : -8]
+    assert zigzag(old) in footer
+    changed = footer.replace(zigzag(old), zigzag(new))
+    return body[: -8 - size] + changed + len(changed).to_bytes(4, "little") + body[-4:]
+
+
 def _text(value: object) -> object:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")

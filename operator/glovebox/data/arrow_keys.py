@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from glovebox.data.table_errors import TableError
 HASH_BYTES: Final = 16
 # Stands for a row without a key: none of its columns holds anything.
 NO_KEY: Final = bytes(HASH_BYTES)
+_DECIMAL: Final = r"\A[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,3})?\z"
 _IS_LITTLE: Final = sys.byteorder == "little"
 
 
@@ -162,15 +163,27 @@ def _read_as(column: str, text: pa.Array, kind: Kind) -> pa.Array:
             case "Timestamp":
                 return _cast_to_any(text, pa.timestamp("ns", "UTC"), pa.timestamp("ns"))
             case "Decimal":
-                found = [Decimal(one) if one is not None else None for one in text.to_pylist()]
-                if all(one is None or one.is_finite() for one in found):
-                    return pa.array(found, pa.decimal256(76, 38)) if found else pa.nulls(0)
-    except (pa.ArrowInvalid, InvalidOperation):
+                return read_decimals(text)
+    except pa.ArrowInvalid:
         pass
     raise TableError(
         f"column `{column}` holds {KIND_WORDS[kind]}, as other files or a declared type say, and"
         " here text that stands for none"
     )
+
+
+def read_decimals(text: pa.Array) -> pa.Array:
+    """Return what text stands for.
+
+    Raises:
+        pa.ArrowInvalid: A part of it stands for no decimal, or for one with too many digits.
+    """
+    # Python also reads `1_000` and digits of any script, and the library dies of an exponent
+    # beyond what it can hold.
+    if pc.any(pc.invert(pc.match_substring_regex(text, _DECIMAL))).as_py():
+        raise pa.ArrowInvalid("no decimal")
+    found = [Decimal(one) if one is not None else None for one in text.to_pylist()]
+    return pa.array(found, pa.decimal256(76, 38))
 
 
 def _cast_to_any(text: pa.Array, first: pa.DataType, second: pa.DataType) -> pa.Array:

@@ -18,6 +18,8 @@ from glovebox.data.row_pieces import PIECES, ROW_BYTES, WIDTH, Files, Pieces
 
 # Of so many files it is counted how many of their rows are at fault; of others together.
 _MAX_FILES: Final = 1000
+# A violation names the file: no more than that has room in status, and no key of S3 is longer.
+_MAX_PATH: Final = 1024
 _OWN: Final = 0
 _TARGET: Final = 1
 
@@ -71,7 +73,7 @@ class KeyCheck:
             f" more than fit into the temporary file ({self.room // ROW_BYTES:,}): ask for fewer"
             " keys, or pin fewer rows at once"
         )
-        self._pieces, self._files = Pieces(of_rows, too_many, self.room), Files(of_names)
+        self._pieces, self._files = Pieces(of_rows, too_many, self.room), Files(of_names, _MAX_PATH)
 
     def begin(self, path: str, row: int) -> None:
         """Begin a file: its first row is this one."""

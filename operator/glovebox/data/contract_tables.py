@@ -12,7 +12,8 @@ Only the process that reads tables imports this.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
 import pyarrow as pa
@@ -46,6 +47,8 @@ from glovebox.data.time_spans import TimeSpans
 from glovebox.errors import InvalidInput
 
 _MAX_COLUMNS: Final = 16_384
+# Of all their names: they go to the task, which holds those of all files.
+_MAX_LETTERS: Final = 1 << 20
 _NANOSECONDS: Final = 10**9
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Whose bounds in a footer are exact.
@@ -284,6 +287,8 @@ def _statistics(
         held = chunk.statistics
         if held is None or not held.has_null_count:
             return None
+        if not 0 <= held.null_count <= chunk.num_values:
+            return None  # nonsense, which is not believed
         nulls += held.null_count
         if held.null_count == chunk.num_values:
             continue
@@ -335,9 +340,12 @@ def _csv(look: _Look, path: str, file: IO[bytes]) -> FileSeen:
     header = csv_header(stream)
     if not header:
         raise TableError("its first line does not name columns")
-    _require_distinct(header)
-    there = [column for column in look.columns if column.name in header]
     listed = {column.name for column in look.columns}
+    if look.refuses and listed.isdisjoint(header):
+        # Without a line of names its first row stands there: that is shown to nobody.
+        raise TableError("its first line names no column of the contract")
+    _require_distinct(header, listed)
+    there = [column for column in look.columns if column.name in header]
     lacking = [column for column in look.columns if column.name not in header]
     kinds = {column.name: column.rules.declared for column in look.columns}
     # Without a column there would be no row to count.
@@ -358,8 +366,7 @@ def _json_lines(look: _Look, path: str, file: IO[bytes]) -> FileSeen:
     names: set[str] = set()
     for rows in json_batches(text_stream(path, file).lines):
         names.update(_names(look, rows, names))
-        if len(names) > _MAX_COLUMNS:
-            raise TableError(f"it has more than {_MAX_COLUMNS:,} columns")
+        _require_few(names)
         values = {}
         for column in look.columns:
             held = [row.get(column.name) for row in rows]
@@ -383,9 +390,17 @@ def _names(look: _Look, rows: list[dict[str, Any]], known: set[str]) -> Iterator
             yield column.name
 
 
-def _require_distinct(columns: Sequence[str]) -> None:
+def _require_few(columns: Collection[str]) -> None:
     if len(columns) > _MAX_COLUMNS:
         raise TableError(f"it has more than {_MAX_COLUMNS:,} columns")
+    if sum(map(len, columns)) > _MAX_LETTERS:
+        raise TableError("the names of its columns are longer than 1 MiB together")
+
+
+def _require_distinct(columns: Sequence[str], told: Collection[str] = ()) -> None:
+    _require_few(columns)
     if len(set(columns)) != len(columns):
-        twice = next(column for column in columns if list(columns).count(column) > 1)
-        raise TableError(f"it has more than one column `{twice}`")
+        twice = {column for column, number in Counter(columns).items() if number > 1}
+        named = sorted(twice & {*told}) if told else sorted(twice)
+        of_name = f" `{named[0]}`" if named else " of one name"
+        raise TableError(f"it has more than one column{of_name}")

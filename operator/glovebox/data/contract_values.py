@@ -10,13 +10,15 @@ import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from glovebox.data.arrow_keys import read_decimals
 from glovebox.data.contracts import NOTHING, Fault
-from glovebox.data.table_errors import TableError
+from glovebox.data.table_errors import QuestionError
 
 OTHER: Final = "Other"
 _TIMES: Final = frozenset({"Timestamp", "Date"})
@@ -25,6 +27,17 @@ _NANOSECONDS: Final = 10**9
 _DAY: Final = 86_400
 _MAX_SHOWN: Final = 64
 _WIDEST: Final = pa.decimal256(76, 38)
+# What text that may stand for a value of each type looks like. Other text is not even tried: to
+# find by trying which of some thousand values is none takes a thousand times as long as to read
+# them. All that the library takes has to look so, or it would depend on the text beside it.
+_SHAPES: Final = {
+    "Integer": r"\A[+-]?(?:0[xX])?[0-9A-Fa-f]+\z",
+    "Number": r"(?i)\A[+-]?(?:(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)\z",
+    "Bool": r"(?i)\A(?:true|false|0|1)\z",
+    "Date": r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z",
+    "Timestamp": r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9:.,]{1,20}(?:Z|[+-][0-9:]{2,6})?)?\z",
+    "Decimal": r"(?i)\A[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[+-]?[0-9]{1,3})?\z",
+}
 # What JSON says itself; everything else is text there.
 _OF_JSON: Final[dict[str, tuple[type, ...]]] = {
     "Integer": (int,),
@@ -75,7 +88,8 @@ def typed(held: pa.Array, declared: str | None) -> pa.Array:
     if pa.types.is_dictionary(held.type):
         held = held.dictionary_decode()
     if declared is None:
-        return held
+        # No number is nothing, whether or not somebody says that these are numbers.
+        return _numbers(held) if pa.types.is_floating(held.type) else held
     if pa.types.is_null(held.type):
         return pa.nulls(len(held), _EMPTY[declared])
     return _TYPED.get(declared, _as_it_is)(held)
@@ -118,10 +132,11 @@ def read_text(text: pa.Array, declared: str | None) -> tuple[pa.Array, pa.Array 
     """Return what text stands for, and where it stands for nothing of the type, if anywhere."""
     if declared in {None, "Text"}:
         return text, None
-    if declared == "Decimal":
-        found = _cast(text, _decimals, _WIDEST)
-    else:
-        found = _cast(text, _CASTS[str(declared)], _EMPTY[str(declared)])
+    found = _cast(text, str(declared), "ns")
+    if declared == "Timestamp" and _looks_like_a_moment(text.filter(pc.is_null(found))):
+        # Nanoseconds reach from 1678 to 2261, and `9999-12-31` is a moment as well.
+        coarse = _cast(text, str(declared), "us")
+        found = coarse if coarse.null_count < found.null_count else found
     if found.null_count == text.null_count:
         return typed(found, declared), None
     wrong = pc.and_(pc.is_valid(text), pc.is_null(found))
@@ -159,48 +174,60 @@ def _is_of(value: object, wanted: tuple[type, ...]) -> bool:
     return isinstance(value, wanted)
 
 
-def _cast(text: pa.Array, cast: Callable[[pa.Array], pa.Array], target: pa.DataType) -> pa.Array:
-    """Return a cast of each value; null where there is none."""
+def _cast(text: pa.Array, declared: str, unit: str) -> pa.Array:
+    """Return a cast of each value; null where there is none. Of moments, in this unit."""
+    cast: Callable[[pa.Array], pa.Array]
+    match declared:
+        case "Timestamp":
+            cast, target = partial(_moments, unit=unit), pa.timestamp(unit, "UTC")
+        case "Decimal":
+            cast, target = read_decimals, _WIDEST
+        case _:
+            target = _EMPTY[declared]
+            cast = partial(pa.Array.cast, target_type=target)
     try:
         return cast(text).cast(target)
-    except (pa.ArrowInvalid, InvalidOperation):
+    except pa.ArrowInvalid:
+        pass
+    # What is wrong is mostly one word, such as `NA`, again and again.
+    coded = text.dictionary_encode()
+    words = coded.dictionary
+    if (shape := _SHAPES.get(declared)) is not None:
+        is_like = pc.match_substring_regex(words, shape)
+        words = pc.if_else(is_like, words, pa.scalar(None, words.type))
+    return _cast_each(words, cast, target).take(coded.indices)
+
+
+def _cast_each(
+    text: pa.Array, cast: Callable[[pa.Array], pa.Array], target: pa.DataType
+) -> pa.Array:
+    try:
+        return cast(text).cast(target)
+    except pa.ArrowInvalid:
         if len(text) == 1:
             return pa.nulls(1, target)
     half = len(text) // 2
     return pa.concat_arrays(
-        [_cast(text.slice(0, half), cast, target), _cast(text.slice(half), cast, target)]
+        [_cast_each(text.slice(0, half), cast, target), _cast_each(text.slice(half), cast, target)]
     )
 
 
-def _moments(text: pa.Array) -> pa.Array:
+def _looks_like_a_moment(text: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring_regex(text, _SHAPES["Timestamp"])).as_py())
+
+
+def _moments(text: pa.Array, unit: str) -> pa.Array:
     try:
-        return text.cast(pa.timestamp("ns", "UTC"))
+        return text.cast(pa.timestamp(unit, "UTC"))
     except pa.ArrowInvalid:
-        return text.cast(pa.timestamp("ns"))
-
-
-def _decimals(text: pa.Array) -> pa.Array:
-    found = [Decimal(one) if one is not None else None for one in text.to_pylist()]
-    if any(one is not None and not one.is_finite() for one in found):
-        raise InvalidOperation
-    return pa.array(found, _WIDEST)
-
-
-_CASTS: Final[dict[str, Callable[[pa.Array], pa.Array]]] = {
-    "Integer": lambda text: text.cast(pa.int64()),
-    "Number": lambda text: text.cast(pa.float64()),
-    "Bool": lambda text: text.cast(pa.bool_()),
-    "Bytes": lambda text: text.cast(pa.binary()),
-    "Date": lambda text: text.cast(pa.date32()),
-    "Timestamp": _moments,
-}
+        return text.cast(pa.timestamp(unit))
 
 
 def bound_of(declared: str, text: str) -> Any:
     """Return a bound as a number: of times, seconds since 1970; of dates, days.
 
     Raises:
-        TableError: It is no value of the type.
+        QuestionError: It is no value of the type.
     """
     try:
         match declared:
@@ -216,8 +243,8 @@ def bound_of(declared: str, text: str) -> Any:
             case "Timestamp":
                 return int(dt.datetime.fromisoformat(text).timestamp())
     except (ValueError, InvalidOperation) as error:
-        raise TableError(f"the contract has a bound that is no {declared}") from error
-    raise TableError(f"the contract has a bound for {declared}, which has none")
+        raise QuestionError(f"the bound `{text}` is no {declared}") from error
+    raise QuestionError(f"there are no bounds of {declared}")
 
 
 def numbers_of(values: pa.Array, declared: str) -> tuple[pa.Array, int]:
@@ -250,7 +277,9 @@ class Rules:
             if field in column
         }
         self._allowed: list[str] = column.get("allowed") or []
-        self._pattern: str | None = column.get("pattern")
+        self._pattern: str | None = None
+        if "pattern" in column:
+            self._pattern = _checked_pattern(column["pattern"])
         self.faults: dict[str, Fault] = {}
 
     @property
@@ -286,11 +315,7 @@ class Rules:
             allowed = pc.is_in(values, value_set=_value_set(self._allowed, values.type))
             note("Allowed", pc.and_(pc.invert(allowed), pc.is_valid(values)))
         if self._pattern is not None:
-            try:
-                matches = pc.match_substring_regex(values, rf"\A(?:{self._pattern})\z")
-            except pa.ArrowInvalid as error:
-                raise TableError("the contract has a pattern that is none of RE2") from error
-            note("Pattern", pc.invert(matches))
+            note("Pattern", pc.invert(pc.match_substring_regex(values, self._pattern)))
 
     def _note(self, rule: str, mask: pa.Array, held: Any, first_row: int) -> None:
         count = mask.true_count
@@ -303,6 +328,20 @@ class Rules:
         at = pc.index(mask, pa.scalar(True)).as_py()  # noqa: FBT003 - a value of Arrow
         value = _shown(held, at) if self._shown else None
         self.faults[rule] = Fault(count, first_row + at, value)
+
+
+def _checked_pattern(pattern: str) -> str:
+    """Return a pattern that matches from begin to end.
+
+    Raises:
+        QuestionError: It is none here: the API server allows larger ones, and an open quotation.
+    """
+    whole = rf"\A(?:{pattern})\z"
+    try:
+        pc.match_substring_regex(pa.array([""]), whole)
+    except pa.ArrowInvalid as error:
+        raise QuestionError(f"the pattern `{pattern}` is too large, or not closed") from error
+    return whole
 
 
 def _value_set(allowed: list[str], held: pa.DataType) -> pa.Array:

@@ -27,6 +27,7 @@ from glovebox.errors import InvalidInput
 # Of one rule and column.
 _KEPT: Final = 3
 _MAX_OTHERS: Final = 65_536
+_MAX_LETTERS: Final = 8 << 20
 _NANOSECONDS: Final = 10**9
 _WHOLE: Final = 10_000
 # Holds nothing, so it says nothing about the type.
@@ -203,6 +204,8 @@ class Judge:
         self._listed = {column.name: column for column in contract.columns}
         self._kept: dict[tuple[str, str], list[Violation]] = {}
         self._by_rule: Counter[str] = Counter()
+        self._named: Counter[str] = Counter()
+        self._letters = 0
         self._types: dict[str, Counter[str]] = {name: Counter() for name in self._listed}
         self._nulls: dict[str, int | None] = dict.fromkeys(self._listed, 0)
         # Of columns that are not listed: what they hold, in how many files, rows, and where first.
@@ -253,8 +256,15 @@ class Judge:
     def note(self, rule: RuleName, path: str, column: str, count: int, message: str) -> None:
         """Note a violation."""
         self._by_rule[rule] += 1
-        kept = self._kept.setdefault((rule, column), [])
+        kept = self._kept.get((rule, column))
+        if kept is None:
+            # Of the columns of one rule no more are ever shown: files may have any number of them.
+            if self._named[rule] >= MAX_VIOLATIONS:
+                return
+            self._named[rule] += 1
+            kept = self._kept.setdefault((rule, column), [])
         if len(kept) < _KEPT:
+            column = printable(column)
             kept.append(Violation(rule, printable(path), column, count, message))
 
     def verdict(self, bytes_read: int) -> ContractFound:
@@ -324,14 +334,16 @@ class Judge:
                 self.note("Columns", path, name, seen.rows, message)
             if kind in {"", NOTHING}:
                 continue
+            if name not in self._others:
+                self._letters += len(name)
             kinds = self._others.setdefault(name, {})
             files, rows, first = kinds.get(kind, (0, 0, path))
             kinds[kind] = files + 1, rows + seen.rows, first
-        if len(self._others) > _MAX_OTHERS:
+        if len(self._others) > _MAX_OTHERS or self._letters > _MAX_LETTERS:
             raise InvalidInput(
                 reasons.TOO_MANY_OBJECTS,
                 f"the files have more than {_MAX_OTHERS:,} different columns that the contract does"
-                " not list",
+                f" not list, or their names are longer than {_MAX_LETTERS >> 20} MiB together",
             )
 
     def _judge_others(self) -> None:

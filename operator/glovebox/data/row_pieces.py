@@ -29,15 +29,20 @@ _MAX_NAME: Final = 160
 
 
 class Files:
-    """Which file a row of an input is in. Names are in a file of their own: there may be many."""
+    """Which file a row of an input is in. Names are in a file of their own: there may be many.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    Args:
+        file: Where they lie.
+        longest: How many letters of a path are kept.
+    """
+
+    def __init__(self, file: IO[bytes], longest: int = _MAX_NAME) -> None:
+        self._file, self._longest = file, longest
         self._starts, self._names = array("Q"), array("Q")
 
     def add(self, path: str, start: int) -> None:
         """Begin a file: its first row is this one."""
-        raw = path[:_MAX_NAME].encode("utf-8", "surrogatepass")
+        raw = path[: self._longest].encode("utf-8", "surrogatepass")
         self._starts.append(start)
         self._names.append(self._file.seek(0, 2))
         self._file.write(len(raw).to_bytes(4, "big") + raw)

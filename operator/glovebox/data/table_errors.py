@@ -16,6 +16,13 @@ class TableError(Exception):
     """
 
 
+class QuestionError(Exception):
+    """What is asked of a table has no answer, whatever it holds; the text says why.
+
+    It is no fault of the table: nothing is found of it.
+    """
+
+
 def unreadable(kind: str, error: Exception) -> TableError:
     """Return what a library's refusal of a table becomes. What it says may quote the row."""
     if isinstance(error, MemoryError):

@@ -49,6 +49,8 @@ _MAX_LINE: Final = 8 << 20
 _MAX_EMPTY: Final = 100_000
 _UNPACKED_FREELY: Final = 256 << 20
 _MAX_RATIO: Final = 200
+# More rows no file has, and those of a million files are still a number of 64 bits.
+_MAX_ROWS: Final = 1 << 40
 # A footer says how much is to be allocated for its own lists and texts.
 _MAX_THRIFT: Final = 64 << 20
 
@@ -240,9 +242,11 @@ def check_footer(footer: parquet.FileMetaData, columns: Sequence[str]) -> None:
     for place in range(footer.num_row_groups):
         group = footer.row_group(place)
         rows += group.num_rows
-        if any(group.column(at).num_values != group.num_rows for at in chunks):
+        if group.num_rows < 0 or any(
+            group.column(at).num_values != group.num_rows for at in chunks
+        ):
             raise TableError(_FOOTER_WRONG)
-    if rows != footer.num_rows:
+    if rows != footer.num_rows or rows > _MAX_ROWS:
         raise TableError(_FOOTER_WRONG)
 
 

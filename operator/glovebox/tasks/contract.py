@@ -114,7 +114,7 @@ class _Check:
         """Read all files, then judge what they share."""
         request = self._request
         store = opened(request.dataset)
-        for entry in self._tables.entries(request.dataset):
+        for entry in self._tables.entries(request.dataset, self._is_empty_table):
             if self._judge.wants(entry.path):
                 self._look_at(store, entry)
             self._done_bytes += entry.size
@@ -163,6 +163,11 @@ class _Check:
                     table = self._tables.table(store, entry)
                     for hashes in self._tables.process.keys(table, columns, wanted):
                         check.add_target(hashes)
+
+    def _is_empty_table(self, entry: Entry) -> bool:
+        """Whether an object of the dataset ought to hold a table, and holds no byte."""
+        found, wanted = format_of(entry.path), self._request.contract.format
+        return found is not None and wanted in {None, found}
 
     def _tell(self) -> None:
         request = self._request

@@ -94,8 +94,15 @@ class PinnedTables:
         stack.callback(self.process.end)
         self._take_turn()
 
-    def entries(self, pinned: Pinned) -> Iterator[Entry]:
+    def entries(
+        self, pinned: Pinned, empty_too: Callable[[Entry], bool] = lambda _: False
+    ) -> Iterator[Entry]:
         """Yield the objects that hold a byte.
+
+        Args:
+            pinned: Whose.
+            empty_too: Which of the others: those that ought to hold one, where an upload was cut
+                off. Markers such as `_SUCCESS` have no rows.
 
         Raises:
             Refused: `NotGranted`: one may not be read any more.
@@ -110,8 +117,8 @@ class PinnedTables:
                 self._stop.wait(_PAUSE_SECONDS)
                 self._take_turn()
                 self._resume()
-            if not entry.size:
-                continue  # markers such as `_SUCCESS` have no rows
+            if not entry.size and not empty_too(entry):
+                continue
             # What was granted when it was pinned may have been withdrawn since.
             pinned.access.check(entry.bucket, entry.key)
             yield entry

@@ -209,7 +209,8 @@ class _Attempt:
         store = opened(dataset)
         process = self._tables.process
         self._resume()
-        for entry in self._tables.entries(dataset):
+        # A table without a byte is an upload that was cut off.
+        for entry in self._tables.entries(dataset, lambda each: format_of(each.path) is not None):
             # What is beside its tables has no rows.
             if format_of(entry.path) is not None:
                 try:

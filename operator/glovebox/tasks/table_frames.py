@@ -4,7 +4,8 @@ A frame is a letter, the length of what follows (4 bytes, big-endian), and that.
 what to read as JSON, `B`, bytes that it was asked for, and `P`, the part of each row of the last
 `K`, a byte each. The process sends `R`, which bytes it needs as JSON; `K`, hashes of keys or
 moments; `W`, the number of a part and bytes of its Parquet; `S`, what it counted so far; and in the
-end `D`, done, with what it found as JSON, or `E`, why the table cannot be read.
+end `D`, done, with what it found as JSON, `E`, why the table cannot be read, or `N`, why what is
+asked has no answer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ WRITTEN: Final = b"W"
 STATE: Final = b"S"
 DONE: Final = b"D"
 ERROR: Final = b"E"
+REFUSED: Final = b"N"
 MOST_AT_ONCE: Final = 2 << 20
 # In the place of a part's number: the row belongs to none.
 NO_PART: Final = 255

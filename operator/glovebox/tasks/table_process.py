@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
@@ -35,6 +36,7 @@ from glovebox.tasks.table_frames import (
     KEYS,
     PARTS,
     RANGE,
+    REFUSED,
     STATE,
     WRITTEN,
     frame,
@@ -47,8 +49,10 @@ _PROGRAM: Final = (sys.executable, "-I", "-m", "glovebox.tasks.table_program")
 _SEEN: Final = TypeAdapter(FileSeen)
 _COUNTED: Final = TypeAdapter(Counted)
 _LOOK_SECONDS: Final = 1.0
-# A program that says nothing for so long over one piece of a table is stuck.
+# A program that says nothing for so long over one piece of a table is stuck. Where it computed for
+# so great a part of it, that is the table's doing, and it would be so the next time as well.
 _SILENT_SECONDS: Final = 120.0
+_BUSY_PART: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +241,11 @@ class TableProcess:
                     first, size = orjson.loads(body)
                     self._send(process, frame(BYTES, table.read(first, size)))
                     continue
-                is_done = letter in {DONE, ERROR}
+                is_done = letter in {DONE, ERROR, REFUSED}
+                if letter == REFUSED:
+                    raise InvalidInput(
+                        reasons.CONTRACT_NOT_CHECKED, f"`spec.contract`: {body.decode()}"
+                    )
                 if letter == ERROR:
                     raise TableError(body.decode())
                 yield said
@@ -261,13 +269,16 @@ class TableProcess:
     def _read(self, process: subprocess.Popen[bytes], size: int) -> bytes:
         """Return so many bytes of its output; fewer when it has ended."""
         source = cast("IO[bytes]", process.stdout)
-        parts, since = bytearray(), time.monotonic()
+        parts, since, computed = bytearray(), time.monotonic(), _computed(process)
         while len(parts) < size:
             ready, _, _ = select.select([source], [], [], _LOOK_SECONDS)
             self._stop.check()
             if not ready:
                 if time.monotonic() - since > _SILENT_SECONDS:
-                    # Whether it is the table's doing or the machine's, nobody knows.
+                    if _computed(process) - computed > _SILENT_SECONDS * _BUSY_PART:
+                        raise TableError(
+                            f"a piece of it takes longer than {_SILENT_SECONDS:.0f} seconds to read"
+                        )
                     raise Unavailable(
                         reasons.ROWS_NOT_READ,
                         "the process that reads tables stood still for"
@@ -305,6 +316,16 @@ class TableProcess:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _computed(process: subprocess.Popen[bytes]) -> float:
+    """Return how long a process has computed, in seconds; 0 where the system does not say."""
+    try:
+        said = Path(f"/proc/{process.pid}/stat").read_text("ascii", "replace")
+        of_user, of_system = said.rpartition(")")[2].split()[11:13]
+        return (int(of_user) + int(of_system)) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _start() -> subprocess.Popen[bytes]:

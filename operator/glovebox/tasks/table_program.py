@@ -12,6 +12,7 @@ It is no sandbox: it has the user of the process that started it.
 from __future__ import annotations
 
 import importlib.util
+import json
 import resource
 import sys
 from collections.abc import Iterator
@@ -20,9 +21,9 @@ from typing import IO, Any, Final, cast
 import orjson
 
 from glovebox.data.row_keys import Kind
-from glovebox.data.table_errors import TOO_LARGE, TableError, unreadable
+from glovebox.data.table_errors import TOO_LARGE, QuestionError, TableError, unreadable
 from glovebox.data.tables import open_table
-from glovebox.tasks.table_frames import ASK, DONE, ERROR, KEYS
+from glovebox.tasks.table_frames import ASK, DONE, ERROR, KEYS, REFUSED
 from glovebox.tasks.table_line import AskedFile, Line
 
 # What it may allocate. The operator and the pods of tasks have 512 MiB.
@@ -46,10 +47,14 @@ def main() -> int:
         try:
             found = _answer(orjson.loads(body), line, held)
             line.end_of_table()
-            line.send(DONE, orjson.dumps(found))
+            # Not by orjson: its numbers have 64 bits, and the year 9999 in nanoseconds has more.
+            line.send(DONE, json.dumps(found).encode())
         except TableError as error:
             line.end_of_table()
             line.send(ERROR, str(error).encode())
+        except QuestionError as error:
+            line.end_of_table()
+            line.send(REFUSED, str(error).encode())
         except MemoryError:
             # Whatever is left of it is given back with the process.
             line.end_of_table()

@@ -75,6 +75,51 @@ def test_a_namespace_of_an_experiment_itself_counts(experiments: Kubectl, name: 
     assert f"UPDATE namespaces {objects.NAMESPACE}/{objects.NAMESPACE}" in told_of[-1]
 
 
+def test_what_is_ours_by_its_name_or_label_counts_wherever_it_is(
+    experiments: Kubectl, anywhere: str, name: str
+) -> None:
+    api = experiments.api(BREAK_GLASS)
+    volume = f"glovebox-input-{name}"
+    spec = {
+        "capacity": {"storage": "1Mi"},
+        "accessModes": ["ReadOnlyMany"],
+        "hostPath": {"path": "/nowhere"},
+    }
+    metadata = {"name": volume}
+    api.create(
+        "/api/v1/persistentvolumes",
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec},
+    )
+    api.delete(f"/api/v1/persistentvolumes/{volume}")
+    for verb in ("create", "delete"):
+        assert (
+            f"{verb.upper()} persistentvolumes /{volume}" in dict(told(experiments, volume))[verb]
+        )
+    event = f"{name}-event"
+    api.create(
+        f"/api/v1/namespaces/{anywhere}/events",
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": event},
+            "involvedObject": {"kind": "Pod", "name": "a", "namespace": anywhere},
+            "reportingComponent": "glovebox.dev",
+        },
+    )
+    ((_, said),) = told(experiments, event)
+    assert said.endswith(f"CREATE events {anywhere}/{event}")
+    labels = {"glovebox.dev/experiment-uid": "none"}
+    for value in (labels, dict.fromkeys(labels)):
+        api.patch(f"/api/v1/namespaces/{anywhere}", {"metadata": {"labels": value}})
+    eventually(
+        lambda: (
+            len([said for _, said in told(experiments, anywhere) if "UPDATE namespaces" in said])
+            == 2
+        ),
+        what="the label and its removal are told",
+    )
+
+
 def test_who_breaks_no_glass_is_not_told(experiments: Kubectl, anywhere: str, name: str) -> None:
     """A cluster admin without the group; and the group elsewhere, where no guard would hold it."""
     config_map(experiments, CLUSTER_ADMIN, objects.NAMESPACE, name)

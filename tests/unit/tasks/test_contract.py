@@ -124,6 +124,16 @@ async def test_faults_of_several_files_are_told_apart(memory: Memory, store: Sto
     assert twice.message == "row 4 has the same key as row 1 of `a.parquet`"
 
 
+async def test_a_table_without_a_byte_is_no_marker(memory: Memory, store: Store) -> None:
+    files = {"a.parquet": as_parquet(flights(0, 9)), "b.parquet": b"", "_SUCCESS": b""}
+    memory.pins = {"all": files | {"c.jsonl": b""}, "planes": PLANES}
+    found = await check(store)
+    assert (found.by_rule, found.files, found.rows) == ({"Readable": 1}, 3, 9)
+    # Only what holds a byte has to be of the format.
+    rules = RULES.model_copy(update={"format": "Parquet"})
+    assert (await check(store, rules)).by_rule == {"Readable": 1}
+
+
 async def test_what_may_not_be_read_any_more_is_not_read(memory: Memory, store: Store) -> None:
     memory.pins = {"all": {"a.csv": as_csv(flights(0, 9))}, "planes": PLANES}
     with pytest.raises(Refused):

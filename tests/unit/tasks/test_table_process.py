@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import signal
@@ -14,11 +15,13 @@ import pytest
 from pyarrow import parquet
 
 from glovebox.data.arrow_keys import key_hashes
+from glovebox.data.contracts import file_rules
 from glovebox.data.table_errors import TableError
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.store.connection import JobStoppedError, Stop
 from glovebox.tasks import table_process
 from glovebox.tasks.table_process import TableFile, TableProcess
+from support.contracts import contract_of
 
 ROWS = 50_000
 TABLE = pa.table({"flight": pa.array(range(ROWS)), "tail": [f"N{at % 7}" for at in range(ROWS)]})
@@ -29,6 +32,14 @@ def as_parquet(table: pa.Table, **options: object) -> bytes:
     sink = io.BytesIO()
     parquet.write_table(table, sink, **options)
     return sink.getvalue()
+
+
+def rules_of(kind: str, **more: str) -> dict[str, object]:
+    return file_rules(contract_of({"name": "at", "type": kind, **more}))
+
+
+def keyed(number: int, hashes: bytes) -> None:
+    raise AssertionError((number, hashes))
 
 
 BODY = as_parquet(TABLE, row_group_size=4000)
@@ -171,6 +182,35 @@ def test_a_program_that_does_not_answer(
     monkeypatch.setattr(table_process, "_SILENT_SECONDS", 0.3 if "sleep" in program else 60.0)
     with TableProcess(Stop()) as process, pytest.raises(error, match=told):
         process.kinds(file_of(BODY), ("flight",))
+
+
+def test_a_table_that_keeps_it_computing_is_what_cannot_be_read(
+    process: TableProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process.kinds(file_of(BODY), ("flight",))
+    monkeypatch.setattr(table_process, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(table_process, "_SILENT_SECONDS", 0.5)
+    # Each looks like a moment and is none.
+    lines = (f"2013-02-30T00:00:00.{at:06d}\n" for at in range(400_000))
+    packed = gzip.compress(f"at\n{''.join(lines)}".encode(), 1)
+    with pytest.raises(TableError, match="a piece of it takes longer than"):
+        process.check(file_of(packed, "a.csv.gz"), rules_of("Timestamp"), keyed)
+    assert process._process is None
+
+
+def test_times_beyond_64_bits_of_nanoseconds_are_told(process: TableProcess) -> None:
+    for_ever = pa.table({"at": pa.array([2**55], pa.timestamp("us"))})
+    asked = rules_of("Timestamp") | {"newest": "at", "gaps": ["at", 60]}
+    seen = process.check(file_of(as_parquet(for_ever)), asked, keyed)
+    assert (seen.newest, seen.spans) == (2**55 * 1000, [(2**55 * 1000, 2**55 * 1000)])
+
+
+def test_a_question_without_an_answer_is_no_fault_of_the_table(process: TableProcess) -> None:
+    asked = rules_of("Text", pattern=r"\Qabc")
+    with pytest.raises(InvalidInput, match=r"`spec.contract`: the pattern `\\Qabc`") as refused:
+        process.check(file_of(b"at\nabc\n", "a.csv"), asked, keyed)
+    assert refused.value.reason == "ContractNotChecked"
+    assert process.check(file_of(b"at\nabc\n", "a.csv"), rules_of("Text"), keyed).rows == 1
 
 
 def test_a_machine_that_starts_no_process_is_tried_again(
