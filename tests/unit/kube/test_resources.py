@@ -124,6 +124,8 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
             "source.split",
             "provenance.sources[].pinRef",
             "contract.references[].pinRef",
+            "distribution.against",
+            "supersedes",
         ],
         "SplitPin": ["source.pinRef"],
         "FeatureSetPin": ["inputs[].pinRef"],
