@@ -101,6 +101,13 @@ EVENTS: Final = (
         "once, when the files do not hold what the contract says; the note names the first fault",
     ),
     EventEntry(
+        reasons.PROOF_FOUND,
+        "Warning",
+        "DatasetPin",
+        "when a part of a proof found pinned objects that are not what they were; the note names"
+        " the first, what was expected and what was found",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

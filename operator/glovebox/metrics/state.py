@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
-from glovebox.metrics.tally import CONTRACTS, STATES, USERS, StateTally
+from glovebox.metrics.tally import CONTRACTS, LEVELS, PROOFS, STATES, USERS, StateTally
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -138,7 +138,23 @@ class StateCollector(Collector):
         )
         for state in CONTRACTS:
             contracts.add_metric((state,), self._tally.contracts[state])
-        yield from (mismatches, checks, provenance, contracts)
+        proven = GaugeMetricFamily(
+            "glovebox_pin_oldest_proof_timestamp_seconds",
+            "When the least recently proven pin was proven, by level.",
+            labels=("level",),
+        )
+        for level in LEVELS:
+            oldest = self._tally.proven[level].first()
+            if oldest is not None:
+                proven.add_metric((level,), oldest)
+        proofs = GaugeMetricFamily(
+            "glovebox_pins_by_proofs",
+            "DatasetPins by whether their proofs are as recent as they have to be.",
+            labels=("state",),
+        )
+        for state in PROOFS:
+            proofs.add_metric((state,), self._tally.proofs[state])
+        yield from (mismatches, checks, provenance, contracts, proven, proofs)
 
     def _datasets(self) -> Iterable[GaugeMetricFamily]:
         states = GaugeMetricFamily(
