@@ -75,11 +75,11 @@ async def look_at_proofs(
         look: What was found of its data.
         work_class: Whose places a proof takes.
     """
-    if pin.status.manifest is None or (pin.status.verified_time is None and not pin.status.part):
-        return look  # it is not pinned yet, or that is not recorded yet
+    now = ports.now()
+    if pin.status.manifest is None:
+        return _first(ports, obj, look, now)
     proofs = proofs_of(pin)
     dues = {level: _due(ports, pin, proofs, level) for level in PROVEN}
-    now = ports.now()
     wanted = [
         level
         for level in PROVEN
@@ -105,6 +105,18 @@ async def look_at_proofs(
         wait = _LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
         found = _Found(proofs, error=error, retry_seconds=wait)
     return _recorded(ports, obj, pin, look, level, found)
+
+
+def _first(ports: Ports, obj: Mapping[str, Any], look: Look, now: datetime) -> Look:
+    """Say of a pin that was made by this look that it was proven by that."""
+    if look.status is None or not look.status.get("manifest"):
+        return look
+    made = DatasetPin.model_validate({**obj, "status": look.status})
+    proofs = proofs_of(made)
+    status = with_proofs(obj, look.status, proofs, Standing(), now)
+    first = min(_due(ports, made, proofs, level) for level in PROVEN)
+    wait = max(0.0, (first - now).total_seconds())
+    return replace(look, status=status, retry_seconds=_earlier(look.retry_seconds, wait))
 
 
 @dataclass(frozen=True, slots=True)

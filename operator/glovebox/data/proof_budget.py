@@ -87,7 +87,7 @@ def share(
     """
     older = [each for each in others if (each.last, each.uid) < (claim.last, claim.uid)]
     before = sum((each.want for each in older), spent)
-    left = Cost(budget.bytes - before.bytes, budget.requests - before.requests)
+    left = Cost(max(0, budget.bytes - before.bytes), max(0, budget.requests - before.requests))
     is_first = before == Cost()
     most = Cost(min(claim.want.bytes, left.bytes), min(claim.want.requests, left.requests))
     allowance = Allowance(most, day_of(now), is_first)

@@ -57,7 +57,7 @@ def test_what_a_pin_may_take(case: str) -> None:
 def test_asking_for_headers_takes_no_bytes_and_two_requests_for_each() -> None:
     last = NOW - timedelta(days=1)
     own = Claim(last, "own", Cost(0, 20), Cost(0, 2))
-    assert share(BUDGET, Cost(100, 10), own, [], NOW) == Allowance(
+    assert share(BUDGET, Cost(130, 10), own, [], NOW) == Allowance(
         Cost(0, 20), TODAY, is_first=False
     )
     assert share(BUDGET, Cost(0, 49), own, [], NOW) is None
