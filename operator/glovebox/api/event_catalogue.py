@@ -127,6 +127,24 @@ EVENTS: Final = (
     ),
     EventEntry(reasons.PIN_DELETED, "Warning", "Experiment", "when a bound pin was deleted"),
     EventEntry(
+        reasons.OBJECTS_CHANGED,
+        "Warning",
+        "Experiment",
+        "when objects of a bound pin were found to have other bytes",
+    ),
+    EventEntry(
+        reasons.OBJECTS_MISSING,
+        "Warning",
+        "Experiment",
+        "when objects of a bound pin were found to be gone",
+    ),
+    EventEntry(
+        reasons.OBJECTS_UNREADABLE,
+        "Warning",
+        "Experiment",
+        "when objects of a bound pin could not be read",
+    ),
+    EventEntry(
         reasons.DRIFT_REPAIRED,
         "Warning",
         "Experiment",

@@ -385,15 +385,15 @@ MANIFEST_INVALID: Final = _reason(
 )
 OBJECTS_CHANGED: Final = _reason(
     "ObjectsChanged",
-    "DatasetPin `Verified`, `DriftDetected`",
+    "DatasetPin `Verified`, `DriftDetected`; Experiment `InputsVerified`; Event",
     "Pinned versions have other bytes, or another stored checksum, than the pinned ones.",
     "Treat it as an incident of the store. Pin the data again if the new bytes are right.",
 )
 OBJECTS_MISSING: Final = _reason(
     "ObjectsMissing",
-    "DatasetPin `Verified`, `DriftDetected`",
+    "DatasetPin `Verified`, `DriftDetected`; Experiment `InputsVerified`; Event",
     "Pinned versions no longer exist.",
-    "Restore them, or pin what is left. `status.findings.samples` names some.",
+    "Restore them, or pin what is left. `status.findings` or `status.verification` names some.",
 )
 RETENTION_SHORTENED: Final = _reason(
     "RetentionShortened",
@@ -449,7 +449,7 @@ OBJECTS_EXTRA: Final = _reason(
 )
 OBJECTS_UNREADABLE: Final = _reason(
     "ObjectsUnreadable",
-    "DatasetPin `Verified`, `DriftDetected`",
+    "DatasetPin `Verified`, `DriftDetected`; Experiment `InputsVerified`; Event",
     "Pinned versions could not be read.",
     "Check the permissions of the operator's user, and the store's log.",
 )
