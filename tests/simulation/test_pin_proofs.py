@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glovebox.api import reasons
-from glovebox.kube.kinds import DATASET_PIN, EVENT, OBJECT_STORE
+from glovebox.kube.kinds import DATASET_PIN, EVENT, NAMESPACE, OBJECT_STORE
 from simulation.api_transport import Fault, NoFaults
 from simulation.object_store import NoAnswerError, Version
 from simulation.stage import Stage, play
@@ -136,6 +136,36 @@ def test_what_a_sample_found_is_read_in_full_and_stands_until_that_finds_nothing
         assert level(stage, "Full")["result"] == "Passed"
         assert "findings" not in level(stage, "Sample")
         await stage.provisioned()
+
+    play(scene)
+
+
+def test_an_experiment_that_is_bound_goes_on_and_says_that_its_pin_is_broken() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+        inputs = {"datasets": [{"name": "fit", "pinRef": {"name": "good"}, "role": "train"}]}
+        stage.declare(run=False, inputs=inputs)
+        namespace = await stage.provisioned()
+        version(stage, 2).body = b"object noX"
+        await stage.until(
+            "it says so",
+            lambda: stage.condition("InputsVerified").get("reason") == reasons.OBJECTS_CHANGED,
+            2 * HOUR,
+        )
+        await stage.sleep(MINUTE)
+        assert stage.condition("InputsVerified")["status"] == "False"
+        events = [
+            event["note"]
+            for event in stage.world.server.everything(EVENT)
+            if event["regarding"]["kind"] == "Experiment"
+            and event["reason"] == reasons.OBJECTS_CHANGED
+        ]
+        assert len(events) == 1
+        assert "input `fit`" in events[0]
+        assert stage.status()["state"] == "Open"
+        assert stage.there(NAMESPACE, "", namespace)
 
     play(scene)
 

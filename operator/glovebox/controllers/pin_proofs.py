@@ -101,6 +101,8 @@ async def look_at_proofs(
     try:
         found = await _go_on(ports, pin, proofs, level, work_class)
     except GloveboxError as error:
+        if ports.tasks.get(_key(pin)) is None:
+            ports.allowances.pop(pin.uid, None)
         is_waiting = isinstance(error, NotReady | InvalidInput)
         wait = _LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
         found = _Found(proofs, error=error, retry_seconds=wait)
@@ -322,6 +324,7 @@ async def _go_on(
     if state.result is None:
         if state.phase == "Failed":
             note_refusal(ports, state.error)
+            ports.allowances.pop(pin.uid, None)  # it takes nothing before it is tried again
         held = current.model_copy(update={"waiting_until_time": None})
         going = {**proofs, level: proof.model_copy(update={"current": held})}
         return _Found(going, error=state.error, progress=pin_progress(ports, state))
