@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -269,6 +270,38 @@ def test_what_a_proof_found_is_recorded_whatever_becomes_of_the_write(fault: Fau
         assert stage.condition("Ready", "good", DATASET_PIN)["reason"] == reasons.OBJECTS_CHANGED
 
     play(scene, faults=faults)
+
+
+def test_a_proof_in_full_that_reads_is_not_ended_for_a_sample_that_is_due() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600, sampleIntervalSeconds=4000)
+        await pinned(stage)
+        asked: list[tuple[str, str]] = []
+        process = stage.process.operator
+        assert process is not None
+        tasks = process.ports.tasks
+        ensure = tasks.ensure
+
+        def never_ending(key: Any, basis: str, start: Any, **more: Any) -> Any:
+            async def wait(context: Any) -> Any:
+                await asyncio.sleep(HOUR)
+                return await start(context)
+
+            asked.append((key.name, basis))
+            return ensure(key, basis, wait if key.name == "prove" else start, **more)
+
+        tasks.ensure = never_ending  # type: ignore[method-assign]
+        await stage.until("it began", lambda: level(stage, "Full").get("current"), 2 * HOUR)
+        await stage.sleep(0.9 * HOUR)
+        assert "current" not in level(stage, "Sample")
+        first = level(stage, "Full")["current"]["startedTime"]
+        await stage.sleep(0.2 * HOUR)
+        assert level(stage, "Full")["lastTime"] > first
+        assert level(stage, "Full")["result"] == "Passed"
+        assert len({basis for name, basis in asked if name == "prove"}) == 1
+
+    play(scene)
 
 
 def test_a_pin_that_is_deleted_ends_its_proof() -> None:

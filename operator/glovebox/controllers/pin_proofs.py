@@ -29,7 +29,7 @@ from glovebox.controllers.proof_demands import interval_of
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.controllers.task_jobs import Bucket, job_for
-from glovebox.data.proof_budget import Allowance, Claim, Cost, day_of, next_day, share
+from glovebox.data.proof_budget import Allowance, Claim, Cost, Given, day_of, next_day, share
 from glovebox.data.proof_levels import PROVEN, Level, ProofSlice, due_time, is_overdue, last_time
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
@@ -91,7 +91,9 @@ async def look_at_proofs(
         status = with_proofs(obj, look.status, proofs, Standing(), now, fields=_ended(obj, look))
         wait = (min(dues.values()) - now).total_seconds()
         return replace(look, status=status, retry_seconds=_earlier(look.retry_seconds, wait))
-    level = wanted[0]
+    given = _given(ports, pin)
+    # What runs is not ended for what costs less: it would begin its part again.
+    level = given.level if given is not None and given.level in wanted else wanted[0]
     proof = proofs.get(level)
     if proof is None or proof.current is None:
         seed = _seed(ports) if level is Level.SAMPLE else ""
@@ -319,7 +321,7 @@ async def _go_on(
         locks=LockBooks(proof.locks, locks, store.spec.artifacts.bucket, is_locked(store)),
         access=access,
     )
-    ports.allowances[pin.uid] = (store.name, allowance)
+    ports.allowances[pin.uid] = Given(store.name, level, allowance)
     state = _ensure(ports, pin, request, store, work_class)
     if state.result is None:
         if state.phase == "Failed":
@@ -358,9 +360,9 @@ def _allowance(
     level: Level,
 ) -> Allowance | None:
     """Return what the next part may take; what is under way goes on with what it was given."""
-    given = ports.allowances.get(pin.uid)
-    if given is not None and ports.tasks.get(_key(pin)) is not None:
-        return given[1]
+    given = _given(ports, pin)
+    if given is not None and given.level is level:
+        return given.allowance
     own = _claim(pin, proofs, level)
     spent = Cost()
     others: list[Claim] = []
@@ -370,12 +372,17 @@ def _allowance(
             spent += Cost(was.bytes, was.requests)
         if other.uid != pin.uid:
             others += _waiting(other, ports.now())
-    for uid, (name, taken) in ports.allowances.items():
-        if uid != pin.uid and name == store.name:
-            spent += taken.most
+    for uid, taken in ports.allowances.items():
+        if uid != pin.uid and taken.store == store.name:
+            spent += taken.allowance.most
     rules = store.spec.verification.budget
     budget = Cost(rules.bytes_per_day, rules.requests_per_day)
     return share(budget, spent, own, others, ports.now())
+
+
+def _given(ports: Ports, pin: DatasetPin) -> Given | None:
+    """Return what the task of a pin may take that is under way; None where there is none."""
+    return ports.allowances.get(pin.uid) if ports.tasks.get(_key(pin)) is not None else None
 
 
 def _pins_of(ports: Ports, store: str) -> Iterator[DatasetPin]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from glovebox.data.proof_levels import Level
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -60,6 +62,21 @@ class Allowance:
     most: Cost
     date: str
     is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the task of a pin may take that is under way.
+
+    Attributes:
+        store: Name of the ObjectStore.
+        level: What it proves.
+        allowance: How much it may take.
+    """
+
+    store: str
+    level: Level
+    allowance: Allowance
 
 
 def day_of(now: datetime) -> str:

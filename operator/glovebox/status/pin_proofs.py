@@ -185,7 +185,15 @@ def with_proofs(
     if types.PROOFS_CURRENT not in lasting:
         lasting.append(types.PROOFS_CURRENT)
     generation = obj["metadata"].get("generation", 0)
-    builder = StatusBuilder(before, generation, lasting, now)
+    # The look of the data itself leaves the condition out: it stands as it was.
+    recorded = [
+        each
+        for each in _conditions(obj.get("status") or {})
+        if each["type"] == types.PROOFS_CURRENT
+    ]
+    known = [] if types.PROOFS_CURRENT in own else recorded
+    previous = {**before, "conditions": [*_conditions(before), *known]}
+    builder = StatusBuilder(previous, generation, lasting, now)
     builder.mark(types.PROOFS_CURRENT, standing.answer, standing.reason, standing.message)
     for verdict in compute_conditions(judged) if judged is not None else ():
         builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)

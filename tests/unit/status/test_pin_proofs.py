@@ -134,6 +134,15 @@ def test_what_is_no_news_is_not_written() -> None:
     assert with_proofs(obj, None, proven(Level.FULL, LAST), Standing(), later) is None
 
 
+def test_a_look_that_leaves_the_condition_out_does_not_make_it_news() -> None:
+    first = shown(observedGeneration=1)
+    assert first is not None
+    obj = {"metadata": {"generation": 1}, "status": first}
+    later = datetime(2026, 11, 28, tzinfo=UTC)
+    looked = {**first, "conditions": []}
+    assert with_proofs(obj, looked, proven(Level.FULL, LAST), Standing(), later) == first
+
+
 def test_waiting_names_the_level_and_the_moment() -> None:
     status = shown(waiting(Level.FULL, datetime(2026, 11, 28, tzinfo=UTC)))
     assert status is not None
