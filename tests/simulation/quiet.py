@@ -1,9 +1,9 @@
 """Which writes a quiet cluster makes: those that a timer calls for, when it is time, and no other.
 
 Five timers write: the lease is renewed, a session is issued again when a third of its life is left,
-a pin and a store are checked when their interval is over, and a sealed prefix is listed once more
-when the last session has ended. Each writes what it is for and
-nothing beside. Where tasks are Jobs, a check of a pin has one, which is created and deleted.
+a pin and a store are checked, and a pin is proven, when their interval is over, and a sealed prefix
+is listed once more when the last session has ended. Each writes what it is for and nothing beside.
+Where tasks are Jobs, a check of a pin has one, which is created and deleted.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from glovebox import names
-from glovebox.api.dataset_pin import Verification
 from glovebox.api.object_store import ObjectStoreSpec
+from glovebox.api.pin_verification import Verification
 from glovebox.controllers.experiment.session_secret import ROTATE_AT
 from glovebox.kube.kinds import (
     CONFIG_MAP,
@@ -27,6 +27,7 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from glovebox.tasks.pin import VERIFY
+from glovebox.tasks.proof import PROVE
 from simulation.api_server import Change
 
 Json = dict[str, Any]
@@ -38,6 +39,8 @@ _OF_CHECKS: Final = (
     "conditions",
     "findings",
     "proofs",
+    "verification",
+    "budgetSpent",
 )
 # How far the clocks of an operator, of another replica and of the store may differ in all.
 CLOCKS_DIFFER: Final = timedelta(seconds=300)
@@ -65,7 +68,7 @@ def is_due(change: Change, now: datetime) -> bool:
 def _is_of_a_check(job: Json) -> bool:
     """Return whether a Job is of a check; that the check was due is seen where it is recorded."""
     notes = job["metadata"].get("annotations") or {}
-    return notes.get(names.ANNOTATION_TASK) == VERIFY
+    return notes.get(names.ANNOTATION_TASK) in {PROVE, VERIFY}
 
 
 def _is_renewal(old: Json, new: Json, now: datetime) -> bool:
@@ -96,9 +99,34 @@ def _is_expiry_alone(old: Json, new: Json, now: datetime) -> bool:
 
 
 def _is_pin_check(old: Json, new: Json, now: datetime) -> bool:
-    del now
     spec = Verification.model_validate(new["spec"].get("verification") or {})
-    return _is_check(old, new, "listedTime", spec.list_interval_seconds)
+    is_listing = _is_check(old, new, "listedTime", spec.list_interval_seconds)
+    return is_listing or _is_proof(old, new, spec, now)
+
+
+def _is_proof(old: Json, new: Json, spec: Verification, now: datetime) -> bool:
+    """Return whether a proof was begun that was due, or what one came to was recorded."""
+    if _said(old["status"]) != _said(new["status"]):
+        return False
+    intervals = {
+        "Head": spec.head_interval_seconds,
+        "Sample": spec.sample_interval_seconds,
+        "Full": spec.full_interval_seconds,
+    }
+    before, after = _levels(old), _levels(new)
+    for level, interval in intervals.items():
+        was, is_now = before.get(level, {}), after.get(level, {})
+        begins = is_now.get("current") and not was.get("current")
+        if begins and not was.get("findings") and before.get("Sample", {}).get("result") != "Found":
+            last = was.get("lastTime") or old["status"].get("verifiedTime")
+            if last and now - datetime.fromisoformat(last) < timedelta(seconds=interval):
+                return False
+    return before != after
+
+
+def _levels(obj: Json) -> dict[str, Json]:
+    entries = obj["status"].get("verification") or ()
+    return {entry["level"]: entry for entry in entries if entry["level"] != "List"}
 
 
 def _is_store_check(old: Json, new: Json, now: datetime) -> bool:

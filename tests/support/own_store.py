@@ -43,6 +43,7 @@ class RunningStore:
 
     endpoint: str
     filer: str
+    volume: str
     process: int
     # With its roles, and the key that it signs sessions with.
     configuration: Path
@@ -93,6 +94,7 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         yield RunningStore(
             endpoint=endpoint,
             filer=f"http://127.0.0.1:{ports[2]}",
+            volume=f"http://127.0.0.1:{ports[1]}",
             process=process.pid,
             configuration=base / "iam.json",
         )

@@ -25,6 +25,7 @@ DELETION_PROTECTED: Final = "DeletionProtected"
 
 # Pins.
 VERIFIED: Final = "Verified"
+PROOFS_CURRENT: Final = "ProofsCurrent"
 DRIFT_DETECTED: Final = "DriftDetected"
 # DatasetPin: no part of Ready, because data that nobody described are data.
 PROVENANCE_COMPLETE: Final = "ProvenanceComplete"
@@ -121,6 +122,13 @@ TYPE_MEANINGS: Final = {
         "something differs from what is declared or pinned",
         "nothing differs, or the difference was repaired",
         "not compared yet",
+    ),
+    PROOFS_CURRENT: TypeMeaning(
+        "DatasetPin",
+        "the last proof of each level is as recent as `spec.verification` says",
+        "a proof waits for the store's budget, or is overdue; `status.verification` says how old"
+        " each is. `Ready` stays as it is",
+        "does not occur: the condition is absent before the pin was read for the first time",
     ),
     PROVENANCE_COMPLETE: TypeMeaning(
         "DatasetPin",

@@ -22,6 +22,7 @@ from glovebox.api.data_terms import (
     Region,
 )
 from glovebox.api.pin_use import PinUse
+from glovebox.api.pin_verification import BudgetSpent, FoundObject, LevelProof, Verification
 from glovebox.api.provenance import Provenance, ProvenanceStatus
 from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import (
@@ -37,7 +38,7 @@ from glovebox.api.scalars import (
     VersionId,
     Word,
 )
-from glovebox.api.schema import FORBIDDEN, Extra, list_atomic, rule, rules
+from glovebox.api.schema import FORBIDDEN, Extra, list_atomic, list_map, rule, rules
 from glovebox.api.split_pin import MAX_NESTED, PartOfSplit
 from glovebox.api.statistics import (
     HAS_COLUMNS,
@@ -175,21 +176,6 @@ class Retention(Model):
     )
 
 
-class Verification(Model):
-    """How often the pin is checked."""
-
-    list_interval_seconds: int = Field(
-        default=3600,
-        ge=60,
-        le=31536000,
-        json_schema_extra={"format": "int32"},
-        description=(
-            "Seconds between two checks by listing: whether every pinned version still exists, is"
-            " not hidden, and has the same size. Content is not read again."
-        ),
-    )
-
-
 class DatasetPinSpec(Model):
     """What is pinned. Immutable."""
 
@@ -303,7 +289,7 @@ class DatasetPinSpec(Model):
         description="The older pin that this one replaces. The older one stays as it is.",
     )
     verification: Verification = Field(
-        default=Verification(), description="How often the pin is checked."
+        default=Verification(), description="How often the pin is checked, and how thoroughly."
     )
 
 
@@ -343,7 +329,7 @@ class PinnedPart(TolerantModel):
 
 
 class PinFindings(TolerantModel):
-    """The findings of the last check, counted."""
+    """The findings of the last check by listing, counted."""
 
     changed: int = Field(
         default=0,
@@ -382,20 +368,26 @@ class PinFindings(TolerantModel):
         default=(),
         max_length=20,
         json_schema_extra={**list_atomic(), "items": {"type": "string", "maxLength": 1100}},
-        description="The first findings, as `<what>: <path>`; at most 20.",
+        description="The first findings, as `<what> <path>`; at most 20.",
+    )
+    objects: tuple[FoundObject, ...] = Field(
+        default=(),
+        max_length=20,
+        json_schema_extra=list_atomic(),
+        description="The same, with what was expected and what was found; at most 20.",
     )
 
 
 class PinProgress(TolerantModel):
     """How far the work on the pin has come. Written about every ten seconds."""
 
-    phase: Literal["Listing", "Hashing", "Verifying", "CheckingContract", "ComputingStatistics"] = (
-        Field(
-            description=(
-                "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
-                " comparing them with the store. `CheckingContract`, `ComputingStatistics`: reading"
-                " their tables."
-            )
+    phase: Literal[
+        "Listing", "Hashing", "Verifying", "Proving", "CheckingContract", "ComputingStatistics"
+    ] = Field(
+        description=(
+            "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
+            " comparing them with the store. `Proving`: asking for them or reading them again."
+            " `CheckingContract`, `ComputingStatistics`: reading their tables."
         )
     )
     objects: int = Field(
@@ -460,8 +452,9 @@ class DatasetPinStatus(Status):
     """What was resolved and verified.
 
     Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`,
-    `ProvenanceComplete`, `ContractMet` (of a pin with a contract), `StatisticsComputed` (with
-    `spec.statistics`), `DistributionStable` (with `spec.distribution`), `DeletionProtected`.
+    `ProofsCurrent`, `ProvenanceComplete`, `ContractMet` (of a pin with a contract),
+    `StatisticsComputed` (with `spec.statistics`), `DistributionStable` (with `spec.distribution`),
+    `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -535,7 +528,18 @@ class DatasetPinStatus(Status):
         default=None, description="When the pin was last checked by listing."
     )
     findings: PinFindings | None = Field(
-        default=None, description="The findings of the last check. Absent when there are none."
+        default=None,
+        description="The findings of the last check by listing. Absent when there are none.",
+    )
+    verification: tuple[LevelProof, ...] = Field(
+        default=(),
+        max_length=4,
+        json_schema_extra=list_map("level"),
+        description="The last proof of each level, and how old it is.",
+    )
+    budget_spent: BudgetSpent | None = Field(
+        default=None,
+        description="What proofs of this pin took from the ObjectStore's budget on their last day.",
     )
     progress: PinProgress | None = Field(
         default=None,

@@ -125,6 +125,13 @@ EVENTS: Final = (
         "once, when they were compared, and of some nothing is known",
     ),
     EventEntry(
+        reasons.PROOF_FOUND,
+        "Warning",
+        "DatasetPin",
+        "when a part of a proof found pinned objects that are not what they were; the note names"
+        " the first, what was expected and what was found",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",
@@ -143,6 +150,24 @@ EVENTS: Final = (
         reasons.STORE_DELETED, "Warning", "Experiment", "when a bound ObjectStore was deleted"
     ),
     EventEntry(reasons.PIN_DELETED, "Warning", "Experiment", "when a bound pin was deleted"),
+    EventEntry(
+        reasons.OBJECTS_CHANGED,
+        "Warning",
+        "Experiment",
+        "when objects of a bound pin were found to have other bytes",
+    ),
+    EventEntry(
+        reasons.OBJECTS_MISSING,
+        "Warning",
+        "Experiment",
+        "when objects of a bound pin were found to be gone",
+    ),
+    EventEntry(
+        reasons.OBJECTS_UNREADABLE,
+        "Warning",
+        "Experiment",
+        "when objects of a bound pin could not be read",
+    ),
     EventEntry(
         reasons.DRIFT_REPAIRED,
         "Warning",

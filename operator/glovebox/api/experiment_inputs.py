@@ -17,6 +17,29 @@ SharedKind = Literal["Objects", "Groups", "Time", "Rows"]
 _MAX_ALLOWED = 8
 
 
+def _age(level: str, what: str) -> int | None:
+    return Field(
+        default=None,
+        ge=60,
+        le=315360000,
+        json_schema_extra={"format": "int32"},
+        description=f"Seconds since {what} (level `{level}`). When absent: any time.",
+    )
+
+
+class MaxProofAge(Model):
+    """How old the last proofs of a pin may be when the Experiment is bound to it.
+
+    A proof that is older is made again at once, as far as the ObjectStore's budget allows, where
+    the pin is in the Experiment's own namespace. Until then, nothing exists of the Experiment.
+    """
+
+    list_seconds: int | None = _age("List", "the pin was compared with a listing")
+    head_seconds: int | None = _age("Head", "each version was asked for")
+    sample_seconds: int | None = _age("Sample", "a sample, or all, was read and hashed")
+    full_seconds: int | None = _age("Full", "every byte was read and hashed")
+
+
 class DatasetInput(Model):
     """A dataset that the run reads."""
 
@@ -28,6 +51,13 @@ class DatasetInput(Model):
             " group, and `train` comes before `validation` before `test` and `holdout`, as far as"
             " the pins say: what does is refused, unless `allowOverlap` gives a reason."
         )
+    )
+    max_proof_age: MaxProofAge | None = Field(
+        default=None,
+        description=(
+            "How old the last proofs of the pin may be when the Experiment is bound to it. When"
+            " absent: as old as `spec.verification` of the pin lets them get."
+        ),
     )
 
 

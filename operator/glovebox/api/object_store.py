@@ -388,6 +388,36 @@ class StoreLedger(Model):
     )
 
 
+class VerificationBudget(Model):
+    """What all proofs together may take of the store, from midnight to midnight UTC."""
+
+    bytes_per_day: int = Field(
+        default=107374182400,
+        ge=1,
+        json_schema_extra={"format": "int64"},
+        description="Bytes of pinned objects that are read again. When absent: 100 GiB.",
+    )
+    requests_per_day: int = Field(
+        default=1000000,
+        ge=1,
+        json_schema_extra={"format": "int64"},
+        description="Requests for pinned objects.",
+    )
+
+
+class StoreVerification(Model):
+    """What proofs of pins may take of the store."""
+
+    budget: VerificationBudget = Field(
+        default=VerificationBudget(),
+        description=(
+            "What the levels `Head`, `Sample` and `Full` of all pins in this store share; the pin"
+            " whose proof is the oldest comes first. Checks by listing, and the first reading of a"
+            " pin, are not counted."
+        ),
+    )
+
+
 class ObjectStoreSpec(Model):
     """How to reach the store, and what is required of it."""
 
@@ -539,6 +569,9 @@ class ObjectStoreSpec(Model):
         json_schema_extra={"format": "int32"},
         description="Seconds between two runs of the store conformance checks.",
     )
+    verification: StoreVerification = Field(
+        default=StoreVerification(), description="What proofs of pins may take of the store."
+    )
 
 
 class Proof(TolerantModel):
@@ -611,7 +644,7 @@ class ObjectStoreStatus(Status):
         default="",
         max_length=71,
         description=(
-            "Digest of what was checked: the spec without `access`, `ledger` and"
+            "Digest of what was checked: the spec without `access`, `ledger`, `verification` and"
             " `verifyIntervalSeconds`, whose change calls for no new check."
         ),
     )

@@ -385,15 +385,54 @@ MANIFEST_INVALID: Final = _reason(
 )
 OBJECTS_CHANGED: Final = _reason(
     "ObjectsChanged",
-    "DatasetPin `Verified`, `DriftDetected`",
-    "Pinned versions have other bytes than the pinned ones.",
+    "DatasetPin `Verified`, `DriftDetected`; Experiment `InputsVerified`; Event",
+    "Pinned versions have other bytes, or another stored checksum, than the pinned ones.",
     "Treat it as an incident of the store. Pin the data again if the new bytes are right.",
 )
 OBJECTS_MISSING: Final = _reason(
     "ObjectsMissing",
-    "DatasetPin `Verified`, `DriftDetected`",
+    "DatasetPin `Verified`, `DriftDetected`; Experiment `InputsVerified`; Event",
     "Pinned versions no longer exist.",
-    "Restore them, or pin what is left. `status.findings.samples` names some.",
+    "Restore them, or pin what is left. `status.findings` or `status.verification` names some.",
+)
+RETENTION_SHORTENED: Final = _reason(
+    "RetentionShortened",
+    "DatasetPin `DriftDetected`",
+    "Locks of pinned versions end earlier, are weaker, or are gone, compared with the proof before."
+    " The data are there, and the pin stays Ready.",
+    "Find out who did it, by the store's access log; lock the versions again, as long as before."
+    " `status.verification` names some with both locks.",
+)
+PROOFS_CURRENT: Final = _reason(
+    "ProofsCurrent",
+    "DatasetPin `ProofsCurrent`",
+    "The last proof of each level is as recent as it has to be.",
+)
+WAITING_FOR_BUDGET: Final = _reason(
+    "WaitingForBudget",
+    "DatasetPin `ProofsCurrent`",
+    "What proofs may take of the store today is taken, or is set aside for pins whose proofs are"
+    " older.",
+    "Wait until the time in the message; or raise `spec.verification.budget` of the ObjectStore.",
+)
+PROOF_OVERDUE: Final = _reason(
+    "ProofOverdue",
+    "DatasetPin `ProofsCurrent`",
+    "A proof should have ended by now, by more than half of its interval.",
+    "Follow the message; a proof that is still reading goes on by itself. Else the store does not"
+    " answer, or denies it.",
+)
+PROOF_FOUND: Final = _reason(
+    "ProofFound",
+    "Event",
+    "A proof found that pinned objects are not what they were; the message names the first.",
+    "Look at `Verified`, `DriftDetected` and `status.verification` of the pin.",
+)
+PROOF_TOO_OLD: Final = _reason(
+    "ProofTooOld",
+    "Experiment `InputsVerified`, `Ready`",
+    "An input was not proven again as recently as `maxProofAge` demands. Nothing exists yet.",
+    "Wait: the demand makes the proof due at once. If it lasts, see `ProofsCurrent` of the pin.",
 )
 OBJECTS_HIDDEN: Final = _reason(
     "ObjectsHidden",
@@ -410,7 +449,7 @@ OBJECTS_EXTRA: Final = _reason(
 )
 OBJECTS_UNREADABLE: Final = _reason(
     "ObjectsUnreadable",
-    "DatasetPin `Verified`, `DriftDetected`",
+    "DatasetPin `Verified`, `DriftDetected`; Experiment `InputsVerified`; Event",
     "Pinned versions could not be read.",
     "Check the permissions of the operator's user, and the store's log.",
 )

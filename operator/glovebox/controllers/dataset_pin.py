@@ -1,9 +1,9 @@
-"""A DatasetPin: resolved once to object versions, read whole once, then checked by listing.
+"""A DatasetPin: resolved once to object versions, read whole once, then checked again.
 
-The work is done by tasks (`tasks/pin.py`); a reconcile asks for them and records what they found,
-and never waits for data. What the conditions say is decided in `status/dataset_pin.py`. The
-manifest with every entry lies in the store, locked; the resource keeps roots, counts and where the
-manifest is.
+Checks by listing are made here, others in `pin_proofs.py`. The work is done by tasks
+(`tasks/pin.py`); a reconcile asks for them and records what they found, and never waits for data.
+What the conditions say is decided in `status/dataset_pin.py`. The manifest with every entry lies in
+the store, locked; the resource keeps roots, counts and where the manifest is.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ from glovebox.controllers.manifest_holds import hold, why_retained
 from glovebox.controllers.offered import nothing_superseded
 from glovebox.controllers.part_pin import PartToPin, read_part, require_all_there
 from glovebox.controllers.pin_progress import pin_progress
+from glovebox.controllers.pin_proofs import look_at_proofs
 from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.proof_demands import interval_of
 from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.statistics import look_at_statistics
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.compare import Findings
+from glovebox.data.proof_levels import Level
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, OBJECT_STORE
@@ -47,6 +50,7 @@ from glovebox.status.dataset_pin import (
     compute_status,
     finding_counts,
 )
+from glovebox.status.pin_proofs import proofs_of, standing_findings
 from glovebox.status.provenance import with_provenance
 from glovebox.status.text import format_time
 from glovebox.status.used_by import used_by
@@ -85,6 +89,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
         invalid = invalid_spec(error) if isinstance(error, ValidationError) else error
         return Look(obj, compute_refused_status(obj, invalid, ports.now()))
     look = await _look_at_data(ports, obj, pin, source)
+    look = await look_at_proofs(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_contract(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_statistics(ports, obj, pin, look, WORK_CLASS)
     status = with_provenance(obj, look.status, assess_pin(ports, pin), ports.now())
@@ -377,6 +382,7 @@ def _check(ports: Ports, pin: DatasetPin, request: VerifyRequest, place: _Place)
             pinned=True,
             objects=pin.status.objects or 0,
             findings=findings,
+            proofs=standing_findings(proofs_of(pin)),
             remark=_remark(ports, pin),
         ),
         {
@@ -415,7 +421,7 @@ def _blocked_since(ports: Ports, pin: DatasetPin) -> datetime | None:
     An operator that was down has tried nothing. What it has not got to for a day is not known any
     more, however often it is started.
     """
-    due = _due_time(pin)
+    due = _due_time(ports, pin)
     if due is None:
         return None
     seconds, _ = ports.failures.note(Key(KIND, pin.namespace, pin.name), _BLOCKED)
@@ -472,14 +478,14 @@ def _key(pin: DatasetPin, name: str) -> TaskKey:
     return TaskKey(Key(KIND, pin.namespace, pin.name), pin.uid, name)
 
 
-def _due_time(pin: DatasetPin) -> datetime | None:
+def _due_time(ports: Ports, pin: DatasetPin) -> datetime | None:
     if pin.status.manifest is None or pin.status.listed_time is None:
         return None
-    return pin.status.listed_time + timedelta(seconds=pin.spec.verification.list_interval_seconds)
+    return pin.status.listed_time + interval_of(ports, pin, Level.LIST)
 
 
 def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:
-    due = _due_time(pin)
+    due = _due_time(ports, pin)
     return 0.0 if due is None else (due - ports.now()).total_seconds()
 
 
@@ -504,6 +510,6 @@ def _metric(findings: Findings) -> str:
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """End the work of a pin that is gone; its manifest stays in the store."""
-    del uid
     ports.tasks.forget_owner(key)
+    ports.allowances.pop(uid, None)
     ports.failures.forget(key)

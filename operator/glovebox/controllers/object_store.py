@@ -284,7 +284,7 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
 def _checked(store: ObjectStore) -> str:
     """Return the digest of what the checks depend on: who may use the store is none of it."""
     spec = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for name in ("access", "ledger", "verifyIntervalSeconds"):
+    for name in ("access", "ledger", "verification", "verifyIntervalSeconds"):
         spec.pop(name, None)
     return digest_of(spec)
 

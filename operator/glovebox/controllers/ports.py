@@ -20,6 +20,7 @@ from glovebox.controllers.message_pace import MessagePace
 from glovebox.controllers.registry import Registry
 from glovebox.controllers.shared_reads import SharedReads
 from glovebox.data.overlap import Overlap
+from glovebox.data.proof_budget import Given
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskRunner
@@ -231,6 +232,8 @@ class Ports:
     publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
     # The keys of seals as this process last saw them published; None before it looked.
     known_keys: TrustBundle | None = None
+    # By UID of a pin, what its task may take of the budget of which store.
+    allowances: dict[str, Given] = field(default_factory=dict)
     # By UID of a store, when what it has on record is compared with the cluster again.
     compared: dict[str, float] = field(default_factory=dict)
     # And what that found last: Experiments that the store lost, and how many runs it has besides.

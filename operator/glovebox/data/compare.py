@@ -26,6 +26,23 @@ class ListedVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One pinned object that is not what it was.
+
+    Args:
+        kind: One of KINDS.
+        path: Of the object; of an extra one its key.
+        expected: What was pinned or seen before, for a person.
+        found: What is there now, for a person.
+    """
+
+    kind: str
+    path: str
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """How many pinned objects differ from their manifest, by kind, with at most 20 examples.
 
@@ -37,6 +54,9 @@ class Findings:
         extra: Keys below the prefix that the manifest does not hold.
         unreadable: The pinned version is listed, but its bytes could not be read.
         samples: `<kind> <path or key>`.
+        weakened: The lock of the pinned version ends earlier than it did, or is weaker.
+        details: The same examples with what was expected and what was found; of listings those
+            for which there is more to say. Two findings are the same whatever the words.
     """
 
     changed: int = 0
@@ -45,19 +65,21 @@ class Findings:
     extra: int = 0
     unreadable: int = 0
     samples: tuple[str, ...] = ()
+    weakened: int = 0
+    details: tuple[Difference, ...] = field(default=(), compare=False)
 
     @property
     def intact(self) -> bool:
         """Whether every pinned byte can still be had.
 
-        Hidden and extra objects do not harm a read by version id.
+        Hidden and extra objects do not harm a read by version id, nor does a weaker lock.
         """
         return self.changed == self.missing == self.unreadable == 0
 
     @property
     def clean(self) -> bool:
         """Whether there is nothing to report at all."""
-        return self.intact and self.hidden == self.extra == 0
+        return self.intact and self.hidden == self.extra == self.weakened == 0
 
     def summary(self) -> str:
         """Return `2 missing, 1 hidden (missing a.csv, ...)`, or `no difference`."""
@@ -72,7 +94,7 @@ class Findings:
         return ", ".join(counts) + shown
 
 
-KINDS: Final = ("changed", "missing", "unreadable", "hidden", "extra")
+KINDS: Final = ("changed", "missing", "unreadable", "weakened", "hidden", "extra")
 
 
 @dataclass(slots=True)
@@ -81,16 +103,18 @@ class Tally:
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     samples: list[str] = field(default_factory=list)
+    details: list[Difference] = field(default_factory=list)
 
-    def note(self, kind: str, name: str) -> None:
+    def note(self, kind: str, name: str, expected: str = "", found: str = "") -> None:
         """Count one finding of a kind and keep it as an example while there is room."""
         self.counts[kind] += 1
         if len(self.samples) < MAX_SAMPLES:
             self.samples.append(f"{kind} {name}")
+            self.details.append(Difference(kind, name, expected, found))
 
     def findings(self) -> Findings:
         """Return what was counted."""
-        return Findings(**self.counts, samples=tuple(self.samples))
+        return Findings(**self.counts, samples=tuple(self.samples), details=tuple(self.details))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ OPERATIONS: Final = (
     "split",
     "contract",
     "statistics",
+    "prove_pin",
     "verify_pin",
     "compare_inputs",
     "issue_credentials",
@@ -48,6 +49,9 @@ OPERATIONS: Final = (
 GRANULARITIES: Final = ("Rows", "Objects")
 SPLIT_RESULTS: Final = ("part", "none")
 CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
+PROVEN: Final = ("Head", "Sample", "Full")
+PROOF_RESULTS: Final = ("passed", "found")
+PROOF_FINDINGS: Final = ("changed", "missing", "unreadable", "weakened")
 RUNS: Final = ("started", "succeeded", "failed")
 PROBES: Final = ("passed", "failed", "unknown")
 REPAIRS: Final = ("success", "deferred", "alerted")
@@ -234,6 +238,30 @@ class EngineMetrics:
             ("kind",),
             registry=registry,
         )
+        self.proofs = Counter(
+            "glovebox_pin_proofs_total",
+            "Proofs of pins that ended, by level.",
+            ("level", "result"),
+            registry=registry,
+        )
+        self.proof_bytes = Counter(
+            "glovebox_pin_proof_bytes_total",
+            "Bytes of pinned objects that proofs read again.",
+            ("level",),
+            registry=registry,
+        )
+        self.proof_requests = Counter(
+            "glovebox_pin_proof_requests_total",
+            "Requests of proofs for pinned objects.",
+            ("level",),
+            registry=registry,
+        )
+        self.proof_findings = Counter(
+            "glovebox_pin_proof_findings_total",
+            "Pinned objects that a proof found to be other than they were.",
+            ("level", "finding"),
+            registry=registry,
+        )
         self.split = Counter(
             "glovebox_split_total",
             "Rows or whole objects that SplitPins gave to a part, and those that belong to none.",
@@ -379,6 +407,10 @@ class EngineMetrics:
             (self.seals, (outcomes,)),
             (self.digest_bytes, (pins,)),
             (self.digest_checks, (pins, CHECKS)),
+            (self.proofs, (PROVEN, PROOF_RESULTS)),
+            (self.proof_bytes, (PROVEN,)),
+            (self.proof_requests, (PROVEN,)),
+            (self.proof_findings, (PROVEN, PROOF_FINDINGS)),
             (self.split, (GRANULARITIES, SPLIT_RESULTS)),
             (self.contract_violations, (RULE_NAMES,)),
             (self.distribution_columns, (VERDICTS,)),

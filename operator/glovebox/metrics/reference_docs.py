@@ -119,6 +119,12 @@ WATCH: Final = {
         "`result=none` grows fast: an embargo takes much of what is split by time."
     ),
     "glovebox_digest_mismatches": "Above 0: a pin does not match its store now.",
+    "glovebox_pin_proofs_total": "`found`: pinned objects are not what they were.",
+    "glovebox_pin_proof_bytes_total": "What proofs read; compare with the budgets of the stores.",
+    "glovebox_pin_proof_requests_total": "The rate is what proofs ask the stores for.",
+    "glovebox_pin_proof_findings_total": "Any increase: data rot, or somebody changes them.",
+    "glovebox_pin_oldest_proof_timestamp_seconds": "Older than the longest interval of that level.",
+    "glovebox_pins_by_proofs": "`ProofOverdue`; `WaitingForBudget` for days: the budget is small.",
     "glovebox_contract_rows_total": "The rate is what checks of contracts come through.",
     "glovebox_contract_violations_total": (
         "Any growth: data came in that is not what its users were promised; `status.contract` of"

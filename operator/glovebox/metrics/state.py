@@ -12,7 +12,15 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
-from glovebox.metrics.tally import CONTRACTS, DISTRIBUTIONS, STATES, USERS, StateTally
+from glovebox.metrics.tally import (
+    CONTRACTS,
+    DISTRIBUTIONS,
+    LEVELS,
+    PROOFS,
+    STATES,
+    USERS,
+    StateTally,
+)
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -154,6 +162,26 @@ class StateCollector(Collector):
         for namespace, name, value in self._tally.moved(MOST_OBJECT_SERIES):
             psi.add_metric((namespace, name), value)
         yield from (mismatches, checks, provenance, contracts, distributions, psi)
+        yield from self._proofs()
+
+    def _proofs(self) -> Iterable[GaugeMetricFamily]:
+        proven = GaugeMetricFamily(
+            "glovebox_pin_oldest_proof_timestamp_seconds",
+            "When the least recently proven pin was proven, by level.",
+            labels=("level",),
+        )
+        for level in LEVELS:
+            oldest = self._tally.proven[level].first()
+            if oldest is not None:
+                proven.add_metric((level,), oldest)
+        proofs = GaugeMetricFamily(
+            "glovebox_pins_by_proofs",
+            "DatasetPins by whether their proofs are as recent as they have to be.",
+            labels=("state",),
+        )
+        for state in PROOFS:
+            proofs.add_metric((state,), self._tally.proofs[state])
+        yield from (proven, proofs)
 
     def _datasets(self) -> Iterable[GaugeMetricFamily]:
         states = GaugeMetricFamily(

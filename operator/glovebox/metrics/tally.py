@@ -18,6 +18,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.data_terms import PROVENANCE_LEVELS
+from glovebox.data.proof_levels import Level
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
 from glovebox.status.kstatus import condition_of, kstatus
 
@@ -34,6 +35,13 @@ CONTRACTS: Final = (*_CONTRACTS.values(), types.UNKNOWN, NO_CONTRACT)
 _DISTRIBUTIONS: Final = {types.TRUE: "Stable", types.FALSE: "Moved"}
 DISTRIBUTIONS: Final = (*_DISTRIBUTIONS.values(), types.UNKNOWN, "None")
 _PER_ONE: Final = 10_000
+LEVELS: Final = tuple(level.value for level in Level)
+PROOFS: Final = (
+    reasons.PROOFS_CURRENT,
+    reasons.WAITING_FOR_BUDGET,
+    reasons.PROOF_OVERDUE,
+    types.UNKNOWN,
+)
 STATES: Final = (UNBOUND, names.STATE_OPEN, names.STATE_FROZEN, names.STATE_SEALED)
 
 
@@ -54,6 +62,8 @@ class Facts:
         unhealthy: The labels of its own series; None when it is Current.
         expires: When the credentials of an Experiment expire, as Unix time.
         checked: When a pin was last checked, as Unix time.
+        proven: When a pin was last proven, as Unix time, by level.
+        proofs: Whether the proofs of a pin are as recent as they have to be; empty for other kinds.
         content: Content root of a dataset; empty for other kinds.
         uses: Content roots of the datasets that a bound Experiment uses.
         state: Of a bound Experiment; empty for other kinds.
@@ -72,6 +82,8 @@ class Facts:
     unhealthy: tuple[str, str, str, str] | None
     expires: float | None
     checked: float | None
+    proven: tuple[tuple[str, float], ...] = ()
+    proofs: str = ""
     content: str = ""
     uses: frozenset[str] = frozenset()
     state: str = ""
@@ -103,6 +115,8 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         unhealthy=unhealthy,
         expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
         checked=_unix(status.get("listedTime")) if is_pin else None,
+        proven=_proven(status) if is_pin else (),
+        proofs=_proofs(status) if is_pin else "",
         content=str(status.get("digest") or "") if is_pin else "",
         uses=_uses(status) if is_experiment else frozenset(),
         state=_state(status) if is_experiment else "",
@@ -161,6 +175,8 @@ class StateTally(Generic[K]):
         self.datasets: Counter[str] = Counter()
         self.expiries: Earliest[K] = Earliest()
         self.checks: Earliest[K] = Earliest()
+        self.proofs: Counter[str] = Counter()
+        self.proven: dict[str, Earliest[K]] = {level: Earliest() for level in LEVELS}
 
     def upsert(self, key: K, obj: Mapping[str, Any]) -> None:
         """Count an object that is new or changed."""
@@ -204,6 +220,8 @@ class StateTally(Generic[K]):
         self.mismatches += change * facts.mismatch
         if facts.provenance:
             self.provenance[facts.provenance] += change
+        if facts.proofs:
+            self.proofs[facts.proofs] += change
         if facts.contract:
             self.contracts[facts.contract] += change
         if facts.distribution:
@@ -239,6 +257,9 @@ class StateTally(Generic[K]):
             self._moved[key] = facts.psi
         self.expiries.put(key, None if facts is None else facts.expires)
         self.checks.put(key, None if facts is None else facts.checked)
+        proven = {} if facts is None else dict(facts.proven)
+        for level, times in self.proven.items():
+            times.put(key, proven.get(level))
 
 
 def _uses(status: Mapping[str, Any]) -> frozenset[str]:
@@ -287,6 +308,18 @@ def _psi(obj: Mapping[str, Any]) -> tuple[str, str, float] | None:
     found = (obj["status"].get("distribution") or {}).get("worstPsi") or 0
     metadata = obj["metadata"]
     return metadata.get("namespace", ""), metadata["name"], found / _PER_ONE
+
+
+def _proven(status: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    entries = status.get("verification") or ()
+    times = ((entry.get("level"), _unix(entry.get("lastTime"))) for entry in entries)
+    return tuple((level, time) for level, time in times if level in LEVELS and time is not None)
+
+
+def _proofs(status: Mapping[str, Any]) -> str:
+    entry = condition_of(status, types.PROOFS_CURRENT)
+    reason = types.UNKNOWN if entry is None else str(entry["reason"])
+    return reason if reason in PROOFS else types.UNKNOWN
 
 
 def _provenance(status: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from glovebox.api.conditions import Answer
 from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.findings import FINDINGS, describe
+from glovebox.status.findings import COUNTED, describe_all
 from glovebox.status.outcome import GRACE, Grace, of_error
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted
@@ -52,6 +52,7 @@ class PinFacts:
         recalled: Whether it was made of what the store has on record, by listing.
         part: Which part of a split it is, in words, where it was made of that.
         findings: What a check found just now; None when none ended.
+        proofs: What stands of what proofs by other ways than listing found, each with its level.
         answered: Whether what an attempt met is recorded for this generation, and none has
             reported since: after a restart it is tried again, and mostly meets the same.
         remark: What a person should know of a pin that is well, to go behind the message.
@@ -69,6 +70,7 @@ class PinFacts:
     recalled: bool = False
     part: str = ""
     findings: Findings | None = None
+    proofs: tuple[tuple[str, Findings], ...] = ()
     answered: bool = False
     remark: str = ""
     error: GloveboxError | None = None
@@ -135,8 +137,18 @@ def finding_counts(findings: Findings) -> dict[str, object] | None:
     """Return `status.findings`, or None when there is nothing to report."""
     if findings.clean:
         return None
-    counts: dict[str, object] = {name: getattr(findings, name) for name, _ in FINDINGS}
-    return {**counts, "samples": list(findings.samples)}
+    counts: dict[str, object] = {name: getattr(findings, name) for name in COUNTED}
+    objects = [
+        {
+            "path": each.path[:1024],
+            "what": each.kind,
+            "expected": each.expected[:512],
+            "found": each.found[:512],
+        }
+        for each in findings.details
+    ]
+    named: dict[str, object] = {"objects": objects} if objects else {}
+    return {**counts, "samples": list(findings.samples), **named}
 
 
 def _ready() -> list[Verdict]:
@@ -167,16 +179,17 @@ def _unpinned(error: GloveboxError | None) -> list[Verdict]:
 def _checked(facts: PinFacts) -> list[Verdict]:
     findings = facts.findings
     assert findings is not None  # noqa: S101 - told by the caller
-    if findings.clean:
+    found = [each for each in (("", findings), *facts.proofs) if not each[1].clean]
+    if not found:
         message = f"{counted(facts.objects, 'object')} in the store as pinned{facts.remark}"
         return [
             Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),
             Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),
             *_ready(),
         ]
-    reason, message = describe(findings)
+    reason, message = describe_all(found)
     drift = Verdict(types.DRIFT_DETECTED, types.TRUE, reason, message)
-    if findings.intact:
+    if all(each.intact for _, each in found):
         # What lies over or beside a pinned version harms no read by version id.
         beside = f"all pinned versions are there; beside them: {message}"
         return [Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, beside), drift, *_ready()]

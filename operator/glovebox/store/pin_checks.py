@@ -76,16 +76,34 @@ async def verify_pin(
         entries = fetch_manifest(artifacts_store or store, manifest, stop)
         if access is not None:
             access.check_source(source)
-            entries = _granted(entries, access)
+            entries = granted(entries, access)
         judge = functools.partial(_judge, store, full, stop)
         for match, kind in in_order(store, judge, _matches(store, source, entries, stop), stop):
             if kind:
-                tally.note(kind, match.entry.path if match.entry else match.key)
+                tally.note(
+                    kind, match.entry.path if match.entry else match.key, *_words(match, kind)
+                )
             if match.entry:
                 told.add(match.entry.size)
         return tally.findings()
 
     return await store.run_job(job, stop)
+
+
+def _words(match: Match, kind: str) -> tuple[str, str]:
+    """Return what was expected and what was found, as far as a listing says it."""
+    entry, listed = match.entry, match.pinned
+    if entry is None:
+        return "not in the pin", "an object"
+    if kind == "changed" and listed is not None and listed.size != entry.size:
+        return f"{entry.size} bytes", f"{listed.size} bytes"
+    found = {
+        "missing": "no such version",
+        "hidden": "a newer version or a delete marker over it",
+        "changed": "other bytes",
+        "unreadable": "it cannot be read",
+    }
+    return f"version {entry.version_id}", found.get(kind, "")
 
 
 def are_all_there(store: Store, source: Source, manifest: ManifestLocation, stop: Stop) -> bool:
@@ -107,7 +125,17 @@ def are_all_there(store: Store, source: Source, manifest: ManifestLocation, stop
     return not lost
 
 
-def _granted(entries: Iterable[Entry], access: SourceAccess) -> Iterator[Entry]:
+def is_store_wide(error: GloveboxError) -> bool:
+    """Whether the store as a whole, not one object, is the trouble."""
+    return error.reason in _STORE_WIDE
+
+
+def granted(entries: Iterable[Entry], access: SourceAccess) -> Iterator[Entry]:
+    """Yield the entries, as long as each may be looked at.
+
+    Raises:
+        Refused: `NotGranted`.
+    """
     for entry in entries:
         access.check(entry.bucket, entry.key)
         yield entry
@@ -161,7 +189,7 @@ def _judge(store: Store, full: bool, stop: Stop, match: Match) -> str | None:  #
             if (hashed.sha256, hashed.size) != (entry.sha256, entry.size):
                 return "changed"
     except GloveboxError as error:
-        if error.reason in _STORE_WIDE:
+        if is_store_wide(error):
             raise
         return "missing" if error.reason == reasons.OBJECT_NOT_FOUND else "unreadable"
     return kind

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SPLITS: Final = ".glovebox/splits/"
 # The SDK renews a session a quarter of an hour before its end.
 _SESSION_SECONDS: Final = 1800
-_READ: Final = ("s3:GetObject", "s3:GetObjectVersion")
+_READ: Final = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention")
 _LIST: Final = ("s3:ListBucket", "s3:ListBucketVersions")
 # Letters that stores read as a pattern in a policy's resource, and those that no key should hold.
 _PATTERN: Final = re.compile(r"[*?$\[\]\\\x00-\x1f]")

@@ -27,6 +27,8 @@ from glovebox.tasks.contract_question import ContractQuestion
 from glovebox.tasks.overlap import OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
+from glovebox.tasks.proof import ProofRequest
+from glovebox.tasks.proof_question import ProofQuestion
 from glovebox.tasks.seal import gather_evidence
 from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 from glovebox.tasks.source_document import AccessDocument, SourceDocument
@@ -252,6 +254,7 @@ Asked = (
     | SplitQuestion
     | ContractQuestion
     | StatisticsQuestion
+    | ProofQuestion
 )
 Request = (
     PinRequest
@@ -261,6 +264,7 @@ Request = (
     | SplitRequest
     | ContractRequest
     | StatisticsRequest
+    | ProofRequest
 )
 
 

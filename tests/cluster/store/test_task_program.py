@@ -15,16 +15,22 @@ import pytest
 from cluster.store.test_pin_task import Outage, fill, request
 from cluster.store.test_seals import FOLDER, MOMENT, TRUST, put
 from cluster.store.test_seals import request as seal_request
+from glovebox.data.compare import Findings
+from glovebox.data.proof_budget import Cost
+from glovebox.data.proof_levels import Level
 from glovebox.data.task_ends import parse_error
 from glovebox.desired.task_job import TASK_COMMAND
 from glovebox.errors import InvalidInput
 from glovebox.store.connection import Stop
 from glovebox.store.listing import list_versions
+from glovebox.store.pin_proofs import ProofPlan
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
 from glovebox.tasks.area import Beat, TaskAddress, TaskArea
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.document import document_of, parse_result, render_request
 from glovebox.tasks.pin import HASH, VERIFY, VerifyRequest, pin_dataset, verify_dataset
+from glovebox.tasks.proof import LockBooks, ProofRequest, prove_dataset
+from glovebox.tasks.proof_question import ProofQuestion
 from glovebox.tasks.questions import (
     Asked,
     EvidenceQuestion,
@@ -136,6 +142,35 @@ async def test_a_check_of_the_program_finds_what_the_process_finds(
     findings = program.result(question.answer)
     assert (findings.hidden, findings.extra) == (1, 1)
     assert findings == await verify_dataset(TaskContext(), wanted)
+
+
+async def test_a_proof_of_the_program_finds_what_the_process_finds(
+    tmp_path: Path, store: Store, data_bucket: str, locked_bucket: str
+) -> None:
+    fill(store, data_bucket, 6)
+    source = PrefixSource(data_bucket, "set/")
+    built = await build_pin(store, source, artifacts_bucket=locked_bucket, lock=ManifestLock())
+    store.s3.delete_object(
+        Bucket=data_bucket, Key="set/003", VersionId=_version(store, data_bucket, "set/003")
+    )
+    for level in (Level.HEAD, Level.FULL):
+        wanted = ProofRequest(
+            "uid",
+            store,
+            source,
+            built.manifest,
+            ProofPlan(level, built.roots.pin, Cost(1000, 1000)),
+            "2026-11-27T00:00:00Z",
+            locks=LockBooks("", "now", locked_bucket, locked=True),
+        )
+        question = ProofQuestion.of(wanted)
+        program = Program(tmp_path / level.value, question, wanted, locked_bucket)
+        ended = program.run()
+        assert ended.code == 0, ended.output
+        part = program.result(question.answer)
+        assert part.findings == Findings(missing=1, samples=("missing 003",))
+        assert part.finished
+        assert part == await prove_dataset(TaskContext(), wanted)
 
 
 async def test_a_seal_over_the_program_s_evidence_is_the_seal_of_the_process(

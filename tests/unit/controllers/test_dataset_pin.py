@@ -30,13 +30,22 @@ class Tasks:
     def __init__(self) -> None:
         self.dropped: list[Any] = []
 
+    def get(self, key: Any) -> None:
+        """Return none: no task is under way."""
+
     def drop(self, key: Any) -> None:
         self.dropped.append(key)
 
 
 def pin(**status: Any) -> dict[str, Any]:
     return {
-        "metadata": {"name": "rows", "namespace": "team", "uid": "u", "generation": 1},
+        "metadata": {
+            "name": "rows",
+            "namespace": "team",
+            "uid": "u",
+            "generation": 1,
+            "creationTimestamp": "2026-11-01T00:00:00Z",
+        },
         "spec": {
             "storeRef": {"name": "primary"},
             "source": {"prefix": {"bucket": "data", "prefix": "train/"}},
@@ -52,11 +61,15 @@ def test_a_store_that_is_not_there_takes_no_task_away(status: dict[str, Any]) ->
     tasks = Tasks()
     ports = SimpleNamespace(
         tasks=tasks,
-        resources=SimpleNamespace(parsed=lambda *_: None, get=lambda _: None),
+        resources=SimpleNamespace(
+            parsed=lambda *_: None, get=lambda _: None, users_of=lambda _: ()
+        ),
         registry=Registry(),
         now=lambda: NOW,
         grace=GRACE,
         failures=Failures(lambda: 0.0),
+        allowances={},
+        jitter=lambda: 0.5,
     )
     look = asyncio.run(reconcile(cast("Ports", ports), pin(**status)))
     assert look.retry_seconds is not None

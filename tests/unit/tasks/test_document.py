@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from glovebox.api.statistics import DistributionThresholds
-from glovebox.data.compare import Findings
+from glovebox.data.compare import Difference, Findings
 from glovebox.data.contracts import ContractFound, Observed, Violation, rule_count
 from glovebox.data.distribution import Compared
 from glovebox.data.manifest import DigestSource
 from glovebox.data.overlap import Overlap, Shared
+from glovebox.data.proof_budget import Cost
+from glovebox.data.proof_levels import Level, ProofSlice
 from glovebox.data.roots import Roots
 from glovebox.data.split_result import PartFound, SplitFound
 from glovebox.data.splits import Rule
@@ -25,6 +27,7 @@ from glovebox.store.connection import Credentials, Pools, Store, StoreSettings
 from glovebox.store.encryption import Encryption
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pin_documents import DocumentLocation
+from glovebox.store.pin_proofs import ProofPlan
 from glovebox.store.pins import BuiltPin
 from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import (
@@ -39,6 +42,7 @@ from glovebox.tasks import (
     contract_question,
     document,
     overlap_question,
+    proof_question,
     questions,
     split_question,
     statistics_question,
@@ -58,6 +62,8 @@ from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
 from glovebox.tasks.pinned_tables import Pinned
+from glovebox.tasks.proof import LockBooks, ProofRequest
+from glovebox.tasks.proof_question import ProofQuestion
 from glovebox.tasks.questions import (
     EvidenceQuestion,
     PinQuestion,
@@ -176,6 +182,56 @@ async def test_a_pin_is_checked_as_it_was_asked_for(
     assert asked == [here]
     result = render_result("sha256:r", "job", answer)
     assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == FINDINGS
+
+
+async def test_a_pin_is_proven_as_it_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ProofRequest(
+        "uid",
+        store(pools),
+        PrefixSource("data", "set/"),
+        MANIFEST,
+        ProofPlan(
+            Level.SAMPLE, "sha256:root", Cost(9, 8), "seed", sample=7, after="a/b", is_first=True
+        ),
+        "2026-11-27T00:00:00Z",
+        done=5,
+        objects=6,
+        bytes=21,
+        locks=LockBooks("one", "two", "artifacts", locked=True),
+        access=ACCESS,
+    )
+    found = ProofSlice(
+        4,
+        3,
+        2,
+        "a/c",
+        finished=True,
+        needs=1,
+        findings=Findings(
+            changed=1,
+            samples=("changed a/c",),
+            weakened=1,
+            details=(Difference("changed", "a/c", "this", "that"),),
+        ),
+    )
+    asked: list[ProofRequest] = []
+
+    async def noted(context: TaskContext, request: ProofRequest) -> ProofSlice:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(proof_question, "prove_dataset", noted)
+    question = ProofQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis="b"))
+    answer = await there.ask.perform(TaskContext(), there.uid, {"store-0": here.store})
+    assert asked == [here]
+    result = render_result("sha256:r", "job", answer)
+    read = parse_result(result, request="sha256:r", job="job", answer=question.answer)
+    assert read == found
+    assert read.findings.details == found.findings.details
 
 
 def keyed(*key: str) -> Rows:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.experiment_inputs import MaxProofAge
 from glovebox.api.experiment_status import InputGrant, InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
@@ -16,6 +18,7 @@ from glovebox.api.stated_data import StatedData
 from glovebox.controllers.experiment.grants import Asking, require_grants
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.offered import pins_offered
+from glovebox.controllers.proof_demands import ages_of
 from glovebox.controllers.provenance import assess_pin
 from glovebox.data.features import feature_set_document
 from glovebox.desired.inputs import PinKind, ResolvedInput
@@ -23,8 +26,11 @@ from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import Finding
+from glovebox.status.pin_proofs import last_proof
 from glovebox.status.references import NotValid, Pin, inputs_verified
 from glovebox.status.text import format_time
+
+_ASK_AGAIN_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class _Reference:
     kind: PinKind
     pin_ref: PinRef
     role: str | None
+    max_age: MaxProofAge | None = None
 
 
 def bind_inputs(scope: Scope, profile: IsolationProfile) -> tuple[InputStatus, ...]:
@@ -69,7 +76,8 @@ def resolved_inputs(scope: Scope, bound: tuple[InputStatus, ...]) -> tuple[Resol
 def _references(scope: Scope) -> list[_Reference]:
     inputs = scope.experiment.spec.inputs
     datasets = [
-        _Reference(entry.name, "DatasetPin", entry.pin_ref, entry.role) for entry in inputs.datasets
+        _Reference(entry.name, "DatasetPin", entry.pin_ref, entry.role, entry.max_proof_age)
+        for entry in inputs.datasets
     ]
     return datasets + [
         _Reference(entry.name, "FeatureSetPin", entry.pin_ref, None) for entry in inputs.features
@@ -116,6 +124,7 @@ def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> Inp
     if isinstance(pin, DatasetPin):
         _require_role(reference, pin)
         _require_home(scope, reference, pin)
+        _require_recent(scope, reference, pin)
     with_images = profile.spec.delivery.mode == "Image"
     return _entry(scope, reference, pin, with_images=with_images).model_copy(
         update={"grants": grants}
@@ -153,6 +162,37 @@ def _require_home(scope: Scope, reference: _Reference, pin: DatasetPin) -> None:
         f"input `{reference.name}`: DatasetPin '{pin.name}' is a part of a split, which is used in"
         f" its own namespace alone: declare the Experiment in '{pin.namespace}'",
     )
+
+
+def _require_recent(scope: Scope, reference: _Reference, pin: DatasetPin) -> None:
+    """Accept a pin whose proofs are as recent as is demanded.
+
+    Raises:
+        NotReady: `ProofTooOld`; the pin is proven at once, which wakes the Experiment.
+    """
+    if reference.max_age is None:
+        return
+    for level, most in ages_of(reference.max_age).items():
+        last = last_proof(pin, level)
+        if last is not None and scope.now - last <= most:
+            continue
+        is_ours = pin.namespace == scope.experiment.namespace
+        if is_ours:
+            scope.ports.wake(Key(DATASET_PIN.kind, pin.namespace, pin.name))
+        when = f"was at {format_time(last)}" if last is not None else "was never made"
+        cure = (
+            "it is made now, and the Experiment goes on when it has passed (`ProofsCurrent` of the"
+            " pin says what it waits for)"
+            if is_ours
+            else "only its own namespace can have it made sooner: ask the owner of the pin"
+        )
+        raise NotReady(
+            reasons.PROOF_TOO_OLD,
+            f"input `{reference.name}`: the last proof `{level.value}` of DatasetPin '{pin.name}'"
+            f" {when}, and `maxProofAge` demands one of the last {most.total_seconds():.0f}"
+            f" seconds: {cure}",
+            retry_seconds=None if is_ours else _ASK_AGAIN_SECONDS,
+        )
 
 
 def _entry(scope: Scope, reference: _Reference, pin: Pin, *, with_images: bool) -> InputStatus:

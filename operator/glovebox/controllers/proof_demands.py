@@ -1,0 +1,65 @@
+"""How often a pin is proven: as its spec says, and as Experiments demand that wait for it.
+
+A demand makes a proof due at once where the last one is too old. Once the Experiment is bound, it
+demands nothing more. Who may not use the pin without a grant demands nothing of it either: only
+Experiments of the pin's own namespace do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.experiment_inputs import MaxProofAge
+from glovebox.controllers.ports import Ports
+from glovebox.data.proof_levels import Level
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
+from glovebox.kube.resources import Key
+
+FIELDS: Final[Mapping[Level, str]] = {
+    Level.LIST: "listSeconds",
+    Level.HEAD: "headSeconds",
+    Level.SAMPLE: "sampleSeconds",
+    Level.FULL: "fullSeconds",
+}
+
+
+def ages_of(demand: MaxProofAge) -> dict[Level, timedelta]:
+    """Return what is demanded of each level."""
+    given = {
+        level: _age({"maxProofAge": demand.model_dump(by_alias=True)}, level) for level in FIELDS
+    }
+    return {level: timedelta(seconds=age) for level, age in given.items() if age is not None}
+
+
+def interval_of(ports: Ports, pin: DatasetPin, level: Level) -> timedelta:
+    """Return how long a proof of a level is good for."""
+    rules = pin.spec.verification
+    own = {
+        Level.LIST: rules.list_interval_seconds,
+        Level.HEAD: rules.head_interval_seconds,
+        Level.SAMPLE: rules.sample_interval_seconds,
+        Level.FULL: rules.full_interval_seconds,
+    }
+    return timedelta(seconds=min([own[level], *_demanded(ports, pin, level)]))
+
+
+def _demanded(ports: Ports, pin: DatasetPin, level: Level) -> Iterator[int]:
+    """Yield the ages that Experiments demand which wait for this pin."""
+    for user in ports.resources.users_of(Key(DATASET_PIN.kind, pin.namespace, pin.name)):
+        if user.kind != EXPERIMENT.kind or user.namespace != pin.namespace:
+            continue
+        obj = ports.resources.get(user) or {}
+        if (obj.get("status") or {}).get("digest") or obj["metadata"].get("deletionTimestamp"):
+            continue
+        for each in ((obj.get("spec") or {}).get("inputs") or {}).get("datasets") or ():
+            age = _age(each, level)
+            if each.get("pinRef", {}).get("name") == pin.name and age is not None:
+                yield age
+
+
+def _age(entry: Mapping[str, Any], level: Level) -> int | None:
+    age = (entry.get("maxProofAge") or {}).get(FIELDS[level])
+    return age if isinstance(age, int) else None

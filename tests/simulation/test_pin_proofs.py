@@ -1,0 +1,363 @@
+"""Pins are proven on their schedules, within budgets, whatever fails; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from glovebox.api import reasons
+from glovebox.kube.kinds import DATASET_PIN, EVENT, NAMESPACE, OBJECT_STORE
+from simulation.api_transport import Fault, NoFaults
+from simulation.object_store import NoAnswerError, Version
+from simulation.stage import Stage, play
+from simulation.test_leakage import made
+from simulation.world import LOADER, SOURCE, TEAM, pin_spec
+
+Json = dict[str, Any]
+MINUTE = 60.0
+HOUR = 3_600.0
+DAY = 24 * HOUR
+FILES = 6
+NEVER = 315360000
+
+
+def put(stage: Stage, folder: str = "good", files: int = FILES) -> None:
+    """Write objects of ten bytes each."""
+    for at in range(files):
+        stage.world.store.put(LOADER, SOURCE, f"{folder}/{at}", f"object no{at}".encode())
+
+
+def declare(stage: Stage, name: str = "good", **verification: int) -> None:
+    rules = {
+        "listIntervalSeconds": 31536000,
+        "headIntervalSeconds": NEVER,
+        "sampleIntervalSeconds": NEVER,
+        "fullIntervalSeconds": NEVER,
+    }
+    spec = pin_spec(f"{name}/") | {"verification": rules | verification}
+    stage.world.declare(DATASET_PIN, name, spec)
+
+
+def budget(stage: Stage, **changes: int) -> None:
+    spec = {"spec": {"verification": {"budget": changes}}}
+    assert stage.world.edit(OBJECT_STORE, None, "primary", spec)
+
+
+def status(stage: Stage, name: str = "good") -> Json:
+    return (stage.world.server.peek(DATASET_PIN, TEAM, name) or {}).get("status") or {}
+
+
+def level(stage: Stage, which: str, name: str = "good") -> Json:
+    entries = status(stage, name).get("verification") or ()
+    return next((each for each in entries if each["level"] == which), {})
+
+
+async def pinned(stage: Stage, name: str = "good") -> None:
+    await stage.until(f"{name} is pinned", lambda: status(stage, name).get("manifest"), HOUR)
+
+
+def version(stage: Stage, at: int, name: str = "good") -> Version:
+    return stage.world.store.bucket(SOURCE).keys[f"{name}/{at}"][-1]
+
+
+def counting(stage: Stage) -> list[str]:
+    """Return a list to which each read of a pinned object is added."""
+    read: list[str] = []
+
+    def count(action: str, bucket: str, key: str) -> None:
+        if bucket == SOURCE and action.startswith("s3:GetObject"):
+            read.append(key)
+
+    stage.world.store.fault = count
+    return read
+
+
+def told(stage: Stage) -> list[str]:
+    return [
+        event["note"]
+        for event in stage.world.server.everything(EVENT)
+        if event["reason"] == reasons.PROOF_FOUND
+    ]
+
+
+def test_a_pin_is_proven_as_often_as_it_says_and_reads_no_more_than_that() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, sampleIntervalSeconds=3600, sampleObjects=2, fullIntervalSeconds=6 * 3600)
+        await pinned(stage)
+        assert level(stage, "Full")["lastTime"] == status(stage)["verifiedTime"]
+        read, seeds = counting(stage), set()
+        for hour in range(1, 6):
+            await stage.sleep(HOUR)
+            assert len(read) == hour * 2
+            seeds.add(level(stage, "Sample")["seed"])
+        assert len(seeds) == 5
+        await stage.sleep(HOUR + MINUTE)
+        # Whoever has read everything needs no sample.
+        assert 10 + FILES <= len(read) <= 12 + FILES
+        assert level(stage, "Full")["objects"] == FILES
+        assert status(stage)["verifiedTime"] == level(stage, "Full")["lastTime"]
+        assert stage.metric("glovebox_pin_proofs_total", level="Full", result="passed") == 1
+        assert stage.condition("ProofsCurrent", "good", DATASET_PIN)["status"] == "True"
+
+    play(scene, sweeps=False)
+
+
+def test_what_a_sample_found_is_read_in_full_and_stands_until_that_finds_nothing() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, sampleIntervalSeconds=3600, listIntervalSeconds=600)
+        await pinned(stage)
+        whole = version(stage, 2).body
+        version(stage, 2).body = b"object noX"
+        version(stage, 3).checksum = ""
+        await stage.until("it is found", lambda: told(stage), 2 * HOUR)
+        await stage.until(
+            "it was read in full", lambda: level(stage, "Full").get("result") == "Found", HOUR
+        )
+        (found,) = level(stage, "Full")["findings"]["objects"]
+        assert (found["path"], found["what"]) == ("2", "changed")
+        assert "expected sha256:" in told(stage)[0]
+        # Listings go on, and take nothing of it back; nobody new uses it.
+        before = made(stage)
+        inputs = {"datasets": [{"name": "fit", "pinRef": {"name": "good"}, "role": "train"}]}
+        stage.declare(run=False, inputs=inputs)
+        await stage.sleep(HOUR)
+        assert stage.condition("Ready", "good", DATASET_PIN)["reason"] == reasons.OBJECTS_CHANGED
+        assert stage.condition("Ready")["reason"] == reasons.PIN_NOT_READY
+        assert made(stage) == before
+        version(stage, 2).body = whole
+        await stage.until(
+            "it is Ready again",
+            lambda: stage.condition("Ready", "good", DATASET_PIN)["status"] == "True",
+            2 * DAY,
+        )
+        assert level(stage, "Full")["result"] == "Passed"
+        assert "findings" not in level(stage, "Sample")
+        await stage.provisioned()
+
+    play(scene)
+
+
+def test_an_experiment_that_is_bound_goes_on_and_says_that_its_pin_is_broken() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+        inputs = {"datasets": [{"name": "fit", "pinRef": {"name": "good"}, "role": "train"}]}
+        stage.declare(run=False, inputs=inputs)
+        namespace = await stage.provisioned()
+        version(stage, 2).body = b"object noX"
+        await stage.until(
+            "it says so",
+            lambda: stage.condition("InputsVerified").get("reason") == reasons.OBJECTS_CHANGED,
+            2 * HOUR,
+        )
+        await stage.sleep(MINUTE)
+        assert stage.condition("InputsVerified")["status"] == "False"
+        events = [
+            event["note"]
+            for event in stage.world.server.everything(EVENT)
+            if event["regarding"]["kind"] == "Experiment"
+            and event["reason"] == reasons.OBJECTS_CHANGED
+        ]
+        assert len(events) == 1
+        assert "input `fit`" in events[0]
+        assert stage.status()["state"] == "Open"
+        assert stage.there(NAMESPACE, "", namespace)
+
+    play(scene)
+
+
+def test_a_store_that_does_not_answer_is_no_finding_and_is_told_when_a_proof_is_overdue() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, sampleIntervalSeconds=3600)
+        await pinned(stage)
+
+        def away(action: str, bucket: str, key: str) -> None:
+            del key
+            if bucket == SOURCE and action.startswith("s3:GetObject"):
+                raise NoAnswerError
+
+        stage.world.store.fault = away
+        await stage.sleep(1.2 * HOUR)
+        assert stage.condition("ProofsCurrent", "good", DATASET_PIN)["status"] == "True"
+        await stage.sleep(0.5 * HOUR)
+        late = stage.condition("ProofsCurrent", "good", DATASET_PIN)
+        assert (late["status"], late["reason"]) == ("False", reasons.PROOF_OVERDUE)
+        assert "does not answer" in late["message"]
+        ready = stage.condition("Ready", "good", DATASET_PIN)
+        assert (ready["status"], ready["reason"]) == ("True", reasons.VERIFIED)
+        assert told(stage) == []
+        stage.world.store.fault = lambda *_: None
+        await stage.until(
+            "it is proven",
+            lambda: stage.condition("ProofsCurrent", "good", DATASET_PIN)["status"] == "True",
+            HOUR,
+        )
+        assert level(stage, "Sample")["result"] == "Passed"
+
+    play(scene, sweeps=False)
+
+
+def test_a_budget_is_shared_by_days_the_oldest_first_and_survives_the_process() -> None:
+    async def scene(stage: Stage) -> None:
+        budget(stage, bytesPerDay=40)
+        for name in ("older", "newer"):
+            put(stage, name)
+            declare(stage, name, fullIntervalSeconds=6 * 3600)
+            await pinned(stage, name)
+            await stage.sleep(MINUTE)
+        read = counting(stage)
+        # Sixty bytes of each are due at 18:00, and forty may be read in a day.
+        now = stage.world.clock.now()
+        await stage.sleep(20 * HOUR - now.hour * HOUR)
+        assert read == [f"older/{at}" for at in range(4)]
+        for name in ("older", "newer"):
+            waiting = stage.condition("ProofsCurrent", name, DATASET_PIN)
+            assert waiting["reason"] == reasons.WAITING_FOR_BUDGET
+            assert "T00:00:00Z" in waiting["message"]
+        await stage.process.kill()
+        stage.process.start()
+        await stage.sleep(3.5 * HOUR)
+        assert len(read) == 4
+        await stage.sleep(HOUR)
+        # What the older one still needs, and what is left.
+        assert sorted(read[4:]) == ["newer/0", "newer/1", "older/4", "older/5"]
+        assert level(stage, "Full", "older")["objects"] == FILES
+        assert level(stage, "Full", "newer")["current"]["objects"] == 2
+
+    play(scene, sweeps=False)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("refused", 500), Fault("refused", 409), Fault("lost", seconds=5.0), Fault("unanswered")],
+    ids=lambda fault: f"{fault.name}{fault.code or ''}",
+)
+def test_what_a_proof_found_is_recorded_whatever_becomes_of_the_write(fault: Fault) -> None:
+    class Once(NoFaults):
+        """Let the next writes of the status of pins fail, once that is asked for."""
+
+        def __init__(self) -> None:
+            self.left = 0
+
+        def request(self, asked: Any) -> Fault:
+            is_status = asked.kind == DATASET_PIN and asked.subresource == "status"
+            if is_status and asked.verb == "update" and self.left:
+                self.left -= 1
+                return fault
+            return super().request(asked)
+
+    faults = Once()
+
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+        version(stage, 4).body = b"object noX"
+        await stage.sleep(50 * MINUTE)
+        faults.left = 1 if fault.name == "unanswered" else 4
+        await stage.until(
+            "it is recorded", lambda: level(stage, "Full").get("result") == "Found", 2 * HOUR
+        )
+        assert not faults.left
+        assert level(stage, "Full")["findings"]["changed"] == 1
+        assert level(stage, "Full")["objects"] == FILES
+        assert stage.condition("Ready", "good", DATASET_PIN)["reason"] == reasons.OBJECTS_CHANGED
+
+    play(scene, faults=faults)
+
+
+def test_a_proof_in_full_that_reads_is_not_ended_for_a_sample_that_is_due() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600, sampleIntervalSeconds=4000)
+        await pinned(stage)
+        asked: list[tuple[str, str]] = []
+        process = stage.process.operator
+        assert process is not None
+        tasks = process.ports.tasks
+        ensure = tasks.ensure
+
+        def never_ending(key: Any, basis: str, start: Any, **more: Any) -> Any:
+            async def wait(context: Any) -> Any:
+                await asyncio.sleep(HOUR)
+                return await start(context)
+
+            asked.append((key.name, basis))
+            return ensure(key, basis, wait if key.name == "prove" else start, **more)
+
+        tasks.ensure = never_ending  # type: ignore[method-assign]
+        await stage.until("it began", lambda: level(stage, "Full").get("current"), 2 * HOUR)
+        await stage.sleep(0.9 * HOUR)
+        assert "current" not in level(stage, "Sample")
+        first = level(stage, "Full")["current"]["startedTime"]
+        await stage.sleep(0.2 * HOUR)
+        assert level(stage, "Full")["lastTime"] > first
+        assert level(stage, "Full")["result"] == "Passed"
+        assert len({basis for name, basis in asked if name == "prove"}) == 1
+
+    play(scene)
+
+
+def test_a_pin_that_is_deleted_ends_its_proof() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+
+        def away(action: str, bucket: str, key: str) -> None:
+            del key
+            if bucket == SOURCE and action.startswith("s3:GetObject"):
+                raise NoAnswerError
+
+        stage.world.store.fault = away
+        await stage.until("it began", lambda: level(stage, "Full").get("current"), 2 * HOUR)
+        assert stage.world.remove(DATASET_PIN, TEAM, "good")
+        await stage.until("it is gone", lambda: not status(stage), HOUR)
+        read = counting(stage)
+        await stage.sleep(HOUR)
+        assert read == []
+
+    play(scene)
+
+
+def test_an_experiment_that_demands_a_proof_has_it_made_and_waits_for_it() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage)
+        await pinned(stage)
+        await stage.sleep(2 * HOUR)
+        budget(stage, bytesPerDay=20)
+        before = made(stage)
+        entry = {"name": "fit", "pinRef": {"name": "good"}, "role": "train"}
+        demand = {"maxProofAge": {"fullSeconds": 3600}}
+        stage.declare(run=False, inputs={"datasets": [entry | demand]})
+        await stage.until(
+            "it waits", lambda: stage.condition("Ready").get("reason") == reasons.PROOF_TOO_OLD
+        )
+        await stage.until(
+            "the pin says why",
+            lambda: (
+                stage.condition("ProofsCurrent", "good", DATASET_PIN).get("reason")
+                == reasons.WAITING_FOR_BUDGET
+            ),
+        )
+        assert (
+            "`maxProofAge` demands one of the last 3600 seconds"
+            in (stage.condition("Ready")["message"])
+        )
+        assert made(stage) == before
+        budget(stage, bytesPerDay=1000)
+        await stage.provisioned()
+        assert level(stage, "Full")["lastTime"] > status(stage)["listedTime"]
+        # Once it is bound, it demands nothing more.
+        read = counting(stage)
+        await stage.sleep(3 * HOUR)
+        assert [key for key in read if key.startswith("good/")] == []
+
+    play(scene)
