@@ -30,6 +30,8 @@ DRIFT_DETECTED: Final = "DriftDetected"
 PROVENANCE_COMPLETE: Final = "ProvenanceComplete"
 # DatasetPin: there where the pin has a contract; then it is a part of Ready.
 CONTRACT_MET: Final = "ContractMet"
+# FeatureSetPin: there where the pin names its values; then it is a part of Ready.
+SCHEMA_MATCHES: Final = "SchemaMatches"
 
 # ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
@@ -132,6 +134,12 @@ TYPE_MEANINGS: Final = {
         "the files hold something that the contract does not allow; `status.contract` names file,"
         " column and count",
         "not checked yet, or the check could not be made",
+    ),
+    SCHEMA_MATCHES: TypeMeaning(
+        "FeatureSetPin (with `spec.materialized`)",
+        "every feature, key and time is in every file of the values, as it is declared",
+        "a file is otherwise; `status.materialized` names feature, declared, found, file and count",
+        "not compared yet, or the comparison could not be made",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(
         "ObjectStore",

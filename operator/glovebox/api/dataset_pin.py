@@ -365,10 +365,11 @@ class PinFindings(TolerantModel):
 class PinProgress(TolerantModel):
     """How far the work on the pin has come. Written about every ten seconds."""
 
-    phase: Literal["Listing", "Hashing", "Verifying", "CheckingContract"] = Field(
+    phase: Literal["Listing", "Hashing", "Verifying", "CheckingContract", "CheckingSchema"] = Field(
         description=(
             "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
-            " comparing them with the store. `CheckingContract`: reading their tables."
+            " comparing them with the store. `CheckingContract`, `CheckingSchema`: reading their"
+            " tables."
         )
     )
     objects: int = Field(

@@ -101,6 +101,18 @@ EVENTS: Final = (
         "once, when the files do not hold what the contract says; the note names the first fault",
     ),
     EventEntry(
+        reasons.SCHEMA_MATCHES,
+        "Normal",
+        "FeatureSetPin",
+        "once, when the values were compared with the definitions and are as declared",
+    ),
+    EventEntry(
+        reasons.SCHEMA_DIFFERS,
+        "Warning",
+        "FeatureSetPin",
+        "once, when the values are other than the definitions; the note names the first difference",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

@@ -1,8 +1,8 @@
 """FeatureSetPin: these feature definitions, over these datasets, valid in this window.
 
 It pins definitions (recipe, dtype, shape, inputs), not values; materialised values are a dataset
-with a DatasetPin of their own. The spec is immutable: a new state of the definitions is a new
-pin that `supersedes` the old one.
+with a DatasetPin of their own, which `materialized` names and which is held against them. The spec
+is immutable: a new state of the definitions is a new pin that `supersedes` the old one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
-from glovebox.api.dataset_pin import NOT_ITS_OWN_SUCCESSOR, PIN_FROZEN
+from glovebox.api.dataset_pin import NOT_ITS_OWN_SUCCESSOR, PIN_FROZEN, PinProgress
+from glovebox.api.materialized import Materialized, MaterializedStatus, Seconds
 from glovebox.api.references import LocalPinRef
 from glovebox.api.scalars import Digest, DnsLabel, SourceRepository, Text, Time, Word
 from glovebox.api.schema import Extra, list_atomic, list_map, list_set, rule, rules, taught
@@ -157,6 +158,14 @@ class FeatureSetPinSpec(Model):
                 " recipes by `code`, or use several pins",
                 field_path=".features",
             ),
+            rule(
+                "!has(self.materialized) || self.features.all(f, (!has(self.materialized.keys) ||"
+                " !(f.name in self.materialized.keys)) && (!has(self.materialized.eventTime) ||"
+                " self.materialized.eventTime != f.name) && (!has(self.materialized.knownTime) ||"
+                " self.materialized.knownTime != f.name))",
+                "must name in `keys`, `eventTime` and `knownTime` columns that are no features",
+                field_path=".materialized",
+            ),
         )
     )
 
@@ -171,6 +180,20 @@ class FeatureSetPinSpec(Model):
         max_length=32,
         json_schema_extra=list_map("name"),
         description="The datasets that recipes read; at most 32.",
+    )
+    materialized: Materialized | None = Field(
+        default=None,
+        description=(
+            "The values, as a dataset. Its files are compared with the definitions once; a pin"
+            " whose values are otherwise is not Ready. When absent: nothing is compared."
+        ),
+    )
+    ttl_seconds: Seconds | None = Field(
+        default=None,
+        description=(
+            "How long after its event time a value may be used. It is recorded, delivered and a"
+            " part of the digest. When absent: for ever."
+        ),
     )
     schema_version: str = Field(
         min_length=1,
@@ -213,7 +236,8 @@ class BoundInput(TolerantModel):
 class FeatureSetPinStatus(Status):
     """What was verified.
 
-    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DeletionProtected`.
+    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `SchemaMatches` (of a pin with
+    `materialized`), `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -235,6 +259,14 @@ class FeatureSetPinStatus(Status):
         max_length=32,
         json_schema_extra=list_map("name"),
         description="Each dataset with its observed content root.",
+    )
+    materialized: MaterializedStatus | None = Field(
+        default=None,
+        description="What was found of the values. Absent until they were compared.",
+    )
+    progress: PinProgress | None = Field(
+        default=None,
+        description="How far the comparison has come. Absent while there is none.",
     )
     verified_time: Time | None = Field(
         default=None, description="When the definitions and their inputs were last checked."

@@ -451,6 +451,15 @@ FEATURES_INCOMPLETE: Final = _reason(
     "Create a new pin with that entry of `spec.inputs`.",
 )
 
+FEATURE_INPUTS_MISSING: Final = _reason(
+    "FeatureInputsMissing",
+    "Experiment `InputsVerified`, `Ready`",
+    "The Experiment uses features, and neither all datasets that they are made from nor their"
+    " values are among its inputs: what it learns from would not be recorded, and not be compared"
+    " with what it is tested on.",
+    "Add the pins that the message names to `spec.inputs.datasets`, or a pin of the same content.",
+)
+
 PROVENANCE_FULL: Final = _reason(
     "ProvenanceFull",
     "DatasetPin `ProvenanceComplete`",
@@ -496,6 +505,35 @@ CONTRACT_NOT_CHECKED: Final = _reason(
     " another pin is missing, or the check cannot be made here. Nothing is violated by that.",
     "The message says what keeps the check from being made. With `Reconciling` it is tried again;"
     " with `Stalled` create a new pin with another contract.",
+)
+
+SCHEMA_MATCHES: Final = _reason(
+    "SchemaMatches",
+    "FeatureSetPin `SchemaMatches`; Event",
+    "Every feature, key and time is in every file of `spec.materialized`, as it is declared.",
+)
+SCHEMA_DIFFERS: Final = _reason(
+    "SchemaDiffers",
+    "FeatureSetPin `SchemaMatches`, `Ready`, `Stalled`; Event",
+    "The files of `spec.materialized` are other than the definitions; `status.materialized` names"
+    " feature, declared, found, file and count. Experiments do not start with the pin.",
+    "Build the values again, or correct the definitions, and create a new pin that `supersedes`"
+    " this one.",
+)
+CHECKING_SCHEMA: Final = _reason(
+    "CheckingSchema",
+    "FeatureSetPin `SchemaMatches`, `Ready`, `Reconciling`",
+    "The files of `spec.materialized` are being compared with the definitions; `status.progress`"
+    " says how far it is.",
+    _WAIT,
+)
+SCHEMA_NOT_CHECKED: Final = _reason(
+    "SchemaNotChecked",
+    "FeatureSetPin `SchemaMatches`, `Ready`, `Reconciling`, `Stalled`",
+    "It is not known whether the values are as they are defined: the store does not answer, the"
+    " DatasetPin is missing, or the comparison cannot be made here. Nothing differs by that.",
+    "The message says what keeps the comparison from being made. With `Reconciling` it is tried"
+    " again; with `Stalled` create a new pin with other values.",
 )
 
 BAD_PREFIX: Final = _reason(

@@ -40,8 +40,9 @@ from glovebox.status.contract import (
 )
 from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation
-from glovebox.tasks.contract import CONTRACT, ContractRequest, Pinned, check_contract
+from glovebox.tasks.contract import CONTRACT, ContractRequest, check_contract
 from glovebox.tasks.contract_question import ContractQuestion
+from glovebox.tasks.pinned_files import Pinned
 
 _LOOK_AGAIN_SECONDS: Final = 60.0
 _TRY_AGAIN_SECONDS: Final = 5.0
@@ -122,12 +123,12 @@ async def _check(
         GloveboxError: A store cannot be opened, or nothing of it may be read.
     """
     opened: dict[Store, ObjectStore] = {}
-    dataset = await _pinned(ports, pin, opened)
+    dataset = await pinned(ports, pin, opened)
     named = [
         _target(ports, pin, each.pin_ref.name, place)
         for place, each in enumerate(contract.references)
     ]
-    targets = [await _pinned(ports, each, opened) for each in named]
+    targets = [await pinned(ports, each, opened) for each in named]
     request = ContractRequest(
         dataset, contract, tuple(targets), pin.status.objects or 0, pin.status.bytes or 0
     )
@@ -148,7 +149,18 @@ async def _check(
     return ContractFacts(error=error, progress=progress), None
 
 
-async def _pinned(ports: Ports, pin: DatasetPin, opened: dict[Store, ObjectStore]) -> Pinned:
+async def pinned(ports: Ports, pin: DatasetPin, opened: dict[Store, ObjectStore]) -> Pinned:
+    """Return a dataset that is read, of a pin with a manifest.
+
+    Args:
+        ports: The outside world.
+        pin: Which one.
+        opened: Gets its store, by what opened it.
+
+    Raises:
+        NotReady: Its store is missing, or not ready.
+        GloveboxError: The store cannot be opened, or nothing of it may be read.
+    """
     manifest = pin.status.manifest
     assert manifest is not None  # noqa: S101 - looked at before
     store = ready_store(ports, pin)

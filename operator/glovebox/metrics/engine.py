@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import glovebox
 from glovebox.api import reasons
 from glovebox.api.contract import RULE_NAMES
+from glovebox.api.materialized import DIFFERENCE_KINDS
 from glovebox.kube.kinds import (
     CHILD_KINDS,
     CUSTOM_KINDS,
@@ -37,6 +38,7 @@ OPERATIONS: Final = (
     "build_pin",
     "split",
     "contract",
+    "features",
     "verify_pin",
     "compare_inputs",
     "issue_credentials",
@@ -249,6 +251,12 @@ class EngineMetrics:
             ("rule",),
             registry=registry,
         )
+        self.feature_differences = Counter(
+            "glovebox_feature_differences_total",
+            "Differences between features and their values: one for each kind, file and column.",
+            ("kind",),
+            registry=registry,
+        )
         self.only_cluster = Gauge(
             "glovebox_records_lost",
             "Experiments whose run or seal a store does not have any more, by store.",
@@ -368,6 +376,7 @@ class EngineMetrics:
             (self.digest_checks, (pins, CHECKS)),
             (self.split, (GRANULARITIES, SPLIT_RESULTS)),
             (self.contract_violations, (RULE_NAMES,)),
+            (self.feature_differences, (DIFFERENCE_KINDS,)),
         )
         for metric, values in every:
             for labels in product(*values):

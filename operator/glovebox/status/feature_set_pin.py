@@ -11,6 +11,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.validity import Validity
 from glovebox.status.builder import StatusBuilder
+from glovebox.status.materialized import SchemaFacts, mark_schema
 from glovebox.status.outcome import Outcome, Verdict
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted, format_time
@@ -29,6 +30,7 @@ class FeatureFacts:
         inputs: The content root of each dataset, by the input's name.
         validity: When the definitions may be used; None for always.
         remark: What a person should know of a pin that is well, to go behind the message.
+        content: The content root of the values; empty where the pin names none.
     """
 
     digest: str
@@ -36,24 +38,33 @@ class FeatureFacts:
     inputs: Mapping[str, str]
     validity: Validity | None = None
     remark: str = ""
+    content: str = ""
 
 
-def compute_status(obj: Mapping[str, Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
+def compute_status(
+    obj: Mapping[str, Any], outcome: Outcome, now: datetime, schema: SchemaFacts | None = None
+) -> dict[str, Any]:
     """Return the status that one look at a pin comes to.
 
     Args:
         obj: The pin as it was read.
         outcome: How the check ended; its facts are `FeatureFacts` when it is done.
         now: The present time, by which the validity is judged.
+        schema: What is known of the values; None where the pin names none, or the check did not
+            come to them.
     """
     generation = obj["metadata"].get("generation", 0)
-    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    has_values = bool((obj.get("spec") or {}).get("materialized"))
+    more = (types.SCHEMA_MATCHES,) if has_values else ()
+    builder = StatusBuilder(obj.get("status"), generation, (*CONDITIONS, *more), now)
     if isinstance(outcome.facts, FeatureFacts):
         _record(builder, obj, outcome.facts, now)
         _mark_verified(builder, outcome.facts, now)
     elif outcome.verdict in {Verdict.REFUSED, Verdict.WAITING}:
         builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
-    summarise(builder, outcome, (types.VERIFIED,), READY)
+    if has_values:
+        mark_schema(builder, schema)
+    summarise(builder, outcome, (types.VERIFIED, *more), READY)
     return builder.render()
 
 

@@ -1,16 +1,13 @@
 """Comparing the files of a dataset with its contract: see `data/contracts.py`.
 
-Each file is read by version, with what its pin's namespace may read and nothing more, and is parsed
-by a process of its own: see `table_program`. Keys that are to be unique, or to occur in other pins,
-lie as hashes in temporary files; memory does not grow with the data. Nothing is written: an attempt
-that ends half-way is begun again.
+Keys that are to be unique, or to occur in other pins, lie as hashes in temporary files; memory does
+not grow with the data. Nothing is written: an attempt that ends half-way is begun again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -35,44 +32,11 @@ from glovebox.data.table_errors import TableError
 from glovebox.data.tables import format_of
 from glovebox.errors import InvalidInput
 from glovebox.store.connection import Stop, Store
-from glovebox.store.manifests import ManifestLocation, fetch_manifest
-from glovebox.store.ranges import read_range
-from glovebox.store.source_access import SourceAccess, narrowed
-from glovebox.store.sources import Source
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.table_process import TableFile, TableProcess
+from glovebox.tasks.pinned_files import Pinned, PinnedFiles
 
 CONTRACT: Final = "contract"
 PHASE: Final = "CheckingContract"
-# So long one check reads while others wait, but for the file that it is at; and how long it stands
-# back then.
-_TURN_SECONDS: Final = 60.0
-_PAUSE_SECONDS: Final = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """A dataset that is read.
-
-    Attributes:
-        name: Of its pin.
-        store: Where its manifest and its objects lie.
-        source: As its pin was made.
-        manifest: As its pin was made.
-        access: Which objects its namespace may read, and the role to read them with.
-    """
-
-    name: str
-    store: Store
-    source: Source
-    manifest: ManifestLocation
-    access: SourceAccess
-
-    @property
-    def basis(self) -> list[object]:
-        """What of it a result depends on."""
-        manifest = self.manifest
-        return [self.name, manifest.digest, manifest.version_id, self.access.document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +105,15 @@ class _Check:
         self._judge = Judge(request.contract)
         self._rules = file_rules(request.contract)
         self._keys = _key_checks(request.contract, stack)
-        self._process = TableProcess(stop)
-        # What reads tables may take as much memory as the process itself has to spare.
-        self._turn = stack.enter_context(ExitStack())
-        stack.callback(self._process.end)
-        self._take_turn()
-        self._rows = self._read = self._done_bytes = 0
+        self._files = PinnedFiles(request.dataset.store, stop, self._tell, stack)
+        self._process = self._files.process
+        self._rows = self._done_bytes = 0
 
     def run(self) -> ContractFound:
         """Read all files, then judge what they share."""
         request = self._request
-        opened = _opened(request.dataset)
-        for entry in self._entries(request.dataset):
+        opened = request.dataset.opened()
+        for entry in self._files.entries(request.dataset):
             if self._judge.wants(entry.path):
                 self._look_at(opened, entry)
             self._done_bytes += entry.size
@@ -161,7 +122,7 @@ class _Check:
         for key in self._keys:
             self._stop.check()
             key.judge(self._judge, self._stop.check)
-        return self._judge.verdict(self._read)
+        return self._judge.verdict(self._files.read)
 
     def _look_at(self, opened: Store, entry: Entry) -> None:
         first = self._rows
@@ -175,7 +136,7 @@ class _Check:
             counts[number] += self._keys[number].add(hashes, first + counts[number])
 
         try:
-            seen = self._process.check(self._table(opened, entry), self._rules, keyed)
+            seen = self._process.check(self._files.table(opened, entry), self._rules, keyed)
         except TableError as error:
             self._judge.add_unreadable(entry.path, str(error))
             self._rows = first + max(counts, default=0)
@@ -192,45 +153,15 @@ class _Check:
         for each, pin, check in zip(contract.references, targets, checks, strict=True):
             columns = each.target_columns or each.columns
             wanted = [cast("Kind", kinds[name]) for name in each.columns]
-            opened = _opened(pin)
-            for entry in self._entries(pin):
+            opened = pin.opened()
+            for entry in self._files.entries(pin):
                 self._tell()
                 if format_of(entry.path) is None:
                     continue  # what is beside its tables is no matter of this contract
                 with _told(pin, entry):
-                    table = self._table(opened, entry)
+                    table = self._files.table(opened, entry)
                     for hashes in self._process.keys(table, columns, wanted):
                         check.add_target(hashes)
-
-    def _entries(self, pinned: Pinned) -> Iterator[Entry]:
-        """Yield the objects that hold a byte."""
-        for entry in fetch_manifest(pinned.store, pinned.manifest, self._stop):
-            self._stop.check()
-            if time.monotonic() - self._since > _TURN_SECONDS:
-                # A team whose tables take hours keeps no other one waiting for hours.
-                self._process.end()
-                self._turn.close()
-                self._stop.wait(_PAUSE_SECONDS)
-                self._take_turn()
-            if not entry.size:
-                continue  # markers such as `_SUCCESS` have no rows
-            # What was granted when it was pinned may have been withdrawn since.
-            pinned.access.check(entry.bucket, entry.key)
-            yield entry
-
-    def _take_turn(self) -> None:
-        self._turn.enter_context(self._request.dataset.store.alone(self._stop))
-        self._since = time.monotonic()
-
-    def _table(self, opened: Store, entry: Entry) -> TableFile:
-        def read(first: int, size: int) -> bytes:
-            self._stop.check()
-            body = read_range(opened.wire, entry, first, size)
-            self._read += size
-            self._tell()
-            return body
-
-        return TableFile(entry.path, entry.size, read)
 
     def _tell(self) -> None:
         request = self._request
@@ -240,7 +171,7 @@ class _Check:
                 objects_total=request.objects or None,
                 bytes_done=self._done_bytes,
                 bytes_total=request.bytes or None,
-                bytes_read=self._read,
+                bytes_read=self._files.read,
                 phase=PHASE,
             )
         )
@@ -273,8 +204,3 @@ def _told(pinned: Pinned, entry: Entry) -> Iterator[None]:
             f"`spec.contract.references`: values cannot be looked up in `{printable(entry.path)}`"
             f" of DatasetPin '{pinned.name}': {error}",
         ) from error
-
-
-def _opened(pinned: Pinned) -> Store:
-    """Return the store through sessions that read the dataset and nothing else."""
-    return narrowed(pinned.store, pinned.access, pinned.source)

@@ -10,47 +10,21 @@ from pydantic import TypeAdapter
 from glovebox.api.contract import Contract
 from glovebox.data.contracts import ContractFound, rule_count
 from glovebox.store.connection import Store
-from glovebox.store.manifests import ManifestLocation
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.contract import ContractRequest, Pinned, check_contract
-from glovebox.tasks.source_document import AccessDocument, SourceDocument
+from glovebox.tasks.contract import ContractRequest, check_contract
+from glovebox.tasks.pinned_document import PinnedDocument
 from glovebox.tasks.strict import Strict, store_name
 
 _FOUND: Final = TypeAdapter(ContractFound)
-
-
-class _PinnedDocument(Strict):
-    name: str
-    store: str
-    source: SourceDocument
-    manifest: ManifestLocation
-    access: AccessDocument
-
-    @classmethod
-    def of(cls, pinned: Pinned, stores: Mapping[Store, str]) -> _PinnedDocument:
-        access = AccessDocument.of(pinned.access)
-        assert access is not None  # noqa: S101 - there is one, so there is a document
-        return cls(
-            name=pinned.name,
-            store=stores[pinned.store],
-            source=pinned.source,
-            manifest=pinned.manifest,
-            access=access,
-        )
-
-    def pinned(self, stores: Mapping[str, Store]) -> Pinned:
-        return Pinned(
-            self.name, stores[self.store], self.source, self.manifest, self.access.access()
-        )
 
 
 class ContractQuestion(Strict):
     """Compare a dataset with its contract; see `ContractRequest`."""
 
     task: Literal["contract"] = "contract"
-    dataset: _PinnedDocument
+    dataset: PinnedDocument
     contract: dict[str, Any]
-    targets: tuple[_PinnedDocument, ...]
+    targets: tuple[PinnedDocument, ...]
     objects: int
     bytes: int
 
@@ -59,9 +33,9 @@ class ContractQuestion(Strict):
         """Return the question of a request."""
         names = {store: store_name(place) for place, store in enumerate(request.stores)}
         return cls(
-            dataset=_PinnedDocument.of(request.dataset, names),
+            dataset=PinnedDocument.of(request.dataset, names),
             contract=request.contract.model_dump(by_alias=True, mode="json", exclude_defaults=True),
-            targets=tuple(_PinnedDocument.of(each, names) for each in request.targets),
+            targets=tuple(PinnedDocument.of(each, names) for each in request.targets),
             objects=request.objects,
             bytes=request.bytes,
         )

@@ -24,6 +24,8 @@ from glovebox.store.pins import BuiltPin
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
+from glovebox.tasks.features import FeaturesRequest
+from glovebox.tasks.features_question import FeaturesQuestion
 from glovebox.tasks.overlap import OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
@@ -249,9 +251,16 @@ Asked = (
     | OverlapQuestion
     | SplitQuestion
     | ContractQuestion
+    | FeaturesQuestion
 )
 Request = (
-    PinRequest | VerifyRequest | EvidenceRequest | OverlapRequest | SplitRequest | ContractRequest
+    PinRequest
+    | VerifyRequest
+    | EvidenceRequest
+    | OverlapRequest
+    | SplitRequest
+    | ContractRequest
+    | FeaturesRequest
 )
 
 

@@ -18,9 +18,10 @@ from glovebox.store.connection import Pools, Stop, Store, StoreSettings
 from glovebox.store.manifests import ManifestLocation
 from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import PrefixSource
-from glovebox.tasks import contract as tasks
+from glovebox.tasks import pinned_files
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.contract import ContractRequest, Pinned, check_contract
+from glovebox.tasks.contract import ContractRequest, check_contract
+from glovebox.tasks.pinned_files import Pinned
 from support.contracts import as_csv, as_parquet, contract_of
 
 ACCESS = SourceAccess("team", "primary", (Location("data", ""),), "artifacts")
@@ -59,8 +60,8 @@ class Memory:
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
     found = Memory()
-    monkeypatch.setattr(tasks, "fetch_manifest", found.entries)
-    monkeypatch.setattr(tasks, "read_range", found.range)
+    monkeypatch.setattr(pinned_files, "fetch_manifest", found.entries)
+    monkeypatch.setattr(pinned_files, "read_range", found.range)
     return found
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from glovebox.data.compare import Findings
 from glovebox.data.contracts import ContractFound, Observed, Violation, rule_count
+from glovebox.data.feature_schema import Difference, FeaturesFound
 from glovebox.data.manifest import DigestSource
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.data.roots import Roots
@@ -35,12 +36,13 @@ from glovebox.store.sources import (
 from glovebox.tasks import (
     contract_question,
     document,
+    features_question,
     overlap_question,
     questions,
     split_question,
 )
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.contract import ContractRequest, Pinned
+from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
 from glovebox.tasks.document import (
     TaskDocument,
@@ -50,9 +52,12 @@ from glovebox.tasks.document import (
     render_request,
     render_result,
 )
+from glovebox.tasks.features import FeaturesRequest
+from glovebox.tasks.features_question import FeaturesQuestion
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
+from glovebox.tasks.pinned_files import Pinned
 from glovebox.tasks.questions import (
     EvidenceQuestion,
     PinQuestion,
@@ -65,6 +70,7 @@ from glovebox.tasks.seal_request import Evidence, EvidenceRequest, SealedDataset
 from glovebox.tasks.split import SplitRequest
 from glovebox.tasks.split_question import SplitQuestion
 from support.contracts import contract_of
+from support.features import feature, schema
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
 ROOTS = Roots("sha256:" + "1" * 64, "sha256:" + "2" * 64, 3, 21, 1)
@@ -316,6 +322,45 @@ async def test_a_contract_is_checked_as_was_asked_for(
     other = render_result("sha256:r", "job", answer)
     with pytest.raises(Unavailable, match="not about the contract"):
         parse_result(other, request="sha256:r", job="job", answer=question.answer)
+
+
+async def test_features_are_compared_as_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_of = schema(
+        feature("v", "float32", 3),
+        keys=["flight"],
+        knownTime="known",
+        asOf={"knownTime": "2013-10-01T04:00:00Z"},
+    )
+    access = keyed("a").access
+    dataset = Pinned("values", store(pools), PrefixSource("data", "x/"), MANIFEST, access)
+    here = FeaturesRequest(dataset, asked_of, 7, 70)
+    found = FeaturesFound(
+        2,
+        1,
+        9,
+        100,
+        1,
+        {"Shape": 1},
+        (Difference("Shape", "v", "float32[3]", "float32[4]", "a.parquet", 9),),
+    )
+    asked: list[FeaturesRequest] = []
+
+    async def noted(context: TaskContext, request: FeaturesRequest) -> FeaturesFound:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(features_question, "check_features", noted)
+    question = FeaturesQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    stores = {each.name: held for each, held in zip(there.stores, [here.store], strict=True)}
+    answer = await there.ask.perform(TaskContext(), there.uid, stores)
+    assert asked == [here]
+    assert asked[0].basis == here.basis
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
 
 
 @pytest.mark.parametrize(
