@@ -32,6 +32,7 @@ PROVENANCE_COMPLETE: Final = "ProvenanceComplete"
 CONTRACT_MET: Final = "ContractMet"
 # FeatureSetPin: there where the pin names its values; then it is a part of Ready.
 SCHEMA_MATCHES: Final = "SchemaMatches"
+RETIRING: Final = "Retiring"
 
 # ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
@@ -140,6 +141,13 @@ TYPE_MEANINGS: Final = {
         "every feature, key and time is in every file of the values, as it is declared",
         "a file is otherwise; `status.materialized` names feature, declared, found, file and count",
         "not compared yet, or the comparison could not be made",
+    ),
+    RETIRING: TypeMeaning(
+        "FeatureSetPin",
+        "the pin goes out of use: another one supersedes it, or its validity ends within 14 days or"
+        " has ended. `Ready` falls only when it has ended",
+        "nothing supersedes the pin, and its validity does not end soon",
+        "not looked at yet",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(
         "ObjectStore",

@@ -113,6 +113,30 @@ EVENTS: Final = (
         "once, when the values are other than the definitions; the note names the first difference",
     ),
     EventEntry(
+        reasons.TO_BE_DEPRECATED,
+        "Normal",
+        "FeatureSetPin",
+        "once, when a pin that supersedes it says when it will be deprecated",
+    ),
+    EventEntry(
+        reasons.DEPRECATED,
+        "Warning",
+        "FeatureSetPin",
+        "once, when it is deprecated; the note names the pin that supersedes it",
+    ),
+    EventEntry(
+        reasons.EXPIRES_SOON,
+        "Warning",
+        "FeatureSetPin",
+        "once, 14 days before its validity ends",
+    ),
+    EventEntry(
+        reasons.EXPIRED,
+        "Warning",
+        "FeatureSetPin, Experiment",
+        "once, when the validity of the definitions has ended; and when that of a bound pin has",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

@@ -422,9 +422,34 @@ NOT_YET_VALID: Final = _reason(
 )
 EXPIRED: Final = _reason(
     "Expired",
-    "FeatureSetPin `Verified`; Experiment `InputsVerified`",
-    "The validity window of the pin has ended.",
+    "FeatureSetPin `Verified`, `Ready`, `Retiring`; Experiment `InputsVerified`, `Ready`; Event",
+    "The validity window of the pin has ended. New Experiments are refused; those that are bound to"
+    " it go on with what they have.",
     "Use the pin that supersedes it.",
+)
+EXPIRES_SOON: Final = _reason(
+    "ExpiresSoon",
+    "FeatureSetPin `Retiring`; Event",
+    "The validity window of the pin ends within 14 days.",
+    "Pin its successor, and let new Experiments use that.",
+)
+DEPRECATED: Final = _reason(
+    "Deprecated",
+    "FeatureSetPin `Retiring`; Event",
+    "Another pin supersedes this one, and its deprecation date has come. It can be used until its"
+    " own validity ends.",
+    "Use the pin that the message names; `status.usedBy` says who still uses this one.",
+)
+TO_BE_DEPRECATED: Final = _reason(
+    "ToBeDeprecated",
+    "FeatureSetPin `Retiring`; Event",
+    "Another pin supersedes this one, from a later date on.",
+    "Use the pin that the message names in new Experiments.",
+)
+CURRENT: Final = _reason(
+    "Current",
+    "FeatureSetPin `Retiring`",
+    "Nothing supersedes the pin, and its validity does not end soon.",
 )
 INPUT_NOT_FOUND: Final = _reason(
     "InputNotFound",

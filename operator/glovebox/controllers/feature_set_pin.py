@@ -7,7 +7,6 @@ definitions by `controllers/materialized.py`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,6 +20,7 @@ from glovebox.api.feature_set_pin import FeatureInput, FeatureSetPin
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.materialized import look_at_values, report_values
 from glovebox.controllers.offered import nothing_superseded, pins_offered
+from glovebox.controllers.pin_users import users_of_content
 from glovebox.controllers.ports import Ports
 from glovebox.data.features import (
     FeatureDefinitions,
@@ -36,7 +36,9 @@ from glovebox.status.feature_set_pin import (
     compute_status,
     seconds_until_it_turns,
 )
+from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Outcome, done, of_error
+from glovebox.status.retiring import Successor
 
 KIND: Final = FEATURE_SET_PIN.kind
 
@@ -72,12 +74,28 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if verified is not None and verified.values is not None:
         values = await look_at_values(ports, verified.pin, verified.values)
         look = replace(look, retry_seconds=_earlier(look.retry_seconds, values.retry_seconds))
-        recorded = values.facts.recorded
-        if values.is_new and recorded is not None:
-            after = functools.partial(report_values, ports, obj, verified.pin, recorded)
-            look = replace(look, after=after)
-    schema = values.facts if values is not None else None
-    return replace(look, status=compute_status(obj, outcome, ports.now(), schema))
+    status = compute_status(obj, outcome, ports.now(), values.facts if values is not None else None)
+
+    def report() -> None:
+        _report_retiring(ports, obj, status)
+        recorded = values.facts.recorded if values is not None and values.is_new else None
+        if verified is not None and recorded is not None:
+            report_values(ports, obj, verified.pin, recorded)
+
+    return replace(look, status=status, after=report)
+
+
+def _report_retiring(ports: Ports, obj: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+    """Tell once that the pin goes out of use, or how far that has come."""
+    now = condition_of(status, types.RETIRING)
+    was = condition_of(obj.get("status") or {}, types.RETIRING)
+    if now is None or now["status"] != types.TRUE:
+        return
+    if was is not None and was["reason"] == now["reason"]:
+        return
+    is_early = now["reason"] == reasons.TO_BE_DEPRECATED
+    post = ports.events.normal if is_early else ports.events.warning
+    post(obj, now["reason"], now["message"], action="Retire")
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:
@@ -96,7 +114,7 @@ def _check(ports: Ports, obj: Mapping[str, Any]) -> tuple[Outcome, _Verified | N
     if not verified.pin.status.digest:
         ports.metrics.digest_checks.labels(KIND, "match").inc()
     facts = verified.facts
-    turn = seconds_until_it_turns(facts.validity, ports.now())
+    turn = seconds_until_it_turns(facts.validity, ports.now(), facts.successor)
     return done(facts, retry_seconds=turn), verified
 
 
@@ -119,9 +137,35 @@ def _verify(ports: Ports, pin: FeatureSetPin) -> _Verified:
         else ""
     )
     facts = FeatureFacts(
-        digest, hashed, inputs, pin.spec.validity, remark, content=_content(values)
+        digest,
+        hashed,
+        inputs,
+        pin.spec.validity,
+        remark,
+        content=_content(values),
+        successor=_successor(ports, pin),
+        used_by=users_of_content(ports, pin.namespace, digest),
     )
     return _Verified(pin, facts, values)
+
+
+def _successor(ports: Ports, pin: FeatureSetPin) -> Successor | None:
+    """Return the newest pin that supersedes one; None before any was verified."""
+    found = []
+    for key in ports.registry.successors_of(Key(KIND, pin.namespace, pin.name)):
+        try:
+            other = ports.resources.parsed(key, FeatureSetPin)
+        except ValidationError:
+            continue
+        if other is not None and other.status.digest and not other.is_deleting:
+            found.append(other)
+    if not found:
+        return None
+    newest = max(found, key=lambda each: (str(each.metadata.creation_timestamp), each.name))
+    migration = newest.spec.migration
+    if migration is None:
+        return Successor(newest.name)
+    return Successor(newest.name, migration.deprecate_time, migration.notes)
 
 
 def definitions_of(

@@ -128,6 +128,9 @@ WATCH: Final = {
         "Any growth: values were built otherwise than they are defined; `status.materialized` of"
         " the FeatureSetPin names feature, file and count."
     ),
+    "glovebox_feature_sets": (
+        "`state=Expired` with users, or `ExpiresSoon` that stays: nobody pinned a successor."
+    ),
     "glovebox_pins_by_contract": "`Violated`: pins that no Experiment may use, until corrected.",
     "glovebox_pins_by_provenance": "`None` rises: data come in of which nobody says where from.",
     "glovebox_digest_oldest_check_timestamp_seconds": "Old: pins are not being checked.",

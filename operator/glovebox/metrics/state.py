@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
-from glovebox.metrics.tally import CONTRACTS, STATES, USERS, StateTally
+from glovebox.metrics.tally import CONTRACTS, FEATURE_SETS, STATES, USERS, StateTally
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -138,7 +138,14 @@ class StateCollector(Collector):
         )
         for state in CONTRACTS:
             contracts.add_metric((state,), self._tally.contracts[state])
-        yield from (mismatches, checks, provenance, contracts)
+        feature_sets = GaugeMetricFamily(
+            "glovebox_feature_sets",
+            "FeatureSetPins by whether they go out of use.",
+            labels=("state",),
+        )
+        for state in FEATURE_SETS:
+            feature_sets.add_metric((state,), self._tally.feature_sets[state])
+        yield from (mismatches, checks, provenance, contracts, feature_sets)
 
     def _datasets(self) -> Iterable[GaugeMetricFamily]:
         states = GaugeMetricFamily(

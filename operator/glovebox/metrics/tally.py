@@ -18,7 +18,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.data_terms import PROVENANCE_LEVELS
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.status.kstatus import condition_of, kstatus
 
 K = TypeVar("K", bound=Hashable)
@@ -31,6 +31,14 @@ UNBOUND: Final = "Unbound"
 NO_CONTRACT: Final = "None"
 _CONTRACTS: Final = {types.TRUE: "Met", types.FALSE: "Violated"}
 CONTRACTS: Final = (*_CONTRACTS.values(), types.UNKNOWN, NO_CONTRACT)
+FEATURE_SETS: Final = (
+    reasons.CURRENT,
+    reasons.TO_BE_DEPRECATED,
+    reasons.DEPRECATED,
+    reasons.EXPIRES_SOON,
+    reasons.EXPIRED,
+    types.UNKNOWN,
+)
 STATES: Final = (UNBOUND, names.STATE_OPEN, names.STATE_FROZEN, names.STATE_SEALED)
 
 
@@ -46,6 +54,7 @@ class Facts:
         mismatch: Whether the objects of a pin do not match now.
         provenance: How much a pin says of where its data came from; empty for other kinds.
         contract: Whether the contract of a pin is met; empty for other kinds.
+        retiring: Whether definitions go out of use; empty for other kinds.
         unhealthy: The labels of its own series; None when it is Current.
         expires: When the credentials of an Experiment expire, as Unix time.
         checked: When a pin was last checked, as Unix time.
@@ -62,6 +71,7 @@ class Facts:
     mismatch: bool
     provenance: str
     contract: str
+    retiring: str
     unhealthy: tuple[str, str, str, str] | None
     expires: float | None
     checked: float | None
@@ -91,6 +101,7 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         mismatch=is_pin and _answer(status, types.DRIFT_DETECTED) == types.TRUE,
         provenance=_provenance(status) if is_pin else "",
         contract=_contract(obj) if is_pin else "",
+        retiring=_retiring(status) if kind == FEATURE_SET_PIN.kind else "",
         unhealthy=unhealthy,
         expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
         checked=_unix(status.get("listedTime")) if is_pin else None,
@@ -142,6 +153,7 @@ class StateTally(Generic[K]):
         self.mismatches = 0
         self.provenance: Counter[str] = Counter()
         self.contracts: Counter[str] = Counter()
+        self.feature_sets: Counter[str] = Counter()
         self.states: Counter[str] = Counter()
         self.unwritten = 0
         # Of each content: over how many pins it is, and by how many Experiments it is used.
@@ -186,6 +198,8 @@ class StateTally(Generic[K]):
             self.provenance[facts.provenance] += change
         if facts.contract:
             self.contracts[facts.contract] += change
+        if facts.retiring:
+            self.feature_sets[facts.retiring] += change
         if facts.isolated:
             self.isolated[facts.isolated] += change
         if facts.state:
@@ -240,6 +254,12 @@ def _is_unwritten(obj: Mapping[str, Any]) -> bool:
 def _answer(status: Mapping[str, Any], condition: str) -> str:
     entry = condition_of(status, condition)
     return types.UNKNOWN if entry is None else str(entry["status"])
+
+
+def _retiring(status: Mapping[str, Any]) -> str:
+    condition = condition_of(status, types.RETIRING)
+    reason = condition["reason"] if condition is not None else ""
+    return reason if reason in FEATURE_SETS else types.UNKNOWN
 
 
 def _contract(obj: Mapping[str, Any]) -> str:

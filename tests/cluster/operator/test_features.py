@@ -10,6 +10,7 @@ import io
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from glovebox_local.demo.flights import read_files
 from support.cluster import Cluster
 from support.contracts import as_csv, as_json_lines
 from support.operator_process import Operator, Team, experiment_spec, quiet
+from support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 Json = dict[str, Any]
@@ -213,10 +215,12 @@ def pin_spec(bucket: str, prefix: str) -> Json:
     }
 
 
-def features(values: str | None, declared: list[Json] = FEATURES, **changes: Any) -> Json:
-    """Return definitions over the flights of the training set."""
+def features(
+    values: str | None, declared: list[Json] = FEATURES, version: str = "1", **changes: Any
+) -> Json:
+    """Return definitions over the flights of the training set, and what is said of values."""
     spec: Json = {
-        "schemaVersion": "1",
+        "schemaVersion": version,
         "inputs": [{"name": "train", "pinRef": {"name": "train"}}],
         "features": [{**each, "recipe": RECIPE, "inputs": ["train"]} for each in declared],
     }
@@ -374,6 +378,58 @@ def test_an_experiment_does_not_start_with_values_that_differ(flights: Team) -> 
     flights.expect("Experiment", "differs", status="False", reason="PinNotReady", timeout=PATIENCE)
     message = flights.condition("Experiment", "differs", "Ready")["message"]
     assert "`distance_km` of `02.parquet`: declared float32, found float64" in message
+
+
+def test_who_uses_features_and_what_supersedes_them_is_shown_by_kubectl(
+    flights: Team, cluster: Cluster
+) -> None:
+    # Users are found by digest, and other definitions of the same have users as well.
+    flights.declare("FeatureSetPin", "old", features(None, version="1.9"))
+    spec = experiment_spec("standard", "primary", inputs=uses("train", features="old"))
+    flights.declare("Experiment", "of-old", spec)
+    flights.expect("Experiment", "of-old", timeout=PATIENCE)
+    migration = {"deprecateTime": "2026-01-01T00:00:00Z", "notes": "hours are UTC"}
+    newer = features(None, version="1.9") | {
+        "supersedes": {"name": "old"},
+        "migration": migration,
+        "ttlSeconds": 3600,
+    }
+    flights.declare("FeatureSetPin", "new", newer)
+    flights.expect("FeatureSetPin", "old", "Retiring", reason="Deprecated", timeout=PATIENCE)
+    eventually(
+        lambda: (
+            "hours are UTC"
+            in flights.condition("Experiment", "of-old", "InputsVerified")["message"]
+        ),
+        what="its user is told",
+    )
+    status = flights.read("FeatureSetPin", "old")["status"]
+    assert status["successor"] == {"name": "new", **migration}
+    assert status["usedBy"]["names"] == [f"{flights.name}/of-old"]
+    # The same definitions, but for how long a value is good.
+    assert flights.read("FeatureSetPin", "new")["status"]["digest"] != status["digest"]
+    shown = cluster.kubectl("get", "featuresetpin", "old", f"--namespace={flights.name}").stdout
+    head, row = shown.splitlines()
+    # What is empty has no word.
+    found = [row[head.index(each) :].split()[0] for each in ("USERS", "SUCCESSOR")]
+    assert found == ["1", "new"]
+
+
+def test_features_whose_window_ends_under_their_user_are_refused_to_others(flights: Team) -> None:
+    ends = datetime.now(UTC) + timedelta(seconds=40)
+    window = {"validity": {"notAfterTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}}
+    flights.declare("FeatureSetPin", "brief", {**features(None), **window})
+    spec = experiment_spec("standard", "primary", inputs=uses("train", features="brief"))
+    flights.expect("FeatureSetPin", "brief", "Retiring", reason="ExpiresSoon")
+    flights.declare("Experiment", "in-time", spec)
+    bound = flights.expect("Experiment", "in-time", timeout=PATIENCE)
+    flights.expect("FeatureSetPin", "brief", "Retiring", reason="Expired", timeout=PATIENCE)
+    told = flights.expect("Experiment", "in-time", "InputsVerified", "False", "Expired")
+    assert told["status"]["digest"] == bound["status"]["digest"]
+    flights.declare("Experiment", "too-late", spec)
+    refused = flights.expect("Experiment", "too-late", status="False", reason="Expired")
+    made = names.experiment_namespace(flights.name, "too-late", refused["metadata"]["uid"])
+    assert flights.api.find(f"/api/v1/namespaces/{made}") is None
 
 
 def test_what_was_compared_is_not_compared_again(flights: Team, operator: Operator) -> None:

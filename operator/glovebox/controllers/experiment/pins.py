@@ -133,9 +133,6 @@ def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> Inp
             f"input `{reference.name}`: there is no {reference.kind} '{reference.pin_ref.name}' in"
             f" this namespace{pins_offered(scope.ports, kind, scope.experiment.namespace)}",
         )
-    why = pin.why_not_ready
-    if why is not None:
-        raise NotReady(reasons.PIN_NOT_READY, f"{what} is not ready: {why}")
     validity = pin.spec.validity
     if validity is not None and validity.is_early(scope.now) and validity.not_before_time:
         raise NotReady(
@@ -148,6 +145,9 @@ def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> Inp
             reasons.EXPIRED,
             f"{what} expired at {format_time(validity.not_after_time)}; use its successor",
         )
+    why = pin.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.PIN_NOT_READY, f"{what} is not ready: {why}")
     if isinstance(pin, DatasetPin):
         _require_role(reference, pin)
         _require_home(scope, reference, pin)

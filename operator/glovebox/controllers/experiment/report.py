@@ -120,6 +120,7 @@ _NEWS: Final = {
     reasons.STORE_CHANGED: types.PLATFORM_CHANGED,
     reasons.STORE_DELETED: types.PLATFORM_CHANGED,
     reasons.PIN_DELETED: types.INPUTS_VERIFIED,
+    reasons.EXPIRED: types.INPUTS_VERIFIED,
     reasons.GRANT_REVOKED: types.INPUTS_GRANTED,
     reasons.GRANT_EXPIRED: types.INPUTS_GRANTED,
 }
@@ -135,6 +136,8 @@ def _report_references(
             continue
         if was is not None and was["reason"] == now["reason"]:
             continue
+        if not after.get("digest"):
+            continue  # nothing is bound: it was refused, which is told already
         post = ports.events.normal if now["reason"] in _EDITS else ports.events.warning
         post(obj, now["reason"], now["message"], action="Compare")
 
