@@ -129,6 +129,13 @@ def test_no_type_is_taken_for_another(dtype: str) -> None:
             id="lists of which two have another",
         ),
         pytest.param(
+            feature("v", "int32", 2, nullable=True),
+            pa.list_(pa.int32()),
+            [None, [1, 2], [1]],
+            [("Shape", "v", "int32[2]", "another size in row 3", 1)],
+            id="lists that may be missing have the size all the same",
+        ),
+        pytest.param(
             feature("v", "float32", 0),
             pa.list_(pa.float32()),
             [[1.0], [], [2.0, 3.0]],
@@ -330,6 +337,24 @@ def test_vectors_of_json_are_looked_at_row_by_row() -> None:
         ("Shape", "v", "float32[2]", "another size in row 2", 1),
         ("Null", "v", "no null", "nulls", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "count"),
+    [
+        ("int8", [[127, -128], [128, 0], [0, -129]], 2),
+        ("uint8", [[255, 0], [256, 0], [-1, 0]], 2),
+        ("bool", [[True, False], [1, 0]], 1),
+        ("string", [["a", ""], [1, "a"]], 1),
+        ("float64", [[1, 2.5], [True, 1], ["1", 1]], 2),
+    ],
+)
+def test_values_of_vectors_of_json_are_of_the_type(
+    dtype: str, values: list[Any], count: int
+) -> None:
+    body = b"".join(json.dumps({"v": value}).encode() + b"\n" for value in values)
+    (difference,) = differences(compare(schema(feature("v", dtype, 2)), {"a.jsonl": body}))
+    assert (difference[0], difference[4]) == ("Type", count)
 
 
 @pytest.mark.parametrize("asked", [feature("v", "float32", 2), feature("v", "duration[s]")])

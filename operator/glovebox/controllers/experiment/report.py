@@ -136,8 +136,6 @@ def _report_references(
             continue
         if was is not None and was["reason"] == now["reason"]:
             continue
-        if not after.get("digest"):
-            continue  # nothing is bound: it was refused, which is told already
         post = ports.events.normal if now["reason"] in _EDITS else ports.events.warning
         post(obj, now["reason"], now["message"], action="Compare")
 
