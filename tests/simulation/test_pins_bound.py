@@ -99,7 +99,13 @@ def test_features_are_delivered_from_the_very_pin_that_was_bound(
     async def scene(stage: Stage) -> None:
         await ready_pin(stage)
         stage.world.declare(FEATURE_SET_PIN, "made", features_spec())
-        stage.declare(run=False, inputs={"features": [{"name": "a", "pinRef": {"name": "made"}}]})
+        stage.declare(
+            run=False,
+            inputs={
+                "datasets": [{"name": "rows", "pinRef": {"name": "set"}, "role": "train"}],
+                "features": [{"name": "a", "pinRef": {"name": "made"}}],
+            },
+        )
         namespace = await stage.provisioned()
         await stage.sleep(MINUTE)
         before = delivered(stage, namespace)

@@ -74,7 +74,7 @@ def test_a_pin_whose_validity_has_not_begun_is_waited_for_to_the_second(kind: st
         inputs: Json = {"datasets": [{"name": "a", "pinRef": {"name": "set"}, "role": "train"}]}
         if kind == "FeatureSetPin":
             world.declare(FEATURE_SET_PIN, "made", features_spec(**window))
-            inputs = {"features": [{"name": "a", "pinRef": {"name": "made"}}]}
+            inputs["features"] = [{"name": "b", "pinRef": {"name": "made"}}]
         stage.declare(run=False, inputs=inputs)
         await stage.sleep(900.0)
         assert stage.condition("Reconciling")["status"] == "True"

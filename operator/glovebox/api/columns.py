@@ -107,7 +107,17 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _column(
             "Version", ".spec.schemaVersion", "Version of the definitions as their owner counts it."
         ),
+        _column("Users", ".status.usedBy.experiments", "How many Experiments use them."),
+        # As text: of a date kubectl shows how long ago it was, and `<invalid>` before it comes.
+        _column("Expires", ".spec.validity.notAfterTime", "When the definitions end."),
+        _column("Successor", ".status.successor.name", "The pin that supersedes this one."),
         _AGE,
+        _column(
+            "Values",
+            ".spec.materialized.pinRef.name",
+            "The DatasetPin of the values.",
+            priority=WIDE,
+        ),
         _DIGEST,
         _MESSAGE,
     ),

@@ -34,6 +34,9 @@ CONTRACT_MET: Final = "ContractMet"
 # DatasetPin: there where the pin asks for them. The second is a part of Ready where that is asked.
 STATISTICS_COMPUTED: Final = "StatisticsComputed"
 DISTRIBUTION_STABLE: Final = "DistributionStable"
+# FeatureSetPin: there where the pin names its values; then it is a part of Ready.
+SCHEMA_MATCHES: Final = "SchemaMatches"
+RETIRING: Final = "Retiring"
 
 # ObjectStore: one condition per group of conformance checks.
 VERSIONING_PROVEN: Final = "VersioningProven"
@@ -156,6 +159,19 @@ TYPE_MEANINGS: Final = {
         "columns moved; `status.distribution` names them. `Ready` is decided by it only with"
         " `required`",
         "not compared yet, or nobody can say: `status.distribution` says of which columns",
+    ),
+    SCHEMA_MATCHES: TypeMeaning(
+        "FeatureSetPin (with `spec.materialized`)",
+        "every feature, key and time is in every file of the values, as it is declared",
+        "a file is otherwise; `status.materialized` names feature, declared, found, file and count",
+        "not compared yet, or the comparison could not be made",
+    ),
+    RETIRING: TypeMeaning(
+        "FeatureSetPin",
+        "the pin goes out of use: another one supersedes it, or its validity ends within 14 days or"
+        " has ended. `Ready` falls only when it has ended",
+        "nothing supersedes the pin, and its validity does not end soon",
+        "not looked at yet",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(
         "ObjectStore",

@@ -382,12 +382,18 @@ class PinProgress(TolerantModel):
     """How far the work on the pin has come. Written about every ten seconds."""
 
     phase: Literal[
-        "Listing", "Hashing", "Verifying", "Proving", "CheckingContract", "ComputingStatistics"
+        "Listing",
+        "Hashing",
+        "Verifying",
+        "Proving",
+        "CheckingContract",
+        "ComputingStatistics",
+        "CheckingSchema",
     ] = Field(
         description=(
             "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
             " comparing them with the store. `Proving`: asking for them or reading them again."
-            " `CheckingContract`, `ComputingStatistics`: reading their tables."
+            " `CheckingContract`, `ComputingStatistics`, `CheckingSchema`: reading their tables."
         )
     )
     objects: int = Field(

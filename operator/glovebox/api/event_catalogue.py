@@ -132,6 +132,42 @@ EVENTS: Final = (
         " the first, what was expected and what was found",
     ),
     EventEntry(
+        reasons.SCHEMA_MATCHES,
+        "Normal",
+        "FeatureSetPin",
+        "once, when the values were compared with the definitions and are as declared",
+    ),
+    EventEntry(
+        reasons.SCHEMA_DIFFERS,
+        "Warning",
+        "FeatureSetPin",
+        "once, when the values are other than the definitions; the note names the first difference",
+    ),
+    EventEntry(
+        reasons.TO_BE_DEPRECATED,
+        "Normal",
+        "FeatureSetPin",
+        "once, when a pin that supersedes it says when it will be deprecated",
+    ),
+    EventEntry(
+        reasons.DEPRECATED,
+        "Warning",
+        "FeatureSetPin",
+        "once, when it is deprecated; the note names the pin that supersedes it",
+    ),
+    EventEntry(
+        reasons.EXPIRES_SOON,
+        "Warning",
+        "FeatureSetPin",
+        "once, 14 days before its validity ends",
+    ),
+    EventEntry(
+        reasons.EXPIRED,
+        "Warning",
+        "FeatureSetPin, Experiment",
+        "once, when the validity of the definitions has ended; and when that of a bound pin has",
+    ),
+    EventEntry(
         reasons.PROFILE_CHANGED,
         "Normal",
         "Experiment",

@@ -1,8 +1,8 @@
 """FeatureSetPin: these feature definitions, over these datasets, valid in this window.
 
 It pins definitions (recipe, dtype, shape, inputs), not values; materialised values are a dataset
-with a DatasetPin of their own. The spec is immutable: a new state of the definitions is a new
-pin that `supersedes` the old one.
+with a DatasetPin of their own, which `materialized` names and which is held against them. The spec
+is immutable: a new state of the definitions is a new pin that `supersedes` the old one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
-from glovebox.api.dataset_pin import NOT_ITS_OWN_SUCCESSOR, PIN_FROZEN
+from glovebox.api.dataset_pin import NOT_ITS_OWN_SUCCESSOR, PIN_FROZEN, PinProgress, PinUsers
+from glovebox.api.materialized import Materialized, MaterializedStatus, Seconds
 from glovebox.api.references import LocalPinRef
 from glovebox.api.scalars import Digest, DnsLabel, SourceRepository, Text, Time, Word
 from glovebox.api.schema import Extra, list_atomic, list_map, list_set, rule, rules, taught
@@ -134,6 +135,21 @@ class FeatureInput(Model):
     )
 
 
+class Migration(Model):
+    """What becomes of the pin that this one supersedes, and what its users have to do."""
+
+    deprecate_time: Time | None = Field(
+        default=None,
+        description=(
+            "From when on the older pin is deprecated. It can be used all the same, until its own"
+            " validity ends, and whoever uses it is told. When absent: at once."
+        ),
+    )
+    notes: Text = Field(
+        default="", description="What users of the older pin have to change, in words."
+    )
+
+
 class FeatureSetPinSpec(Model):
     """What is pinned. Immutable."""
 
@@ -157,6 +173,20 @@ class FeatureSetPinSpec(Model):
                 " recipes by `code`, or use several pins",
                 field_path=".features",
             ),
+            rule(
+                "!has(self.materialized) || self.features.all(f, (!has(self.materialized.keys) ||"
+                " !(f.name in self.materialized.keys)) && (!has(self.materialized.eventTime) ||"
+                " self.materialized.eventTime != f.name) && (!has(self.materialized.knownTime) ||"
+                " self.materialized.knownTime != f.name))",
+                "must name in `keys`, `eventTime` and `knownTime` columns that are no features",
+                field_path=".materialized",
+            ),
+            rule(
+                "!has(self.migration) || has(self.supersedes)",
+                "must be of a pin that `supersedes` another one: it is what the users of that one"
+                " are told",
+                field_path=".migration",
+            ),
         )
     )
 
@@ -171,6 +201,20 @@ class FeatureSetPinSpec(Model):
         max_length=32,
         json_schema_extra=list_map("name"),
         description="The datasets that recipes read; at most 32.",
+    )
+    materialized: Materialized | None = Field(
+        default=None,
+        description=(
+            "The values, as a dataset. Its files are compared with the definitions once; a pin"
+            " whose values are otherwise is not Ready. When absent: nothing is compared."
+        ),
+    )
+    ttl_seconds: Seconds | None = Field(
+        default=None,
+        description=(
+            "How long after its event time a value may be used. It is recorded, delivered and a"
+            " part of the digest. When absent: for ever."
+        ),
     )
     schema_version: str = Field(
         min_length=1,
@@ -192,7 +236,30 @@ class FeatureSetPinSpec(Model):
     )
     supersedes: LocalPinRef | None = Field(
         default=None,
-        description="The older pin that this one replaces. The older one stays as it is.",
+        description=(
+            "The older pin that this one replaces. Its definitions stay as they are; its status"
+            " says that it is deprecated."
+        ),
+    )
+    migration: Migration | None = Field(
+        default=None,
+        description=(
+            "When the older pin is deprecated, and what its users have to change. When absent: at"
+            " once, and nothing is said."
+        ),
+    )
+
+
+class SuccessorPin(TolerantModel):
+    """The pin that supersedes this one."""
+
+    name: str = Field(max_length=253, description="Its name.")
+    deprecate_time: Time | None = Field(
+        default=None,
+        description="From when on this pin is deprecated. Absent: since the other one is there.",
+    )
+    notes: str = Field(
+        default="", max_length=4096, description="What users of this pin have to change."
     )
 
 
@@ -213,7 +280,8 @@ class BoundInput(TolerantModel):
 class FeatureSetPinStatus(Status):
     """What was verified.
 
-    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DeletionProtected`.
+    Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `Retiring`, `SchemaMatches` (of a pin
+    with `materialized`), `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -235,6 +303,22 @@ class FeatureSetPinStatus(Status):
         max_length=32,
         json_schema_extra=list_map("name"),
         description="Each dataset with its observed content root.",
+    )
+    materialized: MaterializedStatus | None = Field(
+        default=None,
+        description="What was found of the values. Absent until they were compared.",
+    )
+    progress: PinProgress | None = Field(
+        default=None,
+        description="How far the comparison has come. Absent while there is none.",
+    )
+    used_by: PinUsers | None = Field(
+        default=None,
+        description="Who uses the definitions, found by their digest. Absent while nobody does.",
+    )
+    successor: SuccessorPin | None = Field(
+        default=None,
+        description="The newest verified pin that supersedes this one. Absent while there is none.",
     )
     verified_time: Time | None = Field(
         default=None, description="When the definitions and their inputs were last checked."

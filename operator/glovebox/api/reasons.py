@@ -461,9 +461,34 @@ NOT_YET_VALID: Final = _reason(
 )
 EXPIRED: Final = _reason(
     "Expired",
-    "FeatureSetPin `Verified`; Experiment `InputsVerified`",
-    "The validity window of the pin has ended.",
+    "FeatureSetPin `Verified`, `Ready`, `Retiring`; Experiment `InputsVerified`, `Ready`; Event",
+    "The validity window of the pin has ended. New Experiments are refused; those that are bound to"
+    " it go on with what they have.",
     "Use the pin that supersedes it.",
+)
+EXPIRES_SOON: Final = _reason(
+    "ExpiresSoon",
+    "FeatureSetPin `Retiring`; Event",
+    "The validity window of the pin ends within 14 days.",
+    "Pin its successor, and let new Experiments use that.",
+)
+DEPRECATED: Final = _reason(
+    "Deprecated",
+    "FeatureSetPin `Retiring`; Event",
+    "Another pin supersedes this one, and its deprecation date has come. It can be used until its"
+    " own validity ends.",
+    "Use the pin that the message names; `status.usedBy` says who still uses this one.",
+)
+TO_BE_DEPRECATED: Final = _reason(
+    "ToBeDeprecated",
+    "FeatureSetPin `Retiring`; Event",
+    "Another pin supersedes this one, from a later date on.",
+    "Use the pin that the message names in new Experiments.",
+)
+CURRENT: Final = _reason(
+    "Current",
+    "FeatureSetPin `Retiring`",
+    "Nothing supersedes the pin, and its validity does not end soon.",
 )
 INPUT_NOT_FOUND: Final = _reason(
     "InputNotFound",
@@ -488,6 +513,15 @@ FEATURES_INCOMPLETE: Final = _reason(
     "FeatureSetPin `Verified`",
     "A feature reads an input that `spec.inputs` does not have.",
     "Create a new pin with that entry of `spec.inputs`.",
+)
+
+FEATURE_INPUTS_MISSING: Final = _reason(
+    "FeatureInputsMissing",
+    "Experiment `InputsVerified`, `Ready`",
+    "The Experiment uses features, and neither all datasets that they are made from nor their"
+    " values are among its inputs: what it learns from would not be recorded, and not be compared"
+    " with what it is tested on.",
+    "Add the pins that the message names to `spec.inputs.datasets`, or a pin of the same content.",
 )
 
 PROVENANCE_FULL: Final = _reason(
@@ -588,6 +622,34 @@ REFERENCE_GONE: Final = _reason(
     "There is no valid DatasetPin of the name to compare with in this namespace, or it asks for no"
     " statistics.",
     "Create it, or create a new pin that is compared with another one.",
+)
+SCHEMA_MATCHES: Final = _reason(
+    "SchemaMatches",
+    "FeatureSetPin `SchemaMatches`; Event",
+    "Every feature, key and time is in every file of `spec.materialized`, as it is declared.",
+)
+SCHEMA_DIFFERS: Final = _reason(
+    "SchemaDiffers",
+    "FeatureSetPin `SchemaMatches`, `Ready`, `Stalled`; Event",
+    "The files of `spec.materialized` are other than the definitions; `status.materialized` names"
+    " feature, declared, found, file and count. Experiments do not start with the pin.",
+    "Build the values again, or correct the definitions, and create a new pin that `supersedes`"
+    " this one.",
+)
+CHECKING_SCHEMA: Final = _reason(
+    "CheckingSchema",
+    "FeatureSetPin `SchemaMatches`, `Ready`, `Reconciling`",
+    "The files of `spec.materialized` are being compared with the definitions; `status.progress`"
+    " says how far it is.",
+    _WAIT,
+)
+SCHEMA_NOT_CHECKED: Final = _reason(
+    "SchemaNotChecked",
+    "FeatureSetPin `SchemaMatches`, `Ready`, `Reconciling`, `Stalled`",
+    "It is not known whether the values are as they are defined: the store does not answer, the"
+    " DatasetPin is missing, or the comparison cannot be made here. Nothing differs by that.",
+    "The message says what keeps the comparison from being made. With `Reconciling` it is tried"
+    " again; with `Stalled` create a new pin with other values.",
 )
 
 BAD_PREFIX: Final = _reason(

@@ -23,7 +23,6 @@ from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.contract import look_at_contract
-from glovebox.controllers.in_use import count_in_words
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
 from glovebox.controllers.offered import nothing_superseded
@@ -31,6 +30,7 @@ from glovebox.controllers.part_pin import PartToPin, read_part, require_all_ther
 from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_proofs import look_at_proofs
 from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
+from glovebox.controllers.pin_users import users_of_content
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.proof_demands import interval_of
 from glovebox.controllers.provenance import assess_pin
@@ -53,7 +53,6 @@ from glovebox.status.dataset_pin import (
 from glovebox.status.pin_proofs import proofs_of, standing_findings
 from glovebox.status.provenance import with_provenance
 from glovebox.status.text import format_time
-from glovebox.status.used_by import used_by
 from glovebox.store.connection import Store
 from glovebox.store.pins import (
     BuiltPin,
@@ -101,11 +100,7 @@ def _with_registry(
 ) -> dict[str, Any] | None:
     """Say who is bound to the content, by whatever pin; None where nothing is news."""
     status = found if found is not None else obj.get("status") or {}
-    users = ports.registry.users_of(pin.status.digest)
-    own = [user.name for user in users if user.namespace == pin.namespace]
-    known = (ports.resources.get(user) for user in users if user.namespace != pin.namespace)
-    others = [each for each in known if each is not None]
-    wanted = used_by(pin.namespace, own, others, count_in_words)
+    wanted = users_of_content(ports, pin.namespace, pin.status.digest)
     if status.get("usedBy") == wanted:
         return found
     kept = {name: value for name, value in status.items() if name != "usedBy"}

@@ -1,11 +1,14 @@
 """A FeatureSetPin: feature definitions and their digest.
 
-The digest covers recipes, types, shapes, validity, and the bytes that features are computed from.
+The digest covers recipes, types, shapes, validity, and the bytes that features are computed from,
+and those that they were computed to where the pin names them; these are held against the
+definitions by `controllers/materialized.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -15,9 +18,16 @@ from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.feature_set_pin import FeatureInput, FeatureSetPin
 from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.materialized import look_at_values, report_values
 from glovebox.controllers.offered import nothing_superseded, pins_offered
+from glovebox.controllers.pin_users import users_of_content
 from glovebox.controllers.ports import Ports
-from glovebox.data.features import feature_set_digest, hashed_names
+from glovebox.data.features import (
+    FeatureDefinitions,
+    declared_more,
+    feature_set_digest,
+    hashed_names,
+)
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
@@ -26,56 +36,93 @@ from glovebox.status.feature_set_pin import (
     compute_status,
     seconds_until_it_turns,
 )
+from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Outcome, done, of_error
+from glovebox.status.retiring import Successor
 
 KIND: Final = FEATURE_SET_PIN.kind
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """Definitions that were verified.
+
+    Attributes:
+        pin: The pin.
+        facts: What its status says of it.
+        values: The pin of the values; None where it names none.
+    """
+
+    pin: FeatureSetPin
+    facts: FeatureFacts
+    values: DatasetPin | None
+
+
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Check the definitions against their inputs, and record the digest once."""
+    """Check the definitions against their inputs and values, and record the digest once."""
     if obj["metadata"].get("deletionTimestamp"):
+        ports.tasks.forget(obj["metadata"]["uid"])
         return Look(obj, None)
-    outcome = _check(ports, obj)
-    return Look(
+    outcome, verified = _check(ports, obj)
+    look = Look(
         obj,
-        compute_status(obj, outcome, ports.now()),
+        None,
         retry_seconds=outcome.retry_seconds,
         error=outcome.error if outcome.is_failed else None,
     )
+    values = None
+    if verified is not None and verified.values is not None:
+        values = await look_at_values(ports, verified.pin, verified.values)
+        look = replace(look, retry_seconds=_earlier(look.retry_seconds, values.retry_seconds))
+    status = compute_status(obj, outcome, ports.now(), values.facts if values is not None else None)
+
+    def report() -> None:
+        _report_retiring(ports, obj, status)
+        recorded = values.facts.recorded if values is not None and values.is_new else None
+        if verified is not None and recorded is not None:
+            report_values(ports, obj, verified.pin, recorded)
+
+    return replace(look, status=status, after=report)
 
 
-def _check(ports: Ports, obj: Mapping[str, Any]) -> Outcome:
+def _report_retiring(ports: Ports, obj: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+    """Tell once that the pin goes out of use, or how far that has come."""
+    now = condition_of(status, types.RETIRING)
+    was = condition_of(obj.get("status") or {}, types.RETIRING)
+    if now is None or now["status"] != types.TRUE:
+        return
+    if was is not None and was["reason"] == now["reason"]:
+        return
+    is_early = now["reason"] == reasons.TO_BE_DEPRECATED
+    post = ports.events.normal if is_early else ports.events.warning
+    post(obj, now["reason"], now["message"], action="Retire")
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((each for each in (one, other) if each is not None), default=None)
+
+
+def _check(ports: Ports, obj: Mapping[str, Any]) -> tuple[Outcome, _Verified | None]:
     try:
-        pin = FeatureSetPin.model_validate(obj)
-        facts = _verify(ports, pin)
+        verified = _verify(ports, FeatureSetPin.model_validate(obj))
     except ValidationError as error:
-        return of_error(invalid_spec(error))
+        return of_error(invalid_spec(error)), None
     except GloveboxError as error:
         result = "mismatch" if "Mismatch" in error.reason else "error"
         ports.metrics.digest_checks.labels(KIND, result).inc()
-        return of_error(error)
-    if not pin.status.digest:
+        return of_error(error), None
+    if not verified.pin.status.digest:
         ports.metrics.digest_checks.labels(KIND, "match").inc()
-    return done(facts, retry_seconds=seconds_until_it_turns(facts.validity, ports.now()))
+    facts = verified.facts
+    turn = seconds_until_it_turns(facts.validity, ports.now(), facts.successor)
+    return done(facts, retry_seconds=turn), verified
 
 
-def _verify(ports: Ports, pin: FeatureSetPin) -> FeatureFacts:
+def _verify(ports: Ports, pin: FeatureSetPin) -> _Verified:
     _complete(pin)
     inputs = {entry.name: _input_digest(ports, pin, entry) for entry in pin.spec.inputs}
-    validity = (
-        pin.spec.validity.model_dump(by_alias=True, mode="json", exclude_none=True)
-        if pin.spec.validity is not None
-        else None
-    )
-    digest = feature_set_digest(
-        [
-            feature.model_dump(by_alias=True, mode="json", exclude_none=True)
-            for feature in pin.spec.features
-        ],
-        inputs=inputs,
-        schema_version=pin.spec.schema_version,
-        validity=validity,
-    )
+    values = _values(ports, pin)
+    digest = feature_set_digest(**definitions_of(pin, inputs, _content(values)))
     for field, expected in (("spec.digest", pin.spec.digest), ("status.digest", pin.status.digest)):
         if expected and expected != digest:
             raise InvalidInput(
@@ -89,7 +136,70 @@ def _verify(ports: Ports, pin: FeatureSetPin) -> FeatureFacts:
         if pin.spec.supersedes is not None
         else ""
     )
-    return FeatureFacts(digest, hashed, inputs, pin.spec.validity, remark)
+    facts = FeatureFacts(
+        digest,
+        hashed,
+        inputs,
+        pin.spec.validity,
+        remark,
+        content=_content(values),
+        successor=_successor(ports, pin),
+        used_by=users_of_content(ports, pin.namespace, digest),
+    )
+    return _Verified(pin, facts, values)
+
+
+def _successor(ports: Ports, pin: FeatureSetPin) -> Successor | None:
+    """Return the newest pin that supersedes one; None before any was verified."""
+    found = []
+    for key in ports.registry.successors_of(Key(KIND, pin.namespace, pin.name)):
+        try:
+            other = ports.resources.parsed(key, FeatureSetPin)
+        except ValidationError:
+            continue
+        if other is not None and other.status.digest and not other.is_deleting:
+            found.append(other)
+    if not found:
+        return None
+    newest = max(found, key=lambda each: (str(each.metadata.creation_timestamp), each.name))
+    migration = newest.spec.migration
+    if migration is None:
+        return Successor(newest.name)
+    return Successor(newest.name, migration.deprecate_time, migration.notes)
+
+
+def definitions_of(
+    pin: FeatureSetPin, inputs: Mapping[str, str], content: str
+) -> FeatureDefinitions:
+    """Return what the digest of a feature set covers, and what a run is given.
+
+    Args:
+        pin: The definitions.
+        inputs: Content root of each dataset, by the name of the input.
+        content: Content root of the values; empty where the pin names none.
+    """
+    spec = pin.spec
+    values = spec.materialized
+    return {
+        "features": [
+            feature.model_dump(by_alias=True, mode="json", exclude_none=True)
+            for feature in spec.features
+        ],
+        "inputs": inputs,
+        "schema_version": spec.schema_version,
+        "validity": (
+            spec.validity.model_dump(by_alias=True, mode="json", exclude_none=True)
+            if spec.validity is not None
+            else None
+        ),
+        "more": declared_more(
+            values.model_dump(by_alias=True, mode="json", exclude_none=True)
+            if values is not None
+            else None,
+            content,
+            spec.ttl_seconds,
+        ),
+    }
 
 
 def _complete(pin: FeatureSetPin) -> None:
@@ -105,19 +215,49 @@ def _complete(pin: FeatureSetPin) -> None:
 
 
 def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
-    name = entry.pin_ref.name
+    recorded = {taken.name: taken.digest for taken in pin.status.inputs}.get(entry.name, "")
+    what = f"input `{entry.name}`"
+    return _verified(ports, pin, what, entry.pin_ref.name, entry.digest, recorded).status.digest
+
+
+def _values(ports: Ports, pin: FeatureSetPin) -> DatasetPin | None:
+    """Return the pin of the values, which is verified; None where none is named."""
+    values = pin.spec.materialized
+    if values is None:
+        return None
+    recorded = pin.status.materialized.content if pin.status.materialized is not None else ""
+    what = "`spec.materialized`"
+    return _verified(ports, pin, what, values.pin_ref.name, values.digest, recorded)
+
+
+def _content(values: DatasetPin | None) -> str:
+    return values.status.digest if values is not None else ""
+
+
+def _verified(
+    ports: Ports, pin: FeatureSetPin, what: str, name: str, expected: str | None, recorded: str
+) -> DatasetPin:
+    """Return a DatasetPin whose bytes are verified.
+
+    Args:
+        ports: The outside world.
+        pin: Whoever names it.
+        what: The place where it does.
+        name: Of the pin.
+        expected: The content root that it has to have; None for any.
+        recorded: The one that was taken in before; empty for none.
+    """
     try:
         dataset = ports.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
     except ValidationError:
         raise NotReady(
             reasons.INPUT_NOT_READY,
-            f"input `{entry.name}`: DatasetPin '{name}' is not valid; its own status says what to"
-            " correct there",
+            f"{what}: DatasetPin '{name}' is not valid; its own status says what to correct there",
         ) from None
     if dataset is None:
         raise NotReady(
             reasons.INPUT_NOT_FOUND,
-            f"input `{entry.name}`: there is no DatasetPin '{name}' in this namespace"
+            f"{what}: there is no DatasetPin '{name}' in this namespace"
             f"{pins_offered(ports, DATASET_PIN, pin.namespace)}",
         )
     verified = dataset.status.condition(types.VERIFIED)
@@ -125,25 +265,21 @@ def _input_digest(ports: Ports, pin: FeatureSetPin, entry: FeatureInput) -> str:
     known = bool(dataset.status.digest) and verified is not None and verified.is_true
     # What was taken in stays so until there is a definite answer against it: a store that does not
     # answer is none.
-    recorded = {taken.name: taken.digest for taken in pin.status.inputs}.get(entry.name)
     unknown = verified is not None and verified.status == types.UNKNOWN
     known = known or (unknown and bool(recorded) and recorded == dataset.status.digest)
     why = None if known else dataset.why_not_ready
     if why is not None:
-        raise NotReady(
-            reasons.INPUT_NOT_READY,
-            f"input `{entry.name}`: DatasetPin '{name}' is not ready: {why}",
-        )
-    if entry.digest is not None and entry.digest != dataset.status.digest:
+        raise NotReady(reasons.INPUT_NOT_READY, f"{what}: DatasetPin '{name}' is not ready: {why}")
+    if expected is not None and expected != dataset.status.digest:
         raise InvalidInput(
             reasons.INPUT_DIGEST_MISMATCH,
-            f"input `{entry.name}`: expected {entry.digest}, but DatasetPin '{name}' has"
-            f" {dataset.status.digest}",
+            f"{what}: expected {expected}, but DatasetPin '{name}' has {dataset.status.digest}",
         )
-    return dataset.status.digest
+    return dataset
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
-    """Drop what is remembered of a pin that is gone."""
+    """End the work of a pin that is gone, and drop what is remembered of it."""
     del uid
+    ports.tasks.forget_owner(key)
     ports.failures.forget(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.kube.resources import Key, Stored
 from glovebox.kube.store import Change
 
@@ -21,22 +21,26 @@ class Registry:
 
     def __init__(self) -> None:
         self._pins = _ByValue()
+        self._successors = _ByValue()
         self._users = _ByValue()
         self._grants = _ByValue()
         self._let_in = _ByValue()
         self._teams = _ByValue()
 
     def changed(self, change: Change[Key, Stored]) -> Iterator[Key]:
-        """Take in what became of a resource; yield the pins that have other users now.
+        """Take in what became of a resource; yield the pins with other users or successors now.
 
         It is taken in before the first one is yielded, and whether anybody asks or not.
         """
         key = change.key
-        before = self._users.values_of(key)
+        before, replaced = self._users.values_of(key), self._successors.values_of(key)
         self._take_in(change)
         after = self._users.values_of(key)
         roots = [root for root in (*before, *after) if (root in before) != (root in after)]
-        return (pin for root in roots for pin in self._pins.of(root) if self._is_told(root))
+        older = dict.fromkeys((*replaced, *self._successors.values_of(key)))
+        pins = [Key(key.kind, *each.split("/", 1)) for each in older]
+        pins += [pin for root in roots for pin in self._pins.of(root) if self._is_told(root)]
+        return iter(pins)
 
     def _is_told(self, root: str) -> bool:
         """Whether one user more or less shows: large counts are told roughly."""
@@ -47,6 +51,10 @@ class Registry:
         status = obj.get("status") or {}
         if key.kind == DATASET_PIN.kind:
             self._pins.put(key, _given(status.get("digest")))
+        elif key.kind == FEATURE_SET_PIN.kind:
+            self._pins.put(key, _given(status.get("digest")))
+            older = ((obj.get("spec") or {}).get("supersedes") or {}).get("name")
+            self._successors.put(key, {f"{key.namespace}/{older}": None} if older else {})
         elif key.kind == EXPERIMENT.kind:
             inputs = status.get("inputs") or ()
             roots = (entry.get("digest") for entry in inputs)
@@ -62,7 +70,11 @@ class Registry:
 
     def pins_of(self, root: str) -> tuple[Key, ...]:
         """Return the DatasetPins with that content, wherever they are."""
-        return self._pins.of(root)
+        return tuple(pin for pin in self._pins.of(root) if pin.kind == DATASET_PIN.kind)
+
+    def successors_of(self, pin: Key) -> tuple[Key, ...]:
+        """Return the FeatureSetPins that supersede one of their namespace."""
+        return self._successors.of(f"{pin.namespace}/{pin.name}")
 
     def users_of(self, root: str) -> tuple[Key, ...]:
         """Return the Experiments that are bound to that content, by whatever pin."""

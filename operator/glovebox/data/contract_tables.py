@@ -32,6 +32,7 @@ from glovebox.data.contract_values import (
     typed,
 )
 from glovebox.data.contracts import NOTHING, ColumnSeen, Fault, FileSeen
+from glovebox.data.feature_values import Exactly, held_by
 from glovebox.data.table_errors import TableError, unreadable
 from glovebox.data.tables import (
     check_footer,
@@ -92,6 +93,9 @@ class _Column:
         rules: What is asked of its values.
         nulls: How many rows hold nothing; None where nobody asked.
         held: What the file holds there, as its format says it.
+        exactly: What it has to be, by its Arrow name; None where nobody asked.
+        exact: What it is, where the file says it.
+        reads_sizes: Whether its rows have to be looked at for the sizes of their vectors.
     """
 
     def __init__(self, column: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -104,11 +108,43 @@ class _Column:
         self.is_key = any(self.name in key for key in asked["keys"])
         self.nulls: int | None = 0
         self.held = self.rules.declared or "Unknown"
+        wanted = column.get("exact")
+        self.exactly = (
+            Exactly(wanted["dtype"], wanted["shape"], is_nullable=self.most_nulls is None)
+            if wanted is not None
+            else None
+        )
+        self.exact = ""
+        self.reads_sizes = False
 
     @property
     def seen(self) -> ColumnSeen:
         """What is said of it."""
-        return ColumnSeen(self.held, self.nulls, self.rules.faults)
+        faults = self.rules.faults | (self.exactly.faults if self.exactly is not None else {})
+        return ColumnSeen(self.held, self.nulls, faults, self.exact)
+
+    def take_type(self, found: pa.DataType, rows: int) -> bool:
+        """Take what a file says that the column is; return whether its values can be looked at."""
+        self.held = type_of(found)
+        held, exactly = held_by(found), self.exactly
+        if exactly is not None:
+            self.exact = str(held)
+        is_type = exactly is None or exactly.is_type(held) or self.held == NOTHING
+        if not fits(self.rules.declared, self.held) or not is_type:
+            if rows:
+                self.rules.faults["Type"] = Fault(rows, 0)
+            return False
+        self.reads_sizes = exactly is not None and exactly.reads(held)
+        if exactly is not None and not exactly.is_shape(held):
+            if rows:
+                exactly.faults["Shape"] = Fault(rows, 0)
+            return False
+        return True
+
+    @property
+    def must_be_read(self) -> bool:
+        """Whether no footer says what is asked of it."""
+        return self.rules.reads or self.is_key or self.gap is not None or self.reads_sizes
 
 
 class _Look:
@@ -141,6 +177,9 @@ class _Look:
         nulls = values.null_count - (wrong.true_count if wrong is not None else 0)
         column.nulls = (column.nulls or 0) + nulls
         column.rules.check(values, held, self.rows + 1, wrong)
+        if column.exactly is not None and column.exactly.is_vector:
+            look = column.exactly.check_json if isinstance(held, list) else column.exactly.check
+            column.nulls += look(held, self.rows + 1)
         if column.is_newest or column.gap is not None:
             self._add_times(column, values)
 
@@ -206,14 +245,8 @@ def _parquet(look: _Look, file: IO[bytes]) -> FileSeen:
     there = [column for column in look.columns if column.name in schema.names]
     others = {field.name: type_of(field.type) for field in schema if field.name not in listed}
     check_footer(footer, [column.name for column in there])
-    readable = []
-    for column in there:
-        found = type_of(schema.field(column.name).type)
-        column.held = found
-        if fits(column.rules.declared, found):
-            readable.append(column)
-        elif footer.num_rows:
-            column.rules.faults["Type"] = Fault(footer.num_rows, 0)
+    rows = footer.num_rows
+    readable = [each for each in there if each.take_type(schema.field(each.name).type, rows)]
     lacking = [column for column in look.columns if column.name not in schema.names]
     asked = [
         column for column in readable if not _answered(look, column, opened, is_trusted=look.trusts)
@@ -247,7 +280,7 @@ def _answered(
 ) -> bool:
     """Return whether nothing more has to be read of a column; note what is known of it then."""
     rules, footer = column.rules, opened.metadata
-    if rules.reads or column.is_key or column.gap is not None:
+    if column.must_be_read:
         return False
     if column.held == NOTHING or not footer.num_rows:
         column.nulls = footer.num_rows

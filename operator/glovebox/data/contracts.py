@@ -58,11 +58,13 @@ class ColumnSeen:
         type: What it holds.
         nulls: How many rows hold nothing there; None where no rule asks and no footer says.
         faults: By rule.
+        exact: Type and shape by their Arrow names, where that was asked and the file says it.
     """
 
     type: str
     nulls: int | None
     faults: dict[str, Fault] = field(default_factory=dict)
+    exact: str = ""
 
 
 @dataclass(frozen=True, slots=True)

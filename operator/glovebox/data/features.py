@@ -1,15 +1,16 @@
 """The identity of a feature set: what each feature is computed from, how, and when it may be used.
 
 The digest covers everything that changes a value or the permission to use it (recipe, type, shape,
-nullability, inputs with the digests of the data behind them, schema version, validity window) and
-nothing that only describes it (description, owner). Order of features, of inputs and of keys never
-matters. Names are hashed under their namespace for uses where the name itself must not be shown.
+nullability, inputs and values with the digests of the data behind them, schema version, validity
+window, time to live) and nothing that only describes it (description, owner). Order of features, of
+inputs and of keys never matters. Names are hashed under their namespace for uses where the name
+itself must not be shown.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json, digest_of
@@ -24,6 +25,18 @@ _FEATURE: Final = "glovebox.dev/feature/v1"
 _NAME: Final = b"glovebox.dev/feature-name/v1"
 _DESCRIPTIVE: Final = frozenset({"description"})
 _DOCUMENT_FIELDS: Final = frozenset({"features", "format", "inputs", "schemaVersion", "validity"})
+# There where they were declared: without them a set has the digest that it always had.
+_OPTIONAL: Final = frozenset({"materialized", "ttlSeconds"})
+
+
+class FeatureDefinitions(TypedDict):
+    """What the digest of a feature set covers: see `feature_set_digest`."""
+
+    features: list[dict[str, object]]
+    inputs: Mapping[str, str]
+    schema_version: str
+    validity: Mapping[str, str | None] | None
+    more: Mapping[str, object]
 
 
 def feature_digest(feature: Mapping[str, object]) -> str:
@@ -55,6 +68,7 @@ def feature_set_digest(
     inputs: Mapping[str, str],
     schema_version: str,
     validity: Mapping[str, str | None] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> str:
     """Return `sha256:<hex>` of a feature set.
 
@@ -64,6 +78,7 @@ def feature_set_digest(
         inputs: Digest of the data behind each input, by the input's name.
         schema_version: As declared.
         validity: `notBeforeTime` and `notAfterTime`, RFC 3339; absent or None values do not count.
+        more: `materialized` and `ttlSeconds`, where they are declared: see `declared_more`.
 
     Raises:
         InvalidInput: Two features have one name, or one uses an input that is not there.
@@ -90,6 +105,7 @@ def feature_set_digest(
         "inputs": dict(inputs),
         "schemaVersion": schema_version,
         "validity": window,
+        **(more or {}),
     }
     return DIGEST_PREFIX + hashlib.sha256(canonical_json(document)).hexdigest()
 
@@ -100,6 +116,7 @@ def feature_set_document(
     inputs: Mapping[str, str],
     schema_version: str,
     validity: Mapping[str, str | None] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return what a run is given of a feature set.
 
@@ -115,7 +132,29 @@ def feature_set_document(
         "inputs": dict(inputs),
         "schemaVersion": schema_version,
         "validity": {key: value for key, value in (validity or {}).items() if value is not None},
+        **(more or {}),
     }
+
+
+def declared_more(
+    values: Mapping[str, object] | None, content: str, ttl_seconds: int | None
+) -> dict[str, object]:
+    """Return what a feature set declares beside its definitions.
+
+    Args:
+        values: `spec.materialized` as JSON with the API's field names; None where there is none.
+        content: Content root of the values.
+        ttl_seconds: As declared.
+    """
+    found: dict[str, object] = {}
+    if values is not None:
+        # Which pin it is, is no part of it: another one of the same content is as good.
+        kept = {key: value for key, value in values.items() if key not in {"pinRef", "digest"}}
+        keys = sorted(_texts(values.get("keys")))
+        found["materialized"] = {**kept, "keys": keys, "content": content}
+    if ttl_seconds is not None:
+        found["ttlSeconds"] = ttl_seconds
+    return found
 
 
 def document_digest(document: Mapping[str, object]) -> str:
@@ -130,7 +169,9 @@ def document_digest(document: Mapping[str, object]) -> str:
         document.get("inputs"),
         document.get("validity"),
     )
-    whole = document.keys() == _DOCUMENT_FIELDS and document["format"] == DOCUMENT_FORMAT
+    whole = (
+        document.keys() - _OPTIONAL == _DOCUMENT_FIELDS and document["format"] == DOCUMENT_FORMAT
+    )
     if (
         not whole
         or not isinstance(features, list)
@@ -147,7 +188,11 @@ def document_digest(document: Mapping[str, object]) -> str:
             "a feature in the document is no JSON object; render it again",
         )
     return feature_set_digest(
-        features, inputs=inputs, schema_version=str(document["schemaVersion"]), validity=validity
+        features,
+        inputs=inputs,
+        schema_version=str(document["schemaVersion"]),
+        validity=validity,
+        more={key: value for key, value in document.items() if key in _OPTIONAL},
     )
 
 

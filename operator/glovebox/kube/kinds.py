@@ -92,7 +92,10 @@ REFERENCES: dict[Kind, tuple[Reference, ...]] = {
         Reference("supersedes", DATASET_PIN, holds=False),
     ),
     SPLIT_PIN: (Reference("source.pinRef", DATASET_PIN),),
-    FEATURE_SET_PIN: (Reference("inputs[].pinRef", DATASET_PIN),),
+    FEATURE_SET_PIN: (
+        Reference("inputs[].pinRef", DATASET_PIN),
+        Reference("materialized.pinRef", DATASET_PIN),
+    ),
     # A grant is of content: the pin may go, and the grant stays what it is.
     ACCESS_GRANT: (
         Reference("pinRef", DATASET_PIN, holds=False),

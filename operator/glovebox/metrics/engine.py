@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import glovebox
 from glovebox.api import reasons
 from glovebox.api.contract import RULE_NAMES
+from glovebox.api.materialized import DIFFERENCE_KINDS
 from glovebox.api.statistics_status import VERDICTS
 from glovebox.kube.kinds import (
     CHILD_KINDS,
@@ -40,6 +41,7 @@ OPERATIONS: Final = (
     "contract",
     "statistics",
     "prove_pin",
+    "features",
     "verify_pin",
     "compare_inputs",
     "issue_credentials",
@@ -290,6 +292,12 @@ class EngineMetrics:
             ("verdict",),
             registry=registry,
         )
+        self.feature_differences = Counter(
+            "glovebox_feature_differences_total",
+            "Differences between features and their values: one for each kind, file and column.",
+            ("kind",),
+            registry=registry,
+        )
         self.only_cluster = Gauge(
             "glovebox_records_lost",
             "Experiments whose run or seal a store does not have any more, by store.",
@@ -414,6 +422,7 @@ class EngineMetrics:
             (self.split, (GRANULARITIES, SPLIT_RESULTS)),
             (self.contract_violations, (RULE_NAMES,)),
             (self.distribution_columns, (VERDICTS,)),
+            (self.feature_differences, (DIFFERENCE_KINDS,)),
         )
         for metric, values in every:
             for labels in product(*values):

@@ -130,6 +130,13 @@ WATCH: Final = {
         "Any growth: data came in that is not what its users were promised; `status.contract` of"
         " the pin names file, column and count."
     ),
+    "glovebox_feature_differences_total": (
+        "Any growth: values were built otherwise than they are defined; `status.materialized` of"
+        " the FeatureSetPin names feature, file and count."
+    ),
+    "glovebox_feature_sets": (
+        "`state=Expired` with users, or `ExpiresSoon` that stays: nobody pinned a successor."
+    ),
     "glovebox_pins_by_contract": "`Violated`: pins that no Experiment may use, until corrected.",
     "glovebox_statistics_rows_total": "The rate is what statistics of pins come through.",
     "glovebox_distribution_columns_total": (

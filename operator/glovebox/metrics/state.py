@@ -15,6 +15,7 @@ from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
 from glovebox.metrics.tally import (
     CONTRACTS,
     DISTRIBUTIONS,
+    FEATURE_SETS,
     LEVELS,
     PROOFS,
     STATES,
@@ -163,6 +164,7 @@ class StateCollector(Collector):
             psi.add_metric((namespace, name), value)
         yield from (mismatches, checks, provenance, contracts, distributions, psi)
         yield from self._proofs()
+        yield from self._feature_sets()
 
     def _proofs(self) -> Iterable[GaugeMetricFamily]:
         proven = GaugeMetricFamily(
@@ -182,6 +184,16 @@ class StateCollector(Collector):
         for state in PROOFS:
             proofs.add_metric((state,), self._tally.proofs[state])
         yield from (proven, proofs)
+
+    def _feature_sets(self) -> Iterable[GaugeMetricFamily]:
+        feature_sets = GaugeMetricFamily(
+            "glovebox_feature_sets",
+            "FeatureSetPins by whether they go out of use.",
+            labels=("state",),
+        )
+        for state in FEATURE_SETS:
+            feature_sets.add_metric((state,), self._tally.feature_sets[state])
+        yield feature_sets
 
     def _datasets(self) -> Iterable[GaugeMetricFamily]:
         states = GaugeMetricFamily(

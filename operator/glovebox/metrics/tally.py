@@ -19,7 +19,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.data.proof_levels import Level
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.status.kstatus import condition_of, kstatus
 
 K = TypeVar("K", bound=Hashable)
@@ -42,6 +42,14 @@ PROOFS: Final = (
     reasons.PROOF_OVERDUE,
     types.UNKNOWN,
 )
+FEATURE_SETS: Final = (
+    reasons.CURRENT,
+    reasons.TO_BE_DEPRECATED,
+    reasons.DEPRECATED,
+    reasons.EXPIRES_SOON,
+    reasons.EXPIRED,
+    types.UNKNOWN,
+)
 STATES: Final = (UNBOUND, names.STATE_OPEN, names.STATE_FROZEN, names.STATE_SEALED)
 
 
@@ -59,6 +67,7 @@ class Facts:
         contract: Whether the contract of a pin is met; empty for other kinds.
         distribution: Whether the data of a pin moved against another one; empty for other kinds.
         psi: Namespace and name of a pin whose data moved, and its greatest PSI; None of others.
+        retiring: Whether definitions go out of use; empty for other kinds.
         unhealthy: The labels of its own series; None when it is Current.
         expires: When the credentials of an Experiment expire, as Unix time.
         checked: When a pin was last checked, as Unix time.
@@ -79,6 +88,7 @@ class Facts:
     contract: str
     distribution: str
     psi: tuple[str, str, float] | None
+    retiring: str
     unhealthy: tuple[str, str, str, str] | None
     expires: float | None
     checked: float | None
@@ -112,6 +122,7 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         contract=_contract(obj) if is_pin else "",
         distribution=_distribution(obj) if is_pin else "",
         psi=_psi(obj) if is_pin else None,
+        retiring=_retiring(status) if kind == FEATURE_SET_PIN.kind else "",
         unhealthy=unhealthy,
         expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
         checked=_unix(status.get("listedTime")) if is_pin else None,
@@ -167,6 +178,7 @@ class StateTally(Generic[K]):
         self.contracts: Counter[str] = Counter()
         self.distributions: Counter[str] = Counter()
         self._moved: dict[K, tuple[str, str, float]] = {}
+        self.feature_sets: Counter[str] = Counter()
         self.states: Counter[str] = Counter()
         self.unwritten = 0
         # Of each content: over how many pins it is, and by how many Experiments it is used.
@@ -226,6 +238,8 @@ class StateTally(Generic[K]):
             self.contracts[facts.contract] += change
         if facts.distribution:
             self.distributions[facts.distribution] += change
+        if facts.retiring:
+            self.feature_sets[facts.retiring] += change
         if facts.isolated:
             self.isolated[facts.isolated] += change
         if facts.state:
@@ -287,6 +301,12 @@ def _is_unwritten(obj: Mapping[str, Any]) -> bool:
 def _answer(status: Mapping[str, Any], condition: str) -> str:
     entry = condition_of(status, condition)
     return types.UNKNOWN if entry is None else str(entry["status"])
+
+
+def _retiring(status: Mapping[str, Any]) -> str:
+    condition = condition_of(status, types.RETIRING)
+    reason = condition["reason"] if condition is not None else ""
+    return reason if reason in FEATURE_SETS else types.UNKNOWN
 
 
 def _contract(obj: Mapping[str, Any]) -> str:

@@ -11,11 +11,13 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.validity import Validity
 from glovebox.status.builder import StatusBuilder
+from glovebox.status.materialized import SchemaFacts, mark_schema
 from glovebox.status.outcome import Outcome, Verdict
+from glovebox.status.retiring import Successor, mark_retiring, seconds_until_it_changes
 from glovebox.status.summary import summarise
 from glovebox.status.text import counted, format_time
 
-CONDITIONS: Final = (types.READY, types.VERIFIED)
+CONDITIONS: Final = (types.READY, types.VERIFIED, types.RETIRING)
 READY: Final = (reasons.VERIFIED, "the definitions are complete and their inputs are as pinned")
 
 
@@ -29,6 +31,9 @@ class FeatureFacts:
         inputs: The content root of each dataset, by the input's name.
         validity: When the definitions may be used; None for always.
         remark: What a person should know of a pin that is well, to go behind the message.
+        content: The content root of the values; empty where the pin names none.
+        successor: The pin that takes its place, if one does.
+        used_by: `status.usedBy`; None while nobody uses the definitions.
     """
 
     digest: str
@@ -36,33 +41,47 @@ class FeatureFacts:
     inputs: Mapping[str, str]
     validity: Validity | None = None
     remark: str = ""
+    content: str = ""
+    successor: Successor | None = None
+    used_by: dict[str, Any] | None = None
 
 
-def compute_status(obj: Mapping[str, Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
+def compute_status(
+    obj: Mapping[str, Any], outcome: Outcome, now: datetime, schema: SchemaFacts | None = None
+) -> dict[str, Any]:
     """Return the status that one look at a pin comes to.
 
     Args:
         obj: The pin as it was read.
         outcome: How the check ended; its facts are `FeatureFacts` when it is done.
         now: The present time, by which the validity is judged.
+        schema: What is known of the values; None where the pin names none, or the check did not
+            come to them.
     """
     generation = obj["metadata"].get("generation", 0)
-    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    has_values = bool((obj.get("spec") or {}).get("materialized"))
+    more = (types.SCHEMA_MATCHES,) if has_values else ()
+    builder = StatusBuilder(obj.get("status"), generation, (*CONDITIONS, *more), now)
     if isinstance(outcome.facts, FeatureFacts):
         _record(builder, obj, outcome.facts, now)
         _mark_verified(builder, outcome.facts, now)
+        mark_retiring(builder, outcome.facts.validity, outcome.facts.successor, now)
     elif outcome.verdict in {Verdict.REFUSED, Verdict.WAITING}:
         builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
-    summarise(builder, outcome, (types.VERIFIED,), READY)
+    if has_values:
+        mark_schema(builder, schema)
+    summarise(builder, outcome, (types.VERIFIED, *more), READY)
     return builder.render()
 
 
-def seconds_until_it_turns(validity: Validity | None, now: datetime) -> float | None:
-    """Return in how many seconds the validity begins or ends; None when it stays as it is."""
-    if validity is None or validity.is_over(now):
-        return None
-    turn = validity.not_before_time if validity.is_early(now) else validity.not_after_time
-    return (turn - now).total_seconds() if turn is not None else None
+def seconds_until_it_turns(
+    validity: Validity | None, now: datetime, successor: Successor | None = None
+) -> float | None:
+    """Return in how many seconds something else is to be said; None when it stays as it is."""
+    begins = validity.not_before_time if validity is not None else None
+    early = (begins - now).total_seconds() if begins is not None and begins > now else None
+    turns = (early, seconds_until_it_changes(validity, successor, now))
+    return min((each for each in turns if each is not None), default=None)
 
 
 def _record(
@@ -75,6 +94,7 @@ def _record(
         features=len(facts.hashed_names),
         hashedNames=[{"name": name, "hash": value} for name, value in facts.hashed_names.items()],
         inputs=[{"name": name, "digest": value} for name, value in facts.inputs.items()],
+        usedBy=facts.used_by,
     )
 
 

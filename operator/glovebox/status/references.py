@@ -19,6 +19,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.desired.platform import Platform, profile_changes, store_changes
 from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import Finding
+from glovebox.status.retiring import WARNINGS
 from glovebox.status.text import counted, format_time
 
 Pin = DatasetPin | FeatureSetPin
@@ -49,7 +50,18 @@ def inputs_verified(
         return first
     count = counted(len(entries), "input")
     message = f"{count} pinned and verified" if entries else "no inputs are declared"
-    return Finding(types.TRUE, reasons.VERIFIED, message)
+    warned = "".join(_warning(entry, pins.get(entry.name)) for entry in entries)
+    return Finding(types.TRUE, reasons.VERIFIED, f"{message}{warned}")
+
+
+def _warning(entry: InputStatus, pin: Pin | NotValid | None) -> str:
+    """Return what users of a pin that goes out of use are told, to go behind the message."""
+    if not isinstance(pin, FeatureSetPin):
+        return ""
+    retiring = pin.status.condition(types.RETIRING)
+    if retiring is None or retiring.reason not in WARNINGS:
+        return ""
+    return f"; input `{entry.name}`: FeatureSetPin '{pin.name}': {retiring.message}"
 
 
 def _problem(entry: InputStatus, pin: Pin | NotValid | None) -> Finding | None:

@@ -24,6 +24,8 @@ from glovebox.store.pins import BuiltPin
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
+from glovebox.tasks.features import FeaturesRequest
+from glovebox.tasks.features_question import FeaturesQuestion
 from glovebox.tasks.overlap import OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
@@ -255,6 +257,7 @@ Asked = (
     | ContractQuestion
     | StatisticsQuestion
     | ProofQuestion
+    | FeaturesQuestion
 )
 Request = (
     PinRequest
@@ -265,6 +268,7 @@ Request = (
     | ContractRequest
     | StatisticsRequest
     | ProofRequest
+    | FeaturesRequest
 )
 
 

@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from glovebox.controllers.feature_set_pin import reconcile
 from glovebox.controllers.ports import Ports
-from glovebox.kube.resources import Resources
+from glovebox.controllers.registry import Registry
+from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.store import Change
 from glovebox.metrics.engine import EngineMetrics
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -84,12 +86,20 @@ def features() -> Json:
     }
 
 
-async def looked(obj: Json, input_pin: Json) -> dict[str, tuple[str, str]]:
+async def looked(obj: Json, input_pin: Json, *others: Json) -> dict[str, tuple[str, str]]:
     """Return the conditions of a look, and write them to the pin."""
-    resources = Resources()
-    resources.seen(input_pin)
+    registry = Registry()
+
+    def changed(change: Change[Key, Stored]) -> None:
+        list(registry.changed(change))
+
+    resources = Resources(changed)
+    for each in (input_pin, obj, *others):
+        resources.seen(each)
     metrics = EngineMetrics(CollectorRegistry())
-    ports = SimpleNamespace(resources=resources, now=lambda: NOW, metrics=metrics)
+    ports = SimpleNamespace(
+        resources=resources, now=lambda: NOW, metrics=metrics, registry=registry
+    )
     look = await reconcile(cast("Ports", ports), obj)
     assert look.status is not None
     obj["status"] = look.status
@@ -130,3 +140,54 @@ async def test_a_set_that_supersedes_nothing_that_is_there_is_ready_and_says_so(
 
     assert found["Ready"][0] == "True"
     assert "`spec.supersedes` names FeatureSetPin 'nothing-here', which is not in" in message
+
+
+def newer(name: str, made: str, *, is_verified: bool = True, **migration: str) -> Json:
+    """Return a pin that supersedes the one that is looked at."""
+    pin = features()
+    pin["metadata"] |= {"name": name, "uid": name, "creationTimestamp": made}
+    pin["spec"]["supersedes"] = {"name": "f"}
+    if migration:
+        pin["spec"]["migration"] = migration
+    if is_verified:
+        pin["status"] = {"digest": DIGEST}
+    return pin
+
+
+@pytest.mark.parametrize(
+    ("others", "retiring", "successor"),
+    [
+        pytest.param([], "Current", None, id="none"),
+        pytest.param(
+            [newer("g", "2026-11-26T11:00:00Z", is_verified=False)],
+            "Current",
+            None,
+            id="one that is not verified takes no place",
+        ),
+        pytest.param(
+            [newer("g", "2026-11-26T11:00:00Z")], "Deprecated", {"name": "g"}, id="at once"
+        ),
+        pytest.param(
+            [
+                newer("z", "2026-11-26T09:00:00Z"),
+                newer(
+                    "g",
+                    "2026-11-26T11:00:00Z",
+                    deprecateTime="2027-01-01T00:00:00Z",
+                    notes="hours are UTC",
+                ),
+            ],
+            "ToBeDeprecated",
+            {"name": "g", "deprecateTime": "2027-01-01T00:00:00Z", "notes": "hours are UTC"},
+            id="the newest of two",
+        ),
+    ],
+)
+async def test_the_newest_verified_pin_that_supersedes_it_takes_its_place(
+    others: list[Json], retiring: str, successor: Json | None
+) -> None:
+    pin = features()
+    found = await looked(pin, dataset("True", "Verified"), *others)
+    assert found["Retiring"][1] == retiring
+    assert pin["status"].get("successor") == successor
+    assert found["Ready"][0] == "True"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glovebox.controllers.registry import Registry
-from glovebox.kube.kinds import ACCESS_GRANT, EXPERIMENT
+from glovebox.kube.kinds import ACCESS_GRANT, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.kube.resources import Key, Resources, Stored
 from glovebox.kube.store import Change
 
@@ -52,3 +52,23 @@ def test_a_grant_concerns_who_uses_what_it_grants(inputs: list[Any], concerns: b
     (change,) = grants
     found = list(registry.concerned_by(change))
     assert found == ([Key(EXPERIMENT.kind, "lab", "x")] if concerns else [])
+
+
+def test_features_are_told_of_their_users_and_of_what_supersedes_them() -> None:
+    registry = Registry()
+    woken: list[tuple[str, str]] = []
+
+    def changed(change: Change[Key, Stored]) -> None:
+        woken.extend((change.key.name, pin.name) for pin in registry.changed(change))
+
+    resources = Resources(changed)
+    resources.seen(resource(FEATURE_SET_PIN, "lab", "v1", {}, {"digest": ROOT}))
+    resources.seen(resource(EXPERIMENT, "lab", "x", {}, {"inputs": [{"digest": ROOT}]}))
+    older = {"supersedes": {"name": "v1"}}
+    resources.seen(resource(FEATURE_SET_PIN, "lab", "v2", older, {"digest": OTHER}))
+    resources.seen(resource(FEATURE_SET_PIN, "elsewhere", "v2", older, {"digest": OTHER}))
+    assert woken[:2] == [("x", "v1"), ("v2", "v1")]
+    v1 = Key(FEATURE_SET_PIN.kind, "lab", "v1")
+    assert registry.successors_of(v1) == (Key(FEATURE_SET_PIN.kind, "lab", "v2"),)
+    # Definitions are no dataset, whatever their digest.
+    assert registry.pins_of(ROOT) == ()

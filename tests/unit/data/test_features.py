@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from glovebox.data.features import (
+    declared_more,
     document_digest,
     feature_digest,
     feature_set_digest,
@@ -162,3 +163,37 @@ def test_a_document_that_says_something_else_has_another_digest(changed: dict[st
 def test_what_is_no_document_of_features_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="document"):
         document_digest(changed)
+
+
+VALUES: dict[str, object] = {"pinRef": {"name": "v"}, "keys": ["b", "a"], "otherColumns": "Refused"}
+
+
+def _set(values: dict[str, object] | None, content: str, ttl_seconds: int | None) -> str:
+    more = declared_more(values, content, ttl_seconds)
+    return feature_set_digest([], inputs={}, schema_version="1", more=more)
+
+
+def test_values_and_time_to_live_are_in_the_digest_and_which_pin_it_is_is_not() -> None:
+    plain = feature_set_digest([], inputs={}, schema_version="1")
+    assert _set(values=None, content="", ttl_seconds=None) == plain
+    known = _set(values=VALUES, content="sha256:1", ttl_seconds=5)
+    others = [
+        _set(values=VALUES, content="sha256:2", ttl_seconds=5),
+        _set(values=VALUES, content="sha256:1", ttl_seconds=6),
+        _set(values=VALUES, content="sha256:1", ttl_seconds=None),
+        _set(values={**VALUES, "keys": ["a"]}, content="sha256:1", ttl_seconds=5),
+        _set(values={**VALUES, "eventTime": "t"}, content="sha256:1", ttl_seconds=5),
+        _set(values={**VALUES, "otherColumns": "Allowed"}, content="sha256:1", ttl_seconds=5),
+        plain,
+    ]
+    assert len({known, *others}) == len(others) + 1
+    same = {**VALUES, "pinRef": {"name": "w"}, "digest": "sha256:1", "keys": ["a", "b"]}
+    assert _set(values=same, content="sha256:1", ttl_seconds=5) == known
+
+
+def test_the_document_of_a_run_has_the_digest_of_all_that_is_declared() -> None:
+    more = declared_more(VALUES, "sha256:1", 5)
+    document = feature_set_document([], inputs={}, schema_version="1", more=more)
+    wanted = feature_set_digest([], inputs={}, schema_version="1", more=more)
+    assert document_digest(document) == wanted
+    assert document_digest({**document, "ttlSeconds": 6}) != wanted

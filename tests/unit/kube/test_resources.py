@@ -128,7 +128,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
             "supersedes",
         ],
         "SplitPin": ["source.pinRef"],
-        "FeatureSetPin": ["inputs[].pinRef"],
+        "FeatureSetPin": ["inputs[].pinRef", "materialized.pinRef"],
         "AccessGrant": ["pinRef", "storeRef"],
         "IsolationProfile": [],
         "ObjectStore": [],

@@ -133,3 +133,32 @@ def test_what_waits_is_shown_for_each_destination_and_no_time_where_nothing_does
     assert (value("destination_up", "a"), value("destination_up", "b")) == (0, 1)
     assert value("deliveries_total", "b", result="refused") == 0
     assert value("dead_letters_total", "b", reason="size") == 0
+
+
+def test_definitions_are_counted_by_whether_they_go_out_of_use() -> None:
+    tally: StateTally[int] = StateTally()
+
+    def pin(key: int, *conditions: dict[str, str]) -> None:
+        metadata = {"name": f"v{key}", "namespace": "team", "generation": 1}
+        obj = {
+            "kind": "FeatureSetPin",
+            "metadata": metadata,
+            "status": {"conditions": list(conditions)},
+        }
+        tally.upsert(key, obj)
+
+    def retiring(status: str, reason: str) -> dict[str, str]:
+        return {"type": "Retiring", "status": status, "reason": reason}
+
+    def counted(state: str) -> float | None:
+        return scrape(tally).get_sample_value("glovebox_feature_sets", {"state": state})
+
+    pin(1)
+    pin(2, retiring("False", "Current"))
+    pin(3, retiring("True", "Deprecated"))
+    pin(4, retiring("True", "Expired"))
+    states = ("Unknown", "Current", "Deprecated", "Expired", "ExpiresSoon", "ToBeDeprecated")
+    assert [counted(state) for state in states] == [1, 1, 1, 1, 0, 0]
+    pin(2, retiring("True", "ExpiresSoon"))
+    tally.delete(4)
+    assert [counted(state) for state in states] == [1, 0, 1, 0, 1, 0]

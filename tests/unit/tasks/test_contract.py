@@ -18,7 +18,7 @@ from glovebox.store.connection import Pools, Stop, Store, StoreSettings
 from glovebox.store.manifests import ManifestLocation
 from glovebox.store.source_access import Location, SourceAccess
 from glovebox.store.sources import PrefixSource
-from glovebox.tasks import pinned_tables as tasks
+from glovebox.tasks import pinned_tables
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.contract import ContractRequest, check_contract
 from glovebox.tasks.pinned_tables import Pinned
@@ -60,8 +60,8 @@ class Memory:
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
     found = Memory()
-    monkeypatch.setattr(tasks, "fetch_manifest", found.entries)
-    monkeypatch.setattr(tasks, "read_range", found.range)
+    monkeypatch.setattr(pinned_tables, "fetch_manifest", found.entries)
+    monkeypatch.setattr(pinned_tables, "read_range", found.range)
     return found
 
 

@@ -14,6 +14,8 @@ from glovebox.api.statistics import DistributionThresholds
 from glovebox.data.compare import Difference, Findings
 from glovebox.data.contracts import ContractFound, Observed, Violation, rule_count
 from glovebox.data.distribution import Compared
+from glovebox.data.feature_schema import Difference as Unlike
+from glovebox.data.feature_schema import FeaturesFound
 from glovebox.data.manifest import DigestSource
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.data.proof_budget import Cost
@@ -41,6 +43,7 @@ from glovebox.store.sources import (
 from glovebox.tasks import (
     contract_question,
     document,
+    features_question,
     overlap_question,
     proof_question,
     questions,
@@ -58,6 +61,8 @@ from glovebox.tasks.document import (
     render_request,
     render_result,
 )
+from glovebox.tasks.features import FeaturesRequest
+from glovebox.tasks.features_question import FeaturesQuestion
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
@@ -83,6 +88,7 @@ from glovebox.tasks.statistics import (
 )
 from glovebox.tasks.statistics_question import StatisticsQuestion
 from support.contracts import contract_of
+from support.features import feature, schema
 from support.statistics import asked as described
 
 MANIFEST = ManifestLocation("artifacts", ".glovebox/manifests/x", "v1", "sha256:" + "a" * 64, 7)
@@ -385,6 +391,45 @@ async def test_a_contract_is_checked_as_was_asked_for(
     other = render_result("sha256:r", "job", answer)
     with pytest.raises(Unavailable, match="not about the contract"):
         parse_result(other, request="sha256:r", job="job", answer=question.answer)
+
+
+async def test_features_are_compared_as_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_of = schema(
+        feature("v", "float32", 3),
+        keys=["flight"],
+        knownTime="known",
+        asOf={"knownTime": "2013-10-01T04:00:00Z"},
+    )
+    access = keyed("a").access
+    dataset = Pinned("values", store(pools), PrefixSource("data", "x/"), MANIFEST, access)
+    here = FeaturesRequest(dataset, asked_of, 7, 70)
+    found = FeaturesFound(
+        2,
+        1,
+        9,
+        100,
+        1,
+        {"Shape": 1},
+        (Unlike("Shape", "v", "float32[3]", "float32[4]", "a.parquet", 9),),
+    )
+    asked: list[FeaturesRequest] = []
+
+    async def noted(context: TaskContext, request: FeaturesRequest) -> FeaturesFound:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(features_question, "check_features", noted)
+    question = FeaturesQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis=here.basis))
+    stores = {each.name: held for each, held in zip(there.stores, [here.store], strict=True)}
+    answer = await there.ask.perform(TaskContext(), there.uid, stores)
+    assert asked == [here]
+    assert asked[0].basis == here.basis
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
 
 
 async def test_a_dataset_is_described_as_was_asked_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +18,12 @@ from glovebox.api.references import PinRef
 from glovebox.api.stated_data import StatedData
 from glovebox.controllers.experiment.grants import Asking, require_grants
 from glovebox.controllers.experiment.scope import Scope
+from glovebox.controllers.feature_set_pin import definitions_of
 from glovebox.controllers.offered import pins_offered
 from glovebox.controllers.proof_demands import ages_of
 from glovebox.controllers.provenance import assess_pin
 from glovebox.data.features import feature_set_document
+from glovebox.desired.feature_inputs import UsedFeatures, require_inputs
 from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
@@ -51,9 +54,41 @@ def bind_inputs(scope: Scope, profile: IsolationProfile) -> tuple[InputStatus, .
 
     Raises:
         NotReady: A pin is missing, not ready, or not valid yet; its change wakes the Experiment.
-        Refused: There is no grant for what needs one, or a pin has expired.
+        Refused: There is no grant for what needs one, a pin has expired, or features are used
+            without what they are made from.
     """
-    return tuple(_bind(scope, each, profile) for each in _references(scope))
+    references = _references(scope)
+    bound = tuple(_bind(scope, each, profile) for each in references)
+    _require_feature_inputs(scope, references, bound)
+    return bound
+
+
+def _require_feature_inputs(
+    scope: Scope, references: Sequence[_Reference], bound: Sequence[InputStatus]
+) -> None:
+    contents: set[str] = set()
+    used = []
+    for reference, entry in zip(references, bound, strict=True):
+        pin = _named(scope, reference)
+        if isinstance(pin, FeatureSetPin):
+            used.append(_used(reference.name, pin))
+            continue
+        contents.add(entry.digest)
+        part = pin.status.part if pin is not None else None
+        contents.update(each.source_digest for each in (part.splits if part is not None else ()))
+    for each in used:
+        require_inputs(each, contents)
+
+
+def _used(name: str, pin: FeatureSetPin) -> UsedFeatures:
+    contents = {entry.name: entry.digest for entry in pin.status.inputs}
+    values, found = pin.spec.materialized, pin.status.materialized
+    return UsedFeatures(
+        name,
+        pin.name,
+        {each.name: (contents.get(each.name, ""), each.pin_ref.name) for each in pin.spec.inputs},
+        (found.content, values.pin_ref.name) if values is not None and found is not None else None,
+    )
 
 
 def compare_inputs(scope: Scope) -> Finding:
@@ -106,9 +141,6 @@ def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> Inp
             f"input `{reference.name}`: there is no {reference.kind} '{reference.pin_ref.name}' in"
             f" this namespace{pins_offered(scope.ports, kind, scope.experiment.namespace)}",
         )
-    why = pin.why_not_ready
-    if why is not None:
-        raise NotReady(reasons.PIN_NOT_READY, f"{what} is not ready: {why}")
     validity = pin.spec.validity
     if validity is not None and validity.is_early(scope.now) and validity.not_before_time:
         raise NotReady(
@@ -121,6 +153,9 @@ def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> Inp
             reasons.EXPIRED,
             f"{what} expired at {format_time(validity.not_after_time)}; use its successor",
         )
+    why = pin.why_not_ready
+    if why is not None:
+        raise NotReady(reasons.PIN_NOT_READY, f"{what} is not ready: {why}")
     if isinstance(pin, DatasetPin):
         _require_role(reference, pin)
         _require_home(scope, reference, pin)
@@ -324,17 +359,8 @@ def _document(scope: Scope, entry: InputStatus) -> dict[str, object] | None:
         return None
     if pin is None or pin.uid != entry.uid:
         return None
-    spec = pin.spec
+    inputs = {entry.name: entry.digest for entry in pin.status.inputs}
+    values = pin.status.materialized
     return feature_set_document(
-        [
-            feature.model_dump(by_alias=True, mode="json", exclude_none=True)
-            for feature in spec.features
-        ],
-        inputs={entry.name: entry.digest for entry in pin.status.inputs},
-        schema_version=spec.schema_version,
-        validity=(
-            spec.validity.model_dump(by_alias=True, mode="json", exclude_none=True)
-            if spec.validity is not None
-            else None
-        ),
+        **definitions_of(pin, inputs, values.content if values is not None else "")
     )

@@ -123,6 +123,7 @@ _NEWS: Final = {
     reasons.OBJECTS_CHANGED: types.INPUTS_VERIFIED,
     reasons.OBJECTS_MISSING: types.INPUTS_VERIFIED,
     reasons.OBJECTS_UNREADABLE: types.INPUTS_VERIFIED,
+    reasons.EXPIRED: types.INPUTS_VERIFIED,
     reasons.GRANT_REVOKED: types.INPUTS_GRANTED,
     reasons.GRANT_EXPIRED: types.INPUTS_GRANTED,
 }
