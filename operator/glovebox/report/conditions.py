@@ -29,7 +29,7 @@ def tone(condition: Condition | None) -> Tone:
     return Tone.GOOD if wanted else Tone.BAD
 
 
-def mark(status: Status, condition_type: str, good: str, bad: str) -> Mark | None:
+def answer(status: Status, condition_type: str, good: str, bad: str) -> Mark | None:
     """Return a condition in a word; None where it is not there.
 
     Args:

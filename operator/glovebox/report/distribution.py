@@ -38,7 +38,7 @@ def distribution_section(pin: DatasetPin) -> Section:
     return Section(
         "How is it distributed?",
         tuple(blocks),
-        shown_conditions.mark(pin.status, conditions.DISTRIBUTION_STABLE, "Stable", "Moved"),
+        shown_conditions.answer(pin.status, conditions.DISTRIBUTION_STABLE, "Stable", "Moved"),
     )
 
 

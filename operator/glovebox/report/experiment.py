@@ -50,8 +50,8 @@ def experiment_page(experiment: Experiment, now: datetime) -> Page:
     marks = (
         ready,
         outcome(experiment),
-        shown_conditions.mark(status, conditions.ISOLATED, "Isolated", "Not isolated"),
-        shown_conditions.mark(status, conditions.SEALED, "Sealed", "Not sealed"),
+        shown_conditions.answer(status, conditions.ISOLATED, "Isolated", "Not isolated"),
+        shown_conditions.answer(status, conditions.SEALED, "Sealed", "Not sealed"),
     )
     return Page(
         kind=experiment.KIND,
@@ -160,7 +160,7 @@ def _inputs(experiment: Experiment) -> Section:
     return Section(
         "What goes in",
         (Table(headings, rows),),
-        shown_conditions.mark(
+        shown_conditions.answer(
             experiment.status, conditions.INPUTS_VERIFIED, "As pinned", "Not as pinned"
         ),
     )
@@ -228,7 +228,7 @@ def _results(experiment: Experiment) -> Section:
     return Section(
         "What came out",
         tuple(blocks),
-        shown_conditions.mark(status, conditions.SEALED, "Sealed", "Not sealed"),
+        shown_conditions.answer(status, conditions.SEALED, "Sealed", "Not sealed"),
     )
 
 
@@ -262,7 +262,7 @@ def _isolation(experiment: Experiment) -> Section:
     return Section(
         "Was it alone?",
         tuple(blocks),
-        shown_conditions.mark(status, conditions.ISOLATED, "Isolated", "Not isolated"),
+        shown_conditions.answer(status, conditions.ISOLATED, "Isolated", "Not isolated"),
     )
 
 

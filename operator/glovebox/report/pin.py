@@ -27,6 +27,7 @@ from glovebox.report.page import (
     facts,
     present,
 )
+from glovebox.report.proofs import proofs_section
 from glovebox.report.readings import Reading, table_of
 
 # Where less than this holds nothing, a bar would not be seen.
@@ -44,11 +45,11 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
     ready, summary = shown_conditions.readiness(pin.status)
     marks = (
         ready,
-        shown_conditions.mark(pin.status, conditions.VERIFIED, "Verified", "Not as pinned"),
-        shown_conditions.mark(
+        shown_conditions.answer(pin.status, conditions.VERIFIED, "Verified", "Not as pinned"),
+        shown_conditions.answer(
             pin.status, conditions.CONTRACT_MET, "Contract met", "Contract broken"
         ),
-        shown_conditions.mark(
+        shown_conditions.answer(
             pin.status, conditions.DISTRIBUTION_STABLE, "Distribution stable", "Distribution moved"
         ),
     )
@@ -62,7 +63,7 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
             [
                 _what(pin),
                 _origin(pin),
-                _findings(pin),
+                proofs_section(pin),
                 _contract(pin),
                 distribution_section(pin),
                 _access(pin, readings),
@@ -114,7 +115,7 @@ def _source(pin: DatasetPin) -> Cell:
 
 def _origin(pin: DatasetPin) -> Section:
     stated, found = pin.spec.provenance, pin.status.provenance
-    mark = shown_conditions.mark(
+    mark = shown_conditions.answer(
         pin.status, conditions.PROVENANCE_COMPLETE, "Complete", "Incomplete"
     )
     blocks: list[Block] = []
@@ -159,36 +160,9 @@ def _known(source: ProvenanceSource, pin: DatasetPin) -> Cell:
     return words.digest(root) or "not read yet"
 
 
-def _findings(pin: DatasetPin) -> Section:
-    status, found = pin.status, pin.status.findings
-    blocks: list[Block] = [
-        facts(
-            ("All bytes last read", words.time(status.verified_time)),
-            ("Last listed", words.time(status.listed_time)),
-        )
-    ]
-    if found is not None:
-        counts = (
-            ("Changed", found.changed),
-            ("Missing", found.missing),
-            ("Hidden", found.hidden),
-            ("Added", found.extra),
-            ("Unreadable", found.unreadable),
-        )
-        blocks += [
-            facts(*((name, words.number(count)) for name, count in counts if count)),
-            Table(("The first of them",), tuple((Code(each),) for each in found.samples)),
-        ]
-    return Section(
-        "Is it still what was pinned?",
-        tuple(blocks),
-        shown_conditions.mark(status, conditions.VERIFIED, "Yes", "No"),
-    )
-
-
 def _contract(pin: DatasetPin) -> Section | None:
     found = pin.status.contract
-    mark = shown_conditions.mark(pin.status, conditions.CONTRACT_MET, "Met", "Not met")
+    mark = shown_conditions.answer(pin.status, conditions.CONTRACT_MET, "Met", "Not met")
     if found is None:
         condition = pin.status.condition(conditions.CONTRACT_MET)
         said = condition.message if condition is not None else ""

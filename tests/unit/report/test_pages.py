@@ -101,6 +101,8 @@ LEFT_OUT = re.compile(
     r"|distribution\.(content|asked|againstStatistics|verdict|worstPsi"
     r"|document\.(versionId|digest|bytes)|columns\.(psi|psiFloor|distance|distanceFloor|nullShare"
     r"|nullShareBefore))"
+    r"|verification\.(locks|current\.(startedTime|after|needs|seed)"
+    r"|findings\.(changed|missing|unreadable|weakened))|budgetSpent\..*"
     r"|lineage\.namespace|purpose\.(owner|ticket)|conditions\.observedGeneration"
     r"|findings\.(changed|hidden|unreadable))"
 )
@@ -151,7 +153,7 @@ ELSEWHERE = re.compile(
     r"status\.(conditions|progress\..*|part\..*|artifacts\.credentialsExpireTime|inputs\.(manifest|stated)\..*"
     r"|inputs\.(image|bucket|prefix)|inputs\.grants\.contentRoot|run\.pods\.reason"
     r"|run\.pods\.containers\.log\.problem|run\.nodes\.problem|isolation\.failed"
-    r"|tenantPods\.truncated)"
+    r"|tenantPods\.truncated|verification\.current\.(findings|seed).*)"
 )
 
 
@@ -170,6 +172,13 @@ def test_a_column_that_moved_says_by_how_much_and_what_chance_comes_to() -> None
     assert "distance moved PSI 0.3120 (0.0011) 0.1433 (0.0062) 0.00% → 0.00%" in text
     assert "carrier stable 0.0412 (0.0009) 0.0217 (0.0058) 0.12% → 3.28%" in text
     assert "tail unknown NotShown" in text
+
+
+def test_what_a_proof_found_is_named_with_what_it_was_and_is() -> None:
+    text = Read(pin_html(example("pin"))).text
+    assert f"Sample changed 2013/07.parquet sha256:{'a1' * 32} sha256:{'b2' * 32}" in text
+    assert "List missing 2013/03.parquet version v3 no version" in text
+    assert "Full 2026-02-28 09:14:03 UTC Passed 9 4.6 MiB 4 objects, 2.0 MiB; waits until" in text
 
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202eevil\x07\x1b[31m"
