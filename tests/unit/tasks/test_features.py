@@ -74,6 +74,20 @@ async def check(store: Store, access: SourceAccess = ACCESS, **context: Any) -> 
     return await check_features(TaskContext(**context), FeaturesRequest(dataset, ASKED, 2, 100))
 
 
+async def test_a_table_without_a_byte_is_an_upload_that_was_cut_off(
+    memory: Memory, store: Store
+) -> None:
+    memory.files = {
+        "_SUCCESS": b"",
+        "a.parquet": as_parquet(values([1, 2, 3])),
+        "b.parquet": b"",
+        "c.csv": b"",
+    }
+    found = await check(store)
+    assert found.by_kind == {"Unreadable": 2}
+    assert [each.file for each in found.first] == ["b.parquet", "c.csv"]
+
+
 async def test_all_files_are_looked_at_and_told_of(memory: Memory, store: Store) -> None:
     memory.files = {
         "_SUCCESS": b"",

@@ -159,6 +159,14 @@ async def test_a_file_that_cannot_be_read_ends_it_and_nothing_is_written(
     assert not memory.documents
 
 
+async def test_a_table_without_a_byte_is_an_upload_that_was_cut_off(
+    memory: Memory, store: Store
+) -> None:
+    memory.files = {**FILES, "_SUCCESS": b"", "c.parquet": b""}
+    with pytest.raises(InvalidInput, match=r"`c\.parquet` cannot be read"):
+        await compute(store)
+
+
 async def test_a_dataset_without_a_table_has_no_statistics(memory: Memory, store: Store) -> None:
     memory.files = {"README.txt": b"words"}
     with pytest.raises(InvalidInput, match="none of the pinned objects is a table"):
