@@ -68,12 +68,15 @@ def against(name: str, **more: Any) -> Json:
 
 
 def told(stage: Stage, name: str) -> list[tuple[str, str]]:
-    return [
-        (event["type"], event["reason"])
+    events = [
+        event
         for event in stage.world.server.everything(EVENT)
         if event["regarding"]["name"] == name
         and event["reason"].startswith(("Statistics", "Distribution"))
     ]
+    # Their names say nothing of their order.
+    events.sort(key=lambda event: str(event["eventTime"]))
+    return [(event["type"], event["reason"]) for event in events]
 
 
 def document(stage: Stage, at: Json) -> Json:
